@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens while airgap works, as frozen dataclasses handed to a sink.
+
+This room is silent: it neither prints nor keeps anything. A sink may be called from several threads
+at once. ``as_json`` gives the shape of ``--progress json``: the event's name in kebab case and its fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True)
+class Planned(Event):
+    """What a copy is about to do: ``total`` bytes in ``blobs`` blobs and ``manifests`` manifests."""
+
+    images: int
+    manifests: int
+    blobs: int
+    total: int
+
+
+@dataclass(frozen=True)
+class BlobStarted(Event):
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class BlobProgress(Event):
+    """``bytes`` more of one blob have arrived or left; negative when a transfer starts again."""
+
+    digest: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class BlobDone(Event):
+    """``how`` is one of ``fetched pushed mounted skipped``."""
+
+    digest: str
+    bytes: int
+    how: str
+
+
+@dataclass(frozen=True)
+class ManifestDone(Event):
+    """``name`` is the tag or digest it was pushed by; ``how`` is ``pushed`` or ``skipped``."""
+
+    digest: str
+    name: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Retrying(Event):
+    """A request failed in a way that may heal; it is tried again after ``delay`` seconds."""
+
+    what: str
+    reason: str
+    attempt: int
+    delay: float
+
+
+@dataclass(frozen=True)
+class ImageFailed(Event):
+    """With ``--keep-going``: this image is left out."""
+
+    reference: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something that the user should know and that stops nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Noted(Event):
+    """A step of the work in one line, for people."""
+
+    text: str
+
+
+Sink = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The sink that keeps nothing."""
+
+
+def as_json(event: Event) -> dict[str, object]:
+    """The JSON object of one event: ``{"event": "blob-done", …fields}``."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
+    return {"event": name, **asdict(event)}

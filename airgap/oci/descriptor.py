@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Descriptors: media type, digest and size of one piece of content (OCI image-spec, descriptor.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from airgap.errors import ContentError
+from airgap.oci import digest as digests
+from airgap.oci.platform import Platform
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """``size`` is in bytes. Annotations and platform take no part in equality: they describe, digests identify."""
+
+    media_type: str
+    digest: str
+    size: int
+    platform: Platform | None = field(default=None, compare=False)
+    annotations: Mapping[str, str] = field(default=_NOTHING, compare=False)
+    artifact_type: str = field(default="", compare=False)
+    urls: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def from_json(cls, value: Any, *, where: str = "descriptor") -> Descriptor:
+        """Read a descriptor; raise :class:`ContentError` if it is none that can be fetched and verified."""
+        if not isinstance(value, Mapping):
+            raise ContentError("a descriptor must be a JSON object", where=where)
+        digest, size = value.get("digest"), value.get("size")
+        if not isinstance(digest, str) or digests.problem(digest):
+            reason = digests.problem(digest) if isinstance(digest, str) else "it is missing"
+            raise ContentError(f"descriptor with the digest {str(digest)[:160]!r}: {reason}", where=where)
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 1 << 62:
+            raise ContentError(f"descriptor of {digest} with the size {size!r}", where=where)
+        platform, annotations = value.get("platform"), value.get("annotations")
+        return cls(
+            str(value.get("mediaType") or ""),
+            digest,
+            size,
+            Platform.from_json(platform) if isinstance(platform, Mapping) else None,
+            {str(k): str(v) for k, v in annotations.items()} if isinstance(annotations, Mapping) else _NOTHING,
+            str(value.get("artifactType") or ""),
+            tuple(str(url) for url in value.get("urls") or () if isinstance(url, str)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The descriptor's own three fields and whatever else it carries."""
+        found: dict[str, Any] = {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+        if self.platform is not None:
+            found["platform"] = self.platform.to_json()
+        if self.annotations:
+            found["annotations"] = dict(self.annotations)
+        if self.artifact_type:
+            found["artifactType"] = self.artifact_type
+        return found

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Platforms: ``os/architecture[/variant]`` with an optional ``os.version``.
+
+The normal forms (``aarch64`` is ``arm64``, arm without a variant is ``v7``, arm64's ``v8`` goes unsaid)
+follow containerd's platforms package, so that ``--platform`` means what it means to a node.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airgap.errors import UsageError
+
+_PART = re.compile(r"[A-Za-z0-9_.-]+")
+_OS = {"macos": "darwin"}
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "x86-64": "amd64",
+    "aarch64": "arm64",
+    "armhf": "arm",
+    "armel": "arm",
+    "i386": "386",
+}
+_DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
+
+
+@dataclass(frozen=True, order=True)
+class Platform:
+    os: str
+    architecture: str
+    variant: str = ""
+    os_version: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Platform:
+        """Read ``linux/amd64``, ``linux/arm/v7`` or ``windows(10.0.17763)/amd64``; raise :class:`UsageError`."""
+        match = re.fullmatch(r"([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]+)\))?/([^/]+)(?:/([^/]+))?", text)
+        if not match or not all(_PART.fullmatch(part) for part in match.groups() if part):
+            raise UsageError(
+                f"{text!r} is no platform", hint="write it as os/architecture, such as linux/amd64 or linux/arm/v7"
+            )
+        os, os_version, architecture, variant = match.groups()
+        architecture = architecture.lower()
+        if architecture == "armel" and not variant:
+            variant = "v6"
+        return cls(os.lower(), architecture, (variant or "").lower(), os_version or "").normal()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Platform:
+        """The platform of a descriptor or of an image's config; missing parts become empty strings."""
+        return cls(
+            str(value.get("os") or ""),
+            str(value.get("architecture") or ""),
+            str(value.get("variant") or ""),
+            str(value.get("os.version") or ""),
+        )
+
+    def to_json(self) -> dict[str, str]:
+        both = {
+            "architecture": self.architecture,
+            "os": self.os,
+            "os.version": self.os_version,
+            "variant": self.variant,
+        }
+        return {key: value for key, value in both.items() if value or key in ("architecture", "os")}
+
+    def normal(self) -> Platform:
+        """The form in which equal platforms compare equal."""
+        architecture = _ARCHITECTURES.get(self.architecture, self.architecture)
+        variant = self.variant if self.variant[:1] in ("v", "") else f"v{self.variant}"
+        if variant == "" and architecture == "arm":
+            variant = "v7"
+        if architecture in ("arm64", "amd64") and variant in ("v8", "v1"):
+            variant = ""
+        return Platform(_OS.get(self.os, self.os), architecture, variant, self.os_version)
+
+    @property
+    def known(self) -> bool:
+        """False for what BuildKit writes on attestations: ``unknown/unknown``."""
+        return bool(self.os) and self.os != "unknown"
+
+    def matches(self, wanted: Platform) -> bool:
+        """Whether content for this platform is what ``wanted`` asks for; an unsaid os.version matches any."""
+        mine, other = self.normal(), wanted.normal()
+        if (mine.os, mine.architecture, mine.variant) != (other.os, other.architecture, other.variant):
+            return False
+        return (
+            not other.os_version
+            or mine.os_version == other.os_version
+            or mine.os_version.startswith(other.os_version + ".")
+        )
+
+    def __str__(self) -> str:
+        version = f"({self.os_version})" if self.os_version else ""
+        variant = f"/{self.variant}" if self.variant else ""
+        return f"{self.os}{version}/{self.architecture}{variant}"

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Image references: ``[registry/]repository[:tag][@digest]`` with Docker's defaults.
+
+The grammar is that of github.com/distribution/reference: what comes before the first ``/`` is the
+registry if it holds ``.`` or ``:``, is ``localhost``, or has an upper-case letter; otherwise the
+registry is ``docker.io``, and a one-part repository there lies under ``library/``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from airgap.errors import InvalidReference
+from airgap.oci import digest as digests
+
+DOCKER_HUB = "docker.io"
+#: Names under which Docker Hub answers too; references are normalised to ``docker.io``.
+_HUB_ALIASES = {"index.docker.io", "registry-1.docker.io"}
+
+_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_HOST_PART = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
+_REGISTRY = re.compile(rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?")
+#: distribution/reference: NameTotalLengthMax, the registry included.
+MAX_NAME = 255
+
+
+@dataclass(frozen=True, order=True)
+class Reference:
+    """A normalised reference: ``registry`` and ``repository`` are always there, tag and digest may be empty."""
+
+    registry: str
+    repository: str
+    tag: str = ""
+    digest: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read what a user or a resource file says; raise :class:`InvalidReference` with the reason.
+
+        ``nginx`` becomes ``docker.io/library/nginx:latest``: a tag is filled in only where neither tag
+        nor digest is given.
+        """
+        name, at, digest = text.partition("@")
+        if at and (reason := digests.problem(digest)):
+            raise _invalid(text, reason)
+        name, tag = _split_tag(text, name)
+        registry, repository = _split_registry(name)
+        if not _REGISTRY.fullmatch(registry):
+            raise _invalid(text, f"{registry!r} is no registry address")
+        port = registry.rpartition(":")[2] if not registry.endswith("]") and ":" in registry else ""
+        if port and not 0 < int(port) < 65536:
+            raise _invalid(text, f"{port} is no port")
+        _check_repository(text, repository)
+        if registry in _HUB_ALIASES:
+            registry = DOCKER_HUB
+        if registry == DOCKER_HUB and "/" not in repository:
+            repository = f"library/{repository}"
+        if len(registry) + 1 + len(repository) > MAX_NAME:
+            raise _invalid(text, f"the name is longer than {MAX_NAME} characters")
+        return cls(registry, repository, tag or ("" if digest else "latest"), digest)
+
+    @property
+    def name(self) -> str:
+        """``registry/repository``."""
+        return f"{self.registry}/{self.repository}"
+
+    @property
+    def identifier(self) -> str:
+        """What a registry is asked for: the digest if there is one, else the tag."""
+        return self.digest or self.tag
+
+    @property
+    def digest_tag(self) -> str:
+        """The tag that stands for a digest-only reference: ``digest-`` and the first 12 characters of it."""
+        return f"digest-{digests.encoded(self.digest)[:12]}"
+
+    def with_digest(self, digest: str) -> Reference:
+        return replace(self, digest=digest)
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.name}{tag}{digest}"
+
+
+def check_tag(tag: str) -> str:
+    """Return ``tag`` if the distribution specification allows it; raise :class:`InvalidReference`."""
+    if not _TAG.fullmatch(tag):
+        raise InvalidReference(f"invalid tag {tag[:160]!r}: {_tag_problem(tag)}")
+    return tag
+
+
+def repository_problem(repository: str) -> str | None:
+    """Say why ``repository`` is no repository name, or ``None`` if it is one."""
+    if not repository:
+        return "the repository is empty"
+    for part in repository.split("/"):
+        if not part:
+            return "a part of the repository is empty"
+        if part != part.lower():
+            return "repository names are lower case"
+        if not _COMPONENT.fullmatch(part):
+            return f"{part!r} may hold a-z and 0-9, separated by one '.', '_', '__' or by '-'"
+    if len(repository) > MAX_NAME:
+        return f"the name is longer than {MAX_NAME} characters"
+    return None
+
+
+def registry_problem(registry: str) -> str | None:
+    """Say why ``registry`` is no ``host[:port]``, or ``None`` if it is one."""
+    return None if _REGISTRY.fullmatch(registry) else f"{registry!r} is no registry address"
+
+
+def _split_tag(text: str, name: str) -> tuple[str, str]:
+    slash, colon = name.rfind("/"), name.rfind(":")
+    if colon <= slash or name.endswith("]"):
+        return name, ""
+    tag = name[colon + 1 :]
+    if not _TAG.fullmatch(tag):
+        raise _invalid(text, _tag_problem(tag))
+    return name[:colon], tag
+
+
+def _split_registry(name: str) -> tuple[str, str]:
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
+        return first, rest
+    return DOCKER_HUB, name
+
+
+def _check_repository(text: str, repository: str) -> None:
+    reason = repository_problem(repository)
+    if reason:
+        raise _invalid(text, reason)
+
+
+def _tag_problem(tag: str) -> str:
+    if not tag:
+        return "the tag after ':' is empty"
+    if len(tag) > 128:
+        return "a tag has at most 128 characters"
+    return f"the tag {tag!r} may hold letters, digits, '_', '.' and '-', and not begin with '.' or '-'"
+
+
+def _invalid(text: str, reason: str) -> InvalidReference:
+    shown = text if len(text) <= 160 else f"{text[:157]}..."
+    return InvalidReference(f"invalid image reference {shown!r}: {reason}")

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The protocols that every place of content speaks, and the loops that move bytes between them.
+
+The rule of verification: *a push verifies what it takes in, ``fetch`` verifies what it gives out*,
+and an open reader gives exactly ``size - offset`` bytes or raises.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from airgap.errors import ContentError, DigestMismatch
+from airgap.oci import Descriptor
+from airgap.oci import digest as digests
+
+#: One buffer of this size a worker: fewer system calls than 64 KiB, and large enough that the GIL,
+#: released while hashing and in system calls, is no obstacle.
+CHUNK = 1024 * 1024
+
+
+class Reader(Protocol):
+    """A blob's bytes from an offset on. ``readinto`` returns 0 only at the end of the blob."""
+
+    def readinto(self, buffer: memoryview, /) -> int: ...
+    def close(self) -> None: ...
+
+
+Opener = Callable[[int], Reader]
+"""Opens the same content at an offset, as often as asked, so that a push can start again."""
+
+
+class FileRange:
+    """A reader whose bytes lie in a file, so that a taker may use ``sendfile`` or ``pread`` of its own.
+
+    ``fd`` is owned when ``owned`` is true and is then closed with the reader.
+    """
+
+    def __init__(self, fd: int, offset: int, length: int, *, owned: bool = False, where: str = "") -> None:
+        self.fd = fd
+        self.offset = offset
+        self.length = length
+        self._owned = owned
+        self._where = where
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        if self.length == 0:
+            return 0
+        count = os.preadv(self.fd, [buffer[: min(len(buffer), self.length)]], self.offset)
+        if count == 0:
+            raise ContentError(f"the file ends {self.length} bytes too early", where=self._where or None)
+        self.offset += count
+        self.length -= count
+        return count
+
+    def close(self) -> None:
+        if self._owned:
+            self._owned = False
+            os.close(self.fd)
+
+
+class Source(Protocol):
+    """Content to read."""
+
+    def resolve(self, name: str) -> Descriptor:
+        """The descriptor behind a tag or digest; raise :class:`airgap.errors.NotFound`."""
+
+    def exists(self, descriptor: Descriptor, /) -> bool: ...
+
+    def open(self, descriptor: Descriptor, offset: int = 0, /) -> Reader:
+        """Raise :class:`airgap.errors.ContentMissing` if it is not here."""
+
+
+@runtime_checkable
+class Store(Source, Protocol):
+    """Content to read and write."""
+
+    def push(self, descriptor: Descriptor, opener: Opener, /) -> None:
+        """Take content in and verify it; nothing is kept of content that does not hash to its digest."""
+
+    def tag(self, descriptor: Descriptor, name: str, /) -> None:
+        """Give content that is already here a name."""
+
+
+@runtime_checkable
+class Mounter(Protocol):
+    """A store that can take a blob from a sibling repository without the bytes moving."""
+
+    def mount(self, descriptor: Descriptor, from_repository: str, /) -> bool: ...
+
+
+class BytesReader:
+    """A reader over bytes in memory."""
+
+    def __init__(self, content: bytes | memoryview, offset: int = 0) -> None:
+        self._rest = memoryview(content)[offset:]
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        self._rest = memoryview(b"")
+
+
+def opener_of(content: bytes) -> Opener:
+    """An opener over bytes in memory."""
+    return lambda offset: BytesReader(content, offset)
+
+
+def fetch(source: Source, descriptor: Descriptor, *, limit: int) -> bytes:
+    """Read small content whole and verify it.
+
+    Raises :class:`ContentError` beyond ``limit`` bytes and :class:`DigestMismatch`.
+    """
+    if descriptor.size > limit:
+        raise ContentError(f"{descriptor.digest} has {descriptor.size} bytes; at most {limit} are read at once")
+    content = bytearray(descriptor.size)
+    view, filled = memoryview(content), 0
+    reader = source.open(descriptor)
+    try:
+        while filled < descriptor.size:
+            count = reader.readinto(view[filled:])
+            if count == 0:
+                raise ContentError(f"{descriptor.digest} ends after {filled} of {descriptor.size} bytes")
+            filled += count
+    finally:
+        reader.close()
+    return digests.verify(bytes(content), descriptor.digest)
+
+
+def drain(
+    descriptor: Descriptor, reader: Reader, take: Callable[[memoryview, int], None], buffer: memoryview | None = None
+) -> None:
+    """Read a blob from its start to its end, hash it and hand each piece to ``take(piece, offset)``.
+
+    The piece is valid only during the call. Raises :class:`ContentError` when the reader gives another
+    number of bytes than the descriptor says, :class:`DigestMismatch` when they hash to something else.
+    """
+    if buffer is None:
+        buffer = memoryview(bytearray(min(CHUNK, max(descriptor.size, 1) + 1)))
+    hash_, done = digests.hasher(descriptor.digest), 0
+    while count := reader.readinto(buffer):
+        if done + count > descriptor.size:
+            raise ContentError(f"{descriptor.digest} is longer than the {descriptor.size} bytes that it should have")
+        piece = buffer[:count]
+        hash_.update(piece)
+        take(piece, done)
+        done += count
+    if done != descriptor.size:
+        raise ContentError(f"{descriptor.digest} ends after {done} of {descriptor.size} bytes")
+    if hash_.hexdigest() != digests.encoded(descriptor.digest):
+        found = f"{digests.algorithm(descriptor.digest)}:{hash_.hexdigest()}"
+        raise DigestMismatch(f"content hashes to {found}, not to {descriptor.digest}")

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An OCI image layout as a folder (image-spec image-layout.md): ``oci-layout``, ``index.json``, ``blobs/``.
+
+Content is written to a temporary file in the folder, synced, and renamed to its digest: a file under
+``blobs/`` is always whole. Names live in ``index.json`` and are rewritten the same way, under a lock
+that other processes honour.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
+from airgap.oci import Descriptor
+from airgap.oci import digest as digests
+from airgap.oci.manifest import OCI_INDEX
+from airgap.store.base import FileRange, Opener, Reader, drain
+
+REF_NAME = "org.opencontainers.image.ref.name"
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+
+
+class Layout:
+    """A layout folder; ``create`` makes one where there is none.
+
+    Raises :class:`NotFound` when ``path`` is no layout and :class:`OutputError` when it cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, create: bool = False) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        if create:
+            try:
+                (self.path / "blobs").mkdir(parents=True, exist_ok=True)
+                if not (self.path / "oci-layout").exists():
+                    self._replace(self.path / "oci-layout", LAYOUT)
+                if not (self.path / "index.json").exists():
+                    self._write_index([])
+            except OSError as error:
+                raise OutputError(f"cannot make a layout here: {error.strerror}", where=str(self.path)) from error
+        elif not (self.path / "oci-layout").is_file():
+            raise NotFound("this folder is no OCI image layout: it has no oci-layout file", where=str(self.path))
+
+    def resolve(self, name: str) -> Descriptor:
+        for entry in self._index():
+            if entry.annotations.get(REF_NAME) == name:
+                return entry
+        if not digests.problem(name):
+            for entry in self._index():
+                if entry.digest == name:
+                    return entry
+            with contextlib.suppress(OSError):
+                return Descriptor("", name, self._blob(name).stat().st_size)
+        raise NotFound(f"{name} is not in this layout", where=str(self.path))
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        return self._blob(descriptor.digest).is_file()
+
+    def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
+        path = self._blob(descriptor.digest)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise ContentMissing(f"{descriptor.digest} is not in this layout", where=str(self.path)) from error
+        size = os.fstat(fd).st_size
+        if size != descriptor.size:
+            os.close(fd)
+            raise ContentError(f"has {size} bytes, not {descriptor.size}", where=str(path))
+        return VerifiedRange(descriptor, fd, offset, where=str(path))
+
+    def push(self, descriptor: Descriptor, opener: Opener) -> None:
+        path = self._blob(descriptor.digest)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            fd, temporary = tempfile.mkstemp(prefix=".push-", dir=path.parent)
+        except OSError as error:
+            raise OutputError(f"cannot write: {error.strerror}", where=str(path.parent)) from error
+        try:
+            reader = opener(0)
+            try:
+                drain(descriptor, reader, lambda piece, at: write_at(fd, piece, at))
+            finally:
+                reader.close()
+            os.fchmod(fd, 0o644)
+            os.fsync(fd)
+            os.rename(temporary, path)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise OutputError(f"cannot write: {error.strerror}", where=str(path)) from error
+        finally:
+            os.close(fd)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+    def tag(self, descriptor: Descriptor, name: str) -> None:
+        if not self.exists(descriptor):
+            raise ContentMissing(f"{descriptor.digest} is not in this layout", where=str(self.path))
+        with self._exclusive():
+            entries = [entry for entry in self._index() if entry.annotations.get(REF_NAME) != name]
+            entries.append(
+                Descriptor(
+                    descriptor.media_type, descriptor.digest, descriptor.size, descriptor.platform, {REF_NAME: name}
+                )
+            )
+            self._write_index(entries)
+
+    def untag(self, name: str) -> None:
+        """Forget a name; its content stays."""
+        with self._exclusive():
+            self._write_index([entry for entry in self._index() if entry.annotations.get(REF_NAME) != name])
+
+    def delete(self, digest: str) -> bool:
+        """Remove content and every name of it; say whether it was there."""
+        with self._exclusive():
+            self._write_index([entry for entry in self._index() if entry.digest != digest])
+            try:
+                self._blob(digest).unlink()
+            except FileNotFoundError:
+                return False
+            return True
+
+    def names(self) -> dict[str, Descriptor]:
+        """Every name with its descriptor."""
+        entries = ((entry.annotations.get(REF_NAME), entry) for entry in self._index())
+        return {name: entry for name, entry in entries if name}
+
+    def _blob(self, digest: str) -> Path:
+        digests.check(digest)
+        return self.path / "blobs" / digests.algorithm(digest) / digests.encoded(digest)
+
+    def _index(self) -> list[Descriptor]:
+        path = self.path / "index.json"
+        try:
+            document: Any = json.loads(path.read_bytes())
+            return [Descriptor.from_json(entry, where=str(path)) for entry in document["manifests"]]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ContentError(f"unreadable index: {error}", where=str(path)) from error
+
+    def _write_index(self, entries: list[Descriptor]) -> None:
+        document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry.to_json() for entry in entries]}
+        self._replace(self.path / "index.json", json.dumps(document, separators=(",", ":")).encode())
+
+    @contextlib.contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        with self._lock, open(self.path / ".lock", "ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @staticmethod
+    def _replace(path: Path, content: bytes) -> None:
+        replace_file(path, content)
+
+
+class VerifiedRange(FileRange):
+    """A file range that hashes what is read from its beginning and raises at the end if it is not the blob.
+
+    Whoever sends ``fd`` directly (``sendfile``) relies on the receiver's verification instead.
+    """
+
+    def __init__(self, descriptor: Descriptor, fd: int, offset: int, *, where: str) -> None:
+        super().__init__(fd, offset, descriptor.size - offset, owned=True, where=where)
+        self._hash = digests.hasher(descriptor.digest) if offset == 0 else None
+        self._descriptor = descriptor
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        count = super().readinto(buffer)
+        if self._hash is not None:
+            self._hash.update(buffer[:count])
+            if self.length == 0 and self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
+                raise DigestMismatch(f"the file does not hash to {self._descriptor.digest}", where=self._where)
+        return count
+
+
+def write_at(fd: int, piece: memoryview, offset: int) -> None:
+    """Write all of ``piece`` at ``offset``: one ``pwrite`` may take less than it is given."""
+    while piece:
+        count = os.pwrite(fd, piece, offset)
+        piece, offset = piece[count:], offset + count
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in a folder survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def replace_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Put ``content`` at ``path`` so that at every moment the old or the new file is there, whole."""
+    fd, temporary = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    sync_folder(path.parent)
