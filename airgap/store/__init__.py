@@ -5,8 +5,20 @@ A store keeps content by descriptor and names by string. Whoever takes content i
 room knows nothing of HTTP, tar or YAML.
 """
 
-from airgap.store.base import FileRange, Mounter, Opener, Reader, Source, Store, fetch
+from airgap.store.base import Eraser, FileRange, Listing, Mounter, Opener, Reader, Source, Store, fetch
 from airgap.store.layout import Layout
 from airgap.store.memory import Memory
 
-__all__ = ["FileRange", "Layout", "Memory", "Mounter", "Opener", "Reader", "Source", "Store", "fetch"]
+__all__ = [
+    "Eraser",
+    "FileRange",
+    "Layout",
+    "Listing",
+    "Memory",
+    "Mounter",
+    "Opener",
+    "Reader",
+    "Source",
+    "Store",
+    "fetch",
+]

@@ -8,7 +8,7 @@ and an open reader gives exactly ``size - offset`` bytes or raises.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from airgap.errors import ContentError, DigestMismatch
@@ -88,6 +88,21 @@ class Mounter(Protocol):
     """A store that can take a blob from a sibling repository without the bytes moving."""
 
     def mount(self, descriptor: Descriptor, from_repository: str, /) -> bool: ...
+
+
+@runtime_checkable
+class Listing(Protocol):
+    """A store that knows all its names: ``repository:tag`` or ``repository@digest`` → descriptor."""
+
+    def names(self) -> Mapping[str, Descriptor]: ...
+
+
+@runtime_checkable
+class Eraser(Protocol):
+    """A store that can forget a name (its content stays) or content with all its names."""
+
+    def untag(self, name: str, /) -> None: ...
+    def delete(self, digest: str, /) -> bool: ...
 
 
 class BytesReader:
