@@ -68,7 +68,10 @@ class InvalidReference(AirgapError):
 
 
 class RegistryError(AirgapError):
+    """``code`` is the registry's own word for it (distribution-spec "Error Codes"), where it gave one."""
+
     exit_code = 20
+    code = ""
 
 
 class Unauthorized(RegistryError):

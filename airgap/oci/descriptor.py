@@ -23,7 +23,7 @@ class Descriptor:
     digest: str
     size: int
     platform: Platform | None = field(default=None, compare=False)
-    annotations: Mapping[str, str] = field(default=_NOTHING, compare=False)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _NOTHING, compare=False)
     artifact_type: str = field(default="", compare=False)
     urls: tuple[str, ...] = field(default=(), compare=False)
 
@@ -38,7 +38,7 @@ class Descriptor:
             raise ContentError(f"descriptor with the digest {str(digest)[:160]!r}: {reason}", where=where)
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 1 << 62:
             raise ContentError(f"descriptor of {digest} with the size {size!r}", where=where)
-        platform, annotations = value.get("platform"), value.get("annotations")
+        platform, annotations, urls = value.get("platform"), value.get("annotations"), value.get("urls")
         return cls(
             str(value.get("mediaType") or ""),
             digest,
@@ -46,7 +46,7 @@ class Descriptor:
             Platform.from_json(platform) if isinstance(platform, Mapping) else None,
             {str(k): str(v) for k, v in annotations.items()} if isinstance(annotations, Mapping) else _NOTHING,
             str(value.get("artifactType") or ""),
-            tuple(str(url) for url in value.get("urls") or () if isinstance(url, str)),
+            tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else (),
         )
 
     def to_json(self) -> dict[str, Any]:

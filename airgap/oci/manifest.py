@@ -98,6 +98,9 @@ def parse(content: bytes, media_type: str = "", *, where: str | None = None) -> 
             where=where,
             hint="push the image once more with a current docker, podman or skopeo, then export it again",
         )
+    # A document that is an index to one reader and an image to another must be neither (CVE-2021-41190).
+    if media_type in INDEXES + MANIFESTS and "manifests" in document and ("layers" in document or "config" in document):
+        raise ContentError("has the parts of an index and of an image manifest at once", where=where)
     descriptor = Descriptor(media_type, digests.of(content), len(content))
     if media_type in INDEXES:
         return Manifest(

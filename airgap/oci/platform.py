@@ -24,7 +24,6 @@ _ARCHITECTURES = {
     "armel": "arm",
     "i386": "386",
 }
-_DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
 
 
 @dataclass(frozen=True, order=True)

@@ -22,6 +22,7 @@ _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _HOST_PART = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
 _REGISTRY = re.compile(rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?")
+_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 #: distribution/reference: NameTotalLengthMax, the registry included.
 MAX_NAME = 255
 
@@ -42,6 +43,8 @@ class Reference:
         ``nginx`` becomes ``docker.io/library/nginx:latest``: a tag is filled in only where neither tag
         nor digest is given.
         """
+        if _IMAGE_ID.fullmatch(text):
+            raise _invalid(text, "64 hexadecimal digits are an image's ID on one machine, which no registry knows")
         name, at, digest = text.partition("@")
         if at and (reason := digests.problem(digest)):
             raise _invalid(text, reason)

@@ -8,6 +8,7 @@ and an open reader gives exactly ``size - offset`` bytes or raises.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
@@ -34,8 +35,11 @@ Opener = Callable[[int], Reader]
 class FileRange:
     """A reader whose bytes lie in a file, so that a taker may use ``sendfile`` or ``pread`` of its own.
 
-    ``fd`` is owned when ``owned`` is true and is then closed with the reader.
+    ``fd`` is owned when ``owned`` is true and is then closed with the reader. ``observe`` is told of every
+    count of bytes taken, however they were.
     """
+
+    observe: Callable[[int], None] | None = None
 
     def __init__(self, fd: int, offset: int, length: int, *, owned: bool = False, where: str = "") -> None:
         self.fd = fd
@@ -45,14 +49,20 @@ class FileRange:
         self._where = where
 
     def readinto(self, buffer: memoryview, /) -> int:
-        if self.length == 0:
+        if self.length <= 0:
             return 0
         count = os.preadv(self.fd, [buffer[: min(len(buffer), self.length)]], self.offset)
         if count == 0:
             raise ContentError(f"the file ends {self.length} bytes too early", where=self._where or None)
+        self.advance(count)
+        return count
+
+    def advance(self, count: int) -> None:
+        """Note that ``count`` bytes were taken: whoever uses ``fd`` itself must say so."""
         self.offset += count
         self.length -= count
-        return count
+        if self.observe is not None:
+            self.observe(count)
 
     def close(self) -> None:
         if self._owned:
@@ -147,17 +157,24 @@ def fetch(source: Source, descriptor: Descriptor, *, limit: int) -> bytes:
     return digests.verify(bytes(content), descriptor.digest)
 
 
-def drain(
-    descriptor: Descriptor, reader: Reader, take: Callable[[memoryview, int], None], buffer: memoryview | None = None
-) -> None:
+_scratch = threading.local()
+
+
+def scratch() -> memoryview:
+    """This thread's one buffer of :data:`CHUNK` bytes, for loops that read and hand on."""
+    buffer = getattr(_scratch, "buffer", None)
+    if buffer is None:
+        buffer = _scratch.buffer = memoryview(bytearray(CHUNK))
+    return buffer
+
+
+def drain(descriptor: Descriptor, reader: Reader, take: Callable[[memoryview, int], None]) -> None:
     """Read a blob from its start to its end, hash it and hand each piece to ``take(piece, offset)``.
 
     The piece is valid only during the call. Raises :class:`ContentError` when the reader gives another
     number of bytes than the descriptor says, :class:`DigestMismatch` when they hash to something else.
     """
-    if buffer is None:
-        buffer = memoryview(bytearray(min(CHUNK, max(descriptor.size, 1) + 1)))
-    hash_, done = digests.hasher(descriptor.digest), 0
+    buffer, hash_, done = scratch(), digests.hasher(descriptor.digest), 0
     while count := reader.readinto(buffer):
         if done + count > descriptor.size:
             raise ContentError(f"{descriptor.digest} is longer than the {descriptor.size} bytes that it should have")

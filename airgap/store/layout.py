@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -57,44 +58,52 @@ class Layout:
             for entry in self._index():
                 if entry.digest == name:
                     return entry
-            with contextlib.suppress(OSError):
-                return Descriptor("", name, self._blob(name).stat().st_size)
+            size = self._size(name)
+            if size is not None:
+                return Descriptor("", name, size)
         raise NotFound(f"{name} is not in this layout", where=str(self.path))
 
     def exists(self, descriptor: Descriptor) -> bool:
-        return self._blob(descriptor.digest).is_file()
+        return self._size(descriptor.digest) == descriptor.size
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         path = self._blob(descriptor.digest)
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # A layout may be a stranger's: no link is followed, and a pipe is not waited for.
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise ContentMissing(f"{descriptor.digest} is not in this layout", where=str(self.path)) from error
-        size = os.fstat(fd).st_size
-        if size != descriptor.size:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != descriptor.size:
             os.close(fd)
-            raise ContentError(f"has {size} bytes, not {descriptor.size}", where=str(path))
+            is_file = stat.S_ISREG(found.st_mode)
+            what = f"has {found.st_size} bytes, not {descriptor.size}" if is_file else "is no regular file"
+            raise ContentError(what, where=str(path))
         return VerifiedRange(descriptor, fd, offset, where=str(path))
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
         path = self._blob(descriptor.digest)
-        try:
-            path.parent.mkdir(exist_ok=True)
+        with _writing(path):
+            if not path.parent.is_dir():
+                path.parent.mkdir(exist_ok=True)
+                sync_folder(path.parent.parent)
             fd, temporary = tempfile.mkstemp(prefix=".push-", dir=path.parent)
-        except OSError as error:
-            raise OutputError(f"cannot write: {error.strerror}", where=str(path.parent)) from error
+
+        def take(piece: memoryview, at: int) -> None:
+            with _writing(path):
+                write_at(fd, piece, at)
+
         try:
             reader = opener(0)
             try:
-                drain(descriptor, reader, lambda piece, at: write_at(fd, piece, at))
+                drain(descriptor, reader, take)
             finally:
                 reader.close()
-            os.fchmod(fd, 0o644)
-            os.fsync(fd)
-            os.rename(temporary, path)
-            sync_folder(path.parent)
-        except OSError as error:
-            raise OutputError(f"cannot write: {error.strerror}", where=str(path)) from error
+            with _writing(path):
+                os.fchmod(fd, 0o644)
+                os.fsync(fd)
+                os.rename(temporary, path)
+                sync_folder(path.parent)
         finally:
             os.close(fd)
             with contextlib.suppress(FileNotFoundError):
@@ -136,6 +145,14 @@ class Layout:
         digests.check(digest)
         return self.path / "blobs" / digests.algorithm(digest) / digests.encoded(digest)
 
+    def _size(self, digest: str) -> int | None:
+        """The size of a blob's file, or ``None`` where there is no regular file."""
+        try:
+            found = self._blob(digest).lstat()
+        except OSError:
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
     def _index(self) -> list[Descriptor]:
         path = self.path / "index.json"
         try:
@@ -150,7 +167,7 @@ class Layout:
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        with self._lock, open(self.path / ".lock", "ab") as lock:
+        with self._lock, _writing(self.path / "index.json"), open(self.path / ".lock", "ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -179,6 +196,15 @@ class VerifiedRange(FileRange):
         return count
 
 
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say of a failed system call what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write: {error.strerror}", where=str(path)) from error
+
+
 def write_at(fd: int, piece: memoryview, offset: int) -> None:
     """Write all of ``piece`` at ``offset``: one ``pwrite`` may take less than it is given."""
     while piece:
@@ -195,13 +221,15 @@ def sync_folder(path: Path) -> None:
         os.close(fd)
 
 
-def replace_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+def replace_file(path: Path, content: bytes, *, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
     """Put ``content`` at ``path`` so that at every moment the old or the new file is there, whole."""
     fd, temporary = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(content)
             file.flush()
+            if owner is not None and owner != (os.getuid(), os.getgid()):
+                os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.rename(temporary, path)

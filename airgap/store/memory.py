@@ -58,7 +58,7 @@ class Memory:
 
     def delete(self, digest: str) -> bool:
         """Forget content and every name of it; say whether it was there."""
-        for name in [name for name, named in self._names.items() if named.digest == digest]:
+        for name in [name for name, named in list(self._names.items()) if named.digest == digest]:
             del self._names[name]
         self._media_types.pop(digest, None)
         return self._content.pop(digest, None) is not None

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# setup, demo and test are all that a newcomer needs. PYTHON=… chooses the interpreter, JOBS=… the test workers.
+
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup packages demo test test-long check format dist clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: $(VENV)/.ready packages ## .venv with airgap in it, and the Debian packages that the tests use
+
+$(VENV)/.ready: pyproject.toml constraints.txt tools/venv.sh
+	@sh tools/venv.sh $(VENV) "$(PYTHON)"
+
+packages: $(VENV)/.packages
+
+$(VENV)/.packages: tools/debian-packages.txt tools/packages.sh $(VENV)/.ready
+	@sh tools/packages.sh tools/debian-packages.txt $@
+
+demo: $(VENV)/.ready ## the main job on two registries of our own, from YAML to rewritten YAML
+	@$(BIN)/airgap demo
+
+test: setup ## every test but the long ones
+	$(PYTEST) -n $(JOBS) -m "not long"
+
+test-long: setup ## soak, many kills, large sizes
+	$(PYTEST) -m long
+
+check: $(VENV)/.ready ## style, types, layers, oldest Python
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vermin --quiet --no-tips --violations --target=3.10- airgap
+
+format: $(VENV)/.ready ## write the style that check asks for
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+dist: $(VENV)/.ready ## dist/*.whl and dist/airgap.pyz, the same bytes from the same tree
+	$(BIN)/python tools/wheel.py
+	$(BIN)/python tools/pyz.py
+
+clean: ## everything that was made here
+	rm -rf $(VENV) dist build .demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find airgap tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file that crosses: an OCI image layout in a tar, written once and read where it lies.
+
+``format`` knows tar and nothing else; ``inventory`` is ``airgap/bundle.json`` and the lock; ``head``
+composes what stands before the blobs; ``writer`` and ``reader`` are the two stores. The room never
+unpacks a bundle and follows no name, link or size in one without checking it.
+"""
+
+from airgap.bundle.head import Extras, Resource, compose
+from airgap.bundle.inventory import BundledImage, Inventory, Lock
+from airgap.bundle.reader import BundleReader
+from airgap.bundle.writer import BundleWriter
+
+__all__ = [
+    "BundleReader",
+    "BundleWriter",
+    "BundledImage",
+    "Extras",
+    "Inventory",
+    "Lock",
+    "Resource",
+    "compose",
+]

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands before the blobs: ``oci-layout``, ``index.json``, ``manifest.json``, the inventory, resources.
+
+Every name goes into two annotations, since programs differ in which they read; a reference with tag and
+digest gets two entries, since a kubelet looks the digest up by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from airgap import __version__
+from airgap.bundle.format import Layout, blob_name, lay_out
+from airgap.bundle.inventory import BundledImage, BundledResource, Inventory, dump
+from airgap.copy import Plan
+from airgap.copy.plan import Image
+from airgap.oci import Descriptor, Platform, Reference
+from airgap.oci import digest as digests
+from airgap.oci.manifest import OCI_INDEX, Manifest
+from airgap.store.layout import LAYOUT, REF_NAME
+
+CONTAINERD_NAME = "io.containerd.image.name"
+INVENTORY = "airgap/bundle.json"
+SELF = "airgap/airgap.pyz"
+NOTES = "airgap/notes"
+_DOCKER_PLATFORM = Platform("linux", "amd64")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource file as it was: ``name`` is its path under the common folder of all."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a bundle carries beside images."""
+
+    resources: Sequence[Resource] = ()
+    program: bytes | None = None
+    name: str | None = None
+    version: str | None = None
+    notes: bytes | None = None
+
+
+def compose(plan: Plan, extras: Extras = Extras()) -> tuple[Inventory, Layout]:
+    """Turn a plan into an inventory and the place of every byte. Root labels are references.
+
+    The order depends only on the content: images by reference, then manifests, configs and layers, layers
+    largest first, so that copying in order of size writes in order of place.
+    """
+    images = sorted((image for image in plan.images if not image.referrer_of), key=lambda image: image.root.label)
+    referrers = sorted((image for image in plan.images if image.referrer_of), key=lambda image: image.digest)
+    bundled = tuple(
+        BundledImage(Reference.parse(image.root.label), image.manifest.descriptor, image.platforms, image.derived_from)
+        for image in images
+    )
+    blobs = _order(plan, [*images, *referrers])
+    members = [
+        ("oci-layout", LAYOUT),
+        ("index.json", _index(bundled, referrers)),
+        ("manifest.json", _docker_manifest(images, plan)),
+    ]
+    carried = []
+    numbered = []
+    for number, resource in enumerate(extras.resources, 1):
+        member = f"airgap/resources/{number:04}.yaml"
+        carried.append(BundledResource(resource.name, member, hashlib.sha256(resource.content).hexdigest()))
+        numbered.append((member, resource.content))
+    if extras.notes is not None:
+        numbered.append((NOTES, extras.notes))
+    if extras.program is not None:
+        numbered.append((SELF, extras.program))
+    inventory = Inventory(
+        bundled,
+        blobs,
+        tuple(carried),
+        {image.digest: image.referrer_of for image in referrers},
+        {name: digests.of(content) for name, content in (*members, *numbered)},
+        extras.name,
+        extras.version,
+        f"airgap {__version__}",
+    )
+    return inventory, lay_out([*members, (INVENTORY, inventory.to_bytes()), *numbered], blobs)
+
+
+def entry_names(reference: Reference) -> list[str]:
+    """The names under which ``index.json`` lists an image."""
+    names = []
+    if reference.tag:
+        names.append(str(replace(reference, digest="")))
+    if reference.digest:
+        names.append(str(replace(reference, tag="")))
+    return names
+
+
+def _order(plan: Plan, images: Sequence[Image]) -> tuple[Descriptor, ...]:
+    manifests: dict[str, Descriptor] = {}
+    configs: dict[str, Descriptor] = {}
+    layers: dict[str, Descriptor] = {}
+    for image in images:
+        for manifest in plan.closure(image):
+            manifests[manifest.descriptor.digest] = manifest.descriptor
+            for blob in manifest.blobs:
+                if blob.digest in plan.blobs and blob.digest not in configs:
+                    (configs if blob is manifest.config else layers)[blob.digest] = blob
+    for digest in configs:
+        layers.pop(digest, None)
+    by_size = sorted(layers.values(), key=lambda layer: (-layer.size, layer.digest))
+    everything = [*manifests.values(), *configs.values(), *by_size]
+    return tuple(Descriptor(d.media_type, d.digest, d.size) for d in everything)
+
+
+def _index(images: Sequence[BundledImage], referrers: Sequence[Image]) -> bytes:
+    tags_of_pinned = {
+        str(replace(image.reference, digest=""))
+        for image in images
+        if image.reference.tag and not image.reference.digest
+    }
+    entries: dict[str, dict[str, Any]] = {}
+    for image in images:
+        for name in entry_names(image.reference):
+            # A plain reference owns its tag; one that is pinned to a digest goes by the digest.
+            if image.reference.digest and name in tags_of_pinned:
+                continue
+            names = {CONTAINERD_NAME: name, REF_NAME: name}
+            entries.setdefault(name, _entry(image.descriptor, names))
+    nameless = [_entry(image.manifest.descriptor, {}) for image in referrers]
+    return dump({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries.values(), *nameless]})
+
+
+def _entry(descriptor: Descriptor, annotations: dict[str, str]) -> dict[str, Any]:
+    return Descriptor(descriptor.media_type, descriptor.digest, descriptor.size, None, annotations).to_json()
+
+
+def _docker_manifest(images: Sequence[Image], plan: Plan) -> bytes:
+    """One item for each complete container image: for linux/amd64, or the first platform that there is."""
+    items: dict[str, dict[str, Any]] = {}
+    for image in images:
+        chosen = _for_docker(image, plan)
+        if chosen is None or chosen.config is None or any(b.digest not in plan.blobs for b in chosen.blobs):
+            continue
+        reference = Reference.parse(image.root.label)
+        tag = reference.tag or reference.digest_tag
+        item = items.setdefault(
+            chosen.descriptor.digest,
+            {
+                "Config": blob_name(chosen.config.digest),
+                "RepoTags": [],
+                "Layers": [blob_name(layer.digest) for layer in chosen.layers],
+            },
+        )
+        name = f"{reference.name}:{tag}"
+        if not any(name in other["RepoTags"] for other in items.values()):
+            item["RepoTags"].append(name)
+    return dump(list(items.values()))
+
+
+def _for_docker(image: Image, plan: Plan) -> Manifest | None:
+    if not image.manifest.is_index:
+        return image.manifest if image.manifest.is_container_image else None
+    candidates = [
+        (child.platform, plan.manifests[child.digest])
+        for child in image.manifest.children
+        if child.digest in plan.manifests and plan.manifests[child.digest].is_container_image
+    ]
+    for platform, manifest in candidates:
+        if platform is not None and platform.matches(_DOCKER_PLATFORM):
+            return manifest
+    return candidates[0][1] if candidates else None

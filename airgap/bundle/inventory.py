@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two documents that say what a bundle is: ``airgap/bundle.json`` inside it, ``airgap.lock`` beside it.
+
+Both ignore keys they do not know; ``format`` and ``features`` say when that is not safe. Neither tells a
+time or a folder: same inputs, same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airgap.errors import AirgapError, BundleError, UnsupportedBundle
+from airgap.oci import Descriptor, Platform, Reference
+from airgap.oci import digest as digests
+
+FORMAT = 1
+#: What this version can read; a bundle that needs more is refused.
+FEATURES: frozenset[str] = frozenset()
+FORMS = frozenset({"plain"})
+
+
+@dataclass(frozen=True)
+class BundledImage:
+    """``reference`` is normalised; ``descriptor`` is what the bundle holds for it; ``derived_from`` is the index
+    that platforms were chosen from."""
+
+    reference: Reference
+    descriptor: Descriptor
+    platforms: tuple[Platform, ...] = ()
+    derived_from: str = ""
+
+
+@dataclass(frozen=True)
+class BundledResource:
+    """``name`` is the path under the resources' common folder, ``member`` where it lies in the tar."""
+
+    name: str
+    member: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """``members`` maps every other member outside ``blobs/`` to its sha256; ``referrers`` maps the digest of each
+    signature or the like to the digest it speaks of."""
+
+    images: tuple[BundledImage, ...]
+    blobs: tuple[Descriptor, ...] = field(repr=False)
+    resources: tuple[BundledResource, ...] = ()
+    referrers: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
+    version: str | None = None
+    tool: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "features": [],
+            "name": self.name,
+            "version": self.version,
+            "tool": self.tool,
+            "images": [
+                {
+                    "reference": str(image.reference),
+                    "digest": image.descriptor.digest,
+                    "mediaType": image.descriptor.media_type,
+                    "size": image.descriptor.size,
+                    "platforms": [str(platform) for platform in image.platforms],
+                    "derivedFrom": image.derived_from or None,
+                }
+                for image in self.images
+            ],
+            "resources": [{"name": r.name, "member": r.member, "sha256": r.sha256} for r in self.resources],
+            "referrers": dict(self.referrers),
+            "members": dict(self.members),
+            "blobs": [
+                {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, "form": "plain"}
+                for blob in self.blobs
+            ],
+            "requires": [],
+        }
+
+    def to_bytes(self) -> bytes:
+        return dump(self.to_json())
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, where: str) -> Inventory:
+        """Raise :class:`UnsupportedBundle` for what a newer airgap made, :class:`BundleError` for nonsense."""
+        try:
+            document = json.loads(content)
+            _refuse_unknown(document, where)
+            return cls(
+                tuple(_image(entry) for entry in document["images"]),
+                tuple(Descriptor.from_json(entry) for entry in document["blobs"]),
+                tuple(_resource(entry) for entry in document["resources"]),
+                {digests.check(k): digests.check(v) for k, v in document.get("referrers", {}).items()},
+                {str(name): str(value) for name, value in document["members"].items()},
+                document.get("name"),
+                document.get("version"),
+                str(document.get("tool", "")),
+            )
+        except BundleError:
+            raise
+        except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise BundleError(f"its inventory airgap/bundle.json is unreadable ({error})", where=where) from error
+
+
+@dataclass
+class Lock:
+    """What references resolved to, and what else decides a bundle's bytes. References are normalised."""
+
+    platforms: tuple[str, ...] = ()
+    images: dict[str, Descriptor] = field(default_factory=dict)
+    referrers: dict[str, list[str]] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        document = {
+            "format": FORMAT,
+            "platforms": list(self.platforms) or None,
+            "images": {
+                name: {"digest": d.digest, "mediaType": d.media_type, "size": d.size}
+                for name, d in sorted(self.images.items())
+            },
+            "referrers": {key: sorted(value) for key, value in sorted(self.referrers.items())},
+            "resources": dict(sorted(self.resources.items())),
+            "base": None,
+            "features": [],
+        }
+        return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, where: str) -> Lock:
+        try:
+            document = json.loads(content)
+            _refuse_unknown(document, where)
+            return cls(
+                tuple(str(p) for p in document.get("platforms") or ()),
+                {str(name): Descriptor.from_json(entry) for name, entry in document["images"].items()},
+                {str(key): [digests.check(d) for d in value] for key, value in document.get("referrers", {}).items()},
+                {str(name): str(value) for name, value in document.get("resources", {}).items()},
+            )
+        except BundleError:
+            raise
+        except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise BundleError(
+                f"this lock is unreadable ({error})", where=where, hint="mend it, or remove it to have it written anew"
+            ) from error
+
+
+def dump(document: Any) -> bytes:
+    """JSON with fixed bytes: no blanks, keys in the order given."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _refuse_unknown(document: Mapping[str, Any], where: str) -> None:
+    newer = document["format"] != FORMAT
+    unknown: Sequence[str] = sorted(set(map(str, document.get("features") or ())) - FEATURES)
+    forms = sorted({str(blob.get("form", "plain")) for blob in document.get("blobs", ())} - FORMS)
+    if newer or unknown or forms:
+        needs = ", ".join([f"format {document['format']}"] if newer else [*unknown, *forms])
+        raise UnsupportedBundle(
+            f"made by {document.get('tool') or 'another airgap'}, which this version cannot read: it needs {needs}",
+            where=where,
+            hint="take at least the airgap that made it; export --with-self puts it into the bundle",
+        )
+
+
+def _image(entry: Mapping[str, Any]) -> BundledImage:
+    derived = entry.get("derivedFrom")
+    return BundledImage(
+        Reference.parse(entry["reference"]),
+        Descriptor.from_json(entry),
+        tuple(Platform.parse(text) for text in entry.get("platforms") or ()),
+        digests.check(derived) if derived else "",
+    )
+
+
+def _resource(entry: Mapping[str, Any]) -> BundledResource:
+    name = str(entry["name"])
+    parts = name.split("/")
+    if name.startswith("/") or "\\" in name or any(part in ("", ".", "..") for part in parts) or "\0" in name:
+        raise BundleError(f"the resource file name {name!r} leads out of the folder")
+    return BundledResource(name, str(entry["member"]), str(entry["sha256"]))

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airgap.cli import options
+from airgap.cli.commands.rewrite import diff_of
+from airgap.cli.progress import display
+from airgap.flows.demo import demo
+from airgap.flows.sizes import human
+
+
+@click.command("demo")
+@click.option("--output", metavar="DIR", default="airgap-demo", show_default=True, help="Where its files are kept.")
+@options.progress
+def command(output: str, progress: str) -> None:
+    """Show the whole journey on this machine: two registries on loopback, one bundle, rewritten YAML.
+
+    \b
+    airgap demo
+    """
+    folder = Path(output)
+    with display(progress) as emit:
+        shown = demo(folder, emit=emit, say=lambda text: click.echo(click.style(f"$ {text}", bold=True)))
+    exported, imported = shown.exported, shown.imported
+    click.echo(f"{exported.images} images in {shown.bundle} ({human(exported.bundle_size)})")
+    click.echo(f"{imported.pushed} images pushed and read back; the YAML, before and after:")
+    for file in imported.files:
+        click.echo(diff_of(file), nl=False)
+    click.echo(f"all files are kept in {folder}/")

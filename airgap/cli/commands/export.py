@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap export``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from airgap.cli import options
+from airgap.cli.progress import display
+from airgap.copy import Stop
+from airgap.errors import Incomplete, Interrupted, UsageError
+from airgap.flows import project
+from airgap.flows.export import Exported, ExportRequest, export
+from airgap.flows.find import find
+from airgap.flows.network import connect
+from airgap.flows.sizes import human
+from airgap.oci import Platform, Reference
+
+
+@click.command("export")
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.option(
+    "-o", "--output", metavar="BUNDLE", help="The bundle to write. [default: NAME-VERSION.tar of airgap.yaml]"
+)
+@click.option("--image", "images", multiple=True, metavar="REF", help="An image that no file names. Repeatable.")
+@click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    metavar="OS/ARCH",
+    help="Only this platform, such as linux/amd64. Repeatable. [default: all]",
+)
+@click.option("--lock", metavar="FILE", help="Take digests from this lock; write it where it is not there yet.")
+@click.option("--refresh", is_flag=True, help="Resolve anew and rewrite the lock.")
+@click.option("--no-resources", is_flag=True, help="Leave the resource files out of the bundle.")
+@click.option("--with-self", is_flag=True, help="Carry airgap.pyz, this program for a far side that has only Python.")
+@click.option("--referrers/--no-referrers", default=True, help="Carry signatures and SBOMs too. [default: yes]")
+@click.option("--keep-going", is_flag=True, help="Leave out images that cannot be had, and end with exit code 3.")
+@options.force
+@options.dry_run
+@options.source_network
+@options.config
+@options.jobs
+@options.progress
+def command(
+    paths: tuple[str, ...],
+    output: str | None,
+    images: tuple[str, ...],
+    platforms: tuple[str, ...],
+    lock: str | None,
+    refresh: bool,
+    no_resources: bool,
+    with_self: bool,
+    referrers: bool,
+    keep_going: bool,
+    force: bool,
+    dry_run: bool,
+    ca_file: str | None,
+    plain_http: tuple[str, ...],
+    insecure: tuple[str, ...],
+    config: str | None,
+    jobs: int,
+    progress: str,
+) -> None:
+    """Pull every image that the resource files name and write one bundle.
+
+    PATH is a file, a folder, - for standard input or an https:// address of YAML; without one, the resources of
+    airgap.yaml. The bundle is an OCI image layout in a tar, which skopeo, podman, ctr and docker read too.
+
+    \b
+    airgap export cert-manager.yaml -o bundle.tar
+    airgap export deploy/ --image busybox:1.36 --platform linux/amd64 -o bundle.tar
+    """
+    started = time.monotonic()
+    read = project.load(config)
+    wanted = [*read.images, *map(Reference.parse, images)]
+    if not output and not read.name:
+        raise UsageError("where should the bundle go?", hint="give -o bundle.tar, or name: in airgap.yaml")
+    if refresh and not lock:
+        raise UsageError("--refresh rewrites a lock, and none is named", hint="add --lock airgap.lock")
+    with display(progress) as emit, connect(read, options.source(ca_file, plain_http, insecure), emit) as registries:
+        resources = paths or read.resources
+        if not resources and not wanted:
+            raise UsageError("what should be exported?", hint="give a PATH or --image REF, or write an airgap.yaml")
+        found = find(resources, images=wanted, stdin=options.stdin_bytes, download=registries.download)
+        request = ExportRequest(
+            output=Path(output or read.bundle_name),
+            platforms=[Platform.parse(text) for text in platforms] or read.platforms,
+            lock=Path(lock) if lock else None,
+            refresh=refresh,
+            carry_resources=not no_resources,
+            referrers=referrers,
+            keep_going=keep_going,
+            dry_run=dry_run,
+            force=force,
+            program=_program() if with_self else None,
+            name=read.name,
+            version=read.version,
+            notes=_notes(read),
+        )
+        try:
+            made = export(request, found, registries, jobs=jobs, emit=emit, stop=Stop(registries.abort))
+        except (KeyboardInterrupt, Interrupted):
+            raise Interrupted("stopped; nothing is left behind", hint="the same command begins again") from None
+    _tell(request, made, time.monotonic() - started)
+
+
+def _tell(request: ExportRequest, made: Exported, seconds: float) -> None:
+    if request.dry_run:
+        click.echo(f"would write {request.output}: {made.images} images, {made.blobs} blobs", err=True)
+    else:
+        rate = human(made.bundle_size / max(seconds, 0.001))
+        click.echo(
+            f"{request.output}: {made.images} images, {made.blobs} blobs, {human(made.bundle_size)} "
+            f"in {seconds:.1f} s ({rate}/s)",
+            err=True,
+        )
+    if made.failures:
+        names = ", ".join(label for label, _ in made.failures)
+        raise Incomplete(f"{len(made.failures)} images are not in the bundle: {names}")
+
+
+def _program() -> bytes:
+    from airgap.flows.program import program
+
+    return program()
+
+
+def _notes(read: project.Project) -> bytes | None:
+    if read.notes is None:
+        return None
+    try:
+        return Path(read.notes).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read the notes: {error.strerror}", where=read.notes) from error

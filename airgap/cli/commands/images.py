@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap images``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from airgap.cli import options
+from airgap.flows import project
+from airgap.flows.find import Found, find
+from airgap.kube import Site
+
+
+@click.command("images")
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@options.as_json
+@click.option("--refs", is_flag=True, help="One reference a line, for scripts.")
+@click.option("--why", is_flag=True, help="The rule behind each site, and what was not taken and why.")
+@click.option("--sizes", is_flag=True, help="Ask the registries how much would cross.")
+@options.source_network
+@options.config
+@options.jobs
+@options.progress
+def command(
+    paths: tuple[str, ...],
+    as_json: bool,
+    refs: bool,
+    why: bool,
+    sizes: bool,
+    ca_file: str | None,
+    plain_http: tuple[str, ...],
+    insecure: tuple[str, ...],
+    config: str | None,
+    jobs: int,
+    progress: str,
+) -> None:
+    """List the images that resource files name, and where.
+
+    PATH is a file, a folder, or - for standard input; without one, the resources of airgap.yaml.
+
+    \b
+    airgap images cert-manager.yaml
+    kubectl get deploy,ds,sts -A -o json | airgap images - --refs
+    """
+    if as_json + refs + why + sizes > 1:
+        raise click.UsageError("choose one of --json, --refs, --why and --sizes")
+    read = project.load(config)
+    found = find(paths or read.resources, images=read.images, stdin=options.stdin_bytes)
+    if as_json:
+        click.echo(json.dumps([_site(site) for site in found.sites], indent=2, ensure_ascii=False))
+    elif refs:
+        for reference in found.references():
+            click.echo(str(reference))
+    elif sizes:
+        from airgap.cli.sizes import show
+
+        show(found, read, options.source(ca_file, plain_http, insecure), jobs, progress)
+    else:
+        _table(found, why=why)
+
+
+def _table(found: Found, *, why: bool) -> None:
+    references = found.references()
+    for reference, sites in references.items():
+        click.echo(click.style(str(reference), bold=True))
+        for site in sites:
+            rule = f"   {site.rule}, {site.confidence}: {site.path}" if why else ""
+            click.echo(f"  {site.file}:{site.line}{rule}")
+        if not sites:
+            click.echo("  named in airgap.yaml")
+    if why and found.misses:
+        click.echo(click.style("not taken", bold=True))
+        for miss in found.misses:
+            click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
+    files = len(found.files)
+    click.echo(f"{len(references)} images at {len(found.sites)} sites in {files} file{'s' * (files != 1)}", err=True)
+
+
+def _site(site: Site) -> dict[str, object]:
+    return {
+        "file": site.file,
+        "document": site.document,
+        "path": site.path,
+        "line": site.line,
+        "column": site.column,
+        "text": site.text,
+        "image": str(site.reference),
+        "kind": site.kind,
+        "rule": site.rule,
+        "confidence": site.confidence,
+    }

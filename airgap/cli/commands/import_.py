@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap import``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from airgap.bundle import BundleReader
+from airgap.cli import options
+from airgap.cli.progress import display
+from airgap.copy import Stop
+from airgap.errors import Incomplete, Interrupted
+from airgap.flows import project
+from airgap.flows.import_ import Imported, ImportRequest, import_
+from airgap.flows.network import connect, target_of
+from airgap.flows.sizes import human
+from airgap.target import PlainTarget
+
+
+@click.command("import")
+@click.argument("bundle", metavar="BUNDLE")
+@click.option("--to", metavar="TARGET", help="[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
+@options.mapping
+@click.option("--output", metavar="DIR", default="airgap-out", show_default=True, help="Where the rewritten files go.")
+@click.option("--receipt", metavar="FILE", help="Where the receipt goes. [default: BUNDLE.receipt.json in the output]")
+@click.option("--overwrite", is_flag=True, help="Move tags that are already there with another digest.")
+@click.option("--keep-going", is_flag=True, help="Go on when an image fails, and end with exit code 3.")
+@options.force
+@options.dry_run
+@options.target_network
+@options.config
+@options.jobs
+@options.progress
+def command(
+    bundle: str,
+    to: str | None,
+    mapping: str | None,
+    output: str,
+    receipt: str | None,
+    overwrite: bool,
+    keep_going: bool,
+    force: bool,
+    dry_run: bool,
+    ca_file: str | None,
+    plain_http: bool,
+    insecure: bool,
+    via: str,
+    username: str | None,
+    password_stdin: bool,
+    config: str | None,
+    jobs: int,
+    progress: str,
+) -> None:
+    """Push a bundle into a registry, and write its YAML back with the images pointing there.
+
+    What the registry already has is not sent again. The YAML appears only after every image was pushed and
+    read back.
+
+    \b
+    airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
+    kubectl apply -f airgap-out/
+    """
+    started = time.monotonic()
+    read = project.load(config)
+    goal = target_of(read, to, mapping)
+    network = options.target(goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin)
+    name = f"{Path(bundle).name}.receipt.json"
+    request = ImportRequest(
+        Path(output), Path(receipt) if receipt else Path(output) / name, overwrite, keep_going, dry_run, force
+    )
+    with (
+        BundleReader(bundle) as opened,
+        display(progress) as emit,
+        connect(read, network, emit, target=goal.address) as registries,
+    ):
+        try:
+            done = import_(
+                request, opened, goal, PlainTarget(registries, goal),
+                jobs=jobs, emit=emit, stop=Stop(registries.abort),
+            )  # fmt: skip
+        except (KeyboardInterrupt, Interrupted):
+            raise Interrupted(
+                "stopped; what the registry has taken is kept, no file was written",
+                hint="the same command goes on where this one stopped",
+            ) from None
+    _tell(request, done, str(goal.address), time.monotonic() - started)
+
+
+def _tell(request: ImportRequest, done: Imported, target: str, seconds: float) -> None:
+    if request.dry_run:
+        click.echo(f"would push {done.pushed} images to {target}; {done.present} are there already", err=True)
+        return
+    report = done.report
+    sent = human(report.moved_bytes) if report else "0 B"
+    extra = f", {report.mounted} blobs mounted, {report.skipped} already there" if report else ""
+    click.echo(
+        f"{target}: {done.pushed} images pushed, {done.present} already there; {sent} sent{extra} in {seconds:.1f} s",
+        err=True,
+    )
+    for file in done.files:
+        click.echo(f"wrote {request.output / file.name} ({len(file.changes)} images rewritten)", err=True)
+    click.echo(f"wrote {request.receipt}", err=True)
+    if done.failures:
+        names = ", ".join(sorted({label for label, _ in done.failures}))
+        raise Incomplete(f"not pushed: {names}", hint="the same command tries these again")

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap inspect``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from airgap.bundle import BundleReader
+from airgap.bundle.head import NOTES, SELF
+from airgap.cli import options
+from airgap.flows.sizes import human
+
+
+@click.command("inspect")
+@click.argument("bundle", metavar="BUNDLE")
+@options.as_json
+def command(bundle: str, as_json: bool) -> None:
+    """Show what a bundle holds. Reads its head alone; `airgap verify` reads all of it.
+
+    \b
+    airgap inspect bundle.tar
+    airgap inspect bundle.tar --json | jq -r '.images[].reference'
+    """
+    with BundleReader(bundle) as opened:
+        inventory = opened.inventory
+        if as_json:
+            document = {**inventory.to_json(), "size": opened.size, "volumes": [], "signatures": []}
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            return
+        title = " ".join(part for part in (inventory.name, inventory.version) if part)
+        click.echo(f"{bundle}{f': {title}' if title else ''}, {human(opened.size)}, made by {inventory.tool}")
+        for image in inventory.images:
+            click.echo(click.style(str(image.reference), bold=True))
+            platforms = ", ".join(map(str, image.platforms)) or "no platform"
+            derived = f", derived from {image.derived_from}" if image.derived_from else ""
+            click.echo(f"  {image.descriptor.digest}\n  {platforms}{derived}")
+        for resource in inventory.resources:
+            click.echo(f"resource file {resource.name}")
+        if SELF in inventory.members:
+            click.echo(f"this program: tar xf {bundle} {SELF}")
+        counts = f"{len(inventory.images)} images, {len(inventory.blobs)} blobs, {len(inventory.referrers)} referrers"
+        click.echo(counts)
+        if NOTES in inventory.members:
+            click.echo(opened.resource(NOTES).decode("utf-8", "replace"))

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap login``."""
+
+from __future__ import annotations
+
+import click
+
+from airgap.cli import options
+from airgap.cli.progress import display
+from airgap.errors import UsageError
+from airgap.flows import project
+from airgap.flows.login import login
+from airgap.flows.network import Network, connect
+from airgap.registry import Credential
+from airgap.target import TargetAddress
+
+
+@click.command("login")
+@click.argument("registry", metavar="REGISTRY")
+@click.option("--username", "-u", metavar="NAME", help="Asked for where it is not given.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+@click.option("--plain-http", is_flag=True, help="Speak plain HTTP, as http:// before REGISTRY does.")
+@click.option("--insecure", is_flag=True, help="Trust any certificate.")
+@options.ca_file
+@options.config
+def command(
+    registry: str,
+    username: str | None,
+    password_stdin: bool,
+    plain_http: bool,
+    insecure: bool,
+    ca_file: str | None,
+    config: str | None,
+) -> None:
+    """Sign in to a registry once, and keep the credential in docker's file for docker, podman and airgap alike.
+
+    \b
+    airgap login http://10.100.0.102:32415 -u admin
+    echo "$PASSWORD" | airgap login nexus.corp:8443 -u admin --password-stdin
+    """
+    address = TargetAddress.parse(registry)
+    if address.prefix:
+        raise UsageError(f"{registry!r} has a path", hint=f"sign in to {address.registry}")
+    if password_stdin and not username:
+        raise UsageError("--password-stdin goes with --username")
+    username = username or click.prompt("Username", err=True)
+    password = options.read_password() if password_stdin else click.prompt("Password", hide_input=True, err=True)
+    credential = Credential(username, password)
+    network = Network(
+        ca_file or "",
+        (address.registry,) if insecure else (),
+        (address.registry,) if plain_http else (),
+        credential=credential,
+    )
+    with display("plain") as emit, connect(project.load(config), network, emit, target=address) as registries:
+        path = login(address.registry, credential, registries)
+    click.echo(f"signed in to {address.registry} as {username}; kept in {path}", err=True)

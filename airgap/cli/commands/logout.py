@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap logout``."""
+
+from __future__ import annotations
+
+import click
+
+from airgap.flows.login import logout
+from airgap.target import TargetAddress
+
+
+@click.command("logout")
+@click.argument("registry", metavar="REGISTRY")
+def command(registry: str) -> None:
+    """Forget the credential that `airgap login` kept.
+
+    \b
+    airgap logout 10.100.0.102:32415
+    """
+    address = TargetAddress.parse(registry)
+    path = logout(address.registry)
+    click.echo(
+        f"removed from {path}" if path else f"no credential for {address.registry} was kept; nothing to do", err=True
+    )

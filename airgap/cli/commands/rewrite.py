@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap rewrite``."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from airgap.bundle import BundleReader
+from airgap.cli import options
+from airgap.cli.progress import display
+from airgap.errors import UsageError, WouldChange
+from airgap.flows import output as out
+from airgap.flows import project
+from airgap.flows.find import find
+from airgap.flows.network import target_of
+from airgap.flows.rewrite import RewrittenFile, by_bundle, by_mapping, rewrite
+
+
+@click.command("rewrite")
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.option("--to", metavar="TARGET", help="[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
+@options.mapping
+@click.option("--from", "bundle", metavar="BUNDLE", help="Rewrite only what this bundle holds, digests included.")
+@click.option("--keep-unknown", is_flag=True, help="With --from: leave images that are not in it as they are.")
+@click.option("--output", metavar="DIR", help="Write the files there. [default: standard output, for a single file]")
+@click.option("--in-place", is_flag=True, help="Replace the files themselves.")
+@click.option("--diff", is_flag=True, help="Print a unified diff and write nothing.")
+@click.option("--check", is_flag=True, help="Write nothing; end with exit code 4 if anything would change.")
+@options.force
+@options.config
+def command(
+    paths: tuple[str, ...],
+    to: str | None,
+    mapping: str | None,
+    bundle: str | None,
+    keep_unknown: bool,
+    output: str | None,
+    in_place: bool,
+    diff: bool,
+    check: bool,
+    force: bool,
+    config: str | None,
+) -> None:
+    """Rewrite resource files so that their images point at TARGET, every other byte as it was. Asks no registry.
+
+    \b
+    airgap rewrite cert-manager.yaml --to 10.100.0.102:32415/my-docker-image
+    airgap rewrite deploy/ --to nexus.corp:8443/k8s --mapping path --output rewritten/
+    """
+    if bool(output) + in_place + diff + check > 1:
+        raise click.UsageError("choose one of --output, --in-place, --diff and --check")
+    if keep_unknown and not bundle:
+        raise click.UsageError("--keep-unknown goes with --from")
+    read = project.load(config)
+    goal = target_of(read, to, mapping)
+    found = find(paths or read.resources, stdin=options.stdin_bytes)
+    with display("plain") as emit:
+        if bundle:
+            with BundleReader(bundle) as opened:
+                locate = by_bundle(opened, goal, emit=emit)
+        else:
+            locate = by_mapping(goal)
+        files = rewrite(found.files, locate, keep_unknown=keep_unknown, emit=emit)
+    if check:
+        _check(files)
+    elif diff:
+        for file in files:
+            click.echo(diff_of(file), nl=False)
+    elif in_place:
+        out.replace_in_place(files)
+    elif output:
+        folder = Path(output)
+        out.make_folder(folder)
+        contents = [(file.name, file.after) for file in files]
+        out.check_free(folder, contents, force=force)
+        out.write_files(folder, contents, [change for file in files for change in file.changes])
+        click.echo(f"wrote {len(files)} files to {folder}", err=True)
+    elif len(files) == 1:
+        sys.stdout.buffer.write(files[0].after)
+    else:
+        raise UsageError(
+            f"{len(files)} files do not fit on standard output", hint="add --output DIR, --in-place, --diff or --check"
+        )
+
+
+def _check(files: Sequence[RewrittenFile]) -> None:
+    changing = [file for file in files if file.before != file.after]
+    if changing:
+        count = sum(len(file.changes) for file in changing)
+        names = ", ".join(file.path for file in changing)
+        raise WouldChange(
+            f"{count} images in {len(changing)} files do not point at the target: {names}",
+            hint="--diff shows them, --in-place rewrites them",
+        )
+
+
+def diff_of(file: RewrittenFile) -> str:
+    """A unified diff as ``patch`` takes it."""
+    name = file.path.lstrip("/") if file.path != "-" else file.name
+    before, after = (text.decode("utf-8", "replace").splitlines(keepends=True) for text in (file.before, file.after))
+    lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

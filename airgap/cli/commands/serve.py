@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airgap.cli import options
+from airgap.errors import UsageError
+from airgap.flows.serve import server_of
+
+
+@click.command("serve")
+@click.argument("path", metavar="BUNDLE|LAYOUT")
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:5000", show_default=True)
+@click.option("--writable", is_flag=True, help="Take pushes into a layout folder, made where there is none.")
+@click.option("--user", metavar="NAME", help="Ask for this user and a password.")
+@click.option("--password-stdin", is_flag=True, help="Read that password from standard input.")
+@click.option("--tls-cert", metavar="PEM", help="Certificate (with its chain) to serve HTTPS with.")
+@click.option("--tls-key", metavar="PEM", help="Its key.")
+def command(
+    path: str,
+    listen: str,
+    writable: bool,
+    user: str | None,
+    password_stdin: bool,
+    tls_cert: str | None,
+    tls_key: str | None,
+) -> None:
+    """Serve a bundle as a read-only registry, as it lies, or a layout folder that also takes pushes.
+
+    An image of a bundle is found under its full name (127.0.0.1:5000/quay.io/jetstack/x:v1) and under its path alone
+    (127.0.0.1:5000/jetstack/x:v1), so that the address also works as a mirror.
+
+    \b
+    airgap serve bundle.tar
+    airgap serve layout/ --writable --listen 0.0.0.0:5000
+    """
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"{listen!r} is no address to listen on", hint="write it as HOST:PORT, such as 0.0.0.0:5000")
+    if bool(user) != password_stdin:
+        raise UsageError("--user and --password-stdin go together")
+    if bool(tls_cert) != bool(tls_key):
+        raise UsageError("--tls-cert and --tls-key go together")
+    server = server_of(
+        Path(path),
+        host or "0.0.0.0",
+        int(port),
+        writable=writable,
+        credentials=(user, options.read_password()) if user else None,
+        tls=(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None,
+        on_request=lambda method, url, status: click.echo(f"{status} {method} {url}", err=True),
+    )
+    server.start()
+    click.echo(f"{path} is served at {server.url}; Ctrl-C ends it", err=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+    finally:
+        server.stop()

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap verify``."""
+
+from __future__ import annotations
+
+import click
+
+from airgap.bundle import BundleReader
+from airgap.cli import options
+from airgap.cli.progress import display
+from airgap.copy import Stop
+from airgap.flows import project
+from airgap.flows.network import connect, target_of
+from airgap.flows.sizes import human
+from airgap.flows.verify import against as compare
+from airgap.flows.verify import verify
+from airgap.target import PlainTarget
+
+
+@click.command("verify")
+@click.argument("bundle", metavar="BUNDLE")
+@click.option("--against", metavar="TARGET", help="Compare the target's tags with the bundle as well.")
+@options.mapping
+@options.target_network
+@options.config
+@options.jobs
+@options.progress
+def command(
+    bundle: str,
+    against: str | None,
+    mapping: str | None,
+    ca_file: str | None,
+    plain_http: bool,
+    insecure: bool,
+    via: str,
+    username: str | None,
+    password_stdin: bool,
+    config: str | None,
+    jobs: int,
+    progress: str,
+) -> None:
+    """Check a bundle byte for byte, and that every image in it is complete.
+
+    \b
+    airgap verify bundle.tar
+    airgap verify bundle.tar --against http://10.100.0.102:32415/my-docker-image
+    """
+    read = project.load(config)
+    with BundleReader(bundle) as opened, display(progress) as emit:
+        done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
+        click.echo(f"{bundle}: {done.blobs} blobs, {human(done.bytes)}, all as they should be", err=True)
+        if against:
+            goal = target_of(read, against, mapping)
+            network = options.target(
+                goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin
+            )
+            with connect(read, network, emit, target=goal.address) as registries:
+                count = compare(opened, goal, PlainTarget(registries, goal), jobs=jobs, stop=Stop(registries.abort))
+            click.echo(f"{goal.address}: {count} tags, all with the bundle's digests", err=True)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that several commands share, each defined once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from airgap.errors import UsageError
+from airgap.flows.network import Network, credential_from
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+config = click.option("--config", metavar="FILE", help="Project file instead of ./airgap.yaml.")
+
+progress = click.option(
+    "--progress",
+    type=click.Choice(["auto", "bar", "plain", "json", "none"]),
+    default="auto",
+    show_default=True,
+    help="How to tell what happens, on standard error.",
+)
+
+jobs = click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Transfers at a time.")
+
+force = click.option("--force", is_flag=True, help="Replace files that are already there.")
+
+dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+ca_file = click.option("--ca-file", metavar="PEM", help="Certificates to trust beside the system's own.")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+
+source_network = _together(
+    ca_file,
+    click.option(
+        "--plain-http", multiple=True, metavar="REGISTRY", help="Speak plain HTTP to this registry. Repeatable."
+    ),
+    click.option(
+        "--insecure", multiple=True, metavar="REGISTRY", help="Trust any certificate of this registry. Repeatable."
+    ),
+)
+
+target_network = _together(
+    ca_file,
+    click.option("--plain-http", is_flag=True, help="Speak plain HTTP to the target, as http:// before it does."),
+    click.option("--insecure", is_flag=True, help="Trust any certificate of the target."),
+    click.option("--via", metavar="URL", default="", help="Push to this address instead of the one nodes pull from."),
+    click.option("--username", metavar="NAME", help="User at the target; or AIRGAP_USERNAME, or airgap login."),
+    click.option("--password-stdin", is_flag=True, help="Read the password from standard input; or AIRGAP_PASSWORD."),
+)
+
+mapping = click.option(
+    "--mapping",
+    type=click.Choice(["basename", "path", "full"]),
+    help="How images are named under the target: quay.io/jetstack/x becomes x, jetstack/x or quay.io/jetstack/x. "
+    "[default: basename]",
+)
+
+
+def source(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str, ...]) -> Network:
+    """The network of a command that only pulls."""
+    return Network(ca_file or "", insecure, plain_http)
+
+
+def target(
+    registry: str,
+    ca_file: str | None,
+    plain_http: bool,
+    insecure: bool,
+    via: str,
+    username: str | None,
+    password_stdin: bool,
+) -> Network:
+    """The network of a command that pushes to ``registry``."""
+    password = read_password() if password_stdin else None
+    return Network(
+        ca_file or "",
+        (registry,) if insecure else (),
+        (registry,) if plain_http else (),
+        via,
+        credential_from(os.environ, username, password),
+    )
+
+
+def read_password() -> str:
+    """One line of standard input, without its line end."""
+    if sys.stdin.isatty():
+        raise UsageError(
+            "--password-stdin wants the password on standard input, and that is a terminal",
+            hint='echo "$PASSWORD" | airgap … --password-stdin',
+        )
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def stdin_bytes() -> bytes:
+    """What ``-`` reads."""
+    if sys.stdin.isatty():
+        raise UsageError("- reads standard input, and that is a terminal", hint="kubectl get deploy -o json | airgap …")
+    return sys.stdin.buffer.read()

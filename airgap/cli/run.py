@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From whatever ends a command to one clear message and an exit code; never a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+from airgap.cli.app import cli
+from airgap.errors import AirgapError, Failures, Interrupted
+
+DEBUG = "AIRGAP_DEBUG"
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """The exit code. ``AIRGAP_DEBUG=1`` shows the traceback of what should not have happened."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except AirgapError as error:
+        tell(error)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        tell(Interrupted("stopped"))
+        return Interrupted.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has had enough; Python would complain once more while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        click.echo(f"error: this should not have happened: {type(error).__name__}: {error}", err=True)
+        click.echo(f"  please report it; {DEBUG}=1 shows where it was", err=True)
+        return 1
+
+
+def tell(error: AirgapError) -> None:
+    """One paragraph for each error: where and what, then the next step."""
+    for one in error.errors if isinstance(error, Failures) else (error,):
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {one}", err=True)
+        if one.hint:
+            click.echo(f"  {one.hint}", err=True)
+
+
+def _terminate(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``airgap images --sizes`` prints."""
+
+from __future__ import annotations
+
+import click
+
+from airgap.cli.progress import display
+from airgap.flows.export import plan_of
+from airgap.flows.find import Found
+from airgap.flows.network import Network, connect
+from airgap.flows.project import Project
+from airgap.flows.sizes import human, measure
+
+
+def show(found: Found, read: Project, network: Network, jobs: int, progress: str) -> None:
+    """Resolve everything, pull nothing, print a line a platform."""
+    with display(progress) as emit, connect(read, network, emit) as registries:
+        sizes = measure(plan_of(found, registries, jobs=jobs, emit=emit))
+    for platform, count in sizes.platforms.items():
+        click.echo(f"{human(count):>10}  {platform}")
+    click.echo(f"{human(sizes.total):>10}  everything")

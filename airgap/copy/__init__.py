@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan what must move, then move it: the only room that starts threads.
+
+``plan`` walks manifests and ends with every digest once, its sizes, where it comes from and where it
+must go. ``copy`` moves blobs in parallel, then manifests, children before parents and tags last. The
+same two serve export, import and any other pair of stores; the room knows neither tar nor HTTP.
+"""
+
+from airgap.copy.engine import Report, confirm, copy, survey
+from airgap.copy.plan import Destination, Image, Plan, Root, plan
+from airgap.copy.workers import Stop
+
+__all__ = ["Destination", "Image", "Plan", "Report", "Root", "Stop", "confirm", "copy", "plan", "survey"]

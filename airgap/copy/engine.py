@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Move what was planned: blobs in parallel, the largest first; manifests children first; tags last.
+
+A digest is moved once whoever asks for it: pushed to the first repository that needs it, mounted from
+there into the others. A root with a tag is pushed once, by its tag, so that a tag is never seen whose
+content is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from airgap.copy.plan import Destination, Image, Job, Plan, Root
+from airgap.copy.workers import Stop, each
+from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, RegistryError
+from airgap.events import BlobDone, BlobProgress, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
+from airgap.oci import Descriptor
+from airgap.oci.manifest import Manifest
+from airgap.store.base import FileRange, Mounter, Opener, Reader, Source, Store, opener_of
+
+_UNKNOWN_BLOB = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
+
+
+@runtime_checkable
+class ManifestTaker(Protocol):
+    """A store that takes a manifest and its name in one request."""
+
+    def push_manifest(self, descriptor: Descriptor, content: bytes, name: str, /) -> None: ...
+
+
+@dataclass
+class Report:
+    """What a copy did. Bytes are those of blobs."""
+
+    moved: int = 0
+    moved_bytes: int = 0
+    mounted: int = 0
+    skipped: int = 0
+    skipped_bytes: int = 0
+    manifests: int = 0
+    failures: list[tuple[Root, AirgapError]] = field(default_factory=list)
+
+
+def survey(
+    plan: Plan, targets: Mapping[str, Store], *, jobs: int = 4, stop: Stop | None = None
+) -> dict[Destination, str]:
+    """The digest that each destination's tag has now: one HEAD a tag. Absent tags are left out."""
+    wanted = [d for d in dict.fromkeys(d for image in plan.images for d in image.root.destinations) if d.tag]
+
+    def ask(destination: Destination) -> str:
+        try:
+            return targets[destination.repository].resolve(destination.tag).digest
+        except NotFound:
+            return ""
+
+    digests = each(wanted, ask, jobs=jobs, stop=stop or Stop())
+    return {d: digest for d, digest in zip(wanted, digests, strict=True) if isinstance(digest, str) and digest}
+
+
+def confirm(images: Sequence[Image], targets: Mapping[str, Store], *, jobs: int = 4, stop: Stop | None = None) -> None:
+    """Read every tag back and compare digests; raise :class:`ContentError` naming the first that differs."""
+    wanted = [(image, d) for image in images for d in image.root.destinations if d.tag]
+
+    def ask(item: tuple[Image, Destination]) -> None:
+        image, destination = item
+        found = targets[destination.repository].resolve(destination.tag).digest
+        if found != image.digest:
+            raise ContentError(
+                f"reads back as {found}, though {image.digest} was pushed",
+                where=f"{targets[destination.repository]}:{destination.tag}",
+                hint="somebody else may be pushing the same tag; run the same command again",
+            )
+
+    each(wanted, ask, jobs=jobs, stop=stop or Stop())
+
+
+def copy(
+    plan: Plan,
+    sources: Mapping[str, Source],
+    targets: Mapping[str, Store],
+    *,
+    jobs: int = 4,
+    keep_going: bool = False,
+    how: str = "pushed",
+    emit: Sink = ignore,
+    stop: Stop | None = None,
+) -> Report:
+    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved.
+
+    Without ``keep_going`` the first failure stops the others and is raised; with it, images that could not
+    be moved whole are listed in the report and have no tag.
+    """
+    emit(Planned(len(plan.images), len(plan.manifests), len(plan.blobs), plan.blob_bytes))
+    return _Copy(plan, sources, targets, jobs, keep_going, how, emit, stop or Stop()).run()
+
+
+@dataclass
+class _Copy:
+    plan: Plan
+    sources: Mapping[str, Source]
+    targets: Mapping[str, Store]
+    jobs: int
+    keep_going: bool
+    how: str
+    emit: Sink
+    stop: Stop
+    report: Report = field(default_factory=Report)
+    lost: dict[str, AirgapError] = field(default_factory=dict)
+
+    def run(self) -> Report:
+        largest_first = sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
+        for job, result in zip(largest_first, self._each(largest_first, self._blob), strict=True):
+            if isinstance(result, AirgapError):
+                self.lost[job.descriptor.digest] = result
+            else:
+                self._count(job, result)
+        tags = self._tags()
+        for level in self._levels():
+            results = self._each(level, lambda manifest: self._manifest(manifest, tags))
+            for manifest, failure in zip(level, results, strict=True):
+                if isinstance(failure, AirgapError):
+                    self.lost[manifest.descriptor.digest] = failure
+                else:
+                    self.report.manifests += 1
+        for image in self.plan.images:
+            if image.digest in self.lost:
+                self.report.failures.append((image.root, self.lost[image.digest]))
+                self.emit(ImageFailed(image.root.label, str(self.lost[image.digest])))
+        return self.report
+
+    def _each(self, items: Sequence, work: Callable) -> list:  # type: ignore[type-arg] # the element differs by call
+        return each(items, work, jobs=self.jobs, stop=self.stop, keep_going=self.keep_going)
+
+    def _count(self, job: Job, how: str) -> None:
+        if how == self.how:
+            self.report.moved += 1
+            self.report.moved_bytes += job.descriptor.size
+        elif how == "mounted":
+            self.report.mounted += 1
+        else:
+            self.report.skipped += 1
+            self.report.skipped_bytes += job.descriptor.size
+
+    def _blob(self, job: Job) -> str:
+        """Put one blob into every repository that needs it; say how the first that lacked it got it."""
+        descriptor, have, outcome = job.descriptor, list[str](), ""
+        self.emit(BlobStarted(descriptor.digest, descriptor.size))
+        lacking: list[str] = []
+        for name in job.targets:
+            (have if self.targets[name].exists(descriptor) else lacking).append(name)
+        for name in lacking:
+            how = "mounted" if have and self._mount(descriptor, name, have[0]) else self.how
+            if how == self.how:
+                self._push(job, name)
+            have.append(name)
+            outcome = self.how if self.how in (outcome, how) else how
+        outcome = outcome or "skipped"
+        self.emit(BlobDone(descriptor.digest, descriptor.size, outcome))
+        return outcome
+
+    def _mount(self, descriptor: Descriptor, name: str, other: str) -> bool:
+        target = self.targets[name]
+        return isinstance(target, Mounter) and target.mount(descriptor, other)
+
+    def _push(self, job: Job, name: str) -> None:
+        descriptor = job.descriptor
+        content = self.plan.small.get(descriptor.digest)
+        opener = opener_of(content) if content is not None else self._opener(job)
+        self.targets[name].push(descriptor, _Meter(descriptor, opener, self.emit, self.stop).open)
+
+    def _opener(self, job: Job) -> Opener:
+        def open_(offset: int) -> Reader:
+            for source in job.sources[:-1]:
+                try:
+                    return self.sources[source].open(job.descriptor, offset)
+                except ContentMissing:
+                    continue
+            return self.sources[job.sources[-1]].open(job.descriptor, offset)
+
+        return open_
+
+    def _tags(self) -> dict[str, list[Destination]]:
+        tags: dict[str, list[Destination]] = {}
+        for image in self.plan.images:
+            tags.setdefault(image.digest, []).extend(d for d in image.root.destinations if d.tag)
+        return tags
+
+    def _levels(self) -> list[list[Manifest]]:
+        """Manifests by their height above the leaves; what refers to a subject comes after it."""
+        heights: dict[str, int] = {}
+
+        def height(digest: str) -> int:
+            if digest not in heights:
+                heights[digest] = 0
+                manifest = self.plan.manifests[digest]
+                below = [child.digest for child in manifest.children if child.digest in self.plan.manifests]
+                if manifest.subject is not None and manifest.subject.digest in self.plan.manifests:
+                    below.append(manifest.subject.digest)
+                heights[digest] = 1 + max(map(height, below), default=-1)
+            return heights[digest]
+
+        levels: dict[int, list[Manifest]] = {}
+        for digest, manifest in self.plan.manifests.items():
+            levels.setdefault(height(digest), []).append(manifest)
+        return [levels[key] for key in sorted(levels)]
+
+    def _manifest(self, manifest: Manifest, tags: Mapping[str, list[Destination]]) -> None:
+        descriptor = manifest.descriptor
+        for needed in (*manifest.children, *manifest.blobs):
+            if needed.digest in self.lost:
+                raise self.lost[needed.digest]
+        named = tags.get(descriptor.digest, [])
+        repositories = {destination.repository for destination in named}
+        nameless = [Destination(name) for name in self.plan.places[descriptor.digest] if name not in repositories]
+        for destination in (*nameless, *named):
+            try:
+                self._put(manifest, destination)
+            except RegistryError as error:
+                if error.code not in _UNKNOWN_BLOB:
+                    raise
+                self._heal(manifest, destination.repository)
+                self._put(manifest, destination)
+            self.emit(ManifestDone(descriptor.digest, destination.tag or descriptor.digest, "pushed"))
+
+    def _put(self, manifest: Manifest, destination: Destination) -> None:
+        target, descriptor = self.targets[destination.repository], manifest.descriptor
+        if isinstance(target, ManifestTaker):
+            target.push_manifest(descriptor, manifest.content, destination.tag or descriptor.digest)
+            return
+        if not target.exists(descriptor):
+            target.push(descriptor, opener_of(manifest.content))
+        if destination.tag:
+            target.tag(descriptor, destination.tag)
+
+    def _heal(self, manifest: Manifest, repository: str) -> None:
+        """A registry may answer HEAD for a blob that it then misses (a database out of step): send them once more."""
+        for blob in manifest.blobs:
+            if blob.digest in self.plan.blobs:
+                self._push(self.plan.blobs[blob.digest], repository)
+
+
+@dataclass
+class _Meter:
+    """Opens a blob's readers so that each piece that moves is told and Ctrl-C is noticed."""
+
+    descriptor: Descriptor
+    opener: Opener
+    emit: Sink
+    stop: Stop
+    done: int = 0
+
+    def open(self, offset: int) -> Reader:
+        self.stop.check()
+        if self.done != offset:
+            self.emit(BlobProgress(self.descriptor.digest, offset - self.done))
+            self.done = offset
+        reader = self.opener(offset)
+        if isinstance(reader, FileRange):
+            reader.observe = self._moved
+            return reader
+        return _Metered(reader, self._moved)
+
+    def _moved(self, count: int) -> None:
+        self.stop.check()
+        self.done += count
+        self.emit(BlobProgress(self.descriptor.digest, count))
+
+
+class _Metered:
+    def __init__(self, reader: Reader, moved: Callable[[int], None]) -> None:
+        self._reader = reader
+        self._moved = moved
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        count = self._reader.readinto(buffer)
+        if count:
+            self._moved(count)
+        return count
+
+    def close(self) -> None:
+        self._reader.close()

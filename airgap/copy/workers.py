@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A few threads that work a list off, and the one way to stop them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from airgap.errors import AirgapError, Interrupted
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Stop:
+    """Set once, by Ctrl-C or by the first failure; ``on_stop`` breaks what threads may be blocked in."""
+
+    def __init__(self, on_stop: Callable[[], None] | None = None) -> None:
+        self._event = threading.Event()
+        self._on_stop = on_stop
+
+    def set(self) -> None:
+        self._event.set()
+        if self._on_stop is not None:
+            self._on_stop()
+
+    def check(self) -> None:
+        """Raise :class:`Interrupted` once stopped; called for every piece that moves."""
+        if self._event.is_set():
+            raise Interrupted("stopped")
+
+
+def each(
+    items: Iterable[A], work: Callable[[A], B], *, jobs: int, stop: Stop, keep_going: bool = False
+) -> list[B | AirgapError]:
+    """``work`` on every item by ``jobs`` threads; results in the items' order.
+
+    An :class:`AirgapError` is a result too when ``keep_going``; otherwise the first stops the others and is
+    raised, as is any other exception, Ctrl-C included.
+    """
+    todo = deque(enumerate(items))
+    results: list[B | AirgapError | None] = [None] * len(todo)
+    failed: list[BaseException] = []
+
+    def worker() -> None:
+        while not failed:
+            try:
+                index, item = todo.popleft()
+            except IndexError:
+                return
+            try:
+                stop.check()
+                results[index] = work(item)
+            except Interrupted as error:
+                failed.append(error)
+            except AirgapError as error:
+                results[index] = error
+                if not keep_going:
+                    failed.append(error)
+                    stop.set()
+            except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
+                failed.append(error)
+
+    threads = [
+        threading.Thread(target=worker, name=f"airgap-{number}", daemon=True) for number in range(min(jobs, len(todo)))
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        stop.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+        raise
+    if failed:
+        raise failed[0]
+    return results  # type: ignore[return-value] # every slot is filled once no worker failed
+
+
+def succeeded(results: Sequence[B | AirgapError]) -> list[B]:
+    """Only what worked."""
+    return [result for result in results if not isinstance(result, AirgapError)]

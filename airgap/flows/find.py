@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap images``: which images do these resource files name, and where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from airgap import kube
+from airgap.errors import AirgapError, ResourceError, raise_all
+from airgap.oci import Reference
+
+_SECRET = re.compile(
+    rb"""^[ \t-]*(?:kind|"kind")[ \t]*:[ \t]*["']?Secret["']?[ \t]*(?:#.*|,.*|\}.*)?\r?$""", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Each file with its scan, and the images that were named without a file."""
+
+    files: tuple[tuple[kube.ResourceFile, kube.Scan], ...]
+    extra: tuple[Reference, ...] = ()
+
+    @property
+    def sites(self) -> list[kube.Site]:
+        return [site for _, scan in self.files for site in scan.sites]
+
+    @property
+    def misses(self) -> list[kube.Miss]:
+        return [miss for _, scan in self.files for miss in scan.misses]
+
+    def references(self) -> dict[Reference, list[kube.Site]]:
+        """Every image once, sorted, with its sites; an image named by hand may have none."""
+        found: dict[Reference, list[kube.Site]] = {reference: [] for reference in self.extra}
+        for site in self.sites:
+            found.setdefault(site.reference, []).append(site)
+        return dict(sorted(found.items(), key=lambda item: str(item[0])))
+
+
+def find(
+    paths: Sequence[str],
+    *,
+    images: Sequence[Reference] = (),
+    stdin: Callable[[], bytes] | None = None,
+    download: Callable[[str], bytes] | None = None,
+) -> Found:
+    """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses.
+
+    Raises :class:`ResourceError`, also when nothing names an image at all.
+    """
+    files = []
+    errors: list[AirgapError] = []
+    for file in [*_local(paths, stdin, download), *_remote(paths, download)]:
+        try:
+            files.append((file, kube.scan(file.content, file.path)))
+        except ResourceError as error:
+            errors.append(error)
+    raise_all(errors)
+    found = Found(tuple(files), tuple(images))
+    if not found.references():
+        read = ", ".join(paths) or "nothing was given"
+        raise ResourceError(
+            f"no image is named in what was read ({read})",
+            hint="give Kubernetes YAML or JSON, a folder of it, - for standard input, or an image with --image",
+        )
+    return found
+
+
+def secrets(found: Found) -> list[str]:
+    """``file:line`` of every Secret object, since resource files travel in the bundle."""
+    places = []
+    for file, _ in found.files:
+        for match in _SECRET.finditer(file.content):
+            line = file.content.count(b"\n", 0, match.start()) + 1
+            places.append(f"{file.path}:{line}")
+    return places
+
+
+def _local(
+    paths: Sequence[str], stdin: Callable[[], bytes] | None, download: Callable[[str], bytes] | None
+) -> list[kube.ResourceFile]:
+    if download is None and any(_is_address(path) for path in paths):
+        raise ResourceError(
+            "an address can only be given to airgap export", hint="download the file, then give its path"
+        )
+    return kube.load([path for path in paths if not _is_address(path)], stdin)
+
+
+def _remote(paths: Sequence[str], download: Callable[[str], bytes] | None) -> list[kube.ResourceFile]:
+    files = []
+    for number, url in enumerate((path for path in paths if _is_address(path)), 1):
+        assert download is not None
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", urlsplit(url).path.rpartition("/")[2]).lstrip(".") or "download.yaml"
+        files.append(kube.ResourceFile(f"downloaded-{number}/{name}", url, download(url)))
+    return files
+
+
+def _is_address(path: str) -> bool:
+    return path.startswith(("http://", "https://"))

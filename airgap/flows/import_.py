@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap import``: map, look, skip what is there, push, read back, and only then write the YAML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from airgap import kube
+from airgap.bundle import BundleReader
+from airgap.copy import Destination, Image, Plan, Report, Root, Stop, confirm, copy, plan, survey
+from airgap.errors import AirgapError, NotReady, TargetError, raise_all
+from airgap.events import ManifestDone, Sink, Warned
+from airgap.flows import output
+from airgap.flows.rewrite import RewrittenFile, rewrite
+from airgap.oci import digest as digests
+from airgap.store.base import Store
+from airgap.target import Assignment, Mapping, Target, assign
+
+_BUNDLE = "bundle"
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """Where the rewritten files and the receipt go, and what may be replaced."""
+
+    output: Path
+    receipt: Path
+    overwrite: bool = False
+    keep_going: bool = False
+    dry_run: bool = False
+    force: bool = False
+
+
+@dataclass
+class Imported:
+    """``pushed`` and ``present`` count images; ``files`` are what was written."""
+
+    pushed: int = 0
+    present: int = 0
+    files: list[RewrittenFile] = field(default_factory=list)
+    failures: list[tuple[str, AirgapError]] = field(default_factory=list)
+    report: Report | None = None
+
+
+def import_(
+    request: ImportRequest, bundle: BundleReader, mapping: Mapping, target: Target,
+    *, jobs: int, emit: Sink, stop: Stop,
+) -> Imported:  # fmt: skip
+    """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt."""
+    images = [(i.reference, i.descriptor.digest, i.derived_from) for i in bundle.inventory.images]
+    assignments = assign(images, mapping, emit=emit)
+    files = _rewritten(bundle, assignments, emit)
+    if not request.dry_run:
+        output.make_folder(request.output)
+    output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
+    problems = [f for f in target.preflight() if f.level == "problem"]
+    raise_all([NotReady(finding.what, hint=finding.hint or None) for finding in problems])
+
+    roots = _roots(bundle, assignments)
+    sources = {_BUNDLE: bundle}
+    planned = plan(roots, sources, jobs=1, emit=emit, stop=stop)
+    raise_all([error for _, error in planned.failures])
+    repositories = sorted({d.repository for root in roots for d in root.destinations})
+    stores: dict[str, Store] = {name: target.open(name) for name in repositories}
+    todo, present = _lacking(planned, stores, request, jobs, emit, stop)
+    result = Imported(len([i for i in todo if not i.referrer_of]), present, files)
+    if request.dry_run:
+        return result
+    result.report = copy(
+        planned.only(todo), sources, stores, jobs=jobs, keep_going=request.keep_going, emit=emit, stop=stop
+    )
+    result.failures = [(root.label, error) for root, error in result.report.failures]
+    failed = {label for label, _ in result.failures}
+    result.pushed -= len(failed)
+    confirm([image for image in todo if image.root.label not in failed], stores, jobs=jobs, stop=stop)
+    result.files = _without_failed(files, bundle, failed, emit)
+    output.write_files(
+        request.output, [(f.name, f.after) for f in result.files], [c for f in result.files for c in f.changes]
+    )
+    output.write_files(
+        request.receipt.parent, [(request.receipt.name, _receipt(bundle, mapping, assignments, planned, failed))], ()
+    )
+    return result
+
+
+def _rewritten(bundle: BundleReader, assignments: Sequence[Assignment], emit: Sink) -> list[RewrittenFile]:
+    known = {assignment.source: assignment.target for assignment in assignments}
+    files = []
+    for entry in bundle.inventory.resources:
+        content = bundle.resource(entry.member)
+        files.append((kube.ResourceFile(entry.name, entry.name, content), kube.scan(content, entry.name)))
+    return rewrite(files, known.get, keep_unknown=True, emit=emit)
+
+
+def _roots(bundle: BundleReader, assignments: Sequence[Assignment]) -> list[Root]:
+    roots = [Root(str(a.source), _BUNDLE, a.digest, (Destination(a.repository, a.tag),)) for a in assignments]
+    places = {root.name: root for root in roots}
+    for referrer, subject in bundle.inventory.referrers.items():
+        repositories = dict.fromkeys(a.repository for a in assignments if a.digest == subject)
+        if not repositories and subject in places:
+            # A signature of a signature goes where that one goes.
+            repositories = dict.fromkeys(d.repository for d in places[subject].destinations)
+        if repositories:
+            root = Root(f"referrer of {subject}", _BUNDLE, referrer, tuple(map(Destination, repositories)))
+            places.setdefault(referrer, root)
+            roots.append(root)
+    return roots
+
+
+def _lacking(
+    planned: Plan, stores: dict[str, Store], request: ImportRequest, jobs: int, emit: Sink, stop: Stop
+) -> tuple[list[Image], int]:
+    """The images that the target lacks, and how many it has. A tag that stands for something else is refused."""
+    there = survey(planned, stores, jobs=jobs, stop=stop)
+    todo, present = [], 0
+    errors: list[AirgapError] = []
+    for image in planned.images:
+        destination = image.root.destinations[0]
+        if image.referrer_of or not destination.tag:
+            if any(not stores[d.repository].exists(image.manifest.descriptor) for d in image.root.destinations):
+                todo.append(image)
+            continue
+        found = there.get(destination)
+        if found == image.digest:
+            present += 1
+            emit(ManifestDone(image.digest, destination.tag, "skipped"))
+            continue
+        if found is not None and not request.overwrite:
+            errors.append(
+                TargetError(
+                    f"the tag is already there with {found}, the bundle has {image.digest}",
+                    where=f"{stores[destination.repository]}:{destination.tag}",
+                    hint="--overwrite moves the tag to the bundle's image",
+                )
+            )
+        todo.append(image)
+    raise_all(errors)
+    return todo, present
+
+
+def _without_failed(
+    files: Sequence[RewrittenFile], bundle: BundleReader, failed: set[str], emit: Sink
+) -> list[RewrittenFile]:
+    kept = []
+    for file in files:
+        sites = kube.scan(file.before, file.name).sites if failed else ()
+        lost = sorted({str(site.reference) for site in sites if str(site.reference) in failed})
+        if lost:
+            emit(Warned(f"{file.name} is not written: it needs {', '.join(lost)}"))
+        else:
+            kept.append(file)
+    return kept
+
+
+def _receipt(
+    bundle: BundleReader, mapping: Mapping, assignments: Sequence[Assignment], planned: Plan, failed: set[str]
+) -> bytes:
+    images = [a for a in assignments if str(a.source) not in failed]
+    held = planned.only([image for image in planned.images if image.root.label not in failed])
+    document = {
+        "format": 1,
+        "target": str(mapping.address),
+        "bundle": digests.encoded(digests.of(bundle.inventory.to_bytes())),
+        "images": [{"source": str(a.source), "target": f"{a.target.name}:{a.tag}", "digest": a.digest} for a in images],
+        "blobs": {digest: sorted(job.targets) for digest, job in sorted(held.blobs.items())},
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap login`` and ``logout``: try a credential once, then keep it where docker keeps it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airgap.registry import Credential, Credentials, Registries
+
+
+def login(registry: str, credential: Credential, registries: Registries) -> Path:
+    """Sign in, and only then write docker's file. Raises :class:`airgap.errors.Unauthorized` when refused.
+
+    ``registries`` must offer ``credential`` to ``registry``.
+    """
+    registries.endpoint(registry).ping()
+    return Credentials().save(registry, credential)
+
+
+def logout(registry: str) -> Path | None:
+    """Remove what :func:`login` wrote; ``None`` if nothing was there."""
+    return Credentials().erase(registry)

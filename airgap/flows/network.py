@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From project, flags and environment to the registries of one run: flags win over the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from airgap.errors import UsageError
+from airgap.events import Sink
+from airgap.flows.project import Project
+from airgap.oci.reference import registry_problem
+from airgap.registry import Credential, Credentials, Registries, RegistrySettings
+from airgap.target import Mapping as TargetMapping
+from airgap.target import TargetAddress
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the command line said. ``plain_http`` names registries; ``via`` is an address to push to instead."""
+
+    ca_file: str = ""
+    insecure: Sequence[str] = ()
+    plain_http: Sequence[str] = ()
+    via: str = ""
+    credential: Credential | None = None
+
+
+def connect(project: Project, network: Network, emit: Sink, *, target: TargetAddress | None = None) -> Registries:
+    """Registries with everything that was said of them; the target's credential is offered to the target alone."""
+    settings = dict(project.registries)
+    for registry in (*network.plain_http, *network.insecure):
+        if reason := registry_problem(registry):
+            raise UsageError(reason, hint="name the registry as it stands in references, such as 10.0.0.5:5000")
+    for registry in network.plain_http:
+        settings[registry] = replace(settings.get(registry, RegistrySettings()), plain_http=True)
+    for registry in network.insecure:
+        settings[registry] = replace(settings.get(registry, RegistrySettings()), insecure=True)
+    if network.ca_file:
+        settings = {name: replace(entry, ca_file=entry.ca_file or network.ca_file) for name, entry in settings.items()}
+    explicit: dict[str, Credential] = {}
+    if target is not None:
+        entry = settings.get(target.registry, RegistrySettings(ca_file=network.ca_file))
+        if target.plain_http is not None:
+            entry = replace(entry, plain_http=target.plain_http)
+        if network.via:
+            entry = replace(entry, endpoint=network.via)
+        settings[target.registry] = entry
+        if network.credential is not None:
+            explicit[target.registry] = network.credential
+    return Registries(
+        settings,
+        default=RegistrySettings(ca_file=network.ca_file),
+        credentials=Credentials(os.environ, explicit),
+        emit=emit,
+    )
+
+
+def target_of(project: Project, to: str | None, policy: str | None) -> TargetMapping:
+    """The mapping to ``--to`` or the project's target; raise :class:`UsageError` where neither is given."""
+    text = to or project.target
+    if not text:
+        raise UsageError("where should the images go?", hint="give --to HOST:PORT/PREFIX, or target: in airgap.yaml")
+    return TargetMapping(TargetAddress.parse(text), policy or project.policy or "basename", project.overrides)
+
+
+def credential_from(environment: Mapping[str, str], username: str | None, password: str | None) -> Credential | None:
+    """``AIRGAP_USERNAME`` and ``AIRGAP_PASSWORD``, overridden by what was given on the command line and read
+    from standard input."""
+    username = username or environment.get("AIRGAP_USERNAME")
+    password = password if password is not None else environment.get("AIRGAP_PASSWORD")
+    if not username and password is None:
+        return None
+    if not username or password is None:
+        raise UsageError(
+            "a user without a password, or a password without a user",
+            hint="give --username with --password-stdin, or both AIRGAP_USERNAME and AIRGAP_PASSWORD",
+        )
+    return Credential(username, password)

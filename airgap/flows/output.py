@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing what a flow made: never half a file, never over something else, never outside the folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from airgap import kube
+from airgap.errors import OutputError
+from airgap.flows.rewrite import RewrittenFile
+from airgap.store.layout import replace_file
+
+#: A name that ``kubectl apply -f DIR`` passes over.
+RECORD = ".airgap-rewrite.log"
+
+
+def check_free(folder: Path, files: Iterable[tuple[str, bytes]], *, force: bool) -> None:
+    """Raise :class:`OutputError` for the first file that exists with other content, before anything is written."""
+    for name, content in files:
+        path = inside(folder, name)
+        if not force and path.exists() and path.read_bytes() != content:
+            raise OutputError(
+                "a file with other content is already there",
+                where=str(path),
+                hint="--force replaces it; --output chooses another folder",
+            )
+
+
+def write_files(folder: Path, files: Sequence[tuple[str, bytes]], changes: Sequence[kube.Change]) -> None:
+    """Write ``files`` under ``folder`` and the record of ``changes`` beside them."""
+    try:
+        for name, content in files:
+            path = inside(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content)
+        if changes:
+            lines = (json.dumps(asdict(change), ensure_ascii=False) + "\n" for change in changes)
+            replace_file(folder / RECORD, "".join(lines).encode())
+    except OSError as error:
+        raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
+
+
+def replace_in_place(files: Sequence[RewrittenFile]) -> None:
+    """Put each changed file where it was, with its mode and owner, and the record of changes beside it."""
+    changed = [file for file in files if file.before != file.after]
+    if any(file.path == "-" or "://" in file.path for file in files):
+        raise OutputError("standard input cannot be replaced in place", hint="leave --in-place out")
+    for file in changed:
+        # Through a link, the file itself is replaced and the link stays.
+        path = Path(file.path).resolve()
+        try:
+            status = path.stat()
+            replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
+            record = path.parent / RECORD
+            lines = "".join(json.dumps(asdict(change), ensure_ascii=False) + "\n" for change in file.changes)
+            replace_file(record, (record.read_bytes() if record.exists() else b"") + lines.encode())
+        except OSError as error:
+            raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make the output folder and see that it can be written, before any work is done for it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make this folder: {error.strerror}", where=str(folder)) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError("this folder cannot be written", where=str(folder), hint="--output chooses another")
+
+
+def inside(folder: Path, name: str) -> Path:
+    """``folder/name``, refused if a link on the way leads out of ``folder``."""
+    path = folder / name
+    if not path.parent.resolve().is_relative_to(folder.resolve()) or path.is_symlink():
+        raise OutputError("a link leads out of the output folder", where=str(path))
+    return path

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap.yaml``: what a project says once, so that the command line need not.
+
+Scalars are read as strings (``version: 1.10`` stays 1.10). An unknown key is an error that names the
+nearest known one; every problem has its ``file:line``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airgap.errors import AirgapError, UsageError
+from airgap.oci import Platform, Reference
+from airgap.registry import RegistrySettings
+
+FILE = "airgap.yaml"
+
+
+@dataclass
+class Project:
+    """Everything optional; paths are relative to the folder of the file they stand in."""
+
+    name: str | None = None
+    version: str | None = None
+    notes: str | None = None
+    resources: list[str] = field(default_factory=list)
+    images: list[Reference] = field(default_factory=list)
+    platforms: list[Platform] = field(default_factory=list)
+    target: str | None = None
+    policy: str | None = None
+    overrides: dict[str, str] = field(default_factory=dict)
+    registries: dict[str, RegistrySettings] = field(default_factory=dict)
+
+    @property
+    def bundle_name(self) -> str:
+        """``my-platform-1.10.tar``, from name and version."""
+        return "-".join(part for part in (self.name or "bundle", self.version) if part) + ".tar"
+
+
+def load(path: str | None) -> Project:
+    """Read ``path``, or ``airgap.yaml`` in the working folder if it is there; raise :class:`UsageError`."""
+    file = Path(path or FILE)
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError as error:
+        if path is None:
+            return Project()
+        raise UsageError("there is no such file", where=path) from error
+    except OSError as error:
+        raise UsageError(f"cannot read it: {error.strerror}", where=str(file)) from error
+    import yaml
+
+    try:
+        root = yaml.compose(content, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{file}:{mark.line + 1}" if mark else str(file)
+        raise UsageError(f"this is no YAML: {getattr(error, 'problem', None) or error}", where=where) from error
+    project = Project()
+    if root is not None:
+        _Reading(str(file), file.parent, project).top(root)
+    return project
+
+
+@dataclass
+class _Reading:
+    file: str
+    folder: Path
+    project: Project
+
+    def top(self, node: Any) -> None:
+        project = self.project
+        for key, value in self._mapping(node, _TOP).items():
+            if key in ("name", "version", "target"):
+                setattr(project, key, self._text(value))
+            elif key == "notes":
+                project.notes = str(self.folder / self._text(value))
+            elif key == "resources":
+                project.resources = [self._path(entry) for entry in self._list(value)]
+            elif key == "images":
+                project.images = [self._parsed(entry, Reference.parse) for entry in self._list(value)]
+            elif key == "platforms":
+                project.platforms = [self._parsed(entry, Platform.parse) for entry in self._list(value)]
+            elif key == "mapping":
+                self._mapping_section(value)
+            else:
+                for name, settings in self._mapping(value, None).items():
+                    project.registries[name] = self._registry(settings)
+
+    def _mapping_section(self, node: Any) -> None:
+        for key, value in self._mapping(node, ("policy", "overrides")).items():
+            if key == "policy":
+                self.project.policy = self._text(value)
+            else:
+                self.project.overrides = {k: self._text(v) for k, v in self._mapping(value, None).items()}
+
+    def _registry(self, node: Any) -> RegistrySettings:
+        values = self._mapping(node, ("mirror", "endpoint", "plain_http", "ca_file", "insecure"))
+        texts = {key: self._text(values[key]) for key in ("mirror", "endpoint") if key in values}
+        ca_file = str(self.folder / self._text(values["ca_file"])) if "ca_file" in values else ""
+        return RegistrySettings(
+            texts.get("mirror", ""),
+            texts.get("endpoint", ""),
+            self._flag(values["plain_http"]) if "plain_http" in values else None,
+            ca_file,
+            self._flag(values["insecure"]) if "insecure" in values else False,
+        )
+
+    def _path(self, node: Any) -> str:
+        text = self._text(node)
+        return text if "://" in text else str(self.folder / text)
+
+    def _parsed(self, node: Any, parse: Callable[[str], Any]) -> Any:
+        try:
+            return parse(self._text(node))
+        except AirgapError as error:
+            raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
+
+    def _mapping(self, node: Any, known: tuple[str, ...] | None) -> dict[str, Any]:
+        if not hasattr(node, "value") or node.id != "mapping":
+            raise UsageError("a mapping of keys and values belongs here", where=self._where(node))
+        found: dict[str, Any] = {}
+        for key_node, value in node.value:
+            key = self._text(key_node)
+            if known is not None and key not in known:
+                import difflib
+
+                near = difflib.get_close_matches(key, known, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+                raise UsageError(f"unknown key {key!r}", where=self._where(key_node), hint=hint)
+            if key in found:
+                raise UsageError(f"the key {key!r} stands here twice", where=self._where(key_node))
+            found[key] = value
+        return found
+
+    def _list(self, node: Any) -> list[Any]:
+        if node.id != "sequence":
+            raise UsageError("a list belongs here", where=self._where(node))
+        return list(node.value)
+
+    def _text(self, node: Any) -> str:
+        if node.id != "scalar" or node.value == "":
+            raise UsageError("a text belongs here", where=self._where(node))
+        return str(node.value)
+
+    def _flag(self, node: Any) -> bool:
+        text = self._text(node).lower()
+        if text not in ("true", "false"):
+            raise UsageError("true or false belongs here", where=self._where(node))
+        return text == "true"
+
+    def _where(self, node: Any) -> str:
+        return f"{self.file}:{node.start_mark.line + 1}"
+
+
+_TOP = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries")

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap rewrite``: the same files with their images pointing at the target, every other byte as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from airgap import kube
+from airgap.bundle import BundleReader
+from airgap.errors import AirgapError, ContentMissing, raise_all
+from airgap.events import Sink, Warned, ignore
+from airgap.oci import Reference
+from airgap.target import Mapping as TargetMapping
+from airgap.target import assign
+
+Locate = Callable[[Reference], Reference | None]
+"""The target reference of a source reference, or ``None`` where it is not known."""
+
+
+@dataclass(frozen=True)
+class RewrittenFile:
+    """``before`` and ``after`` are the whole contents; ``changes`` turn one back into the other."""
+
+    name: str
+    path: str
+    before: bytes
+    after: bytes
+    changes: tuple[kube.Change, ...]
+
+
+def rewrite(
+    files: Sequence[tuple[kube.ResourceFile, kube.Scan]],
+    locate: Locate,
+    *,
+    keep_unknown: bool = False,
+    emit: Sink = ignore,
+) -> list[RewrittenFile]:
+    """Rewrite in memory. A site whose image is not known is an error with its file and line, or, with
+    ``keep_unknown``, stays as it is and is told."""
+    written = []
+    errors: list[AirgapError] = []
+    for file, scan in files:
+        pairs = []
+        for site in scan.sites:
+            target = locate(site.reference)
+            if target is not None:
+                pairs.append((site, str(target)))
+                continue
+            where, what = f"{file.path}:{site.line}", f"{site.reference} is not in the bundle"
+            if keep_unknown:
+                emit(Warned(f"{where}: {what}; left as it is"))
+            else:
+                errors.append(ContentMissing(what, where=where, hint="export it too, or --keep-unknown leaves it"))
+        result = kube.rewrite(file.content, pairs)
+        written.append(RewrittenFile(file.name, file.path, file.content, result.content, result.changes))
+    raise_all(errors)
+    return written
+
+
+def by_mapping(mapping: TargetMapping) -> Locate:
+    """Every image is known: its target follows from the mapping alone."""
+    return mapping.locate
+
+
+def by_bundle(bundle: BundleReader, mapping: TargetMapping, *, emit: Sink = ignore) -> Locate:
+    """Only what the bundle holds is known; a digest that platforms changed becomes the derived one."""
+    images = [(i.reference, i.descriptor.digest, i.derived_from) for i in bundle.inventory.images]
+    known: Mapping[Reference, Reference] = {a.source: a.target for a in assign(images, mapping, emit=emit)}
+    return known.get

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap serve``: a bundle as it lies, read-only, or a layout folder that also takes pushes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from airgap.bundle import BundleReader
+from airgap.errors import UsageError
+from airgap.server import MirrorNaming, Server
+from airgap.store import Layout
+
+
+def server_of(
+    path: Path,
+    host: str,
+    port: int,
+    *,
+    writable: bool = False,
+    credentials: tuple[str, str] | None = None,
+    tls: tuple[Path, Path] | None = None,
+    on_request: Callable[[str, str, int], None] | None = None,
+) -> Server:
+    """A server that is not yet started. A folder is a layout, anything else a bundle."""
+    if path.is_dir() or (writable and not path.exists()):
+        layout = Layout(path, create=writable)
+        return Server(layout, host, port, writable=writable, credentials=credentials, tls=tls, on_request=on_request)
+    if writable:
+        raise UsageError(
+            "a bundle takes no pushes", where=str(path), hint="--writable serves a layout folder, made if missing"
+        )
+    bundle = BundleReader(path)
+    naming = MirrorNaming(bundle.names())
+    return Server(bundle, host, port, credentials=credentials, tls=tls, naming=naming, on_request=on_request)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap verify``: is this bundle what it says, byte for byte; and does the target hold the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from airgap.bundle import BundleReader
+from airgap.copy import Destination, Root, Stop, plan, survey
+from airgap.copy.workers import each
+from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, raise_all
+from airgap.events import BlobDone, BlobStarted, Sink
+from airgap.oci import Descriptor
+from airgap.store.base import Store
+from airgap.target import Mapping, Target, assign
+
+
+@dataclass
+class Verified:
+    """``damaged`` maps each damaged blob to the images that need it."""
+
+    blobs: int
+    bytes: int
+    damaged: dict[str, list[str]] = field(default_factory=dict)
+
+
+def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verified:
+    """Read everything. Raises :class:`DigestMismatch` (or the head's error) naming the images that are touched."""
+    bundle.check_head()
+    blobs = bundle.inventory.blobs
+
+    def check(blob: Descriptor) -> None:
+        emit(BlobStarted(blob.digest, blob.size))
+        bundle.check_blob(blob)
+        emit(BlobDone(blob.digest, blob.size, "verified"))
+
+    results = each(blobs, check, jobs=jobs, stop=stop, keep_going=True)
+    damaged = {blob.digest: error for blob, error in zip(blobs, results, strict=True) if isinstance(error, AirgapError)}
+    if damaged:
+        touched = _touched(bundle, set(damaged))
+        raise_all(
+            [
+                DigestMismatch(
+                    f"{digest} is damaged, and with it {', '.join(touched.get(digest, ['no image']))} ({error.what})",
+                    where=str(bundle.path),
+                    hint="copy the bundle once more from the other side",
+                )
+                for digest, error in damaged.items()
+            ]
+        )
+    _check_complete(bundle)
+    return Verified(len(blobs), sum(blob.size for blob in blobs))
+
+
+def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: int, stop: Stop) -> int:
+    """Compare every tag of the target with the bundle; return how many there are, raise what differs."""
+    images = [(i.reference, i.descriptor.digest, i.derived_from) for i in bundle.inventory.images]
+    assignments = assign(images, mapping)
+    target.preflight()
+    stores: dict[str, Store] = {a.repository: target.open(a.repository) for a in assignments}
+    roots = [Root(str(a.source), "bundle", a.digest, (Destination(a.repository, a.tag),)) for a in assignments]
+    found = survey(plan(roots, {"bundle": bundle}, jobs=1, stop=stop), stores, jobs=jobs, stop=stop)
+    errors: list[AirgapError] = []
+    for a in assignments:
+        digest, where = found.get(Destination(a.repository, a.tag)), f"{a.target.name}:{a.tag}"
+        if digest is None:
+            errors.append(ContentMissing("the target does not have it", where=where, hint="airgap import"))
+        elif digest != a.digest:
+            errors.append(ContentError(f"the target has {digest}, the bundle {a.digest}", where=where))
+    raise_all(errors)
+    return len(assignments)
+
+
+def _check_complete(bundle: BundleReader) -> None:
+    """Every image's manifests and blobs are in the inventory, so that no import stops in the middle."""
+    roots = [Root(str(i.reference), "bundle", i.descriptor.digest) for i in bundle.inventory.images]
+    planned = plan(roots, {"bundle": bundle}, jobs=1)
+    raise_all([error for _, error in planned.failures])
+    for image in planned.images:
+        for manifest in planned.closure(image):
+            for blob in manifest.blobs:
+                if blob.digest in planned.blobs and not bundle.exists(blob):
+                    raise ContentMissing(f"{blob.digest} is not in the bundle", where=image.root.label)
+
+
+def _touched(bundle: BundleReader, damaged: set[str]) -> dict[str, list[str]]:
+    touched: dict[str, list[str]] = {}
+    for entry in bundle.inventory.images:
+        root = Root(str(entry.reference), "bundle", entry.descriptor.digest)
+        planned = plan([root], {"bundle": bundle}, jobs=1)
+        # An image whose own manifest is damaged cannot be walked; its manifest is then what is touched.
+        needed = {*planned.manifests, *planned.blobs, entry.descriptor.digest}
+        for digest in needed & damaged:
+            touched.setdefault(digest, []).append(str(entry.reference))
+    return touched

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Resource files: Kubernetes YAML and JSON in, the places that name images out, and new names spliced in.
+
+``scan`` finds sites, ``rewrite`` replaces their bytes and nothing else, ``revert`` undoes it, ``load`` reads
+files, folders and standard input. A file is never dumped again, nothing is composed or constructed, and what is
+not valid is refused with file:line. This room knows no registry and renders no charts.
+"""
+
+from airgap.kube.files import ResourceFile, load
+from airgap.kube.model import Change, Miss, Rewritten, Scalar, Scan, Site
+from airgap.kube.rewriting import revert, rewrite
+from airgap.kube.scanning import scan
+
+__all__ = [
+    "Change",
+    "Miss",
+    "ResourceFile",
+    "Rewritten",
+    "Scalar",
+    "Scan",
+    "Site",
+    "load",
+    "revert",
+    "rewrite",
+    "scan",
+]

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bytes of a resource file and the arithmetic of places in them: characters, bytes, lines, columns.
+
+Refuses what is not UTF-8 with file:line. Counts are kept for blocks of the file, so that any place is found
+in constant time and a 20 MB line costs no more than many short ones; the text is never decoded as a whole.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+
+from airgap.errors import ResourceError
+
+BOM = codecs.BOM_UTF8
+_BLOCK = 4096
+_CONTINUATION = bytes(range(0x80, 0xC0))
+#: What YAML 1.1 (5.1 "Character set") forbids and UTF-8 allows, as far as single bytes tell.
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class Source:
+    """``body`` is the content without a byte order mark, ``base`` the mark's length; ``ascii`` allows short cuts."""
+
+    def __init__(self, content: bytes, file: str) -> None:
+        self.file = file
+        self.base = len(BOM) if content.startswith(BOM) else 0
+        self.body = content[self.base :] if self.base else content
+        self.ascii = self.body.isascii()
+        self._chars: array[int] | None = None
+        self._lines: array[int] | None = None
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in content[:2]:
+            raise ResourceError(
+                "this file is UTF-16 or UTF-32, which cannot be rewritten in place",
+                where=f"{file}:1",
+                hint=f"convert it: iconv -t UTF-8 {file}",
+            )
+        if not self.ascii:
+            self._check_utf8()
+
+    def byte_of(self, char: int) -> int:
+        """The byte of ``body`` at which character number ``char`` begins."""
+        if self.ascii:
+            return char
+        if self._chars is None:
+            self._chars = self._sum(lambda block: len(block.translate(None, _CONTINUATION)))
+        index = max(bisect_right(self._chars, char) - 1, 0)
+        block = self.body[index * _BLOCK : (index + 1) * _BLOCK]
+        lead = len(block) - len(block.lstrip(_CONTINUATION))
+        text = block[lead:].decode("utf-8", "ignore")
+        wanted = char - self._chars[index]
+        if wanted > len(text):  # behind a character that the block's end cuts
+            return index * _BLOCK + len(block)
+        return index * _BLOCK + lead + len(text[:wanted].encode())
+
+    def place(self, byte: int) -> tuple[int, int]:
+        """Line and column of ``body``'s byte, both from 1."""
+        if self._lines is None:
+            self._lines = self._sum(lambda block: block.count(b"\n"))
+        lines = self._lines
+        index = min(byte // _BLOCK, len(lines) - 1)
+        line = lines[index] + self.body.count(b"\n", index * _BLOCK, byte)
+        if line == 0:
+            begin = 0
+        else:
+            # The block whose lines reach `line` holds the line end before this place.
+            holder = bisect_left(lines, line) - 1
+            begin = self.body.rfind(b"\n", holder * _BLOCK, min((holder + 1) * _BLOCK, byte)) + 1
+        return line + 1, self._count(begin, byte) + 1
+
+    def line(self, byte: int) -> int:
+        return self.place(byte)[0]
+
+    def where(self, byte: int) -> str:
+        """``file:line``, as errors say it."""
+        return f"{self.file}:{self.line(byte)}"
+
+    def control(self) -> int | None:
+        """Where the first control character stands that YAML does not take, or ``None``."""
+        found = _CONTROL.search(self.body)
+        return found.start() if found else None
+
+    def _count(self, begin: int, end: int) -> int:
+        """Characters between two bytes of ``body``."""
+        if self.ascii:
+            return end - begin
+        if end - begin <= 4 * _BLOCK:
+            return len(self.body[begin:end].translate(None, _CONTINUATION))
+        return self.char_of(end) - self.char_of(begin)
+
+    def char_of(self, byte: int) -> int:
+        """How many characters of ``body`` begin before ``byte``."""
+        if self.ascii:
+            return byte
+        if self._chars is None:
+            self._chars = self._sum(lambda block: len(block.translate(None, _CONTINUATION)))
+        index = min(byte // _BLOCK, len(self._chars) - 1)
+        return self._chars[index] + len(self.body[index * _BLOCK : byte].translate(None, _CONTINUATION))
+
+    def _sum(self, measure: Callable[[bytes], int]) -> array[int]:
+        """What lies before each block, and one entry more for the end."""
+        sums = array("Q", [0])
+        for begin in range(0, len(self.body), _BLOCK):
+            sums.append(sums[-1] + measure(self.body[begin : begin + _BLOCK]))
+        return sums
+
+    def _check_utf8(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        view = memoryview(self.body)
+        for begin in range(0, len(view), 1 << 16):
+            held = len(decoder.getstate()[0])
+            final = begin + (1 << 16) >= len(view)
+            try:
+                decoder.decode(view[begin : begin + (1 << 16)], final)
+            except UnicodeDecodeError as error:
+                byte = begin - held + error.start
+                line = self.body.count(b"\n", 0, byte) + 1
+                raise ResourceError(
+                    f"this file is not UTF-8: {error.reason}",
+                    where=f"{self.file}:{line}",
+                    hint="convert it to UTF-8 first",
+                ) from None

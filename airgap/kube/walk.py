@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From events to spots: scalars that stand where an image could, with the mappings and lists around them.
+
+Walks without recursion and keeps nothing but the path it stands on, the anchored scalars of the document, and the
+spots of the object that is not finished yet: what an object is may be said behind its content. Nesting beyond
+``MAX_DEPTH`` is refused. Aliases are not followed, except one that stands for a scalar.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from airgap.kube import events as ev
+from airgap.kube.rules import ARGUMENT_LISTS, SIBLINGS, TRIGGERS
+from airgap.kube.scalars import NULL
+
+#: A reference beyond doubt by its shape: a registry's address, a path, a tag or a digest.
+_COMPLETE = re.compile(
+    r"(?:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|localhost|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})"
+    r"(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?:@[a-z0-9]+:[0-9a-f]{32,128})?"
+    r"|@[a-z0-9]+:[0-9a-f]{32,128})"
+)
+_LONGEST = 512
+
+
+class Leaf(NamedTuple):
+    """A scalar: its value, its place in the parser's units, how it is written."""
+
+    value: str
+    start: int
+    end: int
+    style: str
+    flow: bool
+    tagged: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether YAML decides by its look what it is: neither quoted nor tagged."""
+        return not self.style and not self.tagged
+
+    @property
+    def is_null(self) -> bool:
+        return self.is_plain and self.value in NULL
+
+
+class Frame:
+    """One open mapping or list. ``at`` is its key or index in ``parent``; ``leaves`` the scalars worth a look."""
+
+    __slots__ = (
+        "api",
+        "at",
+        "expects_key",
+        "flow",
+        "index",
+        "items",
+        "key",
+        "kind",
+        "leaves",
+        "mapping",
+        "mark",
+        "parent",
+    )
+
+    def __init__(self, parent: Frame | None, at: str | int | None, mapping: bool, flow: bool, mark: int) -> None:
+        self.parent = parent
+        self.at = at
+        self.mapping = mapping
+        self.flow = flow
+        self.mark = mark
+        self.expects_key = mapping
+        self.key = ""
+        self.index = -1
+        self.api = ""
+        self.kind = ""
+        self.leaves: dict[str, Leaf] | None = None
+        self.items: list[Leaf | None] | None = None
+
+    def here(self) -> str | int:
+        return self.key if self.mapping else self.index
+
+
+class Spot(NamedTuple):
+    """``key`` in ``frame`` holds ``leaf``; with ``leaf`` ``None`` the frame is a list of arguments."""
+
+    document: int
+    frame: Frame
+    key: str | int
+    leaf: Leaf | None
+    variable: bool = False
+
+
+class Batch(NamedTuple):
+    """The spots of one finished object (``frame``), or those of a document that belong to none."""
+
+    frame: Frame | None
+    spots: list[Spot]
+
+
+def complete(value: str) -> bool:
+    """Whether ``value`` is a reference with everything written out."""
+    return len(value) <= _LONGEST and _COMPLETE.fullmatch(value) is not None
+
+
+def walk(events: ev.Events, refuse: Callable[[int, str], None], *, limit_flow: bool) -> Iterator[Batch]:
+    """Yield a batch for each object as it ends and one for the rest of each document."""
+    scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
+    frame: Frame | None = None
+    pending: list[Spot] = []
+    anchors: dict[str, Leaf] = {}
+    document = depth = flow_depth = 0
+    for what, value, start, end, style, anchor, tag in events:
+        if what in (scalar, alias):
+            leaf: Leaf | None = None
+            if what == alias:
+                leaf = anchors.get(value)
+                value = leaf.value if leaf else ""
+            elif anchor:
+                leaf = Leaf(value, start, end, style, frame is not None and frame.flow, tag is not None)
+                anchors[anchor] = leaf
+            if frame is None:
+                continue
+            if frame.mapping:
+                if frame.expects_key:
+                    frame.key = value
+                    frame.expects_key = False
+                    continue
+                frame.expects_key = True
+                key = frame.key
+                if key in SIBLINGS:
+                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
+                    if frame.leaves is None:
+                        frame.leaves = {}
+                    frame.leaves[key] = leaf
+                    if what == alias and not value:
+                        continue
+                    if key in TRIGGERS:
+                        pending.append(Spot(document, frame, key, leaf))
+                        continue
+                    if key == "value" and _is_variable(frame):
+                        pending.append(Spot(document, frame, key, leaf, True))
+                        continue
+                    if key == "kind":
+                        frame.kind = value
+                    elif key == "apiVersion":
+                        frame.api = value
+            else:
+                frame.index += 1
+                key = ""
+                if frame.items is not None:
+                    frame.items.append(leaf or Leaf(value, start, end, style, frame.flow, tag is not None))
+                    continue
+            if "/" in value and complete(value):
+                leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
+                pending.append(Spot(document, frame, frame.here(), leaf))
+        elif what == end_of:
+            if frame is None:
+                continue
+            depth -= 1
+            if frame.flow:
+                flow_depth -= 1
+            if frame.items:
+                pending.append(Spot(document, frame, 0, None))
+            if frame.api and frame.kind and len(pending) > frame.mark:
+                yield Batch(frame, pending[frame.mark :])
+                del pending[frame.mark :]
+            frame = frame.parent
+        elif what == ev.DOCUMENT:
+            document += 1
+            frame, depth, flow_depth = None, 0, 0
+            anchors.clear()
+        elif what == ev.DOCUMENT_END:
+            if pending:
+                yield Batch(None, pending)
+                pending = []
+        else:
+            at: str | int | None = None
+            flow = style == "flow"
+            if frame is not None:
+                flow = flow or frame.flow
+                if not frame.mapping:
+                    frame.index += 1
+                    at = frame.index
+                    if frame.items is not None:
+                        frame.items.append(None)
+                elif frame.expects_key:  # a mapping or list as a key: nothing in it is an image's place
+                    frame.expects_key = False
+                    frame.key = at = "?"
+                else:
+                    frame.expects_key = True
+                    at = frame.key
+            depth += 1
+            flow_depth += flow
+            if depth > ev.MAX_DEPTH or (flow_depth > ev.MAX_FLOW_DEPTH and limit_flow):
+                refuse(start, "nested too deeply")
+            frame = Frame(frame, at, what == ev.MAPPING, flow, len(pending))
+            if what == ev.SEQUENCE and at in ARGUMENT_LISTS:
+                frame.items = []
+
+
+def _is_variable(frame: Frame) -> bool:
+    parent = frame.parent
+    return parent is not None and not parent.mapping and parent.at == "env"

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A store over HTTP: the client side of the OCI distribution specification.
+
+One :class:`Registries` is made per run and hands out a :class:`Repository` for each name. Connections,
+TLS, proxies, credentials, tokens, retries and the translation of failures live here, once, for small
+requests and blob bodies alike. The room knows no YAML, no tar and no product: what Nexus or Harbor do
+differently belongs to ``target``.
+"""
+
+from airgap.registry.credentials import Credential, Credentials
+from airgap.registry.registries import Registries
+from airgap.registry.repository import Repository
+from airgap.registry.settings import RegistrySettings
+
+__all__ = ["Credential", "Credentials", "Registries", "RegistrySettings", "Repository"]

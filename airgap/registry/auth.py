@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing in to one registry: Basic, and Bearer tokens by scope (distribution's token specification).
+
+Tokens are kept by scope and fetched by one thread while the others wait. A refused credential is
+remembered and never offered again in this run: registries lock accounts after a few failures.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlencode, urlsplit
+
+from airgap.errors import RegistryError, Unauthorized
+from airgap.registry import challenge as challenges
+from airgap.registry.credentials import Credential, Credentials
+from airgap.registry.faults import public_url
+from airgap.registry.settings import is_loopback
+from airgap.registry.transport import Response
+
+#: Token specification: a token without ``expires_in`` lives for 60 seconds.
+_DEFAULT_LIFE = 60.0
+
+Send = Callable[[str, str, dict[str, str], bytes | None], Response]
+"""``send(method, url, headers, body)``: one exchange with retries and without credentials of its own."""
+
+
+@dataclass
+class _Token:
+    value: str = field(repr=False)
+    until: float
+
+
+@dataclass(eq=False)
+class Authenticator:
+    """Thread-safe. ``registry`` is the name credentials are looked up under, ``base_url`` where requests go."""
+
+    registry: str
+    base_url: str
+    credentials: Credentials
+    send: Send
+    clock: Callable[[], float] = time.monotonic
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _locks: dict[str, threading.Lock] = field(default_factory=dict)
+    _tokens: dict[str, _Token] = field(default_factory=dict)
+    _bearer: dict[str, str] | None = None
+    _basic: bool = False
+    _refused: Unauthorized | None = None
+
+    def header(self, scopes: Sequence[str]) -> str:
+        """The ``Authorization`` to send with a request for ``scopes``, or an empty string before any challenge."""
+        if self._bearer is not None:
+            return f"Bearer {self._token(scopes)}"
+        if self._basic:
+            credential = self._credential(scopes)
+            return credential.basic if credential else ""
+        return ""
+
+    def learn(self, response: Response, scopes: Sequence[str], sent: str) -> None:
+        """Take in a 401's challenge, so that the next :meth:`header` answers it; raise :class:`Unauthorized`
+        when there is nothing left to try. ``sent`` is the Authorization that was refused."""
+        found = challenges.parse(response.headers.get_all("WWW-Authenticate") or [])
+        bearer = next((c for c in found if c.scheme == "bearer" and c.parameters.get("realm")), None)
+        basic = any(c.scheme == "basic" for c in found)
+        if bearer is not None:
+            key = _scope_key(scopes)
+            with self._lock:
+                token = self._tokens.get(key)
+                fresh = not sent.startswith("Bearer ")
+                if not fresh and token and sent == f"Bearer {token.value}":
+                    del self._tokens[key]  # expired early, or its scope is too small: once more, then give up
+                self._bearer = dict(bearer.parameters)
+            return
+        if basic and not sent.startswith("Basic "):
+            credential = self._credential(scopes)
+            if credential is None or not credential.username:
+                raise Unauthorized(
+                    "the registry wants a user and password, and none is known",
+                    where=public_url(self.base_url),
+                    hint=f"airgap login {self.registry}",
+                )
+            self._basic = True
+            return
+        raise self._refuse(response)
+
+    def _refuse(self, response: Response) -> Unauthorized:
+        error = response.fault()
+        if not isinstance(error, Unauthorized):
+            error = Unauthorized(str(error))
+        error.hint = f"check user and password: airgap login {self.registry} (tried once, to lock no account)"
+        self._refused = error
+        return error
+
+    def _credential(self, scopes: Sequence[str]) -> Credential | None:
+        if self._refused is not None:
+            raise Unauthorized(self._refused.what, where=self._refused.where, hint=self._refused.hint)
+        repository = scopes[0].split(":")[1] if scopes and scopes[0].startswith("repository:") else ""
+        return self.credentials.find(self.registry, repository)
+
+    def _token(self, scopes: Sequence[str]) -> str:
+        key = _scope_key(scopes)
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            token = self._tokens.get(key)
+            if token is None or token.until <= self.clock():
+                token = self._fetch(scopes)
+                self._tokens[key] = token
+            return token.value
+
+    def _fetch(self, scopes: Sequence[str]) -> _Token:
+        parameters = dict(self._bearer or {})
+        realm, service = parameters["realm"], parameters.get("service", "")
+        credential = self._credential(scopes)
+        self._check_realm(realm, credential)
+        wanted = list(scopes) or ([parameters["scope"]] if parameters.get("scope") else [])
+        headers: dict[str, str] = {}
+        if credential and credential.token:
+            form = {
+                "grant_type": "refresh_token",
+                "service": service,
+                "client_id": "airgap",
+                "scope": " ".join(wanted),
+                "refresh_token": credential.token,
+            }
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            response = self.send("POST", realm, headers, urlencode(form).encode())
+        else:
+            query = [("service", service)] if service else []
+            query += [("scope", scope) for scope in wanted]
+            if credential:
+                headers["Authorization"] = credential.basic
+            joiner = "&" if urlsplit(realm).query else "?"
+            url = f"{realm}{joiner}{urlencode(query, quote_via=quote, safe=':/,')}" if query else realm
+            response = self.send("GET", url, headers, None)
+        if response.status in (401, 403):
+            raise self._refuse(response)
+        if response.status != 200:
+            raise response.fault()
+        try:
+            document = json.loads(response.body)
+            value = document.get("token") or document.get("access_token")
+            life = float(document.get("expires_in") or _DEFAULT_LIFE)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise RegistryError("the token server answered no token", where=public_url(realm)) from error
+        if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+            raise RegistryError("the token server answered no token", where=public_url(realm))
+        return _Token(value, self.clock() + life * 0.9)
+
+    def _check_realm(self, realm: str, credential: Credential | None) -> None:
+        """A registry names its token server itself; a password goes there only if no weaker way than our own."""
+        here, there = urlsplit(self.base_url), urlsplit(realm)
+        if there.scheme == "https" or (there.scheme == "http" and is_loopback(there.netloc)):
+            return
+        if there.scheme == "http" and here.scheme == "http" and there.hostname == here.hostname:
+            return
+        if there.scheme == "http" and credential is None:
+            return
+        raise Unauthorized(
+            f"the registry names {public_url(realm)[:200]} to sign in at, where a password would travel unprotected",
+            where=public_url(self.base_url),
+            hint="have the registry's external address (X-Forwarded-Proto, X-Forwarded-Host) put right",
+        )
+
+
+def _scope_key(scopes: Sequence[str]) -> str:
+    return " ".join(sorted(scopes))

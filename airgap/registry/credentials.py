@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who we are at which registry: docker's ``config.json``, containers' ``auth.json`` and credential helpers.
+
+What the command line or the environment gives belongs to one registry alone, the target, and is never
+offered to another. Secrets have no ``repr`` and appear in no error.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airgap.errors import AirgapError, Unauthorized
+from airgap.oci.reference import DOCKER_HUB
+
+#: Where docker keeps Docker Hub's credentials.
+_HUB_KEY = "https://index.docker.io/v1/"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A user and password, or an OAuth2 refresh token (docker's ``identitytoken``) in ``token``."""
+
+    username: str
+    password: str = field(repr=False)
+    token: str = field(default="", repr=False)
+
+    @property
+    def basic(self) -> str:
+        pair = f"{self.username}:{self.password}".encode()
+        return "Basic " + base64.b64encode(pair).decode()
+
+
+class Credentials:
+    """Looks a registry's credential up, once a run. ``explicit`` maps registries to what the user gave for them."""
+
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, explicit: Mapping[str, Credential] | None = None
+    ) -> None:
+        self._environment = os.environ if environment is None else environment
+        self._explicit = dict(explicit or {})
+        self._files: list[tuple[Path, dict[str, Any]]] | None = None
+
+    def find(self, registry: str, repository: str = "") -> Credential | None:
+        """The credential for ``registry``; containers' files may hold one for a part of its repositories.
+
+        Raises :class:`Unauthorized` when a credential helper is configured and fails.
+        """
+        if registry in self._explicit:
+            return self._explicit[registry]
+        for path, document in self._read():
+            found = self._in_file(document, path, registry, repository)
+            if found is not None:
+                return found
+        return None
+
+    def save(self, registry: str, credential: Credential) -> Path:
+        """Write docker's file as ``docker login`` does, through its helper where one is configured."""
+        path = self._docker_file()
+        document = _load(path)
+        helper = _helper_for(document, registry)
+        entry: dict[str, str] = {}
+        if helper:
+            secret = {"ServerURL": _key(registry), "Username": credential.username, "Secret": credential.password}
+            _run_helper(helper, "store", json.dumps(secret))
+        else:
+            pair = f"{credential.username}:{credential.password}".encode()
+            entry = {"auth": base64.b64encode(pair).decode()}
+        auths = document.setdefault("auths", {})
+        if not isinstance(auths, dict):
+            raise AirgapError("auths is no mapping", where=str(path), hint="mend or remove this file")
+        auths[_key(registry)] = entry
+        _write(path, document)
+        return path
+
+    def erase(self, registry: str) -> Path | None:
+        """Remove what :meth:`save` wrote; ``None`` if nothing was there."""
+        path = self._docker_file()
+        document = _load(path)
+        auths = document.get("auths")
+        removed = isinstance(auths, dict) and auths.pop(_key(registry), None) is not None
+        helper = _helper_for(document, registry)
+        if helper:
+            _run_helper(helper, "erase", _key(registry))
+        if not removed:
+            return path if helper else None
+        _write(path, document)
+        return path
+
+    def _docker_file(self) -> Path:
+        folder = self._environment.get("DOCKER_CONFIG")
+        return Path(folder) / "config.json" if folder else self._home() / ".docker" / "config.json"
+
+    def _home(self) -> Path:
+        return Path(self._environment.get("HOME") or os.path.expanduser("~"))
+
+    def _read(self) -> list[tuple[Path, dict[str, Any]]]:
+        if self._files is None:
+            environment = self._environment
+            paths = [self._docker_file()]
+            if environment.get("REGISTRY_AUTH_FILE"):
+                paths.insert(0, Path(environment["REGISTRY_AUTH_FILE"]))
+            if environment.get("XDG_RUNTIME_DIR"):
+                paths.append(Path(environment["XDG_RUNTIME_DIR"]) / "containers" / "auth.json")
+            config = environment.get("XDG_CONFIG_HOME")
+            paths.append((Path(config) if config else self._home() / ".config") / "containers" / "auth.json")
+            self._files = [(path, _load(path)) for path in paths]
+        return self._files
+
+    def _in_file(self, document: dict[str, Any], path: Path, registry: str, repository: str) -> Credential | None:
+        auths = document.get("auths")
+        for key in _keys(registry, repository):
+            entry = auths.get(key) if isinstance(auths, dict) else None
+            if isinstance(entry, dict) and (found := _entry(entry, path, key)):
+                return found
+        helper = _helper_for(document, registry)
+        return _ask_helper(helper, registry) if helper else None
+
+
+def _keys(registry: str, repository: str) -> list[str]:
+    """Every spelling under which docker and containers keep a registry, the most specific first."""
+    parts = repository.split("/") if repository else []
+    nested = [f"{registry}/{'/'.join(parts[:count])}" for count in range(len(parts), 0, -1)]
+    plain = [
+        registry,
+        f"https://{registry}",
+        f"http://{registry}",
+        f"https://{registry}/v1/",
+        f"https://{registry}/v2/",
+    ]
+    plain += [f"{key}/" for key in plain[:3]]
+    hub = [_HUB_KEY, "index.docker.io", "registry-1.docker.io"] if registry == DOCKER_HUB else []
+    return nested + plain + hub
+
+
+def _key(registry: str) -> str:
+    return _HUB_KEY if registry == DOCKER_HUB else registry
+
+
+def _entry(entry: dict[str, Any], path: Path, key: str) -> Credential | None:
+    token = str(entry.get("identitytoken") or "")
+    username, password = str(entry.get("username") or ""), str(entry.get("password") or "")
+    if entry.get("auth"):
+        try:
+            username, _, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise Unauthorized(
+                f"the entry for {key} is damaged", where=str(path), hint=f"airgap login {key}"
+            ) from error
+    password = password.rstrip("\0")
+    return Credential(username, password, token) if username or token else None
+
+
+def _helper_for(document: dict[str, Any], registry: str) -> str:
+    helpers = document.get("credHelpers")
+    if isinstance(helpers, dict):
+        for key in (registry, _key(registry)):
+            if isinstance(helpers.get(key), str):
+                return str(helpers[key])
+    store = document.get("credsStore")
+    return store if isinstance(store, str) else ""
+
+
+def _ask_helper(helper: str, registry: str) -> Credential | None:
+    answer = _run_helper(helper, "get", _key(registry))
+    if answer is None:
+        return None
+    try:
+        document = json.loads(answer)
+        username, secret = str(document["Username"]), str(document["Secret"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unauthorized(f"the credential helper docker-credential-{helper} answered nonsense") from error
+    if username == "<token>":
+        return Credential("", "", secret)
+    return Credential(username, secret) if username or secret else None
+
+
+def _run_helper(helper: str, verb: str, text: str) -> str | None:
+    """Run ``docker-credential-HELPER VERB`` with ``text`` on its standard input; ``None``: it has no such entry."""
+    import subprocess
+
+    program = f"docker-credential-{helper}"
+    if "/" in helper:
+        raise Unauthorized(f"{program!r} is no name of a credential helper")
+    try:
+        done = subprocess.run([program, verb], input=text, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError as error:
+        hint = "install it, or remove it from docker's config.json"
+        raise Unauthorized(f"the credential helper {program} is not on the PATH", hint=hint) from error
+    except subprocess.TimeoutExpired as error:
+        raise Unauthorized(f"the credential helper {program} did not answer within a minute") from error
+    if done.returncode == 0:
+        return done.stdout
+    if "credentials not found" in done.stdout + done.stderr:
+        return None
+    raise Unauthorized(f"the credential helper {program} failed with exit code {done.returncode}")
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes() or b"{}")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except PermissionError as error:
+        raise Unauthorized("cannot read this file with credentials", where=str(path)) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise Unauthorized(
+            "this file with credentials is no JSON", where=str(path), hint="mend or remove it"
+        ) from error
+    return document if isinstance(document, dict) else {}
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    from airgap.store.layout import replace_file
+
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    replace_file(path, (json.dumps(document, indent="\t") + "\n").encode(), mode=0o600)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One registry as it is reached in this run: its address, trust, sign-in and retries around the transport.
+
+Redirects are followed here and nowhere else: at most five, without credentials once they leave the
+registry's own origin (distribution-spec "Pulling blobs" allows 307 to anywhere).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
+
+from airgap.errors import Unavailable
+from airgap.registry.auth import Authenticator
+from airgap.registry.credentials import Credentials
+from airgap.registry.faults import public_url
+from airgap.registry.retry import RetryPolicy
+from airgap.registry.settings import RegistrySettings
+from airgap.registry.transport import Response, Stream, Transport, Trust
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MAX_REDIRECTS = 5
+
+
+@dataclass(eq=False)
+class Endpoint:
+    """Thread-safe. ``registry`` is the name in references; ``base_url`` has no trailing slash."""
+
+    registry: str
+    settings: RegistrySettings
+    transport: Transport
+    credentials: Credentials
+    retry: RetryPolicy
+    base_url: str = field(init=False)
+    trust: Trust = field(init=False)
+    #: Whether this registry refused a blob in one PUT, so that the others need not try.
+    chunk_limit: int | None = None
+    #: Whether the referrers API is known to be absent (404), so that only the tag scheme is asked.
+    lacks_referrers: bool = False
+
+    def __post_init__(self) -> None:
+        self.base_url = self.settings.base_url(self.registry)
+        self.trust = Trust(self.settings.ca_file, self.settings.insecure)
+        self._auth = Authenticator(
+            self.settings.credential_name(self.registry), self.base_url, self.credentials, self._send_plain
+        )
+
+    def ping(self) -> None:
+        """``GET /v2/`` with sign-in: raises what is wrong before any worker starts, and tries a password once."""
+        response = self.call("GET", "/v2/", scopes=(), ok=(200, 404))
+        if response.status == 404:
+            raise Unavailable(
+                "what answers there is no registry: /v2/ is not found",
+                where=public_url(self.base_url),
+                hint="check the port: Nexus serves Docker on a connector port of its own, not on that of its pages",
+            )
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        scopes: Sequence[str],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        ok: Sequence[int] = (200,),
+    ) -> Response:
+        """A small request whose answer is read whole; raises the translated fault for any other status."""
+
+        def once() -> Response:
+            response = self._signed(method, path, scopes, headers or {}, body).small()
+            if response.status not in ok:
+                raise response.fault()
+            return response
+
+        return self.retry.run(f"{method} {path.partition('?')[0]}", once)
+
+    def open(self, path: str, *, scopes: Sequence[str], headers: Mapping[str, str], ok: Sequence[int]) -> Stream:
+        """A GET whose body is left to be read; one try, since whoever reads it knows where to go on."""
+        stream = self._signed("GET", path, scopes, headers, None)
+        if stream.status not in ok:
+            raise stream.small().fault()
+        return stream
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        scopes: Sequence[str],
+        headers: Mapping[str, str],
+        length: int,
+        feed: Callable[[socket.socket], None],
+    ) -> Response:
+        """A request with a body that ``feed`` writes; one try, and whatever the status."""
+        authorization = self._auth.header(scopes)
+        signed = {**headers, "Authorization": authorization} if authorization else dict(headers)
+        response = self.transport.upload(method, self._url(path), self.trust, signed, length, feed)
+        if response.status == 401:
+            self._auth.learn(response, scopes, authorization)
+        return response
+
+    def download(self, url: str) -> bytes:
+        """The body behind ``url``, without signing in."""
+
+        def once() -> bytes:
+            response = self._follow("GET", url, {}, None, "").small()
+            if response.status != 200:
+                raise response.fault()
+            return response.body
+
+        return self.retry.run(f"GET {public_url(url)}", once)
+
+    @property
+    def plain(self) -> bool:
+        """Whether bodies travel over a bare socket, so that ``sendfile`` works."""
+        return self.base_url.startswith("http://")
+
+    def _signed(
+        self, method: str, path: str, scopes: Sequence[str], headers: Mapping[str, str], body: bytes | None
+    ) -> Stream:
+        # Twice: the first 401 teaches the challenge, the second may be a token that ran out meanwhile.
+        for last in (False, False, True):
+            authorization = self._auth.header(scopes)
+            stream = self._follow(method, self._url(path), headers, body, authorization)
+            if stream.status != 401 or last:
+                break
+            self._auth.learn(stream.small(), scopes, authorization)
+        return stream
+
+    def _follow(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, authorization: str
+    ) -> Stream:
+        origin = _origin(url)
+        for _ in range(_MAX_REDIRECTS + 1):
+            signed = dict(headers)
+            if authorization and _origin(url) == origin:
+                signed["Authorization"] = authorization
+            stream = self.transport.exchange(method, url, self.trust, signed, body)
+            location = stream.headers.get("Location")
+            if stream.status not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
+                return stream
+            stream.small()
+            url = urljoin(url, location)
+        raise Unavailable("redirects without end", where=public_url(self.base_url))
+
+    def _send_plain(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
+        """For the authenticator: headers go to ``url`` alone, and a redirect gets none of them."""
+
+        def once() -> Response:
+            authorization = headers.get("Authorization", "")
+            rest = {name: value for name, value in headers.items() if name != "Authorization"}
+            response = self._follow(method, url, rest, body, authorization).small()
+            if response.status == 429 or response.status >= 500:
+                raise response.fault()
+            return response
+
+        return self.retry.run("sign in", once)
+
+    def _url(self, path: str) -> str:
+        return f"{self.base_url}{path}"
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One repository of a registry as a store (OCI distribution-spec 1.1, endpoints end-1 to end-13)."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import quote, urlencode, urlsplit
+
+from airgap.errors import ContentError, DigestMismatch, NotFound, RegistryError, Rejected
+from airgap.oci import Descriptor
+from airgap.oci import digest as digests
+from airgap.oci import manifest as manifests
+from airgap.oci.reference import check_tag
+from airgap.registry.download import BlobReader
+from airgap.registry.endpoint import Endpoint
+from airgap.registry.faults import public_url
+from airgap.registry.transport import Response
+from airgap.registry.upload import Upload, session_path
+from airgap.store.base import BytesReader, Opener, Reader
+
+_LINK = re.compile(r"<([^>]*)>\s*;[^,]*\brel\s*=\s*\"?next\"?", re.IGNORECASE)
+
+
+class Repository:
+    """Thread-safe. Names are tags or digests. Raises the errors of :mod:`airgap.registry.faults`."""
+
+    def __init__(self, endpoint: Endpoint, name: str, *, push: bool = False) -> None:
+        self.endpoint = endpoint
+        self.name = name
+        self._actions = "pull,push" if push else "pull"
+        self._scopes = (f"repository:{name}:{self._actions}",)
+        self._sessions: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def __str__(self) -> str:
+        return f"{self.endpoint.registry}/{self.name}"
+
+    def resolve(self, name: str) -> Descriptor:
+        """Ask with HEAD; where the answer lacks what a descriptor needs, fetch the manifest."""
+        path = self._manifest_path(name)
+        response = self.endpoint.call(
+            "HEAD", path, scopes=self._scopes, headers={"Accept": manifests.ACCEPT}, ok=(200, 404, 405, 500, 501)
+        )
+        if response.status == 404:
+            raise self._not_found(name)
+        digest = response.headers.get("Docker-Content-Digest", "")
+        length = response.headers.get("Content-Length", "")
+        if response.status != 200 or digests.problem(digest) or not length.isdigit():
+            return self.manifest(name).descriptor
+        if not digests.problem(name) and digest != name and digests.algorithm(digest) == digests.algorithm(name):
+            raise DigestMismatch(f"asked for {name}, the registry offers {digest}", where=str(self))
+        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        return Descriptor(media_type, digest, int(length))
+
+    def manifest(self, name: str) -> manifests.Manifest:
+        """Fetch and read a manifest by tag or digest: one request, verified."""
+        path = self._manifest_path(name)
+        try:
+            response = self.endpoint.call(
+                "GET", path, scopes=self._scopes, headers={"Accept": manifests.ACCEPT}, ok=(200,)
+            )
+        except NotFound:
+            raise self._not_found(name) from None
+        where = f"{self}{'@' if not digests.problem(name) else ':'}{name}"
+        if len(response.body) > manifests.MAX_MANIFEST:
+            raise ContentError(f"a manifest of {len(response.body)} bytes is not read", where=where)
+        said = response.headers.get("Docker-Content-Digest", "")
+        if not digests.problem(name):
+            digests.verify(response.body, name, where=where)
+        elif not digests.problem(said):
+            digests.verify(response.body, said, where=where)
+        manifest = manifests.parse(response.body, response.headers.get("Content-Type", ""), where=where)
+        if not digests.problem(name) and name != manifest.descriptor.digest:
+            # Asked for by sha512: it keeps the name that its parent knows it by.
+            return replace(manifest, descriptor=replace(manifest.descriptor, digest=name))
+        return manifest
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        response = self.endpoint.call(
+            "HEAD", self._path_of(descriptor), scopes=self._scopes, headers={"Accept": manifests.ACCEPT}, ok=(200, 404)
+        )
+        return response.status == 200
+
+    def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
+        if manifests.is_manifest_type(descriptor.media_type):
+            return BytesReader(self.manifest(descriptor.digest).content, offset)
+        return BlobReader(self.endpoint, self._path_of(descriptor), self._scopes, descriptor, offset)
+
+    def push(self, descriptor: Descriptor, opener: Opener) -> None:
+        """Send a blob, or a manifest by its digest."""
+        if manifests.is_manifest_type(descriptor.media_type):
+            self.push_manifest(descriptor, _read(descriptor, opener), descriptor.digest)
+            return
+        with self._lock:
+            location = self._sessions.pop(descriptor.digest, "")
+        Upload(self.endpoint, self.name, self._scopes, descriptor, opener, location).run()
+
+    def push_manifest(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        """Put a manifest under a tag or its digest; where it has a subject that the registry does not index
+        itself, the fallback tag is kept up (distribution-spec "Pushing Manifests with Subject")."""
+        response = self.endpoint.call(
+            "PUT",
+            self._manifest_path(name),
+            scopes=self._scopes,
+            headers={"Content-Type": descriptor.media_type},
+            body=content,
+            ok=(200, 201, 202),
+        )
+        said = response.headers.get("Docker-Content-Digest", "")
+        if said and said != descriptor.digest and digests.algorithm(said) == digests.algorithm(descriptor.digest):
+            raise DigestMismatch(f"the registry stored {said} for {descriptor.digest}", where=f"{self}:{name}")
+        manifest = manifests.parse(content, descriptor.media_type)
+        if manifest.subject is not None and not response.headers.get("OCI-Subject"):
+            self._add_to_fallback(manifest, descriptor)
+
+    def tag(self, descriptor: Descriptor, name: str) -> None:
+        content = self.manifest(descriptor.digest).content
+        self.push_manifest(descriptor, content, check_tag(name))
+
+    def mount(self, descriptor: Descriptor, from_repository: str) -> bool:
+        """Ask for a blob from a sibling repository (end-11); a registry that will not begins an upload instead,
+        which the next :meth:`push` of this blob uses."""
+        query = urlencode({"mount": descriptor.digest, "from": from_repository})
+        scopes = (*self._scopes, f"repository:{from_repository}:pull")
+        path = f"/v2/{self.name}/blobs/uploads/"
+        response = self.endpoint.call(
+            "POST", f"{path}?{query}", scopes=scopes, headers={"Content-Length": "0"}, ok=(201, 202)
+        )
+        if response.status == 201:
+            return True
+        with self._lock:
+            self._sessions[descriptor.digest] = session_path(self.endpoint, response, path)
+        return False
+
+    def referrers(self, digest: str) -> list[Descriptor]:
+        """What refers to ``digest`` (end-12), by the API or, where a registry lacks it, by the tag scheme."""
+        if not self.endpoint.lacks_referrers:
+            path = f"/v2/{self.name}/referrers/{digest}"
+            found: list[Descriptor] = []
+            for response in self._pages(path, ok=(200, 400, 404, 405, 501)):
+                media_type = response.headers.get("Content-Type", "").partition(";")[0]
+                if response.status != 200 or media_type != manifests.OCI_INDEX:
+                    self.endpoint.lacks_referrers = True
+                    break
+                found += manifests.parse(response.body, media_type, where=str(self)).children
+            if not self.endpoint.lacks_referrers:
+                return found
+        try:
+            return list(self.manifest(digest.replace(":", "-", 1)).children)
+        except NotFound:
+            return []
+
+    def tags(self) -> list[str]:
+        """Every tag (end-8), page by page."""
+        found: list[str] = []
+        for response in self._pages(f"/v2/{self.name}/tags/list", ok=(200,)):
+            try:
+                found += [str(tag) for tag in json.loads(response.body)["tags"] or ()]
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise RegistryError("the list of tags is unreadable", where=str(self)) from error
+        return found
+
+    def _pages(self, path: str, ok: tuple[int, ...]) -> Iterator[Response]:
+        seen = set[str]()
+        while path and path not in seen:
+            seen.add(path)
+            response = self.endpoint.call("GET", path, scopes=self._scopes, ok=ok)
+            yield response
+            match = _LINK.search(response.headers.get("Link", ""))
+            # Only the query is taken from a Link: its path is wrong on some servers behind proxies.
+            path = f"{path.partition('?')[0]}?{urlsplit(match[1]).query}" if match else ""
+
+    def _add_to_fallback(self, manifest: manifests.Manifest, descriptor: Descriptor) -> None:
+        assert manifest.subject is not None
+        name = manifest.subject.digest.replace(":", "-", 1)
+        try:
+            known = list(self.manifest(name).children)
+        except NotFound:
+            known = []
+        if any(child.digest == descriptor.digest for child in known):
+            return
+        entry = Descriptor(
+            descriptor.media_type,
+            descriptor.digest,
+            descriptor.size,
+            None,
+            manifest.annotations or {},
+            manifest.artifact_type,
+        )
+        document = {
+            "schemaVersion": 2,
+            "mediaType": manifests.OCI_INDEX,
+            "manifests": [child.to_json() for child in (*known, entry)],
+        }
+        content = json.dumps(document, separators=(",", ":")).encode()
+        index = Descriptor(manifests.OCI_INDEX, digests.of(content), len(content))
+        try:
+            self.push_manifest(index, content, name)
+        except Rejected as error:
+            error.hint = "the registry takes no referrers; leave signatures out with --no-referrers at export"
+            raise
+
+    def _manifest_path(self, name: str) -> str:
+        return f"/v2/{self.name}/manifests/{quote(name, safe=':')}"
+
+    def _path_of(self, descriptor: Descriptor) -> str:
+        kind = "manifests" if manifests.is_manifest_type(descriptor.media_type) else "blobs"
+        return f"/v2/{self.name}/{kind}/{digests.check(descriptor.digest)}"
+
+    def _not_found(self, name: str) -> NotFound:
+        is_digest = not digests.problem(name)
+        return NotFound(
+            f"the registry has no {'manifest with this digest' if is_digest else f'tag {name}'}",
+            where=f"{self}{'@' if is_digest else ':'}{name}",
+            hint=f"check the spelling; asked at {public_url(self.endpoint.base_url)}",
+        )
+
+
+def _read(descriptor: Descriptor, opener: Opener) -> bytes:
+    if descriptor.size > manifests.MAX_MANIFEST:
+        raise ContentError(f"a manifest of {descriptor.size} bytes is not sent")
+    content, reader = bytearray(descriptor.size), opener(0)
+    view, filled = memoryview(content), 0
+    try:
+        while filled < len(content) and (count := reader.readinto(view[filled:])):
+            filled += count
+    finally:
+        reader.close()
+    return digests.verify(bytes(content[:filled]), descriptor.digest)

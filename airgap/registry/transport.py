@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP/1.1 over kept connections, for small requests and for blob bodies alike (ADR 0002).
+
+``http.client`` gives the two things that decide speed: ``readinto`` a caller's buffer on the way in, and
+the bare socket for ``sendfile`` on the way out. On top of it this module adds one pool of connections,
+one TLS context per trust setting, proxies, and the translation of failures. It knows no credentials.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import ssl
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from airgap import __version__
+from airgap.errors import AirgapError, Interrupted, Unavailable, UsageError
+from airgap.registry import faults, proxy, retry
+
+#: Seconds. A registry may need long to commit a large layer, so the answer to a body has a patience of its own.
+CONNECT_TIMEOUT = 20.0
+IDLE_TIMEOUT = 120.0
+COMMIT_TIMEOUT = 900.0
+#: Small answers are read whole up to here; a registry has no reason to send more.
+MAX_BODY = 32 * 1024 * 1024
+
+Headers = http.client.HTTPMessage
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What a TLS connection relies on."""
+
+    ca_file: str = ""
+    insecure: bool = False
+
+
+@dataclass
+class Response:
+    """A small answer, read whole. ``url`` is where it came from, after redirects."""
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+    url: str
+
+    def fault(self) -> AirgapError:
+        """The error that this answer is."""
+        after = retry.retry_after(self.headers.get("Retry-After"))
+        return faults.of_response(self.status, self.reason, self.body, self.url, now_retry=after)
+
+
+@dataclass(eq=False)
+class Stream:
+    """An answer whose body is still to be read with ``readinto``. ``finish`` gives the connection back."""
+
+    response: http.client.HTTPResponse
+    url: str
+    _lease: _Lease
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    @property
+    def headers(self) -> Headers:
+        return self.response.headers
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Bytes read, 0 at the end of what the server sends; raises the translated error when the line breaks."""
+        try:
+            return self.response.readinto(buffer)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._lease.drop()
+            raise self._lease.translate(error) from error
+
+    def small(self) -> Response:
+        """Read the rest as a small answer."""
+        return self._lease.read(self.response, self.url)
+
+    def finish(self) -> None:
+        """Keep the connection if the body was read to its end, close it otherwise."""
+        self._lease.finish(self.response)
+
+
+@dataclass(eq=False)
+class _Lease:
+    """One connection while one exchange uses it."""
+
+    transport: Transport
+    key: tuple[str, str, int, Trust]
+    connection: http.client.HTTPConnection
+    url: str
+    reused: bool
+
+    def translate(self, error: BaseException) -> AirgapError:
+        if self.transport.aborted:
+            return Interrupted("stopped")
+        return faults.of_exception(error, self.url, known=self.transport.has_answered(self.key))
+
+    def drop(self) -> None:
+        self.connection.close()
+
+    def finish(self, response: http.client.HTTPResponse) -> None:
+        if response.isclosed() and not response.will_close and self.connection.sock is not None:
+            self.transport.give_back(self)
+        else:
+            self.drop()
+
+    def read(self, response: http.client.HTTPResponse, url: str) -> Response:
+        try:
+            body = response.read(MAX_BODY + 1)
+            if len(body) <= MAX_BODY:
+                response.read(0)  # notices the end of a chunked body, so that the connection can be kept
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.drop()
+            raise self.translate(error) from error
+        if len(body) > MAX_BODY:
+            self.drop()
+            raise Unavailable("the answer is absurdly long", where=faults.public_url(url))
+        self.finish(response)
+        return Response(response.status, response.reason, response.headers, body, url)
+
+
+@dataclass(eq=False)
+class Transport:
+    """Thread-safe. ``environment`` is where proxies are looked up; ``ca_file`` is trusted beside each own one."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    _idle: dict[tuple[str, str, int, Trust], list[http.client.HTTPConnection]] = field(default_factory=dict)
+    _contexts: dict[Trust, ssl.SSLContext] = field(default_factory=dict)
+    _answered: set[tuple[str, str, int, Trust]] = field(default_factory=set)
+    _live: weakref.WeakSet[http.client.HTTPConnection] = field(default_factory=weakref.WeakSet)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    aborted: bool = False
+
+    def exchange(
+        self, method: str, url: str, trust: Trust, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Stream:
+        """Send a small request and return the answer with its body unread.
+
+        Raises :class:`~airgap.registry.faults.Transient` for what may heal, :class:`Unavailable` otherwise.
+        """
+
+        def send(connection: http.client.HTTPConnection, target: str, extra: Mapping[str, str]) -> None:
+            connection.request(method, target, body=body, headers={**_BASE, **headers, **extra})
+
+        return self._exchange(url, trust, send, timeout=IDLE_TIMEOUT)
+
+    def upload(
+        self,
+        method: str,
+        url: str,
+        trust: Trust,
+        headers: Mapping[str, str],
+        length: int,
+        feed: Callable[[socket.socket], None],
+    ) -> Response:
+        """Send a request whose ``length`` bytes of body ``feed`` writes to the socket itself.
+
+        A server may answer and close before it has read everything (RFC 9112, 9.6): after a broken pipe or a
+        reset its answer is still looked for, since it says why.
+        """
+
+        def send(connection: http.client.HTTPConnection, target: str, extra: Mapping[str, str]) -> None:
+            connection.putrequest(method, target, skip_accept_encoding=True)
+            for name, value in {**_BASE, **headers, **extra, "Content-Length": str(length)}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            try:
+                feed(connection.sock)
+            except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError) as error:
+                try:
+                    connection.sock.settimeout(5)
+                    early = connection.getresponse()
+                except (OSError, http.client.HTTPException):
+                    raise error from None
+                if early.status < 400:
+                    raise
+                raise _Early(early) from None
+            connection.sock.settimeout(COMMIT_TIMEOUT)
+
+        stream = self._exchange(url, trust, send, timeout=IDLE_TIMEOUT)
+        return stream.small()
+
+    def abort(self) -> None:
+        """Break every connection, so that threads blocked in them return at once."""
+        self.aborted = True
+        for connection in list(self._live):
+            sock = connection.sock
+            if sock is not None:
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue  # already gone, which is all that is wanted
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            connections = [connection for idle in self._idle.values() for connection in idle]
+            self._idle.clear()
+        for connection in connections:
+            connection.close()
+
+    def has_answered(self, key: tuple[str, str, int, Trust]) -> bool:
+        """Whether this host has ever answered in this run: only then is a refused connection likely to heal."""
+        return key in self._answered
+
+    def give_back(self, lease: _Lease) -> None:
+        with self._lock:
+            self._idle.setdefault(lease.key, []).append(lease.connection)
+
+    def _exchange(
+        self,
+        url: str,
+        trust: Trust,
+        send: Callable[[http.client.HTTPConnection, str, Mapping[str, str]], None],
+        *,
+        timeout: float,
+    ) -> Stream:
+        while True:
+            lease, target, extra = self._lease(url, trust)
+            try:
+                if lease.connection.sock is None:
+                    lease.connection.connect()
+                lease.connection.sock.settimeout(timeout)
+                try:
+                    send(lease.connection, target, extra)
+                    response = lease.connection.getresponse()
+                except _Early as early:
+                    response = early.response
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                lease.drop()
+                if lease.reused and isinstance(error, ConnectionError) and not self.aborted:
+                    continue  # the server had closed a kept connection meanwhile: not a failure, take another
+                raise lease.translate(error) from error
+            except BaseException:
+                lease.drop()
+                raise
+            self._answered.add(lease.key)
+            return Stream(response, url, lease)
+
+    def _lease(self, url: str, trust: Trust) -> tuple[_Lease, str, Mapping[str, str]]:
+        if self.aborted:
+            raise Interrupted("stopped")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Unavailable("this is no http or https address", where=faults.public_url(url))
+        secure = parts.scheme == "https"
+        key = (parts.scheme, parts.hostname, parts.port or (443 if secure else 80), trust if secure else Trust())
+        through = proxy.for_url(url, self.environment)
+        target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        extra: dict[str, str] = {}
+        if through and not secure:
+            target = f"http://{parts.netloc.rpartition('@')[2]}{target}"
+            extra = through.headers
+        with self._lock:
+            idle = self._idle.get(key)
+            if idle:
+                return _Lease(self, key, idle.pop(), url, reused=True), target, extra
+        connection = self._connection(key, through)
+        self._live.add(connection)
+        return _Lease(self, key, connection, url, reused=False), target, extra
+
+    def _connection(self, key: tuple[str, str, int, Trust], through: proxy.Proxy | None) -> http.client.HTTPConnection:
+        scheme, host, port, trust = key
+        if scheme == "http":
+            address = (through.host, through.port) if through else (host, port)
+            return http.client.HTTPConnection(*address, timeout=CONNECT_TIMEOUT)
+        context = self._context(trust)
+        if through is None:
+            return http.client.HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT, context=context)
+        connection = http.client.HTTPSConnection(through.host, through.port, timeout=CONNECT_TIMEOUT, context=context)
+        connection.set_tunnel(host, port, headers=through.headers)
+        return connection
+
+    def _context(self, trust: Trust) -> ssl.SSLContext:
+        # Building one reads the system's whole certificate store, some 20 ms: once per kind of trust.
+        with self._lock:
+            if trust not in self._contexts:
+                self._contexts[trust] = _make_context(trust)
+            return self._contexts[trust]
+
+
+class _Early(Exception):
+    """The server answered before the body was sent."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.response = response
+
+
+# Bodies must arrive as they are: a decoded body would not hash to its digest.
+_BASE = {"User-Agent": f"airgap/{__version__}", "Accept-Encoding": "identity"}
+
+
+def _make_context(trust: Trust) -> ssl.SSLContext:
+    if trust.insecure:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    context = ssl.create_default_context()
+    if trust.ca_file:
+        try:
+            context.load_verify_locations(cafile=trust.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            reason = error.strerror if isinstance(error, FileNotFoundError) else "it holds no PEM certificate"
+            raise UsageError(f"cannot use the CA file: {reason}", where=trust.ca_file) from error
+    return context

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registry as a WSGI application: routes, sign-in, and errors made into answers.
+
+It works under any WSGI server whose ``wsgi.input`` offers ``readinto``. It logs through the standard
+library (``airgap.server``) and tells clients nothing that they did not say themselves.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from airgap.errors import AirgapError, ContentError
+from airgap.oci.reference import repository_problem
+from airgap.server.blobs import Blobs
+from airgap.server.discovery import Discovery
+from airgap.server.exchange import BrokenOff, Request, Response, Stream, json_response
+from airgap.server.manifests import Manifests
+from airgap.server.naming import Naming
+from airgap.server.problems import Problem
+from airgap.server.repositories import Repositories
+from airgap.server.uploads import Uploads
+from airgap.store import Source
+
+OnRequest = Callable[[str, str, int], None]
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+_log = logging.getLogger("airgap.server")
+
+# The repository is greedy: its own elements may be called "blobs" or "manifests".
+_ROUTES = tuple(
+    (re.compile(pattern, re.DOTALL), area)
+    for pattern, area in (
+        (r"/v2/?", "base"),
+        (r"/v2/_catalog", "catalog"),
+        (r"/v2/(.*)/tags/list", "tags"),
+        (r"/v2/(.*)/referrers/([^/]*)", "referrers"),
+        (r"/v2/(.*)/manifests/([^/]*)", "manifest"),
+        (r"/v2/(.*)/blobs/uploads/?", "uploads"),
+        (r"/v2/(.*)/blobs/uploads/([^/]+)", "upload"),
+        (r"/v2/(.*)/blobs/([^/]*)", "blob"),
+    )
+)
+
+
+class Registry:
+    """``credentials`` are the name and password that every request must then carry (HTTP Basic, RFC 7617)."""
+
+    def __init__(
+        self,
+        store: Source,
+        naming: Naming,
+        *,
+        writable: bool = False,
+        credentials: tuple[str, str] | None = None,
+        folder: Path | None = None,
+        on_request: OnRequest | None = None,
+    ) -> None:
+        repositories = Repositories(store, naming, writable=writable)
+        self._manifests = Manifests(repositories)
+        self._blobs = Blobs(repositories)
+        self._uploads = Uploads(repositories, self._blobs, folder)
+        self._discovery = Discovery(repositories)
+        self._credentials = ":".join(credentials).encode() if credentials else None
+        self._on_request = on_request
+        self._areas: dict[str, dict[str, Callable[..., Response]]] = {
+            "base": {"GET": lambda request: json_response({})},
+            "catalog": {"GET": self._discovery.catalog},
+            "tags": {"GET": self._discovery.tags},
+            "referrers": {"GET": self._discovery.referrers},
+            "manifest": {
+                "GET": self._manifests.get,
+                "PUT": self._manifests.put,
+                "DELETE": lambda request, *names: self._manifests.delete(*names),
+            },
+            "uploads": {"POST": self._uploads.post},
+            "upload": {
+                "GET": lambda request, *names: self._uploads.status(*names),
+                "PATCH": self._uploads.patch,
+                "PUT": self._uploads.put,
+                "DELETE": lambda request, *names: self._uploads.cancel(*names),
+            },
+            "blob": {
+                "GET": lambda request, repository, digest: self._blobs.get(request, digest),
+                "DELETE": lambda request, repository, digest: self._blobs.delete(digest),
+            },
+        }
+
+    def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        response = self._answer(request)
+        headers = [
+            ("Docker-Distribution-Api-Version", "registry/2.0"),
+            ("X-Content-Type-Options", "nosniff"),
+            *response.headers,
+        ]
+        if response.status != HTTPStatus.NO_CONTENT:
+            headers.append(("Content-Length", str(response.content_length())))
+        if self._on_request:
+            self._on_request(request.method, request.path, response.status)
+        start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
+        if request.method == "HEAD" or response.body == b"":
+            return ()
+        return response.body if isinstance(response.body, Stream) else (response.body,)
+
+    def close(self) -> None:
+        """Give up what uploads are under way."""
+        self._uploads.close()
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            try:
+                self._check_credentials(request)
+                return self._route(request)
+            except BrokenOff as error:
+                raise Problem(400, "BLOB_UPLOAD_INVALID", f"the request's body broke off: {error.what}") from error
+            except ContentError as error:
+                _log.warning("%s %s: %s", request.method, request.path, error)
+                raise Problem(500, "UNKNOWN", "what the store holds is damaged") from error
+            except (AirgapError, OSError) as error:
+                _log.warning("%s %s: %s", request.method, request.path, error)
+                raise Problem(500, "UNKNOWN", "the store failed") from error
+            except Problem:
+                raise
+            except Exception as error:  # a handler's bug is answered, it must not end a worker
+                _log.exception("%s %s", request.method, request.path)
+                raise Problem(500, "UNKNOWN", "this registry failed") from error
+        except Problem as problem:
+            return Response(problem.status, [("Content-Type", "application/json"), *problem.headers], problem.body())
+
+    def _route(self, request: Request) -> Response:
+        for pattern, area in _ROUTES:
+            match = pattern.fullmatch(request.path)
+            if match:
+                handlers = self._areas[area]
+                handler = handlers.get("GET" if request.method == "HEAD" and area != "upload" else request.method)
+                if handler is None:
+                    raise Problem(
+                        405,
+                        "UNSUPPORTED",
+                        "this method has no meaning here",
+                        headers=[("Allow", ", ".join(_allowed(area, handlers)))],
+                    )
+                if match.groups():
+                    _check_repository(match.group(1))
+                return handler(request, *match.groups())
+        raise Problem(404, "UNSUPPORTED", "there is nothing at this path", {"path": request.path[:160]})
+
+    def _check_credentials(self, request: Request) -> None:
+        if self._credentials is None:
+            return
+        scheme, _, encoded = request.header("Authorization").partition(" ")
+        try:
+            given = base64.b64decode(encoded.strip(), validate=True) if scheme.lower() == "basic" else b""
+        except (binascii.Error, ValueError):
+            given = b""
+        if not hmac.compare_digest(given, self._credentials):
+            raise Problem(
+                401,
+                "UNAUTHORIZED",
+                "sign in with the name and password of this registry",
+                headers=[("WWW-Authenticate", 'Basic realm="airgap", charset="UTF-8"')],
+            )
+
+
+def _allowed(area: str, handlers: Mapping[str, object]) -> list[str]:
+    return sorted({*handlers, *(["HEAD"] if "GET" in handlers and area != "upload" else [])})
+
+
+def _check_repository(repository: str) -> None:
+    reason = repository_problem(repository)
+    if reason:
+        raise Problem(400, "NAME_INVALID", reason, {"name": repository[:160]})

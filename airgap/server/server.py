@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registry on an address: started, stopped, and asked where it is."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from airgap.errors import NotReady, UsageError
+from airgap.server.app import OnRequest, Registry
+from airgap.server.naming import Naming, PlainNaming
+from airgap.store import Source, Store
+
+if TYPE_CHECKING:
+    from airgap.server.gateway import HttpServer
+
+StrPath = str | os.PathLike[str]
+
+
+class Server:
+    """A registry over ``store``, listening from :meth:`start` to :meth:`stop`; a context manager does both.
+
+    ``port`` 0 takes a free one. ``writable`` allows pushing and, where the store can, deleting.
+    ``credentials`` are a name and a password. ``tls`` are the files of a certificate (with its chain) and
+    of its key. ``naming`` says how repositories of URLs stand for those of the store. ``on_request`` is called
+    with method, path (without query) and status of each request, from several threads.
+    ``uploads`` is the folder for unfinished uploads, best on the store's own disk.
+
+    Raises :class:`UsageError` for ``writable`` over a store that cannot be written.
+    """
+
+    def __init__(
+        self,
+        store: Source,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        writable: bool = False,
+        credentials: tuple[str, str] | None = None,
+        tls: tuple[StrPath, StrPath] | None = None,
+        naming: Naming | None = None,
+        on_request: OnRequest | None = None,
+        uploads: StrPath | None = None,
+    ) -> None:
+        if writable and not isinstance(store, Store):
+            raise UsageError("this can only be read", hint="serve it without --writable, or serve a layout folder")
+        self._registry = Registry(
+            store,
+            naming or PlainNaming(),
+            writable=writable,
+            credentials=credentials,
+            folder=Path(uploads) if uploads is not None else None,
+            on_request=on_request,
+        )
+        self._host = host.strip("[]")
+        self._port = port
+        self._tls = (os.fspath(tls[0]), os.fspath(tls[1])) if tls else None
+        self._server: HttpServer | None = None
+        self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Listen, and answer from threads of this process.
+
+        Raises :class:`NotReady` if the address cannot be listened on or the certificate cannot be used.
+        """
+        from airgap.server.gateway import HttpServer
+
+        if self._server is not None:
+            return
+        try:
+            server = HttpServer((self._host, self._port), self._registry, self._tls)
+        except (OSError, ssl.SSLError) as error:
+            raise NotReady(
+                f"certificate and key cannot be used: {error.strerror or error}",
+                where=", ".join(self._tls or ()),
+                hint="both must be PEM files that belong together",
+            ) from error
+        try:
+            server.prepare()
+        except OSError as error:
+            cause = error.__cause__ or error.__context__ or error
+            reason = getattr(cause, "strerror", None) or str(cause)
+            raise NotReady(
+                f"cannot listen here: {reason}",
+                where=_address(self._host, self._port),
+                hint="choose another address or port with --listen HOST:PORT, or end the program that holds it",
+            ) from error
+        self._server = server
+        self._port = server.bind_addr[1]
+        self._stopped.clear()
+        self._thread = threading.Thread(target=server.serve, name="airgap-server", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening, end the connections and give unfinished uploads up. Safe to call twice."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self._registry.close()
+        self._stopped.set()
+
+    def serve_forever(self) -> None:
+        """Start if need be, and return when :meth:`stop` was called or the user interrupts."""
+        if self._server is None:
+            self.start()
+        try:
+            self._stopped.wait()
+        finally:
+            self.stop()
+
+    @property
+    def address(self) -> str:
+        """``host:port``, an IPv6 address in brackets."""
+        return _address(self._host, self._port)
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://{self.address}"
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

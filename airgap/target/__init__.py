@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What images are called on the far side, and whether that side is fit to take them.
+
+``mapping`` is pure naming; ``assign`` gives every image of a bundle its place and refuses collisions; a
+:class:`Target` checks and opens. A target names and checks; it never uploads.
+"""
+
+from airgap.target.address import TargetAddress
+from airgap.target.assign import Assignment, assign
+from airgap.target.base import Finding, Target
+from airgap.target.mapping import POLICIES, Mapping
+from airgap.target.plain import PlainTarget
+
+__all__ = ["POLICIES", "Assignment", "Finding", "Mapping", "PlainTarget", "Target", "TargetAddress", "assign"]

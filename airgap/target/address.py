@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The TARGET of the command line: ``[http://|https://]HOST[:PORT][/PREFIX]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airgap.errors import UsageError
+from airgap.oci.reference import registry_problem, repository_problem
+
+_EXAMPLE = (
+    "write it as HOST:PORT/PREFIX, such as 10.100.0.102:32415/my-docker-image, with http:// before it for plain HTTP"
+)
+
+
+@dataclass(frozen=True)
+class TargetAddress:
+    """``registry`` is what stands in references; ``plain_http`` is ``None`` where no scheme was written."""
+
+    registry: str
+    prefix: str = ""
+    plain_http: bool | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> TargetAddress:
+        """Raise :class:`UsageError` with the reason."""
+        scheme, separator, rest = text.partition("://")
+        if not separator:
+            scheme, rest = "", text
+        if scheme not in ("", "http", "https"):
+            raise UsageError(f"{text!r}: a target is reached by http:// or https://", hint=_EXAMPLE)
+        registry, _, prefix = rest.partition("/")
+        prefix = prefix.rstrip("/")
+        if "@" in registry:
+            raise UsageError(
+                "a target carries no user or password",
+                hint="give them by --username with --password-stdin, by AIRGAP_USERNAME and AIRGAP_PASSWORD, "
+                "or sign in once with airgap login",
+            )
+        if not registry or (reason := registry_problem(registry)):
+            raise UsageError(f"{text!r} is no target: {reason if registry else 'the host is missing'}", hint=_EXAMPLE)
+        if "." not in registry and ":" not in registry and registry != "localhost":
+            raise UsageError(
+                f"{text!r} is no target: in an image reference {registry!r} would be read as a name on Docker Hub",
+                hint="add the port or the domain, such as nexus:8082 or nexus.example",
+            )
+        if prefix and (reason := repository_problem(prefix)):
+            raise UsageError(f"{text!r} is no target: {reason}", hint=_EXAMPLE)
+        return cls(registry, prefix, {"": None, "http": True, "https": False}[scheme])
+
+    def __str__(self) -> str:
+        return f"{self.registry}/{self.prefix}" if self.prefix else self.registry

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every target can do, whatever the product behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from airgap.oci import Reference
+from airgap.store.base import Store
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a look at the target showed. A ``problem`` stops the push."""
+
+    level: Literal["ok", "warning", "problem"]
+    what: str
+    hint: str = ""
+
+
+class Target(Protocol):
+    """A registry address with a prefix, and the product behind it."""
+
+    def preflight(self) -> list[Finding]:
+        """Look before anything is pushed; signs in exactly once."""
+
+    def locate(self, reference: Reference, /) -> Reference:
+        """What the image will be called, as nodes will pull it."""
+
+    def open(self, repository: str, /) -> Store: ...

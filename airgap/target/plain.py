@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Any registry that speaks the distribution specification and takes what it is given."""
+
+from __future__ import annotations
+
+from airgap.oci import Reference
+from airgap.registry import Registries, Repository
+from airgap.target.base import Finding
+from airgap.target.mapping import Mapping
+
+
+class PlainTarget:
+    """``registries`` must hold the settings for the mapping's registry, ``--via`` among them."""
+
+    def __init__(self, registries: Registries, mapping: Mapping) -> None:
+        self._registries = registries
+        self._mapping = mapping
+        self._repositories: dict[str, Repository] = {}
+
+    def preflight(self) -> list[Finding]:
+        """Raises what :meth:`airgap.registry.endpoint.Endpoint.ping` raises; a registry that answers is fit."""
+        endpoint = self._registries.endpoint(self._mapping.address.registry)
+        endpoint.ping()
+        return [Finding("ok", f"{self._mapping.address.registry} answers at {endpoint.base_url}")]
+
+    def locate(self, reference: Reference) -> Reference:
+        return self._mapping.locate(reference)
+
+    def open(self, repository: str) -> Repository:
+        if repository not in self._repositories:
+            registry = self._mapping.address.registry
+            self._repositories[repository] = self._registries.repository(registry, repository, push=True)
+        return self._repositories[repository]
