@@ -30,18 +30,11 @@ from typing import Any
 CHUNK = 1024 * 1024
 
 
-class Pieces:
+def pieces(path: str) -> Iterator[bytes]:
     """A WSGI response body over a file."""
-
-    def __init__(self, path: str) -> None:
-        self._file = open(path, "rb", buffering=0)
-
-    def __iter__(self) -> Iterator[bytes]:
-        while piece := self._file.read(CHUNK):
+    with open(path, "rb", buffering=0) as file:
+        while piece := file.read(CHUNK):
             yield piece
-
-    def close(self) -> None:
-        self._file.close()
 
 
 def application(path: str) -> Callable[..., Any]:
@@ -59,7 +52,7 @@ def application(path: str) -> Callable[..., Any]:
             start_response("201 Created", [("Content-Length", "0"), ("X-Digest", hash_.hexdigest())])
             return [b""]
         start_response("200 OK", [("Content-Length", size), ("Content-Type", "application/octet-stream")])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else Pieces(path)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else pieces(path)
 
     return app
 

@@ -94,7 +94,7 @@ def build(target: Path) -> Path:
         entries = {"__main__.py": MAIN}
         with zipfile.ZipFile(wheel.build(Path(scratch))) as own:
             for name in own.namelist():
-                if name.endswith((".py", "/METADATA")) or "/licenses/" in name:
+                if ".dist-info/" not in name or name.endswith("/METADATA") or "/licenses/" in name:
                     entries[name] = own.read(name)
                 if name.endswith(".dist-info/METADATA"):
                     requires = Parser().parsestr(own.read(name).decode()).get_all("Requires-Dist") or []

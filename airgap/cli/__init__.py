@@ -11,9 +11,15 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from airgap import __version__
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command line and exit with its documented code (``airgap.errors``)."""
+    if list(sys.argv[1:] if arguments is None else arguments) == ["--version"]:
+        # Scripts ask often; importing click would take twice as long as all the rest.
+        print(f"airgap {__version__}")  # noqa: T201 - this room is the one that prints
+        sys.exit(0)
     from airgap.cli.run import run
 
     sys.exit(run(arguments))

@@ -6,12 +6,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from airgap.errors import UsageError
-from airgap.flows.network import Network, credential_from
+
+if TYPE_CHECKING:
+    from airgap.flows.network import Network
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +76,8 @@ mapping = click.option(
 
 def source(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str, ...]) -> Network:
     """The network of a command that only pulls."""
+    from airgap.flows.network import Network
+
     return Network(ca_file or "", insecure, plain_http)
 
 
@@ -87,6 +91,8 @@ def target(
     password_stdin: bool,
 ) -> Network:
     """The network of a command that pushes to ``registry``."""
+    from airgap.flows.network import Network, credential_from
+
     password = read_password() if password_stdin else None
     return Network(
         ca_file or "",

@@ -15,7 +15,6 @@ Events = Iterator[Event]
 
 SCALAR, MAPPING, SEQUENCE, END, ALIAS, DOCUMENT, DOCUMENT_END = range(7)
 
-#: Deeper nesting than any person or program writes; beyond it a file is refused.
-MAX_DEPTH = 10_000
-#: libyaml's own limit for brackets; the pure Python parser would take quadratic time beyond it.
-MAX_FLOW_DEPTH = 1_000
+#: Deeper nesting than any person or program writes, and libyaml's own limit; the same for JSON and without libyaml,
+#: whose substitute would take quadratic time beyond it.
+MAX_DEPTH = 1_000

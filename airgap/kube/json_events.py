@@ -14,16 +14,18 @@ from airgap.kube.events import DOCUMENT, DOCUMENT_END, END, MAPPING, SCALAR, SEQ
 from airgap.kube.source import Source
 
 _TOKEN = re.compile(
-    rb"[ \t\r\n]*(?:"
-    rb'(?P<string>"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*")'
-    rb"|(?P<mark>[{}\[\],:])"
-    rb"|(?P<other>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null)"
+    rb"[ \t\r\n]*(,?)[ \t\r\n]*(?:"
+    rb'("[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*")([ \t\r\n]*:)?'
+    rb"|([{}\[\]])"
+    rb"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null)"
     rb")"
 )
+_STRING, _COLON, _MARK = 2, 3, 4
+_BRACE, _BRACKET = b"{["
 _BLANK = re.compile(rb"[ \t\r\n]*")
 _VALUE_BEGINS = re.compile(rb"[ \t\r\n]*[{\[]")
 # What may come next.
-_VALUE, _FIRST_KEY, _KEY, _COLON, _FIRST_ITEM, _AFTER = range(6)
+_VALUE, _FIRST_KEY, _KEY, _FIRST_ITEM, _AFTER = range(5)
 
 
 class NotJSON(Exception):
@@ -45,13 +47,13 @@ def parse(source: Source) -> Events:
     match = _TOKEN.match
     size = len(body)
     at = 0
-    stack = bytearray()  # 0x7b or 0x5b a level
+    stack = bytearray()  # { or [ for each level
     state = _VALUE
     while True:
-        if not stack and state == _AFTER:
-            yield DOCUMENT_END, "", at, 0, "", None, None
-            state = _VALUE
         if not stack:
+            if state == _AFTER:
+                yield DOCUMENT_END, "", at, 0, "", None, None
+                state = _VALUE
             blank = _BLANK.match(body, at)
             at = blank.end() if blank else at
             if at == size:
@@ -60,39 +62,42 @@ def parse(source: Source) -> Events:
         found = match(body, at)
         if found is None:
             raise NotJSON(at)
-        at = found.end()
-        group = found.lastgroup
-        start = found.start(group or 0)
-        if group == "string":
-            raw = found["string"]
+        if found[1]:
+            if state != _AFTER or not stack:
+                raise NotJSON(found.start(1))
+            state = _KEY if stack[-1] == _BRACE else _VALUE
+        which = found.lastindex
+        if which in (_COLON, _STRING):
+            start, at = found.span(_STRING)
+            raw = found[_STRING]
             value = json.loads(raw) if b"\\" in raw else raw[1:-1].decode()
-            if state in (_VALUE, _FIRST_ITEM):
+            if which == _STRING and state in (_VALUE, _FIRST_ITEM):
                 state = _AFTER
-            elif state in (_KEY, _FIRST_KEY):
-                state = _COLON
+            elif which == _COLON and state in (_KEY, _FIRST_KEY):
+                state = _VALUE
             else:
                 raise NotJSON(start)
             yield SCALAR, value, start, at, "json", None, None
-        elif group == "other":
+            at = found.end()
+        elif which == _MARK:
+            start, at = found.span(_MARK)
+            mark = body[start]
+            if mark in (_BRACE, _BRACKET):
+                if state not in (_VALUE, _FIRST_ITEM):
+                    raise NotJSON(start)
+                stack.append(mark)
+                state = _FIRST_KEY if mark == _BRACE else _FIRST_ITEM
+                yield MAPPING if mark == _BRACE else SEQUENCE, "", start, 0, "flow", None, None
+            else:
+                # Two more than its opening one, in ASCII; nothing may be missing behind a comma or a colon.
+                opened = stack.pop() if stack else 0
+                if mark != opened + 2 or state not in (_AFTER, _FIRST_KEY if opened == _BRACE else _FIRST_ITEM):
+                    raise NotJSON(start)
+                state = _AFTER
+                yield END, "", start, at, "", None, None
+        else:
+            start, at = found.span(found.lastindex or 0)
             if state not in (_VALUE, _FIRST_ITEM):
                 raise NotJSON(start)
             state = _AFTER
-            yield SCALAR, found["other"].decode(), start, at, "", None, None
-        else:
-            mark = body[start]
-            if mark == 0x2C and state == _AFTER and stack:  # ,
-                state = _KEY if stack[-1] == 0x7B else _VALUE
-            elif mark == 0x3A and state == _COLON:  # :
-                state = _VALUE
-            elif mark in (0x7B, 0x5B) and state in (_VALUE, _FIRST_ITEM):  # { [
-                stack.append(mark)
-                state = _FIRST_KEY if mark == 0x7B else _FIRST_ITEM
-                yield MAPPING if mark == 0x7B else SEQUENCE, "", start, 0, "flow", None, None
-            elif (mark == 0x7D and stack and stack[-1] == 0x7B and state in (_AFTER, _FIRST_KEY)) or (
-                mark == 0x5D and stack and stack[-1] == 0x5B and state in (_AFTER, _FIRST_ITEM)
-            ):  # } ]
-                stack.pop()
-                state = _AFTER
-                yield END, "", 0, 0, "", None, None
-            else:
-                raise NotJSON(start)
+            yield SCALAR, body[start:at].decode(), start, at, "", None, None

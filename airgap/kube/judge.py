@@ -39,6 +39,8 @@ class Judge:
         self._taken: set[int] = set()
         self._object: Frame | None = None
         self._names = ("", "")
+        self._root = ""
+        self._near: tuple[Frame | None, str] = (None, "")
 
     def verdict(self) -> Scan:
         """All that was found, in the order of the file; raises what must not pass."""
@@ -53,6 +55,8 @@ class Judge:
         frame = batch.frame
         self._object = frame
         self._names = (frame.api, frame.kind) if frame is not None else ("", "")
+        self._root = _climb(frame, None)
+        self._near = (None, "")
         for spot in batch.spots:
             if spot.leaf is None:
                 self._arguments(spot)
@@ -84,23 +88,22 @@ class Judge:
 
     def _variable(self, spot: Spot, leaf: Leaf) -> None:
         name = (spot.frame.leaves or {}).get("name")
-        pattern = self._pattern(spot)
         for rule in rules.ENVIRONMENT:
-            if name is None or not rule.named(name.value) or not rule.fits(*self._names, pattern):
+            if name is None or leaf.is_null or not rule.named(name.value):
                 continue
             if rule.shape == rules.COMPLETE and not complete(leaf.value):
                 continue
-            if not leaf.is_null:
+            if rule.fits(*self._names, self._pattern(spot)):
                 self._take(spot, leaf, rule, 0, len(leaf.value))
-            return
+                return
 
     def _arguments(self, spot: Spot) -> None:
         """Options with their values, a value in the next item too; whatever is left may be a complete reference."""
-        fitting = [rule for rule in rules.ARGUMENTS if rule.fits(*self._names, self._pattern(spot))]
+        pattern = ""
         before: str | None = None
         for index, leaf in enumerate(spot.frame.items or ()):
             option, before = before, None
-            if leaf is None or leaf.is_null or not fitting:
+            if leaf is None or leaf.is_null:
                 continue
             if _BARE_FLAG.fullmatch(leaf.value):
                 before = leaf.value
@@ -109,8 +112,10 @@ class Judge:
             if option is not None and not leaf.value.startswith("-"):
                 found.insert(0, (option, 0, len(leaf.value)))
             for name, begin, end in found or [("", 0, len(leaf.value))]:
-                for first, last, rule in _argument(fitting, name, leaf.value, begin, end):
-                    self._take(spot._replace(key=index), leaf, rule, first, last)
+                for first, last, rule in _argument(name, leaf.value, begin, end):
+                    pattern = pattern or self._pattern(spot)
+                    if rule.fits(*self._names, pattern):
+                        self._take(spot._replace(key=index), leaf, rule, first, last)
 
     # What a value is.
 
@@ -154,7 +159,7 @@ class Judge:
         self.sites[start, stop] = Site(
             file=self.source.file,
             document=spot.document,
-            path=path_of(spot),
+            path=self._path(spot),
             line=line,
             column=column,
             spans=((base + start, base + stop),),
@@ -173,7 +178,7 @@ class Judge:
         shown = leaf.value if text is None else text
         if (start, shown) not in self.misses:
             line, column = self.source.place(start)
-            self.misses[start, shown] = Miss(self.source.file, line, column, path_of(spot), shown, reason)
+            self.misses[start, shown] = Miss(self.source.file, line, column, self._path(spot), shown, reason)
 
     def _split_over(self, frame: Frame, value: str) -> list[str]:
         """The keys beside an image that hold the rest of it; for a bare name, also those of the mappings around."""
@@ -189,28 +194,39 @@ class Judge:
 
     def _pattern(self, spot: Spot) -> str:
         """The path below the object, with ``[]`` for indexes, as rules are written."""
-        return _INDEX.sub("[]", path_of(spot, self._object))
+        return _INDEX.sub("[]", (self._prefix(spot.frame) + _step(spot.key)).lstrip("."))
+
+    def _path(self, spot: Spot) -> str:
+        """The path in the document: ``spec.containers[0].image``."""
+        return (self._root + self._prefix(spot.frame) + _step(spot.key)).lstrip(".")
+
+    def _prefix(self, frame: Frame) -> str:
+        """The keys below the object down to ``frame``; those of its parent are remembered for its neighbours."""
+        if frame is self._object or frame.parent is None:
+            return ""
+        if frame.parent is not self._near[0]:
+            self._near = (frame.parent, _climb(frame.parent, self._object))
+        return self._near[1] + _step(frame.at)
 
 
-def path_of(spot: Spot, top: Frame | None = None) -> str:
-    """``spec.containers[0].image``: from the document's root, or from below ``top``."""
-    parts: list[str | int] = [spot.key]
-    frame: Frame | None = spot.frame
+def _climb(frame: Frame | None, top: Frame | None) -> str:
+    steps: list[str] = []
     while frame is not None and frame is not top:
-        if frame.at is not None:
-            parts.append(frame.at)
+        steps.append(_step(frame.at))
         frame = frame.parent
-    return "".join(_step(part) for part in reversed(parts)).lstrip(".")
+    return "".join(reversed(steps))
 
 
-def _step(key: str | int) -> str:
+def _step(key: str | int | None) -> str:
+    if key is None:
+        return ""
     if isinstance(key, int):
         return f"[{key}]"
     return f".{key}" if _SIMPLE_KEY.fullmatch(key) else f"[{key!r}]"
 
 
-def _argument(fitting: list[Rule], name: str, value: str, begin: int, end: int) -> Iterator[tuple[int, int, Rule]]:
-    for rule in fitting:
+def _argument(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int, int, Rule]]:
+    for rule in rules.ARGUMENTS:
         if not rule.named(name):
             continue
         if rule.shape == rules.TAGGED:  # a list of references, each perhaps with a name of its own before it

@@ -33,8 +33,8 @@ class Scalar:
 class Site:
     """One place in a resource file that names an image (DESIGN §2).
 
-    ``text`` is what stands at ``spans`` (one span today; a reference split over keys has several), ``value`` the same with
-    escapes and folds undone, ``value_span`` its place in the scalar's value. Documents count from 1, like lines.
+    ``text`` is what stands at ``spans`` (one span today; a reference split over keys has several), ``value`` the
+    same with escapes and folds undone, ``value_span`` its place in the scalar's value. Documents count from 1.
     """
 
     file: str

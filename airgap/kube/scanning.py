@@ -41,6 +41,6 @@ def _run(source: Source, events: Events, *, json: bool) -> Scan:
         byte = place if json else source.byte_of(place)
         raise ResourceError(f"{what}: this is no file that Kubernetes would take", where=source.where(byte))
 
-    for batch in walk(events, refuse, limit_flow=not json):
+    for batch in walk(events, refuse):
         judge.batch(batch)
     return judge.verdict()

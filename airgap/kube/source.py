@@ -16,7 +16,7 @@ from collections.abc import Callable
 from airgap.errors import ResourceError
 
 BOM = codecs.BOM_UTF8
-_BLOCK = 4096
+_BLOCK = 1024
 _CONTINUATION = bytes(range(0x80, 0xC0))
 #: What YAML 1.1 (5.1 "Character set") forbids and UTF-8 allows, as far as single bytes tell.
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -87,7 +87,7 @@ class Source:
         """Characters between two bytes of ``body``."""
         if self.ascii:
             return end - begin
-        if end - begin <= 4 * _BLOCK:
+        if end - begin <= _BLOCK:
             return len(self.body[begin:end].translate(None, _CONTINUATION))
         return self.char_of(end) - self.char_of(begin)
 

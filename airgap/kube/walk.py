@@ -103,13 +103,13 @@ def complete(value: str) -> bool:
     return len(value) <= _LONGEST and _COMPLETE.fullmatch(value) is not None
 
 
-def walk(events: ev.Events, refuse: Callable[[int, str], None], *, limit_flow: bool) -> Iterator[Batch]:
+def walk(events: ev.Events, refuse: Callable[[int, str], None]) -> Iterator[Batch]:
     """Yield a batch for each object as it ends and one for the rest of each document."""
     scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
     frame: Frame | None = None
     pending: list[Spot] = []
     anchors: dict[str, Leaf] = {}
-    document = depth = flow_depth = 0
+    document = depth = 0
     for what, value, start, end, style, anchor, tag in events:
         if what in (scalar, alias):
             leaf: Leaf | None = None
@@ -158,8 +158,6 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], *, limit_flow: b
             if frame is None:
                 continue
             depth -= 1
-            if frame.flow:
-                flow_depth -= 1
             if frame.items:
                 pending.append(Spot(document, frame, 0, None))
             if frame.api and frame.kind and len(pending) > frame.mark:
@@ -168,7 +166,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], *, limit_flow: b
             frame = frame.parent
         elif what == ev.DOCUMENT:
             document += 1
-            frame, depth, flow_depth = None, 0, 0
+            frame, depth = None, 0
             anchors.clear()
         elif what == ev.DOCUMENT_END:
             if pending:
@@ -191,9 +189,8 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], *, limit_flow: b
                     frame.expects_key = True
                     at = frame.key
             depth += 1
-            flow_depth += flow
-            if depth > ev.MAX_DEPTH or (flow_depth > ev.MAX_FLOW_DEPTH and limit_flow):
-                refuse(start, "nested too deeply")
+            if depth > ev.MAX_DEPTH:
+                refuse(start, f"nested more than {ev.MAX_DEPTH} levels deep")
             frame = Frame(frame, at, what == ev.MAPPING, flow, len(pending))
             if what == ev.SEQUENCE and at in ARGUMENT_LISTS:
                 frame.items = []

@@ -7,9 +7,31 @@ requests and blob bodies alike. The room knows no YAML, no tar and no product: w
 differently belongs to ``target``.
 """
 
-from airgap.registry.credentials import Credential, Credentials
-from airgap.registry.registries import Registries
-from airgap.registry.repository import Repository
-from airgap.registry.settings import RegistrySettings
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airgap.registry.credentials import Credential, Credentials
+    from airgap.registry.registries import Registries
+    from airgap.registry.repository import Repository
+    from airgap.registry.settings import RegistrySettings
 
 __all__ = ["Credential", "Credentials", "Registries", "RegistrySettings", "Repository"]
+
+_HOMES = {
+    "Credential": "credentials",
+    "Credentials": "credentials",
+    "Registries": "registries",
+    "Repository": "repository",
+    "RegistrySettings": "settings",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Reading airgap.yaml needs the settings alone; http.client and ssl would cost a command that asks no
+    # registry some 40 ms.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -187,9 +187,27 @@ class HttpServer(wsgi.Server):
             shutdown_timeout=2,
         )
         self.gateway = Gateway
+        #: Why the last attempt to listen failed: cheroot itself says it only inside a sentence.
+        self.refusal: OSError | None = None
         if tls:
             self.ssl_adapter = _Tls(*tls)
             self.ssl_adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    def bind(self, family: Any, type: Any, proto: int = 0) -> Any:
+        try:
+            return super().bind(family, type, proto)
+        except OSError as error:
+            self.refusal = error
+            raise
+
+    @staticmethod
+    def bind_socket(socket_: Any, bind_addr: Any) -> Any:
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()
+            raise
+        return socket_
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         _log.log(logging.DEBUG if level < logging.CRITICAL else level, "%s", msg)

@@ -52,7 +52,10 @@ class Manifests:
     def put(self, request: Request, repository: str, reference: str) -> Response:
         store = self._repositories.target()
         tags = [] if ":" in reference else [_check_push_tag(reference)]
-        wanted = check_digest(reference) if ":" in reference else None
+        # A tag may come with the digest, and so the algorithm, that the manifest is to have beside it.
+        wanted = reference if not tags else request.parameter("digest")
+        if wanted is not None:
+            check_digest(wanted)
         content = request.read(LARGEST)
         if content is None:
             raise Problem(413, "SIZE_INVALID", f"a manifest has at most {LARGEST} bytes here")

@@ -83,10 +83,9 @@ class Server:
         try:
             server.prepare()
         except OSError as error:
-            cause = error.__cause__ or error.__context__ or error
-            reason = getattr(cause, "strerror", None) or str(cause)
+            cause = server.refusal or error
             raise NotReady(
-                f"cannot listen here: {reason}",
+                f"cannot listen here: {cause.strerror or cause}",
                 where=_address(self._host, self._port),
                 hint="choose another address or port with --listen HOST:PORT, or end the program that holds it",
             ) from error

@@ -39,6 +39,9 @@ class TargetAddress:
             )
         if not registry or (reason := registry_problem(registry)):
             raise UsageError(f"{text!r} is no target: {reason if registry else 'the host is missing'}", hint=_EXAMPLE)
+        _, colon, port = registry.removeprefix(registry.rpartition("]")[0]).rpartition(":")
+        if colon and not 0 < int(port) < 65536:
+            raise UsageError(f"{text!r} is no target: {port} is no port", hint=_EXAMPLE)
         if "." not in registry and ":" not in registry and registry != "localhost":
             raise UsageError(
                 f"{text!r} is no target: in an image reference {registry!r} would be read as a name on Docker Hub",

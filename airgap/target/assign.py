@@ -32,15 +32,17 @@ def assign(images: Sequence[tuple[Reference, str, str]], mapping: Mapping, *, em
     A digest in a reference becomes the derived one. Raises :class:`TargetError` when two images with
     different digests would get one name and tag, naming both and the policy that keeps them apart.
     """
-    plain_tags = {(ref.name, ref.tag) for ref, _, _ in images if not ref.digest}
+    # "x:1" owns the tag; without it the first "x:1@sha256:…". Another digest beside it goes by its digest.
+    owners: dict[tuple[str, str], str] = {}
+    for source, digest, _ in sorted(images, key=lambda image: bool(image[0].digest)):
+        owners.setdefault((source.name, source.tag), digest)
     placed = []
     for source, digest, derived_from in images:
         target = mapping.locate(source)
         if source.digest and derived_from:
             target = target.with_digest(digest)
         tag = source.tag
-        # "x:1" owns the tag; "x:1@sha256:…" beside it goes by its digest.
-        if not tag or (source.digest and (source.name, source.tag) in plain_tags):
+        if not tag or (source.digest and owners[source.name, source.tag] != digest):
             tag = replace(source, digest=digest).digest_tag
         placed.append(Assignment(source, digest, target, tag))
     _refuse_collisions(placed, mapping)

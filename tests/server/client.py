@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from airgap.server import Server
+
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -94,3 +96,8 @@ def code(answer: httpx.Response) -> str:
     errors = answer.json()["errors"]
     assert all(set(error) <= {"code", "message", "detail"} and error["message"] for error in errors)
     return str(errors[0]["code"])
+
+
+def open_http(server: Server, **more: Any) -> httpx.Client:
+    """An HTTP client for a server, without the environment's proxies and, unless told, without a trust store."""
+    return httpx.Client(base_url=server.url, trust_env=False, **{"verify": False, **more})

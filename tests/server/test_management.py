@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from airgap.oci import Descriptor
 from airgap.server import Server
 from airgap.store import Layout, Memory, Opener, Reader, Store
-from tests.server.client import Client, code, digest_of
+from tests.server.client import Client, code, digest_of, open_http
 
 ABSENT = "sha256:" + "0" * 64
 
@@ -113,10 +112,10 @@ WRITES = [
 def read_only(store: Store) -> Iterator[Client]:
     with (
         Server(store, writable=True) as server,
-        httpx.Client(base_url=server.url, trust_env=False, verify=False) as http,
+        open_http(server) as http,
     ):
         Client(http).image("v1")
-    with Server(store) as server, httpx.Client(base_url=server.url, trust_env=False, verify=False) as http:
+    with Server(store) as server, open_http(server) as http:
         yield Client(http)
 
 
@@ -154,7 +153,7 @@ class Keeping:
 def test_a_store_that_cannot_delete(path: str) -> None:
     with (
         Server(Keeping(), writable=True) as server,
-        httpx.Client(base_url=server.url, trust_env=False, verify=False) as http,
+        open_http(server) as http,
     ):
         client = Client(http)
         client.image("v1")
@@ -167,7 +166,7 @@ def test_a_layout_is_left_as_others_can_read_it(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "layout", create=True)
     with (
         Server(layout, writable=True) as server,
-        httpx.Client(base_url=server.url, trust_env=False, verify=False) as http,
+        open_http(server) as http,
     ):
         client = Client(http)
         manifest = client.image("v1")

@@ -56,6 +56,21 @@ def test_by_digests_of_each_algorithm(client: Client, algorithm: str) -> None:
     assert (found.content, found.headers["Docker-Content-Digest"]) == (content, digest)
 
 
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_by_tag_with_the_digest_beside_it(client: Client, config: dict[str, object], algorithm: str) -> None:
+    content = document(mediaType=OCI_MANIFEST, config=config, layers=[])
+    headers, digest = {"Content-Type": OCI_MANIFEST}, digest_of(content, algorithm)
+    path = client.path("manifests/v1")
+    for wrong in (digest_of(b"other", algorithm), "sha256:no"):
+        answer = client.http.put(path, params={"digest": wrong}, content=content, headers=headers)
+        assert (answer.status_code, code(answer)) == (400, "DIGEST_INVALID")
+    answer = client.http.put(path, params={"digest": digest}, content=content, headers=headers)
+    assert (answer.status_code, answer.headers["Docker-Content-Digest"]) == (201, digest)
+    for reference in ("v1", digest):
+        found = client.http.get(client.path(f"manifests/{reference}"))
+        assert (found.content, found.headers["Docker-Content-Digest"]) == (content, digest)
+
+
 def test_a_moved_tag_leaves_the_old_manifest_by_digest(client: Client) -> None:
     old = client.image("v1", "old")
     new = client.image("v1", "new")

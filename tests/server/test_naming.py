@@ -15,7 +15,7 @@ from airgap.server import MirrorNaming, PlainNaming, Server
 from airgap.server.naming import join, split
 from airgap.store import Layout, Memory
 from airgap.store.base import opener_of
-from tests.server.client import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, describe, digest_of, document
+from tests.server.client import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, describe, digest_of, document, open_http
 
 NAMES = [
     "docker.io/library/redis:7",
@@ -62,7 +62,7 @@ def mirror(contents: dict[str, bytes]) -> Iterator[httpx.Client]:
     naming = MirrorNaming(store.names())
     with (
         Server(store, naming=naming) as server,
-        httpx.Client(base_url=server.url, trust_env=False, verify=False) as http,
+        open_http(server) as http,
     ):
         yield http
 
@@ -141,7 +141,7 @@ def test_a_layout_of_others_needs_no_names_by_digest(tmp_path: Path) -> None:
     keep(layout, child, OCI_MANIFEST)
     index = document(manifests=[describe(child, OCI_MANIFEST)])
     layout.tag(Descriptor("", digest_of(index), keep(layout, index, "").size), "busybox:1.36")
-    with Server(layout) as server, httpx.Client(base_url=server.url, trust_env=False, verify=False) as http:
+    with Server(layout) as server, open_http(server) as http:
         for reference in ("1.36", digest_of(index)):
             answer = http.get(f"/v2/busybox/manifests/{reference}")
             assert (answer.content, answer.headers["Content-Type"]) == (index, OCI_INDEX)

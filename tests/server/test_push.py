@@ -14,8 +14,8 @@ import pytest
 
 from airgap.oci import Descriptor
 from airgap.server import Server
-from airgap.store import Store
-from tests.server.client import Client, code, digest_of
+from airgap.store import Memory, Store
+from tests.server.client import Client, code, digest_of, open_http
 
 CONTENT = bytes(range(256)) * 40
 ABSENT = "sha256:" + "0" * 64
@@ -310,14 +310,16 @@ def test_expect_100_continue(client: Client, server: Server) -> None:
     assert b"HTTP/1.1 201 " in answer
 
 
-def test_too_many_uploads_at_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_uploads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airgap.server.uploads.MOST", 2)
-    url = client.begin()
-    client.begin()
-    answer = client.http.post(client.path("blobs/uploads/"))
-    assert (answer.status_code, code(answer)) == (429, "TOOMANYREQUESTS")
-    client.http.delete(url)
-    client.begin()
+    with Server(Memory(), writable=True) as server, open_http(server) as http:
+        client = Client(http)
+        url = client.begin()
+        client.begin()
+        answer = http.post(client.path("blobs/uploads/"))
+        assert (answer.status_code, code(answer)) == (429, "TOOMANYREQUESTS")
+        http.delete(url)
+        client.begin()
 
 
 def test_uploads_that_nobody_touches_are_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
