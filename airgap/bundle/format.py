@@ -8,7 +8,7 @@ every member's place is computed, so that it can be written out of order, and ev
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from airgap.errors import BundleError
@@ -102,12 +102,9 @@ def lay_out(head: Sequence[tuple[str, bytes]], blobs: Sequence[Descriptor]) -> L
     parents("blobs/sha256/x")
     for blob in blobs:
         parents(blob_name(blob.digest))
-    places: dict[str, Member] = {}
-    for blob in blobs:
-        member = _place(blob_name(blob.digest), blob.size, offset)
-        places[blob.digest] = member
-        offset = member.end
-    return Layout(tuple(members), tuple(blobs), places, offset)
+    places = places_of(blobs, offset)
+    end = max((place.end for place in places.values()), default=offset)
+    return Layout(tuple(members), tuple(blobs), places, end)
 
 
 def places_of(blobs: Sequence[Descriptor], offset: int) -> dict[str, Member]:
@@ -120,21 +117,12 @@ def places_of(blobs: Sequence[Descriptor], offset: int) -> dict[str, Member]:
     return places
 
 
-def walk(fd: int, offset: int, limit: int) -> Iterator[Member]:
-    """Read members from ``offset`` on, up to the end marker or ``limit`` bytes of file.
-
-    Raises :class:`BundleError` for anything that is no plain file or directory under a relative path.
-    """
-    while True:
-        member = read_member(fd, offset, limit)
-        if member is None:
-            return
-        yield member
-        offset = member.end
-
-
 def read_member(fd: int, offset: int, limit: int) -> Member | None:
-    """The member whose header stands at ``offset``, or ``None`` at the end marker."""
+    """The member whose header stands at ``offset``, or ``None`` at the end marker.
+
+    Raises :class:`BundleError` for anything that is no plain file or folder under a relative path, or that
+    reaches beyond the ``limit`` bytes of the file.
+    """
     start, long_name = offset, ""
     while True:
         block = os.pread(fd, BLOCK, offset)
@@ -156,6 +144,8 @@ def read_member(fd: int, offset: int, limit: int) -> Member | None:
         what = {b"1": "a hard link", b"2": "a symbolic link"}.get(kind, f"of the type {kind!r}")
         raise BundleError(f"the member {name!r} is {what}; a bundle holds only plain files and folders")
     _check_name(name)
+    if kind == DIRECTORY and size:
+        raise BundleError(f"the folder {name} has {size} bytes")
     if offset + size > limit:
         raise BundleError(f"cut short: {name} should reach byte {offset + size}, the file has {limit}")
     return Member(name, size, start, offset, directory=kind == DIRECTORY)
@@ -209,17 +199,23 @@ def _block(name: tuple[str, str], size: int, kind: bytes) -> bytes:
 def _parse(block: bytes, offset: int) -> tuple[str, int, bytes]:
     checksum = sum(block) - sum(block[148:156]) + 8 * 32
     try:
-        if int(block[148:156].strip(b" \0") or b"0", 8) != checksum:
+        if _octal(block[148:156]) != checksum:
             raise BundleError(f"the tar header at byte {offset} is damaged")
-        if block[124] & 0x80:
-            size = int.from_bytes(block[125:136], "big")
-        else:
-            size = int(block[124:136].strip(b" \0") or b"0", 8)
+        # 0x80 alone begins a base-256 number; 0xff would begin a negative one.
+        size = int.from_bytes(block[125:136], "big") if block[124] == 0x80 else _octal(block[124:136])
         parts = [block[345:500].rstrip(b"\0").decode(), block[0:100].partition(b"\0")[0].decode()]
     except ValueError as error:
         raise BundleError(f"what stands at byte {offset} is no tar header") from error
     kind = block[156:157].replace(b"\0", FILE)
     return "/".join(part for part in parts if part), size, kind
+
+
+def _octal(text: bytes) -> int:
+    """An octal number; :class:`ValueError` for signs and underscores too, which ``int`` would take."""
+    digits = text.strip(b" \0") or b"0"
+    if not digits.isdigit():
+        raise ValueError(f"{text!r} is no octal number")
+    return int(digits, 8)
 
 
 def _pax_record(key: str, value: str) -> bytes:

@@ -8,15 +8,16 @@ digest gets two entries, since a kubelet looks the digest up by itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from airgap import __version__
 from airgap.bundle.format import Layout, blob_name, lay_out
-from airgap.bundle.inventory import BundledImage, BundledResource, Inventory, dump
+from airgap.bundle.inventory import RESOURCES, BundledImage, BundledResource, Inventory, dump, name_problem
 from airgap.copy import Plan
 from airgap.copy.plan import Image
+from airgap.errors import ResourceError
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_INDEX, Manifest
@@ -52,7 +53,8 @@ def compose(plan: Plan, extras: Extras = Extras()) -> tuple[Inventory, Layout]:
     """Turn a plan into an inventory and the place of every byte. Root labels are references.
 
     The order depends only on the content: images by reference, then manifests, configs and layers, layers
-    largest first, so that copying in order of size writes in order of place.
+    largest first, so that copying in order of size writes in order of place. Raises :class:`ResourceError` for
+    a resource file whose name a reader would refuse.
     """
     images = sorted((image for image in plan.images if not image.referrer_of), key=lambda image: image.root.label)
     referrers = sorted((image for image in plan.images if image.referrer_of), key=lambda image: image.digest)
@@ -64,12 +66,17 @@ def compose(plan: Plan, extras: Extras = Extras()) -> tuple[Inventory, Layout]:
     members = [
         ("oci-layout", LAYOUT),
         ("index.json", _index(bundled, referrers)),
-        ("manifest.json", _docker_manifest(images, plan)),
+        ("manifest.json", _docker_manifest(images, plan, named(bundled))),
     ]
     carried = []
     numbered = []
     for number, resource in enumerate(extras.resources, 1):
-        member = f"airgap/resources/{number:04}.yaml"
+        if reason := name_problem(resource.name):
+            raise ResourceError(
+                f"the file name {resource.name!r} {reason}",
+                hint="rename it, or leave resource files out with --no-resources",
+            )
+        member = f"{RESOURCES}{number:04}.yaml"
         carried.append(BundledResource(resource.name, member, hashlib.sha256(resource.content).hexdigest()))
         numbered.append((member, resource.content))
     if extras.notes is not None:
@@ -109,44 +116,51 @@ def _order(plan: Plan, images: Sequence[Image]) -> tuple[Descriptor, ...]:
             for blob in manifest.blobs:
                 if blob.digest in plan.blobs and blob.digest not in configs:
                     (configs if blob is manifest.config else layers)[blob.digest] = blob
-    for digest in configs:
+    # One digest may play two parts: an artifact may carry a manifest as its layer.
+    for digest in manifests:
+        configs.pop(digest, None)
+    for digest in (*manifests, *configs):
         layers.pop(digest, None)
     by_size = sorted(layers.values(), key=lambda layer: (-layer.size, layer.digest))
     everything = [*manifests.values(), *configs.values(), *by_size]
     return tuple(Descriptor(d.media_type, d.digest, d.size) for d in everything)
 
 
-def _index(images: Sequence[BundledImage], referrers: Sequence[Image]) -> bytes:
-    tags_of_pinned = {
-        str(replace(image.reference, digest=""))
-        for image in images
-        if image.reference.tag and not image.reference.digest
-    }
-    entries: dict[str, dict[str, Any]] = {}
-    for image in images:
+def named(images: Sequence[BundledImage]) -> dict[str, Descriptor]:
+    """What each name in ``index.json`` stands for. A plain reference owns its tag, without one the first that is
+    pinned; another goes by its digest."""
+    names: dict[str, Descriptor] = {}
+    for image in sorted(images, key=lambda image: (bool(image.reference.digest), str(image.reference))):
         for name in entry_names(image.reference):
-            # A plain reference owns its tag; one that is pinned to a digest goes by the digest.
-            if image.reference.digest and name in tags_of_pinned:
-                continue
-            names = {CONTAINERD_NAME: name, REF_NAME: name}
-            entries.setdefault(name, _entry(image.descriptor, names))
-    nameless = [_entry(image.manifest.descriptor, {}) for image in referrers]
-    return dump({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries.values(), *nameless]})
+            names.setdefault(name, image.descriptor)
+    return names
+
+
+def _index(images: Sequence[BundledImage], referrers: Sequence[Image]) -> bytes:
+    entries = [
+        _entry(descriptor, {CONTAINERD_NAME: name, REF_NAME: name})
+        for name, descriptor in sorted(named(images).items())
+    ]
+    entries += [_entry(image.manifest.descriptor, {}) for image in referrers]
+    return dump({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
 
 
 def _entry(descriptor: Descriptor, annotations: dict[str, str]) -> dict[str, Any]:
     return Descriptor(descriptor.media_type, descriptor.digest, descriptor.size, None, annotations).to_json()
 
 
-def _docker_manifest(images: Sequence[Image], plan: Plan) -> bytes:
-    """One item for each complete container image: for linux/amd64, or the first platform that there is."""
+def _docker_manifest(images: Sequence[Image], plan: Plan, names: Mapping[str, Descriptor]) -> bytes:
+    """One item for each complete container image: for linux/amd64, or the first platform that there is. An image
+    that has no tag, or whose tag another one owns, gets one from its digest."""
     items: dict[str, dict[str, Any]] = {}
     for image in images:
         chosen = _for_docker(image, plan)
         if chosen is None or chosen.config is None or any(b.digest not in plan.blobs for b in chosen.blobs):
             continue
         reference = Reference.parse(image.root.label)
-        tag = reference.tag or reference.digest_tag
+        owner = names.get(f"{reference.name}:{reference.tag}")
+        owns = owner is not None and owner.digest == image.digest
+        tag = reference.tag if owns else reference.with_digest(image.digest).digest_tag
         item = items.setdefault(
             chosen.descriptor.digest,
             {
@@ -156,7 +170,7 @@ def _docker_manifest(images: Sequence[Image], plan: Plan) -> bytes:
             },
         )
         name = f"{reference.name}:{tag}"
-        if not any(name in other["RepoTags"] for other in items.values()):
+        if name not in item["RepoTags"]:
             item["RepoTags"].append(name)
     return dump(list(items.values()))
 

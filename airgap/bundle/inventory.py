@@ -20,6 +20,11 @@ FORMAT = 1
 #: What this version can read; a bundle that needs more is refused.
 FEATURES: frozenset[str] = frozenset()
 FORMS = frozenset({"plain"})
+#: Where resource files lie in the tar.
+RESOURCES = "airgap/resources/"
+#: The inventory's last key: the digest of all that stands before it. Nothing else in a bundle speaks of the
+#: inventory's own bytes, so that without it a bit that flips in a name would go unseen.
+_CHECK = b',"check":"'
 
 
 @dataclass(frozen=True)
@@ -85,28 +90,61 @@ class Inventory:
         }
 
     def to_bytes(self) -> bytes:
-        return dump(self.to_json())
+        body = dump(self.to_json())[:-1]
+        return body + _CHECK + digests.of(body).encode() + b'"}'
+
+    @staticmethod
+    def undamaged(content: bytes) -> bool:
+        """Whether these are the bytes that :meth:`to_bytes` gave. Against accidents; only a signature stops a forger."""
+        body, _, check = content.rpartition(_CHECK)
+        return check == digests.of(body).encode() + b'"}'
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str) -> Inventory:
         """Raise :class:`UnsupportedBundle` for what a newer airgap made, :class:`BundleError` for nonsense."""
         try:
-            document = json.loads(content)
+            document = _load(content)
             _refuse_unknown(document, where)
-            return cls(
+            found = cls(
                 tuple(_image(entry) for entry in document["images"]),
                 tuple(Descriptor.from_json(entry) for entry in document["blobs"]),
                 tuple(_resource(entry) for entry in document["resources"]),
                 {digests.check(k): digests.check(v) for k, v in document.get("referrers", {}).items()},
                 {str(name): str(value) for name, value in document["members"].items()},
-                document.get("name"),
-                document.get("version"),
-                str(document.get("tool", "")),
+                _text(document.get("name")),
+                _text(document.get("version")),
+                _text(document.get("tool")) or "",
             )
-        except BundleError:
+            found._check()
+            return found
+        except BundleError as error:
+            error.where = error.where or where
             raise
         except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BundleError(f"its inventory airgap/bundle.json is unreadable ({error})", where=where) from error
+
+    def _check(self) -> None:
+        """What the inventory says must agree with itself."""
+        sizes = {blob.digest: blob.size for blob in self.blobs}
+        if len(sizes) != len(self.blobs):
+            raise BundleError("its inventory lists a blob twice")
+        references = [str(image.reference) for image in self.images]
+        names = [resource.name for resource in self.resources]
+        for what, listed in (("image", references), ("resource file", names)):
+            if len(set(listed)) != len(listed):
+                twice = next(name for number, name in enumerate(listed) if name in listed[:number])
+                raise BundleError(f"its inventory lists the {what} {twice} twice")
+        for image in self.images:
+            if sizes.get(image.descriptor.digest) != image.descriptor.size:
+                raise BundleError(
+                    f"its inventory has no manifest of {image.descriptor.size} bytes for {image.reference}"
+                )
+        for referrer in self.referrers:
+            if referrer not in sizes:
+                raise BundleError(f"its inventory lists the referrer {referrer}, but no such blob")
+        for resource in self.resources:
+            if not resource.member.startswith(RESOURCES) or resource.member not in self.members:
+                raise BundleError(f"its inventory has no member for the resource file {resource.name}")
 
 
 @dataclass
@@ -136,7 +174,7 @@ class Lock:
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str) -> Lock:
         try:
-            document = json.loads(content)
+            document = _load(content)
             _refuse_unknown(document, where)
             return cls(
                 tuple(str(p) for p in document.get("platforms") or ()),
@@ -155,6 +193,14 @@ class Lock:
 def dump(document: Any) -> bytes:
     """JSON with fixed bytes: no blanks, keys in the order given."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _load(content: bytes) -> Any:
+    """JSON whose every string is Unicode; :class:`ValueError` otherwise. ``json`` itself lets half surrogates pass."""
+    document = json.loads(content.decode())
+    if b"\\u" in content:
+        dump(document)
+    return document
 
 
 def _refuse_unknown(document: Mapping[str, Any], where: str) -> None:
@@ -181,8 +227,29 @@ def _image(entry: Mapping[str, Any]) -> BundledImage:
 
 
 def _resource(entry: Mapping[str, Any]) -> BundledResource:
-    name = str(entry["name"])
-    parts = name.split("/")
-    if name.startswith("/") or "\\" in name or any(part in ("", ".", "..") for part in parts) or "\0" in name:
-        raise BundleError(f"the resource file name {name!r} leads out of the folder")
+    name = _text(entry["name"]) or ""
+    if reason := name_problem(name):
+        raise BundleError(f"the resource file name {name!r} {reason}")
     return BundledResource(name, str(entry["member"]), str(entry["sha256"]))
+
+
+def name_problem(name: str) -> str | None:
+    """Why a resource file of this name cannot be carried, or ``None``: it is written on the other side, below a folder."""
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
+        return "leads out of the folder, or would on another system"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8"
+    return None
+
+
+def _text(value: Any) -> str | None:
+    """A string that can be printed and written, or ``None``; :class:`ValueError` for anything else."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    value.encode()
+    return value

@@ -7,24 +7,38 @@ found there must be exactly the one that belongs there.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from airgap.bundle.format import END, Member, header, places_of, read_member
-from airgap.bundle.head import CONTAINERD_NAME, INVENTORY
+from airgap.bundle.format import BLOCK, END, Member, header, padded, places_of, read_member
+from airgap.bundle.head import CONTAINERD_NAME, INVENTORY, named
 from airgap.bundle.inventory import Inventory
-from airgap.errors import BundleError, ContentMissing, DigestMismatch, NotFound
+from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
-from airgap.store.base import FileRange, Reader, drain, fetch
+from airgap.store.base import CHUNK, FileRange, Reader, drain, fetch
 
 #: The head holds documents and resource files; the longest we read whole.
 MAX_MEMBER = 256 * 1024 * 1024
 _FIRST = "oci-layout"
 _BLOBS = "blobs/"
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
+_AGAIN = "copy the bundle once more from the other side"
+_HINTS = {errno.EIO: "the medium is damaged; copy the bundle once more to another one"}
+
+
+class BlobRange(FileRange):
+    """A blob's bytes in the bundle; a medium that cannot be read is a :class:`BundleError`."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        with _reading(self._where):
+            return super().readinto(buffer)
 
 
 class BundleReader:
@@ -32,20 +46,17 @@ class BundleReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._fd = -1
         try:
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise BundleError(f"cannot read it: {error.strerror}", where=str(path)) from error
-        try:
-            self._open()
-        except BundleError as error:
+            with _reading(str(path)):
+                # A pipe is not waited for.
+                self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                self._open()
+        except BaseException as error:
             self.close()
-            if error.where is None:
-                error.where = str(path)
+            if isinstance(error, AirgapError) and str(path) not in (error.where or ""):
+                error.where = f"{path}: {error.where}" if error.where else str(path)
             raise
-        except OSError as error:
-            self.close()
-            raise BundleError(f"cannot read it: {error.strerror}", where=str(path)) from error
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -76,11 +87,12 @@ class BundleReader:
         return self._names
 
     def exists(self, descriptor: Descriptor) -> bool:
-        return descriptor.digest in self._places
+        place = self._places.get(descriptor.digest)
+        return place is not None and place.size == descriptor.size
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         place = self._place(descriptor.digest)
-        return FileRange(self._fd, place.data + offset, place.size - offset, where=str(self.path))
+        return BlobRange(self._fd, place.data + offset, place.size - offset, where=str(self.path))
 
     def manifest(self, name: str) -> Manifest:
         """A manifest by full name or digest, verified."""
@@ -95,26 +107,34 @@ class BundleReader:
     def check_blob(self, descriptor: Descriptor) -> None:
         """Read one blob to its end, padding too; raise :class:`DigestMismatch` or :class:`BundleError`."""
         place = self._place(descriptor.digest)
-        reader = self.open(descriptor)
-        drain(descriptor, reader, lambda piece, offset: None)
-        rest = place.end - place.data - place.size
-        if any(os.pread(self._fd, rest, place.data + place.size)):
-            raise BundleError(f"the padding behind {descriptor.digest} is damaged", where=str(self.path))
+        drain(descriptor, self.open(descriptor), lambda piece, offset: None)
+        self._check_padding(place)
 
     def check_head(self) -> None:
-        """Verify every member of the head."""
+        """Verify every byte that belongs to no blob."""
+        if not Inventory.undamaged(self._read(self._head[INVENTORY])):
+            raise BundleError(f"{INVENTORY} was changed after it was made", where=str(self.path), hint=_AGAIN)
         for name in self.inventory.members:
             self._member(name)
+        for member in self._head.values():
+            if self._pread(member.data - member.offset, member.offset) != _header_of(member):
+                raise BundleError(f"the header of {member.name} is damaged", where=str(self.path), hint=_AGAIN)
+            self._check_padding(member)
+        for offset in range(self._end, self._size, CHUNK):
+            if any(self._pread(CHUNK, offset)):
+                raise BundleError(f"there is something behind its end at byte {self._end:,}", where=str(self.path))
 
     def _open(self) -> None:
-        self._size = os.fstat(self._fd).st_size
+        found = os.fstat(self._fd)
+        if not stat.S_ISREG(found.st_mode):
+            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+            raise BundleError(f"this is {what}, and a bundle is a file", hint="give the .tar that airgap export wrote")
+        self._size = found.st_size
         self._head: dict[str, Member] = {}
         end = self._read_head()
         content = self._read(self._head[INVENTORY])
         self.inventory = Inventory.from_bytes(content, where=str(self.path))
         self._blobs = {blob.digest: blob for blob in self.inventory.blobs}
-        if len(self._blobs) != len(self.inventory.blobs):
-            raise BundleError("its inventory lists a blob twice")
         self._places = places_of(self.inventory.blobs, end)
         last = max((place.end for place in self._places.values()), default=end)
         if self._size < last + len(END):
@@ -122,36 +142,38 @@ class BundleReader:
                 f"cut short: it should have {last + len(END):,} bytes and has {self._size:,}",
                 hint="copy it once more; its checksum on the other side tells whether the medium is at fault",
             )
-        self._check_tail(last)
+        self._end = self._check_tail(last)
         self._check_listed()
+        self._names = self._read_index()
+
+    def _read_index(self) -> dict[str, Descriptor]:
+        names: dict[str, Descriptor] = {}
         index = manifests.parse(self._member("index.json"), manifests.OCI_INDEX, where="index.json")
-        self._names = {}
         for entry in index.children:
             known = self._blobs.get(entry.digest)
             if known is None or known.size != entry.size:
                 raise BundleError(f"index.json names {entry.digest}, which is not in the inventory")
             if name := entry.annotations.get(CONTAINERD_NAME, ""):
-                self._names[name] = Descriptor(entry.media_type, entry.digest, entry.size)
+                if name in names:
+                    raise BundleError(f"index.json has the name {name} twice")
+                names[name] = Descriptor(entry.media_type, entry.digest, entry.size)
+        # Other programs go by index.json: they must not see another image under a name than airgap does.
+        expected = named(self.inventory.images)
+        for name in sorted({*names, *expected}):
+            if name not in names or name not in expected or names[name].digest != expected[name].digest:
+                raise BundleError(f"index.json and the inventory do not agree on {name}")
+        return names
 
     def _read_head(self) -> int:
         """Note the members before the blobs; return where the first blob's header must stand."""
+        self._refuse_other_files()
         offset = 0
-        while True:
-            member = read_member(self._fd, offset, self._size) if self._size >= 512 else None
-            if offset == 0 and (member is None or member.name != _FIRST):
-                raise BundleError(
-                    "this is no airgap bundle: it does not begin with oci-layout",
-                    hint="a bundle is made by airgap export; other archives can be read with skopeo or podman",
-                )
-            if member is None:
-                return offset
-            if member.name.startswith(_BLOBS):
-                if not member.directory:
-                    break
-            elif member.name in self._head or not (member.directory or self._allowed(member.name)):
+        while (member := read_member(self._fd, offset, self._size)) is not None:
+            if member.name.startswith(_BLOBS) and not member.directory:
+                break
+            if member.name in self._head or not (member.directory or self._allowed(member.name)):
                 raise BundleError(f"the member {member.name!r} has no place in a bundle")
-            else:
-                self._head[member.name] = member
+            self._head[member.name] = member
             offset = member.end
         if INVENTORY not in self._head:
             raise BundleError(
@@ -159,16 +181,31 @@ class BundleReader:
             )
         return offset
 
+    def _refuse_other_files(self) -> None:
+        start = self._pread(BLOCK, 0)
+        if start.startswith(f"{_FIRST}\0".encode()):
+            return
+        for magic, kind in _COMPRESSED.items():
+            if start.startswith(magic):
+                raise BundleError(f"this file is compressed with {kind}", hint=f"unpack it with {kind} -d first")
+        raise BundleError(
+            "this is no airgap bundle: it does not begin with oci-layout",
+            hint="a bundle is made by airgap export; other archives can be read with skopeo or podman",
+        )
+
     @staticmethod
     def _allowed(name: str) -> bool:
         return name in (_FIRST, "index.json", "manifest.json") or name.startswith("airgap/")
 
-    def _check_tail(self, offset: int) -> None:
-        """Behind the blobs stand signatures, which a later reader checks, and the end marker."""
+    def _check_tail(self, offset: int) -> int:
+        """Behind the blobs stand signatures, which a later reader checks, and the end marker, where we end."""
         while (member := read_member(self._fd, offset, self._size)) is not None:
             if not member.name.startswith("airgap/signatures/"):
                 raise BundleError(f"the member {member.name!r} behind the blobs has no place in a bundle")
             offset = member.end
+        if self._size < offset + len(END):
+            raise BundleError("cut short: its last block is missing", hint=_AGAIN)
+        return offset
 
     def _check_listed(self) -> None:
         listed = {*self.inventory.members, INVENTORY}
@@ -176,9 +213,10 @@ class BundleReader:
         for name in sorted(listed ^ present):
             what = "is not in its inventory" if name in present else "is missing"
             raise BundleError(f"the member {name} {what}")
-        for resource in self.inventory.resources:
-            if resource.member not in listed:
-                raise BundleError(f"the resource file {resource.name} is missing")
+        folders = {f"{name[:end]}/" for name in present for end in range(len(name)) if name[end] == "/"}
+        folders |= {_BLOBS, f"{_BLOBS}sha256/"} | {f"{_BLOBS}{digests.algorithm(digest)}/" for digest in self._blobs}
+        for name in sorted(folders ^ (self._head.keys() - present)):
+            raise BundleError(f"the folder {name} {'is missing' if name in folders else 'has no place in a bundle'}")
 
     def _member(self, name: str) -> bytes:
         if name not in self.inventory.members:
@@ -189,14 +227,14 @@ class BundleReader:
             raise DigestMismatch(
                 f"{name} is damaged: it hashes to {found}",
                 where=str(self.path),
-                hint="copy the bundle once more from the other side",
+                hint=_AGAIN,
             )
         return content
 
     def _read(self, member: Member) -> bytes:
         if member.size > MAX_MEMBER:
             raise BundleError(f"{member.name} has {member.size} bytes; at most {MAX_MEMBER} are read")
-        content = os.pread(self._fd, member.size, member.data)
+        content = self._pread(member.size, member.data)
         if len(content) != member.size:
             raise BundleError(f"cut short in {member.name}", where=str(self.path))
         return content
@@ -205,11 +243,34 @@ class BundleReader:
         place = self._places.get(digest)
         if place is None:
             raise ContentMissing(f"{digest} is not in this bundle", where=str(self.path))
-        expected = header(place.name, place.size)
-        if os.pread(self._fd, len(expected), place.offset) != expected:
+        expected = _header_of(place)
+        if self._pread(len(expected), place.offset) != expected:
             raise BundleError(
                 f"the header of {digest} at byte {place.offset} is damaged",
                 where=str(self.path),
-                hint="copy the bundle once more from the other side",
+                hint=_AGAIN,
             )
         return place
+
+    def _check_padding(self, member: Member) -> None:
+        end = member.data + member.size
+        if any(self._pread(padded(member.size) - member.size, end)):
+            raise BundleError(f"the padding behind {member.name} is damaged", where=str(self.path), hint=_AGAIN)
+
+    def _pread(self, count: int, offset: int) -> bytes:
+        with _reading(str(self.path)):
+            return os.pread(self._fd, count, offset)
+
+
+def _header_of(member: Member) -> bytes:
+    return header(member.name, member.size, directory=member.directory)
+
+
+@contextlib.contextmanager
+def _reading(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(
+            f"cannot read it: {error.strerror}", where=where, hint=_HINTS.get(error.errno or 0)
+        ) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from airgap.copy.plan import Destination, Image, Job, Plan, Root
-from airgap.copy.workers import Stop, each
+from airgap.copy.workers import A, B, Stop, each
 from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, RegistryError
 from airgap.events import BlobDone, BlobProgress, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
 from airgap.oci import Descriptor
@@ -32,7 +32,8 @@ class ManifestTaker(Protocol):
 
 @dataclass
 class Report:
-    """What a copy did. Bytes are those of blobs."""
+    """What a copy did: blobs ``moved`` and ``skipped`` with their bytes, and in how many repositories one was
+    ``mounted``."""
 
     moved: int = 0
     moved_bytes: int = 0
@@ -130,35 +131,37 @@ class _Copy:
                 self.emit(ImageFailed(image.root.label, str(self.lost[image.digest])))
         return self.report
 
-    def _each(self, items: Sequence, work: Callable) -> list:  # type: ignore[type-arg] # the element differs by call
+    def _each(self, items: Sequence[A], work: Callable[[A], B]) -> list[B | AirgapError]:
         return each(items, work, jobs=self.jobs, stop=self.stop, keep_going=self.keep_going)
 
-    def _count(self, job: Job, how: str) -> None:
-        if how == self.how:
+    def _count(self, job: Job, done: tuple[int, int]) -> None:
+        pushes, mounts = done
+        self.report.mounted += mounts
+        if pushes:
             self.report.moved += 1
-            self.report.moved_bytes += job.descriptor.size
-        elif how == "mounted":
-            self.report.mounted += 1
-        else:
+            self.report.moved_bytes += pushes * job.descriptor.size
+        elif not mounts:
             self.report.skipped += 1
             self.report.skipped_bytes += job.descriptor.size
 
-    def _blob(self, job: Job) -> str:
-        """Put one blob into every repository that needs it; say how the first that lacked it got it."""
-        descriptor, have, outcome = job.descriptor, list[str](), ""
+    def _blob(self, job: Job) -> tuple[int, int]:
+        """Put one blob into every repository that lacks it: how often it was pushed, and how often mounted."""
+        descriptor, pushes, mounts = job.descriptor, 0, 0
         self.emit(BlobStarted(descriptor.digest, descriptor.size))
+        have: list[str] = []
         lacking: list[str] = []
         for name in job.targets:
             (have if self.targets[name].exists(descriptor) else lacking).append(name)
         for name in lacking:
-            how = "mounted" if have and self._mount(descriptor, name, have[0]) else self.how
-            if how == self.how:
+            if have and self._mount(descriptor, name, have[0]):
+                mounts += 1
+            else:
                 self._push(job, name)
+                pushes += 1
             have.append(name)
-            outcome = self.how if self.how in (outcome, how) else how
-        outcome = outcome or "skipped"
-        self.emit(BlobDone(descriptor.digest, descriptor.size, outcome))
-        return outcome
+        how = self.how if pushes else "mounted" if mounts else "skipped"
+        self.emit(BlobDone(descriptor.digest, descriptor.size, how))
+        return pushes, mounts
 
     def _mount(self, descriptor: Descriptor, name: str, other: str) -> bool:
         target = self.targets[name]

@@ -6,14 +6,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from airgap.errors import UsageError
 from airgap.events import Sink
 from airgap.flows.project import Project
 from airgap.oci.reference import registry_problem
-from airgap.registry import Credential, Credentials, Registries, RegistrySettings
+from airgap.registry import RegistrySettings
 from airgap.target import Mapping as TargetMapping
 from airgap.target import TargetAddress
+
+if TYPE_CHECKING:
+    from airgap.registry import Credential, Registries
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Network:
 
 def connect(project: Project, network: Network, emit: Sink, *, target: TargetAddress | None = None) -> Registries:
     """Registries with everything that was said of them; the target's credential is offered to the target alone."""
+    from airgap.registry import Credentials, Registries
+
     settings = dict(project.registries)
     for registry in (*network.plain_http, *network.insecure):
         if reason := registry_problem(registry):
@@ -77,4 +83,6 @@ def credential_from(environment: Mapping[str, str], username: str | None, passwo
             "a user without a password, or a password without a user",
             hint="give --username with --password-stdin, or both AIRGAP_USERNAME and AIRGAP_PASSWORD",
         )
+    from airgap.registry import Credential
+
     return Credential(username, password)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import select
 import socket
 import ssl
 import threading
@@ -151,7 +152,7 @@ class Transport:
         def send(connection: http.client.HTTPConnection, target: str, extra: Mapping[str, str]) -> None:
             connection.request(method, target, body=body, headers={**_BASE, **headers, **extra})
 
-        return self._exchange(url, trust, send, timeout=IDLE_TIMEOUT)
+        return self._exchange(url, trust, send, repeatable=True, timeout=IDLE_TIMEOUT)
 
     def upload(
         self,
@@ -186,7 +187,8 @@ class Transport:
                 raise _Early(early) from None
             connection.sock.settimeout(COMMIT_TIMEOUT)
 
-        stream = self._exchange(url, trust, send, timeout=IDLE_TIMEOUT)
+        # A feed has moved its reader on: whoever opened it must begin again.
+        stream = self._exchange(url, trust, send, repeatable=False, timeout=IDLE_TIMEOUT)
         return stream.small()
 
     def abort(self) -> None:
@@ -222,6 +224,7 @@ class Transport:
         trust: Trust,
         send: Callable[[http.client.HTTPConnection, str, Mapping[str, str]], None],
         *,
+        repeatable: bool,
         timeout: float,
     ) -> Stream:
         while True:
@@ -237,7 +240,7 @@ class Transport:
                     response = early.response
             except (OSError, http.client.HTTPException, ValueError) as error:
                 lease.drop()
-                if lease.reused and isinstance(error, ConnectionError) and not self.aborted:
+                if lease.reused and repeatable and isinstance(error, ConnectionError) and not self.aborted:
                     continue  # the server had closed a kept connection meanwhile: not a failure, take another
                 raise lease.translate(error) from error
             except BaseException:
@@ -260,10 +263,15 @@ class Transport:
         if through and not secure:
             target = f"http://{parts.netloc.rpartition('@')[2]}{target}"
             extra = through.headers
-        with self._lock:
-            idle = self._idle.get(key)
-            if idle:
-                return _Lease(self, key, idle.pop(), url, reused=True), target, extra
+        while True:
+            with self._lock:
+                idle = self._idle.get(key)
+                kept = idle.pop() if idle else None
+            if kept is None:
+                break
+            if _is_quiet(kept):
+                return _Lease(self, key, kept, url, reused=True), target, extra
+            kept.close()
         connection = self._connection(key, through)
         self._live.add(connection)
         return _Lease(self, key, connection, url, reused=False), target, extra
@@ -286,6 +294,15 @@ class Transport:
             if trust not in self._contexts:
                 self._contexts[trust] = _make_context(trust)
             return self._contexts[trust]
+
+
+def _is_quiet(connection: http.client.HTTPConnection) -> bool:
+    """Whether a kept connection is still open: one that can be read before it is asked anything was closed."""
+    if connection.sock is None:
+        return False
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return not poll.poll(0)
 
 
 class _Early(Exception):

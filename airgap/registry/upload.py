@@ -10,6 +10,7 @@ bytes are hashed as they are sent, and the last piece is withheld when they are 
 from __future__ import annotations
 
 import os
+import select
 import socket
 from collections.abc import Callable, Sequence
 from urllib.parse import urljoin, urlsplit
@@ -176,14 +177,14 @@ class _Hashing:
 
 def _send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
     # A socket with a time-out is non-blocking underneath, and sendfile then says EAGAIN.
-    import select
-
     left, timeout = length, sock.gettimeout()
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
     while left:
         try:
             count = os.sendfile(sock.fileno(), reader.fd, reader.offset, min(left, _SENDFILE))
         except BlockingIOError:
-            if not select.select([], [sock], [], timeout)[1]:
+            if not poll.poll(None if timeout is None else timeout * 1000):
                 raise TimeoutError("the registry takes no more bytes") from None
             continue
         if count == 0:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -74,7 +73,7 @@ class Server:
             return
         try:
             server = HttpServer((self._host, self._port), self._registry, self._tls)
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:  # ssl.SSLError is one
             raise NotReady(
                 f"certificate and key cannot be used: {error.strerror or error}",
                 where=", ".join(self._tls or ()),
@@ -100,9 +99,9 @@ class Server:
         server, self._server = self._server, None
         if server is not None:
             server.stop()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
         self._registry.close()
         self._stopped.set()
 

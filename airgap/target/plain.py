@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airgap.oci import Reference
-from airgap.registry import Registries, Repository
 from airgap.target.base import Finding
 from airgap.target.mapping import Mapping
+
+if TYPE_CHECKING:
+    from airgap.registry import Registries, Repository
 
 
 class PlainTarget:

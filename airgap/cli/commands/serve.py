@@ -14,7 +14,13 @@ from airgap.flows.serve import server_of
 
 @click.command("serve")
 @click.argument("path", metavar="BUNDLE|LAYOUT")
-@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:5000", show_default=True)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:5000",
+    show_default=True,
+    help="Where to answer; 0.0.0.0:5000 is every address of this machine.",
+)
 @click.option("--writable", is_flag=True, help="Take pushes into a layout folder, made where there is none.")
 @click.option("--user", metavar="NAME", help="Ask for this user and a password.")
 @click.option("--password-stdin", is_flag=True, help="Read that password from standard input.")
