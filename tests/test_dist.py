@@ -25,13 +25,14 @@ def build(tool: str, output: Path, umask: int, **environment: str) -> Path:
     command = [sys.executable, str(ROOT / "tools" / tool), "--output", str(output)]
     made = subprocess.run(
         command,
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
         umask=umask,
         cwd=output.parent,
         env={"PATH": os.environ["PATH"], "HOME": str(output.parent), **environment},
     )
+    assert made.returncode == 0, made.stderr
     return Path(made.stdout.strip())
 
 

@@ -95,7 +95,7 @@ class Inventory:
 
     @staticmethod
     def undamaged(content: bytes) -> bool:
-        """Whether these are the bytes that :meth:`to_bytes` gave. Against accidents; only a signature stops a forger."""
+        """Whether these are bytes that :meth:`to_bytes` gave. Against accidents: a forger needs a signature."""
         body, _, check = content.rpartition(_CHECK)
         return check == digests.of(body).encode() + b'"}'
 
@@ -234,7 +234,7 @@ def _resource(entry: Mapping[str, Any]) -> BundledResource:
 
 
 def name_problem(name: str) -> str | None:
-    """Why a resource file of this name cannot be carried, or ``None``: it is written on the other side, below a folder."""
+    """Why a resource file of this name cannot be carried, or ``None``: it will be written below a folder."""
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
         return "leads out of the folder, or would on another system"

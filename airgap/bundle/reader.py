@@ -30,7 +30,7 @@ _FIRST = "oci-layout"
 _BLOBS = "blobs/"
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
 _AGAIN = "copy the bundle once more from the other side"
-_HINTS = {errno.EIO: "the medium is damaged; copy the bundle once more to another one"}
+_DAMAGED = "the medium is damaged; copy the bundle once more to another one"
 
 
 class BlobRange(FileRange):
@@ -271,6 +271,5 @@ def _reading(where: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BundleError(
-            f"cannot read it: {error.strerror}", where=where, hint=_HINTS.get(error.errno or 0)
-        ) from error
+        hint = _DAMAGED if error.errno == errno.EIO else None
+        raise BundleError(f"cannot read it: {error.strerror}", where=where, hint=hint) from error

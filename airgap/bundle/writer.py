@@ -11,11 +11,12 @@ import contextlib
 import errno
 import fcntl
 import os
+import resource
 import threading
 from pathlib import Path
 
 from airgap.bundle.format import END, Layout, header
-from airgap.errors import AirgapError, ContentMissing, NotFound, OutputError
+from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.store.base import FileRange, Opener, Reader, drain
 from airgap.store.layout import sync_folder, write_at
@@ -33,6 +34,7 @@ class BundleWriter:
         self._layout = layout
         self._done: set[str] = set()
         self._lock = threading.Lock()
+        self._busy: dict[str, threading.Lock] = {}
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], layout: Layout) -> BundleWriter:
@@ -40,16 +42,18 @@ class BundleWriter:
         another airgap is writing the same bundle, or there is too little space."""
         target = Path(path)
         partial = partial_of(target)
+        if target.is_dir():
+            raise OutputError("this is a folder", where=str(target), hint="name a file with -o")
         try:
             fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             hint = "choose another place with -o"
             raise OutputError(f"cannot write here: {error.strerror}", where=str(partial), hint=hint) from error
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            _lock(fd, partial)
+        except BaseException:
             os.close(fd)
-            raise OutputError("another airgap is writing this bundle", where=str(partial)) from error
+            raise
         try:
             os.ftruncate(fd, 0)
             ordered = not _reserve(fd, layout.total, target)
@@ -59,9 +63,10 @@ class BundleWriter:
                 write_at(fd, memoryview(block + content), member.offset)
             return writer
         except BaseException as error:
-            os.close(fd)
+            # Before the lock is given up: what then has this name is another's.
             with contextlib.suppress(OSError):
                 partial.unlink()
+            os.close(fd)
             if isinstance(error, OSError):
                 raise _translate(error, target) from error
             raise
@@ -85,15 +90,24 @@ class BundleWriter:
         place = self._layout.places.get(descriptor.digest)
         if place is None:
             raise ContentMissing(f"{descriptor.digest} has no place in this bundle", where=str(self.path))
-        reader = opener(0)
-        try:
-            drain(descriptor, reader, lambda piece, at: write_at(self._fd, piece, place.data + at))
-            write_at(self._fd, memoryview(header(place.name, place.size)), place.offset)
-        except OSError as error:
-            raise _translate(error, self.path) from error
-        finally:
-            reader.close()
+        if place.size != descriptor.size:
+            raise ContentError(
+                f"{descriptor.digest} has {descriptor.size} bytes, its place in this bundle {place.size}",
+                where=str(self.path),
+            )
         with self._lock:
+            busy = self._busy.setdefault(descriptor.digest, threading.Lock())
+        with busy:
+            if descriptor.digest in self._done:
+                return
+            reader = opener(0)
+            try:
+                drain(descriptor, reader, lambda piece, at: write_at(self._fd, piece, place.data + at))
+                write_at(self._fd, memoryview(header(place.name, place.size)), place.offset)
+            except OSError as error:
+                raise _translate(error, self.path) from error
+            finally:
+                reader.close()
             self._done.add(descriptor.digest)
 
     def tag(self, descriptor: Descriptor, name: str) -> None:
@@ -113,14 +127,18 @@ class BundleWriter:
             sync_folder(self.path.parent)
         except OSError as error:
             raise _translate(error, self.path) from error
-        finally:
-            os.close(self._fd)
+        self._close()
 
     def discard(self) -> None:
-        """Leave nothing behind."""
-        os.close(self._fd)
-        with contextlib.suppress(OSError):
-            self._partial.unlink()
+        """Leave nothing behind; after :meth:`finish` this does nothing."""
+        if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                self._partial.unlink()
+            self._close()
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
 
 def partial_of(path: Path) -> Path:
@@ -132,7 +150,8 @@ def _reserve(fd: int, size: int, path: Path) -> bool:
     """Reserve ``size`` bytes; false where the file system cannot, so that only free space could be compared."""
     free = os.fstatvfs(fd)
     available = free.f_bavail * free.f_frsize
-    if size > available:
+    # A file system that keeps no count (ramfs, some of networks) says that it has no blocks at all.
+    if free.f_blocks and size > available:
         raise OutputError(
             f"the bundle needs {size:,} bytes and this disk has {available:,} free",
             where=str(path),
@@ -140,11 +159,36 @@ def _reserve(fd: int, size: int, path: Path) -> bool:
         )
     failure = _fallocate(fd, size)
     if failure in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
-        os.ftruncate(fd, 0)
+        _check_largest(fd, size)
         return False
     if failure:
         raise OSError(failure, os.strerror(failure))
     return True
+
+
+def _check_largest(fd: int, size: int) -> None:
+    """Raise EFBIG where a file of ``size`` bytes cannot be, without making one: FAT would write all its zeros."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    try:
+        os.lseek(fd, size, os.SEEK_SET)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
+        raise
+    if limit != resource.RLIM_INFINITY and size > limit:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+
+def _lock(fd: int, path: Path) -> None:
+    """Be the only one who writes ``path``; :class:`OutputError` if another is, or has just been."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mine, there = os.fstat(fd), os.lstat(path)
+    except OSError as error:
+        raise OutputError("another airgap is writing this bundle", where=str(path)) from error
+    # Between our opening and locking it, another may have given this very file its final name.
+    if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
+        raise OutputError("another airgap has just written this bundle", where=str(path))
 
 
 def _fallocate(fd: int, size: int) -> int:

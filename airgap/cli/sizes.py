@@ -16,7 +16,7 @@ from airgap.flows.sizes import human, measure
 def show(found: Found, read: Project, network: Network, jobs: int, progress: str) -> None:
     """Resolve everything, pull nothing, print a line a platform."""
     with display(progress) as emit, connect(read, network, emit) as registries:
-        sizes = measure(plan_of(found, registries, jobs=jobs, emit=emit))
+        sizes = measure(plan_of(found, registries, named=read.registries, jobs=jobs, emit=emit))
     for platform, count in sizes.platforms.items():
         click.echo(f"{human(count):>10}  {platform}")
     click.echo(f"{human(sizes.total):>10}  everything")

@@ -7,7 +7,8 @@ same two serve export, import and any other pair of stores; the room knows neith
 """
 
 from airgap.copy.engine import Report, confirm, copy, survey
-from airgap.copy.plan import Destination, Image, Plan, Root, plan
+from airgap.copy.plan import Plan, plan
+from airgap.copy.walk import Destination, Image, Root
 from airgap.copy.workers import Stop
 
 __all__ = ["Destination", "Image", "Plan", "Report", "Root", "Stop", "confirm", "copy", "plan", "survey"]

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from airgap.copy.plan import Destination, Image, Job, Plan, Root
+from airgap.copy.plan import Job, Plan
+from airgap.copy.walk import Destination, Image, Root
 from airgap.copy.workers import A, B, Stop, each
 from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, RegistryError
 from airgap.events import BlobDone, BlobProgress, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
@@ -214,7 +215,7 @@ class _Copy:
         for needed in (*manifest.children, *manifest.blobs):
             if needed.digest in self.lost:
                 raise self.lost[needed.digest]
-        named = tags.get(descriptor.digest, [])
+        named = list(dict.fromkeys(tags.get(descriptor.digest, ())))
         repositories = {destination.repository for destination in named}
         nameless = [Destination(name) for name in self.plan.places[descriptor.digest] if name not in repositories]
         for destination in (*nameless, *named):

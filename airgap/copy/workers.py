@@ -62,6 +62,7 @@ def each(
                     stop.set()
             except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
                 failed.append(error)
+                stop.set()
 
     threads = [
         threading.Thread(target=worker, name=f"airgap-{number}", daemon=True) for number in range(min(jobs, len(todo)))

@@ -3,28 +3,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from airgap.bundle import BundleWriter, Extras, Lock, Resource, compose
 from airgap.copy import Destination, Plan, Report, Root, Stop, copy, plan
 from airgap.errors import AirgapError, OutputError, UsageError, raise_all
-from airgap.events import Noted, Sink, Warned
+from airgap.events import ImageFailed, Noted, Sink, Warned
+from airgap.flows import locking
 from airgap.flows.find import Found, secrets
 from airgap.flows.sizes import Sizes, human, measure
-from airgap.kube.model import POSSIBLE
-from airgap.oci import Descriptor, Platform, Reference
+from airgap.oci import Platform, Reference
 from airgap.registry import Registries, Repository
-from airgap.store.layout import replace_file
 
 _BUNDLE = "bundle"
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to make. ``program`` is the content of airgap.pyz where the bundle is to carry it."""
+    """What to make. ``program`` is the content of airgap.pyz where the bundle is to carry it; ``named`` are the
+    registries that airgap.yaml names."""
 
     output: Path
     platforms: Sequence[Platform] = ()
@@ -39,6 +38,7 @@ class ExportRequest:
     name: str | None = None
     version: str | None = None
     notes: bytes | None = None
+    named: Collection[str] = ()
 
 
 @dataclass
@@ -60,18 +60,22 @@ def export(
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
     if request.output.exists() and not (request.force or request.dry_run):
         raise OutputError("the bundle is already there", where=str(request.output), hint="--force replaces it")
-    locked = _read_lock(request)
+    locked = None
+    if request.lock is not None:
+        locked = locking.read(request.lock, request.platforms, refresh=request.refresh)
     resources = _resources(request, found, emit)
-    roots = _roots(found, locked)
+    roots = _roots(found, locked, request.named)
     sources = {root.source: _repository(registries, root) for root in roots}
     planned = plan(
         roots, sources, platforms=request.platforms, referrers=request.referrers,
-        jobs=max(jobs, 8), keep_going=request.keep_going, emit=emit, stop=stop,
+        jobs=max(jobs, 8), emit=emit, stop=stop,
     )  # fmt: skip
     unresolved = _set_guesses_aside(planned, found, emit)
     if not request.keep_going or not planned.images:
         raise_all([error for _, error in planned.failures])
     failures = [(root.label, error) for root, error in planned.failures]
+    for label, error in failures:
+        emit(ImageFailed(label, str(error)))
     extras = Extras(resources, request.program, request.name, request.version, request.notes)
     inventory, layout = compose(planned, extras)
     sizes = measure(planned)
@@ -89,13 +93,13 @@ def export(
         raise
     result.bundle_size = layout.total
     if request.lock is not None and locked is None:
-        _write_lock(request.lock, request, planned, resources)
+        locking.write(request.lock, request.platforms, planned, resources)
     return result
 
 
-def plan_of(found: Found, registries: Registries, *, jobs: int, emit: Sink) -> Plan:
+def plan_of(found: Found, registries: Registries, *, named: Collection[str], jobs: int, emit: Sink) -> Plan:
     """What exporting everything would move, for its sizes alone."""
-    roots = _roots(found, None)
+    roots = _roots(found, None, named)
     sources = {root.source: _repository(registries, root) for root in roots}
     planned = plan(roots, sources, jobs=max(jobs, 8), emit=emit, stop=Stop(registries.abort))
     _set_guesses_aside(planned, found, emit)
@@ -103,13 +107,20 @@ def plan_of(found: Found, registries: Registries, *, jobs: int, emit: Sink) -> P
     return planned
 
 
-def _roots(found: Found, locked: Lock | None) -> list[Root]:
+def _roots(found: Found, locked: Lock | None, named: Collection[str]) -> list[Root]:
+    """What is asked of registries: a guess only where something surer names its registry too."""
     roots = []
     unlocked = []
+    guesses = found.guesses()
+    trusted = {*named, *(reference.registry for reference in found.references() if reference not in guesses)}
     for reference in found.references():
+        if reference in guesses and reference.registry not in trusted:
+            continue
         name = reference.identifier
         if locked is not None:
             entry = locked.images.get(str(reference))
+            if entry is None and reference in guesses:
+                continue
             if entry is None:
                 unlocked.append(str(reference))
                 continue
@@ -117,7 +128,8 @@ def _roots(found: Found, locked: Lock | None) -> list[Root]:
         roots.append(Root(str(reference), reference.name, name, (Destination(_BUNDLE),)))
     if unlocked:
         raise UsageError(
-            f"the lock does not know {', '.join(unlocked)}", hint="--refresh resolves everything anew and rewrites it"
+            f"the lock does not know {', '.join(unlocked)}",
+            hint="--refresh resolves everything anew and rewrites the lock",
         )
     return roots
 
@@ -129,16 +141,17 @@ def _repository(registries: Registries, root: Root) -> Repository:
 
 def _set_guesses_aside(planned: Plan, found: Found, emit: Sink) -> list[str]:
     """A reference that only looked like one and that no registry knows is no error; it is told."""
-    references = found.references()
-    guesses = {
-        str(reference)
-        for reference, sites in references.items()
-        if sites and all(site.confidence == POSSIBLE for site in sites)
-    }
-    unresolved = [root.label for root, _ in planned.failures if root.label in guesses]
+    guesses = {str(reference) for reference in found.guesses()}
+    refused = {root.label for root, _ in planned.failures} & guesses
     planned.failures = [(root, error) for root, error in planned.failures if root.label not in guesses]
+    unresolved = sorted(guesses - {image.root.label for image in planned.images})
     for label in unresolved:
-        emit(Noted(f"{label} looked like an image, but its registry does not know it; left out"))
+        why = (
+            "its registry does not know it"
+            if label in refused
+            else "nothing else names its registry, so none was asked"
+        )
+        emit(Noted(f"{label} looked like an image, but {why}; left out (--image takes it)"))
     return unresolved
 
 
@@ -157,35 +170,3 @@ def _tell_sizes(request: ExportRequest, sizes: Sizes, total: int, emit: Sink) ->
         saved = sizes.total - sizes.platforms[name]
         if saved > 0:
             emit(Noted(f"it holds {len(sizes.platforms)} platforms; --platform {name} would save {human(saved)}"))
-
-
-def _read_lock(request: ExportRequest) -> Lock | None:
-    if request.lock is None or request.refresh or not request.lock.exists():
-        return None
-    lock = Lock.from_bytes(request.lock.read_bytes(), where=str(request.lock))
-    wanted = tuple(str(platform) for platform in request.platforms)
-    if wanted != lock.platforms:
-        raise UsageError(
-            f"the lock is for {', '.join(lock.platforms) or 'all platforms'}, "
-            f"not for {', '.join(wanted) or 'all platforms'}",
-            where=str(request.lock),
-            hint="give the same --platform, or --refresh",
-        )
-    return lock
-
-
-def _write_lock(path: Path, request: ExportRequest, planned: Plan, resources: Sequence[Resource]) -> None:
-    images: dict[str, Descriptor] = {}
-    referrers: dict[str, list[str]] = {}
-    for image in planned.images:
-        if image.referrer_of:
-            referrers.setdefault(image.referrer_of, []).append(image.digest)
-            continue
-        images[image.root.label] = image.resolved
-    lock = Lock(
-        tuple(str(platform) for platform in request.platforms),
-        images,
-        referrers,
-        {resource.name: f"sha256:{hashlib.sha256(resource.content).hexdigest()}" for resource in resources},
-    )
-    replace_file(path, lock.to_bytes())

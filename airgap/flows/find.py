@@ -10,10 +10,12 @@ from urllib.parse import urlsplit
 
 from airgap import kube
 from airgap.errors import AirgapError, ResourceError, raise_all
+from airgap.kube.model import POSSIBLE
 from airgap.oci import Reference
 
+#: In a line of its own, or inside braces; not in a comment.
 _SECRET = re.compile(
-    rb"""^[ \t-]*(?:kind|"kind")[ \t]*:[ \t]*["']?Secret["']?[ \t]*(?:#.*|,.*|\}.*)?\r?$""", re.MULTILINE
+    rb"""^(?![ \t]*\#)(?:.*[{,])?[ \t-]*["']?kind["']?[ \t]*:[ \t]*["']?Secret["']?(?=[ \t,}\r\n]|\Z)""", re.MULTILINE
 )
 
 
@@ -38,6 +40,14 @@ class Found:
         for site in self.sites:
             found.setdefault(site.reference, []).append(site)
         return dict(sorted(found.items(), key=lambda item: str(item[0])))
+
+    def guesses(self) -> set[Reference]:
+        """The images that only look like ones at every site."""
+        return {
+            reference
+            for reference, sites in self.references().items()
+            if sites and all(site.confidence == POSSIBLE for site in sites)
+        }
 
 
 def find(

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from airgap import kube
-from airgap.errors import OutputError
+from airgap.errors import OutputError, UsageError
 from airgap.flows.rewrite import RewrittenFile
 from airgap.store.layout import replace_file
 
@@ -49,7 +49,7 @@ def replace_in_place(files: Sequence[RewrittenFile]) -> None:
     """Put each changed file where it was, with its mode and owner, and the record of changes beside it."""
     changed = [file for file in files if file.before != file.after]
     if any(file.path == "-" or "://" in file.path for file in files):
-        raise OutputError("standard input cannot be replaced in place", hint="leave --in-place out")
+        raise UsageError("standard input cannot be replaced in place", hint="leave --in-place out")
     for file in changed:
         # Through a link, the file itself is replaced and the link stays.
         path = Path(file.path).resolve()

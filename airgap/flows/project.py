@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from airgap.errors import AirgapError, UsageError
 from airgap.oci import Platform, Reference
+from airgap.oci.reference import registry_problem
 from airgap.registry import RegistrySettings
+from airgap.target import Mapping, TargetAddress
 
 FILE = "airgap.yaml"
 
@@ -60,7 +63,7 @@ def load(path: str | None) -> Project:
         where = f"{file}:{mark.line + 1}" if mark else str(file)
         raise UsageError(f"this is no YAML: {getattr(error, 'problem', None) or error}", where=where) from error
     project = Project()
-    if root is not None:
+    if root is not None and root.tag != "tag:yaml.org,2002:null":
         _Reading(str(file), file.parent, project).top(root)
     return project
 
@@ -74,8 +77,11 @@ class _Reading:
     def top(self, node: Any) -> None:
         project = self.project
         for key, value in self._mapping(node, _TOP).items():
-            if key in ("name", "version", "target"):
-                setattr(project, key, self._text(value))
+            if key in ("name", "version"):
+                setattr(project, key, self._file_name(value))
+            elif key == "target":
+                project.target = self._text(value)
+                self._parsed(value, TargetAddress.parse)
             elif key == "notes":
                 project.notes = str(self.folder / self._text(value))
             elif key == "resources":
@@ -88,14 +94,23 @@ class _Reading:
                 self._mapping_section(value)
             else:
                 for name, settings in self._mapping(value, None).items():
+                    if reason := registry_problem(name):
+                        raise UsageError(
+                            reason,
+                            where=self._where(settings),
+                            hint="registries are called as in references: quay.io, 10.0.0.5:5000",
+                        )
                     project.registries[name] = self._registry(settings)
 
     def _mapping_section(self, node: Any) -> None:
         for key, value in self._mapping(node, ("policy", "overrides")).items():
             if key == "policy":
                 self.project.policy = self._text(value)
-            else:
-                self.project.overrides = {k: self._text(v) for k, v in self._mapping(value, None).items()}
+                self._parsed(value, lambda policy: Mapping(_NOWHERE, policy))
+                continue
+            for pattern, name in self._mapping(value, None).items():
+                self._parsed(name, partial(_override, pattern))
+                self.project.overrides[pattern] = self._text(name)
 
     def _registry(self, node: Any) -> RegistrySettings:
         values = self._mapping(node, ("mirror", "endpoint", "plain_http", "ca_file", "insecure"))
@@ -108,6 +123,12 @@ class _Reading:
             ca_file,
             self._flag(values["insecure"]) if "insecure" in values else False,
         )
+
+    def _file_name(self, node: Any) -> str:
+        text = self._text(node)
+        if "/" in text or "\0" in text or text.startswith("."):
+            raise UsageError(f"{text!r} cannot be part of a file's name", where=self._where(node))
+        return text
 
     def _path(self, node: Any) -> str:
         text = self._text(node)
@@ -156,4 +177,9 @@ class _Reading:
         return f"{self.file}:{node.start_mark.line + 1}"
 
 
+def _override(pattern: str, name: str) -> Mapping:
+    return Mapping(_NOWHERE, overrides={pattern: name})
+
+
+_NOWHERE = TargetAddress("nowhere.invalid")
 _TOP = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries")

@@ -7,7 +7,6 @@ ends in NotJSON, and the file is read as YAML instead. Keeps a stack of one byte
 
 from __future__ import annotations
 
-import json
 import re
 
 from airgap.kube.events import DOCUMENT, DOCUMENT_END, END, MAPPING, SCALAR, SEQUENCE, Events
@@ -43,6 +42,8 @@ def could_be(source: Source) -> bool:
 
 def parse(source: Source) -> Events:
     """Yield the events of ``source``; raise NotJSON at the first byte that JSON does not allow."""
+    import json
+
     body = source.body
     match = _TOKEN.match
     size = len(body)

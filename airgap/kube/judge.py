@@ -73,7 +73,9 @@ class Judge:
             if not rule.fits(*self._names, pattern):
                 continue
             others = self._split_over(spot.frame, leaf.value) if rule.alone else ()
-            if others:
+            if rule.confidence != CERTAIN and (why := _elsewhere(pattern)):
+                self._miss(spot, leaf, why)
+            elif others:
                 self._miss(spot, leaf, f"the rest of the reference stands under other keys: {', '.join(others)}")
             elif leaf.is_null:
                 pass
@@ -175,7 +177,7 @@ class Judge:
 
     def _miss(self, spot: Spot, leaf: Leaf, reason: str, text: str | None = None) -> None:
         start = self._byte(leaf.start)
-        shown = leaf.value if text is None else text
+        shown = (leaf.value if text is None else text).encode(errors="backslashreplace").decode()  # lone surrogates
         if (start, shown) not in self.misses:
             line, column = self.source.place(start)
             self.misses[start, shown] = Miss(self.source.file, line, column, self._path(spot), shown, reason)
@@ -222,7 +224,11 @@ def _step(key: str | int | None) -> str:
         return ""
     if isinstance(key, int):
         return f"[{key}]"
-    return f".{key}" if _SIMPLE_KEY.fullmatch(key) else f"[{key!r}]"
+    return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
+
+
+def _elsewhere(pattern: str) -> str | None:
+    return next((why for place, why in rules.ELSEWHERE if rules.compile_path(place).fullmatch(pattern)), None)
 
 
 def _argument(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int, int, Rule]]:

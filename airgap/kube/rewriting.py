@@ -22,7 +22,7 @@ from airgap.kube.source import Source
 #: YAML 1.1, 9.1.3: what a plain scalar may not begin with, hold, or end with; and more inside brackets.
 _PLAIN_START = re.compile(r"[,\[\]{}#&*!|>'\"%@`]|[-?:](?:\s|$)|---|\.\.\.|\s")
 _PLAIN_INSIDE = re.compile(r":(?:\s|$)|\s#|\s$")
-_FLOW_INSIDE = re.compile(r"[,\[\]{}]|:[,\[\]{}]|^[-?:]")
+_FLOW_INSIDE = re.compile(r"[,\[\]{}]|:[,\[\]{}]|^[?:]")
 
 _Edit = tuple[int, int, str]
 

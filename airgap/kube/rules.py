@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -41,20 +41,14 @@ class Rule:
     shape: str = NAME
     name: str = ""
     alone: bool = False
-    _place: re.Pattern[str] = field(init=False, compare=False, repr=False)
-    _name: re.Pattern[str] = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_place", compile_path(self.path))
-        object.__setattr__(self, "_name", re.compile(self.name))
 
     def fits(self, api: str, kind: str, path: str) -> bool:
         """Whether ``path`` below an object of that type is this rule's place; both are empty outside of objects."""
-        return _object_fits(self.objects, api, kind) and self._place.fullmatch(path) is not None
+        return _object_fits(self.objects, api, kind) and compile_path(self.path).fullmatch(path) is not None
 
     def named(self, name: str) -> bool:
         """Whether an option or variable is called as this rule wants it."""
-        return self._name.fullmatch(name) is not None
+        return re.fullmatch(self.name, name) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -149,6 +143,15 @@ FIELDS: tuple[Rule, ...] = (
         "a field named image in YAML that is no Kubernetes object",
         LOOSE,
         alone=True,
+    ),
+)
+
+#: Where a key named image means something else, whatever a rule that is less than certain says.
+ELSEWHERE: tuple[tuple[str, str], ...] = (
+    ("{status,items[].status}.**", "a status tells what was, nothing is pulled for it"),
+    (
+        "**.{labels,annotations,matchLabels,selector,nodeSelector}.**",
+        "labels, annotations and selectors are names that anyone may choose",
     ),
 )
 

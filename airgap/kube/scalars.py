@@ -7,7 +7,6 @@ Follows YAML 1.1 as libyaml reads it (folding, chomping, escapes) and RFC 8259 f
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_right
 
@@ -17,6 +16,7 @@ _SPACE = re.compile(rf"(?:[ \t]|{_BREAK})+")
 _DOUBLE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r\n|[\s\S])")
 _JSON_ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.")
 _HEADER = re.compile(rf"[|>]([-+0-9]*)[ \t]*(?:#[^\r\n\x85\u2028\u2029]*)?(?:{_BREAK})")
+_FIRST_LINE = re.compile(r"^( *)[^ \n]", re.MULTILINE)
 _PROPERTY = re.compile(rf"(?:[&!][^\s]*|#[^\r\n\x85\u2028\u2029]*|[ \t]|{_BREAK})+")
 _ESCAPES = {
     "0": "\0", "a": "\x07", "b": "\x08", "t": "\t", "\t": "\t", "n": "\n", "v": "\x0b", "f": "\x0c", "r": "\r",
@@ -77,15 +77,20 @@ def decode(text: str, style: str, expected: str) -> Decoded | None:
     if style in ("|", ">"):
         return _block(text, style == "|", expected)
     decoded = Decoded()
+    body, shift = (text[1:-1], 1) if style else (text, 0)
+    if body == expected:  # escapes and folds only ever make a value shorter
+        decoded.add(body, shift, len(body))
+        return decoded
     if style == "json":
         _json(text, decoded)
     else:
-        body = text[1:-1] if style else text
-        _flow(body, style, 1 if style else 0, decoded)
+        _flow(body, style, shift, decoded)
     return decoded if decoded.value == expected else None
 
 
 def _json(text: str, decoded: Decoded) -> None:
+    import json
+
     at = 1
     for found in _JSON_ESCAPE.finditer(text, 1, len(text) - 1):
         decoded.add(text[at : found.start()], at, found.start() - at)
@@ -152,20 +157,15 @@ def _block(text: str, literal: bool, expected: str) -> Decoded | None:
         return None
     chomp = "-" if "-" in header[1] else "+" if "+" in header[1] else ""
     lines = _lines(text, header.end())
-    widest = 0
-    for begin, end, _ in lines:
-        widest = max(widest, len(text[begin:end]) - len(text[begin:end].lstrip(" ")))
-        if text[begin:end].strip(" "):
-            break
-    # Without an indicator the first line that holds something sets the indentation. With one it counts from the
-    # parent's, which does not stand here: the indentation that gives the parser's value is the right one.
-    for indent in range(widest, -1, -1):
-        decoded = _block_lines(text, lines, indent, literal, chomp)
-        if decoded.value == expected:
-            return decoded
-        if not any(sign.isdigit() for sign in header[1]):
-            return None
-    return None
+    written = next((line for line in (text[begin:end] for begin, end, _ in lines) if line.strip(" ")), None)
+    read = _FIRST_LINE.search(expected)
+    if written is None or read is None:
+        return None
+    # The indentation may count from the parent's (an indicator), which does not stand here: it is what the first
+    # line that holds something has lost.
+    indent = len(written) - len(written.lstrip(" ")) - len(read[1])
+    decoded = _block_lines(text, lines, max(indent, 0), literal, chomp)
+    return decoded if decoded.value == expected else None
 
 
 def _lines(text: str, at: int) -> list[tuple[int, int, int]]:

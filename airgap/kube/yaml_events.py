@@ -7,6 +7,7 @@ that holds Helm template syntax is told to be rendered first.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NoReturn
 
 from airgap.errors import ResourceError
@@ -20,7 +21,7 @@ def parse(source: Source, *, pure: bool = False) -> Events:
     """Yield the events of ``source``; raise ResourceError where it is no YAML. ``pure`` leaves libyaml out."""
     import yaml
 
-    loader: Any = yaml.SafeLoader if pure or not yaml.__with_libyaml__ else yaml.CSafeLoader
+    loader: Any = _pure_loader() if pure or not yaml.__with_libyaml__ else yaml.CSafeLoader
     # ValueError: the pure parser's chr() and int() meet escapes and directives that no type holds.
     refusals = (yaml.YAMLError, ValueError, OverflowError)
     try:
@@ -61,6 +62,29 @@ def parse(source: Source, *, pure: bool = False) -> Events:
             yield DOCUMENT_END, "", event.start_mark.index, 0, "", None, None
         elif kind is yaml.StreamEndEvent:
             return
+
+
+@cache
+def _pure_loader() -> type[Any]:
+    """PyYAML's own parser, taught to pass over tabs between tokens where libyaml does (before comments above all)."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def scan_to_next_token(self) -> None:
+            scanner: Any = self
+            while True:
+                tabs = scanner.flow_level or not scanner.allow_simple_key
+                while scanner.peek() == " " or (tabs and scanner.peek() == "\t"):
+                    scanner.forward()
+                if scanner.peek() == "#":
+                    while scanner.peek() not in "\0\r\n\x85\u2028\u2029":
+                        scanner.forward()
+                if not scanner.scan_line_break():
+                    return
+                if not scanner.flow_level:
+                    scanner.allow_simple_key = True
+
+    return Loader
 
 
 def _refuse(source: Source, error: Exception) -> NoReturn:

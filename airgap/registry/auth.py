@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signing in to one registry: Basic, and Bearer tokens by scope (distribution's token specification).
 
-Tokens are kept by scope and fetched by one thread while the others wait. A refused credential is
-remembered and never offered again in this run: registries lock accounts after a few failures.
+Tokens are kept by scope and fetched by one thread while the others wait. Until a credential has been taken
+once, one request at a time offers it, and a refused one is never offered again in this run: registries
+lock accounts after a few failures.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode, urlsplit
 
-from airgap.errors import RegistryError, Unauthorized
+from airgap.errors import AirgapError, RegistryError, Unauthorized
 from airgap.registry import challenge as challenges
 from airgap.registry.credentials import Credential, Credentials
-from airgap.registry.faults import public_url
+from airgap.registry.faults import public_url, split
 from airgap.registry.settings import is_loopback
 from airgap.registry.transport import Response
 
@@ -48,7 +51,11 @@ class Authenticator:
     _tokens: dict[str, _Token] = field(default_factory=dict)
     _bearer: dict[str, str] | None = None
     _basic: bool = False
-    _refused: Unauthorized | None = None
+    #: What challenges named beside the scopes that were asked for (a registry may know a repository otherwise).
+    _named: dict[str, list[str]] = field(default_factory=dict)
+    _trial: threading.Lock = field(default_factory=threading.Lock)
+    _proven: set[Credential] = field(default_factory=set)
+    _refused: dict[Credential, Unauthorized] = field(default_factory=dict)
 
     def header(self, scopes: Sequence[str]) -> str:
         """The ``Authorization`` to send with a request for ``scopes``, or an empty string before any challenge."""
@@ -58,6 +65,26 @@ class Authenticator:
             credential = self._credential(scopes)
             return credential.basic if credential else ""
         return ""
+
+    @contextmanager
+    def turn(self, scopes: Sequence[str]) -> Iterator[str]:
+        """:meth:`header` for one request, held until its status is known: while nobody knows whether a password is
+        right, one request at a time offers it. Whoever is let in says so with :meth:`let_in`."""
+        if not self._basic or self._bearer is not None:
+            yield self.header(scopes)
+            return
+        credential = self._credential(scopes)
+        if credential is None or credential in self._proven:
+            yield credential.basic if credential else ""
+            return
+        with self._trial:
+            self._credential(scopes)  # raises if it was refused meanwhile
+            yield credential.basic
+
+    def let_in(self, scopes: Sequence[str], sent: str) -> None:
+        """Note that the Authorization ``sent`` was good for something."""
+        if sent.startswith("Basic ") and (credential := self._credential(scopes)) is not None:
+            self._proven.add(credential)
 
     def learn(self, response: Response, scopes: Sequence[str], sent: str) -> None:
         """Take in a 401's challenge, so that the next :meth:`header` answers it; raise :class:`Unauthorized`
@@ -72,6 +99,9 @@ class Authenticator:
                 fresh = not sent.startswith("Bearer ")
                 if not fresh and token and sent == f"Bearer {token.value}":
                     del self._tokens[key]  # expired early, or its scope is too small: once more, then give up
+                asked = {scope.rpartition(":")[0] for scope in scopes}
+                named = bearer.parameters.get("scope", "").split()
+                self._named[key] = [scope for scope in named if scope.rpartition(":")[0] not in asked]
                 self._bearer = dict(bearer.parameters)
             return
         if basic and not sent.startswith("Basic "):
@@ -84,21 +114,26 @@ class Authenticator:
                 )
             self._basic = True
             return
-        raise self._refuse(response)
+        raise self._refuse(response, self._credential(scopes) if sent else None)
 
-    def _refuse(self, response: Response) -> Unauthorized:
+    def _refuse(self, response: Response, credential: Credential | None) -> AirgapError:
         error = response.fault()
-        if not isinstance(error, Unauthorized):
-            error = Unauthorized(str(error))
+        if credential is not None and response.status == 401 and isinstance(error, Unauthorized):
+            self._refused[credential] = self._hinted(error)
+        return error
+
+    def _hinted(self, error: Unauthorized) -> Unauthorized:
+        error.where = error.where or public_url(self.base_url)
         error.hint = f"check user and password: airgap login {self.registry} (tried once, to lock no account)"
-        self._refused = error
         return error
 
     def _credential(self, scopes: Sequence[str]) -> Credential | None:
-        if self._refused is not None:
-            raise Unauthorized(self._refused.what, where=self._refused.where, hint=self._refused.hint)
         repository = scopes[0].split(":")[1] if scopes and scopes[0].startswith("repository:") else ""
-        return self.credentials.find(self.registry, repository)
+        credential = self.credentials.find(self.registry, repository)
+        refused = self._refused.get(credential) if credential is not None else None
+        if refused is not None:
+            raise Unauthorized(refused.what, where=refused.where, hint=refused.hint)
+        return credential
 
     def _token(self, scopes: Sequence[str]) -> str:
         key = _scope_key(scopes)
@@ -116,7 +151,15 @@ class Authenticator:
         realm, service = parameters["realm"], parameters.get("service", "")
         credential = self._credential(scopes)
         self._check_realm(realm, credential)
-        wanted = list(scopes) or ([parameters["scope"]] if parameters.get("scope") else [])
+        if credential is None or credential in self._proven:
+            return self._ask(realm, service, scopes, credential)
+        with self._trial:
+            token = self._ask(realm, service, scopes, self._credential(scopes))
+            self._proven.add(credential)
+            return token
+
+    def _ask(self, realm: str, service: str, scopes: Sequence[str], credential: Credential | None) -> _Token:
+        wanted = list(dict.fromkeys((*scopes, *self._named.get(_scope_key(scopes), ()))))
         headers: dict[str, str] = {}
         if credential and credential.token:
             form = {
@@ -137,14 +180,15 @@ class Authenticator:
             url = f"{realm}{joiner}{urlencode(query, quote_via=quote, safe=':/,')}" if query else realm
             response = self.send("GET", url, headers, None)
         if response.status in (401, 403):
-            raise self._refuse(response)
+            raise self._refuse(response, credential)
         if response.status != 200:
             raise response.fault()
         try:
             document = json.loads(response.body)
             value = document.get("token") or document.get("access_token")
             life = float(document.get("expires_in") or _DEFAULT_LIFE)
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            life = life if math.isfinite(life) else _DEFAULT_LIFE
+        except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise RegistryError("the token server answered no token", where=public_url(realm)) from error
         if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
             raise RegistryError("the token server answered no token", where=public_url(realm))
@@ -152,7 +196,7 @@ class Authenticator:
 
     def _check_realm(self, realm: str, credential: Credential | None) -> None:
         """A registry names its token server itself; a password goes there only if no weaker way than our own."""
-        here, there = urlsplit(self.base_url), urlsplit(realm)
+        here, there = urlsplit(self.base_url), split(realm)
         if there.scheme == "https" or (there.scheme == "http" and is_loopback(there.netloc)):
             return
         if there.scheme == "http" and here.scheme == "http" and there.hostname == here.hostname:

@@ -75,6 +75,8 @@ class Credentials:
         auths = document.setdefault("auths", {})
         if not isinstance(auths, dict):
             raise AirgapError("auths is no mapping", where=str(path), hint="mend or remove this file")
+        for key in _keys(registry, ""):
+            auths.pop(key, None)
         auths[_key(registry)] = entry
         _write(path, document)
         return path
@@ -84,11 +86,13 @@ class Credentials:
         path = self._docker_file()
         document = _load(path)
         auths = document.get("auths")
-        removed = isinstance(auths, dict) and auths.pop(_key(registry), None) is not None
+        held = [key for key in _keys(registry, "") if isinstance(auths, dict) and key in auths]
+        for key in held:
+            del document["auths"][key]
         helper = _helper_for(document, registry)
         if helper:
             _run_helper(helper, "erase", _key(registry))
-        if not removed:
+        if not held:
             return path if helper else None
         _write(path, document)
         return path
@@ -149,10 +153,9 @@ def _entry(entry: dict[str, Any], path: Path, key: str) -> Credential | None:
     if entry.get("auth"):
         try:
             username, _, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError) as error:
-            raise Unauthorized(
-                f"the entry for {key} is damaged", where=str(path), hint=f"airgap login {key}"
-            ) from error
+        except (binascii.Error, UnicodeDecodeError):
+            # Not as the cause: it carries what was decoded.
+            raise Unauthorized(f"the entry for {key} is damaged", where=str(path), hint=f"airgap login {key}") from None
     password = password.rstrip("\0")
     return Credential(username, password, token) if username or token else None
 
@@ -174,8 +177,9 @@ def _ask_helper(helper: str, registry: str) -> Credential | None:
     try:
         document = json.loads(answer)
         username, secret = str(document["Username"]), str(document["Secret"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise Unauthorized(f"the credential helper docker-credential-{helper} answered nonsense") from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        # Not as the cause: what a helper says holds the secret.
+        raise Unauthorized(f"the credential helper docker-credential-{helper} answered nonsense") from None
     if username == "<token>":
         return Credential("", "", secret)
     return Credential(username, secret) if username or secret else None
@@ -189,10 +193,20 @@ def _run_helper(helper: str, verb: str, text: str) -> str | None:
     if "/" in helper:
         raise Unauthorized(f"{program!r} is no name of a credential helper")
     try:
-        done = subprocess.run([program, verb], input=text, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [program, verb],
+            input=text,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+            check=False,
+        )
     except FileNotFoundError as error:
         hint = "install it, or remove it from docker's config.json"
         raise Unauthorized(f"the credential helper {program} is not on the PATH", hint=hint) from error
+    except OSError as error:
+        raise Unauthorized(f"the credential helper {program} cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise Unauthorized(f"the credential helper {program} did not answer within a minute") from error
     if done.returncode == 0:
@@ -205,19 +219,26 @@ def _run_helper(helper: str, verb: str, text: str) -> str | None:
 def _load(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes() or b"{}")
+        if not isinstance(document, dict):
+            raise ValueError("no object")
+        return document
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except PermissionError as error:
         raise Unauthorized("cannot read this file with credentials", where=str(path)) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError):
+        # Not as the cause: a JSON error carries the whole text.
         raise Unauthorized(
-            "this file with credentials is no JSON", where=str(path), hint="mend or remove it"
-        ) from error
-    return document if isinstance(document, dict) else {}
+            "this file with credentials is no JSON object", where=str(path), hint="mend or remove it"
+        ) from None
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
     from airgap.store.layout import replace_file
 
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    replace_file(path, (json.dumps(document, indent="\t") + "\n").encode(), mode=0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A link, as people keep their settings, stays one.
+        replace_file(path.resolve(), (json.dumps(document, indent="\t") + "\n").encode(), mode=0o600)
+    except OSError as error:
+        raise AirgapError(f"cannot write credentials: {error.strerror}", where=str(path)) from error

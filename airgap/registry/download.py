@@ -31,6 +31,8 @@ class BlobReader:
         self._descriptor = descriptor
         self._position = offset
         self._failures = 0
+        #: Cleared when the server cannot do ranges right: then it is read from the start.
+        self._ranges = True
         self._stream: Stream | None = None
         if offset < descriptor.size or descriptor.size == 0:
             endpoint.retry.run(f"GET {path}", self._connect)
@@ -66,9 +68,9 @@ class BlobReader:
         return public_url(f"{self._endpoint.base_url}{self._path}")
 
     def _connect(self) -> None:
-        headers = {"Range": f"bytes={self._position}-"} if self._position else {}
+        headers = {"Range": f"bytes={self._position}-"} if self._position and self._ranges else {}
         try:
-            stream = self._endpoint.open(self._path, scopes=self._scopes, headers=headers, ok=(200, 206))
+            stream = self._endpoint.open(self._path, scopes=self._scopes, headers=headers, ok=(200, 206, 416))
         except NotFound as error:
             raise ContentMissing(
                 f"the registry lacks {self._descriptor.digest}, which a manifest there names", where=self._where
@@ -77,22 +79,24 @@ class BlobReader:
             stream.finish()
             raise ContentError("the server re-encoded the blob, though it was asked not to", where=self._where)
         self._stream = stream
-        if stream.status == 206:
+        if stream.status != 200:
             self._check_range(stream)
-        elif self._position:
+            return
+        self._check_length(stream)
+        if self._position:
             self._skip(stream)
-        else:
-            self._check_length(stream)
 
     def _check_range(self, stream: Stream) -> None:
         match = _CONTENT_RANGE.fullmatch(stream.headers.get("Content-Range", ""))
-        if not match or int(match[1]) != self._position:
-            self._drop()
-            raise Transient("the server answered another range than it was asked for", where=self._where)
+        if stream.status == 206 and match and int(match[1]) == self._position:
+            return
+        self._drop()
+        self._ranges = False
+        raise Transient("the server answered another range than it was asked for", where=self._where)
 
     def _check_length(self, stream: Stream) -> None:
         length = stream.headers.get("Content-Length", "")
-        if length.isdigit() and int(length) != self._descriptor.size:
+        if length.isdecimal() and int(length) != self._descriptor.size:
             self._drop()
             raise ContentError(
                 f"{self._descriptor.digest} has {length} bytes there, not {self._descriptor.size}", where=self._where

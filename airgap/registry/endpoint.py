@@ -8,17 +8,18 @@ registry's own origin (distribution-spec "Pulling blobs" allows 307 to anywhere)
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit
 
 from airgap.errors import Unavailable
 from airgap.registry.auth import Authenticator
 from airgap.registry.credentials import Credentials
-from airgap.registry.faults import public_url
+from airgap.registry.faults import join, public_url, split
 from airgap.registry.retry import RetryPolicy
 from airgap.registry.settings import RegistrySettings
-from airgap.registry.transport import Response, Stream, Transport, Trust
+from airgap.registry.transport import Response, Stream, Transport
+from airgap.registry.trust import Trust
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5
@@ -39,6 +40,8 @@ class Endpoint:
     chunk_limit: int | None = None
     #: Whether the referrers API is known to be absent (404), so that only the tag scheme is asked.
     lacks_referrers: bool = False
+    #: Held while an index of referrers under a fallback tag is rewritten.
+    fallback: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.base_url = self.settings.base_url(self.registry)
@@ -123,11 +126,16 @@ class Endpoint:
     ) -> Stream:
         # Twice: the first 401 teaches the challenge, the second may be a token that ran out meanwhile.
         for last in (False, False, True):
-            authorization = self._auth.header(scopes)
-            stream = self._follow(method, self._url(path), headers, body, authorization)
-            if stream.status != 401 or last:
-                break
-            self._auth.learn(stream.small(), scopes, authorization)
+            with self._auth.turn(scopes) as authorization:
+                stream = self._follow(method, self._url(path), headers, body, authorization)
+                # Whom the registry redirects to may ask for nothing: its challenges are none of the registry's.
+                if stream.status != 401 or _origin(stream.url) != _origin(self.base_url):
+                    if stream.status < 500:
+                        self._auth.let_in(scopes, authorization)
+                    break
+                if last:
+                    break
+                self._auth.learn(stream.small(), scopes, authorization)
         return stream
 
     def _follow(
@@ -143,7 +151,7 @@ class Endpoint:
             if stream.status not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
                 return stream
             stream.small()
-            url = urljoin(url, location)
+            url = join(url, location)
         raise Unavailable("redirects without end", where=public_url(self.base_url))
 
     def _send_plain(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
@@ -164,5 +172,5 @@ class Endpoint:
 
 
 def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
+    parts = split(url)
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -12,11 +12,13 @@ import re
 import socket
 import ssl
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from airgap.errors import AirgapError, DigestMismatch, NotFound, RegistryError, Rejected, Unauthorized, Unavailable
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_SPEAKS_HTTPS = re.compile(rb"HTTP request\b.*\bHTTPS (?:port|server)|only speaks HTTPS", re.DOTALL)
+_PROXY_HINT = "give them in the proxy's address: HTTPS_PROXY and HTTP_PROXY as http://user:password@host:port"
 
 
 class Transient(Unavailable):
@@ -25,9 +27,30 @@ class Transient(Unavailable):
     retry_after: float | None = None
 
 
+def split(url: str) -> SplitResult:
+    """``urlsplit`` of an address that somebody else wrote; raise :class:`Unavailable` for one that is none."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 # looked at so that a wrong one is found here
+    except ValueError as error:
+        raise Unavailable(f"{url[:200]!r} is no address ({error})") from error
+    return parts
+
+
+def join(base: str, location: str) -> str:
+    """A ``Location`` or ``Link`` seen from ``base``, with what no request line may hold percent-encoded."""
+    encoded = quote(location.strip().encode("latin-1", "replace"), safe="%/:=&?~#+!$,;'@()*[]")
+    try:
+        whole = urljoin(base, encoded)
+    except ValueError as error:
+        raise Unavailable(f"the registry refers to {encoded[:200]!r}, which is no address") from error
+    split(whole)
+    return whole
+
+
 def public_url(url: str) -> str:
     """``url`` without anything that may be a secret: no user, no query, no fragment."""
-    parts = urlsplit(url)
+    parts = split(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
@@ -59,8 +82,10 @@ def of_exception(error: BaseException, url: str, *, known: bool) -> AirgapError:
             "no answer in time", where=where, hint="check that a firewall or proxy lets this address through"
         )
     if isinstance(error, OSError) and str(error).startswith("Tunnel connection failed"):
-        hint = "check the user and password in the proxy's address" if "407" in str(error) else None
-        return Unavailable(f"the proxy refused: {error}", where=where, hint=hint)
+        if "407" in str(error):
+            what = "the proxy wants a user and password, or refused them"
+            return Unavailable(f"{what} ({error})", where=where, hint=_PROXY_HINT)
+        return Unavailable(f"the proxy refused: {error}", where=where)
     if isinstance(error, http.client.BadStatusLine | http.client.LineTooLong) and not isinstance(
         error, http.client.RemoteDisconnected
     ):
@@ -69,11 +94,14 @@ def of_exception(error: BaseException, url: str, *, known: bool) -> AirgapError:
             where=where,
             hint="if it speaks HTTPS, leave --plain-http and http:// out",
         )
+    if isinstance(error, http.client.InvalidURL):
+        return Unavailable(f"no request can be made of this address ({_words(error)})", where=where)
     if isinstance(error, ConnectionError | http.client.HTTPException | EOFError):
-        return Transient(f"the connection broke ({_words(error)})", where=where)
+        hint = "if it speaks HTTPS, leave --plain-http and http:// out" if where.startswith("http:") else None
+        return Transient(f"the connection broke ({_words(error)})", where=where, hint=None if known else hint)
     if isinstance(error, OSError):
         return Unavailable(f"cannot connect: {error.strerror or error}", where=where)
-    raise error
+    return Unavailable(f"the exchange went wrong ({_words(error)})", where=where)
 
 
 def plain_http_to_https(where: str, host: str) -> Unavailable:
@@ -111,9 +139,13 @@ def _of_status(
         return Unauthorized(f"this user may not do that ({words})", where=where, hint="check the user's rights there")
     if status == 404:
         return NotFound(f"not found ({words})", where=where)
+    if status == 407:
+        return Unavailable(
+            f"the proxy wants a user and password, or refused them ({words})", where=where, hint=_PROXY_HINT
+        )
     if code == "DIGEST_INVALID":
         return DigestMismatch(f"the registry received other content than the digest says ({words})", where=where)
-    if b"HTTP request was sent to HTTPS port" in body or b"HTTP request to an HTTPS server" in body:
+    if status == 400 and _SPEAKS_HTTPS.search(body[:4096]):
         return Unavailable(
             "this registry speaks HTTPS, not plain HTTP", where=where, hint="leave --plain-http and http:// out"
         )
@@ -130,7 +162,9 @@ def _of_status(
             hint='behind ingress-nginx, set the annotation nginx.ingress.kubernetes.io/proxy-body-size: "0"',
         )
     if 400 <= status < 500:
-        return Rejected(f"the registry refused ({words})", where=where)
+        # What answers HTTP on a port for HTTPS says so in a body, which the answer to a HEAD lacks.
+        hint = "if it speaks HTTPS, leave --plain-http and http:// out" if where.startswith("http:") else None
+        return Rejected(f"the registry refused ({words})", where=where, hint=None if code or status != 400 else hint)
     return RegistryError(f"unexpected answer ({words})", where=where)
 
 

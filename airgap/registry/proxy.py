@@ -38,7 +38,11 @@ def for_url(url: str, environment: Mapping[str, str]) -> Proxy | None:
     address = _get(environment, f"{parts.scheme.upper()}_PROXY") or _get(environment, "ALL_PROXY")
     if not address:
         return None
-    proxy = urlsplit(address if "://" in address else f"http://{address}")
+    try:
+        proxy = urlsplit(address if "://" in address else f"http://{address}")
+        proxy_port = proxy.port or 80
+    except ValueError as error:  # its words may hold the password
+        raise UsageError("the proxy's address cannot be read", hint="write it as http://host:port") from error
     if proxy.scheme != "http" or not proxy.hostname:
         raise UsageError(
             f"cannot use the proxy {proxy.scheme}://{proxy.hostname}: only http:// proxies are spoken to",
@@ -48,7 +52,7 @@ def for_url(url: str, environment: Mapping[str, str]) -> Proxy | None:
     if proxy.username is not None:
         pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
         authorization = "Basic " + base64.b64encode(pair.encode()).decode()
-    return Proxy(proxy.hostname, proxy.port or 80, authorization)
+    return Proxy(proxy.hostname, proxy_port, authorization)
 
 
 def _get(environment: Mapping[str, str], name: str) -> str:

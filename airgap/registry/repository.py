@@ -8,16 +8,16 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from airgap.errors import ContentError, DigestMismatch, NotFound, RegistryError, Rejected
+from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, RegistryError, Rejected
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.reference import check_tag
 from airgap.registry.download import BlobReader
 from airgap.registry.endpoint import Endpoint
-from airgap.registry.faults import public_url
+from airgap.registry.faults import join, public_url, split
 from airgap.registry.transport import Response
 from airgap.registry.upload import Upload, session_path
 from airgap.store.base import BytesReader, Opener, Reader
@@ -49,7 +49,7 @@ class Repository:
             raise self._not_found(name)
         digest = response.headers.get("Docker-Content-Digest", "")
         length = response.headers.get("Content-Length", "")
-        if response.status != 200 or digests.problem(digest) or not length.isdigit():
+        if response.status != 200 or digests.problem(digest) or not length.isdecimal():
             return self.manifest(name).descriptor
         if not digests.problem(name) and digest != name and digests.algorithm(digest) == digests.algorithm(name):
             raise DigestMismatch(f"asked for {name}, the registry offers {digest}", where=str(self))
@@ -87,7 +87,7 @@ class Repository:
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         if manifests.is_manifest_type(descriptor.media_type):
-            return BytesReader(self.manifest(descriptor.digest).content, offset)
+            return BytesReader(self._held(descriptor), offset)
         return BlobReader(self.endpoint, self._path_of(descriptor), self._scopes, descriptor, offset)
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
@@ -102,9 +102,12 @@ class Repository:
     def push_manifest(self, descriptor: Descriptor, content: bytes, name: str) -> None:
         """Put a manifest under a tag or its digest; where it has a subject that the registry does not index
         itself, the fallback tag is kept up (distribution-spec "Pushing Manifests with Subject")."""
+        path = self._manifest_path(name)
+        if digests.problem(name) and digests.algorithm(descriptor.digest) != "sha256":
+            path += f"?{urlencode({'digest': descriptor.digest})}"  # else a tag stands for the sha256 digest
         response = self.endpoint.call(
             "PUT",
-            self._manifest_path(name),
+            path,
             scopes=self._scopes,
             headers={"Content-Type": descriptor.media_type},
             body=content,
@@ -118,28 +121,35 @@ class Repository:
             self._add_to_fallback(manifest, descriptor)
 
     def tag(self, descriptor: Descriptor, name: str) -> None:
-        content = self.manifest(descriptor.digest).content
-        self.push_manifest(descriptor, content, check_tag(name))
+        self.push_manifest(descriptor, self._held(descriptor), check_tag(name))
 
     def mount(self, descriptor: Descriptor, from_repository: str) -> bool:
         """Ask for a blob from a sibling repository (end-11); a registry that will not begins an upload instead,
-        which the next :meth:`push` of this blob uses."""
+        which the next :meth:`push` of this blob uses, or refuses, and then a push begins one of its own."""
         query = urlencode({"mount": descriptor.digest, "from": from_repository})
         scopes = (*self._scopes, f"repository:{from_repository}:pull")
         path = f"/v2/{self.name}/blobs/uploads/"
         response = self.endpoint.call(
-            "POST", f"{path}?{query}", scopes=scopes, headers={"Content-Length": "0"}, ok=(201, 202)
+            "POST", f"{path}?{query}", scopes=scopes, headers={"Content-Length": "0"}, ok=(201, 202, 400, 404, 405)
         )
         if response.status == 201:
             return True
+        if response.status != 202:
+            return False
         with self._lock:
             self._sessions[descriptor.digest] = session_path(self.endpoint, response, path)
         return False
 
-    def referrers(self, digest: str) -> list[Descriptor]:
-        """What refers to ``digest`` (end-12), by the API or, where a registry lacks it, by the tag scheme."""
+    def referrers(self, digest: str, artifact_type: str = "") -> list[Descriptor]:
+        """What refers to ``digest`` (end-12), by the API or, where a registry lacks it, by the tag scheme.
+        ``artifact_type`` keeps only these, whether or not the registry filters."""
+        found = self._referrers(digest, artifact_type)
+        return [d for d in found if artifact_type in ("", d.artifact_type)]
+
+    def _referrers(self, digest: str, artifact_type: str) -> list[Descriptor]:
         if not self.endpoint.lacks_referrers:
             path = f"/v2/{self.name}/referrers/{digest}"
+            path += f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
             found: list[Descriptor] = []
             for response in self._pages(path, ok=(200, 400, 404, 405, 501)):
                 media_type = response.headers.get("Content-Type", "").partition(";")[0]
@@ -159,10 +169,11 @@ class Repository:
         found: list[str] = []
         for response in self._pages(f"/v2/{self.name}/tags/list", ok=(200,)):
             try:
-                found += [str(tag) for tag in json.loads(response.body)["tags"] or ()]
+                page = json.loads(response.body)["tags"] or []
+                found += [str(tag) for tag in page if isinstance(page, list)]
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise RegistryError("the list of tags is unreadable", where=str(self)) from error
-        return found
+        return list(dict.fromkeys(found))
 
     def _pages(self, path: str, ok: tuple[int, ...]) -> Iterator[Response]:
         seen = set[str]()
@@ -170,11 +181,17 @@ class Repository:
             seen.add(path)
             response = self.endpoint.call("GET", path, scopes=self._scopes, ok=ok)
             yield response
-            match = _LINK.search(response.headers.get("Link", ""))
+            match = _LINK.search(", ".join(response.headers.get_all("Link") or ()))
             # Only the query is taken from a Link: its path is wrong on some servers behind proxies.
-            path = f"{path.partition('?')[0]}?{urlsplit(match[1]).query}" if match else ""
+            query = split(join(self.endpoint.base_url, match[1])).query if match else ""
+            path = f"{path.partition('?')[0]}?{query}" if query else ""
 
     def _add_to_fallback(self, manifest: manifests.Manifest, descriptor: Descriptor) -> None:
+        # Read, add, write: two at once would each forget what the other added.
+        with self.endpoint.fallback:
+            self._extend_fallback(manifest, descriptor)
+
+    def _extend_fallback(self, manifest: manifests.Manifest, descriptor: Descriptor) -> None:
         assert manifest.subject is not None
         name = manifest.subject.digest.replace(":", "-", 1)
         try:
@@ -203,6 +220,12 @@ class Repository:
         except Rejected as error:
             error.hint = "the registry takes no referrers; leave signatures out with --no-referrers at export"
             raise
+
+    def _held(self, descriptor: Descriptor) -> bytes:
+        try:
+            return self.manifest(descriptor.digest).content
+        except NotFound as error:
+            raise ContentMissing(f"the registry lacks the manifest {descriptor.digest}", where=str(self)) from error
 
     def _manifest_path(self, name: str) -> str:
         return f"/v2/{self.name}/manifests/{quote(name, safe=':')}"

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
@@ -67,9 +68,11 @@ def retry_after(value: str | None, now: Callable[[], float] = time.time) -> floa
     if not value:
         return None
     value = value.strip()
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now())
-    except (ValueError, TypeError):
+        date = parsedate_to_datetime(value)
+        # A date without a zone is one of UTC (RFC 9110, 5.6.7 knows no other).
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now())
+    except (ValueError, TypeError, OverflowError):
         return None

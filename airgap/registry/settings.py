@@ -31,8 +31,12 @@ class RegistrySettings:
         if "://" not in address:
             plain = is_loopback(address) if self.plain_http is None else self.plain_http
             address = f"{'http' if plain else 'https'}://{address}"
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(address)
+            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            good = False
+        if not good:
             raise UsageError(f"{address!r} is no address of a registry", hint="write it as http://host:port")
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 

@@ -17,11 +17,12 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from airgap import __version__
-from airgap.errors import AirgapError, Interrupted, Unavailable, UsageError
+from airgap.errors import AirgapError, Interrupted, Unavailable
 from airgap.registry import faults, proxy, retry
+from airgap.registry.faults import Transient
+from airgap.registry.trust import Trust, make_context
 
 #: Seconds. A registry may need long to commit a large layer, so the answer to a body has a patience of its own.
 CONNECT_TIMEOUT = 20.0
@@ -31,14 +32,6 @@ COMMIT_TIMEOUT = 900.0
 MAX_BODY = 32 * 1024 * 1024
 
 Headers = http.client.HTTPMessage
-
-
-@dataclass(frozen=True)
-class Trust:
-    """What a TLS connection relies on."""
-
-    ca_file: str = ""
-    insecure: bool = False
 
 
 @dataclass
@@ -138,6 +131,7 @@ class Transport:
     _contexts: dict[Trust, ssl.SSLContext] = field(default_factory=dict)
     _answered: set[tuple[str, str, int, Trust]] = field(default_factory=set)
     _live: weakref.WeakSet[http.client.HTTPConnection] = field(default_factory=weakref.WeakSet)
+    _connecting: set[socket.socket] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     aborted: bool = False
 
@@ -184,18 +178,25 @@ class Transport:
                     raise error from None
                 if early.status < 400:
                     raise
+                early.will_close = True  # half a body lies in this connection
                 raise _Early(early) from None
             connection.sock.settimeout(COMMIT_TIMEOUT)
 
         # A feed has moved its reader on: whoever opened it must begin again.
         stream = self._exchange(url, trust, send, repeatable=False, timeout=IDLE_TIMEOUT)
-        return stream.small()
+        try:
+            return stream.small()
+        except Transient:
+            if stream.status < 400:
+                raise
+            return Response(stream.status, stream.response.reason, stream.headers, b"", url)
 
     def abort(self) -> None:
         """Break every connection, so that threads blocked in them return at once."""
         self.aborted = True
-        for connection in list(self._live):
-            sock = connection.sock
+        with self._lock:
+            socks = [connection.sock for connection in self._live] + list(self._connecting)
+        for sock in socks:
             if sock is not None:
                 try:
                     sock.shutdown(socket.SHUT_RDWR)
@@ -232,6 +233,8 @@ class Transport:
             try:
                 if lease.connection.sock is None:
                     lease.connection.connect()
+                if self.aborted:
+                    raise Interrupted("stopped")
                 lease.connection.sock.settimeout(timeout)
                 try:
                     send(lease.connection, target, extra)
@@ -252,7 +255,7 @@ class Transport:
     def _lease(self, url: str, trust: Trust) -> tuple[_Lease, str, Mapping[str, str]]:
         if self.aborted:
             raise Interrupted("stopped")
-        parts = urlsplit(url)
+        parts = faults.split(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Unavailable("this is no http or https address", where=faults.public_url(url))
         secure = parts.scheme == "https"
@@ -273,7 +276,10 @@ class Transport:
                 return _Lease(self, key, kept, url, reused=True), target, extra
             kept.close()
         connection = self._connection(key, through)
-        self._live.add(connection)
+        # A socket that is still connecting must be within reach of abort.
+        connection._create_connection = self._connect  # type: ignore[attr-defined] # not in the stubs
+        with self._lock:
+            self._live.add(connection)
         return _Lease(self, key, connection, url, reused=False), target, extra
 
     def _connection(self, key: tuple[str, str, int, Trust], through: proxy.Proxy | None) -> http.client.HTTPConnection:
@@ -288,11 +294,32 @@ class Transport:
         connection.set_tunnel(host, port, headers=through.headers)
         return connection
 
+    def _connect(self, address: tuple[str, int], timeout: float, source: object = None) -> socket.socket:
+        """``socket.create_connection`` that :meth:`abort` reaches."""
+        failure: OSError | None = None
+        for family, kind, protocol, _, where in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
+            if self.aborted:
+                raise Interrupted("stopped")
+            sock = socket.socket(family, kind, protocol)
+            with self._lock:
+                self._connecting.add(sock)
+            try:
+                sock.settimeout(timeout)
+                sock.connect(where)
+                return sock
+            except OSError as error:
+                failure = error
+                sock.close()
+            finally:
+                with self._lock:
+                    self._connecting.discard(sock)
+        raise failure or OSError("the name has no address")
+
     def _context(self, trust: Trust) -> ssl.SSLContext:
         # Building one reads the system's whole certificate store, some 20 ms: once per kind of trust.
         with self._lock:
             if trust not in self._contexts:
-                self._contexts[trust] = _make_context(trust)
+                self._contexts[trust] = make_context(trust)
             return self._contexts[trust]
 
 
@@ -314,19 +341,3 @@ class _Early(Exception):
 
 # Bodies must arrive as they are: a decoded body would not hash to its digest.
 _BASE = {"User-Agent": f"airgap/{__version__}", "Accept-Encoding": "identity"}
-
-
-def _make_context(trust: Trust) -> ssl.SSLContext:
-    if trust.insecure:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    context = ssl.create_default_context()
-    if trust.ca_file:
-        try:
-            context.load_verify_locations(cafile=trust.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            reason = error.strerror if isinstance(error, FileNotFoundError) else "it holds no PEM certificate"
-            raise UsageError(f"cannot use the CA file: {reason}", where=trust.ca_file) from error
-    return context

@@ -13,12 +13,12 @@ import os
 import select
 import socket
 from collections.abc import Callable, Sequence
-from urllib.parse import urljoin, urlsplit
 
 from airgap.errors import ContentError, DigestMismatch, RegistryError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.registry.endpoint import Endpoint
+from airgap.registry.faults import Transient, join, split
 from airgap.registry.transport import Response
 from airgap.store.base import FileRange, Opener, Reader, scratch
 
@@ -49,6 +49,8 @@ class Upload:
         self._descriptor = descriptor
         self._opener = opener
         self._location = location
+        #: What a registry asks a chunk to hold at least (distribution-spec, ``OCI-Chunk-Min-Length``).
+        self._least = 0
 
     def run(self) -> None:
         """Send it, from the start again after whatever can heal."""
@@ -61,6 +63,7 @@ class Upload:
             if response.status in (201, 204):
                 self._check_answer(response)
                 return
+            self._check_session(response)
             if response.status not in _REFUSES_WHOLE or self._descriptor.size == 0:
                 raise self._fault(response)
             location = self._begin()
@@ -72,7 +75,15 @@ class Upload:
         response = self._endpoint.call(
             "POST", self._uploads, scopes=self._scopes, headers={"Content-Length": "0"}, ok=(202,)
         )
+        least = response.headers.get("OCI-Chunk-Min-Length", "")
+        self._least = min(int(least), self._descriptor.size) if least.isdecimal() else 0
         return session_path(self._endpoint, response, self._uploads)
+
+    def _check_session(self, response: Response) -> None:
+        """A session that is gone (ended by a break, by time, or by a registry's restart) heals by a new one."""
+        error = response.fault()
+        if response.status == 404 and isinstance(error, RegistryError) and error.code == "BLOB_UPLOAD_UNKNOWN":
+            raise Transient("the registry has forgotten the upload", where=error.where)
 
     def _put_whole(self, location: str) -> Response:
         reader = self._opener(0)
@@ -88,17 +99,26 @@ class Upload:
             reader.close()
 
     def _in_chunks(self, location: str, size: int, refused: Response | None) -> None:
-        reader, position, hashing = self._opener(0), 0, _Hashing(self)
+        reader, position, hashing, signed = self._opener(0), 0, _Hashing(self), True
+        size = max(size, self._least)
         try:
             while position < self._descriptor.size:
                 length = min(size, self._descriptor.size - position)
+                before = hashing.copy()
                 response = self._send("PATCH", location, reader, length, hashing, position)
-                if response.status == 413 and size > MIN_CHUNK:
-                    size = max(MIN_CHUNK, size // 4)
+                if response.status == 401 and signed:
+                    # The sign-in ran out between two chunks: this one goes once more.
+                    reader.close()
+                    reader, hashing, signed = self._opener(position), before, False
+                    continue
+                signed = True
+                if response.status == 413 and size > max(MIN_CHUNK, self._least):
+                    size = max(MIN_CHUNK, size // 4, self._least)
                     reader.close()
                     reader, hashing = self._opener(0), _Hashing(self)
                     location, position = self._begin(), 0
                     continue
+                self._check_session(response)
                 if response.status not in (202, 201, 204):
                     # A registry that takes no chunks either is better explained by its first answer.
                     raise self._fault(refused if refused is not None and response.status != 413 else response)
@@ -125,13 +145,16 @@ class Upload:
         feed: Callable[[socket.socket], None]
         if self._endpoint.plain and isinstance(reader, FileRange):
             file = reader
+            held = (position or 0) + file.length
+            if held != self._descriptor.size:
+                raise ContentError(f"{self.digest} has {held} bytes here, not {self._descriptor.size}")
             feed = lambda sock: _send_file(sock, file, length)  # noqa: E731 # two ways of one argument
         else:
             feed = lambda sock: hashing.send(sock, reader, length)  # noqa: E731 # two ways of one argument
         return self._endpoint.send(method, path, scopes=self._scopes, headers=headers, length=length, feed=feed)
 
     def _with_digest(self, location: str) -> str:
-        return f"{location}{'&' if urlsplit(location).query else '?'}digest={self._descriptor.digest}"
+        return f"{location}{'&' if '?' in location else '?'}digest={self._descriptor.digest}"
 
     def _check_answer(self, response: Response) -> None:
         said = response.headers.get("Docker-Content-Digest", "")
@@ -154,9 +177,15 @@ class _Hashing:
     """Sends what a reader gives and hashes it on the way; the last piece leaves only if the blob is right."""
 
     def __init__(self, upload: Upload) -> None:
+        self._upload = upload
         self._descriptor = upload._descriptor
         self._hash = digests.hasher(upload.digest)
         self._done = 0
+
+    def copy(self) -> _Hashing:
+        made = _Hashing(self._upload)
+        made._hash, made._done = self._hash.copy(), self._done
+        return made
 
     def send(self, sock: socket.socket, reader: Reader, length: int) -> None:
         buffer, left = scratch(), length
@@ -167,12 +196,16 @@ class _Hashing:
             self._hash.update(buffer[:count])
             self._done += count
             left -= count
-            if self._done == self._descriptor.size and self._hash.hexdigest() != digests.encoded(
-                self._descriptor.digest
-            ):
-                found = f"{digests.algorithm(self._descriptor.digest)}:{self._hash.hexdigest()}"
-                raise DigestMismatch(f"content hashes to {found}, not to {self._descriptor.digest}; it was not sent")
+            if self._done == self._descriptor.size:
+                self._check_end(reader)
             sock.sendall(buffer[:count])
+
+    def _check_end(self, reader: Reader) -> None:
+        if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
+            found = f"{digests.algorithm(self._descriptor.digest)}:{self._hash.hexdigest()}"
+            raise DigestMismatch(f"content hashes to {found}, not to {self._descriptor.digest}; it was not sent")
+        if reader.readinto(memoryview(bytearray(1))):
+            raise ContentError(f"{self._descriptor.digest} is longer than the {self._done} bytes that it should have")
 
 
 def _send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
@@ -202,9 +235,9 @@ def session_path(endpoint: Endpoint, response: Response, asked: str) -> str:
     location = response.headers.get("Location")
     if not location:
         raise RegistryError("the registry began an upload and did not say where", where=response.url)
-    parts = urlsplit(urljoin(f"{endpoint.base_url}{asked}", location))
+    parts = split(join(f"{endpoint.base_url}{asked}", location))
     path = parts.path
-    prefix = urlsplit(endpoint.base_url).path
+    prefix = split(endpoint.base_url).path
     if prefix and path.startswith(f"{prefix}/"):
         path = path[len(prefix) :]
     return f"{path}?{parts.query}" if parts.query else path

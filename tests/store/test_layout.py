@@ -218,6 +218,8 @@ def test_a_push_that_fails_leaves_no_file(layout: Layout) -> None:
         layout.push(described(noise(LARGE)), opener_of(noise(LARGE, 1)))
     with pytest.raises(ContentError):
         layout.push(described(noise(LARGE)), opener_of(noise(10)))
+    with pytest.raises(ContentError, match="longer than"):
+        layout.push(described(noise(LARGE)), opener_of(noise(LARGE) + b"x"))
     assert files(layout.path) == before
 
 

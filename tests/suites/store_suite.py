@@ -109,7 +109,8 @@ class SourceSuite:
         images = Images(8, algorithm="sha512")
         root = images.image()
         source = fill(images, {"v1": root})
-        assert source.resolve("v1").digest == root.digest
+        # Behind a tag a registry may name the same bytes by the algorithm of its choice.
+        digests.verify(images.content[root.digest], source.resolve("v1").digest)
         for descriptor in images.needed(root):
             assert read_all(source.open(descriptor)) == images.content[descriptor.digest]
 
@@ -203,13 +204,24 @@ class StoreSuite(SourceSuite):
         self._assert_absent(store, wanted)
         self._assert_absent(store, described(other))
 
-    @pytest.mark.parametrize("more", [-1, 1, -LARGE, CHUNK], ids=["one-short", "one-long", "nothing", "much-long"])
-    def test_content_of_another_length_leaves_nothing(self, store: Store, more: int) -> None:
+    @pytest.mark.parametrize("length", [0, CHUNK, LARGE - 1])
+    def test_content_that_is_too_short_leaves_nothing(self, store: Store, length: int) -> None:
         wanted = described(noise(LARGE))
-        given = noise(LARGE)[: LARGE + more] + noise(max(more, 0), 9)
         with pytest.raises(ContentError):
-            store.push(wanted, opener_of(given))
+            store.push(wanted, opener_of(noise(LARGE)[:length]))
         self._assert_absent(store, wanted)
+
+    @pytest.mark.parametrize("more", [1, CHUNK])
+    def test_of_content_that_is_too_long_no_byte_too_many_is_kept(self, store: Store, more: int) -> None:
+        """Refused, or taken as far as it was announced: a store need not read on to learn that there is more."""
+        content = noise(LARGE)
+        wanted = described(content)
+        try:
+            store.push(wanted, opener_of(content + noise(more, 9)))
+        except ContentError:
+            self._assert_absent(store, wanted)
+        else:
+            assert read_all(store.open(wanted)) == content
 
     def test_content_that_breaks_off_can_be_pushed_again(self, store: Store) -> None:
         content = noise(LARGE)
@@ -306,7 +318,7 @@ class StoreSuite(SourceSuite):
 
     def test_tagging_what_is_not_there(self, store: Store) -> None:
         absent = Images(9).image()
-        with pytest.raises(ContentMissing):
+        with pytest.raises((ContentMissing, NotFound)):
             store.tag(absent, "v1")
         with pytest.raises(NotFound):
             store.resolve("v1")

@@ -100,6 +100,7 @@ def command(
             name=read.name,
             version=read.version,
             notes=_notes(read),
+            named=read.registries,
         )
         try:
             made = export(request, found, registries, jobs=jobs, emit=emit, stop=Stop(registries.abort))

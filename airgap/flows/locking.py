@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap.lock``: read where it is there, written where it is not, and never a surprise after the work is done."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from airgap.bundle import Lock, Resource
+from airgap.copy import Plan
+from airgap.errors import OutputError, UsageError
+from airgap.oci import Descriptor, Platform
+from airgap.store.layout import replace_file
+
+
+def read(path: Path, platforms: Sequence[Platform], *, refresh: bool) -> Lock | None:
+    """The lock at ``path``; ``None`` where it is to be written, after a look whether that can be done.
+
+    Raises :class:`UsageError` for a lock of other platforms, :class:`OutputError` for a place that cannot be
+    written, and what :meth:`airgap.bundle.Lock.from_bytes` raises.
+    """
+    if path.is_dir():
+        raise OutputError("a folder stands where the lock should be", where=str(path))
+    if refresh or not path.exists():
+        folder = path.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            why = "cannot be written" if folder.is_dir() else "does not exist"
+            raise OutputError(f"the lock has no place: its folder {why}", where=str(path), hint="--lock names another")
+        return None
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the lock cannot be read: {error.strerror}", where=str(path)) from error
+    lock = Lock.from_bytes(content, where=str(path))
+    wanted = tuple(map(str, platforms))
+    if wanted != lock.platforms:
+        raise UsageError(
+            f"the lock is for {', '.join(lock.platforms) or 'all platforms'}, "
+            f"not for {', '.join(wanted) or 'all platforms'}",
+            where=str(path),
+            hint="give the same --platform, or --refresh",
+        )
+    return lock
+
+
+def write(path: Path, platforms: Sequence[Platform], planned: Plan, resources: Sequence[Resource]) -> None:
+    """Write what ``planned`` has resolved."""
+    images: dict[str, Descriptor] = {}
+    referrers: dict[str, list[str]] = {}
+    for image in planned.images:
+        if image.referrer_of:
+            referrers.setdefault(image.referrer_of, []).append(image.digest)
+            continue
+        images[image.root.label] = image.resolved
+    lock = Lock(
+        tuple(map(str, platforms)),
+        images,
+        referrers,
+        {resource.name: f"sha256:{hashlib.sha256(resource.content).hexdigest()}" for resource in resources},
+    )
+    try:
+        replace_file(path, lock.to_bytes())
+    except OSError as error:
+        raise OutputError(f"the lock cannot be written: {error.strerror}", where=str(path)) from error
