@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from airgap.errors import Unavailable
 from airgap.registry.auth import Authenticator
 from airgap.registry.credentials import Credentials
+from airgap.registry.dial import Trust
 from airgap.registry.faults import join, public_url, split
 from airgap.registry.retry import RetryPolicy
 from airgap.registry.settings import RegistrySettings
 from airgap.registry.transport import Response, Stream, Transport
-from airgap.registry.trust import Trust
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5

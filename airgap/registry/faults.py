@@ -58,8 +58,6 @@ def of_exception(error: BaseException, url: str, *, known: bool) -> AirgapError:
     """Translate a failure of the connection to ``url``; ``known`` says that the host has answered before."""
     where = public_url(url)
     host = urlsplit(url).netloc.rpartition("@")[2]
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _certificate(error, url)
     if isinstance(error, ssl.SSLError):
         if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE") or "wrong version" in str(
             error
@@ -102,6 +100,14 @@ def of_exception(error: BaseException, url: str, *, known: bool) -> AirgapError:
     if isinstance(error, OSError):
         return Unavailable(f"cannot connect: {error.strerror or error}", where=where)
     return Unavailable(f"the exchange went wrong ({_words(error)})", where=where)
+
+
+def of_proxy(error: OSError, host: str, port: int) -> Unavailable:
+    """Translate a proxy that cannot be reached."""
+    reason = "its name is unknown" if isinstance(error, socket.gaierror) else error.strerror or str(error)
+    return Unavailable(
+        f"the proxy {host}:{port} cannot be reached ({reason})", hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+    )
 
 
 def plain_http_to_https(where: str, host: str) -> Unavailable:
@@ -181,12 +187,10 @@ def _registry_words(body: bytes) -> tuple[str, str]:
     return str(code or ""), _CONTROL.sub(" ", ", ".join(words))[:300]
 
 
-def _certificate(error: ssl.SSLCertVerificationError, url: str) -> Unavailable:
-    parts = urlsplit(url)
-    names = ""
-    if error.verify_code in (10, 18, 19, 20, 21, 62, 63, 64):
-        names = _names_of(parts.hostname or "", parts.port or 443)
-    seen = f"; the certificate is for {names}" if names else ""
+def of_certificate(error: ssl.SSLCertVerificationError, url: str, pem: str) -> Unavailable:
+    """Translate a certificate that is not trusted; ``pem`` is that certificate where it could be had."""
+    host = split(url).hostname
+    seen = f"; the certificate is for {_san_words(_decode(pem))}" if pem else ""
     hints = {
         10: "its time is over: have it renewed, and check this machine's clock",
         18: "it is self-signed: give it with --ca-file, or --insecure to trust anything",
@@ -195,19 +199,11 @@ def _certificate(error: ssl.SSLCertVerificationError, url: str) -> Unavailable:
         21: "its issuer is unknown here: give the issuer's certificate with --ca-file",
     }
     hint = hints.get(
-        error.verify_code, f"use a name that the certificate holds, or have one made with {parts.hostname} in its SANs"
+        error.verify_code, f"use a name that the certificate holds, or have one made with {host} in its SANs"
     )
     return Unavailable(
         f"the certificate is not trusted: {error.verify_message}{seen}", where=public_url(url), hint=hint
     )
-
-
-def _names_of(host: str, port: int) -> str:
-    """The names in a server's certificate, read over a connection of its own that trusts nothing and sends nothing."""
-    try:
-        return _san_words(_decode(ssl.get_server_certificate((host, port), timeout=5)))
-    except (OSError, ValueError):
-        return ""
 
 
 def _decode(pem: str) -> Mapping[str, object]:

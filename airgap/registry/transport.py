@@ -21,11 +21,10 @@ from dataclasses import dataclass, field
 from airgap import __version__
 from airgap.errors import AirgapError, Interrupted, Unavailable
 from airgap.registry import faults, proxy, retry
+from airgap.registry.dial import Dialer, Peer, Trust, break_off
 from airgap.registry.faults import Transient
-from airgap.registry.trust import Trust, make_context
 
 #: Seconds. A registry may need long to commit a large layer, so the answer to a body has a patience of its own.
-CONNECT_TIMEOUT = 20.0
 IDLE_TIMEOUT = 120.0
 COMMIT_TIMEOUT = 900.0
 #: Small answers are read whole up to here; a registry has no reason to send more.
@@ -88,7 +87,8 @@ class _Lease:
     """One connection while one exchange uses it."""
 
     transport: Transport
-    key: tuple[str, str, int, Trust]
+    key: Peer
+    through: proxy.Proxy | None
     connection: http.client.HTTPConnection
     url: str
     reused: bool
@@ -96,6 +96,8 @@ class _Lease:
     def translate(self, error: BaseException) -> AirgapError:
         if self.transport.aborted:
             return Interrupted("stopped")
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return faults.of_certificate(error, self.url, self.transport.certificate(self.key, self.through))
         return faults.of_exception(error, self.url, known=self.transport.has_answered(self.key))
 
     def drop(self) -> None:
@@ -127,11 +129,10 @@ class Transport:
     """Thread-safe. ``environment`` is where proxies are looked up; ``ca_file`` is trusted beside each own one."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    _idle: dict[tuple[str, str, int, Trust], list[http.client.HTTPConnection]] = field(default_factory=dict)
-    _contexts: dict[Trust, ssl.SSLContext] = field(default_factory=dict)
-    _answered: set[tuple[str, str, int, Trust]] = field(default_factory=set)
+    _idle: dict[Peer, list[http.client.HTTPConnection]] = field(default_factory=dict)
+    _dialer: Dialer = field(default_factory=Dialer)
+    _answered: set[Peer] = field(default_factory=set)
     _live: weakref.WeakSet[http.client.HTTPConnection] = field(default_factory=weakref.WeakSet)
-    _connecting: set[socket.socket] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     aborted: bool = False
 
@@ -194,14 +195,12 @@ class Transport:
     def abort(self) -> None:
         """Break every connection, so that threads blocked in them return at once."""
         self.aborted = True
+        self._dialer.abort()
         with self._lock:
-            socks = [connection.sock for connection in self._live] + list(self._connecting)
+            socks = [connection.sock for connection in self._live]
         for sock in socks:
             if sock is not None:
-                try:
-                    sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue  # already gone, which is all that is wanted
+                break_off(sock)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -211,9 +210,13 @@ class Transport:
         for connection in connections:
             connection.close()
 
-    def has_answered(self, key: tuple[str, str, int, Trust]) -> bool:
+    def has_answered(self, key: Peer) -> bool:
         """Whether this host has ever answered in this run: only then is a refused connection likely to heal."""
         return key in self._answered
+
+    def certificate(self, key: Peer, through: proxy.Proxy | None) -> str:
+        """What the server shows, for the error that it is not trusted."""
+        return self._dialer.certificate(key, through)
 
     def give_back(self, lease: _Lease) -> None:
         with self._lock:
@@ -259,7 +262,8 @@ class Transport:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Unavailable("this is no http or https address", where=faults.public_url(url))
         secure = parts.scheme == "https"
-        key = (parts.scheme, parts.hostname, parts.port or (443 if secure else 80), trust if secure else Trust())
+        port = parts.port or (443 if secure else 80)
+        key = Peer(parts.scheme, parts.hostname, port, trust if secure else Trust())
         through = proxy.for_url(url, self.environment)
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         extra: dict[str, str] = {}
@@ -273,54 +277,12 @@ class Transport:
             if kept is None:
                 break
             if _is_quiet(kept):
-                return _Lease(self, key, kept, url, reused=True), target, extra
+                return _Lease(self, key, through, kept, url, reused=True), target, extra
             kept.close()
-        connection = self._connection(key, through)
-        # A socket that is still connecting must be within reach of abort.
-        connection._create_connection = self._connect  # type: ignore[attr-defined] # not in the stubs
+        connection = self._dialer.connection(key, through)
         with self._lock:
             self._live.add(connection)
-        return _Lease(self, key, connection, url, reused=False), target, extra
-
-    def _connection(self, key: tuple[str, str, int, Trust], through: proxy.Proxy | None) -> http.client.HTTPConnection:
-        scheme, host, port, trust = key
-        if scheme == "http":
-            address = (through.host, through.port) if through else (host, port)
-            return http.client.HTTPConnection(*address, timeout=CONNECT_TIMEOUT)
-        context = self._context(trust)
-        if through is None:
-            return http.client.HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT, context=context)
-        connection = http.client.HTTPSConnection(through.host, through.port, timeout=CONNECT_TIMEOUT, context=context)
-        connection.set_tunnel(host, port, headers=through.headers)
-        return connection
-
-    def _connect(self, address: tuple[str, int], timeout: float, source: object = None) -> socket.socket:
-        """``socket.create_connection`` that :meth:`abort` reaches."""
-        failure: OSError | None = None
-        for family, kind, protocol, _, where in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
-            if self.aborted:
-                raise Interrupted("stopped")
-            sock = socket.socket(family, kind, protocol)
-            with self._lock:
-                self._connecting.add(sock)
-            try:
-                sock.settimeout(timeout)
-                sock.connect(where)
-                return sock
-            except OSError as error:
-                failure = error
-                sock.close()
-            finally:
-                with self._lock:
-                    self._connecting.discard(sock)
-        raise failure or OSError("the name has no address")
-
-    def _context(self, trust: Trust) -> ssl.SSLContext:
-        # Building one reads the system's whole certificate store, some 20 ms: once per kind of trust.
-        with self._lock:
-            if trust not in self._contexts:
-                self._contexts[trust] = make_context(trust)
-            return self._contexts[trust]
+        return _Lease(self, key, through, connection, url, reused=False), target, extra
 
 
 def _is_quiet(connection: http.client.HTTPConnection) -> bool:

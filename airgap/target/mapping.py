@@ -44,10 +44,15 @@ class Mapping:
                 raise UsageError(f"the mapping override {pattern!r}: {name!r} names no repository: {reason}")
 
     def locate(self, reference: Reference) -> Reference:
-        """The target reference: registry, prefix and policy's name; tag and digest as they were."""
+        """The target reference: registry, prefix and policy's name; tag and digest as they were.
+
+        An image that lies under the target already keeps its name, so that rewriting twice changes nothing more.
+        """
+        prefix = f"{self.address.prefix}/" if self.address.prefix else ""
+        if reference.registry == self.address.registry and reference.repository.startswith(prefix):
+            return reference
         name = self._overridden(reference) or self._by_policy(reference)
-        repository = f"{self.address.prefix}/{name}" if self.address.prefix else name
-        return replace(reference, registry=self.address.registry, repository=repository)
+        return replace(reference, registry=self.address.registry, repository=f"{prefix}{name}")
 
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], str]]:

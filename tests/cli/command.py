@@ -132,9 +132,7 @@ class Registry:
         self.store = Memory()
         self._requests: list[str] = []
         self._lock = threading.Lock()
-        self.server = Server(
-            self.store, writable=True, credentials=credentials, on_request=self._note, **more
-        )
+        self.server = Server(self.store, writable=True, credentials=credentials, on_request=self._note, **more)
 
     def _note(self, method: str, path: str, status: int) -> None:
         with self._lock:
@@ -155,15 +153,18 @@ class Registry:
         return self.server.url
 
     def fill(self, images: Images, names: Mapping[str, Descriptor]) -> None:
-        """Put images in under ``repository:tag`` (or ``repository@digest``)."""
-        images.push_to(self.store, names)
+        """Put images in under ``repository:tag``, and by their digests, as a push does: a tag that moves later
+        leaves them there."""
+        by_digest = {f"{name.rpartition(':')[0]}@{root.digest}": root for name, root in names.items()}
+        images.push_to(self.store, {**names, **by_digest})
 
     def digest(self, name: str) -> str:
         """What ``repository:tag`` stands for."""
         return self.store.resolve(name).digest
 
     def names(self) -> list[str]:
-        return sorted(self.store.names())
+        """Every ``repository:tag``."""
+        return sorted(name for name in self.store.names() if "@" not in name)
 
     def __enter__(self) -> Registry:
         self.server.start()

@@ -39,6 +39,7 @@ def test_following_the_links_gives_every_tag_once(tagged: Client, n: int) -> Non
         assert 0 < len(page) <= n
         found += page
         pages += 1
+        assert pages <= len(TAGS)
         url = answer.links["next"]["url"] if "next" in answer.links else ""
     assert found == TAGS
     assert pages == -(-len(TAGS) // n)

@@ -193,6 +193,7 @@ def test_a_wrong_digest_leaves_nothing(client: Client, how: str) -> None:
         client.http.patch(url, content=CONTENT)
         answer = client.http.put(url, params={"digest": said})
     assert (answer.status_code, code(answer)) == (400, "DIGEST_INVALID")
+    assert how == "post" or client.http.get(url).status_code == 404, "bytes that were wrong are of no use to anyone"
     assert not present(client, said)
     assert not present(client, digest_of(CONTENT))
 

@@ -72,6 +72,15 @@ def test_nothing_runs_on_after_stop() -> None:
     assert set(threading.enumerate()) - before == set()
 
 
+def test_stopping_gives_unfinished_uploads_up() -> None:
+    server = Server(Memory(), writable=True)
+    with server, open_http(server) as http:
+        url = Client(http).begin()
+        http.patch(url, content=b"x")
+    with server, open_http(server) as http:
+        assert http.get(url).status_code == 404
+
+
 def test_ipv6() -> None:
     try:
         with Server(Memory(), "::1") as server:
@@ -443,8 +452,8 @@ print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0], f
 
 
 def test_memory_stays_flat_however_large_the_blob(tmp_path: Path) -> None:
-    """Push 256 MiB as one part, as one chunk, and as chunks, then pull it: a process that held it would show it."""
-    size, piece = 256 * 1024 * 1024, bytes(1024 * 1024)
+    """Push 128 MiB as one part, as one chunk, and as chunks, then pull it: a process that held it would show it."""
+    size, piece = 128 * 1024 * 1024, bytes(1024 * 1024)
     hash_ = hashlib.sha256()
     for _ in range(size // len(piece)):
         hash_.update(piece)

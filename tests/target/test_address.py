@@ -55,7 +55,9 @@ def test_refusals_say_why_and_what_to_write(text: str, says: str) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["http://admin:hunter2@nexus:8082/x", "admin:hunter2@nexus:8082", "admin@nexus:8082/x"])
+@pytest.mark.parametrize(
+    "text", ["http://admin:hunter2@nexus:8082/x", "admin:hunter2@nexus:8082", "admin@nexus:8082/x"]
+)
 def test_a_password_in_the_address_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(UsageError, match="no user or password") as caught:
         TargetAddress.parse(text)

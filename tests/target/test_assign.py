@@ -64,7 +64,7 @@ def test_all_collisions_are_listed() -> None:
 
 
 def test_the_same_digest_is_one_image() -> None:
-    found, told = placed(("quay.io/a/x:1", ONE), ("docker.io/b/x:1", ONE))
+    found, _told = placed(("quay.io/a/x:1", ONE), ("docker.io/b/x:1", ONE))
     assert {(item.repository, item.tag, item.digest) for item in found} == {("p/x", "1", ONE)}
     assert [str(item.target) for item in found] == ["t.example/p/x:1"] * 2
 

@@ -102,14 +102,20 @@ def test_an_override_without_star_on_the_right_names_the_repository_itself() -> 
     assert located("t.example/p", "quay.io/a/x:1", "path", **{"quay.io/a/x": "renamed/y"}) == "t.example/p/renamed/y:1"
     assert located("t.example/p", "quay.io/a/x:1", "path", **{"quay.io/a/*": "one"}) == "t.example/p/one:1"
     # A dot of a pattern is a dot.
-    assert located("t.example/p", "quayXio/a/x:1", "path", **{"quay.io/a/x": "y"}) == "t.example/p/quayxio/a/x:1".replace(
-        "quayxio/", ""
-    )
+    assert located(
+        "t.example/p", "quayXio/a/x:1", "path", **{"quay.io/a/x": "y"}
+    ) == "t.example/p/quayxio/a/x:1".replace("quayxio/", "")
 
 
 @pytest.mark.parametrize(
     ("pattern", "name"),
-    [("quay.io/a", "b/*"), ("quay.io/*/x/*", "b/*"), ("quay.io/*", "Upper/*"), ("quay.io/*", ""), ("quay.io/*", "a//b")],
+    [
+        ("quay.io/a", "b/*"),
+        ("quay.io/*/x/*", "b/*"),
+        ("quay.io/*", "Upper/*"),
+        ("quay.io/*", ""),
+        ("quay.io/*", "a//b"),
+    ],
 )
 def test_overrides_that_cannot_be_meant(pattern: str, name: str) -> None:
     with pytest.raises(UsageError, match="override"):
