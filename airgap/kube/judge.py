@@ -23,6 +23,8 @@ _FLAG = re.compile(
     r"(?:^|(?<=\s))(?P<name>--?[A-Za-z][A-Za-z0-9._-]*)(?:=|\s+)(?P<value>\"[^\"\s]*\"|'[^'\s]*'|[^\s\"']+)"
 )
 _BARE_FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9._-]*")
+_TAGGED = re.compile(r"@|:[^/]*$")
+_HOSTED = re.compile(r"[^/]*[.:][^/]*/|localhost/")
 _INDEX = re.compile(r"\[[0-9]+\]")
 _SIMPLE_KEY = re.compile(r"[^.\[\]\s\"]+")
 
@@ -183,8 +185,13 @@ class Judge:
             self.misses[start, shown] = Miss(self.source.file, line, column, self._path(spot), shown, reason)
 
     def _split_over(self, frame: Frame, value: str) -> list[str]:
-        """The keys beside an image that hold the rest of it; for a bare name, also those of the mappings around."""
-        others = rules.SPLIT.intersection(frame.leaves or ())
+        """The keys beside an image that hold what it lacks; for a bare name, also those of the mappings around."""
+        lacking: frozenset[str] = frozenset()
+        if not _TAGGED.search(value):
+            lacking |= rules.TAG_KEYS
+        if not _HOSTED.match(value):
+            lacking |= rules.REGISTRY_KEYS
+        others = lacking.intersection(frame.leaves or ())
         one = frame
         while not others and one.parent is not None and one is not self._object and not re.search("[:@/]", value):
             one = one.parent

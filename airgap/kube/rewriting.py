@@ -40,7 +40,8 @@ def rewrite(content: bytes, sites_and_new: Sequence[tuple[Site, str]]) -> Rewrit
         if new not in (site.text, site.value):
             groups.setdefault(site.scalar, []).append((site, new))
     ordered = sorted(groups.items(), key=lambda group: group[0].start)
-    pieces: list[bytes] = []
+    view = memoryview(content)  # so that the parts between the sites are copied once, into the output
+    pieces: list[bytes | memoryview] = []
     changes: list[Change] = []
     at = size = 0
     for scalar, members in ordered:
@@ -50,14 +51,14 @@ def rewrite(content: bytes, sites_and_new: Sequence[tuple[Site, str]]) -> Rewrit
         for start, end, text in _lower(content, scalar, members):
             after = text.encode()
             before = content[start:end]
-            pieces += content[at:start], after
+            pieces += view[at:start], after
             size += start - at
             changes.append(Change(file, line, size, before.decode(), text))
             size += len(after)
             at = end
     if not changes:
         return Rewritten(content, ())
-    pieces.append(content[at:])
+    pieces.append(view[at:])
     output = b"".join(pieces)
     _verify(content, output, ordered)
     return Rewritten(output, tuple(changes))

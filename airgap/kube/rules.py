@@ -80,8 +80,10 @@ def compile_path(pattern: str) -> re.Pattern[str]:
 
 _CONTAINERS = "{containers,initContainers,ephemeralContainers}[].image"
 _VOLUME = "volumes[].image.reference"
-#: Keys beside ``image`` that hold the rest of a reference, and those that a mapping around may hold for many.
-SPLIT = frozenset({"tag", "imageTag", "image_tag", "version", "digest", "registry", "repository", "hub"})
+#: Keys beside ``image`` that hold the tag or digest it lacks, those that hold the registry it lacks, and those of
+#: either sort that a mapping around may hold for many.
+TAG_KEYS = frozenset({"tag", "imageTag", "image_tag", "version", "digest"})
+REGISTRY_KEYS = frozenset({"registry", "imageRegistry", "repository", "hub"})
 SHARED = frozenset({"hub", "tag", "registry", "imageRegistry"})
 
 #: Where the pod specification lies in each built-in workload, by its API (Kubernetes API reference, "Workloads").
@@ -208,6 +210,6 @@ ARGUMENTS: tuple[Rule, ...] = (
 #: A mapping's key for which its value is looked at: the last key of a field rule, and those that read siblings.
 TRIGGERS = frozenset({"image", "reference"})
 #: Scalars that a mapping keeps while it is open, because a rule may ask for them.
-SIBLINGS = TRIGGERS | SPLIT | SHARED | {"name", "value", "kind", "apiVersion"}
+SIBLINGS = TRIGGERS | TAG_KEYS | REGISTRY_KEYS | {"name", "value", "kind", "apiVersion"}
 #: A list's key whose items are arguments.
 ARGUMENT_LISTS = frozenset({"args", "command"})

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hostile and merely large input: what is refused and how, and that nothing grows beyond its measure."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from airgap.errors import ResourceError
+from airgap.kube import json_events, rewrite, scan, yaml_events
+from airgap.kube.source import Source
+from tests.kube.support import NEW, only, pod, texts
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(
+    ("content", "line", "what"),
+    [
+        (b"a: [1\nb: 2\n", 2, "not valid YAML"),
+        (b"a: 1\n b: 2\n", 2, "not valid YAML"),
+        (b"a: *nobody\n\tb: 1\n", 2, "not valid YAML"),
+        (b"a: 'x\n", 2, "not valid YAML"),
+        (b"a: b\nc: \x07\n", 2, "0x07 is not allowed"),
+        (b"a: b\n\nc: \xff\n", 3, "not UTF-8"),
+        (b"a" * 70000 + b"\n\xc3", 2, "not UTF-8"),
+        (b"\n" * 65535 + b"\xe2\x82", 65536, "not UTF-8"),
+        ("a: b\n".encode("utf-16"), 1, "UTF-16"),
+        ("a: b\n".encode("utf-16-be"), 1, "UTF-16"),
+        (b'a: "\\ud800"\nb: "\\U00110000"\n', 2, "not valid YAML"),
+        (b"%YAML 1" + b"1" * 5000 + b"\na: b\n", 1, "not valid YAML"),
+    ],
+)
+def test_what_does_not_parse_is_refused_with_its_line(content: bytes, line: int, what: str) -> None:
+    with pytest.raises(ResourceError, match=what) as caught:
+        scan(content, "d/x.yaml")
+    assert caught.value.exit_code == 10
+    where = caught.value.where or ""
+    assert where.startswith("d/x.yaml:")
+    assert abs(int(where.rpartition(":")[2]) - line) <= 1  # the two parsers see it a line apart
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("parser")
+def test_a_template_is_told_to_be_rendered() -> None:
+    with pytest.raises(ResourceError) as caught:
+        scan(b"metadata:\n  labels:\n    {{- include x . }}\n", "x.yaml")
+    assert "helm template" in (caught.value.hint or "")
+    with pytest.raises(ResourceError) as caught:
+        scan(b"a: [\n", "x.yaml")
+    assert caught.value.hint is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"a": 1,}', b'{"a" 1}', b'{"a": "\x01"}', b'{"a": "b}', b'[1 2]', b'{"a": \\', b'{"a":1]', b'{"a"}', b"{1: 2} x",
+     b'{"a": [}', b'[,1]', b'{"a": 01e}', b'["\\x"]'],
+)  # fmt: skip
+def test_json_that_is_none(content: bytes) -> None:
+    with pytest.raises(json_events.NotJSON):
+        list(json_events.parse(Source(content, "x")))
+
+
+def test_json_by_the_line() -> None:
+    with pytest.raises(ResourceError, match=r"^x\.json:3: not valid JSON"):
+        scan(b'{\n"a": 1,\n"b": ]\n}', "x.json")
+
+
+def test_several_json_values() -> None:
+    one = b'{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"image":"a"}]}}'
+    assert [(site.text, site.document) for site in scan(one + b"\n" + one, "x").sites] == [("a", 1), ("a", 2)]
+
+
+def test_flow_yaml_that_is_no_json() -> None:
+    assert texts(scan(b"{apiVersion: v1, kind: Pod, spec: {containers: [{image: a}]}}", "x")) == ["a"]
+    assert texts(scan(b'{"a": 1}\n---\n' + pod(b"  - image: a\n"), "x")) == ["a"]
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b"{a: " * 100_000,
+        b"- " * 100_000,
+        b"? " * 5_000,
+        b"[" * 2_000 + b"]" * 2_000,
+        b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+        b"".join(b" " * depth + b"a:\n" for depth in range(2_000)),
+    ],
+    ids=["brackets", "braces", "dashes", "questions", "closed", "json", "indented"],
+)
+def test_depth_is_refused_and_crashes_nothing(content: bytes) -> None:
+    with pytest.raises(ResourceError):
+        scan(content, "x")
+
+
+@pytest.mark.usefixtures("parser")
+def test_a_deep_file_within_the_limit_is_read() -> None:
+    assert only(b"[" * 900 + b"{image: q/a:1}" + b"]" * 900).path == "[0]" * 900 + ".image"
+
+
+@pytest.mark.usefixtures("parser")
+def test_aliases_are_not_expanded() -> None:
+    lines = [b"a0: &a0 [x, x]"] + [
+        b"a%d: &a%d [%s]" % (n, n, b", ".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 60)
+    ]
+    assert scan(b"\n".join(lines), "x").sites == ()
+
+
+def test_both_parsers_see_the_same() -> None:
+    content = """\
+# é
+a: &x !!str  'b''c'	# tab
+"k\\u00e9": [1, {b: c, d: *x, e: "x\\
+   y"}, ! z]
+? [complex]
+: |2-
+    text
+
+   more
+f: >+
+  a
+  b
+
+   c
+
+...
+%YAML 1.1
+---
+plain
+ over lines
+""".encode()
+    source = Source(content, "x")
+    native, pure = list(yaml_events.parse(source)), list(yaml_events.parse(source, pure=True))
+    assert native == pure
+    assert len(native) > 20
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+UNIT = b"    - {name: x, image: 'q.io/a/b:1', args: [--x, y]}\n"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(lambda n: pod(b"  - image: a\n" * n), id="many sites"),
+        pytest.param(lambda n: pod("  - {name: é, image: a}\n".encode() * n), id="not ASCII"),
+        pytest.param(
+            lambda n: '{"apiVersion":"v1","kind":"Pod","spec":{"containers":[%s]}}'.replace(
+                "%s", ",".join(['{"name":"é","image":"a"}'] * n)
+            ).encode(),
+            id="one line",
+        ),
+        pytest.param(
+            lambda n: pod(b"  - image: a\n    args: ['" + b"x  \n\n     " * n + b"']\n"), id="one folded value"
+        ),
+        pytest.param(lambda n: pod(b"  - args: ['" + b"-image-- - --a" * n + b"']\n"), id="flags"),
+        pytest.param(
+            lambda n: pod(b"  - args: [" + b"a=" * n + b",'" + b"q.io" + b"/a" * n + b"']\n"), id="references"
+        ),
+    ],
+)
+def test_time_grows_with_size_alone(shape: Callable[[int], bytes]) -> None:
+    """Ten times the size must not take a hundred times as long; the bound in between leaves room for noise."""
+    small, large = shape(500), shape(5_000)
+
+    def work(content: bytes) -> None:
+        sites = scan(content, "x").sites
+        rewrite(content, [(site, NEW) for site in sites])
+
+    work(small)
+    once = max(min(_seconds(lambda: work(small)) for _ in range(3)), 0.002)
+    assert _seconds(lambda: work(large)) < 45 * once
+
+
+def test_memory_stays_flat() -> None:
+    """A large file of many objects costs little more than itself: only the open object's spots are kept."""
+    item = b"---\n" + pod(b"  - image: q.io/a/b:1\n    env:\n" + b"    - {name: A, value: some text}\n" * 150)
+    content = item * 40
+    tracemalloc.start()
+    try:
+        assert len(scan(content, "x").sites) == 40
+        assert tracemalloc.get_traced_memory()[1] < len(content) / 2 + 2_000_000
+    finally:
+        tracemalloc.stop()
