@@ -18,7 +18,9 @@ DEBUG = "AIRGAP_DEBUG"
 
 def run(arguments: Sequence[str] | None) -> int:
     """The exit code. ``AIRGAP_DEBUG=1`` shows the traceback of what should not have happened."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False)
         sys.stdout.flush()
@@ -52,5 +54,12 @@ def tell(error: AirgapError) -> None:
             click.echo(f"  {one.hint}", err=True)
 
 
-def _terminate(*_: object) -> None:
+def _interrupt(*_: object) -> None:
+    """The first signal stops the work; those that follow find it stopping already, and must not break that off."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, _already_stopping)
     raise KeyboardInterrupt
+
+
+def _already_stopping(*_: object) -> None:
+    """Not SIG_IGN: a signal that is on its way would make Python complain of a race."""

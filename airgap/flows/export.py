@@ -9,9 +9,9 @@ from pathlib import Path
 
 from airgap.bundle import BundleWriter, Extras, Lock, Resource, compose
 from airgap.copy import Destination, Plan, Report, Root, Stop, copy, plan
-from airgap.errors import AirgapError, OutputError, UsageError, raise_all
+from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
-from airgap.flows import locking
+from airgap.flows import locking, output
 from airgap.flows.find import Found, secrets
 from airgap.flows.sizes import Sizes, human, measure
 from airgap.oci import Platform, Reference
@@ -58,8 +58,7 @@ def export(
     request: ExportRequest, found: Found, registries: Registries, *, jobs: int, emit: Sink, stop: Stop
 ) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
-    if request.output.exists() and not (request.force or request.dry_run):
-        raise OutputError("the bundle is already there", where=str(request.output), hint="--force replaces it")
+    output.check_place(request.output, force=request.force or request.dry_run)
     locked = None
     if request.lock is not None:
         locked = locking.read(request.lock, request.platforms, refresh=request.refresh)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,8 +54,14 @@ def import_(
     images = [(i.reference, i.descriptor.digest, i.derived_from) for i in bundle.inventory.images]
     assignments = assign(images, mapping, emit=emit)
     files = _rewritten(bundle, assignments, emit)
-    if not request.dry_run:
-        output.make_folder(request.output)
+    with nullcontext() if request.dry_run else output.folder_for(request.output):
+        return _push(request, bundle, mapping, target, assignments, files, jobs=jobs, emit=emit, stop=stop)
+
+
+def _push(
+    request: ImportRequest, bundle: BundleReader, mapping: Mapping, target: Target,
+    assignments: Sequence[Assignment], files: list[RewrittenFile], *, jobs: int, emit: Sink, stop: Stop,
+) -> Imported:  # fmt: skip
     output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
     problems = [f for f in target.preflight() if f.level == "problem"]
     raise_all([NotReady(finding.what, hint=finding.hint or None) for finding in problems])

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,6 +30,19 @@ def check_free(folder: Path, files: Iterable[tuple[str, bytes]], *, force: bool)
                 where=str(path),
                 hint="--force replaces it; --output chooses another folder",
             )
+
+
+def check_place(path: Path, *, force: bool) -> None:
+    """Raise :class:`OutputError` where a file cannot be put at ``path``, before any work is done for it."""
+    folder = path.parent
+    if path.is_dir():
+        raise OutputError("a folder is already there", where=str(path), hint="-o names a file")
+    if path.exists() and not force:
+        raise OutputError("a file is already there", where=str(path), hint="--force replaces it")
+    if not folder.is_dir():
+        raise OutputError("its folder does not exist", where=str(path), hint=f"mkdir -p {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError("its folder cannot be written", where=str(path), hint="-o chooses another")
 
 
 def write_files(folder: Path, files: Sequence[tuple[str, bytes]], changes: Sequence[kube.Change]) -> None:
@@ -63,14 +77,26 @@ def replace_in_place(files: Sequence[RewrittenFile]) -> None:
             raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
 
 
-def make_folder(folder: Path) -> None:
-    """Make the output folder and see that it can be written, before any work is done for it."""
+@contextmanager
+def folder_for(folder: Path) -> Iterator[None]:
+    """Make the output folder and see that it can be written, before any work is done for it; where the work then
+    fails, what was made here and is empty goes again."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make this folder: {error.strerror}", where=str(folder)) from error
+        raise OutputError(
+            f"cannot make this folder: {error.strerror}", where=str(folder), hint="--output chooses another"
+        ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError("this folder cannot be written", where=str(folder), hint="--output chooses another")
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for path in missing:
+                path.rmdir()
+        raise
 
 
 def inside(folder: Path, name: str) -> Path:

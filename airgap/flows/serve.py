@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airgap.bundle import BundleReader
-from airgap.errors import UsageError
+from airgap.errors import BundleError, NotFound, UsageError
 from airgap.server import MirrorNaming, Server
 from airgap.store import Layout
 
@@ -24,7 +24,10 @@ def server_of(
 ) -> Server:
     """A server that is not yet started. A folder is a layout, anything else a bundle."""
     if path.is_dir() or (writable and not path.exists()):
-        layout = Layout(path, create=writable)
+        try:
+            layout = Layout(path, create=writable)
+        except NotFound as error:
+            raise BundleError(error.what, where=error.where or str(path), hint=error.hint) from error
         return Server(layout, host, port, writable=writable, credentials=credentials, tls=tls, on_request=on_request)
     if writable:
         raise UsageError(

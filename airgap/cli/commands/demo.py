@@ -11,7 +11,7 @@ from airgap.cli import options
 from airgap.cli.commands.rewrite import diff_of
 from airgap.cli.progress import display
 from airgap.flows.demo import demo
-from airgap.flows.sizes import human
+from airgap.flows.sizes import counted, human
 
 
 @click.command("demo")
@@ -27,8 +27,8 @@ def command(output: str, progress: str) -> None:
     with display(progress) as emit:
         shown = demo(folder, emit=emit, say=lambda text: click.echo(click.style(f"$ {text}", bold=True)))
     exported, imported = shown.exported, shown.imported
-    click.echo(f"{exported.images} images in {shown.bundle} ({human(exported.bundle_size)})")
-    click.echo(f"{imported.pushed} images pushed and read back; the YAML, before and after:")
+    click.echo(f"{counted(exported.images, 'image')} in {shown.bundle} ({human(exported.bundle_size)})")
+    click.echo(f"{counted(imported.pushed, 'image')} pushed and read back; the YAML, before and after:")
     for file in imported.files:
         click.echo(diff_of(file), nl=False)
     click.echo(f"all files are kept in {folder}/")

@@ -16,7 +16,7 @@ from airgap.flows import project
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.find import find
 from airgap.flows.network import connect
-from airgap.flows.sizes import human
+from airgap.flows.sizes import counted, human
 from airgap.oci import Platform, Reference
 
 
@@ -110,18 +110,18 @@ def command(
 
 
 def _tell(request: ExportRequest, made: Exported, seconds: float) -> None:
+    what = f"{counted(made.images, 'image')}, {counted(made.blobs, 'blob')}"
     if request.dry_run:
-        click.echo(f"would write {request.output}: {made.images} images, {made.blobs} blobs", err=True)
+        click.echo(f"would write {request.output}: {what}", err=True)
     else:
         rate = human(made.bundle_size / max(seconds, 0.001))
         click.echo(
-            f"{request.output}: {made.images} images, {made.blobs} blobs, {human(made.bundle_size)} "
-            f"in {seconds:.1f} s ({rate}/s)",
+            f"{request.output}: {what}, {human(made.bundle_size)} in {seconds:.1f} s ({rate}/s)",
             err=True,
         )
     if made.failures:
         names = ", ".join(label for label, _ in made.failures)
-        raise Incomplete(f"{len(made.failures)} images are not in the bundle: {names}")
+        raise Incomplete(f"not in the bundle: {names}")
 
 
 def _program() -> bytes:

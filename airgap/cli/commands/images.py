@@ -10,6 +10,7 @@ import click
 from airgap.cli import options
 from airgap.flows import project
 from airgap.flows.find import Found, find
+from airgap.flows.sizes import counted
 from airgap.kube import Site
 
 
@@ -74,8 +75,8 @@ def _table(found: Found, *, why: bool) -> None:
         click.echo(click.style("not taken", bold=True))
         for miss in found.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
-    files = len(found.files)
-    click.echo(f"{len(references)} images at {len(found.sites)} sites in {files} file{'s' * (files != 1)}", err=True)
+    where = f"{counted(len(found.sites), 'site')} in {counted(len(found.files), 'file')}"
+    click.echo(f"{counted(len(references), 'image')} at {where}", err=True)
 
 
 def _site(site: Site) -> dict[str, object]:

@@ -16,7 +16,7 @@ from airgap.errors import Incomplete, Interrupted
 from airgap.flows import project
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.network import connect, target_of
-from airgap.flows.sizes import human
+from airgap.flows.sizes import counted, human
 from airgap.target import PlainTarget
 
 
@@ -91,17 +91,18 @@ def command(
 
 def _tell(request: ImportRequest, done: Imported, target: str, seconds: float) -> None:
     if request.dry_run:
-        click.echo(f"would push {done.pushed} images to {target}; {done.present} are there already", err=True)
+        click.echo(f"would push {counted(done.pushed, 'image')} to {target}; {done.present} already there", err=True)
         return
     report = done.report
     sent = human(report.moved_bytes) if report else "0 B"
-    extra = f", {report.mounted} blobs mounted, {report.skipped} already there" if report else ""
+    extra = f", {counted(report.mounted, 'blob')} mounted, {report.skipped} already there" if report else ""
     click.echo(
-        f"{target}: {done.pushed} images pushed, {done.present} already there; {sent} sent{extra} in {seconds:.1f} s",
+        f"{target}: {counted(done.pushed, 'image')} pushed, {done.present} already there; "
+        f"{sent} sent{extra} in {seconds:.1f} s",
         err=True,
     )
     for file in done.files:
-        click.echo(f"wrote {request.output / file.name} ({len(file.changes)} images rewritten)", err=True)
+        click.echo(f"wrote {request.output / file.name} ({counted(len(file.changes), 'image')} rewritten)", err=True)
     click.echo(f"wrote {request.receipt}", err=True)
     if done.failures:
         names = ", ".join(sorted({label for label, _ in done.failures}))

@@ -10,7 +10,7 @@ import click
 from airgap.bundle import BundleReader
 from airgap.bundle.head import NOTES, SELF
 from airgap.cli import options
-from airgap.flows.sizes import human
+from airgap.flows.sizes import counted, human
 
 
 @click.command("inspect")
@@ -40,7 +40,7 @@ def command(bundle: str, as_json: bool) -> None:
             click.echo(f"resource file {resource.name}")
         if SELF in inventory.members:
             click.echo(f"this program: tar xf {bundle} {SELF}")
-        counts = f"{len(inventory.images)} images, {len(inventory.blobs)} blobs, {len(inventory.referrers)} referrers"
-        click.echo(counts)
+        lengths = {"image": inventory.images, "blob": inventory.blobs, "referrer": inventory.referrers}
+        click.echo(", ".join(counted(len(items), noun) for noun, items in lengths.items()))
         if NOTES in inventory.members:
             click.echo(opened.resource(NOTES).decode("utf-8", "replace"))

@@ -19,6 +19,7 @@ from airgap.flows import project
 from airgap.flows.find import find
 from airgap.flows.network import target_of
 from airgap.flows.rewrite import RewrittenFile, by_bundle, by_mapping, rewrite
+from airgap.flows.sizes import counted
 
 
 @click.command("rewrite")
@@ -75,11 +76,11 @@ def command(
         out.replace_in_place(files)
     elif output:
         folder = Path(output)
-        out.make_folder(folder)
         contents = [(file.name, file.after) for file in files]
-        out.check_free(folder, contents, force=force)
-        out.write_files(folder, contents, [change for file in files for change in file.changes])
-        click.echo(f"wrote {len(files)} files to {folder}", err=True)
+        with out.folder_for(folder):
+            out.check_free(folder, contents, force=force)
+            out.write_files(folder, contents, [change for file in files for change in file.changes])
+        click.echo(f"wrote {counted(len(files), 'file')} to {folder}", err=True)
     elif len(files) == 1:
         sys.stdout.buffer.write(files[0].after)
     else:
@@ -94,7 +95,7 @@ def _check(files: Sequence[RewrittenFile]) -> None:
         count = sum(len(file.changes) for file in changing)
         names = ", ".join(file.path for file in changing)
         raise WouldChange(
-            f"{count} images in {len(changing)} files do not point at the target: {names}",
+            f"{counted(count, 'image')} in {counted(len(changing), 'file')} would change: {names}",
             hint="--diff shows them, --in-place rewrites them",
         )
 

@@ -11,7 +11,7 @@ from airgap.cli.progress import display
 from airgap.copy import Stop
 from airgap.flows import project
 from airgap.flows.network import connect, target_of
-from airgap.flows.sizes import human
+from airgap.flows.sizes import counted, human
 from airgap.flows.verify import against as compare
 from airgap.flows.verify import verify
 from airgap.target import PlainTarget
@@ -48,7 +48,7 @@ def command(
     read = project.load(config)
     with BundleReader(bundle) as opened, display(progress) as emit:
         done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
-        click.echo(f"{bundle}: {done.blobs} blobs, {human(done.bytes)}, all as they should be", err=True)
+        click.echo(f"{bundle}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be", err=True)
         if against:
             goal = target_of(read, against, mapping)
             network = options.target(
@@ -56,4 +56,4 @@ def command(
             )
             with connect(read, network, emit, target=goal.address) as registries:
                 count = compare(opened, goal, PlainTarget(registries, goal), jobs=jobs, stop=Stop(registries.abort))
-            click.echo(f"{goal.address}: {count} tags, all with the bundle's digests", err=True)
+            click.echo(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests", err=True)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Habits of the tree that no reader should have to check: what is imported when, how long modules are, licences."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import ROOT, pod
+from tests.parts.service import clean_environment
+
+SOURCES = sorted((ROOT / "airgap").rglob("*.py"))
+HTTP = ("httpx", "http.client", "ssl", "urllib.request")
+EXTRAS = ("yaml", "rich", "zstandard", "cheroot")
+
+
+def imported(home: Path, *arguments: str) -> set[str]:
+    """The modules that a run of the command line has loaded when it ends."""
+    program = (
+        "import json, sys\n"
+        "from airgap.cli.run import run\n"
+        "code = run(sys.argv[1:])\n"
+        "print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=home,
+        env=clean_environment(home, PYTHONPATH=str(ROOT)),
+        check=True,
+    )
+    code, modules = json.loads(run.stderr.splitlines()[-1])
+    assert code == 0, run.stderr
+    return set(modules)
+
+
+@pytest.mark.parametrize("argument", ["--version", "--help"])
+def test_telling_the_version_loads_next_to_nothing(argument: str, tmp_path: Path) -> None:
+    loaded = imported(tmp_path, argument)
+    assert not loaded & {*HTTP, *EXTRAS}
+    assert not [name for name in loaded if name.startswith(("airgap.flows", "airgap.registry", "airgap.kube"))]
+
+
+def test_listing_the_images_of_a_file_loads_no_http(tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(pod("nginx"))
+    loaded = imported(tmp_path, "images", "pod.yaml")
+    assert not loaded & {*HTTP, "rich", "zstandard", "cheroot"}
+    assert "yaml" in loaded
+
+
+def test_rewriting_a_file_loads_no_http(tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(pod("nginx"))
+    loaded = imported(tmp_path, "rewrite", "pod.yaml", "--to", "t.example/p")
+    assert not loaded & {*HTTP, "rich", "zstandard", "cheroot"}
+
+
+def test_every_file_names_its_licence() -> None:
+    tracked = [*SOURCES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]
+    tracked += (ROOT / "bench").rglob("*.py")
+    head = "# SPDX-License-Identifier: Apache-2.0"
+    without = [
+        str(path.relative_to(ROOT))
+        for path in tracked
+        if "__pycache__" not in path.parts and head not in path.read_text().splitlines()[:2]
+    ]
+    assert without == []
+
+
+def test_modules_can_be_read_at_one_sitting() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in SOURCES}
+    assert {name: length for name, length in lengths.items() if length > 350} == {}
+
+
+def test_every_room_says_what_it_holds() -> None:
+    for path in SOURCES:
+        if path.name == "__init__.py" and path.parent.name != "commands":
+            text = path.read_text()
+            assert re.search(r'^"""\S', text, re.MULTILINE), f"{path} opens with no paragraph"
+
+
+def test_the_readme_names_what_a_newcomer_runs() -> None:
+    readme = ROOT / "README.md"
+    if not readme.exists():
+        pytest.skip("there is no README.md yet")
+    text = readme.read_text()
+    for command in ("make demo", "make test", "airgap export", "airgap import"):
+        assert command in text, command
