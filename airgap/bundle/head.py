@@ -57,7 +57,7 @@ def compose(plan: Plan, extras: Extras = Extras()) -> tuple[Inventory, Layout]:
     a resource file whose name a reader would refuse.
     """
     images = sorted((image for image in plan.images if not image.referrer_of), key=lambda image: image.root.label)
-    referrers = sorted((image for image in plan.images if image.referrer_of), key=lambda image: image.digest)
+    referrers = _subjects_first([image for image in plan.images if image.referrer_of])
     bundled = tuple(
         BundledImage(Reference.parse(image.root.label), image.manifest.descriptor, image.platforms, image.derived_from)
         for image in images
@@ -104,6 +104,16 @@ def entry_names(reference: Reference) -> list[str]:
     if reference.digest:
         names.append(str(replace(reference, tag="")))
     return names
+
+
+def _subjects_first(referrers: Sequence[Image]) -> list[Image]:
+    """By digest, but a signature of a signature after that one: readers then know where it belongs."""
+    subjects = {image.digest: image.referrer_of for image in referrers}
+
+    def depth(digest: str) -> int:
+        return 1 + depth(subjects[digest]) if digest in subjects else 0
+
+    return sorted(referrers, key=lambda image: (depth(image.digest), image.digest))
 
 
 def _order(plan: Plan, images: Sequence[Image]) -> tuple[Descriptor, ...]:

@@ -7,12 +7,13 @@ time or a folder: same inputs, same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airgap.errors import AirgapError, BundleError, UnsupportedBundle
+from airgap.errors import AirgapError, BundleError, UnsupportedBundle, UsageError
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 
@@ -177,7 +178,7 @@ class Lock:
             document = _load(content)
             _refuse_unknown(document, where)
             return cls(
-                tuple(str(p) for p in document.get("platforms") or ()),
+                tuple(str(Platform.parse(p)) for p in _list(document.get("platforms"))),
                 {str(name): Descriptor.from_json(entry) for name, entry in document["images"].items()},
                 {str(key): [digests.check(d) for d in value] for key, value in document.get("referrers", {}).items()},
                 {str(name): str(value) for name, value in document.get("resources", {}).items()},
@@ -221,7 +222,7 @@ def _image(entry: Mapping[str, Any]) -> BundledImage:
     return BundledImage(
         Reference.parse(entry["reference"]),
         Descriptor.from_json(entry),
-        tuple(Platform.parse(text) for text in entry.get("platforms") or ()),
+        tuple(_platforms(entry.get("platforms"))),
         digests.check(derived) if derived else "",
     )
 
@@ -243,6 +244,19 @@ def name_problem(name: str) -> str | None:
     except UnicodeEncodeError:
         return "is not UTF-8"
     return None
+
+
+def _platforms(value: Any) -> Iterator[Platform]:
+    """For people alone, so that an image whose publisher gave half a platform is no obstacle."""
+    for text in _list(value):
+        with contextlib.suppress(UsageError):
+            yield Platform.parse(text)
+
+
+def _list(value: Any) -> list[Any]:
+    if value is not None and not isinstance(value, list):
+        raise ValueError(f"{value!r} is no list")
+    return value or []
 
 
 def _text(value: Any) -> str | None:

@@ -83,8 +83,22 @@ class BundleReader:
         return found
 
     def names(self) -> Mapping[str, Descriptor]:
-        """Every full name in ``index.json`` with what it stands for."""
-        return self._names
+        """What a registry over this bundle offers: every full name that stands for what it says, and by digest what
+        refers to an image. The digest of an index that platforms were chosen from names other content here, which
+        a client would refuse."""
+        names = {
+            name: descriptor
+            for name, descriptor in self._names.items()
+            if "@" not in name or name.endswith(f"@{descriptor.digest}")
+        }
+        repositories: dict[str, set[str]] = {}
+        for image in self.inventory.images:
+            repositories.setdefault(image.descriptor.digest, set()).add(image.reference.name)
+        for referrer, subject in self.inventory.referrers.items():
+            repositories[referrer] = repositories.get(subject, set())
+            for repository in sorted(repositories[referrer]):
+                names[f"{repository}@{referrer}"] = self._blobs[referrer]
+        return names
 
     def exists(self, descriptor: Descriptor) -> bool:
         place = self._places.get(descriptor.digest)
@@ -134,6 +148,8 @@ class BundleReader:
         end = self._read_head()
         content = self._read(self._head[INVENTORY])
         self.inventory = Inventory.from_bytes(content, where=str(self.path))
+        #: The sha256 of the inventory as it stands in the bundle, by which receipts and other bundles call this one.
+        self.id = digests.encoded(digests.of(content))
         self._blobs = {blob.digest: blob for blob in self.inventory.blobs}
         self._places = places_of(self.inventory.blobs, end)
         last = max((place.end for place in self._places.values()), default=end)

@@ -6,17 +6,22 @@ from __future__ import annotations
 import click
 
 from airgap.cli.progress import display
-from airgap.flows.export import plan_of
+from airgap.copy import Stop
+from airgap.errors import raise_all
 from airgap.flows.find import Found
 from airgap.flows.network import Network, connect
 from airgap.flows.project import Project
+from airgap.flows.resolve import resolve
 from airgap.flows.sizes import human, measure
 
 
 def show(found: Found, read: Project, network: Network, jobs: int, progress: str) -> None:
     """Resolve everything, pull nothing, print a line a platform."""
     with display(progress) as emit, connect(read, network, emit) as registries:
-        sizes = measure(plan_of(found, registries, named=read.registries, jobs=jobs, emit=emit))
+        stop = Stop(registries.abort)
+        planned = resolve(found, registries, named=read.registries, jobs=jobs, emit=emit, stop=stop).plan
+        raise_all([error for _, error in planned.failures])
+    sizes = measure(planned)
     for platform, count in sizes.platforms.items():
         click.echo(f"{human(count):>10}  {platform}")
     click.echo(f"{human(sizes.total):>10}  everything")

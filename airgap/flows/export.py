@@ -7,17 +7,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airgap.bundle import BundleWriter, Extras, Lock, Resource, compose
-from airgap.copy import Destination, Plan, Report, Root, Stop, copy, plan
-from airgap.errors import AirgapError, UsageError, raise_all
+from airgap.bundle import BundleWriter, Extras, Resource, compose
+from airgap.copy import Report, Stop, copy
+from airgap.errors import AirgapError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
 from airgap.flows import locking, output
 from airgap.flows.find import Found, secrets
+from airgap.flows.resolve import BUNDLE, resolve
 from airgap.flows.sizes import Sizes, human, measure
-from airgap.oci import Platform, Reference
-from airgap.registry import Registries, Repository
-
-_BUNDLE = "bundle"
+from airgap.oci import Platform
+from airgap.registry import Registries
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,11 @@ def export(
     if request.lock is not None:
         locked = locking.read(request.lock, request.platforms, refresh=request.refresh)
     resources = _resources(request, found, emit)
-    roots = _roots(found, locked, request.named)
-    sources = {root.source: _repository(registries, root) for root in roots}
-    planned = plan(
-        roots, sources, platforms=request.platforms, referrers=request.referrers,
-        jobs=max(jobs, 8), emit=emit, stop=stop,
+    resolved = resolve(
+        found, registries, platforms=request.platforms, referrers=request.referrers,
+        locked=locked, named=request.named, jobs=jobs, emit=emit, stop=stop,
     )  # fmt: skip
-    unresolved = _set_guesses_aside(planned, found, emit)
+    planned = resolved.plan
     if not request.keep_going or not planned.images:
         raise_all([error for _, error in planned.failures])
     failures = [(root.label, error) for root, error in planned.failures]
@@ -78,14 +75,16 @@ def export(
     extras = Extras(resources, request.program, request.name, request.version, request.notes)
     inventory, layout = compose(planned, extras)
     sizes = measure(planned)
-    result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, unresolved)
+    result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, resolved.unresolved)
     _tell_sizes(request, sizes, layout.total, emit)
     if request.dry_run:
         return result
     writer = BundleWriter.create(request.output, layout)
     try:
         workers = 1 if writer.ordered else jobs
-        result.report = copy(planned, sources, {_BUNDLE: writer}, jobs=workers, how="fetched", emit=emit, stop=stop)
+        result.report = copy(
+            planned, resolved.sources, {BUNDLE: writer}, jobs=workers, how="fetched", emit=emit, stop=stop
+        )
         writer.finish()
     except BaseException:
         writer.discard()
@@ -94,64 +93,6 @@ def export(
     if request.lock is not None and locked is None:
         locking.write(request.lock, request.platforms, planned, resources)
     return result
-
-
-def plan_of(found: Found, registries: Registries, *, named: Collection[str], jobs: int, emit: Sink) -> Plan:
-    """What exporting everything would move, for its sizes alone."""
-    roots = _roots(found, None, named)
-    sources = {root.source: _repository(registries, root) for root in roots}
-    planned = plan(roots, sources, jobs=max(jobs, 8), emit=emit, stop=Stop(registries.abort))
-    _set_guesses_aside(planned, found, emit)
-    raise_all([error for _, error in planned.failures])
-    return planned
-
-
-def _roots(found: Found, locked: Lock | None, named: Collection[str]) -> list[Root]:
-    """What is asked of registries: a guess only where something surer names its registry too."""
-    roots = []
-    unlocked = []
-    guesses = found.guesses()
-    trusted = {*named, *(reference.registry for reference in found.references() if reference not in guesses)}
-    for reference in found.references():
-        if reference in guesses and reference.registry not in trusted:
-            continue
-        name = reference.identifier
-        if locked is not None:
-            entry = locked.images.get(str(reference))
-            if entry is None and reference in guesses:
-                continue
-            if entry is None:
-                unlocked.append(str(reference))
-                continue
-            name = entry.digest
-        roots.append(Root(str(reference), reference.name, name, (Destination(_BUNDLE),)))
-    if unlocked:
-        raise UsageError(
-            f"the lock does not know {', '.join(unlocked)}",
-            hint="--refresh resolves everything anew and rewrites the lock",
-        )
-    return roots
-
-
-def _repository(registries: Registries, root: Root) -> Repository:
-    reference = Reference.parse(root.label)
-    return registries.repository(reference.registry, reference.repository)
-
-
-def _set_guesses_aside(planned: Plan, found: Found, emit: Sink) -> list[str]:
-    """A reference that only looked like one and that no registry knows is no error; it is told."""
-    guesses = {str(reference) for reference in found.guesses()}
-    refused = {root.label for root, _ in planned.failures} & guesses
-    planned.failures = [(root, error) for root, error in planned.failures if root.label not in guesses]
-    unresolved = sorted(guesses - {image.root.label for image in planned.images})
-    for label in unresolved:
-        why = (
-            "its registry does not know it"
-            if label in refused
-            else "nothing else names its registry, so none was asked"
-        )
-        emit(Noted(f"{label} looked like an image, but {why}; left out (--image takes it)"))
-    return unresolved
 
 
 def _resources(request: ExportRequest, found: Found, emit: Sink) -> list[Resource]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -11,16 +10,15 @@ from pathlib import Path
 
 from airgap import kube
 from airgap.bundle import BundleReader
-from airgap.copy import Destination, Image, Plan, Report, Root, Stop, confirm, copy, plan, survey
+from airgap.copy import Image, Plan, Report, Stop, confirm, copy, plan, survey
 from airgap.errors import AirgapError, NotReady, TargetError, raise_all
 from airgap.events import ManifestDone, Sink, Warned
 from airgap.flows import output
+from airgap.flows.contents import BUNDLE, assignments_of, roots_of
+from airgap.flows.receipt import receipt_of
 from airgap.flows.rewrite import RewrittenFile, rewrite
-from airgap.oci import digest as digests
 from airgap.store.base import Store
-from airgap.target import Assignment, Mapping, Target, assign
-
-_BUNDLE = "bundle"
+from airgap.target import Assignment, Mapping, Target
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,7 @@ def import_(
     *, jobs: int, emit: Sink, stop: Stop,
 ) -> Imported:  # fmt: skip
     """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt."""
-    images = [(i.reference, i.descriptor.digest, i.derived_from) for i in bundle.inventory.images]
-    assignments = assign(images, mapping, emit=emit)
+    assignments = assignments_of(bundle, mapping, emit=emit)
     files = _rewritten(bundle, assignments, emit)
     with nullcontext() if request.dry_run else output.folder_for(request.output):
         return _push(request, bundle, mapping, target, assignments, files, jobs=jobs, emit=emit, stop=stop)
@@ -66,14 +63,14 @@ def _push(
     problems = [f for f in target.preflight() if f.level == "problem"]
     raise_all([NotReady(finding.what, hint=finding.hint or None) for finding in problems])
 
-    roots = _roots(bundle, assignments)
-    sources = {_BUNDLE: bundle}
+    roots = roots_of(bundle, assignments)
+    sources = {BUNDLE: bundle}
     planned = plan(roots, sources, jobs=1, emit=emit, stop=stop)
     raise_all([error for _, error in planned.failures])
     repositories = sorted({d.repository for root in roots for d in root.destinations})
     stores: dict[str, Store] = {name: target.open(name) for name in repositories}
     todo, present = _lacking(planned, stores, request, jobs, emit, stop)
-    result = Imported(len([i for i in todo if not i.referrer_of]), present, files)
+    result = Imported(len([image for image in todo if image.root.destinations[0].tag]), present, files)
     if request.dry_run:
         return result
     result.report = copy(
@@ -88,7 +85,7 @@ def _push(
         request.output, [(f.name, f.after) for f in result.files], [c for f in result.files for c in f.changes]
     )
     output.write_files(
-        request.receipt.parent, [(request.receipt.name, _receipt(bundle, mapping, assignments, planned, failed))], ()
+        request.receipt.parent, [(request.receipt.name, receipt_of(bundle, mapping, assignments, planned, failed))], ()
     )
     return result
 
@@ -102,21 +99,6 @@ def _rewritten(bundle: BundleReader, assignments: Sequence[Assignment], emit: Si
     return rewrite(files, known.get, keep_unknown=True, emit=emit)
 
 
-def _roots(bundle: BundleReader, assignments: Sequence[Assignment]) -> list[Root]:
-    roots = [Root(str(a.source), _BUNDLE, a.digest, (Destination(a.repository, a.tag),)) for a in assignments]
-    places = {root.name: root for root in roots}
-    for referrer, subject in bundle.inventory.referrers.items():
-        repositories = dict.fromkeys(a.repository for a in assignments if a.digest == subject)
-        if not repositories and subject in places:
-            # A signature of a signature goes where that one goes.
-            repositories = dict.fromkeys(d.repository for d in places[subject].destinations)
-        if repositories:
-            root = Root(f"referrer of {subject}", _BUNDLE, referrer, tuple(map(Destination, repositories)))
-            places.setdefault(referrer, root)
-            roots.append(root)
-    return roots
-
-
 def _lacking(
     planned: Plan, stores: dict[str, Store], request: ImportRequest, jobs: int, emit: Sink, stop: Stop
 ) -> tuple[list[Image], int]:
@@ -126,7 +108,7 @@ def _lacking(
     errors: list[AirgapError] = []
     for image in planned.images:
         destination = image.root.destinations[0]
-        if image.referrer_of or not destination.tag:
+        if not destination.tag:  # a signature or the like, reachable by its digest alone
             if any(not stores[d.repository].exists(image.manifest.descriptor) for d in image.root.destinations):
                 todo.append(image)
             continue
@@ -160,18 +142,3 @@ def _without_failed(
         else:
             kept.append(file)
     return kept
-
-
-def _receipt(
-    bundle: BundleReader, mapping: Mapping, assignments: Sequence[Assignment], planned: Plan, failed: set[str]
-) -> bytes:
-    images = [a for a in assignments if str(a.source) not in failed]
-    held = planned.only([image for image in planned.images if image.root.label not in failed])
-    document = {
-        "format": 1,
-        "target": str(mapping.address),
-        "bundle": digests.encoded(digests.of(bundle.inventory.to_bytes())),
-        "images": [{"source": str(a.source), "target": f"{a.target.name}:{a.tag}", "digest": a.digest} for a in images],
-        "blobs": {digest: sorted(job.targets) for digest, job in sorted(held.blobs.items())},
-    }
-    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -10,9 +10,9 @@ from airgap import kube
 from airgap.bundle import BundleReader
 from airgap.errors import AirgapError, ContentMissing, raise_all
 from airgap.events import Sink, Warned, ignore
+from airgap.flows.contents import assignments_of
 from airgap.oci import Reference
 from airgap.target import Mapping as TargetMapping
-from airgap.target import assign
 
 Locate = Callable[[Reference], Reference | None]
 """The target reference of a source reference, or ``None`` where it is not known."""
@@ -65,6 +65,5 @@ def by_mapping(mapping: TargetMapping) -> Locate:
 
 def by_bundle(bundle: BundleReader, mapping: TargetMapping, *, emit: Sink = ignore) -> Locate:
     """Only what the bundle holds is known; a digest that platforms changed becomes the derived one."""
-    images = [(i.reference, i.descriptor.digest, i.derived_from) for i in bundle.inventory.images]
-    known: Mapping[Reference, Reference] = {a.source: a.target for a in assign(images, mapping, emit=emit)}
+    known: Mapping[Reference, Reference] = {a.source: a.target for a in assignments_of(bundle, mapping, emit=emit)}
     return known.get

@@ -28,7 +28,10 @@ def server_of(
             layout = Layout(path, create=writable)
         except NotFound as error:
             raise BundleError(error.what, where=error.where or str(path), hint=error.hint) from error
-        return Server(layout, host, port, writable=writable, credentials=credentials, tls=tls, on_request=on_request)
+        # What is still being uploaded lies on the layout's own disk: the system's temporary folder may be small.
+        return Server(
+            layout, host, port, writable=writable, credentials=credentials, tls=tls, on_request=on_request, uploads=path
+        )
     if writable:
         raise UsageError(
             "a bundle takes no pushes", where=str(path), hint="--writable serves a layout folder, made if missing"

@@ -10,9 +10,10 @@ from airgap.copy import Destination, Root, Stop, plan, survey
 from airgap.copy.workers import each
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, raise_all
 from airgap.events import BlobDone, BlobStarted, Sink
+from airgap.flows.contents import BUNDLE, assignments_of, roots_of
 from airgap.oci import Descriptor
 from airgap.store.base import Store
-from airgap.target import Mapping, Target, assign
+from airgap.target import Mapping, Target
 
 
 @dataclass
@@ -54,12 +55,11 @@ def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verifi
 
 def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: int, stop: Stop) -> int:
     """Compare every tag of the target with the bundle; return how many there are, raise what differs."""
-    images = [(i.reference, i.descriptor.digest, i.derived_from) for i in bundle.inventory.images]
-    assignments = assign(images, mapping)
+    assignments = assignments_of(bundle, mapping)
     target.preflight()
     stores: dict[str, Store] = {a.repository: target.open(a.repository) for a in assignments}
-    roots = [Root(str(a.source), "bundle", a.digest, (Destination(a.repository, a.tag),)) for a in assignments]
-    found = survey(plan(roots, {"bundle": bundle}, jobs=1, stop=stop), stores, jobs=jobs, stop=stop)
+    planned = plan(roots_of(bundle, assignments), {BUNDLE: bundle}, jobs=1, stop=stop)
+    found = survey(planned, stores, jobs=jobs, stop=stop)
     errors: list[AirgapError] = []
     for a in assignments:
         digest, where = found.get(Destination(a.repository, a.tag)), f"{a.target.name}:{a.tag}"
@@ -73,8 +73,8 @@ def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: int
 
 def _check_complete(bundle: BundleReader) -> None:
     """Every image's manifests and blobs are in the inventory, so that no import stops in the middle."""
-    roots = [Root(str(i.reference), "bundle", i.descriptor.digest) for i in bundle.inventory.images]
-    planned = plan(roots, {"bundle": bundle}, jobs=1)
+    roots = [Root(str(i.reference), BUNDLE, i.descriptor.digest) for i in bundle.inventory.images]
+    planned = plan(roots, {BUNDLE: bundle}, jobs=1)
     raise_all([error for _, error in planned.failures])
     for image in planned.images:
         for manifest in planned.closure(image):
@@ -86,10 +86,23 @@ def _check_complete(bundle: BundleReader) -> None:
 def _touched(bundle: BundleReader, damaged: set[str]) -> dict[str, list[str]]:
     touched: dict[str, list[str]] = {}
     for entry in bundle.inventory.images:
-        root = Root(str(entry.reference), "bundle", entry.descriptor.digest)
-        planned = plan([root], {"bundle": bundle}, jobs=1)
-        # An image whose own manifest is damaged cannot be walked; its manifest is then what is touched.
-        needed = {*planned.manifests, *planned.blobs, entry.descriptor.digest}
-        for digest in needed & damaged:
+        for digest in sorted(_needed(bundle, entry.descriptor.digest) & damaged):
             touched.setdefault(digest, []).append(str(entry.reference))
     return touched
+
+
+def _needed(bundle: BundleReader, root: str) -> set[str]:
+    """All that an image leads to, past manifests that cannot be read."""
+    needed, waiting = set[str](), [root]
+    while waiting:
+        digest = waiting.pop()
+        if digest in needed:
+            continue
+        needed.add(digest)
+        try:
+            manifest = bundle.manifest(digest)
+        except AirgapError:
+            continue
+        needed.update(blob.digest for blob in manifest.blobs)
+        waiting += [child.digest for child in manifest.children]
+    return needed

@@ -59,6 +59,8 @@ def of_exception(error: BaseException, url: str, *, known: bool) -> AirgapError:
     where = public_url(url)
     host = urlsplit(url).netloc.rpartition("@")[2]
     if isinstance(error, ssl.SSLError):
+        if error.errno in (ssl.SSL_ERROR_SYSCALL, ssl.SSL_ERROR_EOF, ssl.SSL_ERROR_ZERO_RETURN):
+            return Transient("the connection broke (inside TLS)", where=where)
         if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE") or "wrong version" in str(
             error
         ):
@@ -190,8 +192,10 @@ def _registry_words(body: bytes) -> tuple[str, str]:
 def of_certificate(error: ssl.SSLCertVerificationError, url: str, pem: str) -> Unavailable:
     """Translate a certificate that is not trusted; ``pem`` is that certificate where it could be had."""
     host = split(url).hostname
-    seen = f"; the certificate is for {_san_words(_decode(pem))}" if pem else ""
+    names = _names_in(pem)
+    seen = f"; the certificate is for {names}" if names else ""
     hints = {
+        9: "its time has not begun: check this machine's clock",
         10: "its time is over: have it renewed, and check this machine's clock",
         18: "it is self-signed: give it with --ca-file, or --insecure to trust anything",
         19: "its issuer is private: give the issuer's certificate with --ca-file",
@@ -204,6 +208,13 @@ def of_certificate(error: ssl.SSLCertVerificationError, url: str, pem: str) -> U
     return Unavailable(
         f"the certificate is not trusted: {error.verify_message}{seen}", where=public_url(url), hint=hint
     )
+
+
+def _names_in(pem: str) -> str:
+    try:
+        return _san_words(_decode(pem)) if pem else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _decode(pem: str) -> Mapping[str, object]:

@@ -22,7 +22,9 @@ from airgap.registry.transport import Response
 from airgap.registry.upload import Upload, session_path
 from airgap.store.base import BytesReader, Opener, Reader
 
-_LINK = re.compile(r"<([^>]*)>\s*;[^,]*\brel\s*=\s*\"?next\"?", re.IGNORECASE)
+# RFC 8288, 3: a target in angle brackets, then parameters whose quoted values may hold commas.
+_LINK = re.compile(r"<([^>]*)>((?:[^\",]|\"[^\"]*\")*)")
+_NEXT = re.compile(r"\brel\s*=\s*\"?next\b", re.IGNORECASE)
 
 
 class Repository:
@@ -121,7 +123,8 @@ class Repository:
             self._add_to_fallback(manifest, descriptor)
 
     def tag(self, descriptor: Descriptor, name: str) -> None:
-        self.push_manifest(descriptor, self._held(descriptor), check_tag(name))
+        check_tag(name)
+        self.push_manifest(descriptor, self._held(descriptor), name)
 
     def mount(self, descriptor: Descriptor, from_repository: str) -> bool:
         """Ask for a blob from a sibling repository (end-11); a registry that will not begins an upload instead,
@@ -170,7 +173,9 @@ class Repository:
         for response in self._pages(f"/v2/{self.name}/tags/list", ok=(200,)):
             try:
                 page = json.loads(response.body)["tags"] or []
-                found += [str(tag) for tag in page if isinstance(page, list)]
+                if not isinstance(page, list):
+                    raise TypeError("no list")
+                found += map(str, page)
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise RegistryError("the list of tags is unreadable", where=str(self)) from error
         return list(dict.fromkeys(found))
@@ -181,9 +186,10 @@ class Repository:
             seen.add(path)
             response = self.endpoint.call("GET", path, scopes=self._scopes, ok=ok)
             yield response
-            match = _LINK.search(", ".join(response.headers.get_all("Link") or ()))
+            links = _LINK.findall(", ".join(response.headers.get_all("Link") or ()))
+            target = next((target for target, rest in links if _NEXT.search(rest)), "")
             # Only the query is taken from a Link: its path is wrong on some servers behind proxies.
-            query = split(join(self.endpoint.base_url, match[1])).query if match else ""
+            query = split(join(self.endpoint.base_url, target)).query if target else ""
             path = f"{path.partition('?')[0]}?{query}" if query else ""
 
     def _add_to_fallback(self, manifest: manifests.Manifest, descriptor: Descriptor) -> None:

@@ -113,6 +113,8 @@ class _Lease:
         try:
             body = response.read(MAX_BODY + 1)
             if len(body) <= MAX_BODY:
+                if response.length:
+                    raise http.client.IncompleteRead(body, response.length)  # http.client itself is silent here
                 response.read(0)  # notices the end of a chunked body, so that the connection can be kept
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.drop()
@@ -171,7 +173,7 @@ class Transport:
             connection.endheaders()
             try:
                 feed(connection.sock)
-            except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError) as error:
+            except (BrokenPipeError, ConnectionResetError, ssl.SSLError) as error:
                 try:
                     connection.sock.settimeout(5)
                     early = connection.getresponse()
@@ -241,6 +243,8 @@ class Transport:
                 lease.connection.sock.settimeout(timeout)
                 try:
                     send(lease.connection, target, extra)
+                    if not lease.reused and lease.key.scheme == "http":
+                        _check_greeting(lease.connection.sock)
                     response = lease.connection.getresponse()
                 except _Early as early:
                     response = early.response
@@ -292,6 +296,14 @@ def _is_quiet(connection: http.client.HTTPConnection) -> bool:
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return not poll.poll(0)
+
+
+def _check_greeting(sock: socket.socket) -> None:
+    # A server that speaks TLS answers plain HTTP with a few bytes that no line end follows, and may wait then:
+    # http.client would wait for the end of that line.
+    begin = sock.recv(5, socket.MSG_PEEK)
+    if not b"HTTP/".startswith(begin):
+        raise http.client.BadStatusLine(repr(begin))
 
 
 class _Early(Exception):

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bundles for the tests: made from content in memory by plan, compose, copy and the writer, or taken apart and
+put together again with something changed.
+
+Taking apart goes by Python's ``tarfile``, so that a mistake in our own tar shows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import tarfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airgap.bundle import BundleReader, BundleWriter, Extras, Inventory, Resource, compose
+from airgap.bundle.format import END, header, padded
+from airgap.copy import Destination, Plan, Root, Stop, copy, plan
+from airgap.events import ignore
+from airgap.flows.verify import Verified, verify
+from airgap.oci import Descriptor, Platform
+from airgap.oci import digest as digests
+from airgap.store import Memory
+from tests.parts.images import Images
+
+INVENTORY = "airgap/bundle.json"
+YAML = b"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: quay.io/a/x:v1\n"
+
+
+class Source(Memory):
+    """Content in memory that also knows referrers, as a registry does."""
+
+    def __init__(self, images: Images, names: Mapping[str, Descriptor]) -> None:
+        super().__init__()
+        self.about: dict[str, list[Descriptor]] = {}
+        images.push_to(self, names)
+
+    def referrers(self, digest: str) -> Sequence[Descriptor]:
+        return self.about.get(digest, [])
+
+
+@dataclass(frozen=True)
+class Content:
+    """Images with the references they are exported under."""
+
+    images: Images
+    names: dict[str, Descriptor]
+
+    def planned(
+        self,
+        *,
+        order: Sequence[str] | None = None,
+        platforms: Sequence[str] = (),
+        referrers: Mapping[str, Sequence[Descriptor]] | None = None,
+    ) -> tuple[Plan, dict[str, Source]]:
+        """A plan for all of it, roots in ``order``; ``referrers`` are by the digest they speak of."""
+        source = Source(self.images, self.names)
+        for digest, found in (referrers or {}).items():
+            source.about[digest] = list(found)
+            self.images.push_to(source, {one.digest: one for one in found})
+        roots = [Root(name, "source", name, (Destination("bundle"),)) for name in order or list(self.names)]
+        wanted = [Platform.parse(platform) for platform in platforms]
+        planned = plan(roots, {"source": source}, platforms=wanted, referrers=referrers is not None)
+        assert planned.failures == []
+        return planned, {"source": source}
+
+    def write(self, path: Path, extras: Extras | None = None, *, jobs: int = 3, **how: Any) -> Inventory:
+        """Make a bundle of it."""
+        planned, sources = self.planned(**how)
+        inventory, layout = compose(planned, extras or Extras())
+        writer = BundleWriter.create(path, layout)
+        try:
+            copy(planned, sources, {"bundle": writer}, jobs=1 if writer.ordered else jobs, how="fetched")
+            writer.finish()
+        finally:
+            writer.discard()
+        return inventory
+
+
+def usual(seed: int = 1) -> Content:
+    """Every shape at once: an attested index, one image, a Docker list, one known by digest alone, one pinned beside
+    a plain tag, one tagged and pinned, and an artifact; layers shared among them."""
+    images = Images(seed)
+    base = images.layer(size=3000)
+    attested, listed = images.two_platforms(attested=True, size=2000), images.two_platforms(docker=True)
+    single, older = images.image(layers=[base, images.layer()]), images.image(layers=[base])
+    pinned, artifact = images.image(layers=[base, images.layer(size=700)]), images.artifact()
+    return Content(
+        images,
+        {
+            "quay.io/a/x:v1": attested,
+            "quay.io/a/single:1.0": single,
+            "docker.io/library/redis:7": listed,
+            f"quay.io/a/known@{older.digest}": older,
+            f"quay.io/a/single:1.0@{pinned.digest}": pinned,
+            f"10.100.0.102:32415/b/both:2@{single.digest}": single,
+            "ghcr.io/c/chart:0.1": artifact,
+        },
+    )
+
+
+def extras() -> Extras:
+    """Two resource files and all the rest."""
+    files = (Resource("deploy/a.yaml", YAML), Resource("한글/b.yaml", YAML * 20))
+    return Extras(files, b"#!/usr/bin/env python3\n" + b"z" * 700, "platform", "1.10", b"what is new")
+
+
+def check(path: Path) -> Verified:
+    """What ``airgap verify`` does."""
+    with BundleReader(path) as bundle:
+        return verify(bundle, jobs=1, emit=ignore, stop=Stop())
+
+
+@dataclass
+class Part:
+    """One member as it stands in the file: its header blocks and its content without padding."""
+
+    name: str
+    header: bytes
+    content: bytes
+
+    @property
+    def bytes(self) -> bytes:
+        return self.header + self.content.ljust(padded(len(self.content)), b"\0")
+
+
+def parts_of(bundle: bytes) -> list[Part]:
+    """The members of a bundle, by ``tarfile``."""
+    with tarfile.open(fileobj=io.BytesIO(bundle)) as tar:
+        return [
+            Part(
+                f"{member.name}/" if member.isdir() else member.name,
+                bundle[member.offset : member.offset_data],
+                bundle[member.offset_data : member.offset_data + member.size],
+            )
+            for member in tar
+        ]
+
+
+def joined(parts: Sequence[Part]) -> bytes:
+    return b"".join(part.bytes for part in parts) + END
+
+
+def member(name: str, content: bytes = b"", *, kind: bytes = tarfile.REGTYPE, link: str = "") -> Part:
+    """A member of any kind, as another program writes it."""
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname, made.size = kind, link, len(content)
+    return Part(name, made.tobuf(tarfile.USTAR_FORMAT), content)
+
+
+def changed(
+    bundle: bytes, edit: Callable[[dict[str, Any]], object], *, more: Mapping[str, bytes] | None = None
+) -> bytes:
+    """The bundle with its inventory edited, and with the content of members of its head replaced by ``more``: a
+    forger's work, so every checksum that he could mend is right."""
+    more = dict(more or {})
+    parts = {part.name: part for part in parts_of(bundle)}
+    document = json.loads(parts[INVENTORY].content)
+    del document["check"]
+    for name, content in more.items():
+        document["members"][name] = digests.of(content)
+    edit(document)
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()[:-1]
+    more[INVENTORY] = body + b',"check":"' + digests.of(body).encode() + b'"}'
+    for name, content in more.items():
+        parts[name] = Part(name, header(name, len(content)), content)
+    return joined(list(parts.values()))
+
+
+def flipped(bundle: bytes, offset: int, bit: int = 0) -> bytes:
+    copied = bytearray(bundle)
+    copied[offset] ^= 1 << bit
+    return bytes(copied)
+
+
+def shuffled(names: Mapping[str, Descriptor], seed: int) -> list[str]:
+    order = list(names)
+    random.Random(seed).shuffle(order)
+    return order

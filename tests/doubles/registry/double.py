@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An HTTP/1.1 server over bare sockets whose every answer can be scripted: cut, reset, stalled, given too early."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
+
+from tests.parts.service import LOOPBACK
+
+
+@dataclass
+class Request:
+    """One request as it came. ``body`` grows as it is read; ``connection`` counts connections from 1."""
+
+    method: str
+    target: str
+    headers: http.client.HTTPMessage
+    connection: int
+    file: io.BufferedReader = field(repr=False)
+    body: bytearray = field(default_factory=bytearray, repr=False)
+    #: Whether the body was read to its end.
+    whole: bool = False
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.target).query)
+
+    @property
+    def length(self) -> int:
+        return int(self.headers.get("Content-Length") or 0)
+
+    @property
+    def authorization(self) -> str:
+        return self.headers.get("Authorization") or ""
+
+    def read(self, limit: int | None = None) -> bytes:
+        """Read ``limit`` bytes of the body, or the rest of it."""
+        left = self.length - len(self.body)
+        left = left if limit is None else min(left, limit)
+        while left:
+            piece = self.file.read(min(left, 1 << 16))
+            if not piece:
+                raise ConnectionError("the client went away")
+            self.body += piece
+            left -= len(piece)
+        self.whole = len(self.body) == self.length
+        return bytes(self.body)
+
+
+@dataclass
+class Answer:
+    """What to say. ``say_length`` is the Content-Length to announce where it is not the body's.
+
+    ``cut`` sends so many bytes of the body and then closes, with a reset where ``reset`` says so; ``early`` answers
+    before the request's body was read and closes; ``chunked`` sends chunks; ``wait`` is waited for before anything is
+    said, ``stall`` after ``cut`` bytes; ``raw`` replaces the whole answer.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    more: list[tuple[str, str]] = field(default_factory=list)
+    say_length: int | None = None
+    cut: int | None = None
+    reset: bool = False
+    early: bool = False
+    chunked: bool = False
+    close: bool = False
+    wait: threading.Event | None = None
+    stall: threading.Event | None = None
+    raw: bytes | None = None
+
+
+Handler = Callable[[Request], "Answer | None"]
+
+
+class _Close(Exception):
+    """This connection ends here; ``reset`` with RST."""
+
+    def __init__(self, reset: bool = False) -> None:
+        self.reset = reset
+
+
+@dataclass
+class _Rule:
+    method: str
+    fragment: str
+    answers: list[Answer | Handler]
+    always: bool
+
+    def take(self, request: Request) -> Answer | Handler | None:
+        if (self.method and request.method != self.method) or self.fragment not in request.target or not self.answers:
+            return None
+        return self.answers[0] if self.always else self.answers.pop(0)
+
+
+class Double:
+    """``default`` answers what no rule takes. ``requests`` holds everything that came, in order."""
+
+    def __init__(self, default: Handler | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self.default = default or (lambda _: Answer(404))
+        self.requests: list[Request] = []
+        self.connections = 0
+        #: Set to let go of every answer that waits; the end of the double sets it too.
+        self.released = threading.Event()
+        self._tls = tls
+        self._rules: list[_Rule] = []
+        self._lock = threading.Lock()
+        self._listener = socket.create_server((LOOPBACK, 0), backlog=64)
+        self._open: set[socket.socket] = set()
+        self.port: int = self._listener.getsockname()[1]
+        self.address = f"{LOOPBACK}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{self.address}"
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def on(self, method: str, fragment: str, *answers: Answer | Handler) -> Double:
+        """Answer the next requests of ``method`` whose target holds ``fragment``, one each; a handler that gives
+        ``None`` leaves it to the default. Rules made later are asked first."""
+        self._rules.insert(0, _Rule(method, fragment, list(answers), False))
+        return self
+
+    def always(self, method: str, fragment: str, answer: Answer | Handler) -> Double:
+        self._rules.insert(0, _Rule(method, fragment, [answer], True))
+        return self
+
+    def seen(self, method: str = "", fragment: str = "") -> list[Request]:
+        with self._lock:
+            return [r for r in self.requests if (not method or r.method == method) and fragment in r.target]
+
+    def count(self, method: str = "", fragment: str = "") -> int:
+        return len(self.seen(method, fragment))
+
+    def stop(self) -> None:
+        self.released.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._lock:
+            still = list(self._open)
+        for sock in still:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        self._thread.join(5)
+
+    def hang_up(self) -> None:
+        """Close every connection that is open now, as a server does whose patience with idle ones is over."""
+        with self._lock:
+            still = list(self._open)
+        for sock in still:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(sock, self.connections), daemon=True).start()
+
+    def _serve(self, sock: socket.socket, number: int) -> None:
+        reset = False
+        try:
+            if self._tls is not None:
+                sock.settimeout(20)
+                sock = self._tls.wrap_socket(sock, server_side=True)
+                sock.settimeout(None)
+            with self._lock:
+                self._open.add(sock)
+            with sock.makefile("rb") as file:
+                while self._one(sock, file, number):
+                    pass
+        except _Close as end:
+            reset = end.reset
+        except (OSError, ValueError):
+            pass  # the client went away or spoke something else, which tests do on purpose
+        finally:
+            with self._lock:
+                self._open.discard(sock)
+            if reset:
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+
+    def _one(self, sock: socket.socket, file: io.BufferedReader, number: int) -> bool:
+        if file.peek(1)[:1] == b"\x16":
+            sock.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nthis is no request")  # but a TLS client's hello
+            return False
+        line = file.readline(65537).decode("latin-1").split()
+        if len(line) != 3:
+            return False
+        request = Request(line[0], line[1], http.client.parse_headers(file), number, file)
+        with self._lock:
+            self.requests.append(request)
+            found = next((a for a in (rule.take(request) for rule in self._rules) if a is not None), None)
+        answer = found if isinstance(found, Answer) or found is None else found(request)
+        if answer is None:
+            answer = self.default(request) or Answer(404)
+        if not answer.early:
+            request.read()
+        if answer.wait is not None:
+            answer.wait.wait(30)
+        self._say(sock, request, answer)
+        return not (answer.close or answer.early)
+
+    def _say(self, sock: socket.socket, request: Request, answer: Answer) -> None:
+        if answer.raw is not None:
+            sock.sendall(answer.raw)
+            if answer.stall is not None:
+                answer.stall.wait(30)
+            raise _Close(answer.reset)
+        body = b"" if request.method == "HEAD" or answer.status == 204 else answer.body
+        length = len(answer.body) if answer.say_length is None else answer.say_length
+        reason = HTTPStatus(answer.status).phrase if answer.status in HTTPStatus._value2member_map_ else "Odd"
+        lines = [f"HTTP/1.1 {answer.status} {reason}"]
+        lines += [f"{name}: {value}" for name, value in (*answer.headers.items(), *answer.more)]
+        if answer.chunked:
+            lines.append("Transfer-Encoding: chunked")
+            pieces = [body[at : at + 1000] for at in range(0, len(body), 1000)]
+            body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+        elif answer.status != 204 and "Content-Length" not in answer.headers:
+            lines.append(f"Content-Length: {length}")
+        if answer.close or answer.early:
+            lines.append("Connection: close")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        if answer.cut is not None and request.method != "HEAD":
+            sock.sendall(head + body[: answer.cut])
+            if answer.stall is not None:
+                answer.stall.wait(30)
+            raise _Close(answer.reset)
+        sock.sendall(head + body)
+
+
+@contextlib.contextmanager
+def double(default: Handler | None = None, *, tls: ssl.SSLContext | None = None) -> Iterator[Double]:
+    """A :class:`Double` that ends with the block."""
+    made = Double(default, tls)
+    try:
+        yield made
+    finally:
+        made.stop()
