@@ -15,8 +15,7 @@ from typing import Any
 from airgap import __version__
 from airgap.bundle.format import Layout, blob_name, lay_out
 from airgap.bundle.inventory import RESOURCES, BundledImage, BundledResource, Inventory, dump, name_problem
-from airgap.copy import Plan
-from airgap.copy.plan import Image
+from airgap.copy import Image, Plan
 from airgap.errors import ResourceError
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests

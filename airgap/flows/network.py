@@ -47,7 +47,8 @@ def connect(project: Project, network: Network, emit: Sink, *, target: TargetAdd
         settings = {name: replace(entry, ca_file=entry.ca_file or network.ca_file) for name, entry in settings.items()}
     explicit: dict[str, Credential] = {}
     if target is not None:
-        entry = settings.get(target.registry, RegistrySettings(ca_file=network.ca_file))
+        # A mirror is only ever pulled from.
+        entry = replace(settings.get(target.registry, RegistrySettings(ca_file=network.ca_file)), mirror="")
         if target.plain_http is not None:
             entry = replace(entry, plain_http=target.plain_http)
         if network.via:

@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from airgap.errors import AirgapError
@@ -28,6 +29,14 @@ _DISCARD = 1024 * 1024
 #: A chunk's size line (RFC 9112, 7.1) and a trailer are no longer than this.
 _LINE = 4096
 _THREADS = 10
+_PLAIN = b"""\
+HTTP/1.1 400 Bad Request\r
+Content-Type: text/plain\r
+Content-Length: 45\r
+Connection: close\r
+\r
+This was an HTTP request to an HTTPS server.
+"""
 #: Seconds for a client to notice that it need not send the rest.
 _LINGER = 2.0
 
@@ -170,9 +179,25 @@ class _Tls(BuiltinSSLAdapter):
         return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
+class _Connection(HTTPConnection):
+    """Tells a client that speaks plain HTTP to a TLS server so, where cheroot would leave it waiting."""
+
+    def communicate(self) -> bool:
+        if isinstance(self.socket, ssl.SSLSocket) and self.socket.version() is None:
+            # The first byte of a TLS connection is a handshake record's type (RFC 8446, 5.1).
+            with contextlib.suppress(OSError):
+                if socket.socket.recv(self.socket, 1, socket.MSG_PEEK) not in (b"\x16", b""):
+                    socket.socket.sendall(self.socket, _PLAIN)
+                    socket.socket.shutdown(self.socket, socket.SHUT_WR)
+                    socket.socket.recv(self.socket, 64 * 1024)
+                    return False
+        return bool(super().communicate())  # type: ignore[no-untyped-call] # cheroot's stubs leave it out
+
+
 class HttpServer(wsgi.Server):
     """cheroot's server with this room's gateway. What clients do wrong is logged, never printed."""
 
+    ConnectionClass = _Connection
     keep_alive_conn_limit = 256
     expiration_interval = 0.02  # as long may stop() wait for the thread that accepts
 

@@ -215,6 +215,17 @@ def test_a_client_that_stalls_in_the_handshake_stops_nobody(authority: Authority
         assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+def test_plain_http_to_a_tls_port_is_answered(authority: Authority, method: str) -> None:
+    pair = authority.good()
+    with Server(Memory(), tls=(pair.certificate, pair.key)) as server, connect(server) as connection:
+        connection.sendall(f"{method} /v2/ HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        connection.settimeout(5)
+        answer = connection.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"HTTP request to an HTTPS server" in answer
+
+
 def test_plain_http_to_a_tls_port_ends_quietly(authority: Authority, capfd: pytest.CaptureFixture[str]) -> None:
     pair = authority.good()
     with Server(Memory(), tls=(pair.certificate, pair.key)) as server:
