@@ -23,7 +23,7 @@ from airgap.events import (
     Warned,
     as_json,
 )
-from airgap.flows.sizes import human
+from airgap.flows.words import human
 
 #: Seconds between lines where there is no terminal.
 _INTERVAL = 5.0

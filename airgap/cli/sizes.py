@@ -12,7 +12,8 @@ from airgap.flows.find import Found
 from airgap.flows.network import Network, connect
 from airgap.flows.project import Project
 from airgap.flows.resolve import resolve
-from airgap.flows.sizes import human, measure
+from airgap.flows.sizes import measure
+from airgap.flows.words import human
 
 
 def show(found: Found, read: Project, network: Network, jobs: int, progress: str) -> None:

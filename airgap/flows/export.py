@@ -14,7 +14,8 @@ from airgap.events import ImageFailed, Noted, Sink, Warned
 from airgap.flows import locking, output
 from airgap.flows.find import Found, secrets
 from airgap.flows.resolve import BUNDLE, resolve
-from airgap.flows.sizes import Sizes, human, measure
+from airgap.flows.sizes import Sizes, measure
+from airgap.flows.words import human
 from airgap.oci import Platform
 from airgap.registry import Registries
 

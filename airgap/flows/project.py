@@ -11,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airgap.errors import AirgapError, UsageError
 from airgap.oci import Platform, Reference
 from airgap.oci.reference import registry_problem
 from airgap.registry import RegistrySettings
-from airgap.target import Mapping, TargetAddress
+
+if TYPE_CHECKING:
+    from airgap.target import Mapping, TargetAddress
 
 FILE = "airgap.yaml"
+_TOP = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries")
 
 
 @dataclass
@@ -81,7 +84,7 @@ class _Reading:
                 setattr(project, key, self._file_name(value))
             elif key == "target":
                 project.target = self._text(value)
-                self._parsed(value, TargetAddress.parse)
+                self._parsed(value, _target)
             elif key == "notes":
                 project.notes = str(self.folder / self._text(value))
             elif key == "resources":
@@ -106,7 +109,7 @@ class _Reading:
         for key, value in self._mapping(node, ("policy", "overrides")).items():
             if key == "policy":
                 self.project.policy = self._text(value)
-                self._parsed(value, lambda policy: Mapping(_NOWHERE, policy))
+                self._parsed(value, _policy)
                 continue
             for pattern, name in self._mapping(value, None).items():
                 self._parsed(name, partial(_override, pattern))
@@ -177,9 +180,22 @@ class _Reading:
         return f"{self.file}:{node.start_mark.line + 1}"
 
 
+# The rules of mapping belong to ``target``, which a command that names none need not load.
+
+
+def _target(text: str) -> TargetAddress:
+    from airgap.target import TargetAddress
+
+    return TargetAddress.parse(text)
+
+
+def _policy(policy: str) -> Mapping:
+    from airgap.target import Mapping
+
+    return Mapping(_target("nowhere.invalid"), policy)
+
+
 def _override(pattern: str, name: str) -> Mapping:
-    return Mapping(_NOWHERE, overrides={pattern: name})
+    from airgap.target import Mapping
 
-
-_NOWHERE = TargetAddress("nowhere.invalid")
-_TOP = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries")
+    return Mapping(_target("nowhere.invalid"), overrides={pattern: name})

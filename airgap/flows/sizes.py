@@ -39,17 +39,3 @@ def measure(plan: Plan) -> Sizes:
 def _count(manifest: Manifest, into: dict[str, int]) -> None:
     into[manifest.descriptor.digest] = len(manifest.content)
     into.update((blob.digest, blob.size) for blob in manifest.blobs)
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 image``, ``2 images``."""
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def human(count: float) -> str:
-    """``1.4 GB``: decimal units, as disks and media are sold."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -16,7 +16,7 @@ from airgap.flows import project
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.find import find
 from airgap.flows.network import connect
-from airgap.flows.sizes import counted, human
+from airgap.flows.words import counted, human
 from airgap.oci import Platform, Reference
 
 

@@ -10,7 +10,7 @@ import click
 from airgap.cli import options
 from airgap.flows import project
 from airgap.flows.find import Found, find
-from airgap.flows.sizes import counted
+from airgap.flows.words import counted
 from airgap.kube import Site
 
 

@@ -16,7 +16,7 @@ from airgap.errors import Incomplete, Interrupted
 from airgap.flows import project
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.network import connect, target_of
-from airgap.flows.sizes import counted, human
+from airgap.flows.words import counted, human
 from airgap.target import PlainTarget
 
 

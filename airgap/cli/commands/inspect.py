@@ -10,7 +10,7 @@ import click
 from airgap.bundle import BundleReader
 from airgap.bundle.head import NOTES, SELF
 from airgap.cli import options
-from airgap.flows.sizes import counted, human
+from airgap.flows.words import counted, human
 
 
 @click.command("inspect")

@@ -19,7 +19,7 @@ from airgap.flows import project
 from airgap.flows.find import find
 from airgap.flows.network import target_of
 from airgap.flows.rewrite import RewrittenFile, by_bundle, by_mapping, rewrite
-from airgap.flows.sizes import counted
+from airgap.flows.words import counted
 
 
 @click.command("rewrite")

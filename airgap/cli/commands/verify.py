@@ -11,9 +11,9 @@ from airgap.cli.progress import display
 from airgap.copy import Stop
 from airgap.flows import project
 from airgap.flows.network import connect, target_of
-from airgap.flows.sizes import counted, human
 from airgap.flows.verify import against as compare
 from airgap.flows.verify import verify
+from airgap.flows.words import counted, human
 from airgap.target import PlainTarget
 
 
