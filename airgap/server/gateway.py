@@ -180,7 +180,13 @@ class _Tls(BuiltinSSLAdapter):
 
 
 class _Connection(HTTPConnection):
-    """Tells a client that speaks plain HTTP to a TLS server so, where cheroot would leave it waiting."""
+    """Tells a client that speaks plain HTTP to a TLS server so, where cheroot would leave it waiting, and closes
+    its writer before the socket under it is gone, where cheroot leaves that to the garbage collector."""
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self.wfile.close()
+        super().close()
 
     def communicate(self) -> bool:
         if isinstance(self.socket, ssl.SSLSocket) and self.socket.version() is None:
