@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from airgap.errors import AirgapError, Interrupted, UsageError
 from airgap.registry import faults
@@ -129,7 +129,20 @@ class _Secure(http.client.HTTPSConnection):
     server = ""
 
     def connect(self) -> None:
-        http.client.HTTPConnection.connect(self)
+        # Before Python 3.12 a proxy's answer to CONNECT is left open, and a refused socket with it.
+        answers: list[http.client.HTTPResponse] = []
+
+        def answer(*arguments: Any, **named: Any) -> http.client.HTTPResponse:
+            answers.append(http.client.HTTPResponse(*arguments, **named))
+            return answers[-1]
+
+        self.response_class = answer  # type: ignore[assignment] # called as the class is
+        try:
+            http.client.HTTPConnection.connect(self)
+        finally:
+            self.response_class = http.client.HTTPResponse
+            for response in answers:
+                response.close()
         context: ssl.SSLContext = self._context  # type: ignore[attr-defined] # not in the stubs
         self.sock = context.wrap_socket(self.sock, server_hostname=self.server, do_handshake_on_connect=False)
         self.sock.do_handshake()
