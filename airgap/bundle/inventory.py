@@ -95,10 +95,11 @@ class Inventory:
         return body + _CHECK + digests.of(body).encode() + b'"}'
 
     @staticmethod
-    def undamaged(content: bytes) -> bool:
-        """Whether these are bytes that :meth:`to_bytes` gave. Against accidents: a forger needs a signature."""
-        body, _, check = content.rpartition(_CHECK)
-        return check == digests.of(body).encode() + b'"}'
+    def undamaged(content: bytes) -> bool | None:
+        """Whether these are bytes that :meth:`to_bytes` gave; ``None`` where they carry no check. Against accidents:
+        a forger needs a signature."""
+        body, found, check = content.rpartition(_CHECK)
+        return check == digests.of(body).encode() + b'"}' if found else None
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str) -> Inventory:

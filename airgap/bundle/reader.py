@@ -127,7 +127,7 @@ class BundleReader:
     def check_head(self) -> None:
         """Verify every byte that belongs to no blob."""
         if not Inventory.undamaged(self._read(self._head[INVENTORY])):
-            raise BundleError(f"{INVENTORY} was changed after it was made", where=str(self.path), hint=_AGAIN)
+            raise BundleError(f"{INVENTORY} carries no check of itself", where=str(self.path), hint=_AGAIN)
         for name in self.inventory.members:
             self._member(name)
         for member in self._head.values():
@@ -147,6 +147,8 @@ class BundleReader:
         self._head: dict[str, Member] = {}
         end = self._read_head()
         content = self._read(self._head[INVENTORY])
+        if Inventory.undamaged(content) is False:
+            raise BundleError(f"{INVENTORY} is damaged", where=str(self.path), hint=_AGAIN)
         self.inventory = Inventory.from_bytes(content, where=str(self.path))
         #: The sha256 of the inventory as it stands in the bundle, by which receipts and other bundles call this one.
         self.id = digests.encoded(digests.of(content))

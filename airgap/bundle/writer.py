@@ -51,6 +51,12 @@ class BundleWriter:
             raise OutputError(f"cannot write here: {error.strerror}", where=str(partial), hint=hint) from error
         try:
             _lock(fd, partial)
+            if not _is_ours(fd):
+                raise OutputError(
+                    "a file that airgap did not begin is in the way",
+                    where=str(partial),
+                    hint="move it, or choose another place with -o",
+                )
         except BaseException:
             os.close(fd)
             raise
@@ -139,6 +145,12 @@ class BundleWriter:
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
         os.close(fd)
+
+
+def _is_ours(fd: int) -> bool:
+    """Whether what lies under the partial's name is nothing, or a bundle that was begun: its first name, or zeros."""
+    begin = os.pread(fd, 512, 0)
+    return begin.startswith(b"oci-layout\0") or not any(begin)
 
 
 def partial_of(path: Path) -> Path:

@@ -20,6 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # Scripts ask often; importing click would take twice as long as all the rest.
         print(f"airgap {__version__}")  # noqa: T201 - this room is the one that prints
         sys.exit(0)
-    from airgap.cli.run import run
+    try:
+        from airgap.cli.run import run
 
-    sys.exit(run(arguments))
+        sys.exit(run(arguments))
+    except KeyboardInterrupt:  # while modules are still being read
+        sys.exit(130)

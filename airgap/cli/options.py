@@ -61,7 +61,7 @@ target_network = _together(
     ca_file,
     click.option("--plain-http", is_flag=True, help="Speak plain HTTP to the target, as http:// before it does."),
     click.option("--insecure", is_flag=True, help="Trust any certificate of the target."),
-    click.option("--via", metavar="URL", default="", help="Push to this address instead of the one nodes pull from."),
+    click.option("--via", metavar="URL", default="", help="Reach the target here instead of where nodes pull from."),
     click.option("--username", metavar="NAME", help="User at the target; or AIRGAP_USERNAME, or airgap login."),
     click.option("--password-stdin", is_flag=True, help="Read the password from standard input; or AIRGAP_PASSWORD."),
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from airgap.cli.printable import printable
 from airgap.events import (
     BlobDone,
     BlobProgress,
@@ -138,13 +139,13 @@ class Bar(Words):
 def words(event: Event) -> str:
     """What an event says to people, or nothing."""
     if isinstance(event, Noted):
-        return event.text
+        return printable(event.text)
     if isinstance(event, Warned):
-        return f"{click.style('warning:', fg='yellow')} {event.text}"
+        return f"{click.style('warning:', fg='yellow')} {printable(event.text)}"
     if isinstance(event, Retrying):
-        return f"trying again in {event.delay:.1f} s ({event.what}: {event.reason})"
+        return f"trying again in {event.delay:.1f} s ({printable(event.what)}: {printable(event.reason)})"
     if isinstance(event, ImageFailed):
-        return f"{click.style('failed:', fg='red')} {event.reason}"
+        return f"{click.style('failed:', fg='red')} {printable(event.reason)}"
     return ""
 
 

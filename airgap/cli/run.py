@@ -11,14 +11,16 @@ from collections.abc import Sequence
 import click
 
 from airgap.cli.app import cli
-from airgap.errors import AirgapError, Failures, Interrupted
+from airgap.cli.printable import printable
+from airgap.errors import AirgapError, Failures, Interrupted, OutputError
 
 DEBUG = "AIRGAP_DEBUG"
 
 
 def run(arguments: Sequence[str] | None) -> int:
     """The exit code. ``AIRGAP_DEBUG=1`` shows the traceback of what should not have happened."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -38,6 +40,9 @@ def run(arguments: Sequence[str] | None) -> int:
         # Whoever read our output has had enough; Python would complain once more while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        tell(OutputError(error.strerror or str(error), where=str(error.filename)[:200] if error.filename else None))
+        return OutputError.exit_code
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
@@ -49,14 +54,14 @@ def run(arguments: Sequence[str] | None) -> int:
 def tell(error: AirgapError) -> None:
     """One paragraph for each error: where and what, then the next step."""
     for one in error.errors if isinstance(error, Failures) else (error,):
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {one}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(str(one))}", err=True)
         if one.hint:
-            click.echo(f"  {one.hint}", err=True)
+            click.echo(f"  {printable(one.hint)}", err=True)
 
 
 def _interrupt(*_: object) -> None:
     """The first signal stops the work; those that follow find it stopping already, and must not break that off."""
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _already_stopping)
     raise KeyboardInterrupt
 

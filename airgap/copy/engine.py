@@ -18,7 +18,7 @@ from airgap.copy.workers import A, B, Stop, each
 from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, RegistryError
 from airgap.events import BlobDone, BlobProgress, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
 from airgap.oci import Descriptor
-from airgap.oci.manifest import Manifest
+from airgap.oci.manifest import Manifest, successors
 from airgap.store.base import FileRange, Mounter, Opener, Reader, Source, Store, opener_of
 
 _UNKNOWN_BLOB = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
@@ -212,7 +212,7 @@ class _Copy:
 
     def _manifest(self, manifest: Manifest, tags: Mapping[str, list[Destination]]) -> None:
         descriptor = manifest.descriptor
-        for needed in (*manifest.children, *manifest.blobs):
+        for needed in successors(manifest):
             if needed.digest in self.lost:
                 raise self.lost[needed.digest]
         named = list(dict.fromkeys(tags.get(descriptor.digest, ())))

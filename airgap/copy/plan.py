@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from airgap.copy.walk import Image, Root, Walk
 from airgap.copy.workers import Stop, each
 from airgap.errors import AirgapError, ContentError
-from airgap.events import ImageFailed, Sink, Warned, ignore
+from airgap.events import Sink, Warned, ignore
 from airgap.oci import Descriptor, Platform
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
@@ -70,18 +70,19 @@ def plan(
     *,
     platforms: Sequence[Platform] = (),
     referrers: bool = False,
+    known_referrers: Mapping[str, Sequence[str]] | None = None,
     jobs: int = 4,
-    keep_going: bool = False,
     emit: Sink = ignore,
     stop: Stop | None = None,
 ) -> Plan:
     """Find everything that ``roots`` need.
 
-    Every root is tried; failures are listed in ``Plan.failures`` and it is the caller's to raise them or,
-    with ``keep_going``, to go on without these images. Raises only :class:`Interrupted`.
+    Every root is tried; failures are listed in ``Plan.failures`` and it is the caller's to raise them or to go on
+    without these images. ``known_referrers`` (by the digest that they speak of) are taken instead of asking for
+    them. Raises :class:`Interrupted`.
     """
     stop = stop or Stop()
-    walk = Walk(sources, platforms, jobs, stop)
+    walk = Walk(sources, platforms, jobs, stop, known_referrers)
     found = each(roots, walk.root, jobs=jobs, stop=stop, keep_going=True)
     result = Plan(small=walk.small)
     images: list[Image] = []
@@ -101,9 +102,6 @@ def plan(
             result.failures.append((image.root, failure))
         else:
             result.images.append(image)
-    if keep_going:
-        for root, error in result.failures:
-            emit(ImageFailed(root.label, str(error)))
     _drop_absent_foreign(result, sources, emit)
     return result
 

@@ -85,6 +85,7 @@ class Walk:
     platforms: Sequence[Platform]
     jobs: int
     stop: Stop
+    known_referrers: Mapping[str, Sequence[str]] | None = None
     manifests: dict[str, Manifest] = field(default_factory=dict)
     small: dict[str, bytes] = field(default_factory=dict)
 
@@ -163,11 +164,6 @@ class Walk:
 
     def _child(self, item: tuple[Root, Descriptor]) -> Manifest:
         root, descriptor = item
-        if not manifests.is_manifest_type(descriptor.media_type):
-            # An index may list anything (image-index.md); what is no manifest is carried as content.
-            raise ContentError(
-                f"an index lists {descriptor.digest} of the unknown type {descriptor.media_type!r}", where=root.label
-            )
         manifest = read_manifest(self.sources[root.source], descriptor.digest)
         if manifest.descriptor.size != descriptor.size:
             raise ContentError(
@@ -195,14 +191,14 @@ class Walk:
         seen = {image.digest for image in images}
         asked = list(images)
         for _ in range(3):
-            results = each(asked, self._referrers_of, jobs=self.jobs, stop=self.stop, keep_going=True)
+            results = each(
+                asked, lambda image: self._referrers_of(image, emit), jobs=self.jobs, stop=self.stop, keep_going=True
+            )
             asked_next: list[Image] = []
             for image, result in zip(asked, results, strict=True):
                 if isinstance(result, AirgapError):
                     emit(Warned(f"{image.root.label}: its signatures could not be asked for ({result})"))
                     continue
-                if image.derived_from:
-                    emit(Noted(f"{image.root.label}: signatures of the whole index do not fit the chosen platforms"))
                 asked_next += [referrer for referrer in result if referrer.digest not in seen]
                 seen.update(referrer.digest for referrer in result)
             found += asked_next
@@ -211,15 +207,24 @@ class Walk:
                 break
         return found
 
-    def _referrers_of(self, image: Image) -> list[Image]:
+    def _referrers_of(self, image: Image, emit: Sink) -> list[Image]:
         source = self.sources[image.root.source]
         if not isinstance(source, ReferrerSource):
             return []
+        if self.known_referrers is None and image.derived_from and source.referrers(image.derived_from):
+            emit(Noted(f"{image.root.label}: signatures of the whole index do not fit, and stay behind"))
         destinations = tuple(dict.fromkeys(replace(d, tag="") for d in image.root.destinations))
         found = []
-        for descriptor in source.referrers(image.digest):
-            root = Root(image.root.label, image.root.source, descriptor.digest, destinations)
-            manifest = read_manifest(source, descriptor.digest)
+        if self.known_referrers is None:
+            digests = [descriptor.digest for descriptor in source.referrers(image.digest)]
+        else:
+            digests = list(self.known_referrers.get(image.digest, ()))
+        for digest in digests:
+            root = Root(image.root.label, image.root.source, digest, destinations)
+            manifest = read_manifest(source, digest)
+            if missing := [blob.digest for blob in manifest.blobs if not source.exists(blob)]:
+                emit(Warned(f"{image.root.label}: a referrer stays behind, the registry lacks its {missing[0]}"))
+                continue
             found.append(Image(root, manifest, (), manifest.descriptor, image.digest))
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from airgap.errors import AirgapError, Interrupted
@@ -44,7 +44,15 @@ def each(
     results: list[B | AirgapError | None] = [None] * len(todo)
     failed: list[BaseException] = []
 
+    ended = threading.Semaphore(0)
+
     def worker() -> None:
+        try:
+            work_off()
+        finally:
+            ended.release()
+
+    def work_off() -> None:
         while not failed:
             try:
                 index, item = todo.popleft()
@@ -64,25 +72,21 @@ def each(
                 failed.append(error)
                 stop.set()
 
-    threads = [
-        threading.Thread(target=worker, name=f"airgap-{number}", daemon=True) for number in range(min(jobs, len(todo)))
-    ]
+    running = 0
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        for number in range(min(jobs, len(todo))):
+            threading.Thread(target=worker, name=f"airgap-{number}", daemon=True).start()
+            running += 1
+        while running:
+            ended.acquire()
+            running -= 1
     except BaseException:
         stop.set()
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join()
+        # Not Thread.join: interrupted once, it says at the next call that the thread has ended (before Python 3.13).
+        while running:
+            ended.acquire()
+            running -= 1
         raise
     if failed:
         raise failed[0]
     return results  # type: ignore[return-value] # every slot is filled once no worker failed
-
-
-def succeeded(results: Sequence[B | AirgapError]) -> list[B]:
-    """Only what worked."""
-    return [result for result in results if not isinstance(result, AirgapError)]

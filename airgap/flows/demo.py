@@ -17,6 +17,7 @@ from airgap.bundle import BundleReader
 from airgap.copy import Stop
 from airgap.errors import AirgapError
 from airgap.events import Sink
+from airgap.flows import output
 from airgap.flows.demo_images import fill
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.find import find
@@ -45,12 +46,13 @@ class Demo:
 
 def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
     """Run export and import; ``say`` is told each command that a user would type."""
-    folder.mkdir(parents=True, exist_ok=True)
     source, bundle = folder / YAML, folder / "bundle.tar"
     content = pkgutil.get_data("airgap.flows", f"data/{YAML}")
     if content is None:
         raise AirgapError("the demo's YAML is missing from this installation")
-    source.write_bytes(content)
+    with output.folder_for(folder):
+        output.check_free(folder, [(YAML, content)], force=False)
+        output.write_files(folder, [(YAML, content)])
     internet, nexus = Memory(), Memory()
     found = find([str(source)])
     fill(internet, {reference.repository: reference.tag for reference in found.references()})
@@ -64,7 +66,7 @@ def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
         say(f"airgap import {bundle} --to {TARGET} --output {folder / 'airgap-out'}")
         mapping = target_of(Project(), TARGET, None)
         network = Network(via=closed.url)
-        request = ImportRequest(folder / "airgap-out", folder / "airgap-out" / "bundle.tar.receipt.json", force=True)
+        request = ImportRequest(folder / "airgap-out", folder / "bundle.tar.receipt.json", force=True)
         with (
             BundleReader(bundle) as opened,
             connect(Project(), network, emit, target=mapping.address) as registries,

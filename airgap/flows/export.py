@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from airgap.bundle import BundleWriter, Extras, Resource, compose
 from airgap.copy import Report, Stop, copy
-from airgap.errors import AirgapError, raise_all
+from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
 from airgap.flows import locking, output
 from airgap.flows.find import Found, secrets
@@ -59,10 +60,15 @@ def export(
 ) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
     output.check_place(request.output, force=request.force or request.dry_run)
+    for file, _ in found.files:
+        if request.output.exists() and os.path.exists(file.path) and os.path.samefile(request.output, file.path):
+            raise UsageError("the bundle would replace a resource file that it is made of", where=file.path)
     locked = None
     if request.lock is not None:
         locked = locking.read(request.lock, request.platforms, refresh=request.refresh)
     resources = _resources(request, found, emit)
+    if request.lock is not None and locked is not None:
+        locking.check_resources(request.lock, locked, resources)
     resolved = resolve(
         found, registries, platforms=request.platforms, referrers=request.referrers,
         locked=locked, named=request.named, jobs=jobs, emit=emit, stop=stop,

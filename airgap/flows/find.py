@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from airgap import kube
-from airgap.errors import AirgapError, ResourceError, raise_all
+from airgap.errors import AirgapError, ResourceError, UsageError, raise_all
 from airgap.kube.model import POSSIBLE
 from airgap.oci import Reference
 
 #: In a line of its own, or inside braces; not in a comment.
 _SECRET = re.compile(
-    rb"""^(?![ \t]*\#)(?:.*[{,])?[ \t-]*["']?kind["']?[ \t]*:[ \t]*["']?Secret["']?(?=[ \t,}\r\n]|\Z)""", re.MULTILINE
+    rb"""^(?![ \t]*\#)(?:.*[{,])?[ \t-]*["']?kind["']?[ \t]*:[ \t]*["']?Secret(?:List)?["']?(?=[ \t,}\r\n]|\Z)""",
+    re.MULTILINE,
 )
 
 
@@ -59,8 +60,12 @@ def find(
 ) -> Found:
     """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses.
 
-    Raises :class:`ResourceError`, also when nothing names an image at all.
+    Raises :class:`ResourceError`, also when nothing names an image at all, and :class:`UsageError` for no path.
     """
+    if not paths and not images:
+        raise UsageError(
+            "what should be read?", hint="give a PATH or - for standard input, or resources: in airgap.yaml"
+        )
     files = []
     errors: list[AirgapError] = []
     for file in [*_local(paths, stdin, download), *_remote(paths, download)]:
@@ -71,10 +76,10 @@ def find(
     raise_all(errors)
     found = Found(tuple(files), tuple(images))
     if not found.references():
-        read = ", ".join(paths) or "nothing was given"
+        read = ", ".join(map(_shown, paths)) or "nothing was given"
         raise ResourceError(
             f"no image is named in what was read ({read})",
-            hint="give Kubernetes YAML or JSON, a folder of it, - for standard input, or an image with --image",
+            hint="give Kubernetes YAML or JSON, a folder of it, or - for standard input",
         )
     return found
 
@@ -104,8 +109,17 @@ def _remote(paths: Sequence[str], download: Callable[[str], bytes] | None) -> li
     for number, url in enumerate((path for path in paths if _is_address(path)), 1):
         assert download is not None
         name = re.sub(r"[^A-Za-z0-9._-]", "_", urlsplit(url).path.rpartition("/")[2]).lstrip(".") or "download.yaml"
-        files.append(kube.ResourceFile(f"downloaded-{number}/{name}", url, download(url)))
+        # An address may hold a password or a token, and a file's path is shown.
+        files.append(kube.ResourceFile(f"downloaded-{number}/{name}", _shown(url), download(url)))
     return files
+
+
+def _shown(path: str) -> str:
+    if not _is_address(path):
+        return path
+    from airgap.registry.faults import public_url
+
+    return public_url(path)
 
 
 def _is_address(path: str) -> bool:

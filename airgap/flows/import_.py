@@ -35,9 +35,10 @@ class ImportRequest:
 
 @dataclass
 class Imported:
-    """``pushed`` and ``present`` count images; ``files`` are what was written."""
+    """``names`` are the images that were pushed, or would be; ``present`` counts those that need not; ``files`` are
+    what was written."""
 
-    pushed: int = 0
+    names: list[str] = field(default_factory=list)
     present: int = 0
     files: list[RewrittenFile] = field(default_factory=list)
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
@@ -60,6 +61,7 @@ def _push(
     assignments: Sequence[Assignment], files: list[RewrittenFile], *, jobs: int, emit: Sink, stop: Stop,
 ) -> Imported:  # fmt: skip
     output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
+    output.check_receipt(request.receipt, request.output, [file.name for file in files], force=request.force)
     problems = [f for f in target.preflight() if f.level == "problem"]
     raise_all([NotReady(finding.what, hint=finding.hint or None) for finding in problems])
 
@@ -70,7 +72,7 @@ def _push(
     repositories = sorted({d.repository for root in roots for d in root.destinations})
     stores: dict[str, Store] = {name: target.open(name) for name in repositories}
     todo, present = _lacking(planned, stores, request, jobs, emit, stop)
-    result = Imported(len([image for image in todo if image.root.destinations[0].tag]), present, files)
+    result = Imported([image.root.label for image in todo if image.root.destinations[0].tag], present, files)
     if request.dry_run:
         return result
     result.report = copy(
@@ -78,14 +80,14 @@ def _push(
     )
     result.failures = [(root.label, error) for root, error in result.report.failures]
     failed = {label for label, _ in result.failures}
-    result.pushed -= len(failed)
+    result.names = [name for name in result.names if name not in failed]
     confirm([image for image in todo if image.root.label not in failed], stores, jobs=jobs, stop=stop)
     result.files = _without_failed(files, bundle, failed, emit)
     output.write_files(
         request.output, [(f.name, f.after) for f in result.files], [c for f in result.files for c in f.changes]
     )
     output.write_files(
-        request.receipt.parent, [(request.receipt.name, receipt_of(bundle, mapping, assignments, planned, failed))], ()
+        request.receipt.parent, [(request.receipt.name, receipt_of(bundle, mapping, assignments, planned, failed))]
     )
     return result
 

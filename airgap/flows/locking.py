@@ -45,6 +45,23 @@ def read(path: Path, platforms: Sequence[Platform], *, refresh: bool) -> Lock | 
     return lock
 
 
+def check_resources(path: Path, lock: Lock, resources: Sequence[Resource]) -> None:
+    """Raise :class:`UsageError` naming the first resource file that is not as it was when the lock was written."""
+    now = _sums(resources)
+    for name in sorted({*now, *lock.resources}):
+        if now.get(name) != lock.resources.get(name):
+            what = "has changed" if name in now and name in lock.resources else "is new" if name in now else "is gone"
+            raise UsageError(
+                f"the resource file {name} {what} since the lock was written",
+                where=str(path),
+                hint="--refresh resolves everything anew and rewrites the lock",
+            )
+
+
+def _sums(resources: Sequence[Resource]) -> dict[str, str]:
+    return {resource.name: f"sha256:{hashlib.sha256(resource.content).hexdigest()}" for resource in resources}
+
+
 def write(path: Path, platforms: Sequence[Platform], planned: Plan, resources: Sequence[Resource]) -> None:
     """Write what ``planned`` has resolved."""
     images: dict[str, Descriptor] = {}
@@ -58,7 +75,7 @@ def write(path: Path, platforms: Sequence[Platform], planned: Plan, resources: S
         tuple(map(str, platforms)),
         images,
         referrers,
-        {resource.name: f"sha256:{hashlib.sha256(resource.content).hexdigest()}" for resource in resources},
+        _sums(resources),
     )
     try:
         replace_file(path, lock.to_bytes())

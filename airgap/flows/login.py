@@ -5,15 +5,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from airgap.events import Sink, Warned, ignore
 from airgap.registry import Credential, Credentials, Registries
 
 
-def login(registry: str, credential: Credential, registries: Registries) -> Path:
+def login(registry: str, credential: Credential, registries: Registries, *, emit: Sink = ignore) -> Path:
     """Sign in, and only then write docker's file. Raises :class:`airgap.errors.Unauthorized` when refused.
 
     ``registries`` must offer ``credential`` to ``registry``.
     """
-    registries.endpoint(registry).ping()
+    endpoint = registries.endpoint(registry)
+    endpoint.ping()
+    if not endpoint.asks:
+        emit(Warned(f"{registry} asks for no password now, so whether it takes this one is not known"))
     return Credentials().save(registry, credential)
 
 

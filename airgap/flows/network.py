@@ -36,6 +36,10 @@ def connect(project: Project, network: Network, emit: Sink, *, target: TargetAdd
     from airgap.registry import Credentials, Registries
 
     settings = dict(project.registries)
+    for ca_file in {network.ca_file, *(entry.ca_file for entry in settings.values())} - {""}:
+        # On plain HTTP nobody would read it, and the mistake would show later.
+        if not os.path.isfile(ca_file):
+            raise UsageError("there is no such file with certificates", where=ca_file)
     for registry in (*network.plain_http, *network.insecure):
         if reason := registry_problem(registry):
             raise UsageError(reason, hint="name the registry as it stands in references, such as 10.0.0.5:5000")
@@ -44,13 +48,15 @@ def connect(project: Project, network: Network, emit: Sink, *, target: TargetAdd
     for registry in network.insecure:
         settings[registry] = replace(settings.get(registry, RegistrySettings()), insecure=True)
     if network.ca_file:
-        settings = {name: replace(entry, ca_file=entry.ca_file or network.ca_file) for name, entry in settings.items()}
+        settings = {name: replace(entry, ca_file=network.ca_file) for name, entry in settings.items()}
     explicit: dict[str, Credential] = {}
     if target is not None:
         # A mirror is only ever pulled from.
         entry = replace(settings.get(target.registry, RegistrySettings(ca_file=network.ca_file)), mirror="")
         if target.plain_http is not None:
             entry = replace(entry, plain_http=target.plain_http)
+        if network.ca_file:
+            entry = replace(entry, ca_file=network.ca_file)
         if network.via:
             entry = replace(entry, endpoint=network.via)
         settings[target.registry] = entry

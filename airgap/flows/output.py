@@ -18,43 +18,74 @@ from airgap.store.layout import replace_file
 
 #: A name that ``kubectl apply -f DIR`` passes over.
 RECORD = ".airgap-rewrite.log"
+_ELSEWHERE = "--output chooses another folder"
 
 
 def check_free(folder: Path, files: Iterable[tuple[str, bytes]], *, force: bool) -> None:
     """Raise :class:`OutputError` for the first file that exists with other content, before anything is written."""
     for name, content in files:
         path = inside(folder, name)
-        if not force and path.exists() and path.read_bytes() != content:
+        if not _is_free(path):
+            raise OutputError("something that is no file is already there", where=str(path), hint=_ELSEWHERE)
+        try:
+            same = force or not path.exists() or path.read_bytes() == content
+        except OSError as error:
+            raise OutputError(f"cannot be read: {error.strerror}", where=str(path), hint=_ELSEWHERE) from error
+        if not same:
             raise OutputError(
                 "a file with other content is already there",
                 where=str(path),
-                hint="--force replaces it; --output chooses another folder",
+                hint=f"--force replaces it; {_ELSEWHERE}",
             )
 
 
-def check_place(path: Path, *, force: bool) -> None:
+def check_receipt(path: Path, folder: Path, names: Iterable[str], *, force: bool) -> None:
+    """Raise :class:`OutputError` where the receipt would replace something else, before anything is pushed."""
+    resolved = path.resolve()
+    if any(resolved == (folder / name).resolve() for name in (*names, RECORD)):
+        raise OutputError("the receipt would replace a rewritten file", where=str(path), hint="--receipt names another")
+    there = next(parent for parent in resolved.parents if parent.exists())
+    if path.is_dir() or not _is_free(path) or not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError("the receipt cannot be written here", where=str(path), hint="--receipt names another place")
+    if path.exists() and not force and not _is_receipt(path):
+        raise OutputError(
+            "a file that is no receipt is already there",
+            where=str(path),
+            hint="--force replaces it; --receipt names another",
+        )
+
+
+def check_place(path: Path, *, force: bool, option: str = "-o") -> None:
     """Raise :class:`OutputError` where a file cannot be put at ``path``, before any work is done for it."""
     folder = path.parent
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise OutputError(f"no file can be here: {error.strerror}", where=str(path)[:200]) from error
     if path.is_dir():
-        raise OutputError("a folder is already there", where=str(path), hint="-o names a file")
+        raise OutputError("a folder is already there", where=str(path), hint=f"{option} names a file")
+    if path.is_symlink():
+        raise OutputError("a link is already there", where=str(path), hint=f"{option} names the file itself")
+    if not _is_free(path):
+        raise OutputError("something that is no file is already there", where=str(path), hint=f"{option} names another")
     if path.exists() and not force:
         raise OutputError("a file is already there", where=str(path), hint="--force replaces it")
     if not folder.is_dir():
         raise OutputError("its folder does not exist", where=str(path), hint=f"mkdir -p {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError("its folder cannot be written", where=str(path), hint="-o chooses another")
+        raise OutputError("its folder cannot be written", where=str(path), hint=f"{option} chooses another")
 
 
-def write_files(folder: Path, files: Sequence[tuple[str, bytes]], changes: Sequence[kube.Change]) -> None:
-    """Write ``files`` under ``folder`` and the record of ``changes`` beside them."""
+def write_files(folder: Path, files: Sequence[tuple[str, bytes]], changes: Sequence[kube.Change] = ()) -> None:
+    """Write ``files`` under ``folder`` and note ``changes`` in the record beside them."""
     try:
         for name, content in files:
             path = inside(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)
-        if changes:
-            lines = (json.dumps(asdict(change), ensure_ascii=False) + "\n" for change in changes)
-            replace_file(folder / RECORD, "".join(lines).encode())
+        _note(folder, changes)
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
 
@@ -70,11 +101,47 @@ def replace_in_place(files: Sequence[RewrittenFile]) -> None:
         try:
             status = path.stat()
             replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
-            record = path.parent / RECORD
-            lines = "".join(json.dumps(asdict(change), ensure_ascii=False) + "\n" for change in file.changes)
-            replace_file(record, (record.read_bytes() if record.exists() else b"") + lines.encode())
+            _note(path.parent, file.changes, on_top=True)
         except OSError as error:
             raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
+
+
+def _note(folder: Path, changes: Sequence[kube.Change], *, on_top: bool = False) -> None:
+    """Add ``changes`` to the folder's record: on top of what it says of the same files where those were changed
+    again, in place of it where they were made anew."""
+    if not changes:
+        return
+    record = folder / RECORD
+    files = set() if on_top else {change.file for change in changes}
+    lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
+    kept = [line for line in lines if _file_of(line) not in files]
+    new = [json.dumps(asdict(change), ensure_ascii=False) for change in changes]
+    replace_file(record, "".join(f"{line}\n" for line in (*kept, *new)).encode())
+
+
+def _file_of(line: str) -> str | None:
+    try:
+        return str(json.loads(line)["file"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_receipt(path: Path) -> bool:
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and {"format", "target", "images"} <= document.keys()
+
+
+def _is_free(path: Path) -> bool:
+    """Whether nothing or a regular file is there: devices, pipes and sockets are nobody's to replace."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -46,7 +46,10 @@ def resolve(
     roots = _roots(found, locked, named)
     sources = {root.source: _repository(registries, root) for root in roots}
     # Manifests are small: more of them at a time than blobs, since what counts is the way there and back.
-    planned = plan(roots, sources, platforms=platforms, referrers=referrers, jobs=max(jobs, 8), emit=emit, stop=stop)
+    planned = plan(
+        roots, sources, platforms=platforms, referrers=referrers, known_referrers=locked.referrers if locked else None,
+        jobs=max(jobs, 8), emit=emit, stop=stop,
+    )  # fmt: skip
     return Resolved(planned, sources, _set_guesses_aside(planned, found, emit))
 
 

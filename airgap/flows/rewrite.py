@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from airgap import kube
 from airgap.bundle import BundleReader
-from airgap.errors import AirgapError, ContentMissing, raise_all
-from airgap.events import Sink, Warned, ignore
+from airgap.errors import AirgapError, ContentMissing, TargetError, raise_all
+from airgap.events import Noted, Sink, Warned, ignore
 from airgap.flows.contents import assignments_of
+from airgap.kube.model import POSSIBLE
 from airgap.oci import Reference
 from airgap.target import Mapping as TargetMapping
+from airgap.target import apart
 
 Locate = Callable[[Reference], Reference | None]
 """The target reference of a source reference, or ``None`` where it is not known."""
@@ -34,21 +36,28 @@ def rewrite(
     locate: Locate,
     *,
     keep_unknown: bool = False,
+    guesses: bool = True,
     emit: Sink = ignore,
 ) -> list[RewrittenFile]:
     """Rewrite in memory. A site whose image is not known is an error with its file and line, or, with
-    ``keep_unknown``, stays as it is and is told."""
+    ``keep_unknown``, stays as it is and is told. What only looks like an image stays as it is where it is not known,
+    and, without ``guesses``, always."""
     written = []
     errors: list[AirgapError] = []
     for file, scan in files:
         pairs = []
         for site in scan.sites:
+            guess = site.confidence == POSSIBLE
+            where, what = f"{file.path}:{site.line}", f"{site.reference} is not in the bundle"
+            if guess and not guesses:
+                emit(Noted(f"{where}: {site.text} looks like an image, but nothing says that it is one; left as it is"))
+                continue
             target = locate(site.reference)
             if target is not None:
                 pairs.append((site, str(target)))
-                continue
-            where, what = f"{file.path}:{site.line}", f"{site.reference} is not in the bundle"
-            if keep_unknown:
+            elif guess:
+                emit(Noted(f"{where}: {what}; left as it is"))
+            elif keep_unknown:
                 emit(Warned(f"{where}: {what}; left as it is"))
             else:
                 errors.append(ContentMissing(what, where=where, hint="export it too, or --keep-unknown leaves it"))
@@ -59,8 +68,18 @@ def rewrite(
 
 
 def by_mapping(mapping: TargetMapping) -> Locate:
-    """Every image is known: its target follows from the mapping alone."""
-    return mapping.locate
+    """Every image is known: its target follows from the mapping alone. Two images that would get one name are
+    refused with :class:`TargetError` as they are asked for."""
+    owners: dict[Reference, Reference] = {}
+
+    def locate(source: Reference) -> Reference:
+        target = mapping.locate(source)
+        owner = owners.setdefault(target, source)
+        if owner != source:
+            raise TargetError(f"{owner} and {source} would both become {target}", hint=apart(owner, source, mapping))
+        return target
+
+    return locate
 
 
 def by_bundle(bundle: BundleReader, mapping: TargetMapping, *, emit: Sink = ignore) -> Locate:

@@ -64,7 +64,13 @@ def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: int
     for a in assignments:
         digest, where = found.get(Destination(a.repository, a.tag)), f"{a.target.name}:{a.tag}"
         if digest is None:
-            errors.append(ContentMissing("the target does not have it", where=where, hint="airgap import"))
+            errors.append(
+                ContentMissing(
+                    "the target does not have it",
+                    where=where,
+                    hint=f"airgap import {bundle.path} --to {mapping.address} pushes it",
+                )
+            )
         elif digest != a.digest:
             errors.append(ContentError(f"the target has {digest}, the bundle {a.digest}", where=where))
     raise_all(errors)

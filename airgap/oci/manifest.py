@@ -43,7 +43,8 @@ _ATTESTATION_OF = "vnd.docker.reference.digest"
 
 @dataclass(frozen=True)
 class Manifest:
-    """One manifest or index. ``children`` are further manifests, ``blobs`` is config first, then layers."""
+    """One manifest or index. ``children`` are further manifests, ``blobs`` is config first, then layers; what an
+    index lists that is no manifest (image-index.md allows anything) is among its layers."""
 
     descriptor: Descriptor
     content: bytes
@@ -103,10 +104,12 @@ def parse(content: bytes, media_type: str = "", *, where: str | None = None) -> 
         raise ContentError("has the parts of an index and of an image manifest at once", where=where)
     descriptor = Descriptor(media_type, digests.of(content), len(content))
     if media_type in INDEXES:
+        listed = _descriptors(document, "manifests", where)
         return Manifest(
             descriptor,
             content,
-            children=_descriptors(document, "manifests", where),
+            children=tuple(entry for entry in listed if is_manifest_type(entry.media_type)),
+            layers=tuple(entry for entry in listed if not is_manifest_type(entry.media_type)),
             subject=_optional(document, "subject", where),
             annotations=_annotations(document),
             artifact_type=_text(document, "artifactType"),

@@ -45,6 +45,8 @@ class Reference:
         """
         if _IMAGE_ID.fullmatch(text):
             raise _invalid(text, "64 hexadecimal digits are an image's ID on one machine, which no registry knows")
+        if "://" in text:
+            raise _invalid(text, "it is no address; leave out what stands before the registry, such as http://")
         name, at, digest = text.partition("@")
         if at and (reason := digests.problem(digest)):
             raise _invalid(text, reason)

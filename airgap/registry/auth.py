@@ -57,6 +57,10 @@ class Authenticator:
     _proven: set[Credential] = field(default_factory=set)
     _refused: dict[Credential, Unauthorized] = field(default_factory=dict)
 
+    @property
+    def challenged(self) -> bool:
+        return self._basic or self._bearer is not None
+
     def header(self, scopes: Sequence[str]) -> str:
         """The ``Authorization`` to send with a request for ``scopes``, or an empty string before any challenge."""
         if self._bearer is not None:

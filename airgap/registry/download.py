@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from airgap.errors import ContentError, ContentMissing, NotFound
+from airgap.errors import ContentError, ContentMissing, Interrupted, NotFound
 from airgap.oci import Descriptor
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.faults import Transient, public_url
@@ -47,6 +47,8 @@ class BlobReader:
                     self._connect()
                 assert self._stream is not None
                 count = self._stream.readinto(buffer[: min(len(buffer), rest)])
+                if count == 0 and self._endpoint.transport.aborted:
+                    raise Interrupted("stopped")
                 if count == 0:
                     raise Transient(f"the body ended {rest} bytes too early", where=self._where)
             except Transient as error:

@@ -12,11 +12,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from airgap.errors import Unavailable
+from airgap.errors import AirgapError, Unauthorized, Unavailable
 from airgap.registry.auth import Authenticator
 from airgap.registry.credentials import Credentials
 from airgap.registry.dial import Trust
-from airgap.registry.faults import join, public_url, split
+from airgap.registry.faults import join, no_registry, public_url, split
 from airgap.registry.retry import RetryPolicy
 from airgap.registry.settings import RegistrySettings
 from airgap.registry.transport import Response, Stream, Transport
@@ -38,8 +38,6 @@ class Endpoint:
     trust: Trust = field(init=False)
     #: Whether this registry refused a blob in one PUT, so that the others need not try.
     chunk_limit: int | None = None
-    #: Whether the referrers API is known to be absent (404), so that only the tag scheme is asked.
-    lacks_referrers: bool = False
     #: Held while an index of referrers under a fallback tag is rewritten.
     fallback: threading.Lock = field(default_factory=threading.Lock)
 
@@ -53,12 +51,8 @@ class Endpoint:
     def ping(self) -> None:
         """``GET /v2/`` with sign-in: raises what is wrong before any worker starts, and tries a password once."""
         response = self.call("GET", "/v2/", scopes=(), ok=(200, 404))
-        if response.status == 404:
-            raise Unavailable(
-                "what answers there is no registry: /v2/ is not found",
-                where=public_url(self.base_url),
-                hint="check the port: Nexus serves Docker on a connector port of its own, not on that of its pages",
-            )
+        if response.status == 404 or response.headers.get_content_type() == "text/html":
+            raise no_registry(self.base_url)
 
     def call(
         self,
@@ -75,7 +69,7 @@ class Endpoint:
         def once() -> Response:
             response = self._signed(method, path, scopes, headers or {}, body).small()
             if response.status not in ok:
-                raise response.fault()
+                raise self._fault(response)
             return response
 
         return self.retry.run(f"{method} {path.partition('?')[0]}", once)
@@ -84,7 +78,7 @@ class Endpoint:
         """A GET whose body is left to be read; one try, since whoever reads it knows where to go on."""
         stream = self._signed("GET", path, scopes, headers, None)
         if stream.status not in ok:
-            raise stream.small().fault()
+            raise self._fault(stream.small())
         return stream
 
     def send(
@@ -105,6 +99,17 @@ class Endpoint:
             self._auth.learn(response, scopes, authorization)
         return response
 
+    def _fault(self, response: Response) -> AirgapError:
+        error = response.fault()
+        if isinstance(error, Unauthorized) and response.status == 401:
+            # Credentials go by the registry's name in references, whatever address is asked.
+            error.hint = f"airgap login {self.settings.credential_name(self.registry)}; {error.hint}"
+        elif response.status in _REDIRECTS:
+            there = response.headers.get("Location", "")
+            secure = there.startswith("https://") and self.plain
+            error.hint = "it redirects to HTTPS: write the address as https://" if secure else None
+        return error
+
     def download(self, url: str) -> bytes:
         """The body behind ``url``, without signing in."""
 
@@ -115,6 +120,11 @@ class Endpoint:
             return response.body
 
         return self.retry.run(f"GET {public_url(url)}", once)
+
+    @property
+    def asks(self) -> bool:
+        """Whether this registry has asked for credentials in this run."""
+        return self._auth.challenged
 
     @property
     def plain(self) -> bool:

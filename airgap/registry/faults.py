@@ -112,6 +112,15 @@ def of_proxy(error: OSError, host: str, port: int) -> Unavailable:
     )
 
 
+def no_registry(url: str) -> Unavailable:
+    """Something answers, and it is no registry."""
+    return Unavailable(
+        "what answers there is no registry",
+        where=public_url(url),
+        hint="check the port: Nexus serves Docker on a connector port of its own, not on that of its pages",
+    )
+
+
 def plain_http_to_https(where: str, host: str) -> Unavailable:
     """The registry speaks plain HTTP where TLS was expected: the commonest stumbling block of closed networks."""
     return Unavailable(
@@ -141,7 +150,7 @@ def _of_status(
         return Unauthorized(
             f"signing in is needed or was refused ({words})",
             where=where,
-            hint=f"airgap login {urlsplit(url).netloc}; an image that does not exist may be answered like this too",
+            hint="an image that does not exist may be answered like this too",
         )
     if status == 403:
         return Unauthorized(f"this user may not do that ({words})", where=where, hint="check the user's rights there")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from airgap.errors import UsageError
@@ -22,7 +22,7 @@ from airgap.registry.settings import is_loopback
 class Proxy:
     host: str
     port: int
-    authorization: str = ""
+    authorization: str = field(default="", repr=False)
 
     @property
     def headers(self) -> dict[str, str]:

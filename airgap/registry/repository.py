@@ -8,16 +8,17 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, RegistryError, Rejected
+from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, RegistryError, Rejected, Unauthorized
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.reference import check_tag
 from airgap.registry.download import BlobReader
 from airgap.registry.endpoint import Endpoint
-from airgap.registry.faults import join, public_url, split
+from airgap.registry.faults import join, no_registry, public_url, split
 from airgap.registry.transport import Response
 from airgap.registry.upload import Upload, session_path
 from airgap.store.base import BytesReader, Opener, Reader
@@ -36,6 +37,7 @@ class Repository:
         self._actions = "pull,push" if push else "pull"
         self._scopes = (f"repository:{name}:{self._actions}",)
         self._sessions: dict[str, str] = {}
+        self._lacks_referrers = False
         self._lock = threading.Lock()
 
     def __str__(self) -> str:
@@ -67,6 +69,8 @@ class Repository:
             )
         except NotFound:
             raise self._not_found(name) from None
+        if response.headers.get_content_type() == "text/html":
+            raise no_registry(self.endpoint.base_url)
         where = f"{self}{'@' if not digests.problem(name) else ':'}{name}"
         if len(response.body) > manifests.MAX_MANIFEST:
             raise ContentError(f"a manifest of {len(response.body)} bytes is not read", where=where)
@@ -132,13 +136,14 @@ class Repository:
         query = urlencode({"mount": descriptor.digest, "from": from_repository})
         scopes = (*self._scopes, f"repository:{from_repository}:pull")
         path = f"/v2/{self.name}/blobs/uploads/"
-        response = self.endpoint.call(
-            "POST", f"{path}?{query}", scopes=scopes, headers={"Content-Length": "0"}, ok=(201, 202, 400, 404, 405)
-        )
+        try:
+            response = self.endpoint.call(
+                "POST", f"{path}?{query}", scopes=scopes, headers={"Content-Length": "0"}, ok=(201, 202)
+            )
+        except (Rejected, Unauthorized, NotFound):
+            return False  # only a short cut: the push that follows says what is really wrong
         if response.status == 201:
             return True
-        if response.status != 202:
-            return False
         with self._lock:
             self._sessions[descriptor.digest] = session_path(self.endpoint, response, path)
         return False
@@ -150,17 +155,17 @@ class Repository:
         return [d for d in found if artifact_type in ("", d.artifact_type)]
 
     def _referrers(self, digest: str, artifact_type: str) -> list[Descriptor]:
-        if not self.endpoint.lacks_referrers:
+        if not self._lacks_referrers:
             path = f"/v2/{self.name}/referrers/{digest}"
             path += f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
             found: list[Descriptor] = []
             for response in self._pages(path, ok=(200, 400, 404, 405, 501)):
                 media_type = response.headers.get("Content-Type", "").partition(";")[0]
                 if response.status != 200 or media_type != manifests.OCI_INDEX:
-                    self.endpoint.lacks_referrers = True
+                    self._lacks_referrers = True
                     break
                 found += manifests.parse(response.body, media_type, where=str(self)).children
-            if not self.endpoint.lacks_referrers:
+            if not self._lacks_referrers:
                 return found
         try:
             return list(self.manifest(digest.replace(":", "-", 1)).children)
@@ -200,12 +205,22 @@ class Repository:
     def _extend_fallback(self, manifest: manifests.Manifest, descriptor: Descriptor) -> None:
         assert manifest.subject is not None
         name = manifest.subject.digest.replace(":", "-", 1)
+        document: dict[str, Any] = {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": []}
         try:
-            known = list(self.manifest(name).children)
+            there = self.manifest(name)
         except NotFound:
-            known = []
-        if any(child.digest == descriptor.digest for child in known):
-            return
+            pass
+        else:
+            if there.descriptor.media_type != manifests.OCI_INDEX:
+                raise Rejected(
+                    "something else than a list of referrers has this tag, so the referrer cannot be listed",
+                    where=f"{self}:{name}",
+                    hint="remove that tag, or leave signatures out with --no-referrers at export",
+                )
+            if any(child.digest == descriptor.digest for child in (*there.children, *there.layers)):
+                return
+            # What stands there is kept as it is, with what this program does not know of it.
+            document = json.loads(there.content)
         entry = Descriptor(
             descriptor.media_type,
             descriptor.digest,
@@ -214,11 +229,7 @@ class Repository:
             manifest.annotations or {},
             manifest.artifact_type,
         )
-        document = {
-            "schemaVersion": 2,
-            "mediaType": manifests.OCI_INDEX,
-            "manifests": [child.to_json() for child in (*known, entry)],
-        }
+        document["manifests"].append(entry.to_json())
         content = json.dumps(document, separators=(",", ":")).encode()
         index = Descriptor(manifests.OCI_INDEX, digests.of(content), len(content))
         try:

@@ -37,7 +37,8 @@ class RegistrySettings:
         except ValueError:
             good = False
         if not good:
-            raise UsageError(f"{address!r} is no address of a registry", hint="write it as http://host:port")
+            shown = address.rpartition("@")[2]
+            raise UsageError(f"{shown!r} is no address of a registry", hint="write it as http://host:port")
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
     def credential_name(self, registry: str) -> str:

@@ -89,7 +89,7 @@ class Registry:
             },
             "blob": {
                 "GET": lambda request, repository, digest: self._blobs.get(request, digest),
-                "DELETE": lambda request, repository, digest: self._blobs.delete(digest),
+                "DELETE": lambda request, repository, digest: self._blobs.delete(repository, digest),
             },
         }
 

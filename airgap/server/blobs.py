@@ -50,9 +50,11 @@ class Blobs:
         headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{descriptor.size}"))
         return Response(206, headers, Stream(reader, stop - start))
 
-    def delete(self, digest: str) -> Response:
+    def delete(self, repository: str, digest: str) -> Response:
         eraser = self._repositories.eraser()
         self.find(digest)
+        if self._repositories.needed_elsewhere(repository, digest):
+            raise Problem(405, "UNSUPPORTED", "an image of another repository needs this blob", {"digest": digest})
         if self._repositories.is_manifest(digest):
             raise Problem(405, "UNSUPPORTED", "this is a manifest: delete it under manifests/", {"digest": digest})
         if not eraser.delete(digest):

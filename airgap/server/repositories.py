@@ -26,6 +26,7 @@ class Known:
     """What is remembered of one manifest: the parts that discovery needs, not its bytes."""
 
     children: tuple[Descriptor, ...] = ()
+    blobs: frozenset[str] = frozenset()
     subject: str = ""
     referrer: Descriptor | None = None
 
@@ -126,6 +127,11 @@ class Repositories:
                 eraser.delete(digest)
             self._deleted.add((repository, digest))
 
+    def needed_elsewhere(self, repository: str, digest: str) -> bool:
+        """Whether an image of another repository needs this blob: all of them share one."""
+        others = {stored for stored, _, _ in self._names() if stored != repository}
+        return any(digest in self._look(manifest).blobs for other in others for manifest in self._reachable(other))
+
     def is_manifest(self, digest: str) -> bool:
         """Whether some repository has this content as a manifest."""
         return any(named.digest == digest for _, _, named in self._names())
@@ -165,6 +171,7 @@ class Repositories:
             )
             known = Known(
                 manifest.children,
+                frozenset(blob.digest for blob in manifest.blobs),
                 manifest.subject.digest if manifest.subject else "",
                 referrer if manifest.subject else None,
             )

@@ -6,9 +6,9 @@
 """
 
 from airgap.target.address import TargetAddress
-from airgap.target.assign import Assignment, assign
+from airgap.target.assign import Assignment, apart, assign
 from airgap.target.base import Finding, Target
 from airgap.target.mapping import POLICIES, Mapping
 from airgap.target.plain import PlainTarget
 
-__all__ = ["POLICIES", "Assignment", "Finding", "Mapping", "PlainTarget", "Target", "TargetAddress", "assign"]
+__all__ = ["POLICIES", "Assignment", "Finding", "Mapping", "PlainTarget", "Target", "TargetAddress", "apart", "assign"]

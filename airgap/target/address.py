@@ -28,7 +28,7 @@ class TargetAddress:
         if not separator:
             scheme, rest = "", text
         if scheme not in ("", "http", "https"):
-            raise UsageError(f"{text!r}: a target is reached by http:// or https://", hint=_EXAMPLE)
+            raise UsageError(f"a target is reached by http:// or https://, not by {scheme}://", hint=_EXAMPLE)
         registry, _, prefix = rest.partition("/")
         prefix = prefix.rstrip("/")
         if "@" in registry:

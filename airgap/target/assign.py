@@ -60,16 +60,17 @@ def _refuse_collisions(placed: Sequence[Assignment], mapping: Mapping) -> None:
                 TargetError(
                     f"{owner.source} ({owner.digest}) and {assignment.source} ({assignment.digest}) would both become "
                     f"{assignment.target.name}:{assignment.tag}",
-                    hint=_apart(owner, assignment, mapping),
+                    hint=apart(owner.source, assignment.source, mapping),
                 )
             )
     raise_all(errors)
 
 
-def _apart(one: Assignment, other: Assignment, mapping: Mapping) -> str:
+def apart(one: Reference, other: Reference, mapping: Mapping) -> str:
+    """What would keep two images apart that get one name, in words."""
     for policy in ("path", "full"):
         trial = replace(mapping, policy=policy)
-        if policy != mapping.policy and trial.locate(one.source).name != trial.locate(other.source).name:
+        if policy != mapping.policy and trial.locate(one).name != trial.locate(other).name:
             return f"--mapping {policy} keeps them apart, and so does an override in airgap.yaml"
     return "name one of them by an override under mapping: in airgap.yaml"
 

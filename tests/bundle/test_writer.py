@@ -222,12 +222,19 @@ def test_the_file_that_just_got_its_name_is_not_taken_for_an_unfinished_one(
 
 
 def test_what_a_killed_export_left_is_begun_again(tmp_path: Path, layout: Layout) -> None:
-    (tmp_path / "b.tar.partial").write_bytes(b"\xff" * 2 * layout.total)
+    (tmp_path / "b.tar.partial").write_bytes(b"oci-layout\0" + b"\xff" * 2 * layout.total)
     writer = BundleWriter.create(tmp_path / "b.tar", layout)
     fill(writer)
     writer.finish()
     assert (tmp_path / "b.tar").stat().st_size == layout.total
     assert [part.content for part in parts_of((tmp_path / "b.tar").read_bytes())][-5:] == CONTENTS
+
+
+def test_a_file_that_airgap_did_not_begin_is_left_alone(tmp_path: Path, layout: Layout) -> None:
+    (tmp_path / "b.tar.partial").write_bytes(b"somebody's notes")
+    with pytest.raises(OutputError, match="did not begin"):
+        BundleWriter.create(tmp_path / "b.tar", layout)
+    assert (tmp_path / "b.tar.partial").read_bytes() == b"somebody's notes"
 
 
 def test_a_link_is_not_followed(tmp_path: Path, layout: Layout) -> None:

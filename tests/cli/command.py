@@ -158,6 +158,12 @@ class Registry:
         by_digest = {f"{name.rpartition(':')[0]}@{root.digest}": root for name, root in names.items()}
         images.push_to(self.store, {**names, **by_digest})
 
+    def refer(self, name: str) -> None:
+        """Put a signature-like artifact beside ``repository:tag``."""
+        images = Images(77)
+        made = images.artifact(subject=self.store.resolve(name))
+        images.push_to(self.store, {f"{name.rpartition(':')[0]}@{made.digest}": made})
+
     def digest(self, name: str) -> str:
         """What ``repository:tag`` stands for."""
         return self.store.resolve(name).digest

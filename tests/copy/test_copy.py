@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -420,3 +422,22 @@ def test_any_failure_calls_on_stop(kind: Callable[[str], BaseException]) -> None
     with pytest.raises((ContentError, ZeroDivisionError)):
         each(range(2), work, jobs=2, stop=Stop(called.set))
     assert called.is_set()
+
+
+def test_an_interrupt_waits_for_workers_that_are_slow_to_stop() -> None:
+    """Whoever closes a file afterwards must know that nobody writes to it any more."""
+    code = """
+import signal, threading, time, os
+from airgap.copy.workers import Stop, each
+ended = []
+def work(item):
+    time.sleep(1.5)
+    ended.append(item)
+threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    each([1, 2], work, jobs=2, stop=Stop())
+except KeyboardInterrupt:
+    print(sorted(ended))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    assert done.stdout == "[1, 2]\n", done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from airgap.bundle import BundleReader
+from airgap.oci.manifest import parse
+from airgap.store.base import fetch
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.parts.images import Images
 
@@ -280,3 +283,54 @@ def test_with_self_from_a_checkout_says_how(small: Airgap, registry: Registry) -
     else:
         with BundleReader(small.folder / "b.tar") as opened:
             assert "airgap/airgap.pyz" in opened.inventory.members
+
+
+def test_a_platform_given_in_two_spellings_is_one(airgap: Airgap) -> None:
+    images = Images(41)
+    index = images.two_platforms()
+    with Registry() as registry:
+        registry.fill(images, {"x/a:1": index})
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": registry.url}}))
+        two = ("--platform", "linux/amd64", "--platform", "linux/x86_64")
+        airgap.run("export", "--image", "quay.io/x/a:1", *two, "-o", "b.tar")
+    (image,) = airgap.run("inspect", "b.tar", "--json").json["images"]
+    assert image["digest"] in {child.digest for child in parse(images.content[index.digest]).children}
+
+
+def test_a_broken_signature_stays_behind(airgap: Airgap) -> None:
+    images = Images(42)
+    with Registry() as registry:
+        registry.fill(images, {"x/a:1": images.image()})
+        registry.refer("x/a:1")
+        signature = next(
+            name for name in registry.store.names() if "@" in name and not name.endswith(registry.digest("x/a:1"))
+        )
+        manifest = parse(fetch(registry.store, registry.store.resolve(signature), limit=10_000))
+        registry.store.delete(manifest.layers[0].digest)
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": registry.url}}))
+        said = airgap.run("export", "--image", "quay.io/x/a:1", "-o", "b.tar")
+    assert "a referrer stays behind" in said.stderr
+    assert airgap.run("inspect", "b.tar", "--json").json["referrers"] == {}
+
+
+def test_what_an_index_lists_beside_manifests_is_carried(airgap: Airgap, nexus: Registry) -> None:
+    images = Images(43)
+    extra = images.blob(b"any content at all", "application/vnd.example.notes")
+    index = images.index([images.image(), extra])
+    with Registry() as registry:
+        registry.fill(images, {"x/a:1": index})
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": registry.url}}))
+        airgap.run("export", "--image", "quay.io/x/a:1", "-o", "b.tar")
+    airgap.run("import", "b.tar", "--to", nexus.address)
+    assert nexus.digest("a:1") == index.digest
+    assert nexus.store.exists(extra)
+
+
+def test_no_secret_of_an_address_is_shown(airgap: Airgap) -> None:
+    said = airgap.run("export", "http://joe:hunter2@127.0.0.1:1/s.yaml?token=TTT", "-o", "b.tar", code=24)
+    assert "127.0.0.1:1/s.yaml" in said.stderr
+    assert not {"joe", "hunter2", "TTT"} & set(re.split(r"\W+", said.stderr))
+
+
+def test_a_bundle_is_not_written_to_standard_output(airgap: Airgap) -> None:
+    assert "standard output" in airgap.fails(2, "export", "--image", "quay.io/x/a:1", "-o", "-").errors[0]

@@ -275,3 +275,35 @@ def test_the_target_of_a_user(airgap: Airgap, bundle: Path) -> None:
         airgap.fails(2, *to, environment={"AIRGAP_PASSWORD": "s3cret"})
         for content in airgap.files().values():
             assert b"s3cret" not in content
+
+
+def test_a_receipt_replaces_nothing_else(airgap: Airgap, nexus: Registry, bundle: Path) -> None:
+    airgap.write("keep.txt", "mine")
+    said = airgap.fails(42, "import", bundle, "--to", TARGET, "--via", nexus.url, "--receipt", "keep.txt")
+    assert "no receipt" in said.errors[0]
+    said = airgap.fails(
+        42, "import", bundle, "--to", TARGET, "--via", nexus.url, "--receipt", "airgap-out/cert-manager.yaml"
+    )
+    assert "would replace a rewritten file" in said.errors[0]
+    assert airgap.files() == {"keep.txt": b"mine"}
+    assert nexus.names() == []
+
+
+def test_a_folder_where_a_file_would_go(airgap: Airgap, nexus: Registry, bundle: Path) -> None:
+    (airgap.folder / "airgap-out" / "cert-manager.yaml").mkdir(parents=True)
+    said = airgap.fails(42, "import", bundle, "--to", TARGET, "--via", nexus.url)
+    assert "airgap-out/cert-manager.yaml" in said.errors[0]
+    assert nexus.names() == []
+
+
+def test_a_signature_is_not_counted_as_an_image(airgap: Airgap, nexus: Registry) -> None:
+    images = Images(31)
+    with Registry() as internet:
+        internet.fill(images, {"x/a:1": images.image()})
+        internet.refer("x/a:1")
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": internet.url}}))
+        airgap.run("export", "--image", "quay.io/x/a:1", "-o", "signed.tar")
+    said = airgap.run("import", "signed.tar", "--to", TARGET, "--via", nexus.url)
+    assert "1 image pushed" in said.stderr
+    again = airgap.run("import", "signed.tar", "--to", TARGET, "--via", nexus.url)
+    assert "0 images pushed, 1 already there" in again.stderr

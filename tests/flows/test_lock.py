@@ -69,6 +69,34 @@ def test_refresh_resolves_anew_and_rewrites_the_lock(locked: Airgap, registry: R
     assert bundle(locked, "first.tar") != bundle(locked, "second.tar")
 
 
+def test_a_signature_that_was_added_since_changes_nothing(locked: Airgap, registry: Registry) -> None:
+    registry.refer("x/a:1")
+    locked.run("export", "pod.yaml", "-o", "second.tar", "--lock", "airgap.lock")
+    assert bundle(locked, "first.tar") == bundle(locked, "second.tar")
+    locked.run("export", "pod.yaml", "-o", "third.tar", "--lock", "airgap.lock", "--refresh")
+    assert bundle(locked, "third.tar") != bundle(locked, "first.tar")
+    (referrers,) = json.loads((locked.folder / "airgap.lock").read_bytes())["referrers"].values()
+    assert len(referrers) == 1
+    locked.run("export", "pod.yaml", "-o", "fourth.tar", "--lock", "airgap.lock")
+    assert bundle(locked, "fourth.tar") == bundle(locked, "third.tar")
+
+
+@pytest.mark.parametrize("how", ["has changed", "is new", "is gone"])
+def test_a_resource_file_that_is_not_as_it_was(locked: Airgap, how: str) -> None:
+    paths = ["pod.yaml"]
+    if how == "has changed":
+        locked.write("pod.yaml", pod("quay.io/x/a:1") + "# more\n")
+    elif how == "is new":
+        locked.write("more.yaml", pod("quay.io/x/a:1"))
+        paths.append("more.yaml")
+    else:
+        paths = ["--image", "quay.io/x/a:1"]
+    said = locked.fails(2, "export", *paths, "-o", "second.tar", "--lock", "airgap.lock")
+    assert how in said.errors[0]
+    assert "--refresh" in said.stderr
+    assert not (locked.folder / "second.tar").exists()
+
+
 def test_a_reference_that_the_lock_does_not_know(locked: Airgap) -> None:
     before = locked.files()
     said = locked.fails(2, "export", "pod.yaml", "--image", "quay.io/x/b:1", "-o", "b.tar", "--lock", "airgap.lock")

@@ -332,3 +332,44 @@ def test_a_fallback_that_is_refused(store: Repository, peer: Double, shelf: Shel
     with pytest.raises(Rejected) as caught:
         store.push(one, opener_of(images.content[one.digest]))
     assert "--no-referrers" in (caught.value.hint or "")
+
+
+def test_a_tag_that_is_no_list_of_referrers_is_left_alone(store: Repository, shelf: Shelf) -> None:
+    images = Images(13)
+    subject, other = images.image(), images.image()
+    (one,) = signed(images, subject, 1)
+    name = subject.digest.replace(":", "-", 1)
+    shelf.subjects = False
+    shelf.put("team/app", images, v2=subject, one=one, **{name: other})
+    with pytest.raises(Rejected, match="something else than a list of referrers"):
+        store.push(one, opener_of(images.content[one.digest]))
+    assert store.resolve(name).digest == other.digest
+
+
+def test_a_list_of_referrers_keeps_what_is_not_understood(store: Repository, shelf: Shelf) -> None:
+    images = Images(14)
+    subject = images.image()
+    (one, two) = signed(images, subject, 2)
+    entry = {**one.to_json(), "data": "e30=", "urls": ["https://example.com/x"], "future": [1]}
+    index = images.blob(
+        json.dumps(
+            {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": [entry], "annotations": {"k": "v"}}
+        ).encode(),
+        manifests.OCI_INDEX,
+    )
+    name = subject.digest.replace(":", "-", 1)
+    shelf.subjects = False
+    shelf.put("team/app", images, v2=subject, one=one, two=two, **{name: index})
+    store.push(two, opener_of(images.content[two.digest]))
+    kept = json.loads(store.manifest(name).content)
+    assert kept["manifests"][0] == entry
+    assert kept["annotations"] == {"k": "v"}
+    assert [e["digest"] for e in kept["manifests"]] == [one.digest, two.digest]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 400])
+def test_a_mount_that_is_refused_is_no_error(store: Repository, peer: Double, status: int) -> None:
+    images = Images(15)
+    blob = images.blob(b"layer", "application/octet-stream")
+    peer.always("POST", "mount=", error(status, "DENIED"))
+    assert store.mount(blob, "team/other") is False

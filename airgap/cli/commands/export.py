@@ -12,6 +12,7 @@ from airgap.cli import options
 from airgap.cli.progress import display
 from airgap.copy import Stop
 from airgap.errors import Incomplete, Interrupted, UsageError
+from airgap.events import Noted, Sink
 from airgap.flows import project
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.find import find
@@ -37,8 +38,12 @@ from airgap.oci import Platform, Reference
 @click.option("--refresh", is_flag=True, help="Resolve anew and rewrite the lock.")
 @click.option("--no-resources", is_flag=True, help="Leave the resource files out of the bundle.")
 @click.option("--with-self", is_flag=True, help="Carry airgap.pyz, this program for a far side that has only Python.")
-@click.option("--referrers/--no-referrers", default=True, help="Carry signatures and SBOMs too. [default: yes]")
-@click.option("--keep-going", is_flag=True, help="Leave out images that cannot be had, and end with exit code 3.")
+@click.option(
+    "--referrers/--no-referrers",
+    default=True,
+    help="Carry what refers to an image, such as signatures and SBOMs. [default: yes]",
+)
+@click.option("--keep-going", is_flag=True, help="Leave out images that no registry offers, and end with exit code 3.")
 @options.force
 @options.dry_run
 @options.source_network
@@ -79,6 +84,8 @@ def command(
     wanted = [*read.images, *map(Reference.parse, images)]
     if not output and not read.name:
         raise UsageError("where should the bundle go?", hint="give -o bundle.tar, or name: in airgap.yaml")
+    if output == "-":
+        raise UsageError("a bundle cannot be written to standard output", hint="give it a name with -o bundle.tar")
     if refresh and not lock:
         raise UsageError("--refresh rewrites a lock, and none is named", hint="add --lock airgap.lock")
     with display(progress) as emit, connect(read, options.source(ca_file, plain_http, insecure), emit) as registries:
@@ -88,7 +95,7 @@ def command(
         found = find(resources, images=wanted, stdin=options.stdin_bytes, download=registries.download)
         request = ExportRequest(
             output=Path(output or read.bundle_name),
-            platforms=[Platform.parse(text) for text in platforms] or read.platforms,
+            platforms=list(dict.fromkeys(map(Platform.parse, platforms))) or read.platforms,
             lock=Path(lock) if lock else None,
             refresh=refresh,
             carry_resources=not no_resources,
@@ -106,19 +113,16 @@ def command(
             made = export(request, found, registries, jobs=jobs, emit=emit, stop=Stop(registries.abort))
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted("stopped; nothing is left behind", hint="the same command begins again") from None
-    _tell(request, made, time.monotonic() - started)
+        _tell(request, made, time.monotonic() - started, emit)
 
 
-def _tell(request: ExportRequest, made: Exported, seconds: float) -> None:
+def _tell(request: ExportRequest, made: Exported, seconds: float, emit: Sink) -> None:
     what = f"{counted(made.images, 'image')}, {counted(made.blobs, 'blob')}"
     if request.dry_run:
-        click.echo(f"would write {request.output}: {what}", err=True)
+        emit(Noted(f"would write {request.output}: {what}"))
     else:
         rate = human(made.bundle_size / max(seconds, 0.001))
-        click.echo(
-            f"{request.output}: {what}, {human(made.bundle_size)} in {seconds:.1f} s ({rate}/s)",
-            err=True,
-        )
+        emit(Noted(f"{request.output}: {what}, {human(made.bundle_size)} in {seconds:.1f} s ({rate}/s)"))
     if made.failures:
         names = ", ".join(label for label, _ in made.failures)
         raise Incomplete(f"not in the bundle: {names}")

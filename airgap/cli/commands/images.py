@@ -15,7 +15,7 @@ from airgap.kube import Site
 
 
 @click.command("images")
-@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.as_json
 @click.option("--refs", is_flag=True, help="One reference a line, for scripts.")
 @click.option("--why", is_flag=True, help="The rule behind each site, and what was not taken and why.")
@@ -47,6 +47,8 @@ def command(
     """
     if as_json + refs + why + sizes > 1:
         raise click.UsageError("choose one of --json, --refs, --why and --sizes")
+    if not sizes and (ca_file or plain_http or insecure):
+        raise click.UsageError("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
     read = project.load(config)
     found = find(paths or read.resources, images=read.images, stdin=options.stdin_bytes)
     if as_json:

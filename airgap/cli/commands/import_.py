@@ -13,6 +13,7 @@ from airgap.cli import options
 from airgap.cli.progress import display
 from airgap.copy import Stop
 from airgap.errors import Incomplete, Interrupted
+from airgap.events import Noted, Sink
 from airgap.flows import project
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.network import connect, target_of
@@ -25,7 +26,9 @@ from airgap.target import PlainTarget
 @click.option("--to", metavar="TARGET", help="[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
 @options.mapping
 @click.option("--output", metavar="DIR", default="airgap-out", show_default=True, help="Where the rewritten files go.")
-@click.option("--receipt", metavar="FILE", help="Where the receipt goes. [default: BUNDLE.receipt.json in the output]")
+@click.option(
+    "--receipt", metavar="FILE", help="Where the receipt goes. [default: BUNDLE.receipt.json beside the output folder]"
+)
 @click.option("--overwrite", is_flag=True, help="Move tags that are already there with another digest.")
 @click.option("--keep-going", is_flag=True, help="Go on when an image fails, and end with exit code 3.")
 @options.force
@@ -69,7 +72,13 @@ def command(
     network = options.target(goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin)
     name = f"{Path(bundle).name}.receipt.json"
     request = ImportRequest(
-        Path(output), Path(receipt) if receipt else Path(output) / name, overwrite, keep_going, dry_run, force
+        # Beside the output folder: kubectl apply -f would stop at a .json in it that is no object.
+        Path(output),
+        Path(receipt) if receipt else Path(output).parent / name,
+        overwrite,
+        keep_going,
+        dry_run,
+        force,
     )
     with (
         BundleReader(bundle) as opened,
@@ -86,24 +95,30 @@ def command(
                 "stopped; what the registry has taken is kept, no file was written",
                 hint="the same command goes on where this one stopped",
             ) from None
-    _tell(request, done, str(goal.address), time.monotonic() - started)
+        _tell(request, done, str(goal.address), time.monotonic() - started, emit)
 
 
-def _tell(request: ImportRequest, done: Imported, target: str, seconds: float) -> None:
+def _tell(request: ImportRequest, done: Imported, target: str, seconds: float, emit: Sink) -> None:
     if request.dry_run:
-        click.echo(f"would push {counted(done.pushed, 'image')} to {target}; {done.present} already there", err=True)
+        for name in done.names:
+            emit(Noted(f"would push {name}"))
+        emit(Noted(f"{target}: {counted(len(done.names), 'image')} to push; {done.present} already there"))
         return
     report = done.report
     sent = human(report.moved_bytes) if report else "0 B"
     extra = f", {counted(report.mounted, 'blob')} mounted, {report.skipped} already there" if report else ""
-    click.echo(
-        f"{target}: {counted(done.pushed, 'image')} pushed, {done.present} already there; "
-        f"{sent} sent{extra} in {seconds:.1f} s",
-        err=True,
+    emit(
+        Noted(
+            f"{target}: {counted(len(done.names), 'image')} pushed, {done.present} already there; "
+            f"{sent} sent{extra} in {seconds:.1f} s"
+        )
     )
     for file in done.files:
-        click.echo(f"wrote {request.output / file.name} ({counted(len(file.changes), 'image')} rewritten)", err=True)
-    click.echo(f"wrote {request.receipt}", err=True)
+        emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.changes), 'image')} rewritten)"))
+    emit(Noted(f"wrote {request.receipt}"))
+    if done.files:
+        deep = " -R" if any("/" in file.name for file in done.files) else ""
+        emit(Noted(f"next: kubectl apply{deep} -f {request.output}"))
     if done.failures:
         names = ", ".join(sorted({label for label, _ in done.failures}))
         raise Incomplete(f"not pushed: {names}", hint="the same command tries these again")

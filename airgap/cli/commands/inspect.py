@@ -4,24 +4,30 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 from airgap.bundle import BundleReader
 from airgap.bundle.head import NOTES, SELF
 from airgap.cli import options
+from airgap.cli.printable import printable
 from airgap.flows.words import counted, human
 
 
 @click.command("inspect")
 @click.argument("bundle", metavar="BUNDLE")
 @options.as_json
-def command(bundle: str, as_json: bool) -> None:
+@click.option("--html", metavar="FILE", help="Write one page that lists everything.")
+@click.option("--csv", metavar="FILE", help="Write a table with a line for each image.")
+@options.force
+def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force: bool) -> None:
     """Show what a bundle holds. Reads its head alone; `airgap verify` reads all of it.
 
     \b
     airgap inspect bundle.tar
     airgap inspect bundle.tar --json | jq -r '.images[].reference'
+    airgap inspect bundle.tar --html bundle.html --csv bundle.csv
     """
     with BundleReader(bundle) as opened:
         inventory = opened.inventory
@@ -29,18 +35,35 @@ def command(bundle: str, as_json: bool) -> None:
             document = {**inventory.to_json(), "size": opened.size, "volumes": [], "signatures": []}
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))
             return
-        title = " ".join(part for part in (inventory.name, inventory.version) if part)
-        click.echo(f"{bundle}{f': {title}' if title else ''}, {human(opened.size)}, made by {inventory.tool}")
+        if html or csv:
+            _write(opened, html, csv, force=force)
+            return
+        title = printable(" ".join(part for part in (inventory.name, inventory.version) if part))
+        click.echo(
+            f"{bundle}{f': {title}' if title else ''}, {human(opened.size)}, made by {printable(inventory.tool)}"
+        )
         for image in inventory.images:
             click.echo(click.style(str(image.reference), bold=True))
             platforms = ", ".join(map(str, image.platforms)) or "no platform"
             derived = f", derived from {image.derived_from}" if image.derived_from else ""
             click.echo(f"  {image.descriptor.digest}\n  {platforms}{derived}")
         for resource in inventory.resources:
-            click.echo(f"resource file {resource.name}")
+            click.echo(f"resource file {printable(resource.name)}")
         if SELF in inventory.members:
             click.echo(f"this program: tar xf {bundle} {SELF}")
         lengths = {"image": inventory.images, "blob": inventory.blobs, "referrer": inventory.referrers}
         click.echo(", ".join(counted(len(items), noun) for noun, items in lengths.items()))
         if NOTES in inventory.members:
-            click.echo(opened.resource(NOTES).decode("utf-8", "replace"))
+            click.echo(printable(opened.resource(NOTES).decode("utf-8", "replace"), lines=True))
+
+
+def _write(opened: BundleReader, html: str | None, csv: str | None, *, force: bool) -> None:
+    from airgap.flows import listing, output
+
+    contents = {html: listing.html_of(opened.inventory, opened.size), csv: listing.csv_of(opened.inventory)}
+    files = {Path(name): content for name, content in contents.items() if name}
+    for path in files:
+        output.check_place(path, force=force, option="--html or --csv")
+    for path, content in files.items():
+        output.write_files(path.parent, [(path.name, content)])
+        click.echo(f"wrote {path}", err=True)

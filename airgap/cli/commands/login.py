@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from airgap.cli import options
@@ -43,6 +45,8 @@ def command(
         raise UsageError(f"{registry!r} has a path", hint=f"sign in to {address.registry}")
     if password_stdin and not username:
         raise UsageError("--password-stdin goes with --username")
+    if not password_stdin and not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask for the password at", hint="add --username and --password-stdin")
     username = username or click.prompt("Username", err=True)
     password = options.read_password() if password_stdin else click.prompt("Password", hide_input=True, err=True)
     credential = Credential(username, password)
@@ -53,5 +57,5 @@ def command(
         credential=credential,
     )
     with display("plain") as emit, connect(project.load(config), network, emit, target=address) as registries:
-        path = login(address.registry, credential, registries)
+        path = login(address.registry, credential, registries, emit=emit)
     click.echo(f"signed in to {address.registry} as {username}; kept in {path}", err=True)

@@ -23,7 +23,7 @@ from airgap.flows.words import counted
 
 
 @click.command("rewrite")
-@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option("--to", metavar="TARGET", help="[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
 @options.mapping
 @click.option("--from", "bundle", metavar="BUNDLE", help="Rewrite only what this bundle holds, digests included.")
@@ -66,7 +66,7 @@ def command(
                 locate = by_bundle(opened, goal, emit=emit)
         else:
             locate = by_mapping(goal)
-        files = rewrite(found.files, locate, keep_unknown=keep_unknown, emit=emit)
+        files = rewrite(found.files, locate, keep_unknown=keep_unknown, guesses=bool(bundle), emit=emit)
     if check:
         _check(files)
     elif diff:
@@ -74,6 +74,9 @@ def command(
             click.echo(diff_of(file), nl=False)
     elif in_place:
         out.replace_in_place(files)
+        for file in files:
+            if file.changes:
+                click.echo(f"rewrote {counted(len(file.changes), 'image')} in {file.path}", err=True)
     elif output:
         folder = Path(output)
         contents = [(file.name, file.after) for file in files]

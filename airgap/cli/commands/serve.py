@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
+from airgap.cli.printable import printable
 from airgap.errors import UsageError
 from airgap.flows.serve import server_of
 
@@ -58,7 +59,7 @@ def command(
         writable=writable,
         credentials=(user, options.read_password()) if user else None,
         tls=(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None,
-        on_request=lambda method, url, status: click.echo(f"{status} {method} {url}", err=True),
+        on_request=lambda method, url, status: click.echo(printable(f"{status} {method} {url}"), err=True),
     )
     server.start()
     click.echo(f"{path} is served at {server.url}; Ctrl-C ends it", err=True)

@@ -45,6 +45,8 @@ def command(
     airgap verify bundle.tar
     airgap verify bundle.tar --against http://10.100.0.102:32415/my-docker-image
     """
+    if not against and (mapping or ca_file or plain_http or insecure or via or username or password_stdin):
+        raise click.UsageError("what is said of a target goes with --against")
     read = project.load(config)
     with BundleReader(bundle) as opened, display(progress) as emit:
         done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())

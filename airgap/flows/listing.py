@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bundle holds as a page or a table, for people who approve what crosses."""
+
+from __future__ import annotations
+
+import csv
+import io
+from html import escape
+
+from airgap.bundle import Inventory
+from airgap.flows.words import human
+
+_COLUMNS = ("reference", "digest", "mediaType", "size", "platforms", "derivedFrom")
+
+
+def _rows(inventory: Inventory) -> list[tuple[str, ...]]:
+    return [
+        (
+            str(image.reference),
+            image.descriptor.digest,
+            image.descriptor.media_type,
+            str(image.descriptor.size),
+            " ".join(map(str, image.platforms)),
+            image.derived_from,
+        )
+        for image in inventory.images
+    ]
+
+
+def csv_of(inventory: Inventory) -> bytes:
+    """A line an image (RFC 4180), after a line of column names. ``size`` is that of the manifest, in bytes."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(_COLUMNS)
+    writer.writerows(_rows(inventory))
+    return buffer.getvalue().encode()
+
+
+def html_of(inventory: Inventory, size: int) -> bytes:
+    """One page that needs nothing else; ``size`` is that of the bundle, in bytes."""
+    title = escape(" ".join(part for part in (inventory.name, inventory.version) if part) or "airgap bundle")
+    images = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in _rows(inventory))
+    files = "".join(f"<li>{escape(resource.name)}</li>\n" for resource in inventory.resources)
+    layers = sum(blob.size for blob in inventory.blobs)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<style>body{{font:14px sans-serif;margin:2em}}td,th{{text-align:left;padding:.2em .8em;border-bottom:1px solid #ccc}}
+td:nth-child(2),td:nth-child(6){{font:11px monospace}}</style></head><body>
+<h1>{title}</h1>
+<p>{len(inventory.images)} images, {len(inventory.blobs)} blobs of {human(layers)}, in a bundle of {human(size)},
+made by {escape(inventory.tool)}.</p>
+<table><tr>{"".join(f"<th>{name}</th>" for name in _COLUMNS)}</tr>
+{images}</table>
+<h2>Resource files</h2>
+<ul>
+{files}</ul>
+</body></html>
+""".encode()
