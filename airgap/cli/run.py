@@ -30,12 +30,13 @@ def run(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _stopped(Interrupted("stopped"))
+    except Interrupted as error:
+        return _stopped(error)
     except AirgapError as error:
         tell(error)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        tell(Interrupted("stopped"))
-        return Interrupted.exit_code
     except BrokenPipeError:
         # Whoever read our output has had enough; Python would complain once more while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,6 +50,13 @@ def run(arguments: Sequence[str] | None) -> int:
         click.echo(f"error: this should not have happened: {type(error).__name__}: {error}", err=True)
         click.echo(f"  please report it; {DEBUG}=1 shows where it was", err=True)
         return 1
+
+
+def _stopped(error: Interrupted) -> int:
+    tell(error)
+    # Python puts the default handlers back while it ends: a second signal then would change the exit code.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    return error.exit_code
 
 
 def tell(error: AirgapError) -> None:

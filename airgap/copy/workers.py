@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -47,6 +48,8 @@ def each(
     ended = threading.Semaphore(0)
 
     def worker() -> None:
+        # A signal that one of these threads takes would not wake the main thread, which alone can act on it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         try:
             work_off()
         finally:

@@ -83,7 +83,7 @@ def test_no_image_in_it(unchanged: Unchanged) -> None:
         said = unchanged.fails(10, *command)
         assert "no image" in said.errors[0]
         assert "empty.yaml" in said.errors[0]
-        assert "--image" in said.stderr
+        assert "standard input" in said.stderr
 
 
 @pytest.mark.parametrize("path", ["gone.yaml", "gone/", "folder"])

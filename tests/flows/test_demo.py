@@ -19,7 +19,12 @@ def test_the_demo(airgap: Airgap) -> None:
     assert ("+", 'image: "10.100.0.102:32415/my-docker-image/cert-manager-cainjector:v1.14.4"') in changed
     assert "kept/" in said.text
     kept = airgap.folder / "kept"
-    assert {path.name for path in kept.iterdir()} == {"airgap-out", "bundle.tar", "cert-manager.yaml"}
+    assert {path.name for path in kept.iterdir()} == {
+        "airgap-out",
+        "bundle.tar",
+        "bundle.tar.receipt.json",
+        "cert-manager.yaml",
+    }
     assert (kept / "airgap-out/cert-manager.yaml").read_bytes() != (kept / "cert-manager.yaml").read_bytes()
     with BundleReader(kept / "bundle.tar") as opened:
         assert [len(image.platforms) for image in opened.inventory.images] == [2, 2, 2, 2]

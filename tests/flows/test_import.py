@@ -31,7 +31,7 @@ def test_the_example(airgap: Airgap, nexus: Registry, bundle: Path) -> None:
     assert said.stdout == b""
     assert airgap.files().keys() == {
         "airgap-out/.airgap-rewrite.log",
-        "airgap-out/bundle.tar.receipt.json",
+        "bundle.tar.receipt.json",
         "airgap-out/cert-manager.yaml",
     }
     written = (airgap.folder / "airgap-out/cert-manager.yaml").read_bytes()
@@ -102,7 +102,7 @@ def test_shared_blobs_travel_once(airgap: Airgap, nexus: Registry, bundle: Path)
 
 def test_a_dry_run_writes_nothing_anywhere(airgap: Airgap, nexus: Registry, bundle: Path) -> None:
     said = airgap.run("import", bundle, "--to", TARGET, "--via", nexus.url, "--dry-run")
-    assert "would push 4 images to 10.100.0.102:32415/my-docker-image" in said.stderr
+    assert "10.100.0.102:32415/my-docker-image: 4 images to push" in said.stderr
     assert airgap.files() == {}
     assert list(airgap.folder.iterdir()) == []
     assert nexus.names() == []
@@ -229,7 +229,7 @@ def test_digest_references_and_platforms(airgap: Airgap, nexus: Registry, quay: 
     assert nexus.digest(f"p/x:{tag}") == derived
     written = (airgap.folder / "airgap-out/pod.yaml").read_text()
     assert written == pod(f"{nexus.address}/p/x@{derived}", f"{nexus.address}/p/x:1@{derived}")
-    receipt = json.loads((airgap.folder / "airgap-out/b.tar.receipt.json").read_bytes())
+    receipt = json.loads((airgap.folder / "b.tar.receipt.json").read_bytes())
     assert {image["digest"] for image in receipt["images"]} == {derived}
 
 
@@ -251,7 +251,7 @@ def test_keep_going_pushes_the_rest_and_writes_only_what_is_whole(
     assert "quay.io/a/bad:1" in said.errors[-1]
     assert (airgap.folder / "airgap-out/good.yaml").exists()
     assert not (airgap.folder / "airgap-out/bad.yaml").exists()
-    receipt = json.loads((airgap.folder / "airgap-out/b.tar.receipt.json").read_bytes())
+    receipt = json.loads((airgap.folder / "b.tar.receipt.json").read_bytes())
     assert [image["source"] for image in receipt["images"]] == ["quay.io/a/good:1"]
     # Without it the first failure ends the run: no file, no tag of the damaged image.
     said = airgap.fails(31, "import", "b.tar", "--to", f"{nexus.address}/q", "--output", "o")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import tarfile
 from pathlib import Path
@@ -108,3 +109,18 @@ def test_against_a_target(airgap: Airgap, nexus: Registry, bundle: Path) -> None
     said = airgap.fails(30, "verify", bundle, "--against", to)
     assert nexus.digest("p/cert-manager-webhook:v1.14.4") in said.errors[0]
     assert f"{to}/cert-manager-webhook:v1.14.4" in said.errors[0]
+
+
+def test_a_page_and_a_table(airgap: Airgap, bundle: Path) -> None:
+    airgap.run("inspect", bundle, "--html", "b.html", "--csv", "b.csv")
+    images = airgap.run("inspect", bundle, "--json").json["images"]
+    rows = list(csv.DictReader((airgap.folder / "b.csv").read_text().splitlines()))
+    assert [(row["reference"], row["digest"]) for row in rows] == [(i["reference"], i["digest"]) for i in images]
+    page = (airgap.folder / "b.html").read_text()
+    assert all(image["reference"] in page and image["digest"] in page for image in images)
+    assert "b.csv" in airgap.fails(42, "inspect", bundle, "--csv", "b.csv").errors[0]
+    airgap.run("inspect", bundle, "--csv", "b.csv", "--force")
+
+
+def test_what_is_said_of_a_target_needs_one(airgap: Airgap, bundle: Path) -> None:
+    assert "--against" in airgap.run("verify", bundle, "--mapping", "path", code=2).stderr

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import base64
+import http.server
 import json
 import stat
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -113,3 +115,29 @@ def test_the_targets_credential_goes_to_the_target_alone(airgap: Airgap, guarded
     airgap.write("airgap.yaml", json.dumps({"registries": {"quay.io": {"mirror": guarded.url}}}))
     airgap.run("export", "--image", "quay.io/a/x:1", "-o", "b.tar", environment=mine, code=21)
     assert all(line.endswith(" 401") for line in guarded.requests())
+
+
+def test_something_that_is_no_registry(airgap: Airgap) -> None:
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", "6")
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_address[1]}"
+        said = airgap.fails(24, "login", address, "-u", "a", "--password-stdin", stdin=b"x\n")
+        server.shutdown()
+    assert "no registry" in said.errors[0]
+    assert "connector port" in said.stderr
+    assert not (airgap.home / ".docker").exists()
+
+
+def test_without_a_terminal_there_is_nobody_to_ask(airgap: Airgap) -> None:
+    assert "--password-stdin" in airgap.fails(2, "login", "127.0.0.1:1", "-u", "a", stdin=b"").stderr

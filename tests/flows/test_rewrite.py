@@ -202,3 +202,25 @@ def test_an_interrupted_write_leaves_the_old_file(airgap: Airgap) -> None:
     said = airgap.fails(42, "rewrite", "a.yaml", "--to", "t.example/p", "--output", "out")
     assert "out" in said.errors[0]
     assert (airgap.folder / "a.yaml").read_text() == pod("a:1")
+
+
+def test_two_images_that_would_get_one_name_are_refused(airgap: Airgap) -> None:
+    airgap.write("two.yaml", pod("quay.io/a/x:1", "quay.io/b/x:1"))
+    said = airgap.fails(50, "rewrite", "two.yaml", "--to", "r.example/p")
+    assert "quay.io/a/x:1 and quay.io/b/x:1" in said.errors[0]
+    assert "--mapping path" in said.stderr
+    assert b"r.example/p/b/x:1" in airgap.run("rewrite", "two.yaml", "--to", "r.example/p", "--mapping", "path").stdout
+
+
+def test_what_only_looks_like_an_image_stays(airgap: Airgap) -> None:
+    airgap.write("guess.yaml", pod("quay.io/a/x:1") + "    args: ['--upstream=git.example.com/org/repo:main']\n")
+    said = airgap.run("rewrite", "guess.yaml", "--to", "r.example/p")
+    assert b"git.example.com/org/repo:main" in said.stdout
+    assert b"r.example/p/x:1" in said.stdout
+    assert "guess.yaml" in said.stderr
+    assert "nothing says that it is one" in said.stderr
+
+
+def test_in_place_says_what_it_did(airgap: Airgap) -> None:
+    airgap.write("a.yaml", pod("quay.io/a/x:1"))
+    assert "rewrote 1 image in a.yaml" in airgap.run("rewrite", "a.yaml", "--to", "r.example/p", "--in-place").stderr

@@ -78,7 +78,7 @@ def test_reads(text: str, registry: str, repository: str, tag: str, digest: str)
         ("-a.io/x", "'-a.io' is no registry address"),
         ("a..io/x", "'a..io' is no registry address"),
         ("user@host.io/x", "a digest is written"),
-        ("https://quay.io/x", "'https:' is no registry address"),
+        ("https://quay.io/x", "it is no address"),
         ("x@sha256:abc", "64 characters"),
         (f"x@sha256:{'A' * 64}", "64 characters"),
         (f"x@md5:{'0' * 32}", "unknown digest algorithm 'md5'"),
