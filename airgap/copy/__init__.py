@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plan what must move, then move it: the only room that starts threads.
+"""Plan what must move, then move it: the only room that starts threads for transfers.
 
 ``plan`` walks manifests and ends with every digest once, its sizes, where it comes from and where it
 must go. ``copy`` moves blobs in parallel, then manifests, children before parents and tags last. The
@@ -9,6 +9,6 @@ same two serve export, import and any other pair of stores; the room knows neith
 from airgap.copy.engine import Report, confirm, copy, survey
 from airgap.copy.plan import Plan, plan
 from airgap.copy.walk import Destination, Image, Root
-from airgap.copy.workers import Stop
+from airgap.copy.workers import Stop, each
 
-__all__ = ["Destination", "Image", "Plan", "Report", "Root", "Stop", "confirm", "copy", "plan", "survey"]
+__all__ = ["Destination", "Image", "Plan", "Report", "Root", "Stop", "confirm", "copy", "each", "plan", "survey"]

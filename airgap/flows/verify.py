@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from airgap.bundle import BundleReader
-from airgap.copy import Destination, Root, Stop, plan, survey
-from airgap.copy.workers import each
+from airgap.copy import Destination, Root, Stop, each, plan, survey
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, raise_all
 from airgap.events import BlobDone, BlobStarted, Sink
 from airgap.flows.contents import BUNDLE, assignments_of, roots_of

@@ -31,7 +31,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One place in a resource file that names an image (DESIGN §2).
+    """One place in a resource file that names an image.
 
     ``text`` is what stands at ``spans`` (one span today; a reference split over keys has several), ``value`` the
     same with escapes and folds undone, ``value_span`` its place in the scalar's value. Documents count from 1.

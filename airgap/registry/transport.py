@@ -128,7 +128,7 @@ class _Lease:
 
 @dataclass(eq=False)
 class Transport:
-    """Thread-safe. ``environment`` is where proxies are looked up; ``ca_file`` is trusted beside each own one."""
+    """Thread-safe. ``environment`` is where proxies are looked up."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _idle: dict[Peer, list[http.client.HTTPConnection]] = field(default_factory=dict)

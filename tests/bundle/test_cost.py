@@ -29,7 +29,7 @@ from tests.parts.service import clean_environment
 from tests.suites.store_suite import noise
 
 MIB = 1 << 20
-#: What DESIGN promises for up to 1,000 blobs.
+#: What the README of bench/ promises for up to 1,000 blobs.
 MOST_MEMORY = 80 * MIB
 _MEASURED = """
 import sys

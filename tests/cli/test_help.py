@@ -12,7 +12,7 @@ from airgap import __version__
 from airgap.cli.app import COMMANDS, cli
 from tests.cli.command import Airgap
 
-#: DESIGN §6, the verbs that are built.
+#: The verbs that there are.
 VERBS = ["images", "export", "inspect", "verify", "import", "rewrite", "serve", "login", "logout", "demo"]
 
 

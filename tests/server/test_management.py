@@ -174,3 +174,17 @@ def test_a_layout_is_left_as_others_can_read_it(tmp_path: Path) -> None:
     assert Layout(tmp_path / "layout").resolve("some/app:v1").digest == digest
     assert set(Layout(tmp_path / "layout").names()) == {"some/app:v1", f"some/app@{digest}"}
     assert [path for path in (tmp_path / "layout").rglob("*") if path.name.startswith((".push", ".airgap"))] == []
+
+
+def test_a_blob_that_another_repository_needs_stays(client: Client) -> None:
+    """All repositories of a store share their blobs: one must not take a layer from another's image."""
+    Client(client.http, "some/other").image("v1")
+    layer = client.blob(b"layer")
+    other = Client(client.http, "some/other")
+    manifest = other.http.get(other.path("manifests/v1")).json()
+    shared = manifest["layers"][0]["digest"]
+    refused = client.http.delete(client.path(f"blobs/{shared}"))
+    assert (refused.status_code, code(refused)) == (405, "UNSUPPORTED")
+    assert other.http.get(other.path(f"blobs/{shared}")).status_code == 200
+    if layer != shared:
+        assert client.http.delete(client.path(f"blobs/{layer}")).status_code == 202

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DESIGN §5, "Mapping policies", sentence by sentence."""
+"""What each mapping policy does, sentence by sentence."""
 
 from __future__ import annotations
 

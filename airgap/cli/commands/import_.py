@@ -106,7 +106,11 @@ def _tell(request: ImportRequest, done: Imported, target: str, seconds: float, e
         return
     report = done.report
     sent = human(report.moved_bytes) if report else "0 B"
-    extra = f", {counted(report.mounted, 'blob')} mounted, {report.skipped} already there" if report else ""
+    extra = (
+        f", {counted(report.mounted, 'blob')} mounted, {report.skipped} ({human(report.skipped_bytes)}) already there"
+        if report
+        else ""
+    )
     emit(
         Noted(
             f"{target}: {counted(len(done.names), 'image')} pushed, {done.present} already there; "
