@@ -143,7 +143,8 @@ def values_for(
         solved = solve(chart.values_of(place, name, rendering), base, goals, rendered_with, shown(path))
     said = f"; helm would not take other values: {solved.said}" if solved.said else ""
     why = f"no value of the chart moves this image{said}"
-    hint = f"change the chart, or rewrite what it renders: helm template {name} {path} --include-crds | airgap rewrite - --to TARGET"
+    command = f"helm template {name} {path} --include-crds | airgap rewrite - --to TARGET"
+    hint = f"change the chart, or rewrite what it renders: {command}"
     head = f"# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n"
     content = head + (chart.dump(solved.values) or "{}\n")
     left = left_over(solved.content, solved.left, why, hint)

@@ -106,10 +106,10 @@ def _holding(path: chart.Path, value: str, names: Sequence[str]) -> list[Part]:
 
 def _standing_in(path: chart.Path, value: str, names: Sequence[str]) -> list[Part]:
     """A value that is a part of a name, from one slash to another."""
-    core = split(value)[0].strip("/")
-    if core and any(f"/{core}/" in f"/{name}/" for name in names):
-        start = value.index(core)
-        return [Part(path, start, start + len(core), core)]
+    for core in (value.strip("/"), split(value)[0].strip("/")):  # a port is no tag
+        if core and any(f"/{core}/" in f"/{name}/" for name in names):
+            start = value.index(core)
+            return [Part(path, start, start + len(core), core)]
     return []
 
 

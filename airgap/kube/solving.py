@@ -144,7 +144,7 @@ class _Search:
     # From images to what their values could be.
 
     def _options(self) -> dict[Place, list[_Assignment]]:
-        """For each image that must move, the ways to move it, best first; more values are asked while some have none."""
+        """For each image to move, the ways to move it, best first. More values are asked while some have none."""
         moving = {place for place, goal in self.goal.items() if self.sites[place].reference != goal}
         names = [provenance.split(self.sites[place].value)[0] for place in moving]
         options: dict[Place, list[_Assignment]] = {}
@@ -152,10 +152,9 @@ class _Search:
         for kind in ("image keys", "any key", "unset"):
             if moving <= options.keys():
                 break
+            more = provenance.candidates(self.values, names, any_key=kind == "any key")
             if kind == "unset":
-                more = provenance.unset(self.values)
-            else:
-                more = provenance.candidates(self.values, names, any_key=kind == "any key")
+                more += provenance.unset(self.values)
             found = self._asked(known, [part for part in more if part not in known], moving)
             gained = found.keys() - options.keys()
             # Only what helps is marked from here on, and what else it is a part of is asked anew with it.
