@@ -158,7 +158,7 @@ def test_a_values_file_moves_every_image(charted: Airgap) -> None:
     assert after.pop("airgap-values.yaml") == charted.run("rewrite", "shop", "--to", TARGET).stdout
     assert after == before
     written = yaml.safe_load((charted.folder / "airgap-values.yaml").read_bytes())
-    # Only what differs (shop/web is called so there too), under the aliases of the subchart, and the tag of appVersion stays the chart's own.
+    # Only what differs (shop/web is called so there too); the tag of appVersion stays the chart's own.
     assert written == {
         "image": {"registry": "10.100.0.102:32415"},
         "pages": {"image": {"registry": "10.100.0.102:32415", "repository": "shop/cache"}},

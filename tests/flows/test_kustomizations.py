@@ -55,7 +55,7 @@ WANTED = sorted([f"{TARGET}/busybox:latest", f"{TARGET}/web:2", f"{TARGET}/side@
 
 def test_a_given_kustomization_is_rendered(kustomized: Airgap) -> None:
     found = kustomized.run("images", "prod", "--refs").text.split()
-    assert found == ["docker.io/library/busybox:latest", f"quay.example:8443/side@{DIGEST}", "quay.example/shop/web:2"]
+    assert found == ["docker.io/library/busybox:latest", "quay.example/shop/web:2", f"quay.example:8443/side@{DIGEST}"]
     sites = kustomized.run("images", "prod", "--json").json
     assert {site["file"] for site in sites} == {"prod (rendered)"}
 
@@ -105,8 +105,10 @@ def test_the_overlay_of_an_overlay_changes_nothing(kustomized: Airgap) -> None:
 
 
 def test_what_the_transformer_does_not_reach_is_named(kustomized: Airgap) -> None:
-    kustomized.write("base/job.yaml", pod("quay.example/job:1").replace("    image", "    args: [--helper-image=r.example/h:1]\n    image"))  # fmt: skip
-    kustomized.write("base/own.yaml", "apiVersion: a.example/v1\nkind: Own\nmetadata: {name: o}\nspec: {image: r.example/own:1}\n")  # fmt: skip
+    args = "    args: [--helper-image=r.example/h:1]\n    image"
+    kustomized.write("base/job.yaml", pod("quay.example/job:1").replace("    image", args))
+    own = "apiVersion: a.example/v1\nkind: Own\nmetadata: {name: o}\nspec: {image: r.example/own:1}\n"
+    kustomized.write("base/own.yaml", own)
     kustomized.write("base/kustomization.yaml", "resources: [web.yaml, job.yaml, own.yaml]\n")
     said = kustomized.run("rewrite", "prod", "--to", TARGET, "--output", "moved", code=3)
     assert sorted(error.partition(": ")[2].split()[0] for error in said.errors) == ["r.example/h:1", "r.example/own:1"]
