@@ -141,10 +141,11 @@ def values_for(
         base = rendered_with({})
         goals = wanted(kube.scan(base, shown(path)), locate, keep_unknown=keep_unknown, emit=emit)
         solved = solve(chart.values_of(place, name, rendering), base, goals, rendered_with, shown(path))
-    said = f"; helm would not take other values: {solved.said}" if solved.said else ""
-    why = f"no value of the chart moves this image{said}"
+    why = "no value of the chart moves this image"
     command = f"helm template {name} {path} --include-crds | airgap rewrite - --to TARGET"
     hint = f"change the chart, or rewrite what it renders: {command}"
+    if solved.said:
+        hint = f"other values were refused: {solved.said}\n  {hint}"
     head = f"# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n"
     content = head + (chart.dump(solved.values) or "{}\n")
     left = left_over(solved.content, solved.left, why, hint)

@@ -22,6 +22,8 @@ _Assignment = dict[Part, str]
 #: How often images that do not come out as wanted are tried in another way, and how many steps one search may have.
 _ROUNDS = 6
 _STEPS = 20_000
+#: How many renderings may fail before a search ends: a chart that takes no change at all would be asked for minutes.
+_REFUSALS = 80
 _CUTS = 64
 
 
@@ -52,6 +54,7 @@ class _Search:
     ) -> None:
         self.values, self.base, self.shown = values, base, shown
         self._render, self._seen = render, dict[str, bytes]()
+        self._refusals, self._proving = 0, False
         self.sites = provenance.places(base, shown)
         self.goal = {place: wanted.get(site.reference, site.reference) for place, site in self.sites.items()}
         self.said = ""
@@ -79,6 +82,7 @@ class _Search:
         return self._proven(best)
 
     def _proven(self, best: Sequence[_Assignment]) -> Solved:
+        self._proving = True
         news = [one for one in best if one]
         content = self._attempt(news)
         if content is None:  # each by itself was borne, all together are not
@@ -138,7 +142,14 @@ class _Search:
         """Each tree once: halving and proving ask for the same ones again."""
         key = chart.dump(tree)
         if key not in self._seen:
-            self._seen[key] = self._render(tree)
+            if self._refusals >= _REFUSALS and not self._proving:
+                raise ResourceError(self.said)
+            try:
+                self._seen[key] = self._render(tree)
+            except ResourceError as error:
+                self._refusals += 1
+                self.said = error.what
+                raise
         return self._seen[key]
 
     # From images to what their values could be.

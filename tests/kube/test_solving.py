@@ -163,6 +163,21 @@ def test_a_value_that_the_chart_refuses_to_have_changed() -> None:
     assert "not yours to change" in found.said
 
 
+def test_a_chart_that_takes_no_change_is_not_asked_for_ever() -> None:
+    values: dict[str, Any] = {f"c{n}": {"image": f"quay.io/a/x{n}:1"} for n in range(300)}
+
+    def template(v: dict[str, Any]) -> list[str]:
+        if v != values:
+            raise ResourceError("set allowOtherImages=true")
+        return [one["image"] for one in v.values()]
+
+    chart = Chart(values, template)
+    found, images = solved(chart)
+    assert len(found.left) == len(images) == 300
+    assert found.said == "set allowOtherImages=true"
+    assert chart.renderings < 100
+
+
 def test_only_one_of_two_can_be_had() -> None:
     """Two images of one value whose targets differ: what is possible is done, and the other told."""
     chart = Chart({"image": "quay.io/a/x"}, lambda v: [f"{v['image']}:1", f"{v['image']}-extra:1"])
