@@ -80,7 +80,7 @@ def find(
         read = ", ".join([*paths, *(file.path for file in made)]) or "nothing was given"
         raise ResourceError(
             f"no image is named in what was read ({read})",
-            hint=templates.advice(file for file, _ in found.files)
+            hint=templates.advice(read_file for read_file, _ in found.files)
             or "give Kubernetes YAML or JSON, a folder of it, - for standard input, or an image with --image",
         )
     return found
