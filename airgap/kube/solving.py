@@ -203,16 +203,15 @@ class _Search:
                 ways.append(way)
             if len(ways) == _CUTS:
                 break
-        return sorted(ways, key=lambda way: _rank(way, recipe, goal))
+        return sorted(ways, key=lambda way: _rank(way, recipe))
 
 
-def _rank(way: _Assignment, recipe: Recipe, goal: Reference) -> tuple[int, int]:
-    """A part that was a host becomes the target's host; one that was host and path keeps what stands behind it."""
-    first = recipe.parts[0]
-    changes = sum(part.text != text for part, text in way.items())
-    if "/" in first.text and len(recipe.parts) > 1:
-        return changes, 0
-    return int(way[first] != goal.registry), changes
+def _rank(way: _Assignment, recipe: Recipe) -> int:
+    """A part that was a host becomes the target's host, as the first cut has it; where it was host and path, what
+    stands behind it is kept if it can be."""
+    if "/" not in recipe.parts[0].text or len(recipe.parts) == 1:
+        return 0
+    return sum(part.text != text for part, text in way.items())
 
 
 def _cuts(text: str, constants: Sequence[str]) -> Iterator[list[str]]:

@@ -101,6 +101,9 @@ def test_a_hub_moves_and_names_stay() -> None:
     values = {"hub": "docker.io/mesh", "image": "pilot", "tag": "1"}
     chart = Chart(values, lambda v: [v["image"] if "/" in v["image"] else f"{v['hub']}/{v['image']}:{v['tag']}"])
     assert solved(chart)[0].values == {"hub": "t.example:5000/pre"}
+    # Where either cut is right, the one that changes less is taken.
+    plain = Chart(values, lambda v: [f"{v['hub']}/{v['image']}:{v['tag']}"])
+    assert solved(plain)[0].values == {"hub": "t.example:5000/pre"}
 
 
 def test_another_cut_is_tried_where_the_first_fails() -> None:
@@ -183,11 +186,13 @@ def test_only_one_of_two_can_be_had() -> None:
     chart = Chart({"image": "quay.io/a/x"}, lambda v: [f"{v['image']}:1", f"{v['image']}-extra:1"])
     found, images = solved(chart, "full")
     assert images == ["t.example:5000/pre/quay.io/a/x:1", "t.example:5000/pre/quay.io/a/x-extra:1"]
+    chart = Chart({"image": "quay.io/a/x"}, lambda v: [f"{v['image']}:1", f"{v['image']}:2"])
     base = chart({})
     first, second = (site.reference for site in scan(base, "x").sites)
-    goals = {first: Reference.parse("t.example/one:1"), second: Reference.parse("t.example/two:1")}
+    goals = {first: Reference.parse("t.example/one:1"), second: Reference.parse("t.example/two:2")}
     found = solve(chart.values, base, goals, chart, "x")
-    assert [str(site.reference) for site in found.left] in (["t.example/one-extra:1"], [str(second)])
+    assert found.values["image"] in ("t.example/one", "t.example/two")
+    assert len(found.left) == 1
 
 
 def test_digests_that_platforms_changed() -> None:
@@ -204,7 +209,7 @@ def test_digests_that_platforms_changed() -> None:
 
 
 def test_images_inside_longer_texts_and_lists() -> None:
-    text = "run: quay.io/a/x:1 --then quay.io/a/x:1\nkeep: quay.io/a/xy:1\n"
+    text = "run: quay.io/a/x:1 --then quay.io/a/x:1\nkeep: quay.io/a/xy:1\nno: quay.io/a/x-data\n"
     values = {"list": ["a", {"image": "quay.io/a/x:1", "n": 1}], "config": text}
 
     def template(v: dict[str, Any]) -> list[str]:
@@ -213,6 +218,7 @@ def test_images_inside_longer_texts_and_lists() -> None:
 
     found, images = solved(Chart(values, template))
     assert images == [f"t.example:5000/pre/{name}:1" for name in ("x", "x", "x", "xy")]
+    assert found.values["config"].endswith("\nno: quay.io/a/x-data\n")
     assert found.values["list"] == ["a", {"image": "t.example:5000/pre/x:1", "n": 1}]
 
 
