@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airgap import kube
@@ -52,7 +52,6 @@ def rendered(
     """
     check(paths, rendering)
     files: list[kube.ResourceFile] = []
-    taken: set[str] = set()
     for path in paths:
         what = render.what_is(path)
         if what == render.CHART:
@@ -65,13 +64,19 @@ def rendered(
             continue
         if not content.strip():
             raise ResourceError("rendering this gives nothing", where=path)
-        number, unique = 1, name
-        while unique in taken:
-            number += 1
-            unique = f"{name}-{number}"
-        taken.add(unique)
-        files.append(kube.ResourceFile(f"{unique}.yaml", shown(path), content))
+        files.append(kube.ResourceFile(f"{name}.yaml", shown(path), content))
     return files, [path for path in paths if not render.what_is(path)]
+
+
+def apart(files: Sequence[kube.ResourceFile], taken: set[str]) -> Iterator[kube.ResourceFile]:
+    """The same files, with a number in the name of each whose name is ``taken`` by another."""
+    for file in files:
+        name, number = file.name, 1
+        while name in taken:
+            number += 1
+            name = f"{file.name.removesuffix('.yaml')}-{number}.yaml"
+        taken.add(name)
+        yield replace(file, name=name)
 
 
 def check(paths: Sequence[str], rendering: Rendering) -> None:

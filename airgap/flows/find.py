@@ -69,7 +69,8 @@ def find(
     files = []
     errors: list[AirgapError] = []
     made, paths = charts.rendered(paths, rendering or Rendering(), pull)
-    for file in [*_local(paths, stdin, download), *_remote(paths, download), *made]:
+    given = [*_local(paths, stdin, download), *_remote(paths, download)]
+    for file in [*given, *charts.apart(made, {file.name for file in given})]:
         try:
             files.append((file, kube.scan(file.content, file.path)))
         except ResourceError as error:

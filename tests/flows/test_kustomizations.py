@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from airgap.flows.find import find
 from airgap.kube import scan
 from tests.cli.command import Airgap, pod
 from tests.parts.need import need
@@ -58,6 +59,15 @@ def test_a_given_kustomization_is_rendered(kustomized: Airgap) -> None:
     assert found == ["docker.io/library/busybox:latest", "quay.example/shop/web:2", f"quay.example:8443/side@{DIGEST}"]
     sites = kustomized.run("images", "prod", "--json").json
     assert {site["file"] for site in sites} == {"prod (rendered)"}
+
+
+def test_names_stay_apart_in_the_bundle(kustomized: Airgap) -> None:
+    kustomized.write("prod.yaml", pod("a.example/a:1"))
+    shutil.copytree(kustomized.folder / "prod", kustomized.folder / "more/prod")
+    (kustomized.folder / "more/prod/kustomization.yaml").write_text("resources: [w.yaml]\n")
+    kustomized.write("more/prod/w.yaml", DEPLOYMENT)
+    paths = [str(kustomized.folder / name) for name in ("prod", "more/prod", "prod.yaml")]
+    assert [file.name for file, _ in find(paths).files] == ["prod.yaml", "prod-2.yaml", "prod-3.yaml"]
 
 
 def test_inside_a_walk_nothing_is_rendered(kustomized: Airgap) -> None:
