@@ -47,5 +47,5 @@ dist: $(VENV)/.ready ## dist/*.whl and dist/airgap.pyz, the same bytes from the 
 	$(BIN)/python tools/pyz.py
 
 clean: ## everything that was made here
-	rm -rf $(VENV) dist build airgap-demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .tools dist build airgap-demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find airgap tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -72,6 +73,39 @@ mapping = click.option(
     help="How images are named under the target: quay.io/jetstack/x becomes x, jetstack/x or quay.io/jetstack/x. "
     "[default: basename]",
 )
+
+
+_chart = _together(
+    click.option("-f", "--values", multiple=True, metavar="FILE", help="For a chart, as helm takes it. Repeatable."),
+    click.option("--set", "set_", multiple=True, metavar="K=V", help="For a chart, as helm takes it. Repeatable."),
+    click.option("--set-string", multiple=True, metavar="K=V", help="For a chart, as helm takes it. Repeatable."),
+    click.option("--namespace", metavar="NAME", default="", help="For a chart: the namespace it is installed in."),
+    click.option("--kube-version", metavar="VERSION", default="", help="For a chart: the cluster's version."),
+    click.option(
+        "--api-versions", multiple=True, metavar="API", help="For a chart: what the cluster knows. Repeatable."
+    ),
+)
+
+
+def chart(function: F) -> F:
+    """The options that are passed on to helm, as one argument ``rendering``."""
+
+    @functools.wraps(function)
+    def gathered(
+        values: tuple[str, ...],
+        set_: tuple[str, ...],
+        set_string: tuple[str, ...],
+        namespace: str,
+        kube_version: str,
+        api_versions: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        from airgap.kube.render import Rendering
+
+        made = Rendering(values, set_, set_string, namespace, kube_version, api_versions)
+        return function(rendering=made, **others)
+
+    return _chart(cast("F", gathered))
 
 
 def source(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str, ...]) -> Network:

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 from airgap import kube
 from airgap.errors import AirgapError, ResourceError, UsageError, raise_all
+from airgap.flows import charts, templates
 from airgap.kube.model import POSSIBLE
+from airgap.kube.render import Rendering
 from airgap.oci import Reference
 
 #: In a line of its own, or inside braces; not in a comment.
@@ -57,8 +59,11 @@ def find(
     images: Sequence[Reference] = (),
     stdin: Callable[[], bytes] | None = None,
     download: Callable[[str], bytes] | None = None,
+    rendering: Rendering | None = None,
+    pull: charts.Pull = charts.no_options,
 ) -> Found:
-    """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses.
+    """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses;
+    charts and kustomizations are rendered as ``rendering`` says, and ``pull`` gives helm's options for a registry.
 
     Raises :class:`ResourceError`, also when nothing names an image at all, and :class:`UsageError` for no path.
     """
@@ -68,18 +73,21 @@ def find(
         )
     files = []
     errors: list[AirgapError] = []
-    for file in [*_local(paths, stdin, download), *_remote(paths, download)]:
+    made, paths = charts.rendered(paths, rendering or Rendering(), pull)
+    given = [*_local(paths, stdin, download), *_remote(paths, download)]
+    for file in [*given, *charts.apart(made, {file.name for file in given})]:
         try:
             files.append((file, kube.scan(file.content, file.path)))
         except ResourceError as error:
-            errors.append(error)
+            errors.append(templates.explained(error, file))
     raise_all(errors)
     found = Found(tuple(files), tuple(images))
     if not found.references():
-        read = ", ".join(map(_shown, paths)) or "nothing was given"
+        read = ", ".join([*map(_shown, paths), *(file.path for file in made)]) or "nothing was given"
         raise ResourceError(
             f"no image is named in what was read ({read})",
-            hint="give Kubernetes YAML or JSON, a folder of it, or - for standard input",
+            hint=templates.advice(read_file for read_file, _ in found.files)
+            or "give Kubernetes YAML or JSON, a folder of it, or - for standard input",
         )
     return found
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from airgap.events import Sink
 from airgap.flows.project import Project
 from airgap.oci.reference import registry_problem
 from airgap.registry import RegistrySettings
+from airgap.registry.settings import is_loopback
 from airgap.target import Mapping as TargetMapping
 from airgap.target import TargetAddress
 
@@ -68,6 +69,22 @@ def connect(project: Project, network: Network, emit: Sink, *, target: TargetAdd
         credentials=Credentials(os.environ, explicit),
         emit=emit,
     )
+
+
+def helm_options(project: Project, network: Network) -> Callable[[str], list[str]]:
+    """What ``helm pull`` must be told of a registry to reach it as :func:`connect` would; loopback is plain HTTP."""
+
+    def options(registry: str) -> list[str]:
+        entry = project.registries.get(registry, RegistrySettings())
+        plain = is_loopback(registry) if entry.plain_http is None else entry.plain_http
+        made = ["--plain-http"] if plain or registry in network.plain_http else []
+        if entry.insecure or registry in network.insecure:
+            made.append("--insecure-skip-tls-verify")
+        if ca_file := entry.ca_file or network.ca_file:
+            made.append(f"--ca-file={ca_file}")
+        return made
+
+    return options
 
 
 def target_of(project: Project, to: str | None, policy: str | None) -> TargetMapping:

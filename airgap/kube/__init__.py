@@ -3,7 +3,8 @@
 
 ``scan`` finds sites, ``rewrite`` replaces their bytes and nothing else, ``revert`` undoes it, ``load`` reads
 files, folders and standard input. A file is never dumped again, nothing is composed or constructed, and what is
-not valid is refused with file:line. This room knows no registry and renders no charts.
+not valid is refused with file:line. Charts and kustomizations are rendered by the user's own programs (``render``),
+and ``solving`` finds the values that move a chart's images. This room knows no registry.
 """
 
 from airgap.kube.files import ResourceFile, load

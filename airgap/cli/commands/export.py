@@ -16,8 +16,9 @@ from airgap.events import Noted, Sink
 from airgap.flows import project
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.find import find
-from airgap.flows.network import connect
+from airgap.flows.network import connect, helm_options
 from airgap.flows.words import counted, human
+from airgap.kube.render import Rendering
 from airgap.oci import Platform, Reference
 
 
@@ -46,6 +47,7 @@ from airgap.oci import Platform, Reference
 @click.option("--keep-going", is_flag=True, help="Leave out images that no registry offers, and end with exit code 3.")
 @options.force
 @options.dry_run
+@options.chart
 @options.source_network
 @options.config
 @options.jobs
@@ -69,15 +71,19 @@ def command(
     config: str | None,
     jobs: int,
     progress: str,
+    rendering: Rendering,
 ) -> None:
     """Pull every image that the resource files name and write one bundle.
 
     PATH is a file, a folder, - for standard input or an https:// address of YAML; without one, the resources of
-    airgap.yaml. The bundle is an OCI image layout in a tar, which skopeo, podman, ctr and docker read too.
+    airgap.yaml. A chart (its folder, its .tgz or oci://...) is rendered by helm, a folder with a kustomization by
+    kubectl or kustomize, and what was rendered is what is carried. The bundle is an OCI image layout in a tar, which
+    skopeo, podman, ctr and docker read too.
 
     \b
     airgap export cert-manager.yaml -o bundle.tar
     airgap export deploy/ --image busybox:1.36 --platform linux/amd64 -o bundle.tar
+    airgap export oci://registry.example/charts/shop:1.4.2 -f production.yaml -o shop.tar
     """
     started = time.monotonic()
     read = project.load(config)
@@ -88,11 +94,19 @@ def command(
         raise UsageError("a bundle cannot be written to standard output", hint="give it a name with -o bundle.tar")
     if refresh and not lock:
         raise UsageError("--refresh rewrites a lock, and none is named", hint="add --lock airgap.lock")
-    with display(progress) as emit, connect(read, options.source(ca_file, plain_http, insecure), emit) as registries:
+    network = options.source(ca_file, plain_http, insecure)
+    with display(progress) as emit, connect(read, network, emit) as registries:
         resources = paths or read.resources
         if not resources and not wanted:
             raise UsageError("what should be exported?", hint="give a PATH or --image REF, or write an airgap.yaml")
-        found = find(resources, images=wanted, stdin=options.stdin_bytes, download=registries.download)
+        found = find(
+            resources,
+            images=wanted,
+            stdin=options.stdin_bytes,
+            download=registries.download,
+            rendering=rendering,
+            pull=helm_options(read, network),
+        )
         request = ExportRequest(
             output=Path(output or read.bundle_name),
             platforms=list(dict.fromkeys(map(Platform.parse, platforms))) or read.platforms,

@@ -10,8 +10,10 @@ import click
 from airgap.cli import options
 from airgap.flows import project
 from airgap.flows.find import Found, find
+from airgap.flows.network import helm_options
 from airgap.flows.words import counted
 from airgap.kube import Site
+from airgap.kube.render import Rendering
 
 
 @click.command("images")
@@ -20,6 +22,7 @@ from airgap.kube import Site
 @click.option("--refs", is_flag=True, help="One reference a line, for scripts.")
 @click.option("--why", is_flag=True, help="The rule behind each site, and what was not taken and why.")
 @click.option("--sizes", is_flag=True, help="Ask the registries how much would cross.")
+@options.chart
 @options.source_network
 @options.config
 @options.jobs
@@ -36,21 +39,31 @@ def command(
     config: str | None,
     jobs: int,
     progress: str,
+    rendering: Rendering,
 ) -> None:
     """List the images that resource files name, and where.
 
-    PATH is a file, a folder, or - for standard input; without one, the resources of airgap.yaml.
+    PATH is a file, a folder, or - for standard input; without one, the resources of airgap.yaml. A chart (its folder,
+    its .tgz or oci://...) is rendered by helm, a folder with a kustomization by kubectl or kustomize.
 
     \b
     airgap images cert-manager.yaml
     kubectl get deploy,ds,sts -A -o json | airgap images - --refs
+    airgap images charts/shop -f production.yaml --set ingress.enabled=true
     """
     if as_json + refs + why + sizes > 1:
         raise click.UsageError("choose one of --json, --refs, --why and --sizes")
     if not sizes and (ca_file or plain_http or insecure):
         raise click.UsageError("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
     read = project.load(config)
-    found = find(paths or read.resources, images=read.images, stdin=options.stdin_bytes)
+    network = options.source(ca_file, plain_http, insecure)
+    found = find(
+        paths or read.resources,
+        images=read.images,
+        stdin=options.stdin_bytes,
+        rendering=rendering,
+        pull=helm_options(read, network),
+    )
     if as_json:
         click.echo(json.dumps([_site(site) for site in found.sites], indent=2, ensure_ascii=False))
     elif refs:
@@ -59,7 +72,7 @@ def command(
     elif sizes:
         from airgap.cli.sizes import show
 
-        show(found, read, options.source(ca_file, plain_http, insecure), jobs, progress)
+        show(found, read, network, jobs, progress)
     else:
         _table(found, why=why)
 

@@ -12,14 +12,16 @@ import click
 
 from airgap.bundle import BundleReader
 from airgap.cli import options
+from airgap.cli import rendering as charts
 from airgap.cli.progress import display
 from airgap.errors import UsageError, WouldChange
 from airgap.flows import output as out
 from airgap.flows import project
 from airgap.flows.find import find
-from airgap.flows.network import target_of
+from airgap.flows.network import Network, helm_options, target_of
 from airgap.flows.rewrite import RewrittenFile, by_bundle, by_mapping, rewrite
 from airgap.flows.words import counted
+from airgap.kube.render import Rendering
 
 
 @click.command("rewrite")
@@ -28,10 +30,16 @@ from airgap.flows.words import counted
 @options.mapping
 @click.option("--from", "bundle", metavar="BUNDLE", help="Rewrite only what this bundle holds, digests included.")
 @click.option("--keep-unknown", is_flag=True, help="With --from: leave images that are not in it as they are.")
-@click.option("--output", metavar="DIR", help="Write the files there. [default: standard output, for a single file]")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    help="Write the files there; for a chart, the values file, for a kustomization, the overlay.",
+)
 @click.option("--in-place", is_flag=True, help="Replace the files themselves.")
 @click.option("--diff", is_flag=True, help="Print a unified diff and write nothing.")
 @click.option("--check", is_flag=True, help="Write nothing; end with exit code 4 if anything would change.")
+@options.chart
 @options.force
 @options.config
 def command(
@@ -46,12 +54,18 @@ def command(
     check: bool,
     force: bool,
     config: str | None,
+    rendering: Rendering,
 ) -> None:
     """Rewrite resource files so that their images point at TARGET, every other byte as it was. Asks no registry.
+
+    Without --output, --in-place, --diff or --check, a single file goes to standard output. For a chart, this makes a
+    values file with which helm renders every image at TARGET, for a kustomization an overlay; both are proven by
+    rendering with them, and where an image does not move it is named and the exit code is 3.
 
     \b
     airgap rewrite cert-manager.yaml --to 10.100.0.102:32415/my-docker-image
     airgap rewrite deploy/ --to nexus.corp:8443/k8s --mapping path --output rewritten/
+    airgap rewrite charts/shop --to nexus.corp:8443/k8s -f production.yaml -o airgap-values.yaml
     """
     if bool(output) + in_place + diff + check > 1:
         raise click.UsageError("choose one of --output, --in-place, --diff and --check")
@@ -59,13 +73,23 @@ def command(
         raise click.UsageError("--keep-unknown goes with --from")
     read = project.load(config)
     goal = target_of(read, to, mapping)
-    found = find(paths or read.resources, stdin=options.stdin_bytes)
+    resources = paths or read.resources
+    rendered = charts.is_rendered(resources, rendering)
+    if rendered and (in_place or diff or check):
+        raise UsageError("a chart or a kustomization is not changed itself", hint="--output names what goes with it")
+    found = None if rendered else find(resources, stdin=options.stdin_bytes)
     with display("plain") as emit:
         if bundle:
             with BundleReader(bundle) as opened:
                 locate = by_bundle(opened, goal, emit=emit)
         else:
             locate = by_mapping(goal)
+        if found is None:
+            pull = helm_options(read, Network())
+            charts.rewrite(
+                resources[0], locate, output, rendering, pull=pull, keep_unknown=keep_unknown, force=force, emit=emit
+            )
+            return
         files = rewrite(found.files, locate, keep_unknown=keep_unknown, guesses=bool(bundle), emit=emit)
     if check:
         _check(files)

