@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from airgap.kube import rule as patterns
 from airgap.kube import rules
-from airgap.kube.rules import Rule
+from airgap.kube.rule import Rule
 from airgap.kube.walk import Leaf, complete
 
 #: An option with its value, alone or one of several in a string; quotes as a shell takes them.
@@ -40,7 +41,7 @@ def options(line: str) -> Iterator[tuple[int, int, Rule]]:
     for match in _FLAG.finditer(line):
         if _holds_value(match):
             for first, last, rule in _argument(match["name"], line, *_unquoted(match)):
-                if rule.shape != rules.COMPLETE:
+                if rule.shape != patterns.COMPLETE:
                     yield first, last, rule
 
 
@@ -48,13 +49,13 @@ def _argument(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int
     for rule in rules.ARGUMENTS:
         if not rule.named(name):
             continue
-        if rule.shape == rules.TAGGED:  # a list of references, each perhaps with a name of its own before it
+        if rule.shape == patterns.TAGGED:  # a list of references, each perhaps with a name of its own before it
             for item in re.finditer(r"[^,]+", value[begin:end]):
                 own = item[0].rfind("=") + 1
                 if own < len(item[0]):
                     yield begin + item.start() + own, begin + item.end(), rule
             return
-        if rule.shape == rules.COMPLETE and not complete(value[begin:end]):
+        if rule.shape == patterns.COMPLETE and not complete(value[begin:end]):
             own = value.rfind("=", begin, end) + 1 or begin
             if begin < own < end and complete(value[own:end]):
                 yield own, end, rule

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from airgap.errors import UsageError
-from airgap.kube.rules import compile_path
+from airgap.kube.rule import compile_path
 from airgap.oci import Reference
 
-_PATH = re.compile(r"(?:\*\*|\[\]|\[\*\]|\['[^']*'\]|\{[^{}]+\}|[^.\[\]{}\s]+)(?:\.?(?:\*\*|\[\]|\['[^']*'\]|\{[^{}]+\}|[^.\[\]{}\s]+))*")
+_PATH = re.compile(
+    r"(?:\*\*|\[\]|\[\*\]|\['[^']*'\]|\{[^{}]+\}|[^.\[\]{}\s]+)(?:\.?(?:\*\*|\[\]|\['[^']*'\]|\{[^{}]+\}|[^.\[\]{}\s]+))*"
+)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from airgap.errors import AirgapError, InvalidReference, ResourceError, raise_al
 from airgap.kube import model, scalars
 from airgap.kube.custom import Custom
 from airgap.kube.model import CERTAIN, POSSIBLE, Miss, Part, Scan, Site
-from airgap.kube.rules import TAGGED, Rule
+from airgap.kube.rule import TAGGED, Rule
 from airgap.kube.source import Source
 from airgap.kube.splits import Piece
 from airgap.kube.text import Text
@@ -130,8 +130,8 @@ class Finds:
         leaf = piece.leaf
         if piece.role == model.INSERT:
             at = place.text.up(*[place.text.byte(leaf.key_start)] * 2)
-            scalar = model.Scalar(*at, "", leaf.flow)
-            return Part(piece.role, at, (0, 0), "", "", scalar, self.root.line(at[0] - self.root.base))
+            scalar = model.Scalar(*at, "json" if leaf.style == "json" else "", leaf.flow)
+            return Part(piece.role, at, (0, 0), "", "", scalar, self.root.line(at[0] - self.root.base), at)
         read = place.text.read(leaf)
         if read is None:
             what = "this value is written in a way whose place in the file cannot be told; write it on one line"
@@ -142,11 +142,21 @@ class Finds:
             return None
         lead = len(leaf.value) - len(leaf.value.lstrip())
         begin, end = span or (lead, lead + len(leaf.value.strip()))
-        at = place.text.file_span(read, begin, end)
+        local = place.text.span(read, begin, end)
+        at = place.text.up(*local)
         self._taken.add(self._begin(place.text, leaf))
         content = self.root.body[at[0] - self.root.base : at[1] - self.root.base]
-        line = self.root.line(at[0] - self.root.base)
-        return Part(piece.role, at, (begin, end), content.decode(), leaf.value[begin:end], read.scalar, line)
+        line, base = self.root.line(at[0] - self.root.base), place.text.source.base
+        return Part(
+            piece.role,
+            at,
+            (begin, end),
+            content.decode(),
+            leaf.value[begin:end],
+            read.scalar,
+            line,
+            (local[0] + base, local[1] + base),
+        )
 
     def _begin(self, text: Text, leaf: Leaf) -> int:
         """The byte of the file at which ``leaf`` begins; one character, or the end of the file."""

@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterator
 
 from airgap.errors import ResourceError
-from airgap.kube import arguments, documents, keys, lines, model, rules, walk
+from airgap.kube import arguments, documents, keys, kustomize, lines, model, rules, walk
+from airgap.kube import rule as patterns
 from airgap.kube.custom import Custom
+from airgap.kube.events import Events
 from airgap.kube.finds import Finds, Place
 from airgap.kube.model import CERTAIN
-from airgap.kube.rules import Rule
+from airgap.kube.rule import Rule
 from airgap.kube.splits import Joined, Piece, join
 from airgap.kube.text import Text
 from airgap.kube.walk import Batch, Frame, Leaf, Spot, complete
@@ -39,7 +41,7 @@ class Judge:
         self._root = ""
         self._near: tuple[Frame | None, str] = (None, "")
 
-    def run(self, events: walk.ev.Events) -> None:
+    def run(self, events: Events) -> None:
         def refuse(place: int, what: str) -> None:
             where = self.text.root.where(self.text.up(*[self.text.byte(place)] * 2)[0]) if not self.embedded else "-"
             raise ResourceError(f"{what}: this is no file that Kubernetes would take", where=where)
@@ -103,47 +105,21 @@ class Judge:
                 if isinstance(joined, str):
                     self._miss(spot, leaf, joined)
                 elif joined is not None:
-                    self._joined(spot, leaf, rule, joined)
+                    self._joined(spot, rule, joined)
             return
         self._shape(spot, leaf)
 
     def _kustomize(self, spot: Spot, leaf: Leaf) -> bool:
-        """An entry of ``images`` with newName, newTag or digest, as kustomizations have it (kustomize, ImageTagTransformer):
-        newName, or name where there is none, is what is pulled."""
-        leaves = spot.frame.leaves or {}
-        owner = spot.frame.parent
-        if spot.key != "name" or owner is None or owner.at != "images" or spot.frame.api or not isinstance(spot.frame.at, int):
-            return False
-        new, tag, digest = leaves.get("newName"), leaves.get("newTag"), leaves.get("digest")
-        if new is None and tag is None and (digest is None or "tag" in leaves):
-            return "tag" not in leaves and digest is None and "image" not in leaves and self._kustomization()
-        name = new if new is not None and not new.is_null else leaf
-        pieces = [Piece(model.NAME if name is new else model.SELECTOR, name)]
-        text = name.value
-        if tag is None and digest is None:
-            self._miss(spot, name, "the tag stays that of the image it replaces, which another file names")
-            return True
-        if name is leaf:
-            if self.embedded:
-                self._miss(spot, leaf, "a kustomization inside a value is not rewritten")
-                return True
-            pieces.append(Piece(model.INSERT, leaf))
-        if tag is not None:
-            pieces.append(Piece(model.TAG, tag))
-            text += f":{tag.value}"
-        if digest is not None:
-            pieces.append(Piece(model.DIGEST, digest))
-            text += f"@{digest.value}"
-        self._joined(spot, name, rules.KUSTOMIZE, Joined(text, tuple(pieces), True))
-        return True
+        """Whether this is an entry of a kustomization's ``images``, taken or passed over with a reason."""
+        found = kustomize.entry(spot, leaf, self._names, self.embedded)
+        if isinstance(found, str):
+            self._miss(spot, leaf, found)
+        elif found is not None and found.pieces:
+            self._joined(spot, rules.KUSTOMIZE, found)
+        return found is not None
 
-    def _kustomization(self) -> bool:
-        api, kind = self._names
-        return not kind or api.startswith("kustomize.")
-
-    def _joined(self, spot: Spot, leaf: Leaf, rule: Rule, joined: Joined) -> None:
-        parts = list(joined.pieces)
-        self.finds.take(self._place(spot), rule, joined.text, parts, sure=joined.sure, embedded=self.embedded)
+    def _joined(self, spot: Spot, rule: Rule, joined: Joined) -> None:
+        self.finds.take(self._place(spot), rule, joined.text, joined.pieces, sure=joined.sure, embedded=self.embedded)
 
     def _shape(self, spot: Spot, leaf: Leaf) -> None:
         pattern = self._pattern(spot)
@@ -154,11 +130,10 @@ class Judge:
                 return
         if not complete(leaf.value):
             return
-        if rules.DEFAULT.fits(*self._names, pattern) and spot.key == "default":
-            if keys.says_image(spot.frame.at):
-                self._take(spot, leaf, rules.DEFAULT, leaf.value)
-                return
-        if rules.object_fits(rules.SCHEMA, *self._names):
+        if spot.key == "default" and keys.says_image(spot.frame.at) and rules.DEFAULT.fits(*self._names, pattern):
+            self._take(spot, leaf, rules.DEFAULT, leaf.value)
+            return
+        if patterns.object_fits(patterns.SCHEMA, *self._names):
             self._miss(spot, leaf, "it looks like a reference, but a schema's text and examples are not pulled")
         elif why := _elsewhere(pattern):
             self._miss(spot, leaf, why)
@@ -169,9 +144,6 @@ class Judge:
         frame = spot.frame
         name = (frame.leaves or {}).get("name")
         parent = frame.parent
-        if spot.key == "default" and name is None:
-            self._shape(spot, leaf)
-            return
         if name is None or leaf.is_null:
             self._shape(spot, leaf)
             return
@@ -184,7 +156,7 @@ class Judge:
         for rule in rules.ENVIRONMENT:
             if not rule.named(name.value) or not rule.fits_place(*self._names, self._pattern(spot)):
                 continue
-            if rule.shape == rules.COMPLETE:
+            if rule.shape == patterns.COMPLETE:
                 if not self._document(spot, leaf):
                     for begin, end in lines.items(leaf.value):
                         if complete(leaf.value[begin:end]):
@@ -214,8 +186,7 @@ class Judge:
 
     def _list(self, spot: Spot, leaf: Leaf, rule: Rule) -> None:
         """One reference, or several with names of their own before them."""
-        found = list(lines.items(leaf.value))
-        for begin, end in found:
+        for begin, end in lines.items(leaf.value):
             self._take(spot, leaf, rule, leaf.value[begin:end], begin)
 
     def _arguments(self, spot: Spot) -> None:
@@ -229,7 +200,7 @@ class Judge:
         """Whether the value is a document or settings, and looked through as such."""
         pattern = self._pattern(spot)
         why = _elsewhere(pattern)
-        if (why and ".annotations" not in f".{pattern}") or rules.object_fits(rules.SCHEMA, *self._names):
+        if (why and ".annotations" not in f".{pattern}") or patterns.object_fits(patterns.SCHEMA, *self._names):
             return False
         inner = self.text.inner(leaf) if walk.may_hold(leaf.value) else None
         if inner is None:
@@ -297,4 +268,4 @@ def _step(key: str | int | None) -> str:
 
 
 def _elsewhere(pattern: str) -> str | None:
-    return next((why for place, why in rules.ELSEWHERE if rules.compile_path(place).fullmatch(pattern)), None)
+    return next((why for place, why in rules.ELSEWHERE if patterns.compile_path(place).fullmatch(pattern)), None)

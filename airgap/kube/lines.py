@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from airgap.kube import arguments, keys, rules
-from airgap.kube.rules import Rule
+from airgap.kube.rule import Rule
 from airgap.kube.walk import complete
 
 _ITEM = re.compile(r"[^\s,;]+")

@@ -52,6 +52,8 @@ class Part:
     value: str
     scalar: Scalar
     line: int
+    #: The span in the scalar's own document: the same as ``span`` unless that is a value itself.
+    local: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,105 +3,17 @@
 
 ``objects`` are ``apiVersion/Kind`` patterns of the nearest enclosing object, or ``LOOSE`` for YAML that is no
 Kubernetes object; ``path`` is a pattern over the keys below that object, ``[]`` for an item of a list, ``**`` for
-any keys, ``{a,b}`` for either; ``key`` says what the last key must be by its words (:mod:`airgap.kube.keys`). The first rule
-that fits decides. Names of products have no place here, but for the APIs whose types make a field an image.
+any keys, ``{a,b}`` for either; ``key`` says what the last key must be by its words (:mod:`airgap.kube.keys`). The
+first rule that fits decides. Names of products have no place here, but for APIs whose types make a field an image.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import lru_cache
 
 from airgap.kube import keys
 from airgap.kube.model import CERTAIN, LIKELY, POSSIBLE
-
-#: ``objects`` of a rule for YAML without apiVersion and kind.
-LOOSE = ("",)
-#: ``objects`` of a rule for every object, but those of ``UNTYPED``.
-ANY = ("*",)
-#: ``objects`` of a rule for every object and outside of them.
-EVERYWHERE = ("*", "")
-#: Objects whose data are text or schemas, not fields: an ``image`` key there means something else.
-UNTYPED = ("v1/ConfigMap", "v1/Secret", "apiextensions.k8s.io/*/CustomResourceDefinition")
-#: Objects whose data are the settings of programs, each under a name of its choice.
-DATA = ("v1/ConfigMap", "v1/Secret")
-SCHEMA = ("apiextensions.k8s.io/*/CustomResourceDefinition",)
-
-#: Shapes: "name" is whatever parses as a reference; "tagged" has a tag or digest, or a path; "complete" has a
-#: registry's address and a tag or digest.
-NAME, TAGGED, COMPLETE = "name", "tagged", "complete"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """``name`` narrows an option's or variable's name; ``key`` is what the last key must be, ``exact`` for the plain
-    word alone; ``split`` joins what stands under the keys beside it."""
-
-    id: str
-    kind: str
-    confidence: str
-    path: str
-    why: str
-    objects: tuple[str, ...] = ANY
-    shape: str = NAME
-    name: str = ""
-    key: str = ""
-    exact: bool = False
-    split: bool = False
-
-    def fits(self, api: str, kind: str, path: str) -> bool:
-        """Whether ``path`` below an object of that type is this rule's place; both are empty outside of objects."""
-        return object_fits(self.objects, api, kind) and compile_path(self.path).fullmatch(path) is not None
-
-    def fits_place(self, api: str, kind: str, path: str) -> bool:
-        """The same for places that are as good outside of objects: arguments and variables."""
-        return compile_path(self.path).fullmatch(path) is not None and not object_fits(SCHEMA, api, kind)
-
-    def keyed(self, key: str | int) -> bool:
-        """Whether the last key is what this rule wants it to be."""
-        if not self.key:
-            return True
-        if not isinstance(key, str):
-            return False
-        found = keys.read(key)
-        return found.what == self.key and (found.exact or not self.exact)
-
-    def named(self, name: str) -> bool:
-        """Whether an option or variable is called as this rule wants it."""
-        return re.fullmatch(self.name, name) is not None
-
-
-@lru_cache(maxsize=4096)
-def object_fits(patterns: tuple[str, ...], api: str, kind: str) -> bool:
-    if patterns == EVERYWHERE:
-        return True
-    if not kind:
-        return patterns == LOOSE
-    if patterns == ANY:
-        return not any(fnmatchcase(f"{api}/{kind}", one) for one in UNTYPED)
-    return any(fnmatchcase(f"{api}/{kind}", one) for one in patterns)
-
-
-@lru_cache(maxsize=256)
-def compile_path(pattern: str) -> re.Pattern[str]:
-    """``**.spec.{a,b}[].image`` as a regular expression over paths with ``[]`` for indexes."""
-    parts = []
-    for piece in re.split(r"(\*\*\.?|\*|\{[^}]*\})", pattern):
-        if piece == "**.":
-            parts.append(r"(?:.*[.\]])?")
-        elif piece == "**":
-            parts.append(".*")
-        elif piece == "*":
-            parts.append(r"[^.\[\]]+")
-        elif piece.startswith("{"):
-            parts.append("(?:" + "|".join(re.escape(one) for one in piece[1:-1].split(",")) + ")")
-        else:
-            parts.append(re.escape(piece))
-    return re.compile("".join(parts))
-
+from airgap.kube.rule import ANY, COMPLETE, DATA, EVERYWHERE, LOOSE, NAME, SCHEMA, TAGGED, Rule
 
 _CONTAINERS = "{containers,initContainers,ephemeralContainers}[].image"
 _VOLUME = "volumes[].image.reference"
@@ -132,14 +44,40 @@ def _workloads(id: str, below: str, why: str) -> Iterator[Rule]:
 def _named(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iterator[Rule]:
     """What the names of keys say, in objects and outside of them."""
     image, repository = keys.IMAGE, keys.REPOSITORY
-    yield Rule(f"{id}-image", kind, LIKELY, "**", f"a field named image in {where}", objects,
-               key=image, exact=True, split=True)
-    yield Rule(f"{id}-image-field", kind, LIKELY, "**", f"a field whose name ends in image, imageName or the like, in {where}",
-               objects, TAGGED, key=image, split=True)
-    yield Rule(f"{id}-repository", kind, LIKELY, "**", f"a repository with a tag or digest beside it, in {where}",
-               objects, key=repository, split=True)
-    yield Rule(f"{id}-image-name", kind, LIKELY, "**.name", f"a name with a tag or digest below image, in {where}",
-               objects, key=keys.NAME, split=True)
+    yield Rule(
+        f"{id}-image", kind, LIKELY, "**", f"a field named image in {where}", objects, key=image, exact=True, split=True
+    )
+    yield Rule(
+        f"{id}-image-field",
+        kind,
+        LIKELY,
+        "**",
+        f"a field whose name ends in image, imageName or the like, in {where}",
+        objects,
+        TAGGED,
+        key=image,
+        split=True,
+    )
+    yield Rule(
+        f"{id}-repository",
+        kind,
+        LIKELY,
+        "**",
+        f"a repository with a tag or digest beside it, in {where}",
+        objects,
+        key=repository,
+        split=True,
+    )
+    yield Rule(
+        f"{id}-image-name",
+        kind,
+        LIKELY,
+        "**.name",
+        f"a name with a tag or digest below image, in {where}",
+        objects,
+        key=keys.NAME,
+        split=True,
+    )
 
 
 FIELDS: tuple[Rule, ...] = (
@@ -233,7 +171,11 @@ ANNOTATION = Rule(
     "annotation-image", "crd", LIKELY, "**.annotations**", "an annotation whose name says image", shape=COMPLETE
 )
 ADDRESS = Rule(
-    "image-address", "crd", LIKELY, "**", "an address of the form docker://: it says that an image stands behind it",
+    "image-address",
+    "crd",
+    LIKELY,
+    "**",
+    "an address of the form docker://: it says that an image stands behind it",
     EVERYWHERE,
 )
 SERVED = Rule(
@@ -253,7 +195,9 @@ SHAPE = Rule(
     COMPLETE,
 )
 SETTING = Rule("setting-image", "embedded", LIKELY, "**", "a line NAME=value whose name says image", shape=TAGGED)
-LINE = Rule("setting-reference", "embedded", POSSIBLE, "**", "a line whose value is a complete reference", shape=COMPLETE)
+LINE = Rule(
+    "setting-reference", "embedded", POSSIBLE, "**", "a line whose value is a complete reference", shape=COMPLETE
+)
 SCRIPT = Rule("script-option", "embedded", LIKELY, "**", "an option of a script whose name ends in image")
 
 #: Where a value that looks like an image means something else, whatever a rule that is less than certain says.

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from airgap.errors import ResourceError
 from airgap.kube import json_events, yaml_events
-from airgap.kube.events import Events
 from airgap.kube.custom import NONE, Custom
+from airgap.kube.events import Events
 from airgap.kube.finds import Finds
 from airgap.kube.judge import Judge
 from airgap.kube.model import Scan

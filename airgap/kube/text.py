@@ -60,10 +60,11 @@ class Text:
     def holder_value(self) -> str:
         return self.holder.decoded.value if self.holder else ""
 
-    def file_span(self, read: Read, begin: int, end: int) -> tuple[int, int]:
-        """The bytes of the file, a byte order mark included, that make ``value[begin:end]``, which is not empty."""
+    def span(self, read: Read, begin: int, end: int) -> tuple[int, int]:
+        """The bytes of this document, behind its byte order mark, that make ``value[begin:end]``, which is not
+        empty."""
         left, right = read.decoded.span(begin, end)
-        return self.up(self.source.byte_of(read.first + left), self.source.byte_of(read.first + right))
+        return self.source.byte_of(read.first + left), self.source.byte_of(read.first + right)
 
     def up(self, start: int, end: int) -> tuple[int, int]:
         """Bytes of this document as bytes of the file."""
@@ -71,7 +72,7 @@ class Text:
         if self.outer is None or self.holder is None:
             return source.base + start, source.base + end
         shift = 1 if source.base else 0
-        return self.outer.file_span(self.holder, source.char_of(start) + shift, source.char_of(end) + shift)
+        return self.outer.up(*self.outer.span(self.holder, source.char_of(start) + shift, source.char_of(end) + shift))
 
     def inner(self, leaf: Leaf) -> Text | None:
         """The document that ``leaf``'s value is; ``None`` if it cannot be one."""
