@@ -43,9 +43,11 @@ class Key(NamedTuple):
     exact: bool
     #: Whether a value under this key is looked at in itself, or only kept for a neighbour that asks.
     begins: bool
+    #: Whether a mapping keeps the value while it is open.
+    wanted: bool = True
 
 
-_NO = Key(OTHER, "", False, False)
+_NO = Key(OTHER, "", False, False, False)
 #: Kept for neighbours that ask, without being a part of a reference.
 _KEPT = {
     "name": Key(NAME, "", True, False),
@@ -59,6 +61,8 @@ _KEPT = {
     "reference": Key(OTHER, "", True, True),
 }
 _known: dict[str, Key] = {}
+#: What has been read before, or ``None``; a key that is asked for a million times is looked up only.
+known = _known.get
 
 
 def read(key: str) -> Key:

@@ -49,6 +49,7 @@ def join(frame: Frame, key: str, leaf: Leaf, top: Frame | None) -> Joined | str 
     if role.what == keys.NAME and keys.REPOSITORY in own:
         return None
     registry: Leaf | None = None
+    around: Leaf | None = None
     sure = True
     tagged = _TAGGED.search(name) is not None
     if not _HOSTED.match(name):
@@ -72,7 +73,7 @@ def join(frame: Frame, key: str, leaf: Leaf, top: Frame | None) -> Joined | str 
             tag = version
             sure = registry is not None or _in_image(frame)
         if tag is digest is None and "/" not in name.lstrip("/"):
-            tag = _around(frame, top, keys.TAG)
+            tag = _around(frame, top, keys.TAG, only_global=around is None or registry is not around)
         if tag is digest is None and (emptied or role.what != keys.IMAGE):
             return "no tag or digest stands in this file: it comes from elsewhere, as a chart's appVersion does"
     if registry is None and _BARE_HOST.fullmatch(name) and role.what == keys.REPOSITORY:
@@ -119,11 +120,15 @@ def _mappings_around(frame: Frame, top: Frame | None) -> Iterator[Frame]:
         one = one.parent
 
 
-def _around(frame: Frame, top: Frame | None, what: str) -> Leaf | None:
+def _around(frame: Frame, top: Frame | None, what: str, *, only_global: bool = False) -> Leaf | None:
+    """What the mappings around hold for all; a tag of theirs is meant only where the registry is theirs too, or where
+    it is called global."""
     override = _for_all(frame, top) if what == keys.REGISTRY else None
     if override is not None:
         return override
     for one in _mappings_around(frame, top):
+        if only_global and one.at != "global":
+            continue
         leaf = _named(one, "").get(what)
         if leaf is not None and not _empty(leaf):
             return leaf

@@ -83,7 +83,7 @@ class Frame:
         self.at = at
         self.mapping = mapping
         self.flow = flow
-        self.images = type(at) is str and keys.read(at).what == keys.IMAGES
+        self.images = type(at) is str and at[-1:] in "sS" and keys.read(at).what == keys.IMAGES
         self.mark = mark
         self.expects_key = mapping
         self.key = ""
@@ -130,7 +130,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
     """Yield a batch for each object as it ends and one for the rest of each document. ``asked`` are further keys
     whose values are wanted, ``*`` for all."""
     scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
-    read = keys.read
+    read, known = keys.read, keys.known
     everything = "*" in asked
     frame: Frame | None = None
     pending: list[Spot] = []
@@ -157,8 +157,8 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
                 key = frame.key
                 if what == alias and not value:
                     continue
-                found = read(key)
-                if found.what or found.exact or everything or key in asked:
+                found = known(key) or read(key)
+                if found.wanted or everything or key in asked:
                     leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None, frame.key_start)
                     if frame.leaves is None:
                         frame.leaves = {}
@@ -192,10 +192,11 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
                     pending.append(Spot(document, frame, frame.index, leaf, ITEM))
                     continue
             if len(value) >= _SHORTEST_DOCUMENT:
-                if key not in _PROSE and ("\n" in value or value[0] in "{[") and _HINT.search(value):
-                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
-                    pending.append(Spot(document, frame, frame.here(), leaf, DOCUMENT))
-                elif ("/" in value and complete(value)) or value.startswith(("docker://", "oci://")):
+                if "\n" in value or value[0] in "{[":
+                    if key not in _PROSE and _HINT.search(value):
+                        leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
+                        pending.append(Spot(document, frame, frame.here(), leaf, DOCUMENT))
+                elif "/" in value and (complete(value) or value.startswith(("docker://", "oci://"))):
                     leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
                     pending.append(Spot(document, frame, frame.here(), leaf, SHAPE))
         elif what == end_of:

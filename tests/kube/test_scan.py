@@ -91,7 +91,7 @@ spec:
   steps:
   - {image: a/step@sha256:%s}
   split: {image: proxy, tag: v1}
-  global: {tag: v2, proxy: {image: proxy2}}
+  other: {global: {tag: v2, proxy: {image: proxy2}}}
   pullPolicy: {image: Always}
   nothing: [{image: }, {image: ""}, {image: ~}, {image: true}, {image: {x: 1}}, {image: [a/b:1]}]
 ---
@@ -107,7 +107,7 @@ spec: {template: {spec: {containers: [{image: a/other:1}]}}}
     ]
     assert {(site.kind, site.confidence) for site in found.sites} == {("crd", "likely")}
     reasons = {miss.text: miss.reason for miss in found.misses}
-    assert "lower case" in reasons["Always:v2"]
+    assert "lower case" in reasons["Always"]
     assert "no text" in reasons["true"]
     assert reasons[""] == "it is empty"
 
