@@ -56,8 +56,10 @@ def find(
     images: Sequence[Reference] = (),
     stdin: Callable[[], bytes] | None = None,
     download: Callable[[str], bytes] | None = None,
+    rules: kube.Custom = kube.NO_RULES,
 ) -> Found:
-    """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses.
+    """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses;
+    ``rules`` are those of airgap.yaml.
 
     Raises :class:`ResourceError`, also when nothing names an image at all.
     """
@@ -65,7 +67,7 @@ def find(
     errors: list[AirgapError] = []
     for file in [*_local(paths, stdin, download), *_remote(paths, download)]:
         try:
-            files.append((file, kube.scan(file.content, file.path)))
+            files.append((file, kube.scan(file.content, file.path, rules)))
         except ResourceError as error:
             errors.append(error)
     raise_all(errors)

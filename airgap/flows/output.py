@@ -3,21 +3,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 
-from airgap import kube
 from airgap.errors import OutputError, UsageError
+from airgap.flows import record
+from airgap.flows.record import RECORD
 from airgap.flows.rewrite import RewrittenFile
 from airgap.store.layout import replace_file
-
-#: A name that ``kubectl apply -f DIR`` passes over.
-RECORD = ".airgap-rewrite.log"
 
 
 def check_free(folder: Path, files: Iterable[tuple[str, bytes]], *, force: bool) -> None:
@@ -45,22 +41,21 @@ def check_place(path: Path, *, force: bool) -> None:
         raise OutputError("its folder cannot be written", where=str(path), hint="-o chooses another")
 
 
-def write_files(folder: Path, files: Sequence[tuple[str, bytes]], changes: Sequence[kube.Change]) -> None:
-    """Write ``files`` under ``folder`` and the record of ``changes`` beside them."""
+def write_files(folder: Path, files: Sequence[tuple[str, bytes]], changed: Sequence[RewrittenFile] = ()) -> None:
+    """Write ``files`` under ``folder``, and beside them the record of how those ``changed`` were rewritten."""
     try:
         for name, content in files:
             path = inside(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)
-        if changes:
-            lines = (json.dumps(asdict(change), ensure_ascii=False) + "\n" for change in changes)
-            replace_file(folder / RECORD, "".join(lines).encode())
+        if lines := "".join(record.lines(file.name, file.after, file.changes) for file in changed):
+            replace_file(folder / RECORD, lines.encode())
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
 
 
-def replace_in_place(files: Sequence[RewrittenFile]) -> None:
-    """Put each changed file where it was, with its mode and owner, and the record of changes beside it."""
+def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -> None:
+    """Put each changed file where it was, with its mode and owner, and, if ``recorded``, the record beside it."""
     changed = [file for file in files if file.before != file.after]
     if any(file.path == "-" or "://" in file.path for file in files):
         raise UsageError("standard input cannot be replaced in place", hint="leave --in-place out")
@@ -70,9 +65,10 @@ def replace_in_place(files: Sequence[RewrittenFile]) -> None:
         try:
             status = path.stat()
             replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
-            record = path.parent / RECORD
-            lines = "".join(json.dumps(asdict(change), ensure_ascii=False) + "\n" for change in file.changes)
-            replace_file(record, (record.read_bytes() if record.exists() else b"") + lines.encode())
+            if recorded:
+                log = path.parent / RECORD
+                lines = record.lines(path.name, file.after, file.changes)
+                replace_file(log, (log.read_bytes() if log.exists() else b"") + lines.encode())
         except OSError as error:
             raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
 

@@ -11,6 +11,7 @@ from airgap.bundle import BundleReader
 from airgap.errors import AirgapError, ContentMissing, raise_all
 from airgap.events import Sink, Warned, ignore
 from airgap.flows.contents import assignments_of
+from airgap.kube.model import POSSIBLE
 from airgap.oci import Reference
 from airgap.target import Mapping as TargetMapping
 
@@ -36,20 +37,22 @@ def rewrite(
     keep_unknown: bool = False,
     emit: Sink = ignore,
 ) -> list[RewrittenFile]:
-    """Rewrite in memory. A site whose image is not known is an error with its file and line, or, with
-    ``keep_unknown``, stays as it is and is told."""
+    """Rewrite in memory. A site whose image is not known is an error with its file and line; with ``keep_unknown``,
+    and where only its shape says image, it stays as it is and is told."""
     written = []
     errors: list[AirgapError] = []
     for file, scan in files:
-        pairs = []
+        pairs: list[tuple[kube.Site, str]] = []
         for site in scan.sites:
             target = locate(site.reference)
             if target is not None:
                 pairs.append((site, str(target)))
                 continue
             where, what = f"{file.path}:{site.line}", f"{site.reference} is not in the bundle"
-            if keep_unknown:
+            if keep_unknown or site.confidence == POSSIBLE:
                 emit(Warned(f"{where}: {what}; left as it is"))
+                if len(site.parts) > 1:  # others may share a key with it, which then cannot change
+                    pairs.append((site, str(site.reference)))
             else:
                 errors.append(ContentMissing(what, where=where, hint="export it too, or --keep-unknown leaves it"))
         result = kube.rewrite(file.content, pairs)
@@ -63,7 +66,11 @@ def by_mapping(mapping: TargetMapping) -> Locate:
     return mapping.locate
 
 
-def by_bundle(bundle: BundleReader, mapping: TargetMapping, *, emit: Sink = ignore) -> Locate:
-    """Only what the bundle holds is known; a digest that platforms changed becomes the derived one."""
-    known: Mapping[Reference, Reference] = {a.source: a.target for a in assignments_of(bundle, mapping, emit=emit)}
+def by_bundle(bundle: BundleReader, mapping: TargetMapping, *, pin: bool = False, emit: Sink = ignore) -> Locate:
+    """Only what the bundle holds is known; a digest that platforms changed becomes the derived one. With ``pin``
+    every reference says the digest that the bundle carries, behind its tag if it has one."""
+    known: Mapping[Reference, Reference] = {
+        a.source: a.target.with_digest(a.digest) if pin else a.target
+        for a in assignments_of(bundle, mapping, emit=emit)
+    }
     return known.get

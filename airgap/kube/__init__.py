@@ -6,19 +6,25 @@ files, folders and standard input. A file is never dumped again, nothing is comp
 not valid is refused with file:line. This room knows no registry and renders no charts.
 """
 
+from airgap.kube.custom import NONE as NO_RULES
+from airgap.kube.custom import Custom, Ignore, Take
 from airgap.kube.files import ResourceFile, load
 from airgap.kube.model import Change, Miss, Rewritten, Scalar, Scan, Site
 from airgap.kube.rewriting import revert, rewrite
 from airgap.kube.scanning import scan
 
 __all__ = [
+    "NO_RULES",
     "Change",
+    "Custom",
+    "Ignore",
     "Miss",
     "ResourceFile",
     "Rewritten",
     "Scalar",
     "Scan",
     "Site",
+    "Take",
     "load",
     "revert",
     "rewrite",

@@ -13,7 +13,7 @@ from airgap.kube.walk import Leaf, complete
 
 #: An option with its value, alone or one of several in a string; quotes as a shell takes them.
 _FLAG = re.compile(
-    r"(?:^|(?<=\s))(?P<name>--?[A-Za-z][A-Za-z0-9._-]*)(?:=|\s+)(?P<value>\"[^\"\s]*\"|'[^'\s]*'|[^\s\"']+)"
+    r"(?:^|(?<=\s))(?P<name>--?[A-Za-z][A-Za-z0-9._-]*)(?:=|\s+(?!-))(?P<value>\"[^\"\s]*\"|'[^'\s]*'|[^\s\"']+)"
 )
 _BARE_FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9._-]*")
 

@@ -107,7 +107,8 @@ class Judge:
                 elif joined is not None:
                     self._joined(spot, rule, joined)
             return
-        self._shape(spot, leaf)
+        if not self._document(spot, leaf):
+            self._shape(spot, leaf)
 
     def _kustomize(self, spot: Spot, leaf: Leaf) -> bool:
         """Whether this is an entry of a kustomization's ``images``, taken or passed over with a reason."""

@@ -25,7 +25,7 @@ _COMPLETE = re.compile(
 _LONGEST = 512
 #: Whether a longer value may hold a document, a script or settings that name images.
 _HINT = re.compile(r"[iI]mage|IMAGE|[rR]epository|/[a-z0-9._/-]+(?::[A-Za-z0-9]|@sha256)|\bhub\b")
-_SHORTEST_DOCUMENT = 12
+_SHORTEST = 7
 #: Mappings that others look into, though they stand beside them: settings for all, and an object's name.
 _LOOKED_INTO = frozenset({"global", "metadata", "from", "image"})
 #: Text for people: an image in it is an example.
@@ -118,7 +118,7 @@ class Batch(NamedTuple):
 
 def may_hold(value: str) -> bool:
     """Whether ``value`` may be a document or settings that name images."""
-    return len(value) >= _SHORTEST_DOCUMENT and ("\n" in value or value[0] in "{[") and _HINT.search(value) is not None
+    return len(value) >= _SHORTEST and ("\n" in value or value[0] in "{[") and _HINT.search(value) is not None
 
 
 def complete(value: str) -> bool:
@@ -191,7 +191,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
                     leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
                     pending.append(Spot(document, frame, frame.index, leaf, ITEM))
                     continue
-            if len(value) >= _SHORTEST_DOCUMENT:
+            if len(value) >= _SHORTEST:
                 if "\n" in value or value[0] in "{[":
                     if key not in _PROSE and _HINT.search(value):
                         leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)

@@ -85,7 +85,9 @@ def command(
         resources = paths or read.resources
         if not resources and not wanted:
             raise UsageError("what should be exported?", hint="give a PATH or --image REF, or write an airgap.yaml")
-        found = find(resources, images=wanted, stdin=options.stdin_bytes, download=registries.download)
+        found = find(
+            resources, images=wanted, stdin=options.stdin_bytes, download=registries.download, rules=read.rules
+        )
         request = ExportRequest(
             output=Path(output or read.bundle_name),
             platforms=[Platform.parse(text) for text in platforms] or read.platforms,

@@ -48,7 +48,7 @@ def command(
     if as_json + refs + why + sizes > 1:
         raise click.UsageError("choose one of --json, --refs, --why and --sizes")
     read = project.load(config)
-    found = find(paths or read.resources, images=read.images, stdin=options.stdin_bytes)
+    found = find(paths or read.resources, images=read.images, stdin=options.stdin_bytes, rules=read.rules)
     if as_json:
         click.echo(json.dumps([_site(site) for site in found.sites], indent=2, ensure_ascii=False))
     elif refs:

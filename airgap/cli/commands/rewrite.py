@@ -10,12 +10,13 @@ from pathlib import Path
 
 import click
 
+from airgap import kube
 from airgap.bundle import BundleReader
 from airgap.cli import options
 from airgap.cli.progress import display
 from airgap.errors import UsageError, WouldChange
 from airgap.flows import output as out
-from airgap.flows import project
+from airgap.flows import project, record
 from airgap.flows.find import find
 from airgap.flows.network import target_of
 from airgap.flows.rewrite import RewrittenFile, by_bundle, by_mapping, rewrite
@@ -28,6 +29,8 @@ from airgap.flows.words import counted
 @options.mapping
 @click.option("--from", "bundle", metavar="BUNDLE", help="Rewrite only what this bundle holds, digests included.")
 @click.option("--keep-unknown", is_flag=True, help="With --from: leave images that are not in it as they are.")
+@click.option("--pin", is_flag=True, help="With --from: add each image's digest: what was carried is what runs.")
+@click.option("--revert", is_flag=True, help="Turn rewritten files back to the bytes they had, by their record.")
 @click.option("--output", metavar="DIR", help="Write the files there. [default: standard output, for a single file]")
 @click.option("--in-place", is_flag=True, help="Replace the files themselves.")
 @click.option("--diff", is_flag=True, help="Print a unified diff and write nothing.")
@@ -40,6 +43,8 @@ def command(
     mapping: str | None,
     bundle: str | None,
     keep_unknown: bool,
+    pin: bool,
+    revert: bool,
     output: str | None,
     in_place: bool,
     diff: bool,
@@ -52,34 +57,59 @@ def command(
     \b
     airgap rewrite cert-manager.yaml --to 10.100.0.102:32415/my-docker-image
     airgap rewrite deploy/ --to nexus.corp:8443/k8s --mapping path --output rewritten/
+    airgap rewrite deploy/ --revert --in-place
     """
     if bool(output) + in_place + diff + check > 1:
         raise click.UsageError("choose one of --output, --in-place, --diff and --check")
     if keep_unknown and not bundle:
         raise click.UsageError("--keep-unknown goes with --from")
+    if pin and not bundle:
+        raise click.UsageError("--pin goes with --from: only a bundle says which digests were carried")
     read = project.load(config)
+    if revert:
+        if to or mapping or bundle:
+            raise click.UsageError("--revert goes by the record alone, without --to, --mapping and --from")
+        turned = record.revert(kube.load(paths or read.resources, options.stdin_bytes))
+        _put([one.file for one in turned], output, in_place, diff, check, force, recorded=False)
+        if in_place:
+            record.forget(turned)
+        return
     goal = target_of(read, to, mapping)
-    found = find(paths or read.resources, stdin=options.stdin_bytes)
+    found = find(paths or read.resources, stdin=options.stdin_bytes, rules=read.rules)
     with display("plain") as emit:
         if bundle:
             with BundleReader(bundle) as opened:
-                locate = by_bundle(opened, goal, emit=emit)
+                locate = by_bundle(opened, goal, pin=pin, emit=emit)
         else:
             locate = by_mapping(goal)
         files = rewrite(found.files, locate, keep_unknown=keep_unknown, emit=emit)
+    _put(files, output, in_place, diff, check, force)
+
+
+def _put(
+    files: Sequence[RewrittenFile],
+    output: str | None,
+    in_place: bool,
+    diff: bool,
+    check: bool,
+    force: bool,
+    *,
+    recorded: bool = True,
+) -> None:
+    """Write, print or only tell, as was asked."""
     if check:
         _check(files)
     elif diff:
         for file in files:
             click.echo(diff_of(file), nl=False)
     elif in_place:
-        out.replace_in_place(files)
+        out.replace_in_place(files, recorded=recorded)
     elif output:
         folder = Path(output)
         contents = [(file.name, file.after) for file in files]
         with out.folder_for(folder):
             out.check_free(folder, contents, force=force)
-            out.write_files(folder, contents, [change for file in files for change in file.changes])
+            out.write_files(folder, contents, files if recorded else ())
         click.echo(f"wrote {counted(len(files), 'file')} to {folder}", err=True)
     elif len(files) == 1:
         sys.stdout.buffer.write(files[0].after)
