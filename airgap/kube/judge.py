@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from airgap.errors import ResourceError
 from airgap.kube import arguments, documents, keys, kustomize, lines, model, rules, walk
@@ -82,9 +83,7 @@ class Judge:
         if self._kustomize(spot, leaf):
             return
         from_ = frame.at == "from" and key == "name" and frame.kind == "DockerImage"
-        for rule in (rules.REFERRED,) if from_ else rules.FIELDS:
-            if not rule.keyed(spot.key) or not rule.fits(*self._names, pattern):
-                continue
+        for rule in (rules.REFERRED,) if from_ else _fields(*self._names, pattern, key):
             if rule.confidence != CERTAIN and (why := _elsewhere(pattern)):
                 if key == "name":
                     return
@@ -268,5 +267,12 @@ def _step(key: str | int | None) -> str:
     return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
 
 
+@lru_cache(maxsize=1024)
+def _fields(api: str, kind: str, pattern: str, key: str) -> tuple[Rule, ...]:
+    """The rules of fields for this place; remembered, since objects of one type repeat their paths."""
+    return tuple(rule for rule in rules.FIELDS if rule.keyed(key) and rule.fits(api, kind, pattern))
+
+
+@lru_cache(maxsize=1024)
 def _elsewhere(pattern: str) -> str | None:
     return next((why for place, why in rules.ELSEWHERE if patterns.compile_path(place).fullmatch(pattern)), None)

@@ -46,11 +46,11 @@ class Rule:
 
     def fits(self, api: str, kind: str, path: str) -> bool:
         """Whether ``path`` below an object of that type is this rule's place; both are empty outside of objects."""
-        return object_fits(self.objects, api, kind) and compile_path(self.path).fullmatch(path) is not None
+        return object_fits(self.objects, api, kind) and place_fits(self.path, path)
 
     def fits_place(self, api: str, kind: str, path: str) -> bool:
         """The same for places that are as good outside of objects: arguments and variables."""
-        return compile_path(self.path).fullmatch(path) is not None and not object_fits(SCHEMA, api, kind)
+        return place_fits(self.path, path) and not object_fits(SCHEMA, api, kind)
 
     def keyed(self, key: str | int) -> bool:
         """Whether the last key is what this rule wants it to be."""
@@ -75,6 +75,12 @@ def object_fits(patterns: tuple[str, ...], api: str, kind: str) -> bool:
     if patterns == ANY:
         return not any(fnmatchcase(f"{api}/{kind}", one) for one in UNTYPED)
     return any(fnmatchcase(f"{api}/{kind}", one) for one in patterns)
+
+
+@lru_cache(maxsize=2048)
+def place_fits(pattern: str, path: str) -> bool:
+    """Whether ``path`` is one of ``pattern``; remembered, since objects of one type repeat their paths."""
+    return compile_path(pattern).fullmatch(path) is not None
 
 
 @lru_cache(maxsize=256)
