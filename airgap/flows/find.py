@@ -61,9 +61,11 @@ def find(
     download: Callable[[str], bytes] | None = None,
     rendering: Rendering | None = None,
     pull: charts.Pull = charts.no_options,
+    rules: kube.Custom = kube.NO_RULES,
 ) -> Found:
     """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses;
-    charts and kustomizations are rendered as ``rendering`` says, and ``pull`` gives helm's options for a registry.
+    charts and kustomizations are rendered as ``rendering`` says, and ``pull`` gives helm's options for a registry;
+    ``rules`` are those of airgap.yaml.
 
     Raises :class:`ResourceError`, also when nothing names an image at all, and :class:`UsageError` for no path.
     """
@@ -77,7 +79,7 @@ def find(
     given = [*_local(paths, stdin, download), *_remote(paths, download)]
     for file in [*given, *charts.apart(made, {file.name for file in given})]:
         try:
-            files.append((file, kube.scan(file.content, file.path)))
+            files.append((file, kube.scan(file.content, file.path, rules)))
         except ResourceError as error:
             errors.append(templates.explained(error, file))
     raise_all(errors)

@@ -83,9 +83,7 @@ def _push(
     result.names = [name for name in result.names if name not in failed]
     confirm([image for image in todo if image.root.label not in failed], stores, jobs=jobs, stop=stop)
     result.files = _without_failed(files, bundle, failed, emit)
-    output.write_files(
-        request.output, [(f.name, f.after) for f in result.files], [c for f in result.files for c in f.changes]
-    )
+    output.write_files(request.output, [(f.name, f.after) for f in result.files], result.files)
     output.write_files(
         request.receipt.parent, [(request.receipt.name, receipt_of(bundle, mapping, assignments, planned, failed))]
     )

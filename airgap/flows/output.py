@@ -8,16 +8,14 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 
-from airgap import kube
 from airgap.errors import OutputError, UsageError
+from airgap.flows import record
+from airgap.flows.record import RECORD
 from airgap.flows.rewrite import RewrittenFile
 from airgap.store.layout import replace_file
 
-#: A name that ``kubectl apply -f DIR`` passes over.
-RECORD = ".airgap-rewrite.log"
 _ELSEWHERE = "--output chooses another folder"
 
 
@@ -78,20 +76,21 @@ def check_place(path: Path, *, force: bool, option: str = "-o") -> None:
         raise OutputError("its folder cannot be written", where=str(path), hint=f"{option} chooses another")
 
 
-def write_files(folder: Path, files: Sequence[tuple[str, bytes]], changes: Sequence[kube.Change] = ()) -> None:
-    """Write ``files`` under ``folder`` and note ``changes`` in the record beside them."""
+def write_files(folder: Path, files: Sequence[tuple[str, bytes]], changed: Sequence[RewrittenFile] = ()) -> None:
+    """Write ``files`` under ``folder``, and beside them the record of how those ``changed`` were rewritten."""
     try:
         for name, content in files:
             path = inside(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)
-        _note(folder, changes)
+        if changed:
+            _note(folder / RECORD, [(file.name, file) for file in changed], on_top=False)
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
 
 
-def replace_in_place(files: Sequence[RewrittenFile]) -> None:
-    """Put each changed file where it was, with its mode and owner, and the record of changes beside it."""
+def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -> None:
+    """Put each changed file where it was, with its mode and owner, and, if ``recorded``, the record beside it."""
     changed = [file for file in files if file.before != file.after]
     if any(file.path == "-" or "://" in file.path for file in files):
         raise UsageError("standard input cannot be replaced in place", hint="leave --in-place out")
@@ -101,27 +100,27 @@ def replace_in_place(files: Sequence[RewrittenFile]) -> None:
         try:
             status = path.stat()
             replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
-            _note(path.parent, file.changes, on_top=True)
+            if recorded:
+                _note(path.parent / RECORD, [(path.name, file)], on_top=True)
         except OSError as error:
             raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
 
 
-def _note(folder: Path, changes: Sequence[kube.Change], *, on_top: bool = False) -> None:
-    """Add ``changes`` to the folder's record: on top of what it says of the same files where those were changed
-    again, in place of it where they were made anew."""
-    if not changes:
+def _note(log: Path, changed: Sequence[tuple[str, RewrittenFile]], *, on_top: bool) -> None:
+    """Add to a record how files were rewritten: on top of what it says of them where they were changed again, in
+    place of it where they were made anew."""
+    new = "".join(record.lines(name, file.after, file.changes) for name, file in changed)
+    if not new:
         return
-    record = folder / RECORD
-    files = set() if on_top else {change.file for change in changes}
-    lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
-    kept = [line for line in lines if _file_of(line) not in files]
-    new = [json.dumps(asdict(change), ensure_ascii=False) for change in changes]
-    replace_file(record, "".join(f"{line}\n" for line in (*kept, *new)).encode())
+    names = set() if on_top else {name for name, _ in changed}
+    there = log.read_text(encoding="utf-8").split("\n") if log.exists() else []
+    kept = "".join(f"{line}\n" for line in there if line and _name_in(line) not in names)
+    replace_file(log, (kept + new).encode())
 
 
-def _file_of(line: str) -> str | None:
+def _name_in(line: str) -> str | None:
     try:
-        return str(json.loads(line)["file"])
+        return str(json.loads(line)["name"])
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airgap import kube
 from airgap.errors import AirgapError, UsageError
 from airgap.oci import Platform, Reference
 from airgap.oci.reference import registry_problem
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from airgap.target import Mapping, TargetAddress
 
 FILE = "airgap.yaml"
-_TOP = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries")
+_TOP = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules")
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Project:
     policy: str | None = None
     overrides: dict[str, str] = field(default_factory=dict)
     registries: dict[str, RegistrySettings] = field(default_factory=dict)
+    rules: kube.Custom = kube.NO_RULES
 
     @property
     def bundle_name(self) -> str:
@@ -95,6 +97,8 @@ class _Reading:
                 project.platforms = [self._parsed(entry, Platform.parse) for entry in self._list(value)]
             elif key == "mapping":
                 self._mapping_section(value)
+            elif key == "rules":
+                self._rules(value)
             else:
                 for name, settings in self._mapping(value, None).items():
                     if reason := registry_problem(name):
@@ -114,6 +118,30 @@ class _Reading:
             for pattern, name in self._mapping(value, None).items():
                 self._parsed(name, partial(_override, pattern))
                 self.project.overrides[pattern] = self._text(name)
+
+    def _rules(self, node: Any) -> None:
+        """``take`` places of objects and ``ignore`` images, each with the reason why."""
+        section = self._mapping(node, ("take", "ignore"))
+        entries = {key: self._list(value) for key, value in section.items()}
+        take = [self._taken(entry) for entry in entries.get("take", ())]
+        both = ("image", "why")
+        ignore = [kube.Ignore(**self._rule(entry, both, both)) for entry in entries.get("ignore", ())]
+        self.project.rules = kube.Custom(tuple(take), tuple(ignore))
+
+    def _rule(self, node: Any, known: tuple[str, ...], needed: tuple[str, ...]) -> dict[str, str]:
+        values = {key: self._text(value) for key, value in self._mapping(node, known).items()}
+        for key in needed:
+            if key not in values:
+                hint = f"it needs {' and '.join(needed)}"
+                raise UsageError(f"this rule lacks {key!r}", where=self._where(node), hint=hint)
+        return values
+
+    def _taken(self, node: Any) -> kube.Take:
+        values = self._rule(node, ("kind", "name", "path", "why"), ("path", "why"))
+        try:
+            return kube.Take(**values)
+        except UsageError as error:
+            raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
 
     def _registry(self, node: Any) -> RegistrySettings:
         values = self._mapping(node, ("mirror", "endpoint", "plain_http", "ca_file", "insecure"))

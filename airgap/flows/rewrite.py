@@ -45,20 +45,19 @@ def rewrite(
     written = []
     errors: list[AirgapError] = []
     for file, scan in files:
-        pairs = []
+        pairs: list[tuple[kube.Site, str]] = []
         for site in scan.sites:
             guess = site.confidence == POSSIBLE
             where, what = f"{file.path}:{site.line}", f"{site.reference} is not in the bundle"
-            if guess and not guesses:
-                emit(Noted(f"{where}: {site.text} looks like an image, but nothing says that it is one; left as it is"))
-                continue
-            target = locate(site.reference)
+            target = locate(site.reference) if guesses or not guess else None
             if target is not None:
                 pairs.append((site, str(target)))
-            elif guess:
-                emit(Noted(f"{where}: {what}; left as it is"))
-            elif keep_unknown:
-                emit(Warned(f"{where}: {what}; left as it is"))
+            elif guess or keep_unknown:
+                if not guesses:
+                    what = f"{site.text} looks like an image, but nothing says that it is one"
+                emit((Noted if guess else Warned)(f"{where}: {what}; left as it is"))
+                if len(site.parts) > 1:  # others may share a key with it, which then cannot change
+                    pairs.append((site, str(site.reference)))
             else:
                 errors.append(ContentMissing(what, where=where, hint="export it too, or --keep-unknown leaves it"))
         result = kube.rewrite(file.content, pairs)
@@ -82,7 +81,11 @@ def by_mapping(mapping: TargetMapping) -> Locate:
     return locate
 
 
-def by_bundle(bundle: BundleReader, mapping: TargetMapping, *, emit: Sink = ignore) -> Locate:
-    """Only what the bundle holds is known; a digest that platforms changed becomes the derived one."""
-    known: Mapping[Reference, Reference] = {a.source: a.target for a in assignments_of(bundle, mapping, emit=emit)}
+def by_bundle(bundle: BundleReader, mapping: TargetMapping, *, pin: bool = False, emit: Sink = ignore) -> Locate:
+    """Only what the bundle holds is known; a digest that platforms changed becomes the derived one. With ``pin``
+    every reference says the digest that the bundle carries, behind its tag if it has one."""
+    known: Mapping[Reference, Reference] = {
+        a.source: a.target.with_digest(a.digest) if pin else a.target
+        for a in assignments_of(bundle, mapping, emit=emit)
+    }
     return known.get

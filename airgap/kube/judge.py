@@ -1,56 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From spots to sites: the rules applied, references parsed, spans found. Placeholders and doubtful shapes become
-near misses with a reason; a value in a certain place that no registry would take is an error with file:line.
+"""From spots to sites: the rules applied to what stands in one document and in the documents inside its values.
+
+Placeholders and doubtful shapes become near misses with a reason; a value in a certain place that no registry would
+take is an error with file:line.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
-from airgap.errors import AirgapError, InvalidReference, ResourceError, raise_all
-from airgap.kube import rules, scalars
-from airgap.kube.model import CERTAIN, Miss, Scalar, Scan, Site
-from airgap.kube.rules import Rule
-from airgap.kube.source import Source
+from airgap.errors import ResourceError
+from airgap.kube import arguments, documents, keys, kustomize, lines, model, rules, walk
+from airgap.kube import rule as patterns
+from airgap.kube.custom import Custom
+from airgap.kube.events import Events
+from airgap.kube.finds import Finds, Place
+from airgap.kube.model import CERTAIN
+from airgap.kube.rule import Rule
+from airgap.kube.splits import Joined, Piece, join
+from airgap.kube.text import Text
 from airgap.kube.walk import Batch, Frame, Leaf, Spot, complete
-from airgap.oci import Reference
 
-#: No reference holds these; templates, variables and unfilled blanks do. ``ko://`` names source code to be built.
-_PLACEHOLDER = re.compile(r"[{}$<>%]|ko://")
-#: An option with its value, alone or one of several in a string; quotes as a shell takes them.
-_FLAG = re.compile(
-    r"(?:^|(?<=\s))(?P<name>--?[A-Za-z][A-Za-z0-9._-]*)(?:=|\s+)(?P<value>\"[^\"\s]*\"|'[^'\s]*'|[^\s\"']+)"
-)
-_BARE_FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9._-]*")
-_TAGGED = re.compile(r"@|:[^/]*$")
-_HOSTED = re.compile(r"[^/]*[.:][^/]*/|localhost/")
 _INDEX = re.compile(r"\[[0-9]+\]")
 _SIMPLE_KEY = re.compile(r"[^.\[\]\s\"]+")
+_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)=")
 
 
 class Judge:
-    """Collects the sites, misses and errors of one file; ``byte_units`` says that events count bytes (JSON)."""
+    """Judges one document; ``prefix`` is the path of the value that holds it."""
 
-    def __init__(self, source: Source, byte_units: bool) -> None:
-        self.source = source
-        self.byte_units = byte_units
-        self.sites: dict[tuple[int, int], Site] = {}
-        self.misses: dict[tuple[int, str], Miss] = {}
-        self.errors: list[AirgapError] = []
-        self._taken: set[int] = set()
+    def __init__(self, text: Text, finds: Finds, custom: Custom, prefix: str = "") -> None:
+        self.text = text
+        self.finds = finds
+        self.custom = custom
+        self.prefix = prefix
+        self.embedded = text.outer is not None
         self._object: Frame | None = None
         self._names = ("", "")
         self._root = ""
         self._near: tuple[Frame | None, str] = (None, "")
 
-    def verdict(self) -> Scan:
-        """All that was found, in the order of the file; raises what must not pass."""
-        raise_all(self.errors)
-        sites = sorted(self.sites.values(), key=lambda site: site.spans)
-        # An anchored value may be passed over where it stands and taken where an alias uses it.
-        misses = [miss for (start, _), miss in self.misses.items() if start not in self._taken]
-        return Scan(tuple(sites), tuple(sorted(misses, key=lambda miss: (miss.line, miss.column, miss.text))))
+    def run(self, events: Events) -> None:
+        def refuse(place: int, what: str) -> None:
+            where = self.text.root.where(self.text.up(*[self.text.byte(place)] * 2)[0]) if not self.embedded else "-"
+            raise ResourceError(f"{what}: this is no file that Kubernetes would take", where=where)
+
+        for batch in walk.walk(events, refuse, self.custom.asked):
+            self.batch(batch)
 
     def batch(self, batch: Batch) -> None:
         """Judge the spots of one object, or those of a document outside of objects."""
@@ -60,146 +58,179 @@ class Judge:
         self._root = _climb(frame, None)
         self._near = (None, "")
         for spot in batch.spots:
-            if spot.leaf is None:
+            leaf = spot.leaf
+            if leaf is None:
                 self._arguments(spot)
-            elif spot.variable:
-                self._variable(spot, spot.leaf)
+            elif self.custom.take and (why := self.custom.taken(*self._named(), self._pattern(spot))):
+                if not self._document(spot, leaf):
+                    self._take(spot, leaf, Rule("airgap.yaml", "crd", model.LIKELY, "**", why), leaf.value)
+            elif spot.what == walk.VARIABLE:
+                self._variable(spot, leaf)
+            elif spot.what == walk.DOCUMENT:
+                self._document(spot, leaf)
+            elif spot.what == walk.ITEM:
+                self._item(spot, leaf)
+            elif spot.what == walk.SHAPE:
+                self._shape(spot, leaf)
             else:
-                self._field(spot, spot.leaf)
+                self._field(spot, leaf)
 
     # What each kind of place means.
 
     def _field(self, spot: Spot, leaf: Leaf) -> None:
         pattern = self._pattern(spot)
-        for rule in rules.FIELDS:
-            if not rule.fits(*self._names, pattern):
-                continue
-            others = self._split_over(spot.frame, leaf.value) if rule.alone else ()
+        frame, key = spot.frame, str(spot.key)
+        if self._kustomize(spot, leaf):
+            return
+        from_ = frame.at == "from" and key == "name" and frame.kind == "DockerImage"
+        for rule in (rules.REFERRED,) if from_ else _fields(*self._names, pattern, key):
             if rule.confidence != CERTAIN and (why := _elsewhere(pattern)):
+                if key == "name":
+                    return
+                if keys.says_image(key) and complete(leaf.value) and rules.ANNOTATION.fits(*self._names, pattern):
+                    if key != "containerImage":
+                        self._take(spot, leaf, rules.ANNOTATION, leaf.value)
+                        return
+                    why = "the catalogue shows it to people; what runs stands in the pod templates"
                 self._miss(spot, leaf, why)
-            elif others:
-                self._miss(spot, leaf, f"the rest of the reference stands under other keys: {', '.join(others)}")
             elif leaf.is_null:
                 pass
             elif not leaf.value.strip():
                 self._miss(spot, leaf, "it is empty")
+            elif not rule.split:
+                self._take(spot, leaf, rule, leaf.value)
             else:
-                begin = len(leaf.value) - len(leaf.value.lstrip())
-                self._take(spot, leaf, rule, begin, begin + len(leaf.value.strip()))
+                joined = join(frame, key, leaf, self._object)
+                if isinstance(joined, str):
+                    self._miss(spot, leaf, joined)
+                elif joined is not None:
+                    self._joined(spot, rule, joined)
             return
-        if complete(leaf.value):
-            self._miss(spot, leaf, "it looks like a reference, but no rule says that an image stands here")
+        if not self._document(spot, leaf):
+            self._shape(spot, leaf)
+
+    def _kustomize(self, spot: Spot, leaf: Leaf) -> bool:
+        """Whether this is an entry of a kustomization's ``images``, taken or passed over with a reason."""
+        found = kustomize.entry(spot, leaf, self._names, self.embedded)
+        if isinstance(found, str):
+            self._miss(spot, leaf, found)
+        elif found is not None and found.pieces:
+            self._joined(spot, rules.KUSTOMIZE, found)
+        return found is not None
+
+    def _joined(self, spot: Spot, rule: Rule, joined: Joined) -> None:
+        self.finds.take(self._place(spot), rule, joined.text, joined.pieces, sure=joined.sure, embedded=self.embedded)
+
+    def _shape(self, spot: Spot, leaf: Leaf) -> None:
+        pattern = self._pattern(spot)
+        for scheme, rule in (("docker://", rules.ADDRESS), ("oci://", rules.SERVED)):
+            if leaf.value.startswith(scheme):
+                if rule.fits(*self._names, pattern):
+                    self._take(spot, leaf, rule, leaf.value[len(scheme) :], len(scheme))
+                return
+        if not complete(leaf.value):
+            return
+        if spot.key == "default" and keys.says_image(spot.frame.at) and rules.DEFAULT.fits(*self._names, pattern):
+            self._take(spot, leaf, rules.DEFAULT, leaf.value)
+            return
+        if patterns.object_fits(patterns.SCHEMA, *self._names):
+            self._miss(spot, leaf, "it looks like a reference, but a schema's text and examples are not pulled")
+        elif why := _elsewhere(pattern):
+            self._miss(spot, leaf, why)
+        else:
+            self._take(spot, leaf, rules.SHAPE, leaf.value)
 
     def _variable(self, spot: Spot, leaf: Leaf) -> None:
-        name = (spot.frame.leaves or {}).get("name")
+        frame = spot.frame
+        name = (frame.leaves or {}).get("name")
+        parent = frame.parent
+        if name is None or leaf.is_null:
+            self._shape(spot, leaf)
+            return
+        if parent is None or parent.mapping or parent.at != "env":
+            if keys.says_image(name.value) and not _elsewhere(self._pattern(spot)):
+                self._list(spot, leaf, rules.PARAMETER)
+            elif not self._document(spot, leaf):
+                self._shape(spot, leaf)
+            return
         for rule in rules.ENVIRONMENT:
-            if name is None or leaf.is_null or not rule.named(name.value):
+            if not rule.named(name.value) or not rule.fits_place(*self._names, self._pattern(spot)):
                 continue
-            if rule.shape == rules.COMPLETE and not complete(leaf.value):
-                continue
-            if rule.fits(*self._names, self._pattern(spot)):
-                self._take(spot, leaf, rule, 0, len(leaf.value))
-                return
+            if rule.shape == patterns.COMPLETE:
+                if not self._document(spot, leaf):
+                    for begin, end in lines.items(leaf.value):
+                        if complete(leaf.value[begin:end]):
+                            self._take(spot, leaf, rule, leaf.value[begin:end], begin)
+            elif len(found := list(lines.items(leaf.value))) > 1 or "=" in leaf.value:
+                if self._document(spot, leaf):
+                    return
+                for begin, end in found:
+                    if re.search("[:@/]", leaf.value[begin:end]):
+                        self._take(spot, leaf, rule, leaf.value[begin:end], begin)
+            else:
+                self._take(spot, leaf, rule, leaf.value)
+            return
+
+    def _item(self, spot: Spot, leaf: Leaf) -> None:
+        pattern = self._pattern(spot)
+        if why := _elsewhere(pattern):
+            self._miss(spot, leaf, why)
+        elif spot.frame.images:
+            self._list(spot, leaf, rules.LISTED)
+        elif (found := _VARIABLE.match(leaf.value)) and keys.says_image(found[1]):
+            self._list(spot, leaf, rules.ITEM)
+        elif found and complete(leaf.value[found.end() :]):
+            self._take(spot, leaf, rules.SHAPE, leaf.value[found.end() :], found.end())
+        else:
+            self._shape(spot, leaf)
+
+    def _list(self, spot: Spot, leaf: Leaf, rule: Rule) -> None:
+        """One reference, or several with names of their own before them."""
+        for begin, end in lines.items(leaf.value):
+            self._take(spot, leaf, rule, leaf.value[begin:end], begin)
 
     def _arguments(self, spot: Spot) -> None:
-        """Options with their values, a value in the next item too; whatever is left may be a complete reference."""
         pattern = ""
-        before: str | None = None
-        for index, leaf in enumerate(spot.frame.items or ()):
-            option, before = before, None
-            if leaf is None or leaf.is_null:
-                continue
-            if _BARE_FLAG.fullmatch(leaf.value):
-                before = leaf.value
-                continue
-            found = [(match["name"], *_unquoted(match)) for match in _FLAG.finditer(leaf.value) if _holds_value(match)]
-            if option is not None and not leaf.value.startswith("-"):
-                found.insert(0, (option, 0, len(leaf.value)))
-            for name, begin, end in found or [("", 0, len(leaf.value))]:
-                for first, last, rule in _argument(name, leaf.value, begin, end):
-                    pattern = pattern or self._pattern(spot)
-                    if rule.fits(*self._names, pattern):
-                        self._take(spot._replace(key=index), leaf, rule, first, last)
+        for index, leaf, begin, end, rule in arguments.read(spot.frame.items or ()):
+            pattern = pattern or self._pattern(spot)
+            if rule.fits_place(*self._names, pattern):
+                self._take(spot._replace(key=index), leaf, rule, leaf.value[begin:end], begin)
+
+    def _document(self, spot: Spot, leaf: Leaf) -> bool:
+        """Whether the value is a document or settings, and looked through as such."""
+        pattern = self._pattern(spot)
+        why = _elsewhere(pattern)
+        if (why and ".annotations" not in f".{pattern}") or patterns.object_fits(patterns.SCHEMA, *self._names):
+            return False
+        inner = self.text.inner(leaf) if walk.may_hold(leaf.value) else None
+        if inner is None:
+            return False
+        path = self._path(spot)
+        if documents.look_through(inner, self.finds, self.custom, f"{path} > "):
+            return True
+        for begin, end, rule in lines.settings(leaf.value):
+            self._take(spot, leaf, rule, leaf.value[begin:end], begin)
+        return True
 
     # What a value is.
 
-    def _take(self, spot: Spot, leaf: Leaf, rule: Rule, begin: int, end: int) -> None:
-        text = leaf.value[begin:end]
-        if _PLACEHOLDER.search(text):
-            self._miss(spot, leaf, "it holds a placeholder, so no image is named yet", text)
-            return
-        try:
-            if leaf.is_plain and scalars.NOT_TEXT.fullmatch(leaf.value):
-                raise InvalidReference(f"{leaf.value} is no text in YAML; put it in quotes if it is meant as an image")
-            reference = Reference.parse(text)
-            if rule.shape == rules.TAGGED and not re.search("[:@/]", text):
-                raise InvalidReference(f"{text!r} has neither path nor tag nor digest")
-        except InvalidReference as error:
-            if rule.confidence == CERTAIN:
-                where = self.source.where(self._byte(leaf.start))
-                self.errors.append(ResourceError(error.what, where=where))
-            else:
-                self._miss(spot, leaf, error.what, text)
-            return
-        self._site(spot, leaf, rule, begin, end, reference)
-
-    def _site(self, spot: Spot, leaf: Leaf, rule: Rule, begin: int, end: int, reference: Reference) -> None:
-        first, last = self._byte(leaf.start), self._byte(leaf.end)
-        text = self.source.body[first:last].decode()
-        skip = scalars.skip_properties(text)
-        decoded = scalars.decode(text[skip:], leaf.style, leaf.value)
-        if decoded is None:
-            what = "this value is written in a way whose place in the file cannot be told; write it on one line"
-            self.errors.append(ResourceError(what, where=self.source.where(first)))
-            return
-        self._taken.add(first)
-        left, right = decoded.span(begin, end)
-        start = first + _size(text, skip + left)
-        stop = first + _size(text, skip + right)
-        if (start, stop) in self.sites:  # an alias of what was found where its anchor stands
-            return
-        line, column = self.source.place(start)
-        base = self.source.base
-        self.sites[start, stop] = Site(
-            file=self.source.file,
-            document=spot.document,
-            path=self._path(spot),
-            line=line,
-            column=column,
-            spans=((base + start, base + stop),),
-            value_span=(begin, end),
-            text=text[skip + left : skip + right],
-            value=leaf.value[begin:end],
-            reference=reference,
-            kind=rule.kind,
-            rule=rule.id,
-            confidence=rule.confidence,
-            scalar=Scalar(base + first + _size(text, skip), base + last, leaf.style, leaf.flow),
-        )
+    def _take(self, spot: Spot, leaf: Leaf, rule: Rule, text: str, begin: int = 0) -> None:
+        stripped = text.strip()
+        begin += len(text) - len(text.lstrip())
+        piece = Piece(model.WHOLE, leaf)
+        span = (begin, begin + len(stripped))
+        self.finds.take(self._place(spot), rule, stripped, [piece], span=span, embedded=self.embedded)
 
     def _miss(self, spot: Spot, leaf: Leaf, reason: str, text: str | None = None) -> None:
-        start = self._byte(leaf.start)
-        shown = (leaf.value if text is None else text).encode(errors="backslashreplace").decode()  # lone surrogates
-        if (start, shown) not in self.misses:
-            line, column = self.source.place(start)
-            self.misses[start, shown] = Miss(self.source.file, line, column, self._path(spot), shown, reason)
+        self.finds.miss(self._place(spot), leaf, reason, text)
 
-    def _split_over(self, frame: Frame, value: str) -> list[str]:
-        """The keys beside an image that hold what it lacks; for a bare name, also those of the mappings around."""
-        lacking: frozenset[str] = frozenset()
-        if not _TAGGED.search(value):
-            lacking |= rules.TAG_KEYS
-        if not _HOSTED.match(value):
-            lacking |= rules.REGISTRY_KEYS
-        others = lacking.intersection(frame.leaves or ())
-        one = frame
-        while not others and one.parent is not None and one is not self._object and not re.search("[:@/]", value):
-            one = one.parent
-            others = rules.SHARED.intersection(one.leaves or ())
-        return sorted(others)
+    def _place(self, spot: Spot) -> Place:
+        return Place(self.text, spot.document, lambda: self._path(spot))
 
-    def _byte(self, unit: int) -> int:
-        return unit if self.byte_units else self.source.byte_of(unit)
+    def _named(self) -> tuple[str, str, str]:
+        meta = (self._object.children or {}).get("metadata") if self._object is not None else None
+        name = (meta.leaves or {}).get("name") if meta is not None else None
+        return (*self._names, name.value if name is not None else "")
 
     def _pattern(self, spot: Spot) -> str:
         """The path below the object, with ``[]`` for indexes, as rules are written."""
@@ -207,7 +238,7 @@ class Judge:
 
     def _path(self, spot: Spot) -> str:
         """The path in the document: ``spec.containers[0].image``."""
-        return (self._root + self._prefix(spot.frame) + _step(spot.key)).lstrip(".")
+        return self.prefix + (self._root + self._prefix(spot.frame) + _step(spot.key)).lstrip(".")
 
     def _prefix(self, frame: Frame) -> str:
         """The keys below the object down to ``frame``; those of its parent are remembered for its neighbours."""
@@ -219,11 +250,13 @@ class Judge:
 
 
 def _climb(frame: Frame | None, top: Frame | None) -> str:
-    steps: list[str] = []
+    return "".join(reversed([_step(one.at) for one in _ancestors(frame, top)]))
+
+
+def _ancestors(frame: Frame | None, top: Frame | None) -> Iterator[Frame]:
     while frame is not None and frame is not top:
-        steps.append(_step(frame.at))
+        yield frame
         frame = frame.parent
-    return "".join(reversed(steps))
 
 
 def _step(key: str | int | None) -> str:
@@ -234,34 +267,12 @@ def _step(key: str | int | None) -> str:
     return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
 
 
+@lru_cache(maxsize=1024)
+def _fields(api: str, kind: str, pattern: str, key: str) -> tuple[Rule, ...]:
+    """The rules of fields for this place; remembered, since objects of one type repeat their paths."""
+    return tuple(rule for rule in rules.FIELDS if rule.keyed(key) and rule.fits(api, kind, pattern))
+
+
+@lru_cache(maxsize=1024)
 def _elsewhere(pattern: str) -> str | None:
-    return next((why for place, why in rules.ELSEWHERE if rules.compile_path(place).fullmatch(pattern)), None)
-
-
-def _argument(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int, int, Rule]]:
-    for rule in rules.ARGUMENTS:
-        if not rule.named(name):
-            continue
-        if rule.shape == rules.TAGGED:  # a list of references, each perhaps with a name of its own before it
-            for item in re.finditer(r"[^,]+", value[begin:end]):
-                own = item[0].rfind("=") + 1
-                if own < len(item[0]):
-                    yield begin + item.start() + own, begin + item.end(), rule
-            return
-        if begin < end and (rule.shape != rules.COMPLETE or complete(value[begin:end])):
-            yield begin, end, rule
-            return
-
-
-def _holds_value(found: re.Match[str]) -> bool:
-    """``--image=x`` always; ``--image x`` inside a longer text may be prose, unless x is more than a word."""
-    return found.string[found.end("name")] == "=" or re.search("[:@/]", found["value"]) is not None
-
-
-def _unquoted(found: re.Match[str]) -> tuple[int, int]:
-    begin, end = found.span("value")
-    return (begin + 1, end - 1) if found["value"][0] in "\"'" and end - begin > 1 else (begin, end)
-
-
-def _size(text: str, characters: int) -> int:
-    return len(text[:characters].encode())
+    return next((why for place, why in rules.ELSEWHERE if patterns.compile_path(place).fullmatch(pattern)), None)

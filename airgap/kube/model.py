@@ -20,21 +20,48 @@ class Scalar:
     """The YAML or JSON scalar that holds a site, as it stands in the file.
 
     ``start``/``end`` enclose its text without anchor and tag, quotes included. ``style`` is ``""`` (plain),
-    ``'``, ``"``, ``|``, ``>`` or ``json``; ``flow`` says that it stands inside ``[]`` or ``{}``.
+    ``'``, ``"``, ``|``, ``>``, ``json``, or ``text`` for a value that is read line by line; ``flow`` says that it
+    stands inside ``[]`` or ``{}``. Inside a document that is itself a value, ``outer`` is the scalar that holds the
+    document and the offsets are bytes of ``document``, that scalar's value.
     """
 
     start: int
     end: int
     style: str
     flow: bool
+    outer: Scalar | None = None
+    document: str = ""
+
+
+#: What a part of a reference is: all of it, one of its pieces, the place where a new name
+#: is put in, or a name that only selects and stays.
+WHOLE, REGISTRY, NAME, TAG, DIGEST, INSERT, SELECTOR = (
+    "whole", "registry", "name", "tag", "digest", "insert", "selector"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of a reference: ``text`` is what stands at ``span`` of the file, ``value`` the same with escapes and
+    folds undone, ``value_span`` its place in ``scalar``'s value."""
+
+    role: str
+    span: tuple[int, int]
+    value_span: tuple[int, int]
+    text: str
+    value: str
+    scalar: Scalar
+    line: int
+    #: The span in the scalar's own document: the same as ``span`` unless that is a value itself.
+    local: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """One place in a resource file that names an image.
 
-    ``text`` is what stands at ``spans`` (one span today; a reference split over keys has several), ``value`` the
-    same with escapes and folds undone, ``value_span`` its place in the scalar's value. Documents count from 1.
+    A reference that is split over keys has several ``parts``, the one that holds the name first; ``line``,
+    ``column``, ``text`` and ``path`` are that one's. Documents count from 1.
     """
 
     file: str
@@ -42,15 +69,31 @@ class Site:
     path: str
     line: int
     column: int
-    spans: tuple[tuple[int, int], ...]
-    value_span: tuple[int, int]
-    text: str
-    value: str
+    parts: tuple[Part, ...]
     reference: Reference
     kind: str
     rule: str
     confidence: str
-    scalar: Scalar
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        return tuple(part.span for part in self.parts)
+
+    @property
+    def text(self) -> str:
+        return self.parts[0].text
+
+    @property
+    def value(self) -> str:
+        return self.parts[0].value
+
+    @property
+    def value_span(self) -> tuple[int, int]:
+        return self.parts[0].value_span
+
+    @property
+    def scalar(self) -> Scalar:
+        return self.parts[0].scalar
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,23 @@
 """``rewrite``: new names spliced into the bytes of sites, every other byte as it was; ``revert`` undoes it.
 
 What is written fits the style that stands there: escapes inside quotes, and a plain scalar that cannot hold its new
-text is put in quotes as a whole. Before anything is returned, old and new are parsed side by side: they must be the
-same but for the values of the sites, or a ResourceError says where they differ.
+text is put in quotes as a whole; in a document inside a value, first as that document wants it, then as the scalar
+around it. Before anything is returned, old and new are parsed side by side (:mod:`airgap.kube.verifying`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
+from dataclasses import dataclass
 
 from airgap.errors import ResourceError
-from airgap.kube import events as ev
-from airgap.kube import json_events, yaml_events
+from airgap.kube import model, scalars
 from airgap.kube.model import Change, Rewritten, Scalar, Site
+from airgap.kube.replacing import Replacement, replacements
 from airgap.kube.scalars import NOT_TEXT, NULL
 from airgap.kube.source import Source
+from airgap.kube.verifying import Insertion, ValueEdit, applied, verify
 
 #: YAML 1.1, 9.1.3: what a plain scalar may not begin with, hold, or end with; and more inside brackets.
 _PLAIN_START = re.compile(r"[,\[\]{}#&*!|>'\"%@`]|[-?:](?:\s|$)|---|\.\.\.|\s")
@@ -27,41 +28,43 @@ _FLOW_INSIDE = re.compile(r"[,\[\]{}]|:[,\[\]{}]|^[?:]")
 _Edit = tuple[int, int, str]
 
 
+@dataclass(frozen=True)
+class _Item:
+    """A change of a scalar's value; ``local`` is its place in the scalar's document where that is known."""
+
+    scalar: Scalar
+    edit: ValueEdit
+    local: tuple[int, int] | None
+    site: Site
+    #: The scalar's whole value, where a document inside it was edited.
+    holder: str | None = None
+
+
 def rewrite(content: bytes, sites_and_new: Sequence[tuple[Site, str]]) -> Rewritten:
-    """Put each new text in its site's place.
+    """Put each new reference in its site's place.
 
     ``content`` is what the sites were scanned from, each new text a whole reference. Sites whose text stays give
-    no change. Raises ResourceError with file:line where a site is not of this content, sites overlap, a new text
-    is no single word, or the result would not be the same structure.
+    no change. Raises ResourceError with file:line where a site is not of this content, sites overlap or cannot
+    agree on a part that they share, a new text is no single word, or the result would not be the same structure.
     """
-    groups: dict[Scalar, list[tuple[Site, str]]] = {}
     for site, new in sites_and_new:
         _check(content, site, new)
-        if new not in (site.text, site.value):
-            groups.setdefault(site.scalar, []).append((site, new))
-    ordered = sorted(groups.items(), key=lambda group: group[0].start)
-    view = memoryview(content)  # so that the parts between the sites are copied once, into the output
-    pieces: list[bytes | memoryview] = []
-    changes: list[Change] = []
-    at = size = 0
-    for scalar, members in ordered:
-        members.sort(key=lambda member: member[0].spans)
-        line = members[0][0].line
-        file = members[0][0].file
-        for start, end, text in _lower(content, scalar, members):
-            after = text.encode()
-            before = content[start:end]
-            pieces += view[at:start], after
-            size += start - at
-            changes.append(Change(file, line, size, before.decode(), text))
-            size += len(after)
-            at = end
-    if not changes:
+    wanted = replacements(sites_and_new)
+    if not wanted:
         return Rewritten(content, ())
-    pieces.append(view[at:])
-    output = b"".join(pieces)
-    _verify(content, output, ordered)
-    return Rewritten(output, tuple(changes))
+    first = wanted[0].site
+    items, inserts = [], []
+    for one in wanted:
+        if one.part.role == model.INSERT:
+            inserts.append(_insertion(content, one))
+        else:
+            items.append(_Item(one.part.scalar, ValueEdit(one.part.value_span, one.text), one.part.local, one.site))
+    raised = _raised(items)
+    edits = _edits(content, raised)
+    output, changes = _splice(content, [*edits, *((one.at, one.at, one.text) for one in inserts)], first.file)
+    members = {scalar: [item.edit for item in group] for scalar, group in _by_scalar(raised).items()}
+    verify(content, output, members, inserts, first.file)
+    return Rewritten(output, changes)
 
 
 def revert(content: bytes, changes: Iterable[Change]) -> bytes:
@@ -84,34 +87,106 @@ def revert(content: bytes, changes: Iterable[Change]) -> bytes:
 
 
 def _check(content: bytes, site: Site, new: str) -> None:
-    where = f"{site.file}:{site.line}"
-    ((start, end),) = site.spans
-    if content[start:end] != site.text.encode():
-        raise ResourceError(f"{site.text!r} does not stand here any more; scan the file again", where=where)
+    where = _where(site)
+    for part in site.parts:
+        start, end = part.span
+        if content[start:end] != part.text.encode():
+            raise ResourceError(f"{part.text!r} does not stand here any more; scan the file again", where=where)
     if new == site.text:
         return
     if not new or not new.isprintable() or any(sign.isspace() for sign in new):
         raise ResourceError(f"{new!r} cannot replace an image reference: it is not one printable word", where=where)
 
 
-def _lower(content: bytes, scalar: Scalar, members: Sequence[tuple[Site, str]]) -> list[_Edit]:
-    """What must be written over which bytes so that the scalar's value holds the new texts."""
-    edits: list[_Edit] = []
-    at = scalar.start
-    for site, new in members:
-        ((start, end),) = site.spans
-        if start < at:
-            raise ResourceError("two sites overlap, so they cannot be rewritten together", where=_where(site))
-        edits.append((start, end, _encode(new, scalar.style)))
+def _splice(content: bytes, edits: Sequence[_Edit], file: str) -> tuple[bytes, tuple[Change, ...]]:
+    source = Source(content, file)
+    view = memoryview(content)  # so that the parts between the sites are copied once, into the output
+    pieces: list[bytes | memoryview] = []
+    changes: list[Change] = []
+    at = size = 0
+    for start, end, text in sorted(edits):
+        after = text.encode()
+        pieces += view[at:start], after
+        size += start - at
+        line = source.line(max(start - source.base, 0))
+        changes.append(Change(file, line, size, content[start:end].decode(), text))
+        size += len(after)
         at = end
+    pieces.append(view[at:])
+    return b"".join(pieces), tuple(changes)
+
+
+def _by_scalar(items: Iterable[_Item]) -> dict[Scalar, list[_Item]]:
+    groups: dict[Scalar, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(item.scalar, []).append(item)
+    for group in groups.values():
+        group.sort(key=lambda item: item.edit.span)
+    return dict(sorted(groups.items(), key=lambda group: group[0].start))
+
+
+def _raised(items: Sequence[_Item]) -> list[_Item]:
+    """Each document inside a value becomes an edit of the scalar that holds it, from the deepest upwards."""
+    waiting = list(items)
+    while (deepest := max((_depth(item.scalar) for item in waiting), default=0)) > 0:
+        inner = [item for item in waiting if _depth(item.scalar) == deepest]
+        waiting = [item for item in waiting if _depth(item.scalar) < deepest]
+        documents: dict[Scalar, list[_Item]] = {}
+        for item in inner:
+            assert item.scalar.outer is not None
+            documents.setdefault(item.scalar.outer, []).append(item)
+        for holder, members in documents.items():
+            document = members[0].scalar.document
+            old = document.encode()
+            file = members[0].site.file
+            edits = sorted(_edits(old, members))
+            grouped = {scalar: [one.edit for one in group] for scalar, group in _by_scalar(members).items()}
+            verify(old, applied(old, edits), grouped, (), file, where=_where(members[0].site))
+            source = Source(old, file)
+            shift = 1 if source.base else 0
+            for start, end, text in edits:
+                span = (source.char_of(start - source.base) + shift, source.char_of(end - source.base) + shift)
+                waiting.append(_Item(holder, ValueEdit(span, text), None, members[0].site, document))
+    return waiting
+
+
+def _edits(document: bytes, items: Sequence[_Item]) -> list[_Edit]:
+    """What must be written over which bytes of ``document`` so that its scalars' values hold the new texts."""
+    found: list[_Edit] = []
+    for scalar, members in _by_scalar(items).items():
+        edits: list[_Edit] = []
+        at = scalar.start
+        reading: scalars.Decoded | None = None
+        raw = ""
+        for item in members:
+            if item.local is None:
+                if reading is None:
+                    raw = document[scalar.start : scalar.end].decode()
+                    reading = scalars.decode(raw, scalar.style, _value(items, scalar))
+                if reading is None:
+                    raise ResourceError("this value does not stand here any more", where=_where(item.site))
+                left, right = reading.span(*item.edit.span)
+                start = scalar.start + len(raw[:left].encode())
+                end = start + len(raw[left:right].encode())
+            else:
+                start, end = item.local
+            if start < at:
+                raise ResourceError("two sites overlap, so they cannot be rewritten together", where=_where(item.site))
+            edits.append((start, end, _encode(item.edit.text, scalar.style)))
+            at = end
+        found += _fitting(document, scalar, edits)
+    return found
+
+
+def _fitting(document: bytes, scalar: Scalar, edits: list[_Edit]) -> list[_Edit]:
     if scalar.style:
         return edits
     pieces: list[str] = []
     at = scalar.start
     for start, end, text in edits:
-        pieces += content[at:start].decode(), text
+        pieces += document[at:start].decode(), text
         at = end
-    whole = "".join([*pieces, content[at : scalar.end].decode()])
+    whole = "".join([*pieces, document[at : scalar.end].decode()])
     if _plain_holds(whole, scalar.flow):
         return edits
     return [(scalar.start, scalar.end, "'" + whole.replace("'", "''") + "'")]
@@ -131,46 +206,32 @@ def _plain_holds(text: str, flow: bool) -> bool:
     return not (flow and _FLOW_INSIDE.search(text))
 
 
+def _insertion(content: bytes, one: Replacement) -> Insertion:
+    """``newName`` before the entry's ``name``: on a line of its own in block style, else before it on the same."""
+    at = one.part.span[0]
+    scalar = one.part.scalar
+    name = one.text if scalar.style == "" and _plain_holds(one.text, scalar.flow) else "'" + one.text + "'"
+    if scalar.style == "json":
+        return Insertion(at, f'"newName": "{one.text}", ', one.text)
+    if scalar.flow:
+        return Insertion(at, f"newName: {name}, ", one.text)
+    begin = content.rfind(b"\n", 0, at) + 1
+    lead = content[begin:at].decode().lstrip("\ufeff")
+    end = "\r\n" if content.find(b"\r\n", at) == content.find(b"\n", at) - 1 >= 0 else "\n"
+    indent = re.sub(r"[^\t ]", " ", lead)
+    return Insertion(at, f"newName: {name}{end}{indent}", one.text)
+
+
+def _value(items: Sequence[_Item], scalar: Scalar) -> str:
+    return next(item.holder for item in items if item.scalar == scalar and item.holder is not None)
+
+
+def _depth(scalar: Scalar) -> int:
+    depth = 0
+    while scalar.outer is not None:
+        depth, scalar = depth + 1, scalar.outer
+    return depth
+
+
 def _where(site: Site) -> str:
     return f"{site.file}:{site.line}"
-
-
-def _verify(old: bytes, new: bytes, groups: Sequence[tuple[Scalar, Sequence[tuple[Site, str]]]]) -> None:
-    """Parse both side by side and compare all but positions and the style of rewritten scalars."""
-    first = groups[0][1][0][0]
-    json = first.scalar.style == "json"
-    parse = json_events.parse if json else yaml_events.parse
-    before, after = Source(old, first.file), Source(new, first.file)
-    ends = iter([*((scalar.end - before.base, members) for scalar, members in groups), (-1, ())])
-    end, members = next(ends)
-    unit = end if json else before.char_of(end)
-    try:
-        for one, other in zip_longest(parse(before), parse(after)):
-            same = one is not None and other is not None and one[0] == other[0] and one[5:] == other[5:]
-            if same and one[0] == ev.SCALAR and one[3] == unit and members:
-                same = other[1] == _expected(one[1], members)
-                end, members = next(ends)
-                unit = end if json or end < 0 else before.char_of(end)
-            elif same:
-                same = one[1] == other[1]
-            if not same:
-                place = (one or other)[2]
-                raise ResourceError(
-                    "rewriting would change more than the image here, so nothing was written",
-                    where=before.where(place if json else before.byte_of(place)),
-                    hint="write the value in double quotes, and report this",
-                )
-    except json_events.NotJSON as fault:
-        raise ResourceError("rewriting would not leave valid JSON", where=after.where(fault.byte)) from fault
-    if members:
-        raise ResourceError("this site does not stand in this file", where=_where(members[0][0]))
-
-
-def _expected(value: str, members: Sequence[tuple[Site, str]]) -> str:
-    pieces: list[str] = []
-    at = 0
-    for site, new in members:
-        start, end = site.value_span
-        pieces += value[at:start], new
-        at = end
-    return "".join([*pieces, value[at:]])

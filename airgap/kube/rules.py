@@ -3,89 +3,20 @@
 
 ``objects`` are ``apiVersion/Kind`` patterns of the nearest enclosing object, or ``LOOSE`` for YAML that is no
 Kubernetes object; ``path`` is a pattern over the keys below that object, ``[]`` for an item of a list, ``**`` for
-any keys, ``{a,b}`` for either. The first rule that fits decides. Names of products have no place here.
+any keys, ``{a,b}`` for either; ``key`` says what the last key must be by its words (:mod:`airgap.kube.keys`). The
+first rule that fits decides. Names of products have no place here, but for APIs whose types make a field an image.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import lru_cache
 
+from airgap.kube import keys
 from airgap.kube.model import CERTAIN, LIKELY, POSSIBLE
-
-#: ``objects`` of a rule for YAML without apiVersion and kind.
-LOOSE = ("",)
-#: ``objects`` of a rule for every object, but those of ``UNTYPED``.
-ANY = ("*",)
-#: Objects whose data are text or schemas, not fields: an ``image`` key there means something else.
-UNTYPED = ("v1/ConfigMap", "v1/Secret", "apiextensions.k8s.io/*/CustomResourceDefinition")
-
-#: Shapes: "name" is whatever parses as a reference; "tagged" has a tag or digest, or a path; "complete" has a
-#: registry's address and a tag or digest.
-NAME, TAGGED, COMPLETE = "name", "tagged", "complete"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """``name`` narrows an option's or variable's name; ``alone`` refuses a value whose rest stands under other keys."""
-
-    id: str
-    kind: str
-    confidence: str
-    path: str
-    why: str
-    objects: tuple[str, ...] = ANY
-    shape: str = NAME
-    name: str = ""
-    alone: bool = False
-
-    def fits(self, api: str, kind: str, path: str) -> bool:
-        """Whether ``path`` below an object of that type is this rule's place; both are empty outside of objects."""
-        return _object_fits(self.objects, api, kind) and compile_path(self.path).fullmatch(path) is not None
-
-    def named(self, name: str) -> bool:
-        """Whether an option or variable is called as this rule wants it."""
-        return re.fullmatch(self.name, name) is not None
-
-
-@lru_cache(maxsize=4096)
-def _object_fits(patterns: tuple[str, ...], api: str, kind: str) -> bool:
-    if not kind:
-        return patterns == LOOSE
-    if patterns == ANY:
-        return not any(fnmatchcase(f"{api}/{kind}", one) for one in UNTYPED)
-    return any(fnmatchcase(f"{api}/{kind}", one) for one in patterns)
-
-
-@lru_cache(maxsize=256)
-def compile_path(pattern: str) -> re.Pattern[str]:
-    """``**.spec.{a,b}[].image`` as a regular expression over paths with ``[]`` for indexes."""
-    parts = []
-    for piece in re.split(r"(\*\*\.?|\*|\{[^}]*\})", pattern):
-        if piece == "**.":
-            parts.append(r"(?:.*[.\]])?")
-        elif piece == "**":
-            parts.append(".*")
-        elif piece == "*":
-            parts.append(r"[^.\[\]]+")
-        elif piece.startswith("{"):
-            parts.append("(?:" + "|".join(re.escape(one) for one in piece[1:-1].split(",")) + ")")
-        else:
-            parts.append(re.escape(piece))
-    return re.compile("".join(parts))
-
+from airgap.kube.rule import ANY, COMPLETE, DATA, EVERYWHERE, LOOSE, NAME, SCHEMA, TAGGED, Rule
 
 _CONTAINERS = "{containers,initContainers,ephemeralContainers}[].image"
 _VOLUME = "volumes[].image.reference"
-#: Keys beside ``image`` that hold the tag or digest it lacks, those that hold the registry it lacks, and those of
-#: either sort that a mapping around may hold for many.
-TAG_KEYS = frozenset({"tag", "imageTag", "image_tag", "version", "digest"})
-REGISTRY_KEYS = frozenset({"registry", "imageRegistry", "repository", "hub"})
-SHARED = frozenset({"hub", "tag", "registry", "imageRegistry"})
-
 #: Where the pod specification lies in each built-in workload, by its API (Kubernetes API reference, "Workloads").
 _POD_SPECS = (
     ("spec", ("v1/Pod",)),
@@ -110,6 +41,45 @@ def _workloads(id: str, below: str, why: str) -> Iterator[Rule]:
         yield Rule(id, "field", CERTAIN, f"items[].{spec}.{below}", why, tuple(f"{one}List" for one in objects))
 
 
+def _named(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iterator[Rule]:
+    """What the names of keys say, in objects and outside of them."""
+    image, repository = keys.IMAGE, keys.REPOSITORY
+    yield Rule(
+        f"{id}-image", kind, LIKELY, "**", f"a field named image in {where}", objects, key=image, exact=True, split=True
+    )
+    yield Rule(
+        f"{id}-image-field",
+        kind,
+        LIKELY,
+        "**",
+        f"a field whose name ends in image, imageName or the like, in {where}",
+        objects,
+        TAGGED,
+        key=image,
+        split=True,
+    )
+    yield Rule(
+        f"{id}-repository",
+        kind,
+        LIKELY,
+        "**",
+        f"a repository with a tag or digest beside it, in {where}",
+        objects,
+        key=repository,
+        split=True,
+    )
+    yield Rule(
+        f"{id}-image-name",
+        kind,
+        LIKELY,
+        "**.name",
+        f"a name with a tag or digest below image, in {where}",
+        objects,
+        key=keys.NAME,
+        split=True,
+    )
+
+
 FIELDS: tuple[Rule, ...] = (
     *_workloads("pod-container", _CONTAINERS, "a container's image in a workload"),
     *_workloads("pod-image-volume", _VOLUME, "an image mounted as a volume"),
@@ -122,14 +92,6 @@ FIELDS: tuple[Rule, ...] = (
     ),
     Rule("template-image-volume", "crd", LIKELY, f"**.{_VOLUME}", "an image volume in the template of another object"),
     Rule(
-        "object-image",
-        "crd",
-        LIKELY,
-        "**.image",
-        "a field named image in an object whose type is not built in",
-        alone=True,
-    ),
-    Rule(
         "compose-service",
         "compose",
         LIKELY,
@@ -138,23 +100,115 @@ FIELDS: tuple[Rule, ...] = (
         LOOSE,
     ),
     Rule(
-        "loose-image",
-        "helm-values",
+        "package",
+        "crd",
         LIKELY,
-        "**.image",
-        "a field named image in YAML that is no Kubernetes object",
-        LOOSE,
-        alone=True,
+        "spec.package",
+        "the type's contract: its controller pulls and unpacks this OCI image (Crossplane, Package API)",
+        ("pkg.crossplane.io/*",),
+        TAGGED,
+    ),
+    *_named("object", "crd", ANY, "an object whose type is not built in"),
+    *_named("loose", "helm-values", LOOSE, "YAML that is no Kubernetes object"),
+    Rule(
+        "data-image",
+        "embedded",
+        LIKELY,
+        "{data,stringData}**",
+        "a setting whose name says image",
+        DATA,
+        TAGGED,
+        key=keys.IMAGE,
+        split=True,
+    ),
+    Rule(
+        "data-repository",
+        "embedded",
+        LIKELY,
+        "{data,stringData}**",
+        "settings for repository and tag that are called alike",
+        DATA,
+        key=keys.REPOSITORY,
+        split=True,
     ),
 )
 
-#: Where a key named image means something else, whatever a rule that is less than certain says.
+KUSTOMIZE = Rule(
+    "kustomize-images",
+    "kustomize",
+    LIKELY,
+    "**.images[].{name,newName}",
+    "an entry of a kustomization's images: newName, else name, with newTag or digest",
+)
+REFERRED = Rule(
+    "from-image",
+    "crd",
+    LIKELY,
+    "**.from.name",
+    "a reference by kind and name, where the kind is DockerImage",
+    shape=NAME,
+)
+DEFAULT = Rule(
+    "schema-default",
+    "crd",
+    LIKELY,
+    "**.default",
+    "the default of a field that is named image: the API server fills it in",
+    SCHEMA,
+    TAGGED,
+)
+PARAMETER = Rule(
+    "parameter-image",
+    "crd",
+    LIKELY,
+    "**.{value,default}",
+    "a parameter whose name says that its value is an image",
+    shape=TAGGED,
+)
+LISTED = Rule("list-images", "crd", LIKELY, "**", "an entry of a list or mapping that is called images", shape=TAGGED)
+ITEM = Rule("list-variable", "crd", LIKELY, "**[]", "an item NAME=value whose name says image", shape=TAGGED)
+ANNOTATION = Rule(
+    "annotation-image", "crd", LIKELY, "**.annotations**", "an annotation whose name says image", shape=COMPLETE
+)
+ADDRESS = Rule(
+    "image-address",
+    "crd",
+    LIKELY,
+    "**",
+    "an address of the form docker://: it says that an image stands behind it",
+    EVERYWHERE,
+)
+SERVED = Rule(
+    "storage-image",
+    "crd",
+    LIKELY,
+    "**.{storageUri,storage_uri}",
+    "an address oci:// of what a model server loads: the node pulls it as an image",
+)
+SHAPE = Rule(
+    "reference-shape",
+    "crd",
+    POSSIBLE,
+    "**",
+    "a value with a registry's address, a path and a tag or digest: only its shape says image",
+    EVERYWHERE,
+    COMPLETE,
+)
+SETTING = Rule("setting-image", "embedded", LIKELY, "**", "a line NAME=value whose name says image", shape=TAGGED)
+LINE = Rule(
+    "setting-reference", "embedded", POSSIBLE, "**", "a line whose value is a complete reference", shape=COMPLETE
+)
+SCRIPT = Rule("script-option", "embedded", LIKELY, "**", "an option of a script whose name ends in image")
+
+#: Where a value that looks like an image means something else, whatever a rule that is less than certain says.
 ELSEWHERE: tuple[tuple[str, str], ...] = (
     ("{status,items[].status}.**", "a status tells what was, nothing is pulled for it"),
     (
         "**.{labels,annotations,matchLabels,selector,nodeSelector}.**",
         "labels, annotations and selectors are names that anyone may choose",
     ),
+    ("**._example**", "an example for people, which no program reads"),
+    ("**.{description,example,examples}", "text for people, which no program pulls"),
 )
 
 ENVIRONMENT: tuple[Rule, ...] = (
@@ -206,10 +260,3 @@ ARGUMENTS: tuple[Rule, ...] = (
         name=r".*",
     ),
 )
-
-#: A mapping's key for which its value is looked at: the last key of a field rule, and those that read siblings.
-TRIGGERS = frozenset({"image", "reference"})
-#: Scalars that a mapping keeps while it is open, because a rule may ask for them.
-SIBLINGS = TRIGGERS | TAG_KEYS | REGISTRY_KEYS | {"name", "value", "kind", "apiVersion"}
-#: A list's key whose items are arguments.
-ARGUMENT_LISTS = frozenset({"args", "command"})

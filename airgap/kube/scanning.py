@@ -5,15 +5,17 @@ from __future__ import annotations
 
 from airgap.errors import ResourceError
 from airgap.kube import json_events, yaml_events
+from airgap.kube.custom import NONE, Custom
 from airgap.kube.events import Events
+from airgap.kube.finds import Finds
 from airgap.kube.judge import Judge
 from airgap.kube.model import Scan
 from airgap.kube.source import Source
-from airgap.kube.walk import walk
+from airgap.kube.text import Text
 
 
-def scan(content: bytes, file: str) -> Scan:
-    """Find the image sites of one resource file, called ``file`` in what is said of it.
+def scan(content: bytes, file: str, custom: Custom = NONE) -> Scan:
+    """Find the image sites of one resource file, called ``file`` in what is said of it; ``custom`` adds rules.
 
     Raises ResourceError with file:line for what is not UTF-8, neither YAML nor JSON, or nested too deeply, and
     for values in certain places that are no references (all of them, if there are several). A file without
@@ -23,24 +25,20 @@ def scan(content: bytes, file: str) -> Scan:
     json_fault: json_events.NotJSON | None = None
     if json_events.could_be(source):
         try:
-            return _run(source, json_events.parse(source), json=True)
+            return _run(source, json_events.parse(source), custom, json=True)
         except json_events.NotJSON as fault:
             json_fault = fault
     try:
-        return _run(source, yaml_events.parse(source), json=False)
+        return _run(source, yaml_events.parse(source), custom, json=False)
     except ResourceError as error:
         if json_fault is not None and file.endswith(".json"):
             raise ResourceError("not valid JSON", where=source.where(json_fault.byte)) from error
         raise
 
 
-def _run(source: Source, events: Events, *, json: bool) -> Scan:
-    judge = Judge(source, byte_units=json)
-
-    def refuse(place: int, what: str) -> None:
-        byte = place if json else source.byte_of(place)
-        raise ResourceError(f"{what}: this is no file that Kubernetes would take", where=source.where(byte))
-
-    for batch in walk(events, refuse):
-        judge.batch(batch)
-    return judge.verdict()
+def _run(source: Source, events: Events, custom: Custom, *, json: bool) -> Scan:
+    text = Text(source)
+    text.byte_units = json
+    finds = Finds(source, custom)
+    Judge(text, finds, custom).run(events)
+    return finds.verdict()

@@ -9,11 +9,11 @@ spots of the object that is not finished yet: what an object is may be said behi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import NamedTuple
 
 from airgap.kube import events as ev
-from airgap.kube.rules import ARGUMENT_LISTS, SIBLINGS, TRIGGERS
+from airgap.kube import keys
 from airgap.kube.scalars import NULL
 
 #: A reference beyond doubt by its shape: a registry's address, a path, a tag or a digest.
@@ -23,10 +23,21 @@ _COMPLETE = re.compile(
     r"|@[a-z0-9]+:[0-9a-f]{32,128})"
 )
 _LONGEST = 512
+#: Whether a longer value may hold a document, a script or settings that name images.
+_HINT = re.compile(r"[iI]mage|IMAGE|[rR]epository|/[a-z0-9._/-]+(?::[A-Za-z0-9]|@sha256)|\bhub\b")
+_SHORTEST = 7
+#: Mappings that others look into, though they stand beside them: settings for all, and an object's name.
+_LOOKED_INTO = frozenset({"global", "metadata", "from", "image"})
+#: Text for people: an image in it is an example.
+_PROSE = frozenset({"description", "message", "help", "notes"})
+
+# What a spot is: a value by its key, a variable's value, a list of arguments, a value that may hold a document, an
+# item of a list, or whatever looks like a reference.
+FIELD, VARIABLE, ARGUMENTS, DOCUMENT, ITEM, SHAPE = range(6)
 
 
 class Leaf(NamedTuple):
-    """A scalar: its value, its place in the parser's units, how it is written."""
+    """A scalar: its value, its place in the parser's units, how it is written; ``key_start`` is where its key is."""
 
     value: str
     start: int
@@ -34,6 +45,7 @@ class Leaf(NamedTuple):
     style: str
     flow: bool
     tagged: bool
+    key_start: int = -1
 
     @property
     def is_plain(self) -> bool:
@@ -51,11 +63,14 @@ class Frame:
     __slots__ = (
         "api",
         "at",
+        "children",
         "expects_key",
         "flow",
+        "images",
         "index",
         "items",
         "key",
+        "key_start",
         "kind",
         "leaves",
         "mapping",
@@ -68,9 +83,12 @@ class Frame:
         self.at = at
         self.mapping = mapping
         self.flow = flow
+        self.images = type(at) is str and at[-1:] in "sS" and keys.read(at).what == keys.IMAGES
         self.mark = mark
         self.expects_key = mapping
         self.key = ""
+        self.key_start = -1
+        self.children: dict[str, Frame] | None = None
         self.index = -1
         self.api = ""
         self.kind = ""
@@ -88,7 +106,7 @@ class Spot(NamedTuple):
     frame: Frame
     key: str | int
     leaf: Leaf | None
-    variable: bool = False
+    what: int = FIELD
 
 
 class Batch(NamedTuple):
@@ -98,14 +116,22 @@ class Batch(NamedTuple):
     spots: list[Spot]
 
 
+def may_hold(value: str) -> bool:
+    """Whether ``value`` may be a document or settings that name images."""
+    return len(value) >= _SHORTEST and ("\n" in value or value[0] in "{[") and _HINT.search(value) is not None
+
+
 def complete(value: str) -> bool:
     """Whether ``value`` is a reference with everything written out."""
     return len(value) <= _LONGEST and _COMPLETE.fullmatch(value) is not None
 
 
-def walk(events: ev.Events, refuse: Callable[[int, str], None]) -> Iterator[Batch]:
-    """Yield a batch for each object as it ends and one for the rest of each document."""
+def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] = frozenset()) -> Iterator[Batch]:
+    """Yield a batch for each object as it ends and one for the rest of each document. ``asked`` are further keys
+    whose values are wanted, ``*`` for all."""
     scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
+    read, known = keys.read, keys.known
+    everything = "*" in asked
     frame: Frame | None = None
     pending: list[Spot] = []
     anchors: dict[str, Leaf] = {}
@@ -124,42 +150,65 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None]) -> Iterator[Batc
             if frame.mapping:
                 if frame.expects_key:
                     frame.key = value
+                    frame.key_start = start
                     frame.expects_key = False
                     continue
                 frame.expects_key = True
                 key = frame.key
-                if key in SIBLINGS:
-                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
+                if what == alias and not value:
+                    continue
+                found = known(key) or read(key)
+                if found.wanted or everything or key in asked:
+                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None, frame.key_start)
                     if frame.leaves is None:
                         frame.leaves = {}
                     frame.leaves[key] = leaf
-                    if what == alias and not value:
-                        continue
-                    if key in TRIGGERS:
-                        pending.append(Spot(document, frame, key, leaf))
-                        continue
-                    if key == "value" and _is_variable(frame):
-                        pending.append(Spot(document, frame, key, leaf, True))
-                        continue
+                    if len(value) <= _LONGEST:
+                        if found.begins or key in asked or everything:
+                            pending.append(Spot(document, frame, key, leaf))
+                            continue
+                        if key == "value" or key == "default":
+                            pending.append(Spot(document, frame, key, leaf, VARIABLE))
+                            continue
+                        if key == "name" and (frame.at == "from" or keys.says_image(_owner(frame))):
+                            pending.append(Spot(document, frame, key, leaf))
+                            continue
                     if key == "kind":
                         frame.kind = value
                     elif key == "apiVersion":
                         frame.api = value
+                elif frame.images and len(value) <= _LONGEST and (":" in value or "/" in value):
+                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
+                    pending.append(Spot(document, frame, key, leaf, ITEM))
+                    continue
             else:
                 frame.index += 1
                 key = ""
                 if frame.items is not None:
                     frame.items.append(leaf or Leaf(value, start, end, style, frame.flow, tag is not None))
                     continue
-            if "/" in value and complete(value):
-                leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
-                pending.append(Spot(document, frame, frame.here(), leaf))
+                if len(value) <= _LONGEST and (frame.images or "=" in value) and (":" in value or "/" in value):
+                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
+                    pending.append(Spot(document, frame, frame.index, leaf, ITEM))
+                    continue
+            if len(value) >= _SHORTEST:
+                if "\n" in value or value[0] in "{[":
+                    if key not in _PROSE and _HINT.search(value):
+                        leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
+                        pending.append(Spot(document, frame, frame.here(), leaf, DOCUMENT))
+                elif "/" in value and (complete(value) or value.startswith(("docker://", "oci://"))):
+                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
+                    pending.append(Spot(document, frame, frame.here(), leaf, SHAPE))
         elif what == end_of:
             if frame is None:
                 continue
             depth -= 1
             if frame.items:
-                pending.append(Spot(document, frame, 0, None))
+                pending.append(Spot(document, frame, 0, None, ARGUMENTS))
+            if frame.at in _LOOKED_INTO and frame.parent is not None and frame.mapping:
+                if frame.parent.children is None:
+                    frame.parent.children = {}
+                frame.parent.children[str(frame.at)] = frame
             if frame.api and frame.kind and len(pending) > frame.mark:
                 yield Batch(frame, pending[frame.mark :])
                 del pending[frame.mark :]
@@ -192,10 +241,16 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None]) -> Iterator[Batc
             if depth > ev.MAX_DEPTH:
                 refuse(start, f"nested more than {ev.MAX_DEPTH} levels deep")
             frame = Frame(frame, at, what == ev.MAPPING, flow, len(pending))
-            if what == ev.SEQUENCE and at in ARGUMENT_LISTS:
+            if what == ev.SEQUENCE and type(at) is str and at.lower().endswith(_ARGUMENTS):
                 frame.items = []
 
 
-def _is_variable(frame: Frame) -> bool:
-    parent = frame.parent
-    return parent is not None and not parent.mapping and parent.at == "env"
+#: A list's key whose items are arguments: ``args``, ``command``, ``extraArgs``.
+_ARGUMENTS = ("args", "command", "arguments", "flags")
+
+
+def _owner(frame: Frame) -> str | int | None:
+    """The key under which a mapping stands, or under which the list or mapping of its like stands."""
+    if keys.says_image(frame.at) or frame.parent is None:
+        return frame.at
+    return frame.parent.at

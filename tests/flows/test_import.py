@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap.flows import record
 from airgap.kube import Change, revert
 from tests.cli.command import SAMPLES, Airgap, Registry, pod, settings
 from tests.cli.fixtures import CERT_MANAGER
@@ -23,7 +24,7 @@ ORIGINAL = (SAMPLES / "cert-manager/cert-manager.yaml").read_bytes()
 
 
 def changes(log: Path) -> list[Change]:
-    return [Change(**json.loads(line)) for line in log.read_text().splitlines()]
+    return [entry.change for entry in record.read(log)]
 
 
 def test_the_example(airgap: Airgap, nexus: Registry, bundle: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from airgap.bundle import BundleReader
 from airgap.errors import UsageError
 from airgap.flows.project import Project, load
+from airgap.kube import Custom, Ignore, Take
 from airgap.oci import Platform, Reference
 from airgap.registry import RegistrySettings
 from tests.cli.command import Airgap, Registry, pod
@@ -29,6 +30,9 @@ registries:
   quay.io: {mirror: "http://127.0.0.1:5000"}
   10.100.0.102:32415: {plain_http: true, endpoint: "http://nexus.svc:8082"}
   nexus.corp:8443: {ca_file: corp-ca.pem, insecure: false}
+rules:
+  take: [{kind: ConfigMap, name: "my-*", path: "data.worker", why: "our operator's worker"}]
+  ignore: [{image: "example.com/*", why: "never deployed"}]
 """
 
 
@@ -55,6 +59,10 @@ def test_every_key(tmp_path: Path) -> None:
             "10.100.0.102:32415": RegistrySettings(endpoint="http://nexus.svc:8082", plain_http=True),
             "nexus.corp:8443": RegistrySettings(ca_file=str(tmp_path / "corp-ca.pem"), insecure=False),
         },
+        rules=Custom(
+            (Take("data.worker", "our operator's worker", "ConfigMap", "my-*"),),
+            (Ignore("example.com/*", "never deployed"),),
+        ),
     )
     assert list(project.overrides) == ["quay.io/jetstack/*", "b/*", "a/*"]
     assert project.bundle_name == "my-platform-1.10.tar"
@@ -158,3 +166,44 @@ def test_missing_notes(airgap: Airgap, quay: Registry) -> None:
     airgap.write("airgap.yaml", "notes: gone.md\n")
     said = airgap.fails(2, "export", "--image", "quay.io/a/x:1", "-o", "b.tar")
     assert "gone.md" in said.errors[0]
+
+
+RULES = [
+    ("take: [{path: a}]", "lacks 'why'"),
+    ("take: [{why: a}]", "lacks 'path'"),
+    ("take: [{path: 'a b', why: c}]", "no path"),
+    ("take: [{path: a, why: b, knid: c}]", "unknown key 'knid'"),
+    ("ignore: [{image: a}]", "lacks 'why'"),
+    ("ignore: {image: a}", "a list belongs here"),
+    ("taek: []", "unknown key 'taek'"),
+]
+
+
+@pytest.mark.parametrize(("rules", "what"), RULES)
+def test_a_wrong_rule_is_refused_with_its_line(tmp_path: Path, rules: str, what: str) -> None:
+    file = written(tmp_path, f"name: x\nrules:\n  {rules}\n")
+    with pytest.raises(UsageError) as caught:
+        load(file)
+    assert str(caught.value).startswith(f"{file}:3: ")
+    assert what in str(caught.value)
+
+
+def test_rules_take_and_ignore(airgap: Airgap) -> None:
+    airgap.write(
+        "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: my-x}\ndata: {worker: busybox, other: redis}\n---\n"
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: your-x}\ndata: {worker: busybox}\n---\n"
+        + pod("nginx:1", "example.com/x/y:1"),
+    )
+    assert airgap.run("images", "a.yaml", "--refs").text.split() == [
+        "docker.io/library/nginx:1",
+        "example.com/x/y:1",
+    ]
+    airgap.write("airgap.yaml", "rules:" + WHOLE.partition("rules:")[2])
+    assert airgap.run("images", "a.yaml", "--refs").text.split() == [
+        "docker.io/library/busybox:latest",
+        "docker.io/library/nginx:1",
+    ]
+    said = airgap.run("images", "a.yaml", "--why").text
+    assert "a.yaml:4   airgap.yaml, likely: data.worker" in said
+    assert "ignored by airgap.yaml: never deployed" in said

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import stat
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap.flows import record
 from airgap.kube import Change, revert
 from tests.cli.command import SAMPLES, Airgap, pod
 from tests.parts.need import need
@@ -93,7 +93,7 @@ def test_output_is_refused_over_other_content_and_not_over_the_same(airgap: Airg
 
 
 def records(log: Path, file: str) -> list[Change]:
-    changes = [Change(**json.loads(line)) for line in log.read_text().splitlines()]
+    changes = [entry.change for entry in record.read(log)]
     return [change for change in changes if change.file == file]
 
 

@@ -190,11 +190,14 @@ def test_a_splice_that_would_change_the_structure_is_caught() -> None:
     content = pod(b"  - image: nginx # nginx\n")
     site = only(content)
     start = content.rindex(b"nginx")
-    moved = replace(site, spans=((start, start + 5),), scalar=replace(site.scalar, start=start, end=start + 5))
+    span = (start, start + 5)
+    (part,) = site.parts
+    there = replace(part, span=span, local=span, scalar=replace(part.scalar, start=start, end=start + 5))
+    moved = replace(site, parts=(there,))
     with pytest.raises(ResourceError, match="does not stand in this file"):
         rewrite(content, [(moved, NEW)])
     # One whose scalar says it may hold anything.
-    lying = replace(site, scalar=replace(site.scalar, style="|"))
+    lying = replace(site, parts=(replace(part, scalar=replace(part.scalar, style="|")),))
     with pytest.raises(ResourceError, match=r"^x\.yaml:5: "):
         rewrite(content, [(lying, IPV6)])
 

@@ -91,7 +91,7 @@ spec:
   steps:
   - {image: a/step@sha256:%s}
   split: {image: proxy, tag: v1}
-  global: {tag: v2, proxy: {image: proxy2}}
+  other: {global: {tag: v2, proxy: {image: proxy2}}}
   pullPolicy: {image: Always}
   nothing: [{image: }, {image: ""}, {image: ~}, {image: true}, {image: {x: 1}}, {image: [a/b:1]}]
 ---
@@ -100,11 +100,13 @@ kind: Job
 spec: {template: {spec: {containers: [{image: a/other:1}]}}}
 """ % (b"0" * 64)
     found = scan(content, "x")
-    assert texts(found) == ["a/operand:1", "busybox", f"a/step@sha256:{'0' * 64}", "a/other:1"]
+    assert texts(found) == ["a/operand:1", "busybox", f"a/step@sha256:{'0' * 64}", "proxy", "proxy2", "a/other:1"]
+    assert [str(site.reference) for site in found.sites[3:5]] == [
+        "docker.io/library/proxy:v1",
+        "docker.io/library/proxy2:v2",
+    ]
     assert {(site.kind, site.confidence) for site in found.sites} == {("crd", "likely")}
     reasons = {miss.text: miss.reason for miss in found.misses}
-    assert "tag" in reasons["proxy"]
-    assert "tag" in reasons["proxy2"]
     assert "lower case" in reasons["Always"]
     assert "no text" in reasons["true"]
     assert reasons[""] == "it is empty"
@@ -132,20 +134,20 @@ def test_a_lone_surrogate_can_be_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mapping", "whole"),
+    ("mapping", "parts"),
     [
-        ("{image: q.io/a/b:1, version: '1', tag: x, registry: y}", True),
-        ("{image: q.io/a/b@sha256:%s, tag: '1'}" % ("0" * 64), True),
-        ("{image: a/b:1, version: '1'}", True),
-        ("{image: a/b:1, registry: q.io}", False),
-        ("{image: q.io/a/b, tag: '1'}", False),
-        ("{image: a/b}", True),
-        ("{image: localhost/b:1, registry: q.io}", True),
+        ("{image: q.io/a/b:1, version: '1', tag: x, registry: y}", "whole"),
+        ("{image: q.io/a/b@sha256:%s, tag: '1'}" % ("0" * 64), "whole"),
+        ("{image: a/b:1, version: '1'}", "whole"),
+        ("{image: a/b:1, registry: q.io}", "name registry"),
+        ("{image: q.io/a/b, tag: '1'}", "name tag"),
+        ("{image: a/b}", "whole"),
+        ("{image: localhost/b:1, registry: q.io}", "whole"),
     ],
 )
-def test_a_reference_is_whole_or_split_over_keys(mapping: str, whole: bool) -> None:
-    found = scan(f"apiVersion: x/v1\nkind: T\nspec: {mapping}\n".encode(), "x")
-    assert (len(found.sites), len(found.misses)) == ((1, 0) if whole else (0, 1))
+def test_a_reference_is_whole_or_split_over_keys(mapping: str, parts: str) -> None:
+    site = only(f"apiVersion: x/v1\nkind: T\nspec: {mapping}\n".encode())
+    assert " ".join(part.role for part in site.parts) == parts
 
 
 def test_schemas_of_custom_resources_name_no_images() -> None:
@@ -246,19 +248,24 @@ def test_yaml_that_is_no_object() -> None:
     compose = scan(b"services:\n  web:\n    image: nginx\n    build: .\n", "x").sites
     assert [(site.text, site.kind, site.confidence) for site in compose] == [("nginx", "compose", "likely")]
     values = scan(b"a:\n  image: q.io/a:1\nb: {image: q.io/b, tag: '1'}\n", "x")
-    assert [(site.text, site.kind) for site in values.sites] == [("q.io/a:1", "helm-values")]
-    assert [miss.text for miss in values.misses] == ["q.io/b"]
+    assert [(site.text, site.kind) for site in values.sites] == [("q.io/a:1", "helm-values"), ("q.io/b", "helm-values")]
+    assert str(values.sites[1].reference) == "q.io/b:1"
 
 
 def test_what_looks_like_a_reference_and_is_not_taken_is_told() -> None:
-    content = b"apiVersion: v1\nkind: Thing\nspec:\n  someKey: quay.io/a/b:1\n  url: https://quay.io/a/b\n"
-    (miss,) = scan(content, "f.yaml").misses
+    content = b"apiVersion: v1\nkind: Thing\n"
+    content += b"spec:\n  someKey: &a quay.io/a/b:1\n  url: https://quay.io/a/b\nstatus:\n  x: quay.io/c/d:1\n"
+    found = scan(content, "f.yaml")
+    assert [(site.text, site.rule, site.confidence) for site in found.sites] == [
+        ("quay.io/a/b:1", "reference-shape", "possible")
+    ]
+    (miss,) = found.misses
     assert (miss.file, miss.line, miss.column, miss.path, miss.text) == (
         "f.yaml",
-        4,
-        12,
-        "spec.someKey",
-        "quay.io/a/b:1",
+        7,
+        6,
+        "status.x",
+        "quay.io/c/d:1",
     )
 
 

@@ -204,6 +204,7 @@ def test_the_readme_gives_the_commands_that_are_tested(name: str) -> None:
 KEYS = {
     "name", "version", "notes", "resources", "images", "platforms", "target",
     "mapping", "policy", "overrides",
+    "rules", "take", "ignore",
     "registries", "mirror", "plain_http", "endpoint", "ca_file", "insecure",
 }  # fmt: skip
 
@@ -212,7 +213,7 @@ def test_the_configuration_sample_shows_every_key() -> None:
     import yaml
 
     config = yaml.load((SAMPLES / "airgap.yaml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    seen = set(config) | set(config["mapping"])
+    seen = set(config) | set(config["mapping"]) | set(config["rules"])
     for part in config["registries"].values():
         seen |= set(part)
     assert seen == KEYS

@@ -106,6 +106,7 @@ def command(
             download=registries.download,
             rendering=rendering,
             pull=helm_options(read, network),
+            rules=read.rules,
         )
         request = ExportRequest(
             output=Path(output or read.bundle_name),

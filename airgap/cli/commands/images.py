@@ -63,6 +63,7 @@ def command(
         stdin=options.stdin_bytes,
         rendering=rendering,
         pull=helm_options(read, network),
+        rules=read.rules,
     )
     if as_json:
         click.echo(json.dumps([_site(site) for site in found.sites], indent=2, ensure_ascii=False))

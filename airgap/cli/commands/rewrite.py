@@ -10,13 +10,14 @@ from pathlib import Path
 
 import click
 
+from airgap import kube
 from airgap.bundle import BundleReader
 from airgap.cli import options
 from airgap.cli import rendering as charts
 from airgap.cli.progress import display
 from airgap.errors import UsageError, WouldChange
 from airgap.flows import output as out
-from airgap.flows import project
+from airgap.flows import project, record
 from airgap.flows.find import find
 from airgap.flows.network import Network, helm_options, target_of
 from airgap.flows.rewrite import RewrittenFile, by_bundle, by_mapping, rewrite
@@ -30,6 +31,8 @@ from airgap.kube.render import Rendering
 @options.mapping
 @click.option("--from", "bundle", metavar="BUNDLE", help="Rewrite only what this bundle holds, digests included.")
 @click.option("--keep-unknown", is_flag=True, help="With --from: leave images that are not in it as they are.")
+@click.option("--pin", is_flag=True, help="With --from: add each image's digest: what was carried is what runs.")
+@click.option("--revert", is_flag=True, help="Turn rewritten files back to the bytes they had, by their record.")
 @click.option(
     "-o",
     "--output",
@@ -48,6 +51,8 @@ def command(
     mapping: str | None,
     bundle: str | None,
     keep_unknown: bool,
+    pin: bool,
+    revert: bool,
     output: str | None,
     in_place: bool,
     diff: bool,
@@ -66,22 +71,33 @@ def command(
     airgap rewrite cert-manager.yaml --to 10.100.0.102:32415/my-docker-image
     airgap rewrite deploy/ --to nexus.corp:8443/k8s --mapping path --output rewritten/
     airgap rewrite charts/shop --to nexus.corp:8443/k8s -f production.yaml -o airgap-values.yaml
+    airgap rewrite deploy/ --revert --in-place
     """
     if bool(output) + in_place + diff + check > 1:
         raise click.UsageError("choose one of --output, --in-place, --diff and --check")
     if keep_unknown and not bundle:
         raise click.UsageError("--keep-unknown goes with --from")
+    if pin and not bundle:
+        raise click.UsageError("--pin goes with --from: only a bundle says which digests were carried")
     read = project.load(config)
+    if revert:
+        if to or mapping or bundle:
+            raise click.UsageError("--revert goes by the record alone, without --to, --mapping and --from")
+        turned = record.revert(kube.load(paths or read.resources, options.stdin_bytes))
+        _put([one.file for one in turned], output, in_place, diff, check, force, recorded=False)
+        if in_place:
+            record.forget(turned)
+        return
     goal = target_of(read, to, mapping)
     resources = paths or read.resources
     rendered = charts.is_rendered(resources, rendering)
     if rendered and (in_place or diff or check):
         raise UsageError("a chart or a kustomization is not changed itself", hint="--output names what goes with it")
-    found = None if rendered else find(resources, stdin=options.stdin_bytes)
+    found = None if rendered else find(resources, stdin=options.stdin_bytes, rules=read.rules)
     with display("plain") as emit:
         if bundle:
             with BundleReader(bundle) as opened:
-                locate = by_bundle(opened, goal, emit=emit)
+                locate = by_bundle(opened, goal, pin=pin, emit=emit)
         else:
             locate = by_mapping(goal)
         if found is None:
@@ -91,13 +107,27 @@ def command(
             )
             return
         files = rewrite(found.files, locate, keep_unknown=keep_unknown, guesses=bool(bundle), emit=emit)
+    _put(files, output, in_place, diff, check, force)
+
+
+def _put(
+    files: Sequence[RewrittenFile],
+    output: str | None,
+    in_place: bool,
+    diff: bool,
+    check: bool,
+    force: bool,
+    *,
+    recorded: bool = True,
+) -> None:
+    """Write, print or only tell, as was asked."""
     if check:
         _check(files)
     elif diff:
         for file in files:
             click.echo(diff_of(file), nl=False)
     elif in_place:
-        out.replace_in_place(files)
+        out.replace_in_place(files, recorded=recorded)
         for file in files:
             if file.changes:
                 click.echo(f"rewrote {counted(len(file.changes), 'image')} in {file.path}", err=True)
@@ -106,7 +136,7 @@ def command(
         contents = [(file.name, file.after) for file in files]
         with out.folder_for(folder):
             out.check_free(folder, contents, force=force)
-            out.write_files(folder, contents, [change for file in files for change in file.changes])
+            out.write_files(folder, contents, files if recorded else ())
         click.echo(f"wrote {counted(len(files), 'file')} to {folder}", err=True)
     elif len(files) == 1:
         sys.stdout.buffer.write(files[0].after)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""References split over keys: joined as templates join them, and each part written back under its own key."""
+
+from __future__ import annotations
+
+import pytest
+
+from airgap.errors import ResourceError
+from airgap.kube import revert, rewrite, scan
+from tests.kube.support import only
+
+pytestmark = pytest.mark.usefixtures("parser")
+
+DIGEST = "sha256:" + "0" * 64
+TARGET = "t.example:5000/p"
+
+
+def moved(content: str, policy: str = "basename") -> str:
+    """``content`` with every image below TARGET, by its last path element or its whole path; read again and undone."""
+    sites = scan(content.encode(), "x.yaml").sites
+    pairs = []
+    for site in sites:
+        name = site.reference.repository
+        name = name.rpartition("/")[2] if policy == "basename" else name
+        pairs.append((site, str(site.reference).replace(site.reference.name, f"{TARGET}/{name}", 1)))
+    done = rewrite(content.encode(), pairs)
+    again = scan(done.content, "x.yaml").sites
+    assert [str(site.reference) for site in again] == [new for _, new in pairs]
+    assert revert(done.content, done.changes).decode() == content
+    return done.content.decode()
+
+
+VALUES = [
+    # registry, repository, tag: each under its key, the registry alone in its own
+    (
+        "image:\n  registry: docker.io # r\n  repository: bitnami/kafka\n  tag: 4.0.0-r10\n",
+        "docker.io/bitnami/kafka:4.0.0-r10",
+        "image:\n  registry: t.example:5000 # r\n  repository: p/kafka\n  tag: 4.0.0-r10\n",
+    ),
+    # no registry's key: the name gets it all, the tag stays, whatever YAML thinks it is
+    (
+        "image: {repository: quay.io/a/b, tag: 1.10}\n",
+        "quay.io/a/b:1.10",
+        "image: {repository: t.example:5000/p/b, tag: 1.10}\n",
+    ),
+    ("image: redis\nimageTag: '5.0'\n", "docker.io/library/redis:5.0", f"image: {TARGET}/redis\nimageTag: '5.0'\n"),
+    # an empty registry is none; a digest has a key of its own
+    (
+        f"image: {{registry: '', repository: a/b, tag: '', digest: '{DIGEST}'}}\n",
+        f"docker.io/a/b@{DIGEST}",
+        f"image: {{registry: '', repository: {TARGET}/b, tag: '', digest: '{DIGEST}'}}\n",
+    ),
+    # a registry for all that is set goes before one's own
+    (
+        "global: {imageRegistry: g.example}\nweb:\n  image: {registry: docker.io, repository: a/b, tag: v1}\n",
+        "g.example/a/b:v1",
+        "global: {imageRegistry: t.example:5000}\nweb:\n  image: {registry: docker.io, repository: p/b, tag: v1}\n",
+    ),
+    # one word stays one word, since templates take a name with a slash for a whole reference
+    (
+        "global: {hub: gcr.io/istio, tag: '1.2'}\npilot: {image: pilot}\n",
+        "gcr.io/istio/pilot:1.2",
+        f"global: {{hub: {TARGET}, tag: '1.2'}}\npilot: {{image: pilot}}\n",
+    ),
+    # repository as the registry of a name
+    (
+        "driver: {repository: nvcr.io/nvidia, image: driver, version: '535'}\n",
+        "nvcr.io/nvidia/driver:535",
+        f"driver: {{repository: {TARGET}, image: driver, version: '535'}}\n",
+    ),
+    # parts that are called alike
+    (
+        "initImage: quay.io/a/b\ninitImageTag: v1\ntag: other\n",
+        "quay.io/a/b:v1",
+        f"initImage: {TARGET}/b\ninitImageTag: v1\ntag: other\n",
+    ),
+    # what begins with a slash keeps it
+    (
+        "image:\n  baseRepo: registry.k8s.io\n  a: {repository: /sig/a, tag: v1}\n",
+        "registry.k8s.io/sig/a:v1",
+        "image:\n  baseRepo: t.example:5000\n  a: {repository: /p/a, tag: v1}\n",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "image", "after"), VALUES)
+def test_values(values: str, image: str, after: str) -> None:
+    assert str(only(values.encode()).reference) == image
+    assert moved(values) == after
+
+
+def test_a_tag_that_stands_nowhere_is_not_guessed() -> None:
+    for values in (
+        "image: {repository: quay.io/a/b, tag: ''}\n",
+        "image: {registry: quay.io, repository: a/b}\n",
+        "image: quay.io/a/b\nimageTag:\n",
+    ):
+        found = scan(values.encode(), "x")
+        assert found.sites == ()
+        assert "appVersion" in found.misses[0].reason
+    assert str(only(b"image: quay.io/a/b\n").reference) == "quay.io/a/b:latest"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source: {repository: 'https://github.com/a/b', tag: v1}",
+        "imageRepository: registry.k8s.io\nimageTag: v1",
+        "logo: {image: logo.png}",
+        "osImage: quay/os:1",
+        "allowedImages: [a/b:1]",
+        "imagePullPolicy: Always\nimagePullSecret: a/b:1",
+    ],
+)
+def test_what_only_sounds_like_it(text: str) -> None:
+    assert scan(f"{text}\n".encode(), "x").sites == ()
+
+
+def test_a_shared_registry_can_be_only_one() -> None:
+    content = b"hub: q.io/x\nimage1: {image: a, tag: '1'}\nimage2: {image: b, tag: '2'}\n"
+    first, second = scan(content, "x.yaml").sites
+    both = rewrite(content, [(first, "t.example/p/a:1"), (second, "t.example/p/b:2")])
+    assert both.content == content.replace(b"q.io/x", b"t.example/p")
+    with pytest.raises(ResourceError, match=r"^x\.yaml:2: .*several images"):
+        rewrite(content, [(first, "t.example/p/a:1"), (second, "q.io/x/b:2")])
+
+
+def test_a_digest_without_a_key_goes_behind_the_tag() -> None:
+    content = b"image: {repository: a/b, tag: v1}\n"
+    done = rewrite(content, [(only(content), f"t.example/b:v1@{DIGEST}")])
+    assert done.content == f"image: {{repository: t.example/b, tag: v1@{DIGEST}}}\n".encode()
+
+
+KUSTOMIZATIONS = [
+    ("- name: a\n  newName: q.io/a\n  newTag: v1\n", "- name: a\n  newName: {}/a\n  newTag: v1\n"),
+    ("- name: q.io/x/a # note\n  newTag: v1\n", "- newName: {}/a\n  name: q.io/x/a # note\n  newTag: v1\n"),
+    ("- newTag: v1\n  name: q.io/a\n", "- newTag: v1\n  newName: {}/a\n  name: q.io/a\n"),
+    ("- {name: q.io/a, newTag: v1}\n", "- {newName: {}/a, name: q.io/a, newTag: v1}\n"),
+    (f"- name: q.io/a\n  digest: {DIGEST}\n", f"- newName: {{}}/a\n  name: q.io/a\n  digest: {DIGEST}\n"),
+]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("head", ["", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"])
+@pytest.mark.parametrize(("entry", "after"), KUSTOMIZATIONS)
+def test_kustomizations(entry: str, after: str, head: str, newline: str) -> None:
+    content = f"{head}resources: [a.yaml]\nimages:\n{entry}".replace("\n", newline)
+    assert only(content.encode()).kind == "kustomize"
+    expected = f"{head}resources: [a.yaml]\nimages:\n" + after.replace("{}/", f"{TARGET}/")
+    assert moved(content) == expected.replace("\n", newline)
+
+
+def test_a_kustomization_in_json() -> None:
+    content = '{"images": [{"name": "q.io/a", "newTag": "v1"}]}'
+    assert moved(content) == '{"images": [{"newName": "t.example:5000/p/a", "name": "q.io/a", "newTag": "v1"}]}'
+
+
+def test_a_new_name_without_a_tag_leaves_it_to_another_file() -> None:
+    found = scan(b"images:\n- name: a\n  newName: q.io/x/a\n", "x")
+    assert found.sites == ()
+    assert "another file" in found.misses[0].reason
