@@ -69,6 +69,8 @@ def export(
     resources = _resources(request, found, emit)
     if request.lock is not None and locked is not None:
         locking.check_resources(request.lock, locked, resources)
+    for place in found.unfilled():
+        emit(Warned(place))
     resolved = resolve(
         found, registries, platforms=request.platforms, referrers=request.referrers,
         locked=locked, named=request.named, jobs=jobs, emit=emit, stop=stop,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from airgap import kube
 from airgap.errors import AirgapError, ResourceError, UsageError, raise_all
 from airgap.flows import charts, templates
-from airgap.kube.model import POSSIBLE
+from airgap.kube.model import PLACEHOLDER, POSSIBLE
 from airgap.kube.render import Rendering
 from airgap.oci import Reference
 
@@ -36,6 +36,14 @@ class Found:
     @property
     def misses(self) -> list[kube.Miss]:
         return [miss for _, scan in self.files for miss in scan.misses]
+
+    def unfilled(self) -> list[str]:
+        """What to warn of: fields for an image that a template or a script has still to fill."""
+        return [
+            f"{miss.file}:{miss.line}: {miss.text!r} is a placeholder, so this image is neither carried nor rewritten"
+            for miss in self.misses
+            if miss.reason == PLACEHOLDER and miss.path.endswith(".image")
+        ]
 
     def references(self) -> dict[Reference, list[kube.Site]]:
         """Every image once, sorted, with its sites; an image named by hand may have none."""

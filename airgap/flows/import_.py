@@ -31,6 +31,7 @@ class ImportRequest:
     keep_going: bool = False
     dry_run: bool = False
     force: bool = False
+    rules: kube.Custom = kube.NO_RULES
 
 
 @dataclass
@@ -51,7 +52,7 @@ def import_(
 ) -> Imported:  # fmt: skip
     """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt."""
     assignments = assignments_of(bundle, mapping, emit=emit)
-    files = _rewritten(bundle, assignments, emit)
+    files = _rewritten(bundle, assignments, request.rules, emit)
     with nullcontext() if request.dry_run else output.folder_for(request.output):
         return _push(request, bundle, mapping, target, assignments, files, jobs=jobs, emit=emit, stop=stop)
 
@@ -82,7 +83,7 @@ def _push(
     failed = {label for label, _ in result.failures}
     result.names = [name for name in result.names if name not in failed]
     confirm([image for image in todo if image.root.label not in failed], stores, jobs=jobs, stop=stop)
-    result.files = _without_failed(files, bundle, failed, emit)
+    result.files = _without_failed(files, request.rules, failed, emit)
     output.write_files(request.output, [(f.name, f.after) for f in result.files], result.files)
     output.write_files(
         request.receipt.parent, [(request.receipt.name, receipt_of(bundle, mapping, assignments, planned, failed))]
@@ -90,12 +91,14 @@ def _push(
     return result
 
 
-def _rewritten(bundle: BundleReader, assignments: Sequence[Assignment], emit: Sink) -> list[RewrittenFile]:
+def _rewritten(
+    bundle: BundleReader, assignments: Sequence[Assignment], rules: kube.Custom, emit: Sink
+) -> list[RewrittenFile]:
     known = {assignment.source: assignment.target for assignment in assignments}
     files = []
     for entry in bundle.inventory.resources:
         content = bundle.resource(entry.member)
-        files.append((kube.ResourceFile(entry.name, entry.name, content), kube.scan(content, entry.name)))
+        files.append((kube.ResourceFile(entry.name, entry.name, content), kube.scan(content, entry.name, rules)))
     return rewrite(files, known.get, keep_unknown=True, emit=emit)
 
 
@@ -131,11 +134,11 @@ def _lacking(
 
 
 def _without_failed(
-    files: Sequence[RewrittenFile], bundle: BundleReader, failed: set[str], emit: Sink
+    files: Sequence[RewrittenFile], rules: kube.Custom, failed: set[str], emit: Sink
 ) -> list[RewrittenFile]:
     kept = []
     for file in files:
-        sites = kube.scan(file.before, file.name).sites if failed else ()
+        sites = kube.scan(file.before, file.name, rules).sites if failed else ()
         lost = sorted({str(site.reference) for site in sites if str(site.reference) in failed})
         if lost:
             emit(Warned(f"{file.name} is not written: it needs {', '.join(lost)}"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from airgap.errors import AirgapError, InvalidReference, ResourceError, raise_all
 from airgap.kube import model, scalars
 from airgap.kube.custom import Custom
-from airgap.kube.model import CERTAIN, POSSIBLE, Miss, Part, Scan, Site
+from airgap.kube.model import CERTAIN, PLACEHOLDER, POSSIBLE, Miss, Part, Scan, Site
 from airgap.kube.rule import TAGGED, Rule
 from airgap.kube.source import Source
 from airgap.kube.splits import Piece
@@ -67,7 +67,7 @@ class Finds:
         value of the only piece, otherwise each piece is its whole value."""
         leaf = pieces[0].leaf
         if _PLACEHOLDER.search(text):
-            self.miss(place, leaf, "it holds a placeholder, so no image is named yet", text)
+            self.miss(place, leaf, PLACEHOLDER, text)
             return
         if rule.confidence != CERTAIN and _FILE.fullmatch(text):
             self.miss(place, leaf, "its ending is that of a picture or a disk", text)

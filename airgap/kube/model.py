@@ -13,6 +13,8 @@ from airgap.oci import Reference
 
 #: How sure a rule is: a typed field; name and shape agree; shape only.
 CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
+#: Why a template's or a variable's place was not taken.
+PLACEHOLDER = "it holds a placeholder, so no image is named yet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,3 +142,14 @@ def test_sizes_of_what_no_registry_has(airgap: Airgap, nexus: Registry) -> None:
     airgap.write("a.yaml", pod("quay.io/a/x:1", "quay.io/a/y:1"))
     said = airgap.run("images", "a.yaml", "--sizes", code=22)
     assert len(said.errors) == 2
+
+
+def test_a_placeholder_is_warned_of_everywhere(airgap: Airgap) -> None:
+    airgap.write("mix.yaml", pod("quay.io/a/x:1", "'{{ .Values.image }}:1'", "'${IMAGE}'"))
+    for command in (
+        ("images", "mix.yaml"),
+        ("rewrite", "mix.yaml", "--to", "r.example/p"),
+    ):
+        said = airgap.run(*command).stderr
+        assert said.count("is a placeholder") == 2, command
+        assert "mix.yaml:" in said

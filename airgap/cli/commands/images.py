@@ -8,6 +8,7 @@ import json
 import click
 
 from airgap.cli import options
+from airgap.cli.printable import printable
 from airgap.flows import project
 from airgap.flows.find import Found, find
 from airgap.flows.network import helm_options
@@ -91,6 +92,8 @@ def _table(found: Found, *, why: bool) -> None:
         click.echo(click.style("not taken", bold=True))
         for miss in found.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
+    for place in found.unfilled():
+        click.echo(f"{click.style('warning:', fg='yellow')} {printable(place)}", err=True)
     where = f"{counted(len(found.sites), 'site')} in {counted(len(found.files), 'file')}"
     click.echo(f"{counted(len(references), 'image')} at {where}", err=True)
 

@@ -79,6 +79,7 @@ def command(
         keep_going,
         dry_run,
         force,
+        read.rules,
     )
     with (
         BundleReader(bundle) as opened,

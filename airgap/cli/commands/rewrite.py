@@ -16,6 +16,7 @@ from airgap.cli import options
 from airgap.cli import rendering as charts
 from airgap.cli.progress import display
 from airgap.errors import UsageError, WouldChange
+from airgap.events import Warned
 from airgap.flows import output as out
 from airgap.flows import project, record
 from airgap.flows.find import find
@@ -106,6 +107,8 @@ def command(
                 resources[0], locate, output, rendering, pull=pull, keep_unknown=keep_unknown, force=force, emit=emit
             )
             return
+        for place in found.unfilled():
+            emit(Warned(place))
         files = rewrite(found.files, locate, keep_unknown=keep_unknown, guesses=bool(bundle), emit=emit)
     _put(files, output, in_place, diff, check, force)
 
