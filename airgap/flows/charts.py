@@ -12,16 +12,18 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airgap import kube
 from airgap.errors import AirgapError, ContentMissing, Incomplete, ResourceError, UsageError, raise_all
 from airgap.events import Sink, Warned, ignore
-from airgap.flows.rewrite import Locate
 from airgap.kube import chart, render
 from airgap.kube.render import Rendering
 from airgap.kube.solving import solve
 from airgap.oci import Reference
+
+if TYPE_CHECKING:
+    from airgap.flows.rewrite import Locate
 
 #: The options that ``helm pull`` needs for a registry, by the registry's name.
 Pull = Callable[[str], Sequence[str]]
