@@ -61,7 +61,8 @@ def measured(folder: Path, *arguments: str | Path) -> Cost:
         [sys.executable, "-c", _MEASURED, str(told), *map(str, arguments)],
         capture_output=True,
         cwd=folder,
-        env=clean_environment(folder, PYTHONPATH=str(ROOT)),
+        # Where the interpreter keeps no compiled modules yet, it would write them into what is counted.
+        env=clean_environment(folder, PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1"),
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
