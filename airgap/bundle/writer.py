@@ -195,6 +195,9 @@ class BundleWriter:
                 self._begun[blob.digest] = min(journal.reached.get(blob.digest, 0), place.size)
             if not whole and self.ordered:
                 break
+        if any(not sure for sure in journal.whole.values()):
+            # What was hashed now need not be hashed again by the run after this one.
+            self._sync()
 
     def _hashes(self, blob: Descriptor, place: Member) -> bool:
         try:
@@ -215,14 +218,15 @@ class BundleWriter:
 
     def _fill(self, descriptor: Descriptor, place: Member, opener: Opener, start: int) -> None:
         hash_, position = digests.hasher(descriptor.digest), 0
+        start = max(0, self._draft.cut(place.data + start) - place.data) if start else 0
         while position < start:
             piece = self._draft.read(min(CHUNK, start - position), place.data + position)
             if not piece:
                 break
             hash_.update(piece)
             position += len(piece)
-        self._draft.cut(place.data + position if position else place.offset)
         if not position:
+            self._draft.cut(place.offset)
             self._draft.write(memoryview(header(place.name, place.size)), place.offset)
         noted = reached = position
 
@@ -255,16 +259,19 @@ class BundleWriter:
         with self._lock:
             self._unsynced += count
             due = self._unsynced >= _SYNC_BYTES or time.monotonic() - self._synced_at >= _SYNC_SECONDS
-        if not due or not self._syncing.acquire(blocking=False):
-            return
-        try:
-            lines = self._journal.lines
-            with self._lock:
-                self._unsynced, self._synced_at = 0, time.monotonic()
-            self._draft.sync()
-            self._journal.sync(lines)
-        finally:
-            self._syncing.release()
+        if due and self._syncing.acquire(blocking=False):
+            try:
+                self._sync()
+            finally:
+                self._syncing.release()
+
+    def _sync(self) -> None:
+        assert self._journal is not None
+        lines = self._journal.lines
+        with self._lock:
+            self._unsynced, self._synced_at = 0, time.monotonic()
+        self._draft.sync()
+        self._journal.sync(lines)
 
 
 class _ReadBack:

@@ -27,10 +27,9 @@ def open_medium(paths: Sequence[Path], ask: Ask | None = None) -> Medium:
         from airgap.bundle.media.stream import pipe_of
 
         return pipe_of(sys.stdin.fileno(), "standard input")
-    if len(paths) > 1 or paths[0].suffix[1:].isdigit() or not paths[0].name.endswith((".tar", ".zst")):
-        volumes = volumes_from(paths, ask)
-        if volumes is not None:
-            return volumes
+    volumes = volumes_from(paths, ask)
+    if volumes is not None:
+        return volumes
     where = str(paths[0])
     fd, size = open_regular(paths[0])
     medium = FileMedium(where, fd, size)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from airgap.errors import BundleError, OutputError
+from airgap.errors import AirgapError, BundleError, OutputError
 from airgap.store.base import Reader
 
 _DAMAGED = "the medium is damaged; copy the bundle once more to another one"
@@ -53,8 +53,9 @@ class Draft(Protocol):
     def read(self, count: int, offset: int) -> bytes:
         """What was written, back; fewer bytes where there is no more."""
 
-    def cut(self, offset: int) -> None:
-        """Forget what stands from ``offset`` on where that cannot simply be written over."""
+    def cut(self, offset: int) -> int:
+        """Forget what stands from ``offset`` on where that cannot simply be written over; return from where on it is
+        to be written, which may be earlier."""
 
     def sync(self) -> None:
         """What was written survives a power cut."""
@@ -66,6 +67,12 @@ class Draft(Protocol):
 
     def discard(self) -> None:
         """Leave nothing behind; after :meth:`finish` or :meth:`keep` this does nothing."""
+
+
+def check_gap(length: int) -> None:
+    """What an ordered draft fills with zeros is padding and the end of a tar, or its writer is at fault."""
+    if length > 4096:
+        raise AirgapError(f"{length:,} bytes were left out of the bundle")
 
 
 @contextlib.contextmanager

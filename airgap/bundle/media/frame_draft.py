@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from airgap.bundle.media.base import writing
+from airgap.bundle.media.base import check_gap, writing
 from airgap.bundle.media.file import begin_partial, partial_of, reopen_partial
 from airgap.bundle.media.frames import FRAME, FramesMedium, raw_frame, seek_table, walk
 from airgap.store.layout import sync_folder, write_at
@@ -71,10 +71,10 @@ class FrameDraft:
         finally:
             medium.close()
 
-    def cut(self, offset: int) -> None:
+    def cut(self, offset: int) -> int:
         if offset >= self._position:
             self._filled = min(self._filled, offset - self._position)
-            return
+            return self._reached
         self._filled = 0
         while self._position > offset:
             packed, raw = self._frames.pop()
@@ -83,6 +83,7 @@ class FrameDraft:
         self._shrinks = self._shrank()
         with writing(self.path):
             os.ftruncate(self._fd, self._end)
+        return self._position
 
     def sync(self) -> None:
         with writing(self.path):
@@ -120,6 +121,7 @@ class FrameDraft:
         return min(following, self._position + FRAME)
 
     def _fill(self, offset: int) -> None:
+        check_gap(offset - self._reached)
         zeros = bytes(min(FRAME, max(0, offset - self._reached)))
         while self._reached < offset:
             self.write(memoryview(zeros)[: offset - self._reached], self._reached)

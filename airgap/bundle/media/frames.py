@@ -186,6 +186,8 @@ def frames_of(where: str, fd: int, size: int) -> FramesMedium | None:
         count, flags, magic = struct.unpack("<IBI", footer)
         if magic != _SEEKABLE:
             return None
+        if flags & 0x7F:
+            raise BundleError("damaged: its seek table has flags that nobody has defined", where=where)
         width = 12 if flags & 0x80 else 8
         length = count * width + 9
         if length + 8 > size:

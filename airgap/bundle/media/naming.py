@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from airgap.bundle.media.sums import read_sums
@@ -41,7 +42,7 @@ def check_pattern(pattern: str) -> str:
         one, two = (pattern.format(name="n", number=number) for number in ("1", "2"))
     except (KeyError, IndexError, ValueError, AttributeError):
         one = two = ""
-    if one == two or not one or "/" in one:
+    if one == two or "n" not in one or "/" in one:
         raise UsageError(
             f"{pattern!r} is no pattern for the names of volumes", hint="such as '{name}.{number}', the default"
         )
@@ -63,6 +64,12 @@ def bundle_name(path: str) -> str:
     return match["base"] if match else Path(path).name
 
 
+def _are_volumes(names: Sequence[str], bundle: str) -> bool:
+    """Whether a list of checksums is one of volumes: anybody may list several bundles in such a file too."""
+    alike = {re.sub(r"\d+", "#", name.replace(bundle, "/", 1)) for name in names}
+    return len(names) > 1 and len(alike) == 1 and "/" in alike.pop()
+
+
 def siblings_of(path: Path) -> list[Path] | None:
     """The volumes that belong to ``path``, in order, whether or not they are there; ``None`` if it is no volume.
 
@@ -70,7 +77,7 @@ def siblings_of(path: Path) -> list[Path] | None:
     """
     for listed in sorted(path.parent.glob("*.sha256")):
         names = read_sums(listed)
-        if path.name in names and len(names) > 1:
+        if path.name in names and _are_volumes(list(names), listed.name.removesuffix(".sha256")):
             return [path.with_name(name) for name in names]
     match = _DIGITS.fullmatch(path.name)
     if match is None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from airgap.bundle.media.base import reading, translate
+from airgap.bundle.media.base import check_gap, reading, translate
 from airgap.errors import BundleError, ContentMissing, OutputError
 from airgap.store.base import CHUNK, Reader
 
@@ -230,11 +230,12 @@ class StreamDraft:
     def read(self, count: int, offset: int) -> bytes:
         return b""
 
-    def cut(self, offset: int) -> None:
+    def cut(self, offset: int) -> int:
         if offset < self._position:
             raise OutputError(
                 "what was written to a pipe cannot be taken back", where=str(self.path), hint="run the command again"
             )
+        return offset
 
     def sync(self) -> None:
         """A pipe keeps nothing."""
@@ -249,6 +250,7 @@ class StreamDraft:
         """A pipe takes nothing back."""
 
     def _fill(self, offset: int) -> None:
+        check_gap(offset - self._position)
         zeros = bytes(min(CHUNK, max(0, offset - self._position)))
         while self._position < offset:
             self._put(memoryview(zeros)[: offset - self._position])
