@@ -103,6 +103,8 @@ class Access:
         where = self._settings.path_realm or ("base" if self._settings.profile == "3.96" else "repository")
         if route.kind == "path" and route.content is not None and where == "repository":
             return f"{route.root}/repository/{route.content.name}"
+        if route.kind == "repository" and self._settings.repository_realm == "bare":
+            return ""
         return route.root
 
     def forces_basic(self, route: Route) -> bool:

@@ -180,8 +180,11 @@ class Nexus:
         closed (11)."""
         route = found if isinstance(found, Route) else None
         limit = self.settings.body_limit
-        if limit is not None and request.length > limit:
+        if limit is not None and request.chunked:
+            request.read()
+        if limit is not None and max(request.length, len(request.body)) > limit:
             answer = answers.nginx(413, "Request Entity Too Large")
+            answer.linger = True  # nginx reads on, so that the client hears it; Nexus closes (11)
         else:
             answer = found if isinstance(found, Answer) else self._registry(found, request, scheme)
         answers.dress(answer, self.settings, registry=registry and route is not None)

@@ -97,6 +97,9 @@ class Settings:
     realms: tuple[str, ...] = (*BASIC_REALMS, DOCKER_REALM)
     scope: bool | None = None  # (5 O) a scope in the challenge: 3.96 and older yes, 3.87 no
     path_realm: Literal["repository", "base"] | None = None  # (5 O) on the path route
+    #: (not established) whether the token's URL on the repository's path has the prefix, as (5) reads; a proxy that
+    #: hides the prefix needs it bare, or must let ``/repository/`` through too.
+    repository_realm: Literal["prefixed", "bare"] = "prefixed"
     realm: Realm = "right"  # (44 O) null:// of 3.77, http://…:443 of wrong forwarded headers
     token_seconds: float | None = None  # (not established) how long a token lives
     tokens_per_repository: bool = False  # np#873: another repository's token is refused

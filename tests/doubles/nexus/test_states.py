@@ -93,6 +93,7 @@ def test_44_nginx_refuses_large_bodies() -> None:
         url = double.connector().url
         said = upload(url, "a")
         assert (said.status, said.headers["Content-Type"], said.headers["Server"]) == (413, "text/html", "nginx")
+        assert ask("PATCH", f"{url}/v2/a/blobs/uploads/0", iter([BLOB])).status == 413
         assert upload(url, "a", BLOB[:-1]).status == 201
 
 

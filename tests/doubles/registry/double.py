@@ -82,9 +82,9 @@ class Answer:
     """What to say. ``say_length`` is the Content-Length to announce where it is not the body's.
 
     ``cut`` sends so many bytes of the body and then closes, with a reset where ``reset`` says so; ``early`` answers
-    before the request's body was read and closes; ``chunked`` sends chunks; ``wait`` is waited for before anything is
-    said, ``stall`` after ``cut`` bytes; ``reason`` is the reason phrase where it is not the usual one; ``raw`` replaces
-    the whole answer.
+    before the request's body was read and closes, with ``linger`` not until it has read on for a while; ``chunked``
+    sends chunks; ``wait`` is waited for before anything is said, ``stall`` after ``cut`` bytes; ``reason`` is the
+    reason phrase where it is not the usual one; ``raw`` replaces the whole answer.
     """
 
     status: int = 200
@@ -95,6 +95,7 @@ class Answer:
     cut: int | None = None
     reset: bool = False
     early: bool = False
+    linger: bool = False
     chunked: bool = False
     close: bool = False
     wait: threading.Event | None = None
@@ -244,6 +245,9 @@ class Double:
         if answer.wait is not None:
             answer.wait.wait(30)
         self._say(sock, request, answer)
+        if answer.linger and not request.whole:
+            sock.settimeout(5)
+            request.read()
         return not (answer.close or answer.early)
 
     def _say(self, sock: socket.socket, request: Request, answer: Answer) -> None:
