@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -148,6 +149,15 @@ def test_08_anonymous_pull_needs_all_of_it() -> None:
         assert ask("GET", f"{double.connector().url}/v2/_catalog", user=None).status == 200
 
 
+def test_08_a_token_of_nobody_ends_with_force_basic() -> None:
+    with nexus(Settings(repositories=OPEN, anonymous=True)) as double:
+        url = f"{double.connector().url}/v2/_catalog"
+        bearer = token_of(ask("GET", url, user=None), user=None)
+        assert ask("GET", url, Authorization=bearer).status == 200
+        double.repository().settings = replace(double.repository().settings, force_basic=True)
+        assert ask("GET", url, Authorization=bearer).status == 401
+
+
 def test_08_anonymous_pull_failed_on_the_path_route_once() -> None:
     for works, status in ((True, 200), (False, 401)):
         with nexus(Settings(repositories=BY_PATH, anonymous=True, path_anonymous=works)) as double:
@@ -193,3 +203,16 @@ def test_12_older_ones_never_lock(profile: Profile) -> None:
 def test_44_realms_that_lead_nowhere(realm: str, wanted: str) -> None:
     with nexus(Settings(repositories=OPEN, realm=realm)) as double:  # type: ignore[arg-type]  # of the parametrisation
         assert re.search(f'realm="{wanted}v2/token"', challenge(f"{double.connector().url}/v2/"))
+
+
+def test_12_number_and_time_are_switches() -> None:
+    with nexus(Settings(profile="3.71", lockout=0, lockout_seconds=5)) as double:
+        url = f"{double.connector().url}/v2/"
+        assert ask("GET", url, password="wrong").status == 401
+        assert ask("GET", url).status == 429
+        double.advance(6)
+        assert ask("GET", url).status == 200
+    with nexus(Settings(profile="3.96", lockout=-1)) as double:
+        url = f"{double.connector().url}/v2/"
+        assert [ask("GET", url, password="wrong").status for _ in range(5)] == [401] * 5
+        assert ask("GET", url).status == 200

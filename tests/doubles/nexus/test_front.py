@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
 import time
@@ -96,8 +95,11 @@ def test_44_the_body_limit_of_an_ingress(tmp_path: Path, double: Nexus, body_siz
 
 
 @pytest.mark.parametrize("buffering", [True, False])
-def test_44_buffering_keeps_a_body_back(tmp_path: Path, double: Nexus, buffering: bool) -> None:
-    with nginx(tmp_path / "nginx", {"/": double.connector().url}, request_buffering=buffering) as front:
+def test_44_buffering_keeps_a_body_back(tmp_path: Path, buffering: bool) -> None:
+    with (
+        nexus(Settings(drains=True)) as double,  # closing early would make nginx say 502 now and then
+        nginx(tmp_path / "nginx", {"/": double.connector().url}, request_buffering=buffering) as front,
+    ):
         host, _, port = front.address.partition(":")
         with socket.create_connection((host, int(port)), timeout=10) as link:
             link.sendall(b"PUT /v2/a/blobs/uploads/0 HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n")
@@ -106,8 +108,7 @@ def test_44_buffering_keeps_a_body_back(tmp_path: Path, double: Nexus, buffering
             while time.monotonic() < deadline and not double.connector().count("PUT"):
                 time.sleep(0.01)
             assert double.connector().count("PUT") == (0 if buffering else 1)
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before it was read
-                link.sendall(bytes(200_000))
+            link.sendall(bytes(200_000))
             assert link.recv(12) == b"HTTP/1.1 401"
 
 

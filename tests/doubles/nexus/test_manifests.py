@@ -100,6 +100,14 @@ def test_29_legacy_serves_schema_1_to_who_lists_nothing(images: Images, accept: 
             assert [layer["blobSum"] for layer in said.json()["fsLayers"]] == layers[::-1]
 
 
+def test_29_schema_1_is_a_switch(images: Images) -> None:
+    for served, schema in ((True, 1), (False, 2)):
+        with nexus(Settings(profile="3.96" if served else "legacy", schema1=served)) as double:
+            push(double.connector().url, images, "a", "v1", images.image(docker=True))
+            said = ask("GET", f"{double.connector().url}/v2/a/manifests/v1")
+            assert said.json()["schemaVersion"] == schema
+
+
 @pytest.mark.parametrize("kind", ["oci", "docker-strict"])
 def test_30_without_a_length_411(images: Images, kind: str) -> None:
     repository = Repository("docker-hosted", format="oci" if kind == "oci" else "docker", connector="http")

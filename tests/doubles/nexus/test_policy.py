@@ -131,6 +131,12 @@ def test_43_a_group_takes_no_push_without_pro(profile: Profile) -> None:
     assert "PRO-licensed" in said.json()["errors"][0]["message"]
 
 
+def test_43_the_status_is_a_switch() -> None:
+    with nexus(Settings(repositories=GROUP, group_push_status=401, proxy_push_status=403)) as double:
+        assert upload(double.connector("together").url, "a").status == 401
+        assert upload(double.connector("cache").url, "a").status == 403
+
+
 def test_43_pro_pushes_to_the_first_member() -> None:
     images = Images(1)
     root = images.image()

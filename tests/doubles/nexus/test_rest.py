@@ -51,6 +51,8 @@ def test_45_components_come_in_pages(profile: Profile, size: int) -> None:
         found, sizes = every(double, "components?repository=docker-hosted")
         assert sizes == [size, size, 1]
         assert len({item["version"] for item in found}) == size * 2 + 1
+        double.repository().tagged.popitem()
+        assert every(double, "components?repository=docker-hosted")[1] == [size, size]
         assert rest(double, "GET", "components?repository=docker-hosted&continuationToken=%").status == 406
 
 
@@ -79,6 +81,9 @@ def test_45_a_repository_that_is_missing_is_422() -> None:
 
 
 def test_45_search_pages_by_50_and_lags() -> None:
+    with nexus(Settings(search_lag=0)) as double:
+        tagged(double, 1)
+        assert len(rest(double, "GET", "search").json()["items"]) == 1
     with nexus() as double:
         tagged(double, 60)
         assert rest(double, "GET", "search?repository=docker-hosted").json()["items"] == []

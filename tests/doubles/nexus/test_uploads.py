@@ -171,6 +171,13 @@ def test_22_another_digest_and_an_unknown_session(double: Nexus) -> None:
         assert ask("PUT", f"{url}/v2/a/blobs/uploads/0-0?digest={DIGEST}", BLOB).code == "BLOB_UPLOAD_INVALID"
 
 
+def test_16_the_path_route_names_the_other_image_with_its_repository() -> None:
+    with nexus(Settings(mount=True, repositories=(Repository("by-path", path_enabled=True),))) as double:
+        upload(double.url, "by-path/a")
+        said = begin(double.url, "by-path/b", f"?mount={DIGEST}&from=by-path/a")
+        assert (said.status, said.headers["Location"]) == (201, f"/v2/by-path/b/blobs/{DIGEST}")
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_22_asking_for_a_session_and_cancelling_it(known: bool) -> None:
     with nexus(Settings(upload_status=known, upload_cancel=known)) as double:
