@@ -160,7 +160,7 @@ class Judge:
                 self._shape(spot, leaf)
             return
         for rule in rules.ENVIRONMENT:
-            if not rule.named(name.value) or not rule.fits_place(*self._names, self._pattern(spot)):
+            if not rule.named(name.value) or not rule.fits(*self._names, self._pattern(spot)):
                 continue
             if rule.shape == patterns.COMPLETE:
                 if not self._document(spot, leaf):
@@ -200,7 +200,7 @@ class Judge:
         items = [None if leaf is None or self._again(walk.ARGUMENTS, leaf) else leaf for leaf in spot.frame.items or ()]
         for index, leaf, begin, end, rule in arguments.read(items):
             pattern = pattern or self._pattern(spot)
-            if rule.fits_place(*self._names, pattern):
+            if rule.fits(*self._names, pattern):
                 self._take(spot._replace(key=index), leaf, rule, leaf.value[begin:end], begin)
 
     def _document(self, spot: Spot, leaf: Leaf) -> bool:
