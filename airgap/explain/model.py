@@ -36,8 +36,14 @@ class Entry:
     weight: int = CAUSE
 
     @cached_property
-    def patterns(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(_pattern(phrase) for phrase in self.phrases)
+    def patterns(self) -> tuple[tuple[frozenset[str], re.Pattern[str]], ...]:
+        """Each phrase's words in lower case, all of which a text must hold before its pattern is worth trying."""
+        return tuple((frozenset(words(phrase)), _pattern(phrase)) for phrase in self.phrases)
+
+
+def words(text: str) -> list[str]:
+    """The runs of letters and digits, in lower case."""
+    return re.findall(r"[^\W_]+", text.lower())
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:

@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from airgap.explain.model import Entry, Step
+from airgap.explain.model import Entry, Step, words
 from airgap.explain.table import table as whole_table
 
 #: What is looked at of a text: a log may be long, and the reason stands at its end.
 _MOST = 200_000
+#: How many different words of a text, from its end, are compared with misspelling allowed.
+_NEAR = 200
 _NOISE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"(?:{_PART}(?:\.{_PART})*|\[[0-9A-Fa-f:.]+\])"
@@ -44,9 +47,14 @@ def explain(text: str, *, host: str = "", table: Sequence[Entry] | None = None) 
     plain = " ".join(_NOISE.sub("", text[-_MOST:]).replace("\\", " ").split())
     table = whole_table() if table is None else table
     found: list[tuple[int, int, Match]] = []
-    places = _places(plain, host)
+    places, lower = _places(plain, host), plain.lower()
     for entry in table:
-        hits = [hit for pattern in entry.patterns for hit in pattern.finditer(plain)]
+        hits = [
+            hit
+            for needed, pattern in entry.patterns
+            if all(word in lower for word in needed)
+            for hit in pattern.finditer(plain)
+        ]
         if hits:
             last = max(hits, key=lambda hit: (hit.end(), -hit.start()))
             match = Match(entry, _filled(entry.steps, places), last[0][:300], "exact")
@@ -58,18 +66,20 @@ def explain(text: str, *, host: str = "", table: Sequence[Entry] | None = None) 
 
 def _near(text: str, table: Sequence[Entry]) -> list[tuple[Entry, str]]:
     """Up to three entries one of whose phrases stands in ``text`` with misspelt or missing words."""
-    words = re.findall(r"[^\W_]+", text.lower())[-2000:]
+    there = list(dict.fromkeys(reversed(words(text))))[:_NEAR]
+
+    @functools.cache
+    def close(word: str) -> str:
+        return next(iter(difflib.get_close_matches(word, there, 1, 0.8)), "")
+
     scored = []
     for entry in table:
         best, said = 0.0, ""
         for phrase in entry.phrases:
-            wanted = re.findall(r"[^\W_]+", phrase.lower())
-            if len(wanted) < 3:
-                continue
-            close = [hit[0] for word in wanted if (hit := difflib.get_close_matches(word, words, 1, 0.8))]
-            score = len(close) / len(wanted)
-            if score > best:
-                best, said = score, " ".join(close)
+            wanted = words(phrase)
+            hits = [hit for word in wanted if (hit := close(word))]
+            if len(wanted) > 2 and len(hits) / len(wanted) > best:
+                best, said = len(hits) / len(wanted), " ".join(hits)
         if best >= 0.75:
             scored.append((-best, -entry.weight, entry.id, entry, said))
     return [(entry, said) for *_, entry, said in sorted(scored, key=lambda one: one[:3])[:3]]

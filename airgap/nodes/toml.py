@@ -43,14 +43,15 @@ class Statement:
 
 
 def written(value: Value) -> str:
-    """A value as TOML. JSON's escapes of strings are among TOML's."""
+    """A value as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
-        return json.dumps(value)
-    return f"[{', '.join(json.dumps(one) for one in value)}]"
+        # JSON's escapes are among TOML's, but for its halves of characters, and TOML wants DEL escaped.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return f"[{', '.join(written(one) for one in value)}]"
 
 
 def document(settings: Settings) -> str:
@@ -192,7 +193,7 @@ def _match(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _dotted(path: Path) -> str:
-    return ".".join(key if _BARE.fullmatch(key) else json.dumps(key) for key in path)
+    return ".".join(key if _BARE.fullmatch(key) else written(key) for key in path)
 
 
 def _odd(text: str, at: int) -> OutputError:
