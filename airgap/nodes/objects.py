@@ -32,6 +32,12 @@ lay() {{
 {lines}
 """
 _WAIT = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"
+_HEAD = """\
+# Made by airgap hosts: lays its files in {folder} on every node, and again whenever they change.
+# The image needs a shell, and nodes must have it, or be able to pull it, before these files are there. From the
+# registry that the files are about they cannot; bring it once: ctr -n k8s.io images import bundle.tar
+# A file that is already there with other content is kept beside it as *.before-airgap and not merged.
+"""
 _TEMPLATE = """\
 # An imagePullSecret without its credential. Never put a password on a command line, where every user of the
 # machine can read it. Either sign in once and let kubectl take the file that this writes:
@@ -148,7 +154,7 @@ def daemonset(runtime: str, files: Sequence[NodeFile], image: str) -> bytes:
             },
         },
     ]
-    return b"---\n".join(_dumped(one) for one in objects)
+    return _HEAD.format(folder=folder).encode() + b"---\n".join(_dumped(one) for one in objects)
 
 
 def _resources(cpu: str) -> dict[str, Any]:

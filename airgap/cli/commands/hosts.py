@@ -14,7 +14,7 @@ from airgap.cli.printable import printable
 from airgap.cli.progress import display
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink, Warned
-from airgap.flows import hosts, project
+from airgap.flows import hosts, placing, project
 from airgap.flows.network import credential_from, target_of
 from airgap.nodes import RUNTIMES, Setup, setup_for
 
@@ -98,16 +98,16 @@ def command(
                 return
             raise UsageError("there is nothing to compare with", hint="add --output DIR, or --root / on a node itself")
         folder = Path(output or root or "")
-        changes = hosts.plan(setup, folder, node=bool(root))
+        changes = placing.plan(setup, folder, node=bool(root))
         if pull_secret or daemonset:
             from airgap.nodes import objects
 
             if pull_secret:
                 credential = _credential(goal.address.registry, username, password_stdin)
                 content = objects.pull_secret(goal.address.registry, pull_secret, namespace, credential)
-                changes.append(hosts.plain(folder, _SECRET, content, secret=True))
+                changes.append(placing.plain(folder, _SECRET, content, secret=True))
             if daemonset:
-                changes.append(hosts.plain(folder, _DAEMONSET, objects.daemonset(runtime, setup.files, daemonset)))
+                changes.append(placing.plain(folder, _DAEMONSET, objects.daemonset(runtime, setup.files, daemonset)))
         for change in changes:
             if change.needed and change.path.suffix == ".yaml" and b"#" in (change.before or b"") and not change.secret:
                 emit(Warned(f"{change.path}: its comments do not outlive the merge; the copy beside it keeps them"))
@@ -118,7 +118,7 @@ def command(
                 what = "keep" if not change.needed else "make" if change.before is None else "change"
                 emit(Noted(f"would {what} {change.path}"))
         else:
-            for path, backup in hosts.write(changes):
+            for path, backup in placing.write(changes):
                 emit(Noted(f"wrote {path}" + (f"; what was there is in {backup.name}" if backup else "")))
             if not any(change.needed for change in changes):
                 emit(Noted("everything is there already"))
@@ -138,7 +138,7 @@ def _tell(setup: Setup, emit: Sink) -> None:
     emit(Noted(f"restart: {setup.restart}"))
 
 
-def _diff(changes: Sequence[hosts.Change]) -> None:
+def _diff(changes: Sequence[placing.Change]) -> None:
     import difflib
 
     for change in changes:
