@@ -39,7 +39,7 @@ def plan(setup: Setup, folder: Path, *, node: bool) -> list[Change]:
     changes = []
     for file in setup.files:
         change = _change(folder, file)
-        if change.before is not None or node or not file.node_only:
+        if change.before is not None or not (file.merged_only or (file.node_only and not node)):
             changes.append(change)
     snippets = () if node else setup.snippets.items()
     changes += [plain(folder, name, content) for name, content in snippets]

@@ -7,7 +7,8 @@ and never take something away: images that lost path elements cannot be mirrored
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import urlsplit
 
 from airgap.errors import OutputError, TargetError
 from airgap.nodes import toml
@@ -24,6 +25,8 @@ TABLES = {
 #: Beside hosts.toml in each folder, so that a folder can be copied anywhere: paths there are relative to it.
 _CA = "ca.crt"
 _EVERYTHING, _READ = ("pull", "resolve", "push"), ("pull", "resolve")
+#: Keys that decide how a host is reached: what an earlier run left of them must not outlive this one.
+_OURS = {("ca",), ("skip_verify",), ("override_path",)}
 _NOTES = (
     f'containerd must look there: config_path = "{CERTS}" in {CONFIG} (containerd-1.x.toml and containerd-2.x.toml '
     "beside the files show where); on a node itself, --root / sets it",
@@ -133,11 +136,24 @@ def _trust(endpoint: Endpoint) -> dict[str, toml.Value]:
     return {"ca": _CA} if endpoint.ca else {}
 
 
+def _outdated(settings: toml.Settings, address: str) -> Callable[[toml.Statement], bool]:
+    """What an earlier run said of this registry and this one does not: an old scheme or prefix, and above all
+    ``skip_verify`` where there is a certificate authority now."""
+
+    def outdated(one: toml.Statement) -> bool:
+        if one.table[:1] == ("host",) and len(one.table) > 1 and one.table[:2] not in settings:
+            return urlsplit(one.table[1]).netloc == address
+        return one.key[:1] in _OURS and one.table in settings and one.key[0] not in settings[one.table]
+
+    return outdated
+
+
 def _folder(host: str, settings: toml.Settings, endpoint: Endpoint) -> Iterator[NodeFile]:
     if endpoint.ca:
         yield NodeFile(f"{CERTS}/{host}/{_CA}", endpoint.ca, replaced(endpoint.ca))
 
     def merge(there: bytes) -> bytes:
-        return toml.merged(there.decode("utf-8", "surrogateescape"), settings).encode("utf-8", "surrogateescape")
+        text = toml.without(there.decode("utf-8", "surrogateescape"), _outdated(settings, endpoint.address))
+        return toml.merged(text, settings).encode("utf-8", "surrogateescape")
 
     yield NodeFile(f"{CERTS}/{host}/hosts.toml", toml.document(settings).encode(), merge)

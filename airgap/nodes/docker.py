@@ -18,6 +18,7 @@ from airgap.oci.reference import DOCKER_HUB
 
 FILE = "/etc/docker/daemon.json"
 CERTS = "/etc/docker/certs.d"
+_LISTS = ("insecure-registries", "registry-mirrors")
 
 
 def setup(endpoint: Endpoint, moved: Sequence[Moved], runtime: str = "docker") -> Setup:
@@ -31,11 +32,19 @@ def setup(endpoint: Endpoint, moved: Sequence[Moved], runtime: str = "docker") -
     hub = [one for one in moved if one.registry == DOCKER_HUB]
     if hub and hub[0].prefix == "":
         lists["registry-mirrors"] = [endpoint.url]
-    if lists:
-        files.append(NodeFile(FILE, _merged(b"", lists), lambda there: _merged(there, lists)))
+    files.append(
+        NodeFile(
+            FILE,
+            _merged(b"", lists, endpoint),
+            lambda there: _merged(there, lists, endpoint),
+            merged_only=not lists,
+        )
+    )
     restart = "nothing to restart: certificates count from the next pull on"
-    if lists:
-        restart = "systemctl reload docker (both lists are read again at SIGHUP; containers go on)"
+    if lists or endpoint.ca:
+        restart = (
+            "if daemon.json changed: systemctl reload docker (both lists are read again at SIGHUP; containers go on)"
+        )
     return Setup(tuple(files), restart, warnings=tuple(_not_mirrored(moved)))
 
 
@@ -55,8 +64,9 @@ def _not_mirrored(moved: Sequence[Moved]) -> list[str]:
     return said
 
 
-def _merged(there: bytes, lists: dict[str, list[str]]) -> bytes:
-    """Each list with our entries in it, everything else as it was, in its own indentation."""
+def _merged(there: bytes, lists: dict[str, list[str]], endpoint: Endpoint) -> bytes:
+    """Each list with our entries in it and without what an earlier run said of the same registry, everything else as it
+    was, in its own indentation."""
     try:
         document: Any = json.loads(there) if there.strip() else {}
     except (ValueError, RecursionError) as error:
@@ -64,11 +74,15 @@ def _merged(there: bytes, lists: dict[str, list[str]]) -> bytes:
     if not isinstance(document, dict):
         raise OutputError("this is no JSON object", where=FILE, hint="mend it, or move it away")
     before = json.dumps(document)
-    for key, entries in lists.items():
-        held = document.setdefault(key, [])
+    for key in _LISTS:
+        held, ours = document.get(key, []), lists.get(key, [])
         if not isinstance(held, list):
             raise OutputError(f"{key} is no list", where=FILE, hint="mend it, or move it away")
-        held.extend(entry for entry in entries if entry not in held)
+        old = {endpoint.address, f"http://{endpoint.address}", f"https://{endpoint.address}"} - set(ours)
+        kept = [entry for entry in held if not (isinstance(entry, str) and entry.rstrip("/") in old)]
+        kept += [entry for entry in ours if entry not in kept]
+        if kept != held:
+            document[key] = kept
     if there and json.dumps(document) == before:
         return there
     indent = re.search(rb"\n([ \t]+)\"", there)

@@ -68,7 +68,18 @@ def _merged(there: bytes, document: dict[str, Any], path: str) -> bytes:
         if section in document:
             held = found.get(section) if found is not None else None
             whole[section] = _over({} if held is None else held, document[section], path, deep)
+    _forget_insecure(whole, document)
     return there if whole == found and there.strip() else _dumped(whole)
+
+
+def _forget_insecure(whole: dict[str, Any], document: dict[str, Any]) -> None:
+    """An earlier ``--insecure`` does not outlive a run without it."""
+    address = next(iter(document["mirrors"]))
+    entry = (whole.get("configs") or {}).get(address)
+    if isinstance(entry, dict) and isinstance(entry.get("tls"), dict) and "configs" not in document:
+        kept = {key: value for key, value in entry["tls"].items() if key != "insecure_skip_verify"}
+        changed = {key: value for key, value in {**entry, "tls": kept}.items() if value != {}}
+        whole["configs"] = {**whole["configs"], address: changed}
 
 
 def _over(there: Any, ours: dict[str, Any], path: str, depth: int) -> dict[str, Any]:

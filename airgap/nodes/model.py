@@ -61,13 +61,15 @@ class NodeFile:
     """``content`` is the file where nothing is at ``path``; ``merge`` makes of what is there what it becomes.
 
     ``node_only``: on a node it is made or merged, into an output folder it is merged where one lies there already
-    and never made, since a copy of it over the node's own would undo what that one says.
+    and never made, since a copy of it over the node's own would undo what that one says. ``merged_only``: there is
+    nothing to make, and perhaps something to take out.
     """
 
     path: str
     content: bytes
     merge: Callable[[bytes], bytes]
     node_only: bool = False
+    merged_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from airgap.errors import OutputError
@@ -69,6 +69,23 @@ def merged(text: str, settings: Settings) -> str:
     for table, keys in settings.items():
         for key, value in keys.items():
             text = _set(text, table, key, written(value))
+    return text
+
+
+def without(text: str, unwanted: Callable[[Statement], bool]) -> str:
+    """``text`` without the keys that are ``unwanted``, and without the tables whose header is, all that they hold."""
+    spans: list[tuple[int, int]] = []
+    inside = False
+    for one in statements(text):
+        start, end = text.rfind("\n", 0, one.start) + 1, _line_end(text, one.end)
+        if inside and one.key:
+            spans[-1] = spans[-1][0], end  # to the table's last key: a comment behind it belongs to what follows
+            continue
+        inside = unwanted(one) and not one.key
+        if unwanted(one):
+            spans.append((start, end))
+    for start, end in reversed(spans):
+        text = text[:start] + text[end:]
     return text
 
 

@@ -19,7 +19,7 @@ PLAIN, SECURE, BLIND = Endpoint(ADDRESS, plain_http=True), Endpoint(ADDRESS, ca=
 
 
 def files(setup: Setup) -> dict[str, str]:
-    return {file.path: file.content.decode() for file in setup.files if not file.node_only}
+    return {file.path: file.content.decode() for file in setup.files if not (file.node_only or file.merged_only)}
 
 
 def merged(setup: Setup, path: str, there: str) -> str:
@@ -226,7 +226,7 @@ def test_every_setup_is_settled_and_says_what_to_restart(runtime: str, endpoint:
     assert len({file.path for file in setup.files}) == len(setup.files)
     for file in setup.files:
         assert file.path.startswith("/etc/")
-        assert file.merge(file.content) == file.content
+        assert file.merged_only or file.merge(file.content) == file.content
 
 
 def test_a_pull_secret_holds_the_credential_as_kubernetes_reads_it() -> None:
@@ -250,3 +250,49 @@ def test_a_daemonset_takes_what_needs_no_restart_only() -> None:
         objects.daemonset("k3s", setup_for("k3s", PLAIN, ()).files, "x")
     with pytest.raises(UsageError, match=r"certs\.d"):
         objects.daemonset("crio", setup_for("crio", SECURE, ()).files, "x")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_an_earlier_insecure_does_not_outlive_a_run_with_an_authority(runtime: str) -> None:
+    """Whoever moves to a certificate authority must not go on trusting anybody, unseen."""
+    before = {file.path: file.content for file in setup_for(runtime, BLIND, WHOLE).files}
+    for file in setup_for(runtime, SECURE, WHOLE).files:
+        there = before.get(file.path)
+        after = file.content if there is None else file.merge(there)
+        assert b"skip_verify" not in after
+        assert b"insecure = true" not in after
+        if file.path.endswith("daemon.json"):
+            assert json.loads(after) == {"insecure-registries": []}
+
+
+def test_nor_does_an_old_scheme_or_prefix_of_containerd() -> None:
+    path = "/etc/containerd/certs.d/quay.io/hosts.toml"
+    there = files(setup_for("containerd", PLAIN, WHOLE))[path]
+    theirs = '# theirs\n[host."https://mirror.corp"]\n  skip_verify = true\n'
+    new = setup_for("containerd", SECURE, moved(("quay.io/a/b:1", f"{ADDRESS}/new/a/b:1")))
+    assert merged(new, path, there + theirs) == (
+        f'server = "https://{ADDRESS}/v2/new"\ncapabilities = ["pull", "resolve"]\noverride_path = true\n'
+        'ca = "ca.crt"\n'
+        f'{theirs}\n[host."https://{ADDRESS}/v2/new"]\n  capabilities = ["pull", "resolve"]\n  ca = "ca.crt"\n'
+        "  override_path = true\n"
+    )
+
+
+def test_k3s_without_insecure_is_verified_again() -> None:
+    path = "/etc/rancher/k3s/registries.yaml"
+    there = files(setup_for("k3s", BLIND, ()))[path]
+    after = yaml.safe_load(merged(setup_for("k3s", Endpoint(ADDRESS), ()), path, there))
+    assert after["configs"] == {ADDRESS: {}}
+
+
+def test_docker_over_a_public_certificate_makes_no_file_and_takes_the_old_entry_out() -> None:
+    (file,) = setup_for("docker", Endpoint(ADDRESS), ()).files
+    assert file.merged_only
+    there = json.dumps(
+        {"insecure-registries": ["x", ADDRESS], "registry-mirrors": [f"http://{ADDRESS}/"], "debug": True}
+    )
+    assert json.loads(file.merge(there.encode())) == {
+        "insecure-registries": ["x"],
+        "registry-mirrors": [],
+        "debug": True,
+    }

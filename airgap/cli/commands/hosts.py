@@ -126,7 +126,7 @@ def command(
 
 
 def _print(setup: Setup) -> None:
-    files = {file.path: file.content for file in setup.files if not file.node_only}
+    files = {file.path: file.content for file in setup.files if not (file.node_only or file.merged_only)}
     for name, content in {**files, **setup.snippets}.items():
         click.echo(click.style(f"# {name}", bold=True))
         click.echo(content.decode())
