@@ -9,6 +9,7 @@ from airgap.bundle import BundleReader
 from airgap.cli import options
 from airgap.cli.progress import display
 from airgap.copy import Stop
+from airgap.events import Noted
 from airgap.flows import project
 from airgap.flows.network import connect, target_of
 from airgap.flows.verify import against as compare
@@ -50,7 +51,7 @@ def command(
     read = project.load(config)
     with BundleReader(bundle) as opened, display(progress) as emit:
         done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
-        click.echo(f"{bundle}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be", err=True)
+        emit(Noted(f"{bundle}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be"))
         if against:
             goal = target_of(read, against, mapping)
             network = options.target(
@@ -58,4 +59,4 @@ def command(
             )
             with connect(read, network, emit, target=goal.address) as registries:
                 count = compare(opened, goal, PlainTarget(registries, goal), jobs=jobs, stop=Stop(registries.abort))
-            click.echo(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests", err=True)
+            emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))
