@@ -202,7 +202,12 @@ class _Copy:
         content = self.plan.small.get(descriptor.digest)
         opener = opener_of(content) if content is not None else self._opener(job)
         meter = Meter(descriptor, opener, self.emit, self.stop)
-        self.targets[name].push(descriptor, meter.open)
+        try:
+            self.targets[name].push(descriptor, meter.open)
+        except ContentError as error:
+            error.where = error.where or str(self.sources[job.sources[-1]])
+            error.hint = error.hint or "what carries the bytes may have changed them: run the same command again"
+            raise
         return meter.there
 
     def _opener(self, job: Job) -> Opener:
