@@ -17,7 +17,7 @@ from airgap.copy.meter import Meter
 from airgap.copy.plan import Job, Plan
 from airgap.copy.walk import Destination, Image, Root
 from airgap.copy.workers import A, B, Stop, each
-from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, RegistryError
+from airgap.errors import AirgapError, ContentError, ContentMissing, Interrupted, NotFound, RegistryError
 from airgap.events import (
     BlobDone,
     BlobStarted,
@@ -100,16 +100,18 @@ def copy(
     jobs: int = 4,
     keep_going: bool = False,
     how: str = "pushed",
+    order: Sequence[Descriptor] | None = None,
     emit: Sink = ignore,
     stop: Stop | None = None,
 ) -> Report:
-    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved.
+    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved. Blobs go one
+    after another in ``order`` where that is given, else several at a time, the largest first.
 
     Without ``keep_going`` the first failure stops the others and is raised; with it, images that could not
     be moved whole are listed in the report and have no tag.
     """
     emit(Planned(len(plan.images), len(plan.manifests), len(plan.blobs), plan.blob_bytes))
-    return _Copy(plan, sources, targets, jobs, keep_going, how, emit, stop or Stop()).run()
+    return _Copy(plan, sources, targets, jobs, keep_going, how, order, emit, stop or Stop()).run()
 
 
 @dataclass
@@ -120,6 +122,7 @@ class _Copy:
     jobs: int
     keep_going: bool
     how: str
+    order: Sequence[Descriptor] | None
     emit: Sink
     stop: Stop
     report: Report = field(default_factory=Report)
@@ -127,8 +130,8 @@ class _Copy:
 
     def run(self) -> Report:
         began = time.monotonic()
-        largest_first = sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
-        for job, result in zip(largest_first, self._each(largest_first, self._blob), strict=True):
+        jobs = self._in_turn()
+        for job, result in zip(jobs, self._each(jobs, self._blob, 1 if self.order else self.jobs), strict=True):
             if isinstance(result, AirgapError):
                 self.lost[job.descriptor.digest] = result
             else:
@@ -148,8 +151,13 @@ class _Copy:
         self.report.seconds = time.monotonic() - began
         return self.report
 
-    def _each(self, items: Sequence[A], work: Callable[[A], B]) -> list[B | AirgapError]:
-        return each(items, work, jobs=self.jobs, stop=self.stop, keep_going=self.keep_going)
+    def _in_turn(self) -> list[Job]:
+        if self.order is not None:
+            return [self.plan.blobs[one.digest] for one in self.order if one.digest in self.plan.blobs]
+        return sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
+
+    def _each(self, items: Sequence[A], work: Callable[[A], B], jobs: int = 0) -> list[B | AirgapError]:
+        return each(items, work, jobs=jobs or self.jobs, stop=self.stop, keep_going=self.keep_going)
 
     def _count(self, job: Job, done: _Done) -> None:
         pushes, mounts, there = done
@@ -170,8 +178,9 @@ class _Copy:
         self.emit(BlobStarted(descriptor.digest, descriptor.size))
         try:
             done = self._spread(job)
-        except AirgapError:
-            self.emit(BlobDone(descriptor.digest, 0, "failed"))
+        except AirgapError as error:
+            if not isinstance(error, Interrupted):
+                self.emit(BlobDone(descriptor.digest, 0, "failed"))
             raise
         how = self.how if done.pushes else "mounted" if done.mounts else "skipped"
         self.emit(BlobDone(descriptor.digest, descriptor.size, "resumed" if done.there else how))
