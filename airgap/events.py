@@ -43,7 +43,7 @@ class BlobProgress(Event):
 
 @dataclass(frozen=True)
 class BlobDone(Event):
-    """``how`` is one of ``fetched pushed mounted skipped verified``."""
+    """``how`` is one of ``fetched pushed resumed mounted skipped verified``."""
 
     digest: str
     bytes: int

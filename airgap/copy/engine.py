@@ -12,16 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from airgap.copy.holdings import Holdings
+from airgap.copy.meter import Meter
 from airgap.copy.plan import Job, Plan
 from airgap.copy.walk import Destination, Image, Root
 from airgap.copy.workers import A, B, Stop, each
 from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, RegistryError
-from airgap.events import BlobDone, BlobProgress, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
+from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest, successors
-from airgap.store.base import FileRange, Mounter, Opener, Reader, Source, Store, opener_of
+from airgap.store.base import Mounter, Opener, Reader, Source, Store, opener_of
 
-_UNKNOWN_BLOB = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
+_LACKS_PARTS = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
 @runtime_checkable
@@ -34,10 +36,13 @@ class ManifestTaker(Protocol):
 @dataclass
 class Report:
     """What a copy did: blobs ``moved`` and ``skipped`` with their bytes, and in how many repositories one was
-    ``mounted``."""
+    ``mounted``. Of those moved, ``resumed`` went on where an earlier run had stopped; ``resumed_bytes`` were there
+    already, and are not among ``moved_bytes``."""
 
     moved: int = 0
     moved_bytes: int = 0
+    resumed: int = 0
+    resumed_bytes: int = 0
     mounted: int = 0
     skipped: int = 0
     skipped_bytes: int = 0
@@ -86,16 +91,18 @@ def copy(
     jobs: int = 4,
     keep_going: bool = False,
     how: str = "pushed",
+    known: Holdings | None = None,
     emit: Sink = ignore,
     stop: Stop | None = None,
 ) -> Report:
-    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved.
+    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved; what is
+    ``known`` to be there is not asked for.
 
     Without ``keep_going`` the first failure stops the others and is raised; with it, images that could not
     be moved whole are listed in the report and have no tag.
     """
     emit(Planned(len(plan.images), len(plan.manifests), len(plan.blobs), plan.blob_bytes))
-    return _Copy(plan, sources, targets, jobs, keep_going, how, emit, stop or Stop()).run()
+    return _Copy(plan, sources, targets, jobs, keep_going, how, known, emit, stop or Stop()).run()
 
 
 @dataclass
@@ -106,6 +113,7 @@ class _Copy:
     jobs: int
     keep_going: bool
     how: str
+    known: Holdings | None
     emit: Sink
     stop: Stop
     report: Report = field(default_factory=Report)
@@ -135,44 +143,68 @@ class _Copy:
     def _each(self, items: Sequence[A], work: Callable[[A], B]) -> list[B | AirgapError]:
         return each(items, work, jobs=self.jobs, stop=self.stop, keep_going=self.keep_going)
 
-    def _count(self, job: Job, done: tuple[int, int]) -> None:
-        pushes, mounts = done
-        self.report.mounted += mounts
-        if pushes:
+    def _count(self, job: Job, done: _Done) -> None:
+        self.report.mounted += done.mounts
+        if done.pushes:
             self.report.moved += 1
-            self.report.moved_bytes += pushes * job.descriptor.size
-        elif not mounts:
+            self.report.moved_bytes += done.pushes * job.descriptor.size - done.kept
+            self.report.resumed += done.kept > 0
+            self.report.resumed_bytes += done.kept
+        elif not done.mounts:
             self.report.skipped += 1
             self.report.skipped_bytes += job.descriptor.size
 
-    def _blob(self, job: Job) -> tuple[int, int]:
-        """Put one blob into every repository that lacks it: how often it was pushed, and how often mounted."""
-        descriptor, pushes, mounts = job.descriptor, 0, 0
+    def _blob(self, job: Job) -> _Done:
+        """Put one blob into every repository that lacks it."""
+        descriptor, done = job.descriptor, _Done()
         self.emit(BlobStarted(descriptor.digest, descriptor.size))
-        have: list[str] = []
-        lacking: list[str] = []
-        for name in job.targets:
-            (have if self.targets[name].exists(descriptor) else lacking).append(name)
-        for name in lacking:
+        have, lacking = self._find(job)
+        for name, asked in lacking.items():
             if have and self._mount(descriptor, name, have[0]):
-                mounts += 1
-            else:
-                self._push(job, name)
-                pushes += 1
+                done.mounts += 1
+            elif asked or not self.targets[name].exists(descriptor):
+                done.kept += self._push(job, name)
+                done.pushes += 1
             have.append(name)
-        how = self.how if pushes else "mounted" if mounts else "skipped"
+        how = "resumed" if done.kept else self.how if done.pushes else "mounted" if done.mounts else "skipped"
         self.emit(BlobDone(descriptor.digest, descriptor.size, how))
-        return pushes, mounts
+        return done
+
+    def _find(self, job: Job) -> tuple[list[str], dict[str, bool]]:
+        """Repositories that have the blob, and the others with whether they were asked.
+
+        Where one has it, mounting from there answers for the others. A repository in which nothing of ours was seen
+        is asked only if it is the first: an earlier run that was stopped began there too.
+        """
+        have, lacking = [], dict.fromkeys(job.targets, False)
+        if self.known is not None:
+            have = [name for name in job.targets if self.known.has(name, job.descriptor.digest)]
+            for name in have:
+                del lacking[name]
+        if have:
+            return have, lacking
+        alive = lacking if self.known is None else self.known.alive
+        for name in sorted(lacking, key=lambda name: name not in alive):
+            if self.targets[name].exists(job.descriptor):
+                del lacking[name]
+                return [name], lacking
+            lacking[name] = True
+            if name not in alive:
+                break
+        return have, lacking
 
     def _mount(self, descriptor: Descriptor, name: str, other: str) -> bool:
         target = self.targets[name]
         return isinstance(target, Mounter) and target.mount(descriptor, other)
 
-    def _push(self, job: Job, name: str) -> None:
+    def _push(self, job: Job, name: str) -> int:
+        """How many bytes were there from an earlier run."""
         descriptor = job.descriptor
         content = self.plan.small.get(descriptor.digest)
         opener = opener_of(content) if content is not None else self._opener(job)
-        self.targets[name].push(descriptor, _Meter(descriptor, opener, self.emit, self.stop).open)
+        meter = Meter(descriptor, opener, self.emit, self.stop)
+        self.targets[name].push(descriptor, meter.open)
+        return max(meter.begun, 0)
 
     def _opener(self, job: Job) -> Opener:
         def open_(offset: int) -> Reader:
@@ -219,10 +251,14 @@ class _Copy:
         repositories = {destination.repository for destination in named}
         nameless = [Destination(name) for name in self.plan.places[descriptor.digest] if name not in repositories]
         for destination in (*nameless, *named):
+            known = self.known is not None and self.known.has(destination.repository, descriptor.digest)
+            if known and not destination.tag:
+                self.emit(ManifestDone(descriptor.digest, descriptor.digest, "skipped"))
+                continue
             try:
                 self._put(manifest, destination)
             except RegistryError as error:
-                if error.code not in _UNKNOWN_BLOB:
+                if error.code not in _LACKS_PARTS:
                     raise
                 self._heal(manifest, destination.repository)
                 self._put(manifest, destination)
@@ -239,49 +275,22 @@ class _Copy:
             target.tag(descriptor, destination.tag)
 
     def _heal(self, manifest: Manifest, repository: str) -> None:
-        """A registry may answer HEAD for a blob that it then misses (a database out of step): send them once more."""
+        """A registry may answer for a blob, or by a manifest, and then miss what it needs (a database out of step, a
+        clean-up that went too far): all of it is sent once more."""
+        for child in manifest.children:
+            if child.digest in self.plan.manifests:
+                below = self.plan.manifests[child.digest]
+                self._heal(below, repository)
+                self._put(below, Destination(repository))
         for blob in manifest.blobs:
             if blob.digest in self.plan.blobs:
                 self._push(self.plan.blobs[blob.digest], repository)
 
 
 @dataclass
-class _Meter:
-    """Opens a blob's readers so that each piece that moves is told and Ctrl-C is noticed."""
+class _Done:
+    """How often one blob was pushed and mounted, and how many bytes of it were ``kept`` from an earlier run."""
 
-    descriptor: Descriptor
-    opener: Opener
-    emit: Sink
-    stop: Stop
-    done: int = 0
-
-    def open(self, offset: int) -> Reader:
-        self.stop.check()
-        if self.done != offset:
-            self.emit(BlobProgress(self.descriptor.digest, offset - self.done))
-            self.done = offset
-        reader = self.opener(offset)
-        if isinstance(reader, FileRange):
-            reader.observe = self._moved
-            return reader
-        return _Metered(reader, self._moved)
-
-    def _moved(self, count: int) -> None:
-        self.stop.check()
-        self.done += count
-        self.emit(BlobProgress(self.descriptor.digest, count))
-
-
-class _Metered:
-    def __init__(self, reader: Reader, moved: Callable[[int], None]) -> None:
-        self._reader = reader
-        self._moved = moved
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        count = self._reader.readinto(buffer)
-        if count:
-            self._moved(count)
-        return count
-
-    def close(self) -> None:
-        self._reader.close()
+    pushes: int = 0
+    mounts: int = 0
+    kept: int = 0

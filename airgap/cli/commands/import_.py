@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -11,12 +12,14 @@ import click
 from airgap.bundle import BundleReader
 from airgap.cli import options
 from airgap.cli.progress import display
-from airgap.copy import Stop
+from airgap.copy import Report, Stop
 from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
 from airgap.flows import project
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.network import connect, target_of
+from airgap.flows.shard import Shard
+from airgap.flows.state import remembered
 from airgap.flows.words import counted, human
 from airgap.target import PlainTarget
 
@@ -31,6 +34,16 @@ from airgap.target import PlainTarget
 )
 @click.option("--overwrite", is_flag=True, help="Move tags that are already there with another digest.")
 @click.option("--keep-going", is_flag=True, help="Go on when an image fails, and end with exit code 3.")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Send only the blobs of part I (from 0) of N: no image, no file. A last run without it does the rest.",
+)
+@click.option(
+    "--state",
+    metavar="DIR",
+    help="Where half-sent uploads are noted for the next run. [default: $XDG_STATE_HOME/airgap]",
+)
 @options.force
 @options.dry_run
 @options.target_network
@@ -45,6 +58,8 @@ def command(
     receipt: str | None,
     overwrite: bool,
     keep_going: bool,
+    shard: str | None,
+    state: str | None,
     force: bool,
     dry_run: bool,
     ca_file: str | None,
@@ -59,8 +74,9 @@ def command(
 ) -> None:
     """Push a bundle into a registry, and write its YAML back with the images pointing there.
 
-    What the registry already has is not sent again. The YAML appears only after every image was pushed and
-    read back.
+    What the registry already has is not sent again; after a kill or a broken line the same command goes on, inside
+    a blob too where the registry keeps half of one. The YAML appears only after every image was pushed and read
+    back.
 
     \b
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
@@ -80,11 +96,13 @@ def command(
         dry_run,
         force,
         read.rules,
+        Shard.parse(shard) if shard is not None else None,
     )
     with (
         BundleReader(bundle) as opened,
         display(progress) as emit,
         connect(read, network, emit, target=goal.address) as registries,
+        nullcontext() if dry_run else remembered(registries, goal.address, opened.id, request.shard, state, emit),
     ):
         try:
             done = import_(
@@ -105,25 +123,35 @@ def _tell(request: ImportRequest, done: Imported, target: str, seconds: float, e
             emit(Noted(f"would push {name}"))
         emit(Noted(f"{target}: {counted(len(done.names), 'image')} to push; {done.present} already there"))
         return
-    report = done.report
-    sent = human(report.moved_bytes) if report else "0 B"
-    extra = (
-        f", {counted(report.mounted, 'blob')} mounted, {report.skipped} ({human(report.skipped_bytes)}) already there"
-        if report
-        else ""
-    )
-    emit(
-        Noted(
-            f"{target}: {counted(len(done.names), 'image')} pushed, {done.present} already there; "
-            f"{sent} sent{extra} in {seconds:.1f} s"
-        )
-    )
+    emit(Noted(_summary(request, done, target, seconds)))
+    if request.shard:
+        emit(Noted("next, when all shards are done: the same command without --shard"))
     for file in done.files:
         emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.changes), 'image')} rewritten)"))
-    emit(Noted(f"wrote {request.receipt}"))
+    if not request.shard:
+        emit(Noted(f"wrote {request.receipt}"))
     if done.files:
         deep = " -R" if any("/" in file.name for file in done.files) else ""
         emit(Noted(f"next: kubectl apply{deep} -f {request.output}"))
     if done.failures:
         names = ", ".join(sorted({label for label, _ in done.failures}))
         raise Incomplete(f"not pushed: {names}", hint="the same command tries these again")
+
+
+def _summary(request: ImportRequest, done: Imported, target: str, seconds: float) -> str:
+    """What came of it, how much was sent and how fast, and what need not be."""
+    report = done.report or Report()
+    what = f"{counted(len(done.names), 'image')} pushed, {done.present} already there"
+    if request.shard:
+        what = f"shard {request.shard}"
+    said = f"{target}: {what}; {human(report.moved_bytes)} sent"
+    if report.moved:
+        said += f" in {counted(report.moved, 'blob')}"
+    if report.resumed:
+        said += f", {report.resumed} of them resumed ({human(report.resumed_bytes)} were there)"
+    if report.mounted:
+        said += f", {report.mounted} mounted"
+    if report.skipped:
+        said += f", {report.skipped} ({human(report.skipped_bytes)}) already there"
+    said += f"; {seconds:.1f} s"
+    return said + (f", {human(report.moved_bytes / seconds)}/s" if report.moved_bytes and seconds else "")
