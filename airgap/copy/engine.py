@@ -160,7 +160,7 @@ class _Copy:
         self.emit(BlobStarted(descriptor.digest, descriptor.size))
         have, lacking = self._find(job)
         for name, asked in lacking.items():
-            if have and self._mount(descriptor, name, have[0]):
+            if have and self._mount(descriptor, name, have[-1]):
                 done.mounts += 1
             elif asked or not self.targets[name].exists(descriptor):
                 done.kept += self._push(job, name)
@@ -181,6 +181,8 @@ class _Copy:
             have = [name for name in job.targets if self.known.has(name, job.descriptor.digest)]
             for name in have:
                 del lacking[name]
+            if not have and job.descriptor.digest in self.known.holder:
+                have = [self.known.holder[job.descriptor.digest]]
         if have:
             return have, lacking
         alive = lacking if self.known is None else self.known.alive

@@ -24,13 +24,17 @@ class Holdings:
 
     digests: dict[str, set[str]] = field(default_factory=dict)
     alive: set[str] = field(default_factory=set)
+    #: A repository for each digest that any has: what can be mounted from there.
+    holder: dict[str, str] = field(default_factory=dict)
 
     def note(self, plan: Plan, image: Image, repository: str) -> None:
         """``repository`` has the image's manifest, and so all below it."""
         held = self.digests.setdefault(repository, set())
         for manifest in plan.closure(image):
             held.add(manifest.descriptor.digest)
-            held.update(blob.digest for blob in manifest.blobs)
+            for blob in manifest.blobs:
+                held.add(blob.digest)
+                self.holder.setdefault(blob.digest, repository)
 
     def has(self, repository: str, digest: str) -> bool:
         return digest in self.digests.get(repository, ())
