@@ -15,7 +15,8 @@ from tests.parts.service import LOOPBACK
 class Line:
     """``sent`` are the bytes that went to the server, ``cuts`` how many connections were reset.
 
-    ``limit`` is how many bytes a connection may carry, both ways together; 0 for all of them.
+    ``limit`` is how many bytes a connection may carry, both ways together; 0 for all of them. With ``hold_at`` set,
+    nothing more goes to the server once so many bytes have: ``held`` is set then, and ``release`` lets go.
     """
 
     def __init__(self, upstream: str, limit: int = 0) -> None:
@@ -25,6 +26,9 @@ class Line:
         self.sent = 0
         self.cuts = 0
         self.connections = 0
+        self.hold_at: int | None = None
+        self.held = threading.Event()
+        self._released = threading.Event()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server((LOOPBACK, 0), backlog=64)
@@ -54,9 +58,21 @@ class Line:
                 self._threads.append(thread)
                 thread.start()
 
+    def release(self) -> None:
+        """Let go of what is held, and of all that comes."""
+        self.hold_at = None
+        self._released.set()
+
+    def _hold(self) -> None:
+        if self.hold_at is not None and self.sent >= self.hold_at:
+            self.held.set()
+            self._released.wait(60)
+
     def _relay(self, pair: _Pair, source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(65536):
+                if source is pair.client:
+                    self._hold()
                 with self._lock:
                     room = self.limit - pair.carried if self.limit else len(data)
                     passed = data[: max(room, 0)]
@@ -78,6 +94,7 @@ class Line:
             pair.leave()
 
     def stop(self) -> None:
+        self.release()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
