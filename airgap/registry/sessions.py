@@ -22,6 +22,7 @@ from typing import Protocol
 
 from airgap.errors import NotReady, OutputError
 from airgap.events import Sink, Warned, ignore
+from airgap.store.layout import sync_folder
 
 #: What may follow ``/v2/NAME/blobs/uploads/`` in a path that is believed later: no way to anywhere else.
 _SESSION = re.compile(r"[A-Za-z0-9._~=+:-]+/?(\?[!-~]*)?", re.ASCII)
@@ -129,6 +130,7 @@ class SessionJournal:
         if _document(first) != head:
             os.ftruncate(self._fd, 0)
             self._append(head, sync=True)
+            sync_folder(self.path.parent)
             return
         for line in rest:
             entry = _document(line)
