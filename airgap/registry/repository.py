@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -90,6 +91,11 @@ class Repository:
         response = self.endpoint.call(
             "HEAD", self._path_of(descriptor), scopes=self._scopes, headers={"Accept": manifests.ACCEPT}, ok=(200, 404)
         )
+        with self._lock:
+            begun = self._sessions.pop(descriptor.digest, "") if response.status == 200 else ""
+        if begun:  # by a mount that did not come about: nobody will push what is here
+            with contextlib.suppress(RegistryError):
+                self.endpoint.call("DELETE", begun, scopes=self._scopes, ok=tuple(range(200, 600)))
         return response.status == 200
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
