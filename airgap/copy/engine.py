@@ -154,7 +154,8 @@ class _Copy:
         for name in job.targets:
             (have if self.targets[name].exists(descriptor) else lacking).append(name)
         for name in lacking:
-            if have and self._mount(descriptor, name, have[0]):
+            donors = have or job.donors
+            if donors and self._mount(descriptor, name, donors[0]):
                 mounts += 1
             else:
                 self._push(job, name)

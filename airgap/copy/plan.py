@@ -20,11 +20,13 @@ __all__ = ["Image", "Job", "Plan", "Root", "plan"]
 
 @dataclass
 class Job:
-    """One blob: where it may be read and where it must be."""
+    """One blob: where it may be read and where it must be; ``donors`` are further repositories of the target that are
+    known to have it."""
 
     descriptor: Descriptor
     sources: list[str] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
+    donors: list[str] = field(default_factory=list)
 
 
 @dataclass

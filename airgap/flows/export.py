@@ -8,11 +8,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airgap.bundle import BundleWriter, Extras, Resource, compose
+from airgap.bundle import BundleWriter, Extras, Resource, compose, read_base
 from airgap.copy import Report, Stop, copy
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
 from airgap.flows import locking, output
+from airgap.flows.differential import leave_out
 from airgap.flows.find import Found, secrets
 from airgap.flows.resolve import BUNDLE, resolve
 from airgap.flows.sizes import Sizes, measure
@@ -24,7 +25,7 @@ from airgap.registry import Registries
 @dataclass(frozen=True)
 class ExportRequest:
     """What to make. ``program`` is the content of airgap.pyz where the bundle is to carry it; ``named`` are the
-    registries that airgap.yaml names."""
+    registries that airgap.yaml names; ``base`` is a file that says what the far side holds."""
 
     output: Path
     platforms: Sequence[Platform] = ()
@@ -40,6 +41,7 @@ class ExportRequest:
     version: str | None = None
     notes: bytes | None = None
     named: Collection[str] = ()
+    base: Path | None = None
 
 
 @dataclass
@@ -63,9 +65,10 @@ def export(
     for file, _ in found.files:
         if request.output.exists() and os.path.exists(file.path) and os.path.samefile(request.output, file.path):
             raise UsageError("the bundle would replace a resource file that it is made of", where=file.path)
-    locked = None
+    locked, base = None, read_base(request.base) if request.base else None
+    base_id = base.id if base else None
     if request.lock is not None:
-        locked = locking.read(request.lock, request.platforms, refresh=request.refresh)
+        locked = locking.read(request.lock, request.platforms, refresh=request.refresh, base=base_id)
     resources = _resources(request, found, emit)
     if request.lock is not None and locked is not None:
         locking.check_resources(request.lock, locked, resources)
@@ -82,8 +85,9 @@ def export(
     for label, error in failures:
         emit(ImageFailed(label, str(error)))
     extras = Extras(resources, request.program, request.name, request.version, request.notes)
-    inventory, layout = compose(planned, extras)
     sizes = measure(planned)
+    left_out = leave_out(planned, base, emit)
+    inventory, layout = compose(planned, extras, left_out.requires, left_out.bases)
     result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, resolved.unresolved)
     _tell_sizes(request, sizes, layout.total, emit)
     if request.dry_run:
@@ -100,7 +104,7 @@ def export(
         raise
     result.bundle_size = layout.total
     if request.lock is not None and locked is None:
-        locking.write(request.lock, request.platforms, planned, resources)
+        locking.write(request.lock, request.platforms, planned, resources, base_id)
     return result
 
 
@@ -114,7 +118,8 @@ def _resources(request: ExportRequest, found: Found, emit: Sink) -> list[Resourc
 
 def _tell_sizes(request: ExportRequest, sizes: Sizes, total: int, emit: Sink) -> None:
     emit(Noted(f"the bundle will have {human(total)}"))
-    if not request.platforms and len(sizes.platforms) > 1:
+    # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
+    if not request.platforms and len(sizes.platforms) > 1 and request.base is None:
         name = "linux/amd64" if "linux/amd64" in sizes.platforms else next(iter(sizes.platforms))
         saved = sizes.total - sizes.platforms[name]
         if saved > 0:

@@ -37,6 +37,11 @@ from airgap.oci import Platform, Reference
 )
 @click.option("--lock", metavar="FILE", help="Take digests from this lock; write it where it is not there yet.")
 @click.option("--refresh", is_flag=True, help="Resolve anew and rewrite the lock.")
+@click.option(
+    "--base",
+    metavar="FILE",
+    help="Leave out layers that the far side holds, by the last bundle, its bundle.json, or a receipt.",
+)
 @click.option("--no-resources", is_flag=True, help="Leave the resource files out of the bundle.")
 @click.option("--with-self", is_flag=True, help="Carry airgap.pyz, this program for a far side that has only Python.")
 @click.option(
@@ -59,6 +64,7 @@ def command(
     platforms: tuple[str, ...],
     lock: str | None,
     refresh: bool,
+    base: str | None,
     no_resources: bool,
     with_self: bool,
     referrers: bool,
@@ -83,6 +89,7 @@ def command(
     \b
     airgap export cert-manager.yaml -o bundle.tar
     airgap export deploy/ --image busybox:1.36 --platform linux/amd64 -o bundle.tar
+    airgap export cert-manager.yaml --base last-month.tar -o bundle.tar
     airgap export oci://registry.example/charts/shop:1.4.2 -f production.yaml -o shop.tar
     """
     started = time.monotonic()
@@ -123,6 +130,7 @@ def command(
             version=read.version,
             notes=_notes(read),
             named=read.registries,
+            base=Path(base) if base else None,
         )
         try:
             made = export(request, found, registries, jobs=jobs, emit=emit, stop=Stop(registries.abort))

@@ -7,6 +7,7 @@ import click
 
 from airgap.bundle import BundleReader
 from airgap.cli import options
+from airgap.cli.printable import printable
 from airgap.cli.progress import display
 from airgap.copy import Stop
 from airgap.flows import project
@@ -39,7 +40,8 @@ def command(
     jobs: int,
     progress: str,
 ) -> None:
-    """Check a bundle byte for byte, and that every image in it is complete.
+    """Check a bundle byte for byte, and that every image in it is complete. A differential bundle is checked by itself,
+    and what it builds on is told.
 
     \b
     airgap verify bundle.tar
@@ -51,6 +53,8 @@ def command(
     with BundleReader(bundle) as opened, display(progress) as emit:
         done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
         click.echo(f"{bundle}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be", err=True)
+        for line in done.needs:
+            click.echo(printable(f"{bundle}: {line}"), err=True)
         if against:
             goal = target_of(read, against, mapping)
             network = options.target(
