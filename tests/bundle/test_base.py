@@ -148,7 +148,7 @@ def spoilt(**more: object) -> bytes:
 def test_nonsense(content: bytes, code: int, word: str, tmp_path: Path) -> None:
     path = tmp_path / "odd.json"
     path.write_bytes(content)
-    with pytest.raises(BundleError, match=word) as caught:
+    with pytest.raises(BundleError, match=word or None) as caught:
         read_base(path)
     assert caught.value.exit_code == code
     assert str(path) in str(caught.value)

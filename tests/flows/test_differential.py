@@ -82,36 +82,40 @@ def layers_of(inventory: dict[str, object]) -> list[dict[str, object]]:
     return [blob for blob in blobs if "layer" in str(blob["mediaType"])]
 
 
-@pytest.mark.parametrize("base", ["1.json", "1.tar", "1.tar.receipt.json", "held.json"])
-def test_one_changed_layer_of_forty(platform: Platform, far: Far, base: str) -> None:
+BASES = ("1.tar", "1.tar.receipt.json", "held.json", "1.json")
+
+
+def test_one_changed_layer_of_forty(platform: Platform, far: Far) -> None:
     names, layers = forty(platform)
     platform.offer(layers, "1")
     platform.export("1", *names)
     platform.carry("1", far)
-    if base == "held.json":
-        platform.airgap.run("inventory", TARGET, "--via", far.url, "-o", base)
+    platform.airgap.run("inventory", TARGET, "--via", far.url, "-o", "held.json")
+    one = platform.id("1")
     new = platform.layer(4_000_000)
     layers[names[3]][4] = new
     platform.offer(layers, "2")
 
-    said = platform.export("2", *names, base=base)
-    assert f"{base}: 33 layers of " in said.stderr
-    assert "stay behind" in said.stderr.splitlines()[0]
-    assert platform.size("2") <= 1.05 * new.descriptor.size
-    inventory = platform.inventory("2")
-    assert [blob["digest"] for blob in layers_of(inventory)] == [new.descriptor.digest]
-    assert inventory["features"] == ["differential"]
-    for required in inventory["requires"]:
-        assert list(required) == ["digest", "size", "repositories", "from"]
-        assert required["from"] == (None if base == "held.json" else platform.id("1"))
-    prefix = "quay.io/team/" if base in ("1.json", "1.tar") else f"{NAME}/p/"
-    shared = next(r for r in inventory["requires"] if len(r["repositories"]) == 7)
-    assert shared["repositories"] == [f"{prefix}app{number}" for number in range(1, 8)]
+    for base in BASES:
+        said = platform.export("2", *names, base=base)
+        assert f"{base}: 33 layers of " in said.stderr.splitlines()[0]
+        assert "stay behind" in said.stderr.splitlines()[0]
+        assert platform.size("2") <= 1.05 * new.descriptor.size
+        inventory = platform.inventory("2")
+        assert [blob["digest"] for blob in layers_of(inventory)] == [new.descriptor.digest]
+        assert inventory["features"] == ["differential"]
+        for required in inventory["requires"]:
+            assert list(required) == ["digest", "size", "repositories", "from"]
+            assert required["from"] == (None if base == "held.json" else one)
+        prefix = "quay.io/team/" if base in ("1.json", "1.tar") else f"{NAME}/p/"
+        shared = next(r for r in inventory["requires"] if len(r["repositories"]) == 7)
+        assert shared["repositories"] == [f"{prefix}app{number}" for number in range(1, 8)]
 
     far.requests()
     platform.carry("2", far)
-    # One upload, and nothing else but manifests: this registry has the rest in the very repositories.
-    assert len([line for line in far.changed() if "blobs/uploads/?mount" not in line and "POST" in line]) <= 9
+    # This registry has the rest in the very repositories: what begins is the upload of the new layer and of configs.
+    begun = {line.split()[1] for line in far.changed() if line.startswith("POST")}
+    assert begun == {"/v2/p/app3/blobs/uploads/"}
     for name in names:
         root = platform.registry.store.resolve(f"{name}:2")
         whole(far, platform.images, f"p/{name.rpartition('/')[2]}", "2", root)

@@ -45,7 +45,7 @@ def test_everything_under_the_prefix(airgap: Airgap, filled: Registry) -> None:
         for name in ("deep/y:1", "deep/y:latest", "x:1")
     ]
     images = Images(31)
-    index, single = images.two_platforms(), images.image()
+    single, index = images.image(), images.two_platforms()
     for root, repository in ((index, "p/x"), (single, "p/deep/y")):
         for needed in images.needed(root):
             expected = None if "manifest" in needed.media_type or "index" in needed.media_type else [repository]
