@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -80,7 +81,11 @@ class Platform:
         return found
 
     def id(self, version: str) -> str:
-        return str(self.airgap.run("inspect", f"{version}.tar", "--json").json["id"])
+        """What ``airgap inspect`` calls the bundle, which is the sha256 of its bundle.json."""
+        said = self.airgap.run("inspect", f"{version}.tar").text
+        found = next(line.removeprefix("ID ") for line in said.splitlines() if line.startswith("ID "))
+        assert found == hashlib.sha256((self.airgap.folder / f"{version}.json").read_bytes()).hexdigest()
+        return found
 
     def size(self, version: str) -> int:
         return (self.airgap.folder / f"{version}.tar").stat().st_size

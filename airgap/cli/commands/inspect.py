@@ -33,7 +33,7 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
     with BundleReader(bundle) as opened:
         inventory = opened.inventory
         if as_json:
-            document = {**inventory.to_json(), "id": opened.id, "size": opened.size, "volumes": [], "signatures": []}
+            document = {**inventory.to_json(), "size": opened.size, "volumes": [], "signatures": []}
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))
             return
         if html or csv:
