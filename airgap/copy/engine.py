@@ -19,7 +19,7 @@ from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, R
 from airgap.events import BlobDone, BlobProgress, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest, successors
-from airgap.store.base import FileRange, Mounter, Opener, Reader, Source, Store, opener_of
+from airgap.store.base import FileRange, Mounter, Opener, Reader, Resuming, Source, Store, opener_of
 
 _UNKNOWN_BLOB = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
 
@@ -86,16 +86,18 @@ def copy(
     jobs: int = 4,
     keep_going: bool = False,
     how: str = "pushed",
+    order: Sequence[Descriptor] | None = None,
     emit: Sink = ignore,
     stop: Stop | None = None,
 ) -> Report:
-    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved.
+    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved. Blobs go one
+    after another in ``order`` where that is given, else several at a time, the largest first.
 
     Without ``keep_going`` the first failure stops the others and is raised; with it, images that could not
     be moved whole are listed in the report and have no tag.
     """
     emit(Planned(len(plan.images), len(plan.manifests), len(plan.blobs), plan.blob_bytes))
-    return _Copy(plan, sources, targets, jobs, keep_going, how, emit, stop or Stop()).run()
+    return _Copy(plan, sources, targets, jobs, keep_going, how, order, emit, stop or Stop()).run()
 
 
 @dataclass
@@ -106,14 +108,15 @@ class _Copy:
     jobs: int
     keep_going: bool
     how: str
+    order: Sequence[Descriptor] | None
     emit: Sink
     stop: Stop
     report: Report = field(default_factory=Report)
     lost: dict[str, AirgapError] = field(default_factory=dict)
 
     def run(self) -> Report:
-        largest_first = sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
-        for job, result in zip(largest_first, self._each(largest_first, self._blob), strict=True):
+        jobs = self._in_turn()
+        for job, result in zip(jobs, self._each(jobs, self._blob, 1 if self.order else self.jobs), strict=True):
             if isinstance(result, AirgapError):
                 self.lost[job.descriptor.digest] = result
             else:
@@ -132,8 +135,16 @@ class _Copy:
                 self.emit(ImageFailed(image.root.label, str(self.lost[image.digest])))
         return self.report
 
-    def _each(self, items: Sequence[A], work: Callable[[A], B]) -> list[B | AirgapError]:
-        return each(items, work, jobs=self.jobs, stop=self.stop, keep_going=self.keep_going)
+    def _in_turn(self) -> list[Job]:
+        largest_first = sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
+        if self.order is None:
+            return largest_first
+        turns = {one.digest: number for number, one in enumerate(self.order)}
+        # What the order does not know comes from somewhere else, and last.
+        return sorted(largest_first, key=lambda job: turns.get(job.descriptor.digest, len(turns)))
+
+    def _each(self, items: Sequence[A], work: Callable[[A], B], jobs: int = 0) -> list[B | AirgapError]:
+        return each(items, work, jobs=jobs or self.jobs, stop=self.stop, keep_going=self.keep_going)
 
     def _count(self, job: Job, done: tuple[int, int]) -> None:
         pushes, mounts = done
@@ -147,7 +158,7 @@ class _Copy:
 
     def _blob(self, job: Job) -> tuple[int, int]:
         """Put one blob into every repository that lacks it: how often it was pushed, and how often mounted."""
-        descriptor, pushes, mounts = job.descriptor, 0, 0
+        descriptor, pushes, mounts, how = job.descriptor, 0, 0, self.how
         self.emit(BlobStarted(descriptor.digest, descriptor.size))
         have: list[str] = []
         lacking: list[str] = []
@@ -158,10 +169,13 @@ class _Copy:
             if donors and self._mount(descriptor, name, donors[0]):
                 mounts += 1
             else:
+                target = self.targets[name]
+                if isinstance(target, Resuming) and target.kept(descriptor):
+                    how = "resumed"
                 self._push(job, name)
                 pushes += 1
             have.append(name)
-        how = self.how if pushes else "mounted" if mounts else "skipped"
+        how = how if pushes else "mounted" if mounts else "skipped"
         self.emit(BlobDone(descriptor.digest, descriptor.size, how))
         return pushes, mounts
 

@@ -81,7 +81,11 @@ def _push(
     result = Imported([image.root.label for image in todo if image.root.destinations[0].tag], present, files)
     if request.dry_run:
         return result
-    result.report = copy(lacking, sources, stores, jobs=jobs, keep_going=request.keep_going, emit=emit, stop=stop)
+    result.report = copy(
+        lacking, sources, stores, jobs=jobs, keep_going=request.keep_going,
+        order=bundle.inventory.blobs if bundle.ordered else None, emit=emit, stop=stop,
+    )  # fmt: skip
+    bundle.finish()
     result.failures = [(root.label, error) for root, error in result.report.failures]
     failed = {label for label, _ in result.failures}
     result.names = [name for name in result.names if name not in failed]

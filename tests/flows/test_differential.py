@@ -337,3 +337,26 @@ def test_what_is_no_base_is_said_before_any_registry_is_asked(platform: Platform
     platform.airgap.write("odd", b"no bundle at all")
     assert "odd" in platform.airgap.fails(40, "export", "1.yaml", "-o", "2.tar", "--base", "odd").errors[0]
     assert platform.registry.requests() == []
+
+
+def test_any_form_of_a_differential_bundle(platform: Platform) -> None:
+    """A pipe and frames are read in order, and what is required is in no order at all."""
+    common = platform.layer(200_000)
+    platform.offer({"a/old": [common]}, "1")
+    platform.export("1", "a/old")
+    platform.offer({"b/new": [common, platform.layer(1_500_000)]}, "2")
+    platform.export("2", "b/new", base="1.json")
+    airgap = platform.airgap
+    airgap.run("export", "2.yaml", "-o", "2.tar.zst", "--base", "1.tar")
+    airgap.run("export", "2.yaml", "-o", "v.tar", "--volume-size", "1.1MB", "--base", "1.tar")
+    root = platform.registry.store.resolve("b/new:2")
+    piped = (airgap.folder / "2.tar").read_bytes()
+    for bundle, stdin in (("2.tar.zst", None), ("v.tar.001", None), ("-", piped)):
+        with double(Shelf()) as registry:
+            far = Far(registry.url, list)
+            command = ["import", bundle, "--to", TARGET, "--via", far.url, "--force"]
+            assert common.descriptor.digest in airgap.fails(32, *command, stdin=stdin).errors[0]
+            assert not registry.count("POST")
+            platform.carry("1", far)
+            airgap.run(*command, stdin=stdin)
+            whole(far, platform.images, "p/new", "2", root)

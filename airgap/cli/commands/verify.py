@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import click
 
-from airgap.bundle import BundleReader
 from airgap.cli import options
 from airgap.cli.printable import printable
 from airgap.cli.progress import display
@@ -19,7 +18,7 @@ from airgap.target import PlainTarget
 
 
 @click.command("verify")
-@click.argument("bundle", metavar="BUNDLE")
+@click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
 @click.option("--against", metavar="TARGET", help="Compare the target's tags with the bundle as well.")
 @options.mapping
 @options.target_network
@@ -27,7 +26,7 @@ from airgap.target import PlainTarget
 @options.jobs
 @options.progress
 def command(
-    bundle: str,
+    bundles: tuple[str, ...],
     against: str | None,
     mapping: str | None,
     ca_file: str | None,
@@ -43,6 +42,9 @@ def command(
     """Check a bundle byte for byte, and that every image in it is complete. A differential bundle is checked by itself,
     and what it builds on is told.
 
+    Of a bundle in volumes any one is enough if the others lie beside it; name several where they lie on several
+    media. - reads a bundle from standard input.
+
     \b
     airgap verify bundle.tar
     airgap verify bundle.tar --against http://10.100.0.102:32415/my-docker-image
@@ -50,11 +52,11 @@ def command(
     if not against and (mapping or ca_file or plain_http or insecure or via or username or password_stdin):
         raise click.UsageError("what is said of a target goes with --against")
     read = project.load(config)
-    with BundleReader(bundle) as opened, display(progress) as emit:
+    with options.opened(bundles, password_stdin) as opened, display(progress) as emit:
         done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
-        click.echo(f"{bundle}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be", err=True)
+        click.echo(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be", err=True)
         for line in done.needs:
-            click.echo(printable(f"{bundle}: {line}"), err=True)
+            click.echo(printable(f"{bundles[0]}: {line}"), err=True)
         if against:
             goal = target_of(read, against, mapping)
             network = options.target(
