@@ -6,9 +6,9 @@ from __future__ import annotations
 import click
 
 from airgap.cli import options
-from airgap.cli.printable import printable
 from airgap.cli.progress import display
 from airgap.copy import Stop
+from airgap.events import Noted
 from airgap.flows import project
 from airgap.flows.network import connect, target_of
 from airgap.flows.verify import against as compare
@@ -54,9 +54,9 @@ def command(
     read = project.load(config)
     with options.opened(bundles, password_stdin) as opened, display(progress) as emit:
         done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
-        click.echo(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be", err=True)
+        emit(Noted(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be"))
         for line in done.needs:
-            click.echo(printable(f"{bundles[0]}: {line}"), err=True)
+            emit(Noted(f"{bundles[0]}: {line}"))
         if against:
             goal = target_of(read, against, mapping)
             network = options.target(
@@ -64,4 +64,4 @@ def command(
             )
             with connect(read, network, emit, target=goal.address) as registries:
                 count = compare(opened, goal, PlainTarget(registries, goal), jobs=jobs, stop=Stop(registries.abort))
-            click.echo(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests", err=True)
+            emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))
