@@ -149,9 +149,12 @@ class _Copy:
         return self.report
 
     def _in_turn(self) -> list[Job]:
-        if self.order is not None:
-            return [self.plan.blobs[one.digest] for one in self.order if one.digest in self.plan.blobs]
-        return sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
+        largest_first = sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
+        if self.order is None:
+            return largest_first
+        turns = {one.digest: number for number, one in enumerate(self.order)}
+        # What the order does not know comes from somewhere else, and last.
+        return sorted(largest_first, key=lambda job: turns.get(job.descriptor.digest, len(turns)))
 
     def _each(self, items: Sequence[A], work: Callable[[A], B], jobs: int = 0) -> list[B | AirgapError]:
         return each(items, work, jobs=jobs or self.jobs, stop=self.stop, keep_going=self.keep_going)
@@ -187,7 +190,8 @@ class _Copy:
         descriptor, pushes, mounts, there = job.descriptor, 0, 0, 0
         have, lacking = self._find(job)
         for name, asked in lacking.items():
-            if have and self._mount(descriptor, name, have[-1]):
+            donors = have or job.donors
+            if donors and self._mount(descriptor, name, donors[-1]):
                 mounts += 1
             elif asked or not self.targets[name].exists(descriptor):
                 there += self._push(job, name)

@@ -41,11 +41,13 @@ class Names(list[str]):
 
 @dataclass(slots=True)
 class Job:
-    """One blob: where it may be read and where it must be."""
+    """One blob: where it may be read and where it must be; ``donors`` are further repositories of the target that are
+    known to have it."""
 
     descriptor: Descriptor
     sources: Names = field(default_factory=Names)
     targets: Names = field(default_factory=Names)
+    donors: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from airgap.errors import AirgapError, NotReady, TargetError, raise_all
 from airgap.events import ManifestDone, Sink, Warned
 from airgap.flows import output
 from airgap.flows.contents import BUNDLE, assignments_of, roots_of
+from airgap.flows.proving import Completed
 from airgap.flows.receipt import receipt_of
 from airgap.flows.rewrite import RewrittenFile, rewrite
 from airgap.flows.shard import Shard
@@ -71,16 +72,19 @@ def _push(
     raise_all([NotReady(finding.what, hint=finding.hint or None) for finding in problems])
 
     roots = roots_of(bundle, assignments)
-    sources = {BUNDLE: bundle}
+    completed = Completed(bundle) if bundle.inventory.requires else None
+    sources = {BUNDLE: completed or bundle}
     planned = plan(roots, sources, jobs=1, emit=emit, stop=stop)
     raise_all([error for _, error in planned.failures])
     repositories = sorted({d.repository for root in roots for d in root.destinations})
     stores: dict[str, Store] = {name: target.open(name) for name in repositories}
     todo, present, known = _lacking(planned, stores, request, jobs, emit, stop)
+    needed = planned.only(todo)
+    if completed is not None:
+        completed.prove(needed, mapping, target, jobs=jobs, stop=stop)
     result = Imported([image.root.label for image in todo if image.root.destinations[0].tag], present, files)
     if request.dry_run:
         return result
-    needed = planned.only(todo)
     if request.shard:
         needed, result.names, result.files = needed.shard(request.shard.index, request.shard.count), [], []
     result.report = copy(
