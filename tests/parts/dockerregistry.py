@@ -40,10 +40,11 @@ def docker_registry(
     users: dict[str, str] | None = None,
     delete: bool = True,
     read_only: bool = False,
+    access_log: bool = True,
 ) -> Iterator[DockerRegistry]:
     """Start one over ``folder`` (made if missing; its content survives a restart on the same folder).
 
-    ``users`` are names and passwords for Basic authentication.
+    ``users`` are names and passwords for Basic authentication; without ``access_log`` nothing is written for a request.
     """
     binary = need("docker-registry")
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ def docker_registry(
     }
     configuration: dict[str, object] = {
         "version": "0.1",
-        "log": {"level": "warn", "accesslog": {"disabled": False}},
+        "log": {"level": "warn", "accesslog": {"disabled": not access_log}},
         "storage": storage,
         "http": http,
     }
