@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LOOK, _LOOKS_A_DISK = 0.02, 2
+_LONGEST = 1800.0  # seconds, after which a script is stopped and has failed
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ def measure(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            start_new_session=True,
         )
-        with _watched(process.pid, folder, temporary) as seen:
+        with _watched(process.pid, folder, temporary) as seen, _ended(process.pid):
             _, status, usage = os.wait4(process.pid, 0)
             wall = time.monotonic() - began
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -79,6 +82,22 @@ def measure(
         wire=(wire_after - wire) // crossings if crossings else None,
         bundle=sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()),
     )
+
+
+@contextlib.contextmanager
+def _ended(group: int) -> Iterator[None]:
+    """Leave none of the script's processes behind: not when we are interrupted, nor when it takes too long."""
+    timer = threading.Timer(_LONGEST, os.killpg, (group, signal.SIGKILL))
+    timer.start()
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.killpg(group, signal.SIGKILL)
+            os.waitpid(group, 0)
+        raise
+    finally:
+        timer.cancel()
 
 
 class _Seen:

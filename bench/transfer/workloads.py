@@ -17,6 +17,7 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,8 +151,9 @@ def build(folder: Path, name: str, scale: float, roots: list[Path], versions: li
     hands = packages.dealt(packages.pieces(roots, together), shares)
     jobs = [(blobs, [(layer, sizes[layer]) for layer in s], hand) for s, hand in zip(stripes, hands, strict=True)]
     made: dict[str, dict[str, Any]] = {}
-    with multiprocessing.get_context("spawn").Pool(min(len(jobs), os.cpu_count() or 1)) as pool:
-        for layers in pool.imap_unordered(_make_layers, jobs):
+    processes = min(len(jobs), os.cpu_count() or 1)
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for layers in pool.map(_make_layers, jobs):
             made.update(layers)
     described = [asdict(_image(blobs, repository, made, platforms)) for repository, platforms in images.items()]
     part = folder / "images.part"

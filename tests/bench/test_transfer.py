@@ -166,6 +166,19 @@ def test_a_script_that_fails_is_no_sample(tmp_path: Path) -> None:
         measured(tmp_path, "echo out of paper; exit 7")
 
 
+def test_a_script_that_takes_too_long_is_stopped_with_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.transfer.measure._LONGEST", 0.3)
+    with pytest.raises(FailedError, match="-9"):
+        measured(tmp_path, "sh -c 'echo $$ > child; exec sleep 60'; true")
+    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
+    deadline = time.monotonic() + 10
+    while child.exists() and child.read_text().rsplit(")", 1)[1].split()[0] != "Z" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert time.monotonic() < deadline
+
+
 def test_the_line_is_late_and_loses_nothing() -> None:
     content = random.Random("line").randbytes(3_000_000)
     with socket.create_server(("127.0.0.1", 0)) as listener:
