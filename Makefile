@@ -31,7 +31,7 @@ test: setup ## every test but the long ones
 test-long: setup ## soak, many kills, large sizes
 	$(PYTEST) -m long
 
-bench: setup ## beside the other tools on PATH, into bench/RESULTS.md: an hour, on a quiet machine
+bench: setup ## beside the other tools on PATH, into bench/RESULTS.md: an hour or two, on a quiet machine
 	$(BIN)/python -m bench.transfer --output bench/RESULTS.md
 
 bench-short: setup ## the same in minutes, into bench/RESULTS.short.md

@@ -26,13 +26,16 @@ from bench.transfer.workloads import Workload
 
 FULL = ("plain:w1", "plain:w2", "plain:w3", "tls:w1", "tls:w2", "tls:w3", "delay:w1")
 SHORT = ("plain:w1", "plain:w2:0.1", "tls:w1")
+LEFT_OUT = ("podman", "skopeo-2", "skopeo-oci")
 _HERE = "AIRGAP_BENCH_NAMESPACE"
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.transfer", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("blocks", nargs="*", metavar="LINE:WORKLOAD[:SCALE]", help=f"default: {' '.join(FULL)}")
-    parser.add_argument("--short", action="store_true", help=f"3 rounds of {' '.join(SHORT)}, without podman")
+    parser.add_argument(
+        "--short", action="store_true", help=f"3 rounds of {' '.join(SHORT)}, without {', '.join(LEFT_OUT)}"
+    )
     parser.add_argument("--rounds", type=int, help="that count, after one that warms up [default: 5]")
     parser.add_argument("--scale", type=float, default=1, help="of every workload's sizes, beside its own SCALE")
     parser.add_argument("--tools", default="", help=f"of {','.join(t.name for t in tools.TOOLS)} [default: all found]")
@@ -79,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     airgap = tools.own_airgap()
     found = tools.found(airgap, chosen.tools)
     if chosen.short and not chosen.tools:
-        found = [tool for tool in found if tool.name != "podman"]
+        found = [tool for tool in found if tool.name not in LEFT_OUT]
     if airgap is None or not found or shutil.which("docker-registry") is None:
         show("bench: airgap, docker-registry and at least one tool to compare must be installed")
         return 2
