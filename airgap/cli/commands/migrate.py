@@ -53,7 +53,9 @@ from airgap.target import PlainTarget, TargetAddress
     help="Where it is noted what was done, for the next run. [default: $XDG_STATE_HOME/airgap]",
 )
 @click.option(
-    "--source-username", metavar="NAME", help="User at the source, its password in AIRGAP_SOURCE_PASSWORD; or airgap login."
+    "--source-username",
+    metavar="NAME",
+    help="User at the source, with the password in AIRGAP_SOURCE_PASSWORD; or airgap login.",
 )
 @click.option("--source-insecure", is_flag=True, help="Trust any certificate of the source.")
 @options.dry_run

@@ -58,9 +58,7 @@ class Comparison:
         for name, tags in held.items():
             if only := sorted(tags - listing.tags.get(name, {}).keys()):
                 result.target_only[name] = [tag for tag in only if not self._of_referrers(tag)]
-        asked = [
-            tag for tag in wanted if tag.name in held.get(tag.repository, ()) and not self._unchanged(tag)
-        ]
+        asked = [tag for tag in wanted if tag.name in held.get(tag.repository, ()) and not self._unchanged(tag)]
         lost = self._each(asked, self._look_there, self.target, result)
         for tag in wanted:
             if id(tag) in lost:
@@ -71,9 +69,7 @@ class Comparison:
         self._signatures(result)
         return result
 
-    def _each(
-        self, tags: Sequence[Tag], work: Callable[[Tag], None], side: Side, result: Compared
-    ) -> set[int]:
+    def _each(self, tags: Sequence[Tag], work: Callable[[Tag], None], side: Side, result: Compared) -> set[int]:
         """Ask for every tag; the ids of those that failed, which are noted as failures."""
         answers = each(tags, work, jobs=self.jobs, stop=self.stop, keep_going=True)
         lost = set[int]()
@@ -167,7 +163,7 @@ class Comparison:
             self.emit(Noted(f"{label}: the tag {why}; it is moved from {tag.there[:19]} to {tag.digest[:19]}"))
         else:
             ours = recorded == tag.there
-            what = "an earlier run put it there and the source has moved it since" if ours else "nobody here put it there"
+            what = "an earlier run put it there, and it has moved since" if ours else "no earlier run put it there"
             result.failures.append((label, TargetError(
                 f"the tag is already there with {tag.there}, the source has {tag.digest}; {what}",
                 where=label,

@@ -19,7 +19,9 @@ from airgap.store.base import fetch
 _DEPTH = 3
 
 
-def date(source: Side, tags: Sequence[Tag], journal: Journal, *, jobs: int, stop: Stop) -> list[tuple[Tag, AirgapError]]:
+def date(
+    source: Side, tags: Sequence[Tag], journal: Journal, *, jobs: int, stop: Stop
+) -> list[tuple[Tag, AirgapError]]:
     """Fill in ``date`` of those tags that have none, each image asked once ever; what went wrong is given back."""
     wanted = {tag.digest: tag for tag in tags if tag.date is None and tag.digest not in journal.known.dates}
 
@@ -28,7 +30,7 @@ def date(source: Side, tags: Sequence[Tag], journal: Journal, *, jobs: int, stop
 
     failures = {}
     answers = each(wanted.values(), ask, jobs=jobs, stop=stop, keep_going=True)
-    for (digest, tag), answer in zip(wanted.items(), answers, strict=True):
+    for digest, answer in zip(wanted, answers, strict=True):
         if isinstance(answer, AirgapError):
             failures[digest] = answer
         else:

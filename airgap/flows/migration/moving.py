@@ -51,9 +51,7 @@ class Mover:
         return moved
 
     def _batch(self, tags: Sequence[Tag], moved: Moved) -> None:
-        by_root: dict[Root, list[Tag]] = {}
-        for root, held in self._roots(tags):
-            by_root[root] = held
+        by_root = dict(self._roots(tags))
         sources = {self.source.whole(tag.repository): self.source.repository(tag.repository) for tag in tags}
         targets = {self.target.whole(tag.repository): self.target.repository(tag.repository) for tag in tags}
         planned = plan(
@@ -67,9 +65,7 @@ class Mover:
         for manifest in planned.manifests.values():
             if manifest.is_index:
                 self.journal.index(manifest.descriptor.digest, [child.digest for child in manifest.children])
-        there = {
-            Destination(self.target.whole(tag.repository), tag.name): tag.there for tag in tags if tag.there
-        }
+        there = {Destination(self.target.whole(tag.repository), tag.name): tag.there for tag in tags if tag.there}
         known = find(planned, planned.images, there, targets, jobs=max(self.jobs, 8), stop=self.stop)
         for digest in planned.blobs:
             if repository := self.journal.known.blobs.get(digest):
@@ -80,7 +76,7 @@ class Mover:
             emit=self._noting(planned), stop=self.stop,
         )  # fmt: skip
         _add(moved.report, report)
-        lost: dict[Root, AirgapError] = {root: error for root, error in (*planned.failures, *report.failures)}
+        lost: dict[Root, AirgapError] = dict((*planned.failures, *report.failures))
         whole = [image for image in planned.images if image.root not in lost]
         confirm(whole, targets, jobs=max(self.jobs, 8), stop=self.stop)
         self._settle(by_root, whole, lost, moved)
