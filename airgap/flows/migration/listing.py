@@ -63,6 +63,7 @@ def listed(
             )
     found.tags = {name: found.tags[name] for name in sorted(found.tags) if found.tags[name]}
     said = f"{counted(found.count, 'tag')} in {counted(len(found.tags), 'repository', 'repositories')}"
+    found.unreadable = dict(sorted(found.unreadable.items()))
     emit(Noted(f"{source.address}: {said}, by {' and '.join(found.by)}"))
     _tell(found, emit)
     return found
