@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airgap.oci import Descriptor
+from airgap.store.base import opener_of
 from tests.cli.command import Airgap, Registry
 from tests.doubles.nexus import PUSHER, READER, Nexus, Repository, Settings, nexus
 from tests.doubles.registry import Answer, Request
@@ -572,6 +573,28 @@ def test_the_path_route_has_no_catalog(airgap: Airgap, fresh: Nexus) -> None:
             "--source-username", READER.name, "--nexus-source", double.url,
         )  # fmt: skip
     assert tags_of(fresh) == made.digests
+
+
+def test_lists_of_referrers_under_tags_go_on_after_a_kill(airgap: Airgap, fresh: Nexus) -> None:
+    """Neither side has the referrers API: a list of them is a tag, of which a stopped run may leave a part."""
+    secret_environment(airgap)
+    with nexus(Settings()) as double:
+        made = Old.of(6, 2)
+        fill(double.connector().address, made, PUSHER)
+        root = made.names["team1/app1:v0"]
+        signatures = [made.images.artifact(subject=root) for _ in range(3)]
+        for side, pushed in ((double, signatures), (fresh, signatures[:1])):
+            address = side.connector().address
+            with registries(address, PUSHER) as client:
+                store = client.repository(address, "team1/app1", push=True)
+                for one in pushed:
+                    for needed in made.images.needed(one):
+                        store.push(needed, opener_of(made.images.content[needed.digest]))
+        name = "team1/app1:" + root.digest.replace(":", "-")
+        assert tags_of(fresh)[name] != tags_of(double)[name]
+        airgap.run(*between(double, fresh, "--nexus-source", double.url))
+        assert tags_of(fresh) == tags_of(double)
+        assert set(fresh.repository().manifests) == set(double.repository().manifests)
 
 
 def test_lastmodified_of_nexus_decides(airgap: Airgap, fresh: Nexus) -> None:
