@@ -32,8 +32,19 @@ def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 config = click.option("--config", metavar="FILE", help="Project file instead of ./airgap.yaml.")
 
+
+def _progress(context: click.Context, _: click.Parameter, value: str) -> str:
+    from airgap.cli.telling import Teller
+
+    if isinstance(context.obj, Teller):
+        context.obj.json = value == "json"
+    return value
+
+
 progress = click.option(
     "--progress",
+    is_eager=True,  # before whatever else of the command line may be wrong
+    callback=_progress,
     type=click.Choice(["auto", "bar", "plain", "json", "none"]),
     default="auto",
     show_default=True,

@@ -9,7 +9,7 @@ from airgap.bundle import BundleReader
 from airgap.bundle.media import sums
 from airgap.copy import Destination, Root, Stop, each, plan, survey
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, raise_all
-from airgap.events import BlobDone, BlobStarted, Sink
+from airgap.events import BlobDone, BlobStarted, Planned, Sink
 from airgap.flows.contents import BUNDLE, assignments_of, roots_of
 from airgap.oci import Descriptor
 from airgap.store.base import Store
@@ -35,6 +35,7 @@ def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verifi
     """Read everything. Raises :class:`DigestMismatch` (or the head's error) naming the images that are touched."""
     bundle.check_head()
     blobs = bundle.inventory.blobs
+    emit(Planned(len(bundle.inventory.images), 0, len(blobs), sum(blob.size for blob in blobs)))
 
     def check(blob: Descriptor) -> None:
         emit(BlobStarted(blob.digest, blob.size))

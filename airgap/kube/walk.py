@@ -75,6 +75,7 @@ class Frame:
         "leaves",
         "mapping",
         "mark",
+        "named",
         "parent",
     )
 
@@ -94,6 +95,8 @@ class Frame:
         self.kind = ""
         self.leaves: dict[str, Leaf] | None = None
         self.items: list[Leaf | None] | None = None
+        #: Kept by :mod:`airgap.kube.splits`: what each stem has, once the mapping is complete.
+        self.named: dict[str, dict[str, Leaf]] | None = None
 
     def here(self) -> str | int:
         return self.key if self.mapping else self.index
@@ -135,6 +138,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
     frame: Frame | None = None
     pending: list[Spot] = []
     anchors: dict[str, Leaf] = {}
+    dull: set[int] = set()  # where long anchored values begin that hold nothing, however many aliases they have
     document = depth = 0
     for what, value, start, end, style, anchor, tag in events:
         if what in (scalar, alias):
@@ -145,6 +149,8 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
             elif anchor:
                 leaf = Leaf(value, start, end, style, frame is not None and frame.flow, tag is not None)
                 anchors[anchor] = leaf
+                if len(value) > _LONGEST and not may_hold(value):
+                    dull.add(start)
             if frame is None:
                 continue
             if frame.mapping:
@@ -173,6 +179,9 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
                         if key == "name" and (frame.at == "from" or keys.says_image(_owner(frame))):
                             pending.append(Spot(document, frame, key, leaf))
                             continue
+                    elif (key == "value" or key == "default") and "\n" not in value and value[0] not in "{[":
+                        pending.append(Spot(document, frame, key, leaf, VARIABLE))  # a long list
+                        continue
                     if key == "kind":
                         frame.kind = value
                     elif key == "apiVersion":
@@ -191,7 +200,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
                     leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
                     pending.append(Spot(document, frame, frame.index, leaf, ITEM))
                     continue
-            if len(value) >= _SHORTEST:
+            if len(value) >= _SHORTEST and not (what == alias and leaf and leaf.start in dull):
                 if "\n" in value or value[0] in "{[":
                     if key not in _PROSE and _HINT.search(value):
                         leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
@@ -217,6 +226,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
             document += 1
             frame, depth = None, 0
             anchors.clear()
+            dull.clear()
         elif what == ev.DOCUMENT_END:
             if pending:
                 yield Batch(None, pending)

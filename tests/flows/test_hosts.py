@@ -145,6 +145,8 @@ def test_a_pull_secret_is_written_for_its_owner_alone_and_shown_nowhere(airgap: 
         shown = said.stdout + said.stderr.encode()
         assert PASSWORD.encode() not in shown
         assert base64.b64encode(f"u:{PASSWORD}".encode()) not in shown
+        # The Secret's own base64 hides the password from a search; no part of its content is shown at all.
+        assert b"dockerconfigjson" not in shown
     file = airgap.folder / "n/pull-secret.yaml"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     secret = yaml.safe_load(file.read_text())

@@ -76,15 +76,10 @@ def far(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Itera
                 more = ("--via", outside.url, "--mapping", policy, "--output", policy, "--receipt", f"{policy}.json")
                 airgap.run("import", "bundle.tar", "--to", f"http://{HTTP}{prefix}", *more)
         stack.enter_context(docker_registry(folder / "registry", within=network, listen=HTTP))
-        tls = stack.enter_context(authority_files(folder / "tls", authority))
+        tls = authority.good(f"IP:{ADDRESS}", f"DNS:{NAME}")
         shutil.copytree(folder / "registry/data", folder / "secure/data")
         stack.enter_context(docker_registry(folder / "secure", within=network, listen=HTTPS, tls=tls))
         yield Far(airgap, network, authority.ca)
-
-
-@contextlib.contextmanager
-def authority_files(folder: Path, authority: Authority) -> Iterator[object]:
-    yield authority.good(f"IP:{ADDRESS}", f"DNS:{NAME}")
 
 
 @pytest.fixture(scope="module")
@@ -291,3 +286,27 @@ def test_docker_pulls_with_the_files_and_not_without(far: Far, tmp_path: Path) -
             time.sleep(0.2)
         assert done.returncode == 0, done.stderr
         started.docker.run("pull", "-q", "nginx:1.27")  # Docker Hub, through the mirror
+
+
+def test_docker_and_https(far: Far, tmp_path: Path) -> None:
+    """certs.d is read at each pull, so nothing is restarted."""
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    with bound(far, etc, Path("/etc/docker")), dockerd(tmp_path / "docker", within=far.network) as started:
+        image = f"{HTTPS}/{WEBHOOK}"
+        refused(started.docker.try_run("pull", image), "x509-unknown-authority")
+        made = far.hosts(f"https://{HTTPS}", "--for", "docker", "--ca-file", far.ca, to="docker-ca")
+        shutil.copytree(made / "etc/docker", etc, dirs_exist_ok=True)
+        started.docker.run("pull", "-q", image)
+
+
+@contextlib.contextmanager
+def bound(far: Far, folder: Path, place: Path) -> Iterator[None]:
+    """``folder`` stands at ``place`` inside the network's namespace."""
+    if not place.is_dir():
+        pytest.skip(f"there is no {place} to mount over")
+    subprocess.run([*far.network.prefix, "mount", "--bind", folder, place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*far.network.prefix, "umount", place], check=True)

@@ -13,7 +13,7 @@ from airgap.bundle.media import naming
 from airgap.bundle.media.naming import DEFAULT_PATTERN
 from airgap.cli import options
 from airgap.cli.progress import display
-from airgap.copy import Stop
+from airgap.copy import Report, Stop
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.flows import project
@@ -21,7 +21,7 @@ from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.find import find
 from airgap.flows.making import Form
 from airgap.flows.network import connect, helm_options
-from airgap.flows.words import counted, human
+from airgap.flows.words import counted, finished, human
 from airgap.kube.render import Rendering
 from airgap.oci import Platform, Reference
 
@@ -171,8 +171,8 @@ def _tell(request: ExportRequest, made: Exported, seconds: float, emit: Sink) ->
     if request.dry_run:
         emit(Noted(f"would write {request.form.path}: {what}"))
     else:
-        rate = human(made.bundle_size / max(seconds, 0.001))
-        emit(Noted(f"{request.form.path}: {what}, {human(made.bundle_size)} in {seconds:.1f} s ({rate}/s)"))
+        text = f"{request.form.path}: {what}, {human(made.bundle_size)}"
+        emit(finished(text, "fetched", made.images, made.report or Report(), seconds))
     if made.failures:
         names = ", ".join(label for label, _ in made.failures)
         raise Incomplete(f"not in the bundle: {names}")

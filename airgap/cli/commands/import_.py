@@ -11,13 +11,13 @@ import click
 from airgap.bundle.media.naming import bundle_name
 from airgap.cli import options
 from airgap.cli.progress import display
-from airgap.copy import Stop
+from airgap.copy import Report, Stop
 from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
 from airgap.flows import project
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.network import connect, target_of
-from airgap.flows.words import counted, human
+from airgap.flows.words import counted, finished
 from airgap.target import PlainTarget
 
 
@@ -106,19 +106,8 @@ def _tell(request: ImportRequest, done: Imported, target: str, seconds: float, e
             emit(Noted(f"would push {name}"))
         emit(Noted(f"{target}: {counted(len(done.names), 'image')} to push; {done.present} already there"))
         return
-    report = done.report
-    sent = human(report.moved_bytes) if report else "0 B"
-    extra = (
-        f", {counted(report.mounted, 'blob')} mounted, {report.skipped} ({human(report.skipped_bytes)}) already there"
-        if report
-        else ""
-    )
-    emit(
-        Noted(
-            f"{target}: {counted(len(done.names), 'image')} pushed, {done.present} already there; "
-            f"{sent} sent{extra} in {seconds:.1f} s"
-        )
-    )
+    text = f"{target}: {counted(len(done.names), 'image')} pushed, {done.present} already there"
+    emit(finished(text, "pushed", len(done.names), done.report or Report(), seconds))
     for file in done.files:
         emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.changes), 'image')} rewritten)"))
     emit(Noted(f"wrote {request.receipt}"))

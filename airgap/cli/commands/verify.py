@@ -8,6 +8,7 @@ import click
 from airgap.cli import options
 from airgap.cli.progress import display
 from airgap.copy import Stop
+from airgap.events import Noted
 from airgap.flows import project
 from airgap.flows.network import connect, target_of
 from airgap.flows.verify import against as compare
@@ -52,7 +53,7 @@ def command(
     read = project.load(config)
     with options.opened(bundles, password_stdin) as opened, display(progress) as emit:
         done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
-        click.echo(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be", err=True)
+        emit(Noted(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be"))
         if against:
             goal = target_of(read, against, mapping)
             network = options.target(
@@ -60,4 +61,4 @@ def command(
             )
             with connect(read, network, emit, target=goal.address) as registries:
                 count = compare(opened, goal, PlainTarget(registries, goal), jobs=jobs, stop=Stop(registries.abort))
-            click.echo(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests", err=True)
+            emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))
