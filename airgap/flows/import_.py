@@ -18,7 +18,7 @@ from airgap.flows.contents import BUNDLE, assignments_of, roots_of
 from airgap.flows.receipt import receipt_of
 from airgap.flows.rewrite import RewrittenFile, rewrite
 from airgap.store.base import Store
-from airgap.target import Assignment, Mapping, Target
+from airgap.target import Assignment, Bounded, Finding, Mapping, Target
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def _push(
 ) -> Imported:  # fmt: skip
     output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
     output.check_receipt(request.receipt, request.output, [file.name for file in files], force=request.force)
-    problems = [f for f in target.preflight() if f.level == "problem"]
-    raise_all([NotReady(finding.what, hint=finding.hint or None) for finding in problems])
+    _heed(target.preflight(), emit)
 
     roots = roots_of(bundle, assignments)
     sources = {BUNDLE: bundle}
@@ -73,6 +72,10 @@ def _push(
     repositories = sorted({d.repository for root in roots for d in root.destinations})
     stores: dict[str, Store] = {name: target.open(name) for name in repositories}
     todo, present = _lacking(planned, stores, request, jobs, emit, stop)
+    if isinstance(target, Bounded):
+        _heed(
+            target.room(sum(bool(destination.tag) for image in todo for destination in image.root.destinations)), emit
+        )
     result = Imported([image.root.label for image in todo if image.root.destinations[0].tag], present, files)
     if request.dry_run:
         return result
@@ -91,6 +94,14 @@ def _push(
         request.receipt.parent, [(request.receipt.name, receipt_of(bundle, mapping, assignments, planned, failed))]
     )
     return result
+
+
+def _heed(findings: Sequence[Finding], emit: Sink) -> None:
+    problems = [finding for finding in findings if finding.level == "problem"]
+    raise_all([NotReady(one.what, hint="; ".join((one.hint, *one.run)).strip("; ") or None) for one in problems])
+    for finding in findings:
+        if finding.level == "warning":
+            emit(Warned(f"{finding.what}; {finding.hint}".rstrip("; ")))
 
 
 def _rewritten(

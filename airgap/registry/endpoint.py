@@ -7,6 +7,7 @@ registry's own origin (distribution-spec "Pulling blobs" allows 307 to anywhere)
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +62,11 @@ class Endpoint:
     def look(self) -> Response:
         """``GET /v2/`` without a credential, whatever the status; a challenge is taken in for later. Only a broken
         connection is tried again."""
-        return self.retry.run("GET /v2/", lambda: self._follow("GET", self._url("/v2/"), {}, None, "").small())
+        response = self.retry.run("GET /v2/", lambda: self._follow("GET", self._url("/v2/"), {}, None, "").small())
+        if response.status == 401:
+            with contextlib.suppress(Unauthorized):  # nothing to sign in with: whoever needs to will be told
+                self._auth.learn(response, (), "")
+        return response
 
     def call(
         self,

@@ -236,12 +236,13 @@ def of_certificate(error: ssl.SSLCertVerificationError, url: str, pem: str) -> U
 
 def _names_in(pem: str) -> str:
     try:
-        return _san_words(_decode(pem)) if pem else ""
+        return _san_words(decode_certificate(pem)) if pem else ""
     except (OSError, ValueError):
         return ""
 
 
-def _decode(pem: str) -> Mapping[str, object]:
+def decode_certificate(pem: str) -> Mapping[str, object]:
+    """What a certificate holds, whoever signed it. Raises :class:`OSError` or :class:`ValueError`."""
     import tempfile
 
     # The standard library parses a certificate only after having verified it; this parser, which its own tests

@@ -18,7 +18,7 @@ from airgap.flows import project
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.network import connect, target_of
 from airgap.flows.words import counted, finished
-from airgap.target import PlainTarget
+from airgap.target import target_for
 
 
 @click.command("import")
@@ -31,8 +31,10 @@ from airgap.target import PlainTarget
 )
 @click.option("--overwrite", is_flag=True, help="Move tags that are already there with another digest.")
 @click.option("--keep-going", is_flag=True, help="Go on when an image fails, and end with exit code 3.")
+@click.option("--create-projects", is_flag=True, help="Harbor: make the projects that are missing, private ones.")
 @options.force
 @options.dry_run
+@options.nexus
 @options.target_network
 @options.config
 @options.jobs
@@ -45,8 +47,10 @@ def command(
     receipt: str | None,
     overwrite: bool,
     keep_going: bool,
+    create_projects: bool,
     force: bool,
     dry_run: bool,
+    nexus: str,
     ca_file: str | None,
     plain_http: bool,
     insecure: bool,
@@ -88,8 +92,9 @@ def command(
         connect(read, network, emit, target=goal.address) as registries,
     ):
         try:
+            target = target_for(registries, goal, nexus=nexus, create_projects=create_projects, dry_run=dry_run)
             done = import_(
-                request, opened, goal, PlainTarget(registries, goal),
+                request, opened, target.mapping, target,
                 jobs=jobs, emit=emit, stop=Stop(registries.abort),
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):
@@ -97,7 +102,7 @@ def command(
                 "stopped; what the registry has taken is kept, no file was written",
                 hint="the same command goes on where this one stopped",
             ) from None
-        _tell(request, done, str(goal.address), time.monotonic() - started, emit)
+        _tell(request, done, str(target.mapping.address), time.monotonic() - started, emit)
 
 
 def _tell(request: ImportRequest, done: Imported, target: str, seconds: float, emit: Sink) -> None:
