@@ -163,6 +163,8 @@ def make_context(trust: Trust) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
+    # A name in the CN alone is read by no client that nodes have; better to fail here than there.
+    context.hostname_checks_common_name = False
     # As Go's programs and older Pythons do, certificates without key identifiers are taken, which many a company's
     # authority issues; and --ca-file may name an intermediate authority, as there.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -46,7 +46,7 @@ def target_for(
     ) and not probe.endpoint.settings.endpoint:
         probe = _by_repository(registries, probe) or probe
     if probe.product == "nexus" and probe.first is not None and (is_registry(probe.first) or probe.first.status >= 500):
-        from airgap.target.nexus import NexusTarget
+        from airgap.target.nexus.target import NexusTarget
 
         return NexusTarget(probe)
     if probe.product == "nexus" and probe.first is not None:

@@ -17,7 +17,7 @@ from airgap.registry.retry import RetryPolicy
 from airgap.store import Memory
 from airgap.store.base import opener_of
 from airgap.target import Mapping, PlainTarget, TargetAddress, target_for
-from airgap.target.nexus import NexusTarget
+from airgap.target.nexus.target import NexusTarget
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
 from tests.doubles.registry import Answer
 from tests.parts.images import Images

@@ -16,6 +16,23 @@ from airgap.target.probe import Probe
 
 Check = Callable[[Probe], list[Finding]]
 
+
+def project(probe: Probe) -> list[Finding]:
+    """Harbor alone: the prefix's first element is a project that exists."""
+    if probe.product != "harbor":
+        return []
+    from airgap.target.harbor import HarborTarget
+
+    name = probe.mapping.address.prefix.partition("/")[0]
+    if not name:
+        return [Finding("warning", "in Harbor every image lies in a project", "give one: HOST/PROJECT as target")]
+    status = HarborTarget(probe).exists(name)
+    if status == 404:
+        said = f"Harbor has no project {name} that this user may see"
+        return [Finding("problem", said, "make it: --fix, or airgap import --create-projects", fix="project")]
+    return [Finding("ok", f"the project {name} is there")]
+
+
 #: Each with its name, and whether nothing behind it makes sense while it has a problem.
 CHECKS: tuple[tuple[str, Check, bool], ...] = (
     ("name", reach.name, True),
@@ -30,6 +47,7 @@ CHECKS: tuple[tuple[str, Check, bool], ...] = (
     ("writable", settings.writable, True),
     ("repository", settings.repository, True),
     ("realms", settings.realms, True),
+    ("project", project, True),
     ("quota", settings.quota, False),
     ("components", settings.components, False),
     ("begin", push.begin, True),

@@ -203,7 +203,6 @@ def _no_registry(probe: Probe, status: int, where: str) -> Finding:
             f"give the repository a connector port, or from 3.83 on path-based routing; there is {_offers(probe)}. "
             "Pushing can go this way at once, with the address that nodes pull from as target",
             run=(f"airgap import BUNDLE --to NODES-ADDRESS --via {base}",),
-            fix="connector" if probe.rest is not None else "",
         )
     if nexus_is_at(probe):
         offers = _offers(probe) if probe.rest is not None else ""

@@ -127,8 +127,7 @@ def realms(probe: Probe) -> list[Finding]:
 
 def quota(probe: Probe) -> list[Finding]:
     """Soft: Nexus stops nobody, until the disk does."""
-    hosted = probe.hosted
-    if _silent(probe) or hosted is None or probe.rest is None:
+    if _silent(probe) or probe.rest is None or (hosted := probe.hosted) is None:
         return []
     said = probe.rest.quota(hosted.blob_store) if hosted.blob_store else ""
     if said:

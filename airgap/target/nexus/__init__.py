@@ -5,7 +5,3 @@
 mean · ``repository`` pushes past its quirks · ``rest`` asks its settings · ``target`` puts these together. Nothing
 here relies on what no source establishes: each quirk is handled where it shows, and a server without it is served too.
 """
-
-from airgap.target.nexus.target import NexusTarget
-
-__all__ = ["NexusTarget"]
