@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, Unauthorized
 from airgap.oci import Reference
 from airgap.target.base import Finding
 from airgap.target.checks import PREFLIGHT, run
@@ -31,7 +31,15 @@ class NexusTarget:
         if isinstance(seen, AirgapError):
             raise seen
         if seen.status == 401:
-            self._probe.endpoint.ping()  # with its own errors and exit codes
+            try:
+                self._probe.endpoint.ping()  # with its own errors and exit codes
+            except Unauthorized:
+                if self._probe.endpoint.refused:
+                    raise
+                found = run(self._probe, ("challenge", "sign-in"))
+                if any("realm" in one.what for one in found):
+                    return found  # it is not the password
+                raise
             self._probe.signed_in = True
         return run(self._probe, [name for name in PREFLIGHT if name != "sign-in" or not self._probe.signed_in])
 
