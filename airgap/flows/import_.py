@@ -64,6 +64,11 @@ def _push(
     output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
     output.check_receipt(request.receipt, request.output, [file.name for file in files], force=request.force)
     _heed(target.preflight(), emit)
+    if target.mapping != mapping:  # nodes pull by another name than the one that was given to push by
+        mapping = target.mapping
+        assignments = assignments_of(bundle, mapping, emit=emit)
+        files = _rewritten(bundle, assignments, request.rules, emit)
+        output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
 
     roots = roots_of(bundle, assignments)
     sources = {BUNDLE: bundle}

@@ -9,12 +9,13 @@ behind an address: ``plain``, ``nexus`` or ``harbor``. ``checks`` over a ``probe
 from airgap.target.address import TargetAddress
 from airgap.target.assign import Assignment, apart, assign
 from airgap.target.base import Bounded, Finding, Target
-from airgap.target.choose import target_for
+from airgap.target.choose import AskedTarget, target_for
 from airgap.target.mapping import POLICIES, Mapping
 from airgap.target.plain import PlainTarget
 
 __all__ = [
     "POLICIES",
+    "AskedTarget",
     "Assignment",
     "Bounded",
     "Finding",

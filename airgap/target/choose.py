@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, NotReady
-from airgap.target.base import Target
+from airgap.oci import Reference
+from airgap.store.base import Store
+from airgap.target.base import Bounded, Finding, Target
 from airgap.target.known import is_registry
 from airgap.target.mapping import Mapping
 from airgap.target.plain import PlainTarget
@@ -29,6 +32,37 @@ def rest_of(registries: Registries, mapping: Mapping, nexus: str) -> Rest | None
     from airgap.target.nexus.rest import Rest
 
     return Rest(registries.at(mapping.address.registry, nexus.rstrip("/")))
+
+
+class AskedTarget:
+    """The target behind an address that is not asked before :meth:`preflight`, so that what can be refused without it
+    is. From then on ``mapping`` is the one that nodes pull by, which may be another."""
+
+    def __init__(self, mapping: Mapping, find: Callable[[], Target]) -> None:
+        self.mapping = mapping
+        self._find = find
+        self._found: Target | None = None
+
+    def preflight(self) -> list[Finding]:
+        """As the product's; raises what :func:`target_for` raises too."""
+        found = self._target()
+        self.mapping = found.mapping
+        return found.preflight()
+
+    def room(self, tags: int) -> list[Finding]:
+        found = self._target()
+        return found.room(tags) if isinstance(found, Bounded) else []
+
+    def locate(self, reference: Reference) -> Reference:
+        return self.mapping.locate(reference)
+
+    def open(self, repository: str) -> Store:
+        return self._target().open(repository)
+
+    def _target(self) -> Target:
+        if self._found is None:
+            self._found = self._find()
+        return self._found
 
 
 def target_for(

@@ -20,7 +20,7 @@ from airgap.events import ignore
 from airgap.flows.doctor import Diagnosis, DoctorRequest, examine, mend
 from airgap.flows.network import Network, connect
 from airgap.flows.project import Project
-from airgap.registry import Credential
+from airgap.registry import Credential, Registries
 from airgap.target import Mapping, TargetAddress
 from airgap.target.fixes import Change
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
@@ -54,7 +54,7 @@ class Place:
         with self.connect() as registries:
             return examine(DoctorRequest(self.mapping, self.nexus), registries)
 
-    def connect(self):  # type: ignore[no-untyped-def] # of Registries
+    def connect(self) -> Registries:
         credential = Credential(self.user.name, self.password or self.user.password) if self.user else None
         network = replace(self.network, credential=credential)
         return connect(Project(), network, ignore, target=self.mapping.address)
@@ -74,7 +74,7 @@ class Yard:
 
     def plain(self, *repositories: Repository, admin: bool = False, **more: object) -> Place:
         """A connector on plain HTTP; with ``admin`` its REST too."""
-        made = self.far(*repositories, **more)
+        made = self.far(*repositories, **more)  # type: ignore[arg-type] # switches
         target = f"http://{made.connector().address}/p"
         return Place(target, made, made.url if admin else "", ADMIN if admin else PUSHER)
 
@@ -397,7 +397,12 @@ def test_fix_makes_the_repository_that_the_address_speaks_of(yard: Yard) -> None
     made = yard.far(Repository("files", format="raw"))
     place = Place(f"http://127.0.0.1:{free_port()}/p", made, made.url, ADMIN)
     asked: list[Change] = []
-    said, done = fixed(place, lambda change: bool(asked.append(change)))
+
+    def refuse(change: Change) -> bool:
+        asked.append(change)
+        return False
+
+    said, done = fixed(place, refuse)
     assert (done, list(made.contents)) == ([], ["files"])
     port = int(place.mapping.address.registry.rpartition(":")[2])
     assert [one.document["docker"]["httpPort"] for one in asked] == [port]

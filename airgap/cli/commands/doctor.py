@@ -62,7 +62,7 @@ def command(
 
     \b
     airgap doctor http://10.100.0.102:32415/my-docker-image
-    airgap doctor https://nexus.corp:8443 --nexus https://nexus.corp --username admin --password-stdin < password
+    airgap doctor https://nexus.corp:8443 --nexus https://nexus.corp --username admin --password-stdin
     airgap doctor --explain "http: server gave HTTP response to HTTPS client"
     kubectl describe pod web-0 | airgap doctor --explain -
     """

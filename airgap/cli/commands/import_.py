@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,7 +19,7 @@ from airgap.flows import project
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.network import connect, target_of
 from airgap.flows.words import counted, finished
-from airgap.target import target_for
+from airgap.target import AskedTarget, target_for
 
 
 @click.command("import")
@@ -92,9 +93,10 @@ def command(
         connect(read, network, emit, target=goal.address) as registries,
     ):
         try:
-            target = target_for(registries, goal, nexus=nexus, create_projects=create_projects, dry_run=dry_run)
+            more: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
+            target = AskedTarget(goal, lambda: target_for(registries, goal, **more))
             done = import_(
-                request, opened, target.mapping, target,
+                request, opened, goal, target,
                 jobs=jobs, emit=emit, stop=Stop(registries.abort),
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):

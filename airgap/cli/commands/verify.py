@@ -61,5 +61,5 @@ def command(
             )
             with connect(read, network, emit, target=goal.address) as registries:
                 there = target_for(registries, goal)
-                count = compare(opened, there.mapping, there, jobs=jobs, stop=Stop(registries.abort))
+                count = compare(opened, goal, there, jobs=jobs, stop=Stop(registries.abort))
             emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))
