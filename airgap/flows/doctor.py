@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DoctorRequest:
-    """``nexus`` is Nexus's own address or empty; ``repository`` the name that ``--fix`` gives to what it makes."""
+    """``nexus`` is Nexus's own address or empty; ``repository`` the name that ``--fix`` gives to what it makes,
+    ``connector`` its port (0: the address's own)."""
 
     mapping: Mapping
     nexus: str = ""
     repository: str = "docker-hosted"
+    connector: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Diagnosis:
 def examine(request: DoctorRequest, registries: Registries) -> Diagnosis:
     """Run every check, in order, up to the first problem behind which nothing can be seen."""
     probe = probe_of(registries, request.mapping, nexus=request.nexus)
-    probe.expect = request.repository
+    probe.expect, probe.connector = request.repository, request.connector
     findings = run(probe)
     if probe.endpoint.refused:
         return Diagnosis(tuple(findings), ())  # nothing more is asked with a password that is wrong

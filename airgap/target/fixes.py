@@ -44,7 +44,7 @@ def _of(probe: Probe, what: str, method: str, path: str, document: Any) -> Chang
 
 def _repository(probe: Probe) -> Change:
     """A hosted repository with the port of the address as its connector."""
-    scheme, _, port = probe.place
+    scheme, port = probe.place[0], probe.connector or probe.place[2]
     return _of(
         probe,
         f"make the hosted Docker repository {probe.expect} with an {scheme.upper()} connector on port {port}",

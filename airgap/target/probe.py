@@ -32,6 +32,8 @@ class Probe:
     rest: Rest | None = None
     tags: int = 0
     expect: str = "docker-hosted"
+    #: The connector port that ``--fix`` would give it; 0 is the address's own, which behind a NodePort is another.
+    connector: int = 0
     #: What the address was asked without a credential, or why it could not be.
     seen: Response | AirgapError | None = field(default=None)
     signed_in: bool = False

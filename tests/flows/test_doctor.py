@@ -412,6 +412,15 @@ def test_fix_makes_the_repository_that_the_address_speaks_of(yard: Yard) -> None
     assert made.contents["docker-hosted"].http_port == port
 
 
+def test_fix_gives_the_connector_another_port_behind_a_nodeport(yard: Yard) -> None:
+    made = yard.far(Repository("files", format="raw"))
+    place, inner = Place(f"http://127.0.0.1:{free_port()}/p", made, made.url, ADMIN), free_port()
+    request = DoctorRequest(place.mapping, place.nexus, "images", inner)
+    said, done = mend(request, place.connect, lambda _: True)
+    assert (len(done), made.contents["images"].http_port) == (1, inner)
+    assert "NodePort" in said.problems[0].hint
+
+
 def test_fix_goes_on_behind_the_first_trouble(yard: Yard) -> None:
     realms = ("NexusAuthorizingRealm", "NexusAuthenticatingRealm")
     place = yard.plain(OPEN, admin=True, eula_accepted=False, realms=realms)

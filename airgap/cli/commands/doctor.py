@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="With --fix: the hosted repository to make in Nexus.",
 )
+@click.option(
+    "--connector",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="With --fix: its connector port, where a NodePort or proxy shows it under another. [default: TARGET's port]",
+)
 @options.as_json
 @options.nexus
 @options.target_network
@@ -43,6 +50,7 @@ def command(
     fix: bool,
     yes: bool,
     repository: str,
+    connector: int,
     as_json: bool,
     nexus: str,
     ca_file: str | None,
@@ -86,7 +94,7 @@ def command(
         raise UsageError("what is to be looked at?", hint='give a TARGET, or a message: --explain "MESSAGE"')
     goal = target_of(read, target, None)
     network = options.target(goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin)
-    request = DoctorRequest(goal, nexus, repository)
+    request = DoctorRequest(goal, nexus, repository, connector)
     diagnosis, done = mend(
         request,
         lambda: connect(read, network, ignore, target=goal.address),

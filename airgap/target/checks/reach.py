@@ -70,9 +70,10 @@ def _nothing_listens(probe: Probe) -> Finding:
             "see Nexus's log for a port in use (an HTTPS connector needs Jetty's HTTPS too), and the Service's ports"
         )
     elif any(one.ports or one.path_enabled for one in known):
-        hint = f"no repository of this Nexus has the connector port {port}; there is {_offers(probe)}"
+        hint = f"no repository of this Nexus has the connector port {port}; there is {_offers(probe)} (behind a "
+            "NodePort the numbers differ: then look at the Service)"
     elif probe.rest is not None and probe.rest.answers:
-        hint = f"Nexus has no Docker repository with this connector; --fix makes one, {probe.expect} on port {port}"
+        hint = f"Nexus has no Docker repository with this connector; --fix makes one, {probe.expect} on port {probe.connector or port}"
         fix = "repository"
     else:
         hint = "check the port (a Service's nodePort, a connector's port) and that the pod runs"
