@@ -11,6 +11,7 @@ from airgap.target.base import Finding
 from airgap.target.checks import certificates
 from airgap.target.known import is_registry, nexus_version
 from airgap.target.nexus.refusals import ANNOTATE, refusal_of
+from airgap.target.nexus.rest import Hosted
 from airgap.target.probe import Probe
 
 _TIMEOUT = 10.0
@@ -70,17 +71,20 @@ def _nothing_listens(probe: Probe) -> Finding:
             "see Nexus's log for a port in use (an HTTPS connector needs Jetty's HTTPS too), and the Service's ports"
         )
     elif any(one.ports or one.path_enabled for one in known):
-        hint = f"no repository of this Nexus has the connector port {port}; there is {_offers(probe)} (behind a "
+        hint = (
+            f"no repository of this Nexus has the connector port {port}; there is {_offers(probe)} (behind a "
             "NodePort the numbers differ: then look at the Service)"
+        )
     elif probe.rest is not None and probe.rest.answers:
-        hint = f"Nexus has no Docker repository with this connector; --fix makes one, {probe.expect} on port {probe.connector or port}"
+        inner = probe.connector or port
+        hint = f"Nexus has no Docker repository with this connector; --fix makes one, {probe.expect} on port {inner}"
         fix = "repository"
     else:
         hint = "check the port (a Service's nodePort, a connector's port) and that the pod runs"
     return Finding("problem", what, hint, run=run, fix=fix)
 
 
-def _registries(probe: Probe) -> list:  # type: ignore[type-arg] # of Hosted, which is imported for types alone below
+def _registries(probe: Probe) -> list[Hosted]:
     if probe.rest is None or not probe.rest.answers:
         return []
     try:
