@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +18,13 @@ from airgap.registry.retry import RetryPolicy
 from airgap.store import Memory
 from airgap.store.base import opener_of
 from airgap.target import Mapping, PlainTarget, TargetAddress, target_for
+from airgap.target.checks.reach import nodes
+from airgap.target.choose import probe_of
 from airgap.target.nexus.target import NexusTarget
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
 from tests.doubles.registry import Answer
 from tests.parts.images import Images
+from tests.parts.nginx import nginx
 from tests.suites.target_suite import Make, Placed, TargetSuite
 
 HOSTED = Repository("docker-hosted", connector="http")
@@ -335,3 +339,30 @@ def test_something_else_is_a_plain_target(services: contextlib.ExitStack) -> Non
     assert isinstance(target, PlainTarget)
     target.preflight()
     assert registry.requests() == ["GET /v2/ 200"]
+
+
+@pytest.mark.requires("nginx")
+@pytest.mark.parametrize("location", ["path", "prefixed", "absolute"])
+def test_a_proxy_that_shows_the_repository_under_another_path(
+    services: contextlib.ExitStack, tmp_path: Path, location: str
+) -> None:
+    """The Location that Nexus gives then names a path that this proxy does not have."""
+    double = far(services, Repository("docker-hosted"), location=location).double
+    places = {"/images/": f"{double.main.url}/repository/docker-hosted/"}
+    front = services.enter_context(nginx(tmp_path / "nginx", places, body_size="0"))
+    settings = RegistrySettings(endpoint=f"{front.url}/images")
+    registries = services.enter_context(registries_for("nexus.test:8443", settings=settings))
+    target = target_for(registries, Mapping(TargetAddress.parse("nexus.test:8443/p")))
+    assert isinstance(target, NexusTarget)
+    images = Images(1)
+    root = images.image()
+    assert push(target, images, root, "p/a").failures == []
+    assert double.repository().tags == {"p/a": {"1": root.digest}}
+
+
+def test_nodes_are_told_of_plain_http(services: contextlib.ExitStack) -> None:
+    mapping = Mapping(TargetAddress.parse("http://nexus.corp:8082/p"))
+    registries = services.enter_context(Registries({"nexus.corp:8082": RegistrySettings(plain_http=True)}))
+    found = nodes(probe_of(registries, mapping))[0]
+    assert (found.level, found.hint.split()[3]) == ("ok", "/etc/containerd/certs.d/nexus.corp:8082/hosts.toml:")
+    assert 'server = "http://nexus.corp:8082"' in found.run
