@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 
-from airgap.bundle import BundleReader
+from airgap.bundle import BundleReader, HeldImage, Origin, Receipt
 from airgap.copy import Plan
 from airgap.target import Assignment, Mapping
 
@@ -19,13 +18,20 @@ def receipt_of(
     failed: Collection[str],
 ) -> bytes:
     """The JSON document; images whose labels are in ``failed`` are not in it, nor are blobs that only they need."""
+    inventory = bundle.inventory
     images = [a for a in assignments if str(a.source) not in failed]
     held = planned.only([image for image in planned.images if image.root.label not in failed])
-    document = {
-        "format": 1,
-        "target": str(mapping.address),
-        "bundle": bundle.id,
-        "images": [{"source": str(a.source), "target": f"{a.target.name}:{a.tag}", "digest": a.digest} for a in images],
-        "blobs": {digest: sorted(job.targets) for digest, job in sorted(held.blobs.items())},
-    }
-    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+    return Receipt(
+        str(mapping.address),
+        bundle.id,
+        tuple(HeldImage(str(a.source), f"{a.target.name}:{a.tag}", a.digest) for a in images),
+        {digest: tuple(job.targets) for digest, job in held.blobs.items()},
+        {r.digest: r.origin for r in inventory.requires if r.digest in held.blobs and r.origin},
+        (*inventory.bases, *_itself(bundle)),
+    ).to_bytes()
+
+
+def _itself(bundle: BundleReader) -> list[Origin]:
+    """How this bundle is called, if it is."""
+    inventory = bundle.inventory
+    return [Origin(bundle.id, inventory.name, inventory.version)] if inventory.name or inventory.version else []

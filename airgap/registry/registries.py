@@ -15,6 +15,7 @@ from airgap.registry.credentials import Credentials
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.repository import Repository
 from airgap.registry.retry import RetryPolicy
+from airgap.registry.sessions import Sessions
 from airgap.registry.settings import RegistrySettings
 from airgap.registry.transport import Transport
 
@@ -58,7 +59,13 @@ class Registries:
         answers), with the same trust and the same credentials."""
         here = self.endpoint(registry)
         settings = replace(here.settings, endpoint=base_url, mirror="")
-        return Endpoint(registry, settings, self._transport, self._credentials, self._retry)
+        made = Endpoint(registry, settings, self._transport, self._credentials, self._retry)
+        made.sessions = here.sessions
+        return made
+
+    def remember(self, registry: str, sessions: Sessions) -> None:
+        """Note in ``sessions`` which uploads are under way there, and go on with those that it knows."""
+        self.endpoint(registry).sessions = sessions
 
     def repository(self, registry: str, name: str, *, push: bool = False) -> Repository:
         """``push`` asks for the right to write when signing in."""

@@ -47,3 +47,11 @@ class Bounded(Protocol):
 
     def room(self, tags: int, /) -> list[Finding]:
         """What speaks against ``tags`` new tags."""
+
+
+@runtime_checkable
+class Catalog(Protocol):
+    """A target that can say what lies under its prefix."""
+
+    def repositories(self) -> list[str]:
+        """Repositories as the registry names them, the prefix included; raises what the registry's refusal is."""
