@@ -40,7 +40,7 @@ class Judge:
         self._object: Frame | None = None
         self._names = ("", "")
         self._root = ""
-        self._near: tuple[Frame | None, str] = (None, "")
+        self._near: tuple[Frame | None, str, str] = (None, "", "")
 
     def run(self, events: Events) -> None:
         def refuse(place: int, what: str) -> None:
@@ -56,7 +56,7 @@ class Judge:
         self._object = frame
         self._names = (frame.api, frame.kind) if frame is not None else ("", "")
         self._root = _climb(frame, None)
-        self._near = (None, "")
+        self._near = (None, "", "")
         for spot in batch.spots:
             leaf = spot.leaf
             if leaf is None:
@@ -234,19 +234,28 @@ class Judge:
 
     def _pattern(self, spot: Spot) -> str:
         """The path below the object, with ``[]`` for indexes, as rules are written."""
-        return _INDEX.sub("[]", (self._prefix(spot.frame) + _step(spot.key)).lstrip("."))
+        frame, key = spot.frame, spot.key
+        prefix = ""
+        if frame is not self._object and (parent := frame.parent) is not None:
+            prefix = self._around(parent)[2] + _general(frame.at)
+        return (prefix + _general(key)).lstrip(".")
 
     def _path(self, spot: Spot) -> str:
         """The path in the document: ``spec.containers[0].image``."""
         return self.prefix + (self._root + self._prefix(spot.frame) + _step(spot.key)).lstrip(".")
 
     def _prefix(self, frame: Frame) -> str:
-        """The keys below the object down to ``frame``; those of its parent are remembered for its neighbours."""
+        """The keys below the object down to ``frame``."""
         if frame is self._object or frame.parent is None:
             return ""
-        if frame.parent is not self._near[0]:
-            self._near = (frame.parent, _climb(frame.parent, self._object))
-        return self._near[1] + _step(frame.at)
+        return self._around(frame.parent)[1] + _step(frame.at)
+
+    def _around(self, parent: Frame) -> tuple[Frame | None, str, str]:
+        """The keys below the object down to ``parent``, also as rules are written; remembered for its neighbours."""
+        if parent is not self._near[0]:
+            path = _climb(parent, self._object)
+            self._near = (parent, path, _INDEX.sub("[]", path))
+        return self._near
 
 
 def _climb(frame: Frame | None, top: Frame | None) -> str:
@@ -265,6 +274,11 @@ def _step(key: str | int | None) -> str:
     if isinstance(key, int):
         return f"[{key}]"
     return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
+
+
+def _general(key: str | int | None) -> str:
+    """The same as rules are written."""
+    return "[]" if isinstance(key, int) else _INDEX.sub("[]", _step(key))
 
 
 @lru_cache(maxsize=1024)

@@ -156,18 +156,20 @@ def _edits(document: bytes, items: Sequence[_Item]) -> list[_Edit]:
     for scalar, members in _by_scalar(items).items():
         edits: list[_Edit] = []
         at = scalar.start
-        reading: scalars.Decoded | None = None
+        reading: scalars.Decoded | scalars.Verbatim | None = None
         raw = ""
+        chars, place = 0, scalar.start  # the same place of the text in characters and in bytes, moving on
         for item in members:
             if item.local is None:
                 if reading is None:
                     raw = document[scalar.start : scalar.end].decode()
-                    reading = scalars.decode(raw, scalar.style, _value(items, scalar))
+                    reading = scalars.decode(raw, scalar.style, item.holder or "")
                 if reading is None:
                     raise ResourceError("this value does not stand here any more", where=_where(item.site))
                 left, right = reading.span(*item.edit.span)
-                start = scalar.start + len(raw[:left].encode())
+                start = place + len(raw[chars:left].encode()) if left >= chars else at - 1
                 end = start + len(raw[left:right].encode())
+                chars, place = right, end
             else:
                 start, end = item.local
             if start < at:
@@ -220,10 +222,6 @@ def _insertion(content: bytes, one: Replacement) -> Insertion:
     end = "\r\n" if content.find(b"\r\n", at) == content.find(b"\n", at) - 1 >= 0 else "\n"
     indent = re.sub(r"[^\t ]", " ", lead)
     return Insertion(at, f"newName: {name}{end}{indent}", one.text)
-
-
-def _value(items: Sequence[_Item], scalar: Scalar) -> str:
-    return next(item.holder for item in items if item.scalar == scalar and item.holder is not None)
 
 
 def _depth(scalar: Scalar) -> int:

@@ -5,12 +5,12 @@ any depth, whose places are mapped through escapes, folds and indentation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from airgap.errors import ResourceError
 from airgap.kube import scalars
 from airgap.kube.model import Scalar
-from airgap.kube.scalars import Decoded
+from airgap.kube.scalars import Decoded, Verbatim
 from airgap.kube.source import Source
 from airgap.kube.walk import Leaf
 
@@ -18,12 +18,11 @@ from airgap.kube.walk import Leaf
 MAX_NESTING = 8
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """A scalar with the map from its value to its text; ``first`` is the character of the text's begin."""
 
     scalar: Scalar
-    decoded: Decoded
+    decoded: Decoded | Verbatim
     first: int
 
 
@@ -36,21 +35,30 @@ class Text:
         self.holder = holder
         self.depth: int = outer.depth + 1 if outer else 0
         self.byte_units = False
+        self._read: tuple[Leaf | None, Read | None] = (None, None)
 
     def byte(self, unit: int) -> int:
         """The byte of a parser's place."""
         return unit if self.byte_units else self.source.byte_of(unit)
 
     def read(self, leaf: Leaf) -> Read | None:
-        """How ``leaf`` is written; ``None`` where its places cannot be told."""
+        """How ``leaf`` is written; ``None`` where its places cannot be told. The last answer is kept: one value may
+        hold as many sites as it has lines."""
+        if self._read[0] is not leaf:
+            self._read = (leaf, self._as_written(leaf))
+        return self._read[1]
+
+    def _as_written(self, leaf: Leaf) -> Read | None:
         source = self.source
         first, last = self.byte(leaf.start), self.byte(leaf.end)
         text = source.body[first:last].decode()
-        skip = scalars.skip_properties(text)
-        decoded = scalars.decode(text[skip:], leaf.style, leaf.value)
+        if skip := scalars.skip_properties(text):
+            text, start = text[skip:], first + len(text[:skip].encode())
+        else:
+            start = first
+        decoded = scalars.decode(text, leaf.style, leaf.value)
         if decoded is None:
             return None
-        start = first + len(text[:skip].encode())
         outer = self.holder.scalar if self.holder else None
         document = self.holder_value if self.holder else ""
         scalar = Scalar(source.base + start, source.base + last, leaf.style, leaf.flow, outer, document)

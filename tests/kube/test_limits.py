@@ -145,7 +145,8 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.process_time() - begin
 
 
-UNIT = b"    - {name: x, image: 'q.io/a/b:1', args: [--x, y]}\n"
+def config(value: bytes) -> bytes:
+    return b"---\napiVersion: v1\nkind: ConfigMap\ndata:\n  a: |\n" + value
 
 
 @pytest.mark.parametrize(
@@ -165,6 +166,12 @@ UNIT = b"    - {name: x, image: 'q.io/a/b:1', args: [--x, y]}\n"
         pytest.param(lambda n: pod(b"  - args: ['" + b"-image-- - --a" * n + b"']\n"), id="flags"),
         pytest.param(
             lambda n: pod(b"  - args: [" + b"a=" * n + b",'" + b"q.io" + b"/a" * n + b"']\n"), id="references"
+        ),
+        pytest.param(lambda n: config(b"    A_IMAGE=q.io/a/b:1\n" * n), id="settings in one value"),
+        pytest.param(lambda n: config(b"    - image: q.io/a/b:1\n" * n), id="a document in one value"),
+        pytest.param(lambda n: config(b"    image: q.io/a/b:1\n    b: c\n") * (n // 10), id="values with documents"),
+        pytest.param(
+            lambda n: config(b"    a: '" + b"\n\n      APP_IMAGE=q.io/a/b:1" * n + b"'\n"), id="a value in a value"
         ),
     ],
 )
