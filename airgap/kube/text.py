@@ -33,6 +33,8 @@ class Text:
         self.source = source
         self.outer = outer
         self.holder = holder
+        #: The holder's whole value, joined once: each site in it refers to it.
+        self.holder_value = holder.decoded.value if holder else ""
         self.depth: int = outer.depth + 1 if outer else 0
         self.byte_units = False
         self._read: tuple[Leaf | None, Read | None] = (None, None)
@@ -60,13 +62,8 @@ class Text:
         if decoded is None:
             return None
         outer = self.holder.scalar if self.holder else None
-        document = self.holder_value if self.holder else ""
-        scalar = Scalar(source.base + start, source.base + last, leaf.style, leaf.flow, outer, document)
+        scalar = Scalar(source.base + start, source.base + last, leaf.style, leaf.flow, outer, self.holder_value)
         return Read(scalar, decoded, source.char_of(start))
-
-    @property
-    def holder_value(self) -> str:
-        return self.holder.decoded.value if self.holder else ""
 
     def span(self, read: Read, begin: int, end: int) -> tuple[int, int]:
         """The bytes of this document, behind its byte order mark, that make ``value[begin:end]``, which is not
