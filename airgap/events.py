@@ -42,8 +42,22 @@ class BlobProgress(Event):
 
 
 @dataclass(frozen=True)
+class BlobResumed(Event):
+    """``bytes`` of one blob are there from an earlier run: they count as neither moved nor to be moved; negative
+    when they turn out to be of no use."""
+
+    digest: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class BlobDone(Event):
-    """``how`` is one of ``fetched pushed mounted skipped verified``."""
+    """``how`` is one of ``fetched pushed resumed mounted skipped verified failed``.
+
+    A blob that moved whole was ``fetched`` or ``pushed``; one of which a part was there from an earlier run, told by
+    :class:`BlobResumed`, was ``resumed``; of one ``mounted`` or ``skipped`` nothing had to move. With
+    ``--keep-going`` a blob may have ``failed``: it is out of the count, and the images that need it follow.
+    """
 
     digest: str
     bytes: int
@@ -89,6 +103,41 @@ class Noted(Event):
     """A step of the work in one line, for people."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The last word on a copy: ``text`` is what it made, for people; counts are blobs. ``seconds`` and ``rate`` (bytes
+    a second) are those of the copying alone, ``elapsed`` the seconds of the whole command. ``resumed`` blobs count in
+    ``moved`` too, with the bytes that did move; ``resumed_bytes`` are those that did not have to."""
+
+    text: str
+    how: str
+    images: int
+    manifests: int
+    moved: int
+    moved_bytes: int
+    resumed: int
+    resumed_bytes: int
+    mounted: int
+    mounted_bytes: int
+    skipped: int
+    skipped_bytes: int
+    seconds: float
+    rate: float
+    elapsed: float
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """What ended the command, last of all: ``code`` is its exit code. ``more`` holds the other errors where planning
+    found several, each with the same four keys. No sink is handed this: whoever tells errors makes it."""
+
+    code: int
+    what: str
+    where: str | None
+    hint: str | None
+    more: tuple[dict[str, int | str | None], ...] = ()
 
 
 Sink = Callable[[Event], None]

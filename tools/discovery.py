@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of docs/discovery.md and docs/discovery.ko.md, from the rules themselves.
+"""The tables of docs/discovery.md and docs/discovery.ko.md, from the rules and from the places that the tests prove.
 
     python tools/discovery.py           # write them
     python tools/discovery.py --check   # end with 1 if a page says something else
@@ -12,11 +12,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from airgap.kube import rules
-from airgap.kube.rule import ANY, EVERYWHERE, LOOSE, Rule
+from airgap.kube import rules, scan
+from airgap.kube.rule import ANY, BUT_SCHEMAS, EVERYWHERE, LOOSE, Rule
 
-BEGIN, END = "<!-- made by tools/discovery.py -->", "<!-- end -->"
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+END = "<!-- end -->"
 
 
 def every_rule() -> list[Rule]:
@@ -47,15 +48,36 @@ def table() -> str:
 def _objects(rule: Rule) -> str:
     if rule.id.startswith("pod-"):
         return "the built-in workloads"
-    known = {ANY: "objects", LOOSE: "YAML that is no object", EVERYWHERE: "everywhere"}
+    known = {
+        ANY: "objects, but ConfigMaps, Secrets, CRDs",
+        BUT_SCHEMAS: "everywhere, but CRDs",
+        LOOSE: "YAML that is no object",
+        EVERYWHERE: "everywhere",
+    }
     return known.get(rule.objects) or ", ".join(f"`{one}`" for one in rule.objects)
 
 
+def places() -> str:
+    """What the tests prove place by place, with the rule that finds it; peers only as far as they are known."""
+    sys.path.insert(0, str(ROOT))
+    from tests.kube.places import PLACES
+
+    lines = ["| place | as | airgap: found by | how sure | airgap: rewritten | kbld (2024-03) | Zarf (2026-08) |"]
+    lines.append("|-|-|-|-|-|-|-|")
+    for place in PLACES:
+        site = scan(place.content.encode(), place.what).sites[0]
+        cells = (place.what, place.shown, f"`{site.rule}`", site.confidence, "yes", place.kbld, place.zarf)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def made(page: str) -> str:
-    """``page`` with its table as it must be."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    """``page`` with its tables as they must be."""
+    for begin, text in (("<!-- made by tools/discovery.py -->", table()), ("<!-- places, made too -->", places())):
+        before, _, rest = page.partition(begin)
+        _, _, after = rest.partition(END)
+        page = f"{before}{begin}\n{text}\n{END}{after}"
+    return page
 
 
 def main(arguments: list[str]) -> int:

@@ -2,12 +2,14 @@
 """The file that crosses: an OCI image layout in a tar, written once and read where it lies.
 
 ``format`` knows tar and nothing else; ``inventory`` is ``airgap/bundle.json`` and the lock; ``head``
-composes what stands before the blobs; ``writer`` and ``reader`` are the two stores. The room never
-unpacks a bundle and follows no name, link or size in one without checking it.
+composes what stands before the blobs; ``media`` knows where a tar's bytes lie: a file, volumes, zstd
+frames, a pipe; ``writer`` and ``reader`` are the two stores, and ``journal`` is what a writer that was
+killed has left. The room never unpacks a bundle and follows no name, link or size in one without checking it.
 """
 
 from airgap.bundle.head import Extras, Resource, compose
 from airgap.bundle.inventory import BundledImage, Inventory, Lock
+from airgap.bundle.journal import Journal, journal_of
 from airgap.bundle.reader import BundleReader
 from airgap.bundle.writer import BundleWriter
 
@@ -17,7 +19,9 @@ __all__ = [
     "BundledImage",
     "Extras",
     "Inventory",
+    "Journal",
     "Lock",
     "Resource",
     "compose",
+    "journal_of",
 ]

@@ -7,8 +7,7 @@ every member's place is computed, so that it can be written out of order, and ev
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from airgap.errors import BundleError
@@ -21,6 +20,9 @@ _OCTAL_LIMIT = 8 * 1024**3
 END = bytes(2 * BLOCK)
 
 FILE, DIRECTORY, PAX = b"0", b"5", b"x"
+
+Pread = Callable[[int, int], bytes]
+"""Gives at most so many bytes from an offset of the tar."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +119,15 @@ def places_of(blobs: Sequence[Descriptor], offset: int) -> dict[str, Member]:
     return places
 
 
-def read_member(fd: int, offset: int, limit: int) -> Member | None:
+def read_member(pread: Pread, offset: int, limit: int | None) -> Member | None:
     """The member whose header stands at ``offset``, or ``None`` at the end marker.
 
     Raises :class:`BundleError` for anything that is no plain file or folder under a relative path, or that
-    reaches beyond the ``limit`` bytes of the file.
+    reaches beyond the ``limit`` bytes of the tar where they are known.
     """
     start, long_name = offset, ""
     while True:
-        block = os.pread(fd, BLOCK, offset)
+        block = pread(BLOCK, offset)
         if len(block) < BLOCK:
             raise BundleError(f"cut short: a tar header is missing at byte {offset}")
         if not any(block):
@@ -135,7 +137,7 @@ def read_member(fd: int, offset: int, limit: int) -> Member | None:
         if kind == PAX and not long_name:
             if size > 4096:
                 raise BundleError(f"an extended header of {size} bytes at byte {start}")
-            long_name = _pax_path(os.pread(fd, size, offset), start)
+            long_name = _pax_path(pread(size, offset), start)
             offset += padded(size)
             continue
         break
@@ -146,7 +148,7 @@ def read_member(fd: int, offset: int, limit: int) -> Member | None:
     _check_name(name)
     if kind == DIRECTORY and size:
         raise BundleError(f"the folder {name} has {size} bytes")
-    if offset + size > limit:
+    if limit is not None and offset + size > limit:
         raise BundleError(f"cut short: {name} should reach byte {offset + size}, the file has {limit}")
     return Member(name, size, start, offset, directory=kind == DIRECTORY)
 

@@ -1,28 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bundle read where it lies: a source that gives any blob at any offset straight from the tar.
 
-Opening reads the head alone. Where a blob stands follows from the inventory's order and sizes; the header
-found there must be exactly the one that belongs there.
+Opening reads the head alone, of a pipe the manifests too. Where a blob stands follows from the inventory's order
+and sizes; the header found there must be exactly the one that belongs there.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from airgap.bundle.format import BLOCK, END, Member, header, padded, places_of, read_member
 from airgap.bundle.head import CONTAINERD_NAME, INVENTORY, named
 from airgap.bundle.inventory import Inventory
+from airgap.bundle.media import Ask, open_medium
+from airgap.bundle.media.stream import PipeMedium
+from airgap.bundle.media.volumes import VolumesMedium
 from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
-from airgap.store.base import CHUNK, FileRange, Reader, drain, fetch
+from airgap.store.base import CHUNK, Reader, drain, fetch
 
 #: The head holds documents and resource files; the longest we read whole.
 MAX_MEMBER = 256 * 1024 * 1024
@@ -30,38 +30,33 @@ _FIRST = "oci-layout"
 _BLOBS = "blobs/"
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
 _AGAIN = "copy the bundle once more from the other side"
-_DAMAGED = "the medium is damaged; copy the bundle once more to another one"
-
-
-class BlobRange(FileRange):
-    """A blob's bytes in the bundle; a medium that cannot be read is a :class:`BundleError`."""
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        with _reading(self._where):
-            return super().readinto(buffer)
 
 
 class BundleReader:
-    """Raises :class:`BundleError` for what is no bundle or a damaged one, with the file's name."""
+    """Raises :class:`BundleError` for what is no bundle or a damaged one, with the file's name.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    ``path`` is a file, any one volume or ``-`` for standard input; ``more`` are other volumes where they lie in other
+    folders, and ``ask`` is asked for those that are not there.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, more: Sequence[str | os.PathLike[str]] = (), ask: Ask | None = None
+    ) -> None:
         self.path = Path(path)
-        self._fd = -1
         try:
-            with _reading(str(path)):
-                # A pipe is not waited for.
-                self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            self._medium = open_medium([self.path, *map(Path, more)], ask)
+            try:
                 self._open()
-        except BaseException as error:
-            self.close()
-            if isinstance(error, AirgapError) and str(path) not in (error.where or ""):
+            except BaseException:
+                self.close()
+                raise
+        except AirgapError as error:
+            if str(path) not in (error.where or ""):
                 error.where = f"{path}: {error.where}" if error.where else str(path)
             raise
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._medium.close()
 
     def __enter__(self) -> BundleReader:
         return self
@@ -74,7 +69,28 @@ class BundleReader:
 
     @property
     def size(self) -> int:
-        return self._size
+        """The tar's bytes, whatever form they have on the medium; of a pipe, those up to its last blob."""
+        return self._medium.size or self._last + len(END)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether blobs should be read by one worker, in the inventory's order."""
+        return self._medium.ordered
+
+    @property
+    def is_split(self) -> bool:
+        """Whether the bundle lies in several volumes."""
+        return isinstance(self._medium, VolumesMedium)
+
+    def files_of(self, descriptor: Descriptor) -> Sequence[str]:
+        """The volumes in which a blob lies, or the bundle's own file."""
+        place = self._places[descriptor.digest]
+        return self._medium.files_of(place.offset, place.end - place.offset)
+
+    def finish(self) -> None:
+        """What a pipe still holds is read, so that whoever writes it comes to his end."""
+        if isinstance(self._medium, PipeMedium):
+            self._medium.finish(self._last + len(END))
 
     def resolve(self, name: str) -> Descriptor:
         found = self._names.get(name) or self._blobs.get(name)
@@ -106,7 +122,7 @@ class BundleReader:
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         place = self._place(descriptor.digest)
-        return BlobRange(self._fd, place.data + offset, place.size - offset, where=str(self.path))
+        return self._medium.open(place.data + offset, place.size - offset)
 
     def manifest(self, name: str) -> Manifest:
         """A manifest by full name or digest, verified."""
@@ -125,7 +141,7 @@ class BundleReader:
         self._check_padding(place)
 
     def check_head(self) -> None:
-        """Verify every byte that belongs to no blob."""
+        """Verify every byte that stands before the blobs."""
         if not Inventory.undamaged(self._read(self._head[INVENTORY])):
             raise BundleError(f"{INVENTORY} carries no check of itself", where=str(self.path), hint=_AGAIN)
         for name in self.inventory.members:
@@ -134,16 +150,19 @@ class BundleReader:
             if self._pread(member.data - member.offset, member.offset) != _header_of(member):
                 raise BundleError(f"the header of {member.name} is damaged", where=str(self.path), hint=_AGAIN)
             self._check_padding(member)
-        for offset in range(self._end, self._size, CHUNK):
-            if any(self._pread(CHUNK, offset)):
-                raise BundleError(f"there is something behind its end at byte {self._end:,}", where=str(self.path))
+
+    def check_end(self) -> None:
+        """Verify what stands behind the blobs; of a pipe, that it has an end."""
+        self.finish()
+        if isinstance(self._medium, PipeMedium):
+            return
+        end = offset = self._check_tail(self._last)
+        while piece := self._pread(CHUNK, offset):
+            if any(piece):
+                raise BundleError(f"there is something behind its end at byte {end:,}", where=str(self.path))
+            offset += len(piece)
 
     def _open(self) -> None:
-        found = os.fstat(self._fd)
-        if not stat.S_ISREG(found.st_mode):
-            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-            raise BundleError(f"this is {what}, and a bundle is a file", hint="give the .tar that airgap export wrote")
-        self._size = found.st_size
         self._head: dict[str, Member] = {}
         end = self._read_head()
         content = self._read(self._head[INVENTORY])
@@ -154,15 +173,24 @@ class BundleReader:
         self.id = digests.encoded(digests.of(content))
         self._blobs = {blob.digest: blob for blob in self.inventory.blobs}
         self._places = places_of(self.inventory.blobs, end)
-        last = max((place.end for place in self._places.values()), default=end)
-        if self._size < last + len(END):
-            raise BundleError(
-                f"cut short: it should have {last + len(END):,} bytes and has {self._size:,}",
-                hint="copy it once more; its checksum on the other side tells whether the medium is at fault",
-            )
-        self._end = self._check_tail(last)
+        self._last = max((place.end for place in self._places.values()), default=end)
+        self._medium.expect(self._last + len(END))
+        if self._medium.size is not None:
+            self._check_tail(self._last)
         self._check_listed()
         self._names = self._read_index()
+        if isinstance(self._medium, PipeMedium):
+            self._medium.pass_by(self._end_of_small())
+
+    def _end_of_small(self) -> int:
+        """Where manifests and configs end, which are asked for in any order: behind them stand layers."""
+        documents = [blob for blob in self.inventory.blobs if manifests.is_manifest_type(blob.media_type)]
+        small = {blob.digest for blob in documents}
+        for blob in documents:
+            manifest = manifests.parse(fetch(self, blob, limit=manifests.MAX_MANIFEST), blob.media_type)
+            if manifest.config is not None and manifest.config.digest in self._places:
+                small.add(manifest.config.digest)
+        return max((self._places[digest].end for digest in small), default=0)
 
     def _read_index(self) -> dict[str, Descriptor]:
         names: dict[str, Descriptor] = {}
@@ -186,7 +214,7 @@ class BundleReader:
         """Note the members before the blobs; return where the first blob's header must stand."""
         self._refuse_other_files()
         offset = 0
-        while (member := read_member(self._fd, offset, self._size)) is not None:
+        while (member := read_member(self._pread, offset, self._medium.size)) is not None:
             if member.name.startswith(_BLOBS) and not member.directory:
                 break
             if member.name in self._head or not (member.directory or self._allowed(member.name)):
@@ -217,11 +245,11 @@ class BundleReader:
 
     def _check_tail(self, offset: int) -> int:
         """Behind the blobs stand signatures, which a later reader checks, and the end marker, where we end."""
-        while (member := read_member(self._fd, offset, self._size)) is not None:
+        while (member := read_member(self._pread, offset, self._medium.size)) is not None:
             if not member.name.startswith("airgap/signatures/"):
                 raise BundleError(f"the member {member.name!r} behind the blobs has no place in a bundle")
             offset = member.end
-        if self._size < offset + len(END):
+        if self._medium.size is not None and self._medium.size < offset + len(END):
             raise BundleError("cut short: its last block is missing", hint=_AGAIN)
         return offset
 
@@ -276,18 +304,8 @@ class BundleReader:
             raise BundleError(f"the padding behind {member.name} is damaged", where=str(self.path), hint=_AGAIN)
 
     def _pread(self, count: int, offset: int) -> bytes:
-        with _reading(str(self.path)):
-            return os.pread(self._fd, count, offset)
+        return self._medium.pread(count, offset)
 
 
 def _header_of(member: Member) -> bytes:
     return header(member.name, member.size, directory=member.directory)
-
-
-@contextlib.contextmanager
-def _reading(where: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        hint = _DAMAGED if error.errno == errno.EIO else None
-        raise BundleError(f"cannot read it: {error.strerror}", where=where, hint=hint) from error

@@ -1,81 +1,93 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bundle being made: a store whose blobs are written straight to their own places, by several threads.
 
-While it grows it is ``NAME.partial``; ``finish`` syncs and renames it, and until then no file of that name
-appears. Each byte is written once: padding and gaps are the file system's own zeros.
+Until ``finish`` no file of the bundle's name appears. Each byte is written once: padding and gaps are the file
+system's own zeros. With a journal, what was written before is kept, and a blob goes on where it stopped.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import os
-import resource
 import threading
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from airgap.bundle.format import END, Layout, header
-from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, OutputError
+from airgap.bundle.format import Layout, Member, header
+from airgap.bundle.journal import Journal
+from airgap.bundle.media import Draft, FileDraft
+from airgap.bundle.media.volume_draft import VolumeDraft
+from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor
-from airgap.store.base import FileRange, Opener, Reader, drain
-from airgap.store.layout import sync_folder, write_at
+from airgap.oci import digest as digests
+from airgap.store.base import CHUNK, BytesReader, Opener, Reader, drain
+
+#: A blob's progress is noted after so many bytes; what was written is synced after so many in all, or so many
+#: seconds: a power cut costs no more, a kill costs nothing that was noted.
+_NOTE = 8 * 1024 * 1024
+_SYNC_BYTES = 512 * 1024 * 1024
+_SYNC_SECONDS = 5.0
 
 
 class BundleWriter:
-    """Make with :meth:`create`, fill by ``push``, end with :meth:`finish` or :meth:`discard`."""
+    """Made by :meth:`create`, :meth:`begin` or :meth:`go_on`; filled by ``push``; ended by :meth:`finish`,
+    :meth:`keep` or :meth:`discard`."""
 
-    def __init__(self, path: Path, fd: int, layout: Layout, *, ordered: bool) -> None:
-        self.path = path
-        #: Whether this file system makes writes out of order dear, so that one worker should write in order.
-        self.ordered = ordered
-        self._partial = partial_of(path)
-        self._fd = fd
+    def __init__(self, draft: Draft, layout: Layout, journal: Journal | None = None) -> None:
+        self.path = draft.path
+        #: Whether one worker should write blobs in the order of their places.
+        self.ordered = draft.ordered
+        self._draft = draft
         self._layout = layout
+        self._journal = journal
         self._done: set[str] = set()
+        self._begun: dict[str, int] = {}
         self._lock = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
+        self._syncing = threading.Lock()
+        self._unsynced = 0
+        self._synced_at = time.monotonic()
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], layout: Layout) -> BundleWriter:
-        """Reserve the space and write the head. Raises :class:`OutputError` when the folder cannot be written,
-        another airgap is writing the same bundle, or there is too little space."""
-        target = Path(path)
-        partial = partial_of(target)
-        if target.is_dir():
-            raise OutputError("this is a folder", where=str(target), hint="name a file with -o")
+        """One plain file without a journal. Raises :class:`OutputError` when the folder cannot be written, another
+        airgap is writing the same bundle, or there is too little space."""
+        return cls.begin(FileDraft.begin(Path(path), layout.total), layout, {})
+
+    @classmethod
+    def begin(
+        cls, draft: Draft, layout: Layout, contents: Mapping[str, bytes], journal: Journal | None = None
+    ) -> BundleWriter:
+        """Write the head, and those blobs whose ``contents`` are known by their digest."""
+        writer = cls(draft, layout, journal)
         try:
-            fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        except OSError as error:
-            hint = "choose another place with -o"
-            raise OutputError(f"cannot write here: {error.strerror}", where=str(partial), hint=hint) from error
-        try:
-            _lock(fd, partial)
-            if not _is_ours(fd):
-                raise OutputError(
-                    "a file that airgap did not begin is in the way",
-                    where=str(partial),
-                    hint="move it, or choose another place with -o",
-                )
+            if journal is not None:
+                journal.begin()
+            writer._write_known(contents)
         except BaseException:
-            os.close(fd)
+            writer.discard()
             raise
+        return writer
+
+    @classmethod
+    def go_on(
+        cls, draft: Draft, layout: Layout, contents: Mapping[str, bytes], journal: Journal
+    ) -> BundleWriter | None:
+        """Take over what the journal's run left; ``None``, and the draft is kept, where its head is another's."""
+        writer = cls(draft, layout, journal)
         try:
-            os.ftruncate(fd, 0)
-            ordered = not _reserve(fd, layout.total, target)
-            writer = cls(target, fd, layout, ordered=ordered)
             for member, content in layout.head:
-                block = header(member.name, member.size, directory=member.directory)
-                write_at(fd, memoryview(block + content), member.offset)
-            return writer
-        except BaseException as error:
-            # Before the lock is given up: what then has this name is another's.
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            os.close(fd)
-            if isinstance(error, OSError):
-                raise _translate(error, target) from error
+                expected = header(member.name, member.size, directory=member.directory) + content
+                if draft.read(len(expected), member.offset) != expected:
+                    draft.keep()
+                    return None
+            journal.go_on()
+            writer._believe(journal, contents)
+            writer._write_known(contents)
+        except BaseException:
+            writer.keep()
             raise
+        return writer
 
     def resolve(self, name: str) -> Descriptor:
         for blob in self._layout.blobs:
@@ -86,11 +98,14 @@ class BundleWriter:
     def exists(self, descriptor: Descriptor) -> bool:
         return descriptor.digest in self._done
 
+    def kept(self, descriptor: Descriptor) -> int:
+        return min(self._begun.get(descriptor.digest, 0), descriptor.size)
+
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         if descriptor.digest not in self._done:
             raise ContentMissing(f"{descriptor.digest} is not written yet", where=str(self.path))
         place = self._layout.places[descriptor.digest]
-        return FileRange(self._fd, place.data + offset, place.size - offset, where=str(self.path))
+        return _ReadBack(self._draft, place.data + offset, place.size - offset)
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
         place = self._layout.places.get(descriptor.digest)
@@ -106,15 +121,19 @@ class BundleWriter:
         with busy:
             if descriptor.digest in self._done:
                 return
-            reader = opener(0)
-            try:
-                drain(descriptor, reader, lambda piece, at: write_at(self._fd, piece, place.data + at))
-                write_at(self._fd, memoryview(header(place.name, place.size)), place.offset)
-            except OSError as error:
-                raise _translate(error, self.path) from error
-            finally:
-                reader.close()
+            for start in self._starts(descriptor):
+                try:
+                    self._fill(descriptor, place, opener, start)
+                    break
+                except DigestMismatch:
+                    # What an earlier run left may be what a power cut made of it.
+                    self._draft.cut(place.offset)
+                    if start == 0:
+                        raise
             self._done.add(descriptor.digest)
+            self._begun.pop(descriptor.digest, None)
+            if self._journal is not None:
+                self._journal.finished(descriptor.digest)
 
     def tag(self, descriptor: Descriptor, name: str) -> None:
         """Names stand in ``index.json`` already; here only that the content is there is checked."""
@@ -126,101 +145,149 @@ class BundleWriter:
         missing = [blob.digest for blob in self._layout.blobs if blob.digest not in self._done]
         if missing:
             raise AirgapError(f"{len(missing)} blobs were never written, the first is {missing[0]}")
-        try:
-            write_at(self._fd, memoryview(END), self._layout.size)
-            os.fsync(self._fd)
-            os.rename(self._partial, self.path)
-            sync_folder(self.path.parent)
-        except OSError as error:
-            raise _translate(error, self.path) from error
-        self._close()
+        self._draft.finish()
+        if self._journal is not None:
+            self._journal.remove()
+
+    def keep(self) -> None:
+        """Leave what is there for the next run."""
+        self._draft.keep()
+        if self._journal is not None:
+            self._journal.close()
 
     def discard(self) -> None:
         """Leave nothing behind; after :meth:`finish` this does nothing."""
-        if self._fd >= 0:
-            with contextlib.suppress(OSError):
-                self._partial.unlink()
-            self._close()
+        self._draft.discard()
+        if self._journal is not None:
+            self._journal.remove()
 
-    def _close(self) -> None:
-        fd, self._fd = self._fd, -1
-        os.close(fd)
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether a run that stops here leaves something that the next one need not fetch."""
+        return self._journal is not None and bool(self._journal.lines > 1)
+
+    def _write_known(self, contents: Mapping[str, bytes]) -> None:
+        for member, content in self._layout.head:
+            block = header(member.name, member.size, directory=member.directory)
+            self._draft.write(memoryview(block + content), member.offset)
+        for blob in self._layout.blobs:
+            place = self._layout.places[blob.digest]
+            if isinstance(self._draft, VolumeDraft) and not self._draft.holds(place.offset, place.end):
+                self._done.add(blob.digest)  # what stands in another volume than the one that is made
+            elif blob.digest in contents and blob.digest not in self._done:
+                drain(blob, BytesReader(contents[blob.digest]), lambda piece, at: None)
+                self._draft.write(memoryview(header(place.name, place.size) + contents[blob.digest]), place.offset)
+                self._done.add(blob.digest)
+            elif self.ordered and blob.digest not in self._done:
+                break  # what stands behind it comes after it
+
+    def _believe(self, journal: Journal, contents: Mapping[str, bytes]) -> None:
+        """Take over what is on the disk for certain, and what hashes to what it should; an ordered draft only as far
+        as it has no gap."""
+        for blob in self._layout.blobs:
+            if blob.digest in contents:
+                continue
+            place = self._layout.places[blob.digest]
+            whole = blob.digest in journal.whole and (journal.whole[blob.digest] or self._hashes(blob, place))
+            if whole:
+                self._done.add(blob.digest)
+            elif blob.digest in journal.whole or blob.digest in journal.reached:
+                self._begun[blob.digest] = min(journal.reached.get(blob.digest, 0), place.size)
+            if not whole and self.ordered:
+                break
+        if any(not sure for sure in journal.whole.values()):
+            # What was hashed now need not be hashed again by the run after this one.
+            self._sync()
+
+    def _hashes(self, blob: Descriptor, place: Member) -> bool:
+        try:
+            drain(blob, _ReadBack(self._draft, place.data, place.size), lambda piece, at: None)
+        except ContentError:
+            return False
+        return True
+
+    def _starts(self, descriptor: Descriptor) -> Iterator[int]:
+        """Where to go on in a blob: behind all that was noted, behind what was synced, at its start."""
+        begun = self._begun.get(descriptor.digest, 0)
+        if begun:
+            yield begun
+        synced = self._journal.synced.get(descriptor.digest, 0) if self._journal is not None else 0
+        if 0 < synced < begun:
+            yield synced
+        yield 0
+
+    def _fill(self, descriptor: Descriptor, place: Member, opener: Opener, start: int) -> None:
+        hash_, position = digests.hasher(descriptor.digest), 0
+        start = max(0, self._draft.cut(place.data + start) - place.data) if start else 0
+        while position < start:
+            piece = self._draft.read(min(CHUNK, start - position), place.data + position)
+            if not piece:
+                break
+            hash_.update(piece)
+            position += len(piece)
+        if not position:
+            self._draft.cut(place.offset)
+            self._draft.write(memoryview(header(place.name, place.size)), place.offset)
+        noted = reached = position
+
+        def take(piece: memoryview, at: int) -> None:
+            nonlocal noted, reached
+            self._draft.write(piece, place.data + at)
+            reached = at + len(piece)
+            if self._journal is None:
+                return
+            if reached - noted >= _NOTE:
+                self._journal.note(descriptor.digest, reached)
+                noted = reached
+            self._sync_when_due(len(piece))
+
+        reader = opener(position)
+        try:
+            drain(descriptor, reader, take, begun=(hash_, position))
+        except ContentError:
+            raise
+        except AirgapError:
+            # Broken off, not killed: every byte is known, so that the next run fetches none of them again.
+            if self._journal is not None and reached > noted:
+                self._journal.note(descriptor.digest, reached)
+            raise
+        finally:
+            reader.close()
+
+    def _sync_when_due(self, count: int) -> None:
+        assert self._journal is not None
+        with self._lock:
+            self._unsynced += count
+            due = self._unsynced >= _SYNC_BYTES or time.monotonic() - self._synced_at >= _SYNC_SECONDS
+        if due and self._syncing.acquire(blocking=False):
+            try:
+                self._sync()
+            finally:
+                self._syncing.release()
+
+    def _sync(self) -> None:
+        assert self._journal is not None
+        lines = self._journal.lines
+        with self._lock:
+            self._unsynced, self._synced_at = 0, time.monotonic()
+        self._draft.sync()
+        self._journal.sync(lines)
 
 
-def _is_ours(fd: int) -> bool:
-    """Whether what lies under the partial's name is nothing, or a bundle that was begun: its first name, or zeros."""
-    begin = os.pread(fd, 512, 0)
-    return begin.startswith(b"oci-layout\0") or not any(begin)
+class _ReadBack:
+    """What was written, from a draft."""
 
+    def __init__(self, draft: Draft, offset: int, length: int) -> None:
+        self._draft = draft
+        self._offset = offset
+        self._left = length
 
-def partial_of(path: Path) -> Path:
-    """The name of a bundle while it is being made."""
-    return path.with_name(f"{path.name}.partial")
+    def readinto(self, buffer: memoryview, /) -> int:
+        piece = self._draft.read(min(len(buffer), self._left), self._offset)
+        buffer[: len(piece)] = piece
+        self._offset += len(piece)
+        self._left -= len(piece)
+        return len(piece)
 
-
-def _reserve(fd: int, size: int, path: Path) -> bool:
-    """Reserve ``size`` bytes; false where the file system cannot, so that only free space could be compared."""
-    free = os.fstatvfs(fd)
-    available = free.f_bavail * free.f_frsize
-    # A file system that keeps no count (ramfs, some of networks) says that it has no blocks at all.
-    if free.f_blocks and size > available:
-        raise OutputError(
-            f"the bundle needs {size:,} bytes and this disk has {available:,} free",
-            where=str(path),
-            hint="free space, choose another disk with -o, or fewer platforms with --platform",
-        )
-    failure = _fallocate(fd, size)
-    if failure in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
-        _check_largest(fd, size)
-        return False
-    if failure:
-        raise OSError(failure, os.strerror(failure))
-    return True
-
-
-def _check_largest(fd: int, size: int) -> None:
-    """Raise EFBIG where a file of ``size`` bytes cannot be, without making one: FAT would write all its zeros."""
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    try:
-        os.lseek(fd, size, os.SEEK_SET)
-    except OSError as error:
-        if error.errno == errno.EINVAL:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
-        raise
-    if limit != resource.RLIM_INFINITY and size > limit:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-
-
-def _lock(fd: int, path: Path) -> None:
-    """Be the only one who writes ``path``; :class:`OutputError` if another is, or has just been."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        mine, there = os.fstat(fd), os.lstat(path)
-    except OSError as error:
-        raise OutputError("another airgap is writing this bundle", where=str(path)) from error
-    # Between our opening and locking it, another may have given this very file its final name.
-    if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
-        raise OutputError("another airgap has just written this bundle", where=str(path))
-
-
-def _fallocate(fd: int, size: int) -> int:
-    """``fallocate(2)`` itself; ``posix_fallocate`` would write zeros where a file system lacks it. An errno, or 0."""
-    import ctypes
-
-    try:
-        function = ctypes.CDLL(None, use_errno=True).fallocate
-    except AttributeError:
-        return errno.ENOSYS
-    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-    return 0 if function(fd, 0, 0, size) == 0 else ctypes.get_errno()
-
-
-def _translate(error: OSError, path: Path) -> OutputError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        what, hint = "the disk is full", "free space, or choose another disk with -o"
-    elif error.errno == errno.EFBIG:
-        what = "this file system cannot hold a file of this size"
-        hint = "format the medium with exFAT, ext4 or NTFS, or choose fewer platforms with --platform"
-    else:
-        what, hint = f"cannot write: {error.strerror}", "choose another place with -o"
-    return OutputError(what, where=str(path), hint=hint)
+    def close(self) -> None:
+        """The draft stays open."""

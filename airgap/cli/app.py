@@ -18,6 +18,8 @@ COMMANDS = {
     "import": "Push a bundle into a registry and rewrite its YAML.",
     "rewrite": "Rewrite YAML so that its images point at a registry.",
     "serve": "Serve a bundle or a layout folder as a registry.",
+    "hosts": "Configure nodes so that they can pull from a registry.",
+    "doctor": "Explain what a failed pull or push says.",
     "login": "Sign in to a registry and keep the credential.",
     "logout": "Forget a registry's credential.",
     "demo": "Show the whole journey on this machine.",

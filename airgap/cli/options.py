@@ -7,6 +7,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -14,6 +15,7 @@ import click
 from airgap.errors import UsageError
 
 if TYPE_CHECKING:
+    from airgap.bundle import BundleReader
     from airgap.flows.network import Network
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,8 +32,19 @@ def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 config = click.option("--config", metavar="FILE", help="Project file instead of ./airgap.yaml.")
 
+
+def _progress(context: click.Context, _: click.Parameter, value: str) -> str:
+    from airgap.cli.telling import Teller
+
+    if isinstance(context.obj, Teller):
+        context.obj.json = value == "json"
+    return value
+
+
 progress = click.option(
     "--progress",
+    is_eager=True,  # before whatever else of the command line may be wrong
+    callback=_progress,
     type=click.Choice(["auto", "bar", "plain", "json", "none"]),
     default="auto",
     show_default=True,
@@ -152,3 +165,32 @@ def stdin_bytes() -> bytes:
     if sys.stdin.isatty():
         raise UsageError("- reads standard input, and that is a terminal", hint="kubectl get deploy -o json | airgap …")
     return sys.stdin.buffer.read()
+
+
+def opened(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
+    """The bundle in a file, in standard input or in volumes; on a terminal a missing volume is asked for."""
+    from airgap.bundle import BundleReader
+
+    if "-" in bundles:
+        if len(bundles) > 1:
+            raise UsageError("standard input is one bundle, and more are named", hint="give - alone")
+        if password_stdin:
+            raise UsageError(
+                "standard input cannot be both the bundle and the password",
+                hint="AIRGAP_USERNAME and AIRGAP_PASSWORD in the environment carry credentials too",
+            )
+        if sys.stdin.isatty():
+            raise UsageError("- reads standard input, and that is a terminal", hint="ssh … cat bundle.tar | airgap …")
+    return BundleReader(bundles[0], more=bundles[1:], ask=_ask_for_volume if sys.stdin.isatty() else None)
+
+
+def _ask_for_volume(expected: Path) -> Path | None:
+    """Where a volume now is, after its medium was put in; ``None`` to give up."""
+    click.echo(f"{expected} is not there.", err=True)
+    said = click.prompt(
+        "Put its medium in and press Enter, or say where it lies (q gives up)", default="", show_default=False, err=True
+    ).strip()
+    if said == "q":
+        return None
+    place = Path(said) if said else expected
+    return place / expected.name if place.is_dir() else place

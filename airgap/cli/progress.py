@@ -1,52 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events turned into a bar, plain lines or JSON lines, always on standard error."""
+"""Events turned into a bar, plain lines or JSON lines, always on standard error.
+
+On a terminal a few lines are drawn again and again, elsewhere a line tells every few seconds how far it is; both by a
+thread of their own, so that a line that stands still shows too.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import threading
 import time
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
+from airgap.cli.drawing import draw, plainly
 from airgap.cli.printable import printable
-from airgap.events import (
-    BlobDone,
-    BlobProgress,
-    Event,
-    ImageFailed,
-    Noted,
-    Planned,
-    Retrying,
-    Warned,
-    as_json,
-)
-from airgap.flows.words import human
+from airgap.cli.tally import Tally
+from airgap.events import Event, Finished, ImageFailed, Noted, Planned, Retrying, Warned, as_json
+from airgap.flows.words import summary
 
-#: Seconds between lines where there is no terminal.
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+#: Seconds between lines where there is no terminal, and between drawings where there is one.
 _INTERVAL = 5.0
+_REDRAW = 0.125
 
 
 class Display:
-    """A sink for events; a context manager, since a bar must be taken down before anything else is printed."""
+    """A sink for events that tells only what went wrong; a context manager, since a bar must be taken down before
+    anything else is printed."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._total = 0
-        self._done: dict[str, int] = {}
-        self._sum = 0
-        self._shown = 0
+        self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            self._count(event)
             self.show(event)
 
     def show(self, event: Event) -> None:
         """Called under the lock."""
+        if isinstance(event, Warned | ImageFailed):
+            self.line(words(event))
+
+    def line(self, text: str) -> None:
+        click.echo(text, err=True)
 
     def __enter__(self) -> Display:
         return self
@@ -56,84 +61,112 @@ class Display:
     ) -> None:
         """Nothing to take down."""
 
-    @property
-    def shown(self) -> int:
-        """Bytes to tell: a transfer that starts again does not move the bar back."""
-        self._shown = max(self._shown, min(self._sum, self._total))
-        return self._shown
-
-    def _count(self, event: Event) -> None:
-        if isinstance(event, Planned):
-            self._total, self._sum, self._shown = event.total, 0, 0
-            self._done.clear()
-        elif isinstance(event, BlobProgress):
-            self._add(event.digest, event.bytes)
-        elif isinstance(event, BlobDone):
-            self._add(event.digest, event.bytes - self._done.get(event.digest, 0))
-            self._done.pop(event.digest, None)
-
-    def _add(self, digest: str, count: int) -> None:
-        self._done[digest] = self._done.get(digest, 0) + count
-        self._sum += count
-
-
-class Words(Display):
-    """Plain lines: what people should know, and how far it is every few seconds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._last = time.monotonic()
-
-    def show(self, event: Event) -> None:
-        text = words(event)
-        if text:
-            self.line(text)
-        elif isinstance(event, BlobProgress | BlobDone) and time.monotonic() - self._last >= _INTERVAL:
-            self._last = time.monotonic()
-            self.line(f"{human(self.shown)} of {human(self._total)}")
-
-    def line(self, text: str) -> None:
-        click.echo(text, err=True)
-
 
 class Json(Display):
     def show(self, event: Event) -> None:
         click.echo(json.dumps(as_json(event), ensure_ascii=False), err=True)
 
 
-class Bar(Words):
-    """One bar over all bytes, with rate and time left; lines scroll above it."""
+class Words(Display):
+    """Plain lines: what people should know, and how far it is every few seconds while blobs move."""
+
+    interval = _INTERVAL
 
     def __init__(self) -> None:
         super().__init__()
-        self._bar: Any = None
-        self._task: Any = None
+        self.tally = Tally(time.monotonic)
+        self._ended = threading.Event()
+        self._ticker: threading.Thread | None = None
 
     def show(self, event: Event) -> None:
-        if isinstance(event, Planned) and event.total:
-            self._start()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self.shown, total=self._total)
-            if text := words(event):
-                self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        elif text := words(event):
+        self.tally.count(event)
+        if isinstance(event, Planned) and event.total and not self._ended.is_set():
+            self.begin()
+        elif isinstance(event, Finished):
+            self.end()
+        if text := words(event):
             self.line(text)
+
+    def begin(self) -> None:
+        if self._ticker is None:
+            self._ticker = threading.Thread(target=self._tick, name="airgap-progress", daemon=True)
+            self._ticker.start()
+
+    def end(self) -> None:
+        """No more is told of itself."""
+        self._ended.set()
+
+    def tick(self) -> None:
+        """Called under the lock, every ``interval`` seconds."""
+        if self.tally.running:
+            self.line(plainly(self.tally))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        with self._lock:
+            self.end()
 
-    def _start(self) -> None:
-        if self._bar is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+    def _tick(self) -> None:
+        # As in airgap.copy.workers: a signal that this thread took would not wake the main thread.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        while not self._ended.wait(self.interval):
+            with self._lock:
+                if not self._ended.is_set():
+                    self.tick()
 
-            columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(file=sys.stderr), transient=True)
-            self._task = self._bar.add_task("", total=self._total)
-            self._bar.start()
+
+class Bar(Words):
+    """A bar over all bytes with rate and time left, and the largest blobs on their way under it; lines scroll above."""
+
+    interval = _REDRAW
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._live: Live | None = None
+
+    def begin(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        if self._live is None:
+            console = Console(file=sys.stderr, highlight=False)
+            self._live = Live(
+                get_renderable=lambda: self._drawn(console),
+                console=console,
+                auto_refresh=False,
+                transient=True,
+                # Where standard output goes elsewhere, it is data.
+                redirect_stdout=sys.stdout.isatty(),
+                redirect_stderr=False,
+                vertical_overflow="crop",
+            )
+            self._live.start()
+        super().begin()
+
+    def end(self) -> None:
+        super().end()
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+    def tick(self) -> None:
+        if self._live is not None:
+            self._live.refresh()
+
+    def line(self, text: str) -> None:
+        if self._live is None:
+            super().line(text)
+        else:
+            from rich.text import Text
+
+            self._live.console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def _drawn(self, console: Console) -> Text:
+        from rich.text import Text
+
+        lines = draw(self.tally, *console.size, plain=console.options.ascii_only)
+        return Text("\n".join(lines), no_wrap=True, overflow="crop")
 
 
 def words(event: Event) -> str:
@@ -146,11 +179,13 @@ def words(event: Event) -> str:
         return f"trying again in {event.delay:.1f} s ({printable(event.what)}: {printable(event.reason)})"
     if isinstance(event, ImageFailed):
         return f"{click.style('failed:', fg='red')} {printable(event.reason)}"
+    if isinstance(event, Finished):
+        return printable(summary(event))
     return ""
 
 
 def display(how: str) -> Display:
-    """The display that ``--progress`` asks for."""
+    """The display that ``--progress`` asks for. A terminal that cannot move its cursor gets plain lines."""
     if how == "auto":
-        how = "bar" if sys.stderr.isatty() else "plain"
+        how = "bar" if sys.stderr.isatty() and os.environ.get("TERM") not in (None, "", "dumb") else "plain"
     return {"bar": Bar, "plain": Words, "json": Json, "none": Display}[how]()

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import click
 
 from airgap.cli.app import cli
-from airgap.cli.printable import printable
-from airgap.errors import AirgapError, Failures, Interrupted, OutputError
+from airgap.cli.telling import Teller
+from airgap.errors import AirgapError, Interrupted, OutputError
 
 DEBUG = "AIRGAP_DEBUG"
 
@@ -23,48 +23,41 @@ def run(arguments: Sequence[str] | None) -> int:
         signal.signal(number, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    teller = Teller()
     try:
-        code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False)
+        code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False, obj=teller)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
-        error.show()
+        teller.usage(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return _stopped(Interrupted("stopped"))
+        return _stopped(Interrupted("stopped"), teller)
     except Interrupted as error:
-        return _stopped(error)
+        return _stopped(error, teller)
     except AirgapError as error:
-        tell(error)
+        teller.tell(error)
         return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has had enough; Python would complain once more while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        tell(OutputError(error.strerror or str(error), where=str(error.filename)[:200] if error.filename else None))
+        where = str(error.filename)[:200] if error.filename else None
+        teller.tell(OutputError(error.strerror or str(error), where=where))
         return OutputError.exit_code
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        click.echo(f"error: this should not have happened: {type(error).__name__}: {error}", err=True)
-        click.echo(f"  please report it; {DEBUG}=1 shows where it was", err=True)
+        teller.bug(error, DEBUG)
         return 1
 
 
-def _stopped(error: Interrupted) -> int:
-    tell(error)
+def _stopped(error: Interrupted, teller: Teller) -> int:
+    teller.tell(error)
     # Python puts the default handlers back while it ends: a second signal then would change the exit code.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     return error.exit_code
-
-
-def tell(error: AirgapError) -> None:
-    """One paragraph for each error: where and what, then the next step."""
-    for one in error.errors if isinstance(error, Failures) else (error,):
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(str(one))}", err=True)
-        if one.hint:
-            click.echo(f"  {printable(one.hint)}", err=True)
 
 
 def _interrupt(*_: object) -> None:

@@ -8,18 +8,28 @@ content is not there.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
+from airgap.copy.meter import Meter
 from airgap.copy.plan import Job, Plan
 from airgap.copy.walk import Destination, Image, Root
 from airgap.copy.workers import A, B, Stop, each
-from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, RegistryError
-from airgap.events import BlobDone, BlobProgress, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
+from airgap.errors import AirgapError, ContentError, ContentMissing, Interrupted, NotFound, RegistryError
+from airgap.events import (
+    BlobDone,
+    BlobStarted,
+    ImageFailed,
+    ManifestDone,
+    Planned,
+    Sink,
+    ignore,
+)
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest, successors
-from airgap.store.base import FileRange, Mounter, Opener, Reader, Source, Store, opener_of
+from airgap.store.base import Mounter, Opener, Reader, Source, Store, opener_of
 
 _UNKNOWN_BLOB = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
 
@@ -34,14 +44,18 @@ class ManifestTaker(Protocol):
 @dataclass
 class Report:
     """What a copy did: blobs ``moved`` and ``skipped`` with their bytes, and in how many repositories one was
-    ``mounted``."""
+    ``mounted``; ``resumed`` are those moved of which ``resumed_bytes`` were there already. It took ``seconds``."""
 
     moved: int = 0
     moved_bytes: int = 0
+    resumed: int = 0
+    resumed_bytes: int = 0
     mounted: int = 0
+    mounted_bytes: int = 0
     skipped: int = 0
     skipped_bytes: int = 0
     manifests: int = 0
+    seconds: float = 0.0
     failures: list[tuple[Root, AirgapError]] = field(default_factory=list)
 
 
@@ -86,16 +100,18 @@ def copy(
     jobs: int = 4,
     keep_going: bool = False,
     how: str = "pushed",
+    order: Sequence[Descriptor] | None = None,
     emit: Sink = ignore,
     stop: Stop | None = None,
 ) -> Report:
-    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved.
+    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved. Blobs go one
+    after another in ``order`` where that is given, else several at a time, the largest first.
 
     Without ``keep_going`` the first failure stops the others and is raised; with it, images that could not
     be moved whole are listed in the report and have no tag.
     """
     emit(Planned(len(plan.images), len(plan.manifests), len(plan.blobs), plan.blob_bytes))
-    return _Copy(plan, sources, targets, jobs, keep_going, how, emit, stop or Stop()).run()
+    return _Copy(plan, sources, targets, jobs, keep_going, how, order, emit, stop or Stop()).run()
 
 
 @dataclass
@@ -106,14 +122,16 @@ class _Copy:
     jobs: int
     keep_going: bool
     how: str
+    order: Sequence[Descriptor] | None
     emit: Sink
     stop: Stop
     report: Report = field(default_factory=Report)
     lost: dict[str, AirgapError] = field(default_factory=dict)
 
     def run(self) -> Report:
-        largest_first = sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
-        for job, result in zip(largest_first, self._each(largest_first, self._blob), strict=True):
+        began = time.monotonic()
+        jobs = self._in_turn()
+        for job, result in zip(jobs, self._each(jobs, self._blob, 1 if self.order else self.jobs), strict=True):
             if isinstance(result, AirgapError):
                 self.lost[job.descriptor.digest] = result
             else:
@@ -130,25 +148,46 @@ class _Copy:
             if image.digest in self.lost:
                 self.report.failures.append((image.root, self.lost[image.digest]))
                 self.emit(ImageFailed(image.root.label, str(self.lost[image.digest])))
+        self.report.seconds = time.monotonic() - began
         return self.report
 
-    def _each(self, items: Sequence[A], work: Callable[[A], B]) -> list[B | AirgapError]:
-        return each(items, work, jobs=self.jobs, stop=self.stop, keep_going=self.keep_going)
+    def _in_turn(self) -> list[Job]:
+        if self.order is not None:
+            return [self.plan.blobs[one.digest] for one in self.order if one.digest in self.plan.blobs]
+        return sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
 
-    def _count(self, job: Job, done: tuple[int, int]) -> None:
-        pushes, mounts = done
+    def _each(self, items: Sequence[A], work: Callable[[A], B], jobs: int = 0) -> list[B | AirgapError]:
+        return each(items, work, jobs=jobs or self.jobs, stop=self.stop, keep_going=self.keep_going)
+
+    def _count(self, job: Job, done: _Done) -> None:
+        pushes, mounts, there = done
         self.report.mounted += mounts
+        self.report.mounted_bytes += mounts * job.descriptor.size
         if pushes:
             self.report.moved += 1
-            self.report.moved_bytes += pushes * job.descriptor.size
+            self.report.moved_bytes += pushes * job.descriptor.size - there
+            self.report.resumed += bool(there)
+            self.report.resumed_bytes += there
         elif not mounts:
             self.report.skipped += 1
             self.report.skipped_bytes += job.descriptor.size
 
-    def _blob(self, job: Job) -> tuple[int, int]:
-        """Put one blob into every repository that lacks it: how often it was pushed, and how often mounted."""
-        descriptor, pushes, mounts = job.descriptor, 0, 0
+    def _blob(self, job: Job) -> _Done:
+        """Put one blob into every repository that lacks it."""
+        descriptor = job.descriptor
         self.emit(BlobStarted(descriptor.digest, descriptor.size))
+        try:
+            done = self._spread(job)
+        except AirgapError as error:
+            if not isinstance(error, Interrupted):
+                self.emit(BlobDone(descriptor.digest, 0, "failed"))
+            raise
+        how = self.how if done.pushes else "mounted" if done.mounts else "skipped"
+        self.emit(BlobDone(descriptor.digest, descriptor.size, "resumed" if done.there else how))
+        return done
+
+    def _spread(self, job: Job) -> _Done:
+        descriptor, pushes, mounts, there = job.descriptor, 0, 0, 0
         have: list[str] = []
         lacking: list[str] = []
         for name in job.targets:
@@ -157,22 +196,28 @@ class _Copy:
             if have and self._mount(descriptor, name, have[0]):
                 mounts += 1
             else:
-                self._push(job, name)
+                there += self._push(job, name)
                 pushes += 1
             have.append(name)
-        how = self.how if pushes else "mounted" if mounts else "skipped"
-        self.emit(BlobDone(descriptor.digest, descriptor.size, how))
-        return pushes, mounts
+        return _Done(pushes, mounts, there)
 
     def _mount(self, descriptor: Descriptor, name: str, other: str) -> bool:
         target = self.targets[name]
         return isinstance(target, Mounter) and target.mount(descriptor, other)
 
-    def _push(self, job: Job, name: str) -> None:
+    def _push(self, job: Job, name: str) -> int:
+        """Push one blob; how many bytes of it were there already."""
         descriptor = job.descriptor
         content = self.plan.small.get(descriptor.digest)
         opener = opener_of(content) if content is not None else self._opener(job)
-        self.targets[name].push(descriptor, _Meter(descriptor, opener, self.emit, self.stop).open)
+        meter = Meter(descriptor, opener, self.emit, self.stop)
+        try:
+            self.targets[name].push(descriptor, meter.open)
+        except ContentError as error:
+            error.where = error.where or str(self.sources[job.sources[-1]])
+            error.hint = error.hint or "what carries the bytes may have changed them: run the same command again"
+            raise
+        return meter.there
 
     def _opener(self, job: Job) -> Opener:
         def open_(offset: int) -> Reader:
@@ -245,43 +290,9 @@ class _Copy:
                 self._push(self.plan.blobs[blob.digest], repository)
 
 
-@dataclass
-class _Meter:
-    """Opens a blob's readers so that each piece that moves is told and Ctrl-C is noticed."""
+class _Done(NamedTuple):
+    """How often a blob was pushed and mounted, and how many bytes of it were ``there`` already where it was pushed."""
 
-    descriptor: Descriptor
-    opener: Opener
-    emit: Sink
-    stop: Stop
-    done: int = 0
-
-    def open(self, offset: int) -> Reader:
-        self.stop.check()
-        if self.done != offset:
-            self.emit(BlobProgress(self.descriptor.digest, offset - self.done))
-            self.done = offset
-        reader = self.opener(offset)
-        if isinstance(reader, FileRange):
-            reader.observe = self._moved
-            return reader
-        return _Metered(reader, self._moved)
-
-    def _moved(self, count: int) -> None:
-        self.stop.check()
-        self.done += count
-        self.emit(BlobProgress(self.descriptor.digest, count))
-
-
-class _Metered:
-    def __init__(self, reader: Reader, moved: Callable[[int], None]) -> None:
-        self._reader = reader
-        self._moved = moved
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        count = self._reader.readinto(buffer)
-        if count:
-            self._moved(count)
-        return count
-
-    def close(self) -> None:
-        self._reader.close()
+    pushes: int
+    mounts: int
+    there: int

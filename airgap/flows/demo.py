@@ -22,6 +22,7 @@ from airgap.flows.demo_images import fill
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.find import find
 from airgap.flows.import_ import Imported, ImportRequest, import_
+from airgap.flows.making import Form
 from airgap.flows.network import Network, connect, target_of
 from airgap.flows.project import Project
 from airgap.registry import RegistrySettings
@@ -61,7 +62,12 @@ def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
         project = Project(registries={"quay.io": RegistrySettings(mirror=connected.url)})
         with connect(project, Network(), emit) as registries:
             exported = export(
-                ExportRequest(bundle, force=True), found, registries, jobs=4, emit=emit, stop=Stop(registries.abort)
+                ExportRequest(Form(bundle), force=True),
+                found,
+                registries,
+                jobs=4,
+                emit=emit,
+                stop=Stop(registries.abort),
             )
         say(f"airgap import {bundle} --to {TARGET} --output {folder / 'airgap-out'}")
         mapping = target_of(Project(), TARGET, None)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap export``: find the images, resolve them, lay the bundle out, fill it, give it its name."""
+"""``airgap export``: find the images, resolve them, lay the bundle out, fill it, give it its name.
+
+A run that broke off is gone on with: what it had resolved holds, and what it had fetched is kept.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airgap.bundle import BundleWriter, Extras, Resource, compose
+from airgap.bundle import Extras, Lock, Resource, compose
 from airgap.copy import Report, Stop, copy
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
 from airgap.flows import locking, output
 from airgap.flows.find import Found, secrets
-from airgap.flows.resolve import BUNDLE, resolve
+from airgap.flows.making import Form, Making, check_places
+from airgap.flows.resolve import BUNDLE, Resolved, resolve
 from airgap.flows.sizes import Sizes, measure
 from airgap.flows.words import human
 from airgap.oci import Platform
@@ -26,10 +30,11 @@ class ExportRequest:
     """What to make. ``program`` is the content of airgap.pyz where the bundle is to carry it; ``named`` are the
     registries that airgap.yaml names."""
 
-    output: Path
+    form: Form
     platforms: Sequence[Platform] = ()
     lock: Path | None = None
     refresh: bool = False
+    restart: bool = False
     carry_resources: bool = True
     referrers: bool = True
     keep_going: bool = False
@@ -59,22 +64,20 @@ def export(
     request: ExportRequest, found: Found, registries: Registries, *, jobs: int, emit: Sink, stop: Stop
 ) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
-    output.check_place(request.output, force=request.force or request.dry_run)
-    for file, _ in found.files:
-        if request.output.exists() and os.path.exists(file.path) and os.path.samefile(request.output, file.path):
-            raise UsageError("the bundle would replace a resource file that it is made of", where=file.path)
-    locked = None
-    if request.lock is not None:
-        locked = locking.read(request.lock, request.platforms, refresh=request.refresh)
+    making = Making(request.form, refresh=request.refresh, restart=request.restart, emit=emit)
+    _check_output(request, found, making)
     resources = _resources(request, found, emit)
-    if request.lock is not None and locked is not None:
-        locking.check_resources(request.lock, locked, resources)
+    locked = making.lock
+    if request.lock is not None:
+        if request.form.volume and not request.lock.exists():
+            raise UsageError("one volume is made again from the lock of all", where=str(request.lock))
+        from_file = locking.read(request.lock, request.platforms, refresh=request.refresh)
+        if from_file is not None:
+            locking.check_resources(request.lock, from_file, resources)
+        locked = from_file or locked
     for place in found.unfilled():
         emit(Warned(place))
-    resolved = resolve(
-        found, registries, platforms=request.platforms, referrers=request.referrers,
-        locked=locked, named=request.named, jobs=jobs, emit=emit, stop=stop,
-    )  # fmt: skip
+    resolved = _resolved(request, found, registries, locked, making, jobs=jobs, emit=emit, stop=stop)
     planned = resolved.plan
     if not request.keep_going or not planned.images:
         raise_all([error for _, error in planned.failures])
@@ -88,20 +91,46 @@ def export(
     _tell_sizes(request, sizes, layout.total, emit)
     if request.dry_run:
         return result
-    writer = BundleWriter.create(request.output, layout)
-    try:
-        workers = 1 if writer.ordered else jobs
+    lock = locking.lock_of(request.platforms, planned, resources)
+    check_places(request.form, layout, force=request.force or making.goes_on)
+    with making.writer(planned, inventory, layout, lock) as writer:
         result.report = copy(
-            planned, resolved.sources, {BUNDLE: writer}, jobs=workers, how="fetched", emit=emit, stop=stop
-        )
+            planned, making.salvage(planned, dict(resolved.sources)), {BUNDLE: writer}, jobs=jobs, how="fetched",
+            order=layout.blobs if writer.ordered else None, emit=emit, stop=stop,
+        )  # fmt: skip
         writer.finish()
-    except BaseException:
-        writer.discard()
-        raise
-    result.bundle_size = layout.total
-    if request.lock is not None and locked is None:
-        locking.write(request.lock, request.platforms, planned, resources)
+    result.bundle_size = sum(path.stat().st_size for path in request.form.names(layout)) or layout.total
+    if request.lock is not None and (request.refresh or not request.lock.exists()):
+        locking.write(request.lock, lock)
     return result
+
+
+def _check_output(request: ExportRequest, found: Found, making: Making) -> None:
+    request.form.check()
+    if request.form.streamed:
+        return
+    if not request.form.volume_size:
+        output.check_place(request.form.path, force=request.force or request.dry_run or making.goes_on)
+    for file, _ in found.files:
+        if request.form.path.exists() and os.path.exists(file.path) and os.path.samefile(request.form.path, file.path):
+            raise UsageError("the bundle would replace a resource file that it is made of", where=file.path)
+
+
+def _resolved(
+    request: ExportRequest, found: Found, registries: Registries, locked: Lock | None, making: Making,
+    *, jobs: int, emit: Sink, stop: Stop,
+) -> Resolved:  # fmt: skip
+    if locked is not None and making.goes_on and locked.platforms != tuple(map(str, request.platforms)):
+        raise making.other_inputs()
+    try:
+        return resolve(
+            found, registries, platforms=request.platforms, referrers=request.referrers,
+            locked=locked, named=request.named, jobs=jobs, emit=emit, stop=stop,
+        )  # fmt: skip
+    except UsageError:
+        if locked is not None and locked is making.lock:
+            raise making.other_inputs() from None
+        raise
 
 
 def _resources(request: ExportRequest, found: Found, emit: Sink) -> list[Resource]:

@@ -77,8 +77,10 @@ def _push(
     if request.dry_run:
         return result
     result.report = copy(
-        planned.only(todo), sources, stores, jobs=jobs, keep_going=request.keep_going, emit=emit, stop=stop
-    )
+        planned.only(todo), sources, stores, jobs=jobs, keep_going=request.keep_going,
+        order=bundle.inventory.blobs if bundle.ordered else None, emit=emit, stop=stop,
+    )  # fmt: skip
+    bundle.finish()
     result.failures = [(root.label, error) for root, error in result.report.failures]
     failed = {label for label, _ in result.failures}
     result.names = [name for name in result.names if name not in failed]

@@ -62,8 +62,8 @@ def _sums(resources: Sequence[Resource]) -> dict[str, str]:
     return {resource.name: f"sha256:{hashlib.sha256(resource.content).hexdigest()}" for resource in resources}
 
 
-def write(path: Path, platforms: Sequence[Platform], planned: Plan, resources: Sequence[Resource]) -> None:
-    """Write what ``planned`` has resolved."""
+def lock_of(platforms: Sequence[Platform], planned: Plan, resources: Sequence[Resource]) -> Lock:
+    """What ``planned`` has resolved."""
     images: dict[str, Descriptor] = {}
     referrers: dict[str, list[str]] = {}
     for image in planned.images:
@@ -71,12 +71,15 @@ def write(path: Path, platforms: Sequence[Platform], planned: Plan, resources: S
             referrers.setdefault(image.referrer_of, []).append(image.digest)
             continue
         images[image.root.label] = image.resolved
-    lock = Lock(
+    return Lock(
         tuple(map(str, platforms)),
         images,
         referrers,
         _sums(resources),
     )
+
+
+def write(path: Path, lock: Lock) -> None:
     try:
         replace_file(path, lock.to_bytes())
     except OSError as error:

@@ -18,6 +18,7 @@ from airgap.errors import AirgapError, UsageError
 from airgap.oci import Platform, Reference
 from airgap.oci.reference import registry_problem
 from airgap.registry import RegistrySettings
+from airgap.registry.settings import TIMEOUT
 
 if TYPE_CHECKING:
     from airgap.target import Mapping, TargetAddress
@@ -144,7 +145,7 @@ class _Reading:
             raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
 
     def _registry(self, node: Any) -> RegistrySettings:
-        values = self._mapping(node, ("mirror", "endpoint", "plain_http", "ca_file", "insecure"))
+        values = self._mapping(node, ("mirror", "endpoint", "plain_http", "ca_file", "insecure", "timeout"))
         texts = {key: self._text(values[key]) for key in ("mirror", "endpoint") if key in values}
         ca_file = str(self.folder / self._text(values["ca_file"])) if "ca_file" in values else ""
         return RegistrySettings(
@@ -153,7 +154,19 @@ class _Reading:
             self._flag(values["plain_http"]) if "plain_http" in values else None,
             ca_file,
             self._flag(values["insecure"]) if "insecure" in values else False,
+            self._seconds(values["timeout"]) if "timeout" in values else TIMEOUT,
         )
+
+    def _seconds(self, node: Any) -> float:
+        text = self._text(node)
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = 0.0
+        # A day is more than any connection lasts; this also keeps infinity and not-a-number out.
+        if not 0 < seconds <= 86400:
+            raise UsageError(f"{text!r} is no number of seconds", where=self._where(node), hint="write it as 120")
+        return seconds
 
     def _file_name(self, node: Any) -> str:
         text = self._text(node)

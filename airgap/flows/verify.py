@@ -6,13 +6,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from airgap.bundle import BundleReader
+from airgap.bundle.media import sums
 from airgap.copy import Destination, Root, Stop, each, plan, survey
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, raise_all
-from airgap.events import BlobDone, BlobStarted, Sink
+from airgap.events import BlobDone, BlobStarted, Planned, Sink
 from airgap.flows.contents import BUNDLE, assignments_of, roots_of
 from airgap.oci import Descriptor
 from airgap.store.base import Store
 from airgap.target import Mapping, Target
+
+#: What helps, by whether the bundle is split into volumes.
+_AGAIN = {
+    False: "copy the bundle once more from the other side",
+    True: "copy this volume once more; export --volume N --lock makes it again",
+}
 
 
 @dataclass
@@ -28,13 +35,15 @@ def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verifi
     """Read everything. Raises :class:`DigestMismatch` (or the head's error) naming the images that are touched."""
     bundle.check_head()
     blobs = bundle.inventory.blobs
+    emit(Planned(len(bundle.inventory.images), 0, len(blobs), sum(blob.size for blob in blobs)))
 
     def check(blob: Descriptor) -> None:
         emit(BlobStarted(blob.digest, blob.size))
         bundle.check_blob(blob)
         emit(BlobDone(blob.digest, blob.size, "verified"))
 
-    results = each(blobs, check, jobs=jobs, stop=stop, keep_going=True)
+    results = each(blobs, check, jobs=1 if bundle.ordered else jobs, stop=stop, keep_going=True)
+    bundle.check_end()
     damaged = {blob.digest: error for blob, error in zip(blobs, results, strict=True) if isinstance(error, AirgapError)}
     if damaged:
         touched = _touched(bundle, set(damaged))
@@ -42,8 +51,8 @@ def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verifi
             [
                 DigestMismatch(
                     f"{digest} is damaged, and with it {', '.join(touched.get(digest, ['no image']))} ({error.what})",
-                    where=str(bundle.path),
-                    hint="copy the bundle once more from the other side",
+                    where=_where(bundle, digest),
+                    hint=_AGAIN[bundle.is_split],
                 )
                 for digest, error in damaged.items()
             ]
@@ -74,6 +83,12 @@ def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: int
             errors.append(ContentError(f"the target has {digest}, the bundle {a.digest}", where=where))
     raise_all(errors)
     return len(assignments)
+
+
+def _where(bundle: BundleReader, digest: str) -> str:
+    """The bundle's file, or of the volumes in which a blob lies those that are not as they were made."""
+    files = bundle.files_of(bundle.resolve(digest))
+    return ", ".join(sums.damaged(files) or files)
 
 
 def _check_complete(bundle: BundleReader) -> None:

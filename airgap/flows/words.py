@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers as people say them, for what flows and commands tell."""
+"""Numbers as people say them, for what flows and commands tell, and the last line that export and import share."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airgap.events import Finished
+
+if TYPE_CHECKING:
+    from airgap.copy import Report
 
 
 def counted(number: int, noun: str) -> str:
@@ -16,3 +23,28 @@ def human(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def summary(done: Finished) -> str:
+    """The last line of an export or import: what it made, what moved and how fast, what did not have to."""
+    parts = [f"{human(done.moved_bytes)} {done.how} at {human(done.rate)}/s" if done.moved else f"nothing {done.how}"]
+    if done.resumed:
+        parts.append(f"{counted(done.resumed, 'blob')} resumed ({human(done.resumed_bytes)} of them already there)")
+    for count, size, word in (
+        (done.mounted, done.mounted_bytes, "mounted"),
+        (done.skipped, done.skipped_bytes, "already there"),
+    ):
+        if count:
+            parts.append(f"{counted(count, 'blob')} ({human(size)}) {word}")
+    return f"{done.text}; {', '.join(parts)}; {done.elapsed:.1f} s in all"
+
+
+def finished(text: str, how: str, images: int, report: Report, seconds: float) -> Finished:
+    """The event for a copy that is over; ``seconds`` are those of the whole command."""
+    rate = report.moved_bytes / max(report.seconds, 0.001)
+    return Finished(
+        text, how, images, report.manifests,
+        report.moved, report.moved_bytes, report.resumed, report.resumed_bytes,
+        report.mounted, report.mounted_bytes, report.skipped, report.skipped_bytes,
+        round(report.seconds, 3), round(rate), round(seconds, 3),
+    )  # fmt: skip

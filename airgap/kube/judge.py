@@ -23,6 +23,8 @@ from airgap.kube.splits import Joined, Piece, join
 from airgap.kube.text import Text
 from airgap.kube.walk import Batch, Frame, Leaf, Spot, complete
 
+#: No reference and no key of an API is longer.
+_SHORT = 512
 _INDEX = re.compile(r"\[[0-9]+\]")
 _SIMPLE_KEY = re.compile(r"[^.\[\]\s\"]+")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)=")
@@ -41,6 +43,8 @@ class Judge:
         self._names = ("", "")
         self._root = ""
         self._near: tuple[Frame | None, str, str] = (None, "", "")
+        #: Where long values begin that were looked through; their aliases hold nothing new.
+        self._through: set[tuple[int, int]] = set()
 
     def run(self, events: Events) -> None:
         def refuse(place: int, what: str) -> None:
@@ -147,6 +151,8 @@ class Judge:
         if name is None or leaf.is_null:
             self._shape(spot, leaf)
             return
+        if self._again(walk.VARIABLE, leaf):
+            return
         if parent is None or parent.mapping or parent.at != "env":
             if keys.says_image(name.value) and not _elsewhere(self._pattern(spot)):
                 self._list(spot, leaf, rules.PARAMETER)
@@ -154,7 +160,7 @@ class Judge:
                 self._shape(spot, leaf)
             return
         for rule in rules.ENVIRONMENT:
-            if not rule.named(name.value) or not rule.fits_place(*self._names, self._pattern(spot)):
+            if not rule.named(name.value) or not rule.fits(*self._names, self._pattern(spot)):
                 continue
             if rule.shape == patterns.COMPLETE:
                 if not self._document(spot, leaf):
@@ -191,9 +197,10 @@ class Judge:
 
     def _arguments(self, spot: Spot) -> None:
         pattern = ""
-        for index, leaf, begin, end, rule in arguments.read(spot.frame.items or ()):
+        items = [None if leaf is None or self._again(walk.ARGUMENTS, leaf) else leaf for leaf in spot.frame.items or ()]
+        for index, leaf, begin, end, rule in arguments.read(items):
             pattern = pattern or self._pattern(spot)
-            if rule.fits_place(*self._names, pattern):
+            if rule.fits(*self._names, pattern):
                 self._take(spot._replace(key=index), leaf, rule, leaf.value[begin:end], begin)
 
     def _document(self, spot: Spot, leaf: Leaf) -> bool:
@@ -202,7 +209,11 @@ class Judge:
         why = _elsewhere(pattern)
         if (why and ".annotations" not in f".{pattern}") or patterns.object_fits(patterns.SCHEMA, *self._names):
             return False
-        inner = self.text.inner(leaf) if walk.may_hold(leaf.value) else None
+        if not walk.may_hold(leaf.value):
+            return False
+        if self._again(walk.DOCUMENT, leaf):
+            return True
+        inner = self.text.inner(leaf)
         if inner is None:
             return False
         path = self._path(spot)
@@ -211,6 +222,14 @@ class Judge:
         for begin, end, rule in lines.settings(leaf.value):
             self._take(spot, leaf, rule, leaf.value[begin:end], begin)
         return True
+
+    def _again(self, what: int, leaf: Leaf) -> bool:
+        """Whether this is an alias of a long value that has been looked through as what it is here."""
+        if len(leaf.value) <= _SHORT:
+            return False
+        again = (what, leaf.start) in self._through
+        self._through.add((what, leaf.start))
+        return again
 
     # What a value is.
 
@@ -273,6 +292,8 @@ def _step(key: str | int | None) -> str:
         return ""
     if isinstance(key, int):
         return f"[{key}]"
+    if len(key) > _SHORT:  # it stands in the path of all that is below it
+        key = key[:_SHORT] + "…"
     return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
 
 

@@ -153,6 +153,7 @@ def _raised(items: Sequence[_Item]) -> list[_Item]:
 def _edits(document: bytes, items: Sequence[_Item]) -> list[_Edit]:
     """What must be written over which bytes of ``document`` so that its scalars' values hold the new texts."""
     found: list[_Edit] = []
+    holders = {item.scalar: item.holder for item in items if item.holder is not None}
     for scalar, members in _by_scalar(items).items():
         edits: list[_Edit] = []
         at = scalar.start
@@ -163,7 +164,7 @@ def _edits(document: bytes, items: Sequence[_Item]) -> list[_Edit]:
             if item.local is None:
                 if reading is None:
                     raw = document[scalar.start : scalar.end].decode()
-                    reading = scalars.decode(raw, scalar.style, item.holder or "")
+                    reading = scalars.decode(raw, scalar.style, holders[scalar])
                 if reading is None:
                     raise ResourceError("this value does not stand here any more", where=_where(item.site))
                 left, right = reading.span(*item.edit.span)
@@ -219,7 +220,8 @@ def _insertion(content: bytes, one: Replacement) -> Insertion:
         return Insertion(at, f"newName: {name}, ", one.text)
     begin = content.rfind(b"\n", 0, at) + 1
     lead = content[begin:at].decode().lstrip("\ufeff")
-    end = "\r\n" if content.find(b"\r\n", at) == content.find(b"\n", at) - 1 >= 0 else "\n"
+    feed = content.find(b"\n", at)
+    end = "\r\n" if content[max(feed - 1, 0) : feed] == b"\r" else "\n"
     indent = re.sub(r"[^\t ]", " ", lead)
     return Insertion(at, f"newName: {name}{end}{indent}", one.text)
 

@@ -16,6 +16,8 @@ LOOSE = ("",)
 ANY = ("*",)
 #: ``objects`` of a rule for every object and outside of them.
 EVERYWHERE = ("*", "")
+#: ``objects`` of a rule for every object and outside of them, but for schemas, which only describe places.
+BUT_SCHEMAS = ("*", "", "!")
 #: Objects whose data are text or schemas, not fields: an ``image`` key there means something else.
 UNTYPED = ("v1/ConfigMap", "v1/Secret", "apiextensions.k8s.io/*/CustomResourceDefinition")
 #: Objects whose data are the settings of programs, each under a name of its choice.
@@ -48,10 +50,6 @@ class Rule:
         """Whether ``path`` below an object of that type is this rule's place; both are empty outside of objects."""
         return object_fits(self.objects, api, kind) and place_fits(self.path, path)
 
-    def fits_place(self, api: str, kind: str, path: str) -> bool:
-        """The same for places that are as good outside of objects: arguments and variables."""
-        return place_fits(self.path, path) and not object_fits(SCHEMA, api, kind)
-
     def keyed(self, key: str | int) -> bool:
         """Whether the last key is what this rule wants it to be."""
         if not self.key:
@@ -70,6 +68,8 @@ class Rule:
 def object_fits(patterns: tuple[str, ...], api: str, kind: str) -> bool:
     if patterns == EVERYWHERE:
         return True
+    if patterns == BUT_SCHEMAS:
+        return not object_fits(SCHEMA, api, kind)
     if not kind:
         return patterns == LOOSE
     if patterns == ANY:

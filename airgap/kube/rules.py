@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from airgap.kube import keys
 from airgap.kube.model import CERTAIN, LIKELY, POSSIBLE
-from airgap.kube.rule import ANY, COMPLETE, DATA, EVERYWHERE, LOOSE, NAME, SCHEMA, TAGGED, Rule
+from airgap.kube.rule import ANY, BUT_SCHEMAS, COMPLETE, DATA, EVERYWHERE, LOOSE, NAME, SCHEMA, TAGGED, Rule
 
 _CONTAINERS = "{containers,initContainers,ephemeralContainers}[].image"
 _VOLUME = "volumes[].image.reference"
@@ -139,6 +139,7 @@ KUSTOMIZE = Rule(
     LIKELY,
     "**.images[].{name,newName}",
     "an entry of a kustomization's images: newName, else name, with newTag or digest",
+    objects=EVERYWHERE,
 )
 REFERRED = Rule(
     "from-image",
@@ -147,6 +148,7 @@ REFERRED = Rule(
     "**.from.name",
     "a reference by kind and name, where the kind is DockerImage",
     shape=NAME,
+    objects=EVERYWHERE,
 )
 DEFAULT = Rule(
     "schema-default",
@@ -164,9 +166,20 @@ PARAMETER = Rule(
     "**.{value,default}",
     "a parameter whose name says that its value is an image",
     shape=TAGGED,
+    objects=EVERYWHERE,
 )
-LISTED = Rule("list-images", "crd", LIKELY, "**", "an entry of a list or mapping that is called images", shape=TAGGED)
-ITEM = Rule("list-variable", "crd", LIKELY, "**[]", "an item NAME=value whose name says image", shape=TAGGED)
+LISTED = Rule(
+    "list-images",
+    "crd",
+    LIKELY,
+    "**",
+    "an entry of a list or mapping that is called images",
+    shape=TAGGED,
+    objects=EVERYWHERE,
+)
+ITEM = Rule(
+    "list-variable", "crd", LIKELY, "**[]", "an item NAME=value whose name says image", shape=TAGGED, objects=EVERYWHERE
+)
 ANNOTATION = Rule(
     "annotation-image", "crd", LIKELY, "**.annotations**", "an annotation whose name says image", shape=COMPLETE
 )
@@ -191,14 +204,30 @@ SHAPE = Rule(
     POSSIBLE,
     "**",
     "a value with a registry's address, a path and a tag or digest: only its shape says image",
-    EVERYWHERE,
+    BUT_SCHEMAS,
     COMPLETE,
 )
-SETTING = Rule("setting-image", "embedded", LIKELY, "**", "a line NAME=value whose name says image", shape=TAGGED)
-LINE = Rule(
-    "setting-reference", "embedded", POSSIBLE, "**", "a line whose value is a complete reference", shape=COMPLETE
+SETTING = Rule(
+    "setting-image",
+    "embedded",
+    LIKELY,
+    "**",
+    "a line NAME=value whose name says image",
+    shape=TAGGED,
+    objects=BUT_SCHEMAS,
 )
-SCRIPT = Rule("script-option", "embedded", LIKELY, "**", "an option of a script whose name ends in image")
+LINE = Rule(
+    "setting-reference",
+    "embedded",
+    POSSIBLE,
+    "**",
+    "a line whose value is a complete reference",
+    shape=COMPLETE,
+    objects=BUT_SCHEMAS,
+)
+SCRIPT = Rule(
+    "script-option", "embedded", LIKELY, "**", "an option of a script whose name ends in image", objects=BUT_SCHEMAS
+)
 
 #: Where a value that looks like an image means something else, whatever a rule that is less than certain says.
 ELSEWHERE: tuple[tuple[str, str], ...] = (
@@ -220,6 +249,7 @@ ENVIRONMENT: tuple[Rule, ...] = (
         "a variable whose name says that its value is an image",
         shape=NAME,
         name=r"RELATED_IMAGE_.+|(?:.+_)?IMAGE",
+        objects=BUT_SCHEMAS,
     ),
     Rule(
         "env-reference",
@@ -229,6 +259,7 @@ ENVIRONMENT: tuple[Rule, ...] = (
         "a variable whose value is a complete reference",
         shape=COMPLETE,
         name=r".*",
+        objects=BUT_SCHEMAS,
     ),
 )
 
@@ -240,6 +271,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         "**.{args,command}[]",
         "an option whose name ends in image",
         name=r"-{1,2}(?:[A-Za-z0-9._-]*[-._])?[iI]mage|-{1,2}[A-Za-z0-9._-]*[a-z0-9]Image",
+        objects=BUT_SCHEMAS,
     ),
     Rule(
         "arg-images",
@@ -249,6 +281,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         "an option whose name ends in images, with name=reference behind it",
         shape=TAGGED,
         name=r"-{1,2}(?:[A-Za-z0-9._-]*[-._])?images|-{1,2}[A-Za-z0-9._-]*[a-z0-9]Images",
+        objects=BUT_SCHEMAS,
     ),
     Rule(
         "arg-reference",
@@ -258,5 +291,6 @@ ARGUMENTS: tuple[Rule, ...] = (
         "an argument that holds a complete reference",
         shape=COMPLETE,
         name=r".*",
+        objects=BUT_SCHEMAS,
     ),
 )

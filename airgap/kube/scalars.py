@@ -63,10 +63,14 @@ class Decoded:
         self._starts: list[int] = []
         self._pieces: list[tuple[int, int, int, int]] = []
         self._size = 0
+        self._value: str | None = None
 
     @property
     def value(self) -> str:
-        return "".join(self._parts)
+        """Joined once, when it is complete: a document in it asks for each of its scalars."""
+        if self._value is None:
+            self._value = "".join(self._parts)
+        return self._value
 
     def add(self, value: str, offset: int, length: int) -> None:
         if value:

@@ -49,7 +49,8 @@ class Source:
             return char
         if self._chars is None:
             self._chars = self._sum(lambda block: len(block.translate(None, _CONTINUATION)))
-        index = max(bisect_right(self._chars, char) - 1, 0)
+        # The end of the file belongs to the last block, whose sum is the entry before the end's.
+        index = max(min(bisect_right(self._chars, char), len(self._chars) - 1) - 1, 0)
         block = self.body[index * _BLOCK : (index + 1) * _BLOCK]
         lead = len(block) - len(block.lstrip(_CONTINUATION))
         text = block[lead:].decode("utf-8", "ignore")

@@ -98,13 +98,14 @@ def join(frame: Frame, key: str, leaf: Leaf, top: Frame | None) -> Joined | str 
 
 
 def _named(frame: Held, stem: str) -> dict[str, Leaf]:
-    """What the mapping holds for ``stem`` by what it is."""
-    found: dict[str, Leaf] = {}
-    for key, leaf in (frame.leaves or {}).items():
-        one = keys.read(key)
-        if one.what and one.stem == stem and one.what not in found:
-            found[one.what] = leaf
-    return found
+    """What the mapping holds for ``stem`` by what it is; sorted once, since each of its keys may ask."""
+    if frame.named is None:
+        frame.named = {}
+        for key, leaf in (frame.leaves or {}).items():
+            one = keys.read(key)
+            if one.what:
+                frame.named.setdefault(one.stem, {}).setdefault(one.what, leaf)
+    return frame.named.get(stem) or {}
 
 
 def _mappings_around(frame: Frame, top: Frame | None) -> Iterator[Held]:

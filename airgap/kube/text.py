@@ -37,20 +37,21 @@ class Text:
         self.holder_value = holder.decoded.value if holder else ""
         self.depth: int = outer.depth + 1 if outer else 0
         self.byte_units = False
-        self._read: tuple[Leaf | None, Read | None] = (None, None)
+        self._last: tuple[tuple[int, int, bool], Read | None] = ((-1, -1, False), None)
 
     def byte(self, unit: int) -> int:
         """The byte of a parser's place."""
         return unit if self.byte_units else self.source.byte_of(unit)
 
     def read(self, leaf: Leaf) -> Read | None:
-        """How ``leaf`` is written; ``None`` where its places cannot be told. The last answer is kept: one value may
-        hold as many sites as it has lines."""
-        if self._read[0] is not leaf:
-            self._read = (leaf, self._as_written(leaf))
-        return self._read[1]
+        """How ``leaf`` is written; ``None`` where its places cannot be told. The last answer is kept: a value may hold
+        as many images as it has lines."""
+        place = leaf.start, leaf.end, self.byte_units
+        if self._last[0] != place:
+            self._last = place, self._read(leaf)
+        return self._last[1]
 
-    def _as_written(self, leaf: Leaf) -> Read | None:
+    def _read(self, leaf: Leaf) -> Read | None:
         source = self.source
         first, last = self.byte(leaf.start), self.byte(leaf.end)
         text = source.body[first:last].decode()

@@ -62,12 +62,14 @@ class Held:
     nothing of what is around it, so that a finished object is freed at once: cycles would wait for the collector,
     whose rounds grow with the file."""
 
-    __slots__ = ("at", "children", "leaves")
+    __slots__ = ("at", "children", "leaves", "named")
 
     def __init__(self, at: str | int | None) -> None:
         self.at = at
         self.children: dict[str, Held] | None = None
         self.leaves: dict[str, Leaf] | None = None
+        #: ``leaves`` by whose they are and what they are, once somebody has asked.
+        self.named: dict[str, dict[str, Leaf]] | None = None
 
     def closed(self) -> Held:
         """The same without what is around it."""
@@ -96,7 +98,7 @@ class Frame(Held):
 
     def __init__(self, parent: Frame | None, at: str | int | None, mapping: bool, flow: bool, mark: int) -> None:
         self.at = at
-        self.children = self.leaves = None
+        self.children = self.leaves = self.named = None
         self.parent = parent
         self.mapping = mapping
         self.flow = flow
@@ -109,6 +111,7 @@ class Frame(Held):
         self.api = ""
         self.kind = ""
         self.items: list[Leaf | None] | None = None
+        #: Kept by :mod:`airgap.kube.splits`: what each stem has, once the mapping is complete.
 
     def here(self) -> str | int:
         return self.key if self.mapping else self.index
@@ -150,6 +153,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
     frame: Frame | None = None
     pending: list[Spot] = []
     anchors: dict[str, Leaf] = {}
+    dull: set[int] = set()  # where long anchored values begin that hold nothing, however many aliases they have
     document = depth = 0
     for what, value, start, end, style, anchor, tag in events:
         if what in (scalar, alias):
@@ -160,6 +164,8 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
             elif anchor:
                 leaf = Leaf(value, start, end, style, frame is not None and frame.flow, tag is not None)
                 anchors[anchor] = leaf
+                if len(value) > _LONGEST and not may_hold(value):
+                    dull.add(start)
             if frame is None:
                 continue
             if frame.mapping:
@@ -188,6 +194,9 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
                         if key == "name" and (frame.at == "from" or keys.says_image(_owner(frame))):
                             pending.append(Spot(document, frame, key, leaf))
                             continue
+                    elif (key == "value" or key == "default") and "\n" not in value and value[0] not in "{[":
+                        pending.append(Spot(document, frame, key, leaf, VARIABLE))  # a long list
+                        continue
                     if key == "kind":
                         frame.kind = value
                     elif key == "apiVersion":
@@ -206,7 +215,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
                     leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
                     pending.append(Spot(document, frame, frame.index, leaf, ITEM))
                     continue
-            if len(value) >= _SHORTEST:
+            if len(value) >= _SHORTEST and not (what == alias and leaf and leaf.start in dull):
                 if "\n" in value or value[0] in "{[":
                     if key not in _PROSE and _HINT.search(value):
                         leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
@@ -232,6 +241,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
             document += 1
             frame, depth = None, 0
             anchors.clear()
+            dull.clear()
         elif what == ev.DOCUMENT_END:
             if pending:
                 yield Batch(None, pending)

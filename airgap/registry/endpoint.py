@@ -36,6 +36,7 @@ class Endpoint:
     retry: RetryPolicy
     base_url: str = field(init=False)
     trust: Trust = field(init=False)
+    timeout: float = field(init=False)
     #: Whether this registry refused a blob in one PUT, so that the others need not try.
     chunk_limit: int | None = None
     #: Held while an index of referrers under a fallback tag is rewritten.
@@ -43,6 +44,7 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         self.base_url = self.settings.base_url(self.registry)
+        self.timeout = self.settings.timeout
         self.trust = Trust(self.settings.ca_file, self.settings.insecure)
         self._auth = Authenticator(
             self.settings.credential_name(self.registry), self.base_url, self.credentials, self._send_plain
@@ -94,7 +96,7 @@ class Endpoint:
         """A request with a body that ``feed`` writes; one try, and whatever the status."""
         authorization = self._auth.header(scopes)
         signed = {**headers, "Authorization": authorization} if authorization else dict(headers)
-        response = self.transport.upload(method, self._url(path), self.trust, signed, length, feed)
+        response = self.transport.upload(method, self._url(path), self.trust, signed, length, feed, self.timeout)
         if response.status == 401:
             self._auth.learn(response, scopes, authorization)
         return response
@@ -156,7 +158,7 @@ class Endpoint:
             signed = dict(headers)
             if authorization and _origin(url) == origin:
                 signed["Authorization"] = authorization
-            stream = self.transport.exchange(method, url, self.trust, signed, body)
+            stream = self.transport.exchange(method, url, self.trust, signed, body, self.timeout)
             location = stream.headers.get("Location")
             if stream.status not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
                 return stream

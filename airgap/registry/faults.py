@@ -22,9 +22,11 @@ _PROXY_HINT = "give them in the proxy's address: HTTPS_PROXY and HTTP_PROXY as h
 
 
 class Transient(Unavailable):
-    """Something that may heal; ``retry_after`` is in seconds where the registry named a time."""
+    """Something that may heal; ``retry_after`` is in seconds where the registry named a time. It is ``given_up`` once
+    it has been tried often enough."""
 
     retry_after: float | None = None
+    given_up = False
 
 
 def split(url: str) -> SplitResult:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, RegistryError, Rejected, Unauthorized
+from airgap.events import Retrying
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
@@ -111,20 +112,31 @@ class Repository:
         path = self._manifest_path(name)
         if digests.problem(name) and digests.algorithm(descriptor.digest) != "sha256":
             path += f"?{urlencode({'digest': descriptor.digest})}"  # else a tag stands for the sha256 digest
-        response = self.endpoint.call(
-            "PUT",
-            path,
-            scopes=self._scopes,
-            headers={"Content-Type": descriptor.media_type},
-            body=content,
-            ok=(200, 201, 202),
-        )
-        said = response.headers.get("Docker-Content-Digest", "")
-        if said and said != descriptor.digest and digests.algorithm(said) == digests.algorithm(descriptor.digest):
-            raise DigestMismatch(f"the registry stored {said} for {descriptor.digest}", where=f"{self}:{name}")
+        response = self._put_manifest(path, descriptor, content)
+        said = self._stored(response, descriptor)
+        if said:
+            # A byte that changed on the way gave the tag to something else: once more puts that right.
+            self.endpoint.retry.emit(Retrying(f"PUT {path}", f"the registry stored {said}", 1, 0.0))
+            response = self._put_manifest(path, descriptor, content)
+            if said := self._stored(response, descriptor):
+                raise DigestMismatch(
+                    f"the registry stored {said} for {descriptor.digest}",
+                    where=f"{self}:{name}",
+                    hint="something on the way changes what is sent; import over https:// with --overwrite",
+                )
         manifest = manifests.parse(content, descriptor.media_type)
         if manifest.subject is not None and not response.headers.get("OCI-Subject"):
             self._add_to_fallback(manifest, descriptor)
+
+    def _put_manifest(self, path: str, descriptor: Descriptor, content: bytes) -> Response:
+        headers = {"Content-Type": descriptor.media_type}
+        return self.endpoint.call("PUT", path, scopes=self._scopes, headers=headers, body=content, ok=(200, 201, 202))
+
+    def _stored(self, response: Response, descriptor: Descriptor) -> str:
+        """The digest that a registry says it stored, if it is another."""
+        said = response.headers.get("Docker-Content-Digest", "")
+        other = said != descriptor.digest and digests.algorithm(said) == digests.algorithm(descriptor.digest)
+        return said if said and other else ""
 
     def tag(self, descriptor: Descriptor, name: str) -> None:
         check_tag(name)

@@ -56,8 +56,9 @@ class RetryPolicy:
 
     def pause(self, what: str, attempt: int, error: Transient) -> None:
         """Wait before the next attempt, or raise ``error`` if there is to be none."""
-        delay = self.delay(attempt, error.retry_after)
+        delay = None if error.given_up else self.delay(attempt, error.retry_after)
         if delay is None:
+            error.given_up = True  # whoever tried a larger step of which this was one does not begin it again
             raise error
         self.emit(Retrying(what, error.what, attempt, round(delay, 3)))
         self.sleep(delay)

@@ -12,18 +12,25 @@ from airgap.oci.reference import DOCKER_HUB
 
 _HUB_ADDRESS = "registry-1.docker.io"
 
+#: Seconds in which a registry must say or take something.
+TIMEOUT = 120.0
+#: A registry may need long to commit a large layer, so its answer to a body is waited for so many times longer.
+COMMIT = 7.5
+
 
 @dataclass(frozen=True)
 class RegistrySettings:
     """``mirror`` is pulled from instead, with the mirror's own credentials; ``endpoint`` is another address of
     the same registry, pulled from and pushed to with the registry's credentials. ``plain_http`` is ``None``
-    where nobody said anything: then loopback is plain and everything else is TLS."""
+    where nobody said anything: then loopback is plain and everything else is TLS. ``timeout`` is in seconds: a
+    connection on which nothing moves for so long has broken."""
 
     mirror: str = ""
     endpoint: str = ""
     plain_http: bool | None = None
     ca_file: str = ""
     insecure: bool = False
+    timeout: float = TIMEOUT
 
     def base_url(self, registry: str) -> str:
         """``scheme://host[:port]`` that requests for ``registry`` go to."""

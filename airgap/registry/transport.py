@@ -21,12 +21,11 @@ from dataclasses import dataclass, field
 from airgap import __version__
 from airgap.errors import AirgapError, Interrupted, Unavailable
 from airgap.registry import faults, proxy, retry
+from airgap.registry.body import Body
 from airgap.registry.dial import Dialer, Peer, Trust, break_off
 from airgap.registry.faults import Transient
+from airgap.registry.settings import COMMIT, TIMEOUT
 
-#: Seconds. A registry may need long to commit a large layer, so the answer to a body has a patience of its own.
-IDLE_TIMEOUT = 120.0
-COMMIT_TIMEOUT = 900.0
 #: Small answers are read whole up to here; a registry has no reason to send more.
 MAX_BODY = 32 * 1024 * 1024
 
@@ -56,6 +55,10 @@ class Stream:
     response: http.client.HTTPResponse
     url: str
     _lease: _Lease
+    _body: Body = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._body = Body(self.response)
 
     @property
     def status(self) -> int:
@@ -68,7 +71,7 @@ class Stream:
     def readinto(self, buffer: memoryview) -> int:
         """Bytes read, 0 at the end of what the server sends; raises the translated error when the line breaks."""
         try:
-            return self.response.readinto(buffer)
+            return self._body.readinto(buffer)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._lease.drop()
             raise self._lease.translate(error) from error
@@ -139,9 +142,15 @@ class Transport:
     aborted: bool = False
 
     def exchange(
-        self, method: str, url: str, trust: Trust, headers: Mapping[str, str], body: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        trust: Trust,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        timeout: float = TIMEOUT,
     ) -> Stream:
-        """Send a small request and return the answer with its body unread.
+        """Send a small request and return the answer with its body unread; ``timeout`` is in seconds.
 
         Raises :class:`~airgap.registry.faults.Transient` for what may heal, :class:`Unavailable` otherwise.
         """
@@ -149,7 +158,7 @@ class Transport:
         def send(connection: http.client.HTTPConnection, target: str, extra: Mapping[str, str]) -> None:
             connection.request(method, target, body=body, headers={**_BASE, **headers, **extra})
 
-        return self._exchange(url, trust, send, repeatable=True, timeout=IDLE_TIMEOUT)
+        return self._exchange(url, trust, send, repeatable=True, timeout=timeout)
 
     def upload(
         self,
@@ -159,6 +168,7 @@ class Transport:
         headers: Mapping[str, str],
         length: int,
         feed: Callable[[socket.socket], None],
+        timeout: float = TIMEOUT,
     ) -> Response:
         """Send a request whose ``length`` bytes of body ``feed`` writes to the socket itself.
 
@@ -183,10 +193,10 @@ class Transport:
                     raise
                 early.will_close = True  # half a body lies in this connection
                 raise _Early(early) from None
-            connection.sock.settimeout(COMMIT_TIMEOUT)
+            connection.sock.settimeout(timeout * COMMIT)
 
         # A feed has moved its reader on: whoever opened it must begin again.
-        stream = self._exchange(url, trust, send, repeatable=False, timeout=IDLE_TIMEOUT)
+        stream = self._exchange(url, trust, send, repeatable=False, timeout=timeout)
         try:
             return stream.small()
         except Transient:

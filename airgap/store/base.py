@@ -101,6 +101,14 @@ class Mounter(Protocol):
 
 
 @runtime_checkable
+class Resuming(Protocol):
+    """A store that may hold the beginning of a blob whose push broke off; :meth:`Store.push` goes on behind it."""
+
+    def kept(self, descriptor: Descriptor, /) -> int:
+        """Bytes of the blob that need not move again."""
+
+
+@runtime_checkable
 class Listing(Protocol):
     """A store that knows all its names: ``repository:tag`` or ``repository@digest`` → descriptor."""
 
@@ -168,13 +176,21 @@ def scratch() -> memoryview:
     return buffer
 
 
-def drain(descriptor: Descriptor, reader: Reader, take: Callable[[memoryview, int], None]) -> None:
-    """Read a blob from its start to its end, hash it and hand each piece to ``take(piece, offset)``.
+def drain(
+    descriptor: Descriptor,
+    reader: Reader,
+    take: Callable[[memoryview, int], None],
+    *,
+    begun: tuple[digests.Hash, int] | None = None,
+) -> None:
+    """Read a blob to its end, hash it and hand each piece to ``take(piece, offset)``.
 
-    The piece is valid only during the call. Raises :class:`ContentError` when the reader gives another
+    The piece is valid only during the call. The reader begins at the blob's start or, where ``begun`` gives the hash
+    of what stands before and its length, behind that. Raises :class:`ContentError` when the reader gives another
     number of bytes than the descriptor says, :class:`DigestMismatch` when they hash to something else.
     """
-    buffer, hash_, done = scratch(), digests.hasher(descriptor.digest), 0
+    buffer = scratch()
+    hash_, done = begun or (digests.hasher(descriptor.digest), 0)
     while count := reader.readinto(buffer):
         if done + count > descriptor.size:
             raise ContentError(f"{descriptor.digest} is longer than the {descriptor.size} bytes that it should have")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import click
 import pytest
@@ -13,7 +14,8 @@ from airgap.cli.app import COMMANDS, cli
 from tests.cli.command import Airgap
 
 #: The verbs that there are.
-VERBS = ["images", "export", "inspect", "verify", "import", "rewrite", "serve", "login", "logout", "demo"]
+VERBS = ["images", "export", "inspect", "verify", "import", "rewrite", "serve", "hosts", "doctor"]
+VERBS += ["login", "logout", "demo"]
 
 
 def command(name: str) -> click.Command:
@@ -45,7 +47,7 @@ def test_examples_can_be_parsed(name: str) -> None:
     for line in (loaded.help or "").splitlines():
         match = re.match(rf"\s*(?:.* \| )?airgap {name}\b(.*?)(?: \|.*)?$", line)
         if match and not line.strip().startswith("`"):
-            loaded.make_context(name, match[1].split(), resilient_parsing=False)
+            loaded.make_context(name, shlex.split(match[1]), resilient_parsing=False)
 
 
 @pytest.mark.parametrize("name", ["export", "import"])

@@ -6,19 +6,23 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import random
 import re
 import threading
+import time
 
 import pytest
 
 from airgap import events
-from airgap.cli.progress import Display, display, words
+from airgap.cli import progress
+from airgap.cli.progress import Words, display, words
 from airgap.events import (
     BlobDone,
     BlobProgress,
+    BlobResumed,
     BlobStarted,
     Event,
+    Failed,
+    Finished,
     ImageFailed,
     Noted,
     Planned,
@@ -38,7 +42,14 @@ ALL: list[Event] = [
     ImageFailed("quay.io/a/x:1", "quay.io/a/x:1: no such tag"),
     Warned("mind this"),
     Noted("a step"),
+    BlobResumed("sha256:a", 30),
+    Finished("b.tar: 1 image", "fetched", 1, 1, 2, 3_000_000, 1, 400_000, 3, 5000, 1, 60, 2.0, 1_500_000, 2.5),
+    Failed(22, "no such tag", "quay.io/a/x:1", None),
 ]
+SUMMARY = (
+    "b.tar: 1 image; 3.0 MB fetched at 1.5 MB/s, 1 blob resumed (400.0 kB of them already there), "
+    "3 blobs (5.0 kB) mounted, 1 blob (60 B) already there; 2.5 s in all"
+)
 
 
 def test_every_event_is_tried_here_and_frozen() -> None:
@@ -68,6 +79,9 @@ def test_json_has_the_name_in_kebab_case_and_the_fields() -> None:
         "image-failed",
         "warned",
         "noted",
+        "blob-resumed",
+        "finished",
+        "failed",
     ]
 
 
@@ -77,7 +91,7 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
             emit(event)
     out, err = capsys.readouterr()
     assert out == ""
-    assert [json.loads(line) for line in err.splitlines()] == [as_json(event) for event in ALL]
+    assert [json.loads(line) for line in err.splitlines()] == [json.loads(json.dumps(as_json(event))) for event in ALL]
 
 
 def test_plain_lines_say_what_people_should_know(capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,14 +105,17 @@ def test_plain_lines_say_what_people_should_know(capsys: pytest.CaptureFixture[s
         "failed: quay.io/a/x:1: no such tag",
         "warning: mind this",
         "a step",
+        SUMMARY,
     ]
 
 
-def test_none_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_none_tells_only_what_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     with display("none") as emit:
         for event in ALL:
             emit(event)
-    assert capsys.readouterr() == ("", "")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["failed: quay.io/a/x:1: no such tag", "warning: mind this"]
 
 
 def test_without_a_terminal_auto_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,35 +135,33 @@ def test_the_bar_draws_and_is_taken_down(capsys: pytest.CaptureFixture[str]) -> 
     assert "a step" in plain
 
 
-def test_what_is_shown_never_goes_backwards_and_ends_at_the_total() -> None:
-    chance = random.Random(5)
-    for _ in range(50):
-        shown = Display()
-        sizes = {f"sha256:{number}": chance.randrange(1, 1000) for number in range(8)}
-        shown(Planned(1, 1, len(sizes), sum(sizes.values())))
-        seen = [0]
-        for digest, size in sizes.items():
-            shown(BlobStarted(digest, size))
-            for _ in range(chance.randrange(3)):
-                part = chance.randrange(size + 1)
-                shown(BlobProgress(digest, part))
-                seen.append(shown.shown)
-                if chance.random() < 0.5:
-                    shown(BlobProgress(digest, -part))
-                    seen.append(shown.shown)
-                else:
-                    break
-            shown(BlobDone(digest, size, "fetched"))
-            seen.append(shown.shown)
-        assert seen == sorted(seen)
-        assert seen[-1] == sum(sizes.values())
+def test_lines_tell_every_few_seconds_how_far_it_is_even_where_nothing_moves(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Words, "interval", 0.05)
+    with display("plain") as emit:
+        emit(Planned(1, 1, 1, 100_000))
+        time.sleep(0.12)
+        assert capsys.readouterr().err == ""  # no blob is on its way
+        emit(BlobStarted("sha256:a", 100_000))
+        emit(BlobProgress("sha256:a", 40_000))
+        time.sleep(0.3)
+        said = capsys.readouterr().err.splitlines()
+        emit(BlobDone("sha256:a", 100_000, "fetched"))
+        time.sleep(0.15)
+        capsys.readouterr()
+    time.sleep(0.12)
+    assert capsys.readouterr().err == ""
+    assert len(said) >= 2
+    assert all(re.fullmatch(r"40\.0 kB of 100\.0 kB, [0-9.]+ k?B/s, 0:0\d left", line) for line in said), said
 
 
-def test_events_may_come_from_several_threads() -> None:
-    shown = Display()
+def test_events_may_come_from_several_threads(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Words()
     shown(Planned(1, 1, 8, 8 * 1000))
 
     def work(number: int) -> None:
+        shown(BlobStarted(f"sha256:{number}", 1000))
         for _ in range(1000):
             shown(BlobProgress(f"sha256:{number}", 1))
         shown(BlobDone(f"sha256:{number}", 1000, "fetched"))
@@ -156,15 +171,29 @@ def test_events_may_come_from_several_threads() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert shown.shown == 8000
+    with shown:
+        assert shown.tally.moved == 8000
+    assert capsys.readouterr().err == ""
 
 
-def test_a_new_plan_begins_at_nothing() -> None:
-    shown = Display()
-    shown(Planned(1, 1, 1, 100))
-    shown(BlobDone("sha256:a", 100, "fetched"))
-    shown(Planned(1, 1, 1, 50))
-    assert shown.shown == 0
+def test_a_thread_that_draws_takes_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else Ctrl-C would wake that one, and the work would go on."""
+    import signal
+
+    seen: list[set[int]] = []
+    monkeypatch.setattr(Words, "interval", 0.01)
+    monkeypatch.setattr(Words, "tick", lambda _: seen.append(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+    with display("plain") as emit:
+        emit(Planned(1, 1, 1, 100))
+        time.sleep(0.1)
+    assert {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} <= seen[0]
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
+    for term, kind in (("xterm", progress.Bar), ("dumb", progress.Words), ("", progress.Words)):
+        monkeypatch.setenv("TERM", term)
+        assert type(display("auto")) is kind
 
 
 def test_words_are_only_for_what_people_read() -> None:

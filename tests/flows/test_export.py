@@ -333,10 +333,6 @@ def test_no_secret_of_an_address_is_shown(airgap: Airgap) -> None:
     assert not {"joe", "hunter2", "TTT"} & set(re.split(r"\W+", said.stderr))
 
 
-def test_a_bundle_is_not_written_to_standard_output(airgap: Airgap) -> None:
-    assert "standard output" in airgap.fails(2, "export", "--image", "quay.io/x/a:1", "-o", "-").errors[0]
-
-
 @pytest.mark.parametrize("kind", ["link", "dangling link", "pipe"])
 def test_what_is_no_file_is_never_replaced(airgap: Airgap, kind: str) -> None:
     place = airgap.folder / "b.tar"

@@ -29,7 +29,7 @@ mapping:
 registries:
   quay.io: {mirror: "http://127.0.0.1:5000"}
   10.100.0.102:32415: {plain_http: true, endpoint: "http://nexus.svc:8082"}
-  nexus.corp:8443: {ca_file: corp-ca.pem, insecure: false}
+  nexus.corp:8443: {ca_file: corp-ca.pem, insecure: false, timeout: 30}
 rules:
   take: [{kind: ConfigMap, name: "my-*", path: "data.worker", why: "our operator's worker"}]
   ignore: [{image: "example.com/*", why: "never deployed"}]
@@ -57,7 +57,7 @@ def test_every_key(tmp_path: Path) -> None:
         registries={
             "quay.io": RegistrySettings(mirror="http://127.0.0.1:5000"),
             "10.100.0.102:32415": RegistrySettings(endpoint="http://nexus.svc:8082", plain_http=True),
-            "nexus.corp:8443": RegistrySettings(ca_file=str(tmp_path / "corp-ca.pem"), insecure=False),
+            "nexus.corp:8443": RegistrySettings(ca_file=str(tmp_path / "corp-ca.pem"), insecure=False, timeout=30.0),
         },
         rules=Custom(
             (Take("data.worker", "our operator's worker", "ConfigMap", "my-*"),),
@@ -88,6 +88,10 @@ def test_an_empty_file_says_nothing(tmp_path: Path, text: str) -> None:
         ("registries: []\n", 1, "mapping of keys", ""),
         ("registries:\n  q.io: {plain_http: yes}\n", 2, "true or false", ""),
         ("registries:\n  q.io: {insecure: 1}\n", 2, "true or false", ""),
+        ("registries:\n  q.io: {timeout: soon}\n", 2, "'soon' is no number of seconds", "120"),
+        ("registries:\n  q.io: {timeout: 0}\n", 2, "no number of seconds", ""),
+        ("registries:\n  q.io: {timeout: nan}\n", 2, "no number of seconds", ""),
+        ("registries:\n  q.io: {timeout: inf}\n", 2, "no number of seconds", ""),
         ("images:\n- ok:1\n- Not/OK\n", 3, "invalid image reference", ""),
         ("platforms: [amd64]\n", 1, "amd64", ""),
         ("name: a\nname: b\n", 2, "twice", ""),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from airgap.errors import ResourceError
-from airgap.kube import json_events, rewrite, scan, yaml_events
+from airgap.kube import json_events, revert, rewrite, scan, yaml_events
 from airgap.kube.source import Source
 from tests.kube.support import NEW, only, pod, texts
 
@@ -98,6 +99,27 @@ def test_depth_is_refused_and_crashes_nothing(content: bytes) -> None:
 
 
 @pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "[" * 10_000 + "{image: q.io/a:1}",
+        '{"a":' * 10_000 + '{"image":"q.io/a:1"}' + "}" * 10_000,
+        "- " * 10_000 + "image: q.io/a:1",
+        "? " * 5_000 + "image: q.io/a:1",
+        "".join(" " * depth + "a:\n" for depth in range(2_000)) + " " * 2_000 + "image: q.io/a:1",
+    ],
+    ids=["brackets", "json", "dashes", "questions", "indented"],
+)
+def test_depth_inside_a_value_is_no_document_and_no_error(inner: str) -> None:
+    content = DATA + b"  worker-image: q.io/b:1\n  k: " + json.dumps(f"# image\n{inner}\n").encode() + b"\n"
+    found = scan(content, "x")
+    assert "q.io/b:1" in texts(found)
+    assert {site.text for site in found.sites} <= {"q.io/a:1", "q.io/b:1"}
+    done = rewrite(content, [(site, NEW) for site in found.sites])
+    assert revert(done.content, done.changes) == content
+
+
+@pytest.mark.usefixtures("parser")
 def test_a_deep_file_within_the_limit_is_read() -> None:
     assert only(b"[" * 900 + b"{image: q/a:1}" + b"]" * 900).path == "[0]" * 900 + ".image"
 
@@ -145,8 +167,8 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.process_time() - begin
 
 
-def config(value: bytes) -> bytes:
-    return b"---\napiVersion: v1\nkind: ConfigMap\ndata:\n  a: |\n" + value
+DATA = b"apiVersion: v1\nkind: ConfigMap\ndata:\n"
+THING = b"apiVersion: x.example/v1\nkind: T\nspec:\n"
 
 
 @pytest.mark.parametrize(
@@ -167,21 +189,61 @@ def config(value: bytes) -> bytes:
         pytest.param(
             lambda n: pod(b"  - args: [" + b"a=" * n + b",'" + b"q.io" + b"/a" * n + b"']\n"), id="references"
         ),
-        pytest.param(lambda n: config(b"    A_IMAGE=q.io/a/b:1\n" * n), id="settings in one value"),
-        pytest.param(lambda n: config(b"    - image: q.io/a/b:1\n" * n), id="a document in one value"),
-        pytest.param(lambda n: config(b"    image: q.io/a/b:1\n    b: c\n") * (n // 10), id="values with documents"),
+        pytest.param(lambda n: pod(b"  - args: ['" + b"--x-image=q.io/a:1 " * n + b"']\n"), id="options"),
         pytest.param(
-            lambda n: config(b"    a: '" + b"\n\n      APP_IMAGE=q.io/a/b:1" * n + b"'\n"), id="a value in a value"
+            lambda n: pod(b"  - env: [{name: X_IMAGE, value: '" + b"a=q.io/a:1," * n + b"'}]\n"), id="one variable"
+        ),
+        pytest.param(lambda n: DATA + b"  k: |\n" + b"    X_IMAGE=q.io/a:1\n" * n, id="settings"),
+        pytest.param(lambda n: DATA + b"  k: |\n    a:\n" + b"    - image: q.io/a:1\n" * n, id="inner, literal"),
+        pytest.param(lambda n: DATA + b'  k: "a:\\n' + b"- image: q.io/a:1\\n" * n + b'"\n', id="inner, escaped"),
+        pytest.param(
+            lambda n: DATA + b"".join(b"  k%d: |\n    a: 1\n    image: q.io/a:1\n" % i for i in range(n)),
+            id="inner, many",
+        ),
+        pytest.param(lambda n: THING + b"".join(b"  k%dImage: q.io/a:1\n" % i for i in range(n)), id="keys"),
+        pytest.param(
+            lambda n: THING + b"  hub: q.io/x\n" + b"".join(b"  i%d: {image: a, tag: v1}\n" % i for i in range(n)),
+            id="split",
+        ),
+        pytest.param(
+            lambda n: THING + b"  a: &a |\n" + b"    image: q.io/a\n" * n + b"  b: [" + b"*a, " * n + b"]\n",
+            id="aliases of a document",
+        ),
+        pytest.param(
+            lambda n: THING + b"  a: &a |\n" + b"    some words\n" * 9 * n + b"  b: [" + b"*a, " * n + b"]\n",
+            id="aliases of a text",
+        ),
+        pytest.param(
+            lambda n: THING + b"  a: &a '" + b"--x --image=y " * n + b"'\n  args: [" + b"*a, " * n + b"]\n",
+            id="aliases of arguments",
+        ),
+        pytest.param(
+            lambda n: (
+                b'{"apiVersion":"x/v1","kind":"T","%s":[%s]}'
+                % (b"k" * n * 50, b",".join([b'{"image":"q.io/a:1"}'] * n))
+            ),
+            id="long key",
+        ),
+        pytest.param(
+            lambda n: b"images:\n" + b"".join(b"- name: q.io/a%d\n  newTag: v1\n" % i for i in range(n)),
+            id="entries",
+        ),
+        pytest.param(
+            lambda n: b"".join(b"---\n" + DATA + b"  k: |\n    a: %d\n    image: q.io/a:1\n" % i for i in range(n)),
+            id="inner, in many objects",
+        ),
+        pytest.param(
+            lambda n: DATA + b"  k: |\n    a: '" + b"\n\n      X_IMAGE=q.io/a:1" * n + b"'\n", id="inner, in inner"
         ),
     ],
 )
 def test_time_grows_with_size_alone(shape: Callable[[int], bytes]) -> None:
     """Ten times the size must not take a hundred times as long; the bound in between leaves room for noise."""
-    small, large = shape(500), shape(5_000)
+    small, large = shape(250), shape(2_500)
 
     def work(content: bytes) -> None:
         sites = scan(content, "x").sites
-        rewrite(content, [(site, NEW) for site in sites])
+        rewrite(content, [(site, f"t.example/n/{site.reference.repository}:1") for site in sites])
 
     work(small)
     once = max(min(_seconds(lambda: work(small)) for _ in range(3)), 0.002)

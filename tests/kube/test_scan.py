@@ -305,6 +305,13 @@ def test_places() -> None:
     assert site.scalar.flow
 
 
+@pytest.mark.parametrize("size", [0, 1, 900, 1024, 5000])
+def test_a_place_at_the_end_of_a_file_that_is_not_ascii(size: int) -> None:
+    content = pod("  - {{name: '{}'}}\n  - image: nginx".format("é" * size).encode())
+    assert only(content).spans == ((len(content) - 5, len(content)),)
+    assert only(content).scalar.end == len(content)
+
+
 def test_lines_end_at_line_feeds_alone() -> None:
     content = "x: 'a\u2028b\rc'\n".encode() + pod(b"  - image: nginx\n")
     assert only(content).line == 6

@@ -97,6 +97,14 @@ class Authority:
         """Valid, for ``elsewhere.example`` alone."""
         return self._issue("wrong-host", ("DNS:elsewhere.example",))
 
+    def common_name_only(self) -> Pair:
+        """``CN=localhost`` and no subjectAltName: what old guides make, and what no client takes any more."""
+        return self._issue("common-name", (), subject="localhost")
+
+    def no_ip(self) -> Pair:
+        """``CN=127.0.0.1`` and a subjectAltName of ``DNS:localhost`` alone: no good for who goes by the address."""
+        return self._issue("no-ip", ("DNS:localhost",), subject="127.0.0.1")
+
     def self_signed(self) -> Pair:
         """For the right host, signed by nobody but itself."""
         pair = self._pair("self-signed")
@@ -107,11 +115,12 @@ class Authority:
         )
         return pair
 
-    def _issue(self, name: str, names: tuple[str, ...], *dates: str) -> Pair:
+    def _issue(self, name: str, names: tuple[str, ...], *dates: str, subject: str = "") -> Pair:
         pair, request = self._pair(name), self._folder / f"{name}.csr"
-        subject = names[0].partition(":")[2]
+        subject = subject or names[0].partition(":")[2]
+        alternatives = ("-addext", f"subjectAltName={','.join(names)}") if names else ()
         self._run(
-            *("req", "-new", *_NEW_KEY, "-subj", f"/CN={subject}", "-addext", f"subjectAltName={','.join(names)}"),
+            *("req", "-new", *_NEW_KEY, "-subj", f"/CN={subject}", *alternatives),
             *("-keyout", str(pair.key), "-out", str(request)),
         )
         self._run(

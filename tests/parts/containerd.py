@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tests.parts.clients import Command
 from tests.parts.need import need, need_root
+from tests.parts.network import ClosedNetwork
 from tests.parts.service import clean_environment, running
 
 _CONFIGURATION = """\
@@ -41,7 +42,7 @@ snapshotter = "native"
 bin_dir = "{folder}/cni"
 conf_dir = "{folder}/cni"
 [plugins."io.containerd.grpc.v1.cri".registry]
-config_path = "{folder}/certs.d"
+config_path = "{certs}"
 """
 
 
@@ -79,22 +80,37 @@ class Containerd:
 
 
 @contextlib.contextmanager
-def containerd(folder: Path, *, cri: bool = True) -> Iterator[Containerd]:
-    """Start containerd over ``folder``; without ``cri`` only ``ctr`` works, and it is up a little sooner."""
+def containerd(
+    folder: Path,
+    *,
+    cri: bool = True,
+    certs: Path | None = None,
+    within: ClosedNetwork | None = None,
+    more: str = "",
+    seconds: float = 30,
+) -> Iterator[Containerd]:
+    """Start containerd over ``folder``; without ``cri`` only ``ctr`` works, and it is up a little sooner.
+
+    ``certs`` is the folder that ``config_path`` names; containerd and ``ctr`` run ``within`` a closed network;
+    ``more`` is appended to the configuration; it must
+    be ready in ``seconds``."""
     binary, ctr = need("containerd"), need("ctr")
     need_root("containerd")
     folder.mkdir(parents=True, exist_ok=True)
-    certs = folder / "certs.d"
-    certs.mkdir(exist_ok=True)
+    certs = certs or folder / "certs.d"
+    certs.mkdir(parents=True, exist_ok=True)
+    inside = within.prefix if within else ()
     # A socket's path has at most 107 bytes, and a test's folder may be longer.
     short = Path(tempfile.mkdtemp(prefix="airgap-cd-"))
     try:
         address = short / "s"
         disabled = "" if cri else '\n  "io.containerd.grpc.v1.cri",'
         configuration = folder / "config.toml"
-        configuration.write_text(_CONFIGURATION.format(folder=folder, socket=address, disabled=disabled))
+        configuration.write_text(
+            _CONFIGURATION.format(folder=folder, socket=address, disabled=disabled, certs=certs) + more
+        )
         environment = clean_environment(folder)
-        command = Command((ctr, "--address", str(address), "--namespace", "k8s.io"), environment, folder)
+        command = Command((*inside, ctr, "--address", str(address), "--namespace", "k8s.io"), environment, folder)
         log = folder / "log"
 
         def ready() -> bool:
@@ -102,7 +118,13 @@ def containerd(folder: Path, *, cri: bool = True) -> Iterator[Containerd]:
                 return False
             return not cri or _answers(address)
 
-        with running([binary, "--config", str(configuration)], log=log, ready=ready, environment=environment):
+        with running(
+            [*inside, binary, "--config", str(configuration)],
+            log=log,
+            ready=ready,
+            environment=environment,
+            seconds=seconds,
+        ):
             yield Containerd(address, command, certs, log)
     finally:
         _unmount(folder)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.parts.certificates import Pair
 from tests.parts.need import need
+from tests.parts.network import ClosedNetwork
 from tests.parts.service import LOOPBACK, accepts, clean_environment, free_port, running
 
 
@@ -40,15 +41,19 @@ def docker_registry(
     users: dict[str, str] | None = None,
     delete: bool = True,
     read_only: bool = False,
+    within: ClosedNetwork | None = None,
+    listen: str = "",
 ) -> Iterator[DockerRegistry]:
     """Start one over ``folder`` (made if missing; its content survives a restart on the same folder).
 
-    ``users`` are names and passwords for Basic authentication.
+    ``users`` are names and passwords for Basic authentication. ``within`` a closed network it serves ``listen``, the
+    host and port there.
     """
     binary = need("docker-registry")
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    http: dict[str, object] = {"addr": f"{LOOPBACK}:{port}", "secret": "of the tests", "draintimeout": "1s"}
+    address = listen or f"{LOOPBACK}:{free_port()}"
+    port = int(address.rpartition(":")[2])
+    http: dict[str, object] = {"addr": address, "secret": "of the tests", "draintimeout": "1s"}
     if tls is not None:
         http["tls"] = {"certificate": str(tls.certificate), "key": str(tls.key)}
     storage = {
@@ -70,9 +75,9 @@ def docker_registry(
     (folder / "config.yml").write_text(json.dumps(configuration))
     log = folder / "log"
     environment = clean_environment(folder, OTEL_TRACES_EXPORTER="none")
-    command = [binary, "serve", str(folder / "config.yml")]
-    with running(command, log=log, ready=lambda: accepts(port), environment=environment):
-        address = f"{LOOPBACK}:{port}"
+    command = [*(within.prefix if within else ()), binary, "serve", str(folder / "config.yml")]
+    there = within.accepts if within else accepts
+    with running(command, log=log, ready=lambda: there(port), environment=environment):
         yield DockerRegistry(address, f"{'https' if tls else 'http'}://{address}", folder / "data", log)
 
 

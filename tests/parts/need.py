@@ -24,6 +24,7 @@ PACKAGES = {
     "dockerd": "docker.io",
     "htpasswd": "apache2-utils",
     "minisign": "minisign",
+    "ip": "iproute2",
     "newuidmap": "uidmap",
     "nginx": "nginx-light",
 }

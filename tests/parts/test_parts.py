@@ -97,6 +97,8 @@ def test_registry_asks_for_a_password_and_speaks_tls(tmp_path: Path, authority: 
         ("not_yet", "not yet valid"),
         ("wrong_host", "IP address mismatch"),
         ("self_signed", "self-signed certificate"),
+        ("common_name_only", "IP address mismatch"),
+        ("no_ip", "IP address mismatch"),
     ],
 )
 def test_certificates_are_what_they_are_called(authority: Authority, kind: str, reason: str) -> None:

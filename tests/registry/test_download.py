@@ -14,6 +14,7 @@ from airgap.registry.retry import RetryPolicy, retry_after
 from airgap.store.base import drain
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error
+from tests.parts.faults import Fault, faulty
 from tests.registry.test_auth import ME
 from tests.registry.tools import Network
 from tests.suites.store_suite import described, noise, read_all
@@ -58,6 +59,33 @@ def test_breaks_again_and_again(network: Network, peer: Double, shelf: Shelf) ->
     peer.on("GET", "/blobs/", *[broken] * 12)
     assert fetch_all(network, peer) == CONTENT
     assert ranges(peer) == ["", *[f"bytes={40_000 * n}-" for n in range(1, 13)]]
+
+
+def test_breaks_before_a_buffer_is_full(network: Network, peer: Double, shelf: Shelf) -> None:
+    """A line that is cut more often than a large buffer fills still gets everything through."""
+    big = noise(4_000_000)
+    blob = described(big)
+    shelf.blobs["team/app"][blob.digest] = big
+
+    def broken(request: Request) -> Answer:
+        answer = shelf(request)
+        answer.cut, answer.reset = 200_000, True
+        return answer
+
+    peer.always("GET", "/blobs/", broken)
+    reader, taken = network.repository(peer.address).open(blob), bytearray()
+    buffer = memoryview(bytearray(1 << 20))
+    while count := reader.readinto(buffer):
+        taken += buffer[:count]
+    assert bytes(taken) == big
+
+
+def test_a_slow_line_hands_on_what_has_come(network: Network, peer: Double) -> None:
+    with faulty(peer.address, Fault("GET", "/blobs/", header="Host", pause=0.03)) as slow:
+        reader = network.repository(slow.address).open(BLOB)
+        count = reader.readinto(memoryview(bytearray(1 << 20)))
+        assert 0 < count < BLOB.size
+        reader.close()
 
 
 def test_gives_up_where_nothing_comes(network: Network, peer: Double) -> None:

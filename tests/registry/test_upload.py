@@ -265,6 +265,16 @@ def test_a_broken_upload_begins_again(way: Way, shelf: Shelf, network: Network) 
     assert len(network.recorder.retries) == 2
 
 
+@pytest.mark.parametrize(("method", "fragment"), [("POST", "/uploads/"), ("PUT", "digest=")])
+def test_gives_up_after_as_many_tries_as_any_request(way: Way, method: str, fragment: str) -> None:
+    """A session that cannot be begun is not begun so often for each time that the blob is sent."""
+    peer, store, opener = way
+    peer.always(method, fragment, error(503, "UNAVAILABLE"))
+    with pytest.raises(Unavailable):
+        store.push(BLOB, opener(CONTENT))
+    assert peer.count(method, fragment) == 5
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_a_registry_that_is_busy(way: Way, shelf: Shelf, network: Network, status: int) -> None:
     peer, store, opener = way

@@ -8,16 +8,20 @@ from pathlib import Path
 
 import click
 
+from airgap.bundle import journal_of
+from airgap.bundle.media import naming
+from airgap.bundle.media.naming import DEFAULT_PATTERN
 from airgap.cli import options
 from airgap.cli.progress import display
-from airgap.copy import Stop
+from airgap.copy import Report, Stop
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.flows import project
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.find import find
+from airgap.flows.making import Form
 from airgap.flows.network import connect, helm_options
-from airgap.flows.words import counted, human
+from airgap.flows.words import counted, finished, human
 from airgap.kube.render import Rendering
 from airgap.oci import Platform, Reference
 
@@ -25,7 +29,11 @@ from airgap.oci import Platform, Reference
 @click.command("export")
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option(
-    "-o", "--output", metavar="BUNDLE", help="The bundle to write. [default: NAME-VERSION.tar of airgap.yaml]"
+    "-o",
+    "--output",
+    metavar="BUNDLE",
+    help="The bundle to write: .tar, or .tar.zst for fewer bytes; - is standard output. "
+    "[default: NAME-VERSION.tar of airgap.yaml]",
 )
 @click.option("--image", "images", multiple=True, metavar="REF", help="An image that no file names. Repeatable.")
 @click.option(
@@ -36,7 +44,21 @@ from airgap.oci import Platform, Reference
     help="Only this platform, such as linux/amd64. Repeatable. [default: all]",
 )
 @click.option("--lock", metavar="FILE", help="Take digests from this lock; write it where it is not there yet.")
-@click.option("--refresh", is_flag=True, help="Resolve anew and rewrite the lock.")
+@click.option(
+    "--refresh",
+    is_flag=True,
+    help="Resolve anew, rewrite the lock, and keep what still serves of an earlier run that broke off.",
+)
+@click.option("--volume-size", metavar="SIZE", help="Split into volumes of this size: 4.7GB, 25GiB, fat32.")
+@click.option(
+    "--volume-names",
+    metavar="PATTERN",
+    default=DEFAULT_PATTERN,
+    show_default=True,
+    help="What volumes are called.",
+)
+@click.option("--volume", type=click.IntRange(1), metavar="N", help="Make this volume alone again, from --lock.")
+@click.option("--restart", is_flag=True, help="Forget what an earlier run that broke off has left.")
 @click.option("--no-resources", is_flag=True, help="Leave the resource files out of the bundle.")
 @click.option("--with-self", is_flag=True, help="Carry airgap.pyz, this program for a far side that has only Python.")
 @click.option(
@@ -59,6 +81,10 @@ def command(
     platforms: tuple[str, ...],
     lock: str | None,
     refresh: bool,
+    volume_size: str | None,
+    volume_names: str,
+    volume: int | None,
+    restart: bool,
     no_resources: bool,
     with_self: bool,
     referrers: bool,
@@ -90,9 +116,15 @@ def command(
     wanted = [*read.images, *map(Reference.parse, images)]
     if not output and not read.name:
         raise UsageError("where should the bundle go?", hint="give -o bundle.tar, or name: in airgap.yaml")
-    if output == "-":
-        raise UsageError("a bundle cannot be written to standard output", hint="give it a name with -o bundle.tar")
-    if refresh and not lock:
+    if volume and not lock:
+        raise UsageError("one volume is made again from a lock", hint="add --lock airgap.lock")
+    form = Form(
+        Path(output or read.bundle_name),
+        naming.volume_size(volume_size) if volume_size else 0,
+        volume or 0,
+        naming.check_pattern(volume_names),
+    )
+    if refresh and not lock and not journal_of(form.path).exists():
         raise UsageError("--refresh rewrites a lock, and none is named", hint="add --lock airgap.lock")
     network = options.source(ca_file, plain_http, insecure)
     with display(progress) as emit, connect(read, network, emit) as registries:
@@ -109,10 +141,11 @@ def command(
             rules=read.rules,
         )
         request = ExportRequest(
-            output=Path(output or read.bundle_name),
+            form=form,
             platforms=list(dict.fromkeys(map(Platform.parse, platforms))) or read.platforms,
             lock=Path(lock) if lock else None,
             refresh=refresh,
+            restart=restart,
             carry_resources=not no_resources,
             referrers=referrers,
             keep_going=keep_going,
@@ -126,7 +159,9 @@ def command(
         )
         try:
             made = export(request, found, registries, jobs=jobs, emit=emit, stop=Stop(registries.abort))
-        except (KeyboardInterrupt, Interrupted):
+        except (KeyboardInterrupt, Interrupted) as error:
+            if isinstance(error, Interrupted) and error.hint:
+                raise
             raise Interrupted("stopped; nothing is left behind", hint="the same command begins again") from None
         _tell(request, made, time.monotonic() - started, emit)
 
@@ -134,10 +169,10 @@ def command(
 def _tell(request: ExportRequest, made: Exported, seconds: float, emit: Sink) -> None:
     what = f"{counted(made.images, 'image')}, {counted(made.blobs, 'blob')}"
     if request.dry_run:
-        emit(Noted(f"would write {request.output}: {what}"))
+        emit(Noted(f"would write {request.form.path}: {what}"))
     else:
-        rate = human(made.bundle_size / max(seconds, 0.001))
-        emit(Noted(f"{request.output}: {what}, {human(made.bundle_size)} in {seconds:.1f} s ({rate}/s)"))
+        text = f"{request.form.path}: {what}, {human(made.bundle_size)}"
+        emit(finished(text, "fetched", made.images, made.report or Report(), seconds))
     if made.failures:
         names = ", ".join(label for label, _ in made.failures)
         raise Incomplete(f"not in the bundle: {names}")

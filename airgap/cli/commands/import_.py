@@ -8,21 +8,21 @@ from pathlib import Path
 
 import click
 
-from airgap.bundle import BundleReader
+from airgap.bundle.media.naming import bundle_name
 from airgap.cli import options
 from airgap.cli.progress import display
-from airgap.copy import Stop
+from airgap.copy import Report, Stop
 from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
 from airgap.flows import project
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.network import connect, target_of
-from airgap.flows.words import counted, human
+from airgap.flows.words import counted, finished
 from airgap.target import PlainTarget
 
 
 @click.command("import")
-@click.argument("bundle", metavar="BUNDLE")
+@click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
 @click.option("--to", metavar="TARGET", help="[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
 @options.mapping
 @click.option("--output", metavar="DIR", default="airgap-out", show_default=True, help="Where the rewritten files go.")
@@ -38,7 +38,7 @@ from airgap.target import PlainTarget
 @options.jobs
 @options.progress
 def command(
-    bundle: str,
+    bundles: tuple[str, ...],
     to: str | None,
     mapping: str | None,
     output: str,
@@ -60,7 +60,8 @@ def command(
     """Push a bundle into a registry, and write its YAML back with the images pointing there.
 
     What the registry already has is not sent again. The YAML appears only after every image was pushed and
-    read back.
+    read back. Of a bundle in volumes any one is enough if the others lie beside it; name several where they lie on
+    several media. - reads a bundle from standard input.
 
     \b
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
@@ -70,7 +71,7 @@ def command(
     read = project.load(config)
     goal = target_of(read, to, mapping)
     network = options.target(goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin)
-    name = f"{Path(bundle).name}.receipt.json"
+    name = f"{bundle_name(bundles[0])}.receipt.json"
     request = ImportRequest(
         # Beside the output folder: kubectl apply -f would stop at a .json in it that is no object.
         Path(output),
@@ -82,7 +83,7 @@ def command(
         read.rules,
     )
     with (
-        BundleReader(bundle) as opened,
+        options.opened(bundles, password_stdin) as opened,
         display(progress) as emit,
         connect(read, network, emit, target=goal.address) as registries,
     ):
@@ -105,19 +106,8 @@ def _tell(request: ImportRequest, done: Imported, target: str, seconds: float, e
             emit(Noted(f"would push {name}"))
         emit(Noted(f"{target}: {counted(len(done.names), 'image')} to push; {done.present} already there"))
         return
-    report = done.report
-    sent = human(report.moved_bytes) if report else "0 B"
-    extra = (
-        f", {counted(report.mounted, 'blob')} mounted, {report.skipped} ({human(report.skipped_bytes)}) already there"
-        if report
-        else ""
-    )
-    emit(
-        Noted(
-            f"{target}: {counted(len(done.names), 'image')} pushed, {done.present} already there; "
-            f"{sent} sent{extra} in {seconds:.1f} s"
-        )
-    )
+    text = f"{target}: {counted(len(done.names), 'image')} pushed, {done.present} already there"
+    emit(finished(text, "pushed", len(done.names), done.report or Report(), seconds))
     for file in done.files:
         emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.changes), 'image')} rewritten)"))
     emit(Noted(f"wrote {request.receipt}"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import click
 
-from airgap.bundle import BundleReader
 from airgap.cli import options
 from airgap.cli.progress import display
 from airgap.copy import Stop
+from airgap.events import Noted
 from airgap.flows import project
 from airgap.flows.network import connect, target_of
 from airgap.flows.verify import against as compare
@@ -18,7 +18,7 @@ from airgap.target import PlainTarget
 
 
 @click.command("verify")
-@click.argument("bundle", metavar="BUNDLE")
+@click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
 @click.option("--against", metavar="TARGET", help="Compare the target's tags with the bundle as well.")
 @options.mapping
 @options.target_network
@@ -26,7 +26,7 @@ from airgap.target import PlainTarget
 @options.jobs
 @options.progress
 def command(
-    bundle: str,
+    bundles: tuple[str, ...],
     against: str | None,
     mapping: str | None,
     ca_file: str | None,
@@ -41,6 +41,9 @@ def command(
 ) -> None:
     """Check a bundle byte for byte, and that every image in it is complete.
 
+    Of a bundle in volumes any one is enough if the others lie beside it; name several where they lie on several
+    media. - reads a bundle from standard input.
+
     \b
     airgap verify bundle.tar
     airgap verify bundle.tar --against http://10.100.0.102:32415/my-docker-image
@@ -48,9 +51,9 @@ def command(
     if not against and (mapping or ca_file or plain_http or insecure or via or username or password_stdin):
         raise click.UsageError("what is said of a target goes with --against")
     read = project.load(config)
-    with BundleReader(bundle) as opened, display(progress) as emit:
+    with options.opened(bundles, password_stdin) as opened, display(progress) as emit:
         done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
-        click.echo(f"{bundle}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be", err=True)
+        emit(Noted(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be"))
         if against:
             goal = target_of(read, against, mapping)
             network = options.target(
@@ -58,4 +61,4 @@ def command(
             )
             with connect(read, network, emit, target=goal.address) as registries:
                 count = compare(opened, goal, PlainTarget(registries, goal), jobs=jobs, stop=Stop(registries.abort))
-            click.echo(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests", err=True)
+            emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))

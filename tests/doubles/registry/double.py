@@ -44,11 +44,17 @@ class Request:
         return int(self.headers.get("Content-Length") or 0)
 
     @property
+    def chunked(self) -> bool:
+        return (self.headers.get("Transfer-Encoding") or "").lower() == "chunked"
+
+    @property
     def authorization(self) -> str:
         return self.headers.get("Authorization") or ""
 
     def read(self, limit: int | None = None) -> bytes:
-        """Read ``limit`` bytes of the body, or the rest of it."""
+        """Read ``limit`` bytes of the body, or the rest of it; one that comes in chunks is always read whole."""
+        if self.chunked:
+            return self._read_chunks()
         left = self.length - len(self.body)
         left = left if limit is None else min(left, limit)
         while left:
@@ -60,14 +66,25 @@ class Request:
         self.whole = len(self.body) == self.length
         return bytes(self.body)
 
+    def _read_chunks(self) -> bytes:
+        while not self.whole:
+            size = int(self.file.readline(1000).partition(b";")[0], 16)
+            piece = self.file.read(size)
+            if len(piece) != size or not self.file.readline(1000).endswith(b"\n"):
+                raise ConnectionError("the client went away")
+            self.body += piece
+            self.whole = not size
+        return bytes(self.body)
+
 
 @dataclass
 class Answer:
     """What to say. ``say_length`` is the Content-Length to announce where it is not the body's.
 
     ``cut`` sends so many bytes of the body and then closes, with a reset where ``reset`` says so; ``early`` answers
-    before the request's body was read and closes; ``chunked`` sends chunks; ``wait`` is waited for before anything is
-    said, ``stall`` after ``cut`` bytes; ``raw`` replaces the whole answer.
+    before the request's body was read and closes, with ``linger`` not until it has read on for a while; ``chunked``
+    sends chunks; ``wait`` is waited for before anything is said, ``stall`` after ``cut`` bytes; ``reason`` is the
+    reason phrase where it is not the usual one; ``raw`` replaces the whole answer.
     """
 
     status: int = 200
@@ -78,10 +95,12 @@ class Answer:
     cut: int | None = None
     reset: bool = False
     early: bool = False
+    linger: bool = False
     chunked: bool = False
     close: bool = False
     wait: threading.Event | None = None
     stall: threading.Event | None = None
+    reason: str = ""
     raw: bytes | None = None
 
 
@@ -109,18 +128,27 @@ class _Rule:
 
 
 class Double:
-    """``default`` answers what no rule takes. ``requests`` holds everything that came, in order."""
+    """``default`` answers what no rule takes. ``requests`` holds everything that came, in order. ``port`` 0 is a free
+    one; a connection on which nothing comes for ``idle`` seconds is closed."""
 
-    def __init__(self, default: Handler | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        default: Handler | None = None,
+        tls: ssl.SSLContext | None = None,
+        *,
+        port: int = 0,
+        idle: float | None = None,
+    ) -> None:
         self.default = default or (lambda _: Answer(404))
         self.requests: list[Request] = []
         self.connections = 0
         #: Set to let go of every answer that waits; the end of the double sets it too.
         self.released = threading.Event()
         self._tls = tls
+        self._idle = idle
         self._rules: list[_Rule] = []
         self._lock = threading.Lock()
-        self._listener = socket.create_server((LOOPBACK, 0), backlog=64)
+        self._listener = socket.create_server((LOOPBACK, port), backlog=64)
         self._open: set[socket.socket] = set()
         self.port: int = self._listener.getsockname()[1]
         self.address = f"{LOOPBACK}:{self.port}"
@@ -180,7 +208,7 @@ class Double:
             if self._tls is not None:
                 sock.settimeout(20)
                 sock = self._tls.wrap_socket(sock, server_side=True)
-                sock.settimeout(None)
+            sock.settimeout(self._idle)
             with self._lock:
                 self._open.add(sock)
             with sock.makefile("rb") as file:
@@ -217,6 +245,9 @@ class Double:
         if answer.wait is not None:
             answer.wait.wait(30)
         self._say(sock, request, answer)
+        if answer.linger and not request.whole:
+            sock.settimeout(5)
+            request.read()
         return not (answer.close or answer.early)
 
     def _say(self, sock: socket.socket, request: Request, answer: Answer) -> None:
@@ -227,7 +258,8 @@ class Double:
             raise _Close(answer.reset)
         body = b"" if request.method == "HEAD" or answer.status == 204 else answer.body
         length = len(answer.body) if answer.say_length is None else answer.say_length
-        reason = HTTPStatus(answer.status).phrase if answer.status in HTTPStatus._value2member_map_ else "Odd"
+        usual = HTTPStatus(answer.status).phrase if answer.status in HTTPStatus._value2member_map_ else "Odd"
+        reason = answer.reason or usual
         lines = [f"HTTP/1.1 {answer.status} {reason}"]
         lines += [f"{name}: {value}" for name, value in (*answer.headers.items(), *answer.more)]
         if answer.chunked:

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What reader and writer ask of the place where a tar's bytes lie. Offsets are those of the tar, in bytes, whatever
+form the bytes have on the medium."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from airgap.errors import AirgapError, BundleError, OutputError
+from airgap.store.base import Reader
+
+_DAMAGED = "the medium is damaged; copy the bundle once more to another one"
+
+
+class Medium(Protocol):
+    """A tar to read. ``size`` is the tar's, ``None`` where only its end will tell. ``ordered`` bytes are cheap, or to
+    be had at all, only from the start to the end: then one worker reads blobs in the order of their places."""
+
+    where: str
+    size: int | None
+    ordered: bool
+
+    def pread(self, count: int, offset: int) -> bytes:
+        """At most ``count`` bytes, fewer only where the tar ends. Raises :class:`BundleError`."""
+
+    def open(self, offset: int, length: int) -> Reader: ...
+
+    def expect(self, total: int) -> None:
+        """Raise :class:`BundleError` where it cannot be that the tar has ``total`` bytes."""
+
+    def files_of(self, offset: int, length: int) -> Sequence[str]:
+        """The files in which these bytes lie."""
+
+    def close(self) -> None: ...
+
+
+CUT_SHORT = "copy it once more; its checksum on the other side tells whether the medium is at fault"
+
+
+class Draft(Protocol):
+    """A tar being written, which gets its name by :meth:`finish`. An ``ordered`` one is written by one worker in the
+    order of places; what is left out between two writes is zeros. Raises :class:`OutputError` all over."""
+
+    path: Path
+    ordered: bool
+
+    def write(self, piece: memoryview, offset: int) -> None: ...
+
+    def read(self, count: int, offset: int) -> bytes:
+        """What was written, back; fewer bytes where there is no more."""
+
+    def cut(self, offset: int) -> int:
+        """Forget what stands from ``offset`` on where that cannot simply be written over; return from where on it is
+        to be written, which may be earlier."""
+
+    def sync(self) -> None:
+        """What was written survives a power cut."""
+
+    def finish(self) -> None: ...
+
+    def keep(self) -> None:
+        """Stop here and leave what is there for the next run."""
+
+    def discard(self) -> None:
+        """Leave nothing behind; after :meth:`finish` or :meth:`keep` this does nothing."""
+
+
+def check_gap(length: int) -> None:
+    """What an ordered draft fills with zeros is padding and the end of a tar, or its writer is at fault."""
+    if length > 4096:
+        raise AirgapError(f"{length:,} bytes were left out of the bundle")
+
+
+@contextlib.contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Say of a failed system call what could not be read."""
+    try:
+        yield
+    except OSError as error:
+        hint = _DAMAGED if error.errno == errno.EIO else None
+        raise BundleError(f"cannot read it: {error.strerror}", where=where, hint=hint) from error
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of a failed system call what could not be written, and what helps."""
+    try:
+        yield
+    except OSError as error:
+        raise translate(error, path) from error
+
+
+def translate(error: OSError, path: Path) -> OutputError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what, hint = "the disk is full", "free space, or choose another disk with -o"
+    elif error.errno == errno.EFBIG:
+        what = "this file system cannot hold a file of this size"
+        hint = "--volume-size fat32 splits the bundle; or format the medium with exFAT, ext4 or NTFS"
+    else:
+        what, hint = f"cannot write: {error.strerror}", "choose another place with -o"
+    return OutputError(what, where=str(path), hint=hint)

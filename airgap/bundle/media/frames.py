@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tar in zstd frames that can be read from anywhere: independent frames of at most 2 MiB, their sizes in a seek
+table, which is itself a skippable frame at the end (the seekable format of zstd's contrib folder).
+
+Every zstd program reads such a file from its start. What would not shrink stands in frames of raw blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from airgap.bundle.media.base import CUT_SHORT, reading
+from airgap.errors import BundleError, UnsupportedBundle
+from airgap.store.base import Reader
+
+MAGIC = b"\x28\xb5\x2f\xfd"
+FRAME = 2 * 1024 * 1024
+#: RFC 8878, 3.1.1.2.4: a block holds at most 128 KiB.
+_BLOCK = 128 * 1024
+_SKIPPABLE = 0x184D2A5E
+_SEEKABLE = 0x8F92EAB1
+#: Frames that were decompressed last; several workers read several blobs.
+_KEPT = 8
+
+
+def raw_frame(piece: bytes | memoryview) -> bytes:
+    """A frame that holds ``piece`` as it is (RFC 8878, 3.1.1): one segment, its size in four bytes, no checksum."""
+    parts: list[bytes | memoryview] = [MAGIC, b"\xa0", struct.pack("<I", len(piece))]
+    for start in range(0, len(piece), _BLOCK):
+        block = piece[start : start + _BLOCK]
+        last = start + _BLOCK >= len(piece)
+        parts += [(len(block) << 3 | last).to_bytes(3, "little"), block]
+    return b"".join(parts)
+
+
+def seek_table(sizes: Sequence[tuple[int, int]]) -> bytes:
+    """The last frame: compressed and raw size of each before it."""
+    entries = b"".join(struct.pack("<II", *pair) for pair in sizes)
+    footer = struct.pack("<IBI", len(sizes), 0, _SEEKABLE)
+    return struct.pack("<II", _SKIPPABLE, len(entries) + len(footer)) + entries + footer
+
+
+def walk(fd: int, size: int) -> list[tuple[int, int]]:
+    """Compressed and raw sizes of the whole frames from the start of an unfinished file, by their headers alone."""
+    found: list[tuple[int, int]] = []
+    offset = 0
+    while (frame := _frame_at(fd, offset, size)) is not None:
+        found.append(frame)
+        offset += frame[0]
+    return found
+
+
+def _frame_at(fd: int, offset: int, size: int) -> tuple[int, int] | None:
+    head = os.pread(fd, 18, offset)
+    if len(head) < 9 or not head.startswith(MAGIC):
+        return None
+    # RFC 8878, 3.1.1.1: our frames carry their content's size and neither dictionary nor checksum.
+    single, field = head[4] & 0x20, head[4] >> 6
+    start = 5 if single else 6
+    width = (1 if single else 0, 2, 4, 8)[field]
+    raw = int.from_bytes(head[start : start + width], "little") + (256 if width == 2 else 0)
+    at, last = offset + start + width, False
+    while not last:
+        block = os.pread(fd, 3, at)
+        if len(block) < 3:
+            return None
+        value = int.from_bytes(block, "little")
+        last = bool(value & 1)
+        at += 3 + (1 if value >> 1 & 3 == 1 else value >> 3)
+    return (at - offset, raw) if at <= size else None
+
+
+class FramesMedium:
+    """Made by :func:`frames_of`. Takes ``fd`` over."""
+
+    ordered = False
+
+    def __init__(self, where: str, fd: int, sizes: Sequence[tuple[int, int]]) -> None:
+        import zstandard
+
+        self.where = where
+        self._fd = fd
+        self._places, self._starts = array("Q", [0]), array("Q", [0])
+        for packed, raw in sizes:
+            self._places.append(self._places[-1] + packed)
+            self._starts.append(self._starts[-1] + raw)
+        self.size: int | None = self._starts[-1]
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._decompressor = threading.local()
+        self._make: Any = zstandard.ZstdDecompressor
+        self._error: Any = zstandard.ZstdError
+
+    def pread(self, count: int, offset: int) -> bytes:
+        parts = []
+        while count > 0 and offset < self._starts[-1]:
+            number = bisect_right(self._starts, offset) - 1
+            start = offset - self._starts[number]
+            part = self._frame(number)[start : start + count]
+            parts.append(part)
+            offset, count = offset + len(part), count - len(part)
+        return b"".join(parts)
+
+    def open(self, offset: int, length: int) -> Reader:
+        return Pieces(self, offset, length)
+
+    def expect(self, total: int) -> None:
+        if self.size is not None and self.size < total:
+            raise BundleError(f"cut short: it should hold {total:,} bytes and holds {self.size:,}", hint=CUT_SHORT)
+
+    def files_of(self, offset: int, length: int) -> Sequence[str]:
+        return (self.where,)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _frame(self, number: int) -> bytes:
+        with self._lock:
+            if number in self._kept:
+                self._kept.move_to_end(number)
+                return self._kept[number]
+        packed = self._places[number + 1] - self._places[number]
+        raw = self._starts[number + 1] - self._starts[number]
+        with reading(self.where):
+            content = os.pread(self._fd, packed, self._places[number])
+        tool = getattr(self._decompressor, "tool", None)
+        if tool is None:
+            tool = self._decompressor.tool = self._make()
+        try:
+            found: bytes = tool.decompress(content, max_output_size=raw)
+        except self._error:
+            found = b""
+        if len(found) != raw:
+            raise BundleError(
+                f"damaged: the zstd frame at byte {self._places[number]} cannot be unpacked",
+                where=self.where,
+                hint="copy the bundle once more from the other side",
+            )
+        with self._lock:
+            self._kept[number] = found
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+
+class Pieces:
+    """A reader over ``pread`` of a medium whose bytes do not lie in a file as they are."""
+
+    def __init__(self, medium: FramesMedium, offset: int, length: int) -> None:
+        self._medium = medium
+        self._offset = offset
+        self._left = length
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        piece = self._medium.pread(min(len(buffer), self._left), self._offset)
+        if not piece and self._left:
+            raise BundleError(f"cut short: {self._left} bytes are missing", where=self._medium.where)
+        buffer[: len(piece)] = piece
+        self._offset += len(piece)
+        self._left -= len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        """The medium's file stays open."""
+
+
+def frames_of(where: str, fd: int, size: int) -> FramesMedium | None:
+    """The frames of a file that ends with a seek table, ``None`` where there is no such table.
+
+    Raises :class:`BundleError` for a table that does not fit the file, :class:`UnsupportedBundle` for frames larger
+    than are read into memory.
+    """
+    with reading(where):
+        footer = os.pread(fd, 9, max(0, size - 9))
+        if len(footer) < 9:
+            return None
+        count, flags, magic = struct.unpack("<IBI", footer)
+        if magic != _SEEKABLE:
+            return None
+        if flags & 0x7F:
+            raise BundleError("damaged: its seek table has flags that nobody has defined", where=where)
+        width = 12 if flags & 0x80 else 8
+        length = count * width + 9
+        if length + 8 > size:
+            raise BundleError("damaged: its seek table is longer than the file", where=where)
+        content = os.pread(fd, length + 8, size - length - 8)
+    if struct.unpack_from("<II", content) != (_SKIPPABLE, length):
+        raise BundleError("damaged: its seek table does not begin where it should", where=where)
+    sizes = [struct.unpack_from("<II", content, 8 + number * width) for number in range(count)]
+    if sum(packed for packed, _ in sizes) != size - length - 8:
+        raise BundleError("damaged: its seek table does not fit the file", where=where, hint=CUT_SHORT)
+    if any(raw > 4 * FRAME for _, raw in sizes):
+        raise UnsupportedBundle("its zstd frames are too large to be read from anywhere", where=where)
+    return FramesMedium(where, fd, [(packed, raw) for packed, raw in sizes])

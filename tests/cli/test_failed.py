@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""With ``--progress json`` standard error is JSON to its last line, which is the summary or the error."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.oci.digest import of
+from tests.cli.command import Airgap, Registry, pod, settings
+
+
+def lines(stderr: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stderr.splitlines()]
+
+
+def test_the_summary_is_an_event(airgap: Airgap, nexus: Registry, bundle: Path) -> None:
+    to = ("import", bundle, "--to", f"{nexus.address}/p", "--progress", "json")
+    events = lines(airgap.run(*to).stderr)
+    planned = next(e for e in events if e["event"] == "planned")
+    (done,) = [e for e in events if e["event"] == "finished"]
+    assert done["how"] == "pushed"
+    assert (done["images"], done["moved"], done["manifests"]) == (4, planned["blobs"], planned["manifests"])
+    assert done["moved_bytes"] == planned["total"]
+    assert 0 < done["seconds"] < done["elapsed"]
+    assert done["rate"] == pytest.approx(done["moved_bytes"] / done["seconds"], rel=0.2)
+    (again,) = [e for e in lines(airgap.run(*to, "--force").stderr) if e["event"] == "finished"]
+    assert (again["images"], again["moved_bytes"], again["rate"]) == (0, 0, 0)
+
+
+def test_the_summary_in_words(prepared: Airgap, nexus: Registry) -> None:
+    said = prepared.run("export", "cert-manager.yaml", "-o", "b.tar").stderr.splitlines()[-1]
+    assert said.startswith("b.tar: 4 images, ")
+    assert " fetched at " in said
+    assert said.endswith(" s in all")
+    said = prepared.run("import", "b.tar", "--to", f"{nexus.address}/p").stderr
+    assert f"{nexus.address}/p: 4 images pushed, 0 already there; " in said
+    assert " pushed at " in said
+
+
+def test_an_error_is_the_last_object(airgap: Airgap, quay: Registry) -> None:
+    airgap.write("pod.yaml", pod("quay.io/a/x:1", "quay.io/a/y:2"))
+    airgap.write("airgap.yaml", settings({"quay.io": {"mirror": quay.url}}))
+    words = airgap.run("export", "pod.yaml", "-o", "b.tar", code=22)
+    said = airgap.run("export", "pod.yaml", "-o", "b.tar", "--progress", "json", code=22)
+    assert said.stdout == b""
+    last = lines(said.stderr)[-1]
+    assert last["event"] == "failed"
+    found = [last, *last["more"]]
+    assert [e["code"] for e in found] == [22, 22]
+    # The same as in words, part by part.
+    assert [f"{e['where']}: {e['what']}" for e in found] == words.errors
+    assert all(e["hint"] in words.stderr for e in found)
+    assert "error:" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("export", "--progress", "json", "--jobs", "many"), 2),
+        (("export", "--progress=json"), 2),
+        (("export", "--refresh", "--progress", "json", "--image", "a", "-o", "b"), 2),
+        (("import", "absent.tar", "--to", "127.0.0.1:1/x", "--progress", "json"), 40),
+        (("verify", "absent.tar", "--progress", "json"), 40),
+    ],
+)
+def test_whatever_is_wrong(airgap: Airgap, arguments: tuple[str, ...], code: int) -> None:
+    said = airgap.run(*arguments, code=None)
+    (last,) = lines(said.stderr)
+    assert (last["event"], last["code"]) == ("failed", said.code)
+    assert said.code == code
+    assert last["what"]
+
+
+def test_verify_tells_all_of_it(airgap: Airgap, bundle: Path) -> None:
+    events = lines(airgap.run("verify", bundle, "--progress", "json").stderr)
+    planned = next(e for e in events if e["event"] == "planned")
+    assert planned["total"] == sum(e["bytes"] for e in events if e["event"] == "blob-done")
+    assert "all as they should be" in events[-1]["text"]
+    damaged = bytearray(bundle.read_bytes())
+    place = damaged.rindex(bytes.fromhex("1f8b"))
+    damaged[place + 40] ^= 1
+    airgap.write("damaged.tar", bytes(damaged))
+    said = airgap.run("verify", "damaged.tar", "--progress", "json", code=31)
+    assert lines(said.stderr)[-1]["code"] == 31
+    assert of(bytes(damaged)) != of(bundle.read_bytes())
+
+
+def test_ctrl_c_too(airgap: Airgap) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": f"http://127.0.0.1:{deaf.getsockname()[1]}"}}))
+        process = airgap.started("export", "--image", "quay.io/a/x:1", "-o", "b.tar", "--progress", "json")
+        deaf.settimeout(20)
+        peer, _ = deaf.accept()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+        peer.close()
+    assert process.returncode == 130
+    last = lines(stderr.decode())[-1]
+    assert (last["event"], last["code"]) == ("failed", 130)
+    assert last["hint"]

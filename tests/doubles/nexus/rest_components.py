@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Components, assets and search: pages with opaque tokens, one component a tag (36, 45, section 3)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable
+from email.utils import formatdate
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from tests.doubles.nexus import answers
+from tests.doubles.nexus.access import BASIC
+from tests.doubles.nexus.content import Content
+from tests.doubles.nexus.routes import base_of
+from tests.doubles.nexus.settings import User
+from tests.doubles.registry import Answer, Request
+
+if TYPE_CHECKING:
+    from tests.doubles.nexus.double import Nexus
+
+SEARCH_PAGE = 50
+
+
+def components(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
+    """A page of 10 (up to 3.71) or 100; a repository that is not here is 422 (45)."""
+    return _of_repository(nexus, request, user, scheme, _components)
+
+
+def assets(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
+    """Tagged manifests, manifests by digest alone, and blobs, each an asset of its own."""
+    return _of_repository(nexus, request, user, scheme, _assets)
+
+
+def _of_repository(
+    nexus: Nexus,
+    request: Request,
+    user: User,
+    scheme: str,
+    make: Callable[[Nexus, Content, str], list[dict[str, Any]]],
+) -> Answer:
+    name = request.query.get("repository", [""])[0]
+    if not name:
+        return answers.document(422, [{"id": "*", "message": "The repository query parameter is required"}])
+    content = nexus.contents.get(name)
+    if content is None:
+        return answers.only_reason(422, "Unprocessable Entity")
+    refused = _may(user, "browse", content)
+    if refused is not None:
+        return refused
+    with nexus.lock:
+        made = make(nexus, content, base_of(request, scheme) + nexus.settings.context)
+    return _page(request, made, nexus.settings.page_size)
+
+
+def search(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
+    """Pages of 50 over all repositories, by ``repository``, ``format``, ``name`` and ``version`` (with ``*``); what
+    was tagged in the last two seconds is not known yet."""
+    base, now = base_of(request, scheme) + nexus.settings.context, nexus.clock()
+    with nexus.lock:
+        made = [
+            one
+            for content in nexus.contents.values()
+            if user.may("browse", content.name)
+            for one in _components(nexus, content, base)
+            if content.tagged.get((one["name"], one["version"]), ("", now))[1] <= now - nexus.settings.search_lag
+        ]
+    for key in ("repository", "format", "name", "version"):
+        wanted = request.query.get(key, ["*"])[0]
+        made = [one for one in made if fnmatchcase(str(one[key]), wanted)]
+    return _page(request, made, SEARCH_PAGE)
+
+
+def component(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
+    found = _by_id(nexus, request)
+    if found is None:
+        return answers.only_reason(404, "Not Found")
+    content, name, version = found
+    refused = _may(user, "read", content)
+    if refused is not None:
+        return refused
+    base = base_of(request, scheme) + nexus.settings.context
+    made = [one for one in _components(nexus, content, base) if (one["name"], one["version"]) == (name, version)]
+    return answers.document(200, made[0])
+
+
+def delete(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
+    """One tag goes, the manifest stays until garbage is collected (36)."""
+    found = _by_id(nexus, request)
+    if found is None:
+        return answers.only_reason(404, "Not Found")
+    content, name, version = found
+    refused = _may(user, "delete", content)
+    if refused is not None:
+        return refused
+    with nexus.lock:
+        content.tagged.pop((name, version), None)
+    return Answer(204)
+
+
+def _may(user: User, action: str, content: Content) -> Answer | None:
+    if user.may(action, content.name):
+        return None
+    return answers.only_reason(403, "Forbidden") if user.name != "anonymous" else answers.unauthorized(BASIC)
+
+
+def _page(request: Request, made: list[dict[str, Any]], size: int) -> Answer:
+    """Ordered by id; the token is the last id of the page before, and nobody's business."""
+    token = request.query.get("continuationToken", [""])[0]
+    try:
+        after = base64.b64decode(token, b"-_", validate=True)[::-1].decode() if token else ""
+    except (binascii.Error, UnicodeDecodeError):
+        return answers.only_reason(406, "Not Acceptable")
+    made = sorted((one for one in made if one["id"] > after), key=lambda one: str(one["id"]))
+    page = made[:size]
+    following = base64.urlsafe_b64encode(page[-1]["id"].encode()[::-1]).decode() if len(made) > size else None
+    return answers.document(200, {"items": page, "continuationToken": following})
+
+
+def _id(content: Content, *parts: str) -> str:
+    return base64.urlsafe_b64encode("\n".join([content.name, *parts]).encode()).decode().rstrip("=")
+
+
+def _by_id(nexus: Nexus, request: Request) -> tuple[Content, str, str] | None:
+    given = request.path.rpartition("/")[2]
+    try:
+        name, image, tag = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode().split("\n")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    content = nexus.contents.get(name)
+    return (content, image, tag) if content is not None and (image, tag) in content.tagged else None
+
+
+def _components(nexus: Nexus, content: Content, base: str) -> list[dict[str, Any]]:
+    """Name is the image, version the tag, and the one asset's sha256 the manifest's digest."""
+    made = []
+    for (image, tag), (digest, _) in content.tagged.items():
+        manifest = content.manifests[image, digest]
+        path = f"v2/{image}/manifests/{tag}"
+        asset = _asset(content, base, path, manifest.content, manifest.media_type, manifest.modified)
+        entry = {"id": _id(content, image, tag), "repository": content.name, "format": content.settings.format}
+        made.append({**entry, "group": None, "name": image, "version": tag, "assets": [asset]})
+    for path, data in content.files.items():
+        asset = _asset(content, base, path, data, "application/octet-stream", 0.0)
+        entry = {"id": _id(content, path, ""), "repository": content.name, "format": content.settings.format}
+        group = "/" + path.rpartition("/")[0]
+        made.append({**entry, "group": group, "name": path, "version": None, "assets": [asset]})
+    return made
+
+
+def _assets(nexus: Nexus, content: Content, base: str) -> list[dict[str, Any]]:
+    made = [asset for one in _components(nexus, content, base) for asset in one["assets"]]
+    for (image, digest), manifest in content.manifests.items():
+        path = f"v2/{image}/manifests/{digest}"
+        made.append(_asset(content, base, path, manifest.content, manifest.media_type, manifest.modified))
+    for digest, blob in content.blobs.items():
+        made.append(_asset(content, base, f"v2/-/blobs/{digest}", blob.content, blob.media_type, blob.modified))
+    return made
+
+
+def _asset(content: Content, base: str, path: str, data: bytes, media_type: str, modified: float) -> dict[str, Any]:
+    return {
+        "downloadUrl": f"{base}/repository/{content.name}/{path}",
+        "path": path,
+        "id": _id(content, path, "", ""),
+        "repository": content.name,
+        "format": content.settings.format,
+        "checksum": {"sha1": hashlib.sha1(data).hexdigest(), "sha256": hashlib.sha256(data).hexdigest()},
+        "contentType": media_type,
+        "lastModified": formatdate(modified, usegmt=True),
+        "fileSize": len(data),
+    }

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages as programs print them, and the explanation that must come first."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airgap.explain import explain, table
+
+HOST = "172.25.0.84:30018"
+#: What was printed, and which entry names the cause.
+SAID = [
+    (f'Failed to pull image "{HOST}/x/nginx:1": rpc error: code = Unknown desc = failed to pull and unpack image '
+     f'"{HOST}/x/nginx:1": failed to resolve reference "{HOST}/x/nginx:1": failed to do request: Head '
+     f'"https://{HOST}/v2/x/nginx/manifests/1": http: server gave HTTP response to HTTPS client', "http-to-https"),
+    (f'Error response from daemon: Get "https://{HOST}/v2/": http: server gave HTTP response to HTTPS client',
+     "http-to-https"),
+    (f'time="2024" level=fatal msg="pinging container registry {HOST}: Get \\"https://{HOST}/v2/\\": http: server gave '
+     'HTTP response to HTTPS client"', "http-to-https"),
+    (f'Get "https://{HOST}/v2/": tls: first record does not look like a TLS handshake', "http-to-https"),
+    ("Client sent an HTTP request to an HTTPS server.", "https-to-http"),
+    ('tls: failed to verify certificate: x509: certificate relies on legacy Common Name field, use SANs instead',
+     "x509-common-name"),
+    ("x509: cannot validate certificate for 172.25.0.84 because it doesn't contain any IP SANs", "x509-no-ip-san"),
+    ("tls: failed to verify certificate: x509: certificate is valid for ingress.local, not nexus.corp",
+     "x509-wrong-name"),
+    ("x509: certificate signed by unknown authority", "x509-unknown-authority"),
+    ("x509: certificate has expired or is not yet valid: current time 2031-01-01T00:00:00Z is after", "x509-time"),
+    (f'unexpected status from HEAD request to http://{HOST}/v2/x/manifests/1: 401 Unauthorized', "unauthorized"),
+    ("pulling from host nexus.corp failed with status code [manifests 1]: no basic auth credentials", "no-basic-auth"),
+    ("unauthorized: access to the requested resource is not authorized", "unauthorized"),
+    ("denied: requested access to the resource is denied", "denied"),
+    ("<html><head><title>413 Request Entity Too Large</title></head>\n<body>\n<center><h1>413 Request "
+     "Entity\n Too Large", "too-large"),
+    ("error parsing HTTP 413 response body: invalid character '<' looking for beginning of value: \"<html>\\r\\n<head>"
+     "<title>413 Request Entity Too Large</title>\"", "too-large"),
+    ('failed to copy: httpReadSeeker: failed open: unexpected EOF', "early-end"),
+    ("toomanyrequests: You have reached your pull rate limit.", "toomanyrequests"),
+    ("received unexpected HTTP status: 429 Too Many Requests", "toomanyrequests"),
+    ("manifest unknown: manifest unknown", "manifest-unknown"),
+    ("reading manifest v1 in nexus.corp/x: manifest unknown", "manifest-unknown"),
+    ("no match for platform in manifest: not found", "no-platform"),
+    ('choosing an image from manifest list docker://x: no image found in image index for architecture "arm64", variant '
+     '"v8", OS "linux"', "no-platform"),
+    (f"dial tcp {HOST}: connect: connection refused", "connection-refused"),
+    ("dial tcp: lookup nexus.corp on 10.0.0.2:53: no such host", "no-such-host"),
+    ('Head "https://registry-1.docker.io/v2/library/nginx/manifests/1": dial tcp 1.2.3.4:443: i/o timeout', "no-route"),
+    ('{"errors":[{"code":"BLOB_UPLOAD_INVALID","message":"blob upload invalid","detail":"hosted/v2/x/manifests/1 '
+     'cannot be updated"}]}', "cannot-be-updated"),
+    ("Repository does not allow updating assets: docker-hosted", "cannot-be-updated"),
+    ("blob unknown to registry", "blob-unknown"),
+    ("PAYMENT REQUIRED: usage limit exceeded", "payment-required"),
+    ("unexpected HTTP status: 504 Gateway Time-out", "gateway"),
+    ("Deploying to groups is a PRO-licensed feature. See https://links.sonatype.com/x", "group-push"),
+    ("Docker-hosted is read-only", "read-only"),
+    ('unsupported protocol scheme "null"', "realm-address"),
+    ("failed to load plugin io.containerd.grpc.v1.cri: invalid plugin config: `mirrors` cannot be set when "
+     "`config_path` is provided", "config-path-conflict"),
+    ("rpc error: code = Unimplemented desc = unknown service runtime.v1.ImageService", "config-path-conflict"),
+    ("Container image \"x:1\" is not present with pull policy of Never", "image-never"),
+    ('short-name "nginx" did not resolve to an alias and no unqualified-search registries are defined in "/etc/…"',
+     "short-name"),
+    ("write /var/lib/containerd/x: no space left on device", "no-space"),
+    ("Back-off pulling image \"x\"", "pull-failed"),
+    ("Error: failed to do request: proxyconnect tcp: dial tcp 10.1.1.1:3128: i/o timeout", "proxy"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "cause"), SAID)
+def test_each_message_is_known_and_its_cause_comes_first(said: str, cause: str) -> None:
+    found = explain(said)
+    assert found
+    assert found[0].entry.id == cause
+    assert found[0].certainty == "exact"
+
+
+@pytest.mark.parametrize(("said", "cause"), SAID)
+def test_noise_around_and_within_the_line_does_not_matter(said: str, cause: str) -> None:
+    noisy = (
+        "\x1b[31m" + said.upper().replace(" ", "\r\n   ") + "\x1b[0m\n  Warning  Failed  kubelet  Error: ErrImagePull\n"
+    )
+    assert explain(f"Events:\n{noisy}\n  Normal BackOff kubelet")[0].entry.id == cause
+
+
+@pytest.mark.parametrize("entry", table(), ids=lambda entry: entry.id)
+def test_every_phrase_finds_its_own_entry(entry: object) -> None:
+    from airgap.explain import Entry
+
+    assert isinstance(entry, Entry)
+    for phrase in entry.phrases:
+        assert entry in [match.entry for match in explain(phrase.replace("…", "what.ever:1"))], phrase
+
+
+def test_the_table_is_whole() -> None:
+    ids = [entry.id for entry in table()]
+    assert len(set(ids)) == len(ids) > 30
+    for entry in table():
+        assert entry.title
+        assert entry.cause.endswith(".")
+        assert entry.steps
+        for text in (line for step in entry.steps for line in (step.say, *step.run)):
+            assert set(re.findall(r"\{([a-z]+)\}", text)) <= {"host", "name", "san", "image"}, text
+
+
+def test_the_address_of_the_text_stands_in_the_commands() -> None:
+    (match, *_) = explain(f'Get "https://{HOST}/v2/": http: server gave HTTP response to HTTPS client')
+    assert match.steps[0].run == (f"airgap hosts http://{HOST} --for containerd --output nodes/",)
+    assert '[host."http://172.25.0.84:30018"]' in match.steps[1].run
+    (match,) = explain("x509: cannot validate certificate for 172.25.0.84 because it doesn't contain any IP SANs")
+    assert '-addext "subjectAltName=IP:172.25.0.84"' in match.steps[0].run[0]
+    (match,) = explain('Get "https://nexus.corp/v2/": x509: certificate is valid for a.b, not nexus.corp')
+    assert 'subjectAltName=DNS:nexus.corp"' in match.steps[1].run[0]
+    (match,) = explain('Get "https://[fd00::1]:5000/v2/": http: server gave HTTP response to HTTPS client')
+    assert "http://[fd00::1]:5000 " in match.steps[0].run[0]
+    assert 'subjectAltName=IP:fd00::1"' in explain("https://[fd00::1]/v2/ doesn't contain any IP SANs x509: cannot "
+                                                   "validate certificate for fd00::1 because it doesn't contain any IP "
+                                                   "SANs")[0].steps[0].run[0]  # fmt: skip
+
+
+def test_without_an_address_the_place_for_it_is_shown_and_the_users_own_wins() -> None:
+    (match,) = explain("http: server gave HTTP response to HTTPS client")
+    assert "http://HOST:PORT " in match.steps[0].run[0]
+    (match,) = explain(f"https://{HOST}/v2/ http: server gave HTTP response to HTTPS client", host="nexus.corp:1")
+    assert "http://nexus.corp:1 " in match.steps[0].run[0]
+
+
+@pytest.mark.parametrize("host", ["a.b$(id)", "a.b;id", "a.b`id`", "-x.y", "a.b'", "a.b\\x"])
+def test_what_is_no_address_gets_into_no_command(host: str) -> None:
+    for match in explain(f'Get "https://{host}/v2/": http: server gave HTTP response to HTTPS client'):
+        for line in (line for step in match.steps for line in step.run):
+            assert not re.search(r"[$;`]|id|'\s*$|http://-", line.replace("/dev/null", "")), line
+
+
+def test_several_are_ranked_causes_before_answers_before_wrappers() -> None:
+    text = "ErrImagePull: unauthorized: authentication required; then x509: certificate has expired; ImagePullBackOff"
+    assert [match.entry.id for match in explain(text)] == ["x509-time", "unauthorized", "pull-failed"]
+    chain = (
+        "failed to fetch anonymous token: unexpected status: 403 Forbidden: requested access to the resource is denied"
+    )
+    assert [match.entry.id for match in explain(chain)] == ["denied", "unauthorized"]
+
+
+def test_misspelt_messages_are_near_and_unrelated_text_is_nothing() -> None:
+    found = explain("htp: sever gave HTTP respnse to HTTPS clinet")
+    assert found[0].entry.id == "http-to-https"
+    assert found[0].certainty == "near"
+    for text in ("", "hello world", "the pod is running and everything is fine with the registry"):
+        assert explain(text) == []
+
+
+def test_a_long_log_is_read_from_its_end() -> None:
+    text = "connection refused\n" + "x " * 200_000 + "no space left on device"
+    assert [match.entry.id for match in explain(text)] == ["no-space"]
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_borne(text: str) -> None:
+    explain(text)

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An export that was broken off, however it was, goes on where it stopped and ends in the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import Airgap, Registry, settings
+from tests.parts.images import OCI_LAYER_PLAIN, Images, Layer
+from tests.parts.stalling import Stalling
+from tests.suites.store_suite import noise
+
+MIB = 1 << 20
+LARGE = 40 * MIB
+IMAGES = ("--image", "quay.io/a/large:1", "--image", "quay.io/a/small:1")
+#: Name of the bundle and what else says its form.
+FORMS = {
+    "tar": ("b.tar",),
+    "volumes": ("b.tar", "--volume-size", "7MiB"),
+    "zstd": ("b.tar.zst",),
+}
+
+
+class Source(Registry):
+    """One layer of 40 MiB, and an image of small ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        images = Images(3)
+        layer = images.blob(noise(LARGE), OCI_LAYER_PLAIN)
+        self.fill(
+            images,
+            {
+                "a/large:1": images.image(layers=[Layer(layer, layer.digest)]),
+                "a/small:1": images.image(layers=3, size=200_000),
+                "a/other:1": images.image(layers=2, size=100_000),
+            },
+        )
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[Source]:
+    with Source() as made:
+        yield made
+
+
+def through(airgap: Airgap, url: str) -> None:
+    airgap.write("airgap.yaml", settings({"quay.io": {"mirror": url}}))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name.startswith("b.tar")}
+
+
+def wanted(airgap: Airgap, source: Source, *form: str) -> dict[str, bytes]:
+    """What an export makes that nothing breaks off."""
+    through(airgap, source.url)
+    airgap.run("export", *IMAGES, "-o", *form)
+    found = files(airgap.folder)
+    for name in found:
+        (airgap.folder / name).unlink()
+    return found
+
+
+def killed(airgap: Airgap, source: Source, limit: int, *form: str) -> None:
+    """Kill an export in whose largest layer the line fell silent after ``limit`` bytes."""
+    with Stalling(source.address, limit) as line:
+        through(airgap, line.url)
+        process = airgap.started("export", *IMAGES, "-o", *form)
+        assert line.stalled.wait(30), "it never came so far"
+        time.sleep(0.5)
+        process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_killed_export_goes_on_in_the_middle_of_a_layer(airgap: Airgap, source: Source, form: str) -> None:
+    expected = wanted(airgap, source, *FORMS[form])
+    killed(airgap, source, 30 * MIB, *FORMS[form])
+    assert not (files(airgap.folder).keys() & expected.keys())
+    with Stalling(source.address) as line:
+        through(airgap, line.url)
+        said = airgap.run("export", *IMAGES, "-o", *FORMS[form])
+        assert line.down < LARGE - 30 * MIB + 10 * MIB
+    assert "goes on" in said.stderr
+    assert files(airgap.folder) == expected
+
+
+def test_what_an_error_stopped_is_kept_and_the_command_says_so(airgap: Airgap, source: Source) -> None:
+    expected = wanted(airgap, source, "b.tar")
+    with Stalling(source.address, 20 * MIB) as line:
+        through(airgap, line.url)
+        process = airgap.started("export", *IMAGES, "-o", "b.tar")
+        assert line.stalled.wait(30)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopped; what has arrived is kept beside b.tar" in stderr.decode()
+    assert files(airgap.folder).keys() == {"b.tar.partial", "b.tar.journal"}
+    through(airgap, source.url)
+    airgap.run("export", *IMAGES, "-o", "b.tar")
+    assert files(airgap.folder) == expected
+
+
+def test_a_tag_that_moves_meanwhile_changes_nothing(airgap: Airgap) -> None:
+    with Source() as source:
+        expected = wanted(airgap, source, "b.tar")
+        killed(airgap, source, 20 * MIB, "b.tar")
+        images = Images(77)
+        source.fill(images, {"a/small:1": images.image(size=50_000)})
+        through(airgap, source.url)
+        airgap.run("export", *IMAGES, "-o", "b.tar")
+        assert files(airgap.folder) == expected
+
+
+def test_refresh_resolves_anew_and_keeps_what_still_serves(airgap: Airgap) -> None:
+    with Source() as source:
+        through(airgap, source.url)
+        # The large layer arrives whole, and then the small ones stall.
+        with Stalling(source.address, LARGE + 100_000) as line:
+            through(airgap, line.url)
+            process = airgap.started("export", *IMAGES, "-o", "b.tar", "--jobs", "1")
+            assert line.stalled.wait(30)
+            time.sleep(0.3)
+            process.kill()
+            process.communicate()
+        images = Images(77)
+        source.fill(images, {"a/small:1": images.image(size=50_000)})
+        with Stalling(source.address) as line:
+            through(airgap, line.url)
+            said = airgap.run("export", *IMAGES, "-o", "b.tar", "--refresh")
+            assert line.down < MIB
+        assert "of the earlier run still serve" in said.stderr
+        assert files(airgap.folder).keys() == {"b.tar"}
+        made = files(airgap.folder)
+        (airgap.folder / "b.tar").unlink()
+        through(airgap, source.url)
+        airgap.run("export", *IMAGES, "-o", "b.tar")
+        assert files(airgap.folder) == made
+
+
+def test_other_inputs_are_refused_until_restart(airgap: Airgap, source: Source) -> None:
+    killed(airgap, source, 20 * MIB, "b.tar")
+    before = files(airgap.folder)
+    through(airgap, source.url)
+    for other in (
+        ("--image", "quay.io/a/large:1"),
+        (*IMAGES, "--image", "quay.io/a/other:1"),
+        (*IMAGES, "--platform", "linux/amd64"),
+        (*IMAGES, "--volume-size", "7MiB"),
+    ):
+        said = airgap.fails(2, "export", *other, "-o", "b.tar")
+        assert "was begun with other images, files or options" in said.errors[0]
+        assert "--restart" in said.stderr
+        assert files(airgap.folder) == before
+    airgap.run("export", "--image", "quay.io/a/other:1", "-o", "b.tar", "--restart")
+    assert files(airgap.folder).keys() == {"b.tar"}
+    airgap.run("verify", "b.tar")
+
+
+@pytest.mark.parametrize("how", ["a power cut", "another disk's bytes", "no partial", "a torn journal", "no journal"])
+def test_what_is_left_is_believed_only_as_far_as_it_is_true(airgap: Airgap, source: Source, how: str) -> None:
+    """Whatever became of the files of a broken export, the next one ends in the right bytes."""
+    expected = wanted(airgap, source, "b.tar")
+    killed(airgap, source, 30 * MIB, "b.tar")
+    partial, journal = airgap.folder / "b.tar.partial", airgap.folder / "b.tar.journal"
+    if how == "a power cut":
+        # Pages that were never written are zeros, wherever they are behind the head.
+        with partial.open("r+b") as file:
+            file.seek(12 * MIB)
+            file.write(bytes(4 * MIB))
+    elif how == "another disk's bytes":
+        partial.write_bytes(b"oci-layout\0" + noise(len(expected["b.tar"]) - 11, 5))
+    elif how == "no partial":
+        partial.unlink()
+    elif how == "a torn journal":
+        journal.write_bytes(journal.read_bytes()[:-30])
+    else:
+        journal.unlink()
+    through(airgap, source.url)
+    airgap.run("export", *IMAGES, "-o", "b.tar")
+    assert files(airgap.folder) == expected
+
+
+def test_a_kill_between_the_name_and_the_journals_end(airgap: Airgap, source: Source) -> None:
+    expected = wanted(airgap, source, "b.tar")
+    killed(airgap, source, 30 * MIB, "b.tar")
+    through(airgap, source.url)
+    journal = (airgap.folder / "b.tar.journal").read_bytes()
+    airgap.run("export", *IMAGES, "-o", "b.tar")
+    blobs = json.loads(subprocess.check_output(["tar", "-xOf", airgap.folder / "b.tar", "airgap/bundle.json"]))["blobs"]
+    whole = b"".join(json.dumps({"blob": blob["digest"], "whole": True}).encode() + b"\n" for blob in blobs)
+    (airgap.folder / "b.tar.journal").write_bytes(journal + whole)
+    airgap.run("export", *IMAGES, "-o", "b.tar")
+    assert files(airgap.folder) == expected
+
+
+def _random_kills(airgap: Airgap, source: Source, form: str, kills: int, seed: int) -> None:
+    expected = wanted(airgap, source, *FORMS[form])
+    chance = random.Random(seed)
+    through(airgap, source.url)
+    for _ in range(kills):
+        process = airgap.started("export", *IMAGES, "-o", *FORMS[form])
+        try:
+            process.wait(chance.uniform(0.1, 1.0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+        process.communicate()
+        if process.returncode == 0:
+            assert files(airgap.folder) == expected
+            for name in expected:
+                os.unlink(airgap.folder / name)
+    airgap.run("export", *IMAGES, "-o", *FORMS[form])
+    assert files(airgap.folder) == expected
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_kills_at_random_moments(airgap: Airgap, source: Source, form: str) -> None:
+    _random_kills(airgap, source, form, 3, 5)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("form", FORMS)
+def test_thirty_kills_at_random_moments(airgap: Airgap, source: Source, form: str) -> None:
+    _random_kills(airgap, source, form, 30, 6)

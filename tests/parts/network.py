@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A closed network: a namespace whose loopback also has other addresses, and an /etc/hosts of its own.
+
+Programs take 127.0.0.1 for a registry that needs no TLS, and so does docker for every name that leads there. What a
+node does with a real address shows only where the address is no loopback's; here it is, and leads nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.parts.need import need, need_root
+from tests.parts.service import clean_environment, running
+
+_SCRIPT = """\
+ip link set lo up
+for address in $ADDRESSES; do ip address add "$address/32" dev lo; done
+mount --bind "$HOSTS" /etc/hosts
+echo ready
+exec sleep 3600
+"""
+
+
+@dataclass(frozen=True)
+class ClosedNetwork:
+    """A command behind ``prefix`` runs inside; files and Unix sockets are the same as outside."""
+
+    pid: int
+    prefix: tuple[str, ...]
+
+    def accepts(self, port: int) -> bool:
+        """Whether something inside listens on this TCP port (over IPv4)."""
+        lines = Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]
+        fields = (line.split() for line in lines)
+        return any(one[1].endswith(f":{port:04X}") and one[3] == "0A" for one in fields)
+
+
+@contextlib.contextmanager
+def closed_network(folder: Path, *addresses: str, names: Mapping[str, str]) -> Iterator[ClosedNetwork]:
+    """Make one; ``names`` are host names with their addresses. Skips without root or the right to make namespaces."""
+    unshare, nsenter = need("unshare"), need("nsenter")
+    need("ip")
+    need_root("namespaces")
+    folder.mkdir(parents=True, exist_ok=True)
+    hosts, log = folder / "hosts", folder / "network.log"
+    hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in names.items()))
+    environment = clean_environment(folder, ADDRESSES=" ".join(addresses), HOSTS=str(hosts))
+    command = [unshare, "--net", "--mount", "--propagation", "private", "sh", "-euc", _SCRIPT]
+    with running(command, log=log, ready=lambda: "ready" in log.read_text(), environment=environment) as process:
+        prefix = (nsenter, "--target", str(process.pid), "--net", "--mount", "--")
+        yield ClosedNetwork(process.pid, prefix)
