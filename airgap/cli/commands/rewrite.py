@@ -107,7 +107,7 @@ def command(
                 resources[0], locate, output, rendering, pull=pull, keep_unknown=keep_unknown, force=force, emit=emit
             )
             return
-        for place in found.unfilled():
+        for place in found.warnings():
             emit(Warned(place))
         files = rewrite(found.files, locate, keep_unknown=keep_unknown, guesses=bool(bundle), emit=emit)
     _put(files, output, in_place, diff, check, force)
