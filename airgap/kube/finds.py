@@ -118,6 +118,12 @@ class Finds:
             return None
         return reference
 
+    def weaken(self, rule: Rule) -> None:
+        """All of this is what ``rule`` says, which is less: no longer an error, nor more sure than the rule."""
+        self.errors.clear()
+        for key, site in self.sites.items():
+            self.sites[key] = site._replace(rule=rule.id, confidence=rule.confidence)
+
     def merge(self, other: Finds) -> None:
         """Add what a document inside a value holds."""
         for key, site in other.sites.items():

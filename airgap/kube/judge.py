@@ -217,7 +217,8 @@ class Judge:
         if inner is None:
             return False
         path = self._path(spot)
-        if documents.look_through(inner, self.finds, self.custom, f"{path} > "):
+        weaker = rules.APPLIED if spot.key == keys.APPLIED and spot.frame.at == "annotations" else None
+        if documents.look_through(inner, self.finds, self.custom, f"{path} > ", weaker):
             return True
         for begin, end, rule in lines.settings(leaf.value):
             self._take(spot, leaf, rule, leaf.value[begin:end], begin)

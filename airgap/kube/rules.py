@@ -183,6 +183,14 @@ ITEM = Rule(
 ANNOTATION = Rule(
     "annotation-image", "crd", LIKELY, "**.annotations**", "an annotation whose name says image", shape=COMPLETE
 )
+APPLIED = Rule(
+    "last-applied",
+    "embedded",
+    POSSIBLE,
+    f"**.annotations['{keys.APPLIED}']**",
+    "what was applied last: kubectl compares with it, and nothing is pulled for it",
+    EVERYWHERE,
+)
 ADDRESS = Rule(
     "image-address",
     "crd",

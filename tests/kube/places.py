@@ -60,6 +60,9 @@ PLACES = (
     Place("JSON in annotations", "`last-applied: '{…}'`",
           "apiVersion: x.example/v1\nkind: Thing\n"
           f"metadata:\n  annotations:\n    last-applied: '{{\"spec\": {{\"image\": \"{IMAGE}\"}}}}'\n"),
+    Place("what kubectl applied last", "`kubectl.kubernetes.io/last-applied-configuration: '{…}'`",
+          "apiVersion: x.example/v1\nkind: Thing\nmetadata:\n  annotations:\n"
+          f"    kubectl.kubernetes.io/last-applied-configuration: '{{\"spec\": {{\"image\": \"{IMAGE}\"}}}}'\n"),
     Place("lists called images", "`relatedImages: [{image: REF}]`",
           f"{_THING}spec: {{relatedImages: [{{image: '{IMAGE}'}}]}}\n"),
     Place("parameters", "`{name: x-image, value: REF}`",
