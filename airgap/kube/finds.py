@@ -153,8 +153,7 @@ class Finds:
             else:
                 self.miss(place, leaf, what)
             return None
-        lead = len(leaf.value) - len(leaf.value.lstrip())
-        begin, end = span or (lead, lead + len(leaf.value.strip()))
+        begin, end = piece.span or span or _stripped(leaf.value)
         local = place.text.span(read, begin, end)
         at = place.text.up(*local)
         self._taken.add(self._begin(place.text, leaf))
@@ -178,3 +177,8 @@ class Finds:
             return text.source.base + first
         last = min(first + 1, len(text.source.body))
         return text.up(min(first, last - 1), last)[0] if last else text.up(0, 0)[0]
+
+
+def _stripped(value: str) -> tuple[int, int]:
+    lead = len(value) - len(value.lstrip())
+    return lead, lead + len(value.strip())

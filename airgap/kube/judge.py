@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from airgap.errors import ResourceError
-from airgap.kube import arguments, documents, keys, kustomize, lines, model, rules, walk
+from airgap.kube import arguments, documents, grouped, keys, kustomize, lines, model, rules, scripts, walk
 from airgap.kube import rule as patterns
 from airgap.kube.custom import Custom
 from airgap.kube.events import Events
@@ -196,12 +196,20 @@ class Judge:
             self._take(spot, leaf, rule, leaf.value[begin:end], begin)
 
     def _arguments(self, spot: Spot) -> None:
-        pattern = ""
+        pattern = self._pattern(spot)
         items = [None if leaf is None or self._again(walk.ARGUMENTS, leaf) else leaf for leaf in spot.frame.items or ()]
+        texts = [(spot._replace(key=index), leaf) for index, leaf in enumerate(items) if leaf is not None]
+        if rules.PULLED.fits(*self._names, pattern):
+            for place, leaf in texts:  # first, since an option before an image is not its name
+                for begin, end, rule in scripts.pulls(leaf.value):
+                    self._take(place, leaf, rule, leaf.value[begin:end], begin)
         for index, leaf, begin, end, rule in arguments.read(items):
-            pattern = pattern or self._pattern(spot)
             if rule.fits(*self._names, pattern):
                 self._take(spot._replace(key=index), leaf, rule, leaf.value[begin:end], begin)
+        if rules.SETTING.fits(*self._names, pattern):
+            for place, leaf in texts:
+                if "\n" in leaf.value:  # here-documents are read by the line too
+                    self._text(place, leaf)
 
     def _document(self, spot: Spot, leaf: Leaf) -> bool:
         """Whether the value is a document or settings, and looked through as such."""
@@ -220,9 +228,20 @@ class Judge:
         weaker = rules.APPLIED if spot.key == keys.APPLIED and spot.frame.at == "annotations" else None
         if documents.look_through(inner, self.finds, self.custom, f"{path} > ", weaker):
             return True
-        for begin, end, rule in lines.settings(leaf.value):
-            self._take(spot, leaf, rule, leaf.value[begin:end], begin)
+        self._text(spot, leaf)
         return True
+
+    def _text(self, spot: Spot, leaf: Leaf) -> None:
+        """Settings by the line and scripts; of places that overlap, the first that was found."""
+        taken: set[int] = set()
+        for joined in grouped.joined(leaf.value):
+            pieces = [Piece(one.role, leaf, (one.leaf.start, one.leaf.end)) for one in joined.pieces]
+            taken.update(one.leaf.start for one in joined.pieces)
+            self._joined(spot, rules.SETTINGS, joined._replace(pieces=tuple(pieces)))
+        for begin, end, rule in (*scripts.pulls(leaf.value), *lines.settings(leaf.value)):
+            if begin not in taken:
+                taken.add(begin)
+                self._take(spot, leaf, rule, leaf.value[begin:end], begin)
 
     def _again(self, what: int, leaf: Leaf) -> bool:
         """Whether this is an alias of a long value that has been looked through as what it is here."""

@@ -233,6 +233,23 @@ LINE = Rule(
     shape=COMPLETE,
     objects=BUT_SCHEMAS,
 )
+SETTINGS = Rule(
+    "setting-parts",
+    "embedded",
+    LIKELY,
+    "**",
+    "lines for repository and tag that are called alike, where a name says image",
+    objects=BUT_SCHEMAS,
+)
+PULLED = Rule(
+    "script-pull",
+    "embedded",
+    LIKELY,
+    "**",
+    "a command that pulls this image, or runs it",
+    shape=TAGGED,
+    objects=BUT_SCHEMAS,
+)
 SCRIPT = Rule(
     "script-option", "embedded", LIKELY, "**", "an option of a script whose name ends in image", objects=BUT_SCHEMAS
 )

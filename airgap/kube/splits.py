@@ -25,8 +25,11 @@ _DIGITS = re.compile(r"[0-9a-f]{64}")
 
 
 class Piece(NamedTuple):
+    """``span`` is its place in the leaf's value where it is not all of it."""
+
     role: str
     leaf: Leaf
+    span: tuple[int, int] | None = None
 
 
 class Joined(NamedTuple):
