@@ -4,24 +4,36 @@
 ``format`` knows tar and nothing else; ``inventory`` is ``airgap/bundle.json`` and the lock; ``head``
 composes what stands before the blobs; ``media`` knows where a tar's bytes lie: a file, volumes, zstd
 frames, a pipe; ``writer`` and ``reader`` are the two stores, and ``journal`` is what a writer that was
-killed has left. The room never unpacks a bundle and follows no name, link or size in one without checking it.
+killed has left; ``requires``, ``receipt`` and ``base`` are about what a differential bundle leaves out. The
+room never unpacks a bundle and follows no name, link or size in one without checking it.
 """
 
+from airgap.bundle.base import Base, Document, read_base, read_document
 from airgap.bundle.head import Extras, Resource, compose
 from airgap.bundle.inventory import BundledImage, Inventory, Lock
 from airgap.bundle.journal import Journal, journal_of
 from airgap.bundle.reader import BundleReader
+from airgap.bundle.receipt import HeldImage, Receipt
+from airgap.bundle.requires import Origin, Required
 from airgap.bundle.writer import BundleWriter
 
 __all__ = [
+    "Base",
     "BundleReader",
     "BundleWriter",
     "BundledImage",
+    "Document",
     "Extras",
+    "HeldImage",
     "Inventory",
     "Journal",
     "Lock",
+    "Origin",
+    "Receipt",
+    "Required",
     "Resource",
     "compose",
     "journal_of",
+    "read_base",
+    "read_document",
 ]

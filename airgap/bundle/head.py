@@ -8,13 +8,14 @@ digest gets two entries, since a kubelet looks the digest up by itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from airgap import __version__
 from airgap.bundle.format import Layout, blob_name, lay_out
 from airgap.bundle.inventory import RESOURCES, BundledImage, BundledResource, Inventory, dump, name_problem
+from airgap.bundle.requires import Origin, Required
 from airgap.copy import Image, Plan
 from airgap.errors import ResourceError
 from airgap.oci import Descriptor, Platform, Reference
@@ -48,8 +49,11 @@ class Extras:
     notes: bytes | None = None
 
 
-def compose(plan: Plan, extras: Extras = Extras()) -> tuple[Inventory, Layout]:
-    """Turn a plan into an inventory and the place of every byte. Root labels are references.
+def compose(
+    plan: Plan, extras: Extras = Extras(), requires: Sequence[Required] = (), bases: Sequence[Origin] = ()
+) -> tuple[Inventory, Layout]:
+    """Turn a plan into an inventory and the place of every byte. Root labels are references; ``requires`` is what the
+    plan's manifests need beyond its blobs, ``bases`` names the bundles it came with.
 
     The order depends only on the content: images by reference, then manifests, configs and layers, layers
     largest first, so that copying in order of size writes in order of place. Raises :class:`ResourceError` for
@@ -62,10 +66,13 @@ def compose(plan: Plan, extras: Extras = Extras()) -> tuple[Inventory, Layout]:
         for image in images
     )
     blobs = _order(plan, [*images, *referrers])
+    uses = _uses(plan, [*images, *referrers], [*(blob.digest for blob in blobs), *(r.digest for r in requires)])
+    # Every other program stops at the first layer that is missing.
+    incomplete = Inventory(bundled, blobs, uses=uses, requires=tuple(requires)).incomplete
     members = [
         ("oci-layout", LAYOUT),
-        ("index.json", _index(bundled, referrers)),
-        ("manifest.json", _docker_manifest(images, plan, named(bundled))),
+        ("index.json", _index(offered(bundled, incomplete), [r for r in referrers if r.digest not in incomplete])),
+        ("manifest.json", _docker_manifest([i for i in images if i.digest not in incomplete], plan, named(bundled))),
     ]
     carried = []
     numbered = []
@@ -91,6 +98,9 @@ def compose(plan: Plan, extras: Extras = Extras()) -> tuple[Inventory, Layout]:
         extras.name,
         extras.version,
         f"airgap {__version__}",
+        uses,
+        tuple(requires),
+        tuple(bases),
     )
     return inventory, lay_out([*members, (INVENTORY, inventory.to_bytes()), *numbered], blobs)
 
@@ -145,11 +155,24 @@ def named(images: Sequence[BundledImage]) -> dict[str, Descriptor]:
     return names
 
 
-def _index(images: Sequence[BundledImage], referrers: Sequence[Image]) -> bytes:
-    entries = [
-        _entry(descriptor, {CONTAINERD_NAME: name, REF_NAME: name})
-        for name, descriptor in sorted(named(images).items())
-    ]
+def offered(images: Sequence[BundledImage], incomplete: Collection[str]) -> dict[str, Descriptor]:
+    """The names of :func:`named` whose images are whole. A name of one that is not goes to no other image."""
+    return {name: found for name, found in named(images).items() if found.digest not in incomplete}
+
+
+def _uses(plan: Plan, images: Sequence[Image], order: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """What each root consists of, by number in ``order``."""
+    numbers = {digest: number for number, digest in enumerate(order)}
+    uses: dict[str, tuple[int, ...]] = {}
+    for image in images:
+        closure = plan.closure(image)
+        parts = {digest for m in closure for digest in (m.descriptor.digest, *(blob.digest for blob in m.blobs))}
+        uses[image.digest] = tuple(sorted(numbers[digest] for digest in parts if digest in numbers))
+    return uses
+
+
+def _index(names: Mapping[str, Descriptor], referrers: Sequence[Image]) -> bytes:
+    entries = [_entry(found, {CONTAINERD_NAME: name, REF_NAME: name}) for name, found in sorted(names.items())]
     entries += [_entry(image.manifest.descriptor, {}) for image in referrers]
     return dump({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
 

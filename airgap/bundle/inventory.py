@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airgap.bundle.requires import DIFFERENTIAL, Origin, Required, check_requires, id_of, uses_of
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle, UsageError
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 
 FORMAT = 1
 #: What this version can read; a bundle that needs more is refused.
-FEATURES: frozenset[str] = frozenset()
+FEATURES: frozenset[str] = frozenset({DIFFERENTIAL})
 FORMS = frozenset({"plain"})
 #: Where resource files lie in the tar.
 RESOURCES = "airgap/resources/"
@@ -51,7 +52,8 @@ class BundledResource:
 @dataclass(frozen=True)
 class Inventory:
     """``members`` maps every other member outside ``blobs/`` to its sha256; ``referrers`` maps the digest of each
-    signature or the like to the digest it speaks of."""
+    signature or the like to the digest it speaks of; ``uses`` maps images' and referrers' digests to what they consist
+    of, by number in ``blobs`` followed by ``requires``; ``bases`` names the bundles that ``requires`` speaks of."""
 
     images: tuple[BundledImage, ...]
     blobs: tuple[Descriptor, ...] = field(repr=False)
@@ -61,11 +63,21 @@ class Inventory:
     name: str | None = None
     version: str | None = None
     tool: str = ""
+    uses: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    requires: tuple[Required, ...] = ()
+    bases: tuple[Origin, ...] = ()
+
+    @property
+    def incomplete(self) -> frozenset[str]:
+        """The digests of images and referrers of which something was left out."""
+        if not self.requires:
+            return frozenset()
+        return frozenset(root for root, numbers in self.uses.items() if any(n >= len(self.blobs) for n in numbers))
 
     def to_json(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
-            "features": [],
+            "features": [DIFFERENTIAL] if self.requires else [],
             "name": self.name,
             "version": self.version,
             "tool": self.tool,
@@ -87,7 +99,9 @@ class Inventory:
                 {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, "form": "plain"}
                 for blob in self.blobs
             ],
-            "requires": [],
+            "requires": [required.to_json() for required in self.requires],
+            "bases": [base.to_json() for base in self.bases],
+            "uses": {root: list(numbers) for root, numbers in self.uses.items()},
         }
 
     def to_bytes(self) -> bytes:
@@ -116,6 +130,9 @@ class Inventory:
                 _text(document.get("name")),
                 _text(document.get("version")),
                 _text(document.get("tool")) or "",
+                uses_of(document),
+                tuple(map(Required.from_json, _list(document.get("requires")))),
+                tuple(map(Origin.from_json, _list(document.get("bases")))),
             )
             found._check()
             return found
@@ -147,16 +164,20 @@ class Inventory:
         for resource in self.resources:
             if not resource.member.startswith(RESOURCES) or resource.member not in self.members:
                 raise BundleError(f"its inventory has no member for the resource file {resource.name}")
+        roots = [*(image.descriptor.digest for image in self.images), *self.referrers]
+        check_requires(self.blobs, self.requires, self.uses, roots)
 
 
 @dataclass
 class Lock:
-    """What references resolved to, and what else decides a bundle's bytes. References are normalised."""
+    """What references resolved to, and what else decides a bundle's bytes. References are normalised; ``base`` is
+    that of :class:`airgap.bundle.base.Base`, or ``None``."""
 
     platforms: tuple[str, ...] = ()
     images: dict[str, Descriptor] = field(default_factory=dict)
     referrers: dict[str, list[str]] = field(default_factory=dict)
     resources: dict[str, str] = field(default_factory=dict)
+    base: str | None = None
 
     def to_bytes(self) -> bytes:
         document = {
@@ -168,7 +189,7 @@ class Lock:
             },
             "referrers": {key: sorted(value) for key, value in sorted(self.referrers.items())},
             "resources": dict(sorted(self.resources.items())),
-            "base": None,
+            "base": self.base,
             "features": [],
         }
         return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
@@ -183,8 +204,9 @@ class Lock:
                 {str(name): Descriptor.from_json(entry) for name, entry in document["images"].items()},
                 {str(key): [digests.check(d) for d in value] for key, value in document.get("referrers", {}).items()},
                 {str(name): str(value) for name, value in document.get("resources", {}).items()},
+                id_of(document.get("base")),
             )
-        except BundleError:
+        except UnsupportedBundle:
             raise
         except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BundleError(

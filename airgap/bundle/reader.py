@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from airgap.bundle.format import BLOCK, END, Member, header, padded, places_of, read_member
-from airgap.bundle.head import CONTAINERD_NAME, INVENTORY, named
+from airgap.bundle.head import CONTAINERD_NAME, INVENTORY, offered
 from airgap.bundle.inventory import Inventory
 from airgap.bundle.media import Ask, open_medium
 from airgap.bundle.media.stream import PipeMedium
@@ -108,10 +108,12 @@ class BundleReader:
             if "@" not in name or name.endswith(f"@{descriptor.digest}")
         }
         repositories: dict[str, set[str]] = {}
+        incomplete = self.inventory.incomplete
         for image in self.inventory.images:
-            repositories.setdefault(image.descriptor.digest, set()).add(image.reference.name)
+            if image.descriptor.digest not in incomplete:
+                repositories.setdefault(image.descriptor.digest, set()).add(image.reference.name)
         for referrer, subject in self.inventory.referrers.items():
-            repositories[referrer] = repositories.get(subject, set())
+            repositories[referrer] = repositories.get(subject, set()) if referrer not in incomplete else set()
             for repository in sorted(repositories[referrer]):
                 names[f"{repository}@{referrer}"] = self._blobs[referrer]
         return names
@@ -204,7 +206,7 @@ class BundleReader:
                     raise BundleError(f"index.json has the name {name} twice")
                 names[name] = Descriptor(entry.media_type, entry.digest, entry.size)
         # Other programs go by index.json: they must not see another image under a name than airgap does.
-        expected = named(self.inventory.images)
+        expected = offered(self.inventory.images, self.inventory.incomplete)
         for name in sorted({*names, *expected}):
             if name not in names or name not in expected or names[name].digest != expected[name].digest:
                 raise BundleError(f"index.json and the inventory do not agree on {name}")

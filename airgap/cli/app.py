@@ -17,6 +17,8 @@ COMMANDS = {
     "verify": "Check a bundle byte for byte.",
     "import": "Push a bundle into a registry and rewrite its YAML.",
     "rewrite": "Rewrite YAML so that its images point at a registry.",
+    "inventory": "Ask a registry what it holds, for the next export.",
+    "diff": "Show what changes from one bundle to the next.",
     "serve": "Serve a bundle or a layout folder as a registry.",
     "hosts": "Configure nodes so that they can pull from a registry.",
     "doctor": "Explain what a failed pull or push says.",

@@ -7,8 +7,24 @@ same two serve export, import and any other pair of stores; the room knows neith
 """
 
 from airgap.copy.engine import Report, confirm, copy, survey
-from airgap.copy.plan import Plan, plan
+from airgap.copy.holdings import Holdings, find
+from airgap.copy.plan import Plan, plan, shard_of
 from airgap.copy.walk import Destination, Image, Root
 from airgap.copy.workers import Stop, each
 
-__all__ = ["Destination", "Image", "Plan", "Report", "Root", "Stop", "confirm", "copy", "each", "plan", "survey"]
+__all__ = [
+    "Destination",
+    "Holdings",
+    "Image",
+    "Plan",
+    "Report",
+    "Root",
+    "Stop",
+    "confirm",
+    "copy",
+    "each",
+    "find",
+    "plan",
+    "shard_of",
+    "survey",
+]

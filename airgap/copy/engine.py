@@ -13,25 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from airgap.copy.holdings import Holdings
 from airgap.copy.meter import Meter
 from airgap.copy.plan import Job, Plan
 from airgap.copy.walk import Destination, Image, Root
 from airgap.copy.workers import A, B, Stop, each
 from airgap.errors import AirgapError, ContentError, ContentMissing, Interrupted, NotFound, RegistryError
-from airgap.events import (
-    BlobDone,
-    BlobStarted,
-    ImageFailed,
-    ManifestDone,
-    Planned,
-    Sink,
-    ignore,
-)
+from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest, successors
 from airgap.store.base import Mounter, Opener, Reader, Source, Store, opener_of
 
-_UNKNOWN_BLOB = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
+_LACKS_PARTS = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
 @runtime_checkable
@@ -44,7 +37,8 @@ class ManifestTaker(Protocol):
 @dataclass
 class Report:
     """What a copy did: blobs ``moved`` and ``skipped`` with their bytes, and in how many repositories one was
-    ``mounted``; ``resumed`` are those moved of which ``resumed_bytes`` were there already. It took ``seconds``."""
+    ``mounted``. Of those moved, ``resumed`` went on where an earlier run had stopped; ``resumed_bytes`` were there
+    already, and are not among ``moved_bytes``. It took ``seconds``."""
 
     moved: int = 0
     moved_bytes: int = 0
@@ -101,17 +95,19 @@ def copy(
     keep_going: bool = False,
     how: str = "pushed",
     order: Sequence[Descriptor] | None = None,
+    known: Holdings | None = None,
     emit: Sink = ignore,
     stop: Stop | None = None,
 ) -> Report:
-    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved. Blobs go one
-    after another in ``order`` where that is given, else several at a time, the largest first.
+    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved; what is
+    ``known`` to be there is not asked for. Blobs go one after another in ``order`` where that is given, else several
+    at a time, the largest first.
 
     Without ``keep_going`` the first failure stops the others and is raised; with it, images that could not
     be moved whole are listed in the report and have no tag.
     """
     emit(Planned(len(plan.images), len(plan.manifests), len(plan.blobs), plan.blob_bytes))
-    return _Copy(plan, sources, targets, jobs, keep_going, how, order, emit, stop or Stop()).run()
+    return _Copy(plan, sources, targets, jobs, keep_going, how, order, known, emit, stop or Stop()).run()
 
 
 @dataclass
@@ -123,6 +119,7 @@ class _Copy:
     keep_going: bool
     how: str
     order: Sequence[Descriptor] | None
+    known: Holdings | None
     emit: Sink
     stop: Stop
     report: Report = field(default_factory=Report)
@@ -152,9 +149,12 @@ class _Copy:
         return self.report
 
     def _in_turn(self) -> list[Job]:
-        if self.order is not None:
-            return [self.plan.blobs[one.digest] for one in self.order if one.digest in self.plan.blobs]
-        return sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
+        largest_first = sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
+        if self.order is None:
+            return largest_first
+        turns = {one.digest: number for number, one in enumerate(self.order)}
+        # What the order does not know comes from somewhere else, and last.
+        return sorted(largest_first, key=lambda job: turns.get(job.descriptor.digest, len(turns)))
 
     def _each(self, items: Sequence[A], work: Callable[[A], B], jobs: int = 0) -> list[B | AirgapError]:
         return each(items, work, jobs=jobs or self.jobs, stop=self.stop, keep_going=self.keep_going)
@@ -188,18 +188,41 @@ class _Copy:
 
     def _spread(self, job: Job) -> _Done:
         descriptor, pushes, mounts, there = job.descriptor, 0, 0, 0
-        have: list[str] = []
-        lacking: list[str] = []
-        for name in job.targets:
-            (have if self.targets[name].exists(descriptor) else lacking).append(name)
-        for name in lacking:
-            if have and self._mount(descriptor, name, have[0]):
+        have, lacking = self._find(job)
+        for name, asked in lacking.items():
+            donors = have or job.donors
+            if donors and self._mount(descriptor, name, donors[-1]):
                 mounts += 1
-            else:
+            elif asked or not self.targets[name].exists(descriptor):
                 there += self._push(job, name)
                 pushes += 1
             have.append(name)
         return _Done(pushes, mounts, there)
+
+    def _find(self, job: Job) -> tuple[list[str], dict[str, bool]]:
+        """Repositories that have the blob, and the others with whether they were asked.
+
+        Where one has it, mounting from there answers for the others. A repository in which nothing of ours was seen
+        is asked only if it is the first: an earlier run that was stopped began there too.
+        """
+        have, lacking = [], dict.fromkeys(job.targets, False)
+        if self.known is not None:
+            have = [name for name in job.targets if self.known.has(name, job.descriptor.digest)]
+            for name in have:
+                del lacking[name]
+            if not have and job.descriptor.digest in self.known.holder:
+                have = [self.known.holder[job.descriptor.digest]]
+        if have:
+            return have, lacking
+        alive = lacking if self.known is None else self.known.alive
+        for name in sorted(lacking, key=lambda name: name not in alive):
+            if self.targets[name].exists(job.descriptor):
+                del lacking[name]
+                return [name], lacking
+            lacking[name] = True
+            if name not in alive:
+                break
+        return have, lacking
 
     def _mount(self, descriptor: Descriptor, name: str, other: str) -> bool:
         target = self.targets[name]
@@ -264,10 +287,14 @@ class _Copy:
         repositories = {destination.repository for destination in named}
         nameless = [Destination(name) for name in self.plan.places[descriptor.digest] if name not in repositories]
         for destination in (*nameless, *named):
+            known = self.known is not None and self.known.has(destination.repository, descriptor.digest)
+            if known and not destination.tag:
+                self.emit(ManifestDone(descriptor.digest, descriptor.digest, "skipped"))
+                continue
             try:
                 self._put(manifest, destination)
             except RegistryError as error:
-                if error.code not in _UNKNOWN_BLOB:
+                if error.code not in _LACKS_PARTS:
                     raise
                 self._heal(manifest, destination.repository)
                 self._put(manifest, destination)
@@ -284,7 +311,13 @@ class _Copy:
             target.tag(descriptor, destination.tag)
 
     def _heal(self, manifest: Manifest, repository: str) -> None:
-        """A registry may answer HEAD for a blob that it then misses (a database out of step): send them once more."""
+        """A registry may answer for a blob, or by a manifest, and then miss what it needs (a database out of step, a
+        clean-up that went too far): all of it is sent once more."""
+        for child in manifest.children:
+            if child.digest in self.plan.manifests:
+                below = self.plan.manifests[child.digest]
+                self._heal(below, repository)
+                self._put(below, Destination(repository))
         for blob in manifest.blobs:
             if blob.digest in self.plan.blobs:
                 self._push(self.plan.blobs[blob.digest], repository)

@@ -11,6 +11,7 @@ from airgap.copy.workers import Stop, each
 from airgap.errors import AirgapError, ContentError
 from airgap.events import Sink, Warned, ignore
 from airgap.oci import Descriptor, Platform
+from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.store.base import Source
@@ -18,13 +19,35 @@ from airgap.store.base import Source
 __all__ = ["Image", "Job", "Plan", "Root", "plan"]
 
 
-@dataclass
+class Names(list[str]):
+    """A list of names, each once. A layer that thousands of images share goes to thousands of repositories."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] | None = None
+
+    def add(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name in (self if self._seen is None else self._seen):
+                continue
+            self.append(name)
+            if self._seen is not None:
+                self._seen.add(name)
+            elif len(self) > 16:
+                self._seen = set(self)
+
+
+@dataclass(slots=True)
 class Job:
-    """One blob: where it may be read and where it must be."""
+    """One blob: where it may be read and where it must be; ``donors`` are further repositories of the target that are
+    known to have it."""
 
     descriptor: Descriptor
-    sources: list[str] = field(default_factory=list)
-    targets: list[str] = field(default_factory=list)
+    sources: Names = field(default_factory=Names)
+    targets: Names = field(default_factory=Names)
+    donors: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -33,7 +56,7 @@ class Plan:
 
     images: list[Image] = field(default_factory=list)
     manifests: dict[str, Manifest] = field(default_factory=dict)
-    places: dict[str, list[str]] = field(default_factory=dict)
+    places: dict[str, Names] = field(default_factory=dict)
     blobs: dict[str, Job] = field(default_factory=dict)
     small: dict[str, bytes] = field(default_factory=dict)
     failures: list[tuple[Root, AirgapError]] = field(default_factory=list)
@@ -62,6 +85,16 @@ class Plan:
             part.images.append(image)
             _place(part, image, self)
         return part
+
+    def shard(self, index: int, count: int) -> Plan:
+        """The blobs alone whose digests fall into one of ``count`` shards, counted from 0."""
+        mine = {digest: job for digest, job in self.blobs.items() if shard_of(digest, count) == index}
+        return Plan(small=self.small, blobs=mine)
+
+
+def shard_of(digest: str, count: int) -> int:
+    """The shard of a digest: its first 32 bits modulo ``count``."""
+    return int(digests.encoded(digest)[:8], 16) % count
 
 
 def plan(
@@ -121,19 +154,15 @@ def _place(plan: Plan, image: Image, everything: Plan) -> None:
     for manifest in closure:
         digest = manifest.descriptor.digest
         plan.manifests.setdefault(digest, manifest)
-        _add(plan.places.setdefault(digest, []), repositories)
+        plan.places.setdefault(digest, Names()).add(repositories)
         for blob in manifest.blobs:
             if everything.blobs and blob.digest not in everything.blobs:
                 continue  # a foreign layer that was left out
             job = plan.blobs.get(blob.digest)
             if job is None:
                 job = plan.blobs[blob.digest] = Job(blob)
-            _add(job.sources, [image.root.source])
-            _add(job.targets, repositories)
-
-
-def _add(known: list[str], more: Sequence[str]) -> None:
-    known.extend(name for name in more if name not in known)
+            job.sources.add((image.root.source,))
+            job.targets.add(repositories)
 
 
 def _drop_absent_foreign(plan: Plan, sources: Mapping[str, Source], emit: Sink) -> None:

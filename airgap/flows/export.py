@@ -11,11 +11,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airgap.bundle import Extras, Lock, Resource, compose
+from airgap.bundle import Extras, Lock, Resource, compose, read_base
 from airgap.copy import Report, Stop, copy
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
 from airgap.flows import locking, output
+from airgap.flows.differential import leave_out
 from airgap.flows.find import Found, secrets
 from airgap.flows.making import Form, Making, check_places
 from airgap.flows.resolve import BUNDLE, Resolved, resolve
@@ -28,7 +29,7 @@ from airgap.registry import Registries
 @dataclass(frozen=True)
 class ExportRequest:
     """What to make. ``program`` is the content of airgap.pyz where the bundle is to carry it; ``named`` are the
-    registries that airgap.yaml names."""
+    registries that airgap.yaml names; ``base`` is a file that says what the far side holds."""
 
     form: Form
     platforms: Sequence[Platform] = ()
@@ -45,6 +46,7 @@ class ExportRequest:
     version: str | None = None
     notes: bytes | None = None
     named: Collection[str] = ()
+    base: Path | None = None
 
 
 @dataclass
@@ -64,6 +66,8 @@ def export(
     request: ExportRequest, found: Found, registries: Registries, *, jobs: int, emit: Sink, stop: Stop
 ) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
+    base = read_base(request.base) if request.base else None
+    base_id = base.id if base else None
     making = Making(request.form, refresh=request.refresh, restart=request.restart, emit=emit)
     _check_output(request, found, making)
     resources = _resources(request, found, emit)
@@ -71,7 +75,7 @@ def export(
     if request.lock is not None:
         if request.form.volume and not request.lock.exists():
             raise UsageError("one volume is made again from the lock of all", where=str(request.lock))
-        from_file = locking.read(request.lock, request.platforms, refresh=request.refresh)
+        from_file = locking.read(request.lock, request.platforms, refresh=request.refresh, base=base_id)
         if from_file is not None:
             locking.check_resources(request.lock, from_file, resources)
         locked = from_file or locked
@@ -85,13 +89,14 @@ def export(
     for label, error in failures:
         emit(ImageFailed(label, str(error)))
     extras = Extras(resources, request.program, request.name, request.version, request.notes)
-    inventory, layout = compose(planned, extras)
     sizes = measure(planned)
+    left_out = leave_out(planned, base, emit)
+    inventory, layout = compose(planned, extras, left_out.requires, left_out.bases)
     result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, resolved.unresolved)
     _tell_sizes(request, sizes, layout.total, emit)
     if request.dry_run:
         return result
-    lock = locking.lock_of(request.platforms, planned, resources)
+    lock = locking.lock_of(request.platforms, planned, resources, base_id)
     check_places(request.form, layout, force=request.force or making.goes_on)
     with making.writer(planned, inventory, layout, lock) as writer:
         result.report = copy(
@@ -143,7 +148,8 @@ def _resources(request: ExportRequest, found: Found, emit: Sink) -> list[Resourc
 
 def _tell_sizes(request: ExportRequest, sizes: Sizes, total: int, emit: Sink) -> None:
     emit(Noted(f"the bundle will have {human(total)}"))
-    if not request.platforms and len(sizes.platforms) > 1:
+    # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
+    if not request.platforms and len(sizes.platforms) > 1 and request.base is None:
         name = "linux/amd64" if "linux/amd64" in sizes.platforms else next(iter(sizes.platforms))
         saved = sizes.total - sizes.platforms[name]
         if saved > 0:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
-from airgap.errors import BundleError, TargetError, UsageError
+from airgap.errors import AirgapError, BundleError, TargetError, UsageError
 from airgap.flows.project import Project
 from airgap.nodes import Endpoint, Moved, moved_by
 from airgap.oci import Reference
@@ -69,9 +70,14 @@ def _certificates(path: str) -> bytes:
 
 
 def _receipt(path: str, registry: str) -> list[tuple[Reference, Reference]]:
-    from airgap.flows import receipt
-
-    images = [(source, target) for source, target, _ in receipt.read(path).images]
+    try:
+        document = json.loads(Path(path).read_bytes())
+        images = [(Reference.parse(one["source"]), Reference.parse(one["target"])) for one in document["images"]]
+        known = document["format"] == 1
+    except (AirgapError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BundleError(f"this receipt is unreadable ({error})", where=path) from error
+    if not known:
+        raise BundleError(f"this receipt has the format {document['format']}, and airgap knows 1", where=path)
     others = {target.registry for _, target in images} - {registry}
     if others:
         raise TargetError(

@@ -10,20 +10,23 @@ from pathlib import Path
 
 from airgap import kube
 from airgap.bundle import BundleReader
-from airgap.copy import Image, Plan, Report, Stop, confirm, copy, plan, survey
+from airgap.copy import Holdings, Image, Plan, Report, Stop, confirm, copy, find, plan, survey
 from airgap.errors import AirgapError, NotReady, TargetError, raise_all
 from airgap.events import ManifestDone, Sink, Warned
 from airgap.flows import output
 from airgap.flows.contents import BUNDLE, assignments_of, roots_of
+from airgap.flows.proving import Completed
 from airgap.flows.receipt import receipt_of
 from airgap.flows.rewrite import RewrittenFile, rewrite
+from airgap.flows.shard import Shard
 from airgap.store.base import Store
 from airgap.target import Assignment, Mapping, Target
 
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """Where the rewritten files and the receipt go, and what may be replaced."""
+    """Where the rewritten files and the receipt go, and what may be replaced. With a ``shard`` only its blobs are
+    sent: no manifest, no file, no receipt."""
 
     output: Path
     receipt: Path
@@ -32,6 +35,7 @@ class ImportRequest:
     dry_run: bool = False
     force: bool = False
     rules: kube.Custom = kube.NO_RULES
+    shard: Shard | None = None
 
 
 @dataclass
@@ -53,7 +57,7 @@ def import_(
     """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt."""
     assignments = assignments_of(bundle, mapping, emit=emit)
     files = _rewritten(bundle, assignments, request.rules, emit)
-    with nullcontext() if request.dry_run else output.folder_for(request.output):
+    with nullcontext() if request.dry_run or request.shard else output.folder_for(request.output):
         return _push(request, bundle, mapping, target, assignments, files, jobs=jobs, emit=emit, stop=stop)
 
 
@@ -61,26 +65,35 @@ def _push(
     request: ImportRequest, bundle: BundleReader, mapping: Mapping, target: Target,
     assignments: Sequence[Assignment], files: list[RewrittenFile], *, jobs: int, emit: Sink, stop: Stop,
 ) -> Imported:  # fmt: skip
-    output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
-    output.check_receipt(request.receipt, request.output, [file.name for file in files], force=request.force)
+    if not request.shard:
+        output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
+        output.check_receipt(request.receipt, request.output, [file.name for file in files], force=request.force)
     problems = [f for f in target.preflight() if f.level == "problem"]
     raise_all([NotReady(finding.what, hint=finding.hint or None) for finding in problems])
 
     roots = roots_of(bundle, assignments)
-    sources = {BUNDLE: bundle}
+    completed = Completed(bundle) if bundle.inventory.requires else None
+    sources = {BUNDLE: completed or bundle}
     planned = plan(roots, sources, jobs=1, emit=emit, stop=stop)
     raise_all([error for _, error in planned.failures])
     repositories = sorted({d.repository for root in roots for d in root.destinations})
     stores: dict[str, Store] = {name: target.open(name) for name in repositories}
-    todo, present = _lacking(planned, stores, request, jobs, emit, stop)
+    todo, present, known = _lacking(planned, stores, request, jobs, emit, stop)
+    needed = planned.only(todo)
+    if completed is not None:
+        completed.prove(needed, mapping, target, jobs=jobs, stop=stop)
     result = Imported([image.root.label for image in todo if image.root.destinations[0].tag], present, files)
     if request.dry_run:
         return result
+    if request.shard:
+        needed, result.names, result.files = needed.shard(request.shard.index, request.shard.count), [], []
     result.report = copy(
-        planned.only(todo), sources, stores, jobs=jobs, keep_going=request.keep_going,
+        needed, sources, stores, jobs=jobs, keep_going=request.keep_going, known=known,
         order=bundle.inventory.blobs if bundle.ordered else None, emit=emit, stop=stop,
     )  # fmt: skip
     bundle.finish()
+    if request.shard:
+        return result
     result.failures = [(root.label, error) for root, error in result.report.failures]
     failed = {label for label, _ in result.failures}
     result.names = [name for name in result.names if name not in failed]
@@ -106,19 +119,16 @@ def _rewritten(
 
 def _lacking(
     planned: Plan, stores: dict[str, Store], request: ImportRequest, jobs: int, emit: Sink, stop: Stop
-) -> tuple[list[Image], int]:
-    """The images that the target lacks, and how many it has. A tag that stands for something else is refused."""
+) -> tuple[list[Image], int, Holdings]:
+    """The images that the target lacks, how many it has, and what is known to be there already. A tag that stands for
+    something else is refused."""
     there = survey(planned, stores, jobs=jobs, stop=stop)
     todo, present = [], 0
     errors: list[AirgapError] = []
     for image in planned.images:
         destination = image.root.destinations[0]
-        if not destination.tag:  # a signature or the like, reachable by its digest alone
-            if any(not stores[d.repository].exists(image.manifest.descriptor) for d in image.root.destinations):
-                todo.append(image)
-            continue
         found = there.get(destination)
-        if found == image.digest:
+        if destination.tag and found == image.digest:
             present += 1
             emit(ManifestDone(image.digest, destination.tag, "skipped"))
             continue
@@ -132,7 +142,10 @@ def _lacking(
             )
         todo.append(image)
     raise_all(errors)
-    return todo, present
+    known = find(planned, todo, there, stores, jobs=jobs, stop=stop)
+    # A signature or the like is reachable by its digest alone.
+    todo = [image for image in todo if image.root.destinations[0].tag or not known.whole(image)]
+    return todo, present, known
 
 
 def _without_failed(

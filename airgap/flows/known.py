@@ -9,10 +9,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from airgap.bundle import BundleReader, Lock
-from airgap.errors import BundleError, TargetError, UsageError
+from airgap.bundle import BundleReader, Lock, Receipt
+from airgap.errors import AirgapError, BundleError, TargetError, UsageError
 from airgap.events import Sink, ignore
-from airgap.flows import receipt
 from airgap.flows.network import target_of
 from airgap.flows.project import Project
 from airgap.flows.rewrite import Locate, by_bundle
@@ -36,7 +35,7 @@ def known_by(
         with BundleReader(path) as opened:
             return by_bundle(opened, goal, pin=pin, emit=emit), "bundle"
     if "target" in document:
-        return _by_receipt(path, to, policy, pin=pin), "receipt"
+        return _by_receipt(path, _receipt(path, document), to, policy, pin=pin), "receipt"
     if isinstance(document.get("images"), dict):
         return _by_lock(path, project, to, policy, pin=pin, emit=emit), "lock"
     raise BundleError("this is neither a bundle, nor a receipt, nor a lock", where=path)
@@ -56,12 +55,35 @@ def _json(path: str) -> dict[str, object] | None:
     return document if isinstance(document, dict) else None
 
 
-def _by_receipt(path: str, to: str | None, policy: str | None, *, pin: bool) -> Locate:
+def _receipt(path: str, document: dict[str, object]) -> tuple[TargetAddress, list[tuple[Reference, Reference, str]]]:
+    """Its target, and source, target and digest of each image of which it knows the source. Raises BundleError, also
+    for an image outside of its target."""
+    read = Receipt.from_json(document, where=path)
+    try:
+        address = TargetAddress.parse(read.target)
+        known = [image for image in read.images if image.source]
+        images = [(Reference.parse(one.source), Reference.parse(one.target), one.digest) for one in known]
+    except AirgapError as error:
+        raise BundleError(f"this receipt is unreadable ({error})", where=path) from error
+    prefix = f"{address.prefix}/" if address.prefix else ""
+    for _, target, _ in images:
+        if target.registry != address.registry or not target.repository.startswith(prefix):
+            raise BundleError(f"this receipt is of {address}, and yet has {target} in it", where=path)
+    return address, images
+
+
+def _by_receipt(
+    path: str,
+    read: tuple[TargetAddress, list[tuple[Reference, Reference, str]]],
+    to: str | None,
+    policy: str | None,
+    *,
+    pin: bool,
+) -> Locate:
     """What was pushed is where it was pushed: ``--to`` may say the same, and no policy is asked."""
     if policy:
         raise UsageError("--mapping goes with a bundle or a lock: a receipt says itself what images are called")
-    read = receipt.read(path)
-    address = TargetAddress.parse(read.target)
+    address, images = read
     if to is not None:
         wanted = TargetAddress.parse(to)
         if (wanted.registry, wanted.prefix) != (address.registry, address.prefix):
@@ -71,7 +93,7 @@ def _by_receipt(path: str, to: str | None, policy: str | None, *, pin: bool) -> 
                 hint="leave --to out, or give the receipt of that target",
             )
     known = {}
-    for source, target, digest in read.images:
+    for source, target, digest in images:
         # The tag that a digest alone was pushed under is no part of what resource files say.
         kept = digest if pin or source.digest else ""
         known[source] = Reference(target.registry, target.repository, source.tag, kept)

@@ -15,11 +15,11 @@ from airgap.oci import Descriptor, Platform
 from airgap.store.layout import replace_file
 
 
-def read(path: Path, platforms: Sequence[Platform], *, refresh: bool) -> Lock | None:
+def read(path: Path, platforms: Sequence[Platform], *, refresh: bool, base: str | None = None) -> Lock | None:
     """The lock at ``path``; ``None`` where it is to be written, after a look whether that can be done.
 
-    Raises :class:`UsageError` for a lock of other platforms, :class:`OutputError` for a place that cannot be
-    written, and what :meth:`airgap.bundle.Lock.from_bytes` raises.
+    Raises :class:`UsageError` for a lock of other platforms or another base, :class:`OutputError` for a place that
+    cannot be written, and what :meth:`airgap.bundle.Lock.from_bytes` raises.
     """
     if path.is_dir():
         raise OutputError("a folder stands where the lock should be", where=str(path))
@@ -42,6 +42,13 @@ def read(path: Path, platforms: Sequence[Platform], *, refresh: bool) -> Lock | 
             where=str(path),
             hint="give the same --platform, or --refresh",
         )
+    if base != lock.base:
+        raise UsageError(
+            f"the lock is for {f'the base {lock.base}' if lock.base else 'a whole bundle'}, "
+            f"not for {f'the base {base}' if base else 'a whole bundle'}",
+            where=str(path),
+            hint="give the same file with --base, or --refresh",
+        )
     return lock
 
 
@@ -62,7 +69,9 @@ def _sums(resources: Sequence[Resource]) -> dict[str, str]:
     return {resource.name: f"sha256:{hashlib.sha256(resource.content).hexdigest()}" for resource in resources}
 
 
-def lock_of(platforms: Sequence[Platform], planned: Plan, resources: Sequence[Resource]) -> Lock:
+def lock_of(
+    platforms: Sequence[Platform], planned: Plan, resources: Sequence[Resource], base: str | None = None
+) -> Lock:
     """What ``planned`` has resolved."""
     images: dict[str, Descriptor] = {}
     referrers: dict[str, list[str]] = {}
@@ -76,6 +85,7 @@ def lock_of(platforms: Sequence[Platform], planned: Plan, resources: Sequence[Re
         images,
         referrers,
         _sums(resources),
+        base,
     )
 
 

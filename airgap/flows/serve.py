@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airgap.bundle import BundleReader
-from airgap.errors import BundleError, NotFound, UsageError
+from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
+from airgap.events import Sink, Warned, ignore
+from airgap.flows.differential import needs
 from airgap.server import MirrorNaming, Server
 from airgap.store import Layout
 
@@ -21,8 +23,13 @@ def server_of(
     credentials: tuple[str, str] | None = None,
     tls: tuple[Path, Path] | None = None,
     on_request: Callable[[str, str, int], None] | None = None,
+    emit: Sink = ignore,
 ) -> Server:
-    """A server that is not yet started. A folder is a layout, anything else a bundle."""
+    """A server that is not yet started. A folder is a layout, anything else a bundle.
+
+    Of a differential bundle only the images that are whole are served, and the others told; raises
+    :class:`ContentMissing` where none is.
+    """
     if path.is_dir() or (writable and not path.exists()):
         try:
             layout = Layout(path, create=writable)
@@ -37,5 +44,22 @@ def server_of(
             "a bundle takes no pushes", where=str(path), hint="--writable serves a layout folder, made if missing"
         )
     bundle = BundleReader(path)
+    _tell_incomplete(bundle, emit)
     naming = MirrorNaming(bundle.names())
     return Server(bundle, host, port, credentials=credentials, tls=tls, naming=naming, on_request=on_request)
+
+
+def _tell_incomplete(bundle: BundleReader, emit: Sink) -> None:
+    inventory = bundle.inventory
+    lacking = [str(i.reference) for i in inventory.images if i.descriptor.digest in inventory.incomplete]
+    if not lacking:
+        return
+    if len(lacking) == len(inventory.images):
+        where, why = str(bundle.path), "; ".join(needs(inventory))
+        bundle.close()
+        raise ContentMissing(
+            f"no image in it is whole: {why}",
+            where=where,
+            hint="airgap import brings it together with what its target holds; airgap serve wants a whole bundle",
+        )
+    emit(Warned(f"{'; '.join(needs(inventory))}; not served: {', '.join(lacking)}"))

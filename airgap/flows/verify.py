@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from airgap.bundle import BundleReader
 from airgap.bundle.media import sums
 from airgap.copy import Destination, Root, Stop, each, plan, survey
-from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, raise_all
+from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, raise_all
 from airgap.events import BlobDone, BlobStarted, Planned, Sink
 from airgap.flows.contents import BUNDLE, assignments_of, roots_of
+from airgap.flows.differential import needs
+from airgap.flows.proving import Completed
 from airgap.oci import Descriptor
 from airgap.store.base import Store
 from airgap.target import Mapping, Target
@@ -24,10 +26,12 @@ _AGAIN = {
 
 @dataclass
 class Verified:
-    """``damaged`` maps each damaged blob to the images that need it."""
+    """``needs`` says what a differential bundle builds on; ``damaged`` maps each damaged blob to the images that need
+    it."""
 
     blobs: int
     bytes: int
+    needs: list[str] = field(default_factory=list)
     damaged: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -58,7 +62,7 @@ def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verifi
             ]
         )
     _check_complete(bundle)
-    return Verified(len(blobs), sum(blob.size for blob in blobs))
+    return Verified(len(blobs), sum(blob.size for blob in blobs), needs(bundle.inventory))
 
 
 def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: int, stop: Stop) -> int:
@@ -92,15 +96,19 @@ def _where(bundle: BundleReader, digest: str) -> str:
 
 
 def _check_complete(bundle: BundleReader) -> None:
-    """Every image's manifests and blobs are in the inventory, so that no import stops in the middle."""
+    """Every image's manifests and blobs are in the inventory, in the bundle or under what it requires, so that no
+    import stops in the middle; and what is not whole is not offered to other programs as if it were."""
     roots = [Root(str(i.reference), BUNDLE, i.descriptor.digest) for i in bundle.inventory.images]
-    planned = plan(roots, {BUNDLE: bundle}, jobs=1)
+    completed = Completed(bundle)
+    planned = plan(roots, {BUNDLE: completed}, jobs=1)
     raise_all([error for _, error in planned.failures])
     for image in planned.images:
         for manifest in planned.closure(image):
             for blob in manifest.blobs:
-                if blob.digest in planned.blobs and not bundle.exists(blob):
+                if blob.digest in planned.blobs and not completed.exists(blob):
                     raise ContentMissing(f"{blob.digest} is not in the bundle", where=image.root.label)
+                if blob.digest in completed.required and image.digest not in bundle.inventory.incomplete:
+                    raise BundleError(f"{blob.digest} was left out, and the inventory hides it", where=image.root.label)
 
 
 def _touched(bundle: BundleReader, damaged: set[str]) -> dict[str, list[str]]:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from airgap.copy import Report
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 image``, ``2 images``."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """``1 image``, ``2 images``; ``plural`` where it is not made by an s."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def human(count: float) -> str:

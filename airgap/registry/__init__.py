@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from airgap.registry.credentials import Credential, Credentials
     from airgap.registry.registries import Registries
     from airgap.registry.repository import Repository
+    from airgap.registry.sessions import SessionJournal
     from airgap.registry.settings import RegistrySettings
 
-__all__ = ["Credential", "Credentials", "Registries", "RegistrySettings", "Repository"]
+__all__ = ["Credential", "Credentials", "Registries", "RegistrySettings", "Repository", "SessionJournal"]
 
 _HOMES = {
     "Credential": "credentials",
@@ -26,6 +27,7 @@ _HOMES = {
     "Registries": "registries",
     "Repository": "repository",
     "RegistrySettings": "settings",
+    "SessionJournal": "sessions",
 }
 
 

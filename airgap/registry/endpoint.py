@@ -17,9 +17,11 @@ from airgap.registry.auth import Authenticator
 from airgap.registry.credentials import Credentials
 from airgap.registry.dial import Trust
 from airgap.registry.faults import join, no_registry, public_url, split
-from airgap.registry.retry import RetryPolicy
+from airgap.registry.limiter import BUSY, Limiter
+from airgap.registry.retry import RetryPolicy, retry_after
+from airgap.registry.sessions import NoSessions, Sessions
 from airgap.registry.settings import RegistrySettings
-from airgap.registry.transport import Response, Stream, Transport
+from airgap.registry.transport import Headers, Response, Stream, Transport
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5
@@ -39,6 +41,11 @@ class Endpoint:
     timeout: float = field(init=False)
     #: Whether this registry refused a blob in one PUT, so that the others need not try.
     chunk_limit: int | None = None
+    #: What one connection to this registry could be trusted to carry, once connections were seen to break: larger
+    #: blobs go in chunks of so many bytes, each on a connection of its own.
+    line: int | None = None
+    #: Uploads that an earlier run left, and those that this one may leave.
+    sessions: Sessions = field(default_factory=NoSessions)
     #: Held while an index of referrers under a fallback tag is rewritten.
     fallback: threading.Lock = field(default_factory=threading.Lock)
 
@@ -46,6 +53,7 @@ class Endpoint:
         self.base_url = self.settings.base_url(self.registry)
         self.timeout = self.settings.timeout
         self.trust = Trust(self.settings.ca_file, self.settings.insecure)
+        self.limiter = Limiter(self.retry.patience, sleep=self.retry.sleep, clock=self.retry.clock)
         self._auth = Authenticator(
             self.settings.credential_name(self.registry), self.base_url, self.credentials, self._send_plain
         )
@@ -92,11 +100,17 @@ class Endpoint:
         headers: Mapping[str, str],
         length: int,
         feed: Callable[[socket.socket], None],
+        alone: bool = False,
     ) -> Response:
-        """A request with a body that ``feed`` writes; one try, and whatever the status."""
+        """A request with a body that ``feed`` writes; one try, and whatever the status. ``alone`` gives it a
+        connection of its own."""
         authorization = self._auth.header(scopes)
         signed = {**headers, "Authorization": authorization} if authorization else dict(headers)
-        response = self.transport.upload(method, self._url(path), self.trust, signed, length, feed, self.timeout)
+        with self.limiter.turn() as answered:
+            response = self.transport.upload(
+                method, self._url(path), self.trust, signed, length, feed, self.timeout, alone=alone
+            )
+            answered(response.status, _after(response.status, response.headers))
         if response.status == 401:
             self._auth.learn(response, scopes, authorization)
         return response
@@ -158,13 +172,23 @@ class Endpoint:
             signed = dict(headers)
             if authorization and _origin(url) == origin:
                 signed["Authorization"] = authorization
-            stream = self.transport.exchange(method, url, self.trust, signed, body, self.timeout)
+            stream = self._exchange(method, url, signed, body, limited=_origin(url) == _origin(self.base_url))
             location = stream.headers.get("Location")
             if stream.status not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
                 return stream
             stream.small()
             url = join(url, location)
         raise Unavailable("redirects without end", where=public_url(self.base_url))
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limited: bool
+    ) -> Stream:
+        if not limited:  # whom the registry redirects to, or has tokens made by, counts its own requests
+            return self.transport.exchange(method, url, self.trust, headers, body, self.timeout)
+        with self.limiter.turn() as answered:
+            stream = self.transport.exchange(method, url, self.trust, headers, body, self.timeout)
+            answered(stream.status, _after(stream.status, stream.headers))
+            return stream
 
     def _send_plain(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
         """For the authenticator: headers go to ``url`` alone, and a redirect gets none of them."""
@@ -181,6 +205,10 @@ class Endpoint:
 
     def _url(self, path: str) -> str:
         return f"{self.base_url}{path}"
+
+
+def _after(status: int, headers: Headers) -> float | None:
+    return retry_after(headers.get("Retry-After")) if status in BUSY else None
 
 
 def _origin(url: str) -> tuple[str, str, int]:

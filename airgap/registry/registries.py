@@ -15,6 +15,7 @@ from airgap.registry.credentials import Credentials
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.repository import Repository
 from airgap.registry.retry import RetryPolicy
+from airgap.registry.sessions import Sessions
 from airgap.registry.settings import RegistrySettings
 from airgap.registry.transport import Transport
 
@@ -52,6 +53,10 @@ class Registries:
                     registry, settings, self._transport, self._credentials, self._retry
                 )
             return self._endpoints[registry]
+
+    def remember(self, registry: str, sessions: Sessions) -> None:
+        """Note in ``sessions`` which uploads are under way there, and go on with those that it knows."""
+        self.endpoint(registry).sessions = sessions
 
     def repository(self, registry: str, name: str, *, push: bool = False) -> Repository:
         """``push`` asks for the right to write when signing in."""

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import re
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -19,14 +18,11 @@ from airgap.oci import manifest as manifests
 from airgap.oci.reference import check_tag
 from airgap.registry.download import BlobReader
 from airgap.registry.endpoint import Endpoint
-from airgap.registry.faults import join, no_registry, public_url, split
+from airgap.registry.faults import no_registry, public_url
+from airgap.registry.paging import listed, pages
 from airgap.registry.transport import Response
 from airgap.registry.upload import Upload, session_path
 from airgap.store.base import BytesReader, Opener, Reader
-
-# RFC 8288, 3: a target in angle brackets, then parameters whose quoted values may hold commas.
-_LINK = re.compile(r"<([^>]*)>((?:[^\",]|\"[^\"]*\")*)")
-_NEXT = re.compile(r"\brel\s*=\s*\"?next\b", re.IGNORECASE)
 
 
 class Repository:
@@ -90,6 +86,11 @@ class Repository:
         response = self.endpoint.call(
             "HEAD", self._path_of(descriptor), scopes=self._scopes, headers={"Accept": manifests.ACCEPT}, ok=(200, 404)
         )
+        with self._lock:
+            begun = self._sessions.pop(descriptor.digest, "") if response.status == 200 else ""
+        if begun:  # by a mount that did not come about: nobody will push what is here
+            with contextlib.suppress(RegistryError):
+                self.endpoint.call("DELETE", begun, scopes=self._scopes, ok=tuple(range(200, 600)))
         return response.status == 200
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
@@ -171,7 +172,7 @@ class Repository:
             path = f"/v2/{self.name}/referrers/{digest}"
             path += f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
             found: list[Descriptor] = []
-            for response in self._pages(path, ok=(200, 400, 404, 405, 501)):
+            for response in pages(self.endpoint, path, self._scopes, ok=(200, 400, 404, 405, 501)):
                 media_type = response.headers.get("Content-Type", "").partition(";")[0]
                 if response.status != 200 or media_type != manifests.OCI_INDEX:
                     self._lacks_referrers = True
@@ -187,27 +188,9 @@ class Repository:
     def tags(self) -> list[str]:
         """Every tag (end-8), page by page."""
         found: list[str] = []
-        for response in self._pages(f"/v2/{self.name}/tags/list", ok=(200,)):
-            try:
-                page = json.loads(response.body)["tags"] or []
-                if not isinstance(page, list):
-                    raise TypeError("no list")
-                found += map(str, page)
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise RegistryError("the list of tags is unreadable", where=str(self)) from error
+        for response in pages(self.endpoint, f"/v2/{self.name}/tags/list", self._scopes, ok=(200,)):
+            found += listed(response, "tags", where=str(self))
         return list(dict.fromkeys(found))
-
-    def _pages(self, path: str, ok: tuple[int, ...]) -> Iterator[Response]:
-        seen = set[str]()
-        while path and path not in seen:
-            seen.add(path)
-            response = self.endpoint.call("GET", path, scopes=self._scopes, ok=ok)
-            yield response
-            links = _LINK.findall(", ".join(response.headers.get_all("Link") or ()))
-            target = next((target for target, rest in links if _NEXT.search(rest)), "")
-            # Only the query is taken from a Link: its path is wrong on some servers behind proxies.
-            query = split(join(self.endpoint.base_url, target)).query if target else ""
-            path = f"{path.partition('?')[0]}?{query}" if query else ""
 
     def _add_to_fallback(self, manifest: manifests.Manifest, descriptor: Descriptor) -> None:
         # Read, add, write: two at once would each forget what the other added.

@@ -32,6 +32,7 @@ class RetryPolicy:
     #: The longest Retry-After that is waited for; a registry that asks for more is given up.
     patience: float = 300.0
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
     emit: Sink = field(default=ignore)
 

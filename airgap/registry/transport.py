@@ -95,6 +95,8 @@ class _Lease:
     connection: http.client.HTTPConnection
     url: str
     reused: bool
+    #: Carries this one exchange and is closed then.
+    alone: bool = False
 
     def translate(self, error: BaseException) -> AirgapError:
         if self.transport.aborted:
@@ -107,7 +109,8 @@ class _Lease:
         self.connection.close()
 
     def finish(self, response: http.client.HTTPResponse) -> None:
-        if response.isclosed() and not response.will_close and self.connection.sock is not None:
+        kept = response.isclosed() and not response.will_close and not self.alone
+        if kept and self.connection.sock is not None:
             self.transport.give_back(self)
         else:
             self.drop()
@@ -169,8 +172,11 @@ class Transport:
         length: int,
         feed: Callable[[socket.socket], None],
         timeout: float = TIMEOUT,
+        *,
+        alone: bool = False,
     ) -> Response:
-        """Send a request whose ``length`` bytes of body ``feed`` writes to the socket itself.
+        """Send a request whose ``length`` bytes of body ``feed`` writes to the socket itself; ``alone`` takes a
+        connection for it that carries nothing else.
 
         A server may answer and close before it has read everything (RFC 9112, 9.6): after a broken pipe or a
         reset its answer is still looked for, since it says why.
@@ -196,7 +202,7 @@ class Transport:
             connection.sock.settimeout(timeout * COMMIT)
 
         # A feed has moved its reader on: whoever opened it must begin again.
-        stream = self._exchange(url, trust, send, repeatable=False, timeout=timeout)
+        stream = self._exchange(url, trust, send, repeatable=False, timeout=timeout, alone=alone)
         try:
             return stream.small()
         except Transient:
@@ -242,9 +248,10 @@ class Transport:
         *,
         repeatable: bool,
         timeout: float,
+        alone: bool = False,
     ) -> Stream:
         while True:
-            lease, target, extra = self._lease(url, trust)
+            lease, target, extra = self._lease(url, trust, alone)
             try:
                 if lease.connection.sock is None:
                     lease.connection.connect()
@@ -269,7 +276,7 @@ class Transport:
             self._answered.add(lease.key)
             return Stream(response, url, lease)
 
-    def _lease(self, url: str, trust: Trust) -> tuple[_Lease, str, Mapping[str, str]]:
+    def _lease(self, url: str, trust: Trust, alone: bool) -> tuple[_Lease, str, Mapping[str, str]]:
         if self.aborted:
             raise Interrupted("stopped")
         parts = faults.split(url)
@@ -286,7 +293,7 @@ class Transport:
             extra = through.headers
         while True:
             with self._lock:
-                idle = self._idle.get(key)
+                idle = None if alone else self._idle.get(key)
                 kept = idle.pop() if idle else None
             if kept is None:
                 break
@@ -296,7 +303,7 @@ class Transport:
         connection = self._dialer.connection(key, through)
         with self._lock:
             self._live.add(connection)
-        return _Lease(self, key, through, connection, url, reused=False), target, extra
+        return _Lease(self, key, through, connection, url, reused=False, alone=alone), target, extra
 
 
 def _is_quiet(connection: http.client.HTTPConnection) -> bool:

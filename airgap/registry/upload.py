@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sending one blob: POST, then one PUT with the whole body; in chunks only where a registry insists
-(distribution-spec "Pushing blobs").
+"""Sending one blob: POST, then one PUT with the whole body; in chunks where a registry insists or the line
+breaks; from where it stopped where the registry kept what had arrived (distribution-spec "Pushing blobs").
 
 On plain HTTP a body that lies in a file goes by ``sendfile``, without passing through this process, and
 the registry's own verification is relied on: it answers a wrong digest with 400. Everywhere else the
@@ -9,30 +9,36 @@ bytes are hashed as they are sent, and the last piece is withheld when they are 
 
 from __future__ import annotations
 
-import os
-import select
+import contextlib
+import re
 import socket
 from collections.abc import Callable, Sequence
 
-from airgap.errors import ContentError, DigestMismatch, RegistryError
+from airgap.errors import ContentError, DigestMismatch, RegistryError, Rejected
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.faults import Transient, join, split
+from airgap.registry.sending import Hashing, send_file
 from airgap.registry.transport import Response
-from airgap.store.base import FileRange, Opener, Reader, scratch
+from airgap.store.base import FileRange, Opener
 
 #: What a chunk holds at most, and at least: a proxy's default limit is 1 MiB.
 MAX_CHUNK = 16 * 1024 * 1024
 MIN_CHUNK = 1024 * 1024
+#: Blobs of less are not worth a line in a journal: they are sent once more.
+WORTH_NOTING = MIN_CHUNK
+#: So many bodies of one blob may be lost whole before it is sent in chunks.
+LOST_BODIES = 2
+#: A body that broke off later than so many bytes behind the last one has got somewhere, and is no failed attempt.
+_PROGRESS = 256 * 1024
 #: Statuses by which registries or proxies in front of them refuse a body in one piece.
 _REFUSES_WHOLE = (404, 405, 411, 413, 415, 416, 501)
-#: One ``sendfile`` call sends no more, so that progress and Ctrl-C are noticed.
-_SENDFILE = 4 * 1024 * 1024
+_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,19})", re.ASCII)
 
 
 class Upload:
-    """The upload of one blob into one repository. ``location`` is that of a session already begun."""
+    """The upload of one blob into one repository. ``location`` is that of a session just begun."""
 
     def __init__(
         self,
@@ -44,117 +50,243 @@ class Upload:
         location: str = "",
     ) -> None:
         self._endpoint = endpoint
+        self._repository = repository
         self._uploads = f"/v2/{repository}/blobs/uploads/"
         self._scopes = scopes
         self._descriptor = descriptor
         self._opener = opener
+        self._size = descriptor.size
         self._location = location
+        #: Where the next byte goes, and how far the best attempt came.
+        self._offset = self._best = 0
+        #: Whether the registry must be asked what it has of this session.
+        self._unsure = False
+        #: Whether something of an earlier attempt is in this session.
+        self._resumed = False
         #: What a registry asks a chunk to hold at least (distribution-spec, ``OCI-Chunk-Min-Length``).
         self._least = 0
+        #: Bytes a chunk, or ``None`` for the whole body at once.
+        self._chunk = endpoint.chunk_limit
+        self._refused: Response | None = None
+        self._hashing = Hashing(descriptor)
+        self._failed = 0
+        self._broke = False
+        self._lost = 0
 
     def run(self) -> None:
-        """Send it, from the start again after whatever can heal."""
-        self._endpoint.retry.run(f"PUT {self._descriptor.digest}", self._once)
+        """Send it, going on after whatever can heal: at the byte that the registry has come to, or from the start."""
+        if self._location:
+            self._move(self._location)
+        else:
+            self._location = self._endpoint.sessions.find(self._repository, self._descriptor.digest)
+            self._unsure = bool(self._location)
+        try:
+            self._persist()
+        except (ContentError, Rejected):
+            self._abandon()  # after anything else the session stays: the next run may go on with it
+            raise
+        self._endpoint.sessions.forget(self._repository, self._descriptor.digest)
+
+    def _persist(self) -> None:
+        while True:
+            try:
+                self._once()
+                return
+            except Transient as error:
+                self._unsure = True
+                self._failed += 1
+                self._endpoint.retry.pause(f"PUT {self._descriptor.digest}", self._failed, error)
 
     def _once(self) -> None:
-        location, self._location = self._location or self._begin(), ""
-        if self._endpoint.chunk_limit is None:
-            response = self._put_whole(location)
+        if self._location and self._unsure and self._ask():
+            return
+        self._broke = False
+        if not self._location:
+            self._begin()
+        if self._chunk is None and self._endpoint.line is not None and self._size > self._endpoint.line:
+            self._chunk = self._endpoint.line
+        if self._chunk is None and self._offset == 0:
+            response = self._send("PUT", self._with_digest(), self._size, None)
             if response.status in (201, 204):
                 self._check_answer(response)
                 return
             self._check_session(response)
-            if response.status not in _REFUSES_WHOLE or self._descriptor.size == 0:
+            if response.status not in _REFUSES_WHOLE or self._size == 0:
                 raise self._fault(response)
-            location = self._begin()
-            self._in_chunks(location, MAX_CHUNK, response)
-        else:
-            self._in_chunks(location, self._endpoint.chunk_limit, None)
+            self._refused, self._chunk = response, MAX_CHUNK
+            self._abandon()
+            self._begin()
+        self._in_chunks()
 
-    def _begin(self) -> str:
+    def _begin(self) -> None:
         response = self._endpoint.call(
             "POST", self._uploads, scopes=self._scopes, headers={"Content-Length": "0"}, ok=(202,)
         )
         least = response.headers.get("OCI-Chunk-Min-Length", "")
-        self._least = min(int(least), self._descriptor.size) if least.isdecimal() else 0
-        return session_path(self._endpoint, response, self._uploads)
+        self._least = min(int(least), self._size) if least.isdecimal() else 0
+        self._offset, self._unsure, self._resumed = 0, False, False
+        self._move(session_path(self._endpoint, response, self._uploads))
+
+    def _move(self, location: str) -> None:
+        self._location = location
+        if self._size >= WORTH_NOTING:
+            self._endpoint.sessions.note(self._repository, self._descriptor.digest, location)
+
+    def _ask(self) -> bool:
+        """What the registry has of the session. One that is gone, or makes no sense, is left. Says whether the blob is
+        there whole: then it was the answer that was lost."""
+        self._unsure, self._resumed, before = False, False, self._offset
+        try:
+            response = self._endpoint.call(
+                "GET", self._location, scopes=self._scopes, ok=(200, 202, 204, 400, 404, 405, 410, 416, 500, 501)
+            )
+        except Transient:
+            self._unsure = True
+            raise
+        except RegistryError:
+            response = None
+        match = _RANGE.fullmatch(response.headers.get("Range", "")) if response is not None else None
+        if response is None or response.status >= 400 or match is None or int(match[1]) >= max(self._size, 1):
+            gone = response is not None and response.status in (404, 410)
+            if gone and self._failed and self._is_there():
+                return True
+            self._lose(gone=gone)
+            return False
+        # One byte and none are written alike; if it was one, the registry will refuse to go on at 0.
+        self._offset = int(match[1]) + 1 if int(match[1]) else 0
+        self._resumed = self._offset > 0
+        if self._offset < before + _PROGRESS:
+            self._shrink()
+        self._come_to(self._offset, _PROGRESS)
+        if response.headers.get("Location"):
+            self._location = session_path(self._endpoint, response, self._location)
+        return False
+
+    def _is_there(self) -> bool:
+        path = f"/v2/{self._repository}/blobs/{self._descriptor.digest}"
+        return self._endpoint.call("HEAD", path, scopes=self._scopes, ok=(200, 404)).status == 200
+
+    def _come_to(self, offset: int, least: int) -> None:
+        """Whoever comes further than before has not failed, however often the line breaks."""
+        if offset >= self._best + least:
+            self._failed = 0
+        self._best = max(self._best, offset)
+
+    def _lose(self, *, gone: bool) -> None:
+        if gone:
+            self._location = ""
+        else:
+            self._abandon()
+        self._offset = 0
+        self._shrink()
+
+    def _shrink(self) -> None:
+        """After a body that broke off and of which nothing was kept: make them as small as what does get through."""
+        if not self._broke:
+            return
+        self._lost += 1
+        smaller = None
+        if self._chunk is None and self._lost >= LOST_BODIES:
+            smaller = min(MAX_CHUNK, self._size // 2)
+        elif self._chunk is not None and self._chunk > MIN_CHUNK:
+            smaller = self._chunk // 2
+        if smaller is not None and self._size > MIN_CHUNK:
+            self._chunk = max(MIN_CHUNK, smaller)
+            line = self._endpoint.line
+            self._endpoint.line = self._chunk if line is None else min(line, self._chunk)
+            self._failed = 0
+
+    def _abandon(self) -> None:
+        """Tell the registry that a session will not be used, as far as it listens."""
+        location, self._location = self._location, ""
+        self._endpoint.sessions.forget(self._repository, self._descriptor.digest)
+        if location:
+            with contextlib.suppress(RegistryError):
+                self._endpoint.call("DELETE", location, scopes=self._scopes, ok=tuple(range(200, 600)))
 
     def _check_session(self, response: Response) -> None:
         """A session that is gone (ended by a break, by time, or by a registry's restart) heals by a new one."""
         error = response.fault()
         if response.status == 404 and isinstance(error, RegistryError) and error.code == "BLOB_UPLOAD_UNKNOWN":
+            self._location = ""
             raise Transient("the registry has forgotten the upload", where=error.where)
 
-    def _put_whole(self, location: str) -> Response:
-        reader = self._opener(0)
-        try:
-            # A sign-in that runs out in the middle is answered with 401: the body goes once more.
-            response = self._send("PUT", self._with_digest(location), reader, self._descriptor.size, _Hashing(self))
-            if response.status == 401:
-                reader.close()
-                reader = self._opener(0)
-                response = self._send("PUT", self._with_digest(location), reader, self._descriptor.size, _Hashing(self))
-            return response
-        finally:
-            reader.close()
-
-    def _in_chunks(self, location: str, size: int, refused: Response | None) -> None:
-        reader, position, hashing, signed = self._opener(0), 0, _Hashing(self), True
-        size = max(size, self._least)
-        try:
-            while position < self._descriptor.size:
-                length = min(size, self._descriptor.size - position)
-                before = hashing.copy()
-                response = self._send("PATCH", location, reader, length, hashing, position)
-                if response.status == 401 and signed:
-                    # The sign-in ran out between two chunks: this one goes once more.
-                    reader.close()
-                    reader, hashing, signed = self._opener(position), before, False
-                    continue
-                signed = True
-                if response.status == 413 and size > max(MIN_CHUNK, self._least):
-                    size = max(MIN_CHUNK, size // 4, self._least)
-                    reader.close()
-                    reader, hashing = self._opener(0), _Hashing(self)
-                    location, position = self._begin(), 0
-                    continue
-                self._check_session(response)
-                if response.status not in (202, 201, 204):
-                    # A registry that takes no chunks either is better explained by its first answer.
-                    raise self._fault(refused if refused is not None and response.status != 413 else response)
-                position += length
-                location = session_path(self._endpoint, response, location)
-            response = self._endpoint.call(
-                "PUT",
-                self._with_digest(location),
-                scopes=self._scopes,
-                headers={"Content-Length": "0"},
-                ok=(201, 204),
-            )
-        finally:
-            reader.close()
-        self._endpoint.chunk_limit = size
+    def _in_chunks(self) -> None:
+        while self._offset < self._size:
+            rest = self._size - self._offset
+            length = rest if self._chunk is None else min(max(self._chunk, self._least), rest)
+            response = self._send("PATCH", self._location, length, self._offset)
+            if response.status == 413 and length > max(MIN_CHUNK, self._least):
+                self._chunk = max(MIN_CHUNK, min(length, MAX_CHUNK * 4) // 4, self._least)
+                self._refused = response
+                self._abandon()
+                self._begin()
+                continue
+            self._check_session(response)
+            if response.status == 416:
+                self._unsure = True
+                raise Transient("the registry has come to another byte of this upload", where=response.url)
+            if response.status not in (202, 201, 204):
+                # A registry that takes no chunks either is better explained by its first answer.
+                first = self._refused
+                raise self._fault(first if first is not None and response.status != 413 else response)
+            self._offset += length
+            self._come_to(self._offset, 1)
+            self._move(session_path(self._endpoint, response, self._location))
+        if not self._endpoint.plain:
+            self._hashing.at(self._size, self._opener)  # raises where what was sent, then or now, is not the blob
+        response = self._send("PUT", self._with_digest(), 0, None)
+        if response.status not in (201, 204):
+            self._check_session(response)
+            error = self._fault(response)
+            if isinstance(error, DigestMismatch) and self._resumed:
+                # What was there from before was not what we had thought: once more, all of it.
+                self._location, self._resumed = "", False
+                raise Transient(f"what the registry had kept of it was something else ({error.what})")
+            raise error
+        if self._refused is not None:
+            self._endpoint.chunk_limit = self._chunk
         self._check_answer(response)
 
-    def _send(
-        self, method: str, path: str, reader: Reader, length: int, hashing: _Hashing, position: int | None = None
-    ) -> Response:
-        headers = {"Content-Type": "application/octet-stream"}
+    def _send(self, method: str, path: str, length: int, position: int | None) -> Response:
+        """Send ``length`` bytes from the offset on. A sign-in that ran out meanwhile is renewed: they go once more."""
+        response = self._body(method, path, length, position)
+        return self._body(method, path, length, position) if response.status == 401 else response
+
+    def _body(self, method: str, path: str, length: int, position: int | None) -> Response:
+        headers = {"Content-Type": "application/octet-stream"} if length else {}
         if position is not None:
             headers["Content-Range"] = f"{position}-{position + length - 1}"
         feed: Callable[[socket.socket], None]
-        if self._endpoint.plain and isinstance(reader, FileRange):
-            file = reader
-            held = (position or 0) + file.length
-            if held != self._descriptor.size:
-                raise ContentError(f"{self.digest} has {held} bytes here, not {self._descriptor.size}")
-            feed = lambda sock: _send_file(sock, file, length)  # noqa: E731 # two ways of one argument
-        else:
-            feed = lambda sock: hashing.send(sock, reader, length)  # noqa: E731 # two ways of one argument
-        return self._endpoint.send(method, path, scopes=self._scopes, headers=headers, length=length, feed=feed)
+        # Before anything else is read: whoever counts sees by this where the upload goes on.
+        reader = self._opener(self._offset)
+        try:
+            hashing = None
+            if self._endpoint.plain and isinstance(reader, FileRange):
+                file = reader
+                held = self._offset + file.length
+                if held != self._size:
+                    raise ContentError(f"{self.digest} has {held} bytes here, not {self._size}")
+                feed = lambda sock: send_file(sock, file, length)  # noqa: E731 # two ways of one argument
+            else:
+                hashing = hashed = self._hashing.at(self._offset, self._opener)
+                feed = lambda sock: hashed.send(sock, reader, length)  # noqa: E731 # two ways of one argument
+            # After a break a connection that has carried much already is not the one to try again with.
+            alone = self._lost > 0 or self._endpoint.line is not None
+            response = self._endpoint.send(
+                method, path, scopes=self._scopes, headers=headers, length=length, feed=feed, alone=alone
+            )
+        except Transient as error:
+            self._broke = length > 0 and error.retry_after is None  # else nothing was sent at all
+            raise
+        finally:
+            reader.close()
+        if hashing is not None and response.status < 300:
+            self._hashing = hashing
+        return response
 
-    def _with_digest(self, location: str) -> str:
-        return f"{location}{'&' if '?' in location else '?'}digest={self._descriptor.digest}"
+    def _with_digest(self) -> str:
+        return f"{self._location}{'&' if '?' in self._location else '?'}digest={self._descriptor.digest}"
 
     def _check_answer(self, response: Response) -> None:
         said = response.headers.get("Docker-Content-Digest", "")
@@ -171,59 +303,6 @@ class Upload:
             error.where = self._descriptor.digest
             error.hint = "airgap verify BUNDLE tells whether the bundle is damaged"
         return error
-
-
-class _Hashing:
-    """Sends what a reader gives and hashes it on the way; the last piece leaves only if the blob is right."""
-
-    def __init__(self, upload: Upload) -> None:
-        self._upload = upload
-        self._descriptor = upload._descriptor
-        self._hash = digests.hasher(upload.digest)
-        self._done = 0
-
-    def copy(self) -> _Hashing:
-        made = _Hashing(self._upload)
-        made._hash, made._done = self._hash.copy(), self._done
-        return made
-
-    def send(self, sock: socket.socket, reader: Reader, length: int) -> None:
-        buffer, left = scratch(), length
-        while left:
-            count = reader.readinto(buffer[: min(left, len(buffer))])
-            if count == 0:
-                raise ContentError(f"{self._descriptor.digest} ends after {self._done} bytes")
-            self._hash.update(buffer[:count])
-            self._done += count
-            left -= count
-            if self._done == self._descriptor.size:
-                self._check_end(reader)
-            sock.sendall(buffer[:count])
-
-    def _check_end(self, reader: Reader) -> None:
-        if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
-            found = f"{digests.algorithm(self._descriptor.digest)}:{self._hash.hexdigest()}"
-            raise DigestMismatch(f"content hashes to {found}, not to {self._descriptor.digest}; it was not sent")
-        if reader.readinto(memoryview(bytearray(1))):
-            raise ContentError(f"{self._descriptor.digest} is longer than the {self._done} bytes that it should have")
-
-
-def _send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
-    # A socket with a time-out is non-blocking underneath, and sendfile then says EAGAIN.
-    left, timeout = length, sock.gettimeout()
-    poll = select.poll()
-    poll.register(sock, select.POLLOUT)
-    while left:
-        try:
-            count = os.sendfile(sock.fileno(), reader.fd, reader.offset, min(left, _SENDFILE))
-        except BlockingIOError:
-            if not poll.poll(None if timeout is None else timeout * 1000):
-                raise TimeoutError("the registry takes no more bytes") from None
-            continue
-        if count == 0:
-            raise ContentError("the file ends too early")
-        reader.advance(count)
-        left -= count
 
 
 def session_path(endpoint: Endpoint, response: Response, asked: str) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Uploads: how a blob comes in (distribution-spec, "Pushing blobs").
 
-A blob whose digest and length are known before its first byte goes straight into the store. Any other is
-collected in an unnamed temporary file, which no crash can leave behind, and goes into the store when
+A small blob whose digest and length are known before its first byte goes straight into the store. Any other
+is collected in an unnamed temporary file, which no crash can leave behind, and goes into the store when
 its digest is told. An upload that breaks off keeps what has arrived, so that it can go on from there.
 """
 
@@ -33,6 +33,8 @@ IDLE = 3600.0
 MOST = 512
 #: How long a request waits for another one that writes to the same upload.
 PATIENCE = 5.0
+#: What is larger is collected first, though it costs a copy: else a break would lose all of it.
+STRAIGHT = 8 * 1024 * 1024
 
 _RANGE = re.compile(r"([0-9]{1,19})-([0-9]{1,19})", re.ASCII)
 BLOB = "application/octet-stream"
@@ -119,7 +121,7 @@ class Uploads:
         elif digest is not None:
             upload = Upload(repository, self._folder)
             try:
-                return self._finish(request, upload, check_digest(digest), request.length)
+                return self._finish(request, upload, check_digest(digest), request.length, straight=True)
             finally:
                 upload.close()
         return self._accepted(self._begin(repository), 202)
@@ -164,10 +166,12 @@ class Uploads:
             with upload.lock:
                 upload.close()
 
-    def _finish(self, request: Request, upload: Upload, digest: str, length: int | None) -> Response:
+    def _finish(
+        self, request: Request, upload: Upload, digest: str, length: int | None, *, straight: bool = False
+    ) -> Response:
         store = self._repositories.target()
         try:
-            if upload.size == 0 and request.length is not None:
+            if upload.size == 0 and request.length is not None and (straight or request.length <= STRAIGHT):
                 length = request.length
                 store.push(Descriptor(BLOB, digest, length), lambda offset: _Body(request.body, length, offset))
             else:

@@ -7,8 +7,19 @@
 
 from airgap.target.address import TargetAddress
 from airgap.target.assign import Assignment, apart, assign
-from airgap.target.base import Finding, Target
+from airgap.target.base import Catalog, Finding, Target
 from airgap.target.mapping import POLICIES, Mapping
 from airgap.target.plain import PlainTarget
 
-__all__ = ["POLICIES", "Assignment", "Finding", "Mapping", "PlainTarget", "Target", "TargetAddress", "apart", "assign"]
+__all__ = [
+    "POLICIES",
+    "Assignment",
+    "Catalog",
+    "Finding",
+    "Mapping",
+    "PlainTarget",
+    "Target",
+    "TargetAddress",
+    "apart",
+    "assign",
+]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from airgap.oci import Reference
 from airgap.store.base import Store
@@ -29,3 +29,11 @@ class Target(Protocol):
         """What the image will be called, as nodes will pull it."""
 
     def open(self, repository: str, /) -> Store: ...
+
+
+@runtime_checkable
+class Catalog(Protocol):
+    """A target that can say what lies under its prefix."""
+
+    def repositories(self) -> list[str]:
+        """Repositories as the registry names them, the prefix included; raises what the registry's refusal is."""

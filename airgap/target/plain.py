@@ -30,6 +30,13 @@ class PlainTarget:
     def locate(self, reference: Reference) -> Reference:
         return self._mapping.locate(reference)
 
+    def repositories(self) -> list[str]:
+        from airgap.registry.paging import catalog
+
+        prefix = self._mapping.address.prefix
+        found = catalog(self._registries.endpoint(self._mapping.address.registry))
+        return [name for name in found if not prefix or name.startswith(f"{prefix}/")]
+
     def open(self, repository: str) -> Repository:
         if repository not in self._repositories:
             registry = self._mapping.address.registry

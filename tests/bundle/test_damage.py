@@ -344,6 +344,7 @@ def test_extended_headers(spoilt: Path, good: bytes) -> None:
     refused(spoilt, joined([*parts[:4], extended(b"%d %s" % (len(name) + 3, name)), *parts[4:]]))
 
 
+ABSENT = {"digest": "sha256:" + "0" * 64, "size": 5}
 LIES: dict[str, tuple[Callable[[dict[str, Any]], object], type[AirgapError], str]] = {
     "a newer format": (lambda d: d.update(format=2), UnsupportedBundle, "needs format 2"),
     "an unknown feature": (lambda d: d.update(features=["volumes/2"]), UnsupportedBundle, "needs volumes/2"),
@@ -351,7 +352,40 @@ LIES: dict[str, tuple[Callable[[dict[str, Any]], object], type[AirgapError], str
     "a blob twice": (lambda d: d["blobs"].append(d["blobs"][0]), BundleError, "lists a blob twice"),
     "an image twice": (lambda d: d["images"].append(d["images"][0]), BundleError, "lists the image .* twice"),
     "a resource twice": (lambda d: d["resources"].append(d["resources"][0]), BundleError, "deploy/a.yaml twice"),
-    "a blob less": (lambda d: d["blobs"].pop(), BundleError, "has no place in a bundle"),
+    "a blob less": (lambda d: (d.pop("uses"), d["blobs"].pop()), BundleError, "has no place in a bundle"),
+    "an image of no blob": (
+        lambda d: d["uses"].update({d["images"][0]["digest"]: [len(d["blobs"])]}),
+        BundleError,
+        "lists nothing usable",
+    ),
+    "a requirement that is there": (
+        lambda d: d["requires"].append({**d["blobs"][-1], "repositories": [], "from": None}),
+        BundleError,
+        "or one that is in the bundle",
+    ),
+    "a requirement that no image has": (
+        lambda d: (d.pop("uses"), d["requires"].append({**ABSENT, "repositories": [], "from": None})),
+        BundleError,
+        "does not say which images",
+    ),
+    "a requirement without a place": (
+        lambda d: d["requires"].append({**ABSENT, "repositories": ["../x"], "from": None}),
+        BundleError,
+        "unreadable",
+    ),
+    "a requirement from nowhere": (
+        lambda d: d["requires"].append({**ABSENT, "repositories": [], "from": "sha256:1"}),
+        BundleError,
+        "no ID",
+    ),
+    "a layer that is said to be elsewhere": (
+        lambda d: (
+            d["requires"].append({**ABSENT, "repositories": ["quay.io/a/x"], "from": None}),
+            d["uses"].update({d["images"][0]["digest"]: [len(d["blobs"])]}),
+        ),
+        BundleError,
+        "index.json and the inventory do not agree",
+    ),
     "a blob more": (
         lambda d: d["blobs"].append({"digest": "sha256:" + "0" * 64, "size": 5, "form": "plain"}),
         BundleError,

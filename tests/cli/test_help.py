@@ -14,7 +14,7 @@ from airgap.cli.app import COMMANDS, cli
 from tests.cli.command import Airgap
 
 #: The verbs that there are.
-VERBS = ["images", "export", "inspect", "verify", "import", "rewrite", "serve", "hosts", "doctor"]
+VERBS = ["images", "export", "inspect", "verify", "import", "rewrite", "inventory", "diff", "serve", "hosts", "doctor"]
 VERBS += ["login", "logout", "demo"]
 
 
@@ -65,7 +65,7 @@ def test_the_list_of_commands(airgap: Airgap) -> None:
 
 def test_without_a_command_the_list_is_shown(airgap: Airgap) -> None:
     said = airgap.run(code=2)
-    assert "export   Pull the images" in said.text + said.stderr
+    assert re.search(r"export +Pull the images", said.text + said.stderr)
 
 
 def test_help_of_one_command_by_the_real_program(airgap: Airgap) -> None:

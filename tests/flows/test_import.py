@@ -308,3 +308,25 @@ def test_a_signature_is_not_counted_as_an_image(airgap: Airgap, nexus: Registry)
     assert "1 image pushed" in said.stderr
     again = airgap.run("import", "signed.tar", "--to", TARGET, "--via", nexus.url)
     assert "0 images pushed, 1 already there" in again.stderr
+
+
+def test_a_new_tag_of_an_image_that_is_there_sends_its_manifest_alone(airgap: Airgap, nexus: Registry) -> None:
+    images = Images(32)
+    whole = images.two_platforms(size=9000)
+    with Registry() as internet:
+        internet.fill(images, {"x/a:1": whole, "x/a:2": whole})
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": internet.url}}))
+        airgap.run("export", "--image", "quay.io/x/a:1", "-o", "one.tar")
+        airgap.run("export", "--image", "quay.io/x/a:2", "-o", "two.tar")
+    airgap.run("import", "one.tar", "--to", f"{nexus.address}/p")
+    nexus.requests()
+    said = airgap.run("import", "two.tar", "--to", f"{nexus.address}/p", "--output", "o")
+    assert sorted(nexus.requests()) == [
+        "GET /v2/ 200",
+        "HEAD /v2/p/a/manifests/2 200",
+        "HEAD /v2/p/a/manifests/2 404",
+        f"HEAD /v2/p/a/manifests/{whole.digest} 200",
+        "PUT /v2/p/a/manifests/2 201",
+    ]
+    assert "1 image pushed, 0 already there; nothing pushed" in said.stderr
+    assert nexus.digest("p/a:2") == whole.digest

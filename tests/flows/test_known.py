@@ -117,11 +117,12 @@ def test_a_lock_does_not_guess_what_a_platform_made(carried: Carried) -> None:
     [
         ("{}", "neither a bundle, nor a receipt, nor a lock"),
         ("{", "neither a bundle nor JSON"),
-        ('{"target": "t.example/p", "format": 2, "images": []}', "has the format 2"),
+        ('{"target": "t.example/p", "format": 2, "images": []}', "is of format 2"),
         ('{"target": "t.example/p", "format": 1, "images": [{}]}', "unreadable"),
         ('{"target": 5, "format": 1, "images": []}', "unreadable"),
         (
-            '{"target": "t.example/p", "format": 1, "images": [{"source": "a", "target": "evil.example/p/a:1", '
+            '{"target": "t.example/p", "format": 1, "bundle": null, "blobs": {}, '
+            '"images": [{"source": "a", "target": "evil.example/p/a:1", '
             f'"digest": "sha256:{"0" * 64}"}}]}}',
             "this receipt is of t.example/p, and yet has evil.example/p/a:1 in it",
         ),
@@ -132,7 +133,8 @@ def test_a_lock_does_not_guess_what_a_platform_made(carried: Carried) -> None:
 def test_what_is_none_of_them(airgap: Airgap, content: str, said: str) -> None:
     airgap.write("pod.yaml", pod("a"))
     airgap.write("from", content)
-    assert said in airgap.fails(40, "rewrite", "pod.yaml", "--from", "from", "--to", "t.example/p").errors[0]
+    code = 41 if "format 2" in said else 40  # made by a newer airgap
+    assert said in airgap.fails(code, "rewrite", "pod.yaml", "--from", "from", "--to", "t.example/p").errors[0]
 
 
 def test_a_chart_gets_the_derived_digest(carried: Carried) -> None:

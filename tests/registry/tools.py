@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,10 @@ class Recorder:
 
     events: list[Event] = field(default_factory=list)
     sleeps: list[float] = field(default_factory=list)
+
+    def clock(self) -> float:
+        """The time as it would be, had all that was slept."""
+        return time.monotonic() + sum(self.sleeps)
 
     @property
     def retries(self) -> list[Retrying]:
@@ -55,7 +60,9 @@ class Network:
             default=default,
             credentials=credentials or Credentials(environment, explicit),
             environment=environment,
-            retry=RetryPolicy(attempts=attempts, sleep=self.recorder.sleeps.append, random=lambda: 1.0),
+            retry=RetryPolicy(
+                attempts=attempts, sleep=self.recorder.sleeps.append, clock=self.recorder.clock, random=lambda: 1.0
+            ),
             emit=self.recorder.events.append,
         )
         self._made.append(made)

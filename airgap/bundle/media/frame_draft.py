@@ -14,6 +14,7 @@ from typing import Any
 from airgap.bundle.media.base import check_gap, writing
 from airgap.bundle.media.file import begin_partial, partial_of, reopen_partial
 from airgap.bundle.media.frames import FRAME, FramesMedium, raw_frame, seek_table, walk
+from airgap.bundle.media.zstd import library
 from airgap.store.layout import sync_folder, write_at
 
 LEVEL = 3
@@ -27,7 +28,7 @@ class FrameDraft:
     ordered = True
 
     def __init__(self, path: Path, size: int, starts: Sequence[int], *, resume: bool = False) -> None:
-        import zstandard
+        zstandard = library()
 
         self.path = path
         self._size = size

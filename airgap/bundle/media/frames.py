@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airgap.bundle.media.base import CUT_SHORT, reading
+from airgap.bundle.media.zstd import library
 from airgap.errors import BundleError, UnsupportedBundle
 from airgap.store.base import Reader
 
@@ -83,7 +84,7 @@ class FramesMedium:
     ordered = False
 
     def __init__(self, where: str, fd: int, sizes: Sequence[tuple[int, int]]) -> None:
-        import zstandard
+        zstandard = library()
 
         self.where = where
         self._fd = fd

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from airgap.bundle.media.base import check_gap, reading, translate
+from airgap.bundle.media.zstd import library
 from airgap.errors import BundleError, ContentMissing, OutputError
 from airgap.store.base import CHUNK, Reader
 
@@ -167,7 +168,7 @@ def pipe_of(fd: int, where: str) -> PipeMedium:
 
 def unpacked(pull: Pull, where: str) -> Pull:
     """What a zstd stream holds, of however many frames."""
-    import zstandard
+    zstandard = library()
 
     class Raw:
         def read(self, count: int) -> bytes:
@@ -175,7 +176,7 @@ def unpacked(pull: Pull, where: str) -> Pull:
             return bytes(buffer[: pull(buffer)])
 
     tool = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-    stream = tool.stream_reader(Raw(), read_size=CHUNK, read_across_frames=True)  # type: ignore[arg-type] # it reads
+    stream = tool.stream_reader(Raw(), read_size=CHUNK, read_across_frames=True)
 
     def decompressed(buffer: memoryview) -> int:
         try:

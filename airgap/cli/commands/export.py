@@ -59,6 +59,11 @@ from airgap.oci import Platform, Reference
 )
 @click.option("--volume", type=click.IntRange(1), metavar="N", help="Make this volume alone again, from --lock.")
 @click.option("--restart", is_flag=True, help="Forget what an earlier run that broke off has left.")
+@click.option(
+    "--base",
+    metavar="FILE",
+    help="Leave out layers that the far side holds, by the last bundle, its bundle.json, or a receipt.",
+)
 @click.option("--no-resources", is_flag=True, help="Leave the resource files out of the bundle.")
 @click.option("--with-self", is_flag=True, help="Carry airgap.pyz, this program for a far side that has only Python.")
 @click.option(
@@ -85,6 +90,7 @@ def command(
     volume_names: str,
     volume: int | None,
     restart: bool,
+    base: str | None,
     no_resources: bool,
     with_self: bool,
     referrers: bool,
@@ -109,6 +115,7 @@ def command(
     \b
     airgap export cert-manager.yaml -o bundle.tar
     airgap export deploy/ --image busybox:1.36 --platform linux/amd64 -o bundle.tar
+    airgap export cert-manager.yaml --base last-month.tar -o bundle.tar
     airgap export oci://registry.example/charts/shop:1.4.2 -f production.yaml -o shop.tar
     """
     started = time.monotonic()
@@ -156,6 +163,7 @@ def command(
             version=read.version,
             notes=_notes(read),
             named=read.registries,
+            base=Path(base) if base else None,
         )
         try:
             made = export(request, found, registries, jobs=jobs, emit=emit, stop=Stop(registries.abort))

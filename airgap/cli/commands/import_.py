@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -17,6 +18,8 @@ from airgap.events import Noted, Sink
 from airgap.flows import project
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.network import connect, target_of
+from airgap.flows.shard import Shard
+from airgap.flows.state import remembered
 from airgap.flows.words import counted, finished
 from airgap.target import PlainTarget
 
@@ -31,6 +34,16 @@ from airgap.target import PlainTarget
 )
 @click.option("--overwrite", is_flag=True, help="Move tags that are already there with another digest.")
 @click.option("--keep-going", is_flag=True, help="Go on when an image fails, and end with exit code 3.")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Send only the blobs of part I (from 0) of N: no image, no file. A last run without it does the rest.",
+)
+@click.option(
+    "--state",
+    metavar="DIR",
+    help="Where half-sent uploads are noted for the next run. [default: $XDG_STATE_HOME/airgap]",
+)
 @options.force
 @options.dry_run
 @options.target_network
@@ -45,6 +58,8 @@ def command(
     receipt: str | None,
     overwrite: bool,
     keep_going: bool,
+    shard: str | None,
+    state: str | None,
     force: bool,
     dry_run: bool,
     ca_file: str | None,
@@ -59,8 +74,9 @@ def command(
 ) -> None:
     """Push a bundle into a registry, and write its YAML back with the images pointing there.
 
-    What the registry already has is not sent again. The YAML appears only after every image was pushed and
-    read back. Of a bundle in volumes any one is enough if the others lie beside it; name several where they lie on
+    What the registry already has is not sent again; after a kill or a broken line the same command goes on, inside
+    a blob too where the registry keeps half of one. The YAML appears only after every image was pushed and read
+    back. Of a bundle in volumes any one is enough if the others lie beside it; name several where they lie on
     several media. - reads a bundle from standard input.
 
     \b
@@ -81,11 +97,13 @@ def command(
         dry_run,
         force,
         read.rules,
+        Shard.parse(shard) if shard is not None else None,
     )
     with (
         options.opened(bundles, password_stdin) as opened,
         display(progress) as emit,
         connect(read, network, emit, target=goal.address) as registries,
+        nullcontext() if dry_run else remembered(registries, goal.address, opened.id, request.shard, state, emit),
     ):
         try:
             done = import_(
@@ -107,10 +125,15 @@ def _tell(request: ImportRequest, done: Imported, target: str, seconds: float, e
         emit(Noted(f"{target}: {counted(len(done.names), 'image')} to push; {done.present} already there"))
         return
     text = f"{target}: {counted(len(done.names), 'image')} pushed, {done.present} already there"
+    if request.shard:
+        text = f"{target}: shard {request.shard} is there"
     emit(finished(text, "pushed", len(done.names), done.report or Report(), seconds))
+    if request.shard:
+        emit(Noted("next, when all shards are done: the same command without --shard"))
     for file in done.files:
         emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.changes), 'image')} rewritten)"))
-    emit(Noted(f"wrote {request.receipt}"))
+    if not request.shard:
+        emit(Noted(f"wrote {request.receipt}"))
     if done.files:
         deep = " -R" if any("/" in file.name for file in done.files) else ""
         emit(Noted(f"next: kubectl apply{deep} -f {request.output}"))

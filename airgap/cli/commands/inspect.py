@@ -12,6 +12,7 @@ from airgap.bundle import BundleReader
 from airgap.bundle.head import NOTES, SELF
 from airgap.cli import options
 from airgap.cli.printable import printable
+from airgap.flows.differential import needs
 from airgap.flows.words import counted, human
 
 
@@ -42,11 +43,15 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
         click.echo(
             f"{bundle}{f': {title}' if title else ''}, {human(opened.size)}, made by {printable(inventory.tool)}"
         )
+        click.echo(f"ID {opened.id}")
+        for line in needs(inventory):
+            click.echo(printable(line))
         for image in inventory.images:
             click.echo(click.style(str(image.reference), bold=True))
             platforms = ", ".join(map(str, image.platforms)) or "no platform"
             derived = f", derived from {image.derived_from}" if image.derived_from else ""
-            click.echo(f"  {image.descriptor.digest}\n  {platforms}{derived}")
+            part = ", not whole" if image.descriptor.digest in inventory.incomplete else ""
+            click.echo(f"  {image.descriptor.digest}\n  {platforms}{derived}{part}")
         for resource in inventory.resources:
             click.echo(f"resource file {printable(resource.name)}")
         if SELF in inventory.members:

@@ -9,7 +9,9 @@ import click
 
 from airgap.cli import options
 from airgap.cli.printable import printable
+from airgap.cli.progress import display
 from airgap.errors import UsageError
+from airgap.events import Event
 from airgap.flows.serve import server_of
 
 
@@ -39,7 +41,8 @@ def command(
     """Serve a bundle as a read-only registry, as it lies, or a layout folder that also takes pushes.
 
     An image of a bundle is found under its full name (127.0.0.1:5000/quay.io/jetstack/x:v1) and under its path alone
-    (127.0.0.1:5000/jetstack/x:v1), so that the address also works as a mirror.
+    (127.0.0.1:5000/jetstack/x:v1), so that the address also works as a mirror. Of a differential bundle only the images
+    that are whole are served.
 
     \b
     airgap serve bundle.tar
@@ -52,6 +55,7 @@ def command(
         raise UsageError("--user and --password-stdin go together")
     if bool(tls_cert) != bool(tls_key):
         raise UsageError("--tls-cert and --tls-key go together")
+    notes: list[Event] = []
     server = server_of(
         Path(path),
         host or "0.0.0.0",
@@ -60,9 +64,13 @@ def command(
         credentials=(user, options.read_password()) if user else None,
         tls=(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None,
         on_request=lambda method, url, status: click.echo(printable(f"{status} {method} {url}"), err=True),
+        emit=notes.append,
     )
     server.start()
     click.echo(f"{path} is served at {server.url}; Ctrl-C ends it", err=True)
+    with display("plain") as show:  # after the address, which programs wait for
+        for note in notes:
+            show(note)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -39,7 +39,8 @@ def command(
     jobs: int,
     progress: str,
 ) -> None:
-    """Check a bundle byte for byte, and that every image in it is complete.
+    """Check a bundle byte for byte, and that every image in it is complete. A differential bundle is checked by itself,
+    and what it builds on is told.
 
     Of a bundle in volumes any one is enough if the others lie beside it; name several where they lie on several
     media. - reads a bundle from standard input.
@@ -54,6 +55,8 @@ def command(
     with options.opened(bundles, password_stdin) as opened, display(progress) as emit:
         done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
         emit(Noted(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be"))
+        for line in done.needs:
+            emit(Noted(f"{bundles[0]}: {line}"))
         if against:
             goal = target_of(read, against, mapping)
             network = options.target(

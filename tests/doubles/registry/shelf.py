@@ -45,7 +45,9 @@ def asks_basic(user: str, password: str, challenge: str = 'Basic realm="double"'
 @dataclass
 class Shelf:
     """Blobs and manifests by repository. ``guard`` looks at every request first; ``subjects`` says whether the
-    referrers API is spoken; ``mounts`` whether blobs are taken from siblings; ``largest`` bounds a request's body."""
+    referrers API is spoken; ``mounts`` whether blobs are taken from siblings; ``largest`` bounds a request's body;
+    ``keeps`` whether an upload outlives a request in it that breaks off (docker-registry drops it), ``range_`` what
+    it then says it has, where that is not the truth."""
 
     blobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
     manifests: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
@@ -54,6 +56,8 @@ class Shelf:
     mounts: bool = True
     largest: int | None = None
     ranges: bool = True
+    keeps: bool = False
+    range_: str | None = None
     uploads: dict[str, bytearray] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -152,16 +156,28 @@ class Shelf:
         held = self.uploads.get(session)
         if held is None:
             return error(404, "BLOB_UPLOAD_UNKNOWN")
-        if request.method == "PATCH":
-            start = int((request.headers.get("Content-Range") or "0-").partition("-")[0])
-            if start != len(held):
-                return error(416, "RANGE_INVALID")
-        held += request.read()
+        if request.method == "DELETE":
+            del self.uploads[session]
+            return Answer(204)
+        if request.method == "GET":
+            location = f"/v2/{name}/blobs/uploads/{session}?state=asked{len(held)}"
+            has = f"0-{max(len(held) - 1, 0)}" if self.range_ is None else self.range_
+            return Answer(204, b"", {"Location": location, "Range": has})
+        start = (request.headers.get("Content-Range") or f"{len(held)}-").partition("-")[0]
+        if int(start) != len(held):
+            return error(416, "RANGE_INVALID")
+        try:
+            held += request.read()
+        except OSError:
+            held += request.body
+            if not self.keeps:
+                self.uploads.pop(session, None)
+            raise
         if request.method == "PATCH":
             location = f"/v2/{name}/blobs/uploads/{session}?state=next{len(held)}"
             return Answer(202, b"", {"Location": location, "Range": f"0-{len(held) - 1}"})
         digest = request.query["digest"][0]
-        del self.uploads[session]
+        self.uploads.pop(session, None)
         if digests.of(bytes(held), digests.algorithm(digest)) != digest:
             return error(400, "DIGEST_INVALID")
         self.blobs.setdefault(name, {})[digest] = bytes(held)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``--base`` and ``airgap diff`` read: a bundle, the ``bundle.json`` out of one, a receipt or a lock.
+
+A base says what the far side holds, as far as this side can know: everything that its bundle carried, and everything
+that this one in turn required, since its import proved that. Manifests and configs are never part of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from airgap.bundle.inventory import Inventory, Lock
+from airgap.bundle.reader import MAX_MEMBER, BundleReader
+from airgap.bundle.receipt import Receipt
+from airgap.bundle.requires import Origin
+from airgap.errors import BundleError, UsageError
+from airgap.oci import digest as digests
+from airgap.oci.manifest import is_manifest_type
+
+_EXTRACT = "tar xf BUNDLE airgap/bundle.json takes it out of a bundle; the bundle itself will do as well"
+
+
+@dataclass(frozen=True)
+class Document:
+    """What was read from ``path``. ``id`` is the sha256 of a bundle's ``bundle.json``, of other files that of the file.
+
+    ``exact`` is false for an inventory that has been through another program, so that its ``id`` means nothing."""
+
+    path: str
+    id: str
+    content: Inventory | Receipt | Lock
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Held:
+    """``size`` is ``None`` where the base does not tell it; ``repositories`` and ``origin`` as in ``Required``."""
+
+    size: int | None
+    repositories: tuple[str, ...]
+    origin: str | None
+
+
+@dataclass(frozen=True)
+class Base:
+    """``id`` is what the lock records: that of :class:`Document`, since a receipt decides more than its bundle does."""
+
+    path: str
+    id: str
+    held: Mapping[str, Held] = field(repr=False)
+    origins: Mapping[str, Origin] = field(default_factory=dict, repr=False)
+
+
+def read_document(path: str | os.PathLike[str]) -> Document:
+    """Whatever ``path`` is. Raises :class:`UsageError` where it cannot be read, :class:`BundleError` for anything else
+    than these files."""
+    where = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            start = file.read(512)
+            if start.lstrip()[:1] != b"{":
+                with BundleReader(path) as bundle:
+                    return Document(where, bundle.id, bundle.inventory)
+            content = start + file.read(MAX_MEMBER)
+            if file.read(1):
+                raise BundleError(f"more than {MAX_MEMBER} bytes, which no such file has", where=where)
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=where) from error
+    identity = digests.encoded(digests.of(content))
+    try:
+        document = json.loads(content)
+        keys = document.keys()
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BundleError(f"neither a bundle nor one of its documents ({error})", where=where) from error
+    if "members" in keys:
+        sound = Inventory.undamaged(content)
+        if sound is False:
+            raise BundleError("this bundle.json is not as its bundle has it", where=where, hint=_EXTRACT)
+        return Document(where, identity, Inventory.from_bytes(content, where=where), bool(sound))
+    if "target" in keys:
+        return Document(where, identity, Receipt.from_json(document, where=where))
+    if "platforms" in keys:
+        return Document(where, identity, Lock.from_bytes(content, where=where))
+    raise BundleError("neither bundle.json nor a receipt nor a lock", where=where, hint=_EXTRACT)
+
+
+def read_base(path: str | os.PathLike[str]) -> Base:
+    """Read what ``--base`` names; raises :class:`UsageError` for a lock, which does not say what any side holds."""
+    document = read_document(path)
+    content = document.content
+    if isinstance(content, Lock):
+        raise UsageError(
+            "a lock does not say what the far side holds",
+            where=document.path,
+            hint="give the last bundle, its bundle.json, or a receipt",
+        )
+    if isinstance(content, Receipt):
+        return Base(document.path, document.id, _held_by_receipt(content), {o.id: o for o in content.bases})
+    if not document.exact:
+        raise BundleError(
+            "this is a bundle.json that another program has rewritten, so that it names no bundle",
+            where=document.path,
+            hint=_EXTRACT,
+        )
+    itself = Origin(document.id, content.name, content.version)
+    return Base(
+        document.path,
+        document.id,
+        _held_by_bundle(content, document.id),
+        {**{origin.id: origin for origin in content.bases}, itself.id: itself},
+    )
+
+
+def _held_by_receipt(receipt: Receipt) -> dict[str, Held]:
+    return {
+        digest: Held(
+            None,
+            tuple(f"{receipt.registry}/{name}" for name in sorted(names)),
+            receipt.origins.get(digest, receipt.bundle),
+        )
+        for digest, names in receipt.blobs.items()
+    }
+
+
+def _held_by_bundle(inventory: Inventory, identity: str) -> dict[str, Held]:
+    repositories = _repositories(inventory)
+    everywhere = tuple(sorted({image.reference.name for image in inventory.images}))
+    held: dict[str, Held] = {}
+    for blob in inventory.blobs:
+        if not is_manifest_type(blob.media_type):
+            names = repositories.get(blob.digest)
+            held[blob.digest] = Held(blob.size, tuple(sorted(names)) if names else everywhere, identity)
+    for required in inventory.requires:
+        names = {*required.repositories, *repositories.get(required.digest, ())}
+        held[required.digest] = Held(required.size, tuple(sorted(names)), required.origin)
+    return held
+
+
+def _repositories(inventory: Inventory) -> dict[str, set[str]]:
+    """The source repositories of the images that each blob belongs to, or its referrer does."""
+    owners: dict[str, set[str]] = {}
+    for image in inventory.images:
+        owners.setdefault(image.descriptor.digest, set()).add(image.reference.name)
+    for referrer, subject in inventory.referrers.items():  # subjects first
+        owners.setdefault(referrer, set()).update(owners.get(subject, ()))
+    everything = [*(blob.digest for blob in inventory.blobs), *(required.digest for required in inventory.requires)]
+    found: dict[str, set[str]] = {}
+    for root, numbers in inventory.uses.items():
+        for number in numbers:
+            found.setdefault(everything[number], set()).update(owners.get(root, ()))
+    return found

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap diff``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from airgap.bundle import read_document
+from airgap.cli import options
+from airgap.cli.printable import printable
+from airgap.flows.diff import Bytes, Difference, diff
+from airgap.flows.words import human
+
+_SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "kept": ("=", None)}
+
+
+@click.command("diff")
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@options.as_json
+def command(old: str, new: str, as_json: bool) -> None:
+    """Show which images and how many bytes NEW adds to OLD, removes from it, changes and keeps.
+
+    Each is a bundle, the bundle.json out of one, a receipt, an inventory or a lock. Bytes are told where both say
+    enough: a lock names no layers, a receipt no sizes. The exit code is 0 whatever differs.
+
+    \b
+    airgap diff platform-1.9.tar platform-1.10.tar
+    airgap diff held.json platform-1.10.tar --json | jq .bytes.added
+    """
+    found = diff(read_document(old), read_document(new))
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        return
+    _table(found)
+
+
+def _table(found: Difference) -> None:
+    rows = [
+        (line.change, printable(line.reference), _digests(line.old, line.new), *_cells(line.bytes))
+        for line in found.lines
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(1, 6)]
+    for change, name, digests, *numbers in rows:
+        sign, colour = _SIGNS[change]
+        cells = [name.ljust(widths[0]), digests.ljust(widths[1])]
+        cells += [cell.rjust(width) for cell, width in zip(numbers, widths[2:], strict=True)]
+        click.echo(click.style(f"{sign} {'  '.join(cells)}".rstrip(), fg=colour))
+    counts = ", ".join(f"{found.count(change)} {change}" for change in ("added", "removed", "changed", "kept"))
+    click.echo(f"images: {counts}")
+    added, removed, kept = (cell.strip("+-= ") or "unknown" for cell in _cells(found.bytes))
+    click.echo(f"bytes: {added} added, {removed} removed, {kept} kept")
+
+
+def _digests(old: str, new: str) -> str:
+    short = [digest.partition(":")[2][:12] for digest in dict.fromkeys((old, new)) if digest]
+    return " -> ".join(short)
+
+
+def _cells(count: Bytes) -> tuple[str, str, str]:
+    signs = (("+", count.added), ("-", count.removed), ("=", count.kept))
+    return tuple("" if size is None else f"{sign}{human(size)}" for sign, size in signs)  # type: ignore[return-value] # three of them

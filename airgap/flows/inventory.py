@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap inventory``: ask a target what it holds under its prefix, and write that down as a receipt.
+
+Only what can be read is written down: a blob stands in the receipt because a manifest that was fetched and verified
+names it. Whether the registry really gives it is proven by the import that relies on it. Signatures that a registry
+lists only through its referrers API are not asked for; they cross again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from airgap.bundle import HeldImage, Receipt
+from airgap.copy import Destination, Root, Stop, each, plan
+from airgap.errors import AirgapError, ContentError, NotFound, NotReady, RegistryError, Unavailable, raise_all
+from airgap.events import ImageFailed, Noted, Sink
+from airgap.flows.words import counted
+from airgap.store.base import Store
+from airgap.target import Catalog, Target, TargetAddress
+
+
+@runtime_checkable
+class Tagged(Protocol):
+    """A repository that lists its tags."""
+
+    def tags(self) -> list[str]: ...
+
+
+@dataclass
+class Found:
+    """``failures`` are images of which something is missing or unreadable; they are not in the receipt."""
+
+    receipt: Receipt
+    failures: list[tuple[str, AirgapError]] = field(default_factory=list)
+
+
+def inventory(
+    target: Target, address: TargetAddress, names: Sequence[str], *, jobs: int, emit: Sink, stop: Stop
+) -> Found:
+    """``names`` are repositories, with or without the target's prefix; none is all that the registry lists.
+
+    Raises :class:`NotFound` for a name that the registry does not know, and what the registry answers where it does
+    not list its repositories.
+    """
+    raise_all([NotReady(f.what, hint=f.hint or None) for f in target.preflight() if f.level == "problem"])
+    repositories = [_under(address, name) for name in names] or _listed(target)
+    stores: dict[str, Store] = {name: target.open(name) for name in dict.fromkeys(repositories)}
+    jobs = max(jobs, 8)  # questions without a body
+
+    def tags(name: str) -> list[str]:
+        store = stores[name]
+        try:
+            return store.tags() if isinstance(store, Tagged) else []
+        except NotFound as error:
+            if names:
+                raise NotFound("the registry has no such repository", where=f"{address.registry}/{name}") from error
+            return []  # a catalog goes on listing what was emptied
+
+    roots = []
+    for name, found in zip(stores, each(stores, tags, jobs=jobs, stop=stop), strict=True):
+        if isinstance(found, list):
+            label = f"{address.registry}/{name}"
+            roots += [Root(f"{label}:{tag}", name, tag, (Destination(name, tag),)) for tag in sorted(found)]
+    emit(Noted(f"{address}: {counted(len(roots), 'tag')} in {counted(len(stores), 'repository', 'repositories')}"))
+    planned = plan(roots, stores, jobs=jobs, emit=emit, stop=stop)
+    raise_all([e for _, e in planned.failures if not _is_lacking(e)])
+    failures = [(root.label, error) for root, error in planned.failures]
+    for label, error in failures:
+        emit(ImageFailed(label, str(error)))
+    images = sorted((image.root.label, image.digest) for image in planned.images)
+    receipt = Receipt(
+        str(address),
+        None,
+        tuple(HeldImage("", label, digest) for label, digest in images),
+        {digest: tuple(job.targets) for digest, job in planned.blobs.items()},
+    )
+    return Found(receipt, failures)
+
+
+def _is_lacking(error: AirgapError) -> bool:
+    """Whether this one image is at fault, not the way to it."""
+    return isinstance(error, (NotFound, ContentError))
+
+
+def _under(address: TargetAddress, name: str) -> str:
+    prefix = f"{address.prefix}/" if address.prefix else ""
+    return name if name.startswith(prefix) else f"{prefix}{name}"
+
+
+def _listed(target: Target) -> list[str]:
+    hint = "name the repositories with --repository NAME, once for each"
+    if not isinstance(target, Catalog):
+        raise NotReady("this target does not list its repositories", hint=hint)
+    try:
+        return target.repositories()
+    except Unavailable:
+        raise
+    except RegistryError as error:
+        error.hint = hint if not error.hint else f"{hint}; or {error.hint}"
+        raise

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``--shard I/N``: one part of the blobs of an import, for machines that share the work."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from airgap.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part ``index`` (from 0) of ``count``, written ``0/4``."""
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Raise :class:`UsageError` for what is no shard."""
+        match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
+        made = cls(int(match[1]), int(match[2])) if match else None
+        if made is None or made.index >= made.count:
+            raise UsageError(f"--shard {text[:40]} is none", hint="four shards are 0/4, 1/4, 2/4 and 3/4")
+        return made

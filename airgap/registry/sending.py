@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a blob's bytes get into a socket: by ``sendfile`` from a file, or read, hashed and sent.
+
+What is hashed here never leaves whole unless it is the blob: its last piece is withheld otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+
+from airgap.errors import ContentError, DigestMismatch
+from airgap.oci import Descriptor
+from airgap.oci import digest as digests
+from airgap.store.base import FileRange, Opener, Reader, scratch
+
+#: One ``sendfile`` call sends no more, so that progress and Ctrl-C are noticed.
+_SENDFILE = 4 * 1024 * 1024
+
+
+class Hashing:
+    """The hash of a blob's first ``done`` bytes; ``send`` hands on what follows."""
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+        self._hash = digests.hasher(descriptor.digest)
+        self.done = 0
+
+    def at(self, offset: int, opener: Opener) -> Hashing:
+        """A copy that has hashed exactly ``offset`` bytes: what is missing of them is read once more."""
+        made = Hashing(self._descriptor)
+        if self.done <= offset:
+            made._hash, made.done = self._hash.copy(), self.done
+        if made.done < offset:
+            reader = opener(made.done)
+            try:
+                made._read(reader, offset - made.done, None)
+            finally:
+                reader.close()
+        return made
+
+    def send(self, sock: socket.socket, reader: Reader, length: int) -> None:
+        self._read(reader, length, sock)
+
+    def _read(self, reader: Reader, length: int, sock: socket.socket | None) -> None:
+        buffer, left = scratch(), length
+        while left:
+            count = reader.readinto(buffer[: min(left, len(buffer))])
+            if count == 0:
+                raise ContentError(f"{self._descriptor.digest} ends after {self.done} bytes")
+            self._hash.update(buffer[:count])
+            self.done += count
+            left -= count
+            if self.done == self._descriptor.size:
+                self._check_end(reader)
+            if sock is not None:
+                sock.sendall(buffer[:count])
+
+    def _check_end(self, reader: Reader) -> None:
+        if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
+            found = f"{digests.algorithm(self._descriptor.digest)}:{self._hash.hexdigest()}"
+            raise DigestMismatch(f"content hashes to {found}, not to {self._descriptor.digest}; it was not sent")
+        if reader.readinto(memoryview(bytearray(1))):
+            raise ContentError(f"{self._descriptor.digest} is longer than the {self.done} bytes that it should have")
+
+
+def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
+    """Send ``length`` bytes without their passing through this process."""
+    # A socket with a time-out is non-blocking underneath, and sendfile then says EAGAIN.
+    left, timeout = length, sock.gettimeout()
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    while left:
+        try:
+            count = os.sendfile(sock.fileno(), reader.fd, reader.offset, min(left, _SENDFILE))
+        except BlockingIOError:
+            if not poll.poll(None if timeout is None else timeout * 1000):
+                raise TimeoutError("the registry takes no more bytes") from None
+            continue
+        if count == 0:
+            raise ContentError("the file ends too early")
+        reader.advance(count)
+        left -= count

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An import that is killed, or whose line breaks, and what the same command sends then: counted on the line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from airgap.oci import Descriptor
+from airgap.store.base import FileRange
+from tests.cli.command import Airgap, Registry, settings
+from tests.parts.dockerregistry import DockerRegistry, docker_registry
+from tests.parts.images import OCI_LAYER_PLAIN, Images
+from tests.parts.line import Line, line
+
+MB = 1_000_000
+JOBS = 2
+#: Heads of requests, and the manifests that go again.
+OVERHEAD = 150_000
+SHORT, LONG = range(3), range(100, 130)
+SEEDS = [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)]
+
+
+@dataclass(frozen=True)
+class Cargo:
+    """A bundle, the roots in it by ``name:tag``, and its blobs' sizes."""
+
+    bundle: Path
+    roots: dict[str, Descriptor]
+    images: Images
+    sizes: list[int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.sizes)
+
+
+def cargo_of(folder: Path, sizes: dict[str, list[int]]) -> Cargo:
+    """Export images with one layer of each size."""
+    images = Images(len(sizes))
+    roots = {
+        name: images.image(layers=[images.layer(size=size, media_type=OCI_LAYER_PLAIN) for size in layers])
+        for name, layers in sizes.items()
+    }
+    airgap = Airgap(folder, folder)
+    with Registry() as internet:
+        internet.fill(images, {f"a/{name}": root for name, root in roots.items()})
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": internet.url}}))
+        named = [part for name in roots for part in ("--image", f"quay.io/a/{name}")]
+        airgap.run("export", *named, "-o", "bundle.tar")
+    blobs = airgap.run("inspect", "bundle.tar", "--json").json["blobs"]
+    found = [blob["size"] for blob in blobs if "manifest" not in blob["mediaType"]]
+    return Cargo(folder / "bundle.tar", roots, images, sorted(found, reverse=True))
+
+
+@pytest.fixture(scope="module")
+def cargo(tmp_path_factory: pytest.TempPathFactory) -> Cargo:
+    """Some blobs that our own server keeps half of, and some that it does not."""
+    sizes = {"x:1": [12 * MB, 2 * MB], "y:1": [9 * MB, MB, MB // 2], "z:1": [3 * MB]}
+    return cargo_of(tmp_path_factory.mktemp("cargo"), sizes)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
+    with docker_registry(tmp_path_factory.mktemp("real")) as made:
+        yield made
+
+
+def kill_at(airgap: Airgap, wire: Line, moment: int, *arguments: str | Path) -> None:
+    """SIGKILL once ``moment`` bytes have left."""
+    wire.hold_at = moment
+    process = airgap.started(*arguments)
+    try:
+        assert wire.held.wait(60), "it never came so far"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=20)
+        wire.release()
+
+
+def assert_whole(cargo: Cargo, registry: Registry) -> None:
+    for name, root in cargo.roots.items():
+        assert registry.digest(f"p/{name}") == root.digest
+        for descriptor in cargo.images.needed(root):
+            reader = registry.store.open(descriptor)
+            content = bytearray(descriptor.size)
+            assert not isinstance(reader, FileRange)
+            assert reader.readinto(memoryview(content)) == descriptor.size
+            assert bytes(content) == cargo.images.content[descriptor.digest]
+
+
+def sent_again(cargo: Cargo, wire: Line) -> int:
+    return wire.sent - cargo.total
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_at_any_moment_into_our_own_server(airgap: Airgap, cargo: Cargo, seed: int) -> None:
+    moment = random.Random(seed).randrange(cargo.total + 5000)
+    with Registry() as nexus, line(nexus.address) as wire:
+        command = ("import", cargo.bundle, "--to", f"{wire.url}/p", "--jobs", str(JOBS))
+        kill_at(airgap, wire, moment, *command)
+        assert not (airgap.folder / "bundle.tar.receipt.json").exists()
+        airgap.run(*command)
+        assert_whole(cargo, nexus)
+        assert sent_again(cargo, wire) <= sum(cargo.sizes[:JOBS]) + OVERHEAD, f"killed after {moment} bytes"
+    assert list(airgap.home.rglob("import-*")) == [], "a whole import leaves no state"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_at_any_moment_into_docker_registry(
+    airgap: Airgap, cargo: Cargo, real: DockerRegistry, seed: int
+) -> None:
+    moment = random.Random(seed).randrange(cargo.total + 5000)
+    with line(real.address) as wire:
+        # Another prefix each time: the repositories are new ones.
+        command = ("import", cargo.bundle, "--to", f"{wire.url}/k{seed}", "--jobs", str(JOBS))
+        kill_at(airgap, wire, moment, *command)
+        airgap.run(*command)
+        assert sent_again(cargo, wire) <= sum(cargo.sizes[:JOBS]) + OVERHEAD, f"killed after {moment} bytes"
+        airgap.run("verify", cargo.bundle, "--against", f"{real.url}/k{seed}")
+        assert wire.sent < cargo.total + sum(cargo.sizes[:JOBS]) + OVERHEAD
+
+
+def test_the_half_that_is_there_is_not_sent_again(airgap: Airgap, cargo: Cargo) -> None:
+    """The largest blob is under way, alone: all that had arrived of it counts, and is told."""
+    with Registry() as nexus, line(nexus.address) as wire:
+        command = ("import", cargo.bundle, "--to", f"{wire.url}/p", "--jobs", "1")
+        kill_at(airgap, wire, 7 * MB, *command)
+        (left,) = airgap.home.rglob("import-*")
+        assert left.parent == airgap.home / ".local/state/airgap"
+        said = airgap.run(*command, "--progress", "json")
+        assert_whole(cargo, nexus)
+        assert sent_again(cargo, wire) <= OVERHEAD
+    done = {event["digest"]: event["how"] for event in said.events if event["event"] == "blob-done"}
+    assert sorted(done.values()) == sorted(["resumed", *["pushed"] * (len(done) - 1)])
+    moved = [event["bytes"] for event in said.events if event["event"] in ("blob-progress", "blob-resumed")]
+    assert sum(moved) == cargo.total
+    last = next(event for event in said.events if event["event"] == "finished")
+    assert (last["images"], last["moved"], last["resumed"]) == (3, len(done), 1)
+    assert last["moved_bytes"] + last["resumed_bytes"] == cargo.total
+    assert last["resumed_bytes"] > 3 * MB
+
+
+def test_stopped_by_the_user_it_goes_on_too(airgap: Airgap, cargo: Cargo) -> None:
+    with Registry() as nexus, line(nexus.address) as wire:
+        command = ("import", cargo.bundle, "--to", f"{wire.url}/p", "--jobs", "1", "--state", "kept/here")
+        wire.hold_at = 7 * MB
+        process = airgap.started(*command)
+        assert wire.held.wait(60)
+        # Meanwhile nobody else may do the same; another target is another matter.
+        said = airgap.fails(51, *command)
+        assert "another import of this bundle to this target is running" in said.errors[0]
+        airgap.run("import", cargo.bundle, "--to", f"{nexus.url}/q", "--state", "kept/here")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()
+        wire.release()
+        assert len(list((airgap.folder / "kept/here").iterdir())) == 1
+        airgap.run(*command)
+        assert_whole(cargo, nexus)
+    assert list((airgap.folder / "kept/here").iterdir()) == []
+
+
+def test_a_server_that_began_anew_has_no_upload(airgap: Airgap, cargo: Cargo) -> None:
+    """The registry was restarted meanwhile: what it forgot is sent from the start."""
+    with contextlib.ExitStack() as stack:
+        nexus = stack.enter_context(Registry())
+        wire = stack.enter_context(line(nexus.address))
+        command = ("import", cargo.bundle, "--to", f"{wire.url}/p", "--jobs", "1")
+        kill_at(airgap, wire, 7 * MB, *command)
+        nexus.server.stop()
+        nexus.server.start()
+        airgap.run(*command)
+        assert_whole(cargo, nexus)
+
+
+def test_state_that_cannot_be_kept(airgap: Airgap, cargo: Cargo) -> None:
+    with Registry() as nexus:
+        airgap.write("file", "")
+        command = ("import", cargo.bundle, "--to", f"{nexus.address}/p")
+        said = airgap.fails(42, *command, "--state", "file/state")
+        assert "--state DIR" in said.stderr
+        assert nexus.names() == []
+        said = airgap.run(*command, environment={"XDG_STATE_HOME": str(airgap.folder / "file")})
+        assert "warning: " in said.stderr
+        assert "will begin again" in said.stderr
+        assert_whole(cargo, nexus)
+
+
+def test_the_state_names_no_password(airgap: Airgap, cargo: Cargo) -> None:
+    with Registry(credentials=("admin", "s3cret")) as nexus, line(nexus.address) as wire:
+        command = ("import", cargo.bundle, "--to", f"{wire.url}/p", "--jobs", "1")
+        mine = {"AIRGAP_USERNAME": "admin", "AIRGAP_PASSWORD": "s3cret"}
+        airgap.environment.update(mine)
+        kill_at(airgap, wire, 7 * MB, *command)
+        (left,) = airgap.home.rglob("import-*")
+        head, *entries = [json.loads(entry) for entry in left.read_text().splitlines()]
+        assert head["target"] == f"{wire.address}/p"
+        assert entries
+        assert "s3cret" not in left.read_text()
+        assert "YWRtaW46" not in left.read_text()
+        airgap.run(*command)
+        assert_whole(cargo, nexus)
+
+
+def through_a_line_that_breaks(airgap: Airgap, registry: DockerRegistry, cargo: Cargo, limit: int) -> Line:
+    with line(registry.address, limit=limit) as wire:
+        said = airgap.run("import", cargo.bundle, "--to", f"{wire.url}/p", timeout=300)
+        assert "1 image pushed" in said.stderr
+        assert "trying again" in said.stderr
+    airgap.run("verify", cargo.bundle, "--against", f"{registry.url}/p", timeout=300)
+    return wire
+
+
+def test_a_layer_gets_through_a_line_that_breaks(
+    airgap: Airgap, registry: DockerRegistry, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """docker-registry drops an upload whose line breaks: only chunks that are small enough arrive."""
+    cargo = cargo_of(tmp_path_factory.mktemp("one"), {"x:1": [12 * MB]})
+    wire = through_a_line_that_breaks(airgap, registry, cargo, 2 * MB)
+    assert wire.cuts >= 2
+    assert wire.sent < 2 * cargo.total
+    patches = [request for request in registry.requests() if request.startswith("PATCH")]
+    assert len(patches) >= 6
+
+
+def test_a_line_that_breaks_into_our_own_server(airgap: Airgap, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It keeps what arrived: nothing is sent twice, and no chunk is needed."""
+    cargo = cargo_of(tmp_path_factory.mktemp("own"), {"x:1": [12 * MB]})
+    with Registry() as nexus, line(nexus.address, limit=3 * MB) as wire:
+        airgap.run("import", cargo.bundle, "--to", f"{wire.url}/p")
+        assert_whole(cargo, nexus)
+        assert wire.cuts >= 3
+        # What a reset destroyed in the server's socket was sent in vain.
+        assert sent_again(cargo, wire) <= wire.cuts * MB
+
+
+@pytest.mark.long
+def test_two_hundred_megabytes_by_twenty(
+    airgap: Airgap, registry: DockerRegistry, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cargo = cargo_of(tmp_path_factory.mktemp("large"), {"x:1": [200 * MB]})
+    wire = through_a_line_that_breaks(airgap, registry, cargo, 20 * MB)
+    assert wire.cuts >= 2
+    assert wire.sent < 1.5 * cargo.total
