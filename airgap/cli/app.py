@@ -20,6 +20,7 @@ COMMANDS = {
     "inventory": "Ask a registry what it holds, for the next export.",
     "diff": "Show what changes from one bundle to the next.",
     "serve": "Serve a bundle or a layout folder as a registry.",
+    "migrate": "Copy one registry into another, without a bundle.",
     "hosts": "Configure nodes so that they can pull from a registry.",
     "doctor": "Explain what a failed pull or push says.",
     "login": "Sign in to a registry and keep the credential.",

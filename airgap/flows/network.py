@@ -30,6 +30,14 @@ class Network:
     plain_http: Sequence[str] = ()
     via: str = ""
     credential: Credential | None = None
+    #: The registry that is copied from, where there is one beside the target, and what is offered to it alone.
+    source: TargetAddress | None = None
+    source_credential: Credential | None = None
+
+    def with_source(self, source: TargetAddress, credential: Credential | None, *, insecure: bool) -> Network:
+        """The network of a command that reads ``source`` and pushes elsewhere; plain HTTP is as its address says."""
+        trusted = (source.registry,) if insecure else ()
+        return replace(self, source=source, source_credential=credential, insecure=(*self.insecure, *trusted))
 
 
 def connect(project: Project, network: Network, emit: Sink, *, target: TargetAddress | None = None) -> Registries:
@@ -63,12 +71,33 @@ def connect(project: Project, network: Network, emit: Sink, *, target: TargetAdd
         settings[target.registry] = entry
         if network.credential is not None:
             explicit[target.registry] = network.credential
+    if network.source is not None:
+        _add_source(network, network.source, target, settings, explicit)
     return Registries(
         settings,
         default=RegistrySettings(ca_file=network.ca_file),
         credentials=Credentials(os.environ, explicit),
         emit=emit,
     )
+
+
+def _add_source(
+    network: Network, source: TargetAddress, target: TargetAddress | None,
+    settings: dict[str, RegistrySettings], explicit: dict[str, Credential],
+) -> None:  # fmt: skip
+    if target is not None and source.registry == target.registry:
+        if source.prefix == target.prefix:
+            raise UsageError("source and target are the same", where=str(source))
+        if network.source_credential is not None:
+            raise UsageError(
+                "source and target are one registry, so one user does for both",
+                hint="leave --source-username out",
+            )
+    elif source.plain_http is not None or source.registry not in settings:
+        entry = settings.get(source.registry, RegistrySettings(ca_file=network.ca_file))
+        settings[source.registry] = replace(entry, plain_http=source.plain_http)
+    if network.source_credential is not None:
+        explicit[source.registry] = network.source_credential
 
 
 def helm_options(project: Project, network: Network) -> Callable[[str], list[str]]:
@@ -106,6 +135,21 @@ def credential_from(environment: Mapping[str, str], username: str | None, passwo
         raise UsageError(
             "a user without a password, or a password without a user",
             hint="give --username with --password-stdin, or both AIRGAP_USERNAME and AIRGAP_PASSWORD",
+        )
+    from airgap.registry import Credential
+
+    return Credential(username, password)
+
+
+def source_credential(environment: Mapping[str, str], username: str | None) -> Credential | None:
+    """``--source-username`` with ``AIRGAP_SOURCE_PASSWORD``; nothing else of the environment is the source's."""
+    if not username:
+        return None
+    password = environment.get("AIRGAP_SOURCE_PASSWORD")
+    if password is None:
+        raise UsageError(
+            "a user at the source without a password",
+            hint="put it into AIRGAP_SOURCE_PASSWORD, or sign in once with airgap login",
         )
     from airgap.registry import Credential
 

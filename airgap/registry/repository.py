@@ -167,19 +167,25 @@ class Repository:
         found = self._referrers(digest, artifact_type)
         return [d for d in found if artifact_type in ("", d.artifact_type)]
 
+    def indexed_referrers(self, digest: str, artifact_type: str = "") -> list[Descriptor] | None:
+        """What the referrers API lists, unfiltered where the registry does not filter; ``None`` where it has none."""
+        if self._lacks_referrers:
+            return None
+        path = f"/v2/{self.name}/referrers/{digest}"
+        path += f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
+        found: list[Descriptor] = []
+        for response in pages(self.endpoint, path, self._scopes, ok=(200, 400, 404, 405, 501)):
+            media_type = response.headers.get("Content-Type", "").partition(";")[0]
+            if response.status != 200 or media_type != manifests.OCI_INDEX:
+                self._lacks_referrers = True
+                return None
+            found += manifests.parse(response.body, media_type, where=str(self)).children
+        return found
+
     def _referrers(self, digest: str, artifact_type: str) -> list[Descriptor]:
-        if not self._lacks_referrers:
-            path = f"/v2/{self.name}/referrers/{digest}"
-            path += f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
-            found: list[Descriptor] = []
-            for response in pages(self.endpoint, path, self._scopes, ok=(200, 400, 404, 405, 501)):
-                media_type = response.headers.get("Content-Type", "").partition(";")[0]
-                if response.status != 200 or media_type != manifests.OCI_INDEX:
-                    self._lacks_referrers = True
-                    break
-                found += manifests.parse(response.body, media_type, where=str(self)).children
-            if not self._lacks_referrers:
-                return found
+        found = self.indexed_referrers(digest, artifact_type)
+        if found is not None:
+            return found
         try:
             return list(self.manifest(digest.replace(":", "-", 1)).children)
         except NotFound:

@@ -14,7 +14,20 @@ from airgap.cli.app import COMMANDS, cli
 from tests.cli.command import Airgap
 
 #: The verbs that there are.
-VERBS = ["images", "export", "inspect", "verify", "import", "rewrite", "inventory", "diff", "serve", "hosts", "doctor"]
+VERBS = [
+    "images",
+    "export",
+    "inspect",
+    "verify",
+    "import",
+    "rewrite",
+    "inventory",
+    "diff",
+    "serve",
+    "migrate",
+    "hosts",
+    "doctor",
+]
 VERBS += ["login", "logout", "demo"]
 
 
@@ -50,7 +63,7 @@ def test_examples_can_be_parsed(name: str) -> None:
             loaded.make_context(name, shlex.split(match[1]), resilient_parsing=False)
 
 
-@pytest.mark.parametrize("name", ["export", "import"])
+@pytest.mark.parametrize("name", ["export", "import", "migrate"])
 def test_what_writes_has_a_dry_run(name: str) -> None:
     assert any("--dry-run" in parameter.opts for parameter in command(name).params)
 
