@@ -4,19 +4,19 @@
     python bench/discovery.py [FOLDER]
 
 FOLDER holds resource files (``AIRGAP_CORPUS``/files where that is set); without one, only made files are measured:
-pods as they come from a cluster, of 0.1, 1, 10 and 20 MB. CPU time, the minimum of three; memory is the growth of the
-peak while a 20 MB file is scanned, and while it is rewritten, in processes of their own.
+pods as they come from a cluster, of 0.1, 1, 10 and 20 MB, then files of 1 MB in which every line is an image. Bare
+and airgap in turns, CPU time, the minimum of each; time per byte of 0.1, 1 and 10 MB and how far they are apart.
+libyaml sees a text inside a ConfigMap as one scalar, so there the times per site say more than the ratio. Memory is
+the growth of the peak (VmHWM) while a 20 MB file is scanned, and while it is rewritten, in processes of their own.
 """
 
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -82,13 +82,36 @@ POD = """\
     qosClass: Burstable
     startTime: "2024-01-01T00:00:00Z"
 """
-ROUNDS = 3
+ROUNDS = 5
+#: Files of which each line names an image: by a key, in pods, in a list, as settings and as YAML inside ConfigMaps.
+DENSE = {
+    "keys": ("images:\n", "- image: quay.io/example/app-{0}:v{0}\n", 1),
+    "pods": ("", "---\napiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: quay.io/e/app-{0}:v{0}\n", 1),
+    "list": ("apiVersion: x/v1\nkind: X\nspec:\n  images:\n", "  - quay.io/example/app-{0}:v{0}\n", 1),
+    "settings": (
+        "",
+        "---\napiVersion: v1\nkind: ConfigMap\ndata:\n  a.env: |\n" + "    APP_IMAGE=quay.io/e/app-{0}:v{0}\n" * 20,
+        20,
+    ),
+    "embedded YAML": (
+        "",
+        "---\napiVersion: v1\nkind: ConfigMap\ndata:\n  a.yaml: |\n" + "    - image: quay.io/e/app-{0}:v{0}\n" * 20,
+        20,
+    ),
+}
 
 
 def made(size: int) -> bytes:
     """A list of pods as ``kubectl get pods -o yaml`` prints it, of about ``size`` bytes."""
     count = size // len(POD) + 1
     return ("apiVersion: v1\nkind: List\nitems:\n" + "".join(POD.format(number) for number in range(count))).encode()
+
+
+def dense(name: str, size: int) -> tuple[bytes, int]:
+    """A file of about ``size`` bytes in which each line names an image, and how many do."""
+    head, unit, sites = DENSE[name]
+    count = size // len(unit)
+    return (head + "".join(unit.format(number) for number in range(count))).encode(), count * sites
 
 
 def bare(contents: list[bytes]) -> None:
@@ -108,34 +131,47 @@ def ours(contents: list[bytes]) -> None:
             continue
 
 
-def seconds(work: Callable[[list[bytes]], None], contents: list[bytes]) -> float:
-    best = float("inf")
+def measured(contents: list[bytes]) -> tuple[float, float]:
+    """Seconds of CPU for libyaml's bare events and for a scan; small contents are repeated until they weigh 1 MB."""
+    times = max(1, 1_000_000 // sum(map(len, contents)))
+    best = {bare: float("inf"), ours: float("inf")}
     for _ in range(ROUNDS):
-        started = time.process_time()
-        work(contents)
-        best = min(best, time.process_time() - started)
-    return best
+        for work in best:
+            started = time.process_time()
+            for _ in range(times):
+                work(contents)
+            best[work] = min(best[work], time.process_time() - started)
+    return best[bare] / times, best[ours] / times
 
 
-def row(name: str, contents: list[bytes]) -> None:
-    size = sum(map(len, contents)) / 1e6
-    floor, own = seconds(bare, contents), seconds(ours, contents)
+def row(name: str, contents: list[bytes], sites: int = 0) -> float:
+    """Print what was measured; nanoseconds for a byte."""
+    size = sum(map(len, contents))
+    floor, own = measured(contents)
+    each = own / size * 1e9
+    more = f"   {own / sites * 1e6:5.1f} us a site" if sites else f"   {each:5.0f} ns a byte"
     print(
-        f"{name:24} {size:7.1f} MB   bare {floor:7.3f} s   airgap {own:7.3f} s   {own / floor:4.2f} times", flush=True
+        f"{name:24} {size / 1e6:7.1f} MB   bare {floor:7.3f} s   airgap {own:7.3f} s   {own / floor:5.2f} times{more}",
+        flush=True,
     )
+    return each
+
+
+def peak() -> int:
+    """KiB that this process held at most. Not ru_maxrss: that begins with what the parent held."""
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 
 
 def grown(what: str, file: str) -> None:
     """In a process of its own, which has only read the file: the growth of the peak."""
     content = Path(file).read_bytes()
     scan(made(10_000), "x.yaml")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     found = scan(content, "x.yaml")
     if what == "rewrite":
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak()
         rewrite(content, [(site, "t.example:5000/p/x:1") for site in found.sites])
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{what} of 20 MB, {len(found.sites)} sites: {(after - before) / 1024:.0f} MiB above start", flush=True)
+    print(f"{what} of 20 MB, {len(found.sites)} sites: {(peak() - before) / 1024:.0f} MiB above start", flush=True)
 
 
 def main() -> None:
@@ -146,8 +182,12 @@ def main() -> None:
     folder = sys.argv[1] if len(sys.argv) > 1 else str(Path(corpus) / "files") if corpus else None
     if folder:
         row("the folder", [path.read_bytes() for path in sorted(Path(folder).rglob("*")) if path.is_file()])
-    for size in (100_000, 1_000_000, 10_000_000, 20_000_000):
-        row(f"made, {size / 1e6:g} MB", [made(size)])
+    each = [row(f"made, {size / 1e6:g} MB", [made(size)]) for size in (100_000, 1_000_000, 10_000_000)]
+    print(f"time for a byte, slowest over fastest of these three: {max(each) / min(each):.2f}")
+    row("made, 20 MB", [made(20_000_000)])
+    for name in DENSE:
+        content, sites = dense(name, 1_000_000)
+        row(f"every line: {name}", [content], sites)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "pods.yaml"
         file.write_bytes(made(20_000_000))

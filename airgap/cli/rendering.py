@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import click
@@ -36,30 +37,51 @@ def rewrite(
     *,
     pull: Pull,
     keep_unknown: bool,
+    origin: str,
     force: bool,
+    dry_run: bool,
     emit: Sink,
 ) -> None:
-    """Write the values file or the overlay, then end with exit code 3 if it does not move every image."""
+    """Write the values file or the overlay, with ``dry_run`` only say so, then end with exit code 3 if it does not
+    move every image."""
     if render.what_is(path) == render.CHART:
-        made = values_for(path, rendering, locate, pull=pull, keep_unknown=keep_unknown, emit=emit)
-        if output is None:
+        made = values_for(path, rendering, locate, pull=pull, keep_unknown=keep_unknown, origin=origin, emit=emit)
+        if output is None and not dry_run:
             sys.stdout.buffer.write(made.content)
             sys.stdout.flush()
             raise_all(made.left)
             return
-        place = Path(output)
-        if place.is_dir() or output.endswith("/"):
+        place = Path(output or "-")
+        if output and (place.is_dir() or output.endswith("/")):
             place /= f"{made.name}-values.yaml"
-        _write(place, made.content, force=force)
     else:
         if output is None:
             raise UsageError("where should the overlay go?", hint="add --output DIR, a folder beside the kustomization")
-        made = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, emit=emit)
+        with _gone_again(Path(output).parent) if dry_run else nullcontext():
+            made = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
         place = Path(output) / FILE
+    if dry_run:
+        if output:
+            out.check_free(place.parent, [(place.name, made.content)], force=force)
+    else:
         _write(place, made.content, force=force)
     moved = "proven by rendering with it" if not made.left else f"{counted(len(made.left), 'place')} not moved"
-    click.echo(f"wrote {place}: {counted(made.images, 'image')}, {moved}", err=True)
+    wrote = "would write" if dry_run else "wrote"
+    where = str(place) if output else "the values file to standard output"
+    click.echo(f"{wrote} {where}: {counted(made.images, 'image')}, {moved}", err=True)
     raise_all(made.left)
+
+
+@contextmanager
+def _gone_again(folder: Path) -> Iterator[None]:
+    """An overlay is proven beside where it will lie: the folders that were made for that go again."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            for path in missing:
+                path.rmdir()
 
 
 def _write(place: Path, content: bytes, *, force: bool) -> None:

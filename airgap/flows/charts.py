@@ -127,6 +127,7 @@ def values_for(
     *,
     pull: Pull = no_options,
     keep_unknown: bool = False,
+    origin: str = "bundle",
     emit: Sink = ignore,
 ) -> Pointed:
     """A values file with which the chart's images are where ``locate`` puts them.
@@ -146,7 +147,7 @@ def values_for(
             return render.template(place, name, rendering.over(extra))
 
         base = rendered_with({})
-        goals = wanted(kube.scan(base, shown(path)), locate, keep_unknown=keep_unknown, emit=emit)
+        goals = wanted(kube.scan(base, shown(path)), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
         solved = solve(chart.values_of(place, name, rendering), base, goals, rendered_with, shown(path))
     why = "no value of the chart moves this image"
     command = f"helm template {name} {path} --include-crds | airgap rewrite - --to TARGET"
@@ -160,7 +161,7 @@ def values_for(
 
 
 def wanted(
-    scan: kube.Scan, locate: Locate, *, keep_unknown: bool = False, emit: Sink = ignore
+    scan: kube.Scan, locate: Locate, *, keep_unknown: bool = False, origin: str = "bundle", emit: Sink = ignore
 ) -> dict[Reference, Reference]:
     """Where each image of a rendering belongs; one that is not known is an error, or with ``keep_unknown`` is told."""
     goals: dict[Reference, Reference] = {}
@@ -170,7 +171,7 @@ def wanted(
         if target is not None:
             goals[site.reference] = target
             continue
-        where, what = f"{site.file}:{site.line}", f"{site.reference} is not in the bundle"
+        where, what = f"{site.file}:{site.line}", f"{site.reference} is not in the {origin}"
         if keep_unknown:
             emit(Warned(f"{where}: {what}; left as it is"))
         else:

@@ -79,7 +79,7 @@ def export(
         if from_file is not None:
             locking.check_resources(request.lock, from_file, resources)
         locked = from_file or locked
-    for place in found.unfilled():
+    for place in found.warnings():
         emit(Warned(place))
     resolved = _resolved(request, found, registries, locked, making, jobs=jobs, emit=emit, stop=stop)
     planned = resolved.plan

@@ -28,6 +28,8 @@ class Found:
 
     files: tuple[tuple[kube.ResourceFile, kube.Scan], ...]
     extra: tuple[Reference, ...] = ()
+    #: The folders that something else would render, met inside of one that was given.
+    passed_by: tuple[str, ...] = ()
 
     @property
     def sites(self) -> list[kube.Site]:
@@ -37,8 +39,12 @@ class Found:
     def misses(self) -> list[kube.Miss]:
         return [miss for _, scan in self.files for miss in scan.misses]
 
-    def unfilled(self) -> list[str]:
-        """What to warn of: fields for an image that a template or a script has still to fill."""
+    def warnings(self) -> list[str]:
+        """What to warn of: fields for an image that a template or a script has still to fill, and folders that were
+        read as they lie though a program renders them."""
+        return [*templates.unrendered(self.passed_by), *self._unfilled()]
+
+    def _unfilled(self) -> list[str]:
         return [
             f"{miss.file}:{miss.line}: {miss.text!r} is a placeholder, so this image is neither carried nor rewritten"
             for miss in self.misses
@@ -91,7 +97,7 @@ def find(
         except ResourceError as error:
             errors.append(templates.explained(error, file))
     raise_all(errors)
-    found = Found(tuple(files), tuple(images))
+    found = Found(tuple(files), tuple(images), templates.passed_by(paths, (file.path for file, _ in files)))
     if not found.references():
         read = ", ".join([*map(_shown, paths), *(file.path for file in made)]) or "nothing was given"
         raise ResourceError(

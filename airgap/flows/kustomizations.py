@@ -23,7 +23,15 @@ from airgap.oci import Reference
 FILE = "kustomization.yaml"
 
 
-def overlay_for(path: str, output: Path, locate: Locate, *, keep_unknown: bool = False, emit: Sink = ignore) -> Pointed:
+def overlay_for(
+    path: str,
+    output: Path,
+    locate: Locate,
+    *,
+    keep_unknown: bool = False,
+    origin: str = "bundle",
+    emit: Sink = ignore,
+) -> Pointed:
     """What belongs into ``output/kustomization.yaml``; nothing stays there but what was there.
 
     Raises UsageError for an output that the kustomization holds or is, since kustomize refuses the circle.
@@ -37,7 +45,7 @@ def overlay_for(path: str, output: Path, locate: Locate, *, keep_unknown: bool =
         )
     before = render.kustomize(path)
     scan = kube.scan(before, shown(path))
-    goals = wanted(scan, locate, keep_unknown=keep_unknown, emit=emit)
+    goals = wanted(scan, locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
     content = _overlay(os.path.relpath(base, place), _images(scan, goals))
     after = _proof(place, content)
     now = places(after, shown(str(output)))

@@ -89,11 +89,16 @@ def write_files(folder: Path, files: Sequence[tuple[str, bytes]], changed: Seque
         raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
 
 
+def check_in_place(files: Sequence[RewrittenFile]) -> None:
+    """Raise :class:`UsageError` for what is no file."""
+    if any(file.path == "-" or "://" in file.path for file in files):
+        raise UsageError("standard input cannot be replaced in place", hint="leave --in-place out")
+
+
 def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -> None:
     """Put each changed file where it was, with its mode and owner, and, if ``recorded``, the record beside it."""
     changed = [file for file in files if file.before != file.after]
-    if any(file.path == "-" or "://" in file.path for file in files):
-        raise UsageError("standard input cannot be replaced in place", hint="leave --in-place out")
+    check_in_place(files)
     for file in changed:
         # Through a link, the file itself is replaced and the link stays.
         path = Path(file.path).resolve()

@@ -37,19 +37,21 @@ def rewrite(
     *,
     keep_unknown: bool = False,
     guesses: bool = True,
+    origin: str = "bundle",
     emit: Sink = ignore,
 ) -> list[RewrittenFile]:
     """Rewrite in memory. A site whose image is not known is an error with its file and line, or, with
-    ``keep_unknown``, stays as it is and is told. What only looks like an image stays as it is where it is not known,
-    and, without ``guesses``, always."""
+    ``keep_unknown``, stays as it is and is told; ``origin`` is what it is not in. What only looks like an image stays
+    as it is where it is not known, and, without ``guesses``, unless another site is surely of that image."""
+    sure = {site.reference for _, scan in files for site in scan.sites if site.confidence != POSSIBLE}
     written = []
     errors: list[AirgapError] = []
     for file, scan in files:
         pairs: list[tuple[kube.Site, str]] = []
         for site in scan.sites:
             guess = site.confidence == POSSIBLE
-            where, what = f"{file.path}:{site.line}", f"{site.reference} is not in the bundle"
-            target = locate(site.reference) if guesses or not guess else None
+            where, what = f"{file.path}:{site.line}", f"{site.reference} is not in the {origin}"
+            target = locate(site.reference) if guesses or site.reference in sure else None
             if target is not None:
                 pairs.append((site, str(target)))
             elif guess or keep_unknown:

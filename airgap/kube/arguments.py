@@ -15,6 +15,7 @@ from airgap.kube.walk import Leaf, complete
 _FLAG = re.compile(
     r"(?:^|(?<=\s))(?P<name>--?[A-Za-z][A-Za-z0-9._-]*)(?:=|\s+(?!-))(?P<value>\"[^\"\s]*\"|'[^'\s]*'|[^\s\"']+)"
 )
+_COMMENTS = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _BARE_FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9._-]*")
 
 
@@ -28,7 +29,11 @@ def read(items: Sequence[Leaf | None]) -> Iterator[tuple[int, Leaf, int, int, Ru
         if _BARE_FLAG.fullmatch(leaf.value):
             before = leaf.value
             continue
-        found = [(match["name"], *_unquoted(match)) for match in _FLAG.finditer(leaf.value) if _holds_value(match)]
+        found = [
+            (match["name"], *_unquoted(match))
+            for match in _FLAG.finditer(_without_comments(leaf.value))
+            if _holds_value(match)
+        ]
         if option is not None and not leaf.value.startswith("-"):
             found.insert(0, (option, 0, len(leaf.value)))
         for name, begin, end in found or [("", 0, len(leaf.value))]:
@@ -63,6 +68,11 @@ def _argument(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int
         if begin < end:
             yield begin, end, rule
             return
+
+
+def _without_comments(value: str) -> str:
+    """A script with blanks for the lines that are comments, of the same length."""
+    return _COMMENTS.sub(lambda found: " " * len(found[0]), value) if "\n" in value and "#" in value else value
 
 
 def _holds_value(found: re.Match[str]) -> bool:

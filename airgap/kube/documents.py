@@ -12,11 +12,13 @@ from airgap.kube import events as ev
 from airgap.kube import json_events, yaml_events
 from airgap.kube.custom import Custom
 from airgap.kube.finds import Finds
+from airgap.kube.rule import Rule
 from airgap.kube.text import Text
 
 
-def look_through(text: Text, finds: Finds, custom: Custom, prefix: str) -> bool:
-    """Judge the document in a value; ``False`` if it is none, and then nothing of it was taken."""
+def look_through(text: Text, finds: Finds, custom: Custom, prefix: str, weaker: Rule | None = None) -> bool:
+    """Judge the document in a value; ``False`` if it is none, and then nothing of it was taken. With ``weaker``, all
+    that it holds is what that rule says."""
     from airgap.kube.judge import Judge
 
     for json in (True, False):
@@ -32,6 +34,8 @@ def look_through(text: Text, finds: Finds, custom: Custom, prefix: str) -> bool:
             Judge(text, own, custom, prefix).run(chain(begin, events))
         except (ResourceError, json_events.NotJSON):
             continue
+        if weaker is not None:
+            own.weaken(weaker)
         finds.merge(own)
         return True
     return False

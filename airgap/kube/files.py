@@ -22,6 +22,11 @@ from airgap.kube.source import Source
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _SNIFF = 1 << 16
+_HEAD = 512
+#: POSIX.1 "ustar Interchange Format": a member's name stands first, the magic at 257; a bundle's first is oci-layout.
+_TAR, _BUNDLE = b"ustar", b"oci-layout\0"
+#: gzip (RFC 1952, 2.3.1), and zstd's frame and skippable frame that a compressed bundle may begin with (RFC 8878, 3.1).
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", *(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +167,27 @@ def _member(path: str) -> Iterator[tuple[str, bytes]]:
 
 def _read(path: str) -> bytes:
     with _opened(path) as file:
-        return file.read()
+        head = file.read(_HEAD)
+        _refuse_archive(head, path)  # before it is read as a whole: a bundle may be larger than the memory
+        return head + file.read()
+
+
+def _refuse_archive(head: bytes, path: str) -> None:
+    """A bundle or another archive where a resource file was meant is told what it is, not that it is no text."""
+    if head[257:262] == _TAR and head.startswith(_BUNDLE):
+        raise ResourceError(
+            "this is a bundle, not a resource file",
+            where=path,
+            hint=f"airgap inspect {path} shows what it holds; airgap import writes the files that it carries, "
+            f"rewritten, and others are rewritten by: airgap rewrite FILES --from {path} --to TARGET",
+        )
+    if head[257:262] == _TAR or head.startswith(_COMPRESSED):
+        raise ResourceError(
+            "this is an archive, not a resource file",
+            where=path,
+            hint=f"if it is a bundle, airgap inspect {path} shows what it holds; "
+            "a chart's archive ends in .tgz, and other files are unpacked first",
+        )
 
 
 @contextmanager
@@ -187,9 +212,11 @@ def _standard_input(stdin: Callable[[], bytes] | None) -> bytes:
     if stdin is None:
         raise ResourceError("standard input cannot be read here", where="-", hint="give a file or a folder")
     try:
-        return stdin()
+        content = stdin()
     except OSError as error:
         raise _unreadable("-", error) from error
+    _refuse_archive(content[:_HEAD], "-")
+    return content
 
 
 def _unique(name: str, taken: set[str]) -> str:

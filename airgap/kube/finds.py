@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from airgap.errors import AirgapError, InvalidReference, ResourceError, raise_all
 from airgap.kube import model, scalars
@@ -24,8 +24,7 @@ _PLACEHOLDER = re.compile(r"[{}$<>%]|ko://")
 _FILE = re.compile(r"[^:@]*\.(?:png|jpe?g|svg|gif|ico|webp|iso|qcow2|vmdk|vhdx?|img|raw)(?:\.[gx]z)?", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a spot stands; its path is made only when it is asked for."""
 
     text: Text
@@ -66,12 +65,44 @@ class Finds:
         """Add a site, or the reason why it is none. ``text`` is the whole reference; ``span`` is its place in the
         value of the only piece, otherwise each piece is its whole value."""
         leaf = pieces[0].leaf
+        if (reference := self._parsed(place, leaf, rule, text, embedded)) is None:
+            return
+        if self.custom.ignore and (why := self.custom.ignored(reference)):
+            self.miss(place, leaf, f"ignored by airgap.yaml: {why}", text)
+            return
+        parts = []
+        for piece in pieces:
+            part = self._part(place, piece, span)
+            if part is None:
+                return
+            parts.append(part)
+        at = parts[0].span
+        if at in self.sites:  # an alias of what was found where its anchor stands
+            return
+        line, column = self.root.place(at[0] - self.root.base)
+        self.sites[at] = Site(
+            self.root.file,
+            place.document,
+            place.path(),
+            line,
+            column,
+            tuple(parts),
+            reference,
+            "embedded" if embedded else rule.kind,
+            rule.id,
+            rule.confidence if sure else POSSIBLE,
+        )
+
+    def _parsed(self, place: Place, leaf: Leaf, rule: Rule, text: str, embedded: bool) -> Reference | None:
+        """The reference that ``text`` is, or ``None`` with the reason noted."""
+        if ":" in text and "/" in leaf.value and (usual := Reference.usual(text)) is not None:
+            return usual  # with a tag, port or digest it is no picture, and with a slash no number
         if _PLACEHOLDER.search(text):
             self.miss(place, leaf, PLACEHOLDER, text)
-            return
+            return None
         if rule.confidence != CERTAIN and _FILE.fullmatch(text):
             self.miss(place, leaf, "its ending is that of a picture or a disk", text)
-            return
+            return None
         try:
             if leaf.is_plain and scalars.NOT_TEXT.fullmatch(leaf.value):
                 raise InvalidReference(f"{leaf.value} is no text in YAML; put it in quotes if it is meant as an image")
@@ -84,32 +115,14 @@ class Finds:
                 self.errors.append(ResourceError(error.what, where=where))
             else:
                 self.miss(place, leaf, error.what, text)
-            return
-        if why := self.custom.ignored(reference):
-            self.miss(place, leaf, f"ignored by airgap.yaml: {why}", text)
-            return
-        parts = []
-        for piece in pieces:
-            part = self._part(place, piece, span)
-            if part is None:
-                return
-            parts.append(part)
-        start, stop = parts[0].span
-        if (start, stop) in self.sites:  # an alias of what was found where its anchor stands
-            return
-        line, column = self.root.place(start - self.root.base)
-        self.sites[start, stop] = Site(
-            file=self.root.file,
-            document=place.document,
-            path=place.path(),
-            line=line,
-            column=column,
-            parts=tuple(parts),
-            reference=reference,
-            kind="embedded" if embedded else rule.kind,
-            rule=rule.id,
-            confidence=rule.confidence if sure else POSSIBLE,
-        )
+            return None
+        return reference
+
+    def weaken(self, rule: Rule) -> None:
+        """All of this is what ``rule`` says, which is less: no longer an error, nor more sure than the rule."""
+        self.errors.clear()
+        for key, site in self.sites.items():
+            self.sites[key] = site._replace(rule=rule.id, confidence=rule.confidence)
 
     def merge(self, other: Finds) -> None:
         """Add what a document inside a value holds."""
@@ -140,8 +153,7 @@ class Finds:
             else:
                 self.miss(place, leaf, what)
             return None
-        lead = len(leaf.value) - len(leaf.value.lstrip())
-        begin, end = span or (lead, lead + len(leaf.value.strip()))
+        begin, end = piece.span or span or _stripped(leaf.value)
         local = place.text.span(read, begin, end)
         at = place.text.up(*local)
         self._taken.add(self._begin(place.text, leaf))
@@ -165,3 +177,8 @@ class Finds:
             return text.source.base + first
         last = min(first + 1, len(text.source.body))
         return text.up(min(first, last - 1), last)[0] if last else text.up(0, 0)[0]
+
+
+def _stripped(value: str) -> tuple[int, int]:
+    lead = len(value) - len(value.lstrip())
+    return lead, lead + len(value.strip())

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from airgap.errors import ResourceError
-from airgap.kube import arguments, documents, keys, kustomize, lines, model, rules, walk
+from airgap.kube import arguments, documents, grouped, keys, kustomize, lines, model, rules, scripts, walk
 from airgap.kube import rule as patterns
 from airgap.kube.custom import Custom
 from airgap.kube.events import Events
@@ -42,7 +42,7 @@ class Judge:
         self._object: Frame | None = None
         self._names = ("", "")
         self._root = ""
-        self._near: tuple[Frame | None, str] = (None, "")
+        self._near: tuple[Frame | None, str, str] = (None, "", "")
         #: Where long values begin that were looked through; their aliases hold nothing new.
         self._through: set[tuple[int, int]] = set()
 
@@ -60,7 +60,7 @@ class Judge:
         self._object = frame
         self._names = (frame.api, frame.kind) if frame is not None else ("", "")
         self._root = _climb(frame, None)
-        self._near = (None, "")
+        self._near = (None, "", "")
         for spot in batch.spots:
             leaf = spot.leaf
             if leaf is None:
@@ -205,12 +205,20 @@ class Judge:
             self._take(spot, leaf, rule, leaf.value[begin:end], begin)
 
     def _arguments(self, spot: Spot) -> None:
-        pattern = ""
+        pattern = self._pattern(spot)
         items = [None if leaf is None or self._again(walk.ARGUMENTS, leaf) else leaf for leaf in spot.frame.items or ()]
+        texts = [(spot._replace(key=index), leaf) for index, leaf in enumerate(items) if leaf is not None]
+        if rules.PULLED.fits(*self._names, pattern):
+            for place, leaf in texts:  # first, since an option before an image is not its name
+                for begin, end, rule in scripts.pulls(leaf.value):
+                    self._take(place, leaf, rule, leaf.value[begin:end], begin)
         for index, leaf, begin, end, rule in arguments.read(items):
-            pattern = pattern or self._pattern(spot)
             if rule.fits(*self._names, pattern):
                 self._take(spot._replace(key=index), leaf, rule, leaf.value[begin:end], begin)
+        if rules.SETTING.fits(*self._names, pattern):
+            for place, leaf in texts:
+                if "\n" in leaf.value:  # here-documents are read by the line too
+                    self._text(place, leaf)
 
     def _document(self, spot: Spot, leaf: Leaf) -> bool:
         """Whether the value is a document or settings, and looked through as such."""
@@ -226,11 +234,23 @@ class Judge:
         if inner is None:
             return False
         path = self._path(spot)
-        if documents.look_through(inner, self.finds, self.custom, f"{path} > "):
+        weaker = rules.APPLIED if spot.key == keys.APPLIED and spot.frame.at == "annotations" else None
+        if documents.look_through(inner, self.finds, self.custom, f"{path} > ", weaker):
             return True
-        for begin, end, rule in lines.settings(leaf.value):
-            self._take(spot, leaf, rule, leaf.value[begin:end], begin)
+        self._text(spot, leaf)
         return True
+
+    def _text(self, spot: Spot, leaf: Leaf) -> None:
+        """Settings by the line and scripts; of places that overlap, the first that was found."""
+        taken: set[int] = set()
+        for joined in grouped.joined(leaf.value):
+            pieces = [Piece(one.role, leaf, (one.leaf.start, one.leaf.end)) for one in joined.pieces]
+            taken.update(one.leaf.start for one in joined.pieces)
+            self._joined(spot, rules.SETTINGS, joined._replace(pieces=tuple(pieces)))
+        for begin, end, rule in (*scripts.pulls(leaf.value), *lines.settings(leaf.value)):
+            if begin not in taken:
+                taken.add(begin)
+                self._take(spot, leaf, rule, leaf.value[begin:end], begin)
 
     def _again(self, what: int, leaf: Leaf) -> bool:
         """Whether this is an alias of a long value that has been looked through as what it is here."""
@@ -262,19 +282,28 @@ class Judge:
 
     def _pattern(self, spot: Spot) -> str:
         """The path below the object, with ``[]`` for indexes, as rules are written."""
-        return _INDEX.sub("[]", (self._prefix(spot.frame) + _step(spot.key)).lstrip("."))
+        frame, key = spot.frame, spot.key
+        prefix = ""
+        if frame is not self._object and (parent := frame.parent) is not None:
+            prefix = self._around(parent)[2] + _general(frame.at)
+        return (prefix + _general(key)).lstrip(".")
 
     def _path(self, spot: Spot) -> str:
         """The path in the document: ``spec.containers[0].image``."""
         return self.prefix + (self._root + self._prefix(spot.frame) + _step(spot.key)).lstrip(".")
 
     def _prefix(self, frame: Frame) -> str:
-        """The keys below the object down to ``frame``; those of its parent are remembered for its neighbours."""
+        """The keys below the object down to ``frame``."""
         if frame is self._object or frame.parent is None:
             return ""
-        if frame.parent is not self._near[0]:
-            self._near = (frame.parent, _climb(frame.parent, self._object))
-        return self._near[1] + _step(frame.at)
+        return self._around(frame.parent)[1] + _step(frame.at)
+
+    def _around(self, parent: Frame) -> tuple[Frame | None, str, str]:
+        """The keys below the object down to ``parent``, also as rules are written; remembered for its neighbours."""
+        if parent is not self._near[0]:
+            path = _climb(parent, self._object)
+            self._near = (parent, path, _INDEX.sub("[]", path))
+        return self._near
 
 
 def _climb(frame: Frame | None, top: Frame | None) -> str:
@@ -295,6 +324,11 @@ def _step(key: str | int | None) -> str:
     if len(key) > _SHORT:  # it stands in the path of all that is below it
         key = key[:_SHORT] + "…"
     return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
+
+
+def _general(key: str | int | None) -> str:
+    """The same as rules are written."""
+    return "[]" if isinstance(key, int) else _INDEX.sub("[]", _step(key))
 
 
 @lru_cache(maxsize=1024)

@@ -14,6 +14,9 @@ IMAGE, IMAGES, REPOSITORY, NAME, REGISTRY, TAG, VERSION, DIGEST, OTHER = (
     "image", "images", "repository", "name", "registry", "tag", "version", "digest", ""
 )  # fmt: skip
 
+#: The annotation in which ``kubectl apply`` keeps what it was given ("Declarative Management of Kubernetes Objects").
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])s?|[A-Z]?[a-z0-9]+")
 _IMAGE_WORDS = frozenset({"image", "img"})
 #: What may follow "image" in a key whose value is still a whole reference, or the name in one.

@@ -14,7 +14,8 @@ from airgap.kube.walk import complete
 
 _ITEM = re.compile(r"[^\s,;]+")
 _COMMENT = re.compile(r"[ \t]*(?:#|//|;)")
-_SETTING = re.compile(
+#: A line that gives a name a value.
+SETTING = re.compile(
     r"[ \t]*(?:-[ \t]+)?(?:(?:export|set|ENV|ARG)[ \t]+)?[\"']?(?P<key>[\w./-]+)[\"']?[ \t]*[=:][ \t]*"
     r"[\"']?(?P<value>[^\s\"',;]+)[\"']?[ \t]*[,;]?[ \t]*(?:(?:#|//).*)?"
 )
@@ -32,17 +33,23 @@ def items(value: str) -> Iterator[tuple[int, int]]:
 
 def settings(value: str) -> Iterator[tuple[int, int, Rule]]:
     """Places in ``value`` that a line's name, an option, or the shape says are references."""
+    for at, body in bodies(value):
+        for begin, end, rule in _line(body):
+            yield at + begin, at + end, rule
+
+
+def bodies(value: str) -> Iterator[tuple[int, str]]:
+    """Each line that holds something and is no comment, without its end, and where it begins."""
     at = 0
     for line in value.splitlines(keepends=True):
         body = line.rstrip()
         if body and len(body) <= _LONGEST_LINE and not _COMMENT.match(body):
-            for begin, end, rule in _line(body):
-                yield at + begin, at + end, rule
+            yield at, body
         at += len(line)
 
 
 def _line(line: str) -> Iterator[tuple[int, int, Rule]]:
-    if found := _SETTING.fullmatch(line):
+    if found := SETTING.fullmatch(line):
         said = keys.says_image(found["key"])
         if said:
             for begin, end in items(found["value"]):

@@ -8,6 +8,7 @@ count from 1, columns count characters from 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from airgap.oci import Reference
 
@@ -17,8 +18,7 @@ CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
 PLACEHOLDER = "it holds a placeholder, so no image is named yet"
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """The YAML or JSON scalar that holds a site, as it stands in the file.
 
     ``start``/``end`` enclose its text without anchor and tag, quotes included. ``style`` is ``""`` (plain),
@@ -42,8 +42,7 @@ WHOLE, REGISTRY, NAME, TAG, DIGEST, INSERT, SELECTOR = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One piece of a reference: ``text`` is what stands at ``span`` of the file, ``value`` the same with escapes and
     folds undone, ``value_span`` its place in ``scalar``'s value."""
 
@@ -58,8 +57,7 @@ class Part:
     local: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """One place in a resource file that names an image.
 
     A reference that is split over keys has several ``parts``, the one that holds the name first; ``line``,

@@ -157,8 +157,9 @@ def _edits(document: bytes, items: Sequence[_Item]) -> list[_Edit]:
     for scalar, members in _by_scalar(items).items():
         edits: list[_Edit] = []
         at = scalar.start
-        reading: scalars.Decoded | None = None
+        reading: scalars.Decoded | scalars.Verbatim | None = None
         raw = ""
+        chars, place = 0, scalar.start  # the same place of the text in characters and in bytes, moving on
         for item in members:
             if item.local is None:
                 if reading is None:
@@ -167,8 +168,9 @@ def _edits(document: bytes, items: Sequence[_Item]) -> list[_Edit]:
                 if reading is None:
                     raise ResourceError("this value does not stand here any more", where=_where(item.site))
                 left, right = reading.span(*item.edit.span)
-                start = scalar.start + len(raw[:left].encode())
+                start = place + len(raw[chars:left].encode()) if left >= chars else at - 1
                 end = start + len(raw[left:right].encode())
+                chars, place = right, end
             else:
                 start, end = item.local
             if start < at:

@@ -183,6 +183,14 @@ ITEM = Rule(
 ANNOTATION = Rule(
     "annotation-image", "crd", LIKELY, "**.annotations**", "an annotation whose name says image", shape=COMPLETE
 )
+APPLIED = Rule(
+    "last-applied",
+    "embedded",
+    POSSIBLE,
+    f"**.annotations['{keys.APPLIED}']**",
+    "what was applied last: kubectl compares with it, and nothing is pulled for it",
+    EVERYWHERE,
+)
 ADDRESS = Rule(
     "image-address",
     "crd",
@@ -223,6 +231,23 @@ LINE = Rule(
     "**",
     "a line whose value is a complete reference",
     shape=COMPLETE,
+    objects=BUT_SCHEMAS,
+)
+SETTINGS = Rule(
+    "setting-parts",
+    "embedded",
+    LIKELY,
+    "**",
+    "lines for repository and tag that are called alike, where a name says image",
+    objects=BUT_SCHEMAS,
+)
+PULLED = Rule(
+    "script-pull",
+    "embedded",
+    LIKELY,
+    "**",
+    "a command that pulls this image, or runs it",
+    shape=TAGGED,
     objects=BUT_SCHEMAS,
 )
 SCRIPT = Rule(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from typing import NamedTuple
 
 _BREAK = "\r\n|[\r\n\x85\u2028\u2029]"
 _BREAKS = re.compile(_BREAK)
@@ -38,6 +39,17 @@ def skip_properties(text: str) -> int:
         return 0
     found = _PROPERTY.match(text)
     return found.end() if found else 0
+
+
+class Verbatim(NamedTuple):
+    """A scalar that stands in the file as its value reads, ``offset`` characters behind its begin."""
+
+    value: str
+    offset: int
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The characters of the text that make ``value[start:end]``."""
+        return self.offset + start, self.offset + end
 
 
 class Decoded:
@@ -76,15 +88,14 @@ class Decoded:
         return first, last
 
 
-def decode(text: str, style: str, expected: str) -> Decoded | None:
+def decode(text: str, style: str, expected: str) -> Decoded | Verbatim | None:
     """Read a scalar written ``text`` in ``style``; ``None`` if that does not give ``expected``."""
     if style in ("|", ">"):
         return _block(text, style == "|", expected)
-    decoded = Decoded()
     body, shift = (text[1:-1], 1) if style else (text, 0)
     if body == expected:  # escapes and folds only ever make a value shorter
-        decoded.add(body, shift, len(body))
-        return decoded
+        return Verbatim(expected, shift)
+    decoded = Decoded()
     if style == "json":
         _json(text, decoded)
     else:

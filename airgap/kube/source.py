@@ -32,6 +32,8 @@ class Source:
         self.ascii = self.body.isascii()
         self._chars: array[int] | None = None
         self._lines: array[int] | None = None
+        #: The last place that was asked for: byte, line, and where that line begins.
+        self._last = (0, 0, 0)
         if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in content[:2]:
             raise ResourceError(
                 "this file is UTF-16 or UTF-32, which cannot be rewritten in place",
@@ -59,6 +61,17 @@ class Source:
 
     def place(self, byte: int) -> tuple[int, int]:
         """Line and column of ``body``'s byte, both from 1."""
+        last, line, begin = self._last
+        if 0 <= byte - last <= _BLOCK:  # mostly asked for in order
+            if passed := self.body.count(b"\n", last, byte):
+                line, begin = line + passed, self.body.rfind(b"\n", last, byte) + 1
+        else:
+            line, begin = self._find(byte)
+        self._last = byte, line, begin
+        return line + 1, self._count(begin, byte) + 1
+
+    def _find(self, byte: int) -> tuple[int, int]:
+        """The number of line ends before ``byte``, and the byte behind the last of them."""
         if self._lines is None:
             self._lines = self._sum(lambda block: block.count(b"\n"))
         lines = self._lines
@@ -70,7 +83,7 @@ class Source:
             # The block whose lines reach `line` holds the line end before this place.
             holder = bisect_left(lines, line) - 1
             begin = self.body.rfind(b"\n", holder * _BLOCK, min((holder + 1) * _BLOCK, byte)) + 1
-        return line + 1, self._count(begin, byte) + 1
+        return line, begin
 
     def line(self, byte: int) -> int:
         return self.place(byte)[0]

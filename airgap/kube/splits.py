@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from airgap.kube import keys, model
-from airgap.kube.walk import Frame, Leaf
+from airgap.kube.walk import Frame, Held, Leaf
 
 _TAGGED = re.compile(r"@|:[^/]*$")
 _HOSTED = re.compile(r"[^/]*[.:][^/]*/|localhost/")
@@ -25,8 +25,11 @@ _DIGITS = re.compile(r"[0-9a-f]{64}")
 
 
 class Piece(NamedTuple):
+    """``span`` is its place in the leaf's value where it is not all of it."""
+
     role: str
     leaf: Leaf
+    span: tuple[int, int] | None = None
 
 
 class Joined(NamedTuple):
@@ -42,6 +45,8 @@ def join(frame: Frame, key: str, leaf: Leaf, top: Frame | None) -> Joined | str 
     ``None`` where another key holds the name. ``top`` is the object beyond which nothing is looked for."""
     role = keys.read(key)
     name = leaf.value.strip()
+    if role.what == keys.IMAGE and _HOSTED.match(name) and _TAGGED.search(name):  # it says everything itself
+        return Joined(name, (Piece(model.WHOLE, leaf),), True)
     own = _named(frame, role.stem)
     image = own.get(keys.IMAGE)
     if role.what != keys.IMAGE and image is not None and not _empty(image) and not _HOSTED.match(image.value):
@@ -95,7 +100,7 @@ def join(frame: Frame, key: str, leaf: Leaf, top: Frame | None) -> Joined | str 
     return Joined(text, tuple(pieces), sure)
 
 
-def _named(frame: Frame, stem: str) -> dict[str, Leaf]:
+def _named(frame: Held, stem: str) -> dict[str, Leaf]:
     """What the mapping holds for ``stem`` by what it is; sorted once, since each of its keys may ask."""
     if frame.named is None:
         frame.named = {}
@@ -106,7 +111,7 @@ def _named(frame: Frame, stem: str) -> dict[str, Leaf]:
     return frame.named.get(stem) or {}
 
 
-def _mappings_around(frame: Frame, top: Frame | None) -> Iterator[Frame]:
+def _mappings_around(frame: Frame, top: Frame | None) -> Iterator[Held]:
     one: Frame | None = frame
     while one is not None:
         if one is not frame:

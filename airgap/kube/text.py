@@ -5,12 +5,12 @@ any depth, whose places are mapped through escapes, folds and indentation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from airgap.errors import ResourceError
 from airgap.kube import scalars
 from airgap.kube.model import Scalar
-from airgap.kube.scalars import Decoded
+from airgap.kube.scalars import Decoded, Verbatim
 from airgap.kube.source import Source
 from airgap.kube.walk import Leaf
 
@@ -18,12 +18,11 @@ from airgap.kube.walk import Leaf
 MAX_NESTING = 8
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """A scalar with the map from its value to its text; ``first`` is the character of the text's begin."""
 
     scalar: Scalar
-    decoded: Decoded
+    decoded: Decoded | Verbatim
     first: int
 
 
@@ -34,6 +33,8 @@ class Text:
         self.source = source
         self.outer = outer
         self.holder = holder
+        #: The holder's whole value, joined once: each site in it refers to it.
+        self.holder_value = holder.decoded.value if holder else ""
         self.depth: int = outer.depth + 1 if outer else 0
         self.byte_units = False
         self._last: tuple[tuple[int, int, bool], Read | None] = ((-1, -1, False), None)
@@ -54,19 +55,16 @@ class Text:
         source = self.source
         first, last = self.byte(leaf.start), self.byte(leaf.end)
         text = source.body[first:last].decode()
-        skip = scalars.skip_properties(text)
-        decoded = scalars.decode(text[skip:], leaf.style, leaf.value)
+        if skip := scalars.skip_properties(text):
+            text, start = text[skip:], first + len(text[:skip].encode())
+        else:
+            start = first
+        decoded = scalars.decode(text, leaf.style, leaf.value)
         if decoded is None:
             return None
-        start = first + len(text[:skip].encode())
         outer = self.holder.scalar if self.holder else None
-        document = self.holder_value if self.holder else ""
-        scalar = Scalar(source.base + start, source.base + last, leaf.style, leaf.flow, outer, document)
+        scalar = Scalar(source.base + start, source.base + last, leaf.style, leaf.flow, outer, self.holder_value)
         return Read(scalar, decoded, source.char_of(start))
-
-    @property
-    def holder_value(self) -> str:
-        return self.holder.decoded.value if self.holder else ""
 
     def span(self, read: Read, begin: int, end: int) -> tuple[int, int]:
         """The bytes of this document, behind its byte order mark, that make ``value[begin:end]``, which is not

@@ -57,13 +57,32 @@ class Leaf(NamedTuple):
         return self.is_plain and self.value in NULL
 
 
-class Frame:
+class Held:
+    """What stays of a mapping that others look into: its key, its scalars, what it holds of the same kind. It knows
+    nothing of what is around it, so that a finished object is freed at once: cycles would wait for the collector,
+    whose rounds grow with the file."""
+
+    __slots__ = ("at", "children", "leaves", "named")
+
+    def __init__(self, at: str | int | None) -> None:
+        self.at = at
+        self.children: dict[str, Held] | None = None
+        self.leaves: dict[str, Leaf] | None = None
+        #: ``leaves`` by whose they are and what they are, once somebody has asked.
+        self.named: dict[str, dict[str, Leaf]] | None = None
+
+    def closed(self) -> Held:
+        """The same without what is around it."""
+        held = Held(self.at)
+        held.children, held.leaves = self.children, self.leaves
+        return held
+
+
+class Frame(Held):
     """One open mapping or list. ``at`` is its key or index in ``parent``; ``leaves`` the scalars worth a look."""
 
     __slots__ = (
         "api",
-        "at",
-        "children",
         "expects_key",
         "flow",
         "images",
@@ -72,16 +91,15 @@ class Frame:
         "key",
         "key_start",
         "kind",
-        "leaves",
         "mapping",
         "mark",
-        "named",
         "parent",
     )
 
     def __init__(self, parent: Frame | None, at: str | int | None, mapping: bool, flow: bool, mark: int) -> None:
-        self.parent = parent
         self.at = at
+        self.children = self.leaves = self.named = None
+        self.parent = parent
         self.mapping = mapping
         self.flow = flow
         self.images = type(at) is str and at[-1:] in "sS" and keys.read(at).what == keys.IMAGES
@@ -89,14 +107,11 @@ class Frame:
         self.expects_key = mapping
         self.key = ""
         self.key_start = -1
-        self.children: dict[str, Frame] | None = None
         self.index = -1
         self.api = ""
         self.kind = ""
-        self.leaves: dict[str, Leaf] | None = None
         self.items: list[Leaf | None] | None = None
         #: Kept by :mod:`airgap.kube.splits`: what each stem has, once the mapping is complete.
-        self.named: dict[str, dict[str, Leaf]] | None = None
 
     def here(self) -> str | int:
         return self.key if self.mapping else self.index
@@ -223,7 +238,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
             if frame.at in _LOOKED_INTO and frame.parent is not None and frame.mapping:
                 if frame.parent.children is None:
                     frame.parent.children = {}
-                frame.parent.children[str(frame.at)] = frame
+                frame.parent.children[str(frame.at)] = frame.closed()
             if frame.api and frame.kind and len(pending) > frame.mark:
                 yield Batch(frame, pending[frame.mark :])
                 del pending[frame.mark :]

@@ -17,11 +17,17 @@ from airgap.oci import digest as digests
 DOCKER_HUB = "docker.io"
 #: Names under which Docker Hub answers too; references are normalised to ``docker.io``.
 _HUB_ALIASES = {"index.docker.io", "registry-1.docker.io"}
+_HUB_NAMES = {DOCKER_HUB, *_HUB_ALIASES}
 
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _HOST_PART = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
 _REGISTRY = re.compile(rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?")
+#: A name as nearly all are written, with a registry's address: what it fits needs no further check.
+_USUAL = re.compile(
+    rf"({_HOST_PART}(?:\.{_HOST_PART})+(?::[1-9][0-9]{{0,3}})?)/({_COMPONENT.pattern}(?:/{_COMPONENT.pattern})*)"
+    rf"(?::({_TAG.pattern}))?(?:@(sha256:[0-9a-f]{{64}}))?"
+)
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 #: distribution/reference: NameTotalLengthMax, the registry included.
 MAX_NAME = 255
@@ -43,6 +49,8 @@ class Reference:
         ``nginx`` becomes ``docker.io/library/nginx:latest``: a tag is filled in only where neither tag
         nor digest is given.
         """
+        if (found := cls.usual(text)) is not None:
+            return found
         if _IMAGE_ID.fullmatch(text):
             raise _invalid(text, "64 hexadecimal digits are an image's ID on one machine, which no registry knows")
         if "://" in text:
@@ -64,6 +72,15 @@ class Reference:
             repository = f"library/{repository}"
         if len(registry) + 1 + len(repository) > MAX_NAME:
             raise _invalid(text, f"the name is longer than {MAX_NAME} characters")
+        return cls(registry, repository, tag or ("" if digest else "latest"), digest)
+
+    @classmethod
+    def usual(cls, text: str) -> Reference | None:
+        """The same for what is written as nearly all references are, quickly; ``None`` says nothing of the others."""
+        found = _USUAL.fullmatch(text) if len(text) <= MAX_NAME else None
+        if found is None or found[1] in _HUB_NAMES:
+            return None
+        registry, repository, tag, digest = found.groups("")
         return cls(registry, repository, tag or ("" if digest else "latest"), digest)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -153,3 +154,41 @@ def test_a_placeholder_is_warned_of_everywhere(airgap: Airgap) -> None:
         said = airgap.run(*command).stderr
         assert said.count("is a placeholder") == 2, command
         assert "mix.yaml:" in said
+
+
+def test_a_bundle_is_told_to_be_one(airgap: Airgap, bundle: Path) -> None:
+    for command in (["images"], ["rewrite", "--to", "t.example/p"]):
+        said = airgap.fails(10, *command, bundle)
+        assert said.errors == [f"{bundle}: this is a bundle, not a resource file"]
+        assert f"airgap inspect {bundle}" in said.stderr
+    said = airgap.run("images", "-", stdin=bundle.read_bytes(), code=10)
+    assert "this is a bundle" in said.stderr
+
+
+@pytest.mark.parametrize(
+    "head", [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x5e\x2a\x4d\x18", b"x".ljust(257, b"\0") + b"ustar"]
+)
+def test_other_archives_are_told_too(airgap: Airgap, head: bytes) -> None:
+    airgap.write("k.yaml", head.ljust(1024, b"\0"))
+    assert airgap.fails(10, "images", "k.yaml").errors == ["k.yaml: this is an archive, not a resource file"]
+
+
+def test_what_a_walk_does_not_render_is_named_with_what_does(airgap: Airgap) -> None:
+    airgap.write("k/base/pod.yaml", pod("quay.io/e/a:1"))
+    airgap.write("k/base/kustomization.yaml", "resources: [pod.yaml]\n")
+    airgap.write("k/over/kustomization.yaml", "resources: [../base]\nimages: [{name: quay.io/e/a, newTag: v2}]\n")
+    airgap.write("k/other.yaml", pod("quay.io/e/b:1"))
+    airgap.write("k/charts/c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n")
+    airgap.write("k/charts/c/crds/pod.yaml", pod("quay.io/e/c:1"))
+    said = airgap.run("images", "k", "--refs")
+    assert "warning" not in said.stderr  # for scripts
+    said = airgap.run("images", "k")
+    (line,) = [line for line in said.stderr.splitlines() if line.startswith("warning:")]
+    assert line == (
+        "warning: k/base: inside a folder this kustomization is not rendered but read file by file (and so are "
+        "k/charts/c, k/over); for what it makes: airgap images k/base"
+    )
+    said = airgap.run("rewrite", "k/", "--to", "t.example/p", "--check", code=4)
+    assert said.stderr.count("is not rendered but read") == 1
+    said = airgap.run("images", "k/base/pod.yaml", "k/other.yaml")
+    assert "warning" not in said.stderr

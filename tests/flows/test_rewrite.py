@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 import subprocess
@@ -219,6 +220,21 @@ def test_what_only_looks_like_an_image_stays(airgap: Airgap) -> None:
     assert b"r.example/p/x:1" in said.stdout
     assert "guess.yaml" in said.stderr
     assert "nothing says that it is one" in said.stderr
+
+
+def test_what_was_applied_last_moves_with_what_lives(airgap: Airgap, bundle: Path) -> None:
+    """kubectl's three-way merge compares the two; an old image that nothing knows stops nothing."""
+    last = "kubectl.kubernetes.io/last-applied-configuration"
+    image = "quay.io/jetstack/cert-manager-controller:v1.14.4"
+    past = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": image}, {"image": "q.io/old:1"}]}}
+    text = pod(image).replace("spec:", f"metadata:\n  annotations:\n    {last}: |\n      {json.dumps(past)}\nspec:", 1)
+    text = text.replace("metadata: {name: p}\n", "")
+    airgap.write("k.yaml", text)
+    new = "t.example/p/cert-manager-controller:v1.14.4"
+    for more in ([], ["--from", bundle]):
+        said = airgap.run("rewrite", "k.yaml", "--to", "t.example/p", *more)
+        assert said.text == text.replace(image, new)
+        assert "q.io/old:1" in said.stderr
 
 
 def test_in_place_says_what_it_did(airgap: Airgap) -> None:

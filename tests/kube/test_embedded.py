@@ -177,3 +177,51 @@ def test_generated(entries: list[tuple[str, str]], depth: int) -> None:
     assert any(site.text == "q.io/z:1" for site in found.sites)
     assert rewrite(content, [(site, site.text) for site in found.sites]).content == content
     turned(content)
+
+
+LAST = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@pytest.mark.parametrize("image", ["q.io/a:1", "q.io/a:0", "bad image"])
+def test_what_was_applied_last_is_only_possible(image: str) -> None:
+    """What lives is certain; what was is a past state, which kubectl compares with, and never an error."""
+    import json
+
+    past = json.dumps(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+        }
+    )
+    live = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a", "annotations": {LAST: past + "\n"}},
+        "spec": {"template": {"spec": {"containers": [{"image": "q.io/a:1"}]}}},
+    }
+    content = json.dumps({"apiVersion": "v1", "kind": "List", "items": [live]}).encode()
+    found = scan(content, "x.json")
+    *past_sites, site = found.sites
+    assert (site.rule, site.confidence, site.text) == ("pod-container", "certain", "q.io/a:1")
+    assert [(one.rule, one.confidence, one.value) for one in past_sites] == (
+        [] if " " in image else [("last-applied", "possible", image)]
+    )
+    new = "t.example:5000/p/a:9"
+    written = json.loads(rewrite(content, [(one, new) for one in found.sites]).content)
+    (now,) = written["items"]
+    assert now["spec"]["template"]["spec"]["containers"] == [{"image": new}]
+    before = json.loads(now["metadata"]["annotations"][LAST])
+    assert before["spec"]["template"]["spec"]["containers"] == [{"image": image if " " in image else new}]
+
+
+def test_settings_in_that_name_elsewhere_are_what_they_are() -> None:
+    content = f"""apiVersion: v1
+kind: ConfigMap
+metadata: {{name: a}}
+data:
+  {LAST}: |
+    image: q.io/a:1
+"""
+    (site,) = scan(content.encode(), "x").sites
+    assert site.confidence == "likely"

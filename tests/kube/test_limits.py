@@ -194,6 +194,18 @@ THING = b"apiVersion: x.example/v1\nkind: T\nspec:\n"
             lambda n: pod(b"  - env: [{name: X_IMAGE, value: '" + b"a=q.io/a:1," * n + b"'}]\n"), id="one variable"
         ),
         pytest.param(lambda n: DATA + b"  k: |\n" + b"    X_IMAGE=q.io/a:1\n" * n, id="settings"),
+        pytest.param(
+            lambda n: (
+                DATA + b"  k: |\n" + b"".join(b"    w%d.image=q.io/a\n    w%d.tag=1\n" % (i, i) for i in range(n))
+            ),
+            id="split settings",
+        ),
+        pytest.param(
+            lambda n: DATA + b"  k: |\n" + b"    [a.image]\n    repository=q.io/a\n    tag=1\n" * n, id="sections"
+        ),
+        pytest.param(
+            lambda n: pod(b"  - args:\n    - |\n" + b"      docker -x - pull q.io/a:1 \\\n" * n), id="commands"
+        ),
         pytest.param(lambda n: DATA + b"  k: |\n    a:\n" + b"    - image: q.io/a:1\n" * n, id="inner, literal"),
         pytest.param(lambda n: DATA + b'  k: "a:\\n' + b"- image: q.io/a:1\\n" * n + b'"\n', id="inner, escaped"),
         pytest.param(
@@ -227,6 +239,13 @@ THING = b"apiVersion: x.example/v1\nkind: T\nspec:\n"
         pytest.param(
             lambda n: b"images:\n" + b"".join(b"- name: q.io/a%d\n  newTag: v1\n" % i for i in range(n)),
             id="entries",
+        ),
+        pytest.param(
+            lambda n: b"".join(b"---\n" + DATA + b"  k: |\n    a: %d\n    image: q.io/a:1\n" % i for i in range(n)),
+            id="inner, in many objects",
+        ),
+        pytest.param(
+            lambda n: DATA + b"  k: |\n    a: '" + b"\n\n      X_IMAGE=q.io/a:1" * n + b"'\n", id="inner, in inner"
         ),
     ],
 )

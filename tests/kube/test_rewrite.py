@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import pytest
 
@@ -192,12 +192,12 @@ def test_a_splice_that_would_change_the_structure_is_caught() -> None:
     start = content.rindex(b"nginx")
     span = (start, start + 5)
     (part,) = site.parts
-    there = replace(part, span=span, local=span, scalar=replace(part.scalar, start=start, end=start + 5))
-    moved = replace(site, parts=(there,))
+    there = part._replace(span=span, local=span, scalar=part.scalar._replace(start=start, end=start + 5))
+    moved = site._replace(parts=(there,))
     with pytest.raises(ResourceError, match="does not stand in this file"):
         rewrite(content, [(moved, NEW)])
     # One whose scalar says it may hold anything.
-    lying = replace(site, parts=(replace(part, scalar=replace(part.scalar, style="|")),))
+    lying = site._replace(parts=(part._replace(scalar=part.scalar._replace(style="|")),))
     with pytest.raises(ResourceError, match=r"^x\.yaml:5: "):
         rewrite(content, [(lying, IPV6)])
 

@@ -92,7 +92,7 @@ def _table(found: Found, *, why: bool) -> None:
         click.echo(click.style("not taken", bold=True))
         for miss in found.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
-    for place in found.unfilled():
+    for place in found.warnings():
         click.echo(f"{click.style('warning:', fg='yellow')} {printable(place)}", err=True)
     where = f"{counted(len(found.sites), 'site')} in {counted(len(found.files), 'file')}"
     click.echo(f"{counted(len(references), 'image')} at {where}", err=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 from airgap import kube
-from airgap.bundle import BundleReader
 from airgap.cli import options
 from airgap.cli import rendering as charts
 from airgap.cli.progress import display
@@ -20,8 +19,9 @@ from airgap.events import Warned
 from airgap.flows import output as out
 from airgap.flows import project, record
 from airgap.flows.find import find
+from airgap.flows.known import known_by
 from airgap.flows.network import Network, helm_options, target_of
-from airgap.flows.rewrite import RewrittenFile, by_bundle, by_mapping, rewrite
+from airgap.flows.rewrite import RewrittenFile, by_mapping, rewrite
 from airgap.flows.words import counted
 from airgap.kube.render import Rendering
 
@@ -30,7 +30,13 @@ from airgap.kube.render import Rendering
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option("--to", metavar="TARGET", help="[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
 @options.mapping
-@click.option("--from", "bundle", metavar="BUNDLE", help="Rewrite only what this bundle holds, digests included.")
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    help="Rewrite only what this bundle, receipt or lock knows, to the digests that it says. "
+    "A receipt knows the target too.",
+)
 @click.option("--keep-unknown", is_flag=True, help="With --from: leave images that are not in it as they are.")
 @click.option("--pin", is_flag=True, help="With --from: add each image's digest: what was carried is what runs.")
 @click.option("--revert", is_flag=True, help="Turn rewritten files back to the bytes they had, by their record.")
@@ -43,6 +49,7 @@ from airgap.kube.render import Rendering
 @click.option("--in-place", is_flag=True, help="Replace the files themselves.")
 @click.option("--diff", is_flag=True, help="Print a unified diff and write nothing.")
 @click.option("--check", is_flag=True, help="Write nothing; end with exit code 4 if anything would change.")
+@options.dry_run
 @options.chart
 @options.force
 @options.config
@@ -50,7 +57,7 @@ def command(
     paths: tuple[str, ...],
     to: str | None,
     mapping: str | None,
-    bundle: str | None,
+    source: str | None,
     keep_unknown: bool,
     pin: bool,
     revert: bool,
@@ -58,6 +65,7 @@ def command(
     in_place: bool,
     diff: bool,
     check: bool,
+    dry_run: bool,
     force: bool,
     config: str | None,
     rendering: Rendering,
@@ -72,45 +80,50 @@ def command(
     airgap rewrite cert-manager.yaml --to 10.100.0.102:32415/my-docker-image
     airgap rewrite deploy/ --to nexus.corp:8443/k8s --mapping path --output rewritten/
     airgap rewrite charts/shop --to nexus.corp:8443/k8s -f production.yaml -o airgap-values.yaml
+    airgap rewrite deploy/ --from bundle.tar.receipt.json --in-place
     airgap rewrite deploy/ --revert --in-place
     """
     if bool(output) + in_place + diff + check > 1:
         raise click.UsageError("choose one of --output, --in-place, --diff and --check")
-    if keep_unknown and not bundle:
+    if dry_run and (diff or check):
+        raise click.UsageError("--diff and --check write nothing: leave --dry-run out")
+    if keep_unknown and not source:
         raise click.UsageError("--keep-unknown goes with --from")
-    if pin and not bundle:
-        raise click.UsageError("--pin goes with --from: only a bundle says which digests were carried")
+    if pin and not source:
+        raise click.UsageError("--pin goes with --from: only that says which digests were carried")
     read = project.load(config)
     if revert:
-        if to or mapping or bundle:
+        if to or mapping or source:
             raise click.UsageError("--revert goes by the record alone, without --to, --mapping and --from")
         turned = record.revert(kube.load(paths or read.resources, options.stdin_bytes))
-        _put([one.file for one in turned], output, in_place, diff, check, force, recorded=False)
-        if in_place:
+        _put([one.file for one in turned], output, in_place, diff, check, dry_run, force, recorded=False)
+        if in_place and not dry_run:
             record.forget(turned)
         return
-    goal = target_of(read, to, mapping)
+    goal = None if source else target_of(read, to, mapping)
     resources = paths or read.resources
     rendered = charts.is_rendered(resources, rendering)
     if rendered and (in_place or diff or check):
         raise UsageError("a chart or a kustomization is not changed itself", hint="--output names what goes with it")
     found = None if rendered else find(resources, stdin=options.stdin_bytes, rules=read.rules)
     with display("plain") as emit:
-        if bundle:
-            with BundleReader(bundle) as opened:
-                locate = by_bundle(opened, goal, pin=pin, emit=emit)
-        else:
+        origin = "bundle"
+        if goal is not None:
             locate = by_mapping(goal)
+        else:
+            assert source is not None  # else there is a goal
+            locate, origin = known_by(source, read, to, mapping, pin=pin, emit=emit)
         if found is None:
             pull = helm_options(read, Network())
             charts.rewrite(
-                resources[0], locate, output, rendering, pull=pull, keep_unknown=keep_unknown, force=force, emit=emit
-            )
+                resources[0], locate, output, rendering, pull=pull, keep_unknown=keep_unknown, origin=origin,
+                force=force, dry_run=dry_run, emit=emit,
+            )  # fmt: skip
             return
-        for place in found.unfilled():
+        for place in found.warnings():
             emit(Warned(place))
-        files = rewrite(found.files, locate, keep_unknown=keep_unknown, guesses=bool(bundle), emit=emit)
-    _put(files, output, in_place, diff, check, force)
+        files = rewrite(found.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit)
+    _put(files, output, in_place, diff, check, dry_run, force)
 
 
 def _put(
@@ -119,6 +132,7 @@ def _put(
     in_place: bool,
     diff: bool,
     check: bool,
+    dry_run: bool,
     force: bool,
     *,
     recorded: bool = True,
@@ -129,6 +143,8 @@ def _put(
     elif diff:
         for file in files:
             click.echo(diff_of(file), nl=False)
+    elif dry_run:
+        _tell(files, output, in_place, force)
     elif in_place:
         out.replace_in_place(files, recorded=recorded)
         for file in files:
@@ -144,9 +160,34 @@ def _put(
     elif len(files) == 1:
         sys.stdout.buffer.write(files[0].after)
     else:
-        raise UsageError(
-            f"{len(files)} files do not fit on standard output", hint="add --output DIR, --in-place, --diff or --check"
+        raise _several(files)
+
+
+def _tell(files: Sequence[RewrittenFile], output: str | None, in_place: bool, force: bool) -> None:
+    """What would be written and how much of it changes; refuses what the writing itself would refuse first."""
+    if in_place:
+        out.check_in_place(files)
+    elif output:
+        out.check_free(Path(output), [(file.name, file.after) for file in files], force=force)
+    elif len(files) > 1:
+        raise _several(files)
+    for file in files:
+        count = counted(len(file.changes), "change")
+        if in_place and file.before == file.after:
+            continue
+        place = (
+            file.path if in_place else str(Path(output) / file.name) if output else f"{file.path} to standard output"
         )
+        click.echo(f"would write {place}: {count}", err=True)
+    total = sum(len(file.changes) for file in files)
+    changing = sum(file.before != file.after for file in files)
+    click.echo(f"{counted(total, 'change')} in {counted(changing, 'file')}; nothing was written", err=True)
+
+
+def _several(files: Sequence[RewrittenFile]) -> UsageError:
+    return UsageError(
+        f"{len(files)} files do not fit on standard output", hint="add --output DIR, --in-place, --diff or --check"
+    )
 
 
 def _check(files: Sequence[RewrittenFile]) -> None:

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``airgap rewrite --from`` names: a bundle, a receipt or a lock, told apart by content; which images each knows,
+where they are at the target, and under which digests.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from airgap.bundle import BundleReader, Lock, Receipt
+from airgap.errors import AirgapError, BundleError, TargetError, UsageError
+from airgap.events import Sink, ignore
+from airgap.flows.network import target_of
+from airgap.flows.project import Project
+from airgap.flows.rewrite import Locate, by_bundle
+from airgap.oci import Reference
+from airgap.oci.manifest import INDEXES
+from airgap.target import TargetAddress, assign
+
+
+def known_by(
+    path: str, project: Project, to: str | None, policy: str | None, *, pin: bool = False, emit: Sink = ignore
+) -> tuple[Locate, str]:
+    """Where each image is that ``path`` knows, and what ``path`` is in a word. With ``pin`` every reference says its
+    digest.
+
+    Raises UsageError where the target is not told or what was told contradicts a receipt, TargetError for collisions
+    and for another target's receipt, BundleError for what cannot be read.
+    """
+    document = _json(path)
+    if document is None:
+        goal = target_of(project, to, policy)
+        with BundleReader(path) as opened:
+            return by_bundle(opened, goal, pin=pin, emit=emit), "bundle"
+    if "target" in document:
+        return _by_receipt(path, _receipt(path, document), to, policy, pin=pin), "receipt"
+    if isinstance(document.get("images"), dict):
+        return _by_lock(path, project, to, policy, pin=pin, emit=emit), "lock"
+    raise BundleError("this is neither a bundle, nor a receipt, nor a lock", where=path)
+
+
+def _json(path: str) -> dict[str, object] | None:
+    """The object in a file that begins as one; ``None`` for everything else, which may be a bundle."""
+    try:
+        with open(path, "rb") as file:
+            if file.read(1) != b"{":
+                return None
+        document = json.loads(Path(path).read_bytes())
+    except OSError:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"this is neither a bundle nor JSON ({error})", where=path) from error
+    return document if isinstance(document, dict) else None
+
+
+def _receipt(path: str, document: dict[str, object]) -> tuple[TargetAddress, list[tuple[Reference, Reference, str]]]:
+    """Its target, and source, target and digest of each image of which it knows the source. Raises BundleError, also
+    for an image outside of its target."""
+    read = Receipt.from_json(document, where=path)
+    try:
+        address = TargetAddress.parse(read.target)
+        known = [image for image in read.images if image.source]
+        images = [(Reference.parse(one.source), Reference.parse(one.target), one.digest) for one in known]
+    except AirgapError as error:
+        raise BundleError(f"this receipt is unreadable ({error})", where=path) from error
+    prefix = f"{address.prefix}/" if address.prefix else ""
+    for _, target, _ in images:
+        if target.registry != address.registry or not target.repository.startswith(prefix):
+            raise BundleError(f"this receipt is of {address}, and yet has {target} in it", where=path)
+    return address, images
+
+
+def _by_receipt(
+    path: str,
+    read: tuple[TargetAddress, list[tuple[Reference, Reference, str]]],
+    to: str | None,
+    policy: str | None,
+    *,
+    pin: bool,
+) -> Locate:
+    """What was pushed is where it was pushed: ``--to`` may say the same, and no policy is asked."""
+    if policy:
+        raise UsageError("--mapping goes with a bundle or a lock: a receipt says itself what images are called")
+    address, images = read
+    if to is not None:
+        wanted = TargetAddress.parse(to)
+        if (wanted.registry, wanted.prefix) != (address.registry, address.prefix):
+            raise TargetError(
+                f"this receipt is one of {address}, not of {wanted}",
+                where=path,
+                hint="leave --to out, or give the receipt of that target",
+            )
+    known = {}
+    for source, target, digest in images:
+        # The tag that a digest alone was pushed under is no part of what resource files say.
+        kept = digest if pin or source.digest else ""
+        known[source] = Reference(target.registry, target.repository, source.tag, kept)
+    return known.get
+
+
+def _by_lock(
+    path: str, project: Project, to: str | None, policy: str | None, *, pin: bool, emit: Sink = ignore
+) -> Locate:
+    """Where a lock's images go follows from the mapping. A lock holds what was resolved before ``--platform`` chose,
+    so that its digests are those at the target only where nothing was chosen."""
+    lock = Lock.from_bytes(Path(path).read_bytes(), where=path)
+    resolved = {Reference.parse(name): descriptor for name, descriptor in lock.images.items()}
+    placed = assign(
+        [(source, one.digest, "") for source, one in resolved.items()], target_of(project, to, policy), emit=emit
+    )
+    known = {one.source: one.target.with_digest(one.digest) if pin else one.target for one in placed}
+    chosen = {source for source, one in resolved.items() if lock.platforms and one.media_type in INDEXES}
+
+    def locate(source: Reference) -> Reference | None:
+        found = known.get(source)
+        if found is not None and found.digest and source in chosen:
+            raise UsageError(
+                f"which digest {replace(source, digest='')} has for {', '.join(lock.platforms)} is not in the lock",
+                where=path,
+                hint="give --from the bundle, or the receipt of its import",
+            )
+        return found
+
+    return locate
