@@ -72,7 +72,11 @@ def _certificates(path: str) -> bytes:
 def _receipt(path: str, registry: str) -> list[tuple[Reference, Reference]]:
     try:
         document = json.loads(Path(path).read_bytes())
-        images = [(Reference.parse(one["source"]), Reference.parse(one["target"])) for one in document["images"]]
+        images = [
+            (Reference.parse(one["source"]), Reference.parse(one["target"]))
+            for one in document["images"]
+            if one["source"]
+        ]
         known = document["format"] == 1
     except (AirgapError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"this receipt is unreadable ({error})", where=path) from error

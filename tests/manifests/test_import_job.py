@@ -122,7 +122,7 @@ def test_as_many_processes_at_once(airgap: Airgap, registry: DockerRegistry) -> 
     said = [process.communicate(timeout=120)[1].decode() for process in processes]
     assert [process.returncode for process in processes] == [0] * count, said
     for index, text in enumerate(said):
-        assert f"shard {index}/{count}; " in text
+        assert f"shard {index}/{count} is there; " in text
         assert "without --shard" in text
 
     finished = re.compile(r"^PUT /v2/.*[?&]digest=(sha256(?::|%3A)[0-9a-f]{64})", re.IGNORECASE)
