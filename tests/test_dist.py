@@ -143,7 +143,8 @@ def test_every_import_works_inside(pyz: Path, tmp_path: Path) -> None:
                 wanted |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 wanted.add(node.module)
-    wanted = {name for name in wanted if name.split(".")[0] not in sys.stdlib_module_names}
+    # What is compiled for one machine stays behind; a compressed bundle says so (airgap/bundle/media/zstd.py).
+    wanted = {name for name in wanted if name.split(".")[0] not in {*sys.stdlib_module_names, "zstandard"}}
     executable = next(iter(interpreters().values()), sys.executable)
     command = [executable, "-I", "-S", "-c", IMPORT_ALL, str(pyz), *sorted(wanted)]
     run = subprocess.run(command, capture_output=True, text=True, check=False, env={}, cwd=tmp_path)

@@ -30,6 +30,8 @@ MIN_CHUNK = 1024 * 1024
 WORTH_NOTING = MIN_CHUNK
 #: So many bodies of one blob may be lost whole before it is sent in chunks.
 LOST_BODIES = 2
+#: After so many tries in a row without an answer an upload is given up for a new one.
+SILENCES = 3
 #: A body that broke off later than so many bytes behind the last one has got somewhere, and is no failed attempt.
 _PROGRESS = 256 * 1024
 #: Statuses by which registries or proxies in front of them refuse a body in one piece.
@@ -70,6 +72,7 @@ class Upload:
         self._refused: Response | None = None
         self._hashing = Hashing(descriptor)
         self._failed = 0
+        self._silent = 0
         self._broke = False
         self._lost = 0
 
@@ -95,6 +98,11 @@ class Upload:
             except Transient as error:
                 self._unsure = True
                 self._failed += 1
+                self._silent = self._silent + 1 if isinstance(error.__cause__, TimeoutError) else 0
+                if self._silent >= SILENCES:
+                    # The registry may still be waiting for the line that fell silent, and lets nobody else go on.
+                    self._endpoint.sessions.forget(self._repository, self._descriptor.digest)
+                    self._location, self._offset, self._silent = "", 0, 0
                 self._endpoint.retry.pause(f"PUT {self._descriptor.digest}", self._failed, error)
 
     def _once(self) -> None:

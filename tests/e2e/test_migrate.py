@@ -28,7 +28,7 @@ from tests.flows.migrating import (
 from tests.parts.dockerregistry import DockerRegistry, docker_registry
 
 SIZES = [(60, 8), pytest.param(300, 40, marks=pytest.mark.long)]
-_COMMIT = re.compile(r"PUT /v2/\S+digest=(sha256\S{3})?([0-9a-f]{64})")
+_COMMIT = re.compile(r"PUT /v2/\S+digest=sha256(:|%3A)([0-9a-f]{64})")
 
 
 def held(registry: DockerRegistry, old: Old) -> dict[str, bytes]:

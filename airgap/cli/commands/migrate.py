@@ -96,7 +96,7 @@ def command(
 
     \b
     airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 --dry-run
-    airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 --nexus-source https://old-nexus.corp --newest 5
+    airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 --nexus-source https://old-nexus.corp
     airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 --delta
     """
     started = time.monotonic()
