@@ -96,9 +96,8 @@ def command(
 
     \b
     airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 --dry-run
-    airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 \\
-        --nexus-source https://old-nexus.corp --source-username admin --newest 5 --report moved.json
-    airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 --delta
+    airgap migrate old.corp:8443 new.corp:8443 --nexus-source https://old.corp --newest 5 --report moved.json
+    airgap migrate old.corp:8443 new.corp:8443 --nexus-source https://old.corp --delta
     """
     started = time.monotonic()
     choice = Choice.of(include, exclude, newest or 0, since)
