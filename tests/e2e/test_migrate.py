@@ -27,7 +27,7 @@ from tests.flows.migrating import (
 )
 from tests.parts.dockerregistry import DockerRegistry, docker_registry
 
-SIZES = [(60, 8), pytest.param(300, 40, marks=pytest.mark.long)]
+SIZES = [(36, 6), pytest.param(300, 40, marks=pytest.mark.long)]
 _COMMIT = re.compile(r"PUT /v2/\S+digest=sha256(?::|%3A)([0-9a-f]{64})")
 
 
