@@ -7,7 +7,7 @@ JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-long check format dist clean
+.PHONY: help setup packages demo test test-long bench bench-short check format dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,6 +30,12 @@ test: setup ## every test but the long ones
 
 test-long: setup ## soak, many kills, large sizes
 	$(PYTEST) -m long
+
+bench: setup ## beside the other tools on PATH, into bench/RESULTS.md: an hour or two, on a quiet machine
+	$(BIN)/python -m bench.transfer --output bench/RESULTS.md
+
+bench-short: setup ## the same in minutes, into bench/RESULTS.short.md
+	$(BIN)/python -m bench.transfer --short --output bench/RESULTS.short.md
 
 check: $(VENV)/.ready ## style, types, layers, oldest Python
 	$(BIN)/ruff check

@@ -68,10 +68,13 @@ class InvalidReference(AirgapError):
 
 
 class RegistryError(AirgapError):
-    """``code`` is the registry's own word for it (distribution-spec "Error Codes"), where it gave one."""
+    """``code`` is the registry's own word for it (distribution-spec "Error Codes"), where it gave one; ``status`` is
+    that of its answer, 0 where none came, and ``said`` what the answer holds, made printable."""
 
     exit_code = 20
     code = ""
+    status = 0
+    said = ""
 
 
 class Unauthorized(RegistryError):

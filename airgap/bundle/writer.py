@@ -98,9 +98,6 @@ class BundleWriter:
     def exists(self, descriptor: Descriptor) -> bool:
         return descriptor.digest in self._done
 
-    def kept(self, descriptor: Descriptor) -> int:
-        return min(self._begun.get(descriptor.digest, 0), descriptor.size)
-
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         if descriptor.digest not in self._done:
             raise ContentMissing(f"{descriptor.digest} is not written yet", where=str(self.path))

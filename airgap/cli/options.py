@@ -80,6 +80,13 @@ target_network = _together(
     click.option("--password-stdin", is_flag=True, help="Read the password from standard input; or AIRGAP_PASSWORD."),
 )
 
+nexus = click.option(
+    "--nexus",
+    metavar="URL",
+    default="",
+    help="Nexus's own address, that of its pages: its settings and limits are looked at too.",
+)
+
 mapping = click.option(
     "--mapping",
     type=click.Choice(["basename", "path", "full"]),

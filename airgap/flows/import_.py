@@ -20,7 +20,7 @@ from airgap.flows.receipt import receipt_of
 from airgap.flows.rewrite import RewrittenFile, rewrite
 from airgap.flows.shard import Shard
 from airgap.store.base import Store
-from airgap.target import Assignment, Mapping, Target
+from airgap.target import Assignment, Bounded, Finding, Mapping, Target
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,13 @@ def _push(
     if not request.shard:
         output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
         output.check_receipt(request.receipt, request.output, [file.name for file in files], force=request.force)
-    problems = [f for f in target.preflight() if f.level == "problem"]
-    raise_all([NotReady(finding.what, hint=finding.hint or None) for finding in problems])
+    _heed(target.preflight(), emit)
+    if target.mapping != mapping:  # nodes pull by another name than the one that was given to push by
+        mapping = target.mapping
+        assignments = assignments_of(bundle, mapping, emit=emit)
+        files = _rewritten(bundle, assignments, request.rules, emit)
+        if not request.shard:
+            output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
 
     roots = roots_of(bundle, assignments)
     completed = Completed(bundle) if bundle.inventory.requires else None
@@ -82,6 +87,8 @@ def _push(
     needed = planned.only(todo)
     if completed is not None:
         completed.prove(needed, mapping, target, jobs=jobs, stop=stop)
+    if isinstance(target, Bounded):
+        _heed(target.room(sum(bool(place.tag) for image in todo for place in image.root.destinations)), emit)
     result = Imported([image.root.label for image in todo if image.root.destinations[0].tag], present, files)
     if request.dry_run:
         return result
@@ -104,6 +111,14 @@ def _push(
         request.receipt.parent, [(request.receipt.name, receipt_of(bundle, mapping, assignments, planned, failed))]
     )
     return result
+
+
+def _heed(findings: Sequence[Finding], emit: Sink) -> None:
+    problems = [finding for finding in findings if finding.level == "problem"]
+    raise_all([NotReady(one.what, hint="; ".join((one.hint, *one.run)).strip("; ") or None) for one in problems])
+    for finding in findings:
+        if finding.level == "warning":
+            emit(Warned(f"{finding.what}; {finding.hint}".rstrip("; ")))
 
 
 def _rewritten(

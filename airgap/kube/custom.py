@@ -35,7 +35,9 @@ class Take:
             )
 
     def last(self) -> str:
-        """The key whose values are asked for, ``*`` where any may be."""
+        """The key whose values are asked for, ``*`` where any may be; ``args[]`` for the items of that list."""
+        if items := re.search(r"(?:^|[.\]}])([^.\[\]{}*]+)\[\]$", self.path):
+            return f"{items[1]}[]"
         found = re.search(r"(?:^|[.\]}])([^.\[\]{}*]+)$|\['([^']*)'\]$", self.path)
         return (found[1] or found[2]) if found else "*"
 

@@ -66,8 +66,9 @@ class Judge:
             if leaf is None:
                 self._arguments(spot)
             elif self.custom.take and (why := self.custom.taken(*self._named(), self._pattern(spot))):
-                if not self._document(spot, leaf):
-                    self._take(spot, leaf, Rule("airgap.yaml", "crd", model.LIKELY, "**", why), leaf.value)
+                self._asked(spot, leaf, why)
+            elif spot.what == walk.ASKED:
+                continue
             elif spot.what == walk.VARIABLE:
                 self._variable(spot, leaf)
             elif spot.what == walk.DOCUMENT:
@@ -112,6 +113,14 @@ class Judge:
             return
         if not self._document(spot, leaf):
             self._shape(spot, leaf)
+
+    def _asked(self, spot: Spot, leaf: Leaf, why: str) -> None:
+        """What a rule of airgap.yaml takes. Of a list of arguments it takes what has a path, a tag or a digest, behind
+        the option's name if there is one."""
+        if spot.frame.items is not None:
+            self._list(spot, leaf, Rule("airgap.yaml", "arg", model.LIKELY, "**", why, shape=patterns.TAGGED))
+        elif not self._document(spot, leaf):
+            self._take(spot, leaf, Rule("airgap.yaml", "crd", model.LIKELY, "**", why), leaf.value)
 
     def _kustomize(self, spot: Spot, leaf: Leaf) -> bool:
         """Whether this is an entry of a kustomization's ``images``, taken or passed over with a reason."""

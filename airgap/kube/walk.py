@@ -32,8 +32,8 @@ _LOOKED_INTO = frozenset({"global", "metadata", "from", "image"})
 _PROSE = frozenset({"description", "message", "help", "notes"})
 
 # What a spot is: a value by its key, a variable's value, a list of arguments, a value that may hold a document, an
-# item of a list, or whatever looks like a reference.
-FIELD, VARIABLE, ARGUMENTS, DOCUMENT, ITEM, SHAPE = range(6)
+# item of a list, whatever looks like a reference; or any of them once more, for the rules of airgap.yaml alone.
+FIELD, VARIABLE, ARGUMENTS, DOCUMENT, ITEM, SHAPE, ASKED = range(7)
 
 
 class Leaf(NamedTuple):
@@ -164,13 +164,16 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
                 if what == alias and not value:
                     continue
                 found = known(key) or read(key)
-                if found.wanted or everything or key in asked:
+                if asked and (everything or key in asked) and len(value) <= _LONGEST:
+                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None, frame.key_start)
+                    pending.append(Spot(document, frame, key, leaf, ASKED))
+                if found.wanted:
                     leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None, frame.key_start)
                     if frame.leaves is None:
                         frame.leaves = {}
                     frame.leaves[key] = leaf
                     if len(value) <= _LONGEST:
-                        if found.begins or key in asked or everything:
+                        if found.begins:
                             pending.append(Spot(document, frame, key, leaf))
                             continue
                         if key == "value" or key == "default":
@@ -193,6 +196,9 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] 
             else:
                 frame.index += 1
                 key = ""
+                if asked and (everything or f"{frame.at}[]" in asked) and len(value) <= _LONGEST:
+                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
+                    pending.append(Spot(document, frame, frame.index, leaf, ASKED))
                 if frame.items is not None:
                     frame.items.append(leaf or Leaf(value, start, end, style, frame.flow, tag is not None))
                     continue

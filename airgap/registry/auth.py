@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from airgap.errors import AirgapError, RegistryError, Unauthorized
 from airgap.registry import challenge as challenges
 from airgap.registry.credentials import Credential, Credentials
-from airgap.registry.faults import public_url, split
+from airgap.registry.faults import locked_out, public_url, split
 from airgap.registry.settings import is_loopback
 from airgap.registry.transport import Response
 
@@ -125,6 +125,22 @@ class Authenticator:
         if credential is not None and response.status == 401 and isinstance(error, Unauthorized):
             self._refused[credential] = self._hinted(error)
         return error
+
+    def unproven(self, scopes: Sequence[str], sent: str) -> bool:
+        """Whether ``sent`` offers a password that was never taken yet."""
+        return sent.startswith("Basic ") and self._credential(scopes) not in self._proven
+
+    def lock(self, response: Response, scopes: Sequence[str]) -> Unauthorized:
+        """The error that a 429 to such a password is; it is not offered again in this run."""
+        error, credential = locked_out(response.fault()), self._credential(scopes)
+        if credential is not None:
+            self._refused[credential] = error
+        return error
+
+    @property
+    def refused(self) -> bool:
+        """Whether a password was refused in this run."""
+        return bool(self._refused)
 
     def _hinted(self, error: Unauthorized) -> Unauthorized:
         error.where = error.where or public_url(self.base_url)

@@ -7,6 +7,7 @@ registry's own origin (distribution-spec "Pulling blobs" allows 307 to anywhere)
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +49,8 @@ class Endpoint:
     sessions: Sessions = field(default_factory=NoSessions)
     #: Held while an index of referrers under a fallback tag is rewritten.
     fallback: threading.Lock = field(default_factory=threading.Lock)
+    #: What a target knows of its product: gives an answer's error back, or another that says more and may be final.
+    judge: Callable[[AirgapError], AirgapError] = lambda error: error
 
     def __post_init__(self) -> None:
         self.base_url = self.settings.base_url(self.registry)
@@ -64,6 +67,15 @@ class Endpoint:
         if response.status == 404 or response.headers.get_content_type() == "text/html":
             raise no_registry(self.base_url)
 
+    def look(self) -> Response:
+        """``GET /v2/`` without a credential, whatever the status; a challenge is taken in for later. Only a broken
+        connection is tried again."""
+        response = self.retry.run("GET /v2/", lambda: self._follow("GET", self._url("/v2/"), {}, None, "").small())
+        if response.status == 401:
+            with contextlib.suppress(Unauthorized):  # nothing to sign in with: whoever needs to will be told
+                self._auth.learn(response, (), "")
+        return response
+
     def call(
         self,
         method: str,
@@ -79,7 +91,7 @@ class Endpoint:
         def once() -> Response:
             response = self._signed(method, path, scopes, headers or {}, body).small()
             if response.status not in ok:
-                raise self._fault(response)
+                raise self.judge(self._fault(response))
             return response
 
         return self.retry.run(f"{method} {path.partition('?')[0]}", once)
@@ -138,6 +150,11 @@ class Endpoint:
         return self.retry.run(f"GET {public_url(url)}", once)
 
     @property
+    def refused(self) -> bool:
+        """Whether this registry has refused a password in this run."""
+        return self._auth.refused
+
+    @property
     def asks(self) -> bool:
         """Whether this registry has asked for credentials in this run."""
         return self._auth.challenged
@@ -156,6 +173,8 @@ class Endpoint:
                 stream = self._follow(method, self._url(path), headers, body, authorization)
                 # Whom the registry redirects to may ask for nothing: its challenges are none of the registry's.
                 if stream.status != 401 or _origin(stream.url) != _origin(self.base_url):
+                    if stream.status == 429 and self._auth.unproven(scopes, authorization):
+                        raise self._auth.lock(stream.small(), scopes)
                     if stream.status < 500:
                         self._auth.let_in(scopes, authorization)
                     break
@@ -197,6 +216,8 @@ class Endpoint:
             authorization = headers.get("Authorization", "")
             rest = {name: value for name, value in headers.items() if name != "Authorization"}
             response = self._follow(method, url, rest, body, authorization).small()
+            if response.status == 429 and self._auth.unproven((), authorization):
+                raise self._auth.lock(response, ())
             if response.status == 429 or response.status >= 500:
                 raise response.fault()
             return response

@@ -114,6 +114,17 @@ def of_proxy(error: OSError, host: str, port: int) -> Unavailable:
     )
 
 
+def locked_out(error: AirgapError) -> Unauthorized:
+    """A sign-in was answered with 429. Some registries, Nexus among them, do so once an account is locked, and each
+    further try makes it longer; so this is final."""
+    return Unauthorized(
+        f"the registry lets this user in no more for now; the account may be locked ({error.what})",
+        where=error.where,
+        hint="wait until it is open again (Nexus: 15 minutes in which nobody tries, whatever Retry-After says), check "
+        "the password in the browser, and only then run the command once more; airgap has tried once",
+    )
+
+
 def no_registry(url: str) -> Unavailable:
     """Something answers, and it is no registry."""
     return Unavailable(
@@ -139,7 +150,9 @@ def of_response(status: int, reason: str, body: bytes, url: str, *, now_retry: f
     code, said = _registry_words(body)
     error = _of_status(status, reason, code, said, body, url, now_retry)
     if isinstance(error, RegistryError):
-        error.code = code
+        error.code, error.status = code, status
+        # Not every server that answers here knows the registry's form of an error: pages, text, or the reason alone.
+        error.said = said or _CONTROL.sub(" ", f"{reason} {body[:2000].decode('utf-8', 'replace')}").strip()
     return error
 
 
@@ -223,12 +236,13 @@ def of_certificate(error: ssl.SSLCertVerificationError, url: str, pem: str) -> U
 
 def _names_in(pem: str) -> str:
     try:
-        return _san_words(_decode(pem)) if pem else ""
+        return _san_words(decode_certificate(pem)) if pem else ""
     except (OSError, ValueError):
         return ""
 
 
-def _decode(pem: str) -> Mapping[str, object]:
+def decode_certificate(pem: str) -> Mapping[str, object]:
+    """What a certificate holds, whoever signed it. Raises :class:`OSError` or :class:`ValueError`."""
     import tempfile
 
     # The standard library parses a certificate only after having verified it; this parser, which its own tests

@@ -54,16 +54,18 @@ class Registries:
                 )
             return self._endpoints[registry]
 
-    def remember(self, registry: str, sessions: Sessions) -> None:
-        """Note in ``sessions`` which uploads are under way there, and go on with those that it knows."""
-        self.endpoint(registry).sessions = sessions
-
     def at(self, registry: str, base_url: str) -> Endpoint:
         """``registry`` under another root of its own (``http://host:8081/repository/docker``, or where its REST
         answers), with the same trust and the same credentials."""
         here = self.endpoint(registry)
         settings = replace(here.settings, endpoint=base_url, mirror="")
-        return Endpoint(registry, settings, self._transport, self._credentials, self._retry)
+        made = Endpoint(registry, settings, self._transport, self._credentials, self._retry)
+        made.sessions = here.sessions
+        return made
+
+    def remember(self, registry: str, sessions: Sessions) -> None:
+        """Note in ``sessions`` which uploads are under way there, and go on with those that it knows."""
+        self.endpoint(registry).sessions = sessions
 
     def repository(self, registry: str, name: str, *, push: bool = False) -> Repository:
         """``push`` asks for the right to write when signing in."""

@@ -316,7 +316,18 @@ def session_path(endpoint: Endpoint, response: Response, asked: str) -> str:
         raise RegistryError("the registry began an upload and did not say where", where=response.url)
     parts = split(join(f"{endpoint.base_url}{asked}", location))
     path = parts.path
+    # A proxy may show the registry under another path than its own, which the answer then names.
+    name = _repository_in(asked)
+    inner = path.rfind(f"/v2/{name}/blobs/uploads/") if name else -1
+    if inner > 0:
+        path = path[inner:]
     prefix = split(endpoint.base_url).path
     if prefix and path.startswith(f"{prefix}/"):
         path = path[len(prefix) :]
     return f"{path}?{parts.query}" if parts.query else path
+
+
+def _repository_in(asked: str) -> str:
+    """The repository of ``/v2/NAME/blobs/uploads/…``; empty for other paths."""
+    head, found, _ = asked.partition("/blobs/uploads/")
+    return head.removeprefix("/v2/") if found and head.startswith("/v2/") else ""

@@ -101,14 +101,6 @@ class Mounter(Protocol):
 
 
 @runtime_checkable
-class Resuming(Protocol):
-    """A store that may hold the beginning of a blob whose push broke off; :meth:`Store.push` goes on behind it."""
-
-    def kept(self, descriptor: Descriptor, /) -> int:
-        """Bytes of the blob that need not move again."""
-
-
-@runtime_checkable
 class Listing(Protocol):
     """A store that knows all its names: ``repository:tag`` or ``repository@digest`` → descriptor."""
 

@@ -2,18 +2,22 @@
 """What images are called on the far side, and whether that side is fit to take them.
 
 ``mapping`` is pure naming; ``assign`` gives every image of a bundle its place and refuses collisions; a
-:class:`Target` checks and opens. A target names and checks; it never uploads.
+:class:`Target` checks and opens. A target names and checks; it never uploads. ``target_for`` asks which product is
+behind an address: ``plain``, ``nexus`` or ``harbor``. ``checks`` over a ``probe`` are what ``airgap doctor`` says.
 """
 
 from airgap.target.address import TargetAddress
 from airgap.target.assign import Assignment, apart, assign
-from airgap.target.base import Catalog, Finding, Target
+from airgap.target.base import Bounded, Catalog, Finding, Target
+from airgap.target.choose import AskedTarget, target_for
 from airgap.target.mapping import POLICIES, Mapping
 from airgap.target.plain import PlainTarget
 
 __all__ = [
     "POLICIES",
+    "AskedTarget",
     "Assignment",
+    "Bounded",
     "Catalog",
     "Finding",
     "Mapping",
@@ -22,4 +26,5 @@ __all__ = [
     "TargetAddress",
     "apart",
     "assign",
+    "target_for",
 ]

@@ -8,19 +8,29 @@ from typing import Literal, Protocol, runtime_checkable
 
 from airgap.oci import Reference
 from airgap.store.base import Store
+from airgap.target.mapping import Mapping
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a look at the target showed. A ``problem`` stops the push."""
+    """One thing that a look at the target showed. A ``problem`` stops the push.
+
+    ``hint`` is the remedy in words and ``run`` the lines to type or to write; ``check`` names what was looked at;
+    ``fix`` names the change of :mod:`airgap.target.fixes` that mends it, where one does."""
 
     level: Literal["ok", "warning", "problem"]
     what: str
     hint: str = ""
+    check: str = ""
+    run: tuple[str, ...] = ()
+    fix: str = ""
 
 
 class Target(Protocol):
-    """A registry address with a prefix, and the product behind it."""
+    """A registry address with a prefix, and the product behind it. ``mapping`` is that of the names which nodes pull:
+    where pushing goes another way than pulling, it is not the one that was asked for."""
+
+    mapping: Mapping
 
     def preflight(self) -> list[Finding]:
         """Look before anything is pushed; signs in exactly once."""
@@ -29,6 +39,14 @@ class Target(Protocol):
         """What the image will be called, as nodes will pull it."""
 
     def open(self, repository: str, /) -> Store: ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A target that knows how much more it may hold."""
+
+    def room(self, tags: int, /) -> list[Finding]:
+        """What speaks against ``tags`` new tags."""
 
 
 @runtime_checkable

@@ -14,31 +14,34 @@ if TYPE_CHECKING:
 
 
 class PlainTarget:
-    """``registries`` must hold the settings for the mapping's registry, ``--via`` among them."""
+    """``registries`` must hold the settings for the mapping's registry, ``--via`` among them. ``greeted`` says that
+    it was asked already, and let everybody in."""
 
-    def __init__(self, registries: Registries, mapping: Mapping) -> None:
+    def __init__(self, registries: Registries, mapping: Mapping, *, greeted: bool = False) -> None:
+        self._greeted = greeted
         self._registries = registries
-        self._mapping = mapping
+        self.mapping = mapping
         self._repositories: dict[str, Repository] = {}
 
     def preflight(self) -> list[Finding]:
         """Raises what :meth:`airgap.registry.endpoint.Endpoint.ping` raises; a registry that answers is fit."""
-        endpoint = self._registries.endpoint(self._mapping.address.registry)
-        endpoint.ping()
-        return [Finding("ok", f"{self._mapping.address.registry} answers at {endpoint.base_url}")]
+        endpoint = self._registries.endpoint(self.mapping.address.registry)
+        if not self._greeted:
+            endpoint.ping()
+        return [Finding("ok", f"{self.mapping.address.registry} answers at {endpoint.base_url}")]
 
     def locate(self, reference: Reference) -> Reference:
-        return self._mapping.locate(reference)
+        return self.mapping.locate(reference)
 
     def repositories(self) -> list[str]:
         from airgap.registry.paging import catalog
 
-        prefix = self._mapping.address.prefix
-        found = catalog(self._registries.endpoint(self._mapping.address.registry))
+        prefix = self.mapping.address.prefix
+        found = catalog(self._registries.endpoint(self.mapping.address.registry))
         return [name for name in found if not prefix or name.startswith(f"{prefix}/")]
 
     def open(self, repository: str) -> Repository:
         if repository not in self._repositories:
-            registry = self._mapping.address.registry
+            registry = self.mapping.address.registry
             self._repositories[repository] = self._registries.repository(registry, repository, push=True)
         return self._repositories[repository]

@@ -45,6 +45,7 @@ def test_what_comes_from_outside_steers_no_terminal(airgap: Airgap) -> None:
 
 
 def test_without_a_text_it_is_a_usage_error(airgap: Airgap) -> None:
-    for arguments in ((), ("nexus.corp:5",), ("--explain", " ")):
+    for arguments in ((), ("--explain", " ")):
         said = airgap.fails(2, "doctor", *arguments)
         assert "--explain" in said.stderr or "as it was printed" in said.stderr
+    assert "--yes goes with --fix" in airgap.run("doctor", "nexus.invalid:5", "--yes", code=2).stderr

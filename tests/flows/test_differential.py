@@ -115,7 +115,7 @@ def test_one_changed_layer_of_forty(platform: Platform, far: Far) -> None:
     far.requests()
     platform.carry("2", far)
     # This registry has the rest in the very repositories: what begins is the upload of the new layer and of configs.
-    begun = {line.split()[1] for line in far.changed() if line.startswith("POST")}
+    begun = {line.split()[1] for line in far.changed() if line.startswith("POST") and "?mount=" not in line}
     assert begun == {"/v2/p/app3/blobs/uploads/"}
     for name in names:
         root = platform.registry.store.resolve(f"{name}:2")

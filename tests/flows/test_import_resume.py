@@ -140,12 +140,12 @@ def test_the_half_that_is_there_is_not_sent_again(airgap: Airgap, cargo: Cargo) 
         assert sent_again(cargo, wire) <= OVERHEAD
     done = {event["digest"]: event["how"] for event in said.events if event["event"] == "blob-done"}
     assert sorted(done.values()) == sorted(["resumed", *["pushed"] * (len(done) - 1)])
-    moved = [event["bytes"] for event in said.events if event["event"] == "blob-progress"]
+    moved = [event["bytes"] for event in said.events if event["event"] in ("blob-progress", "blob-resumed")]
     assert sum(moved) == cargo.total
-    last = next(e["text"] for e in said.events if e["event"] == "noted" and "3 images pushed" in e["text"])
-    assert f"sent in {len(done)} blobs, 1 of them resumed (" in last
-    assert "MB were there)" in last
-    assert last.endswith("/s")
+    last = next(event for event in said.events if event["event"] == "finished")
+    assert (last["images"], last["moved"], last["resumed"]) == (3, len(done), 1)
+    assert last["moved_bytes"] + last["resumed_bytes"] == cargo.total
+    assert last["resumed_bytes"] > 3 * MB
 
 
 def test_stopped_by_the_user_it_goes_on_too(airgap: Airgap, cargo: Cargo) -> None:

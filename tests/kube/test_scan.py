@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from airgap.errors import Failures, ResourceError
-from airgap.kube import scan
+from airgap.kube import Custom, Take, rewrite, scan
 from tests.kube.support import only, pod, texts
 
 pytestmark = pytest.mark.usefixtures("parser")
@@ -310,6 +310,32 @@ def test_a_place_at_the_end_of_a_file_that_is_not_ascii(size: int) -> None:
     content = pod("  - {{name: '{}'}}\n  - image: nginx".format("é" * size).encode())
     assert only(content).spans == ((len(content) - 5, len(content)),)
     assert only(content).scalar.end == len(content)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "expected"),
+    [
+        ("spec.containers[].args[]", "", ["a/b:1", "c/d:2"]),
+        ("spec.containers[].args[]", "Deployment", []),
+        ("spec.*", "Pod", ["host/a"]),
+        ("**[]", "Pod", ["a/b:1", "c/d:2", "e/f", "busybox"]),
+        ("spec.workers[]", "", ["e/f", "busybox"]),
+        ("spec.workers", "", []),
+    ],
+)
+def test_a_rule_of_ones_own_takes_items_of_lists(path: str, kind: str, expected: list[str]) -> None:
+    content = pod(
+        b"  - args: [run, --worker=a/b:1, --verbose, 'c/d:2', --x=1]\n  workers: [e/f, busybox]\n  node: host/a\n"
+    )
+    custom = Custom(take=[Take(path, "our operator starts it", kind)])
+    found = scan(content, "x", custom)
+    assert texts(found) == expected
+    assert {site.rule for site in found.sites} <= {"airgap.yaml"}
+    done = rewrite(content, [(site, "t.example/x:1") for site in found.sites])
+    wanted = content
+    for text in expected:
+        wanted = wanted.replace(text.encode(), b"t.example/x:1")
+    assert done.content == wanted
 
 
 def test_lines_end_at_line_feeds_alone() -> None:

@@ -43,11 +43,12 @@ def docker_registry(
     read_only: bool = False,
     within: ClosedNetwork | None = None,
     listen: str = "",
+    access_log: bool = True,
 ) -> Iterator[DockerRegistry]:
     """Start one over ``folder`` (made if missing; its content survives a restart on the same folder).
 
     ``users`` are names and passwords for Basic authentication. ``within`` a closed network it serves ``listen``, the
-    host and port there.
+    host and port there. Without ``access_log`` nothing is written for a request.
     """
     binary = need("docker-registry")
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,7 @@ def docker_registry(
     }
     configuration: dict[str, object] = {
         "version": "0.1",
-        "log": {"level": "warn", "accesslog": {"disabled": False}},
+        "log": {"level": "warn", "accesslog": {"disabled": not access_log}},
         "storage": storage,
         "http": http,
     }

@@ -205,7 +205,7 @@ KEYS = {
     "name", "version", "notes", "resources", "images", "platforms", "target",
     "mapping", "policy", "overrides",
     "rules", "take", "ignore",
-    "registries", "mirror", "plain_http", "endpoint", "ca_file", "insecure",
+    "registries", "mirror", "plain_http", "endpoint", "ca_file", "insecure", "timeout",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,7 +22,7 @@ from airgap.flows.network import connect, target_of
 from airgap.flows.shard import Shard
 from airgap.flows.state import remembered
 from airgap.flows.words import counted, finished
-from airgap.target import PlainTarget
+from airgap.target import AskedTarget, target_for
 
 
 @click.command("import")
@@ -34,6 +35,7 @@ from airgap.target import PlainTarget
 )
 @click.option("--overwrite", is_flag=True, help="Move tags that are already there with another digest.")
 @click.option("--keep-going", is_flag=True, help="Go on when an image fails, and end with exit code 3.")
+@click.option("--create-projects", is_flag=True, help="Harbor: make the projects that are missing, private ones.")
 @click.option(
     "--shard",
     metavar="I/N",
@@ -46,6 +48,7 @@ from airgap.target import PlainTarget
 )
 @options.force
 @options.dry_run
+@options.nexus
 @options.target_network
 @options.config
 @options.jobs
@@ -58,10 +61,12 @@ def command(
     receipt: str | None,
     overwrite: bool,
     keep_going: bool,
+    create_projects: bool,
     shard: str | None,
     state: str | None,
     force: bool,
     dry_run: bool,
+    nexus: str,
     ca_file: str | None,
     plain_http: bool,
     insecure: bool,
@@ -106,8 +111,10 @@ def command(
         nullcontext() if dry_run else remembered(registries, goal.address, opened.id, request.shard, state, emit),
     ):
         try:
+            more: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
+            target = AskedTarget(goal, lambda: target_for(registries, goal, **more))
             done = import_(
-                request, opened, goal, PlainTarget(registries, goal),
+                request, opened, goal, target,
                 jobs=jobs, emit=emit, stop=Stop(registries.abort),
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):
@@ -115,7 +122,7 @@ def command(
                 "stopped; what the registry has taken is kept, no file was written",
                 hint="the same command goes on where this one stopped",
             ) from None
-        _tell(request, done, str(goal.address), time.monotonic() - started, emit)
+        _tell(request, done, str(target.mapping.address), time.monotonic() - started, emit)
 
 
 def _tell(request: ImportRequest, done: Imported, target: str, seconds: float, emit: Sink) -> None:

@@ -14,7 +14,7 @@ from airgap.flows.network import connect, target_of
 from airgap.flows.verify import against as compare
 from airgap.flows.verify import verify
 from airgap.flows.words import counted, human
-from airgap.target import PlainTarget
+from airgap.target import target_for
 
 
 @click.command("verify")
@@ -63,5 +63,6 @@ def command(
                 goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin
             )
             with connect(read, network, emit, target=goal.address) as registries:
-                count = compare(opened, goal, PlainTarget(registries, goal), jobs=jobs, stop=Stop(registries.abort))
+                there = target_for(registries, goal)
+                count = compare(opened, goal, there, jobs=jobs, stop=Stop(registries.abort))
             emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))

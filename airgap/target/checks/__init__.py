@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``airgap doctor`` looks at, one small function for each, over one :class:`airgap.target.probe.Probe`.
+
+They run in the order of ``CHECKS``: what lies nearer comes first, and what depends on something broken is not asked,
+so that the first problem is the true cause. ``PREFLIGHT`` is the part that an import to Nexus does before it pushes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from airgap.target.base import Finding
+from airgap.target.checks import push, reach, settings, signin
+from airgap.target.probe import Probe
+
+Check = Callable[[Probe], list[Finding]]
+
+
+def project(probe: Probe) -> list[Finding]:
+    """Harbor alone: the prefix's first element is a project that exists."""
+    if probe.product != "harbor":
+        return []
+    from airgap.target.harbor import HarborTarget
+
+    name = probe.mapping.address.prefix.partition("/")[0]
+    if not name:
+        return [Finding("warning", "in Harbor every image lies in a project", "give one: HOST/PROJECT as target")]
+    status = HarborTarget(probe).exists(name)
+    if status == 404:
+        said = f"Harbor has no project {name} that this user may see"
+        return [Finding("problem", said, "make it: --fix, or airgap import --create-projects", fix="project")]
+    return [Finding("ok", f"the project {name} is there")]
+
+
+#: Each with its name, and whether nothing behind it makes sense while it has a problem.
+CHECKS: tuple[tuple[str, Check, bool], ...] = (
+    ("name", reach.name, True),
+    ("connection", reach.connection, True),
+    ("protocol", reach.protocol, True),
+    ("certificate", reach.certificate, True),
+    ("registry", reach.registry, True),
+    ("challenge", signin.challenge, True),
+    ("sign-in", signin.sign_in, True),
+    ("rest", settings.reachable, False),
+    ("licence", settings.licence, True),
+    ("writable", settings.writable, True),
+    ("repository", settings.repository, True),
+    ("realms", settings.realms, True),
+    ("project", project, True),
+    ("quota", settings.quota, False),
+    ("components", settings.components, False),
+    ("begin", push.begin, True),
+    ("push", push.upload, True),
+    ("nodes", reach.nodes, False),
+)
+PREFLIGHT = ("registry", "challenge", "sign-in", "rest", "licence", "writable", "repository", "realms", "begin")
+DOCTOR = tuple(name for name, *_ in CHECKS if name != "begin")
+
+
+def run(probe: Probe, names: Sequence[str] = DOCTOR) -> list[Finding]:
+    """What the checks found, up to the first problem that makes the rest meaningless."""
+    found: list[Finding] = []
+    for name, check, decisive in CHECKS:
+        if name not in names:
+            continue
+        new = [replace(finding, check=finding.check or name) for finding in check(probe)]
+        found += new
+        if decisive and any(finding.level == "problem" for finding in new):
+            break
+    return found

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``airgap doctor --fix`` can change by an API: each change is shown before it is made, and changes nothing else.
+
+A finding's ``fix`` names one of these. Passwords, policies and whatever a person has set on purpose stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from airgap.target.checks.settings import DOCKER_REALM, OCI_REALM
+from airgap.target.probe import Probe
+
+
+@dataclass(frozen=True)
+class Change:
+    """``what`` in words, ``request`` and ``document`` as they are sent; :meth:`apply` sends them."""
+
+    what: str
+    request: str
+    document: Any
+    apply: Callable[[], None]
+
+
+def change_for(fix: str, probe: Probe) -> Change | None:
+    """The change that a finding asks for; ``None`` where there is nothing that this user or this server lets us do."""
+    if fix == "project":
+        return _project(probe)
+    if probe.rest is None:
+        return None
+    make: dict[str, Callable[[Probe], Change | None]] = {"repository": _repository, "realm": _realm, "eula": _eula}
+    return make[fix](probe)
+
+
+def _of(probe: Probe, what: str, method: str, path: str, document: Any) -> Change:
+    rest = probe.rest
+    assert rest is not None
+    return Change(
+        what, f"{method} {rest.url}/service/rest/v1/{path}", document, lambda: rest.change(method, path, document)
+    )
+
+
+def _repository(probe: Probe) -> Change:
+    """A hosted repository with the port of the address as its connector."""
+    scheme, port = probe.place[0], probe.connector or probe.place[2]
+    return _of(
+        probe,
+        f"make the hosted Docker repository {probe.expect} with an {scheme.upper()} connector on port {port}",
+        "POST",
+        "repositories/docker/hosted",
+        {
+            "name": probe.expect,
+            "online": True,
+            "storage": {
+                "blobStoreName": "default",
+                "strictContentTypeValidation": True,
+                "writePolicy": "ALLOW",
+            },
+            "docker": {"v1Enabled": False, "forceBasicAuth": True, f"{scheme}Port": port},
+        },
+    )
+
+
+def _realm(probe: Probe) -> Change | None:
+    """PUT replaces the whole list, so what is active stays in it, in its order."""
+    assert probe.rest is not None
+    active = probe.rest.realms
+    if active is None:
+        return None
+    hosted = probe.hosted
+    realm = OCI_REALM if hosted is not None and hosted.format == "oci" else DOCKER_REALM
+    if realm in active:
+        return None
+    return _of(
+        probe,
+        f"switch the realm {realm} on, beside {', '.join(active)}",
+        "PUT",
+        "security/realms/active",
+        [*active, realm],
+    )
+
+
+def _eula(probe: Probe) -> Change | None:
+    """The licence's own words go back with the answer."""
+    assert probe.rest is not None
+    found = probe.rest.get("system/eula")
+    if not isinstance(found, dict) or found.get("accepted") is not False:
+        return None
+    words = str(found.get("disclaimer", ""))
+    return _of(
+        probe,
+        f"accept the licence of this Nexus for you, which says: {words}",
+        "POST",
+        "system/eula",
+        {**found, "accepted": True},
+    )
+
+
+def _project(probe: Probe) -> Change:
+    from airgap.target.harbor import HarborTarget
+
+    project = probe.mapping.address.prefix.partition("/")[0]
+    target = HarborTarget(probe)
+    scheme = probe.place[0]
+    return Change(
+        f"make the private project {project} in Harbor",
+        f"POST {scheme}://{probe.address}/api/v2.0/projects",
+        {"project_name": project, "metadata": {"public": "false"}},
+        lambda: target.create(project),
+    )

@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap doctor`` before set-ups that are broken in one way each: the true cause comes first, with its remedy.
+
+Everything is real but Nexus itself, which is the double: nginx as Ingress, certificates by openssl, loopback ports.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from airgap.errors import RegistryError
+from airgap.events import ignore
+from airgap.flows.doctor import Diagnosis, DoctorRequest, examine, mend
+from airgap.flows.network import Network, connect
+from airgap.flows.project import Project
+from airgap.registry import Credential, Registries
+from airgap.target import Mapping, TargetAddress
+from airgap.target.fixes import Change
+from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
+from tests.doubles.nexus.settings import PROFILES, Profile
+from tests.doubles.registry import Answer, double
+from tests.parts.certificates import Authority, Pair
+from tests.parts.nginx import nginx
+from tests.parts.service import free_port
+
+HOSTED = Repository("docker-hosted", connector="http")
+OPEN = replace(HOSTED, force_basic=False)
+SECURE = Repository("docker-hosted", connector="https")
+
+
+@dataclass
+class Place:
+    """A set-up: what to give to doctor, and the double whose sign-ins are counted."""
+
+    target: str
+    double: Nexus | None = None
+    nexus: str = ""
+    user: User | None = PUSHER
+    password: str = ""
+    network: Network = field(default_factory=Network)
+
+    @property
+    def mapping(self) -> Mapping:
+        return Mapping(TargetAddress.parse(self.target))
+
+    def examine(self) -> Diagnosis:
+        with self.connect() as registries:
+            return examine(DoctorRequest(self.mapping, self.nexus), registries)
+
+    def connect(self) -> Registries:
+        credential = Credential(self.user.name, self.password or self.user.password) if self.user else None
+        network = replace(self.network, credential=credential)
+        return connect(Project(), network, ignore, target=self.mapping.address)
+
+
+@dataclass
+class Yard:
+    """Where set-ups are built, and torn down after the test."""
+
+    stack: contextlib.ExitStack
+    folder: Path
+    authority: Authority
+
+    def far(self, *repositories: Repository, tls: Pair | None = None, **more: object) -> Nexus:
+        settings = Settings(repositories=repositories or (HOSTED,), **more)  # type: ignore[arg-type] # switches
+        return self.stack.enter_context(nexus(settings, tls=tls))
+
+    def plain(self, *repositories: Repository, admin: bool = False, **more: object) -> Place:
+        """A connector on plain HTTP; with ``admin`` its REST too."""
+        made = self.far(*repositories, **more)  # type: ignore[arg-type] # switches
+        target = f"http://{made.connector().address}/p"
+        return Place(target, made, made.url if admin else "", ADMIN if admin else PUSHER)
+
+    def secure(self, pair: Pair, *, ca: bool = True, host: str = "127.0.0.1") -> Place:
+        made = self.far(SECURE, tls=pair)
+        network = Network(ca_file=str(self.authority.ca)) if ca else Network()
+        return Place(f"https://{host}:{made.connector().port}", made, network=network)
+
+    def ingress(self, made: Nexus, url: str = "", **more: object) -> Place:
+        """nginx before a connector; with ``tls=True`` by HTTPS that our authority vouches for."""
+        pair = self.authority.good() if more.pop("tls", False) else None
+        front = self.stack.enter_context(
+            nginx(self.folder / "nginx", {"/": url or made.connector().url}, tls=pair, **more)  # type: ignore[arg-type]
+        )
+        network = Network(ca_file=str(self.authority.ca)) if pair else Network()
+        return Place(front.url, made, network=network)
+
+
+@pytest.fixture
+def yard(services: contextlib.ExitStack, tmp_path: Path, authority: Authority) -> Yard:
+    return Yard(services, tmp_path, authority)
+
+
+@contextlib.contextmanager
+def greeter(words: bytes) -> Iterator[int]:
+    """A server that says ``words`` to whoever comes, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    link, _ = listener.accept()
+                    with link:
+                        link.sendall(words)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def other_port(yard: Yard, **more: object) -> Place:
+    place = yard.plain(**more)  # type: ignore[arg-type] # switches
+    return replace(place, target=f"http://127.0.0.1:{free_port()}/p")
+
+
+def ssh(yard: Yard) -> Place:
+    return Place(f"http://127.0.0.1:{yard.stack.enter_context(greeter(b'SSH-2.0-OpenSSH_9.2'))}", user=None)
+
+
+def redirecting(yard: Yard) -> Place:
+    made = yard.stack.enter_context(double())
+    made.always("GET", "/v2/", Answer(404, b"<html>", {"Content-Type": "text/html"}))
+    return Place(made.url.replace("127.0.0.1", "localhost"), user=None)
+
+
+def no_challenge(yard: Yard) -> Place:
+    made = yard.stack.enter_context(double())
+    made.always("GET", "/v2/", Answer(401, b"{}", {"Content-Type": "application/json"}))
+    return Place(made.url)
+
+
+def moved(yard: Yard) -> Place:
+    made = yard.stack.enter_context(double())
+    made.always("GET", "/v2/", lambda _: Answer(301, b"", {"Location": f"{made.url}/v2/"}))
+    return Place(made.url)
+
+
+def group(yard: Yard, kind: str = "group", **more: object) -> Place:
+    front = Repository("all", kind=kind, connector="http", **more)  # type: ignore[arg-type] # of two
+    made = yard.far(front, Repository("docker-hosted"))
+    return Place(f"http://{made.connector('all').address}", made)
+
+
+def locked(yard: Yard) -> Place:
+    place = yard.plain(lockout=0)
+    assert replace(place, password="wrong").examine().problems
+    place.double.access.sign_ins[PUSHER.name].failed = 0  # type: ignore[union-attr] # counted anew from here
+    return place
+
+
+READ_ONLY_USER = (replace(READER, name=PUSHER.name, password=PUSHER.password),)
+
+#: What is set up, the check that finds it, words of the cause, words of the remedy.
+BROKEN: dict[str, tuple[Callable[[Yard], Place], str, str, str]] = {
+    "unknown name": (lambda y: Place("http://nexus.invalid:8082"), "name", "unknown", "/etc/hosts"),
+    "wrong port": (other_port, "connection", "nothing listens", "nodePort"),
+    "wrong port, settings known": (
+        lambda y: other_port(y, admin=True),
+        "connection",
+        "nothing listens",
+        "docker-hosted",
+    ),
+    "dead connector": (
+        lambda y: (lambda place: replace(place, target=f"http://127.0.0.1:{place.double.repository().http_port}"))(  # type: ignore[union-attr]
+            Place("http://x:1", made := y.far(Repository("docker-hosted", connector="dead")), made.url, ADMIN)
+        ),
+        "connection",
+        "nothing listens",
+        "dead or not led here",
+    ),
+    "no Docker repository": (
+        lambda y: Place(
+            f"http://127.0.0.1:{free_port()}", made := y.far(Repository("files", format="raw")), made.url, ADMIN
+        ),
+        "connection",
+        "nothing listens",
+        "--fix makes one",
+    ),
+    "HTTPS to a plain port": (
+        lambda y: (lambda p: replace(p, target=p.target.replace("http:", "https:")))(y.plain()),
+        "protocol",
+        "speaks plain HTTP",
+        "airgap doctor http://127.0.0.1",
+    ),
+    "plain HTTP to a TLS port": (
+        lambda y: (lambda p: replace(p, target=p.target.replace("https:", "http:"), network=Network()))(
+            y.secure(y.authority.good())
+        ),
+        "protocol",
+        "speaks HTTPS",
+        "airgap doctor https://127.0.0.1",
+    ),
+    "self-signed": (lambda y: y.secure(y.authority.self_signed()), "certificate", "self-signed", "--ca-file ca.pem"),
+    "unknown authority": (
+        lambda y: y.secure(y.authority.good(), ca=False),
+        "certificate",
+        "'A private authority'",
+        "issuer",
+    ),
+    "another host": (
+        lambda y: y.secure(y.authority.wrong_host()),
+        "certificate",
+        "is for DNS:elsewhere.example, not for IP:127.0.0.1",
+        'subjectAltName=IP:127.0.0.1"',
+    ),
+    "CN alone": (
+        lambda y: y.secure(y.authority.common_name_only(), host="localhost"),
+        "certificate",
+        "legacy Common Name",
+        'subjectAltName=DNS:localhost"',
+    ),
+    "address not in the SANs": (
+        lambda y: y.secure(y.authority.no_ip()),
+        "certificate",
+        "is for DNS:localhost, not for IP:127.0.0.1",
+        "an address needs IP:",
+    ),
+    "expired": (lambda y: y.secure(y.authority.expired()), "certificate", "is over since Jan  1", "renewed"),
+    "not yet valid": (lambda y: y.secure(y.authority.not_yet()), "certificate", "begins only at Jan  1", "clock"),
+    "no HTTP at all": (ssh, "registry", "does not speak HTTP", ""),
+    "Nexus's pages": (
+        lambda y: Place(f"{(made := y.far()).url}/elsewhere", made),
+        "registry",
+        "its pages",
+        "--nexus http://127.0.0.1",
+    ),
+    "Nexus's pages, settings known": (
+        lambda y: Place(f"{(made := y.far()).url}/elsewhere", made, made.url, ADMIN),
+        "registry",
+        "its pages",
+        "docker-hosted (hosted) at 127.0.0.1:",
+    ),
+    "a path that no node can pull": (
+        lambda y: Place(f"{(made := y.far()).url}/repository/docker-hosted/p", made),
+        "registry",
+        "served only below",
+        "--via http://127.0.0.1",
+    ),
+    "some other web site": (redirecting, "registry", "is no registry (404)", "curl -i"),
+    "redirected in a circle": (moved, "registry", "redirects without end", ""),
+    "Ingress without endpoints": (
+        lambda y: y.ingress(y.far(), url=f"http://127.0.0.1:{free_port()}"),
+        "registry",
+        "answers 502",
+        "has endpoints",
+    ),
+    "Ingress to the wrong port": (
+        lambda y: y.ingress(made := y.far(), url=made.main.url),
+        "registry",
+        "its pages",
+        "connector",
+    ),
+    "repository offline": (lambda y: y.plain(replace(HOSTED, online=False)), "registry", "switched offline", "Online"),
+    "null realm": (lambda y: y.plain(OPEN, realm="null"), "challenge", "null://", "X-Forwarded-Proto http;"),
+    "realm with port 443": (lambda y: y.plain(OPEN, realm="http443"), "challenge", ":443/v2/token", "Forwarded-Port"),
+    "forwarded as http": (
+        lambda y: y.ingress(y.far(OPEN), tls=True, forwarded="http"),
+        "challenge",
+        "by plain HTTP",
+        "X-Forwarded-Proto https;",
+    ),
+    "forwarded without Host": (
+        lambda y: y.ingress(y.far(OPEN), tls=True, forwarded="none"),
+        "challenge",
+        "not where it is reached",
+        "proxy_set_header Host 127.0.0.1:",
+    ),
+    "no challenge": (no_challenge, "challenge", "does not say how to sign in", "header"),
+    "nobody known": (lambda y: replace(y.plain(), user=None), "sign-in", "none is known", "airgap login"),
+    "nobody known, tokens": (lambda y: replace(y.plain(OPEN), user=None), "sign-in", "none is known", "airgap login"),
+    "wrong password": (lambda y: replace(y.plain(), password="x"), "sign-in", "password is wrong", "airgap login"),
+    "wrong password, tokens, settings asked": (
+        lambda y: replace(y.plain(OPEN, admin=True), password="x"),
+        "sign-in",
+        "password is wrong",
+        "browser",
+    ),
+    "locked account": (locked, "sign-in", "may be locked", "15 minutes"),
+    "realm not active": (
+        lambda y: y.plain(OPEN, realms=("NexusAuthenticatingRealm",)),
+        "sign-in",
+        "realm DockerToken is not switched on",
+        "Security > Realms",
+    ),
+    "licence not accepted": (lambda y: y.plain(admin=True, eula_accepted=False), "licence", "licence", "--fix"),
+    "frozen": (lambda y: y.plain(admin=True, frozen=True), "writable", "read-only mode", "Release"),
+    "frozen, settings unknown": (lambda y: y.plain(frozen=True), "push", "read-only mode", "Release"),
+    "DENY": (
+        lambda y: y.plain(replace(HOSTED, write_policy="DENY"), admin=True),
+        "repository",
+        "DENY",
+        "Allow redeploy",
+    ),
+    "DENY, settings unknown": (
+        lambda y: y.plain(replace(HOSTED, write_policy="DENY")),
+        "push",
+        "DENY",
+        "Allow redeploy",
+    ),
+    "a group": (lambda y: group(y, members=("docker-hosted",)), "push", "group repository", "--via"),
+    "a group, settings known": (
+        lambda y: (lambda p: replace(p, nexus=p.double.url, user=ADMIN))(group(y, members=("docker-hosted",))),  # type: ignore[union-attr]
+        "repository",
+        "all: this address belongs to a group",
+        "--via",
+    ),
+    "a proxy": (lambda y: group(y, "proxy", remote="docker-hosted"), "push", "proxy repository", "hosted"),
+    "no right to push": (lambda y: y.plain(users=READ_ONLY_USER), "push", "may not push", "-add, -edit"),
+    "over the edition's limit": (
+        lambda y: y.plain(profile="3.8x", components_elsewhere=40_001),
+        "push",
+        "more components",
+        "licence",
+    ),
+    "an Ingress's default limit": (
+        lambda y: y.ingress(y.far()),
+        "push",
+        "(413)",
+        'nginx.ingress.kubernetes.io/proxy-body-size="0"',
+    ),
+}
+
+
+@pytest.mark.requires("nginx", "openssl")
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_true_cause_comes_first(yard: Yard, name: str) -> None:
+    build, check, cause, remedy = BROKEN[name]
+    place = build(yard)
+    said = place.examine()
+    assert said.problems, said
+    first = said.problems[0]
+    assert first.check == check, said
+    assert cause in first.what
+    assert remedy in "\n".join((first.hint, *first.run))
+    assert len(said.problems) == 1
+    assert [one for one in said.findings if one.level == "warning"] == []
+    if place.double is not None:
+        assert sum(failed + refused for _, failed, refused in place.double.tries.values()) <= 1
+    for secret in (PUSHER.password, ADMIN.password):
+        assert secret not in repr(said)
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(BROKEN) >= 25
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("basic", [True, False])
+@pytest.mark.parametrize("admin", [True, False])
+def test_a_good_one_has_nothing_to_warn_of(yard: Yard, profile: Profile, basic: bool, admin: bool) -> None:
+    place = yard.plain(replace(HOSTED, force_basic=basic), admin=admin, profile=profile)
+    for tried in (place, replace(place, nexus=place.double.url if place.double else "")):
+        said = tried.examine()
+        assert {one.level for one in said.findings} == {"ok"}
+    assert place.double is not None
+    assert place.double.repository().blobs == {}
+
+
+@pytest.mark.requires("nginx", "openssl")
+def test_good_ones_behind_tls_and_an_ingress(yard: Yard) -> None:
+    good = [
+        yard.secure(yard.authority.good()),
+        yard.ingress(yard.far(OPEN), tls=True, body_size="0"),
+    ]
+    made = yard.far(Repository("docker-hosted", path_enabled=True))
+    good.append(Place(f"{made.url}/docker-hosted/p", made))
+    for place in good:
+        said = place.examine()
+        assert {one.level for one in said.findings} == {"ok"}, said
+
+
+def test_what_is_soft_is_a_warning(yard: Yard) -> None:
+    said = yard.plain(admin=True, quota_violated=True).examine()
+    assert [(one.check, one.level) for one in said.findings if one.level != "ok"] == [("quota", "warning")]
+    said = replace(yard.plain(), nexus=f"http://127.0.0.1:{free_port()}").examine()
+    assert [(one.check, one.level) for one in said.findings if one.level != "ok"] == [("rest", "warning")]
+    place = yard.secure(yard.authority.wrong_host())
+    said = replace(place, network=Network(insecure=(place.mapping.address.registry,))).examine()
+    assert [(one.check, one.level) for one in said.findings if one.level != "ok"] == [("certificate", "warning")]
+
+
+def fixed(place: Place, agree: Callable[[Change], bool] = lambda _: True) -> tuple[Diagnosis, list[Change]]:
+    return mend(DoctorRequest(place.mapping, place.nexus), place.connect, agree)
+
+
+def test_fix_makes_the_repository_that_the_address_speaks_of(yard: Yard) -> None:
+    made = yard.far(Repository("files", format="raw"))
+    place = Place(f"http://127.0.0.1:{free_port()}/p", made, made.url, ADMIN)
+    asked: list[Change] = []
+
+    def refuse(change: Change) -> bool:
+        asked.append(change)
+        return False
+
+    said, done = fixed(place, refuse)
+    assert (done, list(made.contents)) == ([], ["files"])
+    port = int(place.mapping.address.registry.rpartition(":")[2])
+    assert [one.document["docker"]["httpPort"] for one in asked] == [port]
+    said, done = fixed(place)
+    assert said.problems == []
+    assert [one.request.split()[0] for one in done] == ["POST"]
+    assert made.contents["docker-hosted"].http_port == port
+
+
+def test_fix_gives_the_connector_another_port_behind_a_nodeport(yard: Yard) -> None:
+    made = yard.far(Repository("files", format="raw"))
+    place, inner = Place(f"http://127.0.0.1:{free_port()}/p", made, made.url, ADMIN), free_port()
+    request = DoctorRequest(place.mapping, place.nexus, "images", inner)
+    said, done = mend(request, place.connect, lambda _: True)
+    assert (len(done), made.contents["images"].http_port) == (1, inner)
+    assert "NodePort" in said.problems[0].hint
+
+
+def test_fix_goes_on_behind_the_first_trouble(yard: Yard) -> None:
+    realms = ("NexusAuthorizingRealm", "NexusAuthenticatingRealm")
+    place = yard.plain(OPEN, admin=True, eula_accepted=False, realms=realms)
+    said, done = fixed(place)
+    assert said.problems == []
+    assert len(done) == 2
+    assert place.double is not None
+    assert place.double.eula_accepted
+    assert place.double.access.realms == [*realms, "DockerToken"]
+
+
+def test_fix_changes_nothing_with_a_wrong_password_or_without_rights(yard: Yard) -> None:
+    place = yard.plain(OPEN, admin=True, realms=("NexusAuthenticatingRealm",))
+    for user, password in ((ADMIN, "wrong"), (PUSHER, "")):
+        said, done = fixed(replace(place, user=user, password=password))
+        assert (done, len(said.problems)) == ([], 1)
+    assert place.double is not None
+    assert place.double.tries[ADMIN.name] == (0, 1, 0)
+    assert place.double.access.realms == ["NexusAuthenticatingRealm"]
+
+
+def test_what_nexus_has_against_a_change_is_said(yard: Yard) -> None:
+    made = yard.far(Repository("docker-hosted"))
+    place = Place(f"http://127.0.0.1:{free_port()}/p", made, made.url, ADMIN)
+    with pytest.raises(RegistryError, match="Name is already used"):
+        fixed(place)
