@@ -13,6 +13,7 @@ from airgap.registry import Credential, Credentials, Registries
 from airgap.store.base import Store
 from tests.cli.command import TRACEBACK, Airgap
 from tests.doubles.nexus import PUSHER, READER, Nexus, User
+from tests.doubles.nexus.double import Seen
 from tests.parts.images import Images
 
 SOURCE_WORD, TARGET_WORD = READER.password, PUSHER.password
@@ -75,6 +76,16 @@ def fill(address: str, old: Old, user: User | None = None) -> None:
 def tags_of(nexus: Nexus) -> dict[str, str]:
     """``repository:tag`` and digests that a double holds."""
     return {f"{image}:{tag}": digest for image, held in nexus.repository().tags.items() for tag, digest in held.items()}
+
+
+def content_asked(*sides: Nexus) -> list[Seen]:
+    """Requests for manifests and blobs; the upload that a look at a Nexus begins and breaks off is none."""
+    return [
+        one
+        for side in sides
+        for one in side.seen
+        if ("/manifests/" in one.target or "/blobs/" in one.target) and "/airgap-probe/" not in one.target
+    ]
 
 
 def content_of(nexus: Nexus) -> tuple[dict[str, str], set[tuple[str, str]], set[str]]:
