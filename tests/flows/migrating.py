@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -110,17 +111,21 @@ def killed(airgap: Airgap, arguments: list[str], progress: Callable[[], int], *,
     """Run until ``progress`` has grown by ``after``, then SIGKILL; what it said. A run that is faster ends well."""
     begun = progress()
     process = airgap.started(*arguments)
+    said = ""
+
+    def read() -> None:
+        nonlocal said
+        stdout, stderr = process.communicate(timeout=120)  # it says more than a pipe holds
+        said = (stdout + stderr).decode()
+
+    reader = threading.Thread(target=read)
+    reader.start()
     try:
-        while process.poll() is None and progress() < begun + after:
+        while reader.is_alive() and progress() < begun + after:
             time.sleep(0.002)
-        if process.poll() is None:
-            process.kill()
-        stdout, stderr = process.communicate(timeout=30)
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-    said = stdout.decode() + stderr.decode()
+        process.kill()
+        reader.join()
     assert process.returncode in (0, -9), said
     assert not TRACEBACK.search(said), said
     return said
