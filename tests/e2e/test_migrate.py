@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airgap.oci import digest as digests
-from tests.cli.command import Airgap
+from tests.cli.command import Airgap, Registry
 from tests.doubles.nexus import PUSHER, Settings, nexus
 from tests.flows.migrating import (
     SOURCE_WORD,
@@ -27,6 +27,7 @@ from tests.flows.migrating import (
     tags_of,
 )
 from tests.parts.dockerregistry import DockerRegistry, docker_registry
+from tests.parts.images import Images
 
 SIZES = [(36, 6), pytest.param(300, 40, marks=pytest.mark.long)]
 _COMMIT = re.compile(r"PUT /v2/\S+digest=sha256(?::|%3A)([0-9a-f]{64})")
@@ -89,6 +90,23 @@ def test_docker_registry_to_docker_registry(airgap: Airgap, tmp_path: Path, tags
             assert len([one for one in side if one.startswith("HEAD") and "/manifests/" in one]) == len(made.names)
             assert not [one for one in side if "/blobs/" in one or one.split()[0] not in ("GET", "HEAD")]
             assert not [one for one in side if one.startswith("GET") and "/manifests/" in one]
+
+
+@pytest.mark.requires("docker-registry")
+@pytest.mark.interop
+def test_a_blob_of_an_earlier_run_is_mounted_in_a_later(airgap: Airgap, tmp_path: Path) -> None:
+    """The journal knows which repository took it, though no manifest of that one is read again."""
+    images = Images(6)
+    base = images.layer(size=5000)
+    digest = digests.encoded(base.descriptor.digest)
+    with Registry() as old, docker_registry(tmp_path / "new") as new:
+        old.fill(images, {f"{name}:1": images.image(layers=[base, images.layer()]) for name in ("a", "b", "c")})
+        airgap.run("migrate", old.url, new.url, "--include", "b")
+        old.requests()
+        said = airgap.run("migrate", old.url, new.url)
+        assert "2 tags copied, 1 already there" in said.stderr
+        assert not [one for one in old.requests() if digest in one and one.startswith("GET")]
+        assert [match[1] for match in map(_COMMIT.search, new.requests()) if match].count(digest) == 1
 
 
 @pytest.mark.long

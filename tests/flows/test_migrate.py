@@ -112,19 +112,6 @@ def test_a_shared_blob_is_sent_once_and_mounted_elsewhere(airgap: Airgap, old: R
     assert set(fetched) == made.blobs
 
 
-def test_a_blob_of_an_earlier_run_is_mounted_in_a_later(airgap: Airgap, old: Registry, new: Registry) -> None:
-    """The journal knows which repository took it, though no manifest of that one is read again."""
-    images = Images(6)
-    base = images.layer(size=5000)
-    old.fill(images, {f"{name}:1": images.image(layers=[base, images.layer()]) for name in ("a", "b", "c")})
-    airgap.run(*sides(old, new, "--include", "b"))
-    new.requests(), old.requests()
-    said = airgap.run(*sides(old, new))
-    assert "2 tags copied, 1 already there" in said.stderr
-    assert not [one for one in old.requests() if base.descriptor.digest in one and one.startswith("GET")]
-    assert not [one for one in new.requests() if base.descriptor.digest in one and one.startswith("PUT")]
-
-
 def test_a_second_run_asks_one_head_a_tag_and_transfers_nothing(airgap: Airgap, old: Registry, new: Registry) -> None:
     made = filled(old)
     airgap.run(*sides(old, new))
