@@ -49,7 +49,7 @@ def migrate(
     """Make the target hold the source's tags. All that differs is found, and refused, before anything is pushed."""
     registries.endpoint(request.source.registry).ping()
     raise_all([NotReady(one.what, hint=one.hint or None) for one in to.preflight() if one.level == "problem"])
-    source, target = _source(request.source, registries), _target(request.target, to)
+    source, target = _source(request.source, registries), _target(to, registries)
     components = _components(request, registries)
     asking = max(jobs, 8)  # questions without a body
 
@@ -129,7 +129,12 @@ def _source(address: TargetAddress, registries: Registries) -> Side:
     return Side(address, lambda name: registries.repository(address.registry, name), lambda: catalog(endpoint))
 
 
-def _target(address: TargetAddress, target: Target) -> Side:
+def _target(target: Target, registries: Registries) -> Side:
+    from airgap.registry.paging import catalog
+
+    # Where images are pushed another way than they are pulled, its names are those of this way.
+    address = target.mapping.address
+
     def open_(name: str) -> Listed:
         store = target.open(name)
         if not isinstance(store, Listed):
@@ -137,9 +142,7 @@ def _target(address: TargetAddress, target: Target) -> Side:
         return store
 
     def list_() -> list[str]:
-        if not isinstance(target, Catalog):
-            raise RegistryError("this target does not list its repositories")
-        return target.repositories()
+        return target.repositories() if isinstance(target, Catalog) else catalog(registries.endpoint(address.registry))
 
     return Side(address, open_, list_)
 

@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 def read(text: str) -> datetime | None:
     """A moment in UTC, or ``None`` for what says none. A day is its first moment; fractions beyond microseconds, as
     Go writes them, are cut."""
+    if not 0 < len(text) <= 64:
+        return None
     plain = re.sub(r"\.(\d{1,6})\d*", lambda match: f".{match[1].ljust(6, '0')}", text.strip())
     plain = re.sub(r"[Zz]$", "+00:00", plain)
     plain = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", plain) if "T" in plain else plain

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from airgap.registry import Credential, Credentials, Registries
 from airgap.store.base import Store
 from tests.cli.command import TRACEBACK, Airgap
 from tests.doubles.nexus import PUSHER, READER, Nexus, User
+from tests.doubles.nexus.double import Seen
 from tests.parts.images import Images
 
 SOURCE_WORD, TARGET_WORD = READER.password, PUSHER.password
@@ -77,6 +79,16 @@ def tags_of(nexus: Nexus) -> dict[str, str]:
     return {f"{image}:{tag}": digest for image, held in nexus.repository().tags.items() for tag, digest in held.items()}
 
 
+def content_asked(*sides: Nexus) -> list[Seen]:
+    """Requests for manifests and blobs; the upload that a look at a Nexus begins and breaks off is none."""
+    return [
+        one
+        for side in sides
+        for one in side.seen
+        if ("/manifests/" in one.target or "/blobs/" in one.target) and "/airgap-probe/" not in one.target
+    ]
+
+
 def content_of(nexus: Nexus) -> tuple[dict[str, str], set[tuple[str, str]], set[str]]:
     held = nexus.repository()
     return tags_of(nexus), set(held.manifests), set(held.blobs)
@@ -99,17 +111,21 @@ def killed(airgap: Airgap, arguments: list[str], progress: Callable[[], int], *,
     """Run until ``progress`` has grown by ``after``, then SIGKILL; what it said. A run that is faster ends well."""
     begun = progress()
     process = airgap.started(*arguments)
+    said = ""
+
+    def read() -> None:
+        nonlocal said
+        stdout, stderr = process.communicate(timeout=120)  # it says more than a pipe holds
+        said = (stdout + stderr).decode()
+
+    reader = threading.Thread(target=read)
+    reader.start()
     try:
-        while process.poll() is None and progress() < begun + after:
+        while reader.is_alive() and progress() < begun + after:
             time.sleep(0.002)
-        if process.poll() is None:
-            process.kill()
-        stdout, stderr = process.communicate(timeout=30)
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-    said = stdout.decode() + stderr.decode()
+        process.kill()
+        reader.join()
     assert process.returncode in (0, -9), said
     assert not TRACEBACK.search(said), said
     return said

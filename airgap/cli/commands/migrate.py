@@ -22,7 +22,7 @@ from airgap.flows.migration import report as reports
 from airgap.flows.migration.choice import Choice
 from airgap.flows.network import connect, source_credential, target_of
 from airgap.flows.words import counted, finished
-from airgap.target import PlainTarget, TargetAddress
+from airgap.target import TargetAddress, target_for
 
 
 @click.command("migrate")
@@ -59,6 +59,7 @@ from airgap.target import PlainTarget, TargetAddress
 )
 @click.option("--source-insecure", is_flag=True, help="Trust any certificate of the source.")
 @options.dry_run
+@options.nexus
 @options.target_network
 @options.config
 @options.jobs
@@ -79,6 +80,7 @@ def command(
     source_username: str | None,
     source_insecure: bool,
     dry_run: bool,
+    nexus: str,
     ca_file: str | None,
     plain_http: bool,
     insecure: bool,
@@ -96,8 +98,8 @@ def command(
 
     \b
     airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 --dry-run
-    airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 --nexus-source https://old-nexus.corp
-    airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 --delta
+    airgap migrate old.corp:8443 new.corp:8443 --nexus-source https://old.corp --newest 5 --report moved.json
+    airgap migrate old.corp:8443 new.corp:8443 --nexus-source https://old.corp --delta
     """
     started = time.monotonic()
     choice = Choice.of(include, exclude, newest or 0, since)
@@ -116,7 +118,7 @@ def command(
     ):
         try:
             account, done = migrate(
-                request, registries, PlainTarget(registries, goal), journal,
+                request, registries, target_for(registries, goal, nexus=nexus, dry_run=dry_run), journal,
                 jobs=jobs, emit=emit, stop=Stop(registries.abort),
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):

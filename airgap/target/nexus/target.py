@@ -51,6 +51,14 @@ class NexusTarget:
     def locate(self, reference: Reference) -> Reference:
         return self.mapping.locate(reference)
 
+    def repositories(self) -> list[str]:
+        """None on the path route, which has no catalog: then it raises."""
+        from airgap.registry.paging import catalog
+
+        prefix = self.mapping.address.prefix
+        found = catalog(self._probe.endpoint)
+        return [name for name in found if not prefix or name.startswith(f"{prefix}/")]
+
     def open(self, repository: str) -> NexusRepository:
         if repository not in self._repositories:
             self._repositories[repository] = NexusRepository(self._probe.endpoint, repository, self._quirks)
