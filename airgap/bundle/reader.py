@@ -42,17 +42,17 @@ class BundleReader:
     def __init__(
         self, path: str | os.PathLike[str], *, more: Sequence[str | os.PathLike[str]] = (), ask: Ask | None = None
     ) -> None:
-        self.path = Path(path)
+        self.path = Path("standard input" if str(path) == "-" else path)
         try:
-            self._medium = open_medium([self.path, *map(Path, more)], ask)
+            self._medium = open_medium([Path(path), *map(Path, more)], ask)
             try:
                 self._open()
             except BaseException:
                 self.close()
                 raise
         except AirgapError as error:
-            if str(path) not in (error.where or ""):
-                error.where = f"{path}: {error.where}" if error.where else str(path)
+            if str(self.path) not in (error.where or ""):
+                error.where = f"{self.path}: {error.where}" if error.where else str(self.path)
             raise
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ COMMANDS = {
     "serve": "Serve a bundle or a layout folder as a registry.",
     "migrate": "Copy one registry into another, without a bundle.",
     "hosts": "Configure nodes so that they can pull from a registry.",
-    "doctor": "Explain what a failed pull or push says.",
+    "doctor": "Check a registry, or explain what a failed pull says.",
     "login": "Sign in to a registry and keep the credential.",
     "logout": "Forget a registry's credential.",
     "demo": "Show the whole journey on this machine.",
