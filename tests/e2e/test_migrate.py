@@ -29,7 +29,7 @@ from tests.flows.migrating import (
 from tests.parts.dockerregistry import DockerRegistry, docker_registry
 from tests.parts.images import Images
 
-SIZES = [(36, 6), pytest.param(300, 40, marks=pytest.mark.long)]
+SIZES = [pytest.param(36, 6, marks=pytest.mark.long), pytest.param(300, 40, marks=pytest.mark.long)]
 _COMMIT = re.compile(r"PUT /v2/\S+digest=sha256(?::|%3A)([0-9a-f]{64})")
 
 
