@@ -16,8 +16,9 @@ from pathlib import Path
 from airgap.bundle.format import Layout, Member, header
 from airgap.bundle.journal import Journal
 from airgap.bundle.media import Draft, FileDraft
+from airgap.bundle.media.base import Pieces
 from airgap.bundle.media.volume_draft import VolumeDraft
-from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, NotFound
+from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.store.base import CHUNK, BytesReader, Opener, Reader, drain
@@ -102,7 +103,7 @@ class BundleWriter:
         if descriptor.digest not in self._done:
             raise ContentMissing(f"{descriptor.digest} is not written yet", where=str(self.path))
         place = self._layout.places[descriptor.digest]
-        return _ReadBack(self._draft, place.data + offset, place.size - offset)
+        return Pieces(self._draft.read, place.data + offset, place.size - offset, str(self.path))
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
         place = self._layout.places.get(descriptor.digest)
@@ -198,8 +199,8 @@ class BundleWriter:
 
     def _hashes(self, blob: Descriptor, place: Member) -> bool:
         try:
-            drain(blob, _ReadBack(self._draft, place.data, place.size), lambda piece, at: None)
-        except ContentError:
+            drain(blob, Pieces(self._draft.read, place.data, place.size, str(self.path)), lambda piece, at: None)
+        except (ContentError, BundleError):
             return False
         return True
 
@@ -269,22 +270,3 @@ class BundleWriter:
             self._unsynced, self._synced_at = 0, time.monotonic()
         self._draft.sync()
         self._journal.sync(lines)
-
-
-class _ReadBack:
-    """What was written, from a draft."""
-
-    def __init__(self, draft: Draft, offset: int, length: int) -> None:
-        self._draft = draft
-        self._offset = offset
-        self._left = length
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        piece = self._draft.read(min(len(buffer), self._left), self._offset)
-        buffer[: len(piece)] = piece
-        self._offset += len(piece)
-        self._left -= len(piece)
-        return len(piece)
-
-    def close(self) -> None:
-        """The draft stays open."""

@@ -7,6 +7,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -71,7 +72,7 @@ source_network = _together(
     ),
 )
 
-target_network = _together(
+_target_network = _together(
     ca_file,
     click.option("--plain-http", is_flag=True, help="Speak plain HTTP to the target, as http:// before it does."),
     click.option("--insecure", is_flag=True, help="Trust any certificate of the target."),
@@ -135,26 +136,52 @@ def source(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str
     return Network(ca_file or "", insecure, plain_http)
 
 
-def target(
-    registry: str,
-    ca_file: str | None,
-    plain_http: bool,
-    insecure: bool,
-    via: str,
-    username: str | None,
-    password_stdin: bool,
-) -> Network:
-    """The network of a command that pushes to ``registry``."""
-    from airgap.flows.network import Network, credential_from
+@dataclass(frozen=True)
+class Access:
+    """How the target is reached, as :func:`target_network` gathers it."""
 
-    password = read_password() if password_stdin else None
-    return Network(
-        ca_file or "",
-        (registry,) if insecure else (),
-        (registry,) if plain_http else (),
-        via,
-        credential_from(os.environ, username, password),
-    )
+    ca_file: str | None
+    plain_http: bool
+    insecure: bool
+    via: str
+    username: str | None
+    password_stdin: bool
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was said of a target at all."""
+        return any((self.ca_file, self.plain_http, self.insecure, self.via, self.username, self.password_stdin))
+
+    def network(self, registry: str) -> Network:
+        """The network of a command that pushes to ``registry``; the password is read now."""
+        from airgap.flows.network import Network, credential_from
+
+        password = read_password() if self.password_stdin else None
+        return Network(
+            self.ca_file or "",
+            (registry,) if self.insecure else (),
+            (registry,) if self.plain_http else (),
+            self.via,
+            credential_from(os.environ, self.username, password),
+        )
+
+
+def target_network(function: F) -> F:
+    """The options by which the target is reached, as one argument ``access``."""
+
+    @functools.wraps(function)
+    def gathered(
+        ca_file: str | None,
+        plain_http: bool,
+        insecure: bool,
+        via: str,
+        username: str | None,
+        password_stdin: bool,
+        **others: Any,
+    ) -> Any:
+        return function(access=Access(ca_file, plain_http, insecure, via, username, password_stdin), **others)
+
+    return _target_network(cast("F", gathered))
 
 
 def read_password() -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -73,6 +73,28 @@ def check_gap(length: int) -> None:
     """What an ordered draft fills with zeros is padding and the end of a tar, or its writer is at fault."""
     if length > 4096:
         raise AirgapError(f"{length:,} bytes were left out of the bundle")
+
+
+class Pieces:
+    """A reader over bytes that are had by their offset and do not lie in one file as they are."""
+
+    def __init__(self, pread: Callable[[int, int], bytes], offset: int, length: int, where: str) -> None:
+        self._pread = pread
+        self._offset = offset
+        self._left = length
+        self._where = where
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        piece = self._pread(min(len(buffer), self._left), self._offset)
+        if not piece and self._left:
+            raise BundleError(f"cut short: {self._left} bytes are missing", where=self._where)
+        buffer[: len(piece)] = piece
+        self._offset += len(piece)
+        self._left -= len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        """What the bytes are read from stays open."""
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from airgap.bundle.media.base import CUT_SHORT, reading
+from airgap.bundle.media.base import CUT_SHORT, Pieces, reading
 from airgap.bundle.media.zstd import library
 from airgap.errors import BundleError, UnsupportedBundle
 from airgap.store.base import Reader
@@ -110,7 +110,7 @@ class FramesMedium:
         return b"".join(parts)
 
     def open(self, offset: int, length: int) -> Reader:
-        return Pieces(self, offset, length)
+        return Pieces(self.pread, offset, length, self.where)
 
     def expect(self, total: int) -> None:
         if self.size is not None and self.size < total:
@@ -151,27 +151,6 @@ class FramesMedium:
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return found
-
-
-class Pieces:
-    """A reader over ``pread`` of a medium whose bytes do not lie in a file as they are."""
-
-    def __init__(self, medium: FramesMedium, offset: int, length: int) -> None:
-        self._medium = medium
-        self._offset = offset
-        self._left = length
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        piece = self._medium.pread(min(len(buffer), self._left), self._offset)
-        if not piece and self._left:
-            raise BundleError(f"cut short: {self._left} bytes are missing", where=self._medium.where)
-        buffer[: len(piece)] = piece
-        self._offset += len(piece)
-        self._left -= len(piece)
-        return len(piece)
-
-    def close(self) -> None:
-        """The medium's file stays open."""
 
 
 def frames_of(where: str, fd: int, size: int) -> FramesMedium | None:

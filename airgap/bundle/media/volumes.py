@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from airgap.bundle.media.base import reading
+from airgap.bundle.media.base import Pieces, reading
 from airgap.bundle.media.file import BlobRange, open_regular
 from airgap.bundle.media.naming import siblings_of
 from airgap.errors import BundleError
@@ -66,7 +66,7 @@ class VolumesMedium:
         if first == last and not self.ordered:
             fd, _ = self._opened(first)
             return BlobRange(fd, offset - self._starts[first], length, where=str(self._volumes[first].path))
-        return _Straddling(self, offset, length)
+        return Pieces(self.pread, offset, length, self.where)
 
     def files_of(self, offset: int, length: int) -> Sequence[str]:
         first, last = self._at(offset), self._at(offset + max(length, 1) - 1)
@@ -149,27 +149,6 @@ def _missing(names: Sequence[str], count: int, folder: Path) -> BundleError:
         where=str(folder),
         hint="put them beside the others, or name each of them where it lies",
     )
-
-
-class _Straddling:
-    """Bytes that go on in the next volume."""
-
-    def __init__(self, medium: VolumesMedium, offset: int, length: int) -> None:
-        self._medium = medium
-        self._offset = offset
-        self._left = length
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        piece = self._medium.pread(min(len(buffer), self._left), self._offset)
-        if not piece and self._left:
-            raise BundleError(f"cut short: {self._left} bytes are missing", where=self._medium.where)
-        buffer[: len(piece)] = piece
-        self._offset += len(piece)
-        self._left -= len(piece)
-        return len(piece)
-
-    def close(self) -> None:
-        """The medium's files stay open."""
 
 
 def volumes_from(paths: Sequence[Path], ask: Ask | None = None) -> VolumesMedium | None:

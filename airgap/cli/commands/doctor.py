@@ -53,12 +53,7 @@ def command(
     connector: int,
     as_json: bool,
     nexus: str,
-    ca_file: str | None,
-    plain_http: bool,
-    insecure: bool,
-    via: str,
-    username: str | None,
-    password_stdin: bool,
+    access: options.Access,
     config: str | None,
 ) -> None:
     """Look at a target from the outside in, and say what is wrong and how to mend it; or explain a message.
@@ -93,7 +88,7 @@ def command(
     if not (target or read.target):
         raise UsageError("what is to be looked at?", hint='give a TARGET, or a message: --explain "MESSAGE"')
     goal = target_of(read, target, None)
-    network = options.target(goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin)
+    network = access.network(goal.address.registry)
     request = DoctorRequest(goal, nexus, repository, connector)
     diagnosis, done = mend(
         request,

@@ -67,12 +67,7 @@ def command(
     force: bool,
     dry_run: bool,
     nexus: str,
-    ca_file: str | None,
-    plain_http: bool,
-    insecure: bool,
-    via: str,
-    username: str | None,
-    password_stdin: bool,
+    access: options.Access,
     config: str | None,
     jobs: int,
     progress: str,
@@ -91,7 +86,7 @@ def command(
     started = time.monotonic()
     read = project.load(config)
     goal = target_of(read, to, mapping)
-    network = options.target(goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin)
+    network = access.network(goal.address.registry)
     name = f"{bundle_name(bundles[0])}.receipt.json"
     request = ImportRequest(
         # Beside the output folder: kubectl apply -f would stop at a .json in it that is no object.
@@ -105,7 +100,7 @@ def command(
         Shard.parse(shard) if shard is not None else None,
     )
     with (
-        options.opened(bundles, password_stdin) as opened,
+        options.opened(bundles, access.password_stdin) as opened,
         display(progress) as emit,
         connect(read, network, emit, target=goal.address) as registries,
         nullcontext() if dry_run else remembered(registries, goal.address, opened.id, request.shard, state, emit),

@@ -41,12 +41,7 @@ def command(
     output: str,
     repositories: tuple[str, ...],
     force: bool,
-    ca_file: str | None,
-    plain_http: bool,
-    insecure: bool,
-    via: str,
-    username: str | None,
-    password_stdin: bool,
+    access: options.Access,
     config: str | None,
     jobs: int,
     progress: str,
@@ -63,7 +58,7 @@ def command(
     """
     read = project.load(config)
     goal = target_of(read, target, None)
-    network = options.target(goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin)
+    network = access.network(goal.address.registry)
     place = Path(output)
     if output != "-":
         out.check_place(place, force=force)

@@ -81,12 +81,7 @@ def command(
     source_insecure: bool,
     dry_run: bool,
     nexus: str,
-    ca_file: str | None,
-    plain_http: bool,
-    insecure: bool,
-    via: str,
-    username: str | None,
-    password_stdin: bool,
+    access: options.Access,
     config: str | None,
     jobs: int,
     progress: str,
@@ -105,7 +100,7 @@ def command(
     choice = Choice.of(include, exclude, newest or 0, since)
     read = project.load(config)
     here, goal = _source(source), target_of(read, target, None)
-    network = options.target(goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin)
+    network = access.network(goal.address.registry)
     network = network.with_source(here, source_credential(os.environ, source_username), insecure=source_insecure)
     place = Path(report) if report else None
     if place is not None:

@@ -29,12 +29,7 @@ def command(
     bundles: tuple[str, ...],
     against: str | None,
     mapping: str | None,
-    ca_file: str | None,
-    plain_http: bool,
-    insecure: bool,
-    via: str,
-    username: str | None,
-    password_stdin: bool,
+    access: options.Access,
     config: str | None,
     jobs: int,
     progress: str,
@@ -49,19 +44,17 @@ def command(
     airgap verify bundle.tar
     airgap verify bundle.tar --against http://10.100.0.102:32415/my-docker-image
     """
-    if not against and (mapping or ca_file or plain_http or insecure or via or username or password_stdin):
+    if not against and (mapping or access.given):
         raise click.UsageError("what is said of a target goes with --against")
     read = project.load(config)
-    with options.opened(bundles, password_stdin) as opened, display(progress) as emit:
+    with options.opened(bundles, access.password_stdin) as opened, display(progress) as emit:
         done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
         emit(Noted(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be"))
         for line in done.needs:
             emit(Noted(f"{bundles[0]}: {line}"))
         if against:
             goal = target_of(read, against, mapping)
-            network = options.target(
-                goal.address.registry, ca_file, plain_http, insecure, via, username, password_stdin
-            )
+            network = access.network(goal.address.registry)
             with connect(read, network, emit, target=goal.address) as registries:
                 there = target_for(registries, goal)
                 count = compare(opened, goal, there, jobs=jobs, stop=Stop(registries.abort))
