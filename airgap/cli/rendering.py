@@ -13,8 +13,9 @@ import click
 from airgap.errors import UsageError, raise_all
 from airgap.events import Sink
 from airgap.flows import output as out
-from airgap.flows.charts import Pull, check, values_for
+from airgap.flows.charts import values_for
 from airgap.flows.kustomizations import FILE, overlay_for
+from airgap.flows.rendering import Pull, check
 from airgap.flows.rewrite import Locate
 from airgap.flows.words import counted
 from airgap.kube import render

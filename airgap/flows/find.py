@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from airgap import kube
 from airgap.errors import AirgapError, ResourceError, UsageError, raise_all
-from airgap.flows import charts, templates
+from airgap.flows import rendering as renderings
+from airgap.flows import templates
 from airgap.kube.model import PLACEHOLDER, POSSIBLE
 from airgap.kube.render import Rendering
 from airgap.oci import Reference
@@ -74,7 +75,7 @@ def find(
     stdin: Callable[[], bytes] | None = None,
     download: Callable[[str], bytes] | None = None,
     rendering: Rendering | None = None,
-    pull: charts.Pull = charts.no_options,
+    pull: renderings.Pull = renderings.no_options,
     rules: kube.Custom = kube.NO_RULES,
 ) -> Found:
     """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses;
@@ -89,9 +90,9 @@ def find(
         )
     files = []
     errors: list[AirgapError] = []
-    made, paths = charts.rendered(paths, rendering or Rendering(), pull)
+    made, paths = renderings.rendered(paths, rendering or Rendering(), pull)
     given = [*_local(paths, stdin, download), *_remote(paths, download)]
-    for file in [*given, *charts.apart(made, {file.name for file in given})]:
+    for file in [*given, *renderings.apart(made, {file.name for file in given})]:
         try:
             files.append((file, kube.scan(file.content, file.path, rules)))
         except ResourceError as error:

@@ -13,8 +13,9 @@ from pathlib import Path
 from airgap import kube
 from airgap.errors import OutputError, UsageError
 from airgap.events import Sink, ignore
-from airgap.flows.charts import Pointed, folder_name, left_over, shown, wanted
+from airgap.flows.charts import Pointed, left_over, wanted
 from airgap.flows.output import folder_for
+from airgap.flows.rendering import folder_name, shown
 from airgap.flows.rewrite import Locate
 from airgap.kube import render
 from airgap.kube.provenance import places, split

@@ -14,11 +14,11 @@ from airgap.flows.project import Project
 from airgap.oci.reference import registry_problem
 from airgap.registry import RegistrySettings
 from airgap.registry.settings import is_loopback
-from airgap.target import Mapping as TargetMapping
-from airgap.target import TargetAddress
 
 if TYPE_CHECKING:
     from airgap.registry import Credential, Registries
+    from airgap.target import Mapping as TargetMapping
+    from airgap.target import TargetAddress
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,9 @@ def helm_options(project: Project, network: Network) -> Callable[[str], list[str
 
 def target_of(project: Project, to: str | None, policy: str | None) -> TargetMapping:
     """The mapping to ``--to`` or the project's target; raise :class:`UsageError` where neither is given."""
+    from airgap.target import Mapping as TargetMapping
+    from airgap.target import TargetAddress
+
     text = to or project.target
     if not text:
         raise UsageError("where should the images go?", hint="give --to HOST:PORT/PREFIX, or target: in airgap.yaml")
