@@ -41,6 +41,11 @@ class Form:
         return str(self.path) == "-"
 
     @property
+    def name(self) -> str:
+        """What people call the place."""
+        return "standard output" if self.streamed else str(self.path)
+
+    @property
     def compressed(self) -> bool:
         return self.path.suffix == ".zst"
 

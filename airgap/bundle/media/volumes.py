@@ -39,7 +39,7 @@ class VolumesMedium:
         self.ordered = bool(missing)
         try:
             if missing and ask is None:
-                raise _missing(missing, len(paths), paths[0].parent)
+                raise _missing(missing, len(paths))
             # All but the last have the first one's size, and the first one's head tells the whole.
             self._each = self._opened(0)[1]
             self._starts = [number * self._each for number in range(len(paths))]
@@ -76,7 +76,7 @@ class VolumesMedium:
         count = -(-total // self._each)
         more = [self._named(number) for number in range(len(self._volumes), count)]
         if more and self._ask is None:
-            raise _missing([path.name for path in more], count, more[0].parent)
+            raise _missing([path.name for path in more], count)
         for path in more:
             self._starts.append(len(self._volumes) * self._each)
             self._volumes.append(_Volume(path))
@@ -143,10 +143,9 @@ class VolumesMedium:
         return total
 
 
-def _missing(names: Sequence[str], count: int, folder: Path) -> BundleError:
+def _missing(names: Sequence[str], count: int) -> BundleError:
     return BundleError(
         f"{len(names)} of {count} volumes are missing: {', '.join(names)}",
-        where=str(folder),
         hint="put them beside the others, or name each of them where it lies",
     )
 

@@ -124,7 +124,10 @@ def command(
     if not output and not read.name:
         raise UsageError("where should the bundle go?", hint="give -o bundle.tar, or name: in airgap.yaml")
     if volume and not lock:
-        raise UsageError("one volume is made again from a lock", hint="add --lock airgap.lock")
+        raise UsageError(
+            "one volume is made again from a lock",
+            hint="add the --lock of the first time; without one, export all of it again",
+        )
     form = Form(
         Path(output or read.bundle_name),
         naming.volume_size(volume_size) if volume_size else 0,
@@ -177,9 +180,9 @@ def command(
 def _tell(request: ExportRequest, made: Exported, seconds: float, emit: Sink) -> None:
     what = f"{counted(made.images, 'image')}, {counted(made.blobs, 'blob')}"
     if request.dry_run:
-        emit(Noted(f"would write {request.form.path}: {what}"))
+        emit(Noted(f"would write {request.form.name}: {what}"))
     else:
-        text = f"{request.form.path}: {what}, {human(made.bundle_size)}"
+        text = f"{request.form.name}: {what}, {human(made.bundle_size)}"
         emit(finished(text, "fetched", made.images, made.report or Report(), seconds))
     if made.failures:
         names = ", ".join(label for label, _ in made.failures)
