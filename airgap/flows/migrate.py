@@ -23,7 +23,7 @@ from airgap.flows.migration.report import Account, failed_tags
 from airgap.flows.migration.side import Listed, Side
 from airgap.flows.state import state_folder
 from airgap.target import Catalog, Target, TargetAddress
-from airgap.target.components import Components, split_address
+from airgap.target.nexus.components import Components, split_address
 
 if TYPE_CHECKING:
     from airgap.registry import Registries

@@ -13,7 +13,7 @@ from airgap.flows.migration.choice import Choice
 from airgap.flows.migration.side import Side, Tag
 from airgap.flows.words import counted
 from airgap.oci.reference import check_tag, repository_problem
-from airgap.target.components import Component, Components
+from airgap.target.nexus.components import Component, Components
 
 
 @dataclass

@@ -18,6 +18,8 @@ from airgap.errors import AirgapError, RegistryError
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.faults import public_url
 
+#: Where the API is below Nexus's own address.
+API = "/service/rest/v1"
 _ANY = tuple(range(200, 600))
 #: Components beyond so many pages are not counted: no edition's limit lies there.
 _PAGES = 1_500
@@ -70,10 +72,10 @@ class Rest:
 
     def change(self, method: str, path: str, document: Any) -> None:
         """Send a change; raise :class:`RegistryError` with what Nexus has against it."""
-        self._sign_in()
+        self.sign_in()
         response = self.endpoint.call(
             method,
-            f"/service/rest/v1/{path}",
+            f"{API}/{path}",
             scopes=(),
             headers={"Content-Type": "application/json"},
             body=json.dumps(document).encode(),
@@ -85,11 +87,11 @@ class Rest:
             raise RegistryError(f"Nexus did not take {method} {path} ({response.status} {said[:300]})", where=self.url)
 
     def _ask(self, method: str, path: str, query: dict[str, str]) -> tuple[int, Any]:
-        self._sign_in()
+        self.sign_in()
         return self._bare(method, path, query)
 
     def _bare(self, method: str, path: str, query: dict[str, str]) -> tuple[int, Any]:
-        wanted = f"/service/rest/v1/{path}" + (f"?{urlencode(query)}" if query else "")
+        wanted = f"{API}/{path}" + (f"?{urlencode(query)}" if query else "")
         response = self.endpoint.call(
             method, wanted, scopes=(), headers={"Accept": "application/json"}, ok=tuple(s for s in _ANY if s != 401)
         )
@@ -98,7 +100,7 @@ class Rest:
         except (ValueError, RecursionError):
             return response.status, None
 
-    def _sign_in(self) -> None:
+    def sign_in(self) -> None:
         """Ask once for what needs a user, since lists are answered to anybody with less in them."""
         if self._signed:
             return
@@ -112,7 +114,7 @@ class Rest:
         """Whether a Nexus is there at all: its status page needs no user."""
         try:
             stream = self.endpoint.transport.exchange(
-                "GET", f"{self.endpoint.base_url}/service/rest/v1/status", self.endpoint.trust, {}
+                "GET", f"{self.endpoint.base_url}{API}/status", self.endpoint.trust, {}
             )
             response = stream.small()
         except AirgapError:

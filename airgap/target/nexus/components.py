@@ -20,9 +20,8 @@ from airgap.oci import dates
 from airgap.oci import digest as digests
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.faults import public_url
+from airgap.target.nexus.rest import API, Rest
 
-_API = "/service/rest/v1"
-_ANY_BUT_401 = tuple(status for status in range(200, 600) if status != 401)
 _BY_DIGEST = re.compile(r"/?v2/(.+)/manifests/([a-z0-9]+:[0-9a-f]{32,})")
 
 
@@ -49,7 +48,7 @@ def split_address(url: str) -> tuple[str, str]:
             hint="such as https://nexus.example:8443, or https://nexus.example:8443/repository/NAME for one of its "
             "repositories",
         )
-    return base.removesuffix(_API), name.partition("/")[0]
+    return base.removesuffix(API), name.partition("/")[0]
 
 
 @dataclass(eq=False)
@@ -62,7 +61,7 @@ class Components:
     def find_repository(self, registry: str, prefix: str) -> str:
         """Sign in, and say which repository lies behind a registry's address. Raises :class:`NotReady` for none and
         :class:`UsageError` where only the user can know."""
-        self._sign_in()
+        Rest(self.endpoint).sign_in()
         found = [one for one in self._document("repositories", {}) if isinstance(one, dict)]
         known = {str(one.get("name")): one for one in found if one.get("format") in ("docker", "oci")}
         if self.repository:
@@ -121,7 +120,7 @@ class Components:
             seen.add(token)
 
     def _document(self, what: str, query: dict[str, str]) -> Any:
-        path = f"{_API}/{what}" + (f"?{urlencode(query)}" if query else "")
+        path = f"{API}/{what}" + (f"?{urlencode(query)}" if query else "")
         try:
             response = self.endpoint.call(
                 "GET", path, scopes=(), headers={"Accept": "application/json"}, ok=(200, 403, 404, 422)
@@ -144,12 +143,6 @@ class Components:
             raise self._no_nexus()
         return document
 
-    def _sign_in(self) -> None:
-        """Ask once for what no anonymous user may have, so that the credential is offered, and offered once."""
-        credential = self.endpoint.credentials.find(self.endpoint.registry)
-        if credential is not None and credential.username:
-            self.endpoint.call("GET", f"{_API}/security/realms/active", scopes=(), ok=_ANY_BUT_401)
-
     def _by_port(self, registry: str) -> str:
         """The repository whose connector has the registry's port, where this user may see the settings."""
         port = registry.rpartition(":")[2]
@@ -171,7 +164,7 @@ class Components:
         )
 
     def _where(self, what: str) -> str:
-        return public_url(f"{self.endpoint.base_url}{_API}/{what}")
+        return public_url(f"{self.endpoint.base_url}{API}/{what}")
 
 
 def _listed(known: dict[str, Any]) -> str:
