@@ -128,8 +128,8 @@ def _take(entry: dict[str, Any], whole: dict[str, bool], reached: dict[str, int]
     if isinstance(digest, str) and entry.get("whole"):
         whole[digest] = sure or whole.get(digest, False)
         reached.pop(digest, None)
-    elif isinstance(digest, str) and isinstance(entry.get("at"), int):
-        reached[digest] = entry["at"]
+    elif isinstance(digest, str) and isinstance(at := entry.get("at"), int):
+        reached[digest] = max(at, 0)
 
 
 def journal_of(path: Path) -> Path:

@@ -193,6 +193,18 @@ def test_what_is_left_is_believed_only_as_far_as_it_is_true(airgap: Airgap, sour
     assert files(airgap.folder) == expected
 
 
+def test_a_partial_of_frames_that_nobody_wrote_is_begun_anew(airgap: Airgap, source: Source) -> None:
+    expected = wanted(airgap, source, "b.tar.zst")
+    killed(airgap, source, 20 * MIB, "b.tar.zst")
+    # A frame that says it holds 2**64 - 1 bytes, in one empty block.
+    (airgap.folder / "b.tar.zst.partial").write_bytes(
+        b"\x28\xb5\x2f\xfd\xe0" + b"\xff" * 8 + b"\x01\x00\x00" + noise(MIB)
+    )
+    through(airgap, source.url)
+    airgap.run("export", *IMAGES, "-o", "b.tar.zst")
+    assert files(airgap.folder) == expected
+
+
 def test_a_kill_between_the_name_and_the_journals_end(airgap: Airgap, source: Source) -> None:
     expected = wanted(airgap, source, "b.tar")
     killed(airgap, source, 30 * MIB, "b.tar")

@@ -52,7 +52,7 @@ def walk(fd: int, size: int) -> list[tuple[int, int]]:
     """Compressed and raw sizes of the whole frames from the start of an unfinished file, by their headers alone."""
     found: list[tuple[int, int]] = []
     offset = 0
-    while (frame := _frame_at(fd, offset, size)) is not None:
+    while (frame := _frame_at(fd, offset, size)) is not None and frame[1] <= FRAME:
         found.append(frame)
         offset += frame[0]
     return found
