@@ -16,7 +16,8 @@ class Line:
     """``sent`` are the bytes that went to the server, ``cuts`` how many connections were reset.
 
     ``limit`` is how many bytes a connection may carry, both ways together; 0 for all of them. With ``hold_at`` set,
-    nothing more goes to the server once so many bytes have: ``held`` is set then, and ``release`` lets go.
+    nothing more goes to the server once so many bytes have: ``held`` is set then. ``release`` cuts what was held,
+    since what still lay in its buffers might be all the rest, and lets new connections through.
     """
 
     def __init__(self, upstream: str, limit: int = 0) -> None:
@@ -59,20 +60,24 @@ class Line:
                 thread.start()
 
     def release(self) -> None:
-        """Let go of what is held, and of all that comes."""
+        """Cut what is held, and let through what comes."""
         self.hold_at = None
         self._released.set()
 
-    def _hold(self) -> None:
-        if self.hold_at is not None and self.sent >= self.hold_at:
-            self.held.set()
-            self._released.wait(60)
+    def _hold(self) -> bool:
+        """Whether this was held until the release."""
+        if self.hold_at is None or self.sent < self.hold_at:
+            return False
+        self.held.set()
+        self._released.wait(60)
+        return True
 
     def _relay(self, pair: _Pair, source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(65536):
-                if source is pair.client:
-                    self._hold()
+                if source is pair.client and self._hold():
+                    pair.reset()
+                    break
                 with self._lock:
                     room = self.limit - pair.carried if self.limit else len(data)
                     passed = data[: max(room, 0)]
