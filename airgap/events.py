@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens while airgap works, as frozen dataclasses handed to a sink.
+"""What happens while airgap works, as frozen records handed to a sink.
 
 This room is silent: it neither prints nor keeps anything. A sink may be called from several threads
 at once. ``as_json`` gives the shape of ``--progress json``: the event's name in kebab case and its fields.
@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+
+from airgap.records import Record, as_dict
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(Record):
     """Base of all events."""
 
 
-@dataclass(frozen=True)
 class Planned(Event):
     """What a copy is about to do: ``total`` bytes in ``blobs`` blobs and ``manifests`` manifests."""
 
@@ -27,13 +26,11 @@ class Planned(Event):
     total: int
 
 
-@dataclass(frozen=True)
 class BlobStarted(Event):
     digest: str
     size: int
 
 
-@dataclass(frozen=True)
 class BlobProgress(Event):
     """``bytes`` more of one blob have arrived or left; negative when a transfer starts again."""
 
@@ -41,7 +38,6 @@ class BlobProgress(Event):
     bytes: int
 
 
-@dataclass(frozen=True)
 class BlobResumed(Event):
     """``bytes`` of one blob are there from an earlier run: they count as neither moved nor to be moved; negative
     when they turn out to be of no use."""
@@ -50,7 +46,6 @@ class BlobResumed(Event):
     bytes: int
 
 
-@dataclass(frozen=True)
 class BlobDone(Event):
     """``how`` is one of ``fetched pushed resumed mounted skipped verified failed``.
 
@@ -64,7 +59,6 @@ class BlobDone(Event):
     how: str
 
 
-@dataclass(frozen=True)
 class ManifestDone(Event):
     """``name`` is the tag or digest it was pushed by; ``how`` is ``pushed`` or ``skipped``."""
 
@@ -73,7 +67,6 @@ class ManifestDone(Event):
     how: str
 
 
-@dataclass(frozen=True)
 class Retrying(Event):
     """A request failed in a way that may heal; it is tried again after ``delay`` seconds."""
 
@@ -83,7 +76,6 @@ class Retrying(Event):
     delay: float
 
 
-@dataclass(frozen=True)
 class ImageFailed(Event):
     """With ``--keep-going``: this image is left out."""
 
@@ -91,21 +83,18 @@ class ImageFailed(Event):
     reason: str
 
 
-@dataclass(frozen=True)
 class Warned(Event):
     """Something that the user should know and that stops nothing."""
 
     text: str
 
 
-@dataclass(frozen=True)
 class Noted(Event):
     """A step of the work in one line, for people."""
 
     text: str
 
 
-@dataclass(frozen=True)
 class Finished(Event):
     """The last word on a copy: ``text`` is what it made, for people; counts are blobs. ``seconds`` and ``rate`` (bytes
     a second) are those of the copying alone, ``elapsed`` the seconds of the whole command. ``resumed`` blobs count in
@@ -128,7 +117,6 @@ class Finished(Event):
     elapsed: float
 
 
-@dataclass(frozen=True)
 class Failed(Event):
     """What ended the command, last of all: ``code`` is its exit code. ``more`` holds the other errors where planning
     found several, each with the same four keys. No sink is handed this: whoever tells errors makes it."""
@@ -150,4 +138,4 @@ def ignore(event: Event) -> None:
 def as_json(event: Event) -> dict[str, object]:
     """The JSON object of one event: ``{"event": "blob-done", …fields}``."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
-    return {"event": name, **asdict(event)}
+    return {"event": name, **as_dict(event)}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from airgap.bundle.inventory import Inventory, Lock
 from airgap.bundle.reader import MAX_MEMBER, BundleReader
@@ -19,12 +18,12 @@ from airgap.bundle.requires import Origin
 from airgap.errors import BundleError, UsageError
 from airgap.oci import digest as digests
 from airgap.oci.manifest import is_manifest_type
+from airgap.records import Record, field
 
 _EXTRACT = "tar xf BUNDLE airgap/bundle.json takes it out of a bundle; the bundle itself will do as well"
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(Record):
     """What was read from ``path``. ``id`` is the sha256 of a bundle's ``bundle.json``, of other files that of the file.
 
     ``exact`` is false for an inventory that has been through another program, so that its ``id`` means nothing."""
@@ -35,8 +34,7 @@ class Document:
     exact: bool = True
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(Record):
     """``size`` is ``None`` where the base does not tell it; ``repositories`` and ``origin`` as in ``Required``."""
 
     size: int | None
@@ -44,8 +42,7 @@ class Held:
     origin: str | None
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(Record):
     """``id`` is what the lock records: that of :class:`Document`, since a receipt decides more than its bundle does."""
 
     path: str

@@ -8,11 +8,11 @@ every member's place is computed, so that it can be written out of order, and ev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from airgap.errors import BundleError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
+from airgap.records import Record, field
 
 BLOCK = 512
 _OCTAL_LIMIT = 8 * 1024**3
@@ -25,8 +25,7 @@ Pread = Callable[[int, int], bytes]
 """Gives at most so many bytes from an offset of the tar."""
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(Record):
     """One member: ``offset`` is that of its (first) header, ``data`` that of its content."""
 
     name: str
@@ -40,8 +39,7 @@ class Member:
         return self.data + padded(self.size)
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Record):
     """Where everything stands: ``head`` members with their content, then a place for each blob in order."""
 
     head: tuple[tuple[Member, bytes], ...]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from airgap import __version__
@@ -21,6 +20,7 @@ from airgap.errors import ResourceError
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_INDEX, Manifest
+from airgap.records import Record, replace
 from airgap.store.layout import LAYOUT, REF_NAME
 
 CONTAINERD_NAME = "io.containerd.image.name"
@@ -30,16 +30,14 @@ NOTES = "airgap/notes"
 _DOCKER_PLATFORM = Platform("linux", "amd64")
 
 
-@dataclass(frozen=True)
-class Resource:
+class Resource(Record):
     """A resource file as it was: ``name`` is its path under the common folder of all."""
 
     name: str
     content: bytes
 
 
-@dataclass(frozen=True)
-class Extras:
+class Extras(Record):
     """What a bundle carries beside images."""
 
     resources: Sequence[Resource] = ()
@@ -49,8 +47,11 @@ class Extras:
     notes: bytes | None = None
 
 
+NO_EXTRAS = Extras()
+
+
 def compose(
-    plan: Plan, extras: Extras = Extras(), requires: Sequence[Required] = (), bases: Sequence[Origin] = ()
+    plan: Plan, extras: Extras = NO_EXTRAS, requires: Sequence[Required] = (), bases: Sequence[Origin] = ()
 ) -> tuple[Inventory, Layout]:
     """Turn a plan into an inventory and the place of every byte. Root labels are references; ``requires`` is what the
     plan's manifests need beyond its blobs, ``bases`` names the bundles it came with.

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from airgap.bundle.requires import DIFFERENTIAL, Origin, Required, check_requires, id_of, uses_of
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle, UsageError
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
+from airgap.records import Record, field
 
 FORMAT = 1
 #: What this version can read; a bundle that needs more is refused.
@@ -29,8 +29,7 @@ RESOURCES = "airgap/resources/"
 _CHECK = b',"check":"'
 
 
-@dataclass(frozen=True)
-class BundledImage:
+class BundledImage(Record):
     """``reference`` is normalised; ``descriptor`` is what the bundle holds for it; ``derived_from`` is the index
     that platforms were chosen from."""
 
@@ -40,8 +39,7 @@ class BundledImage:
     derived_from: str = ""
 
 
-@dataclass(frozen=True)
-class BundledResource:
+class BundledResource(Record):
     """``name`` is the path under the resources' common folder, ``member`` where it lies in the tar."""
 
     name: str
@@ -49,8 +47,7 @@ class BundledResource:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Inventory:
+class Inventory(Record):
     """``members`` maps every other member outside ``blobs/`` to its sha256; ``referrers`` maps the digest of each
     signature or the like to the digest it speaks of; ``uses`` maps images' and referrers' digests to what they consist
     of, by number in ``blobs`` followed by ``requires``; ``bases`` names the bundles that ``requires`` speaks of."""
@@ -168,8 +165,7 @@ class Inventory:
         check_requires(self.blobs, self.requires, self.uses, roots)
 
 
-@dataclass
-class Lock:
+class Lock(Record, frozen=False):
     """What references resolved to, and what else decides a bundle's bytes. References are normalised; ``base`` is
     that of :class:`airgap.bundle.base.Base`, or ``None``."""
 

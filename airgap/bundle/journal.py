@@ -14,19 +14,18 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from airgap.bundle.inventory import Lock
 from airgap.bundle.media.base import writing
 from airgap.errors import AirgapError
+from airgap.records import Record, field
 
 FORMAT = 1
 
 
-@dataclass
-class Journal:
+class Journal(Record, frozen=False):
     """``whole`` maps digests of finished blobs to whether they are known to be on the disk; ``reached`` maps others to
     the bytes that were written, and ``synced`` to those that are on the disk."""
 

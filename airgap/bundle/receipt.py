@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from airgap.bundle.requires import Origin, id_of
@@ -17,12 +16,12 @@ from airgap.errors import AirgapError, BundleError, UnsupportedBundle
 from airgap.oci import Reference
 from airgap.oci import digest as digests
 from airgap.oci.reference import registry_problem, repository_problem
+from airgap.records import Record, field
 
 FORMAT = 1
 
 
-@dataclass(frozen=True)
-class HeldImage:
+class HeldImage(Record):
     """``source`` is the reference it was exported under, empty where only the target was asked; ``target`` is
     ``registry/repository:tag``."""
 
@@ -31,8 +30,7 @@ class HeldImage:
     digest: str
 
 
-@dataclass(frozen=True)
-class Receipt:
+class Receipt(Record):
     """``target`` is ``registry[/prefix]``, ``bundle`` the ID of the bundle that was imported, ``None`` for an
     inventory. ``blobs`` maps configs and layers to repositories of that registry; ``origins`` maps those that came by
     another bundle to its ID."""

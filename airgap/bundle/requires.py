@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from airgap.errors import BundleError
 from airgap.oci import Descriptor, Reference
 from airgap.oci import digest as digests
+from airgap.records import Record
 
 #: The word in ``features`` by which a bundle that is not whole is refused by an airgap that does not know of such.
 DIFFERENTIAL = "differential"
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class Required:
+class Required(Record):
     """``repositories`` are whole names (``registry/repository``): those of source images, or of a target where a
     receipt said so. ``origin`` is the ID of the bundle that brought the blob, ``None`` where nobody knows."""
 
@@ -44,8 +43,7 @@ class Required:
         return cls(found.digest, found.size, tuple(map(repository_name, names)), id_of(entry.get("from")))
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Record):
     """A bundle by its ID, and how people call it where that is known."""
 
     id: str

@@ -7,13 +7,13 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from airgap.errors import UsageError
+from airgap.records import Record
 
 if TYPE_CHECKING:
     from airgap.bundle import BundleReader
@@ -136,8 +136,7 @@ def source(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str
     return Network(ca_file or "", insecure, plain_http)
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(Record):
     """How the target is reached, as :func:`target_network` gathers it."""
 
     ca_file: str | None

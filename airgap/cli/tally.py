@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from airgap.events import BlobDone, BlobProgress, BlobResumed, BlobStarted, Event, Planned, Retrying
+from airgap.records import Record, field
 
 #: Seconds over which the rate is taken, and between two samples of it.
 _WINDOW = 8.0
@@ -21,8 +21,7 @@ _SAMPLE = 0.25
 _DIGEST = re.compile(r"\b\w+:[0-9a-f]{32,}")
 
 
-@dataclass
-class Waiting:
+class Waiting(Record, frozen=False):
     """A request that is going to be made again at ``until``, and why; ``digest`` is the blob's, if it is one's."""
 
     what: str
@@ -32,8 +31,7 @@ class Waiting:
     digest: str
 
 
-@dataclass
-class Running:
+class Running(Record, frozen=False):
     """A blob on its way: ``moved`` of ``size`` bytes, both without what was there before."""
 
     digest: str
@@ -48,8 +46,7 @@ class Running:
         return self.moved - before
 
 
-@dataclass
-class Tally:
+class Tally(Record, frozen=False):
     """Not thread-safe: whoever feeds it holds a lock. ``moved`` of ``total`` bytes are where they belong."""
 
     clock: Callable[[], float]

@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 import click
 
 from airgap.cli.printable import printable
 from airgap.errors import AirgapError, Failures
 from airgap.events import Failed, as_json
+from airgap.records import Record
 
 
-@dataclass
-class Teller:
+class Teller(Record, frozen=False):
     """One run's way of telling errors; commands find it as click's ``obj``. ``json`` follows ``--progress json``."""
 
     json: bool = False

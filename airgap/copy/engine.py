@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from airgap.copy.holdings import Holdings
@@ -22,6 +21,7 @@ from airgap.errors import AirgapError, ContentError, ContentMissing, Interrupted
 from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest, successors
+from airgap.records import Record, field
 from airgap.store.base import Mounter, Opener, Reader, Source, Store, opener_of
 
 _LACKS_PARTS = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN")
@@ -34,8 +34,7 @@ class ManifestTaker(Protocol):
     def push_manifest(self, descriptor: Descriptor, content: bytes, name: str, /) -> None: ...
 
 
-@dataclass
-class Report:
+class Report(Record, frozen=False):
     """What a copy did: blobs ``moved`` and ``skipped`` with their bytes, and in how many repositories one was
     ``mounted``. Of those moved, ``resumed`` went on where an earlier run had stopped; ``resumed_bytes`` were there
     already, and are not among ``moved_bytes``. It took ``seconds``."""
@@ -110,8 +109,7 @@ def copy(
     return _Copy(plan, sources, targets, jobs, keep_going, how, order, known, emit, stop or Stop()).run()
 
 
-@dataclass
-class _Copy:
+class _Copy(Record, frozen=False):
     plan: Plan
     sources: Mapping[str, Source]
     targets: Mapping[str, Store]

@@ -7,16 +7,15 @@ A registry takes a manifest only after all that it names, so whoever has one has
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from airgap.copy.plan import Plan
 from airgap.copy.walk import Destination, Image
 from airgap.copy.workers import Stop, each
+from airgap.records import Record, field
 from airgap.store.base import Source
 
 
-@dataclass
-class Holdings:
+class Holdings(Record, frozen=False):
     """``digests`` are manifests and blobs by repository; ``alive`` are the repositories that have any tag of ours.
 
     Only filled while planning; workers read it.

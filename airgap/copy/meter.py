@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from airgap.copy.workers import Stop
 from airgap.events import BlobProgress, BlobResumed, Sink
 from airgap.oci import Descriptor
+from airgap.records import Record
 from airgap.store.base import FileRange, Opener, Reader
 
 
-@dataclass
-class Meter:
+class Meter(Record, frozen=False):
     """Opens a blob's readers for one push. Where the first is opened behind the beginning, what lies before is
     ``there`` from an earlier run; it moves after all if the push begins further back later."""
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from airgap.copy.walk import Image, Root, Walk
 from airgap.copy.workers import Stop, each
@@ -14,6 +13,7 @@ from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
+from airgap.records import Record, field
 from airgap.store.base import Source
 
 __all__ = ["Image", "Job", "Plan", "Root", "plan"]
@@ -39,19 +39,20 @@ class Names(list[str]):
                 self._seen = set(self)
 
 
-@dataclass(slots=True)
 class Job:
     """One blob: where it may be read and where it must be; ``donors`` are further repositories of the target that are
-    known to have it."""
+    known to have it. There is one for each of many thousand blobs: hence slots."""
 
-    descriptor: Descriptor
-    sources: Names = field(default_factory=Names)
-    targets: Names = field(default_factory=Names)
-    donors: list[str] = field(default_factory=list)
+    __slots__ = ("descriptor", "donors", "sources", "targets")
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self.descriptor = descriptor
+        self.sources = Names()
+        self.targets = Names()
+        self.donors: list[str] = []
 
 
-@dataclass
-class Plan:
+class Plan(Record, frozen=False):
     """``manifests`` is by digest, in push order (children first); ``small`` holds blobs read while planning."""
 
     images: list[Image] = field(default_factory=list)

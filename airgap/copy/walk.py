@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from airgap.copy.workers import Stop, each
@@ -13,6 +12,7 @@ from airgap.events import Noted, Sink, Warned
 from airgap.oci import Descriptor, Platform
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
+from airgap.records import Record, field, replace
 from airgap.store.base import Source, fetch
 
 #: An index may hold indexes; nobody nests deeper, and a registry could make us walk without end.
@@ -35,16 +35,14 @@ class ReferrerSource(Protocol):
     def referrers(self, digest: str, /) -> Sequence[Descriptor]: ...
 
 
-@dataclass(frozen=True)
-class Destination:
+class Destination(Record):
     """``tag`` is empty for what is only reachable by its digest."""
 
     repository: str
     tag: str = ""
 
 
-@dataclass(frozen=True)
-class Root:
+class Root(Record):
     """One image to move: ``name`` (tag or digest) in ``source``, to one or more destinations.
 
     ``label`` is how people know it."""
@@ -55,8 +53,7 @@ class Root:
     destinations: tuple[Destination, ...] = ()
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(Record):
     """A root as it was found: ``resolved`` is what its name stands for, ``manifest`` what moves.
 
     ``referrer_of`` is the digest that this manifest speaks of where it came along as a referrer."""
@@ -77,8 +74,7 @@ class Image:
         return self.manifest.descriptor.digest
 
 
-@dataclass
-class Walk:
+class Walk(Record, frozen=False):
     """Reads roots, what they lead to and what refers to them; ``manifests`` and ``small`` fill on the way."""
 
     sources: Mapping[str, Source]

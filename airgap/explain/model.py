@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
+
+from airgap.records import Record
 
 #: ``CAUSE`` says what is wrong, ``ANSWER`` has several causes, ``WRAPPER`` stands around the reason.
 CAUSE, ANSWER, WRAPPER = 3, 2, 1
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Record):
     """``say`` is a sentence; ``run`` are lines to type or to write into a file. Both may hold ``{host}`` (host:port),
     ``{name}`` (without the port), ``{san}`` (``IP:…`` or ``DNS:…``) and ``{image}``."""
 
@@ -20,8 +20,7 @@ class Step:
     run: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Record):
     """``phrases`` are texts as programs say them: blanks stand for any run of signs that are no letters or digits
     (so that quotes, escapes and line breaks do not matter), ``…`` for up to 200 characters, case does not matter.
     ``seen`` says which programs say it."""

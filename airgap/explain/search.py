@@ -8,11 +8,11 @@ import functools
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from airgap.explain.model import Entry, Step, words
 from airgap.explain.table import table as whole_table
+from airgap.records import Record, replace
 
 #: What is looked at of a text: a log may be long, and the reason stands at its end.
 _MOST = 200_000
@@ -30,8 +30,7 @@ _CERTIFIED = re.compile(rf"validate certificate for ({_HOST}) because")
 _HERE = "HOST:PORT"
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(Record):
     """``steps`` have the addresses of the text in them; ``said`` is the part of the text that was recognised.
     ``certainty`` is ``exact`` for a known message, ``near`` for one that only resembles it."""
 

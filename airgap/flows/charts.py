@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airgap import kube
@@ -21,13 +20,13 @@ from airgap.kube import chart, render
 from airgap.kube.render import Rendering
 from airgap.kube.solving import solve
 from airgap.oci import Reference
+from airgap.records import Record
 
 if TYPE_CHECKING:
     from airgap.flows.rewrite import Locate
 
 
-@dataclass(frozen=True)
-class Pointed:
+class Pointed(Record):
     """``name`` of the chart or folder, ``content`` of the file that moves its images; ``left`` says which it does
     not move, each with its line in the rendering."""
 

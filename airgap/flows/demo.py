@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.bundle import BundleReader
@@ -25,6 +24,7 @@ from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.making import Form
 from airgap.flows.network import Network, connect, target_of
 from airgap.flows.project import Project
+from airgap.records import Record
 from airgap.registry import RegistrySettings
 from airgap.server import Server
 from airgap.store import Memory
@@ -34,8 +34,7 @@ TARGET = "http://10.100.0.102:32415/my-docker-image"
 YAML = "cert-manager.yaml"
 
 
-@dataclass(frozen=True)
-class Demo:
+class Demo(Record):
     """What was made, and in which folder it is kept."""
 
     folder: Path

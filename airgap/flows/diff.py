@@ -10,20 +10,19 @@ follows from neither document is ``None``, never guessed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from airgap.bundle import Document, Inventory, Receipt
 from airgap.oci import Reference
 from airgap.oci.manifest import is_manifest_type
+from airgap.records import Record, field
 from airgap.target import POLICIES, TargetAddress
 from airgap.target import Mapping as TargetMapping
 
 Change = Literal["added", "removed", "changed", "kept"]
 
 
-@dataclass(frozen=True)
-class Bytes:
+class Bytes(Record):
     """``None`` where the two documents do not tell."""
 
     added: int | None
@@ -34,8 +33,7 @@ class Bytes:
         return {"added": self.added, "removed": self.removed, "kept": self.kept}
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Record):
     """One image: ``reference`` as NEW calls it, or OLD where NEW has none; a digest is empty where it is absent."""
 
     reference: str
@@ -54,8 +52,7 @@ class Line:
         }
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(Record):
     """All images of both, in order of their names, and the bytes of all of them together."""
 
     lines: tuple[Line, ...]
@@ -69,8 +66,7 @@ class Difference:
         return {"images": [line.to_json() for line in self.lines], "counts": counts, "bytes": self.bytes.to_json()}
 
 
-@dataclass
-class _Side:
+class _Side(Record, frozen=False):
     """``images`` maps names to digests; ``parts`` an image's digest to its configs and layers; ``blobs`` is all that is
     held, ``None`` where that is not said; ``target`` is set where images are known by their target names alone."""
 

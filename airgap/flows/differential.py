@@ -8,16 +8,15 @@ is a config to one image crosses for all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from airgap.bundle import Base, Inventory, Origin, Required
 from airgap.copy import Plan
 from airgap.events import Noted, Sink
 from airgap.flows.words import counted, human
+from airgap.records import Record
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(Record):
     """Layers that stay behind, the largest first, and the names of the bundles that brought them."""
 
     requires: tuple[Required, ...] = ()

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airgap.records import Record
 from airgap.target import Finding, Mapping
 from airgap.target.checks import run
 from airgap.target.choose import probe_of
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from airgap.registry import Registries
 
 
-@dataclass(frozen=True)
-class DoctorRequest:
+class DoctorRequest(Record):
     """``nexus`` is Nexus's own address or empty; ``repository`` the name that ``--fix`` gives to what it makes,
     ``connector`` its port (0: the address's own)."""
 
@@ -27,8 +26,7 @@ class DoctorRequest:
     connector: int = 0
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Record):
     """``changes`` are what an API could mend of it."""
 
     findings: tuple[Finding, ...]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from airgap.bundle import Extras, Lock, Resource, compose, read_base
@@ -23,11 +22,11 @@ from airgap.flows.resolve import BUNDLE, Resolved, resolve
 from airgap.flows.sizes import Sizes, measure
 from airgap.flows.words import human
 from airgap.oci import Platform
+from airgap.records import Record, field
 from airgap.registry import Registries
 
 
-@dataclass(frozen=True)
-class ExportRequest:
+class ExportRequest(Record):
     """What to make. ``program`` is the content of airgap.pyz where the bundle is to carry it; ``named`` are the
     registries that airgap.yaml names; ``base`` is a file that says what the far side holds."""
 
@@ -49,8 +48,7 @@ class ExportRequest:
     base: Path | None = None
 
 
-@dataclass
-class Exported:
+class Exported(Record, frozen=False):
     """``bundle_size`` is in bytes, 0 for a dry run; ``failures`` are the images left out by ``keep_going``."""
 
     images: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from airgap import kube
@@ -15,6 +14,7 @@ from airgap.flows import templates
 from airgap.kube.model import PLACEHOLDER, POSSIBLE
 from airgap.kube.render import Rendering
 from airgap.oci import Reference
+from airgap.records import Record
 
 #: In a line of its own, or inside braces; not in a comment.
 _SECRET = re.compile(
@@ -23,8 +23,7 @@ _SECRET = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Record):
     """Each file with its scan, and the images that were named without a file."""
 
     files: tuple[tuple[kube.ResourceFile, kube.Scan], ...]

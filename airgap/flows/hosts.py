@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from airgap.errors import AirgapError, BundleError, TargetError, UsageError
 from airgap.flows.project import Project
 from airgap.nodes import Endpoint, Moved, moved_by
 from airgap.oci import Reference
+from airgap.records import replace
 from airgap.registry.settings import RegistrySettings
 from airgap.target import Mapping, TargetAddress
 

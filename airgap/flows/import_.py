@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from airgap import kube
@@ -19,12 +18,12 @@ from airgap.flows.proving import Completed
 from airgap.flows.receipt import receipt_of
 from airgap.flows.rewrite import RewrittenFile, rewrite
 from airgap.flows.shard import Shard
+from airgap.records import Record, field
 from airgap.store.base import Store
 from airgap.target import Assignment, Bounded, Finding, Mapping, Target
 
 
-@dataclass(frozen=True)
-class ImportRequest:
+class ImportRequest(Record):
     """Where the rewritten files and the receipt go, and what may be replaced. With a ``shard`` only its blobs are
     sent: no manifest, no file, no receipt."""
 
@@ -38,8 +37,7 @@ class ImportRequest:
     shard: Shard | None = None
 
 
-@dataclass
-class Imported:
+class Imported(Record, frozen=False):
     """``names`` are the images that were pushed, or would be; ``present`` counts those that need not; ``files`` are
     what was written."""
 

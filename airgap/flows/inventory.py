@@ -9,7 +9,6 @@ lists only through its referrers API are not asked for; they cross again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from airgap.bundle import HeldImage, Receipt
@@ -17,6 +16,7 @@ from airgap.copy import Destination, Root, Stop, each, plan
 from airgap.errors import AirgapError, ContentError, NotFound, NotReady, RegistryError, Unavailable, raise_all
 from airgap.events import ImageFailed, Noted, Sink
 from airgap.flows.words import counted
+from airgap.records import Record, field
 from airgap.store.base import Store
 from airgap.target import Catalog, Target, TargetAddress
 
@@ -28,8 +28,7 @@ class Tagged(Protocol):
     def tags(self) -> list[str]: ...
 
 
-@dataclass
-class Found:
+class Found(Record, frozen=False):
     """``failures`` are images of which something is missing or unreadable; they are not in the receipt."""
 
     receipt: Receipt

@@ -6,7 +6,6 @@ where they are at the target, and under which digests.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from airgap.bundle import BundleReader, Lock, Receipt
@@ -17,6 +16,7 @@ from airgap.flows.project import Project
 from airgap.flows.rewrite import Locate, by_bundle
 from airgap.oci import Reference
 from airgap.oci.manifest import INDEXES
+from airgap.records import replace
 from airgap.target import TargetAddress, assign
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.bundle import BundleReader, BundleWriter, Inventory, Journal, Lock, journal_of
@@ -20,14 +19,14 @@ from airgap.flows import output
 from airgap.flows.words import human
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
+from airgap.records import Record
 from airgap.store.base import Reader, Source
 
 #: The name in a plan of what an earlier run had fetched for another bundle of the same name.
 SALVAGE = "what an earlier run left"
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(Record):
     """How the bundle lies: one tar, with ``volume_size`` its byte ranges, of which ``volume`` alone is made if it is
     not 0; by its name ``.tar.zst`` compressed; ``-`` is standard output."""
 
@@ -192,8 +191,7 @@ class Making:
                 self._old.path.unlink()
 
 
-@dataclass(frozen=True)
-class _Salvage:
+class _Salvage(Record):
     """Of an unfinished bundle, the blobs that were whole. Whoever takes them verifies them."""
 
     bundle: BundleReader

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from airgap.flows.migration.moving import Mover
 from airgap.flows.migration.report import Account, failed_tags
 from airgap.flows.migration.side import Listed, Side
 from airgap.flows.state import state_folder
+from airgap.records import Record, field
 from airgap.target import Catalog, Target, TargetAddress
 from airgap.target.nexus.components import Components, split_address
 
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from airgap.registry import Registries
 
 
-@dataclass(frozen=True)
-class MigrateRequest:
+class MigrateRequest(Record):
     """Which tags, and what may be replaced at the target. ``nexus`` is the source's own Nexus address, or empty."""
 
     source: TargetAddress

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airgap.errors import UsageError
 from airgap.events import Sink
 from airgap.flows.project import Project
 from airgap.oci.reference import registry_problem
+from airgap.records import Record, replace
 from airgap.registry import RegistrySettings
 from airgap.registry.settings import is_loopback
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from airgap.target import TargetAddress
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(Record):
     """What the command line said. ``plain_http`` names registries; ``via`` is an address to push to instead."""
 
     ca_file: str = ""

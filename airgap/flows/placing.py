@@ -6,19 +6,18 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.errors import AirgapError, OutputError
 from airgap.flows.output import inside
 from airgap.nodes import NodeFile, Setup
+from airgap.records import Record
 from airgap.store.layout import replace_file
 
 _BACKUP = ".before-airgap"
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Record):
     """``before`` is ``None`` where nothing is there; ``secret`` content is never shown."""
 
     path: Path

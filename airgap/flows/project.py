@@ -8,7 +8,6 @@ nearest known one; every problem has its ``file:line``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from airgap import kube
 from airgap.errors import AirgapError, UsageError
 from airgap.oci import Platform, Reference
 from airgap.oci.reference import registry_problem
+from airgap.records import Record, field
 from airgap.registry import RegistrySettings
 from airgap.registry.settings import TIMEOUT
 
@@ -27,8 +27,7 @@ FILE = "airgap.yaml"
 _TOP = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules")
 
 
-@dataclass
-class Project:
+class Project(Record, frozen=False):
     """Everything optional; paths are relative to the folder of the file they stand in."""
 
     name: str | None = None
@@ -74,8 +73,7 @@ def load(path: str | None) -> Project:
     return project
 
 
-@dataclass
-class _Reading:
+class _Reading(Record, frozen=False):
     file: str
     folder: Path
     project: Project

@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from airgap import kube
 from airgap.errors import AirgapError, ResourceError, raise_all
 from airgap.flows.rewrite import RewrittenFile
+from airgap.records import Record, as_dict
 from airgap.store.layout import replace_file
 
 #: A name that ``kubectl apply -f DIR`` passes over.
@@ -24,8 +24,7 @@ RECORD = ".airgap-rewrite.log"
 _KEYS = ("file", "line", "offset", "before", "after")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Record):
     """One change of the file ``name`` in the run that left it with ``sha256``."""
 
     name: str
@@ -33,8 +32,7 @@ class Entry:
     change: kube.Change
 
 
-@dataclass(frozen=True)
-class Reverted:
+class Reverted(Record):
     """``file`` is what is to be written; ``record`` what its folder's record is then, ``name`` the file in it."""
 
     file: RewrittenFile
@@ -45,7 +43,7 @@ class Reverted:
 def lines(name: str, after: bytes, changes: Sequence[kube.Change]) -> str:
     """The record of one file's run."""
     extra = {"name": name, "sha256": _sum(after)}
-    return "".join(json.dumps(asdict(change) | extra, ensure_ascii=False) + "\n" for change in changes)
+    return "".join(json.dumps(as_dict(change) | extra, ensure_ascii=False) + "\n" for change in changes)
 
 
 def read(path: Path) -> list[Entry]:

@@ -7,12 +7,12 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from airgap import kube
 from airgap.errors import ResourceError, UsageError
 from airgap.kube import render
 from airgap.kube.render import Rendering
+from airgap.records import replace
 
 #: The options that ``helm pull`` needs for a registry, by the registry's name.
 Pull = Callable[[str], Sequence[str]]

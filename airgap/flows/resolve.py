@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from airgap.bundle import Lock
 from airgap.copy import Destination, Plan, Root, Stop, plan
@@ -12,14 +11,14 @@ from airgap.errors import UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.find import Found
 from airgap.oci import Platform, Reference
+from airgap.records import Record
 from airgap.registry import Registries, Repository
 
 #: The name of the only target of an export.
 BUNDLE = "bundle"
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(Record):
     """``plan.failures`` are left to the caller; ``unresolved`` are guesses that no registry confirmed."""
 
     plan: Plan

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from airgap import kube
 from airgap.bundle import BundleReader
@@ -13,6 +12,7 @@ from airgap.events import Noted, Sink, Warned, ignore
 from airgap.flows.contents import assignments_of
 from airgap.kube.model import POSSIBLE
 from airgap.oci import Reference
+from airgap.records import Record
 from airgap.target import Mapping as TargetMapping
 from airgap.target import apart
 
@@ -20,8 +20,7 @@ Locate = Callable[[Reference], Reference | None]
 """The target reference of a source reference, or ``None`` where it is not known."""
 
 
-@dataclass(frozen=True)
-class RewrittenFile:
+class RewrittenFile(Record):
     """``before`` and ``after`` are the whole contents; ``changes`` turn one back into the other."""
 
     name: str

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from airgap.errors import UsageError
+from airgap.records import Record
 
 
-@dataclass(frozen=True)
-class Shard:
+class Shard(Record):
     """Part ``index`` (from 0) of ``count``, written ``0/4``."""
 
     index: int

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from airgap.copy import Plan
 from airgap.oci.manifest import Manifest
+from airgap.records import Record
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(Record):
     """Bytes. ``platforms`` maps each platform to what a bundle for it alone would hold."""
 
     total: int

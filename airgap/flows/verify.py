@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from airgap.bundle import BundleReader
 from airgap.bundle.media import sums
 from airgap.copy import Destination, Root, Stop, each, plan, survey
@@ -14,6 +12,7 @@ from airgap.flows.contents import BUNDLE, assignments_of, roots_of
 from airgap.flows.differential import needs
 from airgap.flows.proving import Completed
 from airgap.oci import Descriptor
+from airgap.records import Record, field
 from airgap.store.base import Store
 from airgap.target import Mapping, Target
 
@@ -24,8 +23,7 @@ _AGAIN = {
 }
 
 
-@dataclass
-class Verified:
+class Verified(Record, frozen=False):
     """``needs`` says what a differential bundle builds on; ``damaged`` maps each damaged blob to the images that need
     it."""
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from airgap.errors import UsageError
 from airgap.kube.rule import compile_path
 from airgap.oci import Reference
+from airgap.records import Record, field
 
 _PATH = re.compile(
     r"(?:\*\*|\[\]|\[\*\]|\['[^']*'\]|\{[^{}]+\}|[^.\[\]{}\s]+)(?:\.?(?:\*\*|\[\]|\['[^']*'\]|\{[^{}]+\}|[^.\[\]{}\s]+))*"
 )
 
 
-@dataclass(frozen=True)
-class Take:
+class Take(Record):
     """Take what stands at ``path`` of an object; ``kind`` (``Kind`` or ``apiVersion/Kind``) and ``name`` are patterns,
     empty for any. Raises UsageError for a path that cannot be read."""
 
@@ -50,8 +49,7 @@ class Take:
         )
 
 
-@dataclass(frozen=True)
-class Ignore:
+class Ignore(Record):
     """Ignore images by a pattern over the normalised reference, or over its name without tag and digest."""
 
     image: str
@@ -61,8 +59,7 @@ class Ignore:
         return fnmatchcase(str(reference), self.image) or fnmatchcase(reference.name, self.image)
 
 
-@dataclass(frozen=True)
-class Custom:
+class Custom(Record):
     take: Sequence[Take] = ()
     ignore: Sequence[Ignore] = ()
     asked: frozenset[str] = field(init=False)

@@ -12,13 +12,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from airgap.errors import ResourceError
 from airgap.kube import events as ev
 from airgap.kube import json_events, yaml_events
 from airgap.kube.source import Source
+from airgap.records import Record
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _SNIFF = 1 << 16
@@ -29,8 +29,7 @@ _TAR, _BUNDLE = b"ustar", b"oci-layout\0"
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", *(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60)))
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceFile:
+class ResourceFile(Record):
     """``name`` is relative to the folder that all inputs share, and unique; ``path`` is what the user would say."""
 
     name: str

@@ -7,10 +7,10 @@ count from 1, columns count characters from 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from airgap.oci import Reference
+from airgap.records import Record
 
 #: How sure a rule is: a typed field; name and shape agree; shape only.
 CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
@@ -96,8 +96,7 @@ class Site(NamedTuple):
         return self.parts[0].scalar
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(Record):
     """Something that stands where an image could, or looks like one, and was not taken; ``reason`` in words."""
 
     file: str
@@ -108,16 +107,14 @@ class Miss:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Record):
     """What one file holds, sites in the order of the file."""
 
     sites: tuple[Site, ...]
     misses: tuple[Miss, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Record):
     """One splice: at byte ``offset`` of the *new* content stands ``after`` where ``before`` stood."""
 
     file: str
@@ -127,8 +124,7 @@ class Change:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(Record):
     """The new content, and what turns it back."""
 
     content: bytes

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from airgap.errors import ResourceError
 from airgap.kube import chart
 from airgap.kube.model import Site
 from airgap.kube.scanning import scan
+from airgap.records import Record
 
 #: One image's place in a rendering: document, path, and which of several there.
 Place = tuple[int, str, int]
@@ -31,8 +31,7 @@ _IMAGE_KEY = re.compile(r"image|registr|repo|hub", re.IGNORECASE)
 UNDECLARED: tuple[chart.Path, ...] = (("global", "imageRegistry"), ("global", "image", "registry"))
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Record):
     """The characters ``start`` to ``end`` of the value at ``path``, which are ``text``: a piece of a name."""
 
     path: chart.Path
@@ -41,8 +40,7 @@ class Part:
     text: str
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(Record):
     """How a template makes one image: ``constants[0] parts[0] constants[1] … constants[-1]``."""
 
     constants: tuple[str, ...]

@@ -13,9 +13,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from airgap.errors import ResourceError
+from airgap.records import Record
 
 #: What a PATH may be besides files and folders: a chart on disk or in a registry, a folder with a kustomization.
 CHART, KUSTOMIZATION = "chart", "kustomization"
@@ -24,8 +24,7 @@ _SECONDS = 300
 _SAID = 600
 
 
-@dataclass(frozen=True)
-class Rendering:
+class Rendering(Record):
     """What the user wants passed on to ``helm template``, in helm's own words."""
 
     values: tuple[str, ...] = ()

@@ -11,18 +11,17 @@ same for all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from airgap.errors import InvalidReference, ResourceError
 from airgap.kube import model
 from airgap.kube.model import Part, Site
 from airgap.oci import Reference
+from airgap.records import Record
 
 Pair = tuple[Site, str]
 
 
-@dataclass(frozen=True)
-class Replacement:
+class Replacement(Record):
     """``text`` in place of ``part``; ``site`` is for what is said of it."""
 
     site: Site

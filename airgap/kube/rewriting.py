@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from airgap.errors import ResourceError
 from airgap.kube import model, scalars
@@ -19,6 +18,7 @@ from airgap.kube.replacing import Replacement, replacements
 from airgap.kube.scalars import NOT_TEXT, NULL
 from airgap.kube.source import Source
 from airgap.kube.verifying import Insertion, ValueEdit, applied, verify
+from airgap.records import Record
 
 #: YAML 1.1, 9.1.3: what a plain scalar may not begin with, hold, or end with; and more inside brackets.
 _PLAIN_START = re.compile(r"[,\[\]{}#&*!|>'\"%@`]|[-?:](?:\s|$)|---|\.\.\.|\s")
@@ -28,8 +28,7 @@ _FLOW_INSIDE = re.compile(r"[,\[\]{}]|:[,\[\]{}]|^[?:]")
 _Edit = tuple[int, int, str]
 
 
-@dataclass(frozen=True)
-class _Item:
+class _Item(Record):
     """A change of a scalar's value; ``local`` is its place in the scalar's document where that is known."""
 
     scalar: Scalar

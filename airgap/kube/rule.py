@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from airgap.kube import keys
+from airgap.records import Record
 
 #: ``objects`` of a rule for YAML without apiVersion and kind.
 LOOSE = ("",)
@@ -29,8 +29,7 @@ SCHEMA = ("apiextensions.k8s.io/*/CustomResourceDefinition",)
 NAME, TAGGED, COMPLETE = "name", "tagged", "complete"
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Record):
     """``name`` narrows an option's or variable's name; ``key`` is what the last key must be, ``exact`` for the plain
     word alone; ``split`` joins what stands under the keys beside it."""
 

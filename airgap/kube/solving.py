@@ -9,7 +9,6 @@ come out as wanted is tried in another way, a few times; what is left is given b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from airgap.errors import ResourceError
@@ -17,6 +16,7 @@ from airgap.kube import chart, provenance
 from airgap.kube.model import Site
 from airgap.kube.provenance import Part, Place, Recipe, Render
 from airgap.oci import Reference
+from airgap.records import Record
 
 _Assignment = dict[Part, str]
 #: How often images that do not come out as wanted are tried in another way, and how many steps one search may have.
@@ -27,8 +27,7 @@ _REFUSALS = 80
 _CUTS = 64
 
 
-@dataclass(frozen=True)
-class Solved:
+class Solved(Record):
     """``values`` hold only what differs; ``content`` is the chart rendered with them, ``left`` the sites in it whose
     image is not the wanted one; ``said`` is what helm said of values that it would not have changed, if anything."""
 

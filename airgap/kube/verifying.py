@@ -6,7 +6,6 @@ the entries that were put in; otherwise a ResourceError says where they differ.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 
 from airgap.errors import ResourceError
@@ -14,18 +13,17 @@ from airgap.kube import events as ev
 from airgap.kube import json_events, yaml_events
 from airgap.kube.model import Scalar
 from airgap.kube.source import Source
+from airgap.records import Record
 
 
-@dataclass(frozen=True)
-class ValueEdit:
+class ValueEdit(Record):
     """``text`` in place of the characters ``span`` of a scalar's value."""
 
     span: tuple[int, int]
     text: str
 
 
-@dataclass(frozen=True)
-class Insertion:
+class Insertion(Record):
     """``text`` put in at byte ``at``: an entry ``newName`` with the value ``name``."""
 
     at: int

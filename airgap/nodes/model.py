@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from airgap.errors import TargetError
 from airgap.oci import Reference
+from airgap.records import Record, field
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Record):
     """``address`` is ``host[:port]`` as it stands in references; ``ca`` are PEM certificates to trust it by."""
 
     address: str
@@ -29,8 +28,7 @@ class Endpoint:
         return self.plain_http or self.insecure
 
 
-@dataclass(frozen=True)
-class Moved:
+class Moved(Record):
     """The images of one original registry and what they are called at the target.
 
     ``images`` maps repositories to repositories at the target. ``prefix`` is what stands there before the whole
@@ -56,8 +54,7 @@ class Moved:
         return next(iter(self.images.items()))
 
 
-@dataclass(frozen=True)
-class NodeFile:
+class NodeFile(Record):
     """``content`` is the file where nothing is at ``path``; ``merge`` makes of what is there what it becomes.
 
     ``node_only``: on a node it is made or merged, into an output folder it is merged where one lies there already
@@ -72,8 +69,7 @@ class NodeFile:
     merged_only: bool = False
 
 
-@dataclass(frozen=True)
-class Setup:
+class Setup(Record):
     """``restart`` says what must be done on a node before the files count; ``snippets`` are pieces for files that
     only the node has, by file name; ``notes`` is what the user must know; ``warnings`` is what will not work."""
 

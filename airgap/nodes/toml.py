@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from airgap.errors import OutputError
+from airgap.records import Record
 
 Value = str | bool | int | Sequence[str]
 Path = tuple[str, ...]
@@ -26,8 +26,7 @@ _LITERAL = re.compile(r"'[^'\n]*'")
 _MULTI = re.compile(r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}|\'\'\'(?:[^\']|\'(?!\'\'))*\'{3,5}', re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(Record):
     """A table's header (``key`` empty) or one key with its value, and where in the text they stand."""
 
     table: Path

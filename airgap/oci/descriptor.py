@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from airgap.errors import ContentError
 from airgap.oci import digest as digests
 from airgap.oci.platform import Platform
+from airgap.records import Record, field
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Descriptor:
+class Descriptor(Record):
     """``size`` is in bytes. Annotations and platform take no part in equality: they describe, digests identify."""
 
     media_type: str

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from airgap.errors import ContentError, NotFound
 from airgap.oci import digest as digests
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.platform import Platform
+from airgap.records import Record
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -41,8 +41,7 @@ MAX_MANIFEST = 16 * 1024 * 1024
 _ATTESTATION_OF = "vnd.docker.reference.digest"
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(Record):
     """One manifest or index. ``children`` are further manifests, ``blobs`` is config first, then layers; what an
     index lists that is no manifest (image-index.md allows anything) is among its layers."""
 

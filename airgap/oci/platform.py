@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from airgap.errors import UsageError
+from airgap.records import Record
 
 _PART = re.compile(r"[A-Za-z0-9_.-]+")
 _OS = {"macos": "darwin"}
@@ -26,8 +26,7 @@ _ARCHITECTURES = {
 }
 
 
-@dataclass(frozen=True, order=True)
-class Platform:
+class Platform(Record, order=True):
     os: str
     architecture: str
     variant: str = ""

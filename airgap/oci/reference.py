@@ -9,10 +9,10 @@ registry is ``docker.io``, and a one-part repository there lies under ``library/
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 
 from airgap.errors import InvalidReference
 from airgap.oci import digest as digests
+from airgap.records import Record, replace
 
 DOCKER_HUB = "docker.io"
 #: Names under which Docker Hub answers too; references are normalised to ``docker.io``.
@@ -33,8 +33,7 @@ _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 MAX_NAME = 255
 
 
-@dataclass(frozen=True, order=True)
-class Reference:
+class Reference(Record, order=True):
     """A normalised reference: ``registry`` and ``repository`` are always there, tag and digest may be empty."""
 
     registry: str

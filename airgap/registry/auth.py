@@ -14,10 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode, urlsplit
 
 from airgap.errors import AirgapError, RegistryError, Unauthorized
+from airgap.records import Record, field
 from airgap.registry import challenge as challenges
 from airgap.registry.credentials import Credential, Credentials
 from airgap.registry.faults import locked_out, public_url, split
@@ -31,14 +31,12 @@ Send = Callable[[str, str, dict[str, str], bytes | None], Response]
 """``send(method, url, headers, body)``: one exchange with retries and without credentials of its own."""
 
 
-@dataclass
-class _Token:
+class _Token(Record, frozen=False):
     value: str = field(repr=False)
     until: float
 
 
-@dataclass(eq=False)
-class Authenticator:
+class Authenticator(Record, frozen=False, eq=False):
     """Thread-safe. ``registry`` is the name credentials are looked up under, ``base_url`` where requests go."""
 
     registry: str

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import http.client
 import time
-from dataclasses import dataclass
+
+from airgap.records import Record
 
 #: Seconds after which what has come is handed on.
 _PIECE = 0.25
 
 
-@dataclass(eq=False)
-class Body:
+class Body(Record, frozen=False, eq=False):
     """The body of ``response``; what raised after some bytes had come is raised by the next read."""
 
     response: http.client.HTTPResponse

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from airgap.records import Record
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _ITEM = re.compile(
@@ -17,8 +18,7 @@ _ITEM = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Challenge:
+class Challenge(Record):
     """``scheme`` is lower case, and so are the names of ``parameters``."""
 
     scheme: str

@@ -12,19 +12,18 @@ import binascii
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from airgap.errors import AirgapError, Unauthorized
 from airgap.oci.reference import DOCKER_HUB
+from airgap.records import Record, field
 
 #: Where docker keeps Docker Hub's credentials.
 _HUB_KEY = "https://index.docker.io/v1/"
 
 
-@dataclass(frozen=True)
-class Credential:
+class Credential(Record):
     """A user and password, or an OAuth2 refresh token (docker's ``identitytoken``) in ``token``."""
 
     username: str

@@ -7,10 +7,10 @@ import http.client
 import socket
 import ssl
 import threading
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from airgap.errors import AirgapError, Interrupted, UsageError
+from airgap.records import Record, field
 from airgap.registry import faults
 from airgap.registry.proxy import Proxy
 
@@ -19,8 +19,7 @@ CONNECT_TIMEOUT = 20.0
 _LOOK_TIMEOUT = 5.0
 
 
-@dataclass(frozen=True)
-class Trust:
+class Trust(Record):
     """What a TLS connection relies on: the system's authorities and ``ca_file``, or anything at all."""
 
     ca_file: str = ""
@@ -36,8 +35,7 @@ class Peer(NamedTuple):
     trust: Trust
 
 
-@dataclass(eq=False)
-class Dialer:
+class Dialer(Record, frozen=False, eq=False):
     """Thread-safe. Connections are made unconnected; ``connect`` on one raises what sockets raise, and
     :class:`Unavailable` where it is the proxy that cannot be reached."""
 

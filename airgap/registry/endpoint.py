@@ -11,9 +11,9 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from airgap.errors import AirgapError, Unauthorized, Unavailable
+from airgap.records import Record, field
 from airgap.registry.auth import Authenticator
 from airgap.registry.credentials import Credentials
 from airgap.registry.dial import Trust
@@ -28,8 +28,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5
 
 
-@dataclass(eq=False)
-class Endpoint:
+class Endpoint(Record, frozen=False, eq=False):
     """Thread-safe. ``registry`` is the name in references; ``base_url`` has no trailing slash."""
 
     registry: str

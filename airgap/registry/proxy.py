@@ -11,15 +11,14 @@ from __future__ import annotations
 import base64
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from airgap.errors import UsageError
+from airgap.records import Record, field
 from airgap.registry.settings import is_loopback
 
 
-@dataclass(frozen=True)
-class Proxy:
+class Proxy(Record):
     host: str
     port: int
     authorization: str = field(default="", repr=False)

@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from airgap.errors import Interrupted
 from airgap.events import Sink, ignore
+from airgap.records import replace
 from airgap.registry.credentials import Credentials
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.repository import Repository

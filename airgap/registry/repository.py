@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -16,6 +15,7 @@ from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.reference import check_tag
+from airgap.records import replace
 from airgap.registry.download import BlobReader
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.faults import no_registry, public_url

@@ -11,19 +11,18 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from airgap.events import Retrying, Sink, ignore
+from airgap.records import Record, field
 from airgap.registry.faults import Transient
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(Record):
     """``attempts`` counts the first try too; ``base``, ``cap`` and ``patience`` are seconds."""
 
     attempts: int = 5

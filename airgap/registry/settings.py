@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from airgap.errors import UsageError
 from airgap.oci.reference import DOCKER_HUB
+from airgap.records import Record
 
 _HUB_ADDRESS = "registry-1.docker.io"
 
@@ -18,8 +18,7 @@ TIMEOUT = 120.0
 COMMIT = 7.5
 
 
-@dataclass(frozen=True)
-class RegistrySettings:
+class RegistrySettings(Record):
     """``mirror`` is pulled from instead, with the mirror's own credentials; ``endpoint`` is another address of
     the same registry, pulled from and pushed to with the registry's credentials. ``plain_http`` is ``None``
     where nobody said anything: then loopback is plain and everything else is TLS. ``timeout`` is in seconds: a

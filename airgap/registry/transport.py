@@ -16,10 +16,10 @@ import ssl
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from airgap import __version__
 from airgap.errors import AirgapError, Interrupted, Unavailable
+from airgap.records import Record, field
 from airgap.registry import faults, proxy, retry
 from airgap.registry.body import Body
 from airgap.registry.dial import Dialer, Peer, Trust, break_off
@@ -32,8 +32,7 @@ MAX_BODY = 32 * 1024 * 1024
 Headers = http.client.HTTPMessage
 
 
-@dataclass
-class Response:
+class Response(Record, frozen=False):
     """A small answer, read whole. ``url`` is where it came from, after redirects."""
 
     status: int
@@ -48,8 +47,7 @@ class Response:
         return faults.of_response(self.status, self.reason, self.body, self.url, now_retry=after)
 
 
-@dataclass(eq=False)
-class Stream:
+class Stream(Record, frozen=False, eq=False):
     """An answer whose body is still to be read with ``readinto``. ``finish`` gives the connection back."""
 
     response: http.client.HTTPResponse
@@ -85,8 +83,7 @@ class Stream:
         self._lease.finish(self.response)
 
 
-@dataclass(eq=False)
-class _Lease:
+class _Lease(Record, frozen=False, eq=False):
     """One connection while one exchange uses it."""
 
     transport: Transport
@@ -132,8 +129,7 @@ class _Lease:
         return Response(response.status, response.reason, response.headers, body, url)
 
 
-@dataclass(eq=False)
-class Transport:
+class Transport(Record, frozen=False, eq=False):
     """Thread-safe. ``environment`` is where proxies are looked up."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from airgap.errors import ContentError
+from airgap.records import Record
 from airgap.server.problems import Problem
 from airgap.store import FileRange, Reader
 from airgap.store.base import CHUNK
@@ -126,14 +126,13 @@ class Pieces:
         return bytes(piece)
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(Record):
     """``length`` is what Content-Length says; it may be more than the body where the request was a HEAD."""
 
     status: int
     headers: Sequence[tuple[str, str]] = ()
     body: bytes | Stream = b""
-    length: int | None = field(default=None)
+    length: int | None = None
 
     def content_length(self) -> int:
         if self.length is not None:

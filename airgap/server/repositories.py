@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from airgap.errors import AirgapError, NotFound
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import MAX_MANIFEST, parse
+from airgap.records import Record
 from airgap.server.naming import Naming, join, split
 from airgap.server.problems import Problem, manifest_unknown, read_only
 from airgap.store import Eraser, Listing, Source, Store, fetch
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(Record):
     """What is remembered of one manifest: the parts that discovery needs, not its bytes."""
 
     children: tuple[Descriptor, ...] = ()

@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from airgap.errors import UsageError
 from airgap.oci.reference import registry_problem, repository_problem
+from airgap.records import Record
 
 _EXAMPLE = (
     "write it as HOST:PORT/PREFIX, such as 10.100.0.102:32415/my-docker-image, with http:// before it for plain HTTP"
 )
 
 
-@dataclass(frozen=True)
-class TargetAddress:
+class TargetAddress(Record):
     """``registry`` is what stands in references; ``plain_http`` is ``None`` where no scheme was written."""
 
     registry: str

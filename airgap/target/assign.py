@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from airgap.errors import AirgapError, TargetError, raise_all
 from airgap.events import Sink, Warned, ignore
 from airgap.oci import Reference
+from airgap.records import Record, replace
 from airgap.target.mapping import Mapping
 
 
-@dataclass(frozen=True)
-class Assignment:
+class Assignment(Record):
     """``target`` is what resource files will say; the image is pushed to ``repository`` under ``tag``."""
 
     source: Reference

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from airgap.oci import Reference
+from airgap.records import Record
 from airgap.store.base import Store
 from airgap.target.mapping import Mapping
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Record):
     """One thing that a look at the target showed. A ``problem`` stops the push.
 
     ``hint`` is the remedy in words and ``run`` the lines to type or to write; ``check`` names what was looked at;

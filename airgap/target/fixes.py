@@ -7,15 +7,14 @@ A finding's ``fix`` names one of these. Passwords, policies and whatever a perso
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from airgap.records import Record
 from airgap.target.checks.settings import DOCKER_REALM, OCI_REALM
 from airgap.target.probe import Probe
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Record):
     """``what`` in words, ``request`` and ``document`` as they are sent; :meth:`apply` sends them."""
 
     what: str

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from airgap.errors import UsageError
 from airgap.oci import Reference
 from airgap.oci.reference import repository_problem
+from airgap.records import Record, field, replace
 from airgap.target.address import TargetAddress
 
 #: What each policy does with ``quay.io/jetstack/x``.
@@ -21,8 +21,7 @@ POLICIES = {
 }
 
 
-@dataclass(frozen=True)
-class Mapping:
+class Mapping(Record):
     """``overrides`` maps patterns of ``registry/repository`` to names under the prefix; the first match wins, and
     ``*`` is one or more path elements, also on the right-hand side."""
 

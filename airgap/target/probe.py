@@ -7,11 +7,11 @@ Answers are asked for once and kept. It signs in at most once: after a password 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError
+from airgap.records import Record
 from airgap.registry.settings import is_loopback
 from airgap.target.known import Product, nexus_version, product_of
 from airgap.target.mapping import Mapping
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from airgap.target.nexus.rest import Hosted, Rest
 
 
-@dataclass(eq=False)
-class Probe:
+class Probe(Record, frozen=False, eq=False):
     """``endpoint`` is where images are pushed; ``rest`` is there where Nexus's own address is known. ``tags`` is how
     many an import would add. ``expect`` names the repository that ``--fix`` would make."""
 
@@ -35,7 +34,7 @@ class Probe:
     #: The connector port that ``--fix`` would give it; 0 is the address's own, which behind a NodePort is another.
     connector: int = 0
     #: What the address was asked without a credential, or why it could not be.
-    seen: Response | AirgapError | None = field(default=None)
+    seen: Response | AirgapError | None = None
     signed_in: bool = False
 
     @property

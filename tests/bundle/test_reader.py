@@ -8,7 +8,6 @@ import hashlib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from airgap.bundle.format import END, header
 from airgap.errors import BundleError, ContentError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor, Platform
 from airgap.oci import manifest as manifests
+from airgap.records import replace
 from airgap.store import FileRange, Listing, Source
 from tests.bundle.made import YAML, Content, Part, check, extras, flipped, usual
 from tests.parts.images import Images

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +13,7 @@ from airgap.events import Event, Warned
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
+from airgap.records import replace
 from airgap.store import Memory
 from airgap.store.base import opener_of
 from tests.copy.tools import Noting, root, source_of
@@ -219,7 +220,7 @@ def test_manifests_that_contradict_each_other(images: Images) -> None:
     """One digest with two sizes: one of the images is wrong, and it alone is refused."""
     layer = images.layer()
     first = images.image(layers=[layer])
-    lying = replace(layer, descriptor=replace(layer.descriptor, size=layer.descriptor.size + 7))
+    lying = dataclasses.replace(layer, descriptor=replace(layer.descriptor, size=layer.descriptor.size + 7))
     second = images.image(layers=[lying])
     source = source_of(images, v1=first)
     for needed in images.needed(second):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap import records
 from airgap.errors import RegistryError
 from airgap.events import ignore
 from airgap.flows.doctor import Diagnosis, DoctorRequest, examine, mend
@@ -56,7 +57,7 @@ class Place:
 
     def connect(self) -> Registries:
         credential = Credential(self.user.name, self.password or self.user.password) if self.user else None
-        network = replace(self.network, credential=credential)
+        network = records.replace(self.network, credential=credential)
         return connect(Project(), network, ignore, target=self.mapping.address)
 
 

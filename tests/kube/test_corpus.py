@@ -8,13 +8,13 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airgap.kube import Rewritten, Scan, Site, revert, rewrite, scan
+from airgap.records import replace
 from tests.kube.support import attempt, structure
 
 CORPUS = os.environ.get("AIRGAP_CORPUS", "")

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import pytest
 
 from airgap.errors import ResourceError
 from airgap.kube import Change, revert, rewrite, scan
+from airgap.records import as_dict
 from tests.kube.support import NEW, only, pod, replaced
 
 IPV6 = "[::1]:5000/x:1"
@@ -160,7 +160,7 @@ def test_changes_survive_json_and_say_where() -> None:
     for change in done.changes:
         after = change.after.encode()
         assert done.content[change.offset : change.offset + len(after)] == after
-    stored = json.loads(json.dumps([asdict(change) for change in done.changes]))
+    stored = json.loads(json.dumps([as_dict(change) for change in done.changes]))
     assert revert(done.content, [Change(**one) for one in stored]) == content
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from airgap.errors import ContentError, NotFound
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
+from airgap.records import replace
 from tests.parts.images import IN_TOTO, OCI_LAYER_NONDISTRIBUTABLE, Images
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")

@@ -13,12 +13,13 @@ import random
 import tarfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
+from airgap.records import replace
 from airgap.store.base import Store, opener_of
 
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"

@@ -7,21 +7,20 @@ import os
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.bundle.media.base import Pieces, reading
 from airgap.bundle.media.file import BlobRange, open_regular
 from airgap.bundle.media.naming import siblings_of
 from airgap.errors import BundleError
+from airgap.records import Record
 from airgap.store.base import Reader
 
 Ask = Callable[[Path], "Path | None"]
 """Told where a volume should be and is not, gives the path where it now is; ``None`` gives up."""
 
 
-@dataclass
-class _Volume:
+class _Volume(Record, frozen=False):
     path: Path
     fd: int = -1
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ import click
 from airgap.cli import options
 from airgap.cli.printable import printable
 from airgap.errors import NotReady, UsageError
+from airgap.records import as_dict
 
 if TYPE_CHECKING:
     from airgap.flows.doctor import Diagnosis
@@ -138,7 +138,7 @@ def _json(target: str, diagnosis: Diagnosis, done: list[Change]) -> None:
     document = {
         "target": target,
         "ready": not diagnosis.problems,
-        "findings": [asdict(finding) for finding in diagnosis.findings],
+        "findings": [as_dict(finding) for finding in diagnosis.findings],
         "done": [of(change) for change in done],
         "changes": [of(change) for change in diagnosis.changes],
     }

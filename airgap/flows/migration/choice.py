@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from airgap.errors import UsageError
 from airgap.flows.migration.side import Tag
 from airgap.oci import dates
+from airgap.records import Record
 
 #: Tags by which signatures and the like are found: ``sha256-…`` alone (the specification's), or with a suffix (cosign).
 _COMPANION = re.compile(r"(sha256)-([0-9a-f]{64})(\..+)?")
@@ -18,8 +18,7 @@ _COMPANION = re.compile(r"(sha256)-([0-9a-f]{64})(\..+)?")
 _NO_DATE_BEFORE = datetime(1981, 1, 1, tzinfo=timezone.utc)
 
 
-@dataclass(frozen=True)
-class Pattern:
+class Pattern(Record):
     """``REPOSITORY[:TAG]``; ``*`` is one or more path elements or a part of one, in a tag any characters."""
 
     text: str
@@ -43,8 +42,7 @@ class Pattern:
         return self.takes_repository(name) and re.fullmatch(expression, tag) is not None
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Record):
     """No ``include`` is everything; ``exclude`` wins. ``newest`` 0 is all of them."""
 
     include: tuple[Pattern, ...] = ()

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from airgap.copy import Stop, each
 from airgap.errors import AirgapError, NotFound, RegistryError, TargetError, Unavailable
@@ -16,12 +15,12 @@ from airgap.flows.migration.listing import Listing
 from airgap.flows.migration.side import Side, Tag
 from airgap.oci import Descriptor
 from airgap.oci.manifest import OCI_MANIFEST
+from airgap.records import Record, field
 
 Failure = tuple[str, AirgapError]
 
 
-@dataclass
-class Compared:
+class Compared(Record, frozen=False):
     """Tags of the source by what must be done: ``todo`` is absent at the target, ``moved`` there with an older digest
     that is replaced. ``left_out`` are not wanted. ``target_only`` are the target's tags by repository."""
 
@@ -35,8 +34,7 @@ class Compared:
     referrers: dict[str, list[str]] = field(default_factory=dict)
 
 
-@dataclass
-class Comparison:
+class Comparison(Record, frozen=False):
     """The two sides, and what may be replaced: ``delta`` moves what an earlier run put there, ``overwrite`` all."""
 
     source: Side

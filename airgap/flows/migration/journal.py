@@ -17,18 +17,17 @@ import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from airgap.errors import NotReady, OutputError
 from airgap.events import Sink, Warned, ignore
 from airgap.oci import digest as digests
+from airgap.records import Record, field
 from airgap.store.layout import sync_folder
 
 
-@dataclass
-class Memory:
+class Memory(Record, frozen=False):
     """What is known of earlier runs. ``tags`` by ``repository:tag`` below the prefixes, ``dates`` and ``children`` by
     digest; an empty date is one that the image does not tell."""
 

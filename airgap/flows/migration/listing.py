@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from airgap.copy import Stop, each
 from airgap.errors import AirgapError, InvalidReference, NotFound, RegistryError, Rejected, Unavailable
@@ -13,11 +12,11 @@ from airgap.flows.migration.choice import Choice
 from airgap.flows.migration.side import Side, Tag
 from airgap.flows.words import counted
 from airgap.oci.reference import check_tag, repository_problem
+from airgap.records import Record, field
 from airgap.target.nexus.components import Component, Components
 
 
-@dataclass
-class Listing:
+class Listing(Record, frozen=False):
     """``tags`` by repository and name, of the repositories that are wanted. ``by`` are the ways that answered.
 
     ``components_only`` and ``tags_only`` are tags that one way lists and another does not; ``unreadable`` are listed

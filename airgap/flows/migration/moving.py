@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 
 from airgap.copy import Destination, Image, Plan, Report, Root, Stop, confirm, copy, find, plan
 from airgap.errors import AirgapError, raise_all
@@ -13,13 +12,13 @@ from airgap.flows.migration.compare import Failure
 from airgap.flows.migration.journal import Journal
 from airgap.flows.migration.side import Side, Tag
 from airgap.flows.words import counted
+from airgap.records import Record, as_dict, field
 
 #: Tags whose manifests are in memory at once.
 BATCH = 100
 
 
-@dataclass
-class Moved:
+class Moved(Record, frozen=False):
     """What arrived and was read back; ``report`` counts over all batches."""
 
     tags: list[Tag] = field(default_factory=list)
@@ -27,8 +26,7 @@ class Moved:
     report: Report = field(default_factory=Report)
 
 
-@dataclass
-class Mover:
+class Mover(Record, frozen=False):
     """``referrers`` are those that the source indexes, by the digest that they speak of."""
 
     source: Side
@@ -122,7 +120,6 @@ def _batches(tags: Sequence[Tag]) -> Iterator[Sequence[Tag]]:
 
 
 def _add(total: Report, more: Report) -> None:
-    for one in fields(Report):
-        value = getattr(more, one.name)
+    for name, value in as_dict(more).items():
         if isinstance(value, int | float):
-            setattr(total, one.name, getattr(total, one.name) + value)
+            setattr(total, name, getattr(total, name) + value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from airgap.flows.migration.compare import Compared, Failure
 from airgap.flows.migration.journal import Memory
 from airgap.flows.migration.listing import Listing
 from airgap.flows.migration.side import Tag
+from airgap.records import Record, field
 
 
-@dataclass(frozen=True)
-class OneSided:
+class OneSided(Record):
     """What only one registry has: ``where`` is ``source`` or ``target``; ``name`` is ``repository:tag`` or, for what
     no tag leads to, ``repository@digest``."""
 
@@ -27,8 +26,7 @@ class OneSided:
     why: str
 
 
-@dataclass
-class Account:
+class Account(Record, frozen=False):
     """The outcome, by tags. With ``dry_run`` ``copied`` and ``moved`` are what would be."""
 
     source: str

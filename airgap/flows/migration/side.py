@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from airgap.errors import NotFound
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest
+from airgap.records import Record, field
 from airgap.store.base import Store
 from airgap.target import TargetAddress
 
@@ -42,8 +43,7 @@ class Tag:
         return f"{self.repository}:{self.name}"
 
 
-@dataclass(eq=False)
-class Side:
+class Side(Record, frozen=False, eq=False):
     """``open_`` gives a repository by its whole name, ``list_`` all whole names that the registry lists."""
 
     address: TargetAddress

@@ -8,8 +8,8 @@ so that the first problem is the true cause. ``PREFLIGHT`` is the part that an i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
+from airgap.records import replace
 from airgap.target.base import Finding
 from airgap.target.checks import push, reach, settings, signin
 from airgap.target.probe import Probe

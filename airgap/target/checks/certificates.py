@@ -10,8 +10,8 @@ import ipaddress
 import socket
 import ssl
 import time
-from dataclasses import replace
 
+from airgap.records import replace
 from airgap.registry.dial import Dialer, Peer, Trust, make_context
 from airgap.registry.faults import decode_certificate
 from airgap.target.base import Finding

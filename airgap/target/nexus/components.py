@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -18,6 +17,7 @@ from urllib.parse import unquote, urlencode
 from airgap.errors import NotFound, NotReady, RegistryError, Unauthorized, UsageError
 from airgap.oci import dates
 from airgap.oci import digest as digests
+from airgap.records import Record
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.faults import public_url
 from airgap.target.nexus.rest import API, Rest
@@ -25,8 +25,7 @@ from airgap.target.nexus.rest import API, Rest
 _BY_DIGEST = re.compile(r"/?v2/(.+)/manifests/([a-z0-9]+:[0-9a-f]{32,})")
 
 
-@dataclass(frozen=True)
-class Component:
+class Component(Record):
     """One tag; ``digest`` is empty and ``modified`` ``None`` where Nexus does not say."""
 
     image: str
@@ -51,8 +50,7 @@ def split_address(url: str) -> tuple[str, str]:
     return base.removesuffix(API), name.partition("/")[0]
 
 
-@dataclass(eq=False)
-class Components:
+class Components(Record, frozen=False, eq=False):
     """``endpoint`` has Nexus's own address, context path included, as its base; ``repository`` is the hosted one."""
 
     endpoint: Endpoint

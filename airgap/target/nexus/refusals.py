@@ -7,9 +7,9 @@ Its errors come as docker JSON, as a page, as text or as a reason phrase alone, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from airgap.errors import AirgapError, NotReady, RegistryError, TargetError
+from airgap.records import Record
 
 ANNOTATE = "kubectl -n NAMESPACE annotate ingress NAME --overwrite nginx.ingress.kubernetes.io/"
 #: What an Ingress before a registry needs, by the trouble that it mends.
@@ -22,8 +22,7 @@ class Fixed(TargetError):
     """A tag or blob that is there already and, by the deployment policy, may not be written again."""
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(Record):
     """``words`` are looked for in what the answer said; ``statuses`` empty is any."""
 
     id: str

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from airgap.errors import AirgapError, RegistryError
+from airgap.records import Record, field
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.faults import public_url
 
@@ -25,8 +25,7 @@ _ANY = tuple(range(200, 600))
 _PAGES = 1_500
 
 
-@dataclass(frozen=True)
-class Hosted:
+class Hosted(Record):
     """One repository as the settings have it. ``None`` is what the API did not say to this user."""
 
     name: str
@@ -51,8 +50,7 @@ class Hosted:
         return tuple(port for port in (self.http_port, self.https_port) if port)
 
 
-@dataclass(eq=False)
-class Rest:
+class Rest(Record, frozen=False, eq=False):
     """``endpoint`` has Nexus's own address, context path included, as its base."""
 
     endpoint: Endpoint

@@ -7,10 +7,10 @@ runtime can pull from, since those only ever ask ``HOST/v2/``; it is for pushing
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError
+from airgap.records import replace
 from airgap.target.address import TargetAddress
 from airgap.target.known import is_registry
 from airgap.target.mapping import Mapping
