@@ -45,6 +45,8 @@ def examine(request: DoctorRequest, registries: Registries) -> Diagnosis:
     if probe.endpoint.refused:
         return Diagnosis(tuple(findings), ())  # nothing more is asked with a password that is wrong
     wanted = dict.fromkeys(finding.fix for finding in findings if finding.fix)
+    if "eula" in wanted:  # first and alone: before it is accepted, Nexus may refuse or hide anything else
+        wanted = {"eula": None}
     changes = [change for fix in wanted if (change := change_for(fix, probe)) is not None]
     return Diagnosis(tuple(findings), tuple(changes))
 

@@ -6,12 +6,18 @@ A finding's ``fix`` names one of these. Passwords, policies and whatever a perso
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
-from airgap.records import Record
+from airgap.records import Record, replace
 from airgap.target.checks.settings import DOCKER_REALM, OCI_REALM
 from airgap.target.probe import Probe
+
+#: Seconds. Whether a connector takes connections as soon as Nexus has answered is not documented.
+_OPENING = 10.0
 
 
 class Change(Record):
@@ -42,9 +48,9 @@ def _of(probe: Probe, what: str, method: str, path: str, document: Any) -> Chang
 
 
 def _repository(probe: Probe) -> Change:
-    """A hosted repository with the port of the address as its connector."""
+    """A hosted repository with the port of the address as its connector, which is given a moment to open."""
     scheme, port = probe.place[0], probe.connector or probe.place[2]
-    return _of(
+    change = _of(
         probe,
         f"make the hosted Docker repository {probe.expect} with an {scheme.upper()} connector on port {port}",
         "POST",
@@ -60,6 +66,23 @@ def _repository(probe: Probe) -> Change:
             "docker": {"v1Enabled": False, "forceBasicAuth": True, f"{scheme}Port": port},
         },
     )
+
+    def make() -> None:
+        change.apply()
+        _until_open(probe)
+
+    return replace(change, apply=make)
+
+
+def _until_open(probe: Probe) -> None:
+    """Wait until the address takes connections; where it does not in time, the next look says so."""
+    _, host, port = probe.place
+    deadline = time.monotonic() + _OPENING
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            socket.create_connection((host, port), 1).close()
+            return
+        time.sleep(0.1)
 
 
 def _realm(probe: Probe) -> Change | None:

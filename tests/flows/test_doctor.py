@@ -22,10 +22,10 @@ from airgap.flows.doctor import Diagnosis, DoctorRequest, examine, mend
 from airgap.flows.network import Network, connect
 from airgap.flows.project import Project
 from airgap.registry import Credential, Registries
-from airgap.target import Mapping, TargetAddress
+from airgap.target import Mapping, TargetAddress, fixes
 from airgap.target.fixes import Change
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
-from tests.doubles.nexus.settings import PROFILES, Profile
+from tests.doubles.nexus.settings import BASIC_REALMS, PROFILES, Profile
 from tests.doubles.registry import Answer, double
 from tests.parts.certificates import Authority, Pair
 from tests.parts.nginx import nginx
@@ -413,7 +413,8 @@ def test_fix_makes_the_repository_that_the_address_speaks_of(yard: Yard) -> None
     assert made.contents["docker-hosted"].http_port == port
 
 
-def test_fix_gives_the_connector_another_port_behind_a_nodeport(yard: Yard) -> None:
+def test_fix_gives_the_connector_another_port_behind_a_nodeport(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fixes, "_OPENING", 0.2)
     made = yard.far(Repository("files", format="raw"))
     place, inner = Place(f"http://127.0.0.1:{free_port()}/p", made, made.url, ADMIN), free_port()
     request = DoctorRequest(place.mapping, place.nexus, "images", inner)
@@ -431,6 +432,62 @@ def test_fix_goes_on_behind_the_first_trouble(yard: Yard) -> None:
     assert place.double is not None
     assert place.double.eula_accepted
     assert place.double.access.realms == [*realms, "DockerToken"]
+
+
+def first_start(yard: Yard, **more: object) -> Place:
+    """A Nexus that was never touched: no Docker repository, no realm for tokens, the licence not accepted."""
+    raw = Repository("files", format="raw")
+    made = yard.far(raw, eula_accepted=False, realms=BASIC_REALMS, **more)  # type: ignore[arg-type] # switches
+    return Place(f"http://127.0.0.1:{free_port()}/p", made, made.url, ADMIN)
+
+
+def test_fix_of_a_first_start_accepts_the_licence_before_anything_else(yard: Yard) -> None:
+    """Nexus refuses to make a repository before, and gives the connector in its own time."""
+    place = first_start(yard, connector_seconds=0.5)
+    made = place.double
+    assert made is not None
+    said, done = fixed(place)
+    assert said.problems == []
+    assert [one.request.rpartition("/v1/")[2] for one in done] == [
+        "system/eula",
+        "repositories/docker/hosted",
+        "security/realms/active",
+    ]
+    assert made.access.realms == [*BASIC_REALMS, "DockerToken"]
+    assert fixed(place)[1] == []
+
+
+def test_nothing_is_offered_where_the_settings_cannot_be_read(yard: Yard) -> None:
+    """Before there is a connector, Nexus's own address is the first to see the password, and the only one."""
+    place = replace(first_start(yard), password="wrong")
+    said, done = fixed(place)
+    assert (done, said.changes) == ([], ())
+    assert [one.check for one in said.problems] == ["sign-in", "connection"]
+    assert "password is wrong" in said.problems[0].what
+    assert place.double is not None
+    assert place.double.tries[ADMIN.name] == (0, 1, 0)
+    said, done = fixed(replace(place, user=None))
+    assert (done, said.changes) == ([], ())
+    assert "none is known" in said.problems[0].what
+
+
+def test_a_connector_that_was_asked_for_is_made_beside_others(yard: Yard) -> None:
+    """Without --connector the port may be a NodePort of one of the others, so nothing is made."""
+    made, inner = yard.far(HOSTED), free_port()
+    place = Place(f"http://127.0.0.1:{inner}/p", made, made.url, ADMIN)
+    assert fixed(place)[1] == []
+    said, done = mend(DoctorRequest(place.mapping, place.nexus, "second", inner), place.connect, lambda _: True)
+    assert (said.problems, len(done), made.contents["second"].http_port) == ([], 1, inner)
+
+
+def test_the_realm_may_stay_off_where_all_sign_in_by_basic(yard: Yard) -> None:
+    place = yard.plain(admin=True, realms=BASIC_REALMS)
+    said, done = fixed(place, lambda _: False)
+    assert (said.problems, done, len(said.changes)) == ([], [], 1)
+    assert all(one.level == "ok" for one in said.findings)
+    assert place.double is not None
+    assert len(fixed(place)[1]) == 1
+    assert place.double.access.realms == [*BASIC_REALMS, "DockerToken"]
 
 
 def test_fix_changes_nothing_with_a_wrong_password_or_without_rights(yard: Yard) -> None:

@@ -7,8 +7,9 @@ import socket
 import ssl
 
 from airgap.errors import AirgapError
+from airgap.records import replace
 from airgap.target.base import Finding
-from airgap.target.checks import certificates
+from airgap.target.checks import certificates, settings, signin
 from airgap.target.known import is_registry, nexus_version
 from airgap.target.nexus.refusals import ANNOTATE, refusal_of
 from airgap.target.nexus.rest import Hosted
@@ -46,7 +47,7 @@ def connection(probe: Probe) -> list[Finding]:
     try:
         socket.create_connection((host, port), _TIMEOUT).close()
     except ConnectionRefusedError:
-        return [_nothing_listens(probe)]
+        return _nothing_listens(probe)
     except OSError as error:
         what = "no answer in time" if isinstance(error, TimeoutError) else str(error.strerror or error)
         return [
@@ -60,28 +61,35 @@ def connection(probe: Probe) -> list[Finding]:
     return [Finding("ok", f"{host}:{port} accepts connections")]
 
 
-def _nothing_listens(probe: Probe) -> Finding:
+def _nothing_listens(probe: Probe) -> list[Finding]:
+    """With what Nexus's settings say of it, where they can be read; so it is before the first repository is made."""
     _, host, port = probe.place
-    what, hint, run, fix = f"nothing listens on {host}:{port}", "", ("kubectl get service -A | grep -i nexus",), ""
-    known = _registries(probe)
-    named = [one for one in known if port in one.ports]
+    what, run = f"nothing listens on {host}:{port}", ("kubectl get service -A | grep -i nexus",)
+    if probe.rest is None or not probe.rest.answers:
+        hint = "check the port (a Service's nodePort, a connector's port) and that the pod runs"
+        return [Finding("problem", what, hint, run=run)]
+    try:
+        known, waiting = probe.rest.registries, settings.licence(probe)
+    except AirgapError as error:
+        unread = Finding("problem", what, "Nexus's settings, which may say why, could not be read", run=run)
+        return [signin.unread(probe.rest.endpoint, error), unread]
+    inner, fix = probe.connector or port, ""
+    named = [one for one in known if inner in one.ports]
     if named:
         hint = (
-            f"Nexus's settings name {port} as connector of {named[0].name}, but it is dead or not led here: "
-            "see Nexus's log for a port in use (an HTTPS connector needs Jetty's HTTPS too), and the Service's ports"
+            f"Nexus's settings name {inner} as connector of {named[0].name}, but it is dead or not led here: "
+            "see Nexus's log for a port in use (an HTTPS connector needs Jetty's HTTPS too), and whether the Service, "
+            "and its NodePort, lead to that port"
         )
-    elif any(one.ports or one.path_enabled for one in known):
+    elif not probe.connector and any(one.ports or one.path_enabled for one in known):
         hint = (
             f"no repository of this Nexus has the connector port {port}; there is {_offers(probe)} (behind a "
             "NodePort the numbers differ: then look at the Service)"
         )
-    elif probe.rest is not None and probe.rest.answers:
-        inner = probe.connector or port
+    else:
         hint = f"Nexus has no Docker repository with this connector; --fix makes one, {probe.expect} on port {inner}"
         fix = "repository"
-    else:
-        hint = "check the port (a Service's nodePort, a connector's port) and that the pod runs"
-    return Finding("problem", what, hint, run=run, fix=fix)
+    return [Finding("problem", what, hint, run=run, fix=fix), *(replace(one, check="licence") for one in waiting)]
 
 
 def _registries(probe: Probe) -> list[Hosted]:

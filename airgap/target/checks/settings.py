@@ -78,7 +78,7 @@ def repository(probe: Probe) -> list[Finding]:
             Finding(
                 "problem",
                 "Nexus has no Docker repository that this user may see",
-                f"make one; --fix does: {probe.expect}, hosted, port {probe.place[2]}",
+                f"make one; --fix does: {probe.expect}, hosted, port {probe.connector or probe.place[2]}",
                 fix="repository",
             )
         ]
@@ -114,7 +114,8 @@ def realms(probe: Probe) -> list[Finding]:
     if realm in probe.rest.realms:
         return [Finding("ok", f"the realm {realm} is active")]
     if hosted is not None and hosted.force_basic:
-        return [Finding("ok", f"the realm {realm} is not active, and not needed while sign-in is by Basic")]
+        said = f"the realm {realm} is not active, and not needed while all sign in by Basic"
+        return [Finding("ok", said, "whoever pulls without signing in needs it: " + REALM_HINT, fix="realm")]
     return [
         Finding(
             "problem",

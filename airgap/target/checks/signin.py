@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airgap.errors import AirgapError, Unauthorized
+from airgap.records import replace
 from airgap.target.base import Finding
 from airgap.target.checks.settings import DOCKER_REALM, OCI_REALM, REALM_HINT
 from airgap.target.nexus.refusals import explained
 from airgap.target.probe import Probe
+
+if TYPE_CHECKING:
+    from airgap.registry.endpoint import Endpoint
 
 
 def challenge(probe: Probe) -> list[Finding]:
@@ -98,6 +104,24 @@ def sign_in(probe: Probe) -> list[Finding]:
     return [Finding("ok", f"{credential.username or 'the token'} is let in")]
 
 
+def unread(endpoint: Endpoint, error: AirgapError) -> Finding:
+    """What keeps Nexus's own address from being asked, where nothing else was asked before it."""
+    if endpoint.refused:
+        return replace(_wrong(f"airgap login {endpoint.settings.credential_name(endpoint.registry)}"), check="sign-in")
+    told = explained(error)
+    return Finding("problem", told.what, told.hint or "", check="sign-in")
+
+
+def _wrong(login: str) -> Finding:
+    return Finding(
+        "problem",
+        "the user or the password is wrong; it was tried once, and no more is asked with it (a fourth try would "
+        "lock the account on Nexus 3.96)",
+        "check it in the browser, then",
+        run=(login,),
+    )
+
+
 def _schemes(probe: Probe) -> set[str]:
     from airgap.registry import challenge as challenges
 
@@ -111,13 +135,7 @@ def _refused(probe: Probe, error: Unauthorized, login: str, *, known: bool) -> F
     if "locked" in error.what:
         return Finding("problem", error.what, error.hint or "")
     if probe.endpoint.refused:
-        return Finding(
-            "problem",
-            "the user or the password is wrong; it was tried once, and no more is asked with it (a fourth try would "
-            "lock the account on Nexus 3.96)",
-            "check it in the browser, then",
-            run=(login,),
-        )
+        return _wrong(login)
     if probe.product == "nexus" and "bearer" in _schemes(probe):
         hosted = probe.hosted
         realm = OCI_REALM if hosted is not None and hosted.format == "oci" else DOCKER_REALM

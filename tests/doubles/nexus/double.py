@@ -51,6 +51,7 @@ class Nexus:
         self.seen: list[Seen] = []
         self.contents: dict[str, Content] = {}
         self.ports: dict[str, Double] = {}
+        self._late: list[threading.Timer] = []
         self._moved = 0.0
         self._left = {"commit_500": settings.commit_500, "gateway_504": settings.gateway_504}
         self._tls: ssl.SSLContext | None = tls.context() if tls else None
@@ -124,16 +125,26 @@ class Nexus:
         if repository.connector is None and not http_port and not https_port:
             return content
         port = https_port or http_port
-        if repository.connector != "dead" and not (secure and self._tls is None):
-            scheme = "https" if secure else "http"
+        scheme = "https" if secure else "http"
+
+        def listen() -> None:
             with contextlib.suppress(OSError):
-                opened = Double(
+                self.ports[repository.name] = Double(
                     lambda request: self._on_connector(content, request, scheme),
                     self._tls if secure else None,
                     port=port,
                     idle=self.settings.idle,
                 )
-                self.ports[repository.name], port = opened, opened.port
+
+        if repository.connector != "dead" and not (secure and self._tls is None):
+            late = self.settings.connector_seconds
+            if port and late:
+                self._late.append(timer := threading.Timer(late, listen))
+                timer.start()
+            else:
+                listen()
+        if repository.name in self.ports:
+            port = self.ports[repository.name].port
         port = port or free_port()
         content.https_port, content.http_port = (port, None) if secure else (None, port)
         return content
@@ -248,6 +259,9 @@ class Nexus:
         return answers.problem(404, "NOT_FOUND", "there is nothing here", style=self.settings.errors)
 
     def stop(self) -> None:
+        for timer in self._late:
+            timer.cancel()
+            timer.join()
         for port in (self.main, *self.ports.values()):
             port.stop()
 

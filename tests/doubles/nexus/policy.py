@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.doubles.nexus.double import Nexus
 
 READ_ONLY = "Nexus Repository Manager is in read-only mode"
+EULA = "The End User License Agreement must be accepted first"
 
 
 def refuse_upload(nexus: Nexus, content: Content) -> Answer | None:
@@ -27,7 +28,7 @@ def refuse_write(nexus: Nexus, content: Content) -> Answer | None:
     if nexus.frozen:
         return answers.text(503, READ_ONLY)
     if not nexus.eula_accepted:
-        return answers.text(403, "The End User License Agreement must be accepted first")
+        return answers.text(403, EULA)
     kind = content.settings.kind
     if kind == "group" and settings.edition_name != "PRO":
         said = "Deploying to groups is a PRO-licensed feature. See https://links.sonatype.com/product-nexus-repository"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tests.doubles.nexus import answers
 from tests.doubles.nexus.content import Content
+from tests.doubles.nexus.policy import EULA
 from tests.doubles.nexus.routes import base_of
 from tests.doubles.nexus.settings import Repository, User
 from tests.doubles.registry import Answer, Request
@@ -79,7 +80,10 @@ def _long(content: Content, base: str) -> dict[str, Any]:
 
 
 def create(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
-    """201; 400 with what is wrong: a name in use, an unknown policy, a path together with a port or subdomain."""
+    """201; 400 with what is wrong: a name in use, an unknown policy, a path together with a port or subdomain; 403
+    before the licence is accepted ("the API returns errors", microsoft/AzureTRE#4842; which, is inferred)."""
+    if not nexus.eula_accepted:
+        return answers.text(403, EULA)
     kind = request.path.split("/")[-2]
     if kind == "oci" and nexus.settings.profile != "3.96":
         return answers.html(404, "Not Found")

@@ -158,6 +158,7 @@ class Settings:
     gateway_504: int = 0  # so many commits of blobs are kept and answered with nginx's 504
     body_limit: int | None = None  # nginx's 413 above so many bytes
     commit_seconds: float = 0.0  # how long the commit of a blob takes
+    connector_seconds: float = 0.0  # (not established) how long after REST's answer a new connector opens
     idle: float | None = None  # (D: 30) seconds until an idle connection is closed
 
     # REST

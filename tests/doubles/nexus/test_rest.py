@@ -276,6 +276,7 @@ def test_45_read_only_and_the_licence() -> None:
         assert rest(double, "GET", "read-only").json()["frozen"] is True
         double.frozen = False
         assert upload(double.connector().url, "a").status == 403
+        assert rest(double, "POST", "repositories/docker/hosted", {}).status == 403
         eula = rest(double, "GET", "system/eula").json()
         assert eula["accepted"] is False
         assert rest(double, "POST", "system/eula", {"accepted": True}).status == 400
