@@ -380,6 +380,17 @@ def test_good_ones_behind_tls_and_an_ingress(yard: Yard) -> None:
         assert {one.level for one in said.findings} == {"ok"}, said
 
 
+def test_a_registry_and_its_pages_behind_one_host(yard: Yard) -> None:
+    """The rules that docs/nexus.md gives for an Ingress: /v2 leads to the connector, a context path to the pages."""
+    made = yard.far(OPEN, context="/nexus")
+    leads = {"/v2/": f"{made.connector().url}/v2/", "/nexus/": f"{made.main.url}/nexus/"}
+    front = yard.stack.enter_context(nginx(yard.folder / "nginx", leads, body_size="0"))
+    place = Place(f"{front.url}/p", made, f"{front.url}/nexus", ADMIN)
+    said = place.examine()
+    assert said.problems == []
+    assert {"repository", "push"} <= {one.check for one in said.findings if one.level == "ok"}
+
+
 def test_what_is_soft_is_a_warning(yard: Yard) -> None:
     said = yard.plain(admin=True, quota_violated=True).examine()
     assert [(one.check, one.level) for one in said.findings if one.level != "ok"] == [("quota", "warning")]

@@ -11,19 +11,17 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from airgap.kube import scan
+from tests.manifests.applied import NEXUS, ROOT, Object, containers, documents, images, objects, pods
 
-ROOT = Path(__file__).resolve().parents[2]
-NEXUS = ROOT / "manifests" / "nexus"
 READMES = [ROOT / "manifests" / "README.md", ROOT / "manifests" / "README.ko.md"]
 KUBERNETES = ("1.27", "1.32")  # the oldest that the manifests are meant for, and the one of Debian's kubectl
+CARRIED = ("statefulset.yaml", "tls.yaml", "provision.yaml")  # those that name images
 ANNOTATIONS = {
     "nginx.ingress.kubernetes.io/proxy-body-size": "0",
     "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
@@ -31,28 +29,8 @@ ANNOTATIONS = {
     "nginx.ingress.kubernetes.io/proxy-send-timeout": "900",
 }
 
-Object = dict[str, Any]
-
 APPLIED = [*sorted(set(NEXUS.glob("*.yaml")) - {NEXUS / "kustomization.yaml"}), NEXUS / "helm" / "nodeports.yaml"]
 SAMPLES = sorted((ROOT / "samples").glob("*/**/*.yaml"))
-
-
-def documents(path: Path) -> list[Object]:
-    return [item for item in yaml.safe_load_all(path.read_text(encoding="utf-8-sig")) if item is not None]
-
-
-def objects(kind: str) -> dict[str, Object]:
-    """Every object of a kind that the kustomization brings, by name."""
-    listed = documents(NEXUS / "kustomization.yaml")[0]["resources"]
-    found = [item for name in listed for item in documents(NEXUS / name) if item["kind"] == kind]
-    assert found, kind
-    return {item["metadata"]["name"]: item for item in found}
-
-
-def pods() -> Iterator[tuple[Object, Object]]:
-    """Each workload's pod template with the workload."""
-    for workload in (*objects("StatefulSet").values(), *objects("Deployment").values()):
-        yield workload, workload["spec"]["template"]
 
 
 def behind(service: Object) -> Object:
@@ -66,7 +44,7 @@ def container_port(pod: Object, name: str) -> int:
     (found,) = [
         port["containerPort"]
         for container in pod["spec"]["containers"]
-        for port in container["ports"]
+        for port in container.get("ports", ())
         if port["name"] == name
     ]
     assert isinstance(found, int)
@@ -142,6 +120,8 @@ def test_services_meet_the_ports_of_their_pods() -> None:
 
 def test_workloads_select_their_own_pods_only() -> None:
     for workload, pod in pods():
+        if workload["kind"] == "Job":  # its selector is made by the cluster
+            continue
         wanted = workload["spec"]["selector"]["matchLabels"].items()
         chosen = [other for _, other in pods() if wanted <= other["metadata"]["labels"].items()]
         assert chosen == [pod]
@@ -151,7 +131,7 @@ def test_volumes_are_there_for_every_mount() -> None:
     claims, maps = objects("PersistentVolumeClaim"), objects("ConfigMap")
     for _, pod in pods():
         volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
-        for container in pod["spec"]["containers"]:
+        for container in containers(pod):
             assert {mount["name"] for mount in container["volumeMounts"]} == set(volumes)
             for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                 for how in ("httpGet", "tcpSocket"):
@@ -172,7 +152,10 @@ def test_pods_keep_to_the_restricted_standard_that_the_namespace_enforces() -> N
         assert whole["runAsNonRoot"] is True
         assert whole["runAsUser"] == whole["fsGroup"] > 0
         assert whole["seccompProfile"] == {"type": "RuntimeDefault"}
-        for container in pod["spec"]["containers"]:
+        assert pod["spec"]["automountServiceAccountToken"] is False
+        for container in containers(pod):
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+            assert "memory" in container["resources"]["limits"]
             assert container["securityContext"]["allowPrivilegeEscalation"] is False
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert objects("StatefulSet")["nexus"]["spec"]["template"]["spec"]["securityContext"]["fsGroup"] == 200
@@ -272,16 +255,14 @@ def test_what_was_not_run_is_said(path: Path) -> None:
 
 
 def test_airgap_finds_the_images_that_must_be_on_the_node() -> None:
-    """What the README's first command would carry: Nexus's own image and the proxy's, pinned."""
-    expected = {container["image"] for _, pod in pods() for container in pod["spec"]["containers"]}
-    assert len(expected) == 2
-    assert all(re.search(r":\d+\.\d+\.\d+", image) for image in expected)
-    found = [
-        site for name in ("statefulset.yaml", "tls.yaml") for site in scan((NEXUS / name).read_bytes(), name).sites
-    ]
-    assert {site.text for site in found} == expected
+    """What the guide's first command carries: every image that a pod names, pinned, and kept where it is there."""
+    assert len(images()) == 3
+    assert all(re.search(r":\d+\.\d+\.\d+", image) for image in images())
+    assert {one["imagePullPolicy"] for _, pod in pods() for one in containers(pod)} == {"IfNotPresent"}
+    found = [site for name in CARRIED for site in scan((NEXUS / name).read_bytes(), name).sites]
+    assert {site.text for site in found} == images()
     assert all(site.kind == "field" and site.confidence == "certain" for site in found)
-    # The README carries these two files: no other of the folder may name an image.
+    # The guide carries these files: no other of the folder may name an image.
     for path in APPLIED:
-        if path.name not in ("statefulset.yaml", "tls.yaml"):
+        if path.name not in CARRIED:
             assert not scan(path.read_bytes(), path.name).sites, path
