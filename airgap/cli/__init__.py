@@ -7,6 +7,7 @@ The only room that prints, exits or knows a terminal. Each command is a module o
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -20,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # Scripts ask often; importing click would take twice as long as all the rest.
         print(f"airgap {__version__}")  # noqa: T201 - this room is the one that prints
         sys.exit(0)
+    # Modules are objects that stay: looking through them for garbage again and again is a twentieth of start-up.
+    gc.set_threshold(50_000, 20, 100)
     try:
         from airgap.cli.run import run
 
