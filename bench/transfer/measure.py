@@ -6,7 +6,8 @@ made dirty, which Linux adds up from child to parent even for files deleted late
 socket is in it. By looking every 20 ms: memory, the sum of the peaks (VmHWM) of the processes alive together, so what
 lives shorter is not seen; every 40 ms: disk beyond the bundle, that is the temporary folder and whatever else lies in
 the working folder. The wire is what crossed the loopback device, headers and acknowledgements among it, and only
-known in a network namespace of our own.
+known in a network namespace of our own. Tools differ in whether they end before their bundle is on the disk: what
+they left to be written is timed apart.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ _LONGEST = 1800.0  # seconds, after which a script is stopped and has failed
 
 @dataclass(frozen=True)
 class Sample:
-    """Seconds and bytes. ``wire`` and ``written`` are ``None`` where this machine does not tell."""
+    """Seconds and bytes; ``flush`` is what the kernel then took to write what it still held. ``wire`` and ``written``
+    are ``None`` where this machine does not tell."""
 
     wall: float
+    flush: float
     cpu: float
     memory: int
     written: int | None
@@ -72,9 +75,11 @@ def measure(
     if process.returncode:
         raise FailedError(f"{process.returncode}: {log.read_text(errors='replace').strip()[-400:]}")
     written_after, wire_after = _written(), _loopback()
+    flush = synced()
     grown = _disk(bundle) - bundle_before
     return Sample(
         wall=wall,
+        flush=flush,
         cpu=usage.ru_utime + usage.ru_stime,
         memory=seen.memory,
         written=None if memory_only or written is None or written_after is None else written_after - written,
@@ -82,6 +87,29 @@ def measure(
         wire=(wire_after - wire) // crossings if crossings else None,
         bundle=sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()),
     )
+
+
+def synced() -> float:
+    """Have everything written that the kernel holds; how many seconds that took."""
+    began = time.monotonic()
+    os.sync()
+    return time.monotonic() - began
+
+
+def disk_alone(folder: Path, size: int) -> float:
+    """Seconds in which ``size`` bytes of nothing are written into a file there and synced: no bundle is quicker."""
+    synced()
+    path, piece = folder / "alone", memoryview(bytes(1 << 20))
+    began = time.monotonic()
+    try:
+        with path.open("wb", buffering=0) as file:
+            left = size
+            while left:
+                left -= file.write(piece[: min(left, len(piece))])
+            os.fsync(file.fileno())
+        return time.monotonic() - began
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

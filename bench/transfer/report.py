@@ -29,10 +29,9 @@ _LINES = {
 }
 _OPERATIONS = {"export": "Export", "import": "Import", "again": "Import with everything there"}
 _VERSION = {"oras": "version", "crane": "version", "regctl": "version"}
-_TITLES = (
-    "| | wall s (least–most) | ÷ skopeo, best | CPU s | ÷ skopeo, best | memory MiB "
-    "| written MB | temp MB | wire MB | bundle MB |"
-)
+_TITLES = ("", "wall s (least–most)", "÷ skopeo, best", "CPU s", "÷ skopeo, best", "memory MiB")
+_TITLES_OF_BYTES = ("written MB", "temp MB", "wire MB", "bundle MB")
+_TITLES_OF_DISK = ("on disk s", "÷ skopeo, best")
 
 
 def page(blocks: Sequence[Block], command: str, rounds: int, tools: Sequence[Tool], airgap: Path, places: str) -> str:
@@ -64,8 +63,13 @@ def section(block: Block) -> list[str]:
         f"{load.repeated / _MB:.0f} MB an image at a time; fingerprint {load.fingerprint}.",
     ]
     for operation in OPERATIONS:
-        lines += ["", f"### {_OPERATIONS[operation]}, {load.name} {block.line}", "", _TITLES, "|-" * 10 + "|"]
+        titles = [*_TITLES, *(_TITLES_OF_DISK if operation == "export" else ()), *_TITLES_OF_BYTES]
+        lines += ["", f"### {_OPERATIONS[operation]}, {load.name} {block.line}", ""]
+        lines += [f"| {' | '.join(titles)} |", "|-" * len(titles) + "|"]
         lines += [_row(block, operation, tool) for tool in TOOLS if block.of(tool.name, operation)]
+        if operation == "export" and block.disk:
+            alone = statistics.median(block.disk)
+            lines += ["", f"The disk alone takes {alone:.2f} s to write so many bytes once and have them synced."]
     failed = [f"- {tool} failed and counts for nothing here: {why}" for tool, why in block.failures.items()]
     return [*lines, *(["", *failed] if failed else [])]
 
@@ -80,9 +84,15 @@ def _row(block: Block, operation: str, tool: Tool) -> str:
         f"{statistics.median(sample.cpu for sample in samples):.2f}",
         _ratios(block, operation, samples, goals.FIGURES["CPU"]),
         f"{statistics.median(sample.memory for sample in samples) / (1 << 20):.0f}",
+        *(_on_disk(block, samples) if operation == "export" else ()),
         *(_megabytes(samples, name) for name in ("written", "temporary", "wire", "bundle")),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _on_disk(block: Block, samples: list[Sample]) -> tuple[str, str]:
+    of = goals.FIGURES[goals.ON_DISK]
+    return f"{statistics.median(map(of, samples)):.2f}", _ratios(block, "export", samples, of)
 
 
 def _ratios(block: Block, operation: str, samples: list[Sample], of: Callable[[Sample], float]) -> str:

@@ -225,7 +225,7 @@ def _received(client: socket.socket, size: int) -> bytes:
 
 
 def sample(wall: float) -> Sample:
-    return Sample(wall, wall, 1, 100, 0, 100, 100)
+    return Sample(wall, 0, wall, 1, 100, 0, 100, 100)
 
 
 def test_goals_stand_beside_the_best_that_kept_the_digests(four: Workload) -> None:
