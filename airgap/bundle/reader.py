@@ -22,7 +22,7 @@ from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
-from airgap.store.base import CHUNK, Reader, drain, fetch
+from airgap.store.base import CHUNK, Opener, Reader, drain, fetch
 
 #: The head holds documents and resource files; the longest we read whole.
 MAX_MEMBER = 256 * 1024 * 1024
@@ -136,10 +136,11 @@ class BundleReader:
         """A resource file or another member of the head, verified against the inventory."""
         return self._member(member)
 
-    def check_blob(self, descriptor: Descriptor) -> None:
-        """Read one blob to its end, padding too; raise :class:`DigestMismatch` or :class:`BundleError`."""
+    def check_blob(self, descriptor: Descriptor, opener: Opener | None = None) -> None:
+        """Read one blob to its end, padding too, by ``opener`` where somebody counts what is read; raise
+        :class:`DigestMismatch` or :class:`BundleError`."""
         place = self._place(descriptor.digest)
-        drain(descriptor, self.open(descriptor), lambda piece, offset: None)
+        drain(descriptor, opener(0) if opener else self.open(descriptor), lambda piece, offset: None)
         self._check_padding(place)
 
     def check_head(self) -> None:

@@ -8,6 +8,7 @@ same two serve export, import and any other pair of stores; the room knows neith
 
 from airgap.copy.engine import Report, confirm, copy, survey
 from airgap.copy.holdings import Holdings, find
+from airgap.copy.meter import Meter
 from airgap.copy.plan import Plan, plan, shard_of
 from airgap.copy.walk import Destination, Image, Root
 from airgap.copy.workers import Stop, each
@@ -16,6 +17,7 @@ __all__ = [
     "Destination",
     "Holdings",
     "Image",
+    "Meter",
     "Plan",
     "Report",
     "Root",

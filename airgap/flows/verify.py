@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from airgap.bundle import BundleReader
 from airgap.bundle.media import sums
-from airgap.copy import Destination, Root, Stop, each, plan, survey
+from airgap.copy import Destination, Meter, Root, Stop, each, plan, survey
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, raise_all
 from airgap.events import BlobDone, BlobStarted, Planned, Sink
 from airgap.flows.contents import BUNDLE, assignments_of, roots_of
@@ -41,7 +43,11 @@ def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verifi
 
     def check(blob: Descriptor) -> None:
         emit(BlobStarted(blob.digest, blob.size))
-        bundle.check_blob(blob)
+        try:
+            bundle.check_blob(blob, Meter(blob, partial(bundle.open, blob), emit, stop).open)
+        except (ContentError, BundleError):
+            emit(BlobDone(blob.digest, 0, "failed"))
+            raise
         emit(BlobDone(blob.digest, blob.size, "verified"))
 
     results = each(blobs, check, jobs=1 if bundle.ordered else jobs, stop=stop, keep_going=True)

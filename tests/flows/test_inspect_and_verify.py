@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 from tests.cli.command import Airgap, Registry, settings
@@ -58,6 +59,11 @@ def test_verify_reads_everything(airgap: Airgap, bundle: Path) -> None:
     events = airgap.run("verify", bundle, "--progress", "json").events
     assert {event["digest"] for event in events if event["event"] == "blob-done"} == {b["digest"] for b in blobs}
     assert {event["how"] for event in events if event["event"] == "blob-done"} == {"verified"}
+    read = Counter[str]()
+    for event in events:
+        if event["event"] == "blob-progress":
+            read[event["digest"]] += event["bytes"]
+    assert read == {blob["digest"]: blob["size"] for blob in blobs}  # told while it is read, not at its end
 
 
 def test_one_flipped_bit_names_the_blob_and_the_images(airgap: Airgap, bundle: Path) -> None:
@@ -70,6 +76,9 @@ def test_one_flipped_bit_names_the_blob_and_the_images(airgap: Airgap, bundle: P
     layer = next(d for d in images.needed(webhook) if "layer" in d.media_type)
     content[content.index(images.content[layer.digest]) + 7] ^= 0x10
     airgap.write("bad.tar", bytes(content))
+    said = airgap.run("verify", "bad.tar", "--progress", "json", code=31)
+    done = {event["digest"]: event["how"] for event in said.events if event["event"] == "blob-done"}
+    assert {digest for digest, how in done.items() if how == "failed"} == {layer.digest}
     said = airgap.fails(31, "verify", "bad.tar")
     assert layer.digest in said.errors[0]
     assert "quay.io/jetstack/cert-manager-webhook:v1.14.4" in said.errors[0]
