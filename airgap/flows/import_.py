@@ -10,17 +10,18 @@ from pathlib import Path
 from airgap import kube
 from airgap.bundle import BundleReader
 from airgap.copy import Holdings, Image, Plan, Report, Stop, confirm, copy, find, plan, survey
-from airgap.errors import AirgapError, NotReady, TargetError, raise_all
+from airgap.errors import AirgapError, TargetError, raise_all
 from airgap.events import ManifestDone, Sink, Warned
 from airgap.flows import output
 from airgap.flows.contents import BUNDLE, assignments_of, roots_of
+from airgap.flows.heeding import heed
 from airgap.flows.proving import Completed
 from airgap.flows.receipt import receipt_of
 from airgap.flows.rewrite import RewrittenFile, rewrite
 from airgap.flows.shard import Shard
 from airgap.records import Record, field
 from airgap.store.base import Store
-from airgap.target import Assignment, Bounded, Finding, Mapping, Target
+from airgap.target import Assignment, Bounded, Mapping, Target, Tried
 
 
 class ImportRequest(Record):
@@ -66,7 +67,7 @@ def _push(
     if not request.shard:
         output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
         output.check_receipt(request.receipt, request.output, [file.name for file in files], force=request.force)
-    _heed(target.preflight(), emit)
+    heed(target.preflight(), emit)
     if target.mapping != mapping:  # nodes pull by another name than the one that was given to push by
         mapping = target.mapping
         assignments = assignments_of(bundle, mapping, emit=emit)
@@ -86,10 +87,12 @@ def _push(
     if completed is not None:
         completed.prove(needed, mapping, target, jobs=jobs, stop=stop)
     if isinstance(target, Bounded):
-        _heed(target.room(sum(bool(place.tag) for image in todo for place in image.root.destinations)), emit)
+        heed(target.room(sum(bool(place.tag) for image in todo for place in image.root.destinations)), emit)
     result = Imported([image.root.label for image in todo if image.root.destinations[0].tag], present, files)
     if request.dry_run:
         return result
+    if todo and isinstance(target, Tried):
+        heed(target.begin(), emit)
     if request.shard:
         needed, result.names, result.files = needed.shard(request.shard.index, request.shard.count), [], []
     result.report = copy(
@@ -109,14 +112,6 @@ def _push(
         request.receipt.parent, [(request.receipt.name, receipt_of(bundle, mapping, assignments, planned, failed))]
     )
     return result
-
-
-def _heed(findings: Sequence[Finding], emit: Sink) -> None:
-    problems = [finding for finding in findings if finding.level == "problem"]
-    raise_all([NotReady(one.what, hint="; ".join((one.hint, *one.run)).strip("; ") or None) for one in problems])
-    for finding in findings:
-        if finding.level == "warning":
-            emit(Warned(f"{finding.what}; {finding.hint}".rstrip("; ")))
 
 
 def _rewritten(

@@ -13,12 +13,13 @@ from typing import Protocol, runtime_checkable
 
 from airgap.bundle import HeldImage, Receipt
 from airgap.copy import Destination, Root, Stop, each, plan
-from airgap.errors import AirgapError, ContentError, NotFound, NotReady, RegistryError, Unavailable, raise_all
+from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Unavailable, raise_all
 from airgap.events import ImageFailed, Noted, Sink
+from airgap.flows.heeding import heed
 from airgap.flows.words import counted
 from airgap.records import Record, field
 from airgap.store.base import Store
-from airgap.target import Catalog, Target, TargetAddress
+from airgap.target import Target, TargetAddress
 
 
 @runtime_checkable
@@ -35,15 +36,15 @@ class Found(Record, frozen=False):
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
 
 
-def inventory(
-    target: Target, address: TargetAddress, names: Sequence[str], *, jobs: int, emit: Sink, stop: Stop
-) -> Found:
-    """``names`` are repositories, with or without the target's prefix; none is all that the registry lists.
+def inventory(target: Target, names: Sequence[str], *, jobs: int, emit: Sink, stop: Stop) -> Found:
+    """``names`` are repositories, with or without the target's prefix; none is all that the registry lists. The receipt
+    has the names that nodes pull by, as that of an import has, whatever way the target was given by.
 
     Raises :class:`NotFound` for a name that the registry does not know, and what the registry answers where it does
     not list its repositories.
     """
-    raise_all([NotReady(f.what, hint=f.hint or None) for f in target.preflight() if f.level == "problem"])
+    heed(target.preflight(), emit)
+    address = target.mapping.address
     repositories = [_under(address, name) for name in names] or _listed(target)
     stores: dict[str, Store] = {name: target.open(name) for name in dict.fromkeys(repositories)}
     jobs = max(jobs, 8)  # questions without a body
@@ -89,13 +90,11 @@ def _under(address: TargetAddress, name: str) -> str:
 
 
 def _listed(target: Target) -> list[str]:
-    hint = "name the repositories with --repository NAME, once for each"
-    if not isinstance(target, Catalog):
-        raise NotReady("this target does not list its repositories", hint=hint)
     try:
         return target.repositories()
     except Unavailable:
         raise
     except RegistryError as error:
+        hint = "name the repositories with --repository NAME, once for each"
         error.hint = hint if not error.hint else f"{hint}; or {error.hint}"
         raise

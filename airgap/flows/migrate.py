@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from airgap.copy import Report, Stop
 from airgap.errors import NotReady, OutputError, RegistryError, UsageError, raise_all
 from airgap.events import ImageFailed, Sink, Warned
+from airgap.flows.heeding import heed
 from airgap.flows.migration.choice import Choice
 from airgap.flows.migration.compare import Comparison
 from airgap.flows.migration.digest_only import digest_only
@@ -22,7 +23,7 @@ from airgap.flows.migration.report import Account, failed_tags
 from airgap.flows.migration.side import Listed, Side
 from airgap.flows.state import state_folder
 from airgap.records import Record, field
-from airgap.target import Catalog, Target, TargetAddress
+from airgap.target import Target, TargetAddress, Tried
 from airgap.target.nexus.components import Components, split_address
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def migrate(
 ) -> tuple[Account, Report]:
     """Make the target hold the source's tags. All that differs is found, and refused, before anything is pushed."""
     registries.endpoint(request.source.registry).ping()
-    raise_all([NotReady(one.what, hint=one.hint or None) for one in to.preflight() if one.level == "problem"])
-    source, target = _source(request.source, registries), _target(to, registries)
+    heed(to.preflight(), emit)
+    source, target = _source(request.source, registries), _target(to)
     components = _components(request, registries)
     asking = max(jobs, 8)  # questions without a body
 
@@ -67,6 +68,8 @@ def migrate(
     if request.dry_run:
         account.copied, account.moved, report = compared.todo, compared.moved, Report()
     else:
+        if isinstance(to, Tried) and (compared.todo or compared.moved):
+            heed(to.begin(), emit)
         mover = Mover(source, target, journal, compared.referrers, request.keep_going, jobs, emit, stop)
         done = mover.run([*compared.todo, *compared.moved])
         moved = {id(tag) for tag in compared.moved}
@@ -128,9 +131,7 @@ def _source(address: TargetAddress, registries: Registries) -> Side:
     return Side(address, lambda name: registries.repository(address.registry, name), lambda: catalog(endpoint))
 
 
-def _target(target: Target, registries: Registries) -> Side:
-    from airgap.registry.paging import catalog
-
+def _target(target: Target) -> Side:
     # Where images are pushed another way than they are pulled, its names are those of this way.
     address = target.mapping.address
 
@@ -140,10 +141,7 @@ def _target(target: Target, registries: Registries) -> Side:
             raise NotReady("this target does not list its tags", where=str(address))
         return store
 
-    def list_() -> list[str]:
-        return target.repositories() if isinstance(target, Catalog) else catalog(registries.endpoint(address.registry))
-
-    return Side(address, open_, list_)
+    return Side(address, open_, target.repositories)
 
 
 def _components(request: MigrateRequest, registries: Registries) -> Components | None:

@@ -8,7 +8,7 @@ behind an address: ``plain``, ``nexus`` or ``harbor``. ``checks`` over a ``probe
 
 from airgap.target.address import TargetAddress
 from airgap.target.assign import Assignment, apart, assign
-from airgap.target.base import Bounded, Catalog, Finding, Target
+from airgap.target.base import Bounded, Finding, Target, Tried
 from airgap.target.choose import AskedTarget, target_for
 from airgap.target.mapping import POLICIES, Mapping
 from airgap.target.plain import PlainTarget
@@ -18,12 +18,12 @@ __all__ = [
     "AskedTarget",
     "Assignment",
     "Bounded",
-    "Catalog",
     "Finding",
     "Mapping",
     "PlainTarget",
     "Target",
     "TargetAddress",
+    "Tried",
     "apart",
     "assign",
     "target_for",

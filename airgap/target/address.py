@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from airgap.errors import UsageError
 from airgap.oci.reference import registry_problem, repository_problem
 from airgap.records import Record
@@ -48,6 +50,10 @@ class TargetAddress(Record):
         if prefix and (reason := repository_problem(prefix)):
             raise UsageError(f"{text!r} is no target: {reason}", hint=_EXAMPLE)
         return cls(registry, prefix, {"": None, "http": True, "https": False}[scheme])
+
+    def below(self, repositories: Iterable[str]) -> list[str]:
+        """Those of a registry's repositories that lie under the prefix."""
+        return [name for name in repositories if not self.prefix or name.startswith(f"{self.prefix}/")]
 
     def __str__(self) -> str:
         return f"{self.registry}/{self.prefix}" if self.prefix else self.registry

@@ -39,6 +39,9 @@ class Target(Protocol):
 
     def open(self, repository: str, /) -> Store: ...
 
+    def repositories(self) -> list[str]:
+        """What lies under its prefix, as nodes name it after the registry; raises what the registry's refusal is."""
+
 
 @runtime_checkable
 class Bounded(Protocol):
@@ -49,8 +52,8 @@ class Bounded(Protocol):
 
 
 @runtime_checkable
-class Catalog(Protocol):
-    """A target that can say what lies under its prefix."""
+class Tried(Protocol):
+    """A target at which only a try shows whether it takes what is pushed."""
 
-    def repositories(self) -> list[str]:
-        """Repositories as the registry names them, the prefix included; raises what the registry's refusal is."""
+    def begin(self) -> list[Finding]:
+        """What speaks against uploads, by one that is begun and called off: to be asked only before uploads follow."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airgap.errors import AirgapError, NotReady
 from airgap.oci import Reference
 from airgap.store.base import Store
-from airgap.target.base import Bounded, Finding, Target
+from airgap.target.base import Bounded, Finding, Target, Tried
 from airgap.target.known import is_registry
 from airgap.target.mapping import Mapping
 from airgap.target.plain import PlainTarget
@@ -53,8 +53,15 @@ class AskedTarget:
         found = self._target()
         return found.room(tags) if isinstance(found, Bounded) else []
 
+    def begin(self) -> list[Finding]:
+        found = self._target()
+        return found.begin() if isinstance(found, Tried) else []
+
     def locate(self, reference: Reference) -> Reference:
         return self.mapping.locate(reference)
+
+    def repositories(self) -> list[str]:
+        return self._target().repositories()
 
     def open(self, repository: str) -> Store:
         return self._target().open(repository)
@@ -66,10 +73,17 @@ class AskedTarget:
 
 
 def target_for(
-    registries: Registries, mapping: Mapping, *, nexus: str = "", create_projects: bool = False, dry_run: bool = False
+    registries: Registries,
+    mapping: Mapping,
+    *,
+    nexus: str = "",
+    create_projects: bool = False,
+    dry_run: bool = False,
+    reads: bool = False,
 ) -> Target:
-    """Ask the address once and give the target that fits. Raises what a broken connection raises, and
-    :class:`NotReady` for a Nexus that can be pushed to and not pulled from."""
+    """Ask the address once and give the target that fits; one that is only to be read from (``reads``) is not asked
+    whether it would take anything. Raises what a broken connection raises, and :class:`NotReady` for a Nexus that can
+    be pushed to and not pulled from."""
     probe = probe_of(registries, mapping, nexus=nexus)
     first = probe.look()
     if isinstance(first, AirgapError):
@@ -82,13 +96,13 @@ def target_for(
     if probe.product == "nexus" and probe.first is not None and (is_registry(probe.first) or probe.first.status >= 500):
         from airgap.target.nexus.target import NexusTarget
 
-        return NexusTarget(probe)
+        return NexusTarget(probe, lambda base: registries.at(probe.registry, base), reads=reads)
     if probe.product == "nexus" and probe.first is not None:
         _not_here(probe)
     if probe.product == "harbor":
         from airgap.target.harbor import HarborTarget
 
-        return HarborTarget(probe, create_projects=create_projects, suppose=dry_run)
+        return HarborTarget(probe, create_projects=create_projects, suppose=dry_run, reads=reads)
     return PlainTarget(registries, mapping, greeted=is_registry(first) and first.status == 200)
 
 

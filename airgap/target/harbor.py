@@ -20,13 +20,17 @@ from airgap.target.probe import Probe
 
 
 class HarborTarget:
-    """``create_projects`` makes what is missing; ``suppose`` takes it for made, for a dry run."""
+    """``create_projects`` makes what is missing; ``suppose`` takes it for made, for a dry run. Where it is only read
+    from (``reads``), projects are not asked for: one that is missing has nothing to read."""
 
-    def __init__(self, probe: Probe, *, create_projects: bool = False, suppose: bool = False) -> None:
+    def __init__(
+        self, probe: Probe, *, create_projects: bool = False, suppose: bool = False, reads: bool = False
+    ) -> None:
         self.mapping: Mapping = probe.mapping
         self._probe = probe
         self._create = create_projects
         self._suppose = suppose
+        self._reads = reads
         self._there: set[str] = set()
         self._repositories: dict[str, Repository] = {}
         probe.endpoint.judge = self._judged
@@ -43,17 +47,25 @@ class HarborTarget:
         if seen.status == 401:
             self._probe.endpoint.ping()
         project = self.mapping.address.prefix.partition("/")[0]
-        if project:
+        if project and not self._reads:
             found.append(Finding("ok", f"the project {project} {self._see_to(project)}", check="project"))
         return found
 
     def locate(self, reference: Reference) -> Reference:
         return self.mapping.locate(reference)
 
+    def repositories(self) -> list[str]:
+        """Harbor lists them to its administrators alone."""
+        from airgap.registry.paging import catalog
+
+        return self.mapping.address.below(catalog(self._probe.endpoint))
+
     def open(self, repository: str) -> Repository:
         """Raises :class:`NotReady` where the repository's project is missing and not to be made."""
         if repository not in self._repositories:
             project, inner, _ = repository.partition("/")
+            if self._reads:
+                return Repository(self._probe.endpoint, repository)
             if not inner:
                 raise NotReady(
                     f"in Harbor every image lies in a project, and {repository} has none",

@@ -36,9 +36,8 @@ class PlainTarget:
     def repositories(self) -> list[str]:
         from airgap.registry.paging import catalog
 
-        prefix = self.mapping.address.prefix
-        found = catalog(self._registries.endpoint(self.mapping.address.registry))
-        return [name for name in found if not prefix or name.startswith(f"{prefix}/")]
+        address = self.mapping.address
+        return address.below(catalog(self._registries.endpoint(address.registry)))
 
     def open(self, repository: str) -> Repository:
         if repository not in self._repositories:

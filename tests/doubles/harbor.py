@@ -2,8 +2,9 @@
 """Harbor's manners around a real registry: tokens by ``/service/token``, projects, robot accounts.
 
 By Harbor's documentation (API 2.0): ``HEAD /api/v2.0/projects?project_name=`` 200 or 404, ``POST /api/v2.0/projects``
-201, 409, 401 or 403; a push into a project that does not exist is 404 or denied by the token; quotas answer 412. The
-storage behind is the embedded registry, to which requests are passed on.
+201, 409, 401 or 403; the catalog is for administrators (the 403 of the others is inferred); a push into a project that
+does not exist is 404 or denied by the token; quotas answer 412. The storage behind is the embedded registry, to which
+requests are passed on.
 """
 
 from __future__ import annotations
@@ -80,6 +81,9 @@ class Harbor:
             answer.headers["WWW-Authenticate"] = f'Bearer realm="{root}/service/token",service="{SERVICE}"'
             return answer
         project = request.path.removeprefix("/v2/").partition("/")[0]
+        if project == "_catalog":
+            administrator = self._tokens[token] in self.makers
+            return self._pass_on(request) if administrator else _error(403, "DENIED", "administrators alone")
         if project and project not in self.projects:
             return _error(404, "NOT_FOUND", f"project {project} not found")
         return self._pass_on(request)

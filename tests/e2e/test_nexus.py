@@ -74,13 +74,13 @@ def place(kind: str, basic: bool) -> Repository:
 def targets(double: Nexus, kind: str) -> list[str]:
     """TARGET and what goes with it."""
     if kind == "connector":
-        return ["--to", f"{double.connector().address}/p"]
+        return [f"{double.connector().address}/p"]
     if kind == "path":
-        return ["--to", f"{double.main.address}/docker-hosted/p"]
+        return [f"{double.main.address}/docker-hosted/p"]
     if kind == "subdomain":  # no name leads to loopback here: pushed another way, and pulled by this name as Host
         via = f"{double.url}/repository/docker-hosted"
-        return ["--to", f"docker.nexus.test:{double.main.port}/p", "--plain-http", "--via", via]
-    return ["--to", f"{double.main.address}/repository/docker-hosted/p", "--nexus", double.url]
+        return [f"docker.nexus.test:{double.main.port}/p", "--plain-http", "--via", via]
+    return [f"{double.main.address}/repository/docker-hosted/p", "--nexus", double.url]
 
 
 def pulled(double: Nexus, reference: str) -> str:
@@ -133,7 +133,7 @@ def test_what_is_exported_is_pulled(
     user = ADMIN if kind == "repository" else PUSHER
     with nexus(Settings(profile=profile, repositories=(place(kind, basic),))) as double:
         airgap.environment = {"AIRGAP_USERNAME": user.name, "AIRGAP_PASSWORD": user.password}
-        airgap.run("import", there.bundle, *targets(double, kind))
+        airgap.run("import", there.bundle, "--to", *targets(double, kind))
         text = (airgap.folder / "airgap-out" / "app.yaml").read_text()
         names = re.findall(r"image: (\S+)", text)
         assert len(names) == 3
@@ -141,6 +141,70 @@ def test_what_is_exported_is_pulled(
             assert pulled(double, name) == there.digests[name.rpartition("/")[2]]
         assert all(failed == 0 == refused for _, failed, refused in double.tries.values())
         assert not [name for name, content in airgap.files().items() if user.password.encode() in content]
+
+
+@pytest.mark.parametrize("kind", [*ROUTES, "path below /repository"])
+def test_an_inventory_is_by_the_names_that_nodes_pull(airgap: Airgap, kind: str) -> None:
+    """And so an import under other names finds by it what a differential bundle has left out."""
+    images = Images(12)
+    names = {"team/app:1": images.two_platforms(), "team/web:1": images.image()}
+    user = ADMIN if kind == "repository" else PUSHER
+    airgap.environment = {"AIRGAP_USERNAME": user.name, "AIRGAP_PASSWORD": user.password}
+    with Registry() as source, nexus(Settings(repositories=(place(kind.partition(" ")[0], True),))) as double:
+        source.fill(images, names)
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": source.url}}))
+        airgap.write("app.yaml", pod(*(f"quay.io/{name}" for name in names)))
+        airgap.run("export", "app.yaml", "-o", "whole.tar")
+        there = targets(double, kind.partition(" ")[0])
+        airgap.run("import", "whole.tar", "--to", *there)
+        pulled_as = re.findall(r"image: (\S+)", (airgap.folder / "airgap-out" / "app.yaml").read_text())
+        if kind == "path below /repository":
+            there = [f"{double.main.address}/repository/docker-hosted/p"]
+        before = len(double.seen)
+        airgap.run("inventory", *there, "-o", "held.json")
+        assert {seen.method for seen in double.seen[before:]} <= {"GET", "HEAD"}
+        held = json.loads((airgap.folder / "held.json").read_bytes())
+        assert sorted(image["target"] for image in held["images"]) == sorted(pulled_as)
+        assert held["target"] == pulled_as[0].rpartition("/")[0]
+        airgap.run("inventory", *there, "-o", "one.json", "--repository", "web")
+        one = json.loads((airgap.folder / "one.json").read_bytes())
+        assert [image["target"] for image in one["images"]] == [name for name in pulled_as if "/web:" in name]
+
+        airgap.run("export", "app.yaml", "--base", "held.json", "-o", "rest.tar")
+        requires = airgap.run("inspect", "rest.tar", "--json").json["requires"]
+        assert {blob["digest"] for blob in requires} <= set(held["blobs"])
+        assert requires
+        airgap.run("import", "rest.tar", "--to", *there, "--mapping", "full", "--output", "again")
+        again = re.findall(r"image: (\S+)", (airgap.folder / "again" / "app.yaml").read_text())
+        assert [pulled(double, name) for name in again] == [root.digest for root in names.values()]
+
+
+def test_an_inventory_is_no_matter_of_what_may_be_pushed(airgap: Airgap) -> None:
+    """Frozen, read-only, a licence that waits: all of that can be read from."""
+    repository = replace(HOSTED, write_policy="DENY")
+    with nexus(Settings(repositories=(repository,), frozen=True, eula_accepted=False)) as double:
+        airgap.environment = {"AIRGAP_USERNAME": ADMIN.name, "AIRGAP_PASSWORD": ADMIN.password}
+        for more in ([], ["--nexus", double.url]):
+            said = airgap.run("inventory", double.connector().address, *more, "-o", "-")
+            assert said.json["images"] == []
+
+
+def test_a_dry_run_writes_nothing_and_neither_does_one_with_nothing_to_do(
+    carried: dict[bool, Carried], airgap: Airgap
+) -> None:
+    bundle = carried[False].bundle
+    with nexus(Settings(repositories=(HOSTED,))) as double:
+        address = f"{double.connector().address}/p"
+        airgap.environment = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
+        said = airgap.run("import", bundle, "--to", address, "--nexus", double.url, "--dry-run")
+        assert "3 images to push" in said.stderr
+        assert {seen.method for seen in double.seen} <= {"GET", "HEAD"}
+        airgap.run("import", bundle, "--to", address)
+        assert double.asked("POST", "/airgap-probe/")
+        before = len(double.seen)
+        airgap.run("import", bundle, "--to", address)
+        airgap.run("verify", bundle, "--against", address)
+        assert {seen.method for seen in double.seen[before:]} <= {"GET", "HEAD"}
 
 
 #: Switches that a run survives, and those that it ends by, with the words that it ends with.

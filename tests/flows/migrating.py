@@ -80,13 +80,8 @@ def tags_of(nexus: Nexus) -> dict[str, str]:
 
 
 def content_asked(*sides: Nexus) -> list[Seen]:
-    """Requests for manifests and blobs; the upload that a look at a Nexus begins and breaks off is none."""
-    return [
-        one
-        for side in sides
-        for one in side.seen
-        if ("/manifests/" in one.target or "/blobs/" in one.target) and "/airgap-probe/" not in one.target
-    ]
+    """Requests for manifests and blobs."""
+    return [one for side in sides for one in side.seen if "/manifests/" in one.target or "/blobs/" in one.target]
 
 
 def content_of(nexus: Nexus) -> tuple[dict[str, str], set[tuple[str, str]], set[str]]:

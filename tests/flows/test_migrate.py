@@ -639,6 +639,23 @@ def test_lastmodified_of_nexus_decides(airgap: Airgap, fresh: Nexus) -> None:
         assert "0 tags would be copied, 0 already there, 3 left out" in said.stderr
 
 
+def test_a_dry_run_to_a_nexus_tries_no_upload_and_neither_does_one_that_has_nothing_to_copy(
+    airgap: Airgap, fresh: Nexus
+) -> None:
+    secret_environment(airgap)
+    with nexus(Settings()) as double:
+        made = Old.of(6, 2)
+        fill(double.connector().address, made, PUSHER)
+        airgap.run(*between(double, fresh, "--nexus", fresh.url, "--dry-run"))
+        assert {one.method for one in fresh.seen} <= {"GET", "HEAD"}
+        airgap.run(*between(double, fresh))
+        assert tags_of(fresh) == made.digests
+        assert fresh.asked("POST", "/airgap-probe/")
+        fresh.seen.clear()
+        airgap.run(*between(double, fresh))
+        assert {one.method for one in fresh.seen} <= {"GET", "HEAD"}
+
+
 def test_killed_at_five_moments(airgap: Airgap, fresh: Nexus) -> None:
     secret_environment(airgap)
     with nexus(Settings(profile="3.71", oci_images="accepted")) as double, nexus(Settings()) as smooth:

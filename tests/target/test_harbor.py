@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from airgap.errors import NotReady, Unauthorized
+from airgap.errors import NotFound, NotReady, Unauthorized
 from airgap.flows.doctor import DoctorRequest, mend
 from airgap.registry import Credential, Credentials, Registries
 from airgap.registry.retry import RetryPolicy
 from airgap.target import Mapping, TargetAddress, target_for
 from airgap.target.harbor import HarborTarget
 from tests.doubles.harbor import Harbor, harbor
+from tests.parts.images import Images
 from tests.suites.target_suite import Make, Placed, TargetSuite
 
 
@@ -69,6 +70,20 @@ def test_a_missing_project_is_refused_before_anything_is_pushed(services: contex
         target(services, there, "new/inner").preflight()
     assert "--create-projects" in (caught.value.hint or "")
     assert there.made == []
+
+
+def test_reading_asks_for_no_project_and_lists_what_there_is(services: contextlib.ExitStack) -> None:
+    there = services.enter_context(harbor())
+    assert [one.level for one in target(services, there, "new/inner", reads=True).preflight()] == ["ok"]
+    reader = target(services, there, "new", ROBOT, reads=True)
+    with pytest.raises(NotFound):
+        reader.open("new/x").resolve("1")
+    with pytest.raises(Unauthorized, match="does not list its repositories"):
+        reader.repositories()
+    images, made = Images(5), target(services, there, "library")
+    root = images.image()
+    images.push_to(made.open("library/x"), {"1": root})
+    assert target(services, there, "library", reads=True).repositories() == ["library/x"]
 
 
 def test_it_is_made_where_that_was_asked_for_and_private(services: contextlib.ExitStack) -> None:

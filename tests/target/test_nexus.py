@@ -17,7 +17,7 @@ from airgap.registry import Credential, Credentials, Registries, RegistrySetting
 from airgap.registry.retry import RetryPolicy
 from airgap.store import Memory
 from airgap.store.base import opener_of
-from airgap.target import Mapping, PlainTarget, TargetAddress, target_for
+from airgap.target import Mapping, PlainTarget, TargetAddress, Tried, target_for
 from airgap.target.checks.reach import nodes
 from airgap.target.choose import probe_of
 from airgap.target.nexus.target import NexusTarget
@@ -92,16 +92,19 @@ def test_it_is_recognised_and_signed_in_to_once(services: contextlib.ExitStack) 
         for repository in (HOSTED, OPEN):
             there = far(services, repository, **more)
             target = there.target("p")
-            assert [one.level for one in target.preflight()] == ["ok"] * 3
+            assert [one.level for one in (*target.preflight(), *target.begin())] == ["ok"] * 3
             assert there.double.tries[PUSHER.name][1:] == (0, 0)
 
 
-def test_the_preflight_leaves_nothing_behind(services: contextlib.ExitStack) -> None:
+def test_the_preflight_writes_nothing_and_a_try_leaves_nothing_behind(services: contextlib.ExitStack) -> None:
     there = far(services)
-    there.target("p", user=ADMIN).preflight()
+    target = there.target("p", user=ADMIN)
+    target.preflight()
+    assert {one.method for one in there.double.seen} == {"GET"}
+    target.begin()
     held = there.double.repository()
     assert (held.uploads, held.blobs, held.tags) == ({}, {}, {})
-    there.target("p").preflight()  # whoever may only push may not call off: an empty session is all that stays
+    there.target("p").begin()  # whoever may only push may not call off: an empty session is all that stays
     assert [bytes(session.data) for session in held.uploads.values()] == [b""]
 
 
@@ -210,7 +213,9 @@ def test_what_must_be_mended_first_is_said_before_anything_is_pushed(
     services: contextlib.ExitStack, repository: dict[str, Any], settings: dict[str, Any], words: str
 ) -> None:
     there = far(services, replace(HOSTED, **repository), **settings)
-    problems = [one for one in there.target().preflight() if one.level == "problem"]
+    target = there.target()
+    problems = [one for one in target.preflight() if one.level == "problem"]
+    problems += [one for one in target.begin() if one.level == "problem"] if not problems else []
     assert len(problems) == 1
     assert words in problems[0].what
     assert problems[0].hint
@@ -222,7 +227,10 @@ def test_a_group_takes_no_push(services: contextlib.ExitStack) -> None:
     there = far(services, group, Repository("docker-hosted"))
     address = there.double.connector("all").address
     registries = services.enter_context(registries_for(address))
-    findings = target_for(registries, Mapping(TargetAddress.parse(address))).preflight()
+    target = target_for(registries, Mapping(TargetAddress.parse(address)))
+    assert isinstance(target, Tried)
+    assert {one.level for one in target.preflight()} == {"ok"}
+    findings = target.begin()
     assert "group repository" in findings[-1].what
     assert "--via" in findings[-1].hint
 
@@ -299,6 +307,27 @@ class TestRoutes:
         root = images.image()
         assert push(target, images, root, "p/y").failures == []
         assert double.repository().tags == {"p/y": {"1": root.digest}}
+
+    @pytest.mark.requires("nginx")
+    def test_what_is_there_is_listed_by_the_names_that_nodes_pull(
+        self, services: contextlib.ExitStack, tmp_path: Path
+    ) -> None:
+        """The path route has no catalog; behind an Ingress that leads /v2/ alone, Nexus's own address has one."""
+        double = far(services, Repository("docker-hosted", path_enabled=True)).double
+        target = self.place(services, double, "docker-hosted/p")
+        images = Images(1)
+        for name in ("docker-hosted/p/y", "docker-hosted/other"):
+            assert push(target, images, images.image(), name).failures == []
+        for prefix in ("docker-hosted/p", "repository/docker-hosted/p"):
+            assert self.place(services, double, prefix, reads=True).repositories() == ["docker-hosted/p/y"]
+        places = {"/v2/": f"{double.main.url}/v2/"}
+        front = services.enter_context(nginx(tmp_path / "nginx", places, body_size="0"))
+        registries = services.enter_context(registries_for(front.address))
+        mapping = Mapping(TargetAddress.parse(f"{front.address}/docker-hosted"))
+        with pytest.raises(AirgapError, match="does not list its repositories"):
+            target_for(registries, mapping, reads=True).repositories()
+        found = target_for(registries, mapping, nexus=double.url, reads=True).repositories()
+        assert found == ["docker-hosted/other", "docker-hosted/p/y"]
 
     @pytest.mark.parametrize("prefix", ["repository/docker-hosted/p", "docker-hosted/p"])
     def test_what_no_node_can_pull_is_refused(self, services: contextlib.ExitStack, prefix: str) -> None:

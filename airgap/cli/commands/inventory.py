@@ -18,7 +18,7 @@ from airgap.flows import project
 from airgap.flows.inventory import inventory
 from airgap.flows.network import connect, target_of
 from airgap.flows.words import counted
-from airgap.target import PlainTarget
+from airgap.target import target_for
 
 
 @click.command("inventory")
@@ -32,6 +32,7 @@ from airgap.target import PlainTarget
     help="Ask for this repository instead of all that the registry lists. Repeatable.",
 )
 @options.force
+@options.nexus
 @options.target_network
 @options.config
 @options.jobs
@@ -41,6 +42,7 @@ def command(
     output: str,
     repositories: tuple[str, ...],
     force: bool,
+    nexus: str,
     access: options.Access,
     config: str | None,
     jobs: int,
@@ -49,12 +51,13 @@ def command(
     """Ask a registry what it holds, for `airgap export --base` on the other side.
 
     Every tag under the target's prefix is read, and the receipt lists images and blobs with their repositories, as
-    that of an import does. Nothing is changed at the registry. Many registries list their repositories to
-    administrators alone: then name them with --repository.
+    that of an import does, by the names that nodes pull. Nothing is changed at the registry. Many registries list
+    their repositories to administrators alone: then name them with --repository.
 
     \b
     airgap inventory http://10.100.0.102:32415/my-docker-image -o held.json
     airgap inventory nexus.corp:8443/k8s --repository falco --repository nginx -o held.json
+    airgap inventory https://nexus.corp/repository/docker/k8s --nexus https://nexus.corp -o held.json
     """
     read = project.load(config)
     goal = target_of(read, target, None)
@@ -64,7 +67,7 @@ def command(
         out.check_place(place, force=force)
     with display(progress) as emit, connect(read, network, emit, target=goal.address) as registries:
         found = inventory(
-            PlainTarget(registries, goal), goal.address, repositories,
+            target_for(registries, goal, nexus=nexus, reads=True), repositories,
             jobs=jobs, emit=emit, stop=Stop(registries.abort),
         )  # fmt: skip
         content = found.receipt.to_bytes()

@@ -2,7 +2,8 @@
 """What ``airgap doctor`` looks at, one small function for each, over one :class:`airgap.target.probe.Probe`.
 
 They run in the order of ``CHECKS``: what lies nearer comes first, and what depends on something broken is not asked,
-so that the first problem is the true cause. ``PREFLIGHT`` is the part that an import to Nexus does before it pushes.
+so that the first problem is the true cause. ``READING`` is what anything asks of a Nexus first, ``PREFLIGHT`` what is
+asked before it is pushed to; ``begin`` is asked when it is known that uploads follow.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ CHECKS: tuple[tuple[str, Check, bool], ...] = (
     ("push", push.upload, True),
     ("nodes", reach.nodes, False),
 )
-PREFLIGHT = ("registry", "challenge", "sign-in", "rest", "licence", "writable", "repository", "realms", "begin")
+READING = ("registry", "challenge", "sign-in", "rest")
+PREFLIGHT = (*READING, "licence", "writable", "repository", "realms")
 DOCTOR = tuple(name for name, *_ in CHECKS if name != "begin")
 
 
