@@ -232,6 +232,11 @@ SURVIVED: dict[str, dict[str, Any]] = {
 ENDED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "frozen": ({"frozen": True}, {"frozen": False}, "read-only mode"),
     "licence": ({"eula_accepted": False}, {"eula_accepted": True}, "licence"),
+    "requests of a day": (
+        {"profile": "3.8x", "request_limit": 100_000, "requests_before": 99_990},
+        {"requests_before": 0},
+        "more requests in a day",
+    ),
     "limit": ({"profile": "3.8x", "components_elsewhere": 40_001}, {"components_elsewhere": 0}, "more components"),
     "small bodies": ({"body_limit": 300}, {"body_limit": None}, "proxy-body-size"),
     "null realm": ({"realm": "null"}, {"realm": "right"}, "null://"),

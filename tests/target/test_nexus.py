@@ -203,7 +203,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"online": False}, {}, "switched offline"),
     ({}, {"frozen": True}, "read-only mode"),
     ({}, {"eula_accepted": False}, "licence"),
-    ({}, {"profile": "3.8x", "components_elsewhere": 40_001}, "more components than its edition"),
+    ({}, {"profile": "3.8x", "components_elsewhere": 40_001}, "more components"),
     ({}, {"users": (replace(READER, name=PUSHER.name, password=PUSHER.password),)}, "may not push"),
 ]
 
@@ -244,6 +244,41 @@ def test_what_freezes_in_the_middle_ends_at_once(services: contextlib.ExitStack)
     with pytest.raises(NotReady, match="read-only mode"):
         push(target, images, images.image())
     assert len([one for one in there.double.asked("POST") if one.status == 503]) <= 4  # one a worker, none twice
+
+
+def test_a_limit_of_requests_that_is_reached_in_the_middle_ends_at_once(services: contextlib.ExitStack) -> None:
+    there = far(services, profile="3.8x")
+    target = there.target()
+    target.preflight()
+    assert {one.level for one in target.begin()} == {"ok"}
+    there.double.settings = replace(there.double.settings, requests_before=100_000)
+    before, images = len(there.double.seen), Images(1)
+    with pytest.raises(NotReady, match="more requests in a day"):
+        push(target, images, images.image())
+    refused = [one for one in there.double.seen[before:] if one.status >= 400 and one.method == "POST"]
+    assert 1 <= len(refused) <= 4  # one a worker, none twice
+    there.double.settings = replace(there.double.settings, requests_before=0)
+    there.double.advance(24 * 60 * 60)
+    with pytest.raises(NotReady):  # and it stays so, as far as is known
+        push(target, images, images.image())
+
+
+@pytest.mark.parametrize("alive", [True, pytest.param(False, marks=pytest.mark.long)])
+def test_a_commit_that_takes_longer_than_the_line_may_be_silent(services: contextlib.ExitStack, alive: bool) -> None:
+    """A server that works on a body it has whole is waited for longer than one that says nothing; what it finishes
+    later still is found there when it is asked, and not sent for ever."""
+    there = far(services, commit_seconds=1.0 if alive else 3.0)
+    address = there.double.connector().address
+    settings = RegistrySettings(timeout=0.2)  # seconds; seven and a half times as long while it commits
+    registries = services.enter_context(registries_for(address, settings=settings))
+    target = target_for(registries, Mapping(TargetAddress.parse(address)))
+    assert isinstance(target, NexusTarget)
+    images = Images(1)
+    root = images.image()
+    assert push(target, images, root).failures == []
+    assert there.double.repository().tags == {"a": {"1": root.digest}}
+    sent, blobs = len(there.double.asked("PUT", "digest=")), len(there.double.repository().blobs)
+    assert blobs <= sent <= (blobs if alive else 3 * blobs)
 
 
 def test_a_gateway_that_hides_a_success(services: contextlib.ExitStack) -> None:

@@ -6,6 +6,7 @@ A user who is no administrator sees less; what he may not see is said, and is no
 
 from __future__ import annotations
 
+from airgap.errors import RegistryError
 from airgap.target.base import Finding
 from airgap.target.nexus.refusals import REFUSALS
 from airgap.target.nexus.rest import Hosted
@@ -161,7 +162,11 @@ def components(probe: Probe) -> list[Finding]:
     limit = limit_of(*probe.version)
     if limit is None:
         return []
-    held = probe.rest.components(most=limit + 1)
+    try:
+        held = probe.rest.components(most=limit + 1)
+    except RegistryError as error:
+        said = f"how many of the {limit:,} components of Community Edition there are could not be counted"
+        return [Finding("warning", f"{said} ({error.what})", "look at the usage on Nexus's own pages")]
     said = f"{held:,} of the {limit:,} components that Community Edition may hold"
     if held + probe.tags > limit:
         more = f", and {probe.tags:,} tags are to be added" if probe.tags else ""

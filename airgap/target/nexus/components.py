@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a Nexus lists of one hosted repository by its REST API: one component a tag, and the manifests without one.
 
-Pages follow continuation tokens, which are passed back as they came. Lists are answered to anybody with less in them,
-so the user signs in first. It refuses to guess which hosted repository is meant where several could be.
+Lists are answered to anybody with less in them, so the user signs in first. It refuses to guess which hosted repository
+is meant where several could be.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from airgap.oci import digest as digests
 from airgap.records import Record
 from airgap.registry.endpoint import Endpoint
 from airgap.registry.faults import public_url
-from airgap.target.nexus.rest import API, Rest
+from airgap.target.nexus.rest import API, Rest, pages
 
 _BY_DIGEST = re.compile(r"/?v2/(.+)/manifests/([a-z0-9]+:[0-9a-f]{32,})")
 
@@ -102,20 +102,12 @@ class Components(Record, frozen=False, eq=False):
                 yield match[1], match[2]
 
     def _items(self, what: str) -> Iterator[dict[str, Any]]:
-        token, seen = "", set[str]()
-        while True:
-            query = {"repository": self.repository, **({"continuationToken": token} if token else {})}
-            page = self._document(what, query)
-            items = page.get("items") if isinstance(page, dict) else None
-            if not isinstance(items, list):
-                raise RegistryError(f"Nexus's list of {what} is unreadable", where=self._where(what))
-            yield from (item for item in items if isinstance(item, dict))
-            token = page.get("continuationToken")
-            if not isinstance(token, str) or not token:
-                return
-            if token in seen:
-                raise RegistryError(f"Nexus's list of {what} leads back to itself", where=self._where(what))
-            seen.add(token)
+        try:
+            for items in pages(lambda query: self._document(what, query), self.repository, what=what):
+                yield from (item for item in items if isinstance(item, dict))
+        except RegistryError as error:
+            error.where = error.where or self._where(what)
+            raise
 
     def _document(self, what: str, query: dict[str, str]) -> Any:
         path = f"{API}/{what}" + (f"?{urlencode(query)}" if query else "")

@@ -55,9 +55,10 @@ REFUSALS = (
     Refusal(
         "limit",
         r"PAYMENT REQUIRED",
-        "Nexus takes no uploads: it holds more components than its edition allows (Community: 40,000 since 3.87, "
-        "100,000 before), and falling below does not lift this",
-        "raise the limit by a licence, or use another instance; pulling goes on working",
+        "Nexus takes no uploads: it has more components, or had more requests in a day, than its edition allows "
+        "(Community: 40,000 and 100,000 since 3.87, 100,000 and 200,000 before), and falling below may not lift this",
+        "Nexus's pages show both counts (Usage Center); raise the limit by a licence, or use another instance; pulling "
+        "goes on working",
     ),
     Refusal(
         "eula",

@@ -7,8 +7,9 @@ refused nothing more is asked with it. Listings are believed only as far as the 
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -142,27 +143,38 @@ class Rest(Record, frozen=False, eq=False):
         return str(found.get("message")) if isinstance(found, dict) and found.get("isViolation") is True else ""
 
     def components(self, *, most: int) -> int:
-        """How many there are in all repositories that the user may browse, counted up to ``most``."""
+        """How many there are in all repositories that the user may browse, counted up to ``most``. Raises
+        :class:`RegistryError` for a list that makes no sense."""
         count = 0
         for repository in self.repositories:
-            for page in self._pages(repository.name):
-                count += page
+            for items in itertools.islice(pages(self._components, repository.name, what="components"), _PAGES):
+                count += len(items)
                 if count >= most:
                     return count
         return count
 
-    def _pages(self, repository: str) -> Iterator[int]:
-        token, seen = "", 0
-        while seen < _PAGES:
-            query = {"repository": repository, **({"continuationToken": token} if token else {})}
-            found = self.get("components", **query)
-            if not isinstance(found, dict) or not isinstance(found.get("items"), list):
-                return
-            yield len(found["items"])
-            following = found.get("continuationToken")
-            if not isinstance(following, str) or not following or following == token:
-                return
-            token, seen = following, seen + 1
+    def _components(self, query: dict[str, str]) -> Any:
+        found = self.get("components", **query)
+        return found if found is not None else {"items": []}  # what this user may not see
+
+
+def pages(ask: Callable[[dict[str, str]], Any], repository: str, *, what: str) -> Iterator[list[Any]]:
+    """The items of each page of a repository's list, as continuation tokens, passed back as they came, lead from one
+    to the next; ``ask`` gives the document for a query. Raises :class:`RegistryError` for what is no page, and for a
+    list that leads back to itself."""
+    token, seen = "", set[str]()
+    while True:
+        page = ask({"repository": repository, **({"continuationToken": token} if token else {})})
+        items = page.get("items") if isinstance(page, dict) else None
+        if not isinstance(items, list):
+            raise RegistryError(f"Nexus's list of {what} is unreadable")
+        yield items
+        token = page.get("continuationToken")
+        if not isinstance(token, str) or not token:
+            return
+        if token in seen:
+            raise RegistryError(f"Nexus's list of {what} leads back to itself")
+        seen.add(token)
 
 
 def _read(one: dict[str, Any]) -> Hosted:

@@ -7,6 +7,7 @@ Every port is a :class:`tests.doubles.registry.Double`, so that any answer can b
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import ssl
 import threading
@@ -50,6 +51,8 @@ class Nexus:
         #: Everything that was answered, in the order of the answers.
         self.seen: list[Seen] = []
         self.contents: dict[str, Content] = {}
+        #: When each request came, by :meth:`clock`.
+        self._came: list[float] = []
         self.ports: dict[str, Double] = {}
         self._late: list[threading.Timer] = []
         self._moved = 0.0
@@ -115,15 +118,31 @@ class Nexus:
         """Let time pass for locks, tokens and the search index."""
         self._moved += seconds
 
+    @property
+    def requests_today(self) -> int:
+        """Requests of the last 24 hours, on every port, whatever they were answered."""
+        with self.lock:
+            since = self.clock() - 24 * 60 * 60
+            return self.settings.requests_before + len(self._came) - bisect.bisect_right(self._came, since)
+
     # What the handlers use
 
     def add(self, repository: Repository, *, http_port: int = 0, https_port: int = 0) -> Content:
         """A new repository. A connector that cannot be bound, or HTTPS without a certificate, is only a dead port:
         the settings still name it (section 1)."""
         content = self.contents[repository.name] = Content(repository)
+        self.connect(content, http_port=http_port, https_port=https_port)
+        return content
+
+    def connect(self, content: Content, *, http_port: int = 0, https_port: int = 0) -> None:
+        """Open the connector of a repository, on a free port where none is given; one that was open is closed."""
+        repository = content.settings
+        if repository.name in self.ports:
+            self.ports.pop(repository.name).stop()
+        content.http_port = content.https_port = None
         secure = bool(https_port) or repository.connector == "https"
         if repository.connector is None and not http_port and not https_port:
-            return content
+            return
         port = https_port or http_port
         scheme = "https" if secure else "http"
 
@@ -147,7 +166,6 @@ class Nexus:
             port = self.ports[repository.name].port
         port = port or free_port()
         content.https_port, content.http_port = (port, None) if secure else (None, port)
-        return content
 
     def take(self, fault: str) -> bool:
         """Whether this fault of :class:`Settings` strikes now; each strikes as often as it says (44)."""
@@ -189,6 +207,8 @@ class Nexus:
     def _finish(self, request: Request, found: Route | Answer, scheme: str, *, registry: bool = True) -> Answer:
         """Answer, dress and note. A body that was not read before an error stays unread, and the connection is
         closed (11)."""
+        with self.lock:
+            self._came.append(self.clock())
         route = found if isinstance(found, Route) else None
         limit = self.settings.body_limit
         if limit is not None and request.chunked:

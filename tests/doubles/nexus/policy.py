@@ -17,7 +17,7 @@ EULA = "The End User License Agreement must be accepted first"
 
 
 def refuse_upload(nexus: Nexus, content: Content) -> Answer | None:
-    """Why no upload may start here (POST): what holds for every writing, and the edition's limit (42)."""
+    """Why no upload may start here (POST): what holds for every writing, and the edition's limits (42)."""
     return refuse_write(nexus, content) or _over_limit(nexus)
 
 
@@ -76,10 +76,11 @@ def tag_is_fixed(content: Content, image: str, tag: str) -> bool:
 
 
 def _over_limit(nexus: Nexus) -> Answer | None:
-    """Once over the edition's limit of components it stays so when the number falls again (42)."""
+    """Once over the edition's limit of components it stays so when the number falls again (42); that a limit of
+    requests is answered and stays in the same way is inferred."""
     settings = nexus.settings
     held = settings.components_elsewhere + sum(content.components for content in nexus.contents.values())
-    if 0 <= settings.limit < held:
+    if 0 <= settings.limit < held or 0 <= settings.requests_a_day < nexus.requests_today:
         nexus.was_over_limit = True
     if nexus.was_over_limit and not settings.in_grace:
         return answers.text(403, "PAYMENT REQUIRED: this instance exceeds the usage limits of its edition")

@@ -93,15 +93,14 @@ def create(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     made, http_port, https_port = read
     if made.name in nexus.contents:
         return _invalid("name", f"Name is already used, must be unique (ignoring case): {made.name}")
-    taken = {port for content in nexus.contents.values() for port in (content.http_port, content.https_port)}
-    if {port for port in (http_port, https_port) if port} & taken:
+    if _taken(nexus, {http_port, https_port}):
         return _invalid("httpPort", "Port is already in use")
     nexus.add(made, http_port=http_port, https_port=https_port)
     return Answer(201)
 
 
 def update(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
-    """204: policies, online, force-basic and the subdomain change; ports of a running double do not (405)."""
+    """204: what is given replaces what was there, what is not given too; a connector moves at once."""
     content = nexus.contents.get(request.path.rpartition("/")[2])
     if content is None:
         return answers.html(404, "Not Found")
@@ -109,10 +108,20 @@ def update(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     if isinstance(read, Answer):
         return read
     wanted, http_port, https_port = read
-    if (http_port or None, https_port or None) != (content.http_port, content.https_port):
-        return answers.only_reason(405, "This double cannot move a connector")
-    content.settings = replace(wanted, name=content.name, connector=content.settings.connector)
+    moves = (http_port or None, https_port or None) != (content.http_port, content.https_port)
+    if moves and _taken(nexus, {http_port, https_port} - {content.http_port, content.https_port}):
+        return _invalid("httpPort", "Port is already in use")
+    connector = None if moves else content.settings.connector
+    content.settings = replace(wanted, name=content.name, connector=connector)
+    if moves:
+        nexus.connect(content, http_port=http_port, https_port=https_port)
     return Answer(204)
+
+
+def _taken(nexus: Nexus, ports: set[int]) -> bool:
+    """Whether another repository's settings name one of ``ports``; 0 is none."""
+    used = {port for content in nexus.contents.values() for port in (content.http_port, content.https_port) if port}
+    return bool(used & ports)
 
 
 def _read(nexus: Nexus, request: Request, kind: str) -> tuple[Repository, int, int] | Answer:

@@ -152,6 +152,10 @@ class Settings:
     component_limit: int | None = None
     components_elsewhere: int = 0  # what other formats hold already
     in_grace: bool = False  # (42) over the limit, and still let in
+    #: Section 2: requests of the last 24 hours, failed ones too; -1 is none. By edition and profile: CE 200,000, from
+    #: 3.87 on 100,000; others none. What is answered beyond it is (I): no source tells it apart from (42).
+    request_limit: int | None = None
+    requests_before: int = 0  # how many of today's it had when the double began
 
     # Failures (44 O)
     commit_500: int = 0  # so many commits of blobs fail with 500
@@ -194,6 +198,14 @@ class Settings:
         if self.edition_name != "COMMUNITY":
             return -1
         return 40_000 if self.modern else 100_000
+
+    @property
+    def requests_a_day(self) -> int:
+        if self.request_limit is not None:
+            return self.request_limit
+        if self.edition_name != "COMMUNITY":
+            return -1
+        return 100_000 if self.modern else 200_000
 
     @property
     def oci(self) -> str:

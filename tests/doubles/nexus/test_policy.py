@@ -108,12 +108,40 @@ def test_42_over_the_limit_stays_over() -> None:
         (Settings(components_elsewhere=40_001, edition="PRO"), 202),
         (Settings(components_elsewhere=90_000, profile="3.71"), 202),
         (Settings(components_elsewhere=100_001, profile="3.71", edition="COMMUNITY"), 403),
+        (Settings(requests_before=100_000), 403),
+        (Settings(requests_before=99_999), 202),
+        (Settings(requests_before=100_000, edition="PRO"), 202),
+        (Settings(requests_before=199_999, profile="3.71", edition="COMMUNITY"), 202),
     ],
-    ids=["over", "at", "grace", "pro", "oss", "early-ce"],
+    ids=[
+        "over",
+        "at",
+        "grace",
+        "pro",
+        "oss",
+        "early-ce",
+        "requests-over",
+        "requests-at",
+        "requests-pro",
+        "requests-ce",
+    ],
 )
 def test_42_limits_by_edition(settings: Settings, status: int) -> None:
     with nexus(settings) as double:
         assert ask("POST", f"{double.connector().url}/v2/a/blobs/uploads/", b"").status == status
+
+
+def test_42_requests_count_for_a_day_whatever_was_answered() -> None:
+    with nexus(Settings(request_limit=3)) as double:
+        uploads = f"{double.connector().url}/v2/a/blobs/uploads/"
+        for _ in range(2):
+            assert ask("GET", f"{double.url}/nowhere", user=None).status == 404
+        assert double.requests_today == 2
+        assert ask("POST", uploads, b"").status == 202
+        double.advance(24 * 60 * 60 + 1)
+        assert double.requests_today == 0
+        assert [ask("POST", uploads, b"").status for _ in range(4)] == [202, 202, 202, 403]
+        assert ask("GET", f"{double.connector().url}/v2/").status == 200
 
 
 GROUP = (
