@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from airgap.records import Record, replace
 from airgap.target.checks.settings import DOCKER_REALM, OCI_REALM
@@ -35,7 +36,12 @@ def change_for(fix: str, probe: Probe) -> Change | None:
         return _project(probe)
     if probe.rest is None:
         return None
-    make: dict[str, Callable[[Probe], Change | None]] = {"repository": _repository, "realm": _realm, "eula": _eula}
+    make: dict[str, Callable[[Probe], Change | None]] = {
+        "repository": _repository,
+        "connector": _connector,
+        "realm": _realm,
+        "eula": _eula,
+    }
     return make[fix](probe)
 
 
@@ -48,8 +54,8 @@ def _of(probe: Probe, what: str, method: str, path: str, document: Any) -> Chang
 
 
 def _repository(probe: Probe) -> Change:
-    """A hosted repository with the port of the address as its connector, which is given a moment to open."""
-    scheme, port = probe.place[0], probe.connector or probe.place[2]
+    """A hosted repository with the port of the address as its connector."""
+    scheme, port = probe.place[0], probe.wanted_port
     change = _of(
         probe,
         f"make the hosted Docker repository {probe.expect} with an {scheme.upper()} connector on port {port}",
@@ -67,6 +73,12 @@ def _repository(probe: Probe) -> Change:
         },
     )
 
+    return _opening(change, probe)
+
+
+def _opening(change: Change, probe: Probe) -> Change:
+    """A change after which a connector is given a moment to open."""
+
     def make() -> None:
         change.apply()
         _until_open(probe)
@@ -83,6 +95,24 @@ def _until_open(probe: Probe) -> None:
             socket.create_connection((host, port), 1).close()
             return
         time.sleep(0.1)
+
+
+def _connector(probe: Probe) -> Change | None:
+    """PUT replaces the whole configuration, so it goes back as it was read, with the port in it."""
+    assert probe.rest is not None
+    path, port = f"repositories/docker/hosted/{quote(probe.expect, safe='')}", probe.wanted_port
+    found = probe.rest.get(path)
+    docker = found.get("docker") if isinstance(found, dict) else None
+    if not isinstance(docker, dict) or any(docker.get(key) for key in ("httpPort", "httpsPort", "pathEnabled")):
+        return None
+    change = _of(
+        probe,
+        f"give the hosted Docker repository {probe.expect} an HTTP connector on port {port}",
+        "PUT",
+        path,
+        {**found, "docker": {**docker, "httpPort": port}},
+    )
+    return _opening(change, probe)
 
 
 def _realm(probe: Probe) -> Change | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 class Probe(Record, frozen=False, eq=False):
     """``endpoint`` is where images are pushed; ``rest`` is there where Nexus's own address is known. ``tags`` is how
-    many an import would add. ``expect`` names the repository that ``--fix`` would make."""
+    many an import would add. ``expect`` names the repository that ``--fix`` would make, or give a connector to."""
 
     endpoint: Endpoint
     mapping: Mapping
@@ -69,6 +69,11 @@ class Probe(Record, frozen=False, eq=False):
             return f"DNS:{host}"
 
     @property
+    def wanted_port(self) -> int:
+        """The port of the connector that ``--fix`` would make."""
+        return self.connector or self.place[2]
+
+    @property
     def loopback(self) -> bool:
         return is_loopback(self.address)
 
@@ -100,6 +105,13 @@ class Probe(Record, frozen=False, eq=False):
             info = found.get("info") if isinstance(found, dict) else None
             version = str(info.get("version", "")) if isinstance(info, dict) else ""
         return version, edition
+
+    @property
+    def expected(self) -> Hosted | None:
+        """The hosted repository that ``--fix`` speaks of, where this user sees its settings."""
+        registries = self.rest.registries if self.rest is not None else []
+        named = (one for one in registries if one.name == self.expect and one.type == "hosted" and one.is_shown)
+        return next(named, None)
 
     @property
     def hosted(self) -> Hosted | None:

@@ -7,6 +7,7 @@ Everything is real but Nexus itself, which is the double: nginx as Ingress, cert
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -401,8 +402,10 @@ def test_what_is_soft_is_a_warning(yard: Yard) -> None:
     assert [(one.check, one.level) for one in said.findings if one.level != "ok"] == [("certificate", "warning")]
 
 
-def fixed(place: Place, agree: Callable[[Change], bool] = lambda _: True) -> tuple[Diagnosis, list[Change]]:
-    return mend(DoctorRequest(place.mapping, place.nexus), place.connect, agree)
+def fixed(
+    place: Place, agree: Callable[[Change], bool] = lambda _: True, *, connector: int = 0
+) -> tuple[Diagnosis, list[Change]]:
+    return mend(DoctorRequest(place.mapping, place.nexus, connector=connector), place.connect, agree)
 
 
 def test_fix_makes_the_repository_that_the_address_speaks_of(yard: Yard) -> None:
@@ -512,7 +515,89 @@ def test_fix_changes_nothing_with_a_wrong_password_or_without_rights(yard: Yard)
 
 
 def test_what_nexus_has_against_a_change_is_said(yard: Yard) -> None:
-    made = yard.far(Repository("docker-hosted"))
+    made = yard.far(Repository("docker-hosted"), Repository("other", connector="dead"))
+    place = Place(f"http://127.0.0.1:{free_port()}", made, made.url, ADMIN)
+    with pytest.raises(RegistryError, match="Port is already in use"):
+        fixed(place, connector=made.repository("other").http_port or 0)
+
+
+NO_CONNECTOR = Repository("docker-hosted", write_policy="ALLOW_ONCE", latest_policy=True)
+
+
+def test_fix_adds_a_connector_to_a_repository_that_has_none(yard: Yard) -> None:
+    made = yard.far(NO_CONNECTOR)
     place = Place(f"http://127.0.0.1:{free_port()}/p", made, made.url, ADMIN)
-    with pytest.raises(RegistryError, match="Name is already used"):
-        fixed(place)
+    port = int(place.mapping.address.registry.rpartition(":")[2])
+    said, done = fixed(place, lambda _: False)
+    assert (done, made.repository().http_port) == ([], None)
+    assert f"docker-hosted has no connector; --fix adds one by HTTP, on port {port}" in said.problems[0].hint
+    said, done = fixed(place)
+    assert [one.request for one in done] == [
+        f"PUT {made.url}/service/rest/v1/repositories/docker/hosted/docker-hosted",
+    ]
+    assert {one.level for one in said.findings} == {"ok"}
+    assert (made.repository().http_port, list(made.contents)) == (port, ["docker-hosted"])
+    assert made.repository().settings == NO_CONNECTOR
+
+
+def test_all_else_of_a_repository_goes_back_as_it_was_read(yard: Yard) -> None:
+    made = yard.far(NO_CONNECTOR)
+    place = Place(f"http://127.0.0.1:{free_port()}", made, made.url, ADMIN)
+    path, sent = "/repositories/docker/hosted/docker-hosted", []
+    document = {
+        "name": "docker-hosted",
+        "url": f"{made.url}/repository/docker-hosted",
+        "online": True,
+        "storage": {"blobStoreName": "fast", "strictContentTypeValidation": False, "writePolicy": "allow_once"},
+        "cleanup": {"policyNames": ["weekly"]},
+        "component": {"proprietaryComponents": True},
+        "docker": {"v1Enabled": True, "forceBasicAuth": False, "subdomain": None, "not known here": [1]},
+        "nor this": "x",
+    }
+    made.main.always("GET", path, Answer(200, json.dumps(document).encode(), {"Content-Type": "application/json"}))
+    made.main.always("PUT", path, lambda request: sent.append(json.loads(request.read())) or Answer(204))
+    fixed(place, connector=8082)
+    docker = {**document["docker"], "httpPort": 8082}  # type: ignore[dict-item] # a dictionary
+    assert sent == [{**document, "docker": docker}]
+
+
+@pytest.mark.requires("nginx")
+def test_fix_adds_the_connector_that_an_ingress_leads_to(yard: Yard) -> None:
+    made, inner = yard.far(NO_CONNECTOR), free_port()
+    place = yard.ingress(made, f"http://127.0.0.1:{inner}", body_size="0")
+    place = replace(place, nexus=made.url, user=ADMIN)
+    said, done = fixed(place)
+    assert done == []  # the address's port is the Ingress's: nobody said where it leads to
+    assert "--fix --connector PORT" in said.problems[0].hint
+    said, done = fixed(place, connector=inner)
+    assert (len(done), made.repository().http_port) == (1, inner)
+    assert {one.level for one in said.findings} == {"ok"}
+    assert f"docker-hosted has its connector on port {inner}" in [one.what for one in said.findings]
+
+
+@pytest.mark.parametrize(
+    ("repository", "words"),
+    [(HOSTED, "--fix changes none that is there"), (replace(NO_CONNECTOR, path_enabled=True), "path-based routing")],
+    ids=["another port", "a path"],
+)
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_way_that_is_there_is_not_changed(yard: Yard, repository: Repository, words: str, reached: bool) -> None:
+    made = yard.far(repository)
+    before, wanted = made.repository().http_port, free_port()
+    url = made.connector().url if repository is HOSTED else f"{made.url}/docker-hosted"
+    place = Place(url if reached else f"http://127.0.0.1:{free_port()}", made, made.url, ADMIN)
+    said, done = fixed(place, connector=wanted)
+    assert done == []
+    assert (made.repository().http_port, made.repository().settings) == (before, repository)
+    found = [one for one in said.findings if words in one.hint]
+    assert [(one.check, one.level) for one in found] == [
+        ("connector", "warning") if reached else ("connection", "problem")
+    ]
+
+
+def test_a_user_who_sees_no_connectors_is_told_so(yard: Yard) -> None:
+    made = yard.far(NO_CONNECTOR)
+    place = Place(f"http://127.0.0.1:{free_port()}", made, made.url, PUSHER)
+    said, done = fixed(place)
+    assert (done, [one.fix for one in said.findings if one.fix]) == ([], [])
+    assert "ask as an administrator" in said.problems[0].hint

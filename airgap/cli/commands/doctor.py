@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 @click.option(
     "--explain", "text", metavar="TEXT", help="What a message of docker, kubelet, helm or Nexus means; - reads it."
 )
-@click.option("--fix", is_flag=True, help="Make what an API can mend: repository, realm, licence, Harbor's project.")
+@click.option(
+    "--fix", is_flag=True, help="Make what an API can mend: repository, connector, realm, licence, Harbor's project."
+)
 @click.option("--yes", is_flag=True, help="With --fix: ask nothing.")
 @click.option(
     "--repository",
     metavar="NAME",
     default="docker-hosted",
     show_default=True,
-    help="With --fix: the hosted repository to make in Nexus.",
+    help="With --fix: the hosted repository to make in Nexus, or to give a connector to.",
 )
 @click.option(
     "--connector",

@@ -47,6 +47,7 @@ CHECKS: tuple[tuple[str, Check, bool], ...] = (
     ("licence", settings.licence, True),
     ("writable", settings.writable, True),
     ("repository", settings.repository, True),
+    ("connector", settings.connector, False),
     ("realms", settings.realms, True),
     ("project", project, True),
     ("quota", settings.quota, False),

@@ -73,8 +73,9 @@ def _nothing_listens(probe: Probe) -> list[Finding]:
     except AirgapError as error:
         unread = Finding("problem", what, "Nexus's settings, which may say why, could not be read", run=run)
         return [signin.unread(probe.rest.endpoint, error), unread]
-    inner, fix = probe.connector or port, ""
+    inner, fix = probe.wanted_port, ""
     named = [one for one in known if inner in one.ports]
+    lacks, mends = settings.connector_lacks(probe, free=True)
     if named:
         hint = (
             f"Nexus's settings name {inner} as connector of {named[0].name}, but it is dead or not led here: "
@@ -84,8 +85,13 @@ def _nothing_listens(probe: Probe) -> list[Finding]:
     elif not probe.connector and any(one.ports or one.path_enabled for one in known):
         hint = (
             f"no repository of this Nexus has the connector port {port}; there is {_offers(probe)} (behind a "
-            "NodePort the numbers differ: then look at the Service)"
+            f"NodePort the numbers differ: then look at the Service){f'; {lacks}' if lacks else ''}"
         )
+        fix = mends
+    elif lacks:
+        hint, fix = lacks, mends
+    elif known and not any(one.is_shown for one in known):
+        hint = "this user does not see the connectors of Nexus's repositories: ask as an administrator (--username)"
     else:
         hint = f"Nexus has no Docker repository with this connector; --fix makes one, {probe.expect} on port {inner}"
         fix = "repository"
@@ -99,6 +105,11 @@ def _registries(probe: Probe) -> list[Hosted]:
         return list(probe.rest.registries)
     except AirgapError:
         return []
+
+
+def _connector_lacks(probe: Probe, *, free: bool) -> tuple[str, str]:
+    """As :func:`settings.connector_lacks`, where Nexus's settings can be asked at all."""
+    return settings.connector_lacks(probe, free=free) if _registries(probe) else ("", "")
 
 
 def _offers(probe: Probe) -> str:
@@ -188,12 +199,15 @@ def registry(probe: Probe) -> list[Finding]:
             Finding("problem", f"{where} leads on to {there[:200]}", f"use that address: {_target_at(probe, there)}")
         ]
     if status in (502, 503, 504):
+        lacks, mends = _connector_lacks(probe, free=False)
         return [
             Finding(
                 "problem",
                 f"a proxy or Ingress answers {status} at {where}: what stands behind it does not",
-                "check that the Service has endpoints and that the Ingress names its port, the connector's",
+                "check that the Service has endpoints and that the Ingress names its port, the connector's"
+                f"{f'; {lacks}' if lacks else ''}",
                 run=("kubectl get endpoints,ingress -A | grep -i nexus",),
+                fix=mends,
             )
         ]
     if status == 400 and "HTTPS" in said:
@@ -219,12 +233,16 @@ def _no_registry(probe: Probe, status: int, where: str) -> Finding:
         )
     if nexus_is_at(probe):
         offers = _offers(probe) if probe.rest is not None else ""
+        fix = "repository" if probe.rest is not None and not probe.rest.registries else ""
+        lacks, mends = _connector_lacks(probe, free=False)
+        if lacks:
+            offers, fix = f"{offers}; {lacks}", mends
         return Finding(
             "problem",
             f"{what}: it is Nexus's own port (its pages), not a Docker connector",
             f"use the connector's port{f'; there is {offers}' if offers else ' of the hosted repository'}",
             run=() if probe.rest is not None else (f"airgap doctor {probe.mapping.address} --nexus {_root(probe)}",),
-            fix="repository" if probe.rest is not None and not probe.rest.registries else "",
+            fix=fix,
         )
     return Finding(
         "problem",

@@ -79,7 +79,7 @@ def repository(probe: Probe) -> list[Finding]:
             Finding(
                 "problem",
                 "Nexus has no Docker repository that this user may see",
-                f"make one; --fix does: {probe.expect}, hosted, port {probe.connector or probe.place[2]}",
+                f"make one; --fix does: {probe.expect}, hosted, port {probe.wanted_port}",
                 fix="repository",
             )
         ]
@@ -104,6 +104,41 @@ def _judged(hosted: Hosted) -> list[Finding]:
     if hosted.force_basic is not None:
         said.append("sign-in is by Basic" if hosted.force_basic else "sign-in is by token")
     return [Finding("ok", "; ".join(said))]
+
+
+def connector(probe: Probe) -> list[Finding]:
+    """Where ``--connector`` asks for one: whether the repository that ``--fix`` speaks of has it."""
+    if _silent(probe) or not probe.connector or (named := probe.expected) is None:
+        return []
+    if probe.connector in named.ports:
+        return [Finding("ok", f"{named.name} has its connector on port {probe.connector}")]
+    hint, fix = connector_lacks(probe, free=False)
+    return [Finding("warning", f"{named.name} has no connector on port {probe.connector}", hint, fix=fix)]
+
+
+def connector_lacks(probe: Probe, *, free: bool) -> tuple[str, str]:
+    """What ``--fix`` can do about the connector that is wanted, in words, and the name of that change; both empty where
+    the settings say nothing of the repository that it speaks of. A connector that is there stays as it is. Where
+    nothing listens on the address's own port (``free``), that may be the connector's; else ``--connector`` names it."""
+    named = probe.expected
+    if named is None or probe.wanted_port in named.ports:
+        return "", ""
+    port = probe.wanted_port
+    if named.ports:
+        if not probe.connector:
+            return "", ""
+        there = " and ".join(str(one) for one in named.ports)
+        return (
+            f"{named.name} has its connector on port {there}, and --fix changes none that is there: use that port, or "
+            f"change it in Nexus (Settings > Repositories > {named.name}) when nobody pulls by it any more"
+        ), ""
+    if named.path_enabled:
+        return f"{named.name} has path-based routing, beside which Nexus allows no connector", ""
+    if named.format != "docker":
+        return f"{named.name} has no connector: give it one in Nexus, Settings > Repositories > {named.name}", ""
+    if not probe.connector and (not free or probe.place[0] == "https"):
+        return f"{named.name} has no connector; --fix --connector PORT adds one by HTTP", ""
+    return f"{named.name} has no connector; --fix adds one by HTTP, on port {port}", "connector"
 
 
 def realms(probe: Probe) -> list[Finding]:

@@ -47,6 +47,11 @@ class Hosted(Record):
         return self.format in ("docker", "oci")
 
     @property
+    def is_shown(self) -> bool:
+        """Whether this user sees its connectors and policies, or just that there is such a repository."""
+        return self.force_basic is not None
+
+    @property
     def ports(self) -> tuple[int, ...]:
         return tuple(port for port in (self.http_port, self.https_port) if port)
 
