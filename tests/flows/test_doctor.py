@@ -30,6 +30,7 @@ from tests.doubles.nexus.settings import BASIC_REALMS, PROFILES, Profile
 from tests.doubles.registry import Answer, double
 from tests.parts.certificates import Authority, Pair
 from tests.parts.nginx import nginx
+from tests.parts.proxy import Proxy, http_proxy
 from tests.parts.service import free_port
 
 HOSTED = Repository("docker-hosted", connector="http")
@@ -390,6 +391,92 @@ def test_a_registry_and_its_pages_behind_one_host(yard: Yard) -> None:
     said = place.examine()
     assert said.problems == []
     assert {"repository", "push"} <= {one.check for one in said.findings if one.level == "ok"}
+
+
+class TestThroughAProxy:
+    """``HTTPS_PROXY`` and ``HTTP_PROXY``: what lies behind it is looked at by CONNECT, and what cannot be is said."""
+
+    HTTPS, HTTP = "https://nexus.test:8443", "http://nexus.test:8082"
+
+    @pytest.fixture
+    def through(self, yard: Yard, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Proxy]:
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+
+        def start(leads_to: str = "", *, admitted: bool = True, **more: str) -> Proxy:
+            routes = {"nexus.test:8443": leads_to, "nexus.test:8082": leads_to} if leads_to else {}
+            proxy = yard.stack.enter_context(http_proxy(routes=routes, **more))
+            for name in ("HTTPS_PROXY", "HTTP_PROXY"):
+                monkeypatch.setenv(name, proxy.url_with_password if admitted else proxy.url)
+            return proxy
+
+        return start
+
+    def place(self, yard: Yard, target: str, *, ca: bool = True) -> Place:
+        return Place(target, network=Network(ca_file=str(yard.authority.ca)) if ca else Network())
+
+    def pair(self, yard: Yard) -> Pair:
+        return yard.authority.good("DNS:nexus.test")
+
+    @pytest.mark.parametrize("user", ["", "carrier"])
+    def test_a_good_one_by_https(self, yard: Yard, through: Callable[..., Proxy], user: str) -> None:
+        proxy = through(yard.far(SECURE, tls=self.pair(yard)).connector().address, user=user, password="a word")
+        said = self.place(yard, self.HTTPS).examine()
+        assert {one.level for one in said.findings} == {"ok"}, said
+        checks = {one.check: one.what for one in said.findings}
+        assert checks["connection"] == f"the proxy 127.0.0.1:{proxy.port} connects to nexus.test:8443"
+        assert "speaks HTTPS" in checks["protocol"]
+        assert "good for nexus.test" in checks["certificate"]
+        assert set(proxy.connects) == {"nexus.test:8443"}
+        assert proxy.requests == []
+        assert "a word" not in repr(said)
+
+    def test_a_good_one_by_http_says_what_was_not_looked_at(self, yard: Yard, through: Callable[..., Proxy]) -> None:
+        proxy = through(yard.far().connector().address)
+        said = self.place(yard, self.HTTP, ca=False).examine()
+        assert {one.level for one in said.findings} == {"ok"}, said
+        assert [one.check for one in said.findings if "not looked at" in one.what] == ["name", "connection", "protocol"]
+        assert proxy.connects == []
+
+    def test_certificates_and_protocol_are_judged_behind_it(self, yard: Yard, through: Callable[..., Proxy]) -> None:
+        proxy = through(yard.far(SECURE, tls=self.pair(yard)).connector().address)
+        first = self.place(yard, self.HTTPS, ca=False).examine().problems[0]
+        assert (first.check, "'A private authority'" in first.what) == ("certificate", True)
+        assert f"openssl s_client -proxy 127.0.0.1:{proxy.port} -connect nexus.test:8443" in first.run[0]
+        through(yard.far(SECURE, tls=yard.authority.wrong_host()).connector().address)
+        first = self.place(yard, self.HTTPS).examine().problems[0]
+        assert (first.check, "not for DNS:nexus.test" in first.what) == ("certificate", True)
+        through(yard.far().connector().address)
+        first = self.place(yard, self.HTTPS).examine().problems[0]
+        assert (first.check, "speaks plain HTTP" in first.what) == ("protocol", True)
+
+    @pytest.mark.parametrize("target", [HTTPS, HTTP])
+    def test_what_the_proxy_refuses_is_said(self, yard: Yard, through: Callable[..., Proxy], target: str) -> None:
+        proxy = through()
+        first = self.place(yard, target).examine().problems[0]
+        assert first.check == ("connection" if target == self.HTTPS else "registry")
+        assert f"the proxy 127.0.0.1:{proxy.port}" in first.what
+        assert "502" in first.what
+        assert target == self.HTTP or "NO_PROXY=nexus.test" in first.hint
+        through(user="carrier", password="a word", admitted=False)
+        first = self.place(yard, target).examine().problems[0]
+        assert "wants a user and password" in first.what
+        assert "http://user:password@host:port" in first.hint
+
+    @pytest.mark.parametrize("target", [HTTPS, HTTP])
+    def test_a_proxy_that_is_not_there(self, yard: Yard, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+        for name in ("HTTPS_PROXY", "HTTP_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+        said = self.place(yard, target).examine()
+        assert [one.check for one in said.problems] == ["connection"]
+        assert "cannot be reached" in said.problems[0].what
+        assert "HTTPS_PROXY" in said.problems[0].hint
+
+    def test_a_proxy_that_is_none(self, yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+        port = yard.stack.enter_context(greeter(b"SSH-2.0-OpenSSH_9.2\r\n"))
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        said = self.place(yard, self.HTTPS).examine()
+        assert [one.check for one in said.problems] == ["connection"]
 
 
 def test_what_is_soft_is_a_warning(yard: Yard) -> None:

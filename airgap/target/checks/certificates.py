@@ -7,17 +7,15 @@ Python's own verification decides; what the certificate holds explains it, also 
 from __future__ import annotations
 
 import ipaddress
-import socket
 import ssl
 import time
 
 from airgap.records import replace
-from airgap.registry.dial import Dialer, Peer, Trust, make_context
+from airgap.registry.dial import Trust
 from airgap.registry.faults import decode_certificate
 from airgap.target.base import Finding
+from airgap.target.checks import line
 from airgap.target.probe import Probe
-
-_TIMEOUT = 10.0
 
 
 def judge(probe: Probe) -> list[Finding]:
@@ -35,21 +33,16 @@ def judge(probe: Probe) -> list[Finding]:
     return [found]
 
 
-def _verify(probe: Probe, trust: Trust) -> ssl.SSLError | OSError | None:
-    _, host, port = probe.place
+def _verify(probe: Probe, trust: Trust) -> OSError | None:
     try:
-        with (
-            socket.create_connection((host, port), _TIMEOUT) as raw,
-            make_context(trust).wrap_socket(raw, server_hostname=host),
-        ):
-            return None
+        line.shake_hands(probe, trust)
     except OSError as error:  # of which SSLError is one
         return error
+    return None
 
 
 def _shown(probe: Probe) -> dict[str, object]:
-    scheme, host, port = probe.place
-    pem = Dialer().certificate(Peer(scheme, host, port, Trust(insecure=True)), None)
+    pem = line.shown(probe)
     try:
         return dict(decode_certificate(pem)) if pem else {}
     except (OSError, ValueError):
@@ -58,6 +51,10 @@ def _shown(probe: Probe) -> dict[str, object]:
 
 def _explain(probe: Probe, error: Exception, shown: dict[str, object]) -> Finding:
     host, at = probe.place[1], probe.address
+    proxy = line.proxy_of(probe)
+    look = (
+        f"openssl s_client{f' -proxy {proxy.host}:{proxy.port}' if proxy else ''} -connect {at} -showcerts </dev/null"
+    )
     if not isinstance(error, ssl.SSLCertVerificationError):
         return Finding("problem", f"TLS with {at} fails ({getattr(error, 'reason', None) or error})")
     renew = (
@@ -104,9 +101,9 @@ def _explain(probe: Probe, error: Exception, shown: dict[str, object]) -> Findin
         what,
         f"give {kind} with --ca-file, here and on the nodes (compare its fingerprint with the administrator's first):",
         run=(
-            f"openssl s_client -connect {at} -showcerts </dev/null | openssl x509 > ca.pem"
+            f"{look} | openssl x509 > ca.pem"
             if kind != "its issuer's"
-            else f"openssl s_client -connect {at} -showcerts </dev/null    # the last certificate, or ask for the CA",
+            else f"{look}    # the last certificate, or ask for the CA",
             f"airgap doctor https://{probe.mapping.address} --ca-file ca.pem",
             f"airgap hosts https://{probe.registry} --for containerd --ca-file ca.pem --output nodes/",
         ),

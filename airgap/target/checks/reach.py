@@ -8,21 +8,24 @@ import ssl
 
 from airgap.errors import AirgapError
 from airgap.records import replace
+from airgap.registry.dial import Trust
+from airgap.registry.proxy import Proxy
 from airgap.target.base import Finding
-from airgap.target.checks import certificates, settings, signin
+from airgap.target.checks import certificates, line, settings, signin
 from airgap.target.known import is_registry, nexus_version
 from airgap.target.nexus.refusals import ANNOTATE, refusal_of
 from airgap.target.nexus.rest import Hosted
 from airgap.target.probe import Probe
 
-_TIMEOUT = 10.0
-
 
 def name(probe: Probe) -> list[Finding]:
     """The name has an address, here; behind a proxy that is the proxy's business."""
     host = probe.place[1]
-    if _proxied(probe):
-        return [Finding("ok", f"{host} is asked through the proxy that the environment names")]
+    if proxy := line.proxy_of(probe):
+        at = f"{proxy.host}:{proxy.port}"
+        return [
+            Finding("ok", f"{host} is asked through the proxy {at}, so whether this name is known was not looked at")
+        ]
     try:
         found = socket.getaddrinfo(host, probe.place[2], 0, socket.SOCK_STREAM)
     except OSError as error:
@@ -40,12 +43,12 @@ def name(probe: Probe) -> list[Finding]:
 
 
 def connection(probe: Probe) -> list[Finding]:
-    """Something accepts connections."""
+    """Something accepts connections; through a proxy, by CONNECT."""
     _, host, port = probe.place
-    if _proxied(probe):
-        return []
+    if proxy := line.proxy_of(probe):
+        return [_through(probe, proxy)]
     try:
-        socket.create_connection((host, port), _TIMEOUT).close()
+        socket.create_connection((host, port), line.TIMEOUT).close()
     except ConnectionRefusedError:
         return _nothing_listens(probe)
     except OSError as error:
@@ -59,6 +62,35 @@ def connection(probe: Probe) -> list[Finding]:
             )
         ]
     return [Finding("ok", f"{host}:{port} accepts connections")]
+
+
+def _through(probe: Probe, proxy: Proxy) -> Finding:
+    """Plain HTTP is passed on by a proxy itself, and only the proxy can be looked at before the first request."""
+    from airgap.registry.faults import of_exception, of_proxy
+
+    scheme, host, port = probe.place
+    by = f"the proxy {proxy.host}:{proxy.port}"
+    if scheme == "http":
+        try:
+            socket.create_connection((proxy.host, proxy.port), line.TIMEOUT).close()
+        except OSError as error:
+            gone = of_proxy(error, proxy.host, proxy.port)
+            return Finding("problem", gone.what, gone.hint or "")
+        return Finding(
+            "ok", f"{by} accepts connections; it passes plain HTTP on itself, so {host}:{port} was not looked at"
+        )
+    try:
+        line.shake_hands(probe, Trust(insecure=True))
+    except ssl.SSLError:
+        pass  # it is connected: what is wrong with TLS is the next check's
+    except AirgapError as error:
+        return Finding("problem", error.what, error.hint or "")
+    except OSError as error:
+        told = of_exception(error, probe.url, known=False)
+        hint = f"the proxy must allow CONNECT to {host}:{port} and reach it (many allow port 443 alone)"
+        hint = told.hint if told.hint and "407" in told.what else f"{hint}; NO_PROXY={host} leaves the proxy out"
+        return Finding("problem", f"{by} makes no connection to {host}:{port} ({told.what})", hint)
+    return Finding("ok", f"{by} connects to {host}:{port}")
 
 
 def _nothing_listens(probe: Probe) -> list[Finding]:
@@ -127,11 +159,10 @@ def _offers(probe: Probe) -> str:
 
 def protocol(probe: Probe) -> list[Finding]:
     """HTTPS where HTTPS is spoken, HTTP where HTTP is."""
-    if _proxied(probe):
-        return []
-    scheme, host, port = probe.place
-    speaks_tls = _speaks_tls(host, port)
-    at = probe.address
+    scheme, at = probe.place[0], probe.address
+    if scheme == "http" and line.proxy_of(probe):
+        return [Finding("ok", f"whether {at} speaks plain HTTP was not looked at, because of the proxy")]
+    speaks_tls = _speaks_tls(probe)
     if scheme == "https" and not speaks_tls:
         return [
             Finding(
@@ -154,15 +185,10 @@ def protocol(probe: Probe) -> list[Finding]:
     return [Finding("ok", f"{at} speaks {'HTTPS' if speaks_tls else 'plain HTTP'}, as it was asked")]
 
 
-def _speaks_tls(host: str, port: int) -> bool:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+def _speaks_tls(probe: Probe) -> bool:
     try:
-        with (
-            socket.create_connection((host, port), _TIMEOUT) as raw,
-            context.wrap_socket(raw, server_hostname=host),
-        ):
-            return True
+        line.shake_hands(probe, Trust(insecure=True))
+        return True
     except ssl.SSLError as error:
         # A server that wants a certificate of ours, or an older version, speaks TLS all the same.
         return error.reason not in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", None) and (
@@ -174,7 +200,7 @@ def _speaks_tls(host: str, port: int) -> bool:
 
 def certificate(probe: Probe) -> list[Finding]:
     """The certificate is good for the name used, in time, and its issuer is known."""
-    if probe.place[0] != "https" or _proxied(probe):
+    if probe.place[0] != "https":
         return []
     return certificates.judge(probe)
 
@@ -198,12 +224,17 @@ def registry(probe: Probe) -> list[Finding]:
         return [
             Finding("problem", f"{where} leads on to {there[:200]}", f"use that address: {_target_at(probe, there)}")
         ]
+    if status == 407:
+        fault = seen.fault()
+        return [Finding("problem", str(fault), fault.hint or "")]
     if status in (502, 503, 504):
         lacks, mends = _connector_lacks(probe, free=False)
+        proxy = line.proxy_of(probe)
+        who = f"the proxy {proxy.host}:{proxy.port}, or one behind it," if proxy else "a proxy or Ingress"
         return [
             Finding(
                 "problem",
-                f"a proxy or Ingress answers {status} at {where}: what stands behind it does not",
+                f"{who} answers {status} at {where}: what stands behind it does not",
                 "check that the Service has endpoints and that the Ingress names its port, the connector's"
                 f"{f'; {lacks}' if lacks else ''}",
                 run=("kubectl get endpoints,ingress -A | grep -i nexus",),
@@ -305,9 +336,3 @@ def _target_at(probe: Probe, location: str) -> str:
 def _root(probe: Probe) -> str:
     scheme, _, _ = probe.place
     return f"{scheme}://{probe.address}"
-
-
-def _proxied(probe: Probe) -> bool:
-    from airgap.registry.proxy import for_url
-
-    return for_url(probe.url, probe.endpoint.transport.environment) is not None
