@@ -602,10 +602,12 @@ def test_fix_changes_nothing_with_a_wrong_password_or_without_rights(yard: Yard)
 
 
 def test_what_nexus_has_against_a_change_is_said(yard: Yard) -> None:
-    made = yard.far(Repository("docker-hosted"), Repository("other", connector="dead"))
+    made = yard.far(Repository("docker-hosted"))
+    words = b'[{"id": "FIELD httpPort", "message": "Port is already in use"}]'
+    made.main.always("PUT", "/docker/hosted/", Answer(400, words, {"Content-Type": "application/json"}))
     place = Place(f"http://127.0.0.1:{free_port()}", made, made.url, ADMIN)
     with pytest.raises(RegistryError, match="Port is already in use"):
-        fixed(place, connector=made.repository("other").http_port or 0)
+        fixed(place)
 
 
 NO_CONNECTOR = Repository("docker-hosted", write_policy="ALLOW_ONCE", latest_policy=True)
