@@ -140,7 +140,11 @@ class BundleReader:
         """Read one blob to its end, padding too, by ``opener`` where somebody counts what is read; raise
         :class:`DigestMismatch` or :class:`BundleError`."""
         place = self._place(descriptor.digest)
-        drain(descriptor, opener(0) if opener else self.open(descriptor), lambda piece, offset: None)
+        try:
+            drain(descriptor, opener(0) if opener else self.open(descriptor), lambda piece, offset: None)
+        except DigestMismatch as error:
+            error.where, error.hint = str(self.path), _AGAIN
+            raise
         self._check_padding(place)
 
     def check_head(self) -> None:

@@ -18,7 +18,7 @@ from airgap.bundle.journal import Journal
 from airgap.bundle.media import Draft, FileDraft
 from airgap.bundle.media.base import Pieces
 from airgap.bundle.media.volume_draft import VolumeDraft
-from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, NotFound
+from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.store.base import CHUNK, BytesReader, Opener, Reader, drain
@@ -123,9 +123,10 @@ class BundleWriter:
                 try:
                     self._fill(descriptor, place, opener, start)
                     break
-                except DigestMismatch:
+                except DigestMismatch as error:
                     # What an earlier run left may be what a power cut made of it.
-                    self._draft.cut(place.offset)
+                    self._take_back(place, error)
+                    self._begun.pop(descriptor.digest, None)
                     if start == 0:
                         raise
             self._done.add(descriptor.digest)
@@ -213,6 +214,13 @@ class BundleWriter:
         if 0 < synced < begun:
             yield synced
         yield 0
+
+    def _take_back(self, place: Member, error: DigestMismatch) -> None:
+        try:
+            self._draft.cut(place.offset)
+        except OutputError as kept:
+            kept.what = f"{error.what}; {kept.what}"
+            raise kept from error
 
     def _fill(self, descriptor: Descriptor, place: Member, opener: Opener, start: int) -> None:
         hash_, position = digests.hasher(descriptor.digest), 0

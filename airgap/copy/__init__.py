@@ -6,10 +6,11 @@ must go. ``copy`` moves blobs in parallel, then manifests, children before paren
 same two serve export, import and any other pair of stores; the room knows neither tar nor HTTP.
 """
 
-from airgap.copy.engine import Report, confirm, copy, survey
+from airgap.copy.engine import Report, copy
 from airgap.copy.holdings import Holdings, find
 from airgap.copy.meter import Meter
 from airgap.copy.plan import Plan, plan, shard_of
+from airgap.copy.tags import confirm, survey
 from airgap.copy.walk import Destination, Image, Root
 from airgap.copy.workers import Stop, each
 

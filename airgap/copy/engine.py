@@ -15,15 +15,20 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from airgap.copy.holdings import Holdings
 from airgap.copy.meter import Meter
 from airgap.copy.plan import Job, Plan
-from airgap.copy.walk import Destination, Image, Root
+from airgap.copy.walk import Destination, Root
 from airgap.copy.workers import A, B, Stop, each
-from airgap.errors import AirgapError, ContentError, ContentMissing, Interrupted, NotFound, RegistryError
-from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Planned, Sink, ignore
+from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, Interrupted, RegistryError
+from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Planned, Retrying, Sink, ignore
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest, successors
 from airgap.records import Record, field
-from airgap.store.base import Mounter, Opener, Reader, Source, Store, opener_of
+from airgap.store.base import Checker, Mounter, Opener, Reader, Source, Store, opener_of
 
+_CHANGED = "what carries the bytes may have changed them: run the same command again"
+_TWICE = (
+    "it was so twice: something on the way changes bytes, or the registry's own content is damaged; go over https://, "
+    "by another line or from another machine"
+)
 _LACKS_PARTS = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
@@ -50,39 +55,6 @@ class Report(Record, frozen=False):
     manifests: int = 0
     seconds: float = 0.0
     failures: list[tuple[Root, AirgapError]] = field(default_factory=list)
-
-
-def survey(
-    plan: Plan, targets: Mapping[str, Store], *, jobs: int = 4, stop: Stop | None = None
-) -> dict[Destination, str]:
-    """The digest that each destination's tag has now: one HEAD a tag. Absent tags are left out."""
-    wanted = [d for d in dict.fromkeys(d for image in plan.images for d in image.root.destinations) if d.tag]
-
-    def ask(destination: Destination) -> str:
-        try:
-            return targets[destination.repository].resolve(destination.tag).digest
-        except NotFound:
-            return ""
-
-    digests = each(wanted, ask, jobs=jobs, stop=stop or Stop())
-    return {d: digest for d, digest in zip(wanted, digests, strict=True) if isinstance(digest, str) and digest}
-
-
-def confirm(images: Sequence[Image], targets: Mapping[str, Store], *, jobs: int = 4, stop: Stop | None = None) -> None:
-    """Read every tag back and compare digests; raise :class:`ContentError` naming the first that differs."""
-    wanted = [(image, d) for image in images for d in image.root.destinations if d.tag]
-
-    def ask(item: tuple[Image, Destination]) -> None:
-        image, destination = item
-        found = targets[destination.repository].resolve(destination.tag).digest
-        if found != image.digest:
-            raise ContentError(
-                f"reads back as {found}, though {image.digest} was pushed",
-                where=f"{targets[destination.repository]}:{destination.tag}",
-                hint="somebody else may be pushing the same tag; run the same command again",
-            )
-
-    each(wanted, ask, jobs=jobs, stop=stop or Stop())
 
 
 def copy(
@@ -233,12 +205,33 @@ class _Copy(Record, frozen=False):
         opener = opener_of(content) if content is not None else self._opener(job)
         meter = Meter(descriptor, opener, self.emit, self.stop)
         try:
-            self.targets[name].push(descriptor, meter.open)
+            self._try_twice(job, lambda: self.targets[name].push(descriptor, meter.open))
         except ContentError as error:
             error.where = error.where or str(self.sources[job.sources[-1]])
-            error.hint = error.hint or "what carries the bytes may have changed them: run the same command again"
+            error.hint = error.hint or (_TWICE if isinstance(error, DigestMismatch) else _CHANGED)
             raise
         return meter.there
+
+    def _try_twice(self, job: Job, push: Callable[[], None]) -> None:
+        """A byte that changed on the way may be right the next time: what came out as something else is sent once
+        more from its start, unless it is the source that is damaged."""
+        try:
+            push()
+        except DigestMismatch as error:
+            self._check_source(job)
+            self.emit(Retrying(job.descriptor.digest, error.what, 1, 0.0))
+            push()
+
+    def _check_source(self, job: Job) -> None:
+        """Raise what is wrong with the bytes that were to be sent, where they lie here."""
+        descriptor = job.descriptor
+        for source in (self.sources[name] for name in job.sources):
+            if isinstance(source, Checker) and source.exists(descriptor):
+                try:
+                    source.check_blob(descriptor)
+                except ContentError as damage:
+                    damage.what = f"{descriptor.digest} is damaged where it lies: {damage.what}"
+                    raise
 
     def _opener(self, job: Job) -> Opener:
         def open_(offset: int) -> Reader:

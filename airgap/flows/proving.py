@@ -47,6 +47,11 @@ class Completed:
         store = self._found.get(descriptor.digest)
         return self.bundle.open(descriptor, offset) if store is None else store.open(descriptor, offset)
 
+    def check_blob(self, descriptor: Descriptor) -> None:
+        """What the target holds is the registry's to answer for."""
+        if self.bundle.exists(descriptor):
+            self.bundle.check_blob(descriptor)
+
     def prove(self, planned: Plan, mapping: TargetMapping, target: Target, *, jobs: int, stop: Stop) -> None:
         """Look for each required blob of ``planned`` and note where it may be mounted from. Raises
         :class:`ContentMissing` that names all that are missing, by the bundle that brings them."""

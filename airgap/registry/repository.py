@@ -58,7 +58,14 @@ class Repository:
         return Descriptor(media_type, digest, int(length))
 
     def manifest(self, name: str) -> manifests.Manifest:
-        """Fetch and read a manifest by tag or digest: one request, verified."""
+        """Fetch and read a manifest by tag or digest: one request, verified; a second if that shows a change."""
+        try:
+            return self._manifest(name)
+        except DigestMismatch as error:
+            self.endpoint.retry.emit(Retrying(f"GET {self._manifest_path(name)}", error.what, 1, 0.0))
+            return self._manifest(name)
+
+    def _manifest(self, name: str) -> manifests.Manifest:
         path = self._manifest_path(name)
         try:
             response = self.endpoint.call(

@@ -309,7 +309,6 @@ class Upload:
         error = response.fault()
         if isinstance(error, DigestMismatch):
             error.where = self._descriptor.digest
-            error.hint = "airgap verify BUNDLE tells whether the bundle is damaged"
         return error
 
 

@@ -94,6 +94,14 @@ class Store(Source, Protocol):
 
 
 @runtime_checkable
+class Checker(Protocol):
+    """A source whose bytes lie here: it can tell damage of its own from what a line made of them on the way."""
+
+    def check_blob(self, descriptor: Descriptor, /) -> None:
+        """Read it to its end; raise :class:`ContentError` or :class:`airgap.errors.BundleError` if it is damaged."""
+
+
+@runtime_checkable
 class Mounter(Protocol):
     """A store that can take a blob from a sibling repository without the bytes moving."""
 
@@ -137,12 +145,19 @@ def opener_of(content: bytes) -> Opener:
 
 
 def fetch(source: Source, descriptor: Descriptor, *, limit: int) -> bytes:
-    """Read small content whole and verify it.
+    """Read small content whole and verify it; other content than it should be is read once more.
 
     Raises :class:`ContentError` beyond ``limit`` bytes and :class:`DigestMismatch`.
     """
     if descriptor.size > limit:
         raise ContentError(f"{descriptor.digest} has {descriptor.size} bytes; at most {limit} are read at once")
+    try:
+        return _read_whole(source, descriptor)
+    except DigestMismatch:
+        return _read_whole(source, descriptor)
+
+
+def _read_whole(source: Source, descriptor: Descriptor) -> bytes:
     content = bytearray(descriptor.size)
     view, filled = memoryview(content), 0
     reader = source.open(descriptor)

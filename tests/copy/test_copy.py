@@ -14,14 +14,14 @@ import pytest
 
 from airgap.copy import Destination, Plan, Stop, confirm, copy, plan, survey
 from airgap.copy.workers import each
-from airgap.errors import ContentError, ContentMissing, Interrupted, NotFound, RegistryError
-from airgap.events import BlobDone, BlobProgress, Event, ImageFailed, ManifestDone, Planned
+from airgap.errors import ContentError, ContentMissing, DigestMismatch, Interrupted, NotFound, RegistryError
+from airgap.events import BlobDone, BlobProgress, Event, ImageFailed, ManifestDone, Planned, Retrying
 from airgap.oci import Descriptor
 from airgap.oci.manifest import is_manifest_type
 from airgap.registry import Credentials, Registries
 from airgap.registry.retry import RetryPolicy
 from airgap.store import Layout, Memory
-from airgap.store.base import Opener
+from airgap.store.base import BytesReader, Opener, Reader, drain
 from tests.copy.tools import Mounting, Noting, root, source_of
 from tests.doubles.registry import Answer, Request, Shelf, double
 from tests.doubles.registry.shelf import error
@@ -247,6 +247,62 @@ def test_healing_is_tried_once(images: Images) -> None:
                 {"there": net.repository(peer.address, "team/app", push=True)},
             )
         assert peer.count("PUT", "/manifests/") == 2
+
+
+class Altering(Noting):
+    """A registry whose line changes a byte of each blob, the first ``times`` that it is read."""
+
+    times = 1
+
+    def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
+        reader = super().open(descriptor, offset)
+        if is_manifest_type(descriptor.media_type) or len(self.did("open")) > self.times:
+            return reader
+        return BytesReader(bytes([self._content[descriptor.digest][0] ^ 1]) + self._content[descriptor.digest][1:])
+
+
+class Lying(Altering):
+    """The same with the bytes lying here, so that it can look; ``sound`` they are, or as they were read."""
+
+    sound = True
+
+    def check_blob(self, descriptor: Descriptor) -> None:
+        self.note("check", descriptor.digest)
+        if not self.sound:
+            drain(descriptor, self.open(descriptor), lambda piece, at: None)
+
+
+@pytest.mark.parametrize("kind", [Altering, Lying])
+def test_what_a_line_changed_is_sent_once_more(images: Images, kind: type[Altering]) -> None:
+    source, target = kind(), Noting()
+    whole = images.image(layers=1)
+    images.push_to(source, {"v1": whole})
+    made, events = planned(source, "v1"), list[Event]()
+    copy(made, {"here": source}, {"there": target}, jobs=1, emit=events.append)
+    holds(target, images, v1=whole)
+    (again,) = [event for event in events if isinstance(event, Retrying)]
+    assert target.counted("blob") == {digest: 1 + (digest == again.what) for digest in made.blobs}
+    moved = [event.bytes for event in events if isinstance(event, BlobProgress)]
+    assert sum(moved) == made.blob_bytes
+
+
+def test_what_is_changed_each_time_is_sent_twice(images: Images) -> None:
+    source, target = Altering(), Noting()
+    images.push_to(source, {"v1": images.image(layers=1, size=5000)})
+    made, source.times = planned(source, "v1"), 99
+    with pytest.raises(DigestMismatch) as caught:
+        copy(made, {"here": source}, {"there": target}, jobs=1)
+    assert "twice" in (caught.value.hint or "")
+    assert list(target.counted("blob").values()) == [2]
+
+
+def test_damage_of_what_lies_here_is_told_at_once(images: Images) -> None:
+    source, target = Lying(), Noting()
+    images.push_to(source, {"v1": images.image(layers=1, size=5000)})
+    made, source.times, source.sound = planned(source, "v1"), 99, False
+    with pytest.raises(DigestMismatch, match="is damaged where it lies"):
+        copy(made, {"here": source}, {"there": target}, jobs=1)
+    assert list(target.counted("blob").values()) == [1]
 
 
 def test_into_a_layout(images: Images, tmp_path: Path) -> None:

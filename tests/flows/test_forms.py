@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import TRACEBACK, Airgap, Registry, settings
+from tests.parts.faults import Fault, faulty
 from tests.parts.images import OCI_LAYER_PLAIN, Images, Layer
 from tests.parts.need import need
 
@@ -229,6 +231,15 @@ class TestZstd:
 class TestPipes:
     def test_the_same_bytes_go_to_standard_output(self, small: Airgap) -> None:
         assert export(small, "-o", "-") == (small.folder / "b.tar").read_bytes()
+
+    def test_a_blob_that_changed_on_the_way_cannot_be_taken_back(self, small: Airgap) -> None:
+        mirror = json.loads((small.folder / "airgap.yaml").read_text())["registries"]["quay.io"]["mirror"]
+        flip = Fault("GET", "/blobs/", 99, header="Host", flip_response=1_000_000)  # of the large ones
+        with faulty(mirror.removeprefix("http://"), flip) as proxy:
+            small.write("airgap.yaml", settings({"quay.io": {"mirror": proxy.url}}))
+            said = small.run("export", "pod.yaml", *IMAGES, "-o", "-", code=42)
+        assert "content hashes to sha256:" in said.errors[0]
+        assert "what was written to a pipe cannot be taken back" in said.errors[0]
 
     def test_a_bundle_is_imported_from_standard_input(self, small: Airgap, nexus: Registry) -> None:
         same_images(small, nexus, "-", stdin=(small.folder / "b.tar").read_bytes())
