@@ -128,8 +128,8 @@ class Airgap:
 class Registry:
     """The embedded registry over memory, with every request kept: ``METHOD /path status``."""
 
-    def __init__(self, *, credentials: tuple[str, str] | None = None, **more: Any) -> None:
-        self.store = Memory()
+    def __init__(self, *, store: Memory | None = None, credentials: tuple[str, str] | None = None, **more: Any) -> None:
+        self.store = store or Memory()
         self._requests: list[str] = []
         self._lock = threading.Lock()
         self.server = Server(self.store, writable=True, credentials=credentials, on_request=self._note, **more)
