@@ -251,14 +251,15 @@ class Kills:
         self.allowed = 0
 
     def run(self, *, moment: int = 0, seconds: float = 60) -> None:
-        """One export, killed after so many bytes or seconds if it is not done before."""
+        """One export, killed once it has written so many bytes, or in full flow after so many seconds, if it is not
+        done before."""
         self.ledger.begin(moment)
         process = self.airgap.started(*self.command, "--jobs", str(JOBS))
         until, lost = time.monotonic() + seconds, 0
         while process.poll() is None and time.monotonic() < until and not self.ledger.reached.wait(0.002):
             pass
         if process.poll() is None:
-            lost = self._kill(process)
+            lost = self._kill(process, drained=bool(moment))
         process.communicate()
         assert process.returncode in (0, -signal.SIGKILL)
         self._check()
@@ -268,14 +269,19 @@ class Kills:
             assert files(self.airgap.folder) == self.expected
             self._begin_anew()
 
-    def _kill(self, process: subprocess.Popen[bytes]) -> int:
-        """Kill it; how much of one blob may have been sent in vain."""
+    def _kill(self, process: subprocess.Popen[bytes], *, drained: bool) -> int:
+        """Kill it, once sockets are empty if they are to be ``drained``; how much of one blob may have been sent in
+        vain."""
+        self.ledger.hold()
+        port, until = int(self.source.address.rpartition(":")[2]), time.monotonic() + 5
+        while drained and in_flight(port) and time.monotonic() < until:
+            time.sleep(0.002)
         process.send_signal(signal.SIGSTOP)
         before = -1
-        while before != self.ledger.sent:  # until sockets are full, or nothing more is to be sent
+        while before != self.ledger.sent:  # until the pieces that had been read are sent
             before = self.ledger.sent
             time.sleep(0.02)
-        flying = in_flight(int(self.source.address.rpartition(":")[2]))
+        flying = in_flight(port)
         process.kill()
         # A piece that the server had read and not sent, and one that airgap had read and not written.
         return CHECKPOINT + self.buffered + flying + 2 * CHUNK

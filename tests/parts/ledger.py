@@ -14,7 +14,8 @@ from airgap.store import Memory, Reader
 
 class Ledger(Memory):
     """Content whose blobs' readers count. ``sent`` are the bytes served since :meth:`begin`, ``again`` by digest those
-    of them that had been served before. ``reached`` is set once ``moment`` bytes of this run were.
+    of them that had been served before. Once ``moment`` bytes of this run were, ``reached`` is set and nothing more
+    is served until the next run, as after :meth:`hold`.
 
     A server counts a piece (at most 1 MiB) before it is sent.
     """
@@ -25,6 +26,8 @@ class Ledger(Memory):
         self.again: Counter[str] = Counter()
         self.reached = threading.Event()
         self._moment = 0
+        self._flowing = threading.Event()
+        self._flowing.set()
         #: How far each blob has ever been served.
         self._furthest: Counter[str] = Counter()
         self._counting = threading.Lock()
@@ -35,6 +38,11 @@ class Ledger(Memory):
             self.sent, self._moment = 0, moment
             self.again.clear()
             self.reached.clear()
+            self._flowing.set()
+
+    def hold(self) -> None:
+        """Serve nothing more in this run."""
+        self._flowing.clear()
 
     def forget(self) -> None:
         """Nothing was served yet."""
@@ -53,7 +61,12 @@ class Ledger(Memory):
             self.again[digest] += max(0, min(stop, self._furthest[digest]) - start)
             self._furthest[digest] = max(stop, self._furthest[digest])
             if self._moment and self.sent >= self._moment:
+                self.hold()
                 self.reached.set()
+
+    def wait(self) -> None:
+        """Until something may be served."""
+        self._flowing.wait(60)
 
 
 class _Counted:
@@ -64,6 +77,7 @@ class _Counted:
         self._reader = reader
 
     def readinto(self, buffer: memoryview, /) -> int:
+        self._ledger.wait()
         count = self._reader.readinto(buffer)
         self._ledger.serve(self._digest, self._offset, self._offset + count)
         self._offset += count
@@ -74,11 +88,12 @@ class _Counted:
 
 
 def in_flight(port: int) -> int:
-    """Bytes that lie in the kernel between the server on this loopback port (IPv4) and its clients: sent and not read
-    yet, or not sent yet, both ways."""
-    total = 0
+    """Bytes that lie in the kernel between the server on this loopback port (IPv4) and a client of it, of the
+    connection where most do: sent and not read yet, or not sent yet, both ways."""
+    lying = Counter[int]()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         local, remote, _, queues = line.split()[1:5]
-        if port in (int(local.rpartition(":")[2], 16), int(remote.rpartition(":")[2], 16)):
-            total += sum(int(queue, 16) for queue in queues.split(":"))
-    return total
+        ports = {int(end.rpartition(":")[2], 16) for end in (local, remote)}
+        if port in ports:
+            lying[sum(ports - {port})] += sum(int(queue, 16) for queue in queues.split(":"))
+    return max(lying.values(), default=0)
