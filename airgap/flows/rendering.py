@@ -60,7 +60,12 @@ def apart(files: Sequence[kube.ResourceFile], taken: set[str]) -> Iterator[kube.
 
 
 def check(paths: Sequence[str], rendering: Rendering) -> None:
-    """Options for helm need exactly one chart: helm passes over values that a chart does not know."""
+    """No chart's address may hold a password, and options for helm need exactly one chart: helm passes over values
+    that a chart does not know."""
+    for path in paths:
+        _, at, behind = path.rpartition("@")
+        if at and "/" in behind and path.startswith("oci://"):
+            raise UsageError("a chart's address carries no user or password", hint="helm registry login keeps them")
     if rendering == Rendering():
         return
     charts = [path for path in paths if render.what_is(path) == render.CHART]

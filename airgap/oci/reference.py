@@ -54,6 +54,8 @@ class Reference(Record, order=True):
             raise _invalid(text, "64 hexadecimal digits are an image's ID on one machine, which no registry knows")
         if "://" in text:
             raise _invalid(text, "it is no address; leave out what stands before the registry, such as http://")
+        if _behind_user(text):
+            raise _invalid(text, "no user or password belongs into it; airgap login REGISTRY keeps them")
         name, at, digest = text.partition("@")
         if at and (reason := digests.problem(digest)):
             raise _invalid(text, reason)
@@ -165,6 +167,14 @@ def _tag_problem(tag: str) -> str:
     return f"the tag {tag!r} may hold letters, digits, '_', '.' and '-', and not begin with '.' or '-'"
 
 
+def _behind_user(text: str) -> str:
+    """What follows ``user:password@``, which may not be shown; empty where there is no such thing."""
+    before, _, after = text.rpartition("@")
+    return after if ":" in before and "/" in after else ""
+
+
 def _invalid(text: str, reason: str) -> InvalidReference:
+    if after := _behind_user(text):
+        text = f"…@{after}"
     shown = text if len(text) <= 160 else f"{text[:157]}..."
     return InvalidReference(f"invalid image reference {shown!r}: {reason}")

@@ -97,6 +97,14 @@ def test_refuses_with_the_reason(text: str, reason: str) -> None:
     assert repr(text)[1:-1][:60] in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["user:word@host.io/x", "user:word/word@host.io/x", "https://user:word@host.io/x"])
+def test_a_password_in_it_is_not_shown(text: str) -> None:
+    with pytest.raises(InvalidReference, match="…@host") as caught:
+        Reference.parse(text)
+    assert "word@" not in str(caught.value)
+    assert ("no user or password" in str(caught.value)) != ("no address" in str(caught.value))
+
+
 def test_a_long_text_is_not_repeated_whole() -> None:
     with pytest.raises(InvalidReference) as caught:
         Reference.parse("A" * 100_000)
