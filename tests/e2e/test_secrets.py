@@ -199,17 +199,21 @@ def test_where_images_come_from(world: World) -> None:
     watch.check()
 
 
-def test_where_images_go(world: World, bundle: Path) -> None:
+def test_where_images_go(world: World) -> None:
     """Import, killed and wrongly signed in too, and what looks at what is there then."""
-    watch = world.watch
+    watch, bundle = world.watch, "b.tar"
+    world.sign_in()
+    watch.run("export", "--image", f"{world.source}/a/x:1", "-o", bundle)
     with line(world.target) as wire:
-        wire.hold_at = 20_000
+        wire.hold_at = 2 * MB
         command = ("import", bundle, "--to", f"http://{wire.address}/p", "--progress", "json")
         process = watch.start(*command)
         assert wire.held.wait(60)
         process.kill()
         watch.end(process)
         wire.release()
+        (left,) = watch.airgap.home.rglob("import-*")
+        assert "/blobs/uploads/" in left.read_text()
         watch.check()
         watch.run(*command)
     to = f"http://{world.target}/p"
