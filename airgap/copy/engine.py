@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from airgap.copy.holdings import Holdings
@@ -228,7 +229,8 @@ class _Copy(Record, frozen=False):
         for source in (self.sources[name] for name in job.sources):
             if isinstance(source, Checker) and source.exists(descriptor):
                 try:
-                    source.check_blob(descriptor)
+                    meter = Meter(descriptor, partial(source.open, descriptor), ignore, self.stop)
+                    source.check_blob(descriptor, meter.open)
                 except ContentError as damage:
                     damage.what = f"{descriptor.digest} is damaged where it lies: {damage.what}"
                     raise

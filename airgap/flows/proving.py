@@ -19,7 +19,7 @@ from airgap.flows.differential import by_origin
 from airgap.flows.words import counted, human
 from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import Manifest
-from airgap.store.base import Reader, Store
+from airgap.store.base import Opener, Reader, Store
 from airgap.target import Mapping as TargetMapping
 from airgap.target import Target
 
@@ -47,10 +47,10 @@ class Completed:
         store = self._found.get(descriptor.digest)
         return self.bundle.open(descriptor, offset) if store is None else store.open(descriptor, offset)
 
-    def check_blob(self, descriptor: Descriptor) -> None:
+    def check_blob(self, descriptor: Descriptor, opener: Opener) -> None:
         """What the target holds is the registry's to answer for."""
         if self.bundle.exists(descriptor):
-            self.bundle.check_blob(descriptor)
+            self.bundle.check_blob(descriptor, opener)
 
     def prove(self, planned: Plan, mapping: TargetMapping, target: Target, *, jobs: int, stop: Stop) -> None:
         """Look for each required blob of ``planned`` and note where it may be mounted from. Raises

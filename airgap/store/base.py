@@ -97,8 +97,8 @@ class Store(Source, Protocol):
 class Checker(Protocol):
     """A source whose bytes lie here: it can tell damage of its own from what a line made of them on the way."""
 
-    def check_blob(self, descriptor: Descriptor, /) -> None:
-        """Read it to its end; raise :class:`ContentError` or :class:`airgap.errors.BundleError` if it is damaged."""
+    def check_blob(self, descriptor: Descriptor, opener: Opener, /) -> None:
+        """Read it to its end by ``opener``; damage is :class:`ContentError` or :class:`airgap.errors.BundleError`."""
 
 
 @runtime_checkable
