@@ -26,7 +26,7 @@ from airgap.store.base import CHUNK, BytesReader, Opener, Reader, drain
 #: A blob's progress is noted after so many bytes; what was written is synced after so many in all, or so many
 #: seconds: a power cut costs no more, a kill costs nothing that was noted.
 _NOTE = 8 * 1024 * 1024
-_SYNC_BYTES = 512 * 1024 * 1024
+_SYNC_BYTES = 128 * 1024 * 1024
 _SYNC_SECONDS = 5.0
 
 
