@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a blob's bytes get into a socket: by ``sendfile`` from a file, or read, hashed and sent.
+"""How a blob's bytes get into a socket: as they lie in a file, by ``sendfile`` where that can be, or read, hashed and
+sent.
 
 What is hashed here never leaves whole unless it is the blob: its last piece is withheld otherwise.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import ssl
 
 from airgap.errors import ContentError, DigestMismatch
 from airgap.oci import Descriptor
@@ -66,7 +68,11 @@ class Hashing:
 
 
 def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
-    """Send ``length`` bytes without their passing through this process."""
+    """Send ``length`` bytes of a file; over TLS they must be read to be encrypted, else they do not pass through this
+    process. Raises :class:`ContentError` where the file ends before."""
+    if isinstance(sock, ssl.SSLSocket):
+        _send_encrypted(sock, reader, length)
+        return
     # A socket with a time-out is non-blocking underneath, and sendfile then says EAGAIN.
     left, timeout = length, sock.gettimeout()
     poll = select.poll()
@@ -80,5 +86,16 @@ def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
             continue
         if count == 0:
             raise ContentError("the file ends too early")
+        reader.advance(count)
+        left -= count
+
+
+def _send_encrypted(sock: ssl.SSLSocket, reader: FileRange, length: int) -> None:
+    buffer, left = scratch(), length
+    while left:
+        count = os.preadv(reader.fd, [buffer[: min(left, len(buffer))]], reader.offset)
+        if count == 0:
+            raise ContentError("the file ends too early")
+        sock.sendall(buffer[:count])
         reader.advance(count)
         left -= count

@@ -2,9 +2,9 @@
 """Sending one blob: POST, then one PUT with the whole body; in chunks where a registry insists or the line
 breaks; from where it stopped where the registry kept what had arrived (distribution-spec "Pushing blobs").
 
-On plain HTTP a body that lies in a file goes by ``sendfile``, without passing through this process, and
-the registry's own verification is relied on: it answers a wrong digest with 400. Everywhere else the
-bytes are hashed as they are sent, and the last piece is withheld when they are not the blob.
+A body that lies in a file is sent as it lies, on plain HTTP by ``sendfile`` without passing through this process,
+and the registry's own verification is relied on: it answers a wrong digest with 400. Anything else is hashed as it
+is sent, and the last piece is withheld when it is not the blob.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ class Upload:
         self._chunk = endpoint.chunk_limit
         self._refused: Response | None = None
         self._hashing = Hashing(descriptor)
+        #: Whether what was sent last came out of a file.
+        self._from_file = False
         self._failed = 0
         self._silent = 0
         self._broke = False
@@ -241,7 +243,7 @@ class Upload:
             self._offset += length
             self._come_to(self._offset, 1)
             self._move(session_path(self._endpoint, response, self._location))
-        if not self._endpoint.plain:
+        if not self._from_file:
             self._hashing.at(self._size, self._opener)  # raises where what was sent, then or now, is not the blob
         response = self._send("PUT", self._with_digest(), 0, None)
         if response.status not in (201, 204):
@@ -270,7 +272,8 @@ class Upload:
         reader = self._opener(self._offset)
         try:
             hashing = None
-            if self._endpoint.plain and isinstance(reader, FileRange):
+            self._from_file = isinstance(reader, FileRange)
+            if isinstance(reader, FileRange):
                 file = reader
                 held = self._offset + file.length
                 if held != self._size:

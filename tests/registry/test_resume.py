@@ -74,14 +74,14 @@ class Way:
         return self.journal.find("team/app", BLOB.digest)
 
 
-@pytest.fixture(params=["sendfile", "plain", "tls"])
+@pytest.fixture(params=["sendfile", "tls file", "plain", "tls"])
 def way(request: pytest.FixtureRequest, network: Network, tmp_path: Path, authority: Authority) -> Iterator[Way]:
-    secure = request.param == "tls"
+    secure = request.param.startswith("tls")
     settings = RegistrySettings(plain_http=not secure, ca_file=str(authority.ca))
     shelf = Shelf(keeps=True)
     with double(shelf, tls=authority.good().context() if secure else None) as peer:
         made = Way(peer, shelf, network, settings, tmp_path)
-        made.from_file = request.param == "sendfile"
+        made.from_file = "file" in request.param
         yield made
         if made.journal is not None:
             made.journal.close()
@@ -298,7 +298,7 @@ def test_content_that_is_wrong_is_cancelled(way: Way) -> None:
 def test_what_was_sent_before_is_hashed_too(way: Way) -> None:
     """The beginning lies at the registry, from a bundle that was another one then; here the whole is looked at."""
     if way.from_file:
-        pytest.skip("by sendfile nothing is hashed here: the registry's word counts")
+        pytest.skip("of what lies in a file nothing is hashed here: the registry's word counts")
     killed(way, 4 * MIB)
     damaged = bytearray(CONTENT)
     damaged[100] ^= 1

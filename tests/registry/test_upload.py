@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blob bodies on their way out: by sendfile from a file on plain HTTP, hashed in all other cases."""
+"""Blob bodies on their way out: as they lie in a file (by sendfile on plain HTTP), hashed in all other cases."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def shelf() -> Shelf:
     return Shelf()
 
 
-@pytest.fixture(params=["sendfile", "plain", "tls"])
+@pytest.fixture(params=["sendfile", "tls file", "plain", "tls"])
 def way(
     request: pytest.FixtureRequest, network: Network, shelf: Shelf, tmp_path: Path, authority: Authority
 ) -> Iterator[Way]:
     """A double, a repository there, and what makes openers of bytes."""
-    secure = request.param == "tls"
+    secure = request.param.startswith("tls")
     settings = RegistrySettings(plain_http=not secure, ca_file=str(authority.ca))
 
     def from_file(content: bytes) -> Opener:
@@ -57,7 +57,7 @@ def way(
         repository = network.registries(default=settings, explicit={peer.address: ME}).repository(
             peer.address, "team/app", push=True
         )
-        yield peer, repository, from_file if request.param == "sendfile" else opener_of
+        yield peer, repository, from_file if "file" in request.param else opener_of
 
 
 def held(shelf: Shelf) -> dict[str, bytes]:
