@@ -637,7 +637,8 @@ def test_fix_adds_a_connector_to_a_repository_that_has_none(yard: Yard) -> None:
     assert made.repository().settings == NO_CONNECTOR
 
 
-def test_all_else_of_a_repository_goes_back_as_it_was_read(yard: Yard) -> None:
+def test_all_else_of_a_repository_goes_back_as_it_was_read(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fixes, "_OPENING", 0.2)  # nothing opens: what was sent is what counts here
     made = yard.far(NO_CONNECTOR)
     place = Place(f"http://127.0.0.1:{free_port()}", made, made.url, ADMIN)
     path, sent = "/repositories/docker/hosted/docker-hosted", []
