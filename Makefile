@@ -26,7 +26,7 @@ demo: $(VENV)/.ready ## the main job on two registries of our own, from YAML to 
 	@$(BIN)/airgap demo
 
 test: setup ## every test but the long ones
-	$(PYTEST) -n $(JOBS) -m "not long"
+	$(PYTEST) -n $(JOBS) --dist worksteal -m "not long"
 
 test-long: setup ## soak, many kills, large sizes
 	$(PYTEST) -m long

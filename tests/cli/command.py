@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """``airgap`` as users run it: a process of its own, with an environment in which nothing is set, and registries to
-run it against. What the tests of commands and flows share."""
+run it against. What the tests of commands and flows share.
+
+Most runs are forks of a Python that has read the modules (tests/parts/forking.py); ``fresh`` ones, and all that are
+``started``, begin with an interpreter, as users' do: those of tests/e2e and of every test marked ``interop``."""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from typing import Any
 from airgap.oci import Descriptor
 from airgap.server import Server
 from airgap.store import Memory
+from tests.parts.forking import prepared
 from tests.parts.images import Images
 from tests.parts.service import clean_environment
 
@@ -54,11 +58,12 @@ class Result:
 
 @dataclass
 class Airgap:
-    """Runs commands in ``folder``; ``home`` is the user's."""
+    """Runs commands in ``folder``; ``home`` is the user's. ``fresh``: each by an interpreter of its own."""
 
     folder: Path
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
+    fresh: bool = False
 
     def started(self, *arguments: str | Path, **more: Any) -> subprocess.Popen[bytes]:
         """A process with its output in pipes, for tests that interrupt it."""
@@ -87,20 +92,31 @@ class Airgap:
         timeout: float = 60,
     ) -> Result:
         """Run to the end. Whatever happens there is no traceback, and the exit code is ``code`` (``None``: any)."""
-        done = subprocess.run(
-            self.command(*arguments),
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            cwd=self.folder,
-            env=self.whole_environment(environment),
-            timeout=timeout,
-            check=False,
-        )
+        whole = self.whole_environment(environment)
+        if self.fresh or self._starts_otherwise(whole):
+            done = subprocess.run(
+                self.command(*arguments),
+                input=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                capture_output=True,
+                cwd=self.folder,
+                env=whole,
+                timeout=timeout,
+                check=False,
+            )
+        else:
+            words = [str(argument) for argument in arguments]
+            done = prepared().run(words, environment=whole, folder=self.folder, stdin=stdin, timeout=timeout)
         result = Result(done.returncode, done.stdout, done.stderr.decode())
         assert not TRACEBACK.search(result.stderr), result.stderr
         assert code is None or result.code == code, f"exit code {result.code}:\n{result.stderr}\n{result.text}"
         return result
+
+    def _starts_otherwise(self, environment: Mapping[str, str]) -> bool:
+        """Whether the environment says what Python reads only when it starts."""
+        usual = clean_environment(self.home, PYTHONPATH=str(ROOT))
+        names = {name for name in (*usual, *environment) if name.startswith(("PYTHON", "LC_", "LANG"))}
+        return any(environment.get(name) != usual.get(name) for name in names)
 
     def fails(self, code: int, *arguments: str | Path, **more: Any) -> Result:
         """Run to an error: the exit code, exactly one ``error:`` line, nothing on standard output."""

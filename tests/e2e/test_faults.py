@@ -49,7 +49,7 @@ N = 1_000_000
 #: Seconds: nothing in here takes longer, or it hangs.
 BOUND = 20
 #: What a registry is waited for: long on a busy machine, but short where a stall has to show.
-TIMEOUT, STALLED = 10.0, 0.3
+TIMEOUT, STALLED = 10.0, 0.15
 RESOURCE = pod("quay.io/a/x:1").encode()
 
 

@@ -7,6 +7,7 @@ Everything is real but Nexus itself, which is the double: nginx as Ingress, cert
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import socket
 import threading
@@ -23,6 +24,7 @@ from airgap.flows.doctor import Diagnosis, DoctorRequest, examine, mend
 from airgap.flows.network import Network, connect
 from airgap.flows.project import Project
 from airgap.registry import Credential, Registries
+from airgap.registry.retry import RetryPolicy
 from airgap.target import Mapping, TargetAddress, fixes
 from airgap.target.fixes import Change
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
@@ -94,6 +96,12 @@ class Yard:
         )
         network = Network(ca_file=str(self.authority.ca)) if pair else Network()
         return Place(front.url, made, network=network)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers 503 is asked as often as ever, but at once."""
+    monkeypatch.setattr("airgap.registry.registries.RetryPolicy", functools.partial(RetryPolicy, base=0.01))
 
 
 @pytest.fixture
@@ -629,7 +637,8 @@ def test_fix_adds_a_connector_to_a_repository_that_has_none(yard: Yard) -> None:
     assert made.repository().settings == NO_CONNECTOR
 
 
-def test_all_else_of_a_repository_goes_back_as_it_was_read(yard: Yard) -> None:
+def test_all_else_of_a_repository_goes_back_as_it_was_read(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fixes, "_OPENING", 0.2)  # nothing opens: what was sent is what counts here
     made = yard.far(NO_CONNECTOR)
     place = Place(f"http://127.0.0.1:{free_port()}", made, made.url, ADMIN)
     path, sent = "/repositories/docker/hosted/docker-hosted", []

@@ -24,10 +24,11 @@ IMAGES = ("--image", "quay.io/a/x:1", "--image", "quay.io/a/y:2", "--image", "qu
 MIB = 1 << 20
 
 
-@pytest.fixture
-def small(airgap: Airgap) -> Iterator[Airgap]:
-    """Three images of 7 MB together, one of which shrinks."""
-    images = Images(41)
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Three images of 7 MB together, one of which shrinks, exported once in each form."""
+    folder, images = tmp_path_factory.mktemp("shelf"), Images(41)
+    airgap = Airgap(folder, folder)
     with Registry() as registry:
         text = images.blob(b"the same line again\n" * 150_000, OCI_LAYER_PLAIN)
         registry.fill(
@@ -40,8 +41,25 @@ def small(airgap: Airgap) -> Iterator[Airgap]:
         )
         airgap.write("airgap.yaml", settings({"quay.io": {"mirror": registry.url}}))
         airgap.write("pod.yaml", "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'quay.io/a/x:1'}]}\n")
-        airgap.run("export", "pod.yaml", *IMAGES, "-o", "b.tar", "--lock", "airgap.lock")
-        yield airgap
+        export(airgap, "-o", "b.tar")
+        export(airgap, "-o", "b.tar.zst")
+        export(airgap, "-o", "v.tar", "--volume-size", "1MiB")
+        yield folder
+
+
+@pytest.fixture
+def small(airgap: Airgap, shelf: Path) -> Airgap:
+    """A folder of the test's own with the plain bundle and what it was made from; the registry is there too."""
+    for name in ("airgap.yaml", "airgap.lock", "pod.yaml", "b.tar"):
+        shutil.copy(shelf / name, airgap.folder)
+    return airgap
+
+
+@pytest.fixture
+def packed(small: Airgap, shelf: Path) -> Airgap:
+    """With ``b.tar.zst``."""
+    shutil.copy(shelf / "b.tar.zst", small.folder)
+    return small
 
 
 def export(airgap: Airgap, *more: str, **options: object) -> bytes:
@@ -62,8 +80,9 @@ def same_images(airgap: Airgap, nexus: Registry, *bundle: str, stdin: bytes | No
 
 class TestVolumes:
     @pytest.fixture
-    def split(self, small: Airgap) -> Airgap:
-        export(small, "-o", "v.tar", "--volume-size", "1MiB")
+    def split(self, small: Airgap, shelf: Path) -> Airgap:
+        for path in shelf.glob("v.tar*"):
+            shutil.copy(path, small.folder)
         return small
 
     def test_they_are_byte_ranges_of_the_tar(self, split: Airgap) -> None:
@@ -192,19 +211,17 @@ class TestVolumes:
 
 
 class TestZstd:
-    def test_every_zstd_program_reads_it(self, small: Airgap) -> None:
-        export(small, "-o", "b.tar.zst")
-        done = subprocess.run([need("zstd"), "-dc", "b.tar.zst"], cwd=small.folder, capture_output=True, check=True)
-        assert done.stdout == (small.folder / "b.tar").read_bytes()
-        subprocess.run([need("zstd"), "-tq", "b.tar.zst"], cwd=small.folder, check=True)
-        assert (small.folder / "b.tar.zst").stat().st_size < (small.folder / "b.tar").stat().st_size - 2_500_000
+    def test_every_zstd_program_reads_it(self, packed: Airgap) -> None:
+        done = subprocess.run([need("zstd"), "-dc", "b.tar.zst"], cwd=packed.folder, capture_output=True, check=True)
+        assert done.stdout == (packed.folder / "b.tar").read_bytes()
+        subprocess.run([need("zstd"), "-tq", "b.tar.zst"], cwd=packed.folder, check=True)
+        assert (packed.folder / "b.tar.zst").stat().st_size < (packed.folder / "b.tar").stat().st_size - 2_500_000
 
-    def test_it_is_imported_without_a_temporary_file(self, small: Airgap, nexus: Registry) -> None:
-        export(small, "-o", "b.tar.zst")
-        small.run("verify", "b.tar.zst")
-        (small.folder / "none").mkdir(mode=0o500)
-        small.environment["TMPDIR"] = str(small.folder / "none" / "such")
-        same_images(small, nexus, "b.tar.zst")
+    def test_it_is_imported_without_a_temporary_file(self, packed: Airgap, nexus: Registry) -> None:
+        packed.run("verify", "b.tar.zst")
+        (packed.folder / "none").mkdir(mode=0o500)
+        packed.environment["TMPDIR"] = str(packed.folder / "none" / "such")
+        same_images(packed, nexus, "b.tar.zst")
 
     def test_one_without_a_seek_table_is_read_from_its_start(self, small: Airgap, nexus: Registry) -> None:
         subprocess.run([need("zstd"), "-q", "b.tar", "-o", "c.tar.zst"], cwd=small.folder, check=True)
@@ -216,16 +233,15 @@ class TestZstd:
         export(small, "-o", "c.tar.zst")
         assert (small.folder / "b.tar.zst").read_bytes() == (small.folder / "c.tar.zst").read_bytes()
 
-    def test_damage_is_found_everywhere(self, small: Airgap) -> None:
-        export(small, "-o", "b.tar.zst")
-        good = (small.folder / "b.tar.zst").read_bytes()
+    def test_damage_is_found_everywhere(self, packed: Airgap) -> None:
+        good = (packed.folder / "b.tar.zst").read_bytes()
         for place in (5, 600, len(good) // 3, len(good) // 2, len(good) - 5, len(good) - 40):
             bad = bytearray(good)
             bad[place] ^= 0x10
-            (small.folder / "bad.tar.zst").write_bytes(bad)
-            assert small.run("verify", "bad.tar.zst", code=None).code in (31, 40, 41)
-        (small.folder / "bad.tar.zst").write_bytes(good[: len(good) // 2])
-        assert small.run("verify", "bad.tar.zst", code=None).code in (31, 40)
+            (packed.folder / "bad.tar.zst").write_bytes(bad)
+            assert packed.run("verify", "bad.tar.zst", code=None).code in (31, 40, 41)
+        (packed.folder / "bad.tar.zst").write_bytes(good[: len(good) // 2])
+        assert packed.run("verify", "bad.tar.zst", code=None).code in (31, 40)
 
 
 class TestPipes:
@@ -244,9 +260,8 @@ class TestPipes:
     def test_a_bundle_is_imported_from_standard_input(self, small: Airgap, nexus: Registry) -> None:
         same_images(small, nexus, "-", stdin=(small.folder / "b.tar").read_bytes())
 
-    def test_zstd_from_standard_input(self, small: Airgap, nexus: Registry) -> None:
-        export(small, "-o", "b.tar.zst")
-        same_images(small, nexus, "-", stdin=(small.folder / "b.tar.zst").read_bytes())
+    def test_zstd_from_standard_input(self, packed: Airgap, nexus: Registry) -> None:
+        same_images(packed, nexus, "-", stdin=(packed.folder / "b.tar.zst").read_bytes())
 
     def test_one_into_the_other(self, small: Airgap, nexus: Registry) -> None:
         out = subprocess.Popen(
