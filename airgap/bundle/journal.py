@@ -9,7 +9,6 @@ line that was torn is as if it had never been written.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import threading
@@ -113,8 +112,8 @@ class Journal(Record, frozen=False):
 
     def remove(self) -> None:
         self.close()
-        with contextlib.suppress(FileNotFoundError), writing(self.path):
-            self.path.unlink()
+        with writing(self.path):
+            self.path.unlink(missing_ok=True)
 
     def _put(self, entry: dict[str, Any]) -> None:
         with writing(self.path), self._lock:

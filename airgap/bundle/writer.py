@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,16 +17,14 @@ from airgap.bundle.journal import Journal
 from airgap.bundle.media import Draft, FileDraft
 from airgap.bundle.media.base import Pieces
 from airgap.bundle.media.volume_draft import VolumeDraft
+from airgap.bundle.syncing import Syncing
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.store.base import CHUNK, BytesReader, Opener, Reader, drain
 
-#: A blob's progress is noted after so many bytes; what was written is synced after so many in all, or so many
-#: seconds: a power cut costs no more, a kill costs nothing that was noted.
+#: A blob's progress is noted after so many bytes: a kill costs nothing that was noted.
 _NOTE = 8 * 1024 * 1024
-_SYNC_BYTES = 128 * 1024 * 1024
-_SYNC_SECONDS = 5.0
 
 
 class BundleWriter:
@@ -45,9 +42,7 @@ class BundleWriter:
         self._begun: dict[str, int] = {}
         self._lock = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
-        self._syncing = threading.Lock()
-        self._unsynced = 0
-        self._synced_at = time.monotonic()
+        self._syncing = Syncing(draft, journal) if journal is not None else None
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], layout: Layout) -> BundleWriter:
@@ -144,18 +139,22 @@ class BundleWriter:
         missing = [blob.digest for blob in self._layout.blobs if blob.digest not in self._done]
         if missing:
             raise AirgapError(f"{len(missing)} blobs were never written, the first is {missing[0]}")
+        if self._syncing is not None:
+            self._syncing.finish()
         self._draft.finish()
         if self._journal is not None:
             self._journal.remove()
 
     def keep(self) -> None:
         """Leave what is there for the next run."""
+        self._end_syncing()
         self._draft.keep()
         if self._journal is not None:
             self._journal.close()
 
     def discard(self) -> None:
         """Leave nothing behind; after :meth:`finish` this does nothing."""
+        self._end_syncing()
         self._draft.discard()
         if self._journal is not None:
             self._journal.remove()
@@ -196,7 +195,8 @@ class BundleWriter:
                 break
         if any(not sure for sure in journal.whole.values()):
             # What was hashed now need not be hashed again by the run after this one.
-            self._sync()
+            assert self._syncing is not None
+            self._syncing.now()
 
     def _hashes(self, blob: Descriptor, place: Member) -> bool:
         try:
@@ -240,12 +240,12 @@ class BundleWriter:
             nonlocal noted, reached
             self._draft.write(piece, place.data + at)
             reached = at + len(piece)
-            if self._journal is None:
+            if self._journal is None or self._syncing is None:
                 return
             if reached - noted >= _NOTE:
                 self._journal.note(descriptor.digest, reached)
                 noted = reached
-            self._sync_when_due(len(piece))
+            self._syncing.wrote(len(piece))
 
         reader = opener(position)
         try:
@@ -260,21 +260,6 @@ class BundleWriter:
         finally:
             reader.close()
 
-    def _sync_when_due(self, count: int) -> None:
-        assert self._journal is not None
-        with self._lock:
-            self._unsynced += count
-            due = self._unsynced >= _SYNC_BYTES or time.monotonic() - self._synced_at >= _SYNC_SECONDS
-        if due and self._syncing.acquire(blocking=False):
-            try:
-                self._sync()
-            finally:
-                self._syncing.release()
-
-    def _sync(self) -> None:
-        assert self._journal is not None
-        lines = self._journal.lines
-        with self._lock:
-            self._unsynced, self._synced_at = 0, time.monotonic()
-        self._draft.sync()
-        self._journal.sync(lines)
+    def _end_syncing(self) -> None:
+        if self._syncing is not None:
+            self._syncing.end()

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was written is put on the disk beside the workers: none waits for it, and what goes wrong there is raised."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airgap.bundle import BundleReader, BundleWriter, compose, syncing
+from airgap.bundle.inventory import Lock
+from airgap.bundle.journal import Journal
+from airgap.bundle.media import FileDraft
+from airgap.errors import OutputError
+from airgap.store.base import opener_of
+from tests.bundle.made import Content, usual
+
+
+class Slow:
+    """A draft whose syncs wait until they are let go, and may fail then."""
+
+    def __init__(self, draft: FileDraft) -> None:
+        self.draft = draft
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.failure: OutputError | None = None
+        self.at_once = self.most = 0
+        self.draft_sync, draft.sync = draft.sync, self.sync  # type: ignore[method-assign] # what the test is about
+
+    def sync(self) -> None:
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        self.begun.set()
+        assert self.go_on.wait(20)
+        self.at_once -= 1
+        if self.failure is not None:
+            raise self.failure
+        self.draft_sync()
+
+
+@pytest.fixture
+def content(monkeypatch: pytest.MonkeyPatch) -> Content:
+    monkeypatch.setattr(syncing, "SYNC_BYTES", 1)  # every piece is one too many
+    return usual()
+
+
+@pytest.fixture
+def slow(content: Content, tmp_path: Path) -> Iterator[tuple[BundleWriter, Slow, Journal]]:
+    layout = compose(content.planned()[0])[1]
+    draft = FileDraft.begin(tmp_path / "b.tar", layout.total)
+    journal = Journal(tmp_path / "b.tar.journal", Lock(), "id", "form")
+    held = Slow(draft)
+    writer = BundleWriter.begin(draft, layout, {}, journal)
+    yield writer, held, journal
+    held.go_on.set()
+    writer.discard()
+
+
+def fill(writer: BundleWriter, content: Content) -> None:
+    for blob in compose(content.planned()[0])[1].blobs:
+        writer.push(blob, opener_of(content.images.content[blob.digest]))
+
+
+def test_no_worker_waits_for_the_disk(content: Content, slow: tuple[BundleWriter, Slow, Journal]) -> None:
+    writer, held, journal = slow
+    fill(writer, content)  # all of it, while the first sync has not ended
+    assert held.begun.is_set()
+    assert held.at_once == 1
+    held.go_on.set()
+    writer.finish()
+    assert held.most == 1
+    assert not journal.path.exists()
+    with BundleReader(writer.path) as reader:
+        for blob in reader.inventory.blobs:
+            reader.check_blob(blob)
+
+
+def test_the_journal_says_nothing_is_on_the_disk_before_it_is(
+    content: Content, slow: tuple[BundleWriter, Slow, Journal]
+) -> None:
+    writer, held, journal = slow
+    fill(writer, content)
+    assert b"synced" not in journal.path.read_bytes()
+    held.go_on.set()
+    writer.keep()  # waits for the sync that is under way
+    assert b"synced" in journal.path.read_bytes()
+
+
+def test_a_disk_that_is_full_after_all_ends_it(content: Content, slow: tuple[BundleWriter, Slow, Journal]) -> None:
+    writer, held, journal = slow
+    held.failure = OutputError("the disk is full")
+    fill(writer, content)
+    held.go_on.set()
+    with pytest.raises(OutputError, match="full"):
+        writer.finish()
+    assert not writer.path.exists()
+    writer.keep()
+    assert journal.path.exists()
