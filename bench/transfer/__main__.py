@@ -40,7 +40,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1, help="of every workload's sizes, beside its own SCALE")
     parser.add_argument("--tools", default="", help=f"of {','.join(t.name for t in tools.TOOLS)} [default: all found]")
     parser.add_argument(
-        "--folder", type=Path, default=_cache(), help="packages, workloads, work [default: %(default)s]"
+        "--folder", type=Path, default=default_cache(), help="packages, workloads, work [default: %(default)s]"
     )
     parser.add_argument("--installed", action="store_true", help="take the files of installed packages, fetch nothing")
     parser.add_argument("--output", type=Path, help="where the page goes; without it, to standard output alone")
@@ -72,7 +72,7 @@ def _block(text: str, parser: argparse.ArgumentParser) -> tuple[str, str, float]
     return line, name, size
 
 
-def _cache() -> Path:
+def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "airgap-bench"
 
 

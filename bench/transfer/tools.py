@@ -76,18 +76,20 @@ def inputs(job: Job, folder: Path) -> None:
     (folder / "sync.yaml").write_text(f"{job.source.address}:\n  tls-verify: {verify}\n  images:\n{images}")
 
 
-def _airgap(job: Job, rest: str) -> str:
-    trusted = f" --ca-file {shlex.quote(str(job.source.ca))}" if job.tls else ""
-    return f"{shlex.quote(str(job.airgap))} {rest} --force --progress=none{trusted}\n"
+def airgap_script(job: Job, export: bool, progress: str = "none") -> str:
+    """airgap's own command, telling what it does as ``--progress`` has it."""
+    scheme, trusted = ("https", f" --ca-file {shlex.quote(str(job.source.ca))}") if job.tls else ("http", "")
+    to = f"import bundle/bundle.tar --to {scheme}://{job.target.address}/{job.workload.name}"
+    rest = "export all.yaml -o bundle/bundle.tar" if export else to
+    return f"{shlex.quote(str(job.airgap))} {rest} --force --progress={progress}{trusted}\n"
 
 
 def _airgap_export(job: Job) -> str:
-    return _airgap(job, "export all.yaml -o bundle/bundle.tar")
+    return airgap_script(job, export=True)
 
 
 def _airgap_import(job: Job) -> str:
-    scheme = "https" if job.tls else "http"
-    return _airgap(job, f"import bundle/bundle.tar --to {scheme}://{job.target.address}/{job.workload.name}")
+    return airgap_script(job, export=False)
 
 
 _SKOPEO = "skopeo --tmpdir $TMPDIR"
