@@ -96,22 +96,6 @@ def synced() -> float:
     return time.monotonic() - began
 
 
-def disk_alone(folder: Path, size: int) -> float:
-    """Seconds in which ``size`` bytes of nothing are written into a file there and synced: no bundle is quicker."""
-    synced()
-    path, piece = folder / "alone", memoryview(bytes(1 << 20))
-    began = time.monotonic()
-    try:
-        with path.open("wb", buffering=0) as file:
-            left = size
-            while left:
-                left -= file.write(piece[: min(left, len(piece))])
-            os.fsync(file.fileno())
-        return time.monotonic() - began
-    finally:
-        path.unlink(missing_ok=True)
-
-
 @contextlib.contextmanager
 def _ended(group: int) -> Iterator[None]:
     """Leave none of the script's processes behind: not when we are interrupted, nor when it takes too long."""

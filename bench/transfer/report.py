@@ -67,9 +67,6 @@ def section(block: Block) -> list[str]:
         lines += ["", f"### {_OPERATIONS[operation]}, {load.name} {block.line}", ""]
         lines += [f"| {' | '.join(titles)} |", "|-" * len(titles) + "|"]
         lines += [_row(block, operation, tool) for tool in TOOLS if block.of(tool.name, operation)]
-        if operation == "export" and block.disk:
-            alone = statistics.median(block.disk)
-            lines += ["", f"The disk alone takes {alone:.2f} s to write so many bytes once and have them synced."]
     failed = [f"- {tool} failed and counts for nothing here: {why}" for tool, why in block.failures.items()]
     return [*lines, *(["", *failed] if failed else [])]
 

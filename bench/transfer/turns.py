@@ -18,7 +18,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from bench.transfer.line import delayed
-from bench.transfer.measure import FailedError, Sample, disk_alone, measure
+from bench.transfer.measure import FailedError, Sample, measure
 from bench.transfer.registries import Side, WrongContentError, check, fill
 from bench.transfer.tools import SCRATCH, Job, Tool, inputs
 from bench.transfer.workloads import Workload
@@ -38,8 +38,6 @@ class Block:
     line: str
     workload: Workload
     samples: dict[tuple[str, str], list[Sample]] = field(default_factory=dict)
-    #: Seconds in which the disk alone takes as many bytes as the bundle has at least, a round each.
-    disk: list[float] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
 
     def of(self, tool: str, operation: str) -> list[Sample]:
@@ -95,8 +93,6 @@ def run(
     block = Block(line, workload)
     fits = [t for t in tools if workload.name in t.workloads and not (t.plain_only and line != "plain")]
     for number in range(rounds + 1):
-        if number:
-            block.disk.append(disk_alone(place.disk, workload.unique))
         first = number % len(fits)
         for tool in fits[first:] + fits[:first]:
             if tool.name in block.failures:
