@@ -33,7 +33,7 @@ def overlay_for(
     origin: str = "bundle",
     emit: Sink = ignore,
 ) -> Pointed:
-    """What belongs into ``output/kustomization.yaml``; nothing stays there but what was there.
+    """What belongs in ``output/kustomization.yaml``; nothing stays there but what was there.
 
     Raises UsageError for an output that the kustomization holds or is, since kustomize refuses the circle.
     """

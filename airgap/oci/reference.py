@@ -55,7 +55,7 @@ class Reference(Record, order=True):
         if "://" in text:
             raise _invalid(text, "it is no address; leave out what stands before the registry, such as http://")
         if _behind_user(text):
-            raise _invalid(text, "no user or password belongs into it; airgap login REGISTRY keeps them")
+            raise _invalid(text, "no user or password belongs in it; airgap login REGISTRY keeps them")
         name, at, digest = text.partition("@")
         if at and (reason := digests.problem(digest)):
             raise _invalid(text, reason)

@@ -66,7 +66,7 @@ def _forwarding(probe: Probe, realm: str, why: str) -> Finding:
     return Finding(
         "problem",
         f"it sends those who sign in to {realm[:200]}, {why}",
-        "Nexus makes this of the headers that the proxy in front passes on; these belong into its configuration "
+        "Nexus makes this of the headers that the proxy in front passes on; these belong in its configuration "
         '(ingress-nginx sets them itself, unless another proxy stands before it: then use-forwarded-headers: "true")',
         run=(
             f"proxy_set_header Host {probe.address};",
