@@ -51,7 +51,7 @@ def by_origin(required: Iterable[Required], bases: Sequence[Origin]) -> list[tup
     for one in required:
         groups.setdefault(one.origin, []).append(one)
     return [
-        ("nobody knows which bundle" if origin is None else str(names.get(origin, Origin(origin))), groups[origin])
+        ("a bundle that nobody named" if origin is None else str(names.get(origin, Origin(origin))), groups[origin])
         for origin in sorted(groups, key=lambda origin: origin or "")
     ]
 
