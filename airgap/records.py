@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Classes of named fields, as ``dataclasses`` makes them, at a fiftieth of what defining one costs.
+"""Classes of named fields, as ``dataclasses`` makes them, at a thirtieth of what defining one costs.
 
 ``dataclass`` writes and compiles source for every class: 0.4 ms each, a quarter of a small import's processor time
-(``bench/startup.py``, ADR 0014). Here all classes share their methods. ``Job`` and the like, of which there are
-many at once, stay dataclasses with slots.
+(``bench/startup.py``, ADR 0014). Here all classes share their methods. There are no slots: a class of which there are
+very many instances at once is written out.
 """
 
 from __future__ import annotations
