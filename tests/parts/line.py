@@ -16,8 +16,8 @@ class Line:
     """``sent`` are the bytes that went to the server, ``cuts`` how many connections were reset.
 
     ``limit`` is how many bytes a connection may carry, both ways together; 0 for all of them. With ``hold_at`` set,
-    nothing more goes to the server once so many bytes have: ``held`` is set then. ``release`` cuts what was held,
-    since what still lay in its buffers might be all the rest, and lets new connections through.
+    nothing more goes to the server once so many bytes have: ``held`` is set then. ``release`` ends what was held behind
+    them, since what still lay in its buffers might be all the rest, and lets new connections through.
     """
 
     def __init__(self, upstream: str, limit: int = 0) -> None:
@@ -60,7 +60,7 @@ class Line:
                 thread.start()
 
     def release(self) -> None:
-        """Cut what is held, and let through what comes."""
+        """End what is held, and let through what comes."""
         self.hold_at = None
         self._released.set()
 
@@ -76,7 +76,7 @@ class Line:
         try:
             while data := source.recv(65536):
                 if source is pair.client and self._hold():
-                    pair.reset()
+                    sink.shutdown(socket.SHUT_WR)  # as for a process that is killed: what was sent arrives
                     break
                 with self._lock:
                     room = self.limit - pair.carried if self.limit else len(data)
