@@ -11,7 +11,8 @@ room never unpacks a bundle and follows no name, link or size in one without che
 from airgap.bundle.base import Base, Document, read_base, read_document
 from airgap.bundle.head import Extras, Resource, compose
 from airgap.bundle.inventory import BundledImage, Inventory, Lock
-from airgap.bundle.journal import Journal, journal_of
+from airgap.bundle.journal import ExportJournal, journal_of
+from airgap.bundle.output_format import OutputFormat
 from airgap.bundle.reader import BundleReader
 from airgap.bundle.receipt import HeldImage, Receipt
 from airgap.bundle.requires import Origin, Required
@@ -23,12 +24,13 @@ __all__ = [
     "BundleWriter",
     "BundledImage",
     "Document",
+    "ExportJournal",
     "Extras",
     "HeldImage",
     "Inventory",
-    "Journal",
     "Lock",
     "Origin",
+    "OutputFormat",
     "Receipt",
     "Required",
     "Resource",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 import time
 
-from airgap.bundle.journal import Journal
+from airgap.bundle.journal import ExportJournal
 from airgap.bundle.media import Draft
 from airgap.errors import AirgapError
 
@@ -19,7 +19,7 @@ SYNC_SECONDS = 5.0
 class Syncing:
     """Thread-safe. One sync is under way at a time; the journal then says of which of its lines all is on the disk."""
 
-    def __init__(self, draft: Draft, journal: Journal) -> None:
+    def __init__(self, draft: Draft, journal: ExportJournal) -> None:
         self._draft = draft
         self._journal = journal
         self._lock = threading.Lock()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airgap.bundle.format import Layout, Member, header
-from airgap.bundle.journal import Journal
+from airgap.bundle.journal import ExportJournal
 from airgap.bundle.media import Draft, FileDraft
 from airgap.bundle.media.base import Pieces
 from airgap.bundle.media.volume_draft import VolumeDraft
@@ -31,7 +31,7 @@ class BundleWriter:
     """Made by :meth:`create`, :meth:`begin` or :meth:`go_on`; filled by ``push``; ended by :meth:`finish`,
     :meth:`keep` or :meth:`discard`."""
 
-    def __init__(self, draft: Draft, layout: Layout, journal: Journal | None = None) -> None:
+    def __init__(self, draft: Draft, layout: Layout, journal: ExportJournal | None = None) -> None:
         self.path = draft.path
         #: Whether one worker should write blobs in the order of their places.
         self.ordered = draft.ordered
@@ -52,13 +52,11 @@ class BundleWriter:
 
     @classmethod
     def begin(
-        cls, draft: Draft, layout: Layout, contents: Mapping[str, bytes], journal: Journal | None = None
+        cls, draft: Draft, layout: Layout, contents: Mapping[str, bytes], journal: ExportJournal | None = None
     ) -> BundleWriter:
-        """Write the head, and those blobs whose ``contents`` are known by their digest."""
+        """Write the head, and those blobs whose ``contents`` are known by their digest. ``journal`` has begun."""
         writer = cls(draft, layout, journal)
         try:
-            if journal is not None:
-                journal.begin()
             writer._write_known(contents)
         except BaseException:
             writer.discard()
@@ -67,7 +65,7 @@ class BundleWriter:
 
     @classmethod
     def go_on(
-        cls, draft: Draft, layout: Layout, contents: Mapping[str, bytes], journal: Journal
+        cls, draft: Draft, layout: Layout, contents: Mapping[str, bytes], journal: ExportJournal
     ) -> BundleWriter | None:
         """Take over what the journal's run left; ``None``, and the draft is kept, where its head is another's."""
         writer = cls(draft, layout, journal)
@@ -77,7 +75,6 @@ class BundleWriter:
                 if draft.read(len(expected), member.offset) != expected:
                     draft.keep()
                     return None
-            journal.go_on()
             writer._believe(journal, contents)
             writer._write_known(contents)
         except BaseException:
@@ -179,21 +176,26 @@ class BundleWriter:
             elif self.ordered and blob.digest not in self._done:
                 break  # what stands behind it comes after it
 
-    def _believe(self, journal: Journal, contents: Mapping[str, bytes]) -> None:
+    def _believe(self, journal: ExportJournal, contents: Mapping[str, bytes]) -> None:
         """Take over what is on the disk for certain, and what hashes to what it should; an ordered draft only as far
         as it has no gap."""
+        progress = journal.progress
+        gap = False
         for blob in self._layout.blobs:
             if blob.digest in contents:
                 continue
             place = self._layout.places[blob.digest]
-            whole = blob.digest in journal.whole and (journal.whole[blob.digest] or self._hashes(blob, place))
-            if whole:
+            claimed, reached = blob.digest in progress.whole, progress.reached.get(blob.digest, 0)
+            if not gap and claimed and (progress.whole[blob.digest] or self._hashes(blob, place)):
                 self._done.add(blob.digest)
-            elif blob.digest in journal.whole or blob.digest in journal.reached:
-                self._begun[blob.digest] = min(journal.reached.get(blob.digest, 0), place.size)
-            if not whole and self.ordered:
-                break
-        if any(not sure for sure in journal.whole.values()):
+                continue
+            if claimed or (gap and reached):
+                # Withdraw the claim, or the next "synced" line would vouch for it.
+                journal.note(blob.digest, 0)
+            elif reached:
+                self._begun[blob.digest] = min(reached, place.size)
+            gap = self.ordered
+        if any(not on_disk for on_disk in progress.whole.values()):
             # What was hashed now need not be hashed again by the run after this one.
             assert self._syncing is not None
             self._syncing.now()
@@ -210,7 +212,7 @@ class BundleWriter:
         begun = self._begun.get(descriptor.digest, 0)
         if begun:
             yield begun
-        synced = self._journal.synced.get(descriptor.digest, 0) if self._journal is not None else 0
+        synced = self._journal.progress.synced.get(descriptor.digest, 0) if self._journal is not None else 0
         if 0 < synced < begun:
             yield synced
         yield 0

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from airgap.cli.printable import printable
 from airgap.cli.tally import Running, Tally, Waiting
-from airgap.flows.words import human
+from airgap.formatting import human
 
 #: Lines under the bar at most.
 _BLOBS = 5

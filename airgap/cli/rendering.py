@@ -17,7 +17,7 @@ from airgap.flows.charts import values_for
 from airgap.flows.kustomizations import FILE, overlay_for
 from airgap.flows.rendering import Pull, check
 from airgap.flows.rewrite import Locate
-from airgap.flows.words import counted
+from airgap.formatting import counted
 from airgap.kube import render
 
 

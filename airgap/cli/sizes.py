@@ -13,7 +13,7 @@ from airgap.flows.network import Network, connect
 from airgap.flows.project import Project
 from airgap.flows.resolve import resolve
 from airgap.flows.sizes import measure
-from airgap.flows.words import human
+from airgap.formatting import human
 
 
 def show(found: Found, read: Project, network: Network, jobs: int, progress: str) -> None:

@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 
-from airgap.bundle import BundleReader
+from airgap.bundle import BundleReader, OutputFormat
 from airgap.copy import Stop
 from airgap.errors import AirgapError
 from airgap.events import Sink
@@ -21,7 +21,6 @@ from airgap.flows.demo_images import fill
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.find import find
 from airgap.flows.import_ import Imported, ImportRequest, import_
-from airgap.flows.making import Form
 from airgap.flows.network import Network, connect, target_of
 from airgap.flows.project import Project
 from airgap.records import Record
@@ -61,7 +60,7 @@ def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
         project = Project(registries={"quay.io": RegistrySettings(mirror=connected.url)})
         with connect(project, Network(), emit) as registries:
             exported = export(
-                ExportRequest(Form(bundle), force=True),
+                ExportRequest(OutputFormat(bundle), force=True),
                 found,
                 registries,
                 jobs=4,

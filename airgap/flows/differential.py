@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from airgap.bundle import Base, Inventory, Origin, Required
 from airgap.copy import Plan
 from airgap.events import Noted, Sink
-from airgap.flows.words import counted, human
+from airgap.formatting import counted, human
 from airgap.records import Record
 
 

@@ -10,17 +10,17 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from airgap.bundle import Extras, Lock, Resource, compose, read_base
+from airgap.bundle import Extras, Lock, OutputFormat, Resource, compose, read_base
+from airgap.bundle.build import BundleBuild
 from airgap.copy import Report, Stop, copy
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
 from airgap.flows import locking, output
 from airgap.flows.differential import leave_out
 from airgap.flows.find import Found, secrets
-from airgap.flows.making import Form, Making, check_places
 from airgap.flows.resolve import BUNDLE, Resolved, resolve
 from airgap.flows.sizes import Sizes, measure
-from airgap.flows.words import human
+from airgap.formatting import human
 from airgap.oci import Platform
 from airgap.records import Record, field
 from airgap.registry import Registries
@@ -30,7 +30,7 @@ class ExportRequest(Record):
     """What to make. ``program`` is the content of airgap.pyz where the bundle is to carry it; ``named`` are the
     registries that airgap.yaml names; ``base`` is a file that says what the far side holds."""
 
-    form: Form
+    form: OutputFormat
     platforms: Sequence[Platform] = ()
     lock: Path | None = None
     refresh: bool = False
@@ -64,12 +64,21 @@ def export(
     request: ExportRequest, found: Found, registries: Registries, *, jobs: int, emit: Sink, stop: Stop
 ) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
+    with BundleBuild(
+        request.form, refresh=request.refresh, restart=request.restart, dry_run=request.dry_run, emit=emit
+    ) as build:
+        return _export(request, found, registries, build, jobs=jobs, emit=emit, stop=stop)
+
+
+def _export(
+    request: ExportRequest, found: Found, registries: Registries, build: BundleBuild,
+    *, jobs: int, emit: Sink, stop: Stop,
+) -> Exported:  # fmt: skip
     base = read_base(request.base) if request.base else None
     base_id = base.id if base else None
-    making = Making(request.form, refresh=request.refresh, restart=request.restart, emit=emit)
-    _check_output(request, found, making)
+    _check_output(request, found, build)
     resources = _resources(request, found, emit)
-    locked = making.lock
+    locked = build.lock
     if request.lock is not None:
         if request.form.volume and not request.lock.exists():
             raise UsageError("one volume is made again from the lock of all", where=str(request.lock))
@@ -79,7 +88,7 @@ def export(
         locked = from_file or locked
     for place in found.warnings():
         emit(Warned(place))
-    resolved = _resolved(request, found, registries, locked, making, jobs=jobs, emit=emit, stop=stop)
+    resolved = _resolved(request, found, registries, locked, build, jobs=jobs, emit=emit, stop=stop)
     planned = resolved.plan
     if not request.keep_going or not planned.images:
         raise_all([error for _, error in planned.failures])
@@ -95,10 +104,11 @@ def export(
     if request.dry_run:
         return result
     lock = locking.lock_of(request.platforms, planned, resources, base_id)
-    check_places(request.form, layout, force=request.force or making.goes_on)
-    with making.writer(planned, inventory, layout, lock) as writer:
+    for path in request.form.names(layout):
+        output.check_place(path, force=request.force or build.resuming)
+    with build.writer(planned, inventory, layout, lock) as writer:
         result.report = copy(
-            planned, making.salvage(planned, dict(resolved.sources)), {BUNDLE: writer}, jobs=jobs, how="fetched",
+            planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, jobs=jobs, how="fetched",
             order=layout.blobs if writer.ordered else None, emit=emit, stop=stop,
         )  # fmt: skip
         writer.finish()
@@ -108,31 +118,33 @@ def export(
     return result
 
 
-def _check_output(request: ExportRequest, found: Found, making: Making) -> None:
+def _check_output(request: ExportRequest, found: Found, build: BundleBuild) -> None:
     request.form.check()
+    if request.form.streamed and os.isatty(1):
+        raise UsageError("a bundle is not for a terminal", hint="name a file with -o, or pipe it on: -o - | ssh …")
     if request.form.streamed:
         return
     if not request.form.volume_size:
-        output.check_place(request.form.path, force=request.force or request.dry_run or making.goes_on)
+        output.check_place(request.form.path, force=request.force or request.dry_run or build.resuming)
     for file, _ in found.files:
         if request.form.path.exists() and os.path.exists(file.path) and os.path.samefile(request.form.path, file.path):
             raise UsageError("the bundle would replace a resource file that it is made of", where=file.path)
 
 
 def _resolved(
-    request: ExportRequest, found: Found, registries: Registries, locked: Lock | None, making: Making,
+    request: ExportRequest, found: Found, registries: Registries, locked: Lock | None, build: BundleBuild,
     *, jobs: int, emit: Sink, stop: Stop,
 ) -> Resolved:  # fmt: skip
-    if locked is not None and making.goes_on and locked.platforms != tuple(map(str, request.platforms)):
-        raise making.other_inputs()
+    if locked is not None and build.resuming and locked.platforms != tuple(map(str, request.platforms)):
+        raise build.other_inputs()
     try:
         return resolve(
             found, registries, platforms=request.platforms, referrers=request.referrers,
             locked=locked, named=request.named, jobs=jobs, emit=emit, stop=stop,
         )  # fmt: skip
     except UsageError:
-        if locked is not None and locked is making.lock:
-            raise making.other_inputs() from None
+        if locked is not None and locked is build.lock:
+            raise build.other_inputs() from None
         raise
 
 

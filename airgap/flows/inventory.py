@@ -16,7 +16,7 @@ from airgap.copy import Destination, Root, Stop, each, plan
 from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Unavailable, raise_all
 from airgap.events import ImageFailed, Noted, Sink
 from airgap.flows.heeding import heed
-from airgap.flows.words import counted
+from airgap.formatting import counted
 from airgap.records import Record, field
 from airgap.store.base import Store
 from airgap.target import Target, TargetAddress

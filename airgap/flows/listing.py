@@ -8,7 +8,7 @@ import io
 from html import escape
 
 from airgap.bundle import Inventory
-from airgap.flows.words import human
+from airgap.formatting import human
 
 _COLUMNS = ("reference", "digest", "mediaType", "size", "platforms", "derivedFrom")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from airgap.bundle import Lock, Resource
 from airgap.copy import Plan
+from airgap.durable import replace_file
 from airgap.errors import OutputError, UsageError
 from airgap.oci import Descriptor, Platform
-from airgap.store.layout import replace_file
 
 
 def read(path: Path, platforms: Sequence[Platform], *, refresh: bool, base: str | None = None) -> Lock | None:

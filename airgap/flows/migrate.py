@@ -16,7 +16,7 @@ from airgap.flows.heeding import heed
 from airgap.flows.migration.choice import Choice
 from airgap.flows.migration.compare import Comparison
 from airgap.flows.migration.digest_only import digest_only
-from airgap.flows.migration.journal import Journal, name_for
+from airgap.flows.migration.journal import MigrationJournal, name_for
 from airgap.flows.migration.listing import listed
 from airgap.flows.migration.moving import Mover
 from airgap.flows.migration.report import Account, failed_tags
@@ -44,7 +44,14 @@ class MigrateRequest(Record):
 
 
 def migrate(
-    request: MigrateRequest, registries: Registries, to: Target, journal: Journal, *, jobs: int, emit: Sink, stop: Stop
+    request: MigrateRequest,
+    registries: Registries,
+    to: Target,
+    journal: MigrationJournal,
+    *,
+    jobs: int,
+    emit: Sink,
+    stop: Stop,
 ) -> tuple[Account, Report]:
     """Make the target hold the source's tags. All that differs is found, and refused, before anything is pushed."""
     registries.endpoint(request.source.registry).ping()
@@ -86,7 +93,7 @@ def migrate(
 
 
 @contextmanager
-def kept(request: MigrateRequest, registries: Registries, folder: str | None, emit: Sink) -> Iterator[Journal]:
+def kept(request: MigrateRequest, registries: Registries, folder: str | None, emit: Sink) -> Iterator[MigrationJournal]:
     """The journal of this pair of registries, under a lock, and beside it that of uploads which are under way.
 
     A ``folder`` that was asked for must be writable; without the default one it goes on with a warning. A dry run reads
@@ -100,12 +107,12 @@ def kept(request: MigrateRequest, registries: Registries, folder: str | None, em
     place = (Path(folder) if folder else state_folder(os.environ)) / name_for(source, target)
     head = {"source": source, "target": target}
     try:
-        journal = Journal(place.with_suffix(".jsonl"), head, writes=not request.dry_run, emit=emit)
+        journal = MigrationJournal(place.with_suffix(".jsonl"), head, writes=not request.dry_run, emit=emit)
     except OutputError as error:
         if folder:
             raise
         emit(Warned(f"{error}; after a kill more will be asked, and --delta will know of no earlier run"))
-        journal = Journal(None, head)
+        journal = MigrationJournal(None, head)
     sessions = None
     try:
         if journal.path and not request.dry_run:

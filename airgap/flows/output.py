@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from airgap.durable import replace_file
 from airgap.errors import OutputError, UsageError
 from airgap.flows import record
 from airgap.flows.record import RECORD
 from airgap.flows.rewrite import RewrittenFile
-from airgap.store.layout import replace_file
 
 _ELSEWHERE = "--output chooses another folder"
 

@@ -8,11 +8,11 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from airgap.durable import replace_file
 from airgap.errors import AirgapError, OutputError
 from airgap.flows.output import inside
 from airgap.nodes import NodeFile, Setup
 from airgap.records import Record
-from airgap.store.layout import replace_file
 
 _BACKUP = ".before-airgap"
 

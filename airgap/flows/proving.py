@@ -16,7 +16,7 @@ from airgap.copy import Plan, Stop, each
 from airgap.copy.plan import Job
 from airgap.errors import ContentMissing, NotFound, Rejected, Unauthorized, raise_all
 from airgap.flows.differential import by_origin
-from airgap.flows.words import counted, human
+from airgap.formatting import counted, human
 from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import Manifest
 from airgap.store.base import Opener, Reader, Store

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airgap import kube
+from airgap.durable import replace_file
 from airgap.errors import AirgapError, ResourceError, raise_all
 from airgap.flows.rewrite import RewrittenFile
 from airgap.records import Record, as_dict
-from airgap.store.layout import replace_file
 
 #: A name that ``kubectl apply -f DIR`` passes over.
 RECORD = ".airgap-rewrite.log"

@@ -233,7 +233,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    from airgap.store.layout import replace_file
+    from airgap.durable import replace_file
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,28 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which uploads a registry has under way, remembered beyond the end of this program.
 
-One file for each import (target and bundle): a head line, then one line for each session begun, moved on
-or ended, appended and fsynced, so that a kill or a power cut loses at most a line that was not yet
-needed. It holds paths at the registry and no credential; what it gives back is checked to be an upload
-of the same repository at the same address. A lock keeps two imports of one thing apart.
+One journal for each import (target and bundle): a first line that says whose it is, then one for each session begun,
+moved on or ended. It holds paths at the registry and no credential; what it gives back is checked to be an upload of
+the same repository at the same address. Its lock keeps two imports of one bundle apart.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import json
-import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from airgap.durable import FileLocked, Journal
 from airgap.errors import NotReady, OutputError
 from airgap.events import Sink, Warned, ignore
-from airgap.store.layout import sync_folder
 
 #: What may follow ``/v2/NAME/blobs/uploads/`` in a path that is believed later: no way to anywhere else.
 _SESSION = re.compile(r"[A-Za-z0-9._~=+:-]+/?(\?[!-~]*)?", re.ASCII)
@@ -59,15 +54,27 @@ class SessionJournal:
         self.path = path
         self._emit = emit
         self._failed = False
-        self._lock = threading.Lock()
-        self._fd = -1
+        self._guard = threading.Lock()
         self._known: dict[tuple[str, str], str] = {}
+        head = {"format": 1, **head}
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._open()
-            self._load({"format": 1, **head})
+            self._journal = Journal.open(path)
+            try:
+                if self._journal.entries[:1] == [head]:
+                    self._load(self._journal.entries[1:])
+                else:
+                    self._journal.restart(head)
+            except BaseException:
+                self._journal.close()
+                raise
+        except FileLocked as error:
+            raise NotReady(
+                "another import of this bundle to this target is running",
+                where=str(path),
+                hint="wait for its end; the same command then goes on where it stopped",
+            ) from error
         except OSError as error:
-            self.close()
             raise OutputError(
                 f"what an import leaves for the next run cannot be kept here: {error.strerror}",
                 where=str(path),
@@ -75,82 +82,45 @@ class SessionJournal:
             ) from error
 
     def find(self, repository: str, digest: str, /) -> str:
-        with self._lock:
+        with self._guard:
             return self._known.get((repository, digest), "")
 
     def note(self, repository: str, digest: str, location: str, /) -> None:
         if not believable(repository, location):
             return
-        with self._lock:
+        with self._guard:
             self._known[repository, digest] = location
             self._append({"repository": repository, "digest": digest, "location": location}, sync=True)
 
     def forget(self, repository: str, digest: str, /) -> None:
-        with self._lock:
+        with self._guard:
             if self._known.pop((repository, digest), None) is not None:
                 # Not synced: were the line lost, the registry would say that there is no such upload.
                 self._append({"repository": repository, "digest": digest, "location": ""}, sync=False)
 
     def close(self, *, whole: bool = False) -> None:
-        """Let go of the file; it goes where nothing in it would be of use, and after a ``whole`` import."""
-        with self._lock:
-            if self._fd < 0:
-                return
+        """Release the file; delete it where nothing in it would be of use, and after a ``whole`` import."""
+        with self._guard:
             if whole or not self._known:
                 with contextlib.suppress(OSError):
-                    self.path.unlink()
-            os.close(self._fd)
-            self._fd = -1
+                    self._journal.remove()
+            self._journal.close()
 
-    def _open(self) -> None:
-        while True:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                os.close(self._fd)
-                self._fd = -1
-                if error.errno not in (errno.EAGAIN, errno.EACCES):
-                    raise
-                raise NotReady(
-                    "another import of this bundle to this target is running",
-                    where=str(self.path),
-                    hint="wait for its end; the same command then goes on where it stopped",
-                ) from error
-            # Whoever held it before may have removed it meanwhile: then this is the lock of nothing.
-            with contextlib.suppress(FileNotFoundError):
-                there = os.stat(self.path)
-                if os.path.samestat(there, os.fstat(self._fd)):
-                    return
-            os.close(self._fd)
-
-    def _load(self, head: Mapping[str, object]) -> None:
-        with open(self._fd, "rb", closefd=False) as file:
-            first, *rest = file.read().split(b"\n")
-        if _document(first) != head:
-            os.ftruncate(self._fd, 0)
-            self._append(head, sync=True)
-            sync_folder(self.path.parent)
-            return
-        for line in rest:
-            entry = _document(line)
-            if entry is None:
-                continue  # the line that a kill cut off
+    def _load(self, entries: Iterable[Mapping[str, object]]) -> None:
+        for entry in entries:
             repository, digest, location = (str(entry.get(key, "")) for key in ("repository", "digest", "location"))
             if believable(repository, location):
                 self._known[repository, digest] = location
             else:
                 self._known.pop((repository, digest), None)
-        if rest and rest[-1]:
-            os.write(self._fd, b"\n")
 
     def _append(self, entry: Mapping[str, object], *, sync: bool) -> None:
-        if self._fd < 0 or self._failed:
+        if self._failed:
             return
         try:
-            os.write(self._fd, json.dumps(entry, separators=(",", ":")).encode() + b"\n")
+            self._journal.append(entry)
             if sync:
-                os.fdatasync(self._fd)
+                self._journal.sync()
         except OSError as error:
             self._failed = True
             self._emit(
@@ -168,11 +138,3 @@ def believable(repository: str, location: str) -> bool:
         return False
     rest = location[len(begin) :]
     return bool(_SESSION.fullmatch(rest)) and not rest.startswith((".", "?"))
-
-
-def _document(line: bytes) -> dict[str, object] | None:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

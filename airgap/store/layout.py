@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from airgap.durable import publish, replace_file, sync_folder, write_at
 from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
@@ -42,7 +43,7 @@ class Layout:
             try:
                 (self.path / "blobs").mkdir(parents=True, exist_ok=True)
                 if not (self.path / "oci-layout").exists():
-                    self._replace(self.path / "oci-layout", LAYOUT)
+                    replace_file(self.path / "oci-layout", LAYOUT)
                 if not (self.path / "index.json").exists():
                     self._write_index([])
             except OSError as error:
@@ -101,9 +102,7 @@ class Layout:
                 reader.close()
             with _writing(path):
                 os.fchmod(fd, 0o644)
-                os.fsync(fd)
-                os.rename(temporary, path)
-                sync_folder(path.parent)
+                publish(fd, Path(temporary), path)
         finally:
             os.close(fd)
             with contextlib.suppress(FileNotFoundError):
@@ -163,17 +162,13 @@ class Layout:
 
     def _write_index(self, entries: list[Descriptor]) -> None:
         document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry.to_json() for entry in entries]}
-        self._replace(self.path / "index.json", json.dumps(document, separators=(",", ":")).encode())
+        replace_file(self.path / "index.json", json.dumps(document, separators=(",", ":")).encode())
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
         with self._lock, _writing(self.path / "index.json"), open(self.path / ".lock", "ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-    @staticmethod
-    def _replace(path: Path, content: bytes) -> None:
-        replace_file(path, content)
 
 
 class VerifiedRange(FileRange):
@@ -203,38 +198,3 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror}", where=str(path)) from error
-
-
-def write_at(fd: int, piece: memoryview, offset: int) -> None:
-    """Write all of ``piece`` at ``offset``: one ``pwrite`` may take less than it is given."""
-    while piece:
-        count = os.pwrite(fd, piece, offset)
-        piece, offset = piece[count:], offset + count
-
-
-def sync_folder(path: Path) -> None:
-    """Make renames in a folder survive a power cut."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def replace_file(path: Path, content: bytes, *, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
-    """Put ``content`` at ``path`` so that at every moment the old or the new file is there, whole."""
-    fd, temporary = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(content)
-            file.flush()
-            if owner is not None and owner != (os.getuid(), os.getgid()):
-                os.fchown(file.fileno(), *owner)
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    sync_folder(path.parent)

@@ -11,7 +11,7 @@ import pytest
 
 from airgap.bundle import BundleReader, BundleWriter, compose, syncing
 from airgap.bundle.inventory import Lock
-from airgap.bundle.journal import Journal
+from airgap.bundle.journal import ExportJournal
 from airgap.bundle.media import FileDraft
 from airgap.errors import OutputError
 from airgap.store.base import opener_of
@@ -46,10 +46,12 @@ def content(monkeypatch: pytest.MonkeyPatch) -> Content:
 
 
 @pytest.fixture
-def slow(content: Content, tmp_path: Path) -> Iterator[tuple[BundleWriter, Slow, Journal]]:
+def slow(content: Content, tmp_path: Path) -> Iterator[tuple[BundleWriter, Slow, ExportJournal]]:
     layout = compose(content.planned()[0])[1]
     draft = FileDraft.begin(tmp_path / "b.tar", layout.total)
-    journal = Journal(tmp_path / "b.tar.journal", Lock(), "id", "form")
+    journal = ExportJournal.open(tmp_path / "b.tar.journal", create=True)
+    assert journal is not None
+    journal.begin(Lock(), "id", "form")
     held = Slow(draft)
     writer = BundleWriter.begin(draft, layout, {}, journal)
     yield writer, held, journal
@@ -62,7 +64,7 @@ def fill(writer: BundleWriter, content: Content) -> None:
         writer.push(blob, opener_of(content.images.content[blob.digest]))
 
 
-def test_no_worker_waits_for_the_disk(content: Content, slow: tuple[BundleWriter, Slow, Journal]) -> None:
+def test_no_worker_waits_for_the_disk(content: Content, slow: tuple[BundleWriter, Slow, ExportJournal]) -> None:
     writer, held, journal = slow
     fill(writer, content)  # all of it, while the first sync has not ended
     assert held.begun.is_set()
@@ -77,7 +79,7 @@ def test_no_worker_waits_for_the_disk(content: Content, slow: tuple[BundleWriter
 
 
 def test_the_journal_says_nothing_is_on_the_disk_before_it_is(
-    content: Content, slow: tuple[BundleWriter, Slow, Journal]
+    content: Content, slow: tuple[BundleWriter, Slow, ExportJournal]
 ) -> None:
     writer, held, journal = slow
     fill(writer, content)
@@ -87,7 +89,7 @@ def test_the_journal_says_nothing_is_on_the_disk_before_it_is(
     assert b"synced" in journal.path.read_bytes()
 
 
-def test_a_disk_that_is_full_after_all_ends_it(content: Content, slow: tuple[BundleWriter, Slow, Journal]) -> None:
+def test_a_disk_that_is_full_after_all_ends_it(content: Content, slow: tuple[BundleWriter, Slow, ExportJournal]) -> None:
     writer, held, journal = slow
     held.failure = OutputError("the disk is full")
     fill(writer, content)

@@ -23,13 +23,12 @@ from pathlib import Path
 import pytest
 
 from airgap import kube
-from airgap.bundle import BundleReader
+from airgap.bundle import BundleReader, OutputFormat
 from airgap.copy import Stop
 from airgap.errors import AirgapError
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.find import Found
 from airgap.flows.import_ import ImportRequest, import_
-from airgap.flows.making import Form
 from airgap.oci import Descriptor
 from airgap.registry import Credential, Credentials, Registries, RegistrySettings
 from airgap.registry.retry import RetryPolicy
@@ -164,7 +163,7 @@ def exported(world: World, address: str, output: Path, timeout: float = TIMEOUT)
         stop = Stop(reached.abort)
         bounded(
             reached,
-            lambda: export(ExportRequest(Form(output)), found, reached, jobs=3, emit=lambda _: None, stop=stop),
+            lambda: export(ExportRequest(OutputFormat(output)), found, reached, jobs=3, emit=lambda _: None, stop=stop),
         )
     return waits
 

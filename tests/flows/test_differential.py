@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from airgap.flows.words import human
+from airgap.formatting import human
 from tests.cli.command import Airgap, Registry
 from tests.doubles.registry import Shelf, double
 from tests.flows.releases import NAME, TARGET, Far, Platform, whole

@@ -141,7 +141,7 @@ def test_a_lock_of_a_file_that_was_removed_is_none(path: Path, monkeypatch: pyte
             path.unlink()
         real(fd, how)
 
-    monkeypatch.setattr("airgap.registry.sessions.fcntl.flock", late)
+    monkeypatch.setattr("airgap.durable.files.fcntl.flock", late)
     journal = SessionJournal(path, HEAD)
     assert calls == 2
     with pytest.raises(NotReady):
@@ -167,7 +167,7 @@ def test_a_full_disk_is_said_and_stops_nothing(path: Path, monkeypatch: pytest.M
     def full(fd: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("airgap.registry.sessions.os.fdatasync", full)
+    monkeypatch.setattr("airgap.durable.journal.os.fdatasync", full)
     journal.note("p/app", DIGEST, HERE)
     journal.note("p/app", OTHER, HERE)
     assert journal.find("p/app", OTHER) == HERE

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from airgap.errors import AirgapError, BundleError, OutputError
+from airgap.errors import AirgapError, BundleError
 from airgap.store.base import Reader
 
 _DAMAGED = "the medium is damaged; copy the bundle once more to another one"
@@ -105,23 +105,3 @@ def reading(where: str) -> Iterator[None]:
     except OSError as error:
         hint = _DAMAGED if error.errno == errno.EIO else None
         raise BundleError(f"cannot read it: {error.strerror}", where=where, hint=hint) from error
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Say of a failed system call what could not be written, and what helps."""
-    try:
-        yield
-    except OSError as error:
-        raise translate(error, path) from error
-
-
-def translate(error: OSError, path: Path) -> OutputError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        what, hint = "the disk is full", "free space, or choose another disk with -o"
-    elif error.errno == errno.EFBIG:
-        what = "this file system cannot hold a file of this size"
-        hint = "--volume-size fat32 splits the bundle; or format the medium with exFAT, ext4 or NTFS"
-    else:
-        what, hint = f"cannot write: {error.strerror}", "choose another place with -o"
-    return OutputError(what, where=str(path), hint=hint)

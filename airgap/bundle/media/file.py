@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import resource
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from airgap.bundle.media.base import CUT_SHORT, reading, writing
+from airgap.bundle.media.base import CUT_SHORT, reading
+from airgap.durable import FileLocked, is_same_file, lock, publish, write_at, writing
 from airgap.errors import BundleError, OutputError
 from airgap.store.base import FileRange, Reader
-from airgap.store.layout import sync_folder, write_at
 
 
 class BlobRange(FileRange):
@@ -129,9 +128,7 @@ class FileDraft:
     def finish(self) -> None:
         with writing(self.path):
             os.ftruncate(self._fd, self._size)
-            os.fsync(self._fd)
-            os.rename(self._partial, self.path)
-            sync_folder(self.path.parent)
+            publish(self._fd, self._partial, self.path)
         self.keep()
 
     def keep(self) -> None:
@@ -240,13 +237,14 @@ def _check_largest(fd: int, size: int) -> None:
 def _lock(fd: int, path: Path) -> None:
     """Be the only one who writes ``path``; :class:`OutputError` if another is, or has just been."""
     hint = "wait until it has ended, or choose another place with -o"
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        mine, there = os.fstat(fd), os.lstat(path)
-    except OSError as error:
-        raise OutputError("another airgap is writing this bundle", where=str(path), hint=hint) from error
+    with writing(path):
+        try:
+            lock(fd)
+        except FileLocked as error:
+            raise OutputError("another airgap is writing this bundle", where=str(path), hint=hint) from error
+        same = is_same_file(fd, path)
     # Between our opening and locking it, another may have given this very file its final name.
-    if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
+    if not same:
         raise OutputError("another airgap has just written this bundle", where=str(path), hint=hint)
 
 

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from airgap.bundle.media.base import check_gap, writing
+from airgap.bundle.media.base import check_gap
 from airgap.bundle.media.file import begin_partial, partial_of, reopen_partial
-from airgap.bundle.media.frames import FRAME, FramesMedium, raw_frame, seek_table, walk
+from airgap.bundle.media.frame_table import FrameTable
+from airgap.bundle.media.frames import FRAME, FramesMedium, raw_frame, walk
 from airgap.bundle.media.zstd import library
-from airgap.store.layout import sync_folder, write_at
+from airgap.durable import publish, write_at, writing
 
 LEVEL = 3
 #: A first frame that shrinks by less tells that a blob is compressed already: then none of it is tried again.
@@ -37,17 +38,14 @@ class FrameDraft:
         self._compressor: Any = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True)
         self._buffer = memoryview(bytearray(FRAME))
         self._filled = 0
-        self._frames: list[tuple[int, int]] = []
-        self._end = 0
-        self._position = 0
+        self._table = FrameTable()
+        self._reader: FramesMedium | None = None
         fd = reopen_partial(path, None, trusted=True) if resume else None
         self._fd = fd if fd is not None else begin_partial(path)
         with writing(path):
             if fd is not None:
-                self._frames = walk(fd, os.fstat(fd).st_size)
-                self._end = sum(packed for packed, _ in self._frames)
-                self._position = sum(raw for _, raw in self._frames)
-            os.ftruncate(self._fd, self._end)
+                self._table = walk(fd, os.fstat(fd).st_size)
+            os.ftruncate(self._fd, self._table.packed_size)
         self._shrinks = self._shrank()
 
     def write(self, piece: memoryview, offset: int) -> None:
@@ -66,11 +64,9 @@ class FrameDraft:
                 self._flush()
 
     def read(self, count: int, offset: int) -> bytes:
-        medium = FramesMedium(str(self.path), os.dup(self._fd), self._frames)
-        try:
-            return medium.pread(min(count, max(0, self._position - offset)), offset)
-        finally:
-            medium.close()
+        if self._reader is None:
+            self._reader = FramesMedium(str(self.path), self._fd, self._table)
+        return self._reader.pread(min(count, max(0, self._position - offset)), offset)
 
     def cut(self, offset: int) -> int:
         if offset >= self._position:
@@ -78,12 +74,12 @@ class FrameDraft:
             return self._reached
         self._filled = 0
         while self._position > offset:
-            packed, raw = self._frames.pop()
-            self._end -= packed
-            self._position -= raw
+            self._table.pop()
+        if self._reader is not None:
+            self._reader.forget()
         self._shrinks = self._shrank()
         with writing(self.path):
-            os.ftruncate(self._fd, self._end)
+            os.ftruncate(self._fd, self._table.packed_size)
         return self._position
 
     def sync(self) -> None:
@@ -95,10 +91,8 @@ class FrameDraft:
         if self._filled:
             self._flush()
         with writing(self.path):
-            write_at(self._fd, memoryview(seek_table(self._frames)), self._end)
-            os.fsync(self._fd)
-            os.rename(partial_of(self.path), self.path)
-            sync_folder(self.path.parent)
+            write_at(self._fd, memoryview(self._table.seek_table()), self._table.packed_size)
+            publish(self._fd, partial_of(self.path), self.path)
         self.keep()
 
     def keep(self) -> None:
@@ -111,6 +105,11 @@ class FrameDraft:
             with contextlib.suppress(OSError):
                 partial_of(self.path).unlink()
             self.keep()
+
+    @property
+    def _position(self) -> int:
+        """Bytes of the tar in whole frames."""
+        return self._table.raw_size
 
     @property
     def _reached(self) -> int:
@@ -130,12 +129,12 @@ class FrameDraft:
     def _shrank(self) -> bool:
         """Whether the blob in the middle of which we are is worth compressing: its first frame tells."""
         start = self._starts[max(0, bisect_right(self._starts, self._position) - 1)]
-        position = self._position
-        for packed, raw in reversed(self._frames):
-            position -= raw
-            if position <= start:
-                return position < start or packed <= raw
-        return True
+        if start >= self._position:
+            return True
+        first = self._table.at(start)
+        if self._table.raw_range(first)[0] < start:
+            return True
+        return self._table.packed_range(first)[1] <= self._table.raw_range(first)[1]
 
     def _flush(self) -> None:
         piece, first = self._buffer[: self._filled], self._position in self._start_set
@@ -146,8 +145,6 @@ class FrameDraft:
         if not shrinks:
             frame = raw_frame(piece)
         with writing(self.path):
-            write_at(self._fd, memoryview(frame), self._end)
-        self._frames.append((len(frame), len(piece)))
-        self._end += len(frame)
-        self._position += len(piece)
+            write_at(self._fd, memoryview(frame), self._table.packed_size)
+        self._table.append(len(frame), len(piece))
         self._filled = 0

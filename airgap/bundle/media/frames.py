@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from array import array
-from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
 from airgap.bundle.media.base import CUT_SHORT, Pieces, reading
+from airgap.bundle.media.frame_table import SEEKABLE, SKIPPABLE, FrameTable
 from airgap.bundle.media.zstd import library
 from airgap.errors import BundleError, UnsupportedBundle
 from airgap.store.base import Reader
@@ -25,8 +24,6 @@ MAGIC = b"\x28\xb5\x2f\xfd"
 FRAME = 2 * 1024 * 1024
 #: RFC 8878, 3.1.1.2.4: a block holds at most 128 KiB.
 _BLOCK = 128 * 1024
-_SKIPPABLE = 0x184D2A5E
-_SEEKABLE = 0x8F92EAB1
 #: Frames that were decompressed last; several workers read several blobs.
 _KEPT = 8
 
@@ -41,21 +38,12 @@ def raw_frame(piece: bytes | memoryview) -> bytes:
     return b"".join(parts)
 
 
-def seek_table(sizes: Sequence[tuple[int, int]]) -> bytes:
-    """The last frame: compressed and raw size of each before it."""
-    entries = b"".join(struct.pack("<II", *pair) for pair in sizes)
-    footer = struct.pack("<IBI", len(sizes), 0, _SEEKABLE)
-    return struct.pack("<II", _SKIPPABLE, len(entries) + len(footer)) + entries + footer
-
-
-def walk(fd: int, size: int) -> list[tuple[int, int]]:
-    """Compressed and raw sizes of the whole frames from the start of an unfinished file, by their headers alone."""
-    found: list[tuple[int, int]] = []
-    offset = 0
-    while (frame := _frame_at(fd, offset, size)) is not None and frame[1] <= FRAME:
-        found.append(frame)
-        offset += frame[0]
-    return found
+def walk(fd: int, size: int) -> FrameTable:
+    """The whole frames from the start of an unfinished file of ``size`` bytes, by their headers alone."""
+    table = FrameTable()
+    while (frame := _frame_at(fd, table.packed_size, size)) is not None and frame[1] <= FRAME:
+        table.append(*frame)
+    return table
 
 
 def _frame_at(fd: int, offset: int, size: int) -> tuple[int, int] | None:
@@ -79,20 +67,17 @@ def _frame_at(fd: int, offset: int, size: int) -> tuple[int, int] | None:
 
 
 class FramesMedium:
-    """Made by :func:`frames_of`. Takes ``fd`` over."""
+    """Made by :func:`frames_of`. Takes ``fd`` over; ``table`` may change between calls, at its end."""
 
     ordered = False
 
-    def __init__(self, where: str, fd: int, sizes: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, where: str, fd: int, table: FrameTable) -> None:
         zstandard = library()
 
         self.where = where
         self._fd = fd
-        self._places, self._starts = array("Q", [0]), array("Q", [0])
-        for packed, raw in sizes:
-            self._places.append(self._places[-1] + packed)
-            self._starts.append(self._starts[-1] + raw)
-        self.size: int | None = self._starts[-1]
+        self._table = table
+        self.size: int | None = table.raw_size
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._decompressor = threading.local()
@@ -101,9 +86,9 @@ class FramesMedium:
 
     def pread(self, count: int, offset: int) -> bytes:
         parts = []
-        while count > 0 and offset < self._starts[-1]:
-            number = bisect_right(self._starts, offset) - 1
-            start = offset - self._starts[number]
+        while count > 0 and offset < self._table.raw_size:
+            number = self._table.at(offset)
+            start = offset - self._table.raw_range(number)[0]
             part = self._frame(number)[start : start + count]
             parts.append(part)
             offset, count = offset + len(part), count - len(part)
@@ -124,15 +109,19 @@ class FramesMedium:
             os.close(self._fd)
             self._fd = -1
 
+    def forget(self) -> None:
+        """Drop the frames kept in memory: the file's end has changed."""
+        with self._lock:
+            self._kept.clear()
+
     def _frame(self, number: int) -> bytes:
         with self._lock:
             if number in self._kept:
                 self._kept.move_to_end(number)
                 return self._kept[number]
-        packed = self._places[number + 1] - self._places[number]
-        raw = self._starts[number + 1] - self._starts[number]
+        (place, packed), (_, raw) = self._table.packed_range(number), self._table.raw_range(number)
         with reading(self.where):
-            content = os.pread(self._fd, packed, self._places[number])
+            content = os.pread(self._fd, packed, place)
         tool = getattr(self._decompressor, "tool", None)
         if tool is None:
             tool = self._decompressor.tool = self._make()
@@ -142,7 +131,7 @@ class FramesMedium:
             found = b""
         if len(found) != raw:
             raise BundleError(
-                f"damaged: the zstd frame at byte {self._places[number]} cannot be unpacked",
+                f"damaged: the zstd frame at byte {place} cannot be unpacked",
                 where=self.where,
                 hint="copy the bundle once more from the other side",
             )
@@ -164,7 +153,7 @@ def frames_of(where: str, fd: int, size: int) -> FramesMedium | None:
         if len(footer) < 9:
             return None
         count, flags, magic = struct.unpack("<IBI", footer)
-        if magic != _SEEKABLE:
+        if magic != SEEKABLE:
             return None
         if flags & 0x7F:
             raise BundleError("damaged: its seek table has flags that nobody has defined", where=where)
@@ -173,11 +162,11 @@ def frames_of(where: str, fd: int, size: int) -> FramesMedium | None:
         if length + 8 > size:
             raise BundleError("damaged: its seek table is longer than the file", where=where)
         content = os.pread(fd, length + 8, size - length - 8)
-    if struct.unpack_from("<II", content) != (_SKIPPABLE, length):
+    if struct.unpack_from("<II", content) != (SKIPPABLE, length):
         raise BundleError("damaged: its seek table does not begin where it should", where=where)
-    sizes = [struct.unpack_from("<II", content, 8 + number * width) for number in range(count)]
+    sizes: list[tuple[int, int]] = [struct.unpack_from("<II", content, 8 + number * width) for number in range(count)]
     if sum(packed for packed, _ in sizes) != size - length - 8:
         raise BundleError("damaged: its seek table does not fit the file", where=where, hint=CUT_SHORT)
     if any(raw > 4 * FRAME for _, raw in sizes):
         raise UnsupportedBundle("its zstd frames are too large to be read from anywhere", where=where)
-    return FramesMedium(where, fd, [(packed, raw) for packed, raw in sizes])
+    return FramesMedium(where, fd, FrameTable(sizes))

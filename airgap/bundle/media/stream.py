@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from airgap.bundle.media.base import check_gap, reading, translate
+from airgap.bundle.media.base import check_gap, reading
 from airgap.bundle.media.zstd import library
+from airgap.durable.files import output_error
 from airgap.errors import BundleError, ContentMissing, OutputError
 from airgap.store.base import CHUNK, Reader
 
@@ -266,4 +267,4 @@ class StreamDraft:
             hint = "run the command again"
             raise OutputError("whoever read it has ended", where=str(self.path), hint=hint) from error
         except OSError as error:
-            raise translate(error, self.path) from error
+            raise output_error(error, self.path) from error

@@ -9,11 +9,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from airgap.bundle.media.base import writing
 from airgap.bundle.media.file import begin_partial, partial_of, reopen_partial, reserve
 from airgap.bundle.media.sums import read_sums, sha256_of, sums_of, sums_text
+from airgap.durable import publish, replace_file, write_at, writing
 from airgap.errors import DigestMismatch
-from airgap.store.layout import replace_file, sync_folder, write_at
 
 
 class VolumeDraft:
@@ -88,9 +87,8 @@ class VolumeDraft:
                 sums.append((self._paths[number].name, sha256_of(fd)))
         self._check_or_write(sums)
         with writing(self.path):
-            for number in self._fds:
-                os.rename(partial_of(self._paths[number]), self._paths[number])
-            sync_folder(self.path.parent)
+            for number, fd in self._fds.items():
+                publish(fd, partial_of(self._paths[number]), self._paths[number])
         self.keep()
 
     def _check_or_write(self, sums: list[tuple[str, str]]) -> None:

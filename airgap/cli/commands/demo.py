@@ -11,7 +11,7 @@ from airgap.cli import options
 from airgap.cli.commands.rewrite import diff_of
 from airgap.cli.progress import display
 from airgap.flows.demo import demo
-from airgap.flows.words import counted, human
+from airgap.formatting import counted, human
 
 
 @click.command("demo")

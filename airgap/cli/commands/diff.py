@@ -11,7 +11,7 @@ from airgap.bundle import read_document
 from airgap.cli import options
 from airgap.cli.printable import printable
 from airgap.flows.diff import Bytes, Difference, diff
-from airgap.flows.words import human
+from airgap.formatting import human
 
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "kept": ("=", None)}
 

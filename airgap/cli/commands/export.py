@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from airgap.bundle import journal_of
+from airgap.bundle import OutputFormat, journal_of
 from airgap.bundle.media import naming
 from airgap.bundle.media.naming import DEFAULT_PATTERN
 from airgap.cli import options
@@ -19,9 +19,9 @@ from airgap.events import Noted, Sink
 from airgap.flows import project
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.find import find
-from airgap.flows.making import Form
 from airgap.flows.network import connect, helm_options
-from airgap.flows.words import counted, finished, human
+from airgap.flows.words import finished
+from airgap.formatting import counted, human
 from airgap.kube.render import Rendering
 from airgap.oci import Platform, Reference
 
@@ -128,7 +128,7 @@ def command(
             "one volume is made again from a lock",
             hint="add the --lock of the first time; without one, export all of it again",
         )
-    form = Form(
+    form = OutputFormat(
         Path(output or read.bundle_name),
         naming.volume_size(volume_size) if volume_size else 0,
         volume or 0,

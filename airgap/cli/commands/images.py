@@ -12,7 +12,7 @@ from airgap.cli.printable import printable
 from airgap.flows import project
 from airgap.flows.find import Found, find
 from airgap.flows.network import helm_options
-from airgap.flows.words import counted
+from airgap.formatting import counted
 from airgap.kube import Site
 from airgap.kube.render import Rendering
 

@@ -21,7 +21,8 @@ from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.flows.network import connect, target_of
 from airgap.flows.shard import Shard
 from airgap.flows.state import remembered
-from airgap.flows.words import counted, finished
+from airgap.flows.words import finished
+from airgap.formatting import counted
 from airgap.target import AskedTarget, target_for
 
 

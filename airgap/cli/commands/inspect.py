@@ -13,7 +13,7 @@ from airgap.bundle.head import NOTES, SELF
 from airgap.cli import options
 from airgap.cli.printable import printable
 from airgap.flows.differential import needs
-from airgap.flows.words import counted, human
+from airgap.formatting import counted, human
 
 
 @click.command("inspect")

@@ -17,7 +17,7 @@ from airgap.flows import output as out
 from airgap.flows import project
 from airgap.flows.inventory import inventory
 from airgap.flows.network import connect, target_of
-from airgap.flows.words import counted
+from airgap.formatting import counted
 from airgap.target import target_for
 
 

@@ -21,7 +21,8 @@ from airgap.flows.migrate import MigrateRequest, kept, migrate
 from airgap.flows.migration import report as reports
 from airgap.flows.migration.choice import Choice
 from airgap.flows.network import connect, source_credential, target_of
-from airgap.flows.words import counted, finished
+from airgap.flows.words import finished
+from airgap.formatting import counted
 from airgap.target import TargetAddress, target_for
 
 

@@ -22,7 +22,7 @@ from airgap.flows.find import find
 from airgap.flows.known import known_by
 from airgap.flows.network import Network, helm_options, target_of
 from airgap.flows.rewrite import RewrittenFile, by_mapping, rewrite
-from airgap.flows.words import counted
+from airgap.formatting import counted
 from airgap.kube.render import Rendering
 
 

@@ -13,7 +13,7 @@ from airgap.flows import project
 from airgap.flows.network import connect, target_of
 from airgap.flows.verify import against as compare
 from airgap.flows.verify import verify
-from airgap.flows.words import counted, human
+from airgap.formatting import counted, human
 from airgap.target import target_for
 
 

@@ -10,7 +10,7 @@ from airgap.errors import AirgapError, NotFound, RegistryError, TargetError, Una
 from airgap.events import Noted, Sink, Warned
 from airgap.flows.migration.choice import Choice, lists_referrers
 from airgap.flows.migration.dating import date
-from airgap.flows.migration.journal import Journal
+from airgap.flows.migration.journal import MigrationJournal
 from airgap.flows.migration.listing import Listing
 from airgap.flows.migration.side import Side, Tag
 from airgap.oci import Descriptor
@@ -39,7 +39,7 @@ class Comparison(Record, frozen=False):
 
     source: Side
     target: Side
-    journal: Journal
+    journal: MigrationJournal
     choice: Choice
     delta: bool
     overwrite: bool

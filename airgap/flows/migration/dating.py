@@ -10,7 +10,7 @@ from airgap.copy import Stop, each
 from airgap.copy.walk import MAX_CONFIG
 from airgap.errors import AirgapError, ContentError, NotFound
 from airgap.flows.migration.choice import meant
-from airgap.flows.migration.journal import Journal
+from airgap.flows.migration.journal import MigrationJournal
 from airgap.flows.migration.side import Listed, Side, Tag
 from airgap.oci import dates
 from airgap.store.base import fetch
@@ -20,7 +20,7 @@ _DEPTH = 3
 
 
 def date(
-    source: Side, tags: Sequence[Tag], journal: Journal, *, jobs: int, stop: Stop
+    source: Side, tags: Sequence[Tag], journal: MigrationJournal, *, jobs: int, stop: Stop
 ) -> list[tuple[Tag, AirgapError]]:
     """Fill in ``date`` of those tags that have none, each image asked once ever; what went wrong is given back."""
     wanted = {tag.digest: tag for tag in tags if tag.date is None and tag.digest not in journal.known.dates}

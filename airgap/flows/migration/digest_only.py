@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from airgap.copy import Stop, each
 from airgap.errors import AirgapError
-from airgap.flows.migration.journal import Journal
+from airgap.flows.migration.journal import MigrationJournal
 from airgap.flows.migration.listing import Listing
 from airgap.flows.migration.side import Side
 from airgap.oci.manifest import INDEXES
@@ -16,7 +16,9 @@ from airgap.oci.manifest import INDEXES
 _DEPTH = 4
 
 
-def digest_only(source: Side, listing: Listing, journal: Journal, *, jobs: int, stop: Stop) -> list[str] | None:
+def digest_only(
+    source: Side, listing: Listing, journal: MigrationJournal, *, jobs: int, stop: Stop
+) -> list[str] | None:
     """``repository@digest`` of each, ``None`` where the source does not list what it keeps by digest.
 
     An index that was never read is read to know its children, of which the journal keeps those that lead further.
@@ -40,7 +42,7 @@ def digest_only(source: Side, listing: Listing, journal: Journal, *, jobs: int, 
     return found
 
 
-def _read(source: Side, name: str, digests: Iterable[str], journal: Journal, *, jobs: int, stop: Stop) -> None:
+def _read(source: Side, name: str, digests: Iterable[str], journal: MigrationJournal, *, jobs: int, stop: Stop) -> None:
     unknown = [digest for digest in digests if digest not in journal.known.children]
 
     def children(digest: str) -> list[tuple[str, list[str]]]:

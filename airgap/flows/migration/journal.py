@@ -9,22 +9,18 @@ ever mounted by it, and a manifest whose parts are missing has them sent again.
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import hashlib
-import json
-import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from airgap.durable import FileLocked, Journal
 from airgap.errors import NotReady, OutputError
 from airgap.events import Sink, Warned, ignore
 from airgap.oci import digest as digests
 from airgap.records import Record, field
-from airgap.store.layout import sync_folder
 
 
 class Memory(Record, frozen=False):
@@ -51,7 +47,7 @@ class Memory(Record, frozen=False):
             self.children[digest] = [child for child in children if isinstance(child, str)]
 
 
-class Journal:
+class MigrationJournal:
     """Thread-safe. With no ``path`` nothing outlives the run; ``writes`` false reads what is there and leaves it.
 
     Raises :class:`OutputError` where it cannot be written, :class:`NotReady` where another process holds it.
@@ -63,15 +59,18 @@ class Journal:
         self.path = path
         self.known = Memory()
         self._emit = emit
-        self._fd = -1
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
+        self._file: Journal | None = None
         if path is None:
             return
         try:
-            if writes:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                self._fd = _locked(path)
-            self._load(path, {"format": 1, **head})
+            entries = self._open(path, {"format": 1, **head}) if writes else _read(path, {"format": 1, **head})
+        except FileLocked as error:
+            raise NotReady(
+                "another migration from this source to this target is running",
+                where=str(path),
+                hint="wait for its end; the same command then goes on where it stopped",
+            ) from error
         except OSError as error:
             self.close()
             raise OutputError(
@@ -79,88 +78,75 @@ class Journal:
                 where=str(path),
                 hint="--state DIR chooses another folder",
             ) from error
+        for entry in entries:
+            self.known.take(entry)
 
     def tag(self, name: str, digest: str) -> None:
+        """The target holds the tag ``name`` (``repository:tag``) with this digest."""
         if self.known.tags.get(name) != digest:
             self._note({"tag": name, "digest": digest})
 
     def blob(self, digest: str, repository: str) -> None:
+        """The target holds the blob in ``repository``."""
         if digest not in self.known.blobs:
             self._note({"repository": repository, "digest": digest})
 
     def date(self, digest: str, created: str) -> None:
+        """The image says that it was created then; empty where it does not say."""
         self._note({"created": created, "digest": digest})
 
     def index(self, digest: str, children: Sequence[str]) -> None:
+        """The index has these children."""
         if digest not in self.known.children:
             self._note({"children": list(children), "digest": digest})
 
     def sync(self) -> None:
-        """What was noted so far survives a power cut."""
-        with self._lock, contextlib.suppress(OSError):
-            if self._fd >= 0:
-                os.fdatasync(self._fd)
+        """Make what was noted so far survive a power cut."""
+        with self._guard:
+            if self._file is not None:
+                self._try(self._file.sync)
 
     def close(self) -> None:
-        with self._lock:
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
+        """Release the file."""
+        with self._guard:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
     def _note(self, entry: dict[str, Any]) -> None:
-        with self._lock:
+        with self._guard:
             self.known.take(entry)
-            if self._fd < 0:
-                return
-            try:
-                os.write(self._fd, json.dumps(entry, separators=(",", ":")).encode() + b"\n")
-            except OSError as error:
-                os.close(self._fd)
-                self._fd = -1
-                said = f"{self.path}: cannot be written ({error.strerror}); the next run will ask more"
-                self._emit(Warned(said))
+            if self._file is not None:
+                self._try(partial(self._file.append, entry))
 
-    def _load(self, path: Path, head: Mapping[str, object]) -> None:
+    def _try(self, write: Callable[[], None]) -> None:
+        """A journal that cannot be written any more stops nothing: a warning, and the next run asks the registry."""
         try:
-            first, *rest = path.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return
-        if _document(first) != head:
-            if self._fd >= 0:
-                os.ftruncate(self._fd, 0)
-                os.write(self._fd, json.dumps(head, separators=(",", ":")).encode() + b"\n")
-                sync_folder(path.parent)
-            return
-        for line in rest:
-            self.known.take(_document(line))
-        if self._fd >= 0 and rest and rest[-1]:
-            os.write(self._fd, b"\n")  # behind the line that a kill cut off
+            write()
+        except OSError as error:
+            assert self._file is not None
+            self._file.close()
+            self._file = None
+            self._emit(Warned(f"{self.path}: cannot be written ({error.strerror}); the next run will ask more"))
+
+    def _open(self, path: Path, head: Mapping[str, object]) -> list[dict[str, Any]]:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file = Journal.open(path)
+        entries = self._file.entries
+        if entries[:1] == [head]:
+            return entries[1:]
+        self._file.restart(head)
+        return []
+
+
+def _read(path: Path, head: Mapping[str, object]) -> list[dict[str, Any]]:
+    try:
+        entries = Journal.read(path)
+    except FileNotFoundError:
+        return []
+    return entries[1:] if entries[:1] == [head] else []
 
 
 def name_for(source: str, target: str) -> str:
     """The journal's file name, one for each pair."""
     return f"migrate-{hashlib.sha256(f'{source} {target}'.encode()).hexdigest()[:24]}"
-
-
-def _locked(path: Path) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        if error.errno not in (errno.EAGAIN, errno.EACCES):
-            raise
-        raise NotReady(
-            "another migration from this source to this target is running",
-            where=str(path),
-            hint="wait for its end; the same command then goes on where it stopped",
-        ) from error
-    return fd
-
-
-def _document(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

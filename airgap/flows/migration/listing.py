@@ -10,7 +10,7 @@ from airgap.errors import AirgapError, InvalidReference, NotFound, RegistryError
 from airgap.events import Noted, Sink, Warned
 from airgap.flows.migration.choice import Choice
 from airgap.flows.migration.side import Side, Tag
-from airgap.flows.words import counted
+from airgap.formatting import counted
 from airgap.oci.reference import check_tag, repository_problem
 from airgap.records import Record, field
 from airgap.target.nexus.components import Component, Components

@@ -9,9 +9,9 @@ from airgap.copy import Destination, Image, Plan, Report, Root, Stop, confirm, c
 from airgap.errors import AirgapError, raise_all
 from airgap.events import BlobDone, Event, ImageFailed, Noted, Sink
 from airgap.flows.migration.compare import Failure
-from airgap.flows.migration.journal import Journal
+from airgap.flows.migration.journal import MigrationJournal
 from airgap.flows.migration.side import Side, Tag
-from airgap.flows.words import counted
+from airgap.formatting import counted
 from airgap.records import Record, as_dict, field
 
 #: Tags whose manifests are in memory at once.
@@ -31,7 +31,7 @@ class Mover(Record, frozen=False):
 
     source: Side
     target: Side
-    journal: Journal
+    journal: MigrationJournal
     referrers: Mapping[str, Sequence[str]]
     keep_going: bool
     jobs: int

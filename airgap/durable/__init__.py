@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must survive a kill or a power cut: append-only journals and atomically replaced files.
+
+This room knows no bundle, no registry and no resource file. It imports only ``errors``.
+"""
+
+from airgap.durable.files import FileLocked, is_same_file, lock, publish, replace_file, sync_folder, write_at, writing
+from airgap.durable.journal import Journal
+
+__all__ = [
+    "FileLocked",
+    "Journal",
+    "is_same_file",
+    "lock",
+    "publish",
+    "replace_file",
+    "sync_folder",
+    "write_at",
+    "writing",
+]

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that are replaced atomically, locked, and synced in the order that a power cut requires.
+
+The order is always: write, fsync the file, rename, fsync the folder. ext4, XFS and Btrfs keep a rename only after the
+fsync of its folder, and a file's bytes only after the fsync of the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from airgap.errors import OutputError
+
+
+class FileLocked(OSError):
+    """Another process holds the lock of this file."""
+
+
+def lock(fd: int) -> None:
+    """Take the exclusive lock of an open file without waiting; it is released when ``fd`` is closed.
+
+    Raises :class:`FileLocked` where another process holds it, OSError where the file system has no locks.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise FileLocked(error.errno, "locked by another process") from error
+        raise
+
+
+def is_same_file(fd: int, path: Path) -> bool:
+    """Whether ``path``, not followed if it is a link, is still the file that ``fd`` has open."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(fd))
+    except FileNotFoundError:
+        return False
+
+
+def write_at(fd: int, piece: memoryview, offset: int) -> None:
+    """Write all of ``piece`` at ``offset``: a single ``pwrite`` may write less than it is given."""
+    while piece:
+        count = os.pwrite(fd, piece, offset)
+        piece, offset = piece[count:], offset + count
+
+
+def sync_folder(path: Path) -> None:
+    """Make the creations, renames and removals in a folder survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def publish(fd: int, temporary: Path, path: Path) -> None:
+    """Give a finished file its name: sync it, rename ``temporary`` to ``path``, sync the folder.
+
+    ``fd`` is the open file at ``temporary``. Raises :class:`OutputError` where another process put a file of its own
+    under that name, OSError for what the system calls report.
+    """
+    os.fsync(fd)
+    if not is_same_file(fd, temporary):
+        raise OutputError(
+            "another process replaced this file while it was being written",
+            where=str(temporary),
+            hint="make sure that only one airgap writes here, then run the same command again",
+        )
+    os.rename(temporary, path)
+    sync_folder(path.parent)
+
+
+def replace_file(path: Path, content: bytes, *, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
+    """Replace ``path`` with ``content`` atomically: a reader, and a power cut, see the old or the new file, whole.
+
+    ``owner`` is user and group ID. Raises OSError; the old file is then untouched.
+    """
+    fd, name = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
+    temporary = Path(name)
+    try:
+        try:
+            write_at(fd, memoryview(content), 0)
+            if owner is not None and owner != (os.getuid(), os.getgid()):
+                os.fchown(fd, *owner)
+            os.fchmod(fd, mode)
+            publish(fd, temporary, path)
+        finally:
+            os.close(fd)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into :class:`OutputError`, with ``path`` and what helps."""
+    try:
+        yield
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
+def output_error(error: OSError, path: Path) -> OutputError:
+    """What a failed write to ``path`` means for the user."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what, hint = "the disk is full", "free space, or choose another disk with -o"
+    elif error.errno == errno.EFBIG:
+        what = "this file system cannot hold a file of this size"
+        hint = "--volume-size fat32 splits the bundle; or format the medium with exFAT, ext4 or NTFS"
+    else:
+        what, hint = f"cannot write: {error.strerror}", "choose another place with -o"
+    return OutputError(what, where=str(path), hint=hint)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An append-only file of JSON objects, one on each line, with one writer at a time.
+
+The rule for damage: a line counts when it ends with a newline and holds a JSON object. Reading stops at the first
+line that does not; opening for writing removes that line and everything after it. A kill tears at most the last line.
+A power cut may lose or garble every line after the last :meth:`Journal.sync`, and none before it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airgap.durable.files import is_same_file, lock, sync_folder
+
+
+class Journal:
+    """An open and locked journal. Thread-safe.
+
+    ``entries`` are the objects that the file held when it was opened. Made by :meth:`open`.
+    """
+
+    def __init__(self, path: Path, fd: int, entries: list[dict[str, Any]], size: int) -> None:
+        self.path = path
+        self.entries = entries
+        self._fd = fd
+        self._count = len(entries)
+        self._size = size
+        self._guard = threading.Lock()
+
+    @staticmethod
+    def read(path: Path) -> list[dict[str, Any]]:
+        """The objects in a journal, without its lock and without changing it. Raises OSError."""
+        return _parse(path.read_bytes())[0]
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = True, mode: int = 0o600) -> Journal:
+        """Open the journal at ``path`` for appending and take its lock.
+
+        Without ``create`` a missing file is FileNotFoundError. Raises :class:`FileLocked` where another process holds
+        the lock, OSError for everything else.
+        """
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
+        while True:
+            fd = os.open(path, flags, mode)
+            try:
+                lock(fd)
+                # The previous holder may have removed the file between our open and our lock.
+                if is_same_file(fd, path):
+                    content = _read_all(fd)
+                    entries, size = _parse(content)
+                    if size < len(content):
+                        os.ftruncate(fd, size)
+                    return cls(path, fd, entries, size)
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)
+
+    @property
+    def count(self) -> int:
+        """How many lines the file has. Every one of them is written, though not necessarily synced."""
+        return self._count
+
+    def restart(self, head: Mapping[str, object]) -> None:
+        """Replace the content with the line ``head``, synced together with the file's name. Raises OSError."""
+        with self._guard:
+            os.ftruncate(self._fd, 0)
+            self.entries, self._count, self._size = [], 0, 0
+            self._append(head)
+            os.fsync(self._fd)
+            sync_folder(self.path.parent)
+
+    def append(self, entry: Mapping[str, object]) -> None:
+        """Add a line. It survives a kill from here on, and a power cut after :meth:`sync`.
+
+        Raises OSError; the file then ends with the previous line.
+        """
+        with self._guard:
+            self._append(entry)
+
+    def sync(self) -> None:
+        """Make every line written so far survive a power cut. Raises OSError."""
+        os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        """Release the lock. Closing twice does nothing."""
+        with self._guard:
+            fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def remove(self) -> None:
+        """Delete the file, then release its lock. Raises OSError. After :meth:`close` this does nothing."""
+        if self._fd < 0:
+            return
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+        finally:
+            self.close()
+
+    def _append(self, entry: Mapping[str, object]) -> None:
+        if self._fd < 0:
+            raise OSError(errno.EBADF, "the journal is closed")
+        line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+        written = 0
+        try:
+            while written < len(line):
+                written += os.pwrite(self._fd, line[written:], self._size + written)
+        except OSError:
+            # A full disk may take half a line; nothing may follow it.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+            raise
+        self._size += len(line)
+        self._count += 1
+
+
+def _read_all(fd: int) -> bytes:
+    with open(fd, "rb", closefd=False) as file:
+        return file.read()
+
+
+def _parse(content: bytes) -> tuple[list[dict[str, Any]], int]:
+    """The objects of the valid lines from the start, and how many bytes these lines have."""
+    entries: list[dict[str, Any]] = []
+    size = 0
+    for line in content.split(b"\n")[:-1]:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(entry, dict):
+            break
+        entries.append(entry)
+        size += len(line) + 1
+    return entries, size
