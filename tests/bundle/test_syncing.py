@@ -14,8 +14,9 @@ from airgap.bundle.inventory import Lock
 from airgap.bundle.journal import ExportJournal
 from airgap.bundle.media import FileDraft
 from airgap.errors import OutputError
-from airgap.store.base import opener_of
+from airgap.store.base import BytesReader, opener_of
 from tests.bundle.made import Content, usual
+from tests.parts.disk import Disk, recording, restore
 
 
 class Slow:
@@ -89,7 +90,9 @@ def test_the_journal_says_nothing_is_on_the_disk_before_it_is(
     assert b"synced" in journal.path.read_bytes()
 
 
-def test_a_disk_that_is_full_after_all_ends_it(content: Content, slow: tuple[BundleWriter, Slow, ExportJournal]) -> None:
+def test_a_disk_that_is_full_after_all_ends_it(
+    content: Content, slow: tuple[BundleWriter, Slow, ExportJournal]
+) -> None:
     writer, held, journal = slow
     held.failure = OutputError("the disk is full")
     fill(writer, content)
@@ -99,3 +102,56 @@ def test_a_disk_that_is_full_after_all_ends_it(content: Content, slow: tuple[Bun
     assert not writer.path.exists()
     writer.keep()
     assert journal.path.exists()
+
+
+def test_a_blob_that_is_finished_during_a_sync_is_not_vouched_for(
+    content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last piece is written when the sync has ended, and its line before the journal says what was synced."""
+    layout = compose(content.planned()[0])[1]
+    blob = max(layout.blobs, key=lambda candidate: candidate.size)
+    folder, again = tmp_path / "first", tmp_path / "again"
+    folder.mkdir()
+    synced, go_on = threading.Event(), threading.Event()
+
+    class Pieces(BytesReader):
+        """The second piece is given once the first is on the disk."""
+
+        given = 0
+
+        def readinto(self, buffer: memoryview, /) -> int:
+            if self.given == 1:
+                assert synced.wait(20)
+            self.given += 1
+            return super().readinto(buffer[: blob.size // 2 + 1])
+
+    with recording(folder, monkeypatch) as operations:
+        journal = ExportJournal.open(folder / "b.tar.journal", create=True)
+        assert journal is not None
+        draft = FileDraft.begin(folder / "b.tar", layout.total)
+        real_sync = draft.sync
+
+        def sync() -> None:
+            real_sync()
+            synced.set()
+            assert go_on.wait(20)
+
+        monkeypatch.setattr(draft, "sync", sync)
+        journal.begin(Lock(), "id", "form")
+        writer = BundleWriter.begin(draft, layout, {}, journal)
+        writer.push(blob, lambda offset: Pieces(content.images.content[blob.digest], offset))
+        go_on.set()
+        writer.keep()
+        journal.close()
+    disk = Disk(operations)
+    killed, cut = disk.after_a_kill(), disk.after_a_power_cut()
+    restore({"b.tar.journal": killed["b.tar.journal"], "b.tar.partial": cut["b.tar.partial"]}, again)
+    left = ExportJournal.open(again / "b.tar.journal", create=False)
+    reopened = FileDraft.go_on(again / "b.tar", layout.total)
+    assert left is not None
+    assert reopened is not None
+    assert left.progress.whole.keys() == {blob.digest}
+    resumed = BundleWriter.go_on(reopened, layout, {}, left)
+    assert resumed is not None
+    assert not resumed.exists(blob)
+    resumed.discard()
