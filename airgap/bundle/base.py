@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``--base`` and ``airgap diff`` read: a bundle, the ``bundle.json`` out of one, a receipt or a lock.
+"""What ``--base`` reads: a bundle, the ``bundle.json`` out of one, or a receipt.
 
 A base says what the far side holds, as far as this side can know: everything that its bundle carried, and everything
 that this one in turn required, since its import proved that. Manifests and configs are never part of it.
@@ -7,31 +7,16 @@ that this one in turn required, since its import proved that. Manifests and conf
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 
+from airgap.bundle.documents import EXTRACT, read_document
 from airgap.bundle.inventory import Inventory, Lock
-from airgap.bundle.reader import MAX_MEMBER, BundleReader
 from airgap.bundle.receipt import Receipt
 from airgap.bundle.requires import Origin
 from airgap.errors import BundleError, UsageError
-from airgap.oci import digest as digests
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
-
-_EXTRACT = "tar xf BUNDLE airgap/bundle.json takes it out of a bundle; the bundle itself will do as well"
-
-
-class Document(Record):
-    """What was read from ``path``. ``id`` is the sha256 of a bundle's ``bundle.json``, of other files that of the file.
-
-    ``exact`` is false for an inventory that has been through another program, so that its ``id`` means nothing."""
-
-    path: str
-    id: str
-    content: Inventory | Receipt | Lock
-    exact: bool = True
 
 
 class Held(Record):
@@ -43,45 +28,13 @@ class Held(Record):
 
 
 class Base(Record):
-    """``id`` is what the lock records: that of :class:`Document`, since a receipt decides more than its bundle does."""
+    """``id`` is what the lock records: that of :class:`airgap.bundle.Document`, since a receipt decides more than its
+    bundle does."""
 
     path: str
     id: str
     held: Mapping[str, Held] = field(repr=False)
     origins: Mapping[str, Origin] = field(default_factory=dict, repr=False)
-
-
-def read_document(path: str | os.PathLike[str]) -> Document:
-    """Whatever ``path`` is. Raises :class:`UsageError` where it cannot be read, :class:`BundleError` for anything else
-    than these files."""
-    where = os.fspath(path)
-    try:
-        with open(path, "rb") as file:
-            start = file.read(512)
-            if start.lstrip()[:1] != b"{":
-                with BundleReader(path) as bundle:
-                    return Document(where, bundle.id, bundle.inventory)
-            content = start + file.read(MAX_MEMBER)
-            if file.read(1):
-                raise BundleError(f"more than {MAX_MEMBER} bytes, which no such file has", where=where)
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=where) from error
-    identity = digests.encoded(digests.of(content))
-    try:
-        document = json.loads(content)
-        keys = document.keys()
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise BundleError(f"neither a bundle nor one of its documents ({error})", where=where) from error
-    if "members" in keys:
-        sound = Inventory.undamaged(content)
-        if sound is False:
-            raise BundleError("this bundle.json is not as its bundle has it", where=where, hint=_EXTRACT)
-        return Document(where, identity, Inventory.from_bytes(content, where=where), bool(sound))
-    if "target" in keys:
-        return Document(where, identity, Receipt.from_json(document, where=where))
-    if "platforms" in keys:
-        return Document(where, identity, Lock.from_bytes(content, where=where))
-    raise BundleError("neither bundle.json nor a receipt nor a lock", where=where, hint=_EXTRACT)
 
 
 def read_base(path: str | os.PathLike[str]) -> Base:
@@ -100,7 +53,7 @@ def read_base(path: str | os.PathLike[str]) -> Base:
         raise BundleError(
             "this is a bundle.json that another program has rewritten, so that it names no bundle",
             where=document.path,
-            hint=_EXTRACT,
+            hint=EXTRACT,
         )
     itself = Origin(document.id, content.name, content.version)
     return Base(

@@ -116,7 +116,15 @@ class Inventory(Record):
     def from_bytes(cls, content: bytes, *, where: str) -> Inventory:
         """Raise :class:`UnsupportedBundle` for what a newer airgap made, :class:`BundleError` for nonsense."""
         try:
-            document = _load(content)
+            document = load(content)
+        except (ValueError, RecursionError) as error:
+            raise BundleError(f"its inventory airgap/bundle.json is unreadable ({error})", where=where) from error
+        return cls.from_json(document, where=where)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], *, where: str) -> Inventory:
+        """:meth:`from_bytes` for a document that is parsed already."""
+        try:
             _refuse_unknown(document, where)
             found = cls(
                 tuple(_image(entry) for entry in document["images"]),
@@ -192,8 +200,17 @@ class Lock(Record, frozen=False):
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str) -> Lock:
+        """Raise :class:`UnsupportedBundle` for what a newer airgap made, :class:`BundleError` for nonsense."""
         try:
-            document = _load(content)
+            document = load(content)
+        except (ValueError, RecursionError) as error:
+            raise _bad_lock(error, where) from error
+        return cls.from_json(document, where=where)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], *, where: str) -> Lock:
+        """:meth:`from_bytes` for a document that is parsed already."""
+        try:
             _refuse_unknown(document, where)
             return cls(
                 tuple(str(Platform.parse(p)) for p in _list(document.get("platforms"))),
@@ -205,9 +222,12 @@ class Lock(Record, frozen=False):
         except UnsupportedBundle:
             raise
         except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise BundleError(
-                f"this lock is unreadable ({error})", where=where, hint="mend it, or remove it to have it written anew"
-            ) from error
+            raise _bad_lock(error, where) from error
+
+
+def _bad_lock(error: Exception, where: str) -> BundleError:
+    hint = "mend it, or remove it to have it written anew"
+    return BundleError(f"this lock is unreadable ({error})", where=where, hint=hint)
 
 
 def dump(document: Any) -> bytes:
@@ -215,7 +235,7 @@ def dump(document: Any) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _load(content: bytes) -> Any:
+def load(content: bytes) -> Any:
     """JSON whose every string is Unicode; :class:`ValueError` otherwise. ``json`` itself lets half surrogates pass."""
     document = json.loads(content.decode())
     if b"\\u" in content:

@@ -8,8 +8,8 @@ where there is something to say: which blobs came by another bundle than this on
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from airgap.bundle.requires import Origin, id_of
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle
@@ -19,6 +19,8 @@ from airgap.oci.reference import registry_problem, repository_problem
 from airgap.records import Record, field
 
 FORMAT = 1
+
+T = TypeVar("T")
 
 
 class HeldImage(Record):
@@ -70,23 +72,60 @@ class Receipt(Record):
                     where=where,
                     hint="take at least the airgap that made it",
                 )
-            target = str(document["target"])
-            if reason := registry_problem(target.partition("/")[0]):
-                raise BundleError(reason)
             return cls(
-                target,
+                _parsed("target", _target, document["target"]),
                 id_of(document["bundle"]),
-                tuple(map(_image, document["images"])),
-                {digests.check(digest): tuple(map(_repository, names)) for digest, names in document["blobs"].items()},
+                tuple(_parsed(f"images[{n}]", _image, entry) for n, entry in enumerate(_list(document, "images"))),
+                {
+                    digests.check(digest): _parsed(f"blobs[{digest}]", _repositories, names)
+                    for digest, names in _object(document, "blobs").items()
+                },
                 {digests.check(key): id_of(value) or "" for key, value in (document.get("from") or {}).items()},
                 tuple(map(Origin.from_json, document.get("bases") or ())),
             )
         except UnsupportedBundle:
             raise
-        except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise BundleError(
-                f"this receipt is unreadable ({error})", where=where, hint="airgap inventory TARGET -o FILE makes one"
-            ) from error
+        except KeyError as error:
+            raise _unreadable(f"it has no {error}", where) from error
+        except (AirgapError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise _unreadable(str(error), where) from error
+
+
+def _unreadable(why: str, where: str) -> BundleError:
+    hint = "airgap inventory TARGET -o FILE makes one"
+    return BundleError(f"this receipt is unreadable: {why}", where=where, hint=hint)
+
+
+def _parsed(place: str, parse: Callable[[Any], T], value: Any) -> T:
+    """``parse(value)``, whose errors say in which ``place`` of the receipt the value stands."""
+    try:
+        return parse(value)
+    except KeyError as error:
+        raise BundleError(f"{place} has no {error}") from error
+    except (AirgapError, ValueError, TypeError, AttributeError) as error:
+        raise BundleError(f"{place}: {error}") from error
+
+
+def _list(document: Mapping[str, Any], key: str) -> list[Any]:
+    value = document[key]
+    if not isinstance(value, list):
+        raise ValueError(f"{key!r} is not a list")
+    return value
+
+
+def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = document[key]
+    if not isinstance(value, dict):
+        raise ValueError(f"{key!r} is not an object")
+    return value
+
+
+def _target(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    if reason := registry_problem(value.partition("/")[0]):
+        raise BundleError(reason)
+    return value
 
 
 def _image(entry: Mapping[str, Any]) -> HeldImage:
@@ -96,6 +135,12 @@ def _image(entry: Mapping[str, Any]) -> HeldImage:
         str(Reference.parse(entry["target"])),
         digests.check(entry["digest"]),
     )
+
+
+def _repositories(names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list):
+        raise ValueError("not a list of repositories")
+    return tuple(map(_repository, names))
 
 
 def _repository(name: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airgap.bundle import BundleReader
+from airgap.bundle import BundleReader, Inventory
 from airgap.copy import Destination, Root
 from airgap.events import Sink, ignore
 from airgap.target import Assignment, Mapping, assign
@@ -14,9 +14,9 @@ from airgap.target import Assignment, Mapping, assign
 BUNDLE = "bundle"
 
 
-def assignments_of(bundle: BundleReader, mapping: Mapping, *, emit: Sink = ignore) -> list[Assignment]:
+def assignments_of(inventory: Inventory, mapping: Mapping, *, emit: Sink = ignore) -> list[Assignment]:
     """Every image's place; raises :class:`airgap.errors.TargetError` for collisions."""
-    images = [(image.reference, image.descriptor.digest, image.derived_from) for image in bundle.inventory.images]
+    images = [(image.reference, image.descriptor.digest, image.derived_from) for image in inventory.images]
     return assign(images, mapping, emit=emit)
 
 

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from airgap.errors import AirgapError, BundleError, TargetError, UsageError
+from airgap.errors import BundleError, TargetError, UsageError
 from airgap.flows.project import Project
 from airgap.nodes import Endpoint, Moved, moved_by
 from airgap.oci import Reference
 from airgap.records import replace
 from airgap.registry.settings import RegistrySettings
 from airgap.target import Mapping, TargetAddress
+
+if TYPE_CHECKING:
+    from airgap.bundle import Receipt
 
 
 def endpoint_of(
@@ -36,20 +39,18 @@ def moved_of(path: str, mapping: Mapping, *, policy: str | None) -> list[Moved]:
 
     Raises :class:`TargetError` for another target's receipt or a collision, :class:`BundleError` for neither.
     """
-    try:
-        with open(path, "rb") as file:
-            is_receipt = file.read(1) == b"{"
-    except OSError as error:
-        raise BundleError(f"cannot read it: {error.strerror}", where=path) from error
-    if is_receipt:
-        if policy:
-            raise UsageError("--mapping goes with a bundle: a receipt says itself what images are called")
-        return moved_by(_receipt(path, mapping.address.registry), mapping.address.registry)
-    from airgap.bundle import BundleReader
+    from airgap.bundle import Inventory, Receipt, read_document
     from airgap.flows.contents import assignments_of
 
-    with BundleReader(path) as bundle:
-        placed = [(one.source, one.target) for one in assignments_of(bundle, mapping)]
+    document = read_document(path, unreadable=BundleError)
+    content = document.content
+    if isinstance(content, Receipt):
+        if policy:
+            raise UsageError("--mapping goes with a bundle: a receipt says itself what images are called")
+        return moved_by(_receipt(path, content, mapping.address.registry), mapping.address.registry)
+    if document.kind != "bundle" or not isinstance(content, Inventory):
+        raise BundleError(f"this is a {document.kind}; --from takes a bundle or a receipt", where=path)
+    placed = [(one.source, one.target) for one in assignments_of(content, mapping)]
     return moved_by(placed, mapping.address.registry)
 
 
@@ -69,19 +70,10 @@ def _certificates(path: str) -> bytes:
     return content
 
 
-def _receipt(path: str, registry: str) -> list[tuple[Reference, Reference]]:
-    try:
-        document = json.loads(Path(path).read_bytes())
-        images = [
-            (Reference.parse(one["source"]), Reference.parse(one["target"]))
-            for one in document["images"]
-            if one["source"]
-        ]
-        known = document["format"] == 1
-    except (AirgapError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BundleError(f"this receipt is unreadable ({error})", where=path) from error
-    if not known:
-        raise BundleError(f"this receipt has the format {document['format']}, and airgap knows 1", where=path)
+def _receipt(path: str, receipt: Receipt, registry: str) -> list[tuple[Reference, Reference]]:
+    images = [
+        (Reference.parse(image.source), Reference.parse(image.target)) for image in receipt.images if image.source
+    ]
     others = {target.registry for _, target in images} - {registry}
     if others:
         raise TargetError(

@@ -54,7 +54,7 @@ def import_(
     *, jobs: int, emit: Sink, stop: Stop,
 ) -> Imported:  # fmt: skip
     """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt."""
-    assignments = assignments_of(bundle, mapping, emit=emit)
+    assignments = assignments_of(bundle.inventory, mapping, emit=emit)
     files = _rewritten(bundle, assignments, request.rules, emit)
     with nullcontext() if request.dry_run or request.shard else output.folder_for(request.output):
         return _push(request, bundle, mapping, target, assignments, files, jobs=jobs, emit=emit, stop=stop)
@@ -70,7 +70,7 @@ def _push(
     heed(target.preflight(), emit)
     if target.mapping != mapping:  # nodes pull by another name than the one that was given to push by
         mapping = target.mapping
-        assignments = assignments_of(bundle, mapping, emit=emit)
+        assignments = assignments_of(bundle.inventory, mapping, emit=emit)
         files = _rewritten(bundle, assignments, request.rules, emit)
         if not request.shard:
             output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)

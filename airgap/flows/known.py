@@ -5,10 +5,7 @@ where they are at the target, and under which digests.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-from airgap.bundle import BundleReader, Lock, Receipt
+from airgap.bundle import BundleReader, Lock, Receipt, read_document
 from airgap.errors import AirgapError, BundleError, TargetError, UsageError
 from airgap.events import Sink, ignore
 from airgap.flows.network import target_of
@@ -29,36 +26,23 @@ def known_by(
     Raises UsageError where the target is not told or what was told contradicts a receipt, TargetError for collisions
     and for another target's receipt, BundleError for what cannot be read.
     """
-    document = _json(path)
-    if document is None:
-        goal = target_of(project, to, policy)
+    if path == "-":
         with BundleReader(path) as opened:
-            return by_bundle(opened, goal, pin=pin, emit=emit), "bundle"
-    if "target" in document:
-        return _by_receipt(path, _receipt(path, document), to, policy, pin=pin), "receipt"
-    if isinstance(document.get("images"), dict):
-        return _by_lock(path, project, to, policy, pin=pin, emit=emit), "lock"
-    raise BundleError("this is neither a bundle, nor a receipt, nor a lock", where=path)
+            return by_bundle(opened.inventory, target_of(project, to, policy), pin=pin, emit=emit), "bundle"
+    document = read_document(path, unreadable=BundleError)
+    content = document.content
+    if isinstance(content, Receipt):
+        return _by_receipt(path, _receipt(path, content), to, policy, pin=pin), "receipt"
+    if isinstance(content, Lock):
+        return _by_lock(path, content, project, to, policy, pin=pin, emit=emit), "lock"
+    if document.kind != "bundle":
+        raise BundleError(f"this is a {document.kind}; --from takes a bundle, a receipt or a lock", where=path)
+    return by_bundle(content, target_of(project, to, policy), pin=pin, emit=emit), "bundle"
 
 
-def _json(path: str) -> dict[str, object] | None:
-    """The object in a file that begins as one; ``None`` for everything else, which may be a bundle."""
-    try:
-        with open(path, "rb") as file:
-            if file.read(1) != b"{":
-                return None
-        document = json.loads(Path(path).read_bytes())
-    except OSError:
-        return None
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"this is neither a bundle nor JSON ({error})", where=path) from error
-    return document if isinstance(document, dict) else None
-
-
-def _receipt(path: str, document: dict[str, object]) -> tuple[TargetAddress, list[tuple[Reference, Reference, str]]]:
-    """Its target, and source, target and digest of each image of which it knows the source. Raises BundleError, also
-    for an image outside of its target."""
-    read = Receipt.from_json(document, where=path)
+def _receipt(path: str, read: Receipt) -> tuple[TargetAddress, list[tuple[Reference, Reference, str]]]:
+    """Its target, and source, target and digest of each image of which it knows the source. Raises BundleError for an
+    image outside of its target."""
     try:
         address = TargetAddress.parse(read.target)
         known = [image for image in read.images if image.source]
@@ -101,11 +85,10 @@ def _by_receipt(
 
 
 def _by_lock(
-    path: str, project: Project, to: str | None, policy: str | None, *, pin: bool, emit: Sink = ignore
+    path: str, lock: Lock, project: Project, to: str | None, policy: str | None, *, pin: bool, emit: Sink = ignore
 ) -> Locate:
     """Where a lock's images go follows from the mapping. A lock holds what was resolved before ``--platform`` chose,
     so that its digests are those at the target only where nothing was chosen."""
-    lock = Lock.from_bytes(Path(path).read_bytes(), where=path)
     resolved = {Reference.parse(name): descriptor for name, descriptor in lock.images.items()}
     placed = assign(
         [(source, one.digest, "") for source, one in resolved.items()], target_of(project, to, policy), emit=emit

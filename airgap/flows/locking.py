@@ -8,10 +8,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from airgap.bundle import Lock, Resource
+from airgap.bundle import Lock, Resource, read_json_document
 from airgap.copy import Plan
 from airgap.durable import replace_file
-from airgap.errors import OutputError, UsageError
+from airgap.errors import BundleError, OutputError, UnsupportedBundle, UsageError
 from airgap.oci import Descriptor, Platform
 
 
@@ -19,7 +19,7 @@ def read(path: Path, platforms: Sequence[Platform], *, refresh: bool, base: str 
     """The lock at ``path``; ``None`` where it is to be written, after a look whether that can be done.
 
     Raises :class:`UsageError` for a lock of other platforms or another base, :class:`OutputError` for a place that
-    cannot be written, and what :meth:`airgap.bundle.Lock.from_bytes` raises.
+    cannot be written, and what :func:`airgap.bundle.read_json_document` raises.
     """
     if path.is_dir():
         raise OutputError("a folder stands where the lock should be", where=str(path))
@@ -30,10 +30,12 @@ def read(path: Path, platforms: Sequence[Platform], *, refresh: bool, base: str 
             raise OutputError(f"the lock has no place: its folder {why}", where=str(path), hint="--lock names another")
         return None
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"the lock cannot be read: {error.strerror}", where=str(path)) from error
-    lock = Lock.from_bytes(content, where=str(path))
+        lock = _parsed(path)
+    except UnsupportedBundle:
+        raise
+    except BundleError as error:
+        error.hint = "mend it, or remove it to have it written anew"
+        raise
     wanted = tuple(map(str, platforms))
     if wanted != lock.platforms:
         raise UsageError(
@@ -50,6 +52,14 @@ def read(path: Path, platforms: Sequence[Platform], *, refresh: bool, base: str 
             hint="give the same file with --base, or --refresh",
         )
     return lock
+
+
+def _parsed(path: Path) -> Lock:
+    document = read_json_document(path)
+    if document is None or not isinstance(document.content, Lock):
+        what = f"a {document.kind}" if document else "not JSON"
+        raise BundleError(f"this is no lock: it is {what}", where=str(path))
+    return document.content
 
 
 def check_resources(path: Path, lock: Lock, resources: Sequence[Resource]) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from airgap.durable import replace_file
-from airgap.errors import OutputError, UsageError
+from airgap.errors import BundleError, OutputError, UsageError
 from airgap.flows import record
 from airgap.flows.record import RECORD
 from airgap.flows.rewrite import RewrittenFile
@@ -131,11 +131,13 @@ def _name_in(line: str) -> str | None:
 
 
 def _is_receipt(path: Path) -> bool:
+    from airgap.bundle import read_json_document
+
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        document = read_json_document(path)
+    except (BundleError, UsageError):
         return False
-    return isinstance(document, dict) and {"format", "target", "images"} <= document.keys()
+    return document is not None and document.kind == "receipt"
 
 
 def _is_free(path: Path) -> bool:

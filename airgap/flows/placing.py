@@ -79,7 +79,8 @@ def _change(folder: Path, file: NodeFile) -> Change:
     try:
         after = file.content if before is None else file.merge(before)
     except AirgapError as error:
-        error.where = str(path)
+        line = error.where.removeprefix(file.path) if error.where and error.where.startswith(f"{file.path}:") else ""
+        error.where = f"{path}{line}"
         raise
     return Change(path, before, after)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from airgap import kube
-from airgap.bundle import BundleReader
+from airgap.bundle import Inventory
 from airgap.errors import AirgapError, ContentMissing, TargetError, raise_all
 from airgap.events import Noted, Sink, Warned, ignore
 from airgap.flows.contents import assignments_of
@@ -82,11 +82,11 @@ def by_mapping(mapping: TargetMapping) -> Locate:
     return locate
 
 
-def by_bundle(bundle: BundleReader, mapping: TargetMapping, *, pin: bool = False, emit: Sink = ignore) -> Locate:
+def by_bundle(inventory: Inventory, mapping: TargetMapping, *, pin: bool = False, emit: Sink = ignore) -> Locate:
     """Only what the bundle holds is known; a digest that platforms changed becomes the derived one. With ``pin``
     every reference says the digest that the bundle carries, behind its tag if it has one."""
     known: Mapping[Reference, Reference] = {
         a.source: a.target.with_digest(a.digest) if pin else a.target
-        for a in assignments_of(bundle, mapping, emit=emit)
+        for a in assignments_of(inventory, mapping, emit=emit)
     }
     return known.get

@@ -72,7 +72,7 @@ def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verifi
 def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: int, stop: Stop) -> int:
     """Compare every tag of the target with the bundle; return how many there are, raise what differs."""
     target.preflight()
-    assignments = assignments_of(bundle, target.mapping)
+    assignments = assignments_of(bundle.inventory, target.mapping)
     stores: dict[str, Store] = {a.repository: target.open(a.repository) for a in assignments}
     planned = plan(roots_of(bundle, assignments), {BUNDLE: bundle}, jobs=1, stop=stop)
     found = survey(planned, stores, jobs=jobs, stop=stop)

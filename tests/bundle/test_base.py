@@ -130,7 +130,7 @@ def spoilt(**more: object) -> bytes:
 @pytest.mark.parametrize(
     ("content", "code", "word"),
     [
-        (b"{}", 40, "neither bundle.json nor"),
+        (b"{}", 40, "neither a bundle.json, nor"),
         (b"{", 40, "neither a bundle nor"),
         (b"[]", 40, ""),
         (b"", 40, ""),

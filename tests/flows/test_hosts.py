@@ -164,11 +164,33 @@ def test_without_a_credential_the_secret_is_a_template(airgap: Airgap) -> None:
     assert "BASE64 OF USER:PASSWORD" in text
 
 
-def test_comments_of_yaml_are_said_to_go(airgap: Airgap) -> None:
-    airgap.write("node/etc/rancher/k3s/registries.yaml", "# mine\nmirrors: {}\n")
+def test_a_registries_yaml_keeps_its_bytes_and_gets_what_is_needed(airgap: Airgap) -> None:
+    there = (
+        b"# ours\r\nconfigs:\r\n    'r.corp':   # by hand\r\n        auth:\r\n"
+        b"            username: on\r\n            password: 012345\r\n"
+    )
+    file = airgap.write("node/etc/rancher/k3s/registries.yaml", there)
     said = airgap.run("hosts", TARGET, "--for", "k3s", "--root", "node")
-    assert "comments do not outlive the merge" in said.stderr
-    assert b"# mine" in airgap.files()["node/etc/rancher/k3s/registries.yaml.before-airgap"]
+    assert "comments" not in said.stderr
+    after = file.read_bytes()
+    assert after == there + (f"mirrors:\r\n  {ADDRESS}:\r\n    endpoint:\r\n    - {TARGET}\r\n").encode()
+    assert airgap.files()["node/etc/rancher/k3s/registries.yaml.before-airgap"] == there
+    again = airgap.run("hosts", TARGET, "--for", "k3s", "--root", "node")
+    assert "everything is there already" in again.stderr
+    assert file.read_bytes() == after
+
+
+def test_a_registries_yaml_that_cannot_be_edited_is_refused_with_its_line(airgap: Airgap) -> None:
+    file = airgap.write(
+        "node/etc/rancher/rke2/registries.yaml", "mirrors:\n  x: &x\n    endpoint: [http://x]\nconfigs: *x\n"
+    )
+    before = airgap.files()
+    said = airgap.fails(42, "hosts", "https://b.test", "--insecure", "--for", "rke2", "--root", "node")
+    assert said.errors == ["node/etc/rancher/rke2/registries.yaml:4: airgap cannot add to what the alias *x stands for"]
+    file.write_text("a: b\n\tc: d\n")
+    said = airgap.fails(42, "hosts", TARGET, "--for", "rke2", "--root", "node")
+    assert said.errors[0].startswith("node/etc/rancher/rke2/registries.yaml:2: ")
+    assert airgap.files().keys() == before.keys()
 
 
 @pytest.mark.parametrize(

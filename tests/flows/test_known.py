@@ -115,7 +115,7 @@ def test_a_lock_does_not_guess_what_a_platform_made(carried: Carried) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{}", "neither a bundle, nor a receipt, nor a lock"),
+        ("{}", "neither a bundle.json, nor a receipt, nor a lock"),
         ("{", "neither a bundle nor JSON"),
         ('{"target": "t.example/p", "format": 2, "images": []}', "is of format 2"),
         ('{"target": "t.example/p", "format": 1, "images": [{}]}', "unreadable"),

@@ -206,7 +206,7 @@ def test_k3s_keeps_other_registries_and_credentials_and_no_old_rewrites() -> Non
     assert made["mirrors"]["quay.io"] == {"endpoint": [f"https://{ADDRESS}"]}
     assert made["configs"][ADDRESS]["auth"] == {"username": "u", "password": "p"}
     assert "ca_file" in made["configs"][ADDRESS]["tls"]
-    assert merged(setup, path, "") == merged(setup, path, "# nothing\n")
+    assert merged(setup, path, "# nothing\n") == "# nothing\n" + merged(setup, path, "")
     for wrong in ("a: [", "- a", "mirrors: 3", f"configs: {{'{ADDRESS}': 3}}"):
         with pytest.raises(OutputError):
             merged(setup, path, wrong)
@@ -282,7 +282,7 @@ def test_k3s_without_insecure_is_verified_again() -> None:
     path = "/etc/rancher/k3s/registries.yaml"
     there = files(setup_for("k3s", BLIND, ()))[path]
     after = yaml.safe_load(merged(setup_for("k3s", Endpoint(ADDRESS), ()), path, there))
-    assert after["configs"] == {ADDRESS: {}}
+    assert after["configs"] == {ADDRESS: {"tls": {}}}
 
 
 def test_docker_over_a_public_certificate_makes_no_file_and_takes_the_old_entry_out() -> None:

@@ -108,9 +108,6 @@ def command(
                 changes.append(placing.plain(folder, _SECRET, content, secret=True))
             if daemonset:
                 changes.append(placing.plain(folder, _DAEMONSET, objects.daemonset(runtime, setup.files, daemonset)))
-        for change in changes:
-            if change.needed and change.path.suffix == ".yaml" and b"#" in (change.before or b"") and not change.secret:
-                emit(Warned(f"{change.path}: its comments do not outlive the merge; the copy beside it keeps them"))
         if diff:
             _diff(changes)
         elif dry_run:
