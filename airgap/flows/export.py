@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from airgap.bundle import Extras, Lock, Resource, compose, read_base
-from airgap.copy import Report, Stop, copy
+from airgap.copy import Jobs, Report, Stop, copy
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
 from airgap.flows import locking, output
@@ -61,7 +61,7 @@ class Exported(Record, frozen=False):
 
 
 def export(
-    request: ExportRequest, found: Found, registries: Registries, *, jobs: int, emit: Sink, stop: Stop
+    request: ExportRequest, found: Found, registries: Registries, *, jobs: Jobs, emit: Sink, stop: Stop
 ) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
     base = read_base(request.base) if request.base else None
@@ -98,8 +98,8 @@ def export(
     check_places(request.form, layout, force=request.force or making.goes_on)
     with making.writer(planned, inventory, layout, lock) as writer:
         result.report = copy(
-            planned, making.salvage(planned, dict(resolved.sources)), {BUNDLE: writer}, jobs=jobs, how="fetched",
-            order=layout.blobs if writer.ordered else None, emit=emit, stop=stop,
+            planned, making.salvage(planned, dict(resolved.sources)), {BUNDLE: writer}, jobs=jobs.transfers,
+            how="fetched", order=layout.blobs if writer.ordered else None, emit=emit, stop=stop,
         )  # fmt: skip
         writer.finish()
     result.bundle_size = sum(path.stat().st_size for path in request.form.names(layout)) or layout.total
@@ -121,7 +121,7 @@ def _check_output(request: ExportRequest, found: Found, making: Making) -> None:
 
 def _resolved(
     request: ExportRequest, found: Found, registries: Registries, locked: Lock | None, making: Making,
-    *, jobs: int, emit: Sink, stop: Stop,
+    *, jobs: Jobs, emit: Sink, stop: Stop,
 ) -> Resolved:  # fmt: skip
     if locked is not None and making.goes_on and locked.platforms != tuple(map(str, request.platforms)):
         raise making.other_inputs()
