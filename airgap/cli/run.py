@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 import click
 
+from airgap.cli import stopping
 from airgap.cli.app import cli
 from airgap.cli.telling import Teller
 from airgap.errors import AirgapError, Interrupted, OutputError
@@ -19,11 +19,8 @@ DEBUG = "AIRGAP_DEBUG"
 
 def run(arguments: Sequence[str] | None) -> int:
     """The exit code. ``AIRGAP_DEBUG=1`` shows the traceback of what should not have happened."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
     teller = Teller()
+    stopping.listen(teller)
     try:
         code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False, obj=teller)
         sys.stdout.flush()
@@ -55,17 +52,5 @@ def run(arguments: Sequence[str] | None) -> int:
 
 def _stopped(error: Interrupted, teller: Teller) -> int:
     teller.tell(error)
-    # Python puts the default handlers back while it ends: a second signal then would change the exit code.
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    stopping.block()
     return error.exit_code
-
-
-def _interrupt(*_: object) -> None:
-    """The first signal stops the work; those that follow find it stopping already, and must not break that off."""
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, _already_stopping)
-    raise KeyboardInterrupt
-
-
-def _already_stopping(*_: object) -> None:
-    """Not SIG_IGN: a signal that is on its way would make Python complain of a race."""
