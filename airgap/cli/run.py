@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -33,16 +34,13 @@ def run(arguments: Sequence[str] | None) -> int:
     except Interrupted as error:
         return _stopped(error, teller)
     except AirgapError as error:
-        teller.tell(error)
-        return error.exit_code
+        return _tell(error, teller)
     except BrokenPipeError:
-        # Whoever read our output has had enough; Python would complain once more while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop(sys.stdout)  # whoever read our output has had enough
         return 1
     except OSError as error:
         where = str(error.filename)[:200] if error.filename else None
-        teller.tell(OutputError(error.strerror or str(error), where=where))
-        return OutputError.exit_code
+        return _tell(OutputError(error.strerror or str(error), where=where), teller)
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
@@ -51,6 +49,20 @@ def run(arguments: Sequence[str] | None) -> int:
 
 
 def _stopped(error: Interrupted, teller: Teller) -> int:
-    teller.tell(error)
+    code = _tell(error, teller)
     stopping.block()
+    return code
+
+
+def _tell(error: AirgapError, teller: Teller) -> int:
+    """Tell the error and return its exit code, which holds even where standard error cannot be written."""
+    try:
+        teller.tell(error)
+    except OSError:
+        _drop(sys.stderr)
     return error.exit_code
+
+
+def _drop(stream: TextIO) -> None:
+    """Python writes what is left in ``stream`` while it ends, and would complain again: send that nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -12,8 +12,7 @@ from typing import Protocol
 
 from airgap.errors import AirgapError, BundleError, OutputError
 from airgap.store.base import Reader
-
-_DAMAGED = "the medium is damaged; copy the bundle once more to another one"
+from airgap.store.base import reading as reading
 
 
 class Medium(Protocol):
@@ -95,16 +94,6 @@ class Pieces:
 
     def close(self) -> None:
         """What the bytes are read from stays open."""
-
-
-@contextlib.contextmanager
-def reading(where: str) -> Iterator[None]:
-    """Say of a failed system call what could not be read."""
-    try:
-        yield
-    except OSError as error:
-        hint = _DAMAGED if error.errno == errno.EIO else None
-        raise BundleError(f"cannot read it: {error.strerror}", where=where, hint=hint) from error
 
 
 @contextlib.contextmanager

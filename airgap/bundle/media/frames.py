@@ -131,7 +131,7 @@ class FramesMedium:
                 return self._kept[number]
         packed = self._places[number + 1] - self._places[number]
         raw = self._starts[number + 1] - self._starts[number]
-        with reading(self.where):
+        with reading(self.where, self._places[number]):
             content = os.pread(self._fd, packed, self._places[number])
         tool = getattr(self._decompressor, "tool", None)
         if tool is None:
