@@ -230,7 +230,7 @@ class BundleWriter:
         while position < start:
             piece = self._draft.read(min(CHUNK, start - position), place.data + position)
             if not piece:
-                break
+                raise DigestMismatch(f"what an earlier run left of {descriptor.digest} cannot be read")
             hash_.update(piece)
             position += len(piece)
         if not position:

@@ -52,7 +52,13 @@ progress = click.option(
     help="How to tell what happens, on standard error.",
 )
 
-jobs = click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Transfers at a time.")
+
+jobs = click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    show_default="4 for blobs, 8 for small requests",
+    help="Requests at the same time, of any kind.",
+)
 
 force = click.option("--force", is_flag=True, help="Replace files that are already there.")
 

@@ -21,6 +21,7 @@ import click
 from airgap.cli.drawing import draw, plainly
 from airgap.cli.printable import printable
 from airgap.cli.tally import Tally
+from airgap.errors import OutputError
 from airgap.events import Event, Finished, ImageFailed, Noted, Planned, Retrying, Warned, as_json
 from airgap.flows.words import summary
 
@@ -42,8 +43,13 @@ class Display:
         self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
+        """Raises :class:`OutputError` where standard error cannot be written: whoever emits may be in the middle of a
+        request, and this is not the network's error."""
         with self._lock:
-            self.show(event)
+            try:
+                self.show(event)
+            except OSError as error:
+                raise OutputError(f"cannot write: {error.strerror or error}", where="standard error") from error
 
     def show(self, event: Event) -> None:
         """Called under the lock."""
@@ -112,8 +118,12 @@ class Words(Display):
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         while not self._ended.wait(self.interval):
             with self._lock:
-                if not self._ended.is_set():
+                if self._ended.is_set():
+                    return
+                try:
                     self.tick()
+                except OSError:
+                    return  # the next event raises it where somebody can act on it
 
 
 class Bar(Words):

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
+from airgap.cli import stopping
 from airgap.cli.app import cli
 from airgap.cli.telling import Teller
 from airgap.errors import AirgapError, Interrupted, OutputError
@@ -19,11 +20,8 @@ DEBUG = "AIRGAP_DEBUG"
 
 def run(arguments: Sequence[str] | None) -> int:
     """The exit code. ``AIRGAP_DEBUG=1`` shows the traceback of what should not have happened."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
     teller = Teller()
+    stopping.listen(teller)
     try:
         code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False, obj=teller)
         sys.stdout.flush()
@@ -36,16 +34,13 @@ def run(arguments: Sequence[str] | None) -> int:
     except Interrupted as error:
         return _stopped(error, teller)
     except AirgapError as error:
-        teller.tell(error)
-        return error.exit_code
+        return _tell(error, teller)
     except BrokenPipeError:
-        # Whoever read our output has had enough; Python would complain once more while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop(sys.stdout)  # whoever read our output has had enough
         return 1
     except OSError as error:
         where = str(error.filename)[:200] if error.filename else None
-        teller.tell(OutputError(error.strerror or str(error), where=where))
-        return OutputError.exit_code
+        return _tell(OutputError(error.strerror or str(error), where=where), teller)
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
@@ -54,18 +49,20 @@ def run(arguments: Sequence[str] | None) -> int:
 
 
 def _stopped(error: Interrupted, teller: Teller) -> int:
-    teller.tell(error)
-    # Python puts the default handlers back while it ends: a second signal then would change the exit code.
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    code = _tell(error, teller)
+    stopping.block()
+    return code
+
+
+def _tell(error: AirgapError, teller: Teller) -> int:
+    """Tell the error and return its exit code, which holds even where standard error cannot be written."""
+    try:
+        teller.tell(error)
+    except OSError:
+        _drop(sys.stderr)
     return error.exit_code
 
 
-def _interrupt(*_: object) -> None:
-    """The first signal stops the work; those that follow find it stopping already, and must not break that off."""
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, _already_stopping)
-    raise KeyboardInterrupt
-
-
-def _already_stopping(*_: object) -> None:
-    """Not SIG_IGN: a signal that is on its way would make Python complain of a race."""
+def _drop(stream: TextIO) -> None:
+    """Python writes what is left in ``stream`` while it ends, and would complain again: send that nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

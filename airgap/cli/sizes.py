@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from airgap.cli.progress import display
-from airgap.copy import Stop
+from airgap.copy import Jobs, Stop
 from airgap.errors import raise_all
 from airgap.flows.find import Found
 from airgap.flows.network import Network, connect
@@ -16,11 +16,11 @@ from airgap.flows.sizes import measure
 from airgap.formatting import human
 
 
-def show(found: Found, read: Project, network: Network, jobs: int, progress: str) -> None:
+def show(found: Found, read: Project, network: Network, jobs: int | None, progress: str) -> None:
     """Resolve everything, pull nothing, print a line a platform."""
     with display(progress) as emit, connect(read, network, emit) as registries:
         stop = Stop(registries.abort)
-        planned = resolve(found, registries, named=read.registries, jobs=jobs, emit=emit, stop=stop).plan
+        planned = resolve(found, registries, named=read.registries, jobs=Jobs.of(jobs), emit=emit, stop=stop).plan
         raise_all([error for _, error in planned.failures])
     sizes = measure(planned)
     for platform, count in sizes.platforms.items():

@@ -9,7 +9,7 @@ import click
 
 from airgap.cli.printable import printable
 from airgap.errors import AirgapError, Failures
-from airgap.events import Failed, as_json
+from airgap.events import Failed, Noted, as_json
 from airgap.records import Record
 
 
@@ -48,6 +48,15 @@ class Teller(Record, frozen=False):
             self._line(Failed(1, what, None, hint))
         else:
             click.echo(f"error: {printable(what)}\n  {hint}", err=True)
+
+    def line(self, what: AirgapError | Noted) -> str:
+        """A single error or note as the text that is written, without colour and with its line ends."""
+        if self.json:
+            event = Failed(what.exit_code, what.what, what.where, what.hint) if isinstance(what, AirgapError) else what
+            return f"{json.dumps(as_json(event), ensure_ascii=False)}\n"
+        if isinstance(what, Noted):
+            return f"{what.text}\n"
+        return f"error: {printable(str(what))}\n" + (f"  {printable(what.hint)}\n" if what.hint else "")
 
     def _line(self, event: Failed) -> None:
         click.echo(json.dumps(as_json(event), ensure_ascii=False), err=True)

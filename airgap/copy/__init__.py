@@ -12,12 +12,13 @@ from airgap.copy.meter import Meter
 from airgap.copy.plan import Plan, plan, shard_of
 from airgap.copy.tags import confirm, survey
 from airgap.copy.walk import Destination, Image, Root
-from airgap.copy.workers import Stop, each
+from airgap.copy.workers import Jobs, Stop, each
 
 __all__ = [
     "Destination",
     "Holdings",
     "Image",
+    "Jobs",
     "Meter",
     "Plan",
     "Report",

@@ -10,9 +10,23 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from airgap.errors import AirgapError, Interrupted
+from airgap.records import Record
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+
+class Jobs(Record):
+    """How many requests run at the same time: ``transfers`` of blobs, and ``control`` requests, which are small (tags,
+    manifests, HEAD). Control requests mostly wait for the network, so more of them run by default."""
+
+    transfers: int = 4
+    control: int = 8
+
+    @classmethod
+    def of(cls, limit: int | None) -> Jobs:
+        """At most ``limit`` requests of any kind; the defaults for ``None``."""
+        return cls() if limit is None else cls(limit, limit)
 
 
 class Stop:

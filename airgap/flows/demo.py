@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airgap.bundle import BundleReader, OutputFormat
-from airgap.copy import Stop
+from airgap.copy import Jobs, Stop
 from airgap.errors import AirgapError
 from airgap.events import Sink
 from airgap.flows import output
@@ -63,7 +63,7 @@ def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
                 ExportRequest(OutputFormat(bundle), force=True),
                 found,
                 registries,
-                jobs=4,
+                jobs=Jobs(),
                 emit=emit,
                 stop=Stop(registries.abort),
             )
@@ -77,6 +77,6 @@ def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
         ):
             imported = import_(
                 request, opened, mapping, PlainTarget(registries, mapping),
-                jobs=4, emit=emit, stop=Stop(registries.abort),
+                jobs=Jobs(), emit=emit, stop=Stop(registries.abort),
             )  # fmt: skip
     return Demo(folder, source, bundle, exported, imported)

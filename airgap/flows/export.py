@@ -12,7 +12,7 @@ from pathlib import Path
 
 from airgap.bundle import Extras, Lock, OutputFormat, Resource, compose, read_base
 from airgap.bundle.build import BundleBuild
-from airgap.copy import Report, Stop, copy
+from airgap.copy import Jobs, Report, Stop, copy
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
 from airgap.flows import locking, output
@@ -61,7 +61,7 @@ class Exported(Record, frozen=False):
 
 
 def export(
-    request: ExportRequest, found: Found, registries: Registries, *, jobs: int, emit: Sink, stop: Stop
+    request: ExportRequest, found: Found, registries: Registries, *, jobs: Jobs, emit: Sink, stop: Stop
 ) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
     with BundleBuild(
@@ -72,7 +72,7 @@ def export(
 
 def _export(
     request: ExportRequest, found: Found, registries: Registries, build: BundleBuild,
-    *, jobs: int, emit: Sink, stop: Stop,
+    *, jobs: Jobs, emit: Sink, stop: Stop,
 ) -> Exported:  # fmt: skip
     base = read_base(request.base) if request.base else None
     base_id = base.id if base else None
@@ -108,8 +108,8 @@ def _export(
         output.check_place(path, force=request.force or build.resuming)
     with build.writer(planned, inventory, layout, lock) as writer:
         result.report = copy(
-            planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, jobs=jobs, how="fetched",
-            order=layout.blobs if writer.ordered else None, emit=emit, stop=stop,
+            planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, jobs=jobs.transfers,
+            how="fetched", order=layout.blobs if writer.ordered else None, emit=emit, stop=stop,
         )  # fmt: skip
         writer.finish()
     result.bundle_size = sum(path.stat().st_size for path in request.form.names(layout)) or layout.total
@@ -133,7 +133,7 @@ def _check_output(request: ExportRequest, found: Found, build: BundleBuild) -> N
 
 def _resolved(
     request: ExportRequest, found: Found, registries: Registries, locked: Lock | None, build: BundleBuild,
-    *, jobs: int, emit: Sink, stop: Stop,
+    *, jobs: Jobs, emit: Sink, stop: Stop,
 ) -> Resolved:  # fmt: skip
     if locked is not None and build.resuming and locked.platforms != tuple(map(str, request.platforms)):
         raise build.other_inputs()

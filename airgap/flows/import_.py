@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airgap import kube
 from airgap.bundle import BundleReader
-from airgap.copy import Holdings, Image, Plan, Report, Stop, confirm, copy, find, plan, survey
+from airgap.copy import Holdings, Image, Jobs, Plan, Report, Stop, confirm, copy, find, plan, survey
 from airgap.errors import AirgapError, TargetError, raise_all
 from airgap.events import ManifestDone, Sink, Warned
 from airgap.flows import output
@@ -51,7 +51,7 @@ class Imported(Record, frozen=False):
 
 def import_(
     request: ImportRequest, bundle: BundleReader, mapping: Mapping, target: Target,
-    *, jobs: int, emit: Sink, stop: Stop,
+    *, jobs: Jobs, emit: Sink, stop: Stop,
 ) -> Imported:  # fmt: skip
     """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt."""
     assignments = assignments_of(bundle.inventory, mapping, emit=emit)
@@ -62,7 +62,7 @@ def import_(
 
 def _push(
     request: ImportRequest, bundle: BundleReader, mapping: Mapping, target: Target,
-    assignments: Sequence[Assignment], files: list[RewrittenFile], *, jobs: int, emit: Sink, stop: Stop,
+    assignments: Sequence[Assignment], files: list[RewrittenFile], *, jobs: Jobs, emit: Sink, stop: Stop,
 ) -> Imported:  # fmt: skip
     if not request.shard:
         output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
@@ -96,7 +96,7 @@ def _push(
     if request.shard:
         needed, result.names, result.files = needed.shard(request.shard.index, request.shard.count), [], []
     result.report = copy(
-        needed, sources, stores, jobs=jobs, keep_going=request.keep_going, known=known,
+        needed, sources, stores, jobs=jobs.transfers, keep_going=request.keep_going, known=known,
         order=bundle.inventory.blobs if bundle.ordered else None, emit=emit, stop=stop,
     )  # fmt: skip
     bundle.finish()
@@ -105,7 +105,7 @@ def _push(
     result.failures = [(root.label, error) for root, error in result.report.failures]
     failed = {label for label, _ in result.failures}
     result.names = [name for name in result.names if name not in failed]
-    confirm([image for image in todo if image.root.label not in failed], stores, jobs=jobs, stop=stop)
+    confirm([image for image in todo if image.root.label not in failed], stores, jobs=jobs.control, stop=stop)
     result.files = _without_failed(files, request.rules, failed, emit)
     output.write_files(request.output, [(f.name, f.after) for f in result.files], result.files)
     output.write_files(
@@ -126,11 +126,11 @@ def _rewritten(
 
 
 def _lacking(
-    planned: Plan, stores: dict[str, Store], request: ImportRequest, jobs: int, emit: Sink, stop: Stop
+    planned: Plan, stores: dict[str, Store], request: ImportRequest, jobs: Jobs, emit: Sink, stop: Stop
 ) -> tuple[list[Image], int, Holdings]:
     """The images that the target lacks, how many it has, and what is known to be there already. A tag that stands for
     something else is refused."""
-    there = survey(planned, stores, jobs=jobs, stop=stop)
+    there = survey(planned, stores, jobs=jobs.control, stop=stop)
     todo, present = [], 0
     errors: list[AirgapError] = []
     for image in planned.images:
@@ -150,7 +150,7 @@ def _lacking(
             )
         todo.append(image)
     raise_all(errors)
-    known = find(planned, todo, there, stores, jobs=jobs, stop=stop)
+    known = find(planned, todo, there, stores, jobs=jobs.control, stop=stop)
     # A signature or the like is reachable by its digest alone.
     todo = [image for image in todo if image.root.destinations[0].tag or not known.whole(image)]
     return todo, present, known

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from airgap.bundle import HeldImage, Receipt
-from airgap.copy import Destination, Root, Stop, each, plan
+from airgap.copy import Destination, Jobs, Root, Stop, each, plan
 from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Unavailable, raise_all
 from airgap.events import ImageFailed, Noted, Sink
 from airgap.flows.heeding import heed
@@ -36,7 +36,7 @@ class Found(Record, frozen=False):
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
 
 
-def inventory(target: Target, names: Sequence[str], *, jobs: int, emit: Sink, stop: Stop) -> Found:
+def inventory(target: Target, names: Sequence[str], *, jobs: Jobs, emit: Sink, stop: Stop) -> Found:
     """``names`` are repositories, with or without the target's prefix; none is all that the registry lists. The receipt
     has the names that nodes pull by, as that of an import has, whatever way the target was given by.
 
@@ -47,7 +47,6 @@ def inventory(target: Target, names: Sequence[str], *, jobs: int, emit: Sink, st
     address = target.mapping.address
     repositories = [_under(address, name) for name in names] or _listed(target)
     stores: dict[str, Store] = {name: target.open(name) for name in dict.fromkeys(repositories)}
-    jobs = max(jobs, 8)  # questions without a body
 
     def tags(name: str) -> list[str]:
         store = stores[name]
@@ -59,12 +58,12 @@ def inventory(target: Target, names: Sequence[str], *, jobs: int, emit: Sink, st
             return []  # a catalog goes on listing what was emptied
 
     roots = []
-    for name, found in zip(stores, each(stores, tags, jobs=jobs, stop=stop), strict=True):
+    for name, found in zip(stores, each(stores, tags, jobs=jobs.control, stop=stop), strict=True):
         if isinstance(found, list):
             label = f"{address.registry}/{name}"
             roots += [Root(f"{label}:{tag}", name, tag, (Destination(name, tag),)) for tag in sorted(found)]
     emit(Noted(f"{address}: {counted(len(roots), 'tag')} in {counted(len(stores), 'repository', 'repositories')}"))
-    planned = plan(roots, stores, jobs=jobs, emit=emit, stop=stop)
+    planned = plan(roots, stores, jobs=jobs.control, emit=emit, stop=stop)
     raise_all([e for _, e in planned.failures if not _is_lacking(e)])
     failures = [(root.label, error) for root, error in planned.failures]
     for label, error in failures:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airgap.copy import Report, Stop
+from airgap.copy import Jobs, Report, Stop
 from airgap.errors import NotReady, OutputError, RegistryError, UsageError, raise_all
 from airgap.events import ImageFailed, Sink, Warned
 from airgap.flows.heeding import heed
@@ -44,25 +44,18 @@ class MigrateRequest(Record):
 
 
 def migrate(
-    request: MigrateRequest,
-    registries: Registries,
-    to: Target,
-    journal: MigrationJournal,
-    *,
-    jobs: int,
-    emit: Sink,
-    stop: Stop,
-) -> tuple[Account, Report]:
+    request: MigrateRequest, registries: Registries, to: Target, journal: MigrationJournal,
+    *, jobs: Jobs, emit: Sink, stop: Stop,
+) -> tuple[Account, Report]:  # fmt: skip
     """Make the target hold the source's tags. All that differs is found, and refused, before anything is pushed."""
     registries.endpoint(request.source.registry).ping()
     heed(to.preflight(), emit)
     source, target = _source(request.source, registries), _target(to)
     components = _components(request, registries)
-    asking = max(jobs, 8)  # questions without a body
 
-    listing = listed(source, components, request.choice, jobs=asking, emit=emit, stop=stop)
+    listing = listed(source, components, request.choice, jobs=jobs.control, emit=emit, stop=stop)
     compared = Comparison(
-        source, target, journal, request.choice, request.delta, request.overwrite, asking, emit, stop
+        source, target, journal, request.choice, request.delta, request.overwrite, jobs.control, emit, stop
     ).run(listing)
     if not request.keep_going:
         raise_all([error for _, error in compared.failures])
@@ -84,7 +77,7 @@ def migrate(
         account.moved = [tag for tag in done.tags if id(tag) in moved]
         account.failures, report = account.failures + done.failures, done.report
     try:
-        account.digest_only = digest_only(source, listing, journal, jobs=asking, stop=stop)
+        account.digest_only = digest_only(source, listing, journal, jobs=jobs.control, stop=stop)
     except RegistryError as error:
         emit(Warned(f"what no tag leads to could not be listed: {error}"))
     every = [tag for tags in listing.tags.values() for tag in tags.values()]

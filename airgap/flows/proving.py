@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from airgap.bundle import BundleReader, Required
-from airgap.copy import Plan, Stop, each
+from airgap.copy import Jobs, Plan, Stop, each
 from airgap.copy.plan import Job
 from airgap.errors import ContentMissing, NotFound, Rejected, Unauthorized, raise_all
 from airgap.flows.differential import by_origin
@@ -52,7 +52,7 @@ class Completed:
         if self.bundle.exists(descriptor):
             self.bundle.check_blob(descriptor, opener)
 
-    def prove(self, planned: Plan, mapping: TargetMapping, target: Target, *, jobs: int, stop: Stop) -> None:
+    def prove(self, planned: Plan, mapping: TargetMapping, target: Target, *, jobs: Jobs, stop: Stop) -> None:
         """Look for each required blob of ``planned`` and note where it may be mounted from. Raises
         :class:`ContentMissing` that names all that are missing, by the bundle that brings them."""
         wanted = [job for digest, job in planned.blobs.items() if digest in self.required]
@@ -62,8 +62,7 @@ class Completed:
         def look(job: Job) -> str:
             return next((name for name in places[job.descriptor.digest] if _has(stores[name], job.descriptor)), "")
 
-        # Questions without a body: more of them at a time than transfers.
-        found = each(wanted, look, jobs=max(jobs, 8), stop=stop)
+        found = each(wanted, look, jobs=jobs.control, stop=stop)
         missing = []
         for job, name in zip(wanted, found, strict=True):
             digest = job.descriptor.digest

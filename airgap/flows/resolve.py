@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from airgap.bundle import Lock
-from airgap.copy import Destination, Plan, Root, Stop, plan
+from airgap.copy import Destination, Jobs, Plan, Root, Stop, plan
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.find import Found
@@ -34,7 +34,7 @@ def resolve(
     referrers: bool = False,
     locked: Lock | None = None,
     named: Collection[str] = (),
-    jobs: int,
+    jobs: Jobs,
     emit: Sink,
     stop: Stop,
 ) -> Resolved:
@@ -44,10 +44,9 @@ def resolve(
     """
     roots = _roots(found, locked, named)
     sources = {root.source: _repository(registries, root) for root in roots}
-    # Manifests are small: more of them at a time than blobs, since what counts is the way there and back.
     planned = plan(
         roots, sources, platforms=platforms, referrers=referrers, known_referrers=locked.referrers if locked else None,
-        jobs=max(jobs, 8), emit=emit, stop=stop,
+        jobs=jobs.control, emit=emit, stop=stop,
     )  # fmt: skip
     return Resolved(planned, sources, _set_guesses_aside(planned, found, emit))
 

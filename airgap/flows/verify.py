@@ -7,7 +7,7 @@ from functools import partial
 
 from airgap.bundle import BundleReader
 from airgap.bundle.media import sums
-from airgap.copy import Destination, Meter, Root, Stop, each, plan, survey
+from airgap.copy import Destination, Jobs, Meter, Root, Stop, each, plan, survey
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, raise_all
 from airgap.events import BlobDone, BlobStarted, Planned, Sink
 from airgap.flows.contents import BUNDLE, assignments_of, roots_of
@@ -69,13 +69,13 @@ def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verifi
     return Verified(len(blobs), sum(blob.size for blob in blobs), needs(bundle.inventory))
 
 
-def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: int, stop: Stop) -> int:
+def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: Jobs, stop: Stop) -> int:
     """Compare every tag of the target with the bundle; return how many there are, raise what differs."""
     target.preflight()
     assignments = assignments_of(bundle.inventory, target.mapping)
     stores: dict[str, Store] = {a.repository: target.open(a.repository) for a in assignments}
     planned = plan(roots_of(bundle, assignments), {BUNDLE: bundle}, jobs=1, stop=stop)
-    found = survey(planned, stores, jobs=jobs, stop=stop)
+    found = survey(planned, stores, jobs=jobs.control, stop=stop)
     errors: list[AirgapError] = []
     for a in assignments:
         digest, where = found.get(Destination(a.repository, a.tag)), f"{a.target.name}:{a.tag}"

@@ -171,6 +171,6 @@ def make_context(trust: Trust) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cafile=trust.ca_file)
         except (OSError, ssl.SSLError) as error:
-            reason = error.strerror if isinstance(error, FileNotFoundError) else "it holds no PEM certificate"
+            reason = "it holds no PEM certificate" if isinstance(error, ssl.SSLError) else error.strerror
             raise UsageError(f"cannot use the CA file: {reason}", where=trust.ca_file) from error
     return context

@@ -15,7 +15,7 @@ import ssl
 from airgap.errors import ContentError, DigestMismatch
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.store.base import FileRange, Opener, Reader, scratch
+from airgap.store.base import FileRange, Opener, Reader, reading, scratch
 
 #: One ``sendfile`` call sends no more, so that progress and Ctrl-C are noticed.
 _SENDFILE = 4 * 1024 * 1024
@@ -40,7 +40,8 @@ class Hashing:
         if self.done <= offset:
             made._hash, made.done = self._hash.copy(), self.done
         if made.done < offset:
-            reader = opener(made.done)
+            with reading(self._descriptor.digest, made.done):
+                reader = opener(made.done)
             try:
                 made._read(reader, offset - made.done, None)
             finally:
@@ -53,7 +54,8 @@ class Hashing:
     def _read(self, reader: Reader, length: int, sock: socket.socket | None) -> None:
         buffer, left = scratch(), length
         while left:
-            count = reader.readinto(buffer[: min(left, len(buffer))])
+            with reading(self._descriptor.digest, self.done):
+                count = reader.readinto(buffer[: min(left, len(buffer))])
             if count == 0:
                 raise ContentError(f"{self._descriptor.digest} ends after {self.done} bytes")
             self._hash.update(buffer[:count])
@@ -68,13 +70,18 @@ class Hashing:
         if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
             found = f"{digests.algorithm(self._descriptor.digest)}:{self._hash.hexdigest()}"
             raise DigestMismatch(f"content hashes to {found}, not to {self._descriptor.digest}; it was not sent")
-        if reader.readinto(memoryview(bytearray(1))):
+        with reading(self._descriptor.digest, self.done):
+            surplus = reader.readinto(memoryview(bytearray(1)))
+        if surplus:
             raise ContentError(f"{self._descriptor.digest} is longer than the {self.done} bytes that it should have")
 
 
 def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
     """Send ``length`` bytes of a file. They pass through this process only to be encrypted, and where there are many.
-    Raises :class:`ContentError` where the file ends before."""
+
+    Raises what the reader raises where the file cannot be read or ends before, and :class:`OSError` only for what the
+    socket reports.
+    """
     if isinstance(sock, ssl.SSLSocket) or length > _LONG:
         _send_copy(sock, reader, length)
         return
@@ -89,18 +96,32 @@ def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
             if not poll.poll(None if timeout is None else timeout * 1000):
                 raise TimeoutError("the registry takes no more bytes") from None
             continue
+        except OSError as error:
+            # The error number does not tell whether the file or the socket failed: reading the range does.
+            _check_readable(reader, min(left, _SENDFILE))
+            if isinstance(error, ConnectionError | TimeoutError):
+                raise
+            # Some file systems do not support sendfile; any error of the socket comes again.
+            _send_copy(sock, reader, left)
+            return
         if count == 0:
-            raise ContentError("the file ends too early")
+            raise reader.cut_short()
         reader.advance(count)
         left -= count
+
+
+def _check_readable(reader: FileRange, length: int) -> None:
+    buffer, seen = scratch(), 0
+    while seen < length:
+        seen += reader.peek(buffer[: min(len(buffer), length - seen)], seen)
 
 
 def _send_copy(sock: socket.socket, reader: FileRange, length: int) -> None:
     buffer, left = scratch(), length
     while left:
-        count = os.preadv(reader.fd, [buffer[: min(left, len(buffer))]], reader.offset)
+        count = reader.peek(buffer[: min(left, len(buffer))])
         if count == 0:
-            raise ContentError("the file ends too early")
+            raise reader.cut_short()
         _send(sock, buffer[:count])
         reader.advance(count)
         left -= count

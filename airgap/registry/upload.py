@@ -21,7 +21,7 @@ from airgap.registry.endpoint import Endpoint
 from airgap.registry.faults import Transient, join, split
 from airgap.registry.sending import Hashing, send_file
 from airgap.registry.transport import Response
-from airgap.store.base import FileRange, Opener
+from airgap.store.base import FileRange, Opener, reading
 
 #: What a chunk holds at most, and at least: a proxy's default limit is 1 MiB.
 MAX_CHUNK = 16 * 1024 * 1024
@@ -269,7 +269,8 @@ class Upload:
             headers["Content-Range"] = f"{position}-{position + length - 1}"
         feed: Callable[[socket.socket], None]
         # Before anything else is read: whoever counts sees by this where the upload goes on.
-        reader = self._opener(self._offset)
+        with reading(self.digest, self._offset):
+            reader = self._opener(self._offset)
         try:
             hashing = None
             self._from_file = isinstance(reader, FileRange)

@@ -7,22 +7,38 @@ and an open reader gives exactly ``size - offset`` bytes or raises.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
-from airgap.errors import ContentError, DigestMismatch
+from airgap.errors import AirgapError, BundleError, ContentError, DigestMismatch
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 
 #: One buffer of this size a worker: fewer system calls than 64 KiB, and large enough that the GIL,
 #: released while hashing and in system calls, is no obstacle.
 CHUNK = 1024 * 1024
+_DAMAGED = "the medium is damaged; copy the bundle once more to another one"
+
+
+@contextlib.contextmanager
+def reading(where: str, offset: int | None = None) -> Iterator[None]:
+    """Raise a failed system call on a local file as :class:`BundleError` with the file and the offset, so that nobody
+    takes it for an error of the network."""
+    try:
+        yield
+    except OSError as error:
+        what = "cannot read it" if offset is None else f"cannot read it at byte {offset:,}"
+        hint = _DAMAGED if error.errno == errno.EIO else None
+        raise BundleError(f"{what}: {error.strerror or error}", where=where or None, hint=hint) from error
 
 
 class Reader(Protocol):
-    """A blob's bytes from an offset on. ``readinto`` returns 0 only at the end of the blob."""
+    """A blob's bytes from an offset on. ``readinto`` returns 0 only at the end of the blob; it raises
+    :class:`AirgapError` and never :class:`OSError`."""
 
     def readinto(self, buffer: memoryview, /) -> int: ...
     def close(self) -> None: ...
@@ -46,16 +62,29 @@ class FileRange:
         self.offset = offset
         self.length = length
         self._owned = owned
-        self._where = where
+        self.where = where
 
     def readinto(self, buffer: memoryview, /) -> int:
-        if self.length <= 0:
-            return 0
-        count = os.preadv(self.fd, [buffer[: min(len(buffer), self.length)]], self.offset)
-        if count == 0:
-            raise ContentError(f"the file ends {self.length} bytes too early", where=self._where or None)
-        self.advance(count)
+        count = self.peek(buffer)
+        if count:
+            self.advance(count)
         return count
+
+    def peek(self, buffer: memoryview, skip: int = 0) -> int:
+        """Read bytes without taking them, the next ones or those behind ``skip`` others. Raises :class:`BundleError`
+        where they cannot be read."""
+        length, offset = self.length - skip, self.offset + skip
+        if length <= 0:
+            return 0
+        with reading(self.where, offset):
+            count = os.preadv(self.fd, [buffer[: min(len(buffer), length)]], offset)
+        if count == 0:
+            raise self.cut_short()
+        return count
+
+    def cut_short(self) -> AirgapError:
+        """The error for a file that ends before the range does."""
+        return ContentError(f"the file ends {self.length} bytes too early", where=self.where or None)
 
     def advance(self, count: int) -> None:
         """Note that ``count`` bytes were taken: whoever uses ``fd`` itself must say so."""
@@ -163,7 +192,8 @@ def _read_whole(source: Source, descriptor: Descriptor) -> bytes:
     reader = source.open(descriptor)
     try:
         while filled < descriptor.size:
-            count = reader.readinto(view[filled:])
+            with reading(descriptor.digest, filled):
+                count = reader.readinto(view[filled:])
             if count == 0:
                 raise ContentError(f"{descriptor.digest} ends after {filled} of {descriptor.size} bytes")
             filled += count
@@ -198,7 +228,11 @@ def drain(
     """
     buffer = scratch()
     hash_, done = begun or (digests.hasher(descriptor.digest), 0)
-    while count := reader.readinto(buffer):
+    while True:
+        with reading(descriptor.digest, done):
+            count = reader.readinto(buffer)
+        if not count:
+            break
         if done + count > descriptor.size:
             raise ContentError(f"{descriptor.digest} is longer than the {descriptor.size} bytes that it should have")
         piece = buffer[:count]

@@ -9,6 +9,7 @@ that other processes honour.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -24,10 +25,12 @@ from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_INDEX
-from airgap.store.base import FileRange, Opener, Reader, drain
+from airgap.store.base import FileRange, Opener, Reader, drain, reading
 
 REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+#: What a system call says of a blob that is not there; a link is not followed.
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 
 
 class Layout:
@@ -48,8 +51,11 @@ class Layout:
                     self._write_index([])
             except OSError as error:
                 raise OutputError(f"cannot make a layout here: {error.strerror}", where=str(self.path)) from error
-        elif not (self.path / "oci-layout").is_file():
-            raise NotFound("this folder is no OCI image layout: it has no oci-layout file", where=str(self.path))
+        else:
+            with reading(str(self.path)):
+                is_layout = (self.path / "oci-layout").is_file()
+            if not is_layout:
+                raise NotFound("this folder is no OCI image layout: it has no oci-layout file", where=str(self.path))
 
     def resolve(self, name: str) -> Descriptor:
         for entry in self._index():
@@ -69,12 +75,15 @@ class Layout:
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         path = self._blob(descriptor.digest)
-        try:
-            # A layout may be a stranger's: no link is followed, and a pipe is not waited for.
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            raise ContentMissing(f"{descriptor.digest} is not in this layout", where=str(self.path)) from error
-        found = os.fstat(fd)
+        with reading(str(path)):
+            try:
+                # A layout may be a stranger's: no link is followed, and a pipe is not waited for.
+                fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                raise ContentMissing(f"{descriptor.digest} is not in this layout", where=str(self.path)) from error
+            found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_size != descriptor.size:
             os.close(fd)
             is_file = stat.S_ISREG(found.st_mode)
@@ -146,19 +155,24 @@ class Layout:
 
     def _size(self, digest: str) -> int | None:
         """The size of a blob's file, or ``None`` where there is no regular file."""
-        try:
-            found = self._blob(digest).lstat()
-        except OSError:
-            return None
+        path = self._blob(digest)
+        with reading(str(path)):
+            try:
+                found = path.lstat()
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def _index(self) -> list[Descriptor]:
         path = self.path / "index.json"
-        try:
-            document: Any = json.loads(path.read_bytes())
-            return [Descriptor.from_json(entry, where=str(path)) for entry in document["manifests"]]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ContentError(f"unreadable index: {error}", where=str(path)) from error
+        with reading(str(path)):
+            try:
+                document: Any = json.loads(path.read_bytes())
+                return [Descriptor.from_json(entry, where=str(path)) for entry in document["manifests"]]
+            except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError) as error:
+                raise ContentError(f"unreadable index: {error}", where=str(path)) from error
 
     def _write_index(self, entries: list[Descriptor]) -> None:
         document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry.to_json() for entry in entries]}
@@ -187,7 +201,7 @@ class VerifiedRange(FileRange):
         if self._hash is not None:
             self._hash.update(buffer[:count])
             if self.length == 0 and self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
-                raise DigestMismatch(f"the file does not hash to {self._descriptor.digest}", where=self._where)
+                raise DigestMismatch(f"the file does not hash to {self._descriptor.digest}", where=self.where)
         return count
 
 

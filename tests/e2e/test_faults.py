@@ -24,7 +24,7 @@ import pytest
 
 from airgap import kube
 from airgap.bundle import BundleReader, OutputFormat
-from airgap.copy import Stop
+from airgap.copy import Jobs, Stop
 from airgap.errors import AirgapError
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.find import Found
@@ -163,7 +163,9 @@ def exported(world: World, address: str, output: Path, timeout: float = TIMEOUT)
         stop = Stop(reached.abort)
         bounded(
             reached,
-            lambda: export(ExportRequest(OutputFormat(output)), found, reached, jobs=3, emit=lambda _: None, stop=stop),
+            lambda: export(
+                ExportRequest(OutputFormat(output)), found, reached, jobs=Jobs.of(3), emit=lambda _: None, stop=stop
+            ),
         )
     return waits
 
@@ -175,7 +177,7 @@ def imported(world: World, address: str, prefix: str, folder: Path, timeout: flo
         stop, target = Stop(reached.abort), PlainTarget(reached, mapping)
         bounded(
             reached,
-            lambda: import_(request, bundle, mapping, target, jobs=3, emit=lambda _: None, stop=stop),
+            lambda: import_(request, bundle, mapping, target, jobs=Jobs.of(3), emit=lambda _: None, stop=stop),
         )
     return waits
 

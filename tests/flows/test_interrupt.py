@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from tests.cli.command import TRACEBACK, Airgap, Registry, settings
 from tests.parts.images import Images
+from tests.parts.need import need
 from tests.parts.stalling import Stalling
 
 SIGNALS = pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -95,15 +97,34 @@ def test_import_while_it_looks(airgap: Airgap, bundle: Path, nexus: Registry, ho
     assert nexus.names() == []
 
 
-def test_interrupting_twice_is_no_worse(airgap: Airgap, full: Registry) -> None:
+def test_a_second_signal_ends_it_at_once_and_the_same_command_goes_on(airgap: Airgap, full: Registry) -> None:
     with Stalling(full.address, 600_000) as relay:
         airgap.write("airgap.yaml", settings({"quay.io": {"mirror": relay.url}}))
         process = airgap.started("export", *IMAGES, "-o", "b.tar")
         assert relay.stalled.wait(30)
-        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130, stderr
     assert not TRACEBACK.search(stderr.decode()), stderr.decode()
+    airgap.write("airgap.yaml", settings({"quay.io": {"mirror": full.url}}))
+    airgap.run("export", *IMAGES, "-o", "b.tar")
+    airgap.run("verify", "b.tar")
+    assert {path.name for path in airgap.folder.iterdir()} == {"airgap.yaml", "b.tar"}
+
+
+def test_what_ends_a_process_and_its_group_sends_one_signal_twice(airgap: Airgap, full: Registry) -> None:
+    """As ``timeout`` does, and Ctrl-C where whoever started airgap passes it on: the end is a clean one."""
+    with Stalling(full.address, 600_000) as relay:
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": relay.url}}))
+        command = [need("timeout"), "60", *airgap.command("export", *IMAGES, "-o", "b.tar")]
+        process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, cwd=airgap.folder, env=airgap.whole_environment(), start_new_session=True
+        )
+        assert relay.stalled.wait(30)
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=20)
+    said = stderr.decode()
+    assert "the same command" in said
+    assert "at once" not in said
     assert {path.name for path in airgap.folder.iterdir()} == {"airgap.yaml"}

@@ -176,7 +176,7 @@ class Disk:
 
     def states(self) -> list[dict[str, bytes]]:
         """Every combination: the names as they are now or as they were synced, each file as it is now, as it was
-        synced, or with half of what came last; each different state once."""
+        synced, or with half of what came last and nothing or zeros behind it; each different state once."""
         found: dict[tuple[tuple[str, bytes], ...], dict[str, bytes]] = {}
         for names in (self._names, self._synced_names):
             choices = [self._contents(self._files[number]) for number in names.values()]
@@ -190,8 +190,10 @@ class Disk:
         now = bytes(file.now)
         if now == file.synced:
             return [now]
-        torn = now[: (len(file.synced) + len(now)) // 2] if len(now) > len(file.synced) else None
-        return [now, file.synced] if torn is None else [now, file.synced, torn]
+        if len(now) <= len(file.synced):
+            return [now, file.synced]
+        torn = now[: (len(file.synced) + len(now)) // 2]
+        return [now, file.synced, torn, torn.ljust(len(now), b"\0")]
 
 
 def restore(state: dict[str, bytes], folder: Path) -> None:

@@ -16,7 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from airgap.errors import ContentError, ContentMissing, DigestMismatch, InvalidReference, NotFound, OutputError
+from airgap.errors import (
+    BundleError,
+    ContentError,
+    ContentMissing,
+    DigestMismatch,
+    InvalidReference,
+    NotFound,
+    OutputError,
+)
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
 from airgap.store import FileRange, Layout, Reader
@@ -231,7 +239,7 @@ def test_a_failing_source_is_not_taken_for_a_failing_disk(layout: Layout) -> Non
         def close(self) -> None:
             """Nothing is open."""
 
-    with pytest.raises(OSError, match="Input/output") as caught:
+    with pytest.raises(BundleError, match="cannot read it at byte 0: Input/output") as caught:
         layout.push(described(noise(10)), lambda offset: Failing())
     assert not isinstance(caught.value, OutputError)
 

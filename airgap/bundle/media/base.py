@@ -4,16 +4,13 @@ form the bytes have on the medium."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from airgap.errors import AirgapError, BundleError
 from airgap.store.base import Reader
-
-_DAMAGED = "the medium is damaged; copy the bundle once more to another one"
+from airgap.store.base import reading as reading
 
 
 class Medium(Protocol):
@@ -95,13 +92,3 @@ class Pieces:
 
     def close(self) -> None:
         """What the bytes are read from stays open."""
-
-
-@contextlib.contextmanager
-def reading(where: str) -> Iterator[None]:
-    """Say of a failed system call what could not be read."""
-    try:
-        yield
-    except OSError as error:
-        hint = _DAMAGED if error.errno == errno.EIO else None
-        raise BundleError(f"cannot read it: {error.strerror}", where=where, hint=hint) from error

@@ -13,16 +13,15 @@ from pathlib import Path
 
 from airgap.bundle.media.base import CUT_SHORT, reading
 from airgap.durable import FileLocked, is_same_file, lock, publish, write_at, writing
-from airgap.errors import BundleError, OutputError
+from airgap.errors import AirgapError, BundleError, OutputError
 from airgap.store.base import FileRange, Reader
 
 
 class BlobRange(FileRange):
-    """A blob's bytes in a file; a medium that cannot be read is a :class:`BundleError`."""
+    """A blob's bytes in a bundle's file."""
 
-    def readinto(self, buffer: memoryview, /) -> int:
-        with reading(self._where):
-            return super().readinto(buffer)
+    def cut_short(self) -> AirgapError:
+        return BundleError(f"cut short: {self.length:,} bytes are missing", where=self.where, hint=CUT_SHORT)
 
 
 def open_regular(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -50,7 +49,7 @@ class FileMedium:
         self._fd = fd
 
     def pread(self, count: int, offset: int) -> bytes:
-        with reading(self.where):
+        with reading(self.where, offset):
             return os.pread(self._fd, count, offset)
 
     def open(self, offset: int, length: int) -> Reader:

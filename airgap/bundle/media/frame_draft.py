@@ -17,6 +17,8 @@ from airgap.bundle.media.frame_table import FrameTable
 from airgap.bundle.media.frames import FRAME, FramesMedium, raw_frame, walk
 from airgap.bundle.media.zstd import library
 from airgap.durable import publish, write_at, writing
+from airgap.durable.files import output_error
+from airgap.errors import BundleError
 
 LEVEL = 3
 #: A first frame that shrinks by less tells that a blob is compressed already: then none of it is tried again.
@@ -66,7 +68,12 @@ class FrameDraft:
     def read(self, count: int, offset: int) -> bytes:
         if self._reader is None:
             self._reader = FramesMedium(str(self.path), self._fd, self._table)
-        return self._reader.pread(min(count, max(0, self._position - offset)), offset)
+        try:
+            return self._reader.pread(min(count, max(0, self._position - offset)), offset)
+        except BundleError as error:
+            if isinstance(error.__cause__, OSError):
+                raise output_error(error.__cause__, self.path) from error
+            return b""  # a frame of an earlier run that a power cut left damaged
 
     def cut(self, offset: int) -> int:
         if offset >= self._position:

@@ -120,7 +120,7 @@ class FramesMedium:
                 self._kept.move_to_end(number)
                 return self._kept[number]
         (place, packed), (_, raw) = self._table.packed_range(number), self._table.raw_range(number)
-        with reading(self.where):
+        with reading(self.where, place):
             content = os.pread(self._fd, packed, place)
         tool = getattr(self._decompressor, "tool", None)
         if tool is None:

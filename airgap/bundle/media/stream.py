@@ -7,9 +7,10 @@ that its push can start again; nothing else is stored. Going, it is written in o
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -46,8 +47,7 @@ class PipeMedium:
     def pread(self, count: int, offset: int) -> bytes:
         if self._kept_to is None or offset + count <= self._kept_to:
             self._read_to(offset + count, self._kept)
-            self._kept.seek(offset)
-            return self._kept.read(count)
+            return _read_again(self._kept, count, offset)
         if offset >= self._position:
             self._begin_window(offset)
         self._read_to(offset + count, self._window)
@@ -69,10 +69,9 @@ class PipeMedium:
             piece = self.pread(len(buffer), offset)
             buffer[: len(piece)] = piece
             return len(piece)
-        with reading(self.where):
+        with reading(self.where, self._position):
             count = self._pull(buffer)
-        self._window.seek(0, os.SEEK_END)
-        self._window.write(buffer[:count])
+        _append(self._window, buffer[:count])
         self._position += count
         return count
 
@@ -86,7 +85,7 @@ class PipeMedium:
         if self._position < size:
             raise BundleError(f"cut short: it ended after {self._position:,} of {size:,} bytes", where=self.where)
         buffer = memoryview(bytearray(CHUNK))
-        with reading(self.where):
+        with reading(self.where, size):
             while self._pull(buffer):
                 pass
 
@@ -94,48 +93,73 @@ class PipeMedium:
         return (self.where,)
 
     def close(self) -> None:
-        self._kept.close()
-        self._window.close()
+        for spool in (self._kept, self._window):
+            # Closing writes what is still to be written, and a disk that was full still is.
+            with contextlib.suppress(OSError):
+                spool.close()
         self._close()
 
     def _begin_window(self, offset: int) -> None:
-        self._window.seek(0)
-        self._window.truncate()
+        with _keeping():
+            self._window.seek(0)
+            self._window.truncate()
         self._read_to(offset, None)
         self._window_start = self._position
 
     def _again(self, count: int, offset: int) -> bytes:
         if self._kept_to is not None and offset < self._kept_to:
-            self._kept.seek(offset)
-            return self._kept.read(min(count, self._kept_to - offset))
+            return _read_again(self._kept, min(count, self._kept_to - offset), offset)
         if offset < self._window_start:
             raise ContentMissing(
                 "these bytes have passed through the pipe already",
                 where=self.where,
                 hint="import the bundle from a file instead",
             )
-        self._window.seek(offset - self._window_start)
-        return self._window.read(count)
+        return _read_again(self._window, count, offset - self._window_start)
 
     def _read_to(self, offset: int, into: IO[bytes] | None) -> None:
         """Read on until ``offset``, or the pipe's end."""
         if self._position >= offset:
             return
         buffer = memoryview(bytearray(min(CHUNK, offset - self._position)))
-        if into is not None:
-            into.seek(0, os.SEEK_END)
         while self._position < offset:
-            with reading(self.where):
+            with reading(self.where, self._position):
                 count = self._pull(buffer[: offset - self._position])
             if not count:
                 return
             if into is not None:
-                into.write(buffer[:count])
+                _append(into, buffer[:count])
             self._position += count
 
 
 def _spool() -> IO[bytes]:
     return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # closed with the medium
+
+
+def _append(spool: IO[bytes], piece: memoryview) -> None:
+    with _keeping():
+        spool.seek(0, os.SEEK_END)
+        spool.write(piece)
+        spool.flush()
+
+
+def _read_again(spool: IO[bytes], count: int, offset: int) -> bytes:
+    with _keeping():
+        spool.seek(offset)
+        return spool.read(count)
+
+
+@contextlib.contextmanager
+def _keeping() -> Iterator[None]:
+    """Raise what the temporary file meets as :class:`OutputError`: neither the pipe nor the network failed."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"what has passed through the pipe cannot be kept in a temporary file: {error.strerror or error}",
+            where=tempfile.tempdir,
+            hint="set TMPDIR to a folder with more space, or import the bundle from a file",
+        ) from error
 
 
 class _Passing:
@@ -160,7 +184,8 @@ class _Passing:
 
 def pipe_of(fd: int, where: str) -> PipeMedium:
     """A pipe of a tar, plain or compressed with zstd."""
-    first = _read_first(fd)
+    with reading(where, 0):
+        first = _read_first(fd)
     pull = _after(first, lambda buffer: os.readv(fd, [buffer]))
     if first.startswith(b"\x28\xb5\x2f\xfd"):
         pull = unpacked(pull, where)

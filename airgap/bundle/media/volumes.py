@@ -52,7 +52,7 @@ class VolumesMedium:
         while count > 0 and offset < len(self._volumes) * self._each:
             number = self._at(offset)
             at = offset - self._starts[number]
-            with reading(str(self._volumes[number].path)), self._lock:
+            with reading(str(self._volumes[number].path), at), self._lock:
                 part = os.pread(self._opened(number)[0], min(count, self._each - at), at)
             if not part:
                 break

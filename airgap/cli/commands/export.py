@@ -13,7 +13,7 @@ from airgap.bundle.media import naming
 from airgap.bundle.media.naming import DEFAULT_PATTERN
 from airgap.cli import options
 from airgap.cli.progress import display
-from airgap.copy import Report, Stop
+from airgap.copy import Jobs, Report, Stop
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.flows import project
@@ -101,7 +101,7 @@ def command(
     plain_http: tuple[str, ...],
     insecure: tuple[str, ...],
     config: str | None,
-    jobs: int,
+    jobs: int | None,
     progress: str,
     rendering: Rendering,
 ) -> None:
@@ -169,7 +169,7 @@ def command(
             base=Path(base) if base else None,
         )
         try:
-            made = export(request, found, registries, jobs=jobs, emit=emit, stop=Stop(registries.abort))
+            made = export(request, found, registries, jobs=Jobs.of(jobs), emit=emit, stop=Stop(registries.abort))
         except (KeyboardInterrupt, Interrupted) as error:
             if isinstance(error, Interrupted) and error.hint:
                 raise

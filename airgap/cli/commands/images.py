@@ -38,7 +38,7 @@ def command(
     plain_http: tuple[str, ...],
     insecure: tuple[str, ...],
     config: str | None,
-    jobs: int,
+    jobs: int | None,
     progress: str,
     rendering: Rendering,
 ) -> None:

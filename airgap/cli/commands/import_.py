@@ -13,7 +13,7 @@ import click
 from airgap.bundle.media.naming import bundle_name
 from airgap.cli import options
 from airgap.cli.progress import display
-from airgap.copy import Report, Stop
+from airgap.copy import Jobs, Report, Stop
 from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
 from airgap.flows import project
@@ -70,7 +70,7 @@ def command(
     nexus: str,
     access: options.Access,
     config: str | None,
-    jobs: int,
+    jobs: int | None,
     progress: str,
 ) -> None:
     """Push a bundle into a registry, and write its YAML back with the images pointing there.
@@ -111,7 +111,7 @@ def command(
             target = AskedTarget(goal, lambda: target_for(registries, goal, **more))
             done = import_(
                 request, opened, goal, target,
-                jobs=jobs, emit=emit, stop=Stop(registries.abort),
+                jobs=Jobs.of(jobs), emit=emit, stop=Stop(registries.abort),
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(

@@ -10,7 +10,7 @@ import click
 
 from airgap.cli import options
 from airgap.cli.progress import display
-from airgap.copy import Stop
+from airgap.copy import Jobs, Stop
 from airgap.errors import Incomplete
 from airgap.events import Noted
 from airgap.flows import output as out
@@ -45,7 +45,7 @@ def command(
     nexus: str,
     access: options.Access,
     config: str | None,
-    jobs: int,
+    jobs: int | None,
     progress: str,
 ) -> None:
     """Ask a registry what it holds, for `airgap export --base` on the other side.
@@ -68,7 +68,7 @@ def command(
     with display(progress) as emit, connect(read, network, emit, target=goal.address) as registries:
         found = inventory(
             target_for(registries, goal, nexus=nexus, reads=True), repositories,
-            jobs=jobs, emit=emit, stop=Stop(registries.abort),
+            jobs=Jobs.of(jobs), emit=emit, stop=Stop(registries.abort),
         )  # fmt: skip
         content = found.receipt.to_bytes()
         if output == "-":

@@ -13,7 +13,7 @@ import click
 from airgap.cli import options
 from airgap.cli.printable import printable
 from airgap.cli.progress import display
-from airgap.copy import Stop
+from airgap.copy import Jobs, Stop
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted
 from airgap.flows import project
@@ -84,7 +84,7 @@ def command(
     nexus: str,
     access: options.Access,
     config: str | None,
-    jobs: int,
+    jobs: int | None,
     progress: str,
 ) -> None:
     """Copy one registry into another: the same names and tags, the same digests, no bundle between them.
@@ -115,7 +115,7 @@ def command(
         try:
             account, done = migrate(
                 request, registries, target_for(registries, goal, nexus=nexus, dry_run=dry_run), journal,
-                jobs=jobs, emit=emit, stop=Stop(registries.abort),
+                jobs=Jobs.of(jobs), emit=emit, stop=Stop(registries.abort),
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(

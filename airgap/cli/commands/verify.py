@@ -7,7 +7,7 @@ import click
 
 from airgap.cli import options
 from airgap.cli.progress import display
-from airgap.copy import Stop
+from airgap.copy import Jobs, Stop
 from airgap.events import Noted
 from airgap.flows import project
 from airgap.flows.network import connect, target_of
@@ -31,7 +31,7 @@ def command(
     mapping: str | None,
     access: options.Access,
     config: str | None,
-    jobs: int,
+    jobs: int | None,
     progress: str,
 ) -> None:
     """Check a bundle byte for byte, and that every image in it is complete. A differential bundle is checked by itself,
@@ -48,7 +48,7 @@ def command(
         raise click.UsageError("what is said of a target goes with --against")
     read = project.load(config)
     with options.opened(bundles, access.password_stdin) as opened, display(progress) as emit:
-        done = verify(opened, jobs=min(jobs, 4), emit=emit, stop=Stop())
+        done = verify(opened, jobs=min(Jobs.of(jobs).transfers, 4), emit=emit, stop=Stop())
         emit(Noted(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be"))
         for line in done.needs:
             emit(Noted(f"{bundles[0]}: {line}"))
@@ -57,5 +57,5 @@ def command(
             network = access.network(goal.address.registry)
             with connect(read, network, emit, target=goal.address) as registries:
                 there = target_for(registries, goal, reads=True)
-                count = compare(opened, goal, there, jobs=jobs, stop=Stop(registries.abort))
+                count = compare(opened, goal, there, jobs=Jobs.of(jobs), stop=Stop(registries.abort))
             emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from airgap.copy import Destination, Image, Plan, Report, Root, Stop, confirm, copy, find, plan
+from airgap.copy import Destination, Image, Jobs, Plan, Report, Root, Stop, confirm, copy, find, plan
 from airgap.errors import AirgapError, raise_all
 from airgap.events import BlobDone, Event, ImageFailed, Noted, Sink
 from airgap.flows.migration.compare import Failure
@@ -34,7 +34,7 @@ class Mover(Record, frozen=False):
     journal: MigrationJournal
     referrers: Mapping[str, Sequence[str]]
     keep_going: bool
-    jobs: int
+    jobs: Jobs
     emit: Sink
     stop: Stop
 
@@ -54,7 +54,7 @@ class Mover(Record, frozen=False):
         targets = {self.target.whole(tag.repository): self.target.repository(tag.repository) for tag in tags}
         planned = plan(
             list(by_root), sources, referrers=True, known_referrers=self.referrers,
-            jobs=max(self.jobs, 8), emit=self.emit, stop=self.stop,
+            jobs=self.jobs.control, emit=self.emit, stop=self.stop,
         )  # fmt: skip
         if not self.keep_going:
             raise_all([error for _, error in planned.failures])
@@ -64,19 +64,19 @@ class Mover(Record, frozen=False):
             if manifest.is_index:
                 self.journal.index(manifest.descriptor.digest, [child.digest for child in manifest.children])
         there = {Destination(self.target.whole(tag.repository), tag.name): tag.there for tag in tags if tag.there}
-        known = find(planned, planned.images, there, targets, jobs=max(self.jobs, 8), stop=self.stop)
+        known = find(planned, planned.images, there, targets, jobs=self.jobs.control, stop=self.stop)
         for digest in planned.blobs:
             if repository := self.journal.known.blobs.get(digest):
                 known.holder.setdefault(digest, repository)
                 known.digests.setdefault(repository, set()).add(digest)
         report = copy(
-            planned, sources, targets, jobs=self.jobs, keep_going=self.keep_going, known=known,
+            planned, sources, targets, jobs=self.jobs.transfers, keep_going=self.keep_going, known=known,
             emit=self._noting(planned), stop=self.stop,
         )  # fmt: skip
         _add(moved.report, report)
         lost: dict[Root, AirgapError] = dict((*planned.failures, *report.failures))
         whole = [image for image in planned.images if image.root not in lost]
-        confirm(whole, targets, jobs=max(self.jobs, 8), stop=self.stop)
+        confirm(whole, targets, jobs=self.jobs.control, stop=self.stop)
         self._settle(by_root, whole, lost, moved)
 
     def _settle(

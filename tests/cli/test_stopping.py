@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The second Ctrl-C or SIGTERM ends a process at once, even where the first cannot: inside a name server's silence."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import TRACEBACK, Airgap, settings
+from tests.parts.network import closed_network
+from tests.parts.polling import until
+
+#: Runs airgap with a resolver that never answers: like that of the C library, it cannot be interrupted.
+STUCK = """\
+import ctypes, os, socket, sys
+
+library = ctypes.CDLL(None)
+mutex = ctypes.create_string_buffer(256)
+library.pthread_mutex_lock(mutex)
+
+def getaddrinfo(*arguments, **more):
+    os.write(1, b"resolving\\n")
+    library.pthread_mutex_lock(mutex)
+
+socket.getaddrinfo = getaddrinfo
+from airgap.cli import main
+main(sys.argv[1:])
+"""
+#: ``import`` asks for the target in the main thread; ``export`` asks registries in threads of its own.
+IN_MAIN_THREAD = ("inventory", "http://registry.test", "-o", "receipt.json")
+IN_WORKER = ("export", "--image", "quay.io/a/x:1", "-o", "b.tar")
+
+WHERE = pytest.mark.parametrize("arguments", [IN_MAIN_THREAD, IN_WORKER], ids=["main thread", "worker"])
+#: Well below the time for which the resolver is silent, well above what a busy machine needs.
+SOON = 10
+
+
+class Output:
+    """What a process has written to a pipe so far."""
+
+    def __init__(self, pipe: object) -> None:
+        self._fd = pipe.fileno()  # type: ignore[attr-defined] # a file
+        os.set_blocking(self._fd, False)
+        self.text = ""
+
+    def has(self, words: str) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            while piece := os.read(self._fd, 65536):
+                self.text += piece.decode()
+        return words in self.text
+
+
+@contextlib.contextmanager
+def stuck(airgap: Airgap, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Output]]:
+    """A command that waits for its resolver; what it says on standard error."""
+    airgap.write("airgap.yaml", settings({"quay.io": {"mirror": "http://registry.test"}}))
+    with ended(
+        subprocess.Popen(
+            [sys.executable, "-c", STUCK, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=airgap.folder,
+            env=airgap.whole_environment(),
+        )
+    ) as process:
+        said, errors = Output(process.stdout), Output(process.stderr)
+        until(lambda: said.has("resolving"), "it asks its resolver")
+        yield process, errors
+
+
+@contextlib.contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def send(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    """Send a signal and wait until the process has taken it."""
+
+    def taken() -> bool:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        pending = int(next(line for line in status.splitlines() if line.startswith("ShdPnd:")).split()[1], 16)
+        return not pending & 1 << (how - 1)
+
+    process.send_signal(how)
+    until(taken, f"it takes {how.name}")
+
+
+@WHERE
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (signal.SIGINT, signal.SIGTERM),
+        (signal.SIGTERM, signal.SIGINT),
+        (signal.SIGTERM, signal.SIGHUP),
+        (signal.SIGHUP, signal.SIGTERM),
+    ],
+)
+def test_the_second_signal_ends_it_at_once(
+    airgap: Airgap, arguments: tuple[str, ...], first: signal.Signals, second: signal.Signals
+) -> None:
+    with stuck(airgap, *arguments) as (process, errors):
+        send(process, first)
+        assert process.poll() is None, "the first one waits for what is under way"
+        process.send_signal(second)
+        assert process.wait(SOON) == 130
+        assert errors.has("error: stopped at once\n  run the same command again to go on\n")
+    assert not TRACEBACK.search(errors.text), errors.text
+
+
+@WHERE
+def test_ctrl_c_twice(airgap: Airgap, arguments: tuple[str, ...]) -> None:
+    """After the first one the user is told what a second one does."""
+    with stuck(airgap, *arguments) as (process, errors):
+        process.send_signal(signal.SIGINT)
+        until(lambda: errors.has("still stopping; another Ctrl-C ends airgap at once\n"), "it tells of the second one")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SOON) == 130
+        assert errors.has("error: stopped at once\n")
+
+
+def test_it_is_told_as_json_where_everything_is(airgap: Airgap) -> None:
+    with stuck(airgap, *IN_MAIN_THREAD, "--progress", "json") as (process, errors):
+        send(process, signal.SIGINT)
+        until(lambda: errors.has("still stopping"), "it tells of the second one")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SOON) == 130
+        assert errors.has("stopped at once")
+    noted, failed = (json.loads(line) for line in errors.text.splitlines())
+    assert (noted["event"], noted["text"]) == ("noted", "still stopping; another Ctrl-C ends airgap at once")
+    assert (failed["event"], failed["code"], failed["what"]) == ("failed", 130, "stopped at once")
+
+
+def test_nobody_reads_what_it_says(airgap: Airgap) -> None:
+    """A full pipe does not hold it back."""
+    with stuck(airgap, *IN_MAIN_THREAD) as (process, _):
+        assert process.stderr is not None
+        fill(f"/proc/{process.pid}/fd/2")
+        send(process, signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SOON) == 130
+
+
+def fill(path: str) -> None:
+    """Write into somebody's pipe until it is full."""
+    pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(pipe, bytes(4096))
+    finally:
+        os.close(pipe)
+
+
+#: A name server that takes a query, says so, and answers nothing.
+SILENT = """\
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+print("bound", flush=True)
+server.recv(512)
+print("asked", flush=True)
+while True:
+    server.recv(512)
+"""
+
+
+@WHERE
+def test_a_name_server_that_does_not_answer(airgap: Airgap, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """The same with the C library's own resolver, which would wait for a minute."""
+    resolver = tmp_path / "resolv.conf"
+    resolver.write_text("nameserver 127.0.0.1\noptions timeout:30 attempts:2\n")
+    airgap.write("airgap.yaml", settings({"quay.io": {"mirror": "http://registry.test"}}))
+    with closed_network(tmp_path / "network", names={}) as network:
+        mount = [*network.prefix, "mount", "--bind", str(resolver), str(Path("/etc/resolv.conf").resolve())]
+        subprocess.run(mount, check=True)
+        server = subprocess.Popen([*network.prefix, sys.executable, "-c", SILENT], stdout=subprocess.PIPE)
+        with ended(server):
+            heard = Output(server.stdout)
+            until(lambda: heard.has("bound"), "the name server is there")
+            command = [*network.prefix, *airgap.command(*arguments)]
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd=airgap.folder,
+                env=airgap.whole_environment(),
+            )
+            with ended(process):
+                until(lambda: heard.has("asked"), "the name server is asked")
+                send(process, signal.SIGINT)
+                assert process.poll() is None
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(SOON) == 130
