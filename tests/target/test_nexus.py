@@ -289,6 +289,27 @@ def test_a_gateway_that_hides_a_success(services: contextlib.ExitStack) -> None:
     assert there.double.repository().tags == {"a": {"1": root.digest}}
 
 
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_gateway_that_hides_every_success(
+    services: contextlib.ExitStack, monkeypatch: pytest.MonkeyPatch, attempts: int
+) -> None:
+    """No try ever ends in 201: only a look at the repository tells that the blobs were kept."""
+    monkeypatch.setattr(f"{__name__}.QUICK", RetryPolicy(attempts=attempts, base=0.001))
+    there = far(services, gateway_504=1_000)
+    images, target = Images(1), there.target()
+    root = images.image()
+    assert push(target, images, root).failures == []
+    assert there.double.repository().tags == {"a": {"1": root.digest}}
+
+
+def test_a_gateway_that_hides_a_failure(services: contextlib.ExitStack) -> None:
+    there = far(services, commit_500=1_000)
+    images, target = Images(1), there.target()
+    with pytest.raises(AirgapError, match="500"):
+        push(target, images, images.image())
+    assert there.double.repository().tags == {}
+
+
 @pytest.mark.parametrize("location", ["path", "prefixed", "absolute", "internal", "http", "relative"])
 def test_every_form_of_location(services: contextlib.ExitStack, location: str) -> None:
     there = far(services, Repository("docker-hosted"), location=location)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames of a ``.tar.zst`` that is being written: reading back what is there takes steps in proportion to it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from airgap.bundle.media import frame_draft, frames
+from airgap.bundle.media.frame_draft import FrameDraft
+
+FRAME = 4096
+
+
+@pytest.fixture(autouse=True)
+def _small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "FRAME", FRAME)
+    monkeypatch.setattr(frame_draft, "FRAME", FRAME)
+
+
+def content(size: int) -> bytes:
+    """Nothing that repeats, so that each frame is told from the others."""
+    return b"".join(number.to_bytes(4, "big") for number in range(size // 4))
+
+
+def unfinished(path: Path, size: int, written: int) -> None:
+    draft = FrameDraft(path, size, [0])
+    draft.write(memoryview(content(written)), 0)
+    draft.keep()
+
+
+def steps_of_reading_back(path: Path, count: int) -> int:
+    """Calls of functions, Python's and C's, while an unfinished bundle of ``count`` frames is read to its end."""
+    unfinished(path, (count + 1) * FRAME, count * FRAME)
+    calls = 0
+
+    def note(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    draft = FrameDraft(path, (count + 1) * FRAME, [0], resume=True)
+    read = bytearray()
+    sys.setprofile(note)
+    try:
+        while piece := draft.read(FRAME, len(read)):
+            read += piece
+    finally:
+        sys.setprofile(None)
+    draft.discard()
+    assert read == content(count * FRAME)
+    return calls
+
+
+def test_reading_back_is_linear(tmp_path: Path) -> None:
+    few, many = (steps_of_reading_back(tmp_path / f"{count}.tar.zst", count) for count in (50, 400))
+    assert many < 8 * few * 1.2
+
+
+def test_what_is_cut_away_and_written_again_reads_back_new(tmp_path: Path) -> None:
+    path = tmp_path / "b.tar.zst"
+    draft = FrameDraft(path, 4 * FRAME, [0, FRAME, 2 * FRAME])
+    draft.write(memoryview(b"a" * 3 * FRAME), 0)
+    assert draft.read(3 * FRAME, 0) == b"a" * 3 * FRAME
+    assert draft.cut(FRAME) == FRAME
+    assert draft.read(3 * FRAME, 0) == b"a" * FRAME
+    draft.write(memoryview(b"b" * 3 * FRAME), FRAME)
+    assert draft.read(4 * FRAME, 0) == b"a" * FRAME + b"b" * 3 * FRAME
+    draft.discard()
+
+
+def test_a_damaged_frame_ends_what_can_be_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "b.tar.zst"
+    unfinished(path, 4 * FRAME, 3 * FRAME)
+    partial = tmp_path / "b.tar.zst.partial"
+    damaged = bytearray(partial.read_bytes())
+    damaged[len(damaged) // 2 :] = bytes(len(damaged) - len(damaged) // 2)
+    partial.write_bytes(damaged)
+    draft = FrameDraft(path, 4 * FRAME, [0], resume=True)
+    assert draft.read(FRAME, 0) == content(3 * FRAME)[:FRAME]
+    assert draft.read(FRAME, 2 * FRAME) == b""
+    draft.discard()
