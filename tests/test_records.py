@@ -139,6 +139,7 @@ def test_a_default_is_made_for_each() -> None:
     one, other = Basket(), Basket()
     one.items.append(1)
     assert other.items == []
+    assert not hasattr(Basket, "items")
 
 
 def test_what_is_not_given_is_completed_afterwards() -> None:

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Change the source in small ways, and see whether a test notices.
+
+    make mutants
+    .venv/bin/python -m tools.mutants --rooms bundle,copy --critical 30
+
+Every mutant is one seeded change of a copy of the tree. The tests that run the changed function are run, those of its
+room and the quickest first, up to the first that fails. A survivor is a change that none of them noticed. Changes that
+cannot be noticed, since the program does the same, are listed in ``equivalent.txt`` with the reason.
+
+Which test runs what is traced once for each state of the tree, and kept in ``.cache/mutants``. The exit code is 1 where
+too many mutants of the critical rooms survive.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import queue
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.mutants.copies import Copy, Test, tree_sum
+from tools.mutants.mutations import Mutant, mutants_of
+from tools.mutants.rooms import SHARED, Room, TableError, files_by_room
+
+ROOT = Path(__file__).resolve().parents[2]
+EQUIVALENT = Path(__file__).with_name("equivalent.txt")
+#: Share of survivors that the critical rooms may have.
+LIMIT = 0.05
+#: A first run has tests of so many seconds at most: most mutants end there.
+FIRST_SECONDS = 6.0
+FIRST_TESTS = 40
+
+
+@dataclass
+class Outcome:
+    """``by`` is the test that noticed, or empty; ``tests`` are those that were run, of ``possible`` ones."""
+
+    room: Room
+    mutant: Mutant
+    by: str
+    tests: int
+    possible: int
+    seconds: float
+
+
+def main() -> int:
+    options = _options()
+    try:
+        rooms = files_by_room(ROOT)
+    except TableError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    chosen = [room for room in rooms if not options.rooms or room.name in options.rooms.split(",")]
+    texts = {file: (ROOT / file).read_text() for files in rooms.values() for file in files}
+    equivalent = _equivalent({mutant.key for file, text in texts.items() for mutant in mutants_of(file, text)})
+    chance = random.Random(options.seed)
+    planned: list[tuple[Room, Mutant]] = []
+    for critical, count in ((True, options.critical), (False, options.others)):
+        group = [(room, file) for room in chosen if room.critical is critical for file in rooms[room]]
+        planned += _sample(group, texts, count, chance)
+    apart = [mutant for _, mutant in planned if mutant.key in equivalent]
+    planned = [(room, mutant) for room, mutant in planned if mutant.key not in equivalent]
+    print(f"seed {options.seed}: {len(planned)} mutants, {len(apart)} equivalent ones apart", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="airgap-mutants-") as folder:
+        copies = [Copy(ROOT, Path(folder) / str(number)) for number in range(options.jobs)]
+        tests = _tests(copies, [path for room in chosen for path in room.tests])
+        outcomes = _run(copies, planned, tests, options)
+    return _report(outcomes, texts, apart, equivalent)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--critical", type=int, default=200, metavar="N", help="mutants in the critical rooms")
+    parser.add_argument("--others", type=int, default=100, metavar="N", help="mutants elsewhere")
+    parser.add_argument("--rooms", default="", help="names of rooms, with commas between; all of them without this")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--budget", type=float, default=90.0, help="seconds of tests for each mutant at most")
+    parser.add_argument("--times", type=float, default=4.0, help="a run that takes so many times longer has hung")
+    return parser.parse_args()
+
+
+def _sample(
+    group: Sequence[tuple[Room, str]], texts: dict[str, str], count: int, chance: random.Random
+) -> list[tuple[Room, Mutant]]:
+    """Lines at random, and of each one mutant, so that long conditions do not make up most of them."""
+    lines: dict[tuple[str, int], list[tuple[Room, Mutant]]] = {}
+    for room, file in group:
+        for mutant in mutants_of(file, texts[file]):
+            lines.setdefault((file, mutant.line), []).append((room, mutant))
+    places = sorted(lines)
+    return [chance.choice(lines[place]) for place in chance.sample(places, min(count, len(places)))]
+
+
+def _tests(copies: Sequence[Copy], own: Sequence[str]) -> list[Test]:
+    kept = ROOT / ".cache/mutants" / f"{tree_sum(ROOT)}.json"
+    known = json.loads(kept.read_text()) if kept.exists() else {}
+    # A path stands for what lies below it.
+    paths = sorted({path for path in [*own, *SHARED] if path not in known})
+    paths = [path for path in paths if not any(path.startswith(f"{other}/") for other in [*paths, *known])]
+    if paths:
+        begun = time.monotonic()
+        print(f"tracing {', '.join(paths)}", flush=True)
+        waiting: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+        for copy in copies:
+            waiting.put(copy)
+
+        def trace(path: str) -> list[Test]:
+            copy = waiting.get()
+            try:
+                return copy.trace([path])
+            finally:
+                waiting.put(copy)
+
+        with ThreadPoolExecutor(len(copies)) as pool:
+            for path, found in zip(paths, pool.map(trace, paths), strict=True):
+                known[path] = [[test.name, test.seconds, sorted(test.functions)] for test in found]
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(known))
+        print(f"traced in {time.monotonic() - begun:.0f} s", flush=True)
+    return [Test(name, seconds, frozenset(f)) for tests in known.values() for name, seconds, f in tests]
+
+
+def _run(
+    copies: Sequence[Copy], planned: Sequence[tuple[Room, Mutant]], tests: Sequence[Test], options: argparse.Namespace
+) -> list[Outcome]:
+    waiting: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+    for copy in copies:
+        waiting.put(copy)
+    counting, done = threading.Lock(), 0
+
+    def one(pair: tuple[Room, Mutant]) -> Outcome:
+        nonlocal done
+        copy = waiting.get()
+        try:
+            outcome = _try(copy, *pair, tests, options)
+        finally:
+            waiting.put(copy)
+        with counting:
+            done += 1
+            mutant = outcome.mutant
+            how = f"noticed by {outcome.by}" if outcome.by else f"SURVIVES {outcome.tests} of {outcome.possible} tests"
+            place = f"{mutant.file}:{mutant.line} {mutant.operator}"
+            print(f"{done}/{len(planned)} {place}: {how} ({outcome.seconds:.1f} s)", flush=True)
+        return outcome
+
+    with ThreadPoolExecutor(len(copies)) as pool:
+        return list(pool.map(one, planned))
+
+
+def _try(copy: Copy, room: Room, mutant: Mutant, tests: Sequence[Test], options: argparse.Namespace) -> Outcome:
+    begun = time.monotonic()
+    possible = _relevant(room, mutant, tests)
+    batches = _batches(possible, options.budget)
+    path = copy.folder / mutant.file
+    text = path.read_text()
+    by, count = "", 0
+    path.write_text(mutant.apply(text))
+    try:
+        for batch in batches:
+            count += len(batch)
+            expected = sum(test.seconds for test in batch)
+            by = copy.fails(batch, 20 + options.times * expected)
+            if by:
+                break
+    finally:
+        path.write_text(text)
+    return Outcome(room, mutant, by, count, len(possible), time.monotonic() - begun)
+
+
+def _relevant(room: Room, mutant: Mutant, tests: Sequence[Test]) -> list[Test]:
+    """The tests that run the changed function, those of the room and the quickest first. A line outside of functions
+    runs with the import: then those that run anything of the file."""
+    if mutant.code_line:
+        wanted = f"{mutant.file}:{mutant.code_line}"
+        found = [test for test in tests if wanted in test.functions]
+    else:
+        begin = f"{mutant.file}:"
+        found = [test for test in tests if any(function.startswith(begin) for function in test.functions)]
+    return sorted(found, key=lambda test: (not test.name.startswith(room.tests), test.seconds))
+
+
+def _batches(tests: Sequence[Test], budget: float) -> list[list[Test]]:
+    """A short first run, of the room's own tests and of others, and a long one, within the budget."""
+    first: list[Test] = []
+    rest: list[Test] = []
+    spent = 0.0
+    for test in tests:
+        if len(first) < FIRST_TESTS and spent + test.seconds <= FIRST_SECONDS:
+            first.append(test)
+            spent += test.seconds
+        elif spent + test.seconds <= budget:
+            rest.append(test)
+            spent += test.seconds
+    # Fixtures of a module are made once if its tests follow one another.
+    return [sorted(batch, key=lambda test: batch_order(batch, test)) for batch in (first, rest) if batch]
+
+
+def batch_order(batch: Sequence[Test], test: Test) -> tuple[float, str, float]:
+    quickest = min(other.seconds for other in batch if other.file == test.file)
+    return quickest, test.file, test.seconds
+
+
+def _equivalent(keys: set[str]) -> dict[str, str]:
+    """Reasons by key, from lines of ``KEY | place | change | reason``."""
+    found = {}
+    for line in EQUIVALENT.read_text().splitlines():
+        if line and not line.startswith("#"):
+            key, _, rest = (part.strip() for part in line.partition("|"))
+            found[key] = rest
+            if key not in keys:
+                print(f"{EQUIVALENT.name}: no change has the key {key} any more: {rest}", file=sys.stderr)
+    return found
+
+
+def _report(
+    outcomes: Sequence[Outcome], texts: dict[str, str], apart: Sequence[Mutant], equivalent: dict[str, str]
+) -> int:
+    survivors = [outcome for outcome in outcomes if not outcome.by]
+    print("\nroom                  mutants  survivors")
+    counts = Counter(outcome.room.name for outcome in outcomes)
+    alive = Counter(outcome.room.name for outcome in survivors)
+    for name, count in counts.items():
+        print(f"{name:<20} {count:>8} {alive[name]:>10}")
+    for outcome in survivors:
+        mutant = outcome.mutant
+        print(f"\n{mutant.key} {mutant.file}:{mutant.line} {mutant.function} ({mutant.operator})")
+        print(f"  {outcome.tests} of the {outcome.possible} tests that run it were run")
+        print(mutant.diff(texts[mutant.file]))
+    if apart:
+        print("\nequivalent:")
+    for mutant in apart:
+        print(f"{mutant.key} {mutant.file}:{mutant.line} | {equivalent[mutant.key]}")
+    critical = [outcome for outcome in outcomes if outcome.room.critical]
+    lost = sum(not outcome.by for outcome in critical)
+    share = lost / len(critical) if critical else 0.0
+    print(f"\n{lost} of {len(critical)} survive in the critical rooms ({share:.1%}, at most {LIMIT:.0%} may)")
+    return 1 if share > LIMIT else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
