@@ -18,17 +18,19 @@ import argparse
 import json
 import queue
 import random
+import signal
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from tools.mutants.copies import Copy, Test, tree_sum
+from tools.mutants.copies import Copy, Test, limit_files, tree_sum
 from tools.mutants.mutations import Mutant, mutants_of
 from tools.mutants.rooms import SHARED, Room, TableError, files_by_room
 
@@ -39,6 +41,9 @@ LIMIT = 0.05
 #: A first run has tests of so many seconds at most: most mutants end there.
 FIRST_SECONDS = 6.0
 FIRST_TESTS = 40
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -62,16 +67,19 @@ def main() -> int:
         return 2
     chosen = [room for room in rooms if not options.rooms or room.name in options.rooms.split(",")]
     texts = {file: (ROOT / file).read_text() for files in rooms.values() for file in files}
-    equivalent = _equivalent({mutant.key for file, text in texts.items() for mutant in mutants_of(file, text)})
+    mutants = {file: mutants_of(file, text) for file, text in texts.items()}
+    equivalent = _equivalent({mutant.key for found in mutants.values() for mutant in found})
     chance = random.Random(options.seed)
     planned: list[tuple[Room, Mutant]] = []
     for critical, count in ((True, options.critical), (False, options.others)):
         group = [(room, file) for room in chosen if room.critical is critical for file in rooms[room]]
-        planned += _sample(group, texts, count, chance)
+        planned += _sample(group, mutants, texts, count, chance)
     apart = [mutant for _, mutant in planned if mutant.key in equivalent]
     planned = [(room, mutant) for room, mutant in planned if mutant.key not in equivalent]
     print(f"seed {options.seed}: {len(planned)} mutants, {len(apart)} equivalent ones apart", flush=True)
 
+    limit_files()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="airgap-mutants-") as folder:
         copies = [Copy(ROOT, Path(folder) / str(number)) for number in range(options.jobs)]
         tests = _tests(copies, [path for room in chosen for path in room.tests])
@@ -92,15 +100,24 @@ def _options() -> argparse.Namespace:
 
 
 def _sample(
-    group: Sequence[tuple[Room, str]], texts: dict[str, str], count: int, chance: random.Random
+    group: Sequence[tuple[Room, str]],
+    mutants: dict[str, list[Mutant]],
+    texts: dict[str, str],
+    count: int,
+    chance: random.Random,
 ) -> list[tuple[Room, Mutant]]:
     """Lines at random, and of each one mutant, so that long conditions do not make up most of them."""
     lines: dict[tuple[str, int], list[tuple[Room, Mutant]]] = {}
     for room, file in group:
-        for mutant in mutants_of(file, texts[file]):
+        for mutant in mutants[file]:
             lines.setdefault((file, mutant.line), []).append((room, mutant))
     places = sorted(lines)
-    return [chance.choice(lines[place]) for place in chance.sample(places, min(count, len(places)))]
+    chosen: list[tuple[Room, Mutant]] = []
+    for place in chance.sample(places, len(places)):
+        room, mutant = chance.choice(lines[place])
+        if len(chosen) < count and mutant.is_valid(texts[mutant.file]):
+            chosen.append((room, mutant))
+    return chosen
 
 
 def _tests(copies: Sequence[Copy], own: Sequence[str]) -> list[Test]:
@@ -112,20 +129,9 @@ def _tests(copies: Sequence[Copy], own: Sequence[str]) -> list[Test]:
     if paths:
         begun = time.monotonic()
         print(f"tracing {', '.join(paths)}", flush=True)
-        waiting: queue.SimpleQueue[Copy] = queue.SimpleQueue()
-        for copy in copies:
-            waiting.put(copy)
-
-        def trace(path: str) -> list[Test]:
-            copy = waiting.get()
-            try:
-                return copy.trace([path])
-            finally:
-                waiting.put(copy)
-
-        with ThreadPoolExecutor(len(copies)) as pool:
-            for path, found in zip(paths, pool.map(trace, paths), strict=True):
-                known[path] = [[test.name, test.seconds, sorted(test.functions)] for test in found]
+        traced = _each(copies, paths, lambda copy, path: copy.trace([path]))
+        for path, found in zip(paths, traced, strict=True):
+            known[path] = [[test.name, test.seconds, sorted(test.functions)] for test in found]
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(known))
         print(f"traced in {time.monotonic() - begun:.0f} s", flush=True)
@@ -135,18 +141,11 @@ def _tests(copies: Sequence[Copy], own: Sequence[str]) -> list[Test]:
 def _run(
     copies: Sequence[Copy], planned: Sequence[tuple[Room, Mutant]], tests: Sequence[Test], options: argparse.Namespace
 ) -> list[Outcome]:
-    waiting: queue.SimpleQueue[Copy] = queue.SimpleQueue()
-    for copy in copies:
-        waiting.put(copy)
     counting, done = threading.Lock(), 0
 
-    def one(pair: tuple[Room, Mutant]) -> Outcome:
+    def one(copy: Copy, pair: tuple[Room, Mutant]) -> Outcome:
         nonlocal done
-        copy = waiting.get()
-        try:
-            outcome = _try(copy, *pair, tests, options)
-        finally:
-            waiting.put(copy)
+        outcome = _try(copy, *pair, tests, options)
         with counting:
             done += 1
             mutant = outcome.mutant
@@ -155,8 +154,30 @@ def _run(
             print(f"{done}/{len(planned)} {place}: {how} ({outcome.seconds:.1f} s)", flush=True)
         return outcome
 
+    return _each(copies, planned, one)
+
+
+def _each(copies: Sequence[Copy], items: Sequence[Item], work: Callable[[Copy, Item], Made]) -> list[Made]:
+    """``work`` on each item, with as many at a time as there are copies. What runs in them ends with an error."""
+    free: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+
+    def one(item: Item) -> Made:
+        copy = free.get()
+        try:
+            return work(copy, item)
+        finally:
+            free.put(copy)
+
     with ThreadPoolExecutor(len(copies)) as pool:
-        return list(pool.map(one, planned))
+        try:
+            return list(pool.map(one, items))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for copy in copies:
+                copy.stop()
+            raise
 
 
 def _try(copy: Copy, room: Room, mutant: Mutant, tests: Sequence[Test], options: argparse.Namespace) -> Outcome:
@@ -204,10 +225,10 @@ def _batches(tests: Sequence[Test], budget: float) -> list[list[Test]]:
             rest.append(test)
             spent += test.seconds
     # Fixtures of a module are made once if its tests follow one another.
-    return [sorted(batch, key=lambda test: batch_order(batch, test)) for batch in (first, rest) if batch]
+    return [sorted(batch, key=lambda test: _order(batch, test)) for batch in (first, rest) if batch]
 
 
-def batch_order(batch: Sequence[Test], test: Test) -> tuple[float, str, float]:
+def _order(batch: Sequence[Test], test: Test) -> tuple[float, str, float]:
     quickest = min(other.seconds for other in batch if other.file == test.file)
     return quickest, test.file, test.seconds
 

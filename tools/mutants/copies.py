@@ -14,23 +14,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 #: No file that a test writes is larger: a change that makes a loop endless must not fill the disk.
 LARGEST_FILE = 2 << 30
+#: Exit code of pytest where nothing was selected.
+NO_TEST = 5
 DECIDING = ("airgap/", "tests/", "samples/", "manifests/", "pyproject.toml")
-SELECTOR = """
-def pytest_collection_modifyitems(config, items):
-    import json, os, pathlib
-    import airgap
-    root = pathlib.Path(__file__).parent
-    assert pathlib.Path(airgap.__file__).parent.parent == root, "tests would run against another tree"
-    wanted = {name: number for number, name in enumerate(json.loads((root / ".selected.json").read_text()))}
-    config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
-    items[:] = sorted((item for item in items if item.nodeid in wanted), key=lambda item: wanted[item.nodeid])
-"""
 
 
 @dataclass(frozen=True)
@@ -68,31 +60,34 @@ class Copy:
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
         for name in tracked(root):
             place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, place)
-        (folder / "mutants_selector.py").write_text(SELECTOR)
+        shutil.copyfile(Path(__file__).with_name("plugin.py"), folder / "mutants_plugin.py")
         # Compiled files are checked by content: a change within the same second and of the same length counts.
         mode = py_compile.PycInvalidationMode.CHECKED_HASH
         for part in ("airgap", "tests"):
             compileall.compile_dir(folder / part, quiet=1, invalidation_mode=mode)
 
-    def trace(self, paths: Iterable[str]) -> list[Test]:
+    def trace(self, paths: Sequence[str]) -> list[Test]:
         """Run all tests at ``paths`` and see what they run. Those that fail or are skipped are left out."""
         traced = self.folder / ".traced"
         traced.mkdir()
-        shutil.copyfile(Path(__file__).with_name("tracer.py"), self.folder / "sitecustomize.py")
-        code, said = self._pytest(["-p", "sitecustomize", *paths], seconds=7200)
+        tracer = self.folder / "sitecustomize.py"
+        shutil.copyfile(Path(__file__).with_name("tracer.py"), tracer)
+        code, said = self._pytest(paths, seconds=7200)
         if code not in (0, 1):
             raise RuntimeError(f"the tests cannot be traced:\n{said}")
         found = []
         for line in (traced / "tests.jsonl").read_text().splitlines():
             entry = json.loads(line)
-            if entry["outcome"] == "passed":
-                functions = frozenset((traced / entry["file"]).read_text().split())
+            if entry["passed"]:
+                notes = [traced / name for name in entry["notes"]]
+                functions = frozenset(line for note in notes if note.exists() for line in note.read_text().split())
                 found.append(Test(entry["test"], entry["seconds"], functions))
-        (self.folder / "sitecustomize.py").unlink()
+        tracer.unlink()
         shutil.rmtree(traced)
         return found
 
@@ -100,19 +95,26 @@ class Copy:
         """Run these in this order up to the first that fails; its name, ``"hung"``, or nothing where all pass."""
         (self.folder / ".selected.json").write_text(json.dumps([test.name for test in tests]))
         files = list(dict.fromkeys(test.file for test in tests))
-        code, said = self._pytest(["-x", "-p", "mutants_selector", *files], seconds)
+        code, said = self._pytest(["-x", *files], seconds)
         if code is None:
             return "hung"
-        if code == 0:
+        if code in (0, NO_TEST):
             return ""
         failed = [line for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
         return failed[0].partition(" ")[2].partition(" - ")[0] if failed else f"pytest ended with {code}"
 
+    def stop(self) -> None:
+        """End the run that is under way, and what a test left running in its process group."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
     def _pytest(self, arguments: Sequence[str], seconds: float) -> tuple[int | None, str]:
         scratch = self.folder / ".scratch"
         scratch.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no", "-m"]
-        command += ["not long and not interop", "--hypothesis-seed=0", f"--basetemp={scratch}/pytest", *arguments]
+        options = ["-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "mutants_plugin"]
+        options += ["-m", "not long and not interop", "--hypothesis-seed=0", f"--basetemp={scratch}/pytest"]
+        command = [sys.executable, "-m", "pytest", *options, *arguments]
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "TMPDIR": str(scratch), "HOME": str(scratch)}
         with (self.folder / ".output").open("w+b") as output:
             process = subprocess.Popen(
@@ -123,22 +125,23 @@ class Copy:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_limit,
             )
+            self._process = process
             try:
                 code: int | None = process.wait(seconds)
             except subprocess.TimeoutExpired:
                 code = None
             finally:
-                # What a test left running is in the same session's process group.
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                self.stop()
                 process.wait()
+                self._process = None
             output.seek(0)
             said = output.read().decode(errors="replace")
         shutil.rmtree(scratch, ignore_errors=True)
         return code, said
 
 
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
+def limit_files() -> None:
+    """For this process and all that it starts."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, most))

@@ -55,6 +55,14 @@ class Mutant:
     def apply(self, text: str) -> str:
         return text[: self.start] + self.replacement + text[self.end :]
 
+    def is_valid(self, text: str) -> bool:
+        """Whether Python can read what comes out."""
+        try:
+            ast.parse(self.apply(text))
+        except SyntaxError:
+            return False
+        return True
+
     def diff(self, text: str) -> str:
         lines = difflib.unified_diff(text.splitlines(), self.apply(text).splitlines(), n=0, lineterm="")
         return "\n".join(line for line in list(lines)[2:] if not line.startswith("@@"))
@@ -72,12 +80,7 @@ def mutants_of(file: str, text: str) -> list[Mutant]:
         identity = (file, function, lines[line - 1].strip(), operator, replacement)
         key = hashlib.sha256("\0".join([*identity, str(seen[identity])]).encode()).hexdigest()[:12]
         seen[identity] += 1
-        mutant = Mutant(file, function, code_line, line, start, end, operator, replacement, key)
-        try:
-            ast.parse(mutant.apply(text))
-        except SyntaxError:
-            continue
-        made.append(mutant)
+        made.append(Mutant(file, function, code_line, line, start, end, operator, replacement, key))
     return made
 
 
