@@ -94,7 +94,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--others", type=int, default=100, metavar="N", help="mutants elsewhere")
     parser.add_argument("--rooms", default="", help="names of rooms, with commas between; all of them without this")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--budget", type=float, default=90.0, help="seconds of tests for each mutant at most")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds of tests for each mutant at most")
     parser.add_argument("--times", type=float, default=4.0, help="a run that takes so many times longer has hung")
     return parser.parse_args()
 
