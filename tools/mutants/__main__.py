@@ -4,7 +4,7 @@
     make mutants
     .venv/bin/python -m tools.mutants --rooms bundle,copy --critical 30
 
-Every mutant is one seeded change of a copy of the tree. The tests that run the changed function are run, those of its
+Every mutant is one seeded change of a copy of the tree. The tests that run the changed line are run, those of its
 room and the quickest first, up to the first that fails. A survivor is a change that none of them noticed. Changes that
 cannot be noticed, since the program does the same, are listed in ``equivalent.txt`` with the reason.
 
@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tools.mutants.copies import Copy, Test, limit_files, tree_sum
+from tools.mutants.copies import Copy, Test, Trace, limit_files, tree_sum
 from tools.mutants.mutations import Mutant, mutants_of
 from tools.mutants.rooms import SHARED, Room, TableError, files_by_room
 
@@ -82,8 +82,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="airgap-mutants-") as folder:
         copies = [Copy(ROOT, Path(folder) / str(number)) for number in range(options.jobs)]
-        tests = _tests(copies, [path for room in chosen for path in room.tests])
-        outcomes = _run(copies, planned, tests, options)
+        traces = _traces(copies, [path for room in chosen for path in room.tests])
+        outcomes = _run(copies, planned, traces, options)
     return _report(outcomes, texts, apart, equivalent)
 
 
@@ -120,7 +120,7 @@ def _sample(
     return chosen
 
 
-def _tests(copies: Sequence[Copy], own: Sequence[str]) -> list[Test]:
+def _traces(copies: Sequence[Copy], own: Sequence[str]) -> list[Trace]:
     kept = ROOT / ".cache/mutants" / f"{tree_sum(ROOT)}.json"
     known = json.loads(kept.read_text()) if kept.exists() else {}
     # A path stands for what lies below it.
@@ -130,22 +130,22 @@ def _tests(copies: Sequence[Copy], own: Sequence[str]) -> list[Test]:
         begun = time.monotonic()
         print(f"tracing {', '.join(paths)}", flush=True)
         traced = _each(copies, paths, lambda copy, path: copy.trace([path]))
-        for path, found in zip(paths, traced, strict=True):
-            known[path] = [[test.name, test.seconds, sorted(test.functions)] for test in found]
+        for path, trace in zip(paths, traced, strict=True):
+            known[path] = [[[test.name, test.seconds] for test in trace.tests], trace.lines]
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(known))
         print(f"traced in {time.monotonic() - begun:.0f} s", flush=True)
-    return [Test(name, seconds, frozenset(f)) for tests in known.values() for name, seconds, f in tests]
+    return [Trace([Test(*test) for test in tests], lines) for tests, lines in known.values()]
 
 
 def _run(
-    copies: Sequence[Copy], planned: Sequence[tuple[Room, Mutant]], tests: Sequence[Test], options: argparse.Namespace
+    copies: Sequence[Copy], planned: Sequence[tuple[Room, Mutant]], traces: Sequence[Trace], options: argparse.Namespace
 ) -> list[Outcome]:
     counting, done = threading.Lock(), 0
 
     def one(copy: Copy, pair: tuple[Room, Mutant]) -> Outcome:
         nonlocal done
-        outcome = _try(copy, *pair, tests, options)
+        outcome = _try(copy, *pair, traces, options)
         with counting:
             done += 1
             mutant = outcome.mutant
@@ -180,9 +180,9 @@ def _each(copies: Sequence[Copy], items: Sequence[Item], work: Callable[[Copy, I
             raise
 
 
-def _try(copy: Copy, room: Room, mutant: Mutant, tests: Sequence[Test], options: argparse.Namespace) -> Outcome:
+def _try(copy: Copy, room: Room, mutant: Mutant, traces: Sequence[Trace], options: argparse.Namespace) -> Outcome:
     begun = time.monotonic()
-    possible = _relevant(room, mutant, tests)
+    possible = _relevant(room, mutant, traces)
     batches = _batches(possible, options.budget)
     path = copy.folder / mutant.file
     text = path.read_text()
@@ -200,16 +200,10 @@ def _try(copy: Copy, room: Room, mutant: Mutant, tests: Sequence[Test], options:
     return Outcome(room, mutant, by, count, len(possible), time.monotonic() - begun)
 
 
-def _relevant(room: Room, mutant: Mutant, tests: Sequence[Test]) -> list[Test]:
-    """The tests that run the changed function, those of the room and the quickest first. A line outside of functions
-    runs with the import: then those that run anything of the file."""
-    if mutant.code_line:
-        wanted = f"{mutant.file}:{mutant.code_line}"
-        found = [test for test in tests if wanted in test.functions]
-    else:
-        begin = f"{mutant.file}:"
-        found = [test for test in tests if any(function.startswith(begin) for function in test.functions)]
-    return sorted(found, key=lambda test: (not test.name.startswith(room.tests), test.seconds))
+def _relevant(room: Room, mutant: Mutant, traces: Sequence[Trace]) -> list[Test]:
+    """The tests that run the changed statement, those of the room and the quickest first."""
+    found = {test for trace in traces for test in trace.running(mutant.file, mutant.lines)}
+    return sorted(found, key=lambda test: (not test.name.startswith(room.tests), test.seconds, test.name))
 
 
 def _batches(tests: Sequence[Test], budget: float) -> list[list[Test]]:

@@ -27,15 +27,30 @@ DECIDING = ("airgap/", "tests/", "samples/", "manifests/", "pyproject.toml")
 
 @dataclass(frozen=True)
 class Test:
-    """What a test costs and runs: functions as ``file:line`` of their code."""
+    """A test and what it costs."""
 
     name: str
     seconds: float
-    functions: frozenset[str]
 
     @property
     def file(self) -> str:
         return self.name.partition("::")[0]
+
+
+@dataclass
+class Trace:
+    """Tests, and the numbers of those that run a line, by ``FILE:LINE``."""
+
+    tests: list[Test]
+    lines: dict[str, list[int]]
+
+    def running(self, file: str, lines: range) -> set[Test]:
+        """The tests that run one of the lines; without lines, those that run anything of the file."""
+        if lines:
+            places = [f"{file}:{line}" for line in lines]
+        else:
+            places = [place for place in self.lines if place.startswith(f"{file}:")]
+        return {self.tests[number] for place in places for number in self.lines.get(place, ())}
 
 
 def tracked(root: Path) -> list[str]:
@@ -71,7 +86,7 @@ class Copy:
         for part in ("airgap", "tests"):
             compileall.compile_dir(folder / part, quiet=1, invalidation_mode=mode)
 
-    def trace(self, paths: Sequence[str]) -> list[Test]:
+    def trace(self, paths: Sequence[str]) -> Trace:
         """Run all tests at ``paths`` and see what they run. Those that fail or are skipped are left out."""
         traced = self.folder / ".traced"
         traced.mkdir()
@@ -80,16 +95,18 @@ class Copy:
         code, said = self._pytest(paths, seconds=7200)
         if code not in (0, 1):
             raise RuntimeError(f"the tests cannot be traced:\n{said}")
-        found = []
+        tests: list[Test] = []
+        lines: dict[str, list[int]] = {}
         for line in (traced / "tests.jsonl").read_text().splitlines():
             entry = json.loads(line)
             if entry["passed"]:
                 notes = [traced / name for name in entry["notes"]]
-                functions = frozenset(line for note in notes if note.exists() for line in note.read_text().split())
-                found.append(Test(entry["test"], entry["seconds"], functions))
+                for run in {run for note in notes if note.exists() for run in note.read_text().split()}:
+                    lines.setdefault(run, []).append(len(tests))
+                tests.append(Test(entry["test"], entry["seconds"]))
         tracer.unlink()
         shutil.rmtree(traced)
-        return found
+        return Trace(tests, lines)
 
     def fails(self, tests: Sequence[Test], seconds: float) -> str:
         """Run these in this order up to the first that fails; its name, ``"hung"``, or nothing where all pass."""

@@ -39,12 +39,12 @@ TELLING = ("emit", "self._emit", "say")
 
 @dataclass(frozen=True)
 class Mutant:
-    """``start`` and ``end`` are offsets in the file's text. ``function`` is empty for code outside of functions;
-    ``code_line`` is the first line of the innermost function, as its code object has it."""
+    """``start`` and ``end`` are offsets in the file's text; ``lines`` are those of the statement's head, by which a test is
+    seen to run it. ``function`` and ``lines`` are empty outside of functions."""
 
     file: str
     function: str
-    code_line: int
+    lines: range
     line: int
     start: int
     end: int
@@ -75,25 +75,37 @@ def mutants_of(file: str, text: str) -> list[Mutant]:
     lines = text.splitlines()
     seen: Counter[tuple[str, ...]] = Counter()
     made = []
-    for function, code_line, start, end, operator, replacement in sorted(set(finder.found), key=lambda one: one[2:]):
+    for function, lines_, start, end, operator, replacement in sorted(set(finder.found), key=lambda found: found[2:]):
         line = text.count("\n", 0, start) + 1
         identity = (file, function, lines[line - 1].strip(), operator, replacement)
         key = hashlib.sha256("\0".join([*identity, str(seen[identity])]).encode()).hexdigest()[:12]
         seen[identity] += 1
-        made.append(Mutant(file, function, code_line, line, start, end, operator, replacement, key))
+        made.append(Mutant(file, function, lines_, line, start, end, operator, replacement, key))
     return made
 
 
 class _Finder(ast.NodeVisitor):
     def __init__(self, text: str) -> None:
-        self.found: list[tuple[str, int, int, int, str, str]] = []
+        self.found: list[tuple[str, range, int, int, str, str]] = []
         self._text = text
         self._starts = [0]
         for line in text.splitlines(keepends=True):
             self._starts.append(self._starts[-1] + len(line))
         self._lines = text.splitlines(keepends=True)
         self._names: list[str] = []
-        self._code_lines: list[int] = []
+        self._depth = 0
+        self._statement = range(0)
+
+    def visit(self, node: ast.AST) -> None:
+        before = self._statement
+        if isinstance(node, ast.stmt):
+            body = getattr(node, "body", None)
+            last = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+            self._statement = range(node.lineno, max(last, node.lineno) + 1)
+        elif isinstance(node, ast.ExceptHandler):
+            self._statement = range(node.lineno, node.lineno + 1)
+        super().visit(node)
+        self._statement = before
 
     # What is not mutated: annotations, docstrings, messages, decorators, and what type checkers alone read.
 
@@ -101,13 +113,12 @@ class _Finder(ast.NodeVisitor):
         for default in [*node.args.defaults, *node.args.kw_defaults]:
             if default is not None:
                 self.visit(default)
-        first = node.decorator_list[0] if node.decorator_list else node
         self._names.append(node.name)
-        self._code_lines.append(first.lineno)
+        self._depth += 1
         for statement in node.body:
             self.visit(statement)
         self._names.pop()
-        self._code_lines.pop()
+        self._depth -= 1
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - the visitor's name for it
 
@@ -250,7 +261,7 @@ class _Finder(ast.NodeVisitor):
             self._add(node, "key", repr(f"{node.value}x"))
 
     def _assignment(self, node: ast.stmt, target: ast.expr) -> None:
-        if isinstance(target, ast.Attribute | ast.Subscript) and self._code_lines:
+        if isinstance(target, ast.Attribute | ast.Subscript) and self._depth:
             self._add(node, "drop assignment", "pass")
 
     def _condition(self, node: ast.expr, *values: str) -> None:
@@ -267,8 +278,8 @@ class _Finder(ast.NodeVisitor):
         self._replace(self._start(node), self._end(node), operator, replacement)
 
     def _replace(self, start: int, end: int, operator: str, replacement: str) -> None:
-        code_line = self._code_lines[-1] if self._code_lines else 0
-        self.found.append((".".join(self._names), code_line, start, end, operator, replacement))
+        lines = self._statement if self._depth else range(0)
+        self.found.append((".".join(self._names), lines, start, end, operator, replacement))
 
     def _start(self, node: ast.AST) -> int:
         return self._offset(node.lineno, node.col_offset)  # type: ignore[attr-defined]
