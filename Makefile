@@ -7,7 +7,7 @@ JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-long bench bench-short check format dist clean
+.PHONY: help setup packages demo test test-long mutants bench bench-short check format dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,6 +30,9 @@ test: setup ## every test but the long ones
 
 test-long: setup ## soak, many kills, large sizes
 	$(PYTEST) -m long
+
+mutants: setup ## change the source in 300 small ways, and list what no test notices: less than an hour
+	$(BIN)/python -m tools.mutants --jobs $(JOBS)
 
 bench: setup ## beside the other tools on PATH, into bench/RESULTS.md: an hour or two, on a quiet machine
 	$(BIN)/python -m bench.transfer --output bench/RESULTS.md

@@ -9,6 +9,7 @@ very many instances at once is written out.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
@@ -67,7 +68,7 @@ class Record:
         own = {
             name: _as_field(cls.__dict__.get(name, _NONE), name)
             for name, kind in cls.__annotations__.items()
-            if not str(kind).startswith("ClassVar")
+            if not _is_class_variable(str(kind), cls.__module__)
         }
         cls._names += tuple(name for name in own if name not in cls._names)
         cls._given += tuple(name for name, one in own.items() if one.init and name not in cls._given)
@@ -144,6 +145,14 @@ class Record:
     def __repr__(self) -> str:
         shown = (f"{name}={getattr(self, name)!r}" for name in self._names if name not in self._quiet)
         return f"{type(self).__qualname__}({', '.join(shown)})"
+
+
+def _is_class_variable(annotation: str, module: str) -> bool:
+    """Whether an annotation is ``ClassVar``, under whatever name ``module`` imports it or ``typing``."""
+    scope, _, name = annotation.partition("[")[0].strip().rpartition(".")
+    if name == "ClassVar":
+        return True
+    return not scope and getattr(sys.modules.get(module), name, None) is ClassVar
 
 
 def _as_field(value: Any, name: str) -> _Field:

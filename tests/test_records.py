@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
+import typing as t
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from typing import ClassVar as Constant
 
 import pytest
 
@@ -48,6 +51,29 @@ class Basket(Record, frozen=False):
 
 class Service(Record, frozen=False, eq=False):
     address: str
+
+
+class ClassVariety:
+    """A type whose name begins with ``ClassVar``."""
+
+
+class Counted(Record):
+    """Class variables in every spelling, and a field whose type has a similar name."""
+
+    plain: ClassVar = 1
+    qualified: typing.ClassVar[int] = 2
+    module_alias: t.ClassVar[int] = 3
+    alias: Constant[int] = 4
+    variety: ClassVariety
+
+
+@dataclasses.dataclass(frozen=True)
+class CountedModel:
+    plain: ClassVar = 1
+    qualified: typing.ClassVar[int] = 2
+    module_alias: t.ClassVar[int] = 3
+    alias: Constant[int] = 4
+    variety: ClassVariety
 
 
 class Nothing(Record):
@@ -113,12 +139,25 @@ def test_a_default_is_made_for_each() -> None:
     one, other = Basket(), Basket()
     one.items.append(1)
     assert other.items == []
+    assert not hasattr(Basket, "items")
 
 
 def test_what_is_not_given_is_completed_afterwards() -> None:
     assert Basket([1, 2]).total == 3
     with pytest.raises(TypeError, match="total"):
         Basket([1], total=3)
+
+
+def test_class_variables_are_no_fields_however_they_are_spelled() -> None:
+    variety = ClassVariety()
+    assert list(as_dict(Counted(variety))) == [one.name for one in dataclasses.fields(CountedModel)] == ["variety"]
+    assert (Counted.plain, Counted.qualified, Counted.module_alias, Counted.alias) == (1, 2, 3, 4)
+
+
+def test_class_variables_are_no_fields_where_annotations_are_objects() -> None:
+    annotations = {"limit": ClassVar[int], "qualified": typing.ClassVar, "size": int}
+    made: Any = type("Limited", (Record,), {"__annotations__": annotations, "limit": 5, "qualified": 6})
+    assert as_dict(made(3)) == {"size": 3}
 
 
 def test_identity_where_that_is_asked() -> None:
