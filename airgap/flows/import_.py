@@ -66,6 +66,7 @@ def _push(
 ) -> Imported:  # fmt: skip
     if not request.shard:
         output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
+        output.check_record(request.output)
         output.check_receipt(request.receipt, request.output, [file.name for file in files], force=request.force)
     heed(target.preflight(), emit)
     if target.mapping != mapping:  # nodes pull by another name than the one that was given to push by

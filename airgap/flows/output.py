@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -77,16 +76,22 @@ def check_place(path: Path, *, force: bool, option: str = "-o") -> None:
 
 
 def write_files(folder: Path, files: Sequence[tuple[str, bytes]], changed: Sequence[RewrittenFile] = ()) -> None:
-    """Write ``files`` under ``folder``, and beside them the record of how those ``changed`` were rewritten."""
+    """Write ``files`` under ``folder``, after the record of how those ``changed`` were rewritten."""
     try:
-        for name, content in files:
-            path = inside(folder, name)
+        places = [(inside(folder, name), content) for name, content in files]
+        _note(folder, changed)
+        for path, content in places:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)
-        if changed:
-            _note(folder / RECORD, [(file.name, file) for file in changed], on_top=False)
+        _note(folder, changed)
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
+
+
+def check_record(folder: Path) -> None:
+    """Raise :class:`ResourceError` where a record that cannot be read is in the way of the new one."""
+    if (folder / RECORD).exists():
+        record.read(folder / RECORD)
 
 
 def check_in_place(files: Sequence[RewrittenFile]) -> None:
@@ -96,37 +101,34 @@ def check_in_place(files: Sequence[RewrittenFile]) -> None:
 
 
 def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -> None:
-    """Put each changed file where it was, with its mode and owner, and, if ``recorded``, the record beside it."""
-    changed = [file for file in files if file.before != file.after]
+    """Replace each changed file, keeping its mode and owner. If ``recorded``, the record in its folder is written
+    first."""
     check_in_place(files)
-    for file in changed:
-        # Through a link, the file itself is replaced and the link stays.
-        path = Path(file.path).resolve()
-        try:
-            status = path.stat()
-            replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
-            if recorded:
-                _note(path.parent / RECORD, [(path.name, file)], on_top=True)
-        except OSError as error:
-            raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
+    # A link stays: the file that it leads to is replaced.
+    changed = {Path(file.path).resolve(): file for file in files if file.before != file.after}
+    for folder in dict.fromkeys(path.parent for path in changed):
+        members = {path: file for path, file in changed.items() if path.parent == folder}
+        if recorded:
+            noted = [(path.name, file, file.before) for path, file in members.items()]
+            record.note(folder / RECORD, noted, first=False)
+        for path, file in members.items():
+            try:
+                status = path.stat()
+                replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
+            except OSError as error:
+                raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
 
 
-def _note(log: Path, changed: Sequence[tuple[str, RewrittenFile]], *, on_top: bool) -> None:
-    """Add to a record how files were rewritten: on top of what it says of them where they were changed again, in
-    place of it where they were made anew."""
-    new = "".join(record.lines(name, file.after, file.changes) for name, file in changed)
-    if not new:
-        return
-    names = set() if on_top else {name for name, _ in changed}
-    there = log.read_text(encoding="utf-8").split("\n") if log.exists() else []
-    kept = "".join(f"{line}\n" for line in there if line and _name_in(line) not in names)
-    replace_file(log, (kept + new).encode())
+def _note(folder: Path, changed: Sequence[RewrittenFile]) -> None:
+    if changed:
+        files = [(file.name, file, _content(folder / file.name)) for file in changed]
+        record.note(folder / RECORD, files, first=True)
 
 
-def _name_in(line: str) -> str | None:
+def _content(path: Path) -> bytes | None:
     try:
-        return str(json.loads(line)["name"])
-    except (ValueError, KeyError, TypeError):
+        return path.read_bytes()
+    except FileNotFoundError:
         return None
 
 

@@ -39,7 +39,8 @@ def test_from_an_output_folder(airgap: Airgap) -> None:
     assert (airgap.folder / "back/b.yaml").read_text() == pod("redis:2")
     # One of two: the other's record stays.
     airgap.run("rewrite", "out/b.yaml", "--revert", "--in-place")
-    airgap.run("rewrite", "out/sub/a.yaml", "--revert", "--in-place")
+    assert (airgap.folder / "out/b.yaml").read_text() == pod("redis:2")
+    airgap.run("rewrite", "out", "--revert", "--in-place")
     assert not (airgap.folder / "out/.airgap-rewrite.log").exists()
     assert (airgap.folder / "out/sub/a.yaml").read_text() == pod("nginx")
 

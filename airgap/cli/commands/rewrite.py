@@ -39,7 +39,12 @@ from airgap.kube.render import Rendering
 )
 @click.option("--keep-unknown", is_flag=True, help="With --from: leave images that are not in it as they are.")
 @click.option("--pin", is_flag=True, help="With --from: add each image's digest: what was carried is what runs.")
-@click.option("--revert", is_flag=True, help="Turn rewritten files back to the bytes they had, by their record.")
+@click.option(
+    "--revert",
+    is_flag=True,
+    help="Restore the bytes that rewritten files had, by the record (.airgap-rewrite.log) in the given folder or in the "
+    "file's own folder. Folders above are not searched.",
+)
 @click.option(
     "-o",
     "--output",
@@ -95,10 +100,11 @@ def command(
     if revert:
         if to or mapping or source:
             raise click.UsageError("--revert goes by the record alone, without --to, --mapping and --from")
-        turned = record.revert(kube.load(paths or read.resources, options.stdin_bytes))
-        _put([one.file for one in turned], output, in_place, diff, check, dry_run, force, recorded=False)
+        given = paths or read.resources
+        reverted = record.revert(kube.load(given, options.stdin_bytes), given)
+        _put([item.file for item in reverted], output, in_place, diff, check, dry_run, force, recorded=False)
         if in_place and not dry_run:
-            record.forget(turned)
+            record.forget(reverted)
         return
     goal = None if source else target_of(read, to, mapping)
     resources = paths or read.resources
