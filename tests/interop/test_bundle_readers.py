@@ -29,7 +29,7 @@ from tests.parts.containerd import Containerd, containerd
 from tests.parts.dockerd import dockerd
 from tests.parts.dockerregistry import DockerRegistry
 from tests.parts.images import Images
-from tests.parts.need import need, need_root, version
+from tests.parts.need import need, need_privilege, version
 
 pytestmark = pytest.mark.interop
 
@@ -103,7 +103,7 @@ def test_skopeo_copies_every_oci_image_by_name(bundle: Bundle, tmp_path: Path) -
 
 
 def test_skopeo_as_a_normal_user(bundle: Bundle) -> None:
-    need_root("to become nobody")
+    need_privilege("become another user")
     with open_folder() as folder:
         shutil.copy(bundle.path, folder / "b.tar")
         (folder / "b.tar").chmod(0o644)
@@ -116,7 +116,7 @@ def test_skopeo_as_a_normal_user(bundle: Bundle) -> None:
 
 def test_a_normal_user_unpacks_and_tags(bundle: Bundle) -> None:
     """Modes let an unpacked bundle be worked with: a layout to which skopeo adds a name."""
-    need_root("to become nobody")
+    need_privilege("become another user")
     with open_folder() as folder:
         shutil.copy(bundle.path, folder / "b.tar")
         (folder / "b.tar").chmod(0o644)
