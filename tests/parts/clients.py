@@ -119,7 +119,8 @@ def _home(folder: Path, auth: dict[str, Any] | None) -> Path:
     (folder / "policy.json").write_text(policy)
     (folder / ".config/containers/policy.json").write_text(policy)
     (folder / "registries.conf").write_text("unqualified-search-registries = []\nshort-name-mode = 'disabled'\n")
-    (folder / "storage.conf").write_text("[storage]\ndriver = 'vfs'\n")
+    places = f"graphroot = '{folder}/storage'\nrunroot = '{folder}/run'\n"
+    (folder / "storage.conf").write_text(f"[storage]\ndriver = 'vfs'\n{places}")
     (folder / "containers.conf").write_text("")
     (folder / "auth.json").write_text(json.dumps(auth or {"auths": {}}))
     return folder
