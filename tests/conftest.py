@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,8 @@ _FOREIGN += ("AIRGAP_USERNAME", "AIRGAP_PASSWORD", "SSL_CERT_FILE", "SSL_CERT_DI
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell that starts the tests in the background ignores Ctrl-C for them, and for every program that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "requires(*programs): real programs that the test runs; see tests/parts/need.py")
 
 

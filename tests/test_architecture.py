@@ -72,6 +72,22 @@ def test_every_file_names_its_licence() -> None:
     assert without == []
 
 
+def test_no_test_sleeps_until_something_has_happened() -> None:
+    """Only what waits for a condition and slow servers sleep; tests wait for events, or by tests/parts/waiting.py."""
+    sleeping = re.compile(r"\btime\.sleep\b|\bfrom time import .*\bsleep\b|\basyncio\.sleep\b")
+    doubles = ROOT / "tests" / "doubles"
+    allowed = {ROOT / "tests" / "parts" / "waiting.py", Path(__file__).resolve()}
+    allowed |= {path for path in doubles.rglob("*.py") if not path.name.startswith("test_")}
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if path not in allowed
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if sleeping.search(line)
+    ]
+    assert found == []
+
+
 def test_modules_can_be_read_at_one_sitting() -> None:
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in SOURCES}
     assert {name: length for name, length in lengths.items() if length > 350} == {}

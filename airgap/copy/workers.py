@@ -62,8 +62,6 @@ def each(
     ended = threading.Semaphore(0)
 
     def worker() -> None:
-        # A signal that one of these threads takes would not wake the main thread, which alone can act on it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         try:
             work_off()
         finally:
@@ -91,9 +89,15 @@ def each(
 
     running = 0
     try:
-        for number in range(min(jobs, len(todo))):
-            threading.Thread(target=worker, name=f"airgap-{number}", daemon=True).start()
-            running += 1
+        # A signal that one of these threads takes would not wake the main thread, which alone can act on it: they are
+        # started with these signals blocked. So no thread is started without being counted, either.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        try:
+            for number in range(min(jobs, len(todo))):
+                threading.Thread(target=worker, name=f"airgap-{number}", daemon=True).start()
+                running += 1
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         while running:
             ended.acquire()
             running -= 1

@@ -23,6 +23,7 @@ from bench.transfer.registries import Side, WrongContentError, check, fill
 from bench.transfer.workloads import Workload
 from tests.parts.dockerregistry import docker_registry
 from tests.parts.service import clean_environment
+from tests.parts.waiting import wait_until
 
 SCALE = 0.001
 AIRGAP = Path(sys.executable).with_name("airgap")
@@ -173,10 +174,7 @@ def test_a_script_that_takes_too_long_is_stopped_with_its_children(
     with pytest.raises(FailedError, match="-9"):
         measured(tmp_path, "sh -c 'echo $$ > child; exec sleep 60'; true")
     child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
-    deadline = time.monotonic() + 10
-    while child.exists() and child.read_text().rsplit(")", 1)[1].split()[0] != "Z" and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert time.monotonic() < deadline
+    wait_until(lambda: not child.exists() or child.read_text().rsplit(")", 1)[1].split()[0] == "Z")
 
 
 def test_the_line_is_late_and_loses_nothing() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from airgap.oci.digest import of
 from tests.cli.command import Airgap, Registry, pod, settings
+from tests.parts.waiting import at_rest, wait_until
 
 
 def lines(stderr: str) -> list[dict[str, Any]]:
@@ -97,11 +97,11 @@ def test_ctrl_c_too(airgap: Airgap) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         airgap.write("airgap.yaml", settings({"quay.io": {"mirror": f"http://127.0.0.1:{deaf.getsockname()[1]}"}}))
         process = airgap.started("export", "--image", "quay.io/a/x:1", "-o", "b.tar", "--progress", "json")
-        deaf.settimeout(20)
+        deaf.settimeout(60)
         peer, _ = deaf.accept()
-        time.sleep(0.1)
+        wait_until(at_rest(process.pid))
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=60)
         peer.close()
     assert process.returncode == 130
     last = lines(stderr.decode())[-1]

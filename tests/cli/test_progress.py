@@ -7,7 +7,6 @@ import inspect
 import json
 import re
 import threading
-import time
 
 import pytest
 
@@ -29,6 +28,7 @@ from airgap.events import (
     Warned,
     as_json,
 )
+from tests.parts.waiting import wait_until
 
 ALL: list[Event] = [
     Planned(1, 2, 3, 300),
@@ -137,19 +137,31 @@ def test_the_bar_draws_and_is_taken_down(capsys: pytest.CaptureFixture[str]) -> 
 def test_lines_tell_every_few_seconds_how_far_it_is_even_where_nothing_moves(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Words, "interval", 0.05)
+    ticks = 0
+    tick = Words.tick
+
+    def counted(shown: Words) -> None:
+        nonlocal ticks
+        tick(shown)
+        ticks += 1
+
+    def after_two_ticks() -> str:
+        before = ticks
+        wait_until(lambda: ticks >= before + 2)
+        return capsys.readouterr().err
+
+    monkeypatch.setattr(Words, "interval", 0.02)
+    monkeypatch.setattr(Words, "tick", counted)
     with display("plain") as emit:
         emit(Planned(1, 1, 1, 100_000))
-        time.sleep(0.12)
-        assert capsys.readouterr().err == ""  # no blob is on its way
+        assert after_two_ticks() == ""  # no blob is on its way
         emit(BlobStarted("sha256:a", 100_000))
         emit(BlobProgress("sha256:a", 40_000))
-        time.sleep(0.3)
-        said = capsys.readouterr().err.splitlines()
+        said = after_two_ticks().splitlines()
         emit(BlobDone("sha256:a", 100_000, "fetched"))
-        time.sleep(0.15)
         capsys.readouterr()
-    time.sleep(0.12)
+        assert after_two_ticks() == ""
+    wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "airgap-progress"])
     assert capsys.readouterr().err == ""
     assert len(said) >= 2
     assert all(re.fullmatch(r"40\.0 kB of 100\.0 kB, [0-9.]+ k?B/s, 0:0\d left", line) for line in said), said
@@ -184,7 +196,7 @@ def test_a_thread_that_draws_takes_no_signal(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Words, "tick", lambda _: seen.append(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
     with display("plain") as emit:
         emit(Planned(1, 1, 1, 100))
-        time.sleep(0.1)
+        wait_until(lambda: seen)
     assert {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} <= seen[0]
 
 

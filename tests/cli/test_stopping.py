@@ -16,7 +16,7 @@ import pytest
 
 from tests.cli.command import TRACEBACK, Airgap, settings
 from tests.parts.network import closed_network
-from tests.parts.polling import until
+from tests.parts.waiting import wait_until
 
 #: Runs airgap with a resolver that never answers: like that of the C library, it cannot be interrupted.
 STUCK = """\
@@ -73,7 +73,7 @@ def stuck(airgap: Airgap, *arguments: str) -> Iterator[tuple[subprocess.Popen[by
         )
     ) as process:
         said, errors = Output(process.stdout), Output(process.stderr)
-        until(lambda: said.has("resolving"), "it asks its resolver")
+        wait_until(lambda: said.has("resolving"))
         yield process, errors
 
 
@@ -95,7 +95,7 @@ def send(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
         return not pending & 1 << (how - 1)
 
     process.send_signal(how)
-    until(taken, f"it takes {how.name}")
+    wait_until(taken)
 
 
 @WHERE
@@ -125,7 +125,7 @@ def test_ctrl_c_twice(airgap: Airgap, arguments: tuple[str, ...]) -> None:
     """After the first one the user is told what a second one does."""
     with stuck(airgap, *arguments) as (process, errors):
         process.send_signal(signal.SIGINT)
-        until(lambda: errors.has("still stopping; another Ctrl-C ends airgap at once\n"), "it tells of the second one")
+        wait_until(lambda: errors.has("still stopping; another Ctrl-C ends airgap at once\n"))
         process.send_signal(signal.SIGINT)
         assert process.wait(SOON) == 130
         assert errors.has("error: stopped at once\n")
@@ -134,7 +134,7 @@ def test_ctrl_c_twice(airgap: Airgap, arguments: tuple[str, ...]) -> None:
 def test_it_is_told_as_json_where_everything_is(airgap: Airgap) -> None:
     with stuck(airgap, *IN_MAIN_THREAD, "--progress", "json") as (process, errors):
         send(process, signal.SIGINT)
-        until(lambda: errors.has("still stopping"), "it tells of the second one")
+        wait_until(lambda: errors.has("still stopping"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(SOON) == 130
         assert errors.has("stopped at once")
@@ -189,7 +189,7 @@ def test_a_name_server_that_does_not_answer(airgap: Airgap, tmp_path: Path, argu
         server = subprocess.Popen([*network.prefix, sys.executable, "-c", SILENT], stdout=subprocess.PIPE)
         with ended(server):
             heard = Output(server.stdout)
-            until(lambda: heard.has("bound"), "the name server is there")
+            wait_until(lambda: heard.has("bound"))
             command = [*network.prefix, *airgap.command(*arguments)]
             process = subprocess.Popen(
                 command,
@@ -199,7 +199,7 @@ def test_a_name_server_that_does_not_answer(airgap: Airgap, tmp_path: Path, argu
                 env=airgap.whole_environment(),
             )
             with ended(process):
-                until(lambda: heard.has("asked"), "the name server is asked")
+                wait_until(lambda: heard.has("asked"))
                 send(process, signal.SIGINT)
                 assert process.poll() is None
                 process.send_signal(signal.SIGTERM)

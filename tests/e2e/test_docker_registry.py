@@ -24,6 +24,7 @@ from tests.parts.certificates import Authority
 from tests.parts.clients import Command, skopeo
 from tests.parts.dockerregistry import DockerRegistry, docker_registry
 from tests.parts.images import Images
+from tests.parts.need import need
 from tests.parts.proxy import http_proxy
 
 pytestmark = [pytest.mark.requires("docker-registry", "skopeo"), pytest.mark.interop]
@@ -268,6 +269,7 @@ def _trusting(folder: Path) -> Command:
 
 def test_signatures_cross(airgap: Airgap, internet: Internet, registry: DockerRegistry, client: Command) -> None:
     """A manifest with a subject, listed under the fallback tag, as a registry without the referrers API has it."""
+    need("skopeo", at_least=(1, 18))  # 1.9 wants to convert an index that lists an artifact
     image = internet.images.two_platforms()
     signature = internet.images.artifact("application/vnd.dev.sigstore.bundle.v0.3+json", subject=image)
     fallback = f"sha256-{digests.encoded(image.digest)}"

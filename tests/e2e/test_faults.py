@@ -13,7 +13,6 @@ import hashlib
 import itertools
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -118,10 +117,6 @@ def registries(address: str, timeout: float = TIMEOUT) -> Iterator[tuple[Registr
     """Registries that sign in at ``address``, short of patience; and the seconds that they were told to wait."""
     waits: list[float] = []
 
-    def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        time.sleep(min(seconds, 0.01))
-
     made = Registries(
         {
             "quay.io": RegistrySettings(mirror=f"http://{address}", timeout=timeout),
@@ -129,7 +124,7 @@ def registries(address: str, timeout: float = TIMEOUT) -> Iterator[tuple[Registr
         },
         credentials=Credentials({}, {address: ME}),
         environment={},
-        retry=RetryPolicy(base=0.01, sleep=sleep),
+        retry=RetryPolicy(base=0.01, sleep=waits.append),
     )
     with made:
         yield made, waits

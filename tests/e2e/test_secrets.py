@@ -15,7 +15,6 @@ import os
 import stat
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +32,7 @@ from tests.parts.images import OCI_LAYER_PLAIN, Images
 from tests.parts.line import line
 from tests.parts.proxy import http_proxy
 from tests.parts.stalling import Stalling
+from tests.parts.waiting import wait_until
 
 MB = 1_000_000
 #: Signs that are written in another way in an address, in JSON and in a shell.
@@ -117,11 +117,13 @@ class Watch:
         assert {(where, word) for where, text in found.items() for word in words if word in text} == set()
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        while process.poll() is None:
+        def ended() -> bool:
             for pid in _family(process.pid):
                 with contextlib.suppress(OSError):
                     self.lines.add(Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " "))
-            time.sleep(0.005)
+            return process.poll() is not None
+
+        wait_until(ended, seconds=120, every=0.005)
 
 
 def _family(pid: int) -> Iterator[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from tests.cli.command import TRACEBACK, Airgap
 from tests.doubles.nexus import PUSHER, READER, Nexus, User
 from tests.doubles.nexus.double import Seen
 from tests.parts.images import Images
+from tests.parts.waiting import wait_until
 
 SOURCE_WORD, TARGET_WORD = READER.password, PUSHER.password
 
@@ -116,8 +116,7 @@ def killed(airgap: Airgap, arguments: list[str], progress: Callable[[], int], *,
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        while reader.is_alive() and progress() < begun + after:
-            time.sleep(0.002)
+        wait_until(lambda: not reader.is_alive() or progress() >= begun + after, seconds=120, every=0.002)
     finally:
         process.kill()
         reader.join()

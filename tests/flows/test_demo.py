@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-import time
-
 from airgap.bundle import BundleReader
 from tests.cli.command import Airgap
 
 
 def test_the_demo(airgap: Airgap) -> None:
     airgap.fresh = True
-    started = time.monotonic()
     said = airgap.run("demo", "--output", "kept")
-    assert time.monotonic() - started < 60
     assert said.stdout.count(b"$ airgap ") == 2
     changed = [(line[0], line[1:].strip()) for line in said.text.splitlines() if line.startswith(("-", "+"))]
     assert ("-", 'image: "quay.io/jetstack/cert-manager-cainjector:v1.14.4"') in changed

@@ -15,6 +15,7 @@ import yaml
 
 from tests.cli.command import ROOT, Airgap, settings
 from tests.parts.certificates import Authority
+from tests.parts.need import need
 
 ADDRESS = "172.25.0.84:30018"
 TARGET = f"http://{ADDRESS}"
@@ -68,7 +69,9 @@ def test_a_node_itself_is_changed_by_merging_with_a_copy_of_what_was_there(airga
     assert len(after) == 4
     airgap.run("hosts", f"https://{ADDRESS}", "--insecure", "--for", "containerd", "--root", "node")
     assert f"node/{HOSTS}.before-airgap.2" in airgap.files()
-    patch = subprocess.run(["patch", "-p1", "--dry-run"], input=diff.stdout, capture_output=True, cwd="/", check=False)
+    patch = subprocess.run(
+        [need("patch"), "-p1", "--dry-run"], input=diff.stdout, capture_output=True, cwd="/", check=False
+    )
     assert patch.returncode in (0, 1)  # it is a diff that patch can read
 
 

@@ -15,6 +15,7 @@ from tests.flows.test_resume import IMAGES, LARGE, MIB, Source, files, through
 from tests.parts.images import Images
 from tests.parts.ledger import Ledger
 from tests.parts.stalling import Stalling
+from tests.parts.waiting import at_rest, wait_until
 
 
 def moved_tag(source: Source, seed: int = 77) -> None:
@@ -32,7 +33,8 @@ def stalled_after(airgap: Airgap, source: Source, count: int, *more: str) -> Non
     with Stalling(source.address, count) as line:
         through(airgap, line.url)
         process = airgap.started("export", *IMAGES, "-o", "b.tar", "--jobs", "1", *more)
-        assert line.stalled.wait(30)
+        assert line.stalled.wait(60)
+        wait_until(at_rest(process.pid))
         process.kill()
         process.communicate()
 
@@ -119,7 +121,8 @@ def test_leftovers_outlive_a_kill_of_the_run_that_uses_them(airgap: Airgap, tmp_
         with Stalling(source.address, 20_000) as line:
             through(airgap, line.url)
             process = airgap.started("export", *IMAGES, "-o", "b.tar", "--jobs", "1", "--refresh")
-            assert line.stalled.wait(30)
+            assert line.stalled.wait(60)
+            wait_until(at_rest(process.pid))
             process.kill()
             process.communicate()
         assert "b.tar.partial.old" in files(airgap.folder)

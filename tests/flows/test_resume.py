@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.cli.command import Airgap, Registry, settings
 from tests.parts.images import OCI_LAYER_PLAIN, Images, Layer
 from tests.parts.ledger import Ledger, in_flight
 from tests.parts.stalling import Stalling
+from tests.parts.waiting import at_rest, wait_until
 from tests.suites.store_suite import noise
 
 MIB = 1 << 20
@@ -88,8 +90,8 @@ def killed(airgap: Airgap, source: Source, limit: int, *form: str) -> None:
     with Stalling(source.address, limit) as line:
         through(airgap, line.url)
         process = airgap.started("export", *IMAGES, "-o", *form)
-        assert line.stalled.wait(30), "it never came so far"
-        time.sleep(0.5)
+        assert line.stalled.wait(60), "it never came so far"
+        wait_until(at_rest(process.pid))
         process.kill()
         process.communicate()
     assert process.returncode == -signal.SIGKILL
@@ -113,10 +115,10 @@ def test_what_an_error_stopped_is_kept_and_the_command_says_so(airgap: Airgap, s
     with Stalling(source.address, 20 * MIB) as line:
         through(airgap, line.url)
         process = airgap.started("export", *IMAGES, "-o", "b.tar")
-        assert line.stalled.wait(30)
-        time.sleep(0.3)
+        assert line.stalled.wait(60)
+        wait_until(at_rest(process.pid))
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "stopped; what has arrived is kept beside b.tar" in stderr.decode()
     assert files(airgap.folder).keys() == {"b.tar.partial", "b.tar.journal"}
@@ -143,8 +145,8 @@ def test_refresh_resolves_anew_and_keeps_what_still_serves(airgap: Airgap) -> No
         with Stalling(source.address, LARGE + 100_000) as line:
             through(airgap, line.url)
             process = airgap.started("export", *IMAGES, "-o", "b.tar", "--jobs", "1")
-            assert line.stalled.wait(30)
-            time.sleep(0.3)
+            assert line.stalled.wait(60)
+            wait_until(at_rest(process.pid))
             process.kill()
             process.communicate()
         images = Images(77)
@@ -273,14 +275,12 @@ class Kills:
         """Kill it, once sockets are empty if they are to be ``drained``; how much of one blob may have been sent in
         vain."""
         self.ledger.hold()
-        port, until = int(self.source.address.rpartition(":")[2]), time.monotonic() + 5
-        while drained and in_flight(port) and time.monotonic() < until:
-            time.sleep(0.002)
+        port = int(self.source.address.rpartition(":")[2])
+        if drained:
+            wait_until(lambda: not in_flight(port), every=0.002)
         process.send_signal(signal.SIGSTOP)
-        before = -1
-        while before != self.ledger.sent:  # until the pieces that had been read are sent
-            before = self.ledger.sent
-            time.sleep(0.02)
+        # Until the pieces that had been read are sent: the server's threads sleep then, all in this process.
+        wait_until(at_rest(os.getpid(), _serving))
         flying = in_flight(port)
         process.kill()
         # A piece that the server had read and not sent, and one that airgap had read and not written.
@@ -292,6 +292,15 @@ class Kills:
         assert max(large.values(), default=0) <= self.allowed, large
         # Configs are read in each run; of the small layers those come again that were on their way.
         assert sum(self.ledger.again.values()) - sum(large.values()) <= self.source.small
+
+
+def _serving() -> list[int]:
+    """The threads of the server that answer requests."""
+    return [
+        thread.native_id
+        for thread in threading.enumerate()
+        if thread.name.startswith("CP Server") and thread.native_id is not None
+    ]
 
 
 def _random_kills(airgap: Airgap, form: str, kills: int, seed: int) -> None:

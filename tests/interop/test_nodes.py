@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from tests.parts.dockerd import dockerd
 from tests.parts.dockerregistry import docker_registry
 from tests.parts.images import Images
 from tests.parts.network import ClosedNetwork, closed_network
+from tests.parts.waiting import wait_until
 
 pytestmark = [pytest.mark.interop, pytest.mark.requires("docker-registry")]
 
@@ -281,10 +281,7 @@ def test_docker_pulls_with_the_files_and_not_without(far: Far, tmp_path: Path) -
         assert made["debug"] is False
         started.file.write_bytes((root / "etc/docker/daemon.json").read_bytes())
         os.kill(started.pid, signal.SIGHUP)
-        deadline = time.monotonic() + 20
-        while (done := started.docker.try_run("pull", "-q", image)).returncode and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert done.returncode == 0, done.stderr
+        wait_until(lambda: not started.docker.try_run("pull", "-q", image).returncode, every=0.2)
         started.docker.run("pull", "-q", "nginx:1.27")  # Docker Hub, through the mirror
 
 

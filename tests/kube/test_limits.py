@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import time
 import tracemalloc
 from collections.abc import Callable
 
@@ -13,7 +12,9 @@ import pytest
 from airgap.errors import ResourceError
 from airgap.kube import json_events, revert, rewrite, scan, yaml_events
 from airgap.kube.source import Source
+from tests.kube.shapes import DATA, SHAPES, scanned_and_rewritten
 from tests.kube.support import NEW, only, pod, texts
+from tests.parts.steps import steps
 
 
 @pytest.mark.usefixtures("parser")
@@ -161,105 +162,14 @@ plain
     assert len(native) > 20
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    begin = time.process_time()
-    work()
-    return time.process_time() - begin
-
-
-DATA = b"apiVersion: v1\nkind: ConfigMap\ndata:\n"
-THING = b"apiVersion: x.example/v1\nkind: T\nspec:\n"
-
-
-@pytest.mark.parametrize(
-    "shape",
-    [
-        pytest.param(lambda n: pod(b"  - image: a\n" * n), id="many sites"),
-        pytest.param(lambda n: pod("  - {name: é, image: a}\n".encode() * n), id="not ASCII"),
-        pytest.param(
-            lambda n: '{"apiVersion":"v1","kind":"Pod","spec":{"containers":[%s]}}'.replace(
-                "%s", ",".join(['{"name":"é","image":"a"}'] * n)
-            ).encode(),
-            id="one line",
-        ),
-        pytest.param(
-            lambda n: pod(b"  - image: a\n    args: ['" + b"x  \n\n     " * n + b"']\n"), id="one folded value"
-        ),
-        pytest.param(lambda n: pod(b"  - args: ['" + b"-image-- - --a" * n + b"']\n"), id="flags"),
-        pytest.param(
-            lambda n: pod(b"  - args: [" + b"a=" * n + b",'" + b"q.io" + b"/a" * n + b"']\n"), id="references"
-        ),
-        pytest.param(lambda n: pod(b"  - args: ['" + b"--x-image=q.io/a:1 " * n + b"']\n"), id="options"),
-        pytest.param(
-            lambda n: pod(b"  - env: [{name: X_IMAGE, value: '" + b"a=q.io/a:1," * n + b"'}]\n"), id="one variable"
-        ),
-        pytest.param(lambda n: DATA + b"  k: |\n" + b"    X_IMAGE=q.io/a:1\n" * n, id="settings"),
-        pytest.param(
-            lambda n: (
-                DATA + b"  k: |\n" + b"".join(b"    w%d.image=q.io/a\n    w%d.tag=1\n" % (i, i) for i in range(n))
-            ),
-            id="split settings",
-        ),
-        pytest.param(
-            lambda n: DATA + b"  k: |\n" + b"    [a.image]\n    repository=q.io/a\n    tag=1\n" * n, id="sections"
-        ),
-        pytest.param(
-            lambda n: pod(b"  - args:\n    - |\n" + b"      docker -x - pull q.io/a:1 \\\n" * n), id="commands"
-        ),
-        pytest.param(lambda n: DATA + b"  k: |\n    a:\n" + b"    - image: q.io/a:1\n" * n, id="inner, literal"),
-        pytest.param(lambda n: DATA + b'  k: "a:\\n' + b"- image: q.io/a:1\\n" * n + b'"\n', id="inner, escaped"),
-        pytest.param(
-            lambda n: DATA + b"".join(b"  k%d: |\n    a: 1\n    image: q.io/a:1\n" % i for i in range(n)),
-            id="inner, many",
-        ),
-        pytest.param(lambda n: THING + b"".join(b"  k%dImage: q.io/a:1\n" % i for i in range(n)), id="keys"),
-        pytest.param(
-            lambda n: THING + b"  hub: q.io/x\n" + b"".join(b"  i%d: {image: a, tag: v1}\n" % i for i in range(n)),
-            id="split",
-        ),
-        pytest.param(
-            lambda n: THING + b"  a: &a |\n" + b"    image: q.io/a\n" * n + b"  b: [" + b"*a, " * n + b"]\n",
-            id="aliases of a document",
-        ),
-        pytest.param(
-            lambda n: THING + b"  a: &a |\n" + b"    some words\n" * 9 * n + b"  b: [" + b"*a, " * n + b"]\n",
-            id="aliases of a text",
-        ),
-        pytest.param(
-            lambda n: THING + b"  a: &a '" + b"--x --image=y " * n + b"'\n  args: [" + b"*a, " * n + b"]\n",
-            id="aliases of arguments",
-        ),
-        pytest.param(
-            lambda n: (
-                b'{"apiVersion":"x/v1","kind":"T","%s":[%s]}'
-                % (b"k" * n * 50, b",".join([b'{"image":"q.io/a:1"}'] * n))
-            ),
-            id="long key",
-        ),
-        pytest.param(
-            lambda n: b"images:\n" + b"".join(b"- name: q.io/a%d\n  newTag: v1\n" % i for i in range(n)),
-            id="entries",
-        ),
-        pytest.param(
-            lambda n: b"".join(b"---\n" + DATA + b"  k: |\n    a: %d\n    image: q.io/a:1\n" % i for i in range(n)),
-            id="inner, in many objects",
-        ),
-        pytest.param(
-            lambda n: DATA + b"  k: |\n    a: '" + b"\n\n      X_IMAGE=q.io/a:1" * n + b"'\n", id="inner, in inner"
-        ),
-    ],
-)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_time_grows_with_size_alone(shape: Callable[[int], bytes]) -> None:
-    """Ten times the size must not take a hundred times as long; the bound in between leaves room for noise."""
-    small, large = shape(250), shape(2_500)
-
-    def work(content: bytes) -> None:
-        sites = scan(content, "x").sites
-        rewrite(content, [(site, f"t.example/n/{site.reference.repository}:1") for site in sites])
-
-    work(small)
-    once = max(min(_seconds(lambda: work(small)) for _ in range(3)), 0.002)
-    assert _seconds(lambda: work(large)) < 45 * once
+    """Ten times the size is some ten times the steps, not a hundred. bench/growth.py measures seconds, which also tell
+    of time that is spent in C."""
+    small, large = shape(100), shape(1_000)
+    scanned_and_rewritten(small)
+    once, ten_times = steps(lambda: scanned_and_rewritten(small)), steps(lambda: scanned_and_rewritten(large))
+    assert ten_times < 20 * once
 
 
 def test_memory_stays_flat() -> None:

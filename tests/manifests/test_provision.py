@@ -19,6 +19,7 @@ from tests.doubles.registry import Answer
 from tests.manifests.applied import ROOT, containers, objects
 from tests.parts.pages import commands, section
 from tests.parts.service import clean_environment, free_port
+from tests.parts.waiting import wait_until
 
 JOB = objects("Job")["nexus-provision"]
 WAITS, DOCTOR = containers(JOB["spec"]["template"])
@@ -137,11 +138,10 @@ def test_it_waits_for_the_whole_program_and_for_nexus(program: Path, tmp_path: P
         process = subprocess.Popen(command, stdout=said, env=clean_environment(tmp_path))
     try:
         (tmp_path / "airgap.pyz").write_bytes(whole[: len(whole) // 2])
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.7)
+        wait_until(lambda: "waiting for" in (tmp_path / "said").read_text())
         assert fresh.main.requests == []
         (tmp_path / "airgap.pyz").write_bytes(whole)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()

@@ -25,6 +25,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.parts.service import accepts
+from tests.parts.waiting import wait_until
+
 ROOT = Path(__file__).resolve().parents[2]
 LAYER = b"layer " * 1_000_000  # 6 MB, above nginx's default limit of 1 MiB
 
@@ -137,17 +140,10 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     )
     context = ssl.create_default_context(cafile=str(folder / "tls.crt"))
     try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    process.kill()
-                    assert process.stderr is not None
-                    pytest.fail("nginx did not start: " + process.stderr.read().decode())
-                time.sleep(0.05)
+        wait_until(lambda: process.poll() is not None or accepts(port))
+        if process.returncode is not None:
+            assert process.stderr is not None
+            pytest.fail("nginx did not start: " + process.stderr.read().decode())
         yield Proxy(port, context, seen, folder)
     finally:
         process.terminate()
@@ -182,17 +178,13 @@ def test_a_layer_passes_whole_and_while_it_is_sent(proxy: Proxy) -> None:
         connection.putheader("Content-Length", str(len(LAYER)))
         connection.endheaders()
         connection.send(LAYER[:-1])
-        deadline = time.monotonic() + 10
-        while not proxy.seen.first_bytes_at and time.monotonic() < deadline:
-            time.sleep(0.01)
-        arrived_early = bool(proxy.seen.first_bytes_at)
+        wait_until(lambda: proxy.seen.first_bytes_at)  # else the proxy keeps the body back
         connection.send(LAYER[-1:])
         answer = connection.getresponse()
         answer.read()
     finally:
         connection.close()
     assert answer.status == 201
-    assert arrived_early, "the proxy kept the body back"
     assert proxy.seen.digest == hashlib.sha256(LAYER).hexdigest()
     kept = [path for path in (proxy.folder / "body").rglob("*") if path.is_file()]
     assert not kept

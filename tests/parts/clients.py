@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.parts.need import need, need_root
+from tests.parts.need import need, need_privilege
 from tests.parts.service import clean_environment
 
 
@@ -69,7 +69,7 @@ def skopeo(folder: Path, *, auth: dict[str, Any] | None = None, as_nobody: bool 
     prefix: tuple[str, ...] = (binary, "--policy", str(home / "policy.json"), "--tmpdir", str(home / "tmp"))
     prefix += ("--registries.d", str(home / "registries.d"), "--registries-conf", str(home / "registries.conf"))
     if as_nobody:
-        need_root("to run a program as another user")
+        need_privilege("become another user")
         for path in (home, *home.rglob("*")):
             shutil.chown(path, "nobody", "nogroup")
         prefix = (need("setpriv"), "--reuid=nobody", "--regid=nogroup", "--clear-groups", *prefix)
@@ -90,7 +90,7 @@ def open_folder() -> Iterator[Path]:
 def podman(folder: Path, *, auth: dict[str, Any] | None = None) -> Command:
     """podman as root with storage of its own (vfs, so that it works inside containers too)."""
     binary = need("podman")
-    need_root("podman's own storage on vfs")
+    need_privilege("run podman as root")
     home = _home(folder, auth)
     prefix: tuple[str, ...] = (
         binary,
@@ -119,7 +119,8 @@ def _home(folder: Path, auth: dict[str, Any] | None) -> Path:
     (folder / "policy.json").write_text(policy)
     (folder / ".config/containers/policy.json").write_text(policy)
     (folder / "registries.conf").write_text("unqualified-search-registries = []\nshort-name-mode = 'disabled'\n")
-    (folder / "storage.conf").write_text("[storage]\ndriver = 'vfs'\n")
+    places = f"graphroot = '{folder}/storage'\nrunroot = '{folder}/run'\n"
+    (folder / "storage.conf").write_text(f"[storage]\ndriver = 'vfs'\n{places}")
     (folder / "containers.conf").write_text("")
     (folder / "auth.json").write_text(json.dumps(auth or {"auths": {}}))
     return folder

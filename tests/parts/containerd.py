@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.parts.clients import Command
-from tests.parts.need import need, need_root
+from tests.parts.need import need, need_privilege
 from tests.parts.network import ClosedNetwork
 from tests.parts.service import clean_environment, running
 
@@ -95,7 +95,7 @@ def containerd(
     ``more`` is appended to the configuration; it must
     be ready in ``seconds``."""
     binary, ctr = need("containerd"), need("ctr")
-    need_root("containerd")
+    need_privilege("mount file systems")
     folder.mkdir(parents=True, exist_ok=True)
     certs = certs or folder / "certs.d"
     certs.mkdir(parents=True, exist_ok=True)
@@ -160,7 +160,8 @@ def _call(address: Path, method: str, message: bytes, *, seconds: float = 10) ->
         "te": "trailers",
     }
     block = b"".join(b"\x00" + _short(name) + _short(value) for name, value in headers.items())
-    with socket.socket(socket.AF_UNIX) as connection:
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(socket.socket(socket.AF_UNIX))
         connection.settimeout(seconds)
         connection.connect(str(address))
         connection.sendall(
@@ -169,7 +170,7 @@ def _call(address: Path, method: str, message: bytes, *, seconds: float = 10) ->
             + _frame(_HEADERS, 4, 1, block)
             + _frame(_DATA, 1, 1, b"\x00" + struct.pack(">I", len(message)) + message)
         )
-        stream = connection.makefile("rb")
+        stream = stack.enter_context(connection.makefile("rb"))
         body, last = b"", b""
         while True:
             head = stream.read(9)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.parts.clients import Command
-from tests.parts.need import need, need_root
+from tests.parts.need import need, need_privilege
 from tests.parts.network import ClosedNetwork
 from tests.parts.service import clean_environment, running
 
@@ -41,7 +41,7 @@ def dockerd(
     network."""
     binary, client = need("dockerd"), need("docker")
     need("containerd")
-    need_root("dockerd")
+    need_privilege("run dockerd")
     folder.mkdir(parents=True, exist_ok=True)
     # A socket's path has at most 107 bytes, and dockerd's containerd makes some below the exec root.
     short = Path(tempfile.mkdtemp(prefix="airgap-dd-"))

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap`` on a disk that fails: ``python -m tests.parts.failing_disk MODE COUNT MARKER ARGUMENTS...`` runs the command line
-and lets the call number COUNT of those that make, move, remove or sync a file fail. MARKER is a file that is made when
-that happens, so that a caller can count up until there is no such call any more.
+"""``airgap`` on a disk that fails.
+
+``python -m tests.parts.failing_disk MODE COUNT MARKER ARGUMENTS...`` runs the command line; of the calls that make,
+move, remove or sync a file, number COUNT fails. MARKER is a file that is made when that happens, so that a caller can
+count up until there is no such call any more.
 """
 
 from __future__ import annotations

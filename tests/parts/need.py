@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is a real program here? If not, the test is skipped by name, and in CI it fails where it could have been installed.
+"""What a test needs of the machine: a real program, or a privilege. A test whose need is not met is skipped with the
+reason; in CI it fails where the program could have been installed, or where the tests run as root.
 
 ``@pytest.mark.requires("skopeo", "oras")`` on a test, a class or a module's ``pytestmark``, or :func:`need` inside
-a fixture. Programs that behave differently by version are asked with ``at_least``.
+a fixture. Programs that behave differently by version are asked with ``at_least``. :func:`need_privilege` tries what
+the test is about to do.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,35 @@ PACKAGES = {
     "ip": "iproute2",
     "newuidmap": "uidmap",
     "nginx": "nginx-light",
+}
+#: What a test may have to be allowed to do, and the shell script that tries it in an empty folder.
+PRIVILEGES = {
+    "mount file systems": """
+        mkdir a b
+        mount -t tmpfs -o size=1m tmpfs a
+        trap 'umount a' EXIT
+        mount --bind a b
+        umount b
+    """,
+    "make namespaces": "exec unshare --net --mount --propagation private sh -euc 'ip link set lo up; mount --bind . .'",
+    # dockerd turns forwarding on when it starts, and changes its root folder in a mount namespace to unpack a layer.
+    "run dockerd": """
+        exec unshare --net --mount --propagation private sh -euc '
+            ip link set lo up
+            mount --bind . .
+            forwarding=/proc/sys/net/ipv4/ip_forward
+            grep -qx 1 $forwarding || echo 1 > $forwarding
+            chroot / true
+        '
+    """,
+    "become another user": "setpriv --reuid=nobody --regid=nogroup --clear-groups true",
+    # podman as root unpacks layers whose files belong to any user.
+    "run podman as root": """
+        touch file
+        chown nobody:nogroup file
+        podman --root "$PWD/root" --runroot "$PWD/run" --tmpdir "$PWD/tmp" --storage-driver vfs \
+            --events-backend none --cgroup-manager cgroupfs info
+    """,
 }
 #: Daemons lie here, and a normal user's PATH may lack it.
 _MORE_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -51,10 +83,34 @@ def need(name: str, *, at_least: tuple[int, ...] = (), package: str | None = Non
     return found
 
 
-def need_root(why: str) -> None:
-    """Skip unless root: ``why`` says what for."""
-    if os.geteuid() != 0:
-        pytest.skip(f"needs root: {why}")
+def need_privilege(privilege: str) -> None:
+    """Skip the test unless this process has ``privilege``, one of the keys of :data:`PRIVILEGES`.
+
+    Whoever is not root may have it, and root inside a container may not, so it is tried, once in a run.
+    """
+    refusal = refused(privilege)
+    if refusal is None:
+        return
+    reason = f"cannot {privilege} here: {refusal}"
+    if os.environ.get("AIRGAP_REQUIRE_PARTS") and os.geteuid() == 0:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@functools.cache
+def refused(privilege: str) -> str | None:
+    """Why this process cannot do what ``privilege`` is called, or ``None`` if it can."""
+    with tempfile.TemporaryDirectory(prefix="airgap-try-") as folder:
+        path = os.pathsep.join((os.environ.get("PATH", "/usr/bin:/bin"), *_MORE_FOLDERS))
+        command = ["sh", "-euc", PRIVILEGES[privilege]]
+        environment = {"PATH": path, "HOME": folder, "LC_ALL": "C.UTF-8"}
+        run = subprocess.run(
+            command, capture_output=True, text=True, cwd=folder, env=environment, timeout=60, check=False
+        )
+    if run.returncode == 0:
+        return None
+    words = (run.stderr.strip() or run.stdout.strip()).splitlines()
+    return words[0] if words else f"exit code {run.returncode}"
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.parts.need import need, need_root
+from tests.parts.need import need, need_privilege
 from tests.parts.service import clean_environment, running
 
 _SCRIPT = """\
@@ -40,10 +40,10 @@ class ClosedNetwork:
 
 @contextlib.contextmanager
 def closed_network(folder: Path, *addresses: str, names: Mapping[str, str]) -> Iterator[ClosedNetwork]:
-    """Make one; ``names`` are host names with their addresses. Skips without root or the right to make namespaces."""
+    """Make one; ``names`` are host names with their addresses. Skips the test where namespaces cannot be made."""
     unshare, nsenter = need("unshare"), need("nsenter")
     need("ip")
-    need_root("namespaces")
+    need_privilege("make namespaces")
     folder.mkdir(parents=True, exist_ok=True)
     hosts, log = folder / "hosts", folder / "network.log"
     hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in names.items()))

@@ -7,9 +7,10 @@ import contextlib
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from tests.parts.waiting import wait_until
 
 LOOPBACK = "127.0.0.1"
 
@@ -59,12 +60,14 @@ def running(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=dict(environment), cwd=log.parent
         )
     try:
-        deadline = time.monotonic() + seconds
-        while not ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                state = "is not ready" if process.returncode is None else f"ended with {process.returncode}"
-                raise RuntimeError(f"{command[0]} {state}:\n{log.read_text(errors='replace')[-4000:]}")
-            time.sleep(0.03)
+        try:
+            wait_until(lambda: process.poll() is not None or ready(), seconds=seconds, every=0.03)
+        except AssertionError:
+            state = "is not ready"
+        else:
+            state = "" if process.returncode is None else f"ended with {process.returncode}"
+        if state:
+            raise RuntimeError(f"{command[0]} {state}:\n{log.read_text(errors='replace')[-4000:]}")
         yield process
     finally:
         end(process)

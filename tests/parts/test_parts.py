@@ -64,7 +64,7 @@ def test_skopeo_puts_an_image_into_a_registry(tmp_path: Path, registry: DockerRe
 
 
 def test_skopeo_as_a_normal_user(registry: DockerRegistry, layout: Layout) -> None:
-    needs.need_root("to become nobody")
+    needs.need_privilege("become another user")
     with open_folder() as folder:
         shutil.copytree(layout.path, folder / "layout")
         tool = skopeo(folder / "home", as_nobody=True)
@@ -238,6 +238,37 @@ def test_a_program_too_old_is_a_skip(monkeypatch: pytest.MonkeyPatch) -> None:
     assert needs.need("skopeo", at_least=(1, 9)) == "/bin/true"
     with pytest.raises(pytest.skip.Exception, match=r"skopeo is 1\.9\.3, and this test needs 1\.18"):
         needs.need("skopeo", at_least=(1, 18))
+
+
+def test_a_privilege_is_tried_once_and_a_refusal_is_a_skip_or_in_ci_a_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tried = tmp_path / "tried"
+    scripts = {"be here": "true", "be there": f"echo try >> {tried}; echo no such place >&2; exit 1"}
+    monkeypatch.setattr(needs, "PRIVILEGES", scripts)
+    monkeypatch.delenv("AIRGAP_REQUIRE_PARTS", raising=False)
+    needs.need_privilege("be here")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    for _ in range(2):
+        with pytest.raises(pytest.skip.Exception, match="cannot be there here: no such place"):
+            needs.need_privilege("be there")
+    monkeypatch.setenv("AIRGAP_REQUIRE_PARTS", "1")
+    needs.need_privilege("be here")
+    with pytest.raises(pytest.fail.Exception, match="cannot be there here: no such place"):
+        needs.need_privilege("be there")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(pytest.skip.Exception):
+        needs.need_privilege("be there")
+    assert tried.read_text() == "try\n"
+
+
+@pytest.mark.parametrize("privilege", needs.PRIVILEGES)
+def test_what_is_tried_leaves_nothing_behind(privilege: str) -> None:
+    if "podman" in privilege:
+        needs.need("podman")
+    needs.refused.cache_clear()
+    needs.need_privilege(privilege)
+    assert "airgap-try-" not in Path("/proc/self/mounts").read_text()
 
 
 def test_images_are_the_same_for_the_same_seed() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from urllib.parse import parse_qs
 
@@ -35,12 +34,9 @@ class Tokens:
         self.anonymous = False
         self.life: int | None = None
         self.good: set[str] = set()
-        self.delay = 0.0
         self._count = 0
 
     def issue(self, request: Request) -> Answer:
-        if self.delay:
-            time.sleep(self.delay)
         if request.method == "POST":
             form = parse_qs(request.read().decode())
             known = form.get("refresh_token") == ["an-identity-token"] and form["grant_type"] == ["refresh_token"]
@@ -95,13 +91,8 @@ def test_basic(network: Network, peer: Double, shelf: Shelf) -> None:
 @pytest.mark.parametrize("count", [1, 6])
 def test_a_wrong_password_is_tried_once(network: Network, peer: Double, shelf: Shelf, count: int) -> None:
     """Registries lock accounts: whatever many workers ask for, they offer it once."""
-    guard = asks_basic("me", "another")
-
-    def slow(request: Request) -> Answer | None:
-        time.sleep(0.1 if request.authorization else 0)
-        return guard(request)
-
-    shelf.guard = slow
+    shelf.guard = asks_basic("me", "another")
+    peer.pause = 0.1
     registries = network.registries(explicit={peer.address: ME})
     outcomes = together(count, lambda n: registries.repository(peer.address, f"team/app{n}").resolve("v1"))
     assert all(isinstance(outcome, Unauthorized) for outcome in outcomes), outcomes
@@ -121,19 +112,14 @@ def test_a_right_password_serves_many_at_once(network: Network, peer: Double, sh
     shelf.guard = asks_basic("me", "s3cret-word")
     registries = network.registries(explicit={peer.address: ME})
     registries.repository(peer.address, "team/app").resolve("v1")
-    inside, most, lock = [0], [0], threading.Lock()
+    meeting = threading.Barrier(4)
 
-    def slow(_: Request) -> None:
-        with lock:
-            inside[0] += 1
-            most[0] = max(most[0], inside[0])
-        time.sleep(0.1)
-        with lock:
-            inside[0] -= 1
+    def meet(_: Request) -> None:
+        meeting.wait(60)
 
-    peer.always("HEAD", "", slow)
-    together(4, lambda _: registries.repository(peer.address, "team/app").resolve("v1"))
-    assert most[0] > 1
+    peer.always("HEAD", "", meet)
+    outcomes = together(4, lambda _: registries.repository(peer.address, "team/app").resolve("v1").digest)
+    assert len(set(outcomes)) == 1, outcomes
 
 
 def test_no_password_known(network: Network, peer: Double, shelf: Shelf) -> None:
@@ -205,7 +191,7 @@ def test_an_identity_token(network: Network, peer: Double, tokens: Tokens) -> No
 
 
 def test_one_token_for_many_threads(network: Network, peer: Double, tokens: Tokens) -> None:
-    tokens.delay = 0.1
+    tokens.server.pause = 0.1
     store = repository(network, peer)
     outcomes = together(8, lambda _: store.resolve("v1").digest)
     assert len(set(outcomes)) == 1, outcomes
@@ -284,7 +270,7 @@ def test_a_wrong_password_is_told_the_token_server_once(
     network: Network, peer: Double, tokens: Tokens, count: int
 ) -> None:
     tokens.users.clear()
-    tokens.delay = 0.05
+    tokens.server.pause = 0.05
     registries = network.registries(explicit={peer.address: ME})
     outcomes = together(count, lambda n: registries.repository(peer.address, f"team/app{n}").resolve("v1"))
     assert all(isinstance(outcome, Unauthorized) for outcome in outcomes), outcomes

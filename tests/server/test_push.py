@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import socket
-import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ import pytest
 from airgap.oci import Descriptor
 from airgap.server import Server
 from airgap.store import Memory, Store
+from tests.parts.waiting import wait_until
 from tests.server.client import Client, code, digest_of, open_http
 
 CONTENT = bytes(range(256)) * 40
@@ -268,9 +268,8 @@ def test_an_upload_that_breaks_off_leaves_no_blob_and_goes_on(
         head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(CONTENT)}\r\n\r\n"
         raw(server, head.encode(), CONTENT[:4100])
     assert not store.exists(Descriptor("", digest, len(CONTENT)))
-    deadline = time.monotonic() + 5
-    while (kept := client.http.get(url)).headers["Range"] not in ("0-0", "0-4099") and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: client.http.get(url).headers["Range"] in ("0-0", "0-4099"))
+    kept = client.http.get(url)
     assert kept.status_code == 204
     start = int(kept.headers["Range"].partition("-")[2]) + 1
     if start == 1:

@@ -144,6 +144,8 @@ class Double:
         self.connections = 0
         #: Set to let go of every answer that waits; the end of the double sets it too.
         self.released = threading.Event()
+        #: Seconds that every answer takes.
+        self.pause = 0.0
         self._tls = tls
         self._idle = idle
         self._rules: list[_Rule] = []
@@ -237,6 +239,8 @@ class Double:
         with self._lock:
             self.requests.append(request)
             found = next((a for a in (rule.take(request) for rule in self._rules) if a is not None), None)
+        if self.pause:
+            self.released.wait(self.pause)
         answer = found if isinstance(found, Answer) or found is None else found(request)
         if answer is None:
             answer = self.default(request) or Answer(404)
