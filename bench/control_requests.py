@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import httpx
 
-from airgap.registry.transport import Transport, Trust
+from airgap.registry.http.transport import Transport, Trust
 from airgap.server import Server
 from airgap.store import Memory
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from airgap.kube import rules, scan
-from airgap.kube.rule import ANY, BUT_SCHEMAS, EVERYWHERE, LOOSE, Rule
+from airgap.kube import scan
+from airgap.kube.detect import rules
+from airgap.kube.detect.rule import ANY, BUT_SCHEMAS, EVERYWHERE, LOOSE, Rule
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

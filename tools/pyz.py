@@ -7,7 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
-from airgap.flows.program import program
+from airgap.bundle.zipapp import program
 
 ROOT = Path(__file__).resolve().parent.parent
 

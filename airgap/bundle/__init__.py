@@ -11,13 +11,13 @@ room never unpacks a bundle and follows no name, link or size in one without che
 
 from airgap.bundle.base import Base, read_base
 from airgap.bundle.documents import Document, read_document, read_json_document
-from airgap.bundle.head import Extras, Resource, compose
 from airgap.bundle.inventory import BundledImage, Inventory, Lock
 from airgap.bundle.journal import ExportJournal, journal_of
+from airgap.bundle.layout_builder import Extras, Resource, compose
 from airgap.bundle.output_format import OutputFormat
 from airgap.bundle.reader import BundleReader
 from airgap.bundle.receipt import HeldImage, Receipt
-from airgap.bundle.requires import Origin, Required
+from airgap.bundle.required_layers import Origin, Required
 from airgap.bundle.writer import BundleWriter
 
 __all__ = [

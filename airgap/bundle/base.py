@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from airgap.bundle.documents import EXTRACT, read_document
 from airgap.bundle.inventory import Inventory, Lock
 from airgap.bundle.receipt import Receipt
-from airgap.bundle.requires import Origin
+from airgap.bundle.required_layers import Origin
 from airgap.errors import BundleError, UsageError
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field

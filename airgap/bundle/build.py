@@ -10,20 +10,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 
-from airgap.bundle.format import Layout
 from airgap.bundle.inventory import Inventory, Lock
 from airgap.bundle.journal import ExportJournal, journal_of
 from airgap.bundle.leftovers import Leftovers
 from airgap.bundle.media import partial_of
 from airgap.bundle.output_format import OutputFormat
+from airgap.bundle.tar import Layout
 from airgap.bundle.writer import BundleWriter
-from airgap.copy import Plan
 from airgap.durable import writing
 from airgap.errors import Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.formatting import human
 from airgap.oci import digest as digests
 from airgap.store.base import Source
+from airgap.transfer import Plan
 
 #: The name in a plan of what an earlier run with other inputs had fetched.
 LEFTOVERS = "leftovers"

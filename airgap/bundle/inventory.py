@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airgap.bundle.requires import DIFFERENTIAL, Origin, Required, check_requires, id_of, uses_of
+from airgap.bundle.required_layers import DIFFERENTIAL, Origin, Required, check_requires, id_of, uses_of
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle, UsageError
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests

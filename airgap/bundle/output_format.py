@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airgap.bundle.format import Layout
 from airgap.bundle.media import Draft, FileDraft
 from airgap.bundle.media.naming import DEFAULT_PATTERN, names_of
+from airgap.bundle.tar import Layout
 from airgap.errors import UsageError
 from airgap.records import Record
 

@@ -11,12 +11,12 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from airgap.bundle.format import BLOCK, END, Member, header, padded, places_of, read_member
-from airgap.bundle.head import CONTAINERD_NAME, INVENTORY, offered
 from airgap.bundle.inventory import Inventory
+from airgap.bundle.layout_builder import CONTAINERD_NAME, INVENTORY, offered
 from airgap.bundle.media import Ask, open_medium
 from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
+from airgap.bundle.tar import BLOCK, END, Member, header, padded, places_of, read_member
 from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests

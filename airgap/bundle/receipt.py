@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from airgap.bundle.requires import Origin, id_of
+from airgap.bundle.required_layers import Origin, id_of
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle
 from airgap.oci import Reference
 from airgap.oci import digest as digests

@@ -12,12 +12,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from airgap.bundle.format import Layout, Member, header
 from airgap.bundle.journal import ExportJournal
 from airgap.bundle.media import Draft, FileDraft
 from airgap.bundle.media.base import Pieces
 from airgap.bundle.media.volume_draft import VolumeDraft
 from airgap.bundle.syncing import Syncing
+from airgap.bundle.tar import Layout, Member, header
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests

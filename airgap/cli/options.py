@@ -17,7 +17,7 @@ from airgap.records import Record
 
 if TYPE_CHECKING:
     from airgap.bundle import BundleReader
-    from airgap.flows.network import Network
+    from airgap.config.connections import Network
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,7 +35,7 @@ config = click.option("--config", metavar="FILE", help="Project file instead of 
 
 
 def _progress(context: click.Context, _: click.Parameter, value: str) -> str:
-    from airgap.cli.telling import Teller
+    from airgap.cli.errors import Teller
 
     if isinstance(context.obj, Teller):
         context.obj.json = value == "json"
@@ -127,7 +127,7 @@ def chart(function: F) -> F:
         api_versions: tuple[str, ...],
         **others: Any,
     ) -> Any:
-        from airgap.kube.render import Rendering
+        from airgap.kube.render.programs import Rendering
 
         made = Rendering(values, set_, set_string, namespace, kube_version, api_versions)
         return function(rendering=made, **others)
@@ -137,7 +137,7 @@ def chart(function: F) -> F:
 
 def source(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str, ...]) -> Network:
     """The network of a command that only pulls."""
-    from airgap.flows.network import Network
+    from airgap.config.connections import Network
 
     return Network(ca_file or "", insecure, plain_http)
 
@@ -159,7 +159,7 @@ class Access(Record):
 
     def network(self, registry: str) -> Network:
         """The network of a command that pushes to ``registry``; the password is read now."""
-        from airgap.flows.network import Network, credential_from
+        from airgap.config.connections import Network, credential_from
 
         password = read_password() if self.password_stdin else None
         return Network(

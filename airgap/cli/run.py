@@ -12,7 +12,7 @@ import click
 
 from airgap.cli import stopping
 from airgap.cli.app import cli
-from airgap.cli.telling import Teller
+from airgap.cli.errors import Teller
 from airgap.errors import AirgapError, Interrupted, OutputError
 
 DEBUG = "AIRGAP_DEBUG"

@@ -15,7 +15,7 @@ import threading
 import time
 from types import FrameType
 
-from airgap.cli.telling import Teller
+from airgap.cli.errors import Teller
 from airgap.errors import Interrupted
 from airgap.events import Noted
 

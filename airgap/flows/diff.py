@@ -16,8 +16,8 @@ from airgap.bundle import Document, Inventory, Receipt
 from airgap.oci import Reference
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
-from airgap.target import POLICIES, TargetAddress
-from airgap.target import Mapping as TargetMapping
+from airgap.targets import POLICIES, TargetAddress
+from airgap.targets import Mapping as TargetMapping
 
 Change = Literal["added", "removed", "changed", "kept"]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airgap.records import Record
-from airgap.target import Finding, Mapping
-from airgap.target.checks import run
-from airgap.target.choose import probe_of
-from airgap.target.fixes import Change, change_for
+from airgap.targets import Finding, Mapping
+from airgap.targets.doctor import run
+from airgap.targets.doctor.fixes import Change, change_for
+from airgap.targets.factory import probe_of
 
 if TYPE_CHECKING:
     from airgap.registry import Registries

@@ -11,19 +11,20 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from airgap.bundle import Extras, Lock, OutputFormat, Resource, compose, read_base
+from airgap.bundle import lockfile as locking
 from airgap.bundle.build import BundleBuild
-from airgap.copy import Jobs, Report, Stop, copy
+from airgap.bundle.omitted_layers import leave_out
+from airgap.durable import output
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
-from airgap.flows import locking, output
-from airgap.flows.differential import leave_out
-from airgap.flows.find import Found, secrets
-from airgap.flows.resolve import BUNDLE, Resolved, resolve
-from airgap.flows.sizes import Sizes, measure
+from airgap.flows.images import Found, secrets
+from airgap.flows.steps.resolve import BUNDLE, Resolved, resolve
 from airgap.formatting import human
 from airgap.oci import Platform
 from airgap.records import Record, field
 from airgap.registry import Registries
+from airgap.transfer import Jobs, Report, Stop, copy
+from airgap.transfer.sizes import Sizes, measure
 
 
 class ExportRequest(Record):

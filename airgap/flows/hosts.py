@@ -6,13 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airgap.config.airgap_yaml import Project
 from airgap.errors import BundleError, TargetError, UsageError
-from airgap.flows.project import Project
 from airgap.nodes import Endpoint, Moved, moved_by
 from airgap.oci import Reference
 from airgap.records import replace
 from airgap.registry.settings import RegistrySettings
-from airgap.target import Mapping, TargetAddress
+from airgap.targets import Mapping, TargetAddress
 
 if TYPE_CHECKING:
     from airgap.bundle import Receipt
@@ -40,7 +40,7 @@ def moved_of(path: str, mapping: Mapping, *, policy: str | None) -> list[Moved]:
     Raises :class:`TargetError` for another target's receipt or a collision, :class:`BundleError` for neither.
     """
     from airgap.bundle import Inventory, Receipt, read_document
-    from airgap.flows.contents import assignments_of
+    from airgap.targets.import_plan import assignments_of
 
     document = read_document(path, unreadable=BundleError)
     content = document.content

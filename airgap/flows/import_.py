@@ -9,19 +9,21 @@ from pathlib import Path
 
 from airgap import kube
 from airgap.bundle import BundleReader
-from airgap.copy import Holdings, Image, Jobs, Plan, Report, Stop, confirm, copy, find, plan, survey
+from airgap.durable import output
 from airgap.errors import AirgapError, TargetError, raise_all
 from airgap.events import ManifestDone, Sink, Warned
-from airgap.flows import output
-from airgap.flows.contents import BUNDLE, assignments_of, roots_of
-from airgap.flows.heeding import heed
-from airgap.flows.proving import Completed
-from airgap.flows.receipt import receipt_of
-from airgap.flows.rewrite import RewrittenFile, rewrite
-from airgap.flows.shard import Shard
+from airgap.kube.rewrite.files import RewrittenFile, rewrite_files
+from airgap.kube.rewrite.log import RECORD
+from airgap.kube.rewrite.output import check_record, write_rewritten
 from airgap.records import Record, field
 from airgap.store.base import Store
-from airgap.target import Assignment, Bounded, Mapping, Target, Tried
+from airgap.targets import Assignment, Bounded, Mapping, Target, Tried
+from airgap.targets.base_layers import Completed
+from airgap.targets.findings import heed
+from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of
+from airgap.targets.import_receipt import check_receipt, receipt_of
+from airgap.transfer import Holdings, Image, Jobs, Plan, Report, Stop, confirm, copy, find, plan, survey
+from airgap.transfer.shard import Shard
 
 
 class ImportRequest(Record):
@@ -66,8 +68,8 @@ def _push(
 ) -> Imported:  # fmt: skip
     if not request.shard:
         output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
-        output.check_record(request.output)
-        output.check_receipt(request.receipt, request.output, [file.name for file in files], force=request.force)
+        check_record(request.output)
+        check_receipt(request.receipt, request.output, [RECORD, *(file.name for file in files)], force=request.force)
     heed(target.preflight(), emit)
     if target.mapping != mapping:  # nodes pull by another name than the one that was given to push by
         mapping = target.mapping
@@ -108,7 +110,7 @@ def _push(
     result.names = [name for name in result.names if name not in failed]
     confirm([image for image in todo if image.root.label not in failed], stores, jobs=jobs.control, stop=stop)
     result.files = _without_failed(files, request.rules, failed, emit)
-    output.write_files(request.output, [(f.name, f.after) for f in result.files], result.files)
+    write_rewritten(request.output, [(f.name, f.after) for f in result.files], result.files)
     output.write_files(
         request.receipt.parent, [(request.receipt.name, receipt_of(bundle, mapping, assignments, planned, failed))]
     )
@@ -123,7 +125,7 @@ def _rewritten(
     for entry in bundle.inventory.resources:
         content = bundle.resource(entry.member)
         files.append((kube.ResourceFile(entry.name, entry.name, content), kube.scan(content, entry.name, rules)))
-    return rewrite(files, known.get, keep_unknown=True, emit=emit)
+    return rewrite_files(files, known.get, keep_unknown=True, emit=emit)
 
 
 def _lacking(

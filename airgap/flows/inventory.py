@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from airgap.bundle import HeldImage, Receipt
-from airgap.copy import Destination, Jobs, Root, Stop, each, plan
 from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Unavailable, raise_all
 from airgap.events import ImageFailed, Noted, Sink
-from airgap.flows.heeding import heed
 from airgap.formatting import counted
 from airgap.records import Record, field
 from airgap.store.base import Store
-from airgap.target import Target, TargetAddress
+from airgap.targets import Target, TargetAddress
+from airgap.targets.findings import heed
+from airgap.transfer import Destination, Jobs, Root, Stop, each, plan
 
 
 @runtime_checkable

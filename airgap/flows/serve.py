@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airgap.bundle import BundleReader
+from airgap.bundle.omitted_layers import needs
 from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
 from airgap.events import Sink, Warned, ignore
-from airgap.flows.differential import needs
 from airgap.server import MirrorNaming, Server
 from airgap.store import Layout
 

@@ -7,16 +7,16 @@ from functools import partial
 
 from airgap.bundle import BundleReader
 from airgap.bundle.media import sums
-from airgap.copy import Destination, Jobs, Meter, Root, Stop, each, plan, survey
+from airgap.bundle.omitted_layers import needs
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, raise_all
 from airgap.events import BlobDone, BlobStarted, Planned, Sink
-from airgap.flows.contents import BUNDLE, assignments_of, roots_of
-from airgap.flows.differential import needs
-from airgap.flows.proving import Completed
 from airgap.oci import Descriptor
 from airgap.records import Record, field
 from airgap.store.base import Store
-from airgap.target import Mapping, Target
+from airgap.targets import Mapping, Target
+from airgap.targets.base_layers import Completed
+from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of
+from airgap.transfer import Destination, Jobs, Meter, Root, Stop, each, plan, survey
 
 #: What helps, by whether the bundle is split into volumes.
 _AGAIN = {

@@ -7,12 +7,12 @@ not valid is refused with file:line. Charts and kustomizations are rendered by t
 and ``solving`` finds the values that move a chart's images. This room knows no registry.
 """
 
-from airgap.kube.custom import NONE as NO_RULES
-from airgap.kube.custom import Custom, Ignore, Take
+from airgap.kube.detect.custom_rules import NONE as NO_RULES
+from airgap.kube.detect.custom_rules import Custom, Ignore, Take
+from airgap.kube.detect.scan import scan
 from airgap.kube.files import ResourceFile, load
 from airgap.kube.model import Change, Miss, Rewritten, Scalar, Scan, Site
-from airgap.kube.rewriting import revert, rewrite
-from airgap.kube.scanning import scan
+from airgap.kube.rewrite.rewriter import revert, rewrite
 
 __all__ = [
     "NO_RULES",

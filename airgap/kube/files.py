@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from airgap.errors import ResourceError
-from airgap.kube import events as ev
-from airgap.kube import json_events, yaml_events
-from airgap.kube.source import Source
+from airgap.kube.parse import events as ev
+from airgap.kube.parse import json_events, yaml_events
+from airgap.kube.parse.source import Source
 from airgap.records import Record
 
 _SUFFIXES = (".yaml", ".yml", ".json")

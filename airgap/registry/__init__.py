@@ -13,21 +13,21 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airgap.registry.credentials import Credential, Credentials
+    from airgap.registry.auth.credentials import Credential, Credentials
     from airgap.registry.registries import Registries
     from airgap.registry.repository import Repository
-    from airgap.registry.sessions import SessionJournal
     from airgap.registry.settings import RegistrySettings
+    from airgap.registry.upload_sessions import SessionJournal
 
 __all__ = ["Credential", "Credentials", "Registries", "RegistrySettings", "Repository", "SessionJournal"]
 
 _HOMES = {
-    "Credential": "credentials",
-    "Credentials": "credentials",
+    "Credential": "auth.credentials",
+    "Credentials": "auth.credentials",
     "Registries": "registries",
     "Repository": "repository",
     "RegistrySettings": "settings",
-    "SessionJournal": "sessions",
+    "SessionJournal": "upload_sessions",
 }
 
 

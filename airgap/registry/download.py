@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from airgap.errors import ContentError, ContentMissing, Interrupted, NotFound
 from airgap.oci import Descriptor
-from airgap.registry.endpoint import Endpoint
-from airgap.registry.faults import Transient, public_url
-from airgap.registry.transport import Stream
+from airgap.registry.client import Endpoint
+from airgap.registry.http.errors import Transient, public_url
+from airgap.registry.http.transport import Stream
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from airgap.errors import Interrupted
 from airgap.events import Sink, ignore
 from airgap.records import replace
-from airgap.registry.credentials import Credentials
-from airgap.registry.endpoint import Endpoint
+from airgap.registry.auth.credentials import Credentials
+from airgap.registry.client import Endpoint
+from airgap.registry.http.retry import RetryPolicy
+from airgap.registry.http.transport import Transport
 from airgap.registry.repository import Repository
-from airgap.registry.retry import RetryPolicy
-from airgap.registry.sessions import Sessions
 from airgap.registry.settings import RegistrySettings
-from airgap.registry.transport import Transport
+from airgap.registry.upload_sessions import Sessions
 
 
 class Registries:

@@ -16,17 +16,17 @@ from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.reference import check_tag
 from airgap.records import replace
+from airgap.registry.client import Endpoint
 from airgap.registry.download import BlobReader
-from airgap.registry.endpoint import Endpoint
-from airgap.registry.faults import no_registry, public_url
-from airgap.registry.paging import listed, pages
-from airgap.registry.transport import Response
+from airgap.registry.http.errors import no_registry, public_url
+from airgap.registry.http.transport import Response
+from airgap.registry.pagination import listed, pages
 from airgap.registry.upload import Upload, session_path
 from airgap.store.base import BytesReader, Opener, Reader
 
 
 class Repository:
-    """Thread-safe. Names are tags or digests. Raises the errors of :mod:`airgap.registry.faults`."""
+    """Thread-safe. Names are tags or digests. Raises the errors of :mod:`airgap.registry.http.errors`."""
 
     def __init__(self, endpoint: Endpoint, name: str, *, push: bool = False) -> None:
         self.endpoint = endpoint

@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from airgap.errors import ContentError, DigestMismatch, RegistryError, Rejected
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.registry.endpoint import Endpoint
-from airgap.registry.faults import Transient, join, split
-from airgap.registry.sending import Hashing, send_file
-from airgap.registry.transport import Response
+from airgap.registry.client import Endpoint
+from airgap.registry.http.body_sender import Hashing, send_file
+from airgap.registry.http.errors import Transient, join, split
+from airgap.registry.http.transport import Response
 from airgap.store.base import FileRange, Opener, reading
 
 #: What a chunk holds at most, and at least: a proxy's default limit is 1 MiB.

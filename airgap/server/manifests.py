@@ -14,15 +14,7 @@ from typing import Any
 from airgap.errors import AirgapError, InvalidReference
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.oci.manifest import (
-    INDEXES,
-    MANIFESTS,
-    OCI_ARTIFACT,
-    Manifest,
-    is_manifest_type,
-    is_nondistributable,
-    parse,
-)
+from airgap.oci.manifest import INDEXES, MANIFESTS, OCI_ARTIFACT, Manifest, is_manifest_type, is_nondistributable, parse
 from airgap.oci.reference import check_tag
 from airgap.server.exchange import Request, Response
 from airgap.server.problems import Problem, digest_invalid, manifest_unknown

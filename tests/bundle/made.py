@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from airgap.bundle import BundleReader, BundleWriter, Extras, Inventory, Resource, compose
-from airgap.bundle.format import END, header, padded
-from airgap.copy import Destination, Plan, Root, Stop, copy, plan
+from airgap.bundle.tar import END, header, padded
 from airgap.events import ignore
 from airgap.flows.verify import Verified, verify
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.store import Memory
+from airgap.transfer import Destination, Plan, Root, Stop, copy, plan
 from tests.parts.images import Images
 
 INVENTORY = "airgap/bundle.json"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from airgap.bundle import BundleReader, Extras, HeldImage, Inventory, Lock, Origin, Receipt, read_base, read_document
-from airgap.bundle.head import compose
-from airgap.bundle.requires import Required
+from airgap.bundle.layout_builder import compose
+from airgap.bundle.required_layers import Required
 from airgap.errors import AirgapError, BundleError
 from airgap.oci import digest as digests
 from airgap.oci.manifest import is_manifest_type

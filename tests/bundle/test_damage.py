@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airgap.bundle import BundleReader
-from airgap.bundle.format import END, header, read_member
+from airgap.bundle.tar import END, header, read_member
 from airgap.errors import AirgapError, BundleError, ContentError, DigestMismatch, UnsupportedBundle
 from airgap.oci import digest as digests
 from tests.bundle.made import (

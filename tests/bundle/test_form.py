@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from airgap.bundle import BundleReader, Extras, Resource, compose
-from airgap.bundle.format import BLOCK, header, lay_out, padded, read_member
+from airgap.bundle.tar import BLOCK, header, lay_out, padded, read_member
 from airgap.errors import ResourceError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests

@@ -18,10 +18,10 @@ from airgap.bundle import OutputFormat, compose, syncing, writer
 from airgap.bundle.build import BundleBuild
 from airgap.bundle.inventory import Lock
 from airgap.bundle.media import file as media_file
-from airgap.copy import copy
 from airgap.events import ignore
 from airgap.oci import Descriptor
 from airgap.store.base import Reader
+from airgap.transfer import copy
 from tests.bundle.made import Content
 from tests.parts.disk import Disk, Operation, recording, restore
 from tests.parts.images import Images

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap.bundle import BundleReader, Extras, Inventory, Resource
-from airgap.bundle.format import END, header
+from airgap.bundle.tar import END, header
 from airgap.errors import BundleError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor, Platform
 from airgap.oci import manifest as manifests

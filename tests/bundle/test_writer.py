@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from airgap.bundle import BundleReader, BundleWriter, compose
-from airgap.bundle.format import Layout, lay_out
+from airgap.bundle.tar import Layout, lay_out
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.store import Reader

@@ -11,8 +11,8 @@ import threading
 import pytest
 
 from airgap import events
-from airgap.cli import progress
-from airgap.cli.progress import Words, display, words
+from airgap.cli.progress import display as progress
+from airgap.cli.progress.display import Words, display, words
 from airgap.events import (
     BlobDone,
     BlobProgress,

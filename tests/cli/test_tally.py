@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from airgap.cli.drawing import clock, draw, plainly
-from airgap.cli.tally import Tally
+from airgap.cli.progress.model import Tally
+from airgap.cli.progress.view import clock, draw, plainly
 from airgap.events import BlobDone, BlobProgress, BlobResumed, BlobStarted, Planned, Retrying
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")

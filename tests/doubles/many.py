@@ -10,12 +10,12 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airgap.copy import Destination, Plan, Root, copy, find, plan, survey
 from airgap.errors import NotFound
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.store.base import BytesReader, Opener, Reader
+from airgap.transfer import Destination, Plan, Root, copy, find, plan, survey
 
 #: Layers that every image shares, and config and layers that each has for itself.
 SHARED, OWN = 5, 12

@@ -23,16 +23,16 @@ import pytest
 
 from airgap import kube
 from airgap.bundle import BundleReader, OutputFormat
-from airgap.copy import Jobs, Stop
 from airgap.errors import AirgapError
 from airgap.flows.export import ExportRequest, export
-from airgap.flows.find import Found
+from airgap.flows.images import Found
 from airgap.flows.import_ import ImportRequest, import_
 from airgap.oci import Descriptor
 from airgap.registry import Credential, Credentials, Registries, RegistrySettings
-from airgap.registry.retry import RetryPolicy
+from airgap.registry.http.retry import RetryPolicy
 from airgap.store.base import fetch
-from airgap.target import Mapping, PlainTarget, TargetAddress
+from airgap.targets import Mapping, PlainTarget, TargetAddress
+from airgap.transfer import Jobs, Stop
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.doubles.registry import Answer, Double, Request, double
 from tests.parts.dockerregistry import docker_registry

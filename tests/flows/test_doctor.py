@@ -18,15 +18,16 @@ from pathlib import Path
 import pytest
 
 from airgap import records
+from airgap.config.airgap_yaml import Project
+from airgap.config.connections import Network, connect
 from airgap.errors import RegistryError
 from airgap.events import ignore
 from airgap.flows.doctor import Diagnosis, DoctorRequest, examine, mend
-from airgap.flows.network import Network, connect
-from airgap.flows.project import Project
 from airgap.registry import Credential, Registries
-from airgap.registry.retry import RetryPolicy
-from airgap.target import Mapping, TargetAddress, fixes
-from airgap.target.fixes import Change
+from airgap.registry.http.retry import RetryPolicy
+from airgap.targets import Mapping, TargetAddress
+from airgap.targets.doctor import fixes
+from airgap.targets.doctor.fixes import Change
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
 from tests.doubles.nexus.settings import BASIC_REALMS, PROFILES, Profile
 from tests.doubles.registry import Answer, double

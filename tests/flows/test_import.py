@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airgap.flows import record
 from airgap.kube import Change, revert
+from airgap.kube.rewrite import log as record
 from tests.cli.command import SAMPLES, Airgap, Registry, pod, settings
 from tests.cli.fixtures import CERT_MANAGER
 from tests.parts.images import Images

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.copy import Jobs
+from airgap.transfer import Jobs
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.parts.images import Images
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from airgap.flows.find import find
+from airgap.flows.images import find
 from airgap.kube import scan
 from tests.cli.command import Airgap, pod
 from tests.parts.need import need

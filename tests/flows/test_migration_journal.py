@@ -12,7 +12,7 @@ import pytest
 
 from airgap.errors import NotReady
 from airgap.events import Event, Warned
-from airgap.flows.migration.journal import MigrationJournal
+from airgap.flows.migrate.journal import MigrationJournal
 from tests.parts.disk import Disk, recording, restore
 
 HEAD = {"source": "a", "target": "b"}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from airgap.bundle import BundleReader
+from airgap.config.airgap_yaml import Project, load
 from airgap.errors import UsageError
-from airgap.flows.project import Project, load
 from airgap.kube import Custom, Ignore, Take
 from airgap.oci import Platform, Reference
 from airgap.registry import RegistrySettings

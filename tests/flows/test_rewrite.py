@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airgap.flows import record
 from airgap.kube import Change, revert
+from airgap.kube.rewrite import log as record
 from tests.cli.command import SAMPLES, Airgap, pod
 from tests.parts.need import need
 

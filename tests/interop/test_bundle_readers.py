@@ -302,10 +302,10 @@ def test_a_member_beyond_eight_gigabytes(tmp_path: Path) -> None:
 def sparse(images: Images, root: Descriptor, path: Path) -> None:
     """A bundle whose layout is ours and whose largest blob is a hole."""
     from airgap.bundle import compose
-    from airgap.bundle.format import header
-    from airgap.copy import Destination, Root, plan
+    from airgap.bundle.tar import header
     from airgap.store import Memory
     from airgap.store.base import opener_of
+    from airgap.transfer import Destination, Root, plan
 
     store = Memory()
     for one in images.needed(root):

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from airgap.errors import AirgapError
-from airgap.kube import Scan, Site, json_events, rewrite, scan, yaml_events
-from airgap.kube.source import Source
+from airgap.kube import Scan, Site, rewrite, scan
+from airgap.kube.parse import json_events, yaml_events
+from airgap.kube.parse.source import Source
 
 NEW = "10.100.0.102:32415/my-docker-image/x:1"
 

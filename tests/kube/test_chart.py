@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap.errors import ResourceError
-from airgap.kube import chart
-from airgap.kube.render import Rendering
+from airgap.kube.render import chart
+from airgap.kube.render.programs import Rendering
 
 TEXTS = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029\x85\ufeff"), max_size=12

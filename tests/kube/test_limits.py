@@ -10,8 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from airgap.errors import ResourceError
-from airgap.kube import json_events, revert, rewrite, scan, yaml_events
-from airgap.kube.source import Source
+from airgap.kube import revert, rewrite, scan
+from airgap.kube.parse import json_events, yaml_events
+from airgap.kube.parse.source import Source
 from tests.kube.shapes import DATA, SHAPES, scanned_and_rewritten
 from tests.kube.support import NEW, only, pod, texts
 from tests.parts.steps import steps

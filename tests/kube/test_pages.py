@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from airgap.kube import rules
+from airgap.kube.detect import rules
 
 ROOT = Path(__file__).resolve().parents[2]
 

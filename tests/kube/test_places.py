@@ -8,7 +8,7 @@ import re
 import pytest
 
 from airgap.kube import revert, rewrite, scan
-from airgap.kube.rule import BUT_SCHEMAS, EVERYWHERE
+from airgap.kube.detect.rule import BUT_SCHEMAS, EVERYWHERE
 from tests.kube.places import IMAGE, PLACES, Place
 from tools.discovery import every_rule
 

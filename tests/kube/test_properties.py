@@ -12,8 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airgap.errors import AirgapError, ResourceError
-from airgap.kube import Rewritten, Scan, revert, rewrite, scan, yaml_events
-from airgap.kube.source import Source
+from airgap.kube import Rewritten, Scan, revert, rewrite, scan
+from airgap.kube.parse import yaml_events
+from airgap.kube.parse.source import Source
 from tests.kube.support import POD, attempt, structure
 
 NAMES = ["nginx", "quay.io/a/b:1", "a/b@sha256:" + "0" * 64, "localhost:5000/x", "10.0.0.1:80/y:2"]

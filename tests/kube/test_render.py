@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import ResourceError
-from airgap.kube import render
-from airgap.kube.render import Rendering
+from airgap.kube.render import programs as render
+from airgap.kube.render.programs import Rendering
 
 
 class Programs:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from airgap.errors import ResourceError
 from airgap.kube import scan
-from airgap.kube.solving import Solved, solve
+from airgap.kube.render.solver import Solved, solve
 from airgap.oci import Reference
-from airgap.target import Mapping as TargetMapping
-from airgap.target import TargetAddress
+from airgap.targets import Mapping as TargetMapping
+from airgap.targets import TargetAddress
 
 D1, D2 = (f"sha256:{sign * 64}" for sign in "12")
 Template = Callable[[dict[str, Any]], list[str]]

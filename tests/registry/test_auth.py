@@ -12,8 +12,8 @@ import pytest
 
 from airgap.errors import AirgapError, RegistryError, Unauthorized
 from airgap.registry import Credential, Credentials, RegistrySettings, Repository
-from airgap.registry.auth import Authenticator
-from airgap.registry.transport import Headers, Response
+from airgap.registry.auth.authenticator import Authenticator
+from airgap.registry.http.transport import Headers, Response
 from airgap.store.base import opener_of
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error

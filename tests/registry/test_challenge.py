@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap.registry.challenge import parse
+from airgap.registry.auth.challenge import parse
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from airgap.errors import AirgapError, ContentError, ContentMissing, Rejected, Unauthorized, Unavailable
 from airgap.oci import Descriptor
-from airgap.registry.retry import RetryPolicy, retry_after
+from airgap.registry.http.retry import RetryPolicy, retry_after
 from airgap.store.base import drain
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error

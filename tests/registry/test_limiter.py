@@ -14,9 +14,9 @@ import pytest
 
 from airgap.errors import Unavailable
 from airgap.registry import Credentials, Registries
-from airgap.registry.faults import Transient
-from airgap.registry.limiter import Limiter
-from airgap.registry.retry import RetryPolicy
+from airgap.registry.http.errors import Transient
+from airgap.registry.http.limiter import Limiter
+from airgap.registry.http.retry import RetryPolicy
 from tests.doubles.registry import Answer, Request, double
 from tests.parts.waiting import at_rest, wait_until
 from tests.registry.tools import together

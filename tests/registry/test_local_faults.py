@@ -17,7 +17,8 @@ import pytest
 
 from airgap.bundle.media.file import FileMedium
 from airgap.errors import BundleError, OutputError
-from airgap.registry import RegistrySettings, Repository, sending
+from airgap.registry import RegistrySettings, Repository
+from airgap.registry.http import body_sender as sending
 from airgap.store import FileRange, Layout, Reader
 from airgap.store.base import BytesReader, Opener, opener_of
 from tests.doubles.registry import Answer, Double, Request, Shelf, double

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airgap.errors import Unavailable, UsageError
 from airgap.registry import Credential, RegistrySettings
-from airgap.registry.proxy import Proxy, for_url
+from airgap.registry.http.proxy import Proxy, for_url
 from airgap.server import Server
 from airgap.store import Memory
 from tests.parts.certificates import Authority

@@ -16,7 +16,7 @@ import pytest
 from airgap.errors import NotReady, OutputError
 from airgap.events import Event, Warned
 from airgap.registry import SessionJournal
-from airgap.registry.sessions import believable
+from airgap.registry.upload_sessions import believable
 
 HEAD = {"target": "r.test/p", "address": "https://r.test", "bundle": "b" * 64}
 DIGEST = "sha256:" + "1" * 64

@@ -12,7 +12,7 @@ from pathlib import Path
 from airgap.events import Event, Retrying
 from airgap.oci import Descriptor
 from airgap.registry import Credential, Credentials, Registries, RegistrySettings, Repository
-from airgap.registry.retry import RetryPolicy
+from airgap.registry.http.retry import RetryPolicy
 from airgap.store import FileRange, Reader
 from airgap.store.base import Opener
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from airgap.kube import rewrite, scan
-from airgap.target import Mapping, TargetAddress
+from airgap.targets import Mapping, TargetAddress
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airgap.copy import Destination, Root, confirm, copy, plan, survey
 from airgap.oci import Reference
 from airgap.store import Memory
-from airgap.target import Mapping, Target
+from airgap.targets import Mapping, Target
+from airgap.transfer import Destination, Root, confirm, copy, plan, survey
 from tests.parts.images import Images
 
 

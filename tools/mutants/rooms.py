@@ -20,12 +20,17 @@ class Room:
 
 ROOMS = (
     Room("bundle", ("airgap/bundle/**/*.py",), ("tests/bundle",), critical=True),
-    Room("copy", ("airgap/copy/*.py",), ("tests/copy",), critical=True),
+    Room("copy", ("airgap/transfer/*.py",), ("tests/copy",), critical=True),
     Room(
         "journals and files",
         (
-            *("airgap/store/layout.py", "airgap/registry/sessions.py", "airgap/flows/migration/journal.py"),
-            *("airgap/flows/record.py", "airgap/flows/output.py", "airgap/flows/making.py", "airgap/flows/state.py"),
+            *("airgap/store/layout.py", "airgap/registry/upload_sessions.py", "airgap/flows/migrate/journal.py"),
+            *(
+                "airgap/durable/rewrite_log.py",
+                "airgap/durable/output.py",
+                "airgap/flows/making.py",
+                "airgap/config/state.py",
+            ),
         ),
         ("tests/store", "tests/registry/test_sessions.py", "tests/flows/test_resume.py", "tests/flows/test_revert.py"),
         critical=True,
@@ -38,7 +43,7 @@ ROOMS = (
     ),
     Room("kube", ("airgap/kube/*.py",), ("tests/kube",)),
     Room("registry", ("airgap/registry/*.py",), ("tests/registry",)),
-    Room("target", ("airgap/target/**/*.py",), ("tests/target",)),
+    Room("target", ("airgap/targets/**/*.py",), ("tests/target",)),
     Room("server", ("airgap/server/*.py",), ("tests/server",)),
     Room("store", ("airgap/store/*.py",), ("tests/store",)),
     Room("oci", ("airgap/oci/*.py",), ("tests/oci",)),

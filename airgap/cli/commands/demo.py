@@ -9,8 +9,8 @@ import click
 
 from airgap.cli import options
 from airgap.cli.commands.rewrite import diff_of
-from airgap.cli.progress import display
-from airgap.flows.demo import demo
+from airgap.cli.progress.display import display
+from airgap.flows.demo.demo import demo
 from airgap.formatting import counted, human
 
 

@@ -9,7 +9,7 @@ import click
 
 from airgap.bundle import read_document
 from airgap.cli import options
-from airgap.cli.printable import printable
+from airgap.cli.formatting.printable import printable
 from airgap.flows.diff import Bytes, Difference, diff
 from airgap.formatting import human
 

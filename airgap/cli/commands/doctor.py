@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from airgap.cli import options
-from airgap.cli.printable import printable
+from airgap.cli.formatting.printable import printable
 from airgap.errors import NotReady, UsageError
 from airgap.records import as_dict
 
 if TYPE_CHECKING:
     from airgap.flows.doctor import Diagnosis
-    from airgap.target.fixes import Change
+    from airgap.targets.doctor.fixes import Change
 
 
 @click.command("doctor")
@@ -72,7 +72,7 @@ def command(
     kubectl describe pod web-0 | airgap doctor --explain -
     """
     if text is not None:
-        from airgap.cli.explaining import explain
+        from airgap.cli.formatting.explanation import explain
 
         said = options.stdin_bytes().decode("utf-8", "replace") if text == "-" else text
         return explain(said, target, as_json=as_json)
@@ -81,10 +81,10 @@ def command(
     if fix and not yes and not sys.stdin.isatty():
         raise UsageError("--fix asks before it changes anything, and there is nobody to ask", hint="add --yes")
 
+    from airgap.config import airgap_yaml as project
+    from airgap.config.connections import connect, target_of
     from airgap.events import ignore
-    from airgap.flows import project
     from airgap.flows.doctor import DoctorRequest, mend
-    from airgap.flows.network import connect, target_of
 
     read = project.load(config)
     if not (target or read.target):

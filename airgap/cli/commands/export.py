@@ -12,18 +12,18 @@ from airgap.bundle import OutputFormat, journal_of
 from airgap.bundle.media import naming
 from airgap.bundle.media.naming import DEFAULT_PATTERN
 from airgap.cli import options
-from airgap.cli.progress import display
-from airgap.copy import Jobs, Report, Stop
+from airgap.cli.formatting.summary import finished
+from airgap.cli.progress.display import display
+from airgap.config import airgap_yaml as project
+from airgap.config.connections import connect, helm_options
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
-from airgap.flows import project
 from airgap.flows.export import Exported, ExportRequest, export
-from airgap.flows.find import find
-from airgap.flows.network import connect, helm_options
-from airgap.flows.words import finished
+from airgap.flows.images import find
 from airgap.formatting import counted, human
-from airgap.kube.render import Rendering
+from airgap.kube.render.programs import Rendering
 from airgap.oci import Platform, Reference
+from airgap.transfer import Jobs, Report, Stop
 
 
 @click.command("export")
@@ -190,7 +190,7 @@ def _tell(request: ExportRequest, made: Exported, seconds: float, emit: Sink) ->
 
 
 def _program() -> bytes:
-    from airgap.flows.program import program
+    from airgap.bundle.zipapp import program
 
     return program()
 

@@ -10,13 +10,15 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
-from airgap.cli.printable import printable
-from airgap.cli.progress import display
+from airgap.cli.formatting.printable import printable
+from airgap.cli.progress.display import display
+from airgap.config import airgap_yaml as project
+from airgap.config.connections import credential_from, target_of
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink, Warned
-from airgap.flows import hosts, placing, project
-from airgap.flows.network import credential_from, target_of
+from airgap.flows import hosts
 from airgap.nodes import RUNTIMES, Setup, setup_for
+from airgap.nodes import files as placing
 
 _SECRET, _DAEMONSET = "pull-secret.yaml", "daemonset.yaml"
 

@@ -8,13 +8,13 @@ import json
 import click
 
 from airgap.cli import options
-from airgap.cli.printable import printable
-from airgap.flows import project
-from airgap.flows.find import Found, find
-from airgap.flows.network import helm_options
+from airgap.cli.formatting.printable import printable
+from airgap.config import airgap_yaml as project
+from airgap.config.connections import helm_options
+from airgap.flows.images import Found, find
 from airgap.formatting import counted
 from airgap.kube import Site
-from airgap.kube.render import Rendering
+from airgap.kube.render.programs import Rendering
 
 
 @click.command("images")
@@ -72,7 +72,7 @@ def command(
         for reference in found.references():
             click.echo(str(reference))
     elif sizes:
-        from airgap.cli.sizes import show
+        from airgap.cli.formatting.sizes import show
 
         show(found, read, network, jobs, progress)
     else:

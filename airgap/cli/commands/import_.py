@@ -12,18 +12,18 @@ import click
 
 from airgap.bundle.media.naming import bundle_name
 from airgap.cli import options
-from airgap.cli.progress import display
-from airgap.copy import Jobs, Report, Stop
+from airgap.cli.formatting.summary import finished
+from airgap.cli.progress.display import display
+from airgap.config import airgap_yaml as project
+from airgap.config.connections import connect, target_of
+from airgap.config.state import remembered
 from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
-from airgap.flows import project
 from airgap.flows.import_ import Imported, ImportRequest, import_
-from airgap.flows.network import connect, target_of
-from airgap.flows.shard import Shard
-from airgap.flows.state import remembered
-from airgap.flows.words import finished
 from airgap.formatting import counted
-from airgap.target import AskedTarget, target_for
+from airgap.targets import AskedTarget, target_for
+from airgap.transfer import Jobs, Report, Stop
+from airgap.transfer.shard import Shard
 
 
 @click.command("import")

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from airgap.bundle import BundleReader
-from airgap.bundle.head import NOTES, SELF
+from airgap.bundle.layout_builder import NOTES, SELF
+from airgap.bundle.omitted_layers import needs
 from airgap.cli import options
-from airgap.cli.printable import printable
-from airgap.flows.differential import needs
+from airgap.cli.formatting.printable import printable
 from airgap.formatting import counted, human
 
 
@@ -63,7 +63,8 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
 
 
 def _write(opened: BundleReader, html: str | None, csv: str | None, *, force: bool) -> None:
-    from airgap.flows import listing, output
+    from airgap.cli.formatting import inventory_table as listing
+    from airgap.durable import output
 
     contents = {html: listing.html_of(opened.inventory, opened.size), csv: listing.csv_of(opened.inventory)}
     files = {Path(name): content for name, content in contents.items() if name}

@@ -9,16 +9,16 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
-from airgap.cli.progress import display
-from airgap.copy import Jobs, Stop
+from airgap.cli.progress.display import display
+from airgap.config import airgap_yaml as project
+from airgap.config.connections import connect, target_of
+from airgap.durable import output as out
 from airgap.errors import Incomplete
 from airgap.events import Noted
-from airgap.flows import output as out
-from airgap.flows import project
 from airgap.flows.inventory import inventory
-from airgap.flows.network import connect, target_of
 from airgap.formatting import counted
-from airgap.target import target_for
+from airgap.targets import target_for
+from airgap.transfer import Jobs, Stop
 
 
 @click.command("inventory")

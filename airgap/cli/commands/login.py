@@ -8,13 +8,13 @@ import sys
 import click
 
 from airgap.cli import options
-from airgap.cli.progress import display
+from airgap.cli.progress.display import display
+from airgap.config import airgap_yaml as project
+from airgap.config.connections import Network, connect
 from airgap.errors import UsageError
-from airgap.flows import project
 from airgap.flows.login import login
-from airgap.flows.network import Network, connect
 from airgap.registry import Credential
-from airgap.target import TargetAddress
+from airgap.targets import TargetAddress
 
 
 @click.command("login")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from airgap.flows.login import logout
-from airgap.target import TargetAddress
+from airgap.targets import TargetAddress
 
 
 @click.command("logout")

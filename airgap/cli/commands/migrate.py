@@ -11,19 +11,19 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
-from airgap.cli.printable import printable
-from airgap.cli.progress import display
-from airgap.copy import Jobs, Stop
+from airgap.cli.formatting.printable import printable
+from airgap.cli.formatting.summary import finished
+from airgap.cli.progress.display import display
+from airgap.config import airgap_yaml as project
+from airgap.config.connections import connect, source_credential, target_of
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted
-from airgap.flows import project
-from airgap.flows.migrate import MigrateRequest, kept, migrate
-from airgap.flows.migration import report as reports
-from airgap.flows.migration.choice import Choice
-from airgap.flows.network import connect, source_credential, target_of
-from airgap.flows.words import finished
+from airgap.flows.migrate import report as reports
+from airgap.flows.migrate.migrate import MigrateRequest, kept, migrate
+from airgap.flows.migrate.tag_filter import Choice
 from airgap.formatting import counted
-from airgap.target import TargetAddress, target_for
+from airgap.targets import TargetAddress, target_for
+from airgap.transfer import Jobs, Stop
 
 
 @click.command("migrate")

@@ -12,18 +12,20 @@ import click
 
 from airgap import kube
 from airgap.cli import options
-from airgap.cli import rendering as charts
-from airgap.cli.progress import display
+from airgap.cli.formatting import rendered as charts
+from airgap.cli.progress.display import display
+from airgap.config import airgap_yaml as project
+from airgap.config.connections import Network, helm_options, target_of
+from airgap.durable import output as out
 from airgap.errors import UsageError, WouldChange
 from airgap.events import Warned
-from airgap.flows import output as out
-from airgap.flows import project, record
-from airgap.flows.find import find
-from airgap.flows.known import known_by
-from airgap.flows.network import Network, helm_options, target_of
-from airgap.flows.rewrite import RewrittenFile, by_mapping, rewrite
+from airgap.flows.images import find
+from airgap.flows.steps.image_lookup import by_mapping, known_by
 from airgap.formatting import counted
-from airgap.kube.render import Rendering
+from airgap.kube.render.programs import Rendering
+from airgap.kube.rewrite import log as record
+from airgap.kube.rewrite import output as rewritten
+from airgap.kube.rewrite.files import RewrittenFile, rewrite_files
 
 
 @click.command("rewrite")
@@ -128,7 +130,9 @@ def command(
             return
         for place in found.warnings():
             emit(Warned(place))
-        files = rewrite(found.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit)
+        files = rewrite_files(
+            found.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit
+        )
     _put(files, output, in_place, diff, check, dry_run, force)
 
 
@@ -152,7 +156,7 @@ def _put(
     elif dry_run:
         _tell(files, output, in_place, force)
     elif in_place:
-        out.replace_in_place(files, recorded=recorded)
+        rewritten.replace_in_place(files, recorded=recorded)
         for file in files:
             if file.changes:
                 click.echo(f"rewrote {counted(len(file.changes), 'image')} in {file.path}", err=True)
@@ -161,7 +165,7 @@ def _put(
         contents = [(file.name, file.after) for file in files]
         with out.folder_for(folder):
             out.check_free(folder, contents, force=force)
-            out.write_files(folder, contents, files if recorded else ())
+            rewritten.write_rewritten(folder, contents, files if recorded else ())
         click.echo(f"wrote {counted(len(files), 'file')} to {folder}", err=True)
     elif len(files) == 1:
         sys.stdout.buffer.write(files[0].after)
@@ -172,7 +176,7 @@ def _put(
 def _tell(files: Sequence[RewrittenFile], output: str | None, in_place: bool, force: bool) -> None:
     """What would be written and how much of it changes; refuses what the writing itself would refuse first."""
     if in_place:
-        out.check_in_place(files)
+        rewritten.check_in_place(files)
     elif output:
         out.check_free(Path(output), [(file.name, file.after) for file in files], force=force)
     elif len(files) > 1:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
-from airgap.cli.printable import printable
-from airgap.cli.progress import display
+from airgap.cli.formatting.printable import printable
+from airgap.cli.progress.display import display
 from airgap.errors import UsageError
 from airgap.events import Event
 from airgap.flows.serve import server_of

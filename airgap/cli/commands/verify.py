@@ -6,15 +6,15 @@ from __future__ import annotations
 import click
 
 from airgap.cli import options
-from airgap.cli.progress import display
-from airgap.copy import Jobs, Stop
+from airgap.cli.progress.display import display
+from airgap.config import airgap_yaml as project
+from airgap.config.connections import connect, target_of
 from airgap.events import Noted
-from airgap.flows import project
-from airgap.flows.network import connect, target_of
 from airgap.flows.verify import against as compare
 from airgap.flows.verify import verify
 from airgap.formatting import counted, human
-from airgap.target import target_for
+from airgap.targets import target_for
+from airgap.transfer import Jobs, Stop
 
 
 @click.command("verify")

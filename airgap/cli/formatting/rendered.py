@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``airgap rewrite`` does where its PATH is a chart or a kustomization."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+
+import click
+
+from airgap.durable import output as out
+from airgap.errors import UsageError, raise_all
+from airgap.events import Sink
+from airgap.formatting import counted
+from airgap.kube.render import programs as render
+from airgap.kube.render.inputs import Pull, check
+from airgap.kube.render.overlay import FILE, overlay_for
+from airgap.kube.render.values_file import values_for
+from airgap.kube.rewrite.files import Locate
+
+
+def is_rendered(paths: Sequence[str], rendering: render.Rendering) -> bool:
+    """Whether this is one chart or one kustomization; raises UsageError where it is one among other paths."""
+    kinds = [render.what_is(path) for path in paths]
+    check(paths, rendering)
+    if any(kinds) and len(kinds) > 1:
+        raise UsageError("a chart or a kustomization is rewritten by itself", hint="give the others in another command")
+    return any(kinds)
+
+
+def rewrite(
+    path: str,
+    locate: Locate,
+    output: str | None,
+    rendering: render.Rendering,
+    *,
+    pull: Pull,
+    keep_unknown: bool,
+    origin: str,
+    force: bool,
+    dry_run: bool,
+    emit: Sink,
+) -> None:
+    """Write the values file or the overlay, with ``dry_run`` only say so, then end with exit code 3 if it does not
+    move every image."""
+    if render.what_is(path) == render.CHART:
+        made = values_for(path, rendering, locate, pull=pull, keep_unknown=keep_unknown, origin=origin, emit=emit)
+        if output is None and not dry_run:
+            sys.stdout.buffer.write(made.content)
+            sys.stdout.flush()
+            raise_all(made.left)
+            return
+        place = Path(output or "-")
+        if output and (place.is_dir() or output.endswith("/")):
+            place /= f"{made.name}-values.yaml"
+    else:
+        if output is None:
+            raise UsageError("where should the overlay go?", hint="add --output DIR, a folder beside the kustomization")
+        with _gone_again(Path(output).parent) if dry_run else nullcontext():
+            made = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
+        place = Path(output) / FILE
+    if dry_run:
+        if output:
+            out.check_free(place.parent, [(place.name, made.content)], force=force)
+    else:
+        _write(place, made.content, force=force)
+    moved = "proven by rendering with it" if not made.left else f"{counted(len(made.left), 'place')} not moved"
+    wrote = "would write" if dry_run else "wrote"
+    where = str(place) if output else "the values file to standard output"
+    click.echo(f"{wrote} {where}: {counted(made.images, 'image')}, {moved}", err=True)
+    raise_all(made.left)
+
+
+@contextmanager
+def _gone_again(folder: Path) -> Iterator[None]:
+    """An overlay is proven beside where it will lie: the folders that were made for that go again."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            for path in missing:
+                path.rmdir()
+
+
+def _write(place: Path, content: bytes, *, force: bool) -> None:
+    with out.folder_for(place.parent):
+        out.check_free(place.parent, [(place.name, content)], force=force)
+        out.write_files(place.parent, [(place.name, content)])

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap.yaml``: what a project says once, so that the command line need not.
+
+Scalars are read as strings (``version: 1.10`` stays 1.10). An unknown key is an error that names the
+nearest known one; every problem has its ``file:line``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airgap import kube
+from airgap.errors import AirgapError, UsageError
+from airgap.oci import Platform, Reference
+from airgap.oci.reference import registry_problem
+from airgap.records import Record, field
+from airgap.registry import RegistrySettings
+from airgap.registry.settings import TIMEOUT
+
+if TYPE_CHECKING:
+    from airgap.targets import Mapping, TargetAddress
+
+FILE = "airgap.yaml"
+_TOP = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules")
+
+
+class Project(Record, frozen=False):
+    """Everything optional; paths are relative to the folder of the file they stand in."""
+
+    name: str | None = None
+    version: str | None = None
+    notes: str | None = None
+    resources: list[str] = field(default_factory=list)
+    images: list[Reference] = field(default_factory=list)
+    platforms: list[Platform] = field(default_factory=list)
+    target: str | None = None
+    policy: str | None = None
+    overrides: dict[str, str] = field(default_factory=dict)
+    registries: dict[str, RegistrySettings] = field(default_factory=dict)
+    rules: kube.Custom = kube.NO_RULES
+
+    @property
+    def bundle_name(self) -> str:
+        """``my-platform-1.10.tar``, from name and version."""
+        return "-".join(part for part in (self.name or "bundle", self.version) if part) + ".tar"
+
+
+def load(path: str | None) -> Project:
+    """Read ``path``, or ``airgap.yaml`` in the working folder if it is there; raise :class:`UsageError`."""
+    file = Path(path or FILE)
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError as error:
+        if path is None:
+            return Project()
+        raise UsageError("there is no such file", where=path) from error
+    except OSError as error:
+        raise UsageError(f"cannot read it: {error.strerror}", where=str(file)) from error
+    import yaml
+
+    try:
+        root = yaml.compose(content, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{file}:{mark.line + 1}" if mark else str(file)
+        raise UsageError(f"this is no YAML: {getattr(error, 'problem', None) or error}", where=where) from error
+    project = Project()
+    if root is not None and root.tag != "tag:yaml.org,2002:null":
+        _Reading(str(file), file.parent, project).top(root)
+    return project
+
+
+class _Reading(Record, frozen=False):
+    file: str
+    folder: Path
+    project: Project
+
+    def top(self, node: Any) -> None:
+        project = self.project
+        for key, value in self._mapping(node, _TOP).items():
+            if key in ("name", "version"):
+                setattr(project, key, self._file_name(value))
+            elif key == "target":
+                project.target = self._text(value)
+                self._parsed(value, _target)
+            elif key == "notes":
+                project.notes = str(self.folder / self._text(value))
+            elif key == "resources":
+                project.resources = [self._path(entry) for entry in self._list(value)]
+            elif key == "images":
+                project.images = [self._parsed(entry, Reference.parse) for entry in self._list(value)]
+            elif key == "platforms":
+                project.platforms = [self._parsed(entry, Platform.parse) for entry in self._list(value)]
+            elif key == "mapping":
+                self._mapping_section(value)
+            elif key == "rules":
+                self._rules(value)
+            else:
+                for name, settings in self._mapping(value, None).items():
+                    if reason := registry_problem(name):
+                        raise UsageError(
+                            reason,
+                            where=self._where(settings),
+                            hint="registries are called as in references: quay.io, 10.0.0.5:5000",
+                        )
+                    project.registries[name] = self._registry(settings)
+
+    def _mapping_section(self, node: Any) -> None:
+        for key, value in self._mapping(node, ("policy", "overrides")).items():
+            if key == "policy":
+                self.project.policy = self._text(value)
+                self._parsed(value, _policy)
+                continue
+            for pattern, name in self._mapping(value, None).items():
+                self._parsed(name, partial(_override, pattern))
+                self.project.overrides[pattern] = self._text(name)
+
+    def _rules(self, node: Any) -> None:
+        """``take`` places of objects and ``ignore`` images, each with the reason why."""
+        section = self._mapping(node, ("take", "ignore"))
+        entries = {key: self._list(value) for key, value in section.items()}
+        take = [self._taken(entry) for entry in entries.get("take", ())]
+        both = ("image", "why")
+        ignore = [kube.Ignore(**self._rule(entry, both, both)) for entry in entries.get("ignore", ())]
+        self.project.rules = kube.Custom(tuple(take), tuple(ignore))
+
+    def _rule(self, node: Any, known: tuple[str, ...], needed: tuple[str, ...]) -> dict[str, str]:
+        values = {key: self._text(value) for key, value in self._mapping(node, known).items()}
+        for key in needed:
+            if key not in values:
+                hint = f"it needs {' and '.join(needed)}"
+                raise UsageError(f"this rule lacks {key!r}", where=self._where(node), hint=hint)
+        return values
+
+    def _taken(self, node: Any) -> kube.Take:
+        values = self._rule(node, ("kind", "name", "path", "why"), ("path", "why"))
+        try:
+            return kube.Take(**values)
+        except UsageError as error:
+            raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
+
+    def _registry(self, node: Any) -> RegistrySettings:
+        values = self._mapping(node, ("mirror", "endpoint", "plain_http", "ca_file", "insecure", "timeout"))
+        texts = {key: self._text(values[key]) for key in ("mirror", "endpoint") if key in values}
+        ca_file = str(self.folder / self._text(values["ca_file"])) if "ca_file" in values else ""
+        return RegistrySettings(
+            texts.get("mirror", ""),
+            texts.get("endpoint", ""),
+            self._flag(values["plain_http"]) if "plain_http" in values else None,
+            ca_file,
+            self._flag(values["insecure"]) if "insecure" in values else False,
+            self._seconds(values["timeout"]) if "timeout" in values else TIMEOUT,
+        )
+
+    def _seconds(self, node: Any) -> float:
+        text = self._text(node)
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = 0.0
+        # A day is more than any connection lasts; this also keeps infinity and not-a-number out.
+        if not 0 < seconds <= 86400:
+            raise UsageError(f"{text!r} is no number of seconds", where=self._where(node), hint="write it as 120")
+        return seconds
+
+    def _file_name(self, node: Any) -> str:
+        text = self._text(node)
+        if "/" in text or "\0" in text or text.startswith("."):
+            raise UsageError(f"{text!r} cannot be part of a file's name", where=self._where(node))
+        return text
+
+    def _path(self, node: Any) -> str:
+        text = self._text(node)
+        return text if "://" in text else str(self.folder / text)
+
+    def _parsed(self, node: Any, parse: Callable[[str], Any]) -> Any:
+        try:
+            return parse(self._text(node))
+        except AirgapError as error:
+            raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
+
+    def _mapping(self, node: Any, known: tuple[str, ...] | None) -> dict[str, Any]:
+        if not hasattr(node, "value") or node.id != "mapping":
+            raise UsageError("a mapping of keys and values belongs here", where=self._where(node))
+        found: dict[str, Any] = {}
+        for key_node, value in node.value:
+            key = self._text(key_node)
+            if known is not None and key not in known:
+                import difflib
+
+                near = difflib.get_close_matches(key, known, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+                raise UsageError(f"unknown key {key!r}", where=self._where(key_node), hint=hint)
+            if key in found:
+                raise UsageError(f"the key {key!r} stands here twice", where=self._where(key_node))
+            found[key] = value
+        return found
+
+    def _list(self, node: Any) -> list[Any]:
+        if node.id != "sequence":
+            raise UsageError("a list belongs here", where=self._where(node))
+        return list(node.value)
+
+    def _text(self, node: Any) -> str:
+        if node.id != "scalar" or node.value == "":
+            raise UsageError("a text belongs here", where=self._where(node))
+        return str(node.value)
+
+    def _flag(self, node: Any) -> bool:
+        text = self._text(node).lower()
+        if text not in ("true", "false"):
+            raise UsageError("true or false belongs here", where=self._where(node))
+        return text == "true"
+
+    def _where(self, node: Any) -> str:
+        return f"{self.file}:{node.start_mark.line + 1}"
+
+
+# The rules of mapping belong to ``target``, which a command that names none need not load.
+
+
+def _target(text: str) -> TargetAddress:
+    from airgap.targets import TargetAddress
+
+    return TargetAddress.parse(text)
+
+
+def _policy(policy: str) -> Mapping:
+    from airgap.targets import Mapping
+
+    return Mapping(_target("nowhere.invalid"), policy)
+
+
+def _override(pattern: str, name: str) -> Mapping:
+    from airgap.targets import Mapping
+
+    return Mapping(_target("nowhere.invalid"), overrides={pattern: name})

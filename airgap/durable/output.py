@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The places where output goes: checked before any work is done, never outside the given folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from airgap.durable.files import replace_file
+from airgap.errors import OutputError
+
+_ELSEWHERE = "--output chooses another folder"
+
+
+def check_free(folder: Path, files: Iterable[tuple[str, bytes]], *, force: bool) -> None:
+    """Raise :class:`OutputError` for the first file that exists with other content, before anything is written."""
+    for name, content in files:
+        path = inside(folder, name)
+        if not is_free(path):
+            raise OutputError("something that is no file is already there", where=str(path), hint=_ELSEWHERE)
+        try:
+            same = force or not path.exists() or path.read_bytes() == content
+        except OSError as error:
+            raise OutputError(f"cannot be read: {error.strerror}", where=str(path), hint=_ELSEWHERE) from error
+        if not same:
+            raise OutputError(
+                "a file with other content is already there",
+                where=str(path),
+                hint=f"--force replaces it; {_ELSEWHERE}",
+            )
+
+
+def write_files(folder: Path, files: Sequence[tuple[str, bytes]]) -> None:
+    """Write each of ``files`` (name and content) below ``folder``, whole. Raises :class:`OutputError`."""
+    try:
+        for path, content in [(inside(folder, name), content) for name, content in files]:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content)
+    except OSError as error:
+        raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
+
+
+def check_place(path: Path, *, force: bool, option: str = "-o") -> None:
+    """Raise :class:`OutputError` where a file cannot be put at ``path``, before any work is done for it."""
+    folder = path.parent
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise OutputError(f"no file can be here: {error.strerror}", where=str(path)[:200]) from error
+    if path.is_dir():
+        raise OutputError("a folder is already there", where=str(path), hint=f"{option} names a file")
+    if path.is_symlink():
+        raise OutputError("a link is already there", where=str(path), hint=f"{option} names the file itself")
+    if not is_free(path):
+        raise OutputError("something that is no file is already there", where=str(path), hint=f"{option} names another")
+    if path.exists() and not force:
+        raise OutputError("a file is already there", where=str(path), hint="--force replaces it")
+    if not folder.is_dir():
+        raise OutputError("its folder does not exist", where=str(path), hint=f"mkdir -p {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError("its folder cannot be written", where=str(path), hint=f"{option} chooses another")
+
+
+def is_free(path: Path) -> bool:
+    """Whether nothing or a regular file is there: devices, pipes and sockets are nobody's to replace."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def folder_for(folder: Path) -> Iterator[None]:
+    """Make the output folder and see that it can be written, before any work is done for it; where the work then
+    fails, what was made here and is empty goes again."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make this folder: {error.strerror}", where=str(folder), hint="--output chooses another"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError("this folder cannot be written", where=str(folder), hint="--output chooses another")
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for path in missing:
+                path.rmdir()
+        raise
+
+
+def inside(folder: Path, name: str) -> Path:
+    """``folder/name``, refused if a link on the way leads out of ``folder``."""
+    path = folder / name
+    if not path.parent.resolve().is_relative_to(folder.resolve()) or path.is_symlink():
+        raise OutputError("a link leads out of the output folder", where=str(path))
+    return path

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules by which something is an image, as data: where it stands, what shape it has, how sure that is, and why.
+
+``objects`` are ``apiVersion/Kind`` patterns of the nearest enclosing object, or ``LOOSE`` for YAML that is no
+Kubernetes object; ``path`` is a pattern over the keys below that object, ``[]`` for an item of a list, ``**`` for
+any keys, ``{a,b}`` for either; ``key`` says what the last key must be by its words (:mod:`airgap.kube.detect.keys`).
+The
+first rule that fits decides. Names of products have no place here, but for APIs whose types make a field an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airgap.kube.detect import keys
+from airgap.kube.detect.rule import ANY, BUT_SCHEMAS, COMPLETE, DATA, EVERYWHERE, LOOSE, NAME, SCHEMA, TAGGED, Rule
+from airgap.kube.model import CERTAIN, LIKELY, POSSIBLE
+
+_CONTAINERS = "{containers,initContainers,ephemeralContainers}[].image"
+_VOLUME = "volumes[].image.reference"
+#: Where the pod specification lies in each built-in workload, by its API (Kubernetes API reference, "Workloads").
+_POD_SPECS = (
+    ("spec", ("v1/Pod",)),
+    (
+        "spec.template.spec",
+        (
+            "v1/ReplicationController",
+            *(f"{api}/{kind}" for api in ("apps/*", "extensions/*") for kind in
+              ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")),
+            "batch/*/Job",
+        ),
+    ),
+    ("spec.jobTemplate.spec.template.spec", ("batch/*/CronJob",)),
+    ("template.spec", ("v1/PodTemplate",)),
+)  # fmt: skip
+
+
+def _workloads(id: str, below: str, why: str) -> Iterator[Rule]:
+    """One rule for each place of a pod specification, alone and in a typed list (``kind: PodList``)."""
+    for spec, objects in _POD_SPECS:
+        yield Rule(id, "field", CERTAIN, f"{spec}.{below}", why, objects)
+        yield Rule(id, "field", CERTAIN, f"items[].{spec}.{below}", why, tuple(f"{one}List" for one in objects))
+
+
+def _named(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iterator[Rule]:
+    """What the names of keys say, in objects and outside of them."""
+    image, repository = keys.IMAGE, keys.REPOSITORY
+    yield Rule(
+        f"{id}-image", kind, LIKELY, "**", f"a field named image in {where}", objects, key=image, exact=True, split=True
+    )
+    yield Rule(
+        f"{id}-image-field",
+        kind,
+        LIKELY,
+        "**",
+        f"a field whose name ends in image, imageName or the like, in {where}",
+        objects,
+        TAGGED,
+        key=image,
+        split=True,
+    )
+    yield Rule(
+        f"{id}-repository",
+        kind,
+        LIKELY,
+        "**",
+        f"a repository with a tag or digest beside it, in {where}",
+        objects,
+        key=repository,
+        split=True,
+    )
+    yield Rule(
+        f"{id}-image-name",
+        kind,
+        LIKELY,
+        "**.name",
+        f"a name with a tag or digest below image, in {where}",
+        objects,
+        key=keys.NAME,
+        split=True,
+    )
+
+
+FIELDS: tuple[Rule, ...] = (
+    *_workloads("pod-container", _CONTAINERS, "a container's image in a workload"),
+    *_workloads("pod-image-volume", _VOLUME, "an image mounted as a volume"),
+    Rule(
+        "template-container",
+        "crd",
+        LIKELY,
+        f"**.{_CONTAINERS}",
+        "a container's image in the pod template of another object",
+    ),
+    Rule("template-image-volume", "crd", LIKELY, f"**.{_VOLUME}", "an image volume in the template of another object"),
+    Rule(
+        "compose-service",
+        "compose",
+        LIKELY,
+        "services.*.image",
+        "the image of a compose service",
+        LOOSE,
+    ),
+    Rule(
+        "package",
+        "crd",
+        LIKELY,
+        "spec.package",
+        "the type's contract: its controller pulls and unpacks this OCI image (Crossplane, Package API)",
+        ("pkg.crossplane.io/*",),
+        TAGGED,
+    ),
+    *_named("object", "crd", ANY, "an object whose type is not built in"),
+    *_named("loose", "helm-values", LOOSE, "YAML that is no Kubernetes object"),
+    Rule(
+        "data-image",
+        "embedded",
+        LIKELY,
+        "{data,stringData}**",
+        "a setting whose name says image",
+        DATA,
+        TAGGED,
+        key=keys.IMAGE,
+        split=True,
+    ),
+    Rule(
+        "data-repository",
+        "embedded",
+        LIKELY,
+        "{data,stringData}**",
+        "settings for repository and tag that are called alike",
+        DATA,
+        key=keys.REPOSITORY,
+        split=True,
+    ),
+)
+
+KUSTOMIZE = Rule(
+    "kustomize-images",
+    "kustomize",
+    LIKELY,
+    "**.images[].{name,newName}",
+    "an entry of a kustomization's images: newName, else name, with newTag or digest",
+    objects=EVERYWHERE,
+)
+REFERRED = Rule(
+    "from-image",
+    "crd",
+    LIKELY,
+    "**.from.name",
+    "a reference by kind and name, where the kind is DockerImage",
+    shape=NAME,
+    objects=EVERYWHERE,
+)
+DEFAULT = Rule(
+    "schema-default",
+    "crd",
+    LIKELY,
+    "**.default",
+    "the default of a field that is named image: the API server fills it in",
+    SCHEMA,
+    TAGGED,
+)
+PARAMETER = Rule(
+    "parameter-image",
+    "crd",
+    LIKELY,
+    "**.{value,default}",
+    "a parameter whose name says that its value is an image",
+    shape=TAGGED,
+    objects=EVERYWHERE,
+)
+LISTED = Rule(
+    "list-images",
+    "crd",
+    LIKELY,
+    "**",
+    "an entry of a list or mapping that is called images",
+    shape=TAGGED,
+    objects=EVERYWHERE,
+)
+ITEM = Rule(
+    "list-variable", "crd", LIKELY, "**[]", "an item NAME=value whose name says image", shape=TAGGED, objects=EVERYWHERE
+)
+ANNOTATION = Rule(
+    "annotation-image", "crd", LIKELY, "**.annotations**", "an annotation whose name says image", shape=COMPLETE
+)
+APPLIED = Rule(
+    "last-applied",
+    "embedded",
+    POSSIBLE,
+    f"**.annotations['{keys.APPLIED}']**",
+    "what was applied last: kubectl compares with it, and nothing is pulled for it",
+    EVERYWHERE,
+)
+ADDRESS = Rule(
+    "image-address",
+    "crd",
+    LIKELY,
+    "**",
+    "an address of the form docker://: it says that an image stands behind it",
+    EVERYWHERE,
+)
+SERVED = Rule(
+    "storage-image",
+    "crd",
+    LIKELY,
+    "**.{storageUri,storage_uri}",
+    "an address oci:// of what a model server loads: the node pulls it as an image",
+)
+SHAPE = Rule(
+    "reference-shape",
+    "crd",
+    POSSIBLE,
+    "**",
+    "a value with a registry's address, a path and a tag or digest: only its shape says image",
+    BUT_SCHEMAS,
+    COMPLETE,
+)
+SETTING = Rule(
+    "setting-image",
+    "embedded",
+    LIKELY,
+    "**",
+    "a line NAME=value whose name says image",
+    shape=TAGGED,
+    objects=BUT_SCHEMAS,
+)
+LINE = Rule(
+    "setting-reference",
+    "embedded",
+    POSSIBLE,
+    "**",
+    "a line whose value is a complete reference",
+    shape=COMPLETE,
+    objects=BUT_SCHEMAS,
+)
+SETTINGS = Rule(
+    "setting-parts",
+    "embedded",
+    LIKELY,
+    "**",
+    "lines for repository and tag that are called alike, where a name says image",
+    objects=BUT_SCHEMAS,
+)
+PULLED = Rule(
+    "script-pull",
+    "embedded",
+    LIKELY,
+    "**",
+    "a command that pulls this image, or runs it",
+    shape=TAGGED,
+    objects=BUT_SCHEMAS,
+)
+SCRIPT = Rule(
+    "script-option", "embedded", LIKELY, "**", "an option of a script whose name ends in image", objects=BUT_SCHEMAS
+)
+
+#: Where a value that looks like an image means something else, whatever a rule that is less than certain says.
+ELSEWHERE: tuple[tuple[str, str], ...] = (
+    ("{status,items[].status}.**", "a status tells what was, nothing is pulled for it"),
+    (
+        "**.{labels,annotations,matchLabels,selector,nodeSelector}.**",
+        "labels, annotations and selectors are names that anyone may choose",
+    ),
+    ("**._example**", "an example for people, which no program reads"),
+    ("**.{description,example,examples}", "text for people, which no program pulls"),
+)
+
+ENVIRONMENT: tuple[Rule, ...] = (
+    Rule(
+        "env-image",
+        "env",
+        LIKELY,
+        "**.env[].value",
+        "a variable whose name says that its value is an image",
+        shape=NAME,
+        name=r"RELATED_IMAGE_.+|(?:.+_)?IMAGE",
+        objects=BUT_SCHEMAS,
+    ),
+    Rule(
+        "env-reference",
+        "env",
+        POSSIBLE,
+        "**.env[].value",
+        "a variable whose value is a complete reference",
+        shape=COMPLETE,
+        name=r".*",
+        objects=BUT_SCHEMAS,
+    ),
+)
+
+ARGUMENTS: tuple[Rule, ...] = (
+    Rule(
+        "arg-image",
+        "arg",
+        LIKELY,
+        "**.{args,command}[]",
+        "an option whose name ends in image",
+        name=r"-{1,2}(?:[A-Za-z0-9._-]*[-._])?[iI]mage|-{1,2}[A-Za-z0-9._-]*[a-z0-9]Image",
+        objects=BUT_SCHEMAS,
+    ),
+    Rule(
+        "arg-images",
+        "arg",
+        LIKELY,
+        "**.{args,command}[]",
+        "an option whose name ends in images, with name=reference behind it",
+        shape=TAGGED,
+        name=r"-{1,2}(?:[A-Za-z0-9._-]*[-._])?images|-{1,2}[A-Za-z0-9._-]*[a-z0-9]Images",
+        objects=BUT_SCHEMAS,
+    ),
+    Rule(
+        "arg-reference",
+        "arg",
+        POSSIBLE,
+        "**.{args,command}[]",
+        "an argument that holds a complete reference",
+        shape=COMPLETE,
+        name=r".*",
+        objects=BUT_SCHEMAS,
+    ),
+)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""YAML as events: libyaml's parser where PyYAML has it, PyYAML's own otherwise, with the same result.
+
+Nothing is composed or constructed. Whatever the parser refuses becomes a ResourceError with file:line; a file
+that holds Helm template syntax is told to be rendered first.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NoReturn
+
+from airgap.errors import ResourceError
+from airgap.kube.parse.events import ALIAS, DOCUMENT, DOCUMENT_END, END, MAPPING, SCALAR, SEQUENCE, Events
+from airgap.kube.parse.source import Source
+
+RENDER_FIRST = "this looks like a Helm template; render it first: helm template RELEASE CHART | airgap images -"
+
+
+def parse(source: Source, *, pure: bool = False) -> Events:
+    """Yield the events of ``source``; raise ResourceError where it is no YAML. ``pure`` leaves libyaml out."""
+    import yaml
+
+    loader: Any = _pure_loader() if pure or not yaml.__with_libyaml__ else yaml.CSafeLoader
+    # ValueError: the pure parser's chr() and int() meet escapes and directives that no type holds.
+    refusals = (yaml.YAMLError, ValueError, OverflowError)
+    try:
+        parser = loader(source.body)
+        get_event = parser.get_event
+        event = get_event()
+    except refusals as error:
+        _refuse(source, error)
+    scalar, mapping, sequence = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
+    ends = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+    while True:
+        try:
+            event = get_event()
+        except refusals as error:
+            _refuse(source, error)
+        kind = type(event)
+        if kind is scalar:
+            yield (
+                SCALAR,
+                event.value,
+                event.start_mark.index,
+                event.end_mark.index,
+                event.style or "",
+                event.anchor,
+                event.tag,
+            )
+        elif kind in ends:
+            yield END, "", 0, 0, "", None, None
+        elif kind is mapping or kind is sequence:
+            what = MAPPING if kind is mapping else SEQUENCE
+            style = "flow" if event.flow_style else ""
+            yield what, "", event.start_mark.index, 0, style, event.anchor, event.tag
+        elif kind is yaml.AliasEvent:
+            yield ALIAS, event.anchor, event.start_mark.index, event.end_mark.index, "", None, None
+        elif kind is yaml.DocumentStartEvent:
+            yield DOCUMENT, "", event.start_mark.index, 0, "", None, None
+        elif kind is yaml.DocumentEndEvent:
+            yield DOCUMENT_END, "", event.start_mark.index, 0, "", None, None
+        elif kind is yaml.StreamEndEvent:
+            return
+
+
+@cache
+def _pure_loader() -> type[Any]:
+    """PyYAML's own parser, taught to pass over tabs between tokens where libyaml does (before comments above all)."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def scan_to_next_token(self) -> None:
+            scanner: Any = self
+            while True:
+                tabs = scanner.flow_level or not scanner.allow_simple_key
+                while scanner.peek() == " " or (tabs and scanner.peek() == "\t"):
+                    scanner.forward()
+                if scanner.peek() == "#":
+                    while scanner.peek() not in "\0\r\n\x85\u2028\u2029":
+                        scanner.forward()
+                if not scanner.scan_line_break():
+                    return
+                if not scanner.flow_level:
+                    scanner.allow_simple_key = True
+
+    return Loader
+
+
+def _refuse(source: Source, error: Exception) -> NoReturn:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    control = source.control()
+    if mark is not None:
+        place = source.byte_of(mark.index)
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        context = getattr(error, "context", None)
+        what = f"{problem} ({context})" if context and mark is getattr(error, "problem_mark", None) else problem
+    elif control is not None:
+        place = control
+        what = f"the control character 0x{source.body[control]:02x} is not allowed"
+    else:
+        place = 0
+        what = str(error).splitlines()[0] if str(error) else "it cannot be parsed"
+    raise ResourceError(
+        f"not valid YAML: {what}",
+        where=source.where(min(place, len(source.body))),
+        hint=RENDER_FIRST if b"{{" in source.body else None,
+    ) from None

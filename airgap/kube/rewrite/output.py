@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rewritten files on the disk: below an output folder or in place, the record of the changes first."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from airgap.durable import replace_file
+from airgap.durable.output import inside
+from airgap.errors import OutputError, UsageError
+from airgap.kube.rewrite import log
+from airgap.kube.rewrite.files import RewrittenFile
+from airgap.kube.rewrite.log import RECORD
+
+
+def write_rewritten(folder: Path, files: Sequence[tuple[str, bytes]], changed: Sequence[RewrittenFile]) -> None:
+    """Write ``files`` under ``folder``, after the record of how those ``changed`` were rewritten."""
+    try:
+        places = [(inside(folder, name), content) for name, content in files]
+        _note(folder, changed)
+        for path, content in places:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content)
+        _note(folder, changed)
+    except OSError as error:
+        raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
+
+
+def check_record(folder: Path) -> None:
+    """Raise :class:`ResourceError` where a record that cannot be read is in the way of the new one."""
+    if (folder / RECORD).exists():
+        log.read(folder / RECORD)
+
+
+def check_in_place(files: Sequence[RewrittenFile]) -> None:
+    """Raise :class:`UsageError` for what is no file."""
+    if any(file.path == "-" or "://" in file.path for file in files):
+        raise UsageError("standard input cannot be replaced in place", hint="leave --in-place out")
+
+
+def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -> None:
+    """Replace each changed file, keeping its mode and owner. If ``recorded``, the record in its folder is written
+    first."""
+    check_in_place(files)
+    # A link stays: the file that it leads to is replaced.
+    changed = {Path(file.path).resolve(): file for file in files if file.before != file.after}
+    for folder in dict.fromkeys(path.parent for path in changed):
+        members = {path: file for path, file in changed.items() if path.parent == folder}
+        if recorded:
+            noted = [(path.name, file, file.before) for path, file in members.items()]
+            log.note(folder / RECORD, noted, first=False)
+        for path, file in members.items():
+            try:
+                status = path.stat()
+                replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
+            except OSError as error:
+                raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
+
+
+def _note(folder: Path, changed: Sequence[RewrittenFile]) -> None:
+    if changed:
+        files = [(file.name, file, _content(folder / file.name)) for file in changed]
+        log.note(folder / RECORD, files, first=True)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
