@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -133,14 +132,14 @@ def test_a_normal_user_unpacks_and_tags(bundle: Bundle) -> None:
 
 def test_skopeo_and_docker_types(bundle: Bundle, tmp_path: Path) -> None:
     """Older skopeo refuses Docker's types in an archive by any name; the unpacked folder and a position always work."""
+    need("skopeo", at_least=(1, 17))  # the first that takes a position
     tool, root = skopeo(tmp_path / "skopeo"), bundle.names[DOCKER]
     source = f"oci-archive:{bundle.path}:{DOCKER}"
     if version("skopeo") >= (1, 19):
         assert copied(tool, source, tmp_path / "archive") == root.digest
     else:
         refused = tool.try_run("inspect", "--raw", source)
-        assert refused.returncode
-        assert re.search(b"unsupported manifest MIME types|no descriptor found for reference", refused.stderr)
+        assert b"unsupported manifest MIME types" in refused.stderr
     layout = tmp_path / "d"
     layout.mkdir()
     subprocess.run([need("tar"), "-C", layout, "-xf", bundle.path], check=True)

@@ -6,6 +6,7 @@ The trust policy, registry configuration and credentials are the ones given here
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import shutil
@@ -91,13 +92,16 @@ def podman(folder: Path, *, auth: dict[str, Any] | None = None) -> Command:
     """podman as root with storage of its own (vfs, so that it works inside containers too)."""
     binary = need("podman")
     need_privilege("run podman as root")
-    home = _home(folder, auth)
+    # podman 4 takes no more than 50 characters for it, and a test's folder may be longer.
+    short = tempfile.mkdtemp(prefix="airgap-pm-")
+    atexit.register(shutil.rmtree, short, ignore_errors=True)
+    home = _home(folder, auth, running=short)
     prefix: tuple[str, ...] = (
         binary,
         "--root",
         str(home / "storage"),
         "--runroot",
-        str(home / "run"),
+        short,
         "--storage-driver",
         "vfs",
     )
@@ -112,14 +116,14 @@ def oras(folder: Path) -> Command:
     return Command((binary,), _environment(home), home)
 
 
-def _home(folder: Path, auth: dict[str, Any] | None) -> Path:
+def _home(folder: Path, auth: dict[str, Any] | None, *, running: str = "") -> Path:
     for name in ("tmp", "registries.d", "run", ".config/containers", ".docker"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     policy = json.dumps({"default": [{"type": "insecureAcceptAnything"}]})
     (folder / "policy.json").write_text(policy)
     (folder / ".config/containers/policy.json").write_text(policy)
     (folder / "registries.conf").write_text("unqualified-search-registries = []\nshort-name-mode = 'disabled'\n")
-    places = f"graphroot = '{folder}/storage'\nrunroot = '{folder}/run'\n"
+    places = f"graphroot = '{folder}/storage'\nrunroot = '{running or folder / 'run'}'\n"
     (folder / "storage.conf").write_text(f"[storage]\ndriver = 'vfs'\n{places}")
     (folder / "containers.conf").write_text("")
     (folder / "auth.json").write_text(json.dumps(auth or {"auths": {}}))

@@ -39,7 +39,7 @@ def dockerd(
 
     ``configuration`` is a ``daemon.json``, in whose ``features`` the store is set; the daemon runs ``within`` a closed
     network."""
-    binary, client = need("dockerd"), need("docker")
+    binary, client = need("dockerd", at_least=(24, 0) if containerd_store else ()), need("docker")
     need("containerd")
     need_privilege("run dockerd")
     folder.mkdir(parents=True, exist_ok=True)
