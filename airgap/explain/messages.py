@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table, read from ``data/messages.yaml`` once it is asked for."""
+"""Loads the known messages from ``data/messages.yaml``."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ import functools
 import pkgutil
 from typing import Any
 
-from airgap.explain.model import ANSWER, CAUSE, WRAPPER, Entry, Step
+from airgap.explain.model import ANSWER, CAUSE, WRAPPER, KnownMessage, Step
 
 _WEIGHTS = {"cause": CAUSE, "answer": ANSWER, "wrapper": WRAPPER}
 
 
 @functools.cache
-def table() -> tuple[Entry, ...]:
-    """Every entry, in the file's order."""
+def known_messages() -> tuple[KnownMessage, ...]:
+    """Return all known messages in the order of the file, which is read once."""
     import yaml
 
     content = pkgutil.get_data("airgap.explain", "data/messages.yaml")
-    return tuple(_entry(one) for one in yaml.safe_load(content or b""))
+    return tuple(_known_message(item) for item in yaml.safe_load(content or b""))
 
 
-def _entry(given: dict[str, Any]) -> Entry:
-    steps = tuple(Step(step["say"], tuple(step.get("run", ()))) for step in given["steps"])
-    return Entry(
-        given["id"],
-        given["title"],
-        tuple(given["phrases"]),
-        given["seen"],
-        given["cause"],
-        steps,
-        given.get("guide", ""),
-        _WEIGHTS[given["weight"]],
+def _known_message(item: dict[str, Any]) -> KnownMessage:
+    return KnownMessage(
+        item["id"],
+        item["title"],
+        tuple(item["phrases"]),
+        item["seen"],
+        item["cause"],
+        tuple(Step(step["say"], tuple(step.get("run", ()))) for step in item["steps"]),
+        item.get("guide", ""),
+        _WEIGHTS[item["weight"]],
     )
