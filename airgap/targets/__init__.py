@@ -9,11 +9,12 @@ behind an address: ``plain``, ``nexus`` or ``harbor``. ``checks`` over a ``probe
 from airgap.targets.address import TargetAddress
 from airgap.targets.assignment import Assignment, apart, assign
 from airgap.targets.factory import AskedTarget, target_for
-from airgap.targets.mapping import POLICIES, Mapping
+from airgap.targets.mapping import DEFAULT_POLICY, POLICIES, Mapping
 from airgap.targets.plain import PlainTarget
 from airgap.targets.protocols import Bounded, Finding, Target, Tried
 
 __all__ = [
+    "DEFAULT_POLICY",
     "POLICIES",
     "AskedTarget",
     "Assignment",
