@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How an error is told, on standard error: in words, or as the last JSON line where the command tells everything so."""
+"""Prints errors on standard error: as text, or as the last JSON line with ``--progress json``."""
 
 from __future__ import annotations
 
@@ -13,50 +13,55 @@ from airgap.events import Failed, Noted, as_json
 from airgap.records import Record
 
 
-class Teller(Record, frozen=False):
-    """One run's way of telling errors; commands find it as click's ``obj``. ``json`` follows ``--progress json``."""
+class ErrorReporter(Record, frozen=False):
+    """Prints the errors of one run. Commands reach it as click's ``obj``; ``--progress json`` sets ``json``."""
 
     json: bool = False
 
-    def tell(self, error: AirgapError) -> None:
-        """One paragraph for each error: where and what, then the next step; or one object with all of them."""
+    def report(self, error: AirgapError) -> None:
+        """Print a paragraph for each error of ``error``, with its hint; with ``json``, one object for all."""
         errors = error.errors if isinstance(error, Failures) else (error,)
         if self.json:
-            first, *rest = errors
+            first, *others = errors
             more = tuple(
-                {"code": one.exit_code, "what": one.what, "where": one.where, "hint": one.hint} for one in rest
+                {"code": other.exit_code, "what": other.what, "where": other.where, "hint": other.hint}
+                for other in others
             )
-            self._line(Failed(error.exit_code, first.what, first.where, first.hint, more))
+            self._print_json(Failed(error.exit_code, first.what, first.where, first.hint, more))
             return
-        for one in errors:
-            click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(str(one))}", err=True)
-            if one.hint:
-                click.echo(f"  {printable(one.hint)}", err=True)
+        for single_error in errors:
+            click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(str(single_error))}", err=True)
+            if single_error.hint:
+                click.echo(f"  {printable(single_error.hint)}", err=True)
 
-    def usage(self, error: click.ClickException) -> None:
-        """What click itself found wrong with the command line."""
+    def report_usage_error(self, error: click.ClickException) -> None:
+        """Print an error that click found in the command line."""
         if self.json:
-            self._line(Failed(error.exit_code, error.format_message(), None, None))
+            self._print_json(Failed(error.exit_code, error.format_message(), None, None))
         else:
             error.show()
 
-    def bug(self, error: Exception, debug: str) -> None:
-        """An exception that nobody foresaw."""
+    def report_bug(self, error: Exception, debug_variable: str) -> None:
+        """Print an unexpected exception. ``debug_variable`` names the environment variable that shows its traceback."""
         what = f"this should not have happened: {type(error).__name__}: {error}"
-        hint = f"please report it; {debug}=1 shows where it was"
+        hint = f"please report it; {debug_variable}=1 shows where it was"
         if self.json:
-            self._line(Failed(1, what, None, hint))
+            self._print_json(Failed(1, what, None, hint))
         else:
             click.echo(f"error: {printable(what)}\n  {hint}", err=True)
 
-    def line(self, what: AirgapError | Noted) -> str:
-        """A single error or note as the text that is written, without colour and with its line ends."""
+    def format(self, message: AirgapError | Noted) -> str:
+        """Return the text that would be printed for one error or note, without colour, with its line ends."""
         if self.json:
-            event = Failed(what.exit_code, what.what, what.where, what.hint) if isinstance(what, AirgapError) else what
+            event = message if isinstance(message, Noted) else _failed(message)
             return f"{json.dumps(as_json(event), ensure_ascii=False)}\n"
-        if isinstance(what, Noted):
-            return f"{what.text}\n"
-        return f"error: {printable(str(what))}\n" + (f"  {printable(what.hint)}\n" if what.hint else "")
+        if isinstance(message, Noted):
+            return f"{message.text}\n"
+        return f"error: {printable(str(message))}\n" + (f"  {printable(message.hint)}\n" if message.hint else "")
 
-    def _line(self, event: Failed) -> None:
+    def _print_json(self, event: Failed) -> None:
         click.echo(json.dumps(as_json(event), ensure_ascii=False), err=True)
+
+
+def _failed(error: AirgapError) -> Failed:
+    return Failed(error.exit_code, error.what, error.where, error.hint)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from airgap.cli.progress.model import Tally
-from airgap.cli.progress.view import clock, draw, plainly
+from airgap.cli.progress.model import ProgressModel
+from airgap.cli.progress.view import draw, draw_plain, format_seconds
 from airgap.events import BlobDone, BlobProgress, BlobResumed, BlobStarted, Planned, Retrying
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
@@ -30,141 +30,141 @@ def time() -> Clock:
 
 
 @pytest.fixture
-def tally(time: Clock) -> Tally:
-    made = Tally(time)
-    made.count(Planned(1, 1, 3, 6000))
+def model(time: Clock) -> ProgressModel:
+    made = ProgressModel(time)
+    made.update(Planned(1, 1, 3, 6000))
     for digest, size in ((A, 1000), (B, 2000), (C, 3000)):
-        made.count(BlobStarted(digest, size))
+        made.update(BlobStarted(digest, size))
     return made
 
 
-def steady(tally: Tally, time: Clock, digest: str, pieces: int, size: int, every: float) -> None:
+def steady(model: ProgressModel, time: Clock, digest: str, pieces: int, size: int, every: float) -> None:
     for _ in range(pieces):
         time.now += every
-        tally.count(BlobProgress(digest, size))
+        model.update(BlobProgress(digest, size))
 
 
 @pytest.mark.parametrize("how", ["skipped", "mounted", "failed"])
-def test_what_need_not_move_leaves_the_total(tally: Tally, how: str) -> None:
-    tally.count(BlobProgress(B, 500))
-    tally.count(BlobDone(A, 1000, how))
-    assert (tally.moved, tally.total, tally.rate > 0) == (500, 5000, True)
+def test_what_need_not_move_leaves_the_total(model: ProgressModel, how: str) -> None:
+    model.update(BlobProgress(B, 500))
+    model.update(BlobDone(A, 1000, how))
+    assert (model.moved, model.total, model.rate > 0) == (500, 5000, True)
 
 
 @pytest.mark.parametrize("how", ["fetched", "pushed", "verified"])
-def test_what_moved_counts_whole(tally: Tally, how: str) -> None:
-    tally.count(BlobProgress(A, 400))
-    tally.count(BlobDone(A, 1000, how))
-    assert (tally.moved, tally.total) == (1000, 6000)
+def test_what_moved_counts_whole(model: ProgressModel, how: str) -> None:
+    model.update(BlobProgress(A, 400))
+    model.update(BlobDone(A, 1000, how))
+    assert (model.moved, model.total) == (1000, 6000)
 
 
-def test_a_part_from_an_earlier_run_leaves_the_total_and_moves_nothing(tally: Tally, time: Clock) -> None:
-    tally.count(BlobResumed(C, 2500))
-    assert (tally.moved, tally.total, tally.rate) == (0, 3500, 0.0)
-    tally.count(BlobProgress(C, 500))
-    tally.count(BlobDone(C, 3000, "resumed"))
-    assert (tally.moved, tally.total) == (500, 3500)
+def test_a_part_from_an_earlier_run_leaves_the_total_and_moves_nothing(model: ProgressModel, time: Clock) -> None:
+    model.update(BlobResumed(C, 2500))
+    assert (model.moved, model.total, model.rate) == (0, 3500, 0.0)
+    model.update(BlobProgress(C, 500))
+    model.update(BlobDone(C, 3000, "resumed"))
+    assert (model.moved, model.total) == (500, 3500)
     # All of it was there: whoever told so told it at the end only.
-    tally.count(BlobDone(B, 2000, "resumed"))
-    assert (tally.moved, tally.total) == (500, 1500)
+    model.update(BlobDone(B, 2000, "resumed"))
+    assert (model.moved, model.total) == (500, 1500)
 
 
-def test_a_part_that_turns_out_useless_has_to_move(tally: Tally) -> None:
-    tally.count(BlobResumed(C, 2500))
-    tally.count(BlobProgress(C, 300))
-    before = tally.ratio
-    tally.count(BlobResumed(C, -2500))
-    tally.count(BlobProgress(C, -300))
-    assert (tally.moved, tally.total) == (300, 6000)
-    assert tally.ratio == before
-    tally.count(BlobProgress(C, 3000))
-    tally.count(BlobDone(C, 3000, "fetched"))
-    assert (tally.moved, tally.total) == (3000, 6000)
+def test_a_part_that_turns_out_useless_has_to_move(model: ProgressModel) -> None:
+    model.update(BlobResumed(C, 2500))
+    model.update(BlobProgress(C, 300))
+    before = model.ratio
+    model.update(BlobResumed(C, -2500))
+    model.update(BlobProgress(C, -300))
+    assert (model.moved, model.total) == (300, 6000)
+    assert model.ratio == before
+    model.update(BlobProgress(C, 3000))
+    model.update(BlobDone(C, 3000, "fetched"))
+    assert (model.moved, model.total) == (3000, 6000)
 
 
 def test_it_never_goes_back_and_ends_at_the_total() -> None:
     chance = random.Random(5)
     for _ in range(100):
-        tally = Tally(Clock())
+        model = ProgressModel(Clock())
         sizes = {f"sha256:{number}": chance.randrange(1, 1000) for number in range(8)}
-        tally.count(Planned(1, 1, len(sizes), sum(sizes.values())))
+        model.update(Planned(1, 1, len(sizes), sum(sizes.values())))
         seen = [(0.0, 0)]
         for digest, size in sizes.items():
-            tally.count(BlobStarted(digest, size))
+            model.update(BlobStarted(digest, size))
             there = chance.choice([0, 0, size // 2])
             if there:
-                tally.count(BlobResumed(digest, there))
+                model.update(BlobResumed(digest, there))
             for _ in range(chance.randrange(4)):
                 part = chance.randrange(size - there + 1)
-                tally.count(BlobProgress(digest, part))
-                seen.append((tally.ratio, tally.moved))
-                tally.count(BlobProgress(digest, -part))
-                seen.append((tally.ratio, tally.moved))
+                model.update(BlobProgress(digest, part))
+                seen.append((model.ratio, model.moved))
+                model.update(BlobProgress(digest, -part))
+                seen.append((model.ratio, model.moved))
             # Sent to two repositories, where the second would not mount: twice the blob's bytes.
             for _ in range(chance.randrange(1, 3)):
-                tally.count(BlobProgress(digest, size - there))
-                seen.append((tally.ratio, tally.moved))
-            tally.count(BlobDone(digest, size, chance.choice(["fetched", "resumed", "pushed"])))
-            seen.append((tally.ratio, tally.moved))
+                model.update(BlobProgress(digest, size - there))
+                seen.append((model.ratio, model.moved))
+            model.update(BlobDone(digest, size, chance.choice(["fetched", "resumed", "pushed"])))
+            seen.append((model.ratio, model.moved))
         assert [ratio for ratio, _ in seen] == sorted(ratio for ratio, _ in seen)
         assert [moved for _, moved in seen] == sorted(moved for _, moved in seen)
-        assert seen[-1] == (1.0, tally.total)
-        assert tally.running == {}
+        assert seen[-1] == (1.0, model.total)
+        assert model.transfers == {}
 
 
-def test_all_there_already_is_all_done(tally: Tally) -> None:
+def test_all_there_already_is_all_done(model: ProgressModel) -> None:
     for digest, size in ((A, 1000), (B, 2000), (C, 3000)):
-        assert tally.ratio == 0.0
-        tally.count(BlobDone(digest, size, "skipped"))
-    assert (tally.total, tally.ratio) == (0, 1.0)
+        assert model.ratio == 0.0
+        model.update(BlobDone(digest, size, "skipped"))
+    assert (model.total, model.ratio) == (0, 1.0)
 
 
-def test_the_rate_is_that_of_the_last_seconds(tally: Tally, time: Clock) -> None:
-    steady(tally, time, C, 100, 10, 0.1)  # ten seconds at 100 bytes a second
-    assert tally.rate == pytest.approx(100, rel=0.1)
-    assert tally.left == pytest.approx(50, rel=0.1)
-    steady(tally, time, B, 100, 1, 0.1)  # then ten at ten
-    assert tally.rate == pytest.approx(10, rel=0.1)
+def test_the_rate_is_that_of_the_last_seconds(model: ProgressModel, time: Clock) -> None:
+    steady(model, time, C, 100, 10, 0.1)  # ten seconds at 100 bytes a second
+    assert model.rate == pytest.approx(100, rel=0.1)
+    assert model.seconds_left == pytest.approx(50, rel=0.1)
+    steady(model, time, B, 100, 1, 0.1)  # then ten at ten
+    assert model.rate == pytest.approx(10, rel=0.1)
     # A line that stands still: slower and slower, then nothing, and no time that could be told.
     time.now += 4
-    assert 0 < tally.rate < 7
+    assert 0 < model.rate < 7
     time.now += 5
-    assert (tally.rate, tally.left) == (0.0, None)
+    assert (model.rate, model.seconds_left) == (0.0, None)
 
 
-def test_the_rate_is_one_of_the_line(tally: Tally, time: Clock) -> None:
+def test_the_rate_is_one_of_the_line(model: ProgressModel, time: Clock) -> None:
     """Bytes that had to move again were on the line too; what was taken back was not."""
-    steady(tally, time, A, 10, 100, 0.5)
-    tally.count(BlobProgress(A, -1000))
-    steady(tally, time, A, 6, 100, 0.5)
-    assert tally.moved == 1000
-    assert tally.rate == pytest.approx(200, rel=0.1)
+    steady(model, time, A, 10, 100, 0.5)
+    model.update(BlobProgress(A, -1000))
+    steady(model, time, A, 6, 100, 0.5)
+    assert model.moved == 1000
+    assert model.rate == pytest.approx(200, rel=0.1)
 
 
-def test_a_new_plan_begins_at_nothing(tally: Tally, time: Clock) -> None:
-    steady(tally, time, A, 10, 100, 0.5)
-    tally.count(Planned(1, 1, 1, 50))
-    assert (tally.moved, tally.ratio, tally.rate, tally.running) == (0, 0.0, 0.0, {})
+def test_a_new_plan_begins_at_nothing(model: ProgressModel, time: Clock) -> None:
+    steady(model, time, A, 10, 100, 0.5)
+    model.update(Planned(1, 1, 1, 50))
+    assert (model.moved, model.ratio, model.rate, model.transfers) == (0, 0.0, 0.0, {})
 
 
-def test_what_waits_for_another_try(tally: Tally, time: Clock) -> None:
-    tally.count(Retrying(f"PUT {A}", "the connection broke", 1, 3.0))
-    tally.count(Retrying("GET /v2/", "429 Too Many Requests", 2, 1.0))
-    assert [(one.reason, one.digest) for one in tally.waiting] == [
+def test_what_waits_for_another_try(model: ProgressModel, time: Clock) -> None:
+    model.update(Retrying(f"PUT {A}", "the connection broke", 1, 3.0))
+    model.update(Retrying("GET /v2/", "429 Too Many Requests", 2, 1.0))
+    assert [(one.reason, one.digest) for one in model.retries] == [
         ("429 Too Many Requests", ""),
         ("the connection broke", A),
     ]
     time.now += 1.5
-    assert [one.what for one in tally.waiting] == [f"PUT {A}"]
+    assert [one.what for one in model.retries] == [f"PUT {A}"]
     time.now += 2
-    assert tally.waiting == []
+    assert model.retries == []
 
 
-def test_the_drawing(tally: Tally, time: Clock) -> None:
-    steady(tally, time, C, 15, 100, 0.1)
-    tally.count(Retrying(f"GET /v2/x/blobs/{B}", "the body ended 7 bytes too early", 1, 3.0))
-    tally.count(Retrying("HEAD /v2/y", "503 Service Unavailable", 1, 2.0))
-    first, *rest = draw(tally, 100, 24)
+def test_the_drawing(model: ProgressModel, time: Clock) -> None:
+    steady(model, time, C, 15, 100, 0.1)
+    model.update(Retrying(f"GET /v2/x/blobs/{B}", "the body ended 7 bytes too early", 1, 3.0))
+    model.update(Retrying("HEAD /v2/y", "503 Service Unavailable", 1, 2.0))
+    first, *rest = draw(model, 100, 24)
     assert first.startswith(" 25% ━━━")
     assert first.endswith("1.5 kB of 6.0 kB    1.0 kB/s     0:04 left")
     assert [line.split()[0] for line in rest] == ["c" * 12, "b" * 12, "a" * 12, "HEAD"]
@@ -172,16 +172,16 @@ def test_the_drawing(tally: Tally, time: Clock) -> None:
     assert " 50% ━━━" in rest[0]
     assert rest[1].endswith("again in 3 s: the body ended 7 bytes too early")
     assert rest[3] == "  HEAD /v2/y  again in 2 s: 503 Service Unavailable"
-    assert all(line.isascii() for line in draw(tally, 100, 24, plain=True))
+    assert all(line.isascii() for line in draw(model, 100, 24, ascii_only=True))
 
 
-def many(count: int) -> Tally:
-    made = Tally(Clock())
-    made.count(Planned(1, 1, count, 10**12))
+def many(count: int) -> ProgressModel:
+    made = ProgressModel(Clock())
+    made.update(Planned(1, 1, count, 10**12))
     for number in range(count):
-        made.count(BlobStarted(f"sha256:{number:064x}", 10**9 + number))
-        made.count(BlobProgress(f"sha256:{number:064x}", 123_456_789))
-        made.count(Retrying(f"POST /v2/{'long/' * 30}{number}", "a\nlong \x1b[31mreason " * 20, 1, 100.0))
+        made.update(BlobStarted(f"sha256:{number:064x}", 10**9 + number))
+        made.update(BlobProgress(f"sha256:{number:064x}", 123_456_789))
+        made.update(Retrying(f"POST /v2/{'long/' * 30}{number}", "a\nlong \x1b[31mreason " * 20, 1, 100.0))
     return made
 
 
@@ -201,23 +201,23 @@ def test_it_fits_every_terminal(width: int) -> None:
 
 
 def test_those_that_have_no_line_are_counted() -> None:
-    made = Tally(Clock())
-    made.count(Planned(1, 1, 9, 9000))
+    made = ProgressModel(Clock())
+    made.update(Planned(1, 1, 9, 9000))
     for number in range(9):
-        made.count(BlobStarted(f"sha256:{number:064x}", 1000))
+        made.update(BlobStarted(f"sha256:{number:064x}", 1000))
     assert draw(made, 80, 24)[-1] == "  and 5 more"
     assert draw(made, 80, 4)[-1] == "  and 8 more"
     assert len(draw(made, 80, 2)) == 1
 
 
-def test_one_line_for_logs(tally: Tally, time: Clock) -> None:
-    assert plainly(tally) == "0 B of 6.0 kB, 0 B/s"
-    steady(tally, time, C, 15, 100, 0.1)
-    assert plainly(tally) == "1.5 kB of 6.0 kB, 1.0 kB/s, 0:04 left"
+def test_one_line_for_logs(model: ProgressModel, time: Clock) -> None:
+    assert draw_plain(model) == "0 B of 6.0 kB, 0 B/s"
+    steady(model, time, C, 15, 100, 0.1)
+    assert draw_plain(model) == "1.5 kB of 6.0 kB, 1.0 kB/s, 0:04 left"
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3723, "1:02:03"), (10**7, "days")]
 )
 def test_times(seconds: float, said: str) -> None:
-    assert clock(seconds) == said
+    assert format_seconds(seconds) == said

@@ -1,28 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``airgap images --sizes`` prints."""
+"""``airgap images --sizes``. Separate from the other outputs, since only this one needs registries."""
 
 from __future__ import annotations
 
 import click
 
-from airgap.cli.progress.display import display
-from airgap.config.airgap_yaml import Project
-from airgap.config.connections import Network, connect
+from airgap.cli.progress.display import open_display
+from airgap.config.airgap_yaml import ProjectSettings
+from airgap.config.connections import ConnectionOptions, open_registries
 from airgap.errors import raise_all
-from airgap.flows.images import Found
+from airgap.flows.images import FoundImages
 from airgap.flows.steps.resolve import resolve
 from airgap.formatting import human
 from airgap.transfer import Jobs, Stop
 from airgap.transfer.sizes import measure
 
 
-def show(found: Found, read: Project, network: Network, jobs: int | None, progress: str) -> None:
-    """Resolve everything, pull nothing, print a line a platform."""
-    with display(progress) as emit, connect(read, network, emit) as registries:
+def print_sizes(
+    found: FoundImages, project: ProjectSettings, options: ConnectionOptions, jobs: int | None, progress: str
+) -> None:
+    """Resolve all images without pulling their layers, and print the bytes of each platform and of everything."""
+    with open_display(progress) as emit, open_registries(project, options, emit) as registries:
         stop = Stop(registries.abort)
-        planned = resolve(found, registries, named=read.registries, jobs=Jobs.of(jobs), emit=emit, stop=stop).plan
-        raise_all([error for _, error in planned.failures])
-    sizes = measure(planned)
-    for platform, count in sizes.platforms.items():
-        click.echo(f"{human(count):>10}  {platform}")
+        plan = resolve(found, registries, named=project.registries, jobs=Jobs.of(jobs), emit=emit, stop=stop).plan
+        raise_all([error for _, error in plan.failures])
+    sizes = measure(plan)
+    for platform, size in sizes.platforms.items():
+        click.echo(f"{human(size):>10}  {platform}")
     click.echo(f"{human(sizes.total):>10}  everything")

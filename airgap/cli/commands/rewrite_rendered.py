@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``airgap rewrite`` does where its PATH is a chart or a kustomization."""
+"""``airgap rewrite`` of a chart or a kustomization: writes a values file or an overlay instead of the files."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from airgap.durable import output as out
 from airgap.errors import UsageError, raise_all
 from airgap.events import Sink
 from airgap.formatting import counted
-from airgap.kube.render import programs as render
+from airgap.kube.render import programs
 from airgap.kube.render.inputs import Pull, check
 from airgap.kube.render.overlay import FILE, overlay_for
 from airgap.kube.render.values_file import values_for
 from airgap.kube.rewrite.files import Locate
 
 
-def is_rendered(paths: Sequence[str], rendering: render.Rendering) -> bool:
-    """Whether this is one chart or one kustomization; raises UsageError where it is one among other paths."""
-    kinds = [render.what_is(path) for path in paths]
+def is_rendered(paths: Sequence[str], rendering: programs.Rendering) -> bool:
+    """Whether ``paths`` is one chart or one kustomization. Raises :class:`UsageError` for one among other paths."""
+    kinds = [programs.what_is(path) for path in paths]
     check(paths, rendering)
     if any(kinds) and len(kinds) > 1:
         raise UsageError("a chart or a kustomization is rewritten by itself", hint="give the others in another command")
     return any(kinds)
 
 
-def rewrite(
+def rewrite_rendered(
     path: str,
     locate: Locate,
     output: str | None,
-    rendering: render.Rendering,
+    rendering: programs.Rendering,
     *,
     pull: Pull,
     keep_unknown: bool,
@@ -43,39 +43,43 @@ def rewrite(
     dry_run: bool,
     emit: Sink,
 ) -> None:
-    """Write the values file or the overlay, with ``dry_run`` only say so, then end with exit code 3 if it does not
-    move every image."""
-    if render.what_is(path) == render.CHART:
-        made = values_for(path, rendering, locate, pull=pull, keep_unknown=keep_unknown, origin=origin, emit=emit)
+    """Write the values file or the overlay for ``path``; with ``dry_run`` only tell what would be written.
+
+    Raises the errors of the images that it does not move (exit code 3), after it is written.
+    """
+    if programs.what_is(path) == programs.CHART:
+        addition = values_for(path, rendering, locate, pull=pull, keep_unknown=keep_unknown, origin=origin, emit=emit)
         if output is None and not dry_run:
-            sys.stdout.buffer.write(made.content)
+            sys.stdout.buffer.write(addition.content)
             sys.stdout.flush()
-            raise_all(made.left)
+            raise_all(addition.left)
             return
-        place = Path(output or "-")
-        if output and (place.is_dir() or output.endswith("/")):
-            place /= f"{made.name}-values.yaml"
+        destination = Path(output or "-")
+        if output and (destination.is_dir() or output.endswith("/")):
+            destination /= f"{addition.name}-values.yaml"
     else:
         if output is None:
             raise UsageError("where should the overlay go?", hint="add --output DIR, a folder beside the kustomization")
-        with _gone_again(Path(output).parent) if dry_run else nullcontext():
-            made = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
-        place = Path(output) / FILE
-    if dry_run:
-        if output:
-            out.check_free(place.parent, [(place.name, made.content)], force=force)
-    else:
-        _write(place, made.content, force=force)
-    moved = "proven by rendering with it" if not made.left else f"{counted(len(made.left), 'place')} not moved"
-    wrote = "would write" if dry_run else "wrote"
-    where = str(place) if output else "the values file to standard output"
-    click.echo(f"{wrote} {where}: {counted(made.images, 'image')}, {moved}", err=True)
-    raise_all(made.left)
+        with _remove_new_folders(Path(output).parent) if dry_run else nullcontext():
+            addition = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
+        destination = Path(output) / FILE
+    if not dry_run:
+        _write(destination, addition.content, force=force)
+    elif output:
+        out.check_free(destination.parent, [(destination.name, addition.content)], force=force)
+    moved = "proven by rendering with it" if not addition.left else f"{counted(len(addition.left), 'place')} not moved"
+    verb = "would write" if dry_run else "wrote"
+    where = str(destination) if output else "the values file to standard output"
+    click.echo(f"{verb} {where}: {counted(addition.images, 'image')}, {moved}", err=True)
+    raise_all(addition.left)
 
 
 @contextmanager
-def _gone_again(folder: Path) -> Iterator[None]:
-    """An overlay is proven beside where it will lie: the folders that were made for that go again."""
+def _remove_new_folders(folder: Path) -> Iterator[None]:
+    """Remove ``folder`` and its parents afterwards, as far as they do not exist yet and stay empty.
+
+    An overlay is tried in a temporary folder beside its destination, even with ``--dry-run``.
+    """
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
@@ -85,7 +89,7 @@ def _gone_again(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def _write(place: Path, content: bytes, *, force: bool) -> None:
-    with out.folder_for(place.parent):
-        out.check_free(place.parent, [(place.name, content)], force=force)
-        out.write_files(place.parent, [(place.name, content)])
+def _write(path: Path, content: bytes, *, force: bool) -> None:
+    with out.folder_for(path.parent):
+        out.check_free(path.parent, [(path.name, content)], force=force)
+        out.write_files(path.parent, [(path.name, content)])
