@@ -12,7 +12,7 @@ from airgap.errors import raise_all
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.resolve import resolve
 from airgap.formatting import human
-from airgap.transfer import Jobs, Stop
+from airgap.transfer import CancelToken, Context, Jobs
 from airgap.transfer.sizes import measure
 
 
@@ -21,8 +21,8 @@ def print_sizes(
 ) -> None:
     """Resolve all images without pulling their layers, and print the bytes of each platform and of everything."""
     with open_display(progress) as emit, open_registries(project, options, emit) as registries:
-        stop = Stop(registries.abort)
-        plan = resolve(found, registries, named=project.registries, jobs=Jobs.of(jobs), emit=emit, stop=stop).plan
+        context = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
+        plan = resolve(found, registries, context, named=project.registries).plan
         raise_all([error for _, error in plan.failures])
     sizes = measure(plan)
     for platform, size in sizes.platforms.items():
