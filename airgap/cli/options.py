@@ -141,9 +141,7 @@ def chart_options(function: F) -> F:
     return _chart_options(cast("F", with_one_argument))
 
 
-def source_connection(
-    ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str, ...]
-) -> ConnectionOptions:
+def source_connection(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str, ...]) -> ConnectionOptions:
     """Return the connection options of a command that only pulls, from its ``source_options``."""
     from airgap.config.connections import ConnectionOptions
 

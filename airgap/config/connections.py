@@ -40,14 +40,10 @@ class ConnectionOptions(Record):
     source: TargetAddress | None = None
     source_credential: Credential | None = None
 
-    def with_source(
-        self, source: TargetAddress, credential: Credential | None, *, insecure: bool
-    ) -> ConnectionOptions:
+    def with_source(self, source: TargetAddress, credential: Credential | None, *, insecure: bool) -> ConnectionOptions:
         """Return these options with a registry to copy from. Its address says whether it uses plain HTTP."""
         insecure_sources = (source.registry,) if insecure else ()
-        return replace(
-            self, source=source, source_credential=credential, insecure=(*self.insecure, *insecure_sources)
-        )
+        return replace(self, source=source, source_credential=credential, insecure=(*self.insecure, *insecure_sources))
 
 
 def open_registries(

@@ -17,8 +17,9 @@ from airgap.bundle.omitted_layers import leave_out
 from airgap.durable import output
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
-from airgap.flows.images import Found, secrets
-from airgap.flows.steps.resolve import BUNDLE, Resolved, resolve
+from airgap.flows.images import FoundImages
+from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, resolve_images
+from airgap.flows.steps.secret_objects import secret_locations
 from airgap.formatting import human
 from airgap.oci import Platform
 from airgap.records import Record, field
@@ -61,7 +62,7 @@ class Exported(Record, frozen=False):
     report: Report | None = None
 
 
-def export(request: ExportRequest, found: Found, registries: Registries, context: Context) -> Exported:
+def export(request: ExportRequest, found: FoundImages, registries: Registries, context: Context) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
     with BundleBuild(
         request.form, refresh=request.refresh, restart=request.restart, dry_run=request.dry_run, emit=context.emit
@@ -70,7 +71,7 @@ def export(request: ExportRequest, found: Found, registries: Registries, context
 
 
 def _export(
-    request: ExportRequest, found: Found, registries: Registries, build: BundleBuild, context: Context
+    request: ExportRequest, found: FoundImages, registries: Registries, build: BundleBuild, context: Context
 ) -> Exported:
     emit = context.emit
     base = read_base(request.base) if request.base else None
@@ -120,7 +121,7 @@ def _export(
     return result
 
 
-def _check_output(request: ExportRequest, found: Found, build: BundleBuild) -> None:
+def _check_output(request: ExportRequest, found: FoundImages, build: BundleBuild) -> None:
     request.form.check()
     if request.form.streamed and os.isatty(1):
         raise UsageError("a bundle is not for a terminal", hint="name a file with -o, or pipe it on: -o - | ssh …")
@@ -134,13 +135,13 @@ def _check_output(request: ExportRequest, found: Found, build: BundleBuild) -> N
 
 
 def _resolved(
-    request: ExportRequest, found: Found, registries: Registries, locked: Lock | None, build: BundleBuild,
+    request: ExportRequest, found: FoundImages, registries: Registries, locked: Lock | None, build: BundleBuild,
     context: Context,
-) -> Resolved:  # fmt: skip
+) -> ResolvedImages:  # fmt: skip
     if locked is not None and build.resuming and locked.platforms != tuple(map(str, request.platforms)):
         raise build.other_inputs()
     try:
-        return resolve(
+        return resolve_images(
             found, registries, context, platforms=request.platforms, referrers=request.referrers,
             locked=locked, named=request.named,
         )  # fmt: skip
@@ -150,10 +151,10 @@ def _resolved(
         raise
 
 
-def _resources(request: ExportRequest, found: Found, emit: Sink) -> list[Resource]:
+def _resources(request: ExportRequest, found: FoundImages, emit: Sink) -> list[Resource]:
     if not request.carry_resources:
         return []
-    for place in secrets(found):
+    for place in secret_locations(file for file, _ in found.files):
         emit(Warned(f"{place}: a Secret travels in the bundle as it stands; --no-resources leaves resource files out"))
     return [Resource(file.name, file.content) for file, _ in found.files if file.path != "-"]
 

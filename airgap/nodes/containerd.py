@@ -80,7 +80,7 @@ def with_config_path(config: bytes) -> bytes:
     folders = [folder for folder in config_path.split(":") if folder]
     if CERTS_FOLDER in folders:
         return config
-    settings = {table: {"config_path": ":".join([*folders, CERTS_FOLDER])}}
+    settings: toml.Settings = {table: {"config_path": ":".join([*folders, CERTS_FOLDER])}}
     return toml.set_keys(text, settings).encode("utf-8", "surrogateescape")
 
 

@@ -115,7 +115,9 @@ def mirrored_registries(images: Iterable[tuple[Reference, Reference]], address: 
                 f"{source.name} is at the target both as {known_target} and as {target.repository}",
                 hint="nodes go by the name alone: import both tags under one name, or leave --from out",
             )
-    return [MirroredRegistry(registry, dict(sorted(repositories[registry].items()))) for registry in sorted(repositories)]
+    return [
+        MirroredRegistry(registry, dict(sorted(repositories[registry].items()))) for registry in sorted(repositories)
+    ]
 
 
 def replace_with(content: bytes) -> Callable[[bytes], bytes]:

@@ -177,7 +177,9 @@ def _set_key(text: str, table: Path, key: str, value: str) -> str:
 
 def _conflicts(statement: Statement, table: Path, path: Path) -> bool:
     """Whether ``statement`` prevents ``path`` from being added to ``table`` as a line of its own."""
-    is_inline_table = statement.key and len(statement.path) < len(path) and path[: len(statement.path)] == statement.path
+    is_inline_table = (
+        statement.key and len(statement.path) < len(path) and path[: len(statement.path)] == statement.path
+    )
     is_dotted_key = statement.key and len(statement.table) < len(table) and statement.path[: len(table)] == table
     is_in_array = statement.array and statement.table == table[: len(statement.table)]
     return bool(is_inline_table or is_dotted_key or is_in_array)

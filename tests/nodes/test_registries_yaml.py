@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from airgap.errors import OutputError
-from airgap.nodes import PullEndpoint, MirroredRegistry, setup_for
+from airgap.nodes import MirroredRegistry, PullEndpoint, setup_for
 
 ADDRESS = "172.25.0.84:30018"
 URL = f"http://{ADDRESS}"
@@ -23,7 +23,10 @@ CA = b"-----BEGIN CERTIFICATE-----\n"
 PLAIN, SECURE = PullEndpoint(ADDRESS, plain_http=True), PullEndpoint(ADDRESS, ca=CA)
 BLIND, PUBLIC = PullEndpoint(ADDRESS, insecure=True), PullEndpoint(ADDRESS)
 #: One registry whose images only move below a prefix, one whose names change.
-MOVED = (MirroredRegistry("quay.io", {"a/b": "k/a/b"}), MirroredRegistry("docker.io", {"library/nginx": "nginx", "x/y": "y"}))
+MOVED = (
+    MirroredRegistry("quay.io", {"a/b": "k/a/b"}),
+    MirroredRegistry("docker.io", {"library/nginx": "nginx", "x/y": "y"}),
+)
 ENTRY = f"  {ADDRESS}:\n    endpoint:\n    - {URL}\n"
 
 
@@ -328,7 +331,9 @@ def test_flow_style_only_grows(
 
 
 @given(st.one_of(st.binary(max_size=80), st.text("{}[]:,-&*a\n #\t'\"|~<", max_size=60)), ENDPOINTS, IMAGES)
-def test_any_file_is_merged_or_refused(content: bytes | str, endpoint: PullEndpoint, moved: tuple[MirroredRegistry, ...]) -> None:
+def test_any_file_is_merged_or_refused(
+    content: bytes | str, endpoint: PullEndpoint, moved: tuple[MirroredRegistry, ...]
+) -> None:
     after = attempted(content, endpoint, moved)
     if after is None:
         assert re.match(rf"{PATH}:\d+: ", refused(content, endpoint, moved))

@@ -10,12 +10,26 @@ import pytest
 import yaml
 
 from airgap.errors import OutputError, TargetError, UsageError
-from airgap.nodes import RUNTIMES, Create, PullEndpoint, MirroredRegistry, NodeSetup, containerd, mirrored_registries, objects, setup_for
+from airgap.nodes import (
+    RUNTIMES,
+    Create,
+    MirroredRegistry,
+    NodeSetup,
+    PullEndpoint,
+    containerd,
+    mirrored_registries,
+    objects,
+    setup_for,
+)
 from airgap.oci import Reference
 
 ADDRESS = "172.25.0.84:30018"
 CA = b"-----BEGIN CERTIFICATE-----\n"
-PLAIN, SECURE, BLIND = PullEndpoint(ADDRESS, plain_http=True), PullEndpoint(ADDRESS, ca=CA), PullEndpoint(ADDRESS, insecure=True)
+PLAIN, SECURE, BLIND = (
+    PullEndpoint(ADDRESS, plain_http=True),
+    PullEndpoint(ADDRESS, ca=CA),
+    PullEndpoint(ADDRESS, insecure=True),
+)
 
 
 def files(setup: NodeSetup) -> dict[str, str]:
@@ -28,7 +42,9 @@ def merged(setup: NodeSetup, path: str, there: str) -> str:
 
 
 def moved(*pairs: tuple[str, str]) -> list[MirroredRegistry]:
-    return mirrored_registries([(Reference.parse(source), Reference.parse(target)) for source, target in pairs], ADDRESS)
+    return mirrored_registries(
+        [(Reference.parse(source), Reference.parse(target)) for source, target in pairs], ADDRESS
+    )
 
 
 WHOLE = moved(("quay.io/a/b:1", f"{ADDRESS}/k/a/b:1"), ("quay.io/c:1", f"{ADDRESS}/k/c:1"))

@@ -30,17 +30,17 @@ def command(old: str, new: str, as_json: bool) -> None:
     airgap diff platform-1.9.tar platform-1.10.tar
     airgap diff held.json platform-1.10.tar --json | jq .bytes.added
     """
-    found = diff(read_document(old), read_document(new))
+    difference = diff(read_document(old), read_document(new))
     if as_json:
-        click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(difference.to_json(), indent=2, ensure_ascii=False))
         return
-    _table(found)
+    _print_table(difference)
 
 
-def _table(found: Difference) -> None:
+def _print_table(difference: Difference) -> None:
     rows = [
         (line.change, printable(line.reference), _digests(line.old, line.new), *_cells(line.bytes))
-        for line in found.lines
+        for line in difference.lines
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(1, 6)]
     for change, name, digests, *numbers in rows:
@@ -48,17 +48,19 @@ def _table(found: Difference) -> None:
         cells = [name.ljust(widths[0]), digests.ljust(widths[1])]
         cells += [cell.rjust(width) for cell, width in zip(numbers, widths[2:], strict=True)]
         click.echo(click.style(f"{sign} {'  '.join(cells)}".rstrip(), fg=colour))
-    counts = ", ".join(f"{found.count(change)} {change}" for change in ("added", "removed", "changed", "kept"))
+    counts = ", ".join(f"{difference.count(change)} {change}" for change in ("added", "removed", "changed", "kept"))
     click.echo(f"images: {counts}")
-    added, removed, kept = (cell.strip("+-= ") or "unknown" for cell in _cells(found.bytes))
+    added, removed, kept = (cell.strip("+-= ") or "unknown" for cell in _cells(difference.bytes))
     click.echo(f"bytes: {added} added, {removed} removed, {kept} kept")
 
 
 def _digests(old: str, new: str) -> str:
+    """The first digits of one or both digests, without the algorithm."""
     short = [digest.partition(":")[2][:12] for digest in dict.fromkeys((old, new)) if digest]
     return " -> ".join(short)
 
 
 def _cells(count: Bytes) -> tuple[str, str, str]:
+    """The sizes added, removed and kept; an empty string for one that is not known."""
     signs = (("+", count.added), ("-", count.removed), ("=", count.kept))
-    return tuple("" if size is None else f"{sign}{human(size)}" for sign, size in signs)  # type: ignore[return-value] # three of them
+    return tuple("" if size is None else f"{sign}{human(size)}" for sign, size in signs)  # type: ignore[return-value] # always three

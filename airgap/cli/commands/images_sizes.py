@@ -10,7 +10,7 @@ from airgap.config.airgap_yaml import ProjectSettings
 from airgap.config.connections import ConnectionOptions, open_registries
 from airgap.errors import raise_all
 from airgap.flows.images import FoundImages
-from airgap.flows.steps.resolve import resolve
+from airgap.flows.steps.resolve import resolve_images
 from airgap.formatting import human
 from airgap.transfer import CancelToken, Context, Jobs
 from airgap.transfer.sizes import measure
@@ -22,7 +22,7 @@ def print_sizes(
     """Resolve all images without pulling their layers, and print the bytes of each platform and of everything."""
     with open_display(progress) as emit, open_registries(project, options, emit) as registries:
         context = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
-        plan = resolve(found, registries, context, named=project.registries).plan
+        plan = resolve_images(found, registries, context, named=project.registries).plan
         raise_all([error for _, error in plan.failures])
     sizes = measure(plan)
     for platform, size in sizes.platforms.items():

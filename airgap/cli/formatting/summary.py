@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 
 def summary(finished: Finished) -> str:
     """Return the line: what was made, how much moved and how fast, and what did not need to move."""
-    parts = [f"{human(finished.moved_bytes)} {finished.how} at {human(finished.rate)}/s" if finished.moved else f"nothing {finished.how}"]
+    parts = [
+        f"{human(finished.moved_bytes)} {finished.how} at {human(finished.rate)}/s"
+        if finished.moved
+        else f"nothing {finished.how}"
+    ]
     if finished.resumed:
-        parts.append(f"{counted(finished.resumed, 'blob')} resumed ({human(finished.resumed_bytes)} of them already there)")
+        parts.append(
+            f"{counted(finished.resumed, 'blob')} resumed ({human(finished.resumed_bytes)} of them already there)"
+        )
     for count, size, word in (
         (finished.mounted, finished.mounted_bytes, "mounted"),
         (finished.skipped, finished.skipped_bytes, "already there"),
@@ -27,7 +33,7 @@ def summary(finished: Finished) -> str:
 
 
 def finished_event(text: str, how: str, images: int, report: Report, seconds: float) -> Finished:
-    """Return the event at the end of a copy. ``how`` is its past participle; ``seconds`` is the whole command's time."""
+    """Return the event at the end of a copy. ``seconds`` is the time of the whole command."""
     rate = report.moved_bytes / max(report.seconds, 0.001)
     return Finished(
         text, how, images, report.manifests,

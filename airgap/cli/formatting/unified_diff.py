@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airgap.kube.rewrite.files import RewrittenFile
 
 
 def unified_diff(name: str, before: bytes | None, after: bytes) -> list[str]:
@@ -20,3 +24,9 @@ def unified_diff(name: str, before: bytes | None, after: bytes) -> list[str]:
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         for line in difflib.unified_diff(old_lines, new_lines, old_name, f"b/{name}")
     ]
+
+
+def file_diff(file: RewrittenFile) -> str:
+    """Return the diff of a rewritten resource file; an empty string if nothing changes."""
+    name = file.path.lstrip("/") if file.path != "-" else file.name
+    return "".join(unified_diff(name, file.before, file.after))
