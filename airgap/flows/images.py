@@ -93,15 +93,15 @@ def find_images(
             errors.append(unrendered.explained(error, file))
     raise_all(errors)
     folders = unrendered.passed_by(paths, (file.path for file, _ in files))
-    found = FoundImages(tuple(files), tuple(images), folders)
-    if not found.references():
+    found_images = FoundImages(tuple(files), tuple(images), folders)
+    if not found_images.references():
         names = ", ".join([*map(_without_secrets, paths), *(file.path for file in rendered_files)])
         raise ResourceError(
             f"no image is named in what was read ({names or 'nothing was given'})",
-            hint=unrendered.advice(file for file, _ in files)
+            hint=unrendered.advice(resource for resource, _ in files)
             or "give Kubernetes YAML or JSON, a folder of it, or - for standard input",
         )
-    return found
+    return found_images
 
 
 def _local_files(

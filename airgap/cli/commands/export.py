@@ -141,7 +141,7 @@ def command(
         resources = paths or project.resources
         if not resources and not given_images:
             raise UsageError("what should be exported?", hint="give a PATH or --image REF, or write an airgap.yaml")
-        found = find_images(
+        found_images = find_images(
             resources,
             images=given_images,
             stdin=options.read_stdin,
@@ -169,7 +169,9 @@ def command(
             base=Path(base) if base else None,
         )
         try:
-            exported = export(request, found, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
+            exported = export(
+                request, found_images, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
+            )
         except (KeyboardInterrupt, Interrupted) as error:
             if isinstance(error, Interrupted) and error.hint:
                 raise

@@ -58,7 +58,7 @@ def command(
         raise click.UsageError("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
     project = load_project(config)
     connection_options = options.source_connection(ca_file, plain_http, insecure)
-    found = find_images(
+    found_images = find_images(
         paths or project.resources,
         images=project.images,
         stdin=options.read_stdin,
@@ -67,20 +67,20 @@ def command(
         rules=project.rules,
     )
     if as_json:
-        click.echo(json.dumps([_site_json(site) for site in found.sites], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([_site_json(site) for site in found_images.sites], indent=2, ensure_ascii=False))
     elif refs:
-        for reference in found.references():
+        for reference in found_images.references():
             click.echo(str(reference))
     elif sizes:
         from airgap.cli.commands.images_sizes import print_sizes
 
-        print_sizes(found, project, connection_options, jobs, progress)
+        print_sizes(found_images, project, connection_options, jobs, progress)
     else:
-        _print_table(found, why=why)
+        _print_table(found_images, why=why)
 
 
-def _print_table(found: FoundImages, *, why: bool) -> None:
-    references = found.references()
+def _print_table(found_images: FoundImages, *, why: bool) -> None:
+    references = found_images.references()
     for reference, sites in references.items():
         click.echo(click.style(str(reference), bold=True))
         for site in sites:
@@ -88,13 +88,13 @@ def _print_table(found: FoundImages, *, why: bool) -> None:
             click.echo(f"  {site.file}:{site.line}{rule}")
         if not sites:
             click.echo("  named in airgap.yaml")
-    if why and found.misses:
+    if why and found_images.misses:
         click.echo(click.style("not taken", bold=True))
-        for miss in found.misses:
+        for miss in found_images.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
-    for warning in found.warnings():
+    for warning in found_images.warnings():
         click.echo(f"{click.style('warning:', fg='yellow')} {printable(warning)}", err=True)
-    where = f"{counted(len(found.sites), 'site')} in {counted(len(found.files), 'file')}"
+    where = f"{counted(len(found_images.sites), 'site')} in {counted(len(found_images.files), 'file')}"
     click.echo(f"{counted(len(references), 'image')} at {where}", err=True)
 
 

@@ -17,12 +17,12 @@ from airgap.transfer.sizes import measure
 
 
 def print_sizes(
-    found: FoundImages, project: ProjectSettings, options: ConnectionOptions, jobs: int | None, progress: str
+    found_images: FoundImages, project: ProjectSettings, options: ConnectionOptions, jobs: int | None, progress: str
 ) -> None:
     """Resolve all images without pulling their layers, and print the bytes of each platform and of everything."""
     with open_display(progress) as emit, open_registries(project, options, emit) as registries:
         context = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
-        plan = resolve_images(found, registries, context, named=project.registries).plan
+        plan = resolve_images(found_images, registries, context, named=project.registries).plan
         raise_all([error for _, error in plan.failures])
     sizes = measure(plan)
     for platform, size in sizes.platforms.items():

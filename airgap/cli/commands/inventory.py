@@ -50,7 +50,7 @@ def command(
 ) -> None:
     """Ask a registry what it holds, for `airgap export --base` on the other side.
 
-    Every tag under the target's prefix is project, and the receipt lists images and blobs with their repositories, as
+    Every tag under the target's prefix is read, and the receipt lists images and blobs with their repositories, as
     that of an import does, by the names that nodes pull. Nothing is changed at the registry. Many registries list
     their repositories to administrators alone: then name them with --repository.
 

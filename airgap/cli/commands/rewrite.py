@@ -115,24 +115,24 @@ def command(
     rendered = is_rendered(resources, rendering)
     if rendered and (in_place or diff or check):
         raise UsageError("a chart or a kustomization is not changed itself", hint="--output names what goes with it")
-    found = None if rendered else find_images(resources, stdin=options.read_stdin, rules=project.rules)
+    found_images = None if rendered else find_images(resources, stdin=options.read_stdin, rules=project.rules)
     with open_display("plain") as emit:
         if mapping is not None:
             locate, origin = lookup_by_mapping(mapping), "bundle"
         else:
             assert source is not None  # without --from there is a mapping
             locate, origin = lookup_by_file(source, project, to, policy, pin=pin, emit=emit)
-        if found is None:
+        if found_images is None:
             pull = helm_options(project, ConnectionOptions())
             rewrite_rendered(
                 resources[0], locate, output, rendering, pull=pull, keep_unknown=keep_unknown, origin=origin,
                 force=force, dry_run=dry_run, emit=emit,
             )  # fmt: skip
             return
-        for warning in found.warnings():
+        for warning in found_images.warnings():
             emit(Warned(warning))
         files = rewrite_files(
-            found.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit
+            found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit
         )
     _write_or_show(files, destination)
 

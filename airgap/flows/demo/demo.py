@@ -55,15 +55,15 @@ def demo(folder: Path, *, emit: Sink, show_command: Callable[[str], None]) -> De
         output.check_free(folder, [(YAML, yaml_content)], force=False)
         output.write_files(folder, [(YAML, yaml_content)])
     quay_store, nexus_store = Memory(), Memory()
-    found = find_images([str(yaml_path)])
-    push_images(quay_store, {reference.repository: reference.tag for reference in found.references()})
+    found_images = find_images([str(yaml_path)])
+    push_images(quay_store, {reference.repository: reference.tag for reference in found_images.references()})
     with Server(quay_store) as quay, Server(nexus_store, writable=True) as nexus:
         show_command(f"airgap export {yaml_path} -o {bundle_path}")
         project = ProjectSettings(registries={"quay.io": RegistrySettings(mirror=quay.url)})
         with open_registries(project, ConnectionOptions(), emit) as registries:
             exported = export(
                 ExportRequest(OutputFormat(bundle_path), force=True),
-                found,
+                found_images,
                 registries,
                 Context(Jobs(), emit, CancelToken(registries.abort)),
             )

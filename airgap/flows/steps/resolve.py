@@ -30,7 +30,7 @@ class ResolvedImages(Record):
 
 
 def resolve_images(
-    found: FoundImages,
+    found_images: FoundImages,
     registries: Registries,
     context: Context,
     *,
@@ -39,29 +39,29 @@ def resolve_images(
     locked: Lock | None = None,
     named: Collection[str] = (),
 ) -> ResolvedImages:
-    """Ask the registries for all images that ``found`` names, or take their digests from ``locked``.
+    """Ask the registries for all images that ``found_images`` names, or take their digests from ``locked``.
 
     An image that is only a guess is asked for only if its registry is in ``named`` or a surer image has the same one.
     Raises :class:`UsageError` for images that ``locked`` lacks.
     """
-    roots = _roots(found, locked, named)
+    roots = _roots(found_images, locked, named)
     sources = {root.source: _repository(registries, root) for root in roots}
     image_plan = plan(
         roots, sources, context,
         platforms=platforms, referrers=referrers, known_referrers=locked.referrers if locked else None,
     )  # fmt: skip
-    return ResolvedImages(image_plan, sources, _drop_failed_guesses(image_plan, found, context.emit))
+    return ResolvedImages(image_plan, sources, _drop_failed_guesses(image_plan, found_images, context.emit))
 
 
-def _roots(found: FoundImages, locked: Lock | None, named: Collection[str]) -> list[Root]:
+def _roots(found_images: FoundImages, locked: Lock | None, named: Collection[str]) -> list[Root]:
     roots = []
     unlocked = []
-    guesses = found.guesses()
+    guesses = found_images.guesses()
     trusted_registries = {
         *named,
-        *(reference.registry for reference in found.references() if reference not in guesses),
+        *(reference.registry for reference in found_images.references() if reference not in guesses),
     }
-    for reference in found.references():
+    for reference in found_images.references():
         if reference in guesses and reference.registry not in trusted_registries:
             continue
         name = reference.identifier
@@ -87,9 +87,9 @@ def _repository(registries: Registries, root: Root) -> Repository:
     return registries.repository(reference.registry, reference.repository)
 
 
-def _drop_failed_guesses(image_plan: Plan, found: FoundImages, emit: Sink) -> list[str]:
+def _drop_failed_guesses(image_plan: Plan, found_images: FoundImages, emit: Sink) -> list[str]:
     """Remove guesses from the failures of the plan, and return all guesses that are not in it, with a note for each."""
-    guesses = {str(reference) for reference in found.guesses()}
+    guesses = {str(reference) for reference in found_images.guesses()}
     refused = {root.label for root, _ in image_plan.failures} & guesses
     image_plan.failures = [(root, error) for root, error in image_plan.failures if root.label not in guesses]
     unresolved = sorted(guesses - {image.root.label for image in image_plan.images})
