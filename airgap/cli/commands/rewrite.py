@@ -42,8 +42,8 @@ from airgap.kube.render import Rendering
 @click.option(
     "--revert",
     is_flag=True,
-    help="Restore the bytes that rewritten files had, by the record (.airgap-rewrite.log) in the given folder or in the "
-    "file's own folder. Folders above are not searched.",
+    help="Restore the bytes that rewritten files had, by the record (.airgap-rewrite.log) in the given folder or in "
+    "the file's own folder. Folders above are not searched.",
 )
 @click.option(
     "-o",
