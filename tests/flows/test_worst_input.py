@@ -17,10 +17,9 @@ from tests.cli.command import Airgap
         "a: |\n  " + "/" * 80_000 + "\n",
         "a: [\n{{" + "\t" * 80_000 + "x\n",
         "[1" + " " * 80_000 + "x\n",
-        f'image: {{repository: "{"a:" * 40_000}/x", tag: "1"}}\n',
-        "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: |\n    image:\n" + "    [ x" + " " * 1_900 + "y\n" * 40,
+        "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: |\n    image:\n" + ("    [" + " " * 1_900 + "y\n") * 40,
     ],
-    ids=["slashes", "template", "json", "colons", "sections"],
+    ids=["slashes", "template", "json", "sections"],
 )
 def test_a_file_that_is_made_to_be_slow_is_read_at_once(airgap: Airgap, content: str) -> None:
     airgap.write("a.yaml", content)

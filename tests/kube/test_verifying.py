@@ -18,8 +18,8 @@ MORE = "would change more than the image"
 
 
 def lying(content: bytes, site: Site, other: bytes) -> list[tuple[Site, str]]:
-    """Two sites by which ``nginx`` becomes ``newx``: the first writes ``new`` in place of ``ngin``; the second claims to
-    write the ``x`` behind it, but writes it over the last character of ``other``."""
+    """Two sites by which ``nginx`` becomes ``newx``: the first writes ``new`` in place of ``ngin``; the second claims
+    to write the ``x`` behind it, but writes it over the last character of ``other``."""
     (part,) = site.parts
     assert part.value == "nginx"
     assert content.count(other) == 1
