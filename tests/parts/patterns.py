@@ -179,10 +179,11 @@ def slowest(pattern: Pattern, found: Sequence[Attack]) -> tuple[str, int, float]
 def computed() -> dict[Unknown, list[Pattern]]:
     """The patterns that are put together when the program runs, with values as they occur there."""
     from airgap.explain.table import table
-    from airgap.kube import rules, scalars
-    from airgap.kube.rule import Rule, compile_path
+    from airgap.kube.detect import rules
+    from airgap.kube.detect.rule import Rule, compile_path
+    from airgap.kube.parse import scalars
     from airgap.server import app
-    from airgap.target.nexus import refusals
+    from airgap.targets.nexus import refusals
 
     def of(module: str, source: str, patterns: Iterable[re.Pattern[Any] | str], how: str) -> None:
         compiled = [re.compile(pattern) for pattern in patterns]
@@ -192,24 +193,24 @@ def computed() -> dict[Unknown, list[Pattern]]:
     phrases = [pattern for entry in table() for _, pattern in entry.patterns]
     of("airgap.explain.model", "f'(?<![^\\\\W_]){text}(?![^\\\\W_])'", phrases, "finditer")
     # Written by the user of `airgap migrate`, and read for names of repositories and tags only.
-    of("airgap.flows.migration.choice", "expression", [], "fullmatch")
+    of("airgap.flows.migrate.tag_filter", "expression", [], "fullmatch")
     name = "f'(?<![\\\\w./-]){re.escape(name)}(?![\\\\w./-])'"
-    of("airgap.kube.provenance", name, [r"(?<![\w./-])aa\.b/a(?![\w./-])"], "finditer")
+    of("airgap.kube.render.trace", name, [r"(?<![\w./-])aa\.b/a(?![\w./-])"], "finditer")
     known = [rule for rule in _items(vars(rules).values()) if isinstance(rule, Rule)]
     places = [rule.path for rule in known] + [place for place, _ in rules.ELSEWHERE] + ["**.a.**.b[].*.**.c.**.{d,e}"]
-    of("airgap.kube.rule", "text", map(compile_path, places), "fullmatch")
-    of("airgap.kube.rule", "self.name", [rule.name for rule in known], "fullmatch")
+    of("airgap.kube.detect.rule", "text", map(compile_path, places), "fullmatch")
+    of("airgap.kube.detect.rule", "self.name", [rule.name for rule in known], "fullmatch")
     special = (
         "f'(?P<space>(?:[ \\\\t]|{_BREAK})+)' + "
         "('|(?P<esc>\\\\\\\\)' if style == '\"' else \"|(?P<quote>'')\" if style else '')"
     )
     styles = [eval(special, {"_BREAK": vars(scalars)["_BREAK"], "style": style}) for style in ("", "'", '"')]
-    of("airgap.kube.scalars", special, styles, "search")
+    of("airgap.kube.parse.scalars", special, styles, "search")
     of("airgap.server.app", "pattern", [pattern for pattern, _ in vars(app)["_ROUTES"]], "fullmatch")
     overrides = [re.escape(text).replace(r"\*", "([^/]+(?:/[^/]+)*)") for text in ("*", "a.b/*", "*/a", "a*b/c")]
-    of("airgap.target.mapping", "re.escape(pattern).replace('\\\\*', '([^/]+(?:/[^/]+)*)')", overrides, "fullmatch")
+    of("airgap.targets.mapping", "re.escape(pattern).replace('\\\\*', '([^/]+(?:/[^/]+)*)')", overrides, "fullmatch")
     words = [item.words for item in _items(vars(refusals).values()) if hasattr(item, "words")]
-    of("airgap.target.nexus.refusals", "one.words", words, "search")
+    of("airgap.targets.nexus.refusals", "one.words", words, "search")
     return made
 
 
