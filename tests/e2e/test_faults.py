@@ -47,8 +47,8 @@ ME = Credential(USER, PASSWORD)
 N = 1_000_000
 #: Seconds: nothing in here takes longer, or it hangs.
 BOUND = 60
-#: What a registry is waited for: long on a busy machine, but short where a stall has to show. docker-registry checks the
-#: password at each request, which takes its time.
+#: What a registry is waited for: long on a busy machine, but short where a stall has to show. docker-registry checks
+#: the password at each request, which takes its time.
 TIMEOUT, STALLED = 10.0, {"own": 0.15, "docker": 1.0}
 RESOURCE = pod("quay.io/a/x:1").encode()
 
