@@ -7,12 +7,17 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from airgap.errors import AirgapError, Interrupted
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+#: Seconds after which the main thread looks whether it was interrupted.
+_LOOK_UP = 0.5
 
 
 class Stop:
@@ -45,13 +50,23 @@ def each(
     results: list[B | AirgapError | None] = [None] * len(todo)
     failed: list[BaseException] = []
 
-    ended = threading.Semaphore(0)
+    # An interrupt may come anywhere in this thread, so it only reads which workers run: they say themselves when they
+    # end. The queue is written in C: unlike a semaphore, it cannot be interrupted while it holds its lock.
+    working: set[int] = set()
+    ended: SimpleQueue[int] = SimpleQueue()
 
-    def worker() -> None:
+    def wait() -> None:
+        while working:
+            # A signal that comes just before this thread blocks does not wake it.
+            with suppress(Empty):
+                ended.get(timeout=_LOOK_UP)
+
+    def worker(number: int) -> None:
         try:
             work_off()
         finally:
-            ended.release()
+            working.discard(number)
+            ended.put(number)
 
     def work_off() -> None:
         while not failed:
@@ -73,26 +88,26 @@ def each(
                 failed.append(error)
                 stop.set()
 
-    running = 0
     try:
         # A signal that one of these threads takes would not wake the main thread, which alone can act on it: they are
         # started with these signals blocked. So no thread is started without being counted, either.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         try:
             for number in range(min(jobs, len(todo))):
-                threading.Thread(target=worker, name=f"airgap-{number}", daemon=True).start()
-                running += 1
+                thread = threading.Thread(target=worker, args=(number,), name=f"airgap-{number}", daemon=True)
+                working.add(number)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    working.discard(number)
+                    raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        while running:
-            ended.acquire()
-            running -= 1
+        wait()
     except BaseException:
         stop.set()
         # Not Thread.join: interrupted once, it says at the next call that the thread has ended (before Python 3.13).
-        while running:
-            ended.acquire()
-            running -= 1
+        wait()
         raise
     if failed:
         raise failed[0]
