@@ -53,10 +53,12 @@ def words(text: str) -> list[str]:
 
 
 def _compile(phrase: str) -> re.Pattern[str]:
-    parts = [
-        r".{0,200}?" if part == "…" else r"[\W_]+".join(map(re.escape, re.findall(r"[^\W_]+", part)))
-        for part in phrase.split()
+    parts = [(part, re.findall(r"[^\W_]+", part)) for part in phrase.split()]
+    patterns = [
+        r".{0,200}?" if part == "…" else r"[\W_]+".join(map(re.escape, runs))
+        for part, runs in parts
+        if part == "…" or runs
     ]
-    # "…" may stand for nothing, so one separator is enough around it.
-    pattern = r"[\W_]+".join(parts).replace(r"[\W_]+.{0,200}?[\W_]+", r"[\W_].{0,200}?")
+    # "…" may match nothing, so one separator is enough around it.
+    pattern = r"[\W_]+".join(patterns).replace(r"[\W_]+.{0,200}?[\W_]+", r"[\W_].{0,200}?")
     return re.compile(rf"(?<![^\W_]){pattern}(?![^\W_])", re.IGNORECASE | re.DOTALL)
