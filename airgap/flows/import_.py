@@ -17,9 +17,9 @@ from airgap.kube.rewrite.log import RECORD
 from airgap.kube.rewrite.output import check_record, write_rewritten
 from airgap.records import Record, field
 from airgap.store.base import Store
-from airgap.targets import Assignment, Bounded, Mapping, Target, Tried
-from airgap.targets.base_layers import Completed
-from airgap.targets.findings import heed
+from airgap.targets import Assignment, Mapping, SupportsCapacity, SupportsUploadProbe, Target
+from airgap.targets.base_layers import CompletedBundle
+from airgap.targets.findings import raise_or_warn
 from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of
 from airgap.targets.import_receipt import check_receipt, receipt_of
 from airgap.transfer import Holdings, Image, Jobs, Plan, Report, Stop, confirm, copy, find, plan, survey
@@ -70,7 +70,7 @@ def _push(
         output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
         check_record(request.output)
         check_receipt(request.receipt, request.output, [RECORD, *(file.name for file in files)], force=request.force)
-    heed(target.preflight(), emit)
+    raise_or_warn(target.preflight(), emit)
     if target.mapping != mapping:  # nodes pull by another name than the one that was given to push by
         mapping = target.mapping
         assignments = assignments_of(bundle.inventory, mapping, emit=emit)
@@ -79,7 +79,7 @@ def _push(
             output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
 
     roots = roots_of(bundle, assignments)
-    completed = Completed(bundle) if bundle.inventory.requires else None
+    completed = CompletedBundle(bundle) if bundle.inventory.requires else None
     sources = {BUNDLE: completed or bundle}
     planned = plan(roots, sources, jobs=1, emit=emit, stop=stop)
     raise_all([error for _, error in planned.failures])
@@ -88,14 +88,15 @@ def _push(
     todo, present, known = _lacking(planned, stores, request, jobs, emit, stop)
     needed = planned.only(todo)
     if completed is not None:
-        completed.prove(needed, mapping, target, jobs=jobs, stop=stop)
-    if isinstance(target, Bounded):
-        heed(target.room(sum(bool(place.tag) for image in todo for place in image.root.destinations)), emit)
+        completed.find_base_layers(needed, mapping, target, jobs=jobs, stop=stop)
+    if isinstance(target, SupportsCapacity):
+        new_tags = sum(bool(place.tag) for image in todo for place in image.root.destinations)
+        raise_or_warn(target.check_capacity(new_tags), emit)
     result = Imported([image.root.label for image in todo if image.root.destinations[0].tag], present, files)
     if request.dry_run:
         return result
-    if todo and isinstance(target, Tried):
-        heed(target.begin(), emit)
+    if todo and isinstance(target, SupportsUploadProbe):
+        raise_or_warn(target.probe_upload(), emit)
     if request.shard:
         needed, result.names, result.files = needed.shard(request.shard.index, request.shard.count), [], []
     result.report = copy(

@@ -16,9 +16,9 @@ from airgap.registry import Credential, Credentials, Registries, RegistrySetting
 from airgap.registry.http.retry import RetryPolicy
 from airgap.store import Memory
 from airgap.store.base import opener_of
-from airgap.targets import Mapping, PlainTarget, TargetAddress, Tried, target_for
-from airgap.targets.doctor.reach import nodes
-from airgap.targets.factory import probe_of
+from airgap.targets import Mapping, PlainTarget, SupportsUploadProbe, TargetAddress, target_for
+from airgap.targets.doctor.nodes import check_nodes
+from airgap.targets.factory import probe_for
 from airgap.targets.nexus.target import NexusTarget
 from airgap.transfer import Destination, Root, copy, plan
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
@@ -92,7 +92,7 @@ def test_it_is_recognised_and_signed_in_to_once(services: contextlib.ExitStack) 
         for repository in (HOSTED, OPEN):
             there = far(services, repository, **more)
             target = there.target("p")
-            assert [one.level for one in (*target.preflight(), *target.begin())] == ["ok"] * 3
+            assert [one.level for one in (*target.preflight(), *target.probe_upload())] == ["ok"] * 3
             assert there.double.tries[PUSHER.name][1:] == (0, 0)
 
 
@@ -101,10 +101,10 @@ def test_the_preflight_writes_nothing_and_a_try_leaves_nothing_behind(services: 
     target = there.target("p", user=ADMIN)
     target.preflight()
     assert {one.method for one in there.double.seen} == {"GET"}
-    target.begin()
+    target.probe_upload()
     held = there.double.repository()
     assert (held.uploads, held.blobs, held.tags) == ({}, {}, {})
-    there.target("p").begin()  # whoever may only push may not call off: an empty session is all that stays
+    there.target("p").probe_upload()  # whoever may only push may not call off: an empty session is all that stays
     assert [bytes(session.data) for session in held.uploads.values()] == [b""]
 
 
@@ -215,7 +215,7 @@ def test_what_must_be_mended_first_is_said_before_anything_is_pushed(
     there = far(services, replace(HOSTED, **repository), **settings)
     target = there.target()
     problems = [one for one in target.preflight() if one.level == "problem"]
-    problems += [one for one in target.begin() if one.level == "problem"] if not problems else []
+    problems += [one for one in target.probe_upload() if one.level == "problem"] if not problems else []
     assert len(problems) == 1
     assert words in problems[0].what
     assert problems[0].hint
@@ -228,9 +228,9 @@ def test_a_group_takes_no_push(services: contextlib.ExitStack) -> None:
     address = there.double.connector("all").address
     registries = services.enter_context(registries_for(address))
     target = target_for(registries, Mapping(TargetAddress.parse(address)))
-    assert isinstance(target, Tried)
+    assert isinstance(target, SupportsUploadProbe)
     assert {one.level for one in target.preflight()} == {"ok"}
-    findings = target.begin()
+    findings = target.probe_upload()
     assert "group repository" in findings[-1].what
     assert "--via" in findings[-1].hint
 
@@ -250,7 +250,7 @@ def test_a_limit_of_requests_that_is_reached_in_the_middle_ends_at_once(services
     there = far(services, profile="3.8x")
     target = there.target()
     target.preflight()
-    assert {one.level for one in target.begin()} == {"ok"}
+    assert {one.level for one in target.probe_upload()} == {"ok"}
     there.double.settings = replace(there.double.settings, requests_before=100_000)
     before, images = len(there.double.seen), Images(1)
     with pytest.raises(NotReady, match="more requests in a day"):
@@ -375,14 +375,14 @@ class TestRoutes:
         for name in ("docker-hosted/p/y", "docker-hosted/other"):
             assert push(target, images, images.image(), name).failures == []
         for prefix in ("docker-hosted/p", "repository/docker-hosted/p"):
-            assert self.place(services, double, prefix, reads=True).repositories() == ["docker-hosted/p/y"]
+            assert self.place(services, double, prefix, read_only=True).repositories() == ["docker-hosted/p/y"]
         places = {"/v2/": f"{double.main.url}/v2/"}
         front = services.enter_context(nginx(tmp_path / "nginx", places, body_size="0"))
         registries = services.enter_context(registries_for(front.address))
         mapping = Mapping(TargetAddress.parse(f"{front.address}/docker-hosted"))
         with pytest.raises(AirgapError, match="does not list its repositories"):
-            target_for(registries, mapping, reads=True).repositories()
-        found = target_for(registries, mapping, nexus=double.url, reads=True).repositories()
+            target_for(registries, mapping, read_only=True).repositories()
+        found = target_for(registries, mapping, nexus=double.url, read_only=True).repositories()
         assert found == ["docker-hosted/other", "docker-hosted/p/y"]
 
     @pytest.mark.parametrize("prefix", ["repository/docker-hosted/p", "docker-hosted/p"])
@@ -408,11 +408,11 @@ def test_room_is_counted_against_the_editions_limit(services: contextlib.ExitSta
     root = images.image()
     for tag in "abc":
         push(target, images, root, tag=tag)
-    assert target.room(10) == []
-    assert [one.level for one in target.room(39_998)] == ["problem"]
-    assert "3 of the 40,000" in target.room(39_998)[0].what
-    assert [one.level for one in target.room(39_000)] == ["warning"]
-    assert there.target().room(100_000) == []  # without --nexus nobody counts
+    assert target.check_capacity(10) == []
+    assert [one.level for one in target.check_capacity(39_998)] == ["problem"]
+    assert "3 of the 40,000" in target.check_capacity(39_998)[0].what
+    assert [one.level for one in target.check_capacity(39_000)] == ["warning"]
+    assert there.target().check_capacity(100_000) == []  # without --nexus nobody counts
 
 
 def test_something_else_is_a_plain_target(services: contextlib.ExitStack) -> None:
@@ -448,6 +448,6 @@ def test_a_proxy_that_shows_the_repository_under_another_path(
 def test_nodes_are_told_of_plain_http(services: contextlib.ExitStack) -> None:
     mapping = Mapping(TargetAddress.parse("http://nexus.corp:8082/p"))
     registries = services.enter_context(Registries({"nexus.corp:8082": RegistrySettings(plain_http=True)}))
-    found = nodes(probe_of(registries, mapping))[0]
+    found = check_nodes(probe_for(registries, mapping))[0]
     assert (found.level, found.hint.split()[3]) == ("ok", "/etc/containerd/certs.d/nexus.corp:8082/hosts.toml:")
     assert 'server = "http://nexus.corp:8082"' in found.run
