@@ -20,8 +20,8 @@ from airgap.oci.manifest import Manifest
 from airgap.store.base import Opener, Reader, Store
 from airgap.targets.mapping import Mapping as TargetMapping
 from airgap.targets.protocols import Target
-from airgap.transfer import Jobs, Plan, Stop, each
-from airgap.transfer.plan import Job
+from airgap.transfer import Context, Plan, parallel_map
+from airgap.transfer.plan import BlobJob
 
 
 class CompletedBundle:
@@ -58,9 +58,7 @@ class CompletedBundle:
         if self.bundle.exists(descriptor):
             self.bundle.check_blob(descriptor, opener)
 
-    def find_base_layers(
-        self, planned: Plan, mapping: TargetMapping, target: Target, *, jobs: Jobs, stop: Stop
-    ) -> None:
+    def find_base_layers(self, planned: Plan, mapping: TargetMapping, target: Target, context: Context) -> None:
         """Find a repository of the target for each required blob of ``planned``, and note it as mount source.
 
         Raises :class:`ContentMissing` that names all blobs that were not found, by the bundle that contains them.
@@ -73,16 +71,16 @@ class CompletedBundle:
         names = dict.fromkeys(name for repositories in candidates.values() for name in repositories)
         stores = {name: target.open(name) for name in names}
 
-        def find(job: Job) -> str:
+        def find(job: BlobJob) -> str:
             repositories = candidates[job.descriptor.digest]
             return next((name for name in repositories if _has(stores[name], job.descriptor)), "")
 
-        results = each(required_jobs, find, jobs=jobs.control, stop=stop)
+        results = parallel_map(required_jobs, find, workers=context.jobs.control, cancel=context.cancel)
         missing = []
         for job, repository in zip(required_jobs, results, strict=True):
             digest = job.descriptor.digest
             if isinstance(repository, str) and repository:
-                job.donors = [repository]
+                job.mount_sources = [repository]
                 self._base_stores[digest] = stores[repository]
             else:
                 missing.append(self.required[digest])
@@ -117,7 +115,7 @@ class CompletedBundle:
         raise_all(errors)
 
 
-def _candidate_repositories(job: Job, required: Required, mapping: TargetMapping) -> list[str]:
+def _candidate_repositories(job: BlobJob, required: Required, mapping: TargetMapping) -> list[str]:
     """Repositories of the target that may have a blob, in the order in which they are asked."""
     mapped = (mapping.locate(Reference.parse(name)).repository for name in required.repositories)
     return list(dict.fromkeys((*job.targets, *mapped)))

@@ -25,7 +25,7 @@ def receipt_of(
     """Return the receipt as JSON, without the images whose labels are in ``failed`` and blobs only they need."""
     inventory = bundle.inventory
     imported = [a for a in assignments if str(a.source) not in failed]
-    plan = planned.only([image for image in planned.images if image.root.label not in failed])
+    plan = planned.subset([image for image in planned.images if image.root.label not in failed])
     return Receipt(
         str(mapping.address),
         bundle.id,
