@@ -488,6 +488,14 @@ class TestThroughAProxy:
         assert [one.check for one in said.problems] == ["connection"]
 
 
+def test_a_settings_request_that_nexus_limits_is_sent_again(yard: Yard) -> None:
+    place = yard.plain(admin=True)
+    assert place.double is not None
+    place.double.main.on("GET", "/repositorySettings", Answer(429, headers={"Retry-After": "0"}))
+    finding = next(finding for finding in place.examine().findings if finding.check == "repository")
+    assert finding.what == "docker-hosted is a hosted docker repository; sign-in is by Basic"
+
+
 def test_what_is_soft_is_a_warning(yard: Yard) -> None:
     said = yard.plain(admin=True, quota_violated=True).examine()
     assert [(one.check, one.level) for one in said.findings if one.level != "ok"] == [("quota", "warning")]

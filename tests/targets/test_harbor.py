@@ -15,6 +15,7 @@ from airgap.registry.http.retry import RetryPolicy
 from airgap.targets import Mapping, TargetAddress, target_for
 from airgap.targets.harbor.target import HarborTarget
 from tests.doubles.harbor import Harbor, harbor
+from tests.doubles.registry import Answer
 from tests.parts.images import Images
 from tests.suites.target_suite import Make, Placed, TargetSuite
 
@@ -70,6 +71,17 @@ def test_a_missing_project_is_refused_before_anything_is_pushed(services: contex
         target(services, there, "new/inner").preflight()
     assert "--create-projects" in (caught.value.hint or "")
     assert there.made == []
+
+
+def test_a_project_request_that_harbor_limits_is_sent_again(services: contextlib.ExitStack) -> None:
+    there = services.enter_context(harbor())
+    busy = Answer(429, headers={"Retry-After": "0"})
+    there.front.on("HEAD", "/api/v2.0/projects", busy)
+    with pytest.raises(NotReady, match="no project new"):
+        target(services, there, "new").preflight()
+    there.front.on("POST", "/api/v2.0/projects", busy)
+    assert "was made" in target(services, there, "new", create_projects=True).preflight()[-1].what
+    assert there.projects == {"library", "new"}
 
 
 def test_reading_asks_for_no_project_and_lists_what_there_is(services: contextlib.ExitStack) -> None:

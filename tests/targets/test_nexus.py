@@ -16,13 +16,15 @@ from airgap.registry import Credential, Credentials, Registries, RegistrySetting
 from airgap.registry.http.retry import RetryPolicy
 from airgap.store import Memory
 from airgap.store.base import opener_of
-from airgap.targets import Mapping, PlainTarget, SupportsUploadProbe, TargetAddress, target_for
+from airgap.targets import Mapping, PlainTarget, SupportsUploadProbe, TargetAddress, factory, target_for
 from airgap.targets.doctor.nodes import check_nodes
 from airgap.targets.factory import probe_for
 from airgap.targets.nexus.target import NexusTarget
+from airgap.targets.product import TargetRequest
 from airgap.transfer import Destination, Root, copy, plan
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
 from tests.doubles.registry import Answer
+from tests.doubles.registry import double as registry_double
 from tests.parts.images import Images
 from tests.parts.nginx import nginx
 from tests.suites.target_suite import Make, Placed, TargetSuite
@@ -351,6 +353,12 @@ class TestRoutes:
         images = Images(1)
         assert push(target, images, images.image(), "docker-hosted/p/y").failures == []
 
+    def test_a_route_that_is_limited_is_asked_again(self, services: contextlib.ExitStack) -> None:
+        double = far(services, Repository("docker-hosted", path_enabled=True)).double
+        double.main.on("GET", "/repository/docker-hosted/v2/", Answer(429, headers={"Retry-After": "0"}))
+        target = self.place(services, double, "repository/docker-hosted/p")
+        assert str(target.locate(Reference.parse("quay.io/x/y:1"))) == f"{double.main.address}/docker-hosted/p/y:1"
+
     @pytest.mark.parametrize("prefix", ["repository/docker-hosted/p", "docker-hosted/p"])
     def test_pushed_below_the_repository_and_pulled_from_its_connector(
         self, services: contextlib.ExitStack, prefix: str
@@ -451,3 +459,33 @@ def test_nodes_are_told_of_plain_http(services: contextlib.ExitStack) -> None:
     found = check_nodes(probe_for(registries, mapping))[0]
     assert (found.level, found.hint.split()[3]) == ("ok", "/etc/containerd/certs.d/nexus.corp:8082/hosts.toml:")
     assert 'server = "http://nexus.corp:8082"' in found.run
+
+
+def test_a_connection_that_breaks_in_a_push_names_the_proxys_buffering(services: contextlib.ExitStack) -> None:
+    there = far(services)
+    target = there.target()
+    target.preflight()
+    there.double.connector().always("PATCH", "/blobs/uploads/", Answer(raw=b""))
+    there.double.connector().always("PUT", "/blobs/uploads/", Answer(raw=b""))
+    with pytest.raises(AirgapError) as caught:
+        target.open("a").push(Images(1).blob(b"one"), opener_of(b"one"))
+    assert "proxy-request-buffering" in (caught.value.hint or "")
+
+
+def test_a_product_is_recognized_by_a_function_that_opens_it(
+    services: contextlib.ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    double = services.enter_context(registry_double())
+    double.always("GET", "/v2/", Answer(200, b"{}", {"Content-Type": "application/json", "Server": "Quay"}))
+    registries = services.enter_context(registries_for(double.address, None))
+    mapping = Mapping(TargetAddress.parse(double.address))
+    quay = PlainTarget(registries, mapping)
+
+    def open_target(request: TargetRequest) -> PlainTarget | None:
+        response = request.probe.response
+        return quay if response is not None and response.headers["Server"] == "Quay" else None
+
+    known = factory.products()
+    monkeypatch.setattr(factory, "products", lambda: (*known, open_target))
+    assert target_for(registries, mapping) is quay
+    assert double.count() == 1
