@@ -95,7 +95,7 @@ class Endpoint(Record, frozen=False, eq=False):
 
         return self.retry.run(f"{method} {path.partition('?')[0]}", once)
 
-    def request(
+    def request_url(
         self,
         method: str,
         url: str,

@@ -65,7 +65,7 @@ class HarborProjects(Record):
         if document is not None:
             headers["Content-Type"], body = "application/json", json.dumps(document).encode()
         authorization = credential.basic if credential is not None and credential.username else ""
-        response = client.request(method, url, headers=headers, body=body, authorization=authorization)
+        response = client.request_url(method, url, headers=headers, body=body, authorization=authorization)
         if response.status == 401:
             raise response.fault()
         return response

@@ -109,7 +109,7 @@ class NexusRest(Record, frozen=False, eq=False):
     def answers(self) -> bool:
         """Whether a Nexus answers at this address. Its status needs no user."""
         try:
-            return is_status(self.client.request("GET", f"{self.client.base_url}{API}/status"))
+            return is_status(self.client.request_url("GET", f"{self.client.base_url}{API}/status"))
         except AirgapError:
             return False
 

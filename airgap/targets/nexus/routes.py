@@ -124,6 +124,6 @@ def _answers_as_registry(probe: Probe, url: str) -> bool:
 def _get(probe: Probe, url: str) -> Response | None:
     """GET ``url`` without a credential; ``None`` if there is no answer."""
     try:
-        return probe.client.request("GET", url)
+        return probe.client.request_url("GET", url)
     except AirgapError:
         return None
