@@ -16,7 +16,7 @@ from airgap.records import as_dict
 
 if TYPE_CHECKING:
     from airgap.flows.doctor import Diagnosis
-    from airgap.targets.doctor.fixes import Change
+    from airgap.targets.doctor.fixes import SettingChange
 
 
 @click.command("doctor")
@@ -82,7 +82,7 @@ def command(
     from airgap.config.airgap_yaml import load_project
     from airgap.config.connections import open_registries, target_mapping
     from airgap.events import ignore
-    from airgap.flows.doctor import DoctorRequest, mend
+    from airgap.flows.doctor import DoctorRequest, examine_and_fix
 
     project = load_project(config)
     if not (target or project.target):
@@ -90,7 +90,7 @@ def command(
     mapping = target_mapping(project, target, None)
     connection_options = connection.options(mapping.address.registry)
     request = DoctorRequest(mapping, nexus, repository, connector)
-    diagnosis, done_changes = mend(
+    diagnosis, done_changes = examine_and_fix(
         request,
         lambda: open_registries(project, connection_options, ignore, target=mapping.address),
         (lambda change: _confirm(change, yes)) if fix else lambda _: False,
@@ -131,7 +131,7 @@ def _explain(text: str, target: str | None, *, as_json: bool) -> None:
             click.echo(line)
 
 
-def _confirm(change: Change, yes: bool) -> bool:
+def _confirm(change: SettingChange, yes: bool) -> bool:
     """Print a change and ask whether to make it; ``yes`` answers for the user."""
     click.echo(f"to do: {printable(change.what)}", err=True)
     click.echo(f"  {change.request}", err=True)
@@ -143,7 +143,7 @@ def _confirm(change: Change, yes: bool) -> bool:
 _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("PROBLEM", "red")}
 
 
-def _print_findings(diagnosis: Diagnosis, done_changes: list[Change], *, fix: bool) -> None:
+def _print_findings(diagnosis: Diagnosis, done_changes: list[SettingChange], *, fix: bool) -> None:
     for change in done_changes:
         click.echo(f"done: {printable(change.what)}")
     for finding in diagnosis.findings:
@@ -158,8 +158,8 @@ def _print_findings(diagnosis: Diagnosis, done_changes: list[Change], *, fix: bo
         click.echo(f"\n--fix would {'; '.join(printable(change.what) for change in diagnosis.changes)}")
 
 
-def _print_json(target: str, diagnosis: Diagnosis, done_changes: list[Change]) -> None:
-    def change_json(change: Change) -> dict[str, object]:
+def _print_json(target: str, diagnosis: Diagnosis, done_changes: list[SettingChange]) -> None:
+    def change_json(change: SettingChange) -> dict[str, object]:
         return {"what": change.what, "request": change.request, "document": change.document}
 
     document = {

@@ -21,7 +21,7 @@ from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.formatting import counted
-from airgap.targets import AskedTarget, target_for
+from airgap.targets import LazyTarget, target_for
 from airgap.transfer import CancelToken, Context, Jobs, Report
 from airgap.transfer.shard import Shard
 
@@ -110,7 +110,7 @@ def command(
     ):
         try:
             target_options: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
-            target = AskedTarget(mapping, lambda: target_for(registries, mapping, **target_options))
+            target = LazyTarget(mapping, lambda: target_for(registries, mapping, **target_options))
             imported = import_(
                 request, bundle, target,
                 Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),

@@ -70,7 +70,7 @@ def command(
         open_registries(project, connection_options, emit, target=mapping.address) as registries,
     ):
         result = inventory(
-            target_for(registries, mapping, nexus=nexus, reads=True), repositories,
+            target_for(registries, mapping, nexus=nexus, read_only=True), repositories,
             Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
         )  # fmt: skip
         content = result.receipt.to_bytes()

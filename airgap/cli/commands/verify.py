@@ -56,7 +56,7 @@ def command(
             mapping = target_mapping(project, against, policy)
             connection_options = connection.options(mapping.address.registry)
             with open_registries(project, connection_options, emit, target=mapping.address) as registries:
-                target = target_for(registries, mapping, reads=True)
+                target = target_for(registries, mapping, read_only=True)
                 count = compare_with_target(
                     bundle, mapping, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
                 )

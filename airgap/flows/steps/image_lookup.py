@@ -15,7 +15,7 @@ from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import INDEXES
 from airgap.records import Record, replace
 from airgap.targets import Mapping as TargetMapping
-from airgap.targets import TargetAddress, apart, assign
+from airgap.targets import TargetAddress, assign, collision_hint
 from airgap.targets.import_plan import assignments_of
 
 
@@ -59,7 +59,9 @@ def lookup_by_mapping(mapping: TargetMapping) -> Locate:
         target = mapping.locate(source)
         first = sources.setdefault(target, source)
         if first != source:
-            raise TargetError(f"{first} and {source} would both become {target}", hint=apart(first, source, mapping))
+            raise TargetError(
+                f"{first} and {source} would both become {target}", hint=collision_hint(first, source, mapping)
+            )
         return target
 
     return locate
