@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A few threads that work a list off, and the one way to stop them."""
+"""A few threads that work off a list, and the token that cancels them. No other room starts threads for transfers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TypeVar
 from airgap.errors import AirgapError, Interrupted
 from airgap.records import Record
 
-A = TypeVar("A")
-B = TypeVar("B")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Jobs(Record):
@@ -29,36 +29,41 @@ class Jobs(Record):
         return cls() if limit is None else cls(limit, limit)
 
 
-class Stop:
-    """Set once, by Ctrl-C or by the first failure; ``on_stop`` breaks what threads may be blocked in."""
+class CancelToken:
+    """Set once, by Ctrl-C or by the first failure. ``on_cancel`` unblocks threads that wait for the network."""
 
-    def __init__(self, on_stop: Callable[[], None] | None = None) -> None:
+    def __init__(self, on_cancel: Callable[[], None] | None = None) -> None:
         self._event = threading.Event()
-        self._on_stop = on_stop
+        self._on_cancel = on_cancel
 
     def set(self) -> None:
+        """Cancel the work of every thread that checks this token."""
         self._event.set()
-        if self._on_stop is not None:
-            self._on_stop()
+        if self._on_cancel is not None:
+            self._on_cancel()
 
     def check(self) -> None:
-        """Raise :class:`Interrupted` once stopped; called for every piece that moves."""
+        """Raise :class:`Interrupted` once the token is set. Called for every piece that moves."""
         if self._event.is_set():
             raise Interrupted("stopped")
 
 
-def each(
-    items: Iterable[A], work: Callable[[A], B], *, jobs: int, stop: Stop, keep_going: bool = False
-) -> list[B | AirgapError]:
-    """``work`` on every item by ``jobs`` threads; results in the items' order.
+def parallel_map(
+    items: Iterable[Item],
+    work: Callable[[Item], Result],
+    *,
+    workers: int,
+    cancel: CancelToken,
+    keep_going: bool = False,
+) -> list[Result | AirgapError]:
+    """Call ``work`` for every item in ``workers`` threads; return the results in the order of the items.
 
-    An :class:`AirgapError` is a result too when ``keep_going``; otherwise the first stops the others and is
-    raised, as is any other exception, Ctrl-C included.
+    With ``keep_going`` an :class:`AirgapError` is a result like any other. Otherwise the first one cancels the rest and
+    is raised, as is any other exception, Ctrl-C included.
     """
     todo = deque(enumerate(items))
-    results: list[B | AirgapError | None] = [None] * len(todo)
-    failed: list[BaseException] = []
-
+    results: list[Result | AirgapError | None] = [None] * len(todo)
+    failures: list[BaseException] = []
     ended = threading.Semaphore(0)
 
     def worker() -> None:
@@ -68,46 +73,46 @@ def each(
             ended.release()
 
     def work_off() -> None:
-        while not failed:
+        while not failures:
             try:
                 index, item = todo.popleft()
             except IndexError:
                 return
             try:
-                stop.check()
+                cancel.check()
                 results[index] = work(item)
             except Interrupted as error:
-                failed.append(error)
+                failures.append(error)
             except AirgapError as error:
                 results[index] = error
                 if not keep_going:
-                    failed.append(error)
-                    stop.set()
+                    failures.append(error)
+                    cancel.set()
             except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
-                failed.append(error)
-                stop.set()
+                failures.append(error)
+                cancel.set()
 
     running = 0
     try:
-        # A signal that one of these threads takes would not wake the main thread, which alone can act on it: they are
-        # started with these signals blocked. So no thread is started without being counted, either.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        # Only the main thread can act on a signal, so the workers block them. They inherit the mask, and no thread is
+        # started without being counted.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         try:
-            for number in range(min(jobs, len(todo))):
+            for number in range(min(workers, len(todo))):
                 threading.Thread(target=worker, name=f"airgap-{number}", daemon=True).start()
                 running += 1
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         while running:
             ended.acquire()
             running -= 1
     except BaseException:
-        stop.set()
-        # Not Thread.join: interrupted once, it says at the next call that the thread has ended (before Python 3.13).
+        cancel.set()
+        # Not Thread.join: after an interruption, its next call says that the thread has ended (before Python 3.13).
         while running:
             ended.acquire()
             running -= 1
         raise
-    if failed:
-        raise failed[0]
+    if failures:
+        raise failures[0]
     return results  # type: ignore[return-value] # every slot is filled once no worker failed

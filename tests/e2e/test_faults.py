@@ -32,7 +32,7 @@ from airgap.registry import Credential, Credentials, Registries, RegistrySetting
 from airgap.registry.http.retry import RetryPolicy
 from airgap.store.base import fetch
 from airgap.targets import Mapping, PlainTarget, TargetAddress
-from airgap.transfer import Jobs, Stop
+from airgap.transfer import CancelToken, Context, Jobs
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.doubles.registry import Answer, Double, Request, double
 from tests.parts.dockerregistry import docker_registry
@@ -155,12 +155,10 @@ def exported(world: World, address: str, output: Path, timeout: float = TIMEOUT)
     resource = kube.ResourceFile("pod.yaml", "pod.yaml", RESOURCE)
     found = Found(((resource, kube.scan(RESOURCE, "pod.yaml")),))
     with registries(address, timeout) as (reached, waits):
-        stop = Stop(reached.abort)
+        stop = CancelToken(reached.abort)
         bounded(
             reached,
-            lambda: export(
-                ExportRequest(OutputFormat(output)), found, reached, jobs=Jobs.of(3), emit=lambda _: None, stop=stop
-            ),
+            lambda: export(ExportRequest(OutputFormat(output)), found, reached, Context(Jobs.of(3), cancel=stop)),
         )
     return waits
 
@@ -169,10 +167,10 @@ def imported(world: World, address: str, prefix: str, folder: Path, timeout: flo
     mapping = Mapping(TargetAddress.parse(f"http://{address}/{prefix}"), "basename", {})
     request = ImportRequest(folder / "out", folder / "receipt.json")
     with registries(address, timeout) as (reached, waits), BundleReader(world.bundle) as bundle:
-        stop, target = Stop(reached.abort), PlainTarget(reached, mapping)
+        stop, target = CancelToken(reached.abort), PlainTarget(reached, mapping)
         bounded(
             reached,
-            lambda: import_(request, bundle, mapping, target, jobs=Jobs.of(3), emit=lambda _: None, stop=stop),
+            lambda: import_(request, bundle, target, Context(Jobs.of(3), cancel=stop)),
         )
     return waits
 
