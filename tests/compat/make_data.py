@@ -19,8 +19,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from tests.cli.command import Airgap, Registry
 from tests.compat import inputs
 from tests.compat.inputs import DATA, LARGE_IMAGES, NEW, OLD, STAND_INS, TARGET, UNFINISHED
 from tests.parts.faulty_line import STALL, faulty_line
+from tests.parts.waiting import wait_until
 
 MIB = 1 << 20
 #: An upload session's name in a journal.
@@ -92,9 +92,9 @@ def unfinished(airgap: Airgap) -> None:
             with faulty_line(quay.address, limit=12 * MIB, ending=STALL) as line:
                 one.write("airgap.yaml", inputs.mirrors(line.url))
                 process = one.started("export", *LARGE_IMAGES, "-o", *form)
-                _until(line.stalled.is_set)
+                assert line.stalled.wait(60), "the old version did not come so far"
                 journal = folder / f"{form[0]}.journal"
-                _until(lambda: b'"at"' in journal.read_bytes())  # noqa: B023 - called here
+                wait_until(lambda: b'"at"' in journal.read_bytes())  # noqa: B023 - called here
                 process.kill()
                 process.communicate()
     kept = [*airgap.folder.glob("*/b.tar*"), *airgap.folder.glob("finished/volumes/*")]
@@ -111,7 +111,7 @@ def session(airgap: Airgap) -> None:
         line.stall_after = 12 * MIB
         command = ("import", "b.tar", "--to", f"http://{TARGET}", "--via", line.url, "--jobs", "1", "--state", "state")
         process = airgap.started(*command)
-        _until(line.stalled.is_set)
+        assert line.stalled.wait(60), "the old version did not come so far"
         process.kill()
         process.communicate()
         line.release()
@@ -145,14 +145,6 @@ def sums(airgap: Airgap) -> None:
 
 def _airgap(tree: Path, home: Path, folder: Path | None = None) -> OldAirgap:
     return OldAirgap(folder or home, home, fresh=True, tree=tree)
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the old version did not come so far")
-        time.sleep(0.01)
 
 
 def _keep(airgap: Airgap, *names: str) -> None:

@@ -157,7 +157,7 @@ class Double:
 
     def on(self, method: str, fragment: str, *answers: Answer | Handler) -> Double:
         """Answer the next requests of ``method`` whose target holds ``fragment``, one each; a handler that gives
-        ``None`` leaves it to the default. Rules made later are asked first."""
+        ``None`` leaves it to the default. The newest rule is asked first."""
         self._rules.insert(0, _Rule(method, fragment, list(answers), False))
         return self
 
@@ -257,8 +257,8 @@ class Double:
 @contextlib.contextmanager
 def double(default: Handler | None = None, *, tls: ssl.SSLContext | None = None) -> Iterator[Double]:
     """A :class:`Double` that ends with the block."""
-    made = Double(default, tls)
+    server = Double(default, tls)
     try:
-        yield made
+        yield server
     finally:
-        made.stop()
+        server.stop()
