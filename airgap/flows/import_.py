@@ -10,32 +10,19 @@ from pathlib import Path
 from airgap import kube
 from airgap.bundle import BundleReader
 from airgap.durable import output
-from airgap.errors import AirgapError, TargetError, raise_all
-from airgap.events import ManifestDone
+from airgap.errors import AirgapError, raise_all
 from airgap.kube.rewrite.carried import rewrite_carried, without_failed_images
 from airgap.kube.rewrite.files import RewrittenFile
 from airgap.kube.rewrite.log import RECORD
 from airgap.kube.rewrite.output import check_record, write_rewritten
 from airgap.records import Record, field
 from airgap.store.base import Store
-from airgap.targets import Bounded, Target, Tried
+from airgap.targets import Assignment, Bounded, Mapping, Target, Tried
 from airgap.targets.base_layers import Completed
 from airgap.targets.findings import heed
-from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of
+from airgap.targets.import_plan import BUNDLE, assignments_of, missing_images, roots_of
 from airgap.targets.import_receipt import check_receipt, receipt_of
-from airgap.transfer import (
-    Context,
-    CopyOptions,
-    ExistingBlobs,
-    Image,
-    Plan,
-    Report,
-    copy,
-    find_existing_blobs,
-    plan,
-    resolve_tags,
-    verify_tags,
-)
+from airgap.transfer import Context, CopyOptions, Report, copy, plan, verify_tags
 from airgap.transfer.shard import Shard
 
 
@@ -66,10 +53,18 @@ class Imported(Record, frozen=False):
     report: Report | None = None
 
 
+class _Placement(Record):
+    """Where everything goes: the images by ``mapping``, and the resource files rewritten for it."""
+
+    mapping: Mapping
+    assignments: Sequence[Assignment]
+    files: list[RewrittenFile]
+
+
 def import_(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> Imported:
     """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt.
 
-    Raises :class:`airgap.errors.NotReady` or :class:`TargetError` before anything is pushed, and what the transfer
+    Raises :class:`airgap.errors.TargetError` before anything is pushed, and what the transfer
     raises. A file is written only when every image that it names was pushed and read back.
     """
     with nullcontext() if request.dry_run or request.shard else output.folder_for(request.output):
@@ -77,25 +72,19 @@ def import_(request: ImportRequest, bundle: BundleReader, target: Target, contex
 
 
 def _import(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> Imported:
-    # Nodes may pull by another name than images are pushed by: the mapping is final only after this.
-    heed(target.preflight(), context.emit)
-    assignments = assignments_of(bundle.inventory, target.mapping, emit=context.emit)
-    references = {assignment.source: assignment.target for assignment in assignments}
-    files = rewrite_carried(bundle, references, request.rules, context.emit)
-    if not request.shard:
-        _check_output(request, files)
-
-    roots = roots_of(bundle, assignments)
+    placement = _settle(request, bundle, target, context)
+    files = placement.files
+    roots = roots_of(bundle, placement.assignments)
     completed = Completed(bundle) if bundle.inventory.requires else None
     sources = {BUNDLE: completed or bundle}
     planned = plan(roots, sources, context, workers=1)
     raise_all([error for _, error in planned.failures])
     repositories = sorted({place.repository for root in roots for place in root.destinations})
     stores: dict[str, Store] = {name: target.open(name) for name in repositories}
-    missing, present, existing = _missing_images(planned, stores, request, context)
+    missing, present, existing = missing_images(planned, stores, context, overwrite=request.overwrite)
     needed = planned.subset(missing)
     if completed is not None:
-        completed.prove(needed, target.mapping, target, context)
+        completed.prove(needed, placement.mapping, target, context)
     if isinstance(target, Bounded):
         heed(target.room(sum(bool(place.tag) for image in missing for place in image.root.destinations)), context.emit)
     result = Imported([image.root.label for image in missing if image.root.destinations[0].tag], present, files)
@@ -117,9 +106,28 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
     verify_tags([image for image in missing if image.root.label not in failed], stores, context)
     result.files = without_failed_images(files, failed, request.rules, context.emit)
     write_rewritten(request.output, [(file.name, file.after) for file in result.files], result.files)
-    receipt = receipt_of(bundle, target.mapping, assignments, planned, failed)
+    receipt = receipt_of(bundle, placement.mapping, placement.assignments, planned, failed)
     output.write_files(request.receipt.parent, [(request.receipt.name, receipt)])
     return result
+
+
+def _settle(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> _Placement:
+    """Refuse collisions and occupied output files before anything is asked of the target, then check the target.
+
+    Nodes may turn out to pull by another name than images are pushed by: then everything is placed by that name.
+    """
+    placement = _place(request, bundle, target.mapping, context)
+    heed(target.preflight(), context.emit)
+    return placement if target.mapping == placement.mapping else _place(request, bundle, target.mapping, context)
+
+
+def _place(request: ImportRequest, bundle: BundleReader, mapping: Mapping, context: Context) -> _Placement:
+    assignments = assignments_of(bundle.inventory, mapping, emit=context.emit)
+    references = {assignment.source: assignment.target for assignment in assignments}
+    files = rewrite_carried(bundle, references, request.rules, context.emit)
+    if not request.shard:
+        _check_output(request, files)
+    return _Placement(mapping, assignments, files)
 
 
 def _check_output(request: ImportRequest, files: Sequence[RewrittenFile]) -> None:
@@ -127,36 +135,3 @@ def _check_output(request: ImportRequest, files: Sequence[RewrittenFile]) -> Non
     check_record(request.output)
     names = [RECORD, *(file.name for file in files)]
     check_receipt(request.receipt, request.output, names, force=request.force)
-
-
-def _missing_images(
-    planned: Plan, stores: dict[str, Store], request: ImportRequest, context: Context
-) -> tuple[list[Image], int, ExistingBlobs]:
-    """The images that the target lacks, how many it has, and which blobs it is known to have.
-
-    Raises :class:`TargetError` for tags that point to something else, unless they may be overwritten.
-    """
-    tags = resolve_tags(planned, stores, context)
-    missing, present = [], 0
-    errors: list[AirgapError] = []
-    for image in planned.images:
-        destination = image.root.destinations[0]
-        digest = tags.get(destination)
-        if destination.tag and digest == image.digest:
-            present += 1
-            context.emit(ManifestDone(image.digest, destination.tag, "skipped"))
-            continue
-        if digest is not None and not request.overwrite:
-            errors.append(
-                TargetError(
-                    f"the tag is already there with {digest}, the bundle has {image.digest}",
-                    where=f"{stores[destination.repository]}:{destination.tag}",
-                    hint="--overwrite moves the tag to the bundle's image",
-                )
-            )
-        missing.append(image)
-    raise_all(errors)
-    existing = find_existing_blobs(planned, missing, tags, stores, context)
-    # A signature or the like is reachable by its digest alone.
-    missing = [image for image in missing if image.root.destinations[0].tag or not existing.has_image(image)]
-    return missing, present, existing

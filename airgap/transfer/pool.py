@@ -7,6 +7,8 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from airgap.errors import AirgapError, Interrupted
@@ -14,6 +16,9 @@ from airgap.records import Record
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+#: Seconds after which the main thread checks whether it was interrupted.
+_CHECK_SECONDS = 0.5
 
 
 class Jobs(Record):
@@ -64,13 +69,23 @@ def parallel_map(
     todo = deque(enumerate(items))
     results: list[Result | AirgapError | None] = [None] * len(todo)
     failures: list[BaseException] = []
-    ended = threading.Semaphore(0)
+    # An interrupt may come anywhere in this thread, so only the workers change this set when they end. The queue is
+    # written in C: unlike a semaphore, it cannot be interrupted while it holds its lock.
+    working: set[int] = set()
+    ended: SimpleQueue[int] = SimpleQueue()
 
-    def worker() -> None:
+    def wait() -> None:
+        while working:
+            # A signal that comes just before this thread blocks does not wake it.
+            with suppress(Empty):
+                ended.get(timeout=_CHECK_SECONDS)
+
+    def worker(number: int) -> None:
         try:
             work_off()
         finally:
-            ended.release()
+            working.discard(number)
+            ended.put(number)
 
     def work_off() -> None:
         while not failures:
@@ -92,26 +107,26 @@ def parallel_map(
                 failures.append(error)
                 cancel.set()
 
-    running = 0
     try:
         # Only the main thread can act on a signal, so the workers block them. They inherit the mask, and no thread is
         # started without being counted.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         try:
             for number in range(min(workers, len(todo))):
-                threading.Thread(target=worker, name=f"airgap-{number}", daemon=True).start()
-                running += 1
+                thread = threading.Thread(target=worker, args=(number,), name=f"airgap-{number}", daemon=True)
+                working.add(number)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    working.discard(number)
+                    raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        while running:
-            ended.acquire()
-            running -= 1
+        wait()
     except BaseException:
         cancel.set()
         # Not Thread.join: after an interruption, its next call says that the thread has ended (before Python 3.13).
-        while running:
-            ended.acquire()
-            running -= 1
+        wait()
         raise
     if failures:
         raise failures[0]

@@ -65,7 +65,7 @@ def holds(store: Memory, images: Images, **tags: Descriptor) -> None:
 def test_moves_everything(images: Images) -> None:
     whole, single = images.two_platforms(attested=True), images.image()
     source, target, events = source_of(images, v1=whole, v2=single), Noting(), list[Event]()
-    report = copy(planned(source, "v1", "v2"), {"here": source}, {"there": target}, emit=events.append)
+    report = copy(planned(source, "v1", "v2"), {"here": source}, {"there": target}, Context(emit=events.append))
     holds(target, images, v1=whole, v2=single)
     needed = {d.digest: d for d in (*images.needed(whole), *images.needed(single))}
     blobs = [d for d in needed.values() if not is_manifest_type(d.media_type)]
@@ -106,7 +106,7 @@ def test_each_digest_is_read_and_sent_once(images: Images) -> None:
     sent = sum((store.counted("blob") for store in siblings.values()), siblings["a"].counted("nothing"))
     assert set(sent) == set(made.blobs)
     assert set(sent.values()) == {1}
-    assert all(count <= 1 for digest, count in source.counted("open").items() if digest not in made.small)
+    assert all(count <= 1 for digest, count in source.counted("open").items() if digest not in made.inline_blobs)
     for layer in base:
         assert sum(store.counted("mount")[layer.descriptor.digest] for store in siblings.values()) == 3
     assert report.moved == len(made.blobs)
@@ -509,7 +509,7 @@ def test_an_interrupt_waits_for_workers_that_are_slow_to_stop() -> None:
     """Whoever closes a file afterwards must know that nobody writes to it any more."""
     code = """
 import os, signal, threading
-from airgap.copy.workers import CancelToken, each
+from airgap.transfer.pool import CancelToken, parallel_map
 from tests.parts.waiting import at_rest, wait_until
 from tests.parts.faulty_line import STALL, Break
 both, stopped, over, ended = threading.Barrier(2), threading.Event(), threading.Event(), []

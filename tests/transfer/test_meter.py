@@ -83,7 +83,7 @@ def test_a_report_tells_what_was_resumed() -> None:
     made = plan([root("v1")], {"here": source})
     big = [job.descriptor for job in made.blobs.values() if job.descriptor.size > 300]
     assert big
-    report = copy(made, {"here": source}, {"there": Halfway()}, emit=events.append)
+    report = copy(made, {"here": source}, {"there": Halfway()}, Context(emit=events.append))
     assert (report.moved, report.resumed, report.resumed_bytes) == (len(made.blobs), len(big), 100 * len(big))
     assert report.moved_bytes == made.blob_bytes - 100 * len(big)
     assert report.seconds > 0

@@ -266,7 +266,7 @@ def test_foreign_layers_stay_behind(images: Images) -> None:
     source = source_of(images, v1=whole)
     source.delete(foreign.descriptor.digest)
     events: list[Event] = []
-    planned = plan([root("v1")], {"here": source}, emit=events.append)
+    planned = plan([root("v1")], {"here": source}, Context(emit=events.append))
     assert one(planned).digest == whole.digest
     assert foreign.descriptor.digest not in planned.blobs
     assert here.descriptor.digest in planned.blobs
