@@ -12,6 +12,7 @@ import pytest
 
 from tests.doubles.registry import Answer, Double, double
 from tests.parts.faulty_line import CLOSE, RESET, STALL, Break, Ending, Fault, FaultyLine, Reply, faulty_line
+from tests.parts.waiting import wait_until
 
 BODY = bytes(range(256)) * 400
 #: Bytes of the body that pass before a break.
@@ -78,6 +79,7 @@ def test_a_request_that_breaks(server: Double) -> None:
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             connection.getresponse()
         connection.close()
+    wait_until(lambda: [len(request.body) for request in server.seen("PUT")] == [PART])
     (request,) = server.seen("PUT")
     assert bytes(request.body) == BODY[:PART]
 
