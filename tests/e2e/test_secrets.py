@@ -27,7 +27,7 @@ from tests.cli.command import Airgap, Registry, pod, settings
 from tests.doubles.nexus import ADMIN, Nexus, Settings, nexus
 from tests.doubles.nexus.settings import Repository, User
 from tests.doubles.registry import Answer, Request, double
-from tests.flows.migrating import registries
+from tests.flows.migrate.migrations import registries
 from tests.parts.faulty_line import STALL, faulty_line
 from tests.parts.images import OCI_LAYER_PLAIN, Images
 from tests.parts.proxy import http_proxy
