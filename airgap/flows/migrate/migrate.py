@@ -15,9 +15,10 @@ from airgap.flows.migrate.registry_view import ListableRepository, RegistryView
 from airgap.flows.migrate.report import MigrationReport
 from airgap.flows.migrate.source_listing import list_source
 from airgap.flows.migrate.untagged import find_untagged
-from airgap.targets import Target, TargetAddress, Tried
-from airgap.targets.findings import heed
-from airgap.targets.nexus.components import Components, split_address
+from airgap.targets import SupportsUploadProbe, Target, TargetAddress
+from airgap.targets.findings import raise_or_warn
+from airgap.targets.nexus.components import ComponentLister, split_address
+from airgap.targets.nexus.rest import NexusRest
 from airgap.transfer import Context, Report
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def migrate(
     raised then, together.
     """
     registries.endpoint(request.source.registry).ping()
-    heed(target.preflight(), context.emit)
+    raise_or_warn(target.preflight(), context.emit)
     migration = Migration(request, _source_view(request.source, registries), _target_view(target), journal, context)
     listing = list_source(migration, _nexus_of_source(request, registries))
     comparison = compare(migration, listing)
@@ -47,8 +48,8 @@ def migrate(
         report.copied, report.moved = comparison.to_copy, comparison.to_move
     else:
         tags = [*comparison.to_copy, *comparison.to_move]
-        if isinstance(target, Tried) and tags:
-            heed(target.begin(), context.emit)
+        if isinstance(target, SupportsUploadProbe) and tags:
+            raise_or_warn(target.probe_upload(), context.emit)
         result = copy_in_batches(migration, tags, comparison.referrers)
         to_move = set(comparison.to_move)
         report.copied = [tag for tag in result.tags if tag not in to_move]
@@ -93,9 +94,9 @@ def _target_view(target: Target) -> RegistryView:
     return RegistryView(address, open_repository, target.repositories)
 
 
-def _nexus_of_source(request: MigrateRequest, registries: Registries) -> Components | None:
+def _nexus_of_source(request: MigrateRequest, registries: Registries) -> ComponentLister | None:
     """The REST API of the source's Nexus, if the user gave its address."""
     if not request.nexus:
         return None
     base_url, repository = split_address(request.nexus)
-    return Components(registries.at(request.source.registry, base_url), repository)
+    return ComponentLister(NexusRest(registries.at(request.source.registry, base_url)), repository)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from airgap.flows.migrate.migration import Migration
 from airgap.flows.migrate.registry_view import RegistryView, Tag
 from airgap.records import Record, field
-from airgap.targets.nexus.components import Components
+from airgap.targets.nexus.components import ComponentLister
 
 
 class ComponentListing(Record):
@@ -20,8 +20,8 @@ class ComponentListing(Record):
     manifests: dict[str, set[str]] = field(default_factory=dict)
 
 
-def list_components(migration: Migration, nexus: Components) -> ComponentListing:
-    """Read all components and assets of the hosted repository. Raises what :class:`Components` raises."""
+def list_components(migration: Migration, nexus: ComponentLister) -> ComponentListing:
+    """Read all components and assets of the hosted repository. Raises what :class:`ComponentLister` raises."""
     source, tag_filter = migration.source, migration.request.tag_filter
     hosted = nexus.find_repository(source.address.registry, source.address.prefix)
     components = list(nexus.components())
@@ -36,19 +36,19 @@ def list_components(migration: Migration, nexus: Components) -> ComponentListing
             listing.tags.setdefault(name, {})[component.tag] = Tag(
                 name, component.tag, component.digest, component.media_type, component.modified, date_source
             )
-    for image, digest in nexus.by_digest():
+    for image, digest in nexus.manifests_by_digest():
         name = source.relative_name(root + image)
         if name and tag_filter.matches_repository(name) and digest not in listing.media_types.get(name, ()):
             listing.manifests.setdefault(name, set()).add(digest)
     return listing
 
 
-def _root(source: RegistryView, nexus: Components, hosted: str, images: Iterable[str]) -> str:
+def _root(source: RegistryView, nexus: ComponentLister, hosted: str, images: Iterable[str]) -> str:
     """What precedes an image's name in Nexus to make it the full name in the registry: the hosted repository where it
     is the first path element of the registry's names, else nothing."""
     first = source.address.prefix.partition("/")[0]
     if first != hosted:
         return ""
-    nexus_host = nexus.endpoint.base_url.partition("://")[2].partition("/")[0]
+    nexus_host = nexus.rest.client.base_url.partition("://")[2].partition("/")[0]
     same_port = nexus_host == source.address.registry
     return f"{hosted}/" if same_port or not any(image.startswith(f"{first}/") for image in images) else ""

@@ -13,7 +13,7 @@ from airgap.flows.migrate.registry_view import Tag
 from airgap.formatting import counted
 from airgap.oci.reference import check_tag, repository_problem
 from airgap.records import Record, field
-from airgap.targets.nexus.components import Components
+from airgap.targets.nexus.components import ComponentLister
 
 
 class SourceListing(Record, frozen=False):
@@ -36,7 +36,7 @@ class SourceListing(Record, frozen=False):
         return [tag for tags in self.tags.values() for tag in tags.values()]
 
 
-def list_source(migration: Migration, nexus: Components | None) -> SourceListing:
+def list_source(migration: Migration, nexus: ComponentLister | None) -> SourceListing:
     """Join Nexus's components (if ``nexus`` is given), the catalog and the repositories' lists of tags.
 
     A tag that any of them names is taken. Raises the registry's error if nothing can be listed, and :class:`NotFound`
