@@ -19,8 +19,10 @@ from airgap.config.connections import open_registries, source_credential, target
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted
 from airgap.flows.migrate import report as reports
-from airgap.flows.migrate.migrate import MigrateRequest, kept, migrate
-from airgap.flows.migrate.tag_filter import Choice
+from airgap.flows.migrate.journals import open_journal
+from airgap.flows.migrate.migrate import migrate
+from airgap.flows.migrate.migration import MigrateRequest
+from airgap.flows.migrate.tag_filter import TagFilter
 from airgap.formatting import counted
 from airgap.targets import TargetAddress, target_for
 from airgap.targets.address import CredentialsInAddress
@@ -99,7 +101,7 @@ def command(
     airgap migrate old.corp:8443 new.corp:8443 --nexus-source https://old.corp --delta
     """
     start = time.monotonic()
-    choice = Choice.of(include, exclude, newest or 0, since)
+    tag_filter = TagFilter.parse(include, exclude, newest or 0, since)
     project = load_project(config)
     source_address, mapping = _parse_source(source), target_mapping(project, target, None)
     connection_options = connection.options(mapping.address.registry)
@@ -108,17 +110,17 @@ def command(
     )
     report_path = Path(report) if report else None
     if report_path is not None:
-        reports.check_place(report_path)
+        reports.check_output(report_path)
     request = MigrateRequest(
-        source_address, mapping.address, choice, nexus_source, delta, overwrite, keep_going, dry_run
+        source_address, mapping.address, tag_filter, nexus_source, delta, overwrite, keep_going, dry_run
     )
     with (
         open_display(progress) as emit,
         open_registries(project, connection_options, emit, target=mapping.address) as registries,
-        kept(request, registries, state, emit) as journal,
+        open_journal(request, registries, state, emit) as journal,
     ):
         try:
-            account, copy_report = migrate(
+            migration_report, copy_report = migrate(
                 request, registries, target_for(registries, mapping, nexus=nexus, dry_run=dry_run), journal,
                 Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
             )  # fmt: skip
@@ -128,20 +130,17 @@ def command(
                 hint="the same command goes on where this one stopped",
             ) from None
         if report_path is not None:
-            reports.write(report_path, account)
+            reports.write(report_path, migration_report)
             emit(Noted(f"wrote {report_path}"))
-        text = _summary_text(account)
+        text = _summary_text(migration_report)
         if dry_run:
             emit(Noted(text))
         else:
-            emit(
-                finished_event(
-                    text, "sent", len(account.copied) + len(account.moved), copy_report, time.monotonic() - start
-                )
-            )
-    _print_one_sided(account)
-    if account.failures:
-        names = ", ".join(dict.fromkeys(label for label, _ in account.failures))
+            images = len(migration_report.copied) + len(migration_report.moved)
+            emit(finished_event(text, "sent", images, copy_report, time.monotonic() - start))
+    _print_one_sided(migration_report)
+    if migration_report.failures:
+        names = ", ".join(dict.fromkeys(label for label, _ in migration_report.failures))
         raise Incomplete(f"not migrated: {names}", hint="the same command tries these again")
 
 
@@ -155,36 +154,36 @@ def _parse_source(text: str) -> TargetAddress:
         raise UsageError(f"SOURCE: {error.what}", hint=hint) from error
 
 
-def _summary_text(account: reports.Account) -> str:
-    would = "would be " if account.dry_run else ""
-    text = f"{account.target}: {counted(len(account.copied), 'tag')} {would}copied"
-    if account.moved:
-        text += f", {len(account.moved)} {would}moved"
-    text += f", {len(account.compared.present)} already there"
-    if account.compared.left_out:
-        text += f", {len(account.compared.left_out)} left out"
-    return text + (f", {len(account.failures)} failed" if account.failures else "")
+def _summary_text(report: reports.MigrationReport) -> str:
+    would = "would be " if report.dry_run else ""
+    text = f"{report.target}: {counted(len(report.copied), 'tag')} {would}copied"
+    if report.moved:
+        text += f", {len(report.moved)} {would}moved"
+    text += f", {len(report.comparison.present)} already there"
+    if report.comparison.excluded:
+        text += f", {len(report.comparison.excluded)} left out"
+    return text + (f", {len(report.failures)} failed" if report.failures else "")
 
 
 #: The most names that the table shows for one repository and reason. It counts the rest.
 _MAX_NAMES = 3
 
 
-def _print_one_sided(account: reports.Account) -> None:
+def _print_one_sided(report: reports.MigrationReport) -> None:
     """Print the names on one side only, a line for each repository and reason. The report has every name."""
     groups: dict[tuple[str, str, str], list[str]] = {}
-    for entry in account.one_sided:
+    for entry in report.one_sided:
         separator = "@" if "@" in entry.name else ":"
         repository, _, name = entry.name.partition(separator)
-        groups.setdefault((entry.where, repository, entry.why), []).append(name[:19] if separator == "@" else name)
+        groups.setdefault((entry.side, repository, entry.reason), []).append(name[:19] if separator == "@" else name)
     if not groups:
         return
-    counts = Counter(entry.where for entry in account.one_sided)
+    counts = Counter(entry.side for entry in report.one_sided)
     click.echo(f"only at the source: {counts['source']}, only at the target: {counts['target']}")
     rows = []
-    for (where, repository, why), names in sorted(groups.items()):
+    for (side, repository, reason), names in sorted(groups.items()):
         more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-        rows.append((where, repository, ", ".join(names[:_MAX_NAMES]) + more, why))
+        rows.append((side, repository, ", ".join(names[:_MAX_NAMES]) + more, reason))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
