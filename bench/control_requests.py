@@ -19,7 +19,7 @@ import httpx
 
 from airgap.registry.http.transport import Transport, Trust
 from airgap.server import Server
-from airgap.store import Memory
+from airgap.store import MemoryStore
 
 REQUESTS, ROUNDS = 2000, 5
 
@@ -42,7 +42,7 @@ def seconds(action: Callable[[], object]) -> tuple[float, float]:
 
 
 def main() -> None:
-    with Server(Memory()) as server, httpx.Client(trust_env=False) as client:
+    with Server(MemoryStore()) as server, httpx.Client(trust_env=False) as client:
         url, transport = f"{server.url}/v2/", Transport({})
         runs: dict[str, list[tuple[float, float]]] = {"httpx": [], "airgap": []}
         for _ in range(ROUNDS):

@@ -78,9 +78,9 @@ def run_airgap_nosendfile(path: str, port: int) -> None:
 def serve_layout(path: str, port: int) -> None:
     from airgap.oci import Descriptor
     from airgap.server import Server
-    from airgap.store import FileRange, Layout
+    from airgap.store import FileRange, ImageLayout
 
-    layout = Layout(f"{path}.layout", create=True)
+    layout = ImageLayout.create(f"{path}.layout")
     size, digest = os.path.getsize(path), f"sha256:{digest_of(path)}"
     with open(path, "rb") as file:
         layout.push(Descriptor("", digest, size), lambda offset: FileRange(file.fileno(), offset, size - offset))

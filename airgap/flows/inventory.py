@@ -16,7 +16,7 @@ from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Un
 from airgap.events import ImageFailed, Noted, Sink
 from airgap.formatting import counted
 from airgap.records import Record, field
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets import Target, TargetAddress
 from airgap.targets.findings import heed
 from airgap.transfer import Destination, Jobs, Root, Stop, each, plan

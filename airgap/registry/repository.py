@@ -22,7 +22,8 @@ from airgap.registry.http.errors import no_registry, public_url
 from airgap.registry.http.transport import Response
 from airgap.registry.pagination import listed, pages
 from airgap.registry.upload import Upload, session_path
-from airgap.store.base import BytesReader, Opener, Reader
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import BytesReader
 
 
 class Repository:

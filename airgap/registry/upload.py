@@ -21,7 +21,8 @@ from airgap.registry.client import Endpoint
 from airgap.registry.http.body_sender import Hashing, send_file
 from airgap.registry.http.errors import Transient, join, split
 from airgap.registry.http.transport import Response
-from airgap.store.base import FileRange, Opener, reading
+from airgap.store.protocols import Opener
+from airgap.store.readers import FileRange, translate_read_errors
 
 #: What a chunk holds at most, and at least: a proxy's default limit is 1 MiB.
 MAX_CHUNK = 16 * 1024 * 1024
@@ -269,7 +270,7 @@ class Upload:
             headers["Content-Range"] = f"{position}-{position + length - 1}"
         feed: Callable[[socket.socket], None]
         # Before anything else is read: whoever counts sees by this where the upload goes on.
-        with reading(self.digest, self._offset):
+        with translate_read_errors(self.digest, self._offset):
             reader = self._opener(self._offset)
         try:
             hashing = None

@@ -16,7 +16,7 @@ from airgap.errors import ContentError
 from airgap.records import Record
 from airgap.server.problems import Problem
 from airgap.store import FileRange, Reader
-from airgap.store.base import CHUNK
+from airgap.store.readers import BUFFER_SIZE
 
 
 class Input(Protocol):
@@ -64,7 +64,7 @@ class Request:
         if (self.length or 0) > limit:
             return None
         content = bytearray()
-        buffer = memoryview(bytearray(min(CHUNK, limit + 1)))
+        buffer = memoryview(bytearray(min(BUFFER_SIZE, limit + 1)))
         while count := self.body.readinto(buffer):
             content += buffer[:count]
             if len(content) > limit:
@@ -104,7 +104,7 @@ class Pieces:
     def __init__(self, reader: Reader, length: int) -> None:
         self._reader = reader
         self._rest = length
-        self._buffer = memoryview(bytearray(min(CHUNK, max(length, 1))))
+        self._buffer = memoryview(bytearray(min(BUFFER_SIZE, max(length, 1))))
 
     def view(self) -> memoryview:
         """The next piece, valid until the next call; empty at the end."""

@@ -19,7 +19,7 @@ from airgap.oci.reference import check_tag
 from airgap.server.exchange import Request, Response
 from airgap.server.problems import Problem, digest_invalid, manifest_unknown
 from airgap.server.repositories import Repositories, check_digest
-from airgap.store.base import opener_of
+from airgap.store.readers import bytes_opener
 
 #: The size that every registry must take; this one takes no more.
 LARGEST = 4 * 1024 * 1024
@@ -57,7 +57,7 @@ class Manifests:
         manifest = _read(content, request.content_type)
         self._check_content(repository, manifest)
         descriptor = Descriptor(manifest.descriptor.media_type, digest, len(content))
-        store.push(descriptor, opener_of(content))
+        store.push(descriptor, bytes_opener(content))
         self._repositories.name(descriptor, repository, tags)
         headers = [("Location", f"/v2/{repository}/manifests/{reference}"), ("Docker-Content-Digest", digest)]
         if manifest.subject:

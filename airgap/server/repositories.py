@@ -18,7 +18,7 @@ from airgap.oci.manifest import MAX_MANIFEST, parse
 from airgap.records import Record
 from airgap.server.naming import Naming, join, split
 from airgap.server.problems import Problem, manifest_unknown, read_only
-from airgap.store import Eraser, Listing, Source, Store, fetch
+from airgap.store import Source, Store, SupportsDelete, SupportsNames, fetch
 
 
 class Known(Record):
@@ -48,11 +48,11 @@ class Repositories:
             raise read_only()
         return self.store
 
-    def eraser(self) -> Eraser:
+    def eraser(self) -> SupportsDelete:
         """The store to delete from; raise 405 where deleting is not allowed."""
         if not self.writable:
             raise read_only()
-        if not isinstance(self.store, Eraser):
+        if not isinstance(self.store, SupportsDelete):
             raise Problem(405, "UNSUPPORTED", "this registry's store cannot delete", headers=[("Allow", "GET, HEAD")])
         return self.store
 
@@ -136,7 +136,7 @@ class Repositories:
         return any(named.digest == digest for _, _, named in self._names())
 
     def _names(self) -> Iterator[tuple[str, str, Descriptor]]:
-        names: Mapping[str, Descriptor] = self.store.names() if isinstance(self.store, Listing) else {}
+        names: Mapping[str, Descriptor] = self.store.names() if isinstance(self.store, SupportsNames) else {}
         for name, descriptor in names.items():
             repository, identifier = split(name)
             if repository:

@@ -25,7 +25,7 @@ from airgap.server.exchange import BrokenOff, Input, Request, Response
 from airgap.server.problems import Problem, digest_invalid
 from airgap.server.repositories import Repositories, check_digest
 from airgap.store import FileRange, Reader
-from airgap.store.base import CHUNK
+from airgap.store.readers import BUFFER_SIZE
 
 #: An upload that nobody has touched for so many seconds is given up.
 IDLE = 3600.0
@@ -60,7 +60,7 @@ class Upload:
         """
         if expected == 0:
             return
-        buffer = memoryview(bytearray(min(CHUNK, expected or CHUNK)))
+        buffer = memoryview(bytearray(min(BUFFER_SIZE, expected or BUFFER_SIZE)))
         before, arrived = self.size, 0
         while count := body.readinto(buffer):
             if expected is not None and arrived + count > expected:

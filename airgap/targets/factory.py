@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, NotReady
 from airgap.oci import Reference
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets.mapping import Mapping
 from airgap.targets.plain import PlainTarget
 from airgap.targets.probe import Probe

@@ -18,7 +18,8 @@ from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Plan
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest, successors
 from airgap.records import Record, field
-from airgap.store.base import Checker, Mounter, Opener, Reader, Source, Store, opener_of
+from airgap.store.protocols import Opener, Reader, Source, Store, SupportsBlobCheck, SupportsMount
+from airgap.store.readers import bytes_opener
 from airgap.transfer.existing import Holdings
 from airgap.transfer.graph import Destination, Root
 from airgap.transfer.plan import Job, Plan
@@ -197,13 +198,13 @@ class _Copy(Record, frozen=False):
 
     def _mount(self, descriptor: Descriptor, name: str, other: str) -> bool:
         target = self.targets[name]
-        return isinstance(target, Mounter) and target.mount(descriptor, other)
+        return isinstance(target, SupportsMount) and target.mount(descriptor, other)
 
     def _push(self, job: Job, name: str) -> int:
         """Push one blob; how many bytes of it were there already."""
         descriptor = job.descriptor
         content = self.plan.small.get(descriptor.digest)
-        opener = opener_of(content) if content is not None else self._opener(job)
+        opener = bytes_opener(content) if content is not None else self._opener(job)
         meter = Meter(descriptor, opener, self.emit, self.stop)
         try:
             self._try_twice(job, lambda: self.targets[name].push(descriptor, meter.open))
@@ -227,7 +228,7 @@ class _Copy(Record, frozen=False):
         """Raise what is wrong with the bytes that were to be sent, where they lie here."""
         descriptor = job.descriptor
         for source in (self.sources[name] for name in job.sources):
-            if isinstance(source, Checker) and source.exists(descriptor):
+            if isinstance(source, SupportsBlobCheck) and source.exists(descriptor):
                 try:
                     meter = Meter(descriptor, partial(source.open, descriptor), ignore, self.stop)
                     source.check_blob(descriptor, meter.open)
@@ -299,7 +300,7 @@ class _Copy(Record, frozen=False):
             target.push_manifest(descriptor, manifest.content, destination.tag or descriptor.digest)
             return
         if not target.exists(descriptor):
-            target.push(descriptor, opener_of(manifest.content))
+            target.push(descriptor, bytes_opener(manifest.content))
         if destination.tag:
             target.tag(descriptor, destination.tag)
 

@@ -12,7 +12,8 @@ from airgap.oci import Descriptor, Platform
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field, replace
-from airgap.store.base import Source, fetch
+from airgap.store.protocols import Source
+from airgap.store.readers import fetch
 from airgap.transfer.pool import Stop, each
 
 #: An index may hold indexes; nobody nests deeper, and a registry could make us walk without end.
@@ -104,18 +105,18 @@ class Walk(Record, frozen=False):
                     hint="choose another tag for this image, or leave --platform out",
                 )
             return Image(root, manifest, (found,) if found else (), manifest.descriptor)
-        known = tuple(dict.fromkeys(c.platform for c in manifest.children if c.platform and c.platform.known))
+        known = tuple(dict.fromkeys(c.platform for c in manifest.children if c.platform and c.platform.is_known))
         if not self.platforms or not known:
             return Image(root, manifest, known, manifest.descriptor)
-        kept = manifests.choose(manifest, self.platforms)
+        kept = manifests.select_platforms(manifest, self.platforms)
         index = manifest.descriptor
-        kept_platforms = tuple(dict.fromkeys(c.platform for c in kept if c.platform and c.platform.known))
+        kept_platforms = tuple(dict.fromkeys(c.platform for c in kept if c.platform and c.platform.is_known))
         if len(self.platforms) == 1:
-            child = next(child for child in kept if not manifests.attests(child))
+            child = next(child for child in kept if not manifests.attested_digest(child))
             return Image(root, read_manifest(source, child.digest), kept_platforms, index)
         if len(kept) == len(manifest.children):
             return Image(root, manifest, known, index)
-        return Image(root, manifests.derive(manifest, kept), kept_platforms, index)
+        return Image(root, manifests.filter_index(manifest, kept), kept_platforms, index)
 
     def _config_platform(self, source: Source, manifest: Manifest) -> Platform | None:
         config = manifest.config

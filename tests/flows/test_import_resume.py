@@ -15,7 +15,7 @@ import pytest
 
 from airgap.oci import Descriptor
 from airgap.server.uploads import STRAIGHT
-from airgap.store.base import FileRange
+from airgap.store.readers import FileRange
 from tests.cli.command import Airgap, Registry, settings
 from tests.parts.dockerregistry import DockerRegistry, docker_registry
 from tests.parts.images import OCI_LAYER_PLAIN, Images

@@ -14,7 +14,7 @@ from airgap.errors import AirgapError, RegistryError, Unauthorized
 from airgap.registry import Credential, Credentials, RegistrySettings, Repository
 from airgap.registry.auth.authenticator import Authenticator
 from airgap.registry.http.transport import Headers, Response
-from airgap.store.base import opener_of
+from airgap.store.readers import bytes_opener
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error
 from tests.registry.tools import Network, together
@@ -251,7 +251,7 @@ def test_a_token_that_runs_out_under_an_upload(network: Network, peer: Double, t
         tokens.good.clear()
 
     peer.on("PUT", "/blobs/uploads/", expire)
-    store.push(described(content), opener_of(content))
+    store.push(described(content), bytes_opener(content))
     assert shelf.blobs["team/app"][described(content).digest] == content
     assert peer.count("PUT") == 2
     assert peer.count("POST") == 2  # the first was for the challenge

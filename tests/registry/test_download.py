@@ -11,7 +11,7 @@ import pytest
 from airgap.errors import AirgapError, ContentError, ContentMissing, Rejected, Unauthorized, Unavailable
 from airgap.oci import Descriptor
 from airgap.registry.http.retry import RetryPolicy, retry_after
-from airgap.store.base import drain
+from airgap.store.readers import read_verified
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error
 from tests.parts.faults import Fault, faulty
@@ -173,7 +173,7 @@ def test_corrupted_on_the_way(network: Network, peer: Double) -> None:
     bad = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
     peer.always("GET", "/blobs/", Answer(200, bad))
     with pytest.raises(ContentError):
-        drain(BLOB, network.repository(peer.address).open(BLOB), lambda piece, offset: None)
+        read_verified(BLOB, network.repository(peer.address).open(BLOB), lambda piece, offset: None)
 
 
 def test_a_missing_blob(network: Network, peer: Double) -> None:

@@ -127,7 +127,7 @@ def test_fewer_at_once_and_slowly_more_again(tmp_path: Path) -> None:
 
 
 def test_bodies_wait_too(tmp_path: Path) -> None:
-    from airgap.store.base import opener_of
+    from airgap.store.readers import bytes_opener
     from tests.suites.store_suite import described, noise
 
     clock = Clock()
@@ -138,7 +138,7 @@ def test_bodies_wait_too(tmp_path: Path) -> None:
         peer.always("HEAD", "/blobs/", Answer(404))
         with registries(tmp_path, clock) as net:
             content, begun = noise(1000), clock()
-            net.repository(peer.address, "a", push=True).push(described(content), opener_of(content))
+            net.repository(peer.address, "a", push=True).push(described(content), bytes_opener(content))
     assert clock() - begun >= 100
     assert peer.count("PUT") == 2
 

@@ -19,8 +19,9 @@ from airgap.bundle.media.file import FileMedium
 from airgap.errors import BundleError, OutputError
 from airgap.registry import RegistrySettings, Repository
 from airgap.registry.http import body_sender as sending
-from airgap.store import FileRange, Layout, Reader
-from airgap.store.base import BytesReader, Opener, opener_of
+from airgap.store import FileRange, ImageLayout, Reader
+from airgap.store.protocols import Opener
+from airgap.store.readers import BytesReader, bytes_opener
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.parts.certificates import Authority
 from tests.registry.tools import Network, file_opener
@@ -102,7 +103,7 @@ def damaged(tmp_path: Path) -> Iterator[Opener]:
 def test_a_reader_that_fails(far: Far, form: str) -> None:
     error = far.fails(Failing)
     assert f"{BLOB.digest}: cannot read it at byte {GOOD:,}: Input/output error" in str(error)
-    far.repository.push(BLOB, opener_of(CONTENT))
+    far.repository.push(BLOB, bytes_opener(CONTENT))
     assert far.shelf.blobs["team/app"][BLOB.digest] == CONTENT
 
 
@@ -111,7 +112,7 @@ def test_a_file_that_fails(far: Far, form: str, damaged: Opener) -> None:
     assert isinstance(begin, FileRange)
     error = far.fails(damaged)
     assert str(error) == f"a.tar: cannot read it at byte {begin.offset + GOOD:,}: Input/output error"
-    far.repository.push(BLOB, opener_of(CONTENT))
+    far.repository.push(BLOB, bytes_opener(CONTENT))
     assert far.shelf.blobs["team/app"][BLOB.digest] == CONTENT
 
 
@@ -193,10 +194,10 @@ def test_a_file_that_can_be_read_all_the_same_is_sent(
 
 
 @pytest.fixture
-def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImageLayout:
     """A layout with the blob, whose disk has failed since."""
-    layout = Layout(tmp_path / "layout", create=True)
-    layout.push(BLOB, opener_of(CONTENT))
+    layout = ImageLayout.create(tmp_path / "layout")
+    layout.push(BLOB, bytes_opener(CONTENT))
 
     def fail(*arguments: object, **more: object) -> object:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -217,7 +218,7 @@ def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     ],
 )
 def test_a_layout_that_cannot_be_read_does_not_lack_anything(
-    unreadable: Layout, ask: Callable[[Layout], object]
+    unreadable: ImageLayout, ask: Callable[[ImageLayout], object]
 ) -> None:
     with pytest.raises(BundleError, match="cannot read it: Input/output error") as caught:
         ask(unreadable)

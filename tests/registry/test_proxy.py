@@ -13,7 +13,7 @@ from airgap.errors import Unavailable, UsageError
 from airgap.registry import Credential, RegistrySettings
 from airgap.registry.http.proxy import Proxy, for_url
 from airgap.server import Server
-from airgap.store import Memory
+from airgap.store import MemoryStore
 from tests.parts.certificates import Authority
 from tests.parts.proxy import http_proxy
 from tests.registry.tools import ELSEWHERE, Network, file_opener
@@ -101,7 +101,7 @@ def test_everything_goes_through(
     file.write_bytes(content)
     pair = authority.good(f"DNS:{ELSEWHERE}")
     tls = (pair.certificate, pair.key) if secure else None
-    store = Memory()
+    store = MemoryStore()
     user = "corp" if password else ""
     with (
         Server(store, writable=True, tls=tls, credentials=("me", "reg-word")) as server,
@@ -171,7 +171,7 @@ def test_a_certificate_behind_a_proxy(network: Network, authority: Authority) ->
     """The names in it are found out through the proxy too: nothing else leads there."""
     pair = authority.wrong_host()
     with (
-        Server(Memory(), tls=(pair.certificate, pair.key)) as server,
+        Server(MemoryStore(), tls=(pair.certificate, pair.key)) as server,
         http_proxy(routes={f"{ELSEWHERE}:443": server.address}) as proxy,
     ):
         settings = RegistrySettings(ca_file=str(authority.ca))

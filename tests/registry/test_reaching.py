@@ -18,7 +18,7 @@ from airgap.errors import AirgapError, Interrupted, Rejected, Unavailable, Usage
 from airgap.registry import RegistrySettings
 from airgap.registry.settings import is_loopback
 from airgap.server import Server
-from airgap.store import Memory
+from airgap.store import MemoryStore
 from tests.doubles.registry import Answer, Double, Shelf, double
 from tests.parts.certificates import Authority, Pair
 from tests.parts.dockerregistry import docker_registry
@@ -103,7 +103,7 @@ def over(services: object, authority: Authority) -> Iterator[Callable[[Pair], Se
     running: list[Server] = []
 
     def start(pair: Pair) -> Server:
-        running.append(Server(Memory(), tls=(pair.certificate, pair.key)))
+        running.append(Server(MemoryStore(), tls=(pair.certificate, pair.key)))
         running[-1].start()
         return running[-1]
 

@@ -13,7 +13,7 @@ import pytest
 from airgap.errors import ContentError, DigestMismatch, Rejected, Unavailable
 from airgap.registry import RegistrySettings, Repository, SessionJournal
 from airgap.store import FileRange, Reader
-from airgap.store.base import BytesReader
+from airgap.store.readers import BytesReader
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import error
 from tests.parts.certificates import Authority

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airgap.registry.http import body_sender as sending
-from airgap.store.base import BytesReader
+from airgap.store.readers import BytesReader
 from tests.registry.tools import file_opener
 from tests.suites.store_suite import described, noise
 

@@ -13,7 +13,7 @@ import pytest
 
 from airgap.oci import Descriptor
 from airgap.server import Server
-from airgap.store import Memory, Store
+from airgap.store import MemoryStore, Store
 from tests.parts.waiting import wait_until
 from tests.server.client import Client, code, digest_of, open_http
 
@@ -312,7 +312,7 @@ def test_expect_100_continue(client: Client, server: Server) -> None:
 
 def test_too_many_uploads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airgap.server.uploads.MOST", 2)
-    with Server(Memory(), writable=True) as server, open_http(server) as http:
+    with Server(MemoryStore(), writable=True) as server, open_http(server) as http:
         client = Client(http)
         url = client.begin()
         client.begin()

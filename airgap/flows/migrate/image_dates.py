@@ -11,7 +11,7 @@ from airgap.flows.migrate.journal import MigrationJournal
 from airgap.flows.migrate.registry_view import Listed, Side, Tag
 from airgap.flows.migrate.tag_filter import meant
 from airgap.oci import dates
-from airgap.store.base import fetch
+from airgap.store.readers import fetch
 from airgap.transfer import Stop, each
 from airgap.transfer.graph import MAX_CONFIG
 
@@ -37,7 +37,7 @@ def date(
             journal.date(digest, answer)
     for tag in tags:
         if tag.date is None:
-            tag.date = meant(dates.read(journal.known.dates.get(tag.digest, "")))
+            tag.date = meant(dates.parse(journal.known.dates.get(tag.digest, "")))
             tag.dated_by = "created" if tag.date else ""
     return [(tag, failures[tag.digest]) for tag in tags if tag.digest in failures]
 
@@ -46,7 +46,7 @@ def _created(repository: Listed, digest: str, depth: int) -> str:
     """``created`` of the config (image-spec config.md), of an index its first image's; empty where there is none."""
     manifest = repository.manifest(digest)
     for child in manifest.children if depth else ():
-        if child.platform is None or child.platform.known:
+        if child.platform is None or child.platform.is_known:
             return _created(repository, child.digest, depth - 1)
     if manifest.config is None or not manifest.is_container_image:
         return ""

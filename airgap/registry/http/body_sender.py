@@ -15,7 +15,8 @@ import ssl
 from airgap.errors import ContentError, DigestMismatch
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.store.base import FileRange, Opener, Reader, reading, scratch
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import FileRange, thread_buffer, translate_read_errors
 
 #: One ``sendfile`` call sends no more, so that progress and Ctrl-C are noticed.
 _SENDFILE = 4 * 1024 * 1024
@@ -40,7 +41,7 @@ class Hashing:
         if self.done <= offset:
             made._hash, made.done = self._hash.copy(), self.done
         if made.done < offset:
-            with reading(self._descriptor.digest, made.done):
+            with translate_read_errors(self._descriptor.digest, made.done):
                 reader = opener(made.done)
             try:
                 made._read(reader, offset - made.done, None)
@@ -52,9 +53,9 @@ class Hashing:
         self._read(reader, length, sock)
 
     def _read(self, reader: Reader, length: int, sock: socket.socket | None) -> None:
-        buffer, left = scratch(), length
+        buffer, left = thread_buffer(), length
         while left:
-            with reading(self._descriptor.digest, self.done):
+            with translate_read_errors(self._descriptor.digest, self.done):
                 count = reader.readinto(buffer[: min(left, len(buffer))])
             if count == 0:
                 raise ContentError(f"{self._descriptor.digest} ends after {self.done} bytes")
@@ -70,7 +71,7 @@ class Hashing:
         if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
             found = f"{digests.algorithm(self._descriptor.digest)}:{self._hash.hexdigest()}"
             raise DigestMismatch(f"content hashes to {found}, not to {self._descriptor.digest}; it was not sent")
-        with reading(self._descriptor.digest, self.done):
+        with translate_read_errors(self._descriptor.digest, self.done):
             surplus = reader.readinto(memoryview(bytearray(1)))
         if surplus:
             raise ContentError(f"{self._descriptor.digest} is longer than the {self.done} bytes that it should have")
@@ -111,13 +112,13 @@ def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
 
 
 def _check_readable(reader: FileRange, length: int) -> None:
-    buffer, seen = scratch(), 0
+    buffer, seen = thread_buffer(), 0
     while seen < length:
         seen += reader.peek(buffer[: min(len(buffer), length - seen)], seen)
 
 
 def _send_copy(sock: socket.socket, reader: FileRange, length: int) -> None:
-    buffer, left = scratch(), length
+    buffer, left = thread_buffer(), length
     while left:
         count = reader.peek(buffer[: min(left, len(buffer))])
         if count == 0:

@@ -169,4 +169,4 @@ def _digest(asset: dict[str, Any]) -> str:
 
 def _date(asset: dict[str, Any]) -> datetime | None:
     """``lastModified`` in ISO 8601, as Nexus writes it, or in the form of HTTP dates."""
-    return dates.read(str(asset.get("lastModified") or ""))
+    return dates.parse(str(asset.get("lastModified") or ""))

@@ -14,7 +14,7 @@ from airgap.oci import manifest as manifests
 from airgap.registry import Repository
 from airgap.registry.client import Endpoint
 from airgap.registry.http.errors import Transient
-from airgap.store.base import Opener
+from airgap.store.protocols import Opener
 from airgap.targets.nexus.refusals import Fixed, explained
 
 
