@@ -42,7 +42,7 @@ def examine(request: DoctorRequest, registries: Registries) -> Diagnosis:
     probe = probe_of(registries, request.mapping, nexus=request.nexus)
     probe.expect, probe.connector = request.repository, request.connector
     findings = run(probe)
-    if probe.endpoint.refused:
+    if probe.client.password_refused:
         return Diagnosis(tuple(findings), ())  # nothing more is asked with a password that is wrong
     wanted = dict.fromkeys(finding.fix for finding in findings if finding.fix)
     if "eula" in wanted:  # first and alone: before it is accepted, Nexus may refuse or hide anything else

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def probe_of(registries: Registries, mapping: Mapping, *, nexus: str = "") -> Probe:
     """The probe of an address that nobody has asked yet."""
-    return Probe(registries.endpoint(mapping.address.registry), mapping, rest_of(registries, mapping, nexus))
+    return Probe(registries.client(mapping.address.registry), mapping, rest_of(registries, mapping, nexus))
 
 
 def rest_of(registries: Registries, mapping: Mapping, nexus: str) -> Rest | None:
@@ -31,7 +31,7 @@ def rest_of(registries: Registries, mapping: Mapping, nexus: str) -> Rest | None
         return None
     from airgap.targets.nexus.rest import Rest
 
-    return Rest(registries.at(mapping.address.registry, nexus.rstrip("/")))
+    return Rest(registries.client_at(mapping.address.registry, nexus.rstrip("/")))
 
 
 class AskedTarget:
@@ -91,12 +91,12 @@ def target_for(
     names_repository = "repository" in mapping.address.prefix.split("/")[:-1]
     if (
         not is_registry(first) or (names_repository and probe.product == "nexus")
-    ) and not probe.endpoint.settings.endpoint:
+    ) and not probe.client.settings.endpoint:
         probe = _by_repository(registries, probe) or probe
     if probe.product == "nexus" and probe.first is not None and (is_registry(probe.first) or probe.first.status >= 500):
         from airgap.targets.nexus.target import NexusTarget
 
-        return NexusTarget(probe, lambda base: registries.at(probe.registry, base), reads=reads)
+        return NexusTarget(probe, lambda base: registries.client_at(probe.registry, base), reads=reads)
     if probe.product == "nexus" and probe.first is not None:
         _not_here(probe)
     if probe.product == "harbor":
@@ -124,8 +124,8 @@ def _by_repository(registries: Registries, probe: Probe) -> Probe | None:
                 "URL lets airgap find it",
             )
         if mapping.address.registry == probe.registry:
-            return Probe(probe.endpoint, mapping, probe.rest, seen=probe.first)
-        return Probe(registries.at(probe.registry, base), mapping, probe.rest)
+            return Probe(probe.client, mapping, probe.rest, seen=probe.first)
+        return Probe(registries.client_at(probe.registry, base), mapping, probe.rest)
     return None
 
 

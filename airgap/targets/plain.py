@@ -24,20 +24,20 @@ class PlainTarget:
         self._repositories: dict[str, Repository] = {}
 
     def preflight(self) -> list[Finding]:
-        """Raises what :meth:`airgap.registry.client.Endpoint.ping` raises; a registry that answers is fit."""
-        endpoint = self._registries.endpoint(self.mapping.address.registry)
+        """Raises what :meth:`airgap.registry.client.RegistryClient.ping` raises; a registry that answers is fit."""
+        client = self._registries.client(self.mapping.address.registry)
         if not self._greeted:
-            endpoint.ping()
-        return [Finding("ok", f"{self.mapping.address.registry} answers at {endpoint.base_url}")]
+            client.ping()
+        return [Finding("ok", f"{self.mapping.address.registry} answers at {client.base_url}")]
 
     def locate(self, reference: Reference) -> Reference:
         return self.mapping.locate(reference)
 
     def repositories(self) -> list[str]:
-        from airgap.registry.pagination import catalog
+        from airgap.registry.pagination import list_repositories
 
         address = self.mapping.address
-        return address.below(catalog(self._registries.endpoint(address.registry)))
+        return address.below(list_repositories(self._registries.client(address.registry)))
 
     def open(self, repository: str) -> Repository:
         if repository not in self._repositories:

@@ -17,16 +17,16 @@ from airgap.targets.mapping import Mapping
 from airgap.targets.products import Product, nexus_version, product_of
 
 if TYPE_CHECKING:
-    from airgap.registry.client import Endpoint
+    from airgap.registry.client import RegistryClient
     from airgap.registry.http.transport import Response
     from airgap.targets.nexus.rest import Hosted, Rest
 
 
 class Probe(Record, frozen=False, eq=False):
-    """``endpoint`` is where images are pushed; ``rest`` is there where Nexus's own address is known. ``tags`` is how
+    """``client`` is where images are pushed; ``rest`` is there where Nexus's own address is known. ``tags`` is how
     many an import would add. ``expect`` names the repository that ``--fix`` would make, or give a connector to."""
 
-    endpoint: Endpoint
+    client: RegistryClient
     mapping: Mapping
     rest: Rest | None = None
     tags: int = 0
@@ -44,14 +44,14 @@ class Probe(Record, frozen=False, eq=False):
 
     @property
     def url(self) -> str:
-        return self.endpoint.base_url
+        return self.client.base_url
 
     @cached_property
     def place(self) -> tuple[str, str, int]:
         """Scheme, host and port that requests go to."""
-        from airgap.registry.http.errors import split
+        from airgap.registry.http.errors import split_url
 
-        parts = split(self.url)
+        parts = split_url(self.url)
         return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
     @property
@@ -80,7 +80,7 @@ class Probe(Record, frozen=False, eq=False):
     def look(self) -> Response | AirgapError:
         if self.seen is None:
             try:
-                self.seen = self.endpoint.look()
+                self.seen = self.client.ping_anonymously()
             except AirgapError as error:
                 self.seen = error
         return self.seen
@@ -100,7 +100,7 @@ class Probe(Record, frozen=False, eq=False):
     def version(self) -> tuple[str, str]:
         """Nexus's version and edition, where something says them."""
         version, edition = nexus_version(self.first) if self.first is not None else ("", "")
-        if not version and self.rest is not None and not self.endpoint.refused:
+        if not version and self.rest is not None and not self.client.password_refused:
             found = self.rest.get("../swagger.json")
             info = found.get("info") if isinstance(found, dict) else None
             version = str(info.get("version", "")) if isinstance(info, dict) else ""

@@ -17,7 +17,7 @@ from airgap.store.readers import BytesReader, bytes_opener
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error
 from tests.parts.certificates import Authority
-from tests.registry.test_auth import ME
+from tests.registry.auth.test_authenticator import ME
 from tests.registry.tools import Network, file_opener, together
 from tests.suites.store_suite import described, noise, read_all
 

@@ -32,7 +32,12 @@ ROOMS = (
                 "airgap/config/state.py",
             ),
         ),
-        ("tests/store", "tests/registry/test_sessions.py", "tests/flows/test_resume.py", "tests/flows/test_revert.py"),
+        (
+            "tests/store",
+            "tests/registry/test_upload_sessions.py",
+            "tests/flows/test_resume.py",
+            "tests/flows/test_revert.py",
+        ),
         critical=True,
     ),
     Room(
@@ -42,7 +47,7 @@ ROOMS = (
         critical=True,
     ),
     Room("kube", ("airgap/kube/*.py",), ("tests/kube",)),
-    Room("registry", ("airgap/registry/*.py",), ("tests/registry",)),
+    Room("registry", ("airgap/registry/**/*.py",), ("tests/registry",)),
     Room("target", ("airgap/targets/**/*.py",), ("tests/target",)),
     Room("server", ("airgap/server/*.py",), ("tests/server",)),
     Room("store", ("airgap/store/*.py",), ("tests/store",)),

@@ -99,7 +99,7 @@ class _Inside:
 
 def _inside(source: Side, components: Components, hosted: str, images: Iterable[str]) -> _Inside:
     first = source.address.prefix.partition("/")[0]
-    here = components.endpoint.base_url.partition("://")[2].partition("/")[0]
+    here = components.client.base_url.partition("://")[2].partition("/")[0]
     by_path = first == hosted and (
         here == source.address.registry or not any(image.startswith(f"{first}/") for image in images)
     )

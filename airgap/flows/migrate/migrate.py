@@ -48,7 +48,7 @@ def migrate(
     *, jobs: Jobs, emit: Sink, stop: Stop,
 ) -> tuple[Account, Report]:  # fmt: skip
     """Make the target hold the source's tags. All that differs is found, and refused, before anything is pushed."""
-    registries.endpoint(request.source.registry).ping()
+    registries.client(request.source.registry).ping()
     heed(to.preflight(), emit)
     source, target = _source(request.source, registries), _target(to)
     components = _components(request, registries)
@@ -109,9 +109,9 @@ def kept(request: MigrateRequest, registries: Registries, folder: str | None, em
     sessions = None
     try:
         if journal.path and not request.dry_run:
-            here = registries.endpoint(request.target.registry).base_url
-            sessions = SessionJournal(place.with_suffix(".uploads"), {**head, "address": here}, emit)
-            registries.remember(request.target.registry, sessions)
+            here = registries.client(request.target.registry).base_url
+            sessions = SessionJournal.open(place.with_suffix(".uploads"), {**head, "address": here}, emit)
+            registries.use_sessions(request.target.registry, sessions)
         yield journal
     except BaseException:
         if sessions is not None:
@@ -125,10 +125,10 @@ def kept(request: MigrateRequest, registries: Registries, folder: str | None, em
 
 
 def _source(address: TargetAddress, registries: Registries) -> Side:
-    from airgap.registry.pagination import catalog
+    from airgap.registry.pagination import list_repositories
 
-    endpoint = registries.endpoint(address.registry)
-    return Side(address, lambda name: registries.repository(address.registry, name), lambda: catalog(endpoint))
+    client = registries.client(address.registry)
+    return Side(address, lambda name: registries.repository(address.registry, name), lambda: list_repositories(client))
 
 
 def _target(target: Target) -> Side:
@@ -148,4 +148,4 @@ def _components(request: MigrateRequest, registries: Registries) -> Components |
     if not request.nexus:
         return None
     base, name = split_address(request.nexus)
-    return Components(registries.at(request.source.registry, base), name)
+    return Components(registries.client_at(request.source.registry, base), name)

@@ -20,7 +20,7 @@ from airgap.targets.protocols import Finding
 
 def judge(probe: Probe) -> list[Finding]:
     """One problem, the first of: over or not begun, not for this name, not trusted. Behind --insecure, a warning."""
-    trust = probe.endpoint.trust
+    trust = probe.client.trust
     strict = replace(trust, insecure=False)
     error = _verify(probe, strict)
     shown = _shown(probe)

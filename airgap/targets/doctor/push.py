@@ -24,14 +24,14 @@ def begin(probe: Probe) -> list[Finding]:
 
 def upload(probe: Probe, *, body: bool = True) -> list[Finding]:
     """Rights, policy, state and edition's limit show at the first request; a proxy's limits only with a body."""
-    from airgap.registry.upload import session_path
+    from airgap.registry.upload_sessions import session_path
 
     prefix = probe.mapping.address.prefix
     repository = f"{prefix}/{PROBE}" if prefix else PROBE
     uploads, scopes = f"/v2/{repository}/blobs/uploads/", (f"repository:{repository}:pull,push",)
     try:
-        begun = probe.endpoint.call("POST", uploads, scopes=scopes, headers={"Content-Length": "0"}, ok=(202,))
-        location = session_path(probe.endpoint, begun, uploads)
+        begun = probe.client.request("POST", uploads, scopes=scopes, headers={"Content-Length": "0"}, ok=(202,))
+        location = session_path(probe.client, begun, uploads)
     except AirgapError as error:
         return [_refused(error)]
     try:
@@ -40,7 +40,7 @@ def upload(probe: Probe, *, body: bool = True) -> list[Finding]:
         # Whether a server knows how to call one off is not established, and a user who may only push may not; what is
         # left is never finished, and goes by the server's own clean-up (Nexus: Docker - Delete incomplete uploads).
         with contextlib.suppress(AirgapError):
-            probe.endpoint.call("DELETE", location, scopes=scopes, ok=tuple(range(200, 600)))
+            probe.client.request("DELETE", location, scopes=scopes, ok=tuple(range(200, 600)))
 
 
 def _refused(error: AirgapError) -> Finding:
@@ -56,13 +56,13 @@ def _with_body(probe: Probe, location: str, scopes: tuple[str, ...]) -> Finding:
         sock.sendall(bytes(_SIZE))
 
     try:
-        answer = probe.endpoint.send(
+        answer = probe.client.send_body(
             "PATCH",
             location,
             scopes=scopes,
             headers={"Content-Type": "application/octet-stream", "Content-Range": f"0-{_SIZE - 1}"},
             length=_SIZE,
-            feed=feed,
+            write_body=feed,
         )
     except AirgapError as error:
         return Finding(
@@ -79,7 +79,7 @@ def _with_body(probe: Probe, location: str, scopes: tuple[str, ...]) -> Finding:
             "switch its limit off; nginx itself: client_max_body_size 0; and for an Ingress:",
             run=(BODY_SIZE,),
         )
-    fault = answer.fault()
+    fault = answer.error()
     said = fault.said if isinstance(fault, RegistryError) else ""
     known = refusal_of(answer.status, said)
     if known is not None:

@@ -67,7 +67,7 @@ def connection(probe: Probe) -> list[Finding]:
 
 def _through(probe: Probe, proxy: Proxy) -> Finding:
     """Plain HTTP is passed on by a proxy itself, and only the proxy can be looked at before the first request."""
-    from airgap.registry.http.errors import of_exception, of_proxy
+    from airgap.registry.http.errors import from_exception, proxy_unreachable
 
     scheme, host, port = probe.place
     by = f"the proxy {proxy.host}:{proxy.port}"
@@ -75,7 +75,7 @@ def _through(probe: Probe, proxy: Proxy) -> Finding:
         try:
             socket.create_connection((proxy.host, proxy.port), line.TIMEOUT).close()
         except OSError as error:
-            gone = of_proxy(error, proxy.host, proxy.port)
+            gone = proxy_unreachable(error, proxy.host, proxy.port)
             return Finding("problem", gone.what, gone.hint or "")
         return Finding(
             "ok", f"{by} accepts connections; it passes plain HTTP on itself, so {host}:{port} was not looked at"
@@ -87,7 +87,7 @@ def _through(probe: Probe, proxy: Proxy) -> Finding:
     except AirgapError as error:
         return Finding("problem", error.what, error.hint or "")
     except OSError as error:
-        told = of_exception(error, probe.url, known=False)
+        told = from_exception(error, probe.url, answered_before=False)
         hint = f"the proxy must allow CONNECT to {host}:{port} and reach it (many allow port 443 alone)"
         hint = told.hint if told.hint and "407" in told.what else f"{hint}; NO_PROXY={host} leaves the proxy out"
         return Finding("problem", f"{by} makes no connection to {host}:{port} ({told.what})", hint)
@@ -105,7 +105,7 @@ def _nothing_listens(probe: Probe) -> list[Finding]:
         known, waiting = probe.rest.registries, settings.licence(probe)
     except AirgapError as error:
         unread = Finding("problem", what, "Nexus's settings, which may say why, could not be read", run=run)
-        return [signin.unread(probe.rest.endpoint, error), unread]
+        return [signin.unread(probe.rest.client, error), unread]
     inner, fix = probe.wanted_port, ""
     named = [one for one in known if inner in one.ports]
     lacks, mends = settings.connector_lacks(probe, free=True)
@@ -226,7 +226,7 @@ def registry(probe: Probe) -> list[Finding]:
             Finding("problem", f"{where} leads on to {there[:200]}", f"use that address: {_target_at(probe, there)}")
         ]
     if status == 407:
-        fault = seen.fault()
+        fault = seen.error()
         return [Finding("problem", str(fault), fault.hint or "")]
     if status in (502, 503, 504):
         lacks, mends = _connector_lacks(probe, free=False)
@@ -297,7 +297,7 @@ def nodes(probe: Probe) -> list[Finding]:
                 run=(*_toml(f"http://{probe.registry}", "skip_verify = true"), *_hosts_line(probe, "http")),
             )
         ]
-    if probe.endpoint.trust.ca_file:
+    if probe.client.trust.ca_file:
         return [
             Finding(
                 "ok",
@@ -319,15 +319,15 @@ def _toml(url: str, how: str) -> tuple[str, ...]:
 
 
 def _hosts_line(probe: Probe, scheme: str) -> tuple[str, ...]:
-    trust = f" --ca-file {probe.endpoint.trust.ca_file}" if scheme == "https" and probe.endpoint.trust.ca_file else ""
+    trust = f" --ca-file {probe.client.trust.ca_file}" if scheme == "https" and probe.client.trust.ca_file else ""
     return (f"airgap hosts {scheme}://{probe.registry} --for containerd{trust} --output nodes/",)
 
 
 def _target_at(probe: Probe, location: str) -> str:
-    from airgap.registry.http.errors import split
+    from airgap.registry.http.errors import split_url
 
     try:
-        parts = split(location)
+        parts = split_url(location)
     except AirgapError:
         return "the one that it names"
     prefix = probe.mapping.address.prefix

@@ -13,13 +13,13 @@ from airgap.targets.probe import Probe
 from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
-    from airgap.registry.client import Endpoint
+    from airgap.registry.client import RegistryClient
 
 
 def challenge(probe: Probe) -> list[Finding]:
     """The token's address has the scheme, host and port that the registry itself is reached by."""
     from airgap.registry.auth import challenge as challenges
-    from airgap.registry.http.errors import split
+    from airgap.registry.http.errors import split_url
 
     first = probe.first
     if first is None or first.status != 401:
@@ -38,7 +38,7 @@ def challenge(probe: Probe) -> list[Finding]:
         ]
     realm = bearer.parameters.get("realm", "")
     try:
-        parts = split(realm)
+        parts = split_url(realm)
     except AirgapError:
         parts = None
     scheme, host, port = probe.place
@@ -79,10 +79,10 @@ def _forwarding(probe: Probe, realm: str, why: str) -> Finding:
 
 def sign_in(probe: Probe) -> list[Finding]:
     """One try. Where tokens are given and then not taken, the realm is what is missing."""
-    first, endpoint = probe.first, probe.endpoint
-    name = endpoint.settings.credential_name(endpoint.registry)
+    first, client = probe.first, probe.client
+    name = client.settings.credential_name(client.registry)
     try:
-        credential = endpoint.credentials.find(name)
+        credential = client.credentials.find(name)
     except AirgapError as error:
         return [Finding("problem", str(error), error.hint or "")]
     if first is not None and first.status == 200:
@@ -92,7 +92,7 @@ def sign_in(probe: Probe) -> list[Finding]:
     if credential is None and first is not None and "basic" in _schemes(probe):
         return [Finding("problem", "it wants a user and password, and none is known", "sign in once:", run=(login,))]
     try:
-        endpoint.ping()
+        client.ping()
     except Unauthorized as error:
         return [_refused(probe, error, login, known=credential is not None)]
     except AirgapError as error:
@@ -104,10 +104,10 @@ def sign_in(probe: Probe) -> list[Finding]:
     return [Finding("ok", f"{credential.username or 'the token'} is let in")]
 
 
-def unread(endpoint: Endpoint, error: AirgapError) -> Finding:
+def unread(client: RegistryClient, error: AirgapError) -> Finding:
     """What keeps Nexus's own address from being asked, where nothing else was asked before it."""
-    if endpoint.refused:
-        return replace(_wrong(f"airgap login {endpoint.settings.credential_name(endpoint.registry)}"), check="sign-in")
+    if client.password_refused:
+        return replace(_wrong(f"airgap login {client.settings.credential_name(client.registry)}"), check="sign-in")
     told = explained(error)
     return Finding("problem", told.what, told.hint or "", check="sign-in")
 
@@ -134,7 +134,7 @@ def _refused(probe: Probe, error: Unauthorized, login: str, *, known: bool) -> F
         return Finding("problem", "it wants a user and password, and none is known", "sign in once:", run=(login,))
     if "locked" in error.what:
         return Finding("problem", error.what, error.hint or "")
-    if probe.endpoint.refused:
+    if probe.client.password_refused:
         return _wrong(login)
     if probe.product == "nexus" and "bearer" in _schemes(probe):
         hosted = probe.hosted

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import http.client
 
-from airgap.registry.http.connect import Dialer, Peer, Trust
-from airgap.registry.http.errors import of_exception
-from airgap.registry.http.proxy import Proxy, for_url
+from airgap.registry.http.connect import ConnectionKey, Connector, Trust
+from airgap.registry.http.errors import from_exception
+from airgap.registry.http.proxy import Proxy, proxy_for_url
 from airgap.targets.probe import Probe
 
 #: Seconds.
@@ -16,7 +16,7 @@ TIMEOUT = 10.0
 
 def proxy_of(probe: Probe) -> Proxy | None:
     """The proxy that the environment names for this address."""
-    return for_url(probe.url, probe.endpoint.transport.environment)
+    return proxy_for_url(probe.url, probe.client.transport.environment)
 
 
 def shake_hands(probe: Probe, trust: Trust) -> None:
@@ -24,11 +24,11 @@ def shake_hands(probe: Probe, trust: Trust) -> None:
     nothing comes so far (a proxy's refusal of CONNECT too), :class:`Unavailable` for a proxy that is not there or is
     none."""
     _, host, port = probe.place
-    link = Dialer().connection(Peer("https", host, port, trust), proxy_of(probe), TIMEOUT)
+    link = Connector().connection(ConnectionKey("https", host, port, trust), proxy_of(probe), TIMEOUT)
     try:
         link.connect()
     except http.client.HTTPException as error:
-        raise of_exception(error, probe.url, known=False) from error
+        raise from_exception(error, probe.url, answered_before=False) from error
     finally:
         link.close()
 
@@ -36,4 +36,4 @@ def shake_hands(probe: Probe, trust: Trust) -> None:
 def shown(probe: Probe) -> str:
     """The certificate that it shows, PEM; empty where none comes."""
     scheme, host, port = probe.place
-    return Dialer().certificate(Peer(scheme, host, port, Trust(insecure=True)), proxy_of(probe))
+    return Connector().certificate(ConnectionKey(scheme, host, port, Trust(insecure=True)), proxy_of(probe))

@@ -33,7 +33,7 @@ class HarborTarget:
         self._reads = reads
         self._there: set[str] = set()
         self._repositories: dict[str, Repository] = {}
-        probe.endpoint.judge = self._judged
+        probe.client.refine_error = self._judged
 
     def preflight(self) -> list[Finding]:
         """Signs in once, and sees to the project that the prefix names. Raises what signing in raises, and
@@ -45,7 +45,7 @@ class HarborTarget:
         if any(finding.level == "problem" for finding in found):
             return found
         if seen.status == 401:
-            self._probe.endpoint.ping()
+            self._probe.client.ping()
         project = self.mapping.address.prefix.partition("/")[0]
         if project and not self._reads:
             found.append(Finding("ok", f"the project {project} {self._see_to(project)}", check="project"))
@@ -56,16 +56,16 @@ class HarborTarget:
 
     def repositories(self) -> list[str]:
         """Harbor lists them to its administrators alone."""
-        from airgap.registry.pagination import catalog
+        from airgap.registry.pagination import list_repositories
 
-        return self.mapping.address.below(catalog(self._probe.endpoint))
+        return self.mapping.address.below(list_repositories(self._probe.client))
 
     def open(self, repository: str) -> Repository:
         """Raises :class:`NotReady` where the repository's project is missing and not to be made."""
         if repository not in self._repositories:
             project, inner, _ = repository.partition("/")
             if self._reads:
-                return Repository(self._probe.endpoint, repository)
+                return Repository(self._probe.client, repository)
             if not inner:
                 raise NotReady(
                     f"in Harbor every image lies in a project, and {repository} has none",
@@ -73,7 +73,7 @@ class HarborTarget:
                     hint=f"give one: --to {self.mapping.address.registry}/PROJECT, or --mapping path",
                 )
             self._see_to(project)
-            self._repositories[repository] = Repository(self._probe.endpoint, repository, push=True)
+            self._repositories[repository] = Repository(self._probe.client, repository, push=True)
         return self._repositories[repository]
 
     def _see_to(self, project: str) -> str:
@@ -114,14 +114,14 @@ class HarborTarget:
         )
 
     def _user(self) -> str:
-        endpoint = self._probe.endpoint
-        credential = endpoint.credentials.find(endpoint.registry)
+        client = self._probe.client
+        credential = client.credentials.find(client.registry)
         return credential.username if credential else ""
 
     def _api(self, method: str, path: str, document: object = None) -> tuple[int, bytes]:
         """One call with the password at once: Harbor's API answers strangers without a challenge."""
-        endpoint = self._probe.endpoint
-        credential = None if endpoint.refused else endpoint.credentials.find(endpoint.registry)
+        client = self._probe.client
+        credential = None if client.password_refused else client.credentials.find(client.registry)
         headers = {"Accept": "application/json"}
         if credential is not None and credential.username:
             headers["Authorization"] = credential.basic
@@ -130,9 +130,9 @@ class HarborTarget:
             headers["Content-Type"], body = "application/json", json.dumps(document).encode()
         scheme, address = self._probe.place[0], self._probe.address
         url = f"{scheme}://{address}/api/v2.0/{path}"
-        answer = endpoint.transport.exchange(method, url, endpoint.trust, headers, body, endpoint.timeout).small()
+        answer = client.transport.request(method, url, client.trust, headers, body, client.timeout).read()
         if answer.status == 401:
-            raise answer.fault()
+            raise answer.error()
         return answer.status, answer.body
 
     def _judged(self, error: AirgapError) -> AirgapError:

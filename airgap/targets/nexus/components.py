@@ -18,7 +18,7 @@ from airgap.errors import NotFound, NotReady, RegistryError, Unauthorized, Usage
 from airgap.oci import dates
 from airgap.oci import digest as digests
 from airgap.records import Record
-from airgap.registry.client import Endpoint
+from airgap.registry.client import RegistryClient
 from airgap.registry.http.errors import public_url
 from airgap.targets.nexus.rest import API, Rest, pages
 
@@ -51,22 +51,22 @@ def split_address(url: str) -> tuple[str, str]:
 
 
 class Components(Record, frozen=False, eq=False):
-    """``endpoint`` has Nexus's own address, context path included, as its base; ``repository`` is the hosted one."""
+    """``client`` has Nexus's own address, context path included, as its base; ``repository`` is the hosted one."""
 
-    endpoint: Endpoint
+    client: RegistryClient
     repository: str = ""
 
     def find_repository(self, registry: str, prefix: str) -> str:
         """Sign in, and say which repository lies behind a registry's address. Raises :class:`NotReady` for none and
         :class:`UsageError` where only the user can know."""
-        Rest(self.endpoint).sign_in()
+        Rest(self.client).sign_in()
         found = [one for one in self._document("repositories", {}) if isinstance(one, dict)]
         known = {str(one.get("name")): one for one in found if one.get("format") in ("docker", "oci")}
         if self.repository:
             if self.repository not in known:
                 raise NotReady(
                     f"Nexus shows this user no docker repository {self.repository}",
-                    where=public_url(self.endpoint.base_url),
+                    where=public_url(self.client.base_url),
                     hint=_listed(known) or "the user needs the privilege to browse it",
                 )
             return self.repository
@@ -80,7 +80,7 @@ class Components(Record, frozen=False, eq=False):
             raise UsageError(
                 f"which of Nexus's docker repositories is behind {registry}?" if known
                 else "Nexus shows this user no docker repository",
-                where=public_url(self.endpoint.base_url),
+                where=public_url(self.client.base_url),
                 hint=_listed(known) or "the user needs the privilege to browse it",
             )  # fmt: skip
         return self.repository
@@ -112,7 +112,7 @@ class Components(Record, frozen=False, eq=False):
     def _document(self, what: str, query: dict[str, str]) -> Any:
         path = f"{API}/{what}" + (f"?{urlencode(query)}" if query else "")
         try:
-            response = self.endpoint.call(
+            response = self.client.request(
                 "GET", path, scopes=(), headers={"Accept": "application/json"}, ok=(200, 403, 404, 422)
             )
         except NotFound as error:
@@ -149,12 +149,12 @@ class Components(Record, frozen=False, eq=False):
     def _no_nexus(self) -> RegistryError:
         return RegistryError(
             "what answers there is no Nexus REST API",
-            where=public_url(self.endpoint.base_url),
+            where=public_url(self.client.base_url),
             hint="--nexus-source is the address of Nexus's pages (often port 8081 or 8443), with its context path",
         )
 
     def _where(self, what: str) -> str:
-        return public_url(f"{self.endpoint.base_url}{API}/{what}")
+        return public_url(f"{self.client.base_url}{API}/{what}")
 
 
 def _listed(known: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.registry import Repository
-from airgap.registry.client import Endpoint
+from airgap.registry.client import RegistryClient
 from airgap.registry.http.errors import Transient
 from airgap.store.protocols import Opener
 from airgap.targets.nexus.refusals import Fixed, explained
@@ -28,8 +28,8 @@ class Quirks:
 class NexusRepository(Repository):
     """Thread-safe, as its base is."""
 
-    def __init__(self, endpoint: Endpoint, name: str, quirks: Quirks) -> None:
-        super().__init__(endpoint, name, push=True)
+    def __init__(self, client: RegistryClient, name: str, quirks: Quirks) -> None:
+        super().__init__(client, name, push=True)
         self._quirks = quirks
 
     def resolve(self, name: str) -> Descriptor:
@@ -46,9 +46,9 @@ class NexusRepository(Repository):
     def exists(self, descriptor: Descriptor) -> bool:
         if not manifests.is_manifest_type(descriptor.media_type):
             return super().exists(descriptor)
-        response = self.endpoint.call(
+        response = self.client.request(
             "HEAD",
-            self._path_of(descriptor),
+            self._content_path(descriptor),
             scopes=self._scopes,
             headers={"Accept": manifests.ACCEPT},
             ok=(200, 404, 405, 500, 501),
@@ -87,7 +87,7 @@ class NexusRepository(Repository):
 
     def _can_be_got(self, descriptor: Descriptor) -> bool:
         try:
-            self._held(descriptor)
+            self._manifest_content(descriptor)
         except (NotFound, ContentMissing):
             return False
         return True

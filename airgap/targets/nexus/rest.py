@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from airgap.errors import AirgapError, RegistryError
 from airgap.records import Record, field
-from airgap.registry.client import Endpoint
+from airgap.registry.client import RegistryClient
 from airgap.registry.http.errors import public_url
 
 #: Where the API is below Nexus's own address.
@@ -57,14 +57,14 @@ class Hosted(Record):
 
 
 class Rest(Record, frozen=False, eq=False):
-    """``endpoint`` has Nexus's own address, context path included, as its base."""
+    """``client`` has Nexus's own address, context path included, as its base."""
 
-    endpoint: Endpoint
+    client: RegistryClient
     _signed: bool = field(default=False)
 
     @property
     def url(self) -> str:
-        return public_url(self.endpoint.base_url)
+        return public_url(self.client.base_url)
 
     def get(self, path: str, **query: str) -> Any:
         """The document, or ``None`` where this user may not see it or the server does not have it."""
@@ -77,7 +77,7 @@ class Rest(Record, frozen=False, eq=False):
     def change(self, method: str, path: str, document: Any) -> None:
         """Send a change; raise :class:`RegistryError` with what Nexus has against it."""
         self.sign_in()
-        response = self.endpoint.call(
+        response = self.client.request(
             method,
             f"{API}/{path}",
             scopes=(),
@@ -86,7 +86,7 @@ class Rest(Record, frozen=False, eq=False):
             ok=_ANY,
         )
         if response.status >= 300:
-            error = response.fault()
+            error = response.error()
             said = getattr(error, "said", "")
             raise RegistryError(f"Nexus did not take {method} {path} ({response.status} {said[:300]})", where=self.url)
 
@@ -96,7 +96,7 @@ class Rest(Record, frozen=False, eq=False):
 
     def _bare(self, method: str, path: str, query: dict[str, str]) -> tuple[int, Any]:
         wanted = f"{API}/{path}" + (f"?{urlencode(query)}" if query else "")
-        response = self.endpoint.call(
+        response = self.client.request(
             method, wanted, scopes=(), headers={"Accept": "application/json"}, ok=tuple(s for s in _ANY if s != 401)
         )
         try:
@@ -109,7 +109,7 @@ class Rest(Record, frozen=False, eq=False):
         if self._signed:
             return
         self._signed = True
-        credential = self.endpoint.credentials.find(self.endpoint.registry)
+        credential = self.client.credentials.find(self.client.registry)
         if credential is not None and credential.username:
             self._bare("GET", "security/realms/active", {})
 
@@ -117,10 +117,8 @@ class Rest(Record, frozen=False, eq=False):
     def answers(self) -> bool:
         """Whether a Nexus is there at all: its status page needs no user."""
         try:
-            stream = self.endpoint.transport.exchange(
-                "GET", f"{self.endpoint.base_url}{API}/status", self.endpoint.trust, {}
-            )
-            response = stream.small()
+            stream = self.client.transport.request("GET", f"{self.client.base_url}{API}/status", self.client.trust, {})
+            response = stream.read()
         except AirgapError:
             return False
         return response.status in (200, 503) and response.headers.get_content_type() != "text/html"

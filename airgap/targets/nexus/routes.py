@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 def ask(probe: Probe, url: str) -> Response | None:
     """A GET without a credential; ``None`` where nothing comes."""
-    endpoint = probe.endpoint
+    client = probe.client
     try:
-        return endpoint.transport.exchange("GET", url, endpoint.trust, {}, None, endpoint.timeout).small()
+        return client.transport.request("GET", url, client.trust, {}, None, client.timeout).read()
     except AirgapError:
         return None
 

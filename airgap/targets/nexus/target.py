@@ -17,21 +17,21 @@ from airgap.targets.probe import Probe
 from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
-    from airgap.registry.client import Endpoint
+    from airgap.registry.client import RegistryClient
 
 
 class NexusTarget:
     """``probe`` holds the way in; its mapping is that of the names which nodes pull. ``at`` gives the same registry
     under another root. Where it is only read from (``reads``), what hinders pushing is no problem."""
 
-    def __init__(self, probe: Probe, at: Callable[[str], Endpoint], *, reads: bool = False) -> None:
+    def __init__(self, probe: Probe, at: Callable[[str], RegistryClient], *, reads: bool = False) -> None:
         self.mapping: Mapping = probe.mapping
         self._probe = probe
         self._at = at
         self._checks = READING if reads else PREFLIGHT
         self._quirks = Quirks()
         self._repositories: dict[str, NexusRepository] = {}
-        probe.endpoint.judge = explained
+        probe.client.refine_error = explained
 
     def preflight(self) -> list[Finding]:
         """Signs in once; the first problem is the true cause. Raises what a connection that breaks raises, and
@@ -41,9 +41,9 @@ class NexusTarget:
             raise seen
         if seen.status == 401:
             try:
-                self._probe.endpoint.ping()  # with its own errors and exit codes
+                self._probe.client.ping()  # with its own errors and exit codes
             except Unauthorized:
-                if self._probe.endpoint.refused:
+                if self._probe.client.password_refused:
                     raise
                 found = run(self._probe, ("challenge", "sign-in"))
                 if any("realm" in one.what for one in found):
@@ -66,11 +66,11 @@ class NexusTarget:
 
     def repositories(self) -> list[str]:
         """By the catalog; the path route has none, and then by that of the repository which the prefix names."""
-        from airgap.registry.pagination import catalog
+        from airgap.registry.pagination import list_repositories
 
         address = self.mapping.address
         try:
-            return address.below(catalog(self._probe.endpoint))
+            return address.below(list_repositories(self._probe.client))
         except (NotFound, Rejected):
             found = self._by_repository(address.prefix.partition("/")[0])
             if found is None:
@@ -79,17 +79,17 @@ class NexusTarget:
 
     def _by_repository(self, name: str) -> list[str] | None:
         """The names on the path route, out of ``/repository/NAME`` beside it or at Nexus's own address."""
-        from airgap.registry.pagination import catalog
+        from airgap.registry.pagination import list_repositories
 
         rest = self._probe.rest
-        for base in dict.fromkeys((self._probe.url, *((rest.endpoint.base_url,) if rest is not None else ()))):
+        for base in dict.fromkeys((self._probe.url, *((rest.client.base_url,) if rest is not None else ()))):
             try:
-                return [f"{name}/{image}" for image in catalog(self._at(f"{base}/repository/{name}"))]
+                return [f"{name}/{image}" for image in list_repositories(self._at(f"{base}/repository/{name}"))]
             except RegistryError:
                 continue
         return None
 
     def open(self, repository: str) -> NexusRepository:
         if repository not in self._repositories:
-            self._repositories[repository] = NexusRepository(self._probe.endpoint, repository, self._quirks)
+            self._repositories[repository] = NexusRepository(self._probe.client, repository, self._quirks)
         return self._repositories[repository]

@@ -347,7 +347,7 @@ class Scripted:
     def challenge(self, realm: str) -> None:
         headers = Headers()
         headers["WWW-Authenticate"] = f'Bearer realm="{realm}"'
-        self.auth.learn(Response(401, "", headers, b"", "https://r.test/v2/"), SCOPES, "")
+        self.auth.handle_challenge(Response(401, "", headers, b"", "https://r.test/v2/"), SCOPES, "")
 
 
 SCOPES = ("repository:team/app:pull",)
@@ -406,7 +406,7 @@ def test_secrets_are_in_no_repr(network: Network, peer: Double, tokens: Tokens) 
     registries = network.registries(explicit={peer.address: ME})
     store = registries.repository(peer.address, "team/app")
     store.resolve("v1")
-    shown = f"{ME!r}{ME!s}{ROBOT!r}{store!r}{store.endpoint._auth._tokens!r}"
+    shown = f"{ME!r}{ME!s}{ROBOT!r}{store!r}{store.client._auth._tokens!r}"
     for secret in ("s3cret-word", "an-identity-token", "token1"):
         assert secret not in shown
 
@@ -432,9 +432,9 @@ def test_another_endpoint_gets_it(network: Network, peer: Double, shelf: Shelf) 
 
 def test_ping_says_what_is_wrong(network: Network, peer: Double, shelf: Shelf) -> None:
     shelf.guard = asks_basic("me", "another")
-    endpoint = network.registries(explicit={peer.address: ME}).endpoint(peer.address)
+    client = network.registries(explicit={peer.address: ME}).client(peer.address)
     with pytest.raises(Unauthorized):
-        endpoint.ping()
+        client.ping()
     peer.always("GET", "/v2/", Answer(404))
     with pytest.raises(AirgapError, match="no registry"):
-        network.registries().endpoint(peer.address).ping()
+        network.registries().client(peer.address).ping()

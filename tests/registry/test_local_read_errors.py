@@ -18,7 +18,7 @@ import pytest
 from airgap.bundle.media.file import FileMedium
 from airgap.errors import BundleError, OutputError
 from airgap.registry import RegistrySettings, Repository
-from airgap.registry.http import body_sender as sending
+from airgap.registry.http import body_sender
 from airgap.store import FileRange, ImageLayout, Reader
 from airgap.store.protocols import Opener
 from airgap.store.readers import BytesReader, bytes_opener
@@ -65,7 +65,7 @@ def far(request: pytest.FixtureRequest, network: Network, authority: Authority) 
 def form(request: pytest.FixtureRequest, far: Far) -> str:
     """Whether blobs go in one piece or in several."""
     if request.param == "chunks":
-        far.repository.endpoint.chunk_limit = MIB
+        far.repository.client.chunk_limit = MIB
     return str(request.param)
 
 
@@ -164,7 +164,7 @@ def test_an_unreadable_file_is_found_whatever_sendfile_says(
     reader = damaged(0)
     assert isinstance(reader, FileRange)
     with pytest.raises(BundleError, match="cannot read it at byte"):
-        sending.send_file(line[0], reader, len(CONTENT))
+        body_sender.send_file(line[0], reader, len(CONTENT))
 
 
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT])
@@ -176,7 +176,7 @@ def test_a_broken_line_stays_one(
     reader = file_opener(tmp_path / "blob", BLOB)(0)
     assert isinstance(reader, FileRange)
     with pytest.raises(OSError, match=re.escape(os.strerror(number))):
-        sending.send_file(line[0], reader, len(CONTENT))
+        body_sender.send_file(line[0], reader, len(CONTENT))
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EINVAL])

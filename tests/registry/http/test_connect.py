@@ -388,9 +388,9 @@ def test_tls_bodies(network: Network, authority: Authority, shelf: Shelf) -> Non
 
 def test_strict_checks_are_not_ours(authority: Authority) -> None:
     """Newer Pythons refuse what nodes take: certificates without key identifiers."""
-    from airgap.registry.http.connect import Dialer, Peer, Trust
+    from airgap.registry.http.connect import ConnectionKey, Connector, Trust
 
-    made = Dialer().connection(Peer("https", "r.test", 443, Trust(str(authority.ca))), None)
+    made = Connector().connection(ConnectionKey("https", "r.test", 443, Trust(str(authority.ca))), None)
     context = made._context  # type: ignore[attr-defined] # not in the stubs
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_mode is ssl.CERT_REQUIRED

@@ -46,8 +46,8 @@ class Way:
         if self.journal is not None:
             self.journal.close()
         registries = self._network.registries(default=self._settings, **more)  # type: ignore[arg-type] # passed on
-        self.journal = SessionJournal(self._state, HEAD)
-        registries.remember(self.peer.address, self.journal)
+        self.journal = SessionJournal.open(self._state, HEAD)
+        registries.use_sessions(self.peer.address, self.journal)
         return registries.repository(self.peer.address, "team/app", push=True)
 
     def opener(self, offset: int) -> Reader:
