@@ -69,9 +69,9 @@ def run_airgap(path: str, port: int) -> None:
 
 
 def run_airgap_nosendfile(path: str, port: int) -> None:
-    from airgap.server.exchange import Stream
+    from airgap.server.exchange import BlobStream
 
-    Stream.file_range = lambda self: None  # type: ignore[method-assign]
+    BlobStream.file_range = lambda self: None  # type: ignore[method-assign]
     serve_layout(path, port)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from airgap.oci import Descriptor
 from airgap.server import MirrorNaming, PlainNaming, Server
-from airgap.server.naming import join, split
+from airgap.server.naming import join_name, split_name
 from airgap.store import ImageLayout, MemoryStore
 from airgap.store.readers import bytes_opener
 from tests.server.client import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, describe, digest_of, document, open_http
@@ -161,11 +161,11 @@ def test_a_layout_of_others_needs_no_names_by_digest(tmp_path: Path) -> None:
     ],
 )
 def test_names_are_split_and_joined(name: str, parts: tuple[str, str]) -> None:
-    assert split(name) == parts
+    assert split_name(name) == parts
     if parts[0]:
-        assert join(*parts) == name
+        assert join_name(*parts) == name
 
 
 def test_plain_names_stand_for_themselves() -> None:
     assert list(PlainNaming().candidates("a/b", "quay.io")) == ["a/b"]
-    assert PlainNaming().shown("a/b") == "a/b"
+    assert PlainNaming().public_name("a/b") == "a/b"
