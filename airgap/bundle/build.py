@@ -108,7 +108,7 @@ class BundleBuild:
         return {**sources, LEFTOVERS: self._leftovers}
 
     def _open(self, plan: Plan, inventory: Inventory, layout: Layout, lock: Lock) -> BundleWriter:
-        contents = {**plan.small, **{digest: manifest.content for digest, manifest in plan.manifests.items()}}
+        contents = {**plan.inline_blobs, **{digest: manifest.content for digest, manifest in plan.manifests.items()}}
         if self.format.streamed:
             draft = self.format.draft(layout, resume=False)
             assert draft is not None

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from airgap.registry.client import RegistryClient
     from airgap.registry.http.transport import Response
 
-# RFC 8288, 3: a target in angle brackets, then parameters, whose quoted values may contain commas.
-_LINK = re.compile(r"<([^>]*)>((?:[^\",]|\"[^\"]*\")*)")
+#: The parameters of a link (RFC 8288, 3). Quoted values may contain commas.
+_PARAMETERS = re.compile(r"(?:[^\",]|\"[^\"]*\")*")
 _NEXT = re.compile(r"\brel\s*=\s*\"?next\b", re.IGNORECASE)
+#: Characters of a ``Link`` header at most. It contains an address, and few servers accept one of more than 8,000.
+_MAX_LINK_LENGTH = 16_384
 
 
 def pages(client: RegistryClient, path: str, scopes: Sequence[str], *, ok: Sequence[int]) -> Iterator[Response]:
@@ -31,11 +33,25 @@ def pages(client: RegistryClient, path: str, scopes: Sequence[str], *, ok: Seque
         seen.add(path)
         response = client.request("GET", path, scopes=scopes, ok=ok)
         yield response
-        links = _LINK.findall(", ".join(response.headers.get_all("Link") or ()))
-        target = next((target for target, parameters in links if _NEXT.search(parameters)), "")
+        header = ", ".join(response.headers.get_all("Link") or ())
+        if len(header) > _MAX_LINK_LENGTH:
+            raise RegistryError(
+                f"the Link header of a list has {len(header):,} characters; at most {_MAX_LINK_LENGTH:,} are accepted",
+                where=public_url(join_url(client.base_url, path)),
+            )
+        target = next((target for target, parameters in _links(header) if _NEXT.search(parameters)), "")
         # Use only the query of a Link: behind a proxy, some servers give a wrong path.
         query = split_url(join_url(client.base_url, target)).query if target else ""
         path = f"{path.partition('?')[0]}?{query}" if query else ""
+
+
+def _links(header: str) -> Iterator[tuple[str, str]]:
+    """Yield the target and the parameters of each link (RFC 8288, 3)."""
+    end = 0
+    while (begin := header.find("<", end)) >= 0 and (close := header.find(">", begin)) >= 0:
+        parameters = _PARAMETERS.match(header, close + 1)
+        end = parameters.end() if parameters else close + 1
+        yield header[begin + 1 : close], header[close + 1 : end]
 
 
 def parse_page(response: Response, key: str, *, where: str) -> list[str]:

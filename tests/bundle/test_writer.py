@@ -309,7 +309,7 @@ def test_a_file_system_without_fallocate_is_written_in_order(tmp_path: Path) -> 
 _LIMITED = """
 import resource, sys
 from airgap.bundle import BundleWriter
-from airgap.bundle.format import lay_out
+from airgap.bundle.tar import lay_out
 from airgap.errors import OutputError
 from airgap.oci import Descriptor
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
