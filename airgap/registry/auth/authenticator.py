@@ -110,8 +110,8 @@ class Authenticator(Record, frozen=False, eq=False):
 
         ``authorization`` is the header that was refused. Raises :class:`Unauthorized` if there is nothing else to try.
         """
-        found = challenges.parse(response.headers.get_all("WWW-Authenticate") or [])
-        bearer = next((c.parameters for c in found if c.scheme == "bearer" and c.parameters.get("realm")), None)
+        offered = challenges.parse(response.headers.get_all("WWW-Authenticate") or [])
+        bearer = next((c.parameters for c in offered if c.scheme == "bearer" and c.parameters.get("realm")), None)
         if bearer is not None:
             key = _scope_key(scopes)
             with self._lock:
@@ -123,7 +123,7 @@ class Authenticator(Record, frozen=False, eq=False):
                 self._extra_scopes[key] = [s for s in challenged if s.rpartition(":")[0] not in requested]
                 self._bearer = dict(bearer)
             return
-        if any(c.scheme == "basic" for c in found) and not authorization.startswith("Basic "):
+        if any(c.scheme == "basic" for c in offered) and not authorization.startswith("Basic "):
             credential = self._credential(scopes)
             if credential is None or not credential.username:
                 raise Unauthorized(

@@ -282,7 +282,7 @@ def _describe(error: BaseException) -> str:
 
 
 def _speaks_https(body: bytes) -> bool:
-    """Whether a server says that it was sent plain HTTP where it expects HTTPS."""
+    """Whether the body of a response says that the server has received plain HTTP and expects HTTPS."""
     request = _PLAIN_REQUEST.search(body)
     return b"only speaks HTTPS" in body or (
         request is not None and _HTTPS_EXPECTED.search(body, request.end()) is not None
