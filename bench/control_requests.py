@@ -17,7 +17,8 @@ from collections.abc import Callable
 
 import httpx
 
-from airgap.registry.http.transport import Transport, Trust
+from airgap.registry.http.connect import Trust
+from airgap.registry.http.transport import Transport
 from airgap.server import Server
 from airgap.store import MemoryStore
 
