@@ -105,6 +105,34 @@ class RegistryClient(Record, frozen=False, eq=False):
 
         return self.retry.run(f"{method} {path.partition('?')[0]}", attempt)
 
+    def request_url(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        authorization: str = "",
+    ) -> Response:
+        """Send a small request to an address outside ``/v2/``, and return any response except a 429.
+
+        ``authorization`` is sent with it. Challenges are not answered and redirects are not followed. Broken
+        connections and a 429 are retried. Raises the error of the last attempt, and :class:`AccountLocked` for a 429 to
+        a password that was never accepted.
+        """
+        all_headers = {**(headers or {}), "Authorization": authorization} if authorization else dict(headers or {})
+        limited = _origin(url) == _origin(self.base_url)
+
+        def attempt() -> Response:
+            response = self._exchange(method, url, all_headers, body, limited=limited).read()
+            if response.status == 429:
+                if self._auth.is_untested((), authorization):
+                    raise self._auth.mark_locked_out(response, ())
+                raise response.error()
+            return response
+
+        return self.retry.run(f"{method} {public_url(url)}", attempt)
+
     def open(
         self, path: str, *, scopes: Sequence[str], headers: Mapping[str, str], ok: Sequence[int]
     ) -> StreamedResponse:

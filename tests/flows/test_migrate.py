@@ -256,7 +256,9 @@ def test_a_wrong_command_line(
 
 def test_the_same_on_both_sides_is_refused(airgap: Airgap, old: Registry) -> None:
     assert "the same" in airgap.fails(2, "migrate", old.url, old.url).errors[0]
-    assert airgap.fails(2, "migrate", "http://me:word@a.example:1", old.url).stderr.count("word@") == 0
+    said = airgap.fails(2, "migrate", "http://me:word@a.example:1", old.url)
+    assert said.stderr.count("word@") == 0
+    assert "--source-username" in said.stderr
 
 
 def test_an_include_that_matches_nothing_is_22(airgap: Airgap, old: Registry, new: Registry) -> None:

@@ -23,6 +23,7 @@ from airgap.flows.migrate.migrate import MigrateRequest, kept, migrate
 from airgap.flows.migrate.tag_filter import Choice
 from airgap.formatting import counted
 from airgap.targets import TargetAddress, target_for
+from airgap.targets.address import CredentialsInAddress
 from airgap.transfer import CancelToken, Context, Jobs
 
 
@@ -141,7 +142,7 @@ def _source(text: str) -> TargetAddress:
         return TargetAddress.parse(text)
     except UsageError as error:
         hint = error.hint
-        if "no user or password" in error.what:
+        if isinstance(error, CredentialsInAddress):
             hint = "give them by --source-username and AIRGAP_SOURCE_PASSWORD, or sign in once with airgap login"
         raise UsageError(f"SOURCE: {error.what}", hint=hint) from error
 

@@ -12,7 +12,7 @@ from airgap.flows.migrate.tag_filter import Choice
 from airgap.formatting import counted
 from airgap.oci.reference import check_tag, repository_problem
 from airgap.records import Record, field
-from airgap.targets.nexus.components import Component, Components
+from airgap.targets.nexus.components import Component, ComponentLister
 from airgap.transfer import Context, parallel_map
 
 
@@ -38,7 +38,7 @@ class Listing(Record, frozen=False):
         return sum(map(len, self.tags.values()))
 
 
-def listed(source: Side, components: Components | None, choice: Choice, context: Context) -> Listing:
+def listed(source: Side, components: ComponentLister | None, choice: Choice, context: Context) -> Listing:
     """Components, the catalog and lists of tags, joined: what any of them names is there until it proves not to be.
 
     Raises what the registry answers where it lists nothing, and :class:`NotFound` for an include that matches nothing.
@@ -66,7 +66,7 @@ def listed(source: Side, components: Components | None, choice: Choice, context:
     return found
 
 
-def _by_components(found: Listing, source: Side, components: Components, choice: Choice) -> None:
+def _by_components(found: Listing, source: Side, components: ComponentLister, choice: Choice) -> None:
     hosted = components.find_repository(source.address.registry, source.address.prefix)
     listed = list(components.components())
     inside = _inside(source, components, hosted, (one.image for one in listed))
@@ -77,7 +77,7 @@ def _by_components(found: Listing, source: Side, components: Components, choice:
         if name and choice.takes(name, one.tag):
             found.tags.setdefault(name, {})[one.tag] = _tag(name, one)
     found.by_digest = {}
-    for image, digest in components.by_digest():
+    for image, digest in components.manifests_by_digest():
         name = inside(image)
         if name and choice.takes_repository(name) and digest not in found.tagged.get(name, ()):
             found.by_digest.setdefault(name, set()).add(digest)
@@ -95,9 +95,9 @@ class _Inside:
         return self._source.below(f"{self._before}{image}")
 
 
-def _inside(source: Side, components: Components, hosted: str, images: Iterable[str]) -> _Inside:
+def _inside(source: Side, components: ComponentLister, hosted: str, images: Iterable[str]) -> _Inside:
     first = source.address.prefix.partition("/")[0]
-    here = components.client.base_url.partition("://")[2].partition("/")[0]
+    here = components.rest.client.base_url.partition("://")[2].partition("/")[0]
     by_path = first == hosted and (
         here == source.address.registry or not any(image.startswith(f"{first}/") for image in images)
     )

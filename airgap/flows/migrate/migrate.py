@@ -21,9 +21,10 @@ from airgap.flows.migrate.report import Account, failed_tags
 from airgap.flows.migrate.tag_filter import Choice
 from airgap.flows.migrate.untagged import digest_only
 from airgap.records import Record, field
-from airgap.targets import Target, TargetAddress, Tried
-from airgap.targets.findings import heed
-from airgap.targets.nexus.components import Components, split_address
+from airgap.targets import SupportsUploadProbe, Target, TargetAddress
+from airgap.targets.findings import raise_or_warn
+from airgap.targets.nexus.components import ComponentLister, split_address
+from airgap.targets.nexus.rest import NexusRest
 from airgap.transfer import Context, Report
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def migrate(
     """Make the target hold the source's tags. All that differs is found, and refused, before anything is pushed."""
     emit = context.emit
     registries.client(request.source.registry).ping()
-    heed(to.preflight(), emit)
+    raise_or_warn(to.preflight(), emit)
     source, target = _source(request.source, registries), _target(to)
     components = _components(request, registries)
 
@@ -69,8 +70,8 @@ def migrate(
     if request.dry_run:
         account.copied, account.moved, report = compared.todo, compared.moved, Report()
     else:
-        if isinstance(to, Tried) and (compared.todo or compared.moved):
-            heed(to.begin(), emit)
+        if isinstance(to, SupportsUploadProbe) and (compared.todo or compared.moved):
+            raise_or_warn(to.probe_upload(), emit)
         mover = Mover(source, target, journal, compared.referrers, request.keep_going, context)
         done = mover.run([*compared.todo, *compared.moved])
         moved = {id(tag) for tag in compared.moved}
@@ -145,8 +146,8 @@ def _target(target: Target) -> Side:
     return Side(address, open_, target.repositories)
 
 
-def _components(request: MigrateRequest, registries: Registries) -> Components | None:
+def _components(request: MigrateRequest, registries: Registries) -> ComponentLister | None:
     if not request.nexus:
         return None
     base, name = split_address(request.nexus)
-    return Components(registries.client_at(request.source.registry, base), name)
+    return ComponentLister(NexusRest(registries.client_at(request.source.registry, base)), name)

@@ -32,6 +32,14 @@ class Transient(Unavailable):
     given_up = False
 
 
+class ConnectionBroken(Transient):
+    """The connection has ended during a request or its response."""
+
+
+class AccountLocked(Unauthorized):
+    """The registry refuses all logins of this user for now. A further attempt may extend that."""
+
+
 def split_url(url: str) -> SplitResult:
     """Split an untrusted URL; raise :class:`Unavailable` if it is invalid."""
     try:
@@ -68,7 +76,7 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
     host = urlsplit(url).netloc.rpartition("@")[2]
     if isinstance(error, ssl.SSLError):
         if error.errno in (ssl.SSL_ERROR_SYSCALL, ssl.SSL_ERROR_EOF, ssl.SSL_ERROR_ZERO_RETURN):
-            return Transient("the connection broke (inside TLS)", where=where)
+            return ConnectionBroken("the connection broke (inside TLS)", where=where)
         if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE") or "wrong version" in str(
             error
         ):
@@ -92,7 +100,9 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
     if isinstance(error, OSError) and str(error).startswith("Tunnel connection failed"):
         if "407" in str(error):
             what = "the proxy wants a user and password, or refused them"
-            return Unavailable(f"{what} ({error})", where=where, hint=_PROXY_HINT)
+            unavailable = Unavailable(f"{what} ({error})", where=where, hint=_PROXY_HINT)
+            unavailable.status = 407
+            return unavailable
         return Unavailable(f"the proxy refused: {error}", where=where)
     if isinstance(error, http.client.BadStatusLine | http.client.LineTooLong) and not isinstance(
         error, http.client.RemoteDisconnected
@@ -106,7 +116,7 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
         return Unavailable(f"no request can be made of this address ({_describe(error)})", where=where)
     if isinstance(error, ConnectionError | http.client.HTTPException | EOFError):
         hint = "if it speaks HTTPS, leave --plain-http and http:// out" if where.startswith("http:") else None
-        broken = Transient(f"the connection broke ({_describe(error)})", where=where)
+        broken = ConnectionBroken(f"the connection broke ({_describe(error)})", where=where)
         broken.hint = None if answered_before else hint
         return broken
     if isinstance(error, OSError):
@@ -122,13 +132,13 @@ def proxy_unreachable(error: OSError, host: str, port: int) -> Unavailable:
     )
 
 
-def locked_out(error: AirgapError) -> Unauthorized:
+def locked_out(error: AirgapError) -> AccountLocked:
     """Return the error for a login that was answered with 429.
 
     Nexus and other registries answer so when an account is locked, and each further attempt extends the lock. So this
     error is final.
     """
-    return Unauthorized(
+    return AccountLocked(
         f"the registry lets this user in no more for now; the account may be locked ({error.what})",
         where=error.where,
         hint="wait until it is open again (Nexus: 15 minutes in which nobody tries, whatever Retry-After says), check "
