@@ -70,7 +70,7 @@ def test_a_missing_project_is_refused_before_anything_is_pushed(services: contex
     with pytest.raises(NotReady, match="no project new") as caught:
         target(services, there, "new/inner").preflight()
     assert "--create-projects" in (caught.value.hint or "")
-    assert there.made == []
+    assert there.created == []
 
 
 def test_a_project_request_that_harbor_limits_is_sent_again(services: contextlib.ExitStack) -> None:
@@ -102,7 +102,7 @@ def test_it_is_made_where_that_was_asked_for_and_private(services: contextlib.Ex
     there = services.enter_context(harbor())
     made = target(services, there, "new/inner", create_projects=True)
     assert "was made" in made.preflight()[-1].what
-    assert there.made == [{"project_name": "new", "metadata": {"public": "false"}}]
+    assert there.created == [{"project_name": "new", "metadata": {"public": "false"}}]
     made.open("new/inner/x")
     made.open("other/x")  # --mapping path without a prefix: each first element is a project
     assert there.projects == {"library", "new", "other"}

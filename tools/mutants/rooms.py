@@ -25,6 +25,7 @@ ROOMS = (
         "journals and files",
         (
             *("airgap/store/layout.py", "airgap/registry/upload_sessions.py", "airgap/flows/migrate/journal.py"),
+            "airgap/flows/migrate/state.py",
             *(
                 "airgap/durable/rewrite_log.py",
                 "airgap/durable/output.py",

@@ -21,7 +21,7 @@ from airgap.store.readers import bytes_opener
 from tests.cli.command import Airgap, Registry
 from tests.doubles.nexus import PUSHER, READER, Nexus, Repository, Settings, nexus
 from tests.doubles.registry import Answer, Request
-from tests.flows.migrating import (
+from tests.flows.migrate.migrations import (
     SOURCE_WORD,
     TARGET_WORD,
     Old,
@@ -53,10 +53,10 @@ def new() -> Iterator[Registry]:
 
 
 def filled(registry: Registry, tags: int = SMALL[0], repositories: int = SMALL[1]) -> Old:
-    made = Old.of(tags, repositories)
-    registry.fill(made.images, made.names)
+    old_images = Old.of(tags, repositories)
+    registry.fill(old_images.images, old_images.names)
     registry.requests()
-    return made
+    return old_images
 
 
 def digests(registry: Registry) -> dict[str, str]:
@@ -66,15 +66,15 @@ def digests(registry: Registry) -> dict[str, str]:
 def kinds(requests: list[str]) -> Counter[tuple[str, str]]:
     """How often each kind of path was asked for by each method."""
     words = ("manifests", "blobs", "tags", "referrers", "_catalog")
-    found = Counter[tuple[str, str]]()
+    counts = Counter[tuple[str, str]]()
     for request in requests:
         method, path = request.split()[:2]
-        found[method, next((word for word in words if f"/{word}" in path), "")] += 1
-    return found
+        counts[method, next((word for word in words if f"/{word}" in path), "")] += 1
+    return counts
 
 
 def writes(requests: list[str]) -> list[str]:
-    return [one for one in requests if one.split()[0] not in ("GET", "HEAD")]
+    return [request for request in requests if request.split()[0] not in ("GET", "HEAD")]
 
 
 def sides(old: Registry, new: Registry, *more: str, prefix: str = "") -> list[str]:
