@@ -46,7 +46,7 @@ def keep_upload_journal(
     if journal is None:
         yield
         return
-    registries.remember(address.registry, journal)
+    registries.use_sessions(address.registry, journal)
     try:
         yield
     except BaseException:
@@ -62,7 +62,7 @@ def _open_journal(
 
     head = {
         "target": str(address),
-        "address": registries.endpoint(address.registry).base_url,
+        "address": registries.client(address.registry).base_url,
         "bundle": bundle_id,
         "shard": str(shard) if shard else None,
     }
@@ -71,7 +71,7 @@ def _open_journal(
         raise UsageError("--state names no folder")
     journal_folder = Path(folder) if folder else state_folder(os.environ)
     try:
-        return SessionJournal(journal_folder / f"import-{name}.jsonl", head, emit)
+        return SessionJournal.open(journal_folder / f"import-{name}.jsonl", head, emit)
     except OutputError as error:
         if folder:
             raise

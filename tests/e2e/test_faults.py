@@ -30,7 +30,7 @@ from airgap.flows.import_ import ImportRequest, import_
 from airgap.oci import Descriptor
 from airgap.registry import Credential, Credentials, Registries, RegistrySettings
 from airgap.registry.http.retry import RetryPolicy
-from airgap.store.base import fetch
+from airgap.store.readers import fetch
 from airgap.targets import Mapping, PlainTarget, TargetAddress
 from airgap.transfer import CancelToken, Context, Jobs
 from tests.cli.command import Airgap, Registry, pod, settings

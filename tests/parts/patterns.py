@@ -209,8 +209,8 @@ def computed() -> dict[Unknown, list[Pattern]]:
     of("airgap.server.app", "pattern", [pattern for pattern, _ in vars(app)["_ROUTES"]], "fullmatch")
     overrides = [re.escape(text).replace(r"\*", "([^/]+(?:/[^/]+)*)") for text in ("*", "a.b/*", "*/a", "a*b/c")]
     of("airgap.targets.mapping", "re.escape(pattern).replace('\\\\*', '([^/]+(?:/[^/]+)*)')", overrides, "fullmatch")
-    known_refusals = [item for item in _items(vars(refusals).values()) if isinstance(item, refusals.Refusal)]
-    of("airgap.targets.nexus.refusals", "refusal.pattern", [item.pattern for item in known_refusals], "search")
+    refused = [refusal.pattern for refusal in refusals.REFUSALS]
+    of("airgap.targets.nexus.refusals", "refusal.pattern", refused, "search")
     return made
 
 

@@ -24,7 +24,7 @@ from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.records import Record
 from airgap.registry import RegistrySettings
 from airgap.server import Server
-from airgap.store import Memory
+from airgap.store import MemoryStore
 from airgap.targets import PlainTarget
 from airgap.transfer import CancelToken, Context, Jobs
 
@@ -54,7 +54,7 @@ def demo(folder: Path, *, emit: Sink, show_command: Callable[[str], None]) -> De
     with output.folder_for(folder):
         output.check_free(folder, [(YAML, yaml_content)], force=False)
         output.write_files(folder, [(YAML, yaml_content)])
-    quay_store, nexus_store = Memory(), Memory()
+    quay_store, nexus_store = MemoryStore(), MemoryStore()
     found_images = find_images([str(yaml_path)])
     push_images(quay_store, {reference.repository: reference.tag for reference in found_images.references()})
     with Server(quay_store) as quay, Server(nexus_store, writable=True) as nexus:
