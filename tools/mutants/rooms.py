@@ -56,7 +56,6 @@ ROOMS = (
     Room("config", ("airgap/config/*.py",), ("tests/config",)),
     Room("nodes", ("airgap/nodes/*.py",), ("tests/nodes",)),
     Room("explain", ("airgap/explain/*.py",), ("tests/explain",)),
-    Room("config", ("airgap/config/*.py",), ("tests/flows/test_project.py",)),
     Room("flows", ("airgap/flows/**/*.py",), ("tests/flows",)),
     Room("cli", ("airgap/cli/**/*.py",), ("tests/cli",)),
     Room("base", ("airgap/*.py",), ("tests/test_records.py", "tests/test_errors.py")),
