@@ -40,7 +40,7 @@ class Project(Record, frozen=False):
     policy: str | None = None
     overrides: dict[str, str] = field(default_factory=dict)
     registries: dict[str, RegistrySettings] = field(default_factory=dict)
-    rules: kube.Custom = kube.NO_RULES
+    rules: kube.CustomRules = kube.NO_CUSTOM_RULES
 
     @property
     def bundle_name(self) -> str:
@@ -124,8 +124,8 @@ class _Reading(Record, frozen=False):
         entries = {key: self._list(value) for key, value in section.items()}
         take = [self._taken(entry) for entry in entries.get("take", ())]
         both = ("image", "why")
-        ignore = [kube.Ignore(**self._rule(entry, both, both)) for entry in entries.get("ignore", ())]
-        self.project.rules = kube.Custom(tuple(take), tuple(ignore))
+        ignore = [kube.IgnoreRule(**self._rule(entry, both, both)) for entry in entries.get("ignore", ())]
+        self.project.rules = kube.CustomRules(tuple(take), tuple(ignore))
 
     def _rule(self, node: Any, known: tuple[str, ...], needed: tuple[str, ...]) -> dict[str, str]:
         values = {key: self._text(value) for key, value in self._mapping(node, known).items()}
@@ -135,10 +135,10 @@ class _Reading(Record, frozen=False):
                 raise UsageError(f"this rule lacks {key!r}", where=self._where(node), hint=hint)
         return values
 
-    def _taken(self, node: Any) -> kube.Take:
+    def _taken(self, node: Any) -> kube.TakeRule:
         values = self._rule(node, ("kind", "name", "path", "why"), ("path", "why"))
         try:
-            return kube.Take(**values)
+            return kube.TakeRule(**values)
         except UsageError as error:
             raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
 

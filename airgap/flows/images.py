@@ -36,7 +36,7 @@ class Found(Record):
         return [site for _, scan in self.files for site in scan.sites]
 
     @property
-    def misses(self) -> list[kube.Miss]:
+    def misses(self) -> list[kube.NearMiss]:
         return [miss for _, scan in self.files for miss in scan.misses]
 
     def warnings(self) -> list[str]:
@@ -75,7 +75,7 @@ def find(
     download: Callable[[str], bytes] | None = None,
     rendering: Rendering | None = None,
     pull: renderings.Pull = renderings.no_options,
-    rules: kube.Custom = kube.NO_RULES,
+    rules: kube.CustomRules = kube.NO_CUSTOM_RULES,
 ) -> Found:
     """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses;
     charts and kustomizations are rendered as ``rendering`` says, and ``pull`` gives helm's options for a registry;

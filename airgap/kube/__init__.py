@@ -7,27 +7,26 @@ not valid is refused with file:line. Charts and kustomizations are rendered by t
 and ``solving`` finds the values that move a chart's images. This room knows no registry.
 """
 
-from airgap.kube.detect.custom_rules import NONE as NO_RULES
-from airgap.kube.detect.custom_rules import Custom, Ignore, Take
+from airgap.kube.detect.custom_rules import NO_CUSTOM_RULES, CustomRules, IgnoreRule, TakeRule
 from airgap.kube.detect.scan import scan
 from airgap.kube.files import ResourceFile, load
-from airgap.kube.model import Change, Miss, Rewritten, Scalar, Scan, Site
-from airgap.kube.rewrite.rewriter import revert, rewrite
+from airgap.kube.model import Edit, NearMiss, Rewritten, Scalar, Scan, Site
+from airgap.kube.rewrite.rewriter import revert_content, rewrite_content
 
 __all__ = [
-    "NO_RULES",
-    "Change",
-    "Custom",
-    "Ignore",
-    "Miss",
+    "NO_CUSTOM_RULES",
+    "CustomRules",
+    "Edit",
+    "IgnoreRule",
+    "NearMiss",
     "ResourceFile",
     "Rewritten",
     "Scalar",
     "Scan",
     "Site",
-    "Take",
+    "TakeRule",
     "load",
-    "revert",
-    "rewrite",
+    "revert_content",
+    "rewrite_content",
     "scan",
 ]

@@ -42,7 +42,7 @@ WHOLE, REGISTRY, NAME, TAG, DIGEST, INSERT, SELECTOR = (
 )  # fmt: skip
 
 
-class Part(NamedTuple):
+class SitePart(NamedTuple):
     """One piece of a reference: ``text`` is what stands at ``span`` of the file, ``value`` the same with escapes and
     folds undone, ``value_span`` its place in ``scalar``'s value."""
 
@@ -69,7 +69,7 @@ class Site(NamedTuple):
     path: str
     line: int
     column: int
-    parts: tuple[Part, ...]
+    parts: tuple[SitePart, ...]
     reference: Reference
     kind: str
     rule: str
@@ -96,7 +96,7 @@ class Site(NamedTuple):
         return self.parts[0].scalar
 
 
-class Miss(Record):
+class NearMiss(Record):
     """Something that stands where an image could, or looks like one, and was not taken; ``reason`` in words."""
 
     file: str
@@ -111,11 +111,11 @@ class Scan(Record):
     """What one file holds, sites in the order of the file."""
 
     sites: tuple[Site, ...]
-    misses: tuple[Miss, ...]
+    misses: tuple[NearMiss, ...]
 
 
-class Change(Record):
-    """One splice: at byte ``offset`` of the *new* content stands ``after`` where ``before`` stood."""
+class Edit(Record):
+    """One replaced span of a file: ``before`` became ``after``, at byte ``offset`` of the *new* content."""
 
     file: str
     line: int
@@ -128,4 +128,4 @@ class Rewritten(Record):
     """The new content, and what turns it back."""
 
     content: bytes
-    changes: tuple[Change, ...]
+    edits: tuple[Edit, ...]

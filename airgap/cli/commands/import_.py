@@ -134,7 +134,7 @@ def _tell(request: ImportRequest, done: Imported, target: str, seconds: float, e
     if request.shard:
         emit(Noted("next, when all shards are done: the same command without --shard"))
     for file in done.files:
-        emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.changes), 'image')} rewritten)"))
+        emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.edits), 'image')} rewritten)"))
     if not request.shard:
         emit(Noted(f"wrote {request.receipt}"))
     if done.files:

@@ -23,9 +23,9 @@ from airgap.flows.images import find
 from airgap.flows.steps.image_lookup import by_mapping, known_by
 from airgap.formatting import counted
 from airgap.kube.render.programs import Rendering
-from airgap.kube.rewrite import log as record
-from airgap.kube.rewrite import output as rewritten
-from airgap.kube.rewrite.files import RewrittenFile, rewrite_files
+from airgap.kube.rewrite import log as rewrite_log
+from airgap.kube.rewrite.file_set import RewrittenFile, rewrite_files
+from airgap.kube.rewrite.output import check_in_place, replace_in_place, write_rewritten
 
 
 @click.command("rewrite")
@@ -103,10 +103,10 @@ def command(
         if to or mapping or source:
             raise click.UsageError("--revert goes by the record alone, without --to, --mapping and --from")
         given = paths or read.resources
-        reverted = record.revert(kube.load(given, options.stdin_bytes), given)
+        reverted = rewrite_log.revert_files(kube.load(given, options.stdin_bytes), given)
         _put([item.file for item in reverted], output, in_place, diff, check, dry_run, force, recorded=False)
         if in_place and not dry_run:
-            record.forget(reverted)
+            rewrite_log.remove_reverted(reverted)
         return
     goal = None if source else target_of(read, to, mapping)
     resources = paths or read.resources
@@ -156,16 +156,16 @@ def _put(
     elif dry_run:
         _tell(files, output, in_place, force)
     elif in_place:
-        rewritten.replace_in_place(files, recorded=recorded)
+        replace_in_place(files, recorded=recorded)
         for file in files:
-            if file.changes:
-                click.echo(f"rewrote {counted(len(file.changes), 'image')} in {file.path}", err=True)
+            if file.edits:
+                click.echo(f"rewrote {counted(len(file.edits), 'image')} in {file.path}", err=True)
     elif output:
         folder = Path(output)
         contents = [(file.name, file.after) for file in files]
         with out.folder_for(folder):
             out.check_free(folder, contents, force=force)
-            rewritten.write_rewritten(folder, contents, files if recorded else ())
+            write_rewritten(folder, contents, files if recorded else ())
         click.echo(f"wrote {counted(len(files), 'file')} to {folder}", err=True)
     elif len(files) == 1:
         sys.stdout.buffer.write(files[0].after)
@@ -176,20 +176,20 @@ def _put(
 def _tell(files: Sequence[RewrittenFile], output: str | None, in_place: bool, force: bool) -> None:
     """What would be written and how much of it changes; refuses what the writing itself would refuse first."""
     if in_place:
-        rewritten.check_in_place(files)
+        check_in_place(files)
     elif output:
         out.check_free(Path(output), [(file.name, file.after) for file in files], force=force)
     elif len(files) > 1:
         raise _several(files)
     for file in files:
-        count = counted(len(file.changes), "change")
+        count = counted(len(file.edits), "change")
         if in_place and file.before == file.after:
             continue
         place = (
             file.path if in_place else str(Path(output) / file.name) if output else f"{file.path} to standard output"
         )
         click.echo(f"would write {place}: {count}", err=True)
-    total = sum(len(file.changes) for file in files)
+    total = sum(len(file.edits) for file in files)
     changing = sum(file.before != file.after for file in files)
     click.echo(f"{counted(total, 'change')} in {counted(changing, 'file')}; nothing was written", err=True)
 
@@ -203,7 +203,7 @@ def _several(files: Sequence[RewrittenFile]) -> UsageError:
 def _check(files: Sequence[RewrittenFile]) -> None:
     changing = [file for file in files if file.before != file.after]
     if changing:
-        count = sum(len(file.changes) for file in changing)
+        count = sum(len(file.edits) for file in changing)
         names = ", ".join(file.path for file in changing)
         raise WouldChange(
             f"{counted(count, 'image')} in {counted(len(changing), 'file')} would change: {names}",

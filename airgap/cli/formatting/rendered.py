@@ -18,7 +18,7 @@ from airgap.kube.render import programs as render
 from airgap.kube.render.inputs import Pull, check
 from airgap.kube.render.overlay import FILE, overlay_for
 from airgap.kube.render.values_file import values_for
-from airgap.kube.rewrite.files import Locate
+from airgap.kube.rewrite.file_set import Locate
 
 
 def is_rendered(paths: Sequence[str], rendering: render.Rendering) -> bool:

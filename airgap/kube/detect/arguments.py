@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from airgap.kube.detect import rule as patterns
 from airgap.kube.detect import rules
 from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.walker import Leaf, complete
+from airgap.kube.detect.walker import ScalarToken, is_complete_reference
 
 #: An option with its value, alone or one of several in a string; quotes as a shell takes them.
 _FLAG = re.compile(
@@ -19,26 +19,26 @@ _COMMENTS = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _BARE_FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9._-]*")
 
 
-def read(items: Sequence[Leaf | None]) -> Iterator[tuple[int, Leaf, int, int, Rule]]:
+def read(items: Sequence[ScalarToken | None]) -> Iterator[tuple[int, ScalarToken, int, int, Rule]]:
     """Each place in a list of arguments with its rule; whatever is left may be a complete reference."""
     before: str | None = None
-    for index, leaf in enumerate(items):
+    for index, token in enumerate(items):
         option, before = before, None
-        if leaf is None or leaf.is_null:
+        if token is None or token.is_null:
             continue
-        if _BARE_FLAG.fullmatch(leaf.value):
-            before = leaf.value
+        if _BARE_FLAG.fullmatch(token.value):
+            before = token.value
             continue
         found = [
             (match["name"], *_unquoted(match))
-            for match in _FLAG.finditer(_without_comments(leaf.value))
+            for match in _FLAG.finditer(_without_comments(token.value))
             if _holds_value(match)
         ]
-        if option is not None and not leaf.value.startswith("-"):
-            found.insert(0, (option, 0, len(leaf.value)))
-        for name, begin, end in found or [("", 0, len(leaf.value))]:
-            for first, last, rule in _argument(name, leaf.value, begin, end):
-                yield index, leaf, first, last, rule
+        if option is not None and not token.value.startswith("-"):
+            found.insert(0, (option, 0, len(token.value)))
+        for name, begin, end in found or [("", 0, len(token.value))]:
+            for first, last, rule in _argument(name, token.value, begin, end):
+                yield index, token, first, last, rule
 
 
 def options(line: str) -> Iterator[tuple[int, int, Rule]]:
@@ -52,7 +52,7 @@ def options(line: str) -> Iterator[tuple[int, int, Rule]]:
 
 def _argument(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int, int, Rule]]:
     for rule in rules.ARGUMENTS:
-        if not rule.named(name):
+        if not rule.matches_name(name):
             continue
         if rule.shape == patterns.TAGGED:  # a list of references, each perhaps with a name of its own before it
             for item in re.finditer(r"[^,]+", value[begin:end]):
@@ -60,9 +60,9 @@ def _argument(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int
                 if own < len(item[0]):
                     yield begin + item.start() + own, begin + item.end(), rule
             return
-        if rule.shape == patterns.COMPLETE and not complete(value[begin:end]):
+        if rule.shape == patterns.COMPLETE and not is_complete_reference(value[begin:end]):
             own = value.rfind("=", begin, end) + 1 or begin
-            if begin < own < end and complete(value[own:end]):
+            if begin < own < end and is_complete_reference(value[own:end]):
                 yield own, end, rule
             return
         if begin < end:

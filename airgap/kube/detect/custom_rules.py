@@ -19,7 +19,7 @@ _PATH = re.compile(
 )
 
 
-class Take(Record):
+class TakeRule(Record):
     """Take what stands at ``path`` of an object; ``kind`` (``Kind`` or ``apiVersion/Kind``) and ``name`` are patterns,
     empty for any. Raises UsageError for a path that cannot be read."""
 
@@ -35,7 +35,7 @@ class Take(Record):
                 hint="keys joined by dots, [] for an item of a list, ** for any keys: spec.workers[].image",
             )
 
-    def last(self) -> str:
+    def last_key(self) -> str:
         """The key whose values are asked for, ``*`` where any may be; ``args[]`` for the items of that list."""
         if items := re.search(r"(?:^|[.\]}])([^.\[\]{}*]+)\[\]$", self.path):
             return f"{items[1]}[]"
@@ -43,15 +43,15 @@ class Take(Record):
         return (found[1] or found[2]) if found else "*"
 
     def fits(self, api: str, kind: str, name: str, path: str) -> bool:
-        one = f"{api}/{kind}" if "/" in self.kind else kind
+        object_type = f"{api}/{kind}" if "/" in self.kind else kind
         return (
-            (not self.kind or fnmatchcase(one, self.kind))
+            (not self.kind or fnmatchcase(object_type, self.kind))
             and (not self.name or fnmatchcase(name, self.name))
             and compile_path(self.path).fullmatch(path) is not None
         )
 
 
-class Ignore(Record):
+class IgnoreRule(Record):
     """Ignore images by a pattern over the normalised reference, or over its name without tag and digest."""
 
     image: str
@@ -61,21 +61,21 @@ class Ignore(Record):
         return fnmatchcase(str(reference), self.image) or fnmatchcase(reference.name, self.image)
 
 
-class Custom(Record):
-    take: Sequence[Take] = ()
-    ignore: Sequence[Ignore] = ()
-    asked: frozenset[str] = field(init=False)
+class CustomRules(Record):
+    take: Sequence[TakeRule] = ()
+    ignore: Sequence[IgnoreRule] = ()
+    requested_keys: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "asked", frozenset(rule.last() for rule in self.take))
+        object.__setattr__(self, "asked", frozenset(rule.last_key() for rule in self.take))
 
-    def taken(self, api: str, kind: str, name: str, path: str) -> str | None:
+    def take_reason(self, api: str, kind: str, name: str, path: str) -> str | None:
         """Why this place is taken, or ``None``."""
         return next((rule.why for rule in self.take if rule.fits(api, kind, name, path)), None)
 
-    def ignored(self, reference: Reference) -> str | None:
+    def ignore_reason(self, reference: Reference) -> str | None:
         """Why this image is ignored, or ``None``."""
         return next((rule.why for rule in self.ignore if rule.fits(reference)), None)
 
 
-NONE = Custom()
+NO_CUSTOM_RULES = CustomRules()

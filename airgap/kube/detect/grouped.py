@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from airgap.kube.detect import keys
 from airgap.kube.detect.lines import SETTING, bodies
-from airgap.kube.detect.split_references import Joined, join
-from airgap.kube.detect.walker import Frame, Leaf, complete
+from airgap.kube.detect.split_references import SplitReference, join
+from airgap.kube.detect.walker import Node, ScalarToken, is_complete_reference
 
 _SECTION = re.compile(
     r"[ \t]*\[{1,2}[ \t]*([\w.\"'/:-](?:[\w.\"'/: -]{0,198}[\w.\"'/:-])?)[ \t]*\]{1,2}[ \t]*(?:[#;].*)?"
@@ -21,42 +21,42 @@ _SECTION = re.compile(
 _SAYS_IMAGE = re.compile(r"image|img|docker|container", re.IGNORECASE)
 
 
-def joined(value: str) -> Iterator[Joined]:
+def joined(value: str) -> Iterator[SplitReference]:
     """References of which a line of ``value`` holds the name and others the rest; the leaves' ``start`` and ``end``
     are places in ``value``."""
-    for frame in _sections(value):
-        for key, leaf in (frame.leaves or {}).items():
-            what = keys.read(key).what
-            if what not in (keys.IMAGE, keys.REPOSITORY) or complete(leaf.value):
+    for node in _sections(value):
+        for key, token in (node.tokens or {}).items():
+            what = keys.classify(key).role
+            if what not in (keys.IMAGE, keys.REPOSITORY) or is_complete_reference(token.value):
                 continue
-            found = join(frame, key, leaf, None)
-            if not isinstance(found, Joined) or len(found.pieces) == 1:
+            found = join(node, key, token, None)
+            if not isinstance(found, SplitReference) or len(found.parts) == 1:
                 continue
-            if _SAYS_IMAGE.search(f"{frame.at or ''}.{key}") or complete(found.text):
+            if _SAYS_IMAGE.search(f"{node.parent_key or ''}.{key}") or is_complete_reference(found.text):
                 yield found
 
 
-def _sections(value: str) -> list[Frame]:
+def _sections(value: str) -> list[Node]:
     """A mapping for each section; what stands before the first is around the others, and a registry there is for
     all."""
-    top = Frame(None, None, True, False, 0)
-    frames = [Frame(top, None, True, False, 0)]
+    top = Node(None, None, True, False, 0)
+    nodes = [Node(top, None, True, False, 0)]
     seen: set[tuple[int, str]] = set()
     for at, body in bodies(value):
         if section := _SECTION.fullmatch(body):
-            frames.append(Frame(top, section[1].rpartition(".")[2].strip("\"' "), True, False, 0))
+            nodes.append(Node(top, section[1].rpartition(".")[2].strip("\"' "), True, False, 0))
             continue
         found = SETTING.fullmatch(body)
         if found is None:
             continue
-        frame, key = frames[-1], found["key"]
-        frame.leaves = frame.leaves if frame.leaves is not None else {}
-        if (len(frames), key) in seen:
-            frame.leaves.pop(key, None)
+        node, key = nodes[-1], found["key"]
+        node.tokens = node.tokens if node.tokens is not None else {}
+        if (len(nodes), key) in seen:
+            node.tokens.pop(key, None)
             continue
-        seen.add((len(frames), key))
+        seen.add((len(nodes), key))
         begin, end = found.span("value")
-        frame.leaves[key] = Leaf(found["value"], at + begin, at + end, '"', False, False)
-    first = frames[0].leaves or {}
-    top.leaves = {key: leaf for key, leaf in first.items() if keys.read(key)[:2] == (keys.REGISTRY, "")}
-    return frames
+        node.tokens[key] = ScalarToken(found["value"], at + begin, at + end, '"', False, False)
+    first = nodes[0].tokens or {}
+    top.tokens = {key: token for key, token in first.items() if keys.classify(key)[:2] == (keys.REGISTRY, "")}
+    return nodes

@@ -41,13 +41,13 @@ _FILLERS = frozenset({"image", "img", "default", "docker", "container", "oci"})
 class Key(NamedTuple):
     """``what`` the value is, ``stem`` whose it is (``init`` in ``initImageTag``), ``exact`` for the plain word."""
 
-    what: str
+    role: str
     stem: str
     exact: bool
     #: Whether a value under this key is looked at in itself, or only kept for a neighbour that asks.
-    begins: bool
+    is_candidate: bool
     #: Whether a mapping keeps the value while it is open.
-    wanted: bool = True
+    kept: bool = True
 
 
 _NO = Key(OTHER, "", False, False, False)
@@ -63,25 +63,25 @@ _KEPT = {
     "package": Key(OTHER, "", True, True),
     "reference": Key(OTHER, "", True, True),
 }
-_known: dict[str, Key] = {}
+_cache: dict[str, Key] = {}
 #: What has been read before, or ``None``; a key that is asked for a million times is looked up only.
-known = _known.get
+cached = _cache.get
 
 
-def read(key: str) -> Key:
+def classify(key: str) -> Key:
     """Remembered, since keys repeat; a file of a million different ones is not."""
-    found = _known.get(key)
-    if found is None:
-        found = _KEPT.get(key) or _classify(key)
-        if len(_known) > 1 << 14:
-            _known.clear()
-        _known[key] = found
-    return found
+    key_meaning = _cache.get(key)
+    if key_meaning is None:
+        key_meaning = _KEPT.get(key) or _classify(key)
+        if len(_cache) > 1 << 14:
+            _cache.clear()
+        _cache[key] = key_meaning
+    return key_meaning
 
 
-def says_image(key: str | int | None) -> bool:
+def names_image(key: str | int | None) -> bool:
     """Whether what stands under ``key`` is an image or a collection of them: ``image``, ``initImage``, ``images``."""
-    return isinstance(key, str) and read(key).what in (IMAGE, IMAGES)
+    return isinstance(key, str) and classify(key).role in (IMAGE, IMAGES)
 
 
 def _classify(key: str) -> Key:
@@ -93,14 +93,14 @@ def _classify(key: str) -> Key:
     last = words[-1]
     before = words[:-1]
     if last in _IMAGE_WORDS:
-        what = OTHER if before and before[-1] in _NOT_RUN | _POLICY else IMAGE
-        return Key(what, _stem(before), not before, what == IMAGE)
+        role = OTHER if before and before[-1] in _NOT_RUN | _POLICY else IMAGE
+        return Key(role, _stem(before), not before, role == IMAGE)
     if last == "images":
-        what = OTHER if before and before[0] in _POLICY else IMAGES
-        return Key(what, _stem(before), not before, what == IMAGES)
+        role = OTHER if before and before[0] in _POLICY else IMAGES
+        return Key(role, _stem(before), not before, role == IMAGES)
     if before and last in _WHOLE and before[-1] in _IMAGE_WORDS:
-        what = OTHER if len(before) > 1 and before[-2] in _NOT_RUN else IMAGE
-        return Key(what, _stem(before), False, what == IMAGE)
+        role = OTHER if len(before) > 1 and before[-2] in _NOT_RUN else IMAGE
+        return Key(role, _stem(before), False, role == IMAGE)
     if last in _REPOSITORY:
         if before == ["base"]:  # what all repositories are below
             return Key(REGISTRY, "", False, False)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from airgap.kube.detect import arguments, keys, rules
 from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.walker import complete
+from airgap.kube.detect.walker import is_complete_reference
 
 _ITEM = re.compile(r"[^\s,;]+")
 _COMMENT = re.compile(r"[ \t]*(?:#|//|;)")
@@ -51,17 +51,17 @@ def bodies(value: str) -> Iterator[tuple[int, str]]:
 
 def _line(line: str) -> Iterator[tuple[int, int, Rule]]:
     if found := SETTING.fullmatch(line):
-        said = keys.says_image(found["key"])
+        said = keys.names_image(found["key"])
         if said:
             for begin, end in items(found["value"]):
                 yield found.start("value") + begin, found.start("value") + end, rules.SETTING
             return
-        if complete(found["value"]):
+        if is_complete_reference(found["value"]):
             yield *found.span("value"), rules.LINE
             return
     if found := _ALONE.fullmatch(line):
         for begin, end in items(found["value"]):
-            if complete(found["value"][begin:end]):
+            if is_complete_reference(found["value"][begin:end]):
                 yield found.start("value") + begin, found.start("value") + end, rules.LINE
         return
     for begin, end, _ in arguments.options(line):

@@ -47,37 +47,37 @@ class Rule(Record):
 
     def fits(self, api: str, kind: str, path: str) -> bool:
         """Whether ``path`` below an object of that type is this rule's place; both are empty outside of objects."""
-        return object_fits(self.objects, api, kind) and place_fits(self.path, path)
+        return object_matches(self.objects, api, kind) and path_matches(self.path, path)
 
-    def keyed(self, key: str | int) -> bool:
+    def matches_key(self, key: str | int) -> bool:
         """Whether the last key is what this rule wants it to be."""
         if not self.key:
             return True
         if not isinstance(key, str):
             return False
-        found = keys.read(key)
-        return found.what == self.key and (found.exact or not self.exact)
+        found = keys.classify(key)
+        return found.role == self.key and (found.exact or not self.exact)
 
-    def named(self, name: str) -> bool:
+    def matches_name(self, name: str) -> bool:
         """Whether an option or variable is called as this rule wants it."""
         return re.fullmatch(self.name, name) is not None
 
 
 @lru_cache(maxsize=4096)
-def object_fits(patterns: tuple[str, ...], api: str, kind: str) -> bool:
+def object_matches(patterns: tuple[str, ...], api: str, kind: str) -> bool:
     if patterns == EVERYWHERE:
         return True
     if patterns == BUT_SCHEMAS:
-        return not object_fits(SCHEMA, api, kind)
+        return not object_matches(SCHEMA, api, kind)
     if not kind:
         return patterns == LOOSE
     if patterns == ANY:
-        return not any(fnmatchcase(f"{api}/{kind}", one) for one in UNTYPED)
-    return any(fnmatchcase(f"{api}/{kind}", one) for one in patterns)
+        return not any(fnmatchcase(f"{api}/{kind}", pattern_) for pattern_ in UNTYPED)
+    return any(fnmatchcase(f"{api}/{kind}", pattern_) for pattern_ in patterns)
 
 
 @lru_cache(maxsize=2048)
-def place_fits(pattern: str, path: str) -> bool:
+def path_matches(pattern: str, path: str) -> bool:
     """Whether ``path`` is one of ``pattern``; remembered, since objects of one type repeat their paths."""
     return compile_path(pattern).fullmatch(path) is not None
 

@@ -16,12 +16,12 @@ from airgap.kube import model
 from airgap.kube.detect import arguments, documents, grouped, keys, kustomize, lines, rules, scripts
 from airgap.kube.detect import rule as patterns
 from airgap.kube.detect import walker as walk
-from airgap.kube.detect.collector import Finds, Place
-from airgap.kube.detect.custom_rules import Custom
-from airgap.kube.detect.document_view import Text
+from airgap.kube.detect.collector import Location, SiteCollector
+from airgap.kube.detect.custom_rules import CustomRules
+from airgap.kube.detect.document_view import DocumentView
 from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.split_references import Joined, Piece, join
-from airgap.kube.detect.walker import Batch, Frame, Leaf, Spot, complete
+from airgap.kube.detect.split_references import SplitPart, SplitReference, join
+from airgap.kube.detect.walker import Batch, Candidate, Node, ScalarToken, is_complete_reference
 from airgap.kube.model import CERTAIN
 from airgap.kube.parse.events import Events
 
@@ -32,290 +32,313 @@ _SIMPLE_KEY = re.compile(r"[^.\[\]\s\"]+")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)=")
 
 
-class Judge:
+class DocumentScanner:
     """Judges one document; ``prefix`` is the path of the value that holds it."""
 
-    def __init__(self, text: Text, finds: Finds, custom: Custom, prefix: str = "") -> None:
-        self.text = text
-        self.finds = finds
+    def __init__(self, view: DocumentView, collector: SiteCollector, custom: CustomRules, prefix: str = "") -> None:
+        self.view = view
+        self.collector = collector
         self.custom = custom
         self.prefix = prefix
-        self.embedded = text.outer is not None
-        self._object: Frame | None = None
-        self._names = ("", "")
-        self._root = ""
-        self._near: tuple[Frame | None, str, str] = (None, "", "")
+        self.embedded = view.outer is not None
+        self._object: Node | None = None
+        self._object_type = ("", "")
+        self._object_path = ""
+        self._last_parent: tuple[Node | None, str, str] = (None, "", "")
         #: Where long values begin that were looked through; their aliases hold nothing new.
-        self._through: set[tuple[int, int]] = set()
+        self._scanned: set[tuple[int, int]] = set()
 
     def run(self, events: Events) -> None:
         def refuse(place: int, what: str) -> None:
-            where = self.text.root.where(self.text.up(*[self.text.byte(place)] * 2)[0]) if not self.embedded else "-"
+            where = (
+                self.view.root.where(self.view.file_span(*[self.view.byte_offset_of(place)] * 2)[0])
+                if not self.embedded
+                else "-"
+            )
             raise ResourceError(f"{what}: this is no file that Kubernetes would take", where=where)
 
-        for batch in walk.walk(events, refuse, self.custom.asked):
-            self.batch(batch)
+        for batch in walk.walk(events, refuse, self.custom.requested_keys):
+            self.scan_batch(batch)
 
-    def batch(self, batch: Batch) -> None:
+    def scan_batch(self, batch: Batch) -> None:
         """Judge the spots of one object, or those of a document outside of objects."""
-        frame = batch.frame
-        self._object = frame
-        self._names = (frame.api, frame.kind) if frame is not None else ("", "")
-        self._root = _climb(frame, None)
-        self._near = (None, "", "")
-        for spot in batch.spots:
-            leaf = spot.leaf
-            if leaf is None:
-                self._arguments(spot)
-            elif self.custom.take and (why := self.custom.taken(*self._named(), self._pattern(spot))):
-                self._asked(spot, leaf, why)
-            elif spot.what == walk.ASKED:
+        node = batch.node
+        self._object = node
+        self._object_type = (node.api, node.kind) if node is not None else ("", "")
+        self._object_path = _path_between(node, None)
+        self._last_parent = (None, "", "")
+        for candidate in batch.candidates:
+            token = candidate.token
+            if token is None:
+                self._arguments(candidate)
+            elif self.custom.take and (
+                reason := self.custom.take_reason(*self._object_identity(), self._rule_path(candidate))
+            ):
+                self._requested(candidate, token, reason)
+            elif candidate.form == walk.REQUESTED:
                 continue
-            elif spot.what == walk.VARIABLE:
-                self._variable(spot, leaf)
-            elif spot.what == walk.DOCUMENT:
-                self._document(spot, leaf)
-            elif spot.what == walk.ITEM:
-                self._item(spot, leaf)
-            elif spot.what == walk.SHAPE:
-                self._shape(spot, leaf)
+            elif candidate.form == walk.VARIABLE:
+                self._variable(candidate, token)
+            elif candidate.form == walk.DOCUMENT:
+                self._document(candidate, token)
+            elif candidate.form == walk.ITEM:
+                self._item(candidate, token)
+            elif candidate.form == walk.SHAPE:
+                self._shape(candidate, token)
             else:
-                self._field(spot, leaf)
+                self._field(candidate, token)
 
     # What each kind of place means.
 
-    def _field(self, spot: Spot, leaf: Leaf) -> None:
-        pattern = self._pattern(spot)
-        frame, key = spot.frame, str(spot.key)
-        if self._kustomize(spot, leaf):
+    def _field(self, candidate: Candidate, token: ScalarToken) -> None:
+        rule_path = self._rule_path(candidate)
+        node, key = candidate.node, str(candidate.key)
+        if self._kustomize(candidate, token):
             return
-        from_ = frame.at == "from" and key == "name" and frame.kind == "DockerImage"
-        for rule in (rules.REFERRED,) if from_ else _fields(*self._names, pattern, key):
-            if rule.confidence != CERTAIN and (why := _elsewhere(pattern)):
+        is_docker_image_source = node.parent_key == "from" and key == "name" and node.kind == "DockerImage"
+        for rule in (rules.REFERRED,) if is_docker_image_source else _fields(*self._object_type, rule_path, key):
+            if rule.confidence != CERTAIN and (reason := _irrelevant_reason(rule_path)):
                 if key == "name":
                     return
-                if keys.says_image(key) and complete(leaf.value) and rules.ANNOTATION.fits(*self._names, pattern):
+                if (
+                    keys.names_image(key)
+                    and is_complete_reference(token.value)
+                    and rules.ANNOTATION.fits(*self._object_type, rule_path)
+                ):
                     if key != "containerImage":
-                        self._take(spot, leaf, rules.ANNOTATION, leaf.value)
+                        self._take(candidate, token, rules.ANNOTATION, token.value)
                         return
-                    why = "the catalogue shows it to people; what runs stands in the pod templates"
-                self._miss(spot, leaf, why)
-            elif leaf.is_null:
+                    reason = "the catalogue shows it to people; what runs stands in the pod templates"
+                self._miss(candidate, token, reason)
+            elif token.is_null:
                 pass
-            elif not leaf.value.strip():
-                self._miss(spot, leaf, "it is empty")
+            elif not token.value.strip():
+                self._miss(candidate, token, "it is empty")
             elif not rule.split:
-                self._take(spot, leaf, rule, leaf.value)
+                self._take(candidate, token, rule, token.value)
             else:
-                joined = join(frame, key, leaf, self._object)
+                joined = join(node, key, token, self._object)
                 if isinstance(joined, str):
-                    self._miss(spot, leaf, joined)
+                    self._miss(candidate, token, joined)
                 elif joined is not None:
-                    self._joined(spot, rule, joined)
+                    self._joined(candidate, rule, joined)
             return
-        if not self._document(spot, leaf):
-            self._shape(spot, leaf)
+        if not self._document(candidate, token):
+            self._shape(candidate, token)
 
-    def _asked(self, spot: Spot, leaf: Leaf, why: str) -> None:
+    def _requested(self, candidate: Candidate, token: ScalarToken, reason: str) -> None:
         """What a rule of airgap.yaml takes. Of a list of arguments it takes what has a path, a tag or a digest, behind
         the option's name if there is one."""
-        if spot.frame.items is not None:
-            self._list(spot, leaf, Rule("airgap.yaml", "arg", model.LIKELY, "**", why, shape=patterns.TAGGED))
-        elif not self._document(spot, leaf):
-            self._take(spot, leaf, Rule("airgap.yaml", "crd", model.LIKELY, "**", why), leaf.value)
+        if candidate.node.items is not None:
+            self._list(candidate, token, Rule("airgap.yaml", "arg", model.LIKELY, "**", reason, shape=patterns.TAGGED))
+        elif not self._document(candidate, token):
+            self._take(candidate, token, Rule("airgap.yaml", "crd", model.LIKELY, "**", reason), token.value)
 
-    def _kustomize(self, spot: Spot, leaf: Leaf) -> bool:
+    def _kustomize(self, candidate: Candidate, token: ScalarToken) -> bool:
         """Whether this is an entry of a kustomization's ``images``, taken or passed over with a reason."""
-        found = kustomize.entry(spot, leaf, self._names, self.embedded)
+        found = kustomize.entry(candidate, token, self._object_type, self.embedded)
         if isinstance(found, str):
-            self._miss(spot, leaf, found)
-        elif found is not None and found.pieces:
-            self._joined(spot, rules.KUSTOMIZE, found)
+            self._miss(candidate, token, found)
+        elif found is not None and found.parts:
+            self._joined(candidate, rules.KUSTOMIZE, found)
         return found is not None
 
-    def _joined(self, spot: Spot, rule: Rule, joined: Joined) -> None:
-        self.finds.take(self._place(spot), rule, joined.text, joined.pieces, sure=joined.sure, embedded=self.embedded)
+    def _joined(self, candidate: Candidate, rule: Rule, joined: SplitReference) -> None:
+        self.collector.add(
+            self._location(candidate), rule, joined.text, joined.parts, sure=joined.sure, embedded=self.embedded
+        )
 
-    def _shape(self, spot: Spot, leaf: Leaf) -> None:
-        pattern = self._pattern(spot)
+    def _shape(self, candidate: Candidate, token: ScalarToken) -> None:
+        rule_path = self._rule_path(candidate)
         for scheme, rule in (("docker://", rules.ADDRESS), ("oci://", rules.SERVED)):
-            if leaf.value.startswith(scheme):
-                if rule.fits(*self._names, pattern):
-                    self._take(spot, leaf, rule, leaf.value[len(scheme) :], len(scheme))
+            if token.value.startswith(scheme):
+                if rule.fits(*self._object_type, rule_path):
+                    self._take(candidate, token, rule, token.value[len(scheme) :], len(scheme))
                 return
-        if not complete(leaf.value):
+        if not is_complete_reference(token.value):
             return
-        if spot.key == "default" and keys.says_image(spot.frame.at) and rules.DEFAULT.fits(*self._names, pattern):
-            self._take(spot, leaf, rules.DEFAULT, leaf.value)
+        if (
+            candidate.key == "default"
+            and keys.names_image(candidate.node.parent_key)
+            and rules.DEFAULT.fits(*self._object_type, rule_path)
+        ):
+            self._take(candidate, token, rules.DEFAULT, token.value)
             return
-        if patterns.object_fits(patterns.SCHEMA, *self._names):
-            self._miss(spot, leaf, "it looks like a reference, but a schema's text and examples are not pulled")
-        elif why := _elsewhere(pattern):
-            self._miss(spot, leaf, why)
+        if patterns.object_matches(patterns.SCHEMA, *self._object_type):
+            self._miss(candidate, token, "it looks like a reference, but a schema's text and examples are not pulled")
+        elif reason := _irrelevant_reason(rule_path):
+            self._miss(candidate, token, reason)
         else:
-            self._take(spot, leaf, rules.SHAPE, leaf.value)
+            self._take(candidate, token, rules.SHAPE, token.value)
 
-    def _variable(self, spot: Spot, leaf: Leaf) -> None:
-        frame = spot.frame
-        name = (frame.leaves or {}).get("name")
-        parent = frame.parent
-        if name is None or leaf.is_null:
-            self._shape(spot, leaf)
+    def _variable(self, candidate: Candidate, token: ScalarToken) -> None:
+        node = candidate.node
+        name = (node.tokens or {}).get("name")
+        parent = node.parent
+        if name is None or token.is_null:
+            self._shape(candidate, token)
             return
-        if self._again(walk.VARIABLE, leaf):
+        if self._already_scanned(walk.VARIABLE, token):
             return
-        if parent is None or parent.mapping or parent.at != "env":
-            if keys.says_image(name.value) and not _elsewhere(self._pattern(spot)):
-                self._list(spot, leaf, rules.PARAMETER)
-            elif not self._document(spot, leaf):
-                self._shape(spot, leaf)
+        if parent is None or parent.mapping or parent.parent_key != "env":
+            if keys.names_image(name.value) and not _irrelevant_reason(self._rule_path(candidate)):
+                self._list(candidate, token, rules.PARAMETER)
+            elif not self._document(candidate, token):
+                self._shape(candidate, token)
             return
         for rule in rules.ENVIRONMENT:
-            if not rule.named(name.value) or not rule.fits(*self._names, self._pattern(spot)):
+            if not rule.matches_name(name.value) or not rule.fits(*self._object_type, self._rule_path(candidate)):
                 continue
             if rule.shape == patterns.COMPLETE:
-                if not self._document(spot, leaf):
-                    for begin, end in lines.items(leaf.value):
-                        if complete(leaf.value[begin:end]):
-                            self._take(spot, leaf, rule, leaf.value[begin:end], begin)
-            elif len(found := list(lines.items(leaf.value))) > 1 or "=" in leaf.value:
-                if self._document(spot, leaf):
+                if not self._document(candidate, token):
+                    for begin, end in lines.items(token.value):
+                        if is_complete_reference(token.value[begin:end]):
+                            self._take(candidate, token, rule, token.value[begin:end], begin)
+            elif len(found := list(lines.items(token.value))) > 1 or "=" in token.value:
+                if self._document(candidate, token):
                     return
                 for begin, end in found:
-                    if re.search("[:@/]", leaf.value[begin:end]):
-                        self._take(spot, leaf, rule, leaf.value[begin:end], begin)
+                    if re.search("[:@/]", token.value[begin:end]):
+                        self._take(candidate, token, rule, token.value[begin:end], begin)
             else:
-                self._take(spot, leaf, rule, leaf.value)
+                self._take(candidate, token, rule, token.value)
             return
 
-    def _item(self, spot: Spot, leaf: Leaf) -> None:
-        pattern = self._pattern(spot)
-        if why := _elsewhere(pattern):
-            self._miss(spot, leaf, why)
-        elif spot.frame.images:
-            self._list(spot, leaf, rules.LISTED)
-        elif (found := _VARIABLE.match(leaf.value)) and keys.says_image(found[1]):
-            self._list(spot, leaf, rules.ITEM)
-        elif found and complete(leaf.value[found.end() :]):
-            self._take(spot, leaf, rules.SHAPE, leaf.value[found.end() :], found.end())
+    def _item(self, candidate: Candidate, token: ScalarToken) -> None:
+        rule_path = self._rule_path(candidate)
+        if reason := _irrelevant_reason(rule_path):
+            self._miss(candidate, token, reason)
+        elif candidate.node.holds_images:
+            self._list(candidate, token, rules.LISTED)
+        elif (found := _VARIABLE.match(token.value)) and keys.names_image(found[1]):
+            self._list(candidate, token, rules.ITEM)
+        elif found and is_complete_reference(token.value[found.end() :]):
+            self._take(candidate, token, rules.SHAPE, token.value[found.end() :], found.end())
         else:
-            self._shape(spot, leaf)
+            self._shape(candidate, token)
 
-    def _list(self, spot: Spot, leaf: Leaf, rule: Rule) -> None:
+    def _list(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
         """One reference, or several with names of their own before them."""
-        for begin, end in lines.items(leaf.value):
-            self._take(spot, leaf, rule, leaf.value[begin:end], begin)
+        for begin, end in lines.items(token.value):
+            self._take(candidate, token, rule, token.value[begin:end], begin)
 
-    def _arguments(self, spot: Spot) -> None:
-        pattern = self._pattern(spot)
-        items = [None if leaf is None or self._again(walk.ARGUMENTS, leaf) else leaf for leaf in spot.frame.items or ()]
-        texts = [(spot._replace(key=index), leaf) for index, leaf in enumerate(items) if leaf is not None]
-        if rules.PULLED.fits(*self._names, pattern):
-            for place, leaf in texts:  # first, since an option before an image is not its name
-                for begin, end, rule in scripts.pulls(leaf.value):
-                    self._take(place, leaf, rule, leaf.value[begin:end], begin)
-        for index, leaf, begin, end, rule in arguments.read(items):
-            if rule.fits(*self._names, pattern):
-                self._take(spot._replace(key=index), leaf, rule, leaf.value[begin:end], begin)
-        if rules.SETTING.fits(*self._names, pattern):
-            for place, leaf in texts:
-                if "\n" in leaf.value:  # here-documents are read by the line too
-                    self._text(place, leaf)
+    def _arguments(self, candidate: Candidate) -> None:
+        rule_path = self._rule_path(candidate)
+        items = [
+            None if token is None or self._already_scanned(walk.ARGUMENTS, token) else token
+            for token in candidate.node.items or ()
+        ]
+        texts = [(candidate._replace(key=index), token) for index, token in enumerate(items) if token is not None]
+        if rules.PULLED.fits(*self._object_type, rule_path):
+            for place, token in texts:  # first, since an option before an image is not its name
+                for begin, end, rule in scripts.pulls(token.value):
+                    self._take(place, token, rule, token.value[begin:end], begin)
+        for index, token, begin, end, rule in arguments.read(items):
+            if rule.fits(*self._object_type, rule_path):
+                self._take(candidate._replace(key=index), token, rule, token.value[begin:end], begin)
+        if rules.SETTING.fits(*self._object_type, rule_path):
+            for place, token in texts:
+                if "\n" in token.value:  # here-documents are read by the line too
+                    self._settings_and_scripts(place, token)
 
-    def _document(self, spot: Spot, leaf: Leaf) -> bool:
+    def _document(self, candidate: Candidate, token: ScalarToken) -> bool:
         """Whether the value is a document or settings, and looked through as such."""
-        pattern = self._pattern(spot)
-        why = _elsewhere(pattern)
-        if (why and ".annotations" not in f".{pattern}") or patterns.object_fits(patterns.SCHEMA, *self._names):
+        rule_path = self._rule_path(candidate)
+        reason = _irrelevant_reason(rule_path)
+        if (reason and ".annotations" not in f".{rule_path}") or patterns.object_matches(
+            patterns.SCHEMA, *self._object_type
+        ):
             return False
-        if not walk.may_hold(leaf.value):
+        if not walk.may_name_images(token.value):
             return False
-        if self._again(walk.DOCUMENT, leaf):
+        if self._already_scanned(walk.DOCUMENT, token):
             return True
-        inner = self.text.inner(leaf)
+        inner = self.view.embedded_view(token)
         if inner is None:
             return False
-        path = self._path(spot)
-        weaker = rules.APPLIED if spot.key == keys.APPLIED and spot.frame.at == "annotations" else None
-        if documents.look_through(inner, self.finds, self.custom, f"{path} > ", weaker):
+        path = self._path(candidate)
+        weaker_rule = (
+            rules.APPLIED if candidate.key == keys.APPLIED and candidate.node.parent_key == "annotations" else None
+        )
+        if documents.scan_embedded(inner, self.collector, self.custom, f"{path} > ", weaker_rule):
             return True
-        self._text(spot, leaf)
+        self._settings_and_scripts(candidate, token)
         return True
 
-    def _text(self, spot: Spot, leaf: Leaf) -> None:
+    def _settings_and_scripts(self, candidate: Candidate, token: ScalarToken) -> None:
         """Settings by the line and scripts; of places that overlap, the first that was found."""
         taken: set[int] = set()
-        for joined in grouped.joined(leaf.value):
-            pieces = [Piece(one.role, leaf, (one.leaf.start, one.leaf.end)) for one in joined.pieces]
-            taken.update(one.leaf.start for one in joined.pieces)
-            self._joined(spot, rules.SETTINGS, joined._replace(pieces=tuple(pieces)))
-        for begin, end, rule in (*scripts.pulls(leaf.value), *lines.settings(leaf.value)):
+        for joined in grouped.joined(token.value):
+            parts = [SplitPart(one.role, token, (one.token.start, one.token.end)) for one in joined.parts]
+            taken.update(one.token.start for one in joined.parts)
+            self._joined(candidate, rules.SETTINGS, joined._replace(parts=tuple(parts)))
+        for begin, end, rule in (*scripts.pulls(token.value), *lines.settings(token.value)):
             if begin not in taken:
                 taken.add(begin)
-                self._take(spot, leaf, rule, leaf.value[begin:end], begin)
+                self._take(candidate, token, rule, token.value[begin:end], begin)
 
-    def _again(self, what: int, leaf: Leaf) -> bool:
+    def _already_scanned(self, what: int, token: ScalarToken) -> bool:
         """Whether this is an alias of a long value that has been looked through as what it is here."""
-        if len(leaf.value) <= _SHORT:
+        if len(token.value) <= _SHORT:
             return False
-        again = (what, leaf.start) in self._through
-        self._through.add((what, leaf.start))
+        again = (what, token.start) in self._scanned
+        self._scanned.add((what, token.start))
         return again
 
     # What a value is.
 
-    def _take(self, spot: Spot, leaf: Leaf, rule: Rule, text: str, begin: int = 0) -> None:
+    def _take(self, candidate: Candidate, token: ScalarToken, rule: Rule, text: str, begin: int = 0) -> None:
         stripped = text.strip()
         begin += len(text) - len(text.lstrip())
-        piece = Piece(model.WHOLE, leaf)
+        part = SplitPart(model.WHOLE, token)
         span = (begin, begin + len(stripped))
-        self.finds.take(self._place(spot), rule, stripped, [piece], span=span, embedded=self.embedded)
+        self.collector.add(self._location(candidate), rule, stripped, [part], span=span, embedded=self.embedded)
 
-    def _miss(self, spot: Spot, leaf: Leaf, reason: str, text: str | None = None) -> None:
-        self.finds.miss(self._place(spot), leaf, reason, text)
+    def _miss(self, candidate: Candidate, token: ScalarToken, reason: str, text: str | None = None) -> None:
+        self.collector.add_near_miss(self._location(candidate), token, reason, text)
 
-    def _place(self, spot: Spot) -> Place:
-        return Place(self.text, spot.document, lambda: self._path(spot))
+    def _location(self, candidate: Candidate) -> Location:
+        return Location(self.view, candidate.document, lambda: self._path(candidate))
 
-    def _named(self) -> tuple[str, str, str]:
+    def _object_identity(self) -> tuple[str, str, str]:
         meta = (self._object.children or {}).get("metadata") if self._object is not None else None
-        name = (meta.leaves or {}).get("name") if meta is not None else None
-        return (*self._names, name.value if name is not None else "")
+        name = (meta.tokens or {}).get("name") if meta is not None else None
+        return (*self._object_type, name.value if name is not None else "")
 
-    def _pattern(self, spot: Spot) -> str:
+    def _rule_path(self, candidate: Candidate) -> str:
         """The path below the object, with ``[]`` for indexes, as rules are written."""
-        frame, key = spot.frame, spot.key
+        node, key = candidate.node, candidate.key
         prefix = ""
-        if frame is not self._object and (parent := frame.parent) is not None:
-            prefix = self._around(parent)[2] + _general(frame.at)
-        return (prefix + _general(key)).lstrip(".")
+        if node is not self._object and (parent := node.parent) is not None:
+            prefix = self._parent_paths(parent)[2] + _rule_step(node.parent_key)
+        return (prefix + _rule_step(key)).lstrip(".")
 
-    def _path(self, spot: Spot) -> str:
+    def _path(self, candidate: Candidate) -> str:
         """The path in the document: ``spec.containers[0].image``."""
-        return self.prefix + (self._root + self._prefix(spot.frame) + _step(spot.key)).lstrip(".")
+        return self.prefix + (self._object_path + self._node_path(candidate.node) + _step(candidate.key)).lstrip(".")
 
-    def _prefix(self, frame: Frame) -> str:
+    def _node_path(self, node: Node) -> str:
         """The keys below the object down to ``frame``."""
-        if frame is self._object or frame.parent is None:
+        if node is self._object or node.parent is None:
             return ""
-        return self._around(frame.parent)[1] + _step(frame.at)
+        return self._parent_paths(node.parent)[1] + _step(node.parent_key)
 
-    def _around(self, parent: Frame) -> tuple[Frame | None, str, str]:
+    def _parent_paths(self, parent: Node) -> tuple[Node | None, str, str]:
         """The keys below the object down to ``parent``, also as rules are written; remembered for its neighbours."""
-        if parent is not self._near[0]:
-            path = _climb(parent, self._object)
-            self._near = (parent, path, _INDEX.sub("[]", path))
-        return self._near
+        if parent is not self._last_parent[0]:
+            path = _path_between(parent, self._object)
+            self._last_parent = (parent, path, _INDEX.sub("[]", path))
+        return self._last_parent
 
 
-def _climb(frame: Frame | None, top: Frame | None) -> str:
-    return "".join(reversed([_step(one.at) for one in _ancestors(frame, top)]))
+def _path_between(node: Node | None, top: Node | None) -> str:
+    return "".join(reversed([_step(one.parent_key) for one in _ancestors(node, top)]))
 
 
-def _ancestors(frame: Frame | None, top: Frame | None) -> Iterator[Frame]:
-    while frame is not None and frame is not top:
-        yield frame
-        frame = frame.parent
+def _ancestors(node: Node | None, top: Node | None) -> Iterator[Node]:
+    while node is not None and node is not top:
+        yield node
+        node = node.parent
 
 
 def _step(key: str | int | None) -> str:
@@ -328,17 +351,19 @@ def _step(key: str | int | None) -> str:
     return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
 
 
-def _general(key: str | int | None) -> str:
+def _rule_step(key: str | int | None) -> str:
     """The same as rules are written."""
     return "[]" if isinstance(key, int) else _INDEX.sub("[]", _step(key))
 
 
 @lru_cache(maxsize=1024)
-def _fields(api: str, kind: str, pattern: str, key: str) -> tuple[Rule, ...]:
+def _fields(api: str, kind: str, rule_path: str, key: str) -> tuple[Rule, ...]:
     """The rules of fields for this place; remembered, since objects of one type repeat their paths."""
-    return tuple(rule for rule in rules.FIELDS if rule.keyed(key) and rule.fits(api, kind, pattern))
+    return tuple(rule for rule in rules.FIELDS if rule.matches_key(key) and rule.fits(api, kind, rule_path))
 
 
 @lru_cache(maxsize=1024)
-def _elsewhere(pattern: str) -> str | None:
-    return next((why for place, why in rules.ELSEWHERE if patterns.compile_path(place).fullmatch(pattern)), None)
+def _irrelevant_reason(rule_path: str) -> str | None:
+    return next(
+        (reason for place, reason in rules.ELSEWHERE if patterns.compile_path(place).fullmatch(rule_path)), None
+    )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from airgap.kube.detect import rules
 from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.walker import complete
+from airgap.kube.detect.walker import is_complete_reference
 
 #: Programs that pull images by these verbs (their own manuals); ``ctr images pull`` has a noun before it.
 _PROGRAMS = frozenset({"docker", "podman", "nerdctl", "crictl", "ctr", "buildah"})
@@ -51,7 +51,7 @@ def _images(command: re.Match[str]) -> Iterator[tuple[int, int]]:
     if verb is None:
         return
     after = words[verb + 1 :]
-    whole = [(begin, end) for begin, end, text in after if complete(text)]
+    whole = [(begin, end) for begin, end, text in after if is_complete_reference(text)]
     if words[verb][2] in _RUN:  # which words are options' values is not known: only what is beyond doubt
         yield from whole[:1]
         return

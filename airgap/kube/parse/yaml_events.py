@@ -89,9 +89,9 @@ def _pure_loader() -> type[Any]:
 
 def _refuse(source: Source, error: Exception) -> NoReturn:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    control = source.control()
+    control = source.first_control_character()
     if mark is not None:
-        place = source.byte_of(mark.index)
+        place = source.byte_offset(mark.index)
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         context = getattr(error, "context", None)
         what = f"{problem} ({context})" if context and mark is getattr(error, "problem_mark", None) else problem

@@ -17,8 +17,8 @@ from airgap.events import Sink, ignore
 from airgap.kube.render import programs as render
 from airgap.kube.render.inputs import folder_name, shown
 from airgap.kube.render.trace import places, split
-from airgap.kube.render.values_file import Pointed, left_over, wanted
-from airgap.kube.rewrite.files import Locate
+from airgap.kube.render.values_file import GeneratedFile, left_over, wanted
+from airgap.kube.rewrite.file_set import Locate
 from airgap.oci import Reference
 
 FILE = "kustomization.yaml"
@@ -32,7 +32,7 @@ def overlay_for(
     keep_unknown: bool = False,
     origin: str = "bundle",
     emit: Sink = ignore,
-) -> Pointed:
+) -> GeneratedFile:
     """What belongs in ``output/kustomization.yaml``; nothing stays there but what was there.
 
     Raises UsageError for an output that the kustomization holds or is, since kustomize refuses the circle.
@@ -58,7 +58,7 @@ def overlay_for(
     ]
     why = "kustomize's images: does not reach it, or cannot tell it from another of that name"
     hint = f"change it by a patch, or rewrite what is rendered: kubectl kustomize {path} | airgap rewrite - --to TARGET"
-    return Pointed(folder_name(path), content, len(goals), left_over(b"", left, why, hint))
+    return GeneratedFile(folder_name(path), content, len(goals), left_over(b"", left, why, hint))
 
 
 def _images(scan: kube.Scan, goals: Mapping[Reference, Reference]) -> dict[str, dict[str, str]]:

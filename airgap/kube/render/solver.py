@@ -15,11 +15,11 @@ from airgap.errors import ResourceError
 from airgap.kube.model import Site
 from airgap.kube.render import chart
 from airgap.kube.render import trace as provenance
-from airgap.kube.render.trace import Part, Place, Recipe, Render
+from airgap.kube.render.trace import ImageTemplate, Render, SiteKey, ValueSlice
 from airgap.oci import Reference
 from airgap.records import Record
 
-_Assignment = dict[Part, str]
+_Assignment = dict[ValueSlice, str]
 #: How often images that do not come out as wanted are tried in another way, and how many steps one search may have.
 _ROUNDS = 6
 _STEPS = 20_000
@@ -70,7 +70,7 @@ class _Search:
             open_ = [number for number, one in enumerate(current) if one is not None]
             if not open_:
                 break
-            kept, said = provenance.bearable(open_, lambda some: self._rendered([current[n] or {} for n in some]))
+            kept, said = provenance.bisect(open_, lambda some: self._rendered([current[n] or {} for n in some]))
             self.said = said or self.said
             content = self._attempt([current[number] or {} for number in kept])
             wrong = self._wrong(content) if content is not None else set(self.sites)
@@ -86,7 +86,7 @@ class _Search:
         news = [one for one in best if one]
         content = self._attempt(news)
         if content is None:  # each by itself was borne, all together are not
-            news, self.said = provenance.bearable(news, self._rendered)
+            news, self.said = provenance.bisect(news, self._rendered)
             content = self._attempt(news)
         if content is None:
             news, content = [], self.base
@@ -115,7 +115,7 @@ class _Search:
             self.said = error.what
             return None
 
-    def _wrong(self, content: bytes) -> set[Place]:
+    def _wrong(self, content: bytes) -> set[SiteKey]:
         now = provenance.places(content, self.shown)
         return {
             place for place, goal in self.goal.items() if (site := now.get(place)) is None or site.reference != goal
@@ -134,7 +134,7 @@ class _Search:
                 for text, replacement in ((old, new), (old.partition(":")[2], new.partition(":")[2])):
                     start = value.find(text)
                     if start >= 0:
-                        found[Part(path, start, start + len(text), text)] = replacement
+                        found[ValueSlice(path, start, start + len(text), text)] = replacement
                         break
         return found
 
@@ -154,12 +154,12 @@ class _Search:
 
     # From images to what their values could be.
 
-    def _options(self) -> dict[Place, list[_Assignment]]:
+    def _options(self) -> dict[SiteKey, list[_Assignment]]:
         """For each image to move, the ways to move it, best first. More values are asked while some have none."""
         moving = {place for place, goal in self.goal.items() if self.sites[place].reference != goal}
         names = [provenance.split(self.sites[place].value)[0] for place in moving]
-        options: dict[Place, list[_Assignment]] = {}
-        known: list[Part] = []
+        options: dict[SiteKey, list[_Assignment]] = {}
+        known: list[ValueSlice] = []
         for kind in ("image keys", "any key", "unset"):
             if moving <= options.keys():
                 break
@@ -175,10 +175,12 @@ class _Search:
                 options.update(self._asked(known, [], moving))
         return options
 
-    def _asked(self, known: Sequence[Part], new: Sequence[Part], moving: set[Place]) -> dict[Place, list[_Assignment]]:
+    def _asked(
+        self, known: Sequence[ValueSlice], new: Sequence[ValueSlice], moving: set[SiteKey]
+    ) -> dict[SiteKey, list[_Assignment]]:
         """The ways to move each image that show when ``known`` and as many of ``new`` as the chart bears are marked."""
         try:
-            good, said = provenance.bearable(new, lambda some: self._trace([*known, *some])) if new else ([], "")
+            good, said = provenance.bisect(new, lambda some: self._trace([*known, *some])) if new else ([], "")
             recipes = self._trace([*known, *good])
         except ResourceError as error:
             good, said, recipes = [], error.what, {}
@@ -186,10 +188,10 @@ class _Search:
         ways = {place: self._ways(place, recipe) for place, recipe in recipes.items() if place in moving}
         return {place: some for place, some in ways.items() if some}
 
-    def _trace(self, parts: Sequence[Part]) -> dict[Place, Recipe]:
+    def _trace(self, parts: Sequence[ValueSlice]) -> dict[SiteKey, ImageTemplate]:
         return provenance.trace(self.values, parts, self.render, self.shown)
 
-    def _ways(self, place: Place, recipe: Recipe) -> list[_Assignment]:
+    def _ways(self, place: SiteKey, recipe: ImageTemplate) -> list[_Assignment]:
         site, goal = self.sites[place], self.goal[place]
         text = goal.name + provenance.split(site.value)[1]  # what becomes of its digest is decided already
         first, last = recipe.constants[0], recipe.constants[-1]
@@ -206,7 +208,7 @@ class _Search:
         return sorted(ways, key=lambda way: _rank(way, recipe))
 
 
-def _rank(way: _Assignment, recipe: Recipe) -> int:
+def _rank(way: _Assignment, recipe: ImageTemplate) -> int:
     """A part that was a host becomes the target's host, as the first cut has it; where it was host and path, what
     stands behind it is kept if it can be."""
     if "/" not in recipe.parts[0].text or len(recipe.parts) == 1:
@@ -228,10 +230,10 @@ def _cuts(text: str, constants: Sequence[str]) -> Iterator[list[str]]:
         at = text.find(sign, at + 1)
 
 
-def _groups(options: Mapping[Place, list[_Assignment]]) -> list[dict[Place, list[_Assignment]]]:
+def _groups(options: Mapping[SiteKey, list[_Assignment]]) -> list[dict[SiteKey, list[_Assignment]]]:
     """Images that share parts of values, directly or through others."""
-    owner: dict[Part, int] = {}
-    groups: dict[int, dict[Place, list[_Assignment]]] = {}
+    owner: dict[ValueSlice, int] = {}
+    groups: dict[int, dict[SiteKey, list[_Assignment]]] = {}
     for number, (place, ways) in enumerate(options.items()):
         touched = {owner[part] for part in ways[0] if part in owner}
         merged = {place: ways}
@@ -243,7 +245,7 @@ def _groups(options: Mapping[Place, list[_Assignment]]) -> list[dict[Place, list
     return list(groups.values())
 
 
-def _assignments(group: Mapping[Place, list[_Assignment]]) -> Iterator[_Assignment]:
+def _assignments(group: Mapping[SiteKey, list[_Assignment]]) -> Iterator[_Assignment]:
     """Values with which all images of a group come out; where there are none, with which all but some do."""
     wanted = sorted(group.values(), key=len)
     while wanted:

@@ -20,7 +20,7 @@ from airgap.kube.render import chart
 from airgap.records import Record
 
 #: One image's place in a rendering: document, path, and which of several there.
-Place = tuple[int, str, int]
+SiteKey = tuple[int, str, int]
 #: Values over the chart's own in, resource file out.
 Render = Callable[[Mapping[str, Any]], bytes]
 Item = TypeVar("Item")
@@ -31,7 +31,7 @@ _IMAGE_KEY = re.compile(r"image|registr|repo|hub", re.IGNORECASE)
 UNDECLARED: tuple[chart.Path, ...] = (("global", "imageRegistry"), ("global", "image", "registry"))
 
 
-class Part(Record):
+class ValueSlice(Record):
     """The characters ``start`` to ``end`` of the value at ``path``, which are ``text``: a piece of a name."""
 
     path: chart.Path
@@ -40,17 +40,17 @@ class Part(Record):
     text: str
 
 
-class Recipe(Record):
+class ImageTemplate(Record):
     """How a template makes one image: ``constants[0] parts[0] constants[1] … constants[-1]``."""
 
     constants: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[ValueSlice, ...]
 
 
-def places(content: bytes, shown: str) -> dict[Place, Site]:
+def places(content: bytes, shown: str) -> dict[SiteKey, Site]:
     """Every site of a rendering by its place."""
     seen: Counter[tuple[int, str]] = Counter()
-    found: dict[Place, Site] = {}
+    found: dict[SiteKey, Site] = {}
     for site in scan(content, shown).sites:
         where = site.document, site.path
         found[(where[0], where[1], seen[where])] = site
@@ -67,7 +67,7 @@ def split(text: str) -> tuple[str, str]:
     return name, text[len(name) :]
 
 
-def candidates(values: Mapping[str, Any], names: Iterable[str], *, any_key: bool) -> list[Part]:
+def candidates(values: Mapping[str, Any], names: Iterable[str], *, any_key: bool) -> list[ValueSlice]:
     """The parts of values that stand in one of ``names``, or hold one; without ``any_key`` only under image's keys."""
     wanted = sorted(set(names), key=lambda name: (-len(name), name))
     found = []
@@ -78,40 +78,40 @@ def candidates(values: Mapping[str, Any], names: Iterable[str], *, any_key: bool
     return found
 
 
-def unset(values: Mapping[str, Any]) -> list[Part]:
+def unset(values: Mapping[str, Any]) -> list[ValueSlice]:
     """Empty values under a registry's key, and well-known ones that are not declared."""
-    found = [Part(path, 0, 0, "") for path, value in chart.leaves(values) if not value and _is_registry(path)]
+    found = [ValueSlice(path, 0, 0, "") for path, value in chart.leaves(values) if not value and _is_registry(path)]
     there = {part.path for part in found} | {path for path, _ in chart.leaves(values)}
-    return found + [Part(path, 0, 0, "") for path in UNDECLARED if path not in there]
+    return found + [ValueSlice(path, 0, 0, "") for path in UNDECLARED if path not in there]
 
 
 def _is_registry(path: chart.Path) -> bool:
     return re.search("registry$|^hub$", str(path[-1]), re.IGNORECASE) is not None
 
 
-def _holding(path: chart.Path, value: str, names: Sequence[str]) -> list[Part]:
+def _holding(path: chart.Path, value: str, names: Sequence[str]) -> list[ValueSlice]:
     """Whole names inside a value: the value itself, with or without tag, or options and texts that name images."""
-    found: list[Part] = []
+    found: list[ValueSlice] = []
     for name in names:
         whole = value == name or value.startswith((f"{name}:", f"{name}@"))
         if name not in value or not (whole or "/" in name):
             continue
         for match in re.finditer(rf"(?<![\w./-]){re.escape(name)}(?![\w./-])", value):
             if all(match.end() <= one.start or match.start() >= one.end for one in found):
-                found.append(Part(path, match.start(), match.end(), name))
+                found.append(ValueSlice(path, match.start(), match.end(), name))
     return found
 
 
-def _standing_in(path: chart.Path, value: str, names: Sequence[str]) -> list[Part]:
+def _standing_in(path: chart.Path, value: str, names: Sequence[str]) -> list[ValueSlice]:
     """A value that is a part of a name, from one slash to another."""
     for core in (value.strip("/"), split(value)[0].strip("/")):  # a port is no tag
         if core and any(f"/{core}/" in f"/{name}/" for name in names):
             start = value.index(core)
-            return [Part(path, start, start + len(core), core)]
+            return [ValueSlice(path, start, start + len(core), core)]
     return []
 
 
-def changed(values: Mapping[str, Any], news: Mapping[Part, str]) -> dict[chart.Path, str]:
+def changed(values: Mapping[str, Any], news: Mapping[ValueSlice, str]) -> dict[chart.Path, str]:
     """The values that differ once each part has its new text."""
     texts = dict(chart.leaves(values))
     made: dict[chart.Path, str] = {}
@@ -121,7 +121,9 @@ def changed(values: Mapping[str, Any], news: Mapping[Part, str]) -> dict[chart.P
     return {path: text for path, text in made.items() if text != texts.get(path, "")}
 
 
-def trace(values: Mapping[str, Any], parts: Sequence[Part], render: Render, shown: str) -> dict[Place, Recipe]:
+def trace(
+    values: Mapping[str, Any], parts: Sequence[ValueSlice], render: Render, shown: str
+) -> dict[SiteKey, ImageTemplate]:
     """The recipe of every image of which some of ``parts`` are a part."""
     if not parts:
         return {}
@@ -131,11 +133,11 @@ def trace(values: Mapping[str, Any], parts: Sequence[Part], render: Render, show
         pieces = _MARK.split(site.value)
         numbers = [int(number) for number in pieces[1::2]]
         if numbers and all(number < len(parts) for number in numbers):
-            recipes[place] = Recipe(tuple(pieces[::2]), tuple(parts[number] for number in numbers))
+            recipes[place] = ImageTemplate(tuple(pieces[::2]), tuple(parts[number] for number in numbers))
     return recipes
 
 
-def _marks(parts: Sequence[Part]) -> dict[Part, str]:
+def _marks(parts: Sequence[ValueSlice]) -> dict[ValueSlice, str]:
     """A mark looks like a host where the part begins with one, so that what is recognised by its host still is."""
     marks = {}
     for number, part in enumerate(parts):
@@ -144,7 +146,7 @@ def _marks(parts: Sequence[Part]) -> dict[Part, str]:
     return marks
 
 
-def bearable(items: Sequence[Item], attempt: Callable[[Sequence[Item]], object]) -> tuple[list[Item], str]:
+def bisect(items: Sequence[Item], attempt: Callable[[Sequence[Item]], object]) -> tuple[list[Item], str]:
     """The items with which ``attempt`` does not end in a ResourceError, by halving; and the last error's words."""
     try:
         attempt(items)
@@ -152,7 +154,7 @@ def bearable(items: Sequence[Item], attempt: Callable[[Sequence[Item]], object])
         if len(items) < 2:
             return [], error.what
         middle = len(items) // 2
-        left, said_left = bearable(items[:middle], attempt)
-        right, said_right = bearable(items[middle:], attempt)
+        left, said_left = bisect(items[:middle], attempt)
+        right, said_right = bisect(items[middle:], attempt)
         return left + right, said_right or said_left
     return list(items), ""

@@ -24,10 +24,10 @@ from airgap.oci import Reference
 from airgap.records import Record
 
 if TYPE_CHECKING:
-    from airgap.kube.rewrite.files import Locate
+    from airgap.kube.rewrite.file_set import Locate
 
 
-class Pointed(Record):
+class GeneratedFile(Record):
     """``name`` of the chart or folder, ``content`` of the file that moves its images; ``left`` says which it does
     not move, each with its line in the rendering."""
 
@@ -46,7 +46,7 @@ def values_for(
     keep_unknown: bool = False,
     origin: str = "bundle",
     emit: Sink = ignore,
-) -> Pointed:
+) -> GeneratedFile:
     """A values file with which the chart's images are where ``locate`` puts them.
 
     Raises ResourceError as rendering does, and ContentMissing for images that ``locate`` does not know.
@@ -74,7 +74,7 @@ def values_for(
     head = f"# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n"
     content = head + (chart.dump(solved.values) or "{}\n")
     left = left_over(solved.content, solved.left, why, hint)
-    return Pointed(name, content.encode(), len(goals), left)
+    return GeneratedFile(name, content.encode(), len(goals), left)
 
 
 def wanted(

@@ -11,27 +11,27 @@ from airgap.durable import replace_file
 from airgap.durable.output import inside
 from airgap.errors import OutputError, UsageError
 from airgap.kube.rewrite import log
-from airgap.kube.rewrite.files import RewrittenFile
-from airgap.kube.rewrite.log import RECORD
+from airgap.kube.rewrite.file_set import RewrittenFile
+from airgap.kube.rewrite.log import REWRITE_LOG
 
 
 def write_rewritten(folder: Path, files: Sequence[tuple[str, bytes]], changed: Sequence[RewrittenFile]) -> None:
     """Write ``files`` under ``folder``, after the record of how those ``changed`` were rewritten."""
     try:
-        places = [(inside(folder, name), content) for name, content in files]
-        _note(folder, changed)
-        for path, content in places:
+        targets = [(inside(folder, name), content) for name, content in files]
+        _append_run(folder, changed)
+        for path, content in targets:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)
-        _note(folder, changed)
+        _append_run(folder, changed)
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
 
 
-def check_record(folder: Path) -> None:
+def check_log(folder: Path) -> None:
     """Raise :class:`ResourceError` where a record that cannot be read is in the way of the new one."""
-    if (folder / RECORD).exists():
-        log.read(folder / RECORD)
+    if (folder / REWRITE_LOG).exists():
+        log.read_log(folder / REWRITE_LOG)
 
 
 def check_in_place(files: Sequence[RewrittenFile]) -> None:
@@ -49,8 +49,8 @@ def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -
     for folder in dict.fromkeys(path.parent for path in changed):
         members = {path: file for path, file in changed.items() if path.parent == folder}
         if recorded:
-            noted = [(path.name, file, file.before) for path, file in members.items()]
-            log.note(folder / RECORD, noted, first=False)
+            members_with_content = [(path.name, file, file.before) for path, file in members.items()]
+            log.append_run(folder / REWRITE_LOG, members_with_content, first=False)
         for path, file in members.items():
             try:
                 status = path.stat()
@@ -59,13 +59,13 @@ def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -
                 raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
 
 
-def _note(folder: Path, changed: Sequence[RewrittenFile]) -> None:
+def _append_run(folder: Path, changed: Sequence[RewrittenFile]) -> None:
     if changed:
-        files = [(file.name, file, _content(folder / file.name)) for file in changed]
-        log.note(folder / RECORD, files, first=True)
+        files = [(file.name, file, _content_or_none(folder / file.name)) for file in changed]
+        log.append_run(folder / REWRITE_LOG, files, first=True)
 
 
-def _content(path: Path) -> bytes | None:
+def _content_or_none(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except FileNotFoundError:

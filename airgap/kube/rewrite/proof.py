@@ -55,11 +55,11 @@ def verify(
     before, after = Source(old, file), Source(new, file)
     json = any(scalar.style == "json" for scalar in members)
     parse = json_events.parse if json else yaml_events.parse
-    ends = iter([*((scalar.end - before.base, edits) for scalar, edits in members.items()), (-1, ())])
+    ends = iter([*((scalar.end - before.bom_length, edits) for scalar, edits in members.items()), (-1, ())])
     end, edits = next(ends)
-    unit = end if json else before.char_of(end)
+    unit = end if json else before.char_index(end)
     entries = sorted(inserts, key=lambda one: one.at)
-    places = [one.at - before.base if json else before.char_of(one.at - before.base) for one in entries]
+    places = [one.at - before.bom_length if json else before.char_index(one.at - before.bom_length) for one in entries]
     others = parse(after)
     try:
         for one, other in zip_longest(parse(before), others):
@@ -74,7 +74,7 @@ def verify(
             if same and one[0] == ev.SCALAR and one[3] == unit and edits:
                 same = other is not None and other[1] == _expected(one[1], edits)
                 end, edits = next(ends)
-                unit = end if json or end < 0 else before.char_of(end)
+                unit = end if json or end < 0 else before.char_index(end)
             elif same and other is not None:
                 same = one[1] == other[1]
             if not same:
@@ -89,7 +89,7 @@ def _differ(source: Source, event: ev.Event | None, json: bool, where: str) -> N
     place = event[2] if event is not None else 0
     raise ResourceError(
         "rewriting would change more than the image here, so nothing was written",
-        where=where or source.where(place if json else source.byte_of(place)),
+        where=where or source.where(place if json else source.byte_offset(place)),
         hint="write the value in double quotes, and report this",
     )
 

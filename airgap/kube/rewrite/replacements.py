@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from airgap.errors import InvalidReference, ResourceError
 from airgap.kube import model
-from airgap.kube.model import Part, Site
+from airgap.kube.model import Site, SitePart
 from airgap.oci import Reference
 from airgap.records import Record
 
@@ -25,7 +25,7 @@ class Replacement(Record):
     """``text`` in place of ``part``; ``site`` is for what is said of it."""
 
     site: Site
-    part: Part
+    part: SitePart
     text: str
 
 
@@ -119,7 +119,7 @@ def _name(site: Site) -> str:
     return part.value if part is not None else ""
 
 
-def _part(site: Site, role: str) -> Part | None:
+def _part(site: Site, role: str) -> SitePart | None:
     return next((part for part in site.parts if part.role == role), None)
 
 

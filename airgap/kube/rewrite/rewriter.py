@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from airgap.errors import ResourceError
 from airgap.kube import model
-from airgap.kube.model import Change, Rewritten, Scalar, Site
+from airgap.kube.model import Edit, Rewritten, Scalar, Site
 from airgap.kube.parse import scalars
 from airgap.kube.parse.scalars import NOT_TEXT, NULL
 from airgap.kube.parse.source import Source
@@ -40,7 +40,7 @@ class _Item(Record):
     holder: str | None = None
 
 
-def rewrite(content: bytes, sites_and_new: Sequence[tuple[Site, str]]) -> Rewritten:
+def rewrite_content(content: bytes, sites_and_new: Sequence[tuple[Site, str]]) -> Rewritten:
     """Put each new reference in its site's place.
 
     ``content`` is what the sites were scanned from, each new text a whole reference. Sites whose text stays give
@@ -67,7 +67,7 @@ def rewrite(content: bytes, sites_and_new: Sequence[tuple[Site, str]]) -> Rewrit
     return Rewritten(output, changes)
 
 
-def revert(content: bytes, changes: Iterable[Change]) -> bytes:
+def revert_content(content: bytes, changes: Iterable[Edit]) -> bytes:
     """Turn what ``rewrite`` made back into what it was made from; raise ResourceError if it was edited since."""
     ordered = sorted(changes, key=lambda change: change.offset)
     pieces: list[bytes] = []
@@ -98,18 +98,18 @@ def _check(content: bytes, site: Site, new: str) -> None:
         raise ResourceError(f"{new!r} cannot replace an image reference: it is not one printable word", where=where)
 
 
-def _splice(content: bytes, edits: Sequence[_Edit], file: str) -> tuple[bytes, tuple[Change, ...]]:
+def _splice(content: bytes, edits: Sequence[_Edit], file: str) -> tuple[bytes, tuple[Edit, ...]]:
     source = Source(content, file)
     view = memoryview(content)  # so that the parts between the sites are copied once, into the output
     pieces: list[bytes | memoryview] = []
-    changes: list[Change] = []
+    changes: list[Edit] = []
     at = size = 0
     for start, end, text in sorted(edits):
         after = text.encode()
         pieces += view[at:start], after
         size += start - at
-        line = source.line(max(start - source.base, 0))
-        changes.append(Change(file, line, size, content[start:end].decode(), text))
+        line = source.line(max(start - source.bom_length, 0))
+        changes.append(Edit(file, line, size, content[start:end].decode(), text))
         size += len(after)
         at = end
     pieces.append(view[at:])
@@ -143,9 +143,12 @@ def _raised(items: Sequence[_Item]) -> list[_Item]:
             grouped = {scalar: [one.edit for one in group] for scalar, group in _by_scalar(members).items()}
             verify(old, applied(old, edits), grouped, (), file, where=_where(members[0].site))
             source = Source(old, file)
-            shift = 1 if source.base else 0
+            shift = 1 if source.bom_length else 0
             for start, end, text in edits:
-                span = (source.char_of(start - source.base) + shift, source.char_of(end - source.base) + shift)
+                span = (
+                    source.char_index(start - source.bom_length) + shift,
+                    source.char_index(end - source.bom_length) + shift,
+                )
                 waiting.append(_Item(holder, ValueEdit(span, text), None, members[0].site, document))
     return waiting
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from airgap.errors import AirgapError, ContentMissing, raise_all
 from airgap.events import Noted, Sink, Warned, ignore
 from airgap.kube.files import ResourceFile
-from airgap.kube.model import POSSIBLE, Change, Scan, Site
-from airgap.kube.rewrite.rewriter import rewrite
+from airgap.kube.model import POSSIBLE, Edit, Scan, Site
+from airgap.kube.rewrite.rewriter import rewrite_content
 from airgap.oci import Reference
 from airgap.records import Record
 
@@ -24,7 +24,7 @@ class RewrittenFile(Record):
     path: str
     before: bytes
     after: bytes
-    changes: tuple[Change, ...]
+    edits: tuple[Edit, ...]
 
 
 def rewrite_files(
@@ -58,7 +58,7 @@ def rewrite_files(
                     pairs.append((site, str(site.reference)))
             else:
                 errors.append(ContentMissing(what, where=where, hint="export it too, or --keep-unknown leaves it"))
-        result = rewrite(file.content, pairs)
-        written.append(RewrittenFile(file.name, file.path, file.content, result.content, result.changes))
+        result = rewrite_content(file.content, pairs)
+        written.append(RewrittenFile(file.name, file.path, file.content, result.content, result.edits))
     raise_all(errors)
     return written

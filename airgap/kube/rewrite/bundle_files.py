@@ -7,15 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 
 from airgap.bundle import BundleReader
 from airgap.events import Sink, Warned
-from airgap.kube.detect.custom_rules import Custom
+from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.scan import scan
 from airgap.kube.files import ResourceFile
-from airgap.kube.rewrite.files import RewrittenFile, rewrite_files
+from airgap.kube.rewrite.file_set import RewrittenFile, rewrite_files
 from airgap.oci import Reference
 
 
-def rewrite_carried(
-    bundle: BundleReader, targets: Mapping[Reference, Reference], rules: Custom, emit: Sink
+def rewrite_bundle_files(
+    bundle: BundleReader, targets: Mapping[Reference, Reference], rules: CustomRules, emit: Sink
 ) -> list[RewrittenFile]:
     """Rewrite every resource file of ``bundle`` in memory. ``targets`` gives the reference at the target of each image;
     other images stay as they are, with a warning. Raises :class:`airgap.errors.ResourceError`."""
@@ -27,7 +27,7 @@ def rewrite_carried(
 
 
 def without_failed_images(
-    files: Sequence[RewrittenFile], failed: Collection[str], rules: Custom, emit: Sink
+    files: Sequence[RewrittenFile], failed: Collection[str], rules: CustomRules, emit: Sink
 ) -> list[RewrittenFile]:
     """The ``files`` that need none of the ``failed`` images (references as text); a warning for each of the others."""
     if not failed:
