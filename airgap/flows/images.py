@@ -42,7 +42,7 @@ class Found(Record):
     def warnings(self) -> list[str]:
         """What to warn of: fields for an image that a template or a script has still to fill, and folders that were
         read as they lie though a program renders them."""
-        return [*templates.unrendered(self.passed_by), *self._unfilled()]
+        return [*templates.unrendered_warnings(self.passed_by), *self._unfilled()]
 
     def _unfilled(self) -> list[str]:
         return [
@@ -74,7 +74,7 @@ def find(
     stdin: Callable[[], bytes] | None = None,
     download: Callable[[str], bytes] | None = None,
     rendering: Rendering | None = None,
-    pull: renderings.Pull = renderings.no_options,
+    pull: renderings.PullOptions = renderings.no_pull_options,
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES,
 ) -> Found:
     """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses;
@@ -91,18 +91,18 @@ def find(
     errors: list[AirgapError] = []
     made, paths = renderings.rendered(paths, rendering or Rendering(), pull)
     given = [*_local(paths, stdin, download), *_remote(paths, download)]
-    for file in [*given, *renderings.apart(made, {file.name for file in given})]:
+    for file in [*given, *renderings.with_unique_names(made, {file.name for file in given})]:
         try:
             files.append((file, kube.scan(file.content, file.path, rules)))
         except ResourceError as error:
-            errors.append(templates.explained(error, file))
+            errors.append(templates.explain_template_error(error, file))
     raise_all(errors)
-    found = Found(tuple(files), tuple(images), templates.passed_by(paths, (file.path for file, _ in files)))
+    found = Found(tuple(files), tuple(images), templates.unrendered_folders(paths, (file.path for file, _ in files)))
     if not found.references():
         read = ", ".join([*map(_shown, paths), *(file.path for file in made)]) or "nothing was given"
         raise ResourceError(
             f"no image is named in what was read ({read})",
-            hint=templates.advice(read_file for read_file, _ in found.files)
+            hint=templates.render_hint(read_file for read_file, _ in found.files)
             or "give Kubernetes YAML or JSON, a folder of it, or - for standard input",
         )
     return found

@@ -43,7 +43,9 @@ def test_what_a_path_is(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     (tmp_path / "c-1.tgz").write_text("")
-    found = {name: render.what_is(str(tmp_path / name)) for name in ("chart", "k", "both", "no", "c-1.tgz", "d.tgz")}
+    found = {
+        name: render.renderable_kind(str(tmp_path / name)) for name in ("chart", "k", "both", "no", "c-1.tgz", "d.tgz")
+    }
     assert found == {
         "chart": render.CHART,
         "k": render.KUSTOMIZATION,
@@ -52,9 +54,9 @@ def test_what_a_path_is(tmp_path: Path) -> None:
         "c-1.tgz": render.CHART,
         "d.tgz": "",
     }
-    assert render.what_is("oci://r.example/c") == render.CHART
-    assert render.what_is("-") == ""
-    assert render.what_is(str(tmp_path / "chart/Chart.yaml")) == ""
+    assert render.renderable_kind("oci://r.example/c") == render.CHART
+    assert render.renderable_kind("-") == ""
+    assert render.renderable_kind(str(tmp_path / "chart/Chart.yaml")) == ""
 
 
 def test_everything_is_passed_on_to_helm(programs: Programs) -> None:

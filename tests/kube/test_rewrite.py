@@ -192,7 +192,7 @@ def test_a_splice_that_would_change_the_structure_is_caught() -> None:
     start = content.rindex(b"nginx")
     span = (start, start + 5)
     (part,) = site.parts
-    there = part._replace(span=span, local=span, scalar=part.scalar._replace(start=start, end=start + 5))
+    there = part._replace(span=span, document_span=span, scalar=part.scalar._replace(start=start, end=start + 5))
     moved = site._replace(parts=(there,))
     with pytest.raises(ResourceError, match="does not stand in this file"):
         rewrite_content(content, [(moved, NEW)])

@@ -14,17 +14,17 @@ from airgap.durable import output as out
 from airgap.errors import UsageError, raise_all
 from airgap.events import Sink
 from airgap.formatting import counted
-from airgap.kube.render import programs as render
-from airgap.kube.render.inputs import Pull, check
-from airgap.kube.render.overlay import FILE, overlay_for
-from airgap.kube.render.values_file import values_for
+from airgap.kube.render import programs
+from airgap.kube.render.inputs import PullOptions, check_options
+from airgap.kube.render.overlay import KUSTOMIZATION_FILE, overlay_for
+from airgap.kube.render.values_file import values_file_for
 from airgap.kube.rewrite.file_set import Locate
 
 
-def is_rendered(paths: Sequence[str], rendering: render.Rendering) -> bool:
+def is_rendered(paths: Sequence[str], rendering: programs.Rendering) -> bool:
     """Whether this is one chart or one kustomization; raises UsageError where it is one among other paths."""
-    kinds = [render.what_is(path) for path in paths]
-    check(paths, rendering)
+    kinds = [programs.renderable_kind(path) for path in paths]
+    check_options(paths, rendering)
     if any(kinds) and len(kinds) > 1:
         raise UsageError("a chart or a kustomization is rewritten by itself", hint="give the others in another command")
     return any(kinds)
@@ -34,9 +34,9 @@ def rewrite(
     path: str,
     locate: Locate,
     output: str | None,
-    rendering: render.Rendering,
+    rendering: programs.Rendering,
     *,
-    pull: Pull,
+    pull: PullOptions,
     keep_unknown: bool,
     origin: str,
     force: bool,
@@ -45,32 +45,38 @@ def rewrite(
 ) -> None:
     """Write the values file or the overlay, with ``dry_run`` only say so, then end with exit code 3 if it does not
     move every image."""
-    if render.what_is(path) == render.CHART:
-        made = values_for(path, rendering, locate, pull=pull, keep_unknown=keep_unknown, origin=origin, emit=emit)
+    if programs.renderable_kind(path) == programs.CHART:
+        generated = values_file_for(
+            path, rendering, locate, pull=pull, keep_unknown=keep_unknown, origin=origin, emit=emit
+        )
         if output is None and not dry_run:
-            sys.stdout.buffer.write(made.content)
+            sys.stdout.buffer.write(generated.content)
             sys.stdout.flush()
-            raise_all(made.left)
+            raise_all(generated.unmoved)
             return
         place = Path(output or "-")
         if output and (place.is_dir() or output.endswith("/")):
-            place /= f"{made.name}-values.yaml"
+            place /= f"{generated.name}-values.yaml"
     else:
         if output is None:
             raise UsageError("where should the overlay go?", hint="add --output DIR, a folder beside the kustomization")
         with _gone_again(Path(output).parent) if dry_run else nullcontext():
-            made = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
-        place = Path(output) / FILE
+            generated = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
+        place = Path(output) / KUSTOMIZATION_FILE
     if dry_run:
         if output:
-            out.check_free(place.parent, [(place.name, made.content)], force=force)
+            out.check_free(place.parent, [(place.name, generated.content)], force=force)
     else:
-        _write(place, made.content, force=force)
-    moved = "proven by rendering with it" if not made.left else f"{counted(len(made.left), 'place')} not moved"
+        _write(place, generated.content, force=force)
+    moved = (
+        "proven by rendering with it"
+        if not generated.unmoved
+        else f"{counted(len(generated.unmoved), 'place')} not moved"
+    )
     wrote = "would write" if dry_run else "wrote"
     where = str(place) if output else "the values file to standard output"
-    click.echo(f"{wrote} {where}: {counted(made.images, 'image')}, {moved}", err=True)
-    raise_all(made.left)
+    click.echo(f"{wrote} {where}: {counted(generated.images, 'image')}, {moved}", err=True)
+    raise_all(generated.unmoved)
 
 
 @contextmanager

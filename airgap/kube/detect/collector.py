@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was found in one file: references parsed, their spans in the file told, near misses with their reasons."""
+"""Collect what a scan finds in one file: sites with their spans, near misses with their reasons, and errors."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from airgap.kube.parse import scalars
 from airgap.kube.parse.source import Source
 from airgap.oci import Reference
 
-#: No reference holds these; templates, variables and unfilled blanks do. ``ko://`` names source code to be built.
+#: Characters of templates and variables, which no reference has; ``ko://`` names source code to build.
 _PLACEHOLDER = re.compile(r"[{}$<>%]|ko://")
-#: An untagged name that ends so is a picture or a disk's image.
+#: An untagged name with such an ending is a picture or a disk image.
 _FILE = re.compile(r"[^:@]*\.(?:png|jpe?g|svg|gif|ico|webp|iso|qcow2|vmdk|vhdx?|img|raw)(?:\.[gx]z)?", re.IGNORECASE)
 
 
 class Location(NamedTuple):
-    """Where a spot stands; its path is made only when it is asked for."""
+    """The document and path of a candidate. ``path`` is a function, because few paths are ever needed."""
 
     view: DocumentView
     document: int
@@ -34,7 +34,7 @@ class Location(NamedTuple):
 
 
 class SiteCollector:
-    """Collects the sites, misses and errors of one file."""
+    """The sites, near misses and errors of one file, whose bytes are ``root``."""
 
     def __init__(self, root: Source, custom: CustomRules) -> None:
         self.root = root
@@ -42,48 +42,48 @@ class SiteCollector:
         self.sites: dict[tuple[int, int], Site] = {}
         self.near_misses: dict[tuple[int, str], NearMiss] = {}
         self.errors: list[AirgapError] = []
+        #: The offsets in the file of scalars that are part of a site.
         self._used_offsets: set[int] = set()
 
     def result(self) -> Scan:
-        """All that was found, in the order of the file; raises what must not pass."""
+        """Return everything in the order of the file. Raises the collected errors."""
         raise_all(self.errors)
         sites = sorted(self.sites.values(), key=lambda site: site.spans)
-        # An anchored value may be passed over where it stands and taken where an alias uses it.
-        near_misses = [
-            near_miss for (start, _), near_miss in self.near_misses.items() if start not in self._used_offsets
-        ]
-        return Scan(
-            tuple(sites),
-            tuple(sorted(near_misses, key=lambda near_miss: (near_miss.line, near_miss.column, near_miss.text))),
-        )
+        # An anchored value may be a near miss at its anchor and a site at an alias.
+        near_misses = [miss for (start, _), miss in self.near_misses.items() if start not in self._used_offsets]
+        near_misses.sort(key=lambda miss: (miss.line, miss.column, miss.text))
+        return Scan(tuple(sites), tuple(near_misses))
 
     def add(
         self,
         location: Location,
         rule: Rule,
         text: str,
-        split_parts: Sequence[SplitPart],
+        parts: Sequence[SplitPart],
         *,
         span: tuple[int, int] | None = None,
         sure: bool = True,
         embedded: bool = False,
     ) -> None:
-        """Add a site, or the reason why it is none. ``text`` is the whole reference; ``span`` is its place in the
-        value of the only piece, otherwise each piece is its whole value."""
-        token = split_parts[0].token
-        if (reference := self._parse_reference(location, token, rule, text, embedded)) is None:
+        """Add a site, or a near miss or an error if ``text``, the whole reference, is not acceptable.
+
+        ``span`` is the place of ``text`` in the value of the only part. Without it each part is a whole value.
+        """
+        token = parts[0].token
+        reference = self._parse_reference(location, token, rule, text, embedded)
+        if reference is None:
             return
         if self.custom.ignore and (reason := self.custom.ignore_reason(reference)):
             self.add_near_miss(location, token, f"ignored by airgap.yaml: {reason}", text)
             return
-        parts = []
-        for part in split_parts:
+        site_parts = []
+        for part in parts:
             site_part = self._site_part(location, part, span)
             if site_part is None:
                 return
-            parts.append(site_part)
-        file_span = parts[0].span
-        if file_span in self.sites:  # an alias of what was found where its anchor stands
+            site_parts.append(site_part)
+        file_span = site_parts[0].span
+        if file_span in self.sites:  # an alias of a site at its anchor
             return
         line, column = self.root.line_and_column(file_span[0] - self.root.bom_length)
         self.sites[file_span] = Site(
@@ -92,7 +92,7 @@ class SiteCollector:
             location.path(),
             line,
             column,
-            tuple(parts),
+            tuple(site_parts),
             reference,
             "embedded" if embedded else rule.kind,
             rule.id,
@@ -102,9 +102,10 @@ class SiteCollector:
     def _parse_reference(
         self, location: Location, token: ScalarToken, rule: Rule, text: str, embedded: bool
     ) -> Reference | None:
-        """The reference that ``text`` is, or ``None`` with the reason noted."""
+        """Parse ``text``; if it is not acceptable, add a near miss or an error and return ``None``."""
+        # With a tag, port or digest it is not a picture, and with a slash it is not a number.
         if ":" in text and "/" in token.value and (usual := Reference.usual(text)) is not None:
-            return usual  # with a tag, port or digest it is no picture, and with a slash no number
+            return usual
         if _PLACEHOLDER.search(text):
             self.add_near_miss(location, token, PLACEHOLDER, text)
             return None
@@ -119,21 +120,20 @@ class SiteCollector:
                 raise InvalidReference(f"{text!r} has neither path nor tag nor digest")
         except InvalidReference as error:
             if rule.confidence == CERTAIN and not embedded:
-                where = self.root.where(location.view.byte_offset_of(token.start))
-                self.errors.append(ResourceError(error.what, where=where))
+                self._add_error(location.view, token, error.what)
             else:
                 self.add_near_miss(location, token, error.what, text)
             return None
         return reference
 
     def downgrade(self, rule: Rule) -> None:
-        """All of this is what ``rule`` says, which is less: no longer an error, nor more sure than the rule."""
+        """Give all sites ``rule`` and its confidence, and drop the errors."""
         self.errors.clear()
         for key, site in self.sites.items():
             self.sites[key] = site._replace(rule=rule.id, confidence=rule.confidence)
 
     def merge(self, other: SiteCollector) -> None:
-        """Add what a document inside a value holds."""
+        """Add everything that ``other`` collected in an embedded document."""
         for key, site in other.sites.items():
             self.sites.setdefault(key, site)
         self.near_misses.update(other.near_misses)
@@ -141,63 +141,68 @@ class SiteCollector:
         self._used_offsets |= other._used_offsets
 
     def add_near_miss(self, location: Location, token: ScalarToken, reason: str, text: str | None = None) -> None:
+        """Add a near miss for ``text``, or for the token's whole value."""
         shown = (token.value if text is None else text).encode(errors="backslashreplace").decode()  # lone surrogates
         start = self._file_offset(location.view, token)
         if (start, shown) not in self.near_misses:
             line, column = self.root.line_and_column(start - self.root.bom_length)
             self.near_misses[start, shown] = NearMiss(self.root.file, line, column, location.path(), shown, reason)
 
+    def _add_error(self, view: DocumentView, token: ScalarToken, problem: str) -> None:
+        self.errors.append(ResourceError(problem, where=self.root.where(view.byte_offset_of(token.start))))
+
     def _site_part(self, location: Location, part: SplitPart, span: tuple[int, int] | None) -> SitePart | None:
-        token = part.token
+        """The part with its spans; ``None``, with an error or a near miss, if they cannot be determined."""
+        token, view = part.token, location.view
         if part.role == model.INSERT:
-            file_span = location.view.file_span(*[location.view.byte_offset_of(token.key_start)] * 2)
-            scalar = model.Scalar(*file_span, "json" if token.style == "json" else "", token.flow)
-            return SitePart(
-                part.role,
-                file_span,
-                (0, 0),
-                "",
-                "",
-                scalar,
-                self.root.line(file_span[0] - self.root.bom_length),
-                file_span,
-            )
-        scalar_view = location.view.scalar_view(token)
+            return self._insertion_point(view, part)
+        scalar_view = view.scalar_view(token)
         if scalar_view is None:
-            what = "this value is written in a way whose place in the file cannot be told; write it on one line"
-            if location.view.outer is None:
-                self.errors.append(
-                    ResourceError(what, where=self.root.where(location.view.byte_offset_of(token.start)))
-                )
+            problem = "this value is written in a way whose place in the file cannot be told; write it on one line"
+            if view.outer is None:
+                self._add_error(view, token, problem)
             else:
-                self.add_near_miss(location, token, what)
+                self.add_near_miss(location, token, problem)
             return None
         begin, end = part.span or span or _stripped(token.value)
-        local = location.view.span(scalar_view, begin, end)
-        file_span = location.view.file_span(*local)
-        self._used_offsets.add(self._file_offset(location.view, token))
-        content = self.root.body[file_span[0] - self.root.bom_length : file_span[1] - self.root.bom_length]
-        line, base = self.root.line(file_span[0] - self.root.bom_length), location.view.source.bom_length
+        body_span = view.span(scalar_view, begin, end)
+        start, stop = view.file_span(*body_span)
+        self._used_offsets.add(self._file_offset(view, token))
+        bom_length = self.root.bom_length
         return SitePart(
             part.role,
-            file_span,
+            (start, stop),
             (begin, end),
-            content.decode(),
+            self.root.body[start - bom_length : stop - bom_length].decode(),
             token.value[begin:end],
             scalar_view.scalar,
-            line,
-            (local[0] + base, local[1] + base),
+            self.root.line(start - bom_length),
+            (body_span[0] + view.source.bom_length, body_span[1] + view.source.bom_length),
         )
 
+    def _insertion_point(self, view: DocumentView, part: SplitPart) -> SitePart:
+        """The empty span before the key of the token, where a new entry is inserted."""
+        token = part.token
+        key_offset = view.byte_offset_of(token.key_start)
+        span = view.file_span(key_offset, key_offset)
+        scalar = model.Scalar(*span, "json" if token.style == "json" else "", token.flow)
+        return SitePart(part.role, span, (0, 0), "", "", scalar, self.root.line(span[0] - self.root.bom_length), span)
+
     def _file_offset(self, view: DocumentView, token: ScalarToken) -> int:
-        """The byte of the file at which ``leaf`` begins; one character, or the end of the file."""
+        """The byte of the file at which ``token`` begins."""
         first = view.byte_offset_of(token.start)
         if view.outer is None:
             return view.source.bom_length + first
-        last = min(first + 1, len(view.source.body))
-        return view.file_span(min(first, last - 1), last)[0] if last else view.file_span(0, 0)[0]
+        # An offset in an embedded document is mapped as the start of a one-byte span. An empty token at the end of
+        # the document is mapped to the document's last byte.
+        size = len(view.source.body)
+        if size == 0:
+            return view.file_span(0, 0)[0]
+        start = min(first, size - 1)
+        return view.file_span(start, start + 1)[0]
 
 
 def _stripped(value: str) -> tuple[int, int]:
+    """The span of ``value`` without the white space around it."""
     lead = len(value) - len(value.lstrip())
     return lead, lead + len(value.strip())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``scan``: bytes in, sites out. JSON is tried where a file begins like it, YAML otherwise and where that fails."""
+"""Scan a resource file for images. A file that begins like JSON is parsed as JSON first, then as YAML."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from airgap.kube.parse.source import Source
 
 
 def scan(content: bytes, file: str, custom_rules: CustomRules = NO_CUSTOM_RULES) -> Scan:
-    """Find the image sites of one resource file, called ``file`` in what is said of it; ``custom`` adds rules.
+    """Find the image sites of one resource file. ``file`` is its name in messages; ``custom_rules`` add to the rules.
 
-    Raises ResourceError with file:line for what is not UTF-8, neither YAML nor JSON, or nested too deeply, and
-    for values in certain places that are no references (all of them, if there are several). A file without
-    sites is no error here.
+    Raises ResourceError with file:line if the content is not UTF-8, neither YAML nor JSON, or nested too deeply, and
+    for all values in certain places that are not references. A file without sites is not an error.
     """
     source = Source(content, file)
     json_error: json_events.NotJSON | None = None

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From spots to sites: the rules applied to what stands in one document and in the documents inside its values.
+"""Apply the rules to the candidates of a document, and to the documents embedded in its values.
 
-Placeholders and doubtful shapes become near misses with a reason; a value in a certain place that no registry would
-take is an error with file:line.
+Placeholders and doubtful values become near misses with a reason. A value in a certain place that is not a valid
+reference is an error with file:line.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 
 from airgap.errors import ResourceError
@@ -19,21 +18,24 @@ from airgap.kube.detect import walker as walk
 from airgap.kube.detect.collector import Location, SiteCollector
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
+from airgap.kube.detect.paths import ObjectPaths
 from airgap.kube.detect.rule import Rule
 from airgap.kube.detect.split_references import SplitPart, SplitReference, join
 from airgap.kube.detect.walker import Batch, Candidate, Node, ScalarToken, is_complete_reference
 from airgap.kube.model import CERTAIN
 from airgap.kube.parse.events import Events
+from airgap.kube.parse.json_events import NotJSON
 
-#: No reference and no key of an API is longer.
+#: Aliases of values up to this length are scanned again.
 _SHORT = 512
-_INDEX = re.compile(r"\[[0-9]+\]")
-_SIMPLE_KEY = re.compile(r"[^.\[\]\s\"]+")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)=")
 
 
 class DocumentScanner:
-    """Judges one document; ``prefix`` is the path of the value that holds it."""
+    """Scans one document and adds its sites and near misses to ``collector``.
+
+    ``prefix`` precedes each path; for an embedded document it is the path of the value that holds it.
+    """
 
     def __init__(self, view: DocumentView, collector: SiteCollector, custom: CustomRules, prefix: str = "") -> None:
         self.view = view
@@ -43,327 +45,305 @@ class DocumentScanner:
         self.embedded = view.outer is not None
         self._object: Node | None = None
         self._object_type = ("", "")
-        self._object_path = ""
-        self._last_parent: tuple[Node | None, str, str] = (None, "", "")
-        #: Where long values begin that were looked through; their aliases hold nothing new.
+        self._paths = ObjectPaths(None)
+        #: Form and offset of each long value that was scanned. Aliases of it contain nothing new.
         self._scanned: set[tuple[int, int]] = set()
 
     def run(self, events: Events) -> None:
-        def refuse(place: int, what: str) -> None:
-            where = (
-                self.view.root.where(self.view.file_span(*[self.view.byte_offset_of(place)] * 2)[0])
-                if not self.embedded
-                else "-"
-            )
-            raise ResourceError(f"{what}: this is no file that Kubernetes would take", where=where)
+        """Scan the document. Raises ResourceError if it is nested too deeply or does not parse."""
+        for batch in walk.walk(events, self._refuse, self.custom.requested_keys):
+            self._scan_batch(batch)
 
-        for batch in walk.walk(events, refuse, self.custom.requested_keys):
-            self.scan_batch(batch)
+    def _refuse(self, offset: int, problem: str) -> None:
+        where = "-"
+        if not self.embedded:
+            byte = self.view.byte_offset_of(offset)
+            start, _ = self.view.file_span(byte, byte)
+            where = self.view.root.where(start)
+        raise ResourceError(f"{problem}: this is no file that Kubernetes would take", where=where)
 
-    def scan_batch(self, batch: Batch) -> None:
-        """Judge the spots of one object, or those of a document outside of objects."""
+    def _scan_batch(self, batch: Batch) -> None:
         node = batch.node
         self._object = node
         self._object_type = (node.api, node.kind) if node is not None else ("", "")
-        self._object_path = _path_between(node, None)
-        self._last_parent = (None, "", "")
+        self._paths = ObjectPaths(node)
         for candidate in batch.candidates:
-            token = candidate.token
-            if token is None:
-                self._arguments(candidate)
-            elif self.custom.take and (
-                reason := self.custom.take_reason(*self._object_identity(), self._rule_path(candidate))
-            ):
-                self._requested(candidate, token, reason)
-            elif candidate.form == walk.REQUESTED:
-                continue
-            elif candidate.form == walk.VARIABLE:
-                self._variable(candidate, token)
-            elif candidate.form == walk.DOCUMENT:
-                self._document(candidate, token)
-            elif candidate.form == walk.ITEM:
-                self._item(candidate, token)
-            elif candidate.form == walk.SHAPE:
-                self._shape(candidate, token)
+            if candidate.token is None:
+                self._scan_arguments(candidate)
             else:
-                self._field(candidate, token)
+                self._scan_value(candidate, candidate.token)
 
-    # What each kind of place means.
+    def _scan_value(self, candidate: Candidate, token: ScalarToken) -> None:
+        if self.custom.take:
+            reason = self.custom.take_reason(*self._object_identity(), self._paths.rule_path(candidate))
+            if reason:
+                self._scan_requested(candidate, token, reason)
+                return
+        if candidate.form == walk.VARIABLE:
+            self._scan_variable(candidate, token)
+        elif candidate.form == walk.DOCUMENT:
+            self._scan_document(candidate, token)
+        elif candidate.form == walk.ITEM:
+            self._scan_item(candidate, token)
+        elif candidate.form == walk.SHAPE:
+            self._scan_shape(candidate, token)
+        elif candidate.form == walk.FIELD:
+            self._scan_field(candidate, token)
 
-    def _field(self, candidate: Candidate, token: ScalarToken) -> None:
-        rule_path = self._rule_path(candidate)
+    # One method for each form of a candidate.
+
+    def _scan_field(self, candidate: Candidate, token: ScalarToken) -> None:
+        rule_path = self._paths.rule_path(candidate)
         node, key = candidate.node, str(candidate.key)
-        if self._kustomize(candidate, token):
+        if self._scan_kustomize_entry(candidate, token):
             return
         is_docker_image_source = node.parent_key == "from" and key == "name" and node.kind == "DockerImage"
-        for rule in (rules.REFERRED,) if is_docker_image_source else _fields(*self._object_type, rule_path, key):
-            if rule.confidence != CERTAIN and (reason := _irrelevant_reason(rule_path)):
-                if key == "name":
-                    return
-                if (
-                    keys.names_image(key)
-                    and is_complete_reference(token.value)
-                    and rules.ANNOTATION.fits(*self._object_type, rule_path)
-                ):
-                    if key != "containerImage":
-                        self._take(candidate, token, rules.ANNOTATION, token.value)
-                        return
-                    reason = "the catalogue shows it to people; what runs stands in the pod templates"
-                self._miss(candidate, token, reason)
-            elif token.is_null:
-                pass
-            elif not token.value.strip():
-                self._miss(candidate, token, "it is empty")
-            elif not rule.split:
-                self._take(candidate, token, rule, token.value)
-            else:
-                joined = join(node, key, token, self._object)
-                if isinstance(joined, str):
-                    self._miss(candidate, token, joined)
-                elif joined is not None:
-                    self._joined(candidate, rule, joined)
+        field_rules = (rules.REFERRED,) if is_docker_image_source else _field_rules(*self._object_type, rule_path, key)
+        if not field_rules:
+            if not self._scan_document(candidate, token):
+                self._scan_shape(candidate, token)
             return
-        if not self._document(candidate, token):
-            self._shape(candidate, token)
+        rule = field_rules[0]
+        if rule.confidence != CERTAIN and (reason := _irrelevant_reason(rule_path)):
+            self._scan_irrelevant_field(candidate, token, rule_path, reason)
+        elif token.is_null:
+            pass
+        elif not token.value.strip():
+            self._add_near_miss(candidate, token, "it is empty")
+        elif not rule.split:
+            self._add(candidate, token, rule, token.value)
+        else:
+            split_reference = join(node, key, token, self._object)
+            if isinstance(split_reference, str):
+                self._add_near_miss(candidate, token, split_reference)
+            elif split_reference is not None:
+                self._add_split(candidate, rule, split_reference)
 
-    def _requested(self, candidate: Candidate, token: ScalarToken, reason: str) -> None:
-        """What a rule of airgap.yaml takes. Of a list of arguments it takes what has a path, a tag or a digest, behind
-        the option's name if there is one."""
+    def _scan_irrelevant_field(self, candidate: Candidate, token: ScalarToken, rule_path: str, reason: str) -> None:
+        """Take an annotation that holds a complete reference; anything else in such a place is a near miss."""
+        key = str(candidate.key)
+        if key == "name":
+            return
+        is_annotation = rules.ANNOTATION.fits(*self._object_type, rule_path)
+        if keys.names_image(key) and is_complete_reference(token.value) and is_annotation:
+            if key != "containerImage":
+                self._add(candidate, token, rules.ANNOTATION, token.value)
+                return
+            reason = "the catalogue shows it to people; what runs stands in the pod templates"
+        self._add_near_miss(candidate, token, reason)
+
+    def _scan_requested(self, candidate: Candidate, token: ScalarToken, reason: str) -> None:
+        """Take the value for a rule of airgap.yaml; of an argument, what follows the option's name."""
         if candidate.node.items is not None:
-            self._list(candidate, token, Rule("airgap.yaml", "arg", model.LIKELY, "**", reason, shape=patterns.TAGGED))
-        elif not self._document(candidate, token):
-            self._take(candidate, token, Rule("airgap.yaml", "crd", model.LIKELY, "**", reason), token.value)
+            rule = Rule("airgap.yaml", "arg", model.LIKELY, "**", reason, shape=patterns.TAGGED)
+            self._add_listed(candidate, token, rule)
+        elif not self._scan_document(candidate, token):
+            self._add(candidate, token, Rule("airgap.yaml", "crd", model.LIKELY, "**", reason), token.value)
 
-    def _kustomize(self, candidate: Candidate, token: ScalarToken) -> bool:
-        """Whether this is an entry of a kustomization's ``images``, taken or passed over with a reason."""
-        found = kustomize.entry(candidate, token, self._object_type, self.embedded)
-        if isinstance(found, str):
-            self._miss(candidate, token, found)
-        elif found is not None and found.parts:
-            self._joined(candidate, rules.KUSTOMIZE, found)
-        return found is not None
+    def _scan_kustomize_entry(self, candidate: Candidate, token: ScalarToken) -> bool:
+        """Return whether this is an entry of a kustomization's ``images``, whether taken or not."""
+        entry = kustomize.images_entry(candidate, token, self._object_type, self.embedded)
+        if isinstance(entry, str):
+            self._add_near_miss(candidate, token, entry)
+        elif entry is not None and entry.parts:
+            self._add_split(candidate, rules.KUSTOMIZE, entry)
+        return entry is not None
 
-    def _joined(self, candidate: Candidate, rule: Rule, joined: SplitReference) -> None:
-        self.collector.add(
-            self._location(candidate), rule, joined.text, joined.parts, sure=joined.sure, embedded=self.embedded
-        )
-
-    def _shape(self, candidate: Candidate, token: ScalarToken) -> None:
-        rule_path = self._rule_path(candidate)
+    def _scan_shape(self, candidate: Candidate, token: ScalarToken) -> None:
+        rule_path = self._paths.rule_path(candidate)
         for scheme, rule in (("docker://", rules.ADDRESS), ("oci://", rules.SERVED)):
             if token.value.startswith(scheme):
                 if rule.fits(*self._object_type, rule_path):
-                    self._take(candidate, token, rule, token.value[len(scheme) :], len(scheme))
+                    self._add(candidate, token, rule, token.value[len(scheme) :], len(scheme))
                 return
         if not is_complete_reference(token.value):
             return
-        if (
-            candidate.key == "default"
-            and keys.names_image(candidate.node.parent_key)
-            and rules.DEFAULT.fits(*self._object_type, rule_path)
-        ):
-            self._take(candidate, token, rules.DEFAULT, token.value)
-            return
-        if patterns.object_matches(patterns.SCHEMA, *self._object_type):
-            self._miss(candidate, token, "it looks like a reference, but a schema's text and examples are not pulled")
-        elif reason := _irrelevant_reason(rule_path):
-            self._miss(candidate, token, reason)
+        is_image_default = candidate.key == "default" and keys.names_image(candidate.node.parent_key)
+        if is_image_default and rules.DEFAULT.fits(*self._object_type, rule_path):
+            self._add(candidate, token, rules.DEFAULT, token.value)
+        elif self._is_schema():
+            reason = "it looks like a reference, but a schema's text and examples are not pulled"
+            self._add_near_miss(candidate, token, reason)
+        elif irrelevant := _irrelevant_reason(rule_path):
+            self._add_near_miss(candidate, token, irrelevant)
         else:
-            self._take(candidate, token, rules.SHAPE, token.value)
+            self._add(candidate, token, rules.SHAPE, token.value)
 
-    def _variable(self, candidate: Candidate, token: ScalarToken) -> None:
+    def _scan_variable(self, candidate: Candidate, token: ScalarToken) -> None:
         node = candidate.node
         name = (node.tokens or {}).get("name")
         parent = node.parent
         if name is None or token.is_null:
-            self._shape(candidate, token)
+            self._scan_shape(candidate, token)
             return
         if self._already_scanned(walk.VARIABLE, token):
             return
         if parent is None or parent.mapping or parent.parent_key != "env":
-            if keys.names_image(name.value) and not _irrelevant_reason(self._rule_path(candidate)):
-                self._list(candidate, token, rules.PARAMETER)
-            elif not self._document(candidate, token):
-                self._shape(candidate, token)
+            if keys.names_image(name.value) and not _irrelevant_reason(self._paths.rule_path(candidate)):
+                self._add_listed(candidate, token, rules.PARAMETER)
+            elif not self._scan_document(candidate, token):
+                self._scan_shape(candidate, token)
             return
+        rule_path = self._paths.rule_path(candidate)
         for rule in rules.ENVIRONMENT:
-            if not rule.matches_name(name.value) or not rule.fits(*self._object_type, self._rule_path(candidate)):
-                continue
-            if rule.shape == patterns.COMPLETE:
-                if not self._document(candidate, token):
-                    for begin, end in lines.items(token.value):
-                        if is_complete_reference(token.value[begin:end]):
-                            self._take(candidate, token, rule, token.value[begin:end], begin)
-            elif len(found := list(lines.items(token.value))) > 1 or "=" in token.value:
-                if self._document(candidate, token):
-                    return
-                for begin, end in found:
-                    if re.search("[:@/]", token.value[begin:end]):
-                        self._take(candidate, token, rule, token.value[begin:end], begin)
-            else:
-                self._take(candidate, token, rule, token.value)
+            if rule.matches_name(name.value) and rule.fits(*self._object_type, rule_path):
+                self._scan_environment_value(candidate, token, rule)
+                return
+
+    def _scan_environment_value(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
+        spans = list(lines.items(token.value))
+        if rule.shape != patterns.COMPLETE and len(spans) <= 1 and "=" not in token.value:
+            self._add(candidate, token, rule, token.value)
             return
+        if self._scan_document(candidate, token):
+            return
+        for begin, end in spans:
+            item = token.value[begin:end]
+            is_reference = is_complete_reference(item) if rule.shape == patterns.COMPLETE else re.search("[:@/]", item)
+            if is_reference:
+                self._add(candidate, token, rule, item, begin)
 
-    def _item(self, candidate: Candidate, token: ScalarToken) -> None:
-        rule_path = self._rule_path(candidate)
-        if reason := _irrelevant_reason(rule_path):
-            self._miss(candidate, token, reason)
-        elif candidate.node.holds_images:
-            self._list(candidate, token, rules.LISTED)
-        elif (found := _VARIABLE.match(token.value)) and keys.names_image(found[1]):
-            self._list(candidate, token, rules.ITEM)
-        elif found and is_complete_reference(token.value[found.end() :]):
-            self._take(candidate, token, rules.SHAPE, token.value[found.end() :], found.end())
+    def _scan_item(self, candidate: Candidate, token: ScalarToken) -> None:
+        if reason := _irrelevant_reason(self._paths.rule_path(candidate)):
+            self._add_near_miss(candidate, token, reason)
+            return
+        variable = _VARIABLE.match(token.value)
+        if candidate.node.holds_images:
+            self._add_listed(candidate, token, rules.LISTED)
+        elif variable and keys.names_image(variable[1]):
+            self._add_listed(candidate, token, rules.ITEM)
+        elif variable and is_complete_reference(token.value[variable.end() :]):
+            self._add(candidate, token, rules.SHAPE, token.value[variable.end() :], variable.end())
         else:
-            self._shape(candidate, token)
+            self._scan_shape(candidate, token)
 
-    def _list(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
-        """One reference, or several with names of their own before them."""
-        for begin, end in lines.items(token.value):
-            self._take(candidate, token, rule, token.value[begin:end], begin)
-
-    def _arguments(self, candidate: Candidate) -> None:
-        rule_path = self._rule_path(candidate)
+    def _scan_arguments(self, candidate: Candidate) -> None:
+        rule_path = self._paths.rule_path(candidate)
         items = [
             None if token is None or self._already_scanned(walk.ARGUMENTS, token) else token
             for token in candidate.node.items or ()
         ]
         texts = [(candidate._replace(key=index), token) for index, token in enumerate(items) if token is not None]
         if rules.PULLED.fits(*self._object_type, rule_path):
-            for place, token in texts:  # first, since an option before an image is not its name
-                for begin, end, rule in scripts.pulls(token.value):
-                    self._take(place, token, rule, token.value[begin:end], begin)
-        for index, token, begin, end, rule in arguments.read(items):
+            for item, token in texts:  # before the options, because an option before an image is not its name
+                for begin, end, rule in scripts.pulled_references(token.value):
+                    self._add(item, token, rule, token.value[begin:end], begin)
+        for index, token, begin, end, rule in arguments.argument_references(items):
             if rule.fits(*self._object_type, rule_path):
-                self._take(candidate._replace(key=index), token, rule, token.value[begin:end], begin)
+                self._add(candidate._replace(key=index), token, rule, token.value[begin:end], begin)
         if rules.SETTING.fits(*self._object_type, rule_path):
-            for place, token in texts:
-                if "\n" in token.value:  # here-documents are read by the line too
-                    self._settings_and_scripts(place, token)
+            for item, token in texts:
+                if "\n" in token.value:  # a script, which may contain here-documents with settings
+                    self._scan_settings(item, token)
 
-    def _document(self, candidate: Candidate, token: ScalarToken) -> bool:
-        """Whether the value is a document or settings, and looked through as such."""
-        rule_path = self._rule_path(candidate)
-        reason = _irrelevant_reason(rule_path)
-        if (reason and ".annotations" not in f".{rule_path}") or patterns.object_matches(
-            patterns.SCHEMA, *self._object_type
-        ):
+    def _scan_document(self, candidate: Candidate, token: ScalarToken) -> bool:
+        """Scan the value as a document or as settings; return whether it may be one of them."""
+        rule_path = self._paths.rule_path(candidate)
+        if _irrelevant_reason(rule_path) and ".annotations" not in f".{rule_path}":
             return False
-        if not walk.may_name_images(token.value):
+        if self._is_schema() or not walk.may_name_images(token.value):
             return False
         if self._already_scanned(walk.DOCUMENT, token):
             return True
-        inner = self.view.embedded_view(token)
-        if inner is None:
+        view = self.view.embedded_view(token)
+        if view is None:
             return False
-        path = self._path(candidate)
-        weaker_rule = (
-            rules.APPLIED if candidate.key == keys.APPLIED and candidate.node.parent_key == "annotations" else None
-        )
-        if documents.scan_embedded(inner, self.collector, self.custom, f"{path} > ", weaker_rule):
-            return True
-        self._settings_and_scripts(candidate, token)
+        is_last_applied = candidate.key == keys.APPLIED and candidate.node.parent_key == "annotations"
+        weaker_rule = rules.APPLIED if is_last_applied else None
+        if not self._scan_embedded(view, f"{self._path(candidate)} > ", weaker_rule):
+            self._scan_settings(candidate, token)
         return True
 
-    def _settings_and_scripts(self, candidate: Candidate, token: ScalarToken) -> None:
-        """Settings by the line and scripts; of places that overlap, the first that was found."""
-        taken: set[int] = set()
-        for joined in grouped.joined(token.value):
-            parts = [SplitPart(one.role, token, (one.token.start, one.token.end)) for one in joined.parts]
-            taken.update(one.token.start for one in joined.parts)
-            self._joined(candidate, rules.SETTINGS, joined._replace(parts=tuple(parts)))
-        for begin, end, rule in (*scripts.pulls(token.value), *lines.settings(token.value)):
-            if begin not in taken:
-                taken.add(begin)
-                self._take(candidate, token, rule, token.value[begin:end], begin)
+    def _scan_embedded(self, view: DocumentView, prefix: str, weaker_rule: Rule | None) -> bool:
+        """Scan an embedded document; return ``False`` and add nothing if it does not parse.
 
-    def _already_scanned(self, what: int, token: ScalarToken) -> bool:
-        """Whether this is an alias of a long value that has been looked through as what it is here."""
+        With ``weaker_rule`` all its sites get that rule and its confidence.
+        """
+        for events in documents.embedded_events(view):
+            collector = SiteCollector(self.collector.root, self.custom)
+            try:
+                DocumentScanner(view, collector, self.custom, prefix).run(events)
+            except (ResourceError, NotJSON):
+                continue
+            if weaker_rule is not None:
+                collector.downgrade(weaker_rule)
+            self.collector.merge(collector)
+            return True
+        return False
+
+    def _scan_settings(self, candidate: Candidate, token: ScalarToken) -> None:
+        """Scan the value as lines of settings and as a script; of two matches with one beginning the first counts."""
+        begins: set[int] = set()
+        for split_reference in grouped.split_references(token.value):
+            parts = [SplitPart(part.role, token, (part.token.start, part.token.end)) for part in split_reference.parts]
+            begins.update(part.token.start for part in split_reference.parts)
+            self._add_split(candidate, rules.SETTINGS, split_reference._replace(parts=tuple(parts)))
+        for begin, end, rule in (*scripts.pulled_references(token.value), *lines.setting_references(token.value)):
+            if begin not in begins:
+                begins.add(begin)
+                self._add(candidate, token, rule, token.value[begin:end], begin)
+
+    def _already_scanned(self, form: int, token: ScalarToken) -> bool:
+        """Return whether this is an alias of a long value that was scanned in the same form."""
         if len(token.value) <= _SHORT:
             return False
-        again = (what, token.start) in self._scanned
-        self._scanned.add((what, token.start))
-        return again
+        seen = (form, token.start) in self._scanned
+        self._scanned.add((form, token.start))
+        return seen
 
-    # What a value is.
+    def _is_schema(self) -> bool:
+        return patterns.object_matches(patterns.SCHEMA, *self._object_type)
 
-    def _take(self, candidate: Candidate, token: ScalarToken, rule: Rule, text: str, begin: int = 0) -> None:
+    def _object_identity(self) -> tuple[str, str, str]:
+        """The object's apiVersion, kind and name."""
+        metadata = (self._object.children or {}).get("metadata") if self._object is not None else None
+        name = (metadata.tokens or {}).get("name") if metadata is not None else None
+        return (*self._object_type, name.value if name is not None else "")
+
+    # What is added to the collector.
+
+    def _add(self, candidate: Candidate, token: ScalarToken, rule: Rule, text: str, begin: int = 0) -> None:
+        """Add ``text``, which begins at ``begin`` of the token's value, as a whole reference."""
         stripped = text.strip()
         begin += len(text) - len(text.lstrip())
         part = SplitPart(model.WHOLE, token)
         span = (begin, begin + len(stripped))
         self.collector.add(self._location(candidate), rule, stripped, [part], span=span, embedded=self.embedded)
 
-    def _miss(self, candidate: Candidate, token: ScalarToken, reason: str, text: str | None = None) -> None:
-        self.collector.add_near_miss(self._location(candidate), token, reason, text)
+    def _add_listed(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
+        """Add each reference of a list; an item may have a name and ``=`` before the reference."""
+        for begin, end in lines.items(token.value):
+            self._add(candidate, token, rule, token.value[begin:end], begin)
+
+    def _add_split(self, candidate: Candidate, rule: Rule, reference: SplitReference) -> None:
+        self.collector.add(
+            self._location(candidate),
+            rule,
+            reference.text,
+            reference.parts,
+            sure=reference.sure,
+            embedded=self.embedded,
+        )
+
+    def _add_near_miss(self, candidate: Candidate, token: ScalarToken, reason: str) -> None:
+        self.collector.add_near_miss(self._location(candidate), token, reason)
 
     def _location(self, candidate: Candidate) -> Location:
         return Location(self.view, candidate.document, lambda: self._path(candidate))
 
-    def _object_identity(self) -> tuple[str, str, str]:
-        meta = (self._object.children or {}).get("metadata") if self._object is not None else None
-        name = (meta.tokens or {}).get("name") if meta is not None else None
-        return (*self._object_type, name.value if name is not None else "")
-
-    def _rule_path(self, candidate: Candidate) -> str:
-        """The path below the object, with ``[]`` for indexes, as rules are written."""
-        node, key = candidate.node, candidate.key
-        prefix = ""
-        if node is not self._object and (parent := node.parent) is not None:
-            prefix = self._parent_paths(parent)[2] + _rule_step(node.parent_key)
-        return (prefix + _rule_step(key)).lstrip(".")
-
     def _path(self, candidate: Candidate) -> str:
-        """The path in the document: ``spec.containers[0].image``."""
-        return self.prefix + (self._object_path + self._node_path(candidate.node) + _step(candidate.key)).lstrip(".")
-
-    def _node_path(self, node: Node) -> str:
-        """The keys below the object down to ``frame``."""
-        if node is self._object or node.parent is None:
-            return ""
-        return self._parent_paths(node.parent)[1] + _step(node.parent_key)
-
-    def _parent_paths(self, parent: Node) -> tuple[Node | None, str, str]:
-        """The keys below the object down to ``parent``, also as rules are written; remembered for its neighbours."""
-        if parent is not self._last_parent[0]:
-            path = _path_between(parent, self._object)
-            self._last_parent = (parent, path, _INDEX.sub("[]", path))
-        return self._last_parent
-
-
-def _path_between(node: Node | None, top: Node | None) -> str:
-    return "".join(reversed([_step(one.parent_key) for one in _ancestors(node, top)]))
-
-
-def _ancestors(node: Node | None, top: Node | None) -> Iterator[Node]:
-    while node is not None and node is not top:
-        yield node
-        node = node.parent
-
-
-def _step(key: str | int | None) -> str:
-    if key is None:
-        return ""
-    if isinstance(key, int):
-        return f"[{key}]"
-    if len(key) > _SHORT:  # it stands in the path of all that is below it
-        key = key[:_SHORT] + "…"
-    return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
-
-
-def _rule_step(key: str | int | None) -> str:
-    """The same as rules are written."""
-    return "[]" if isinstance(key, int) else _INDEX.sub("[]", _step(key))
+        return self.prefix + self._paths.full_path(candidate)
 
 
 @lru_cache(maxsize=1024)
-def _fields(api: str, kind: str, rule_path: str, key: str) -> tuple[Rule, ...]:
-    """The rules of fields for this place; remembered, since objects of one type repeat their paths."""
+def _field_rules(api: str, kind: str, rule_path: str, key: str) -> tuple[Rule, ...]:
+    """The rules of fields that fit this place. Cached, because objects of one type repeat their paths."""
     return tuple(rule for rule in rules.FIELDS if rule.matches_key(key) and rule.fits(api, kind, rule_path))
 
 
 @lru_cache(maxsize=1024)
 def _irrelevant_reason(rule_path: str) -> str | None:
+    """Why a value at this path is not an image that is pulled, or ``None``."""
     return next(
         (reason for place, reason in rules.ELSEWHERE if patterns.compile_path(place).fullmatch(rule_path)), None
     )

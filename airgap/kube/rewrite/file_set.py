@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several resource files rewritten in memory: the images of each point at the target, every other byte is as it was."""
+"""Rewrite several resource files in memory, so that their images are at the target."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from airgap.oci import Reference
 from airgap.records import Record
 
 Locate = Callable[[Reference], Reference | None]
-"""The target reference of a source reference, or ``None`` where it is not known."""
+"""Returns the target reference of a source reference, or ``None`` if it is not known."""
 
 
 class RewrittenFile(Record):
-    """``before`` and ``after`` are the whole contents; ``changes`` turn one back into the other."""
+    """A resource file with its content before and after the rewrite, and the edits that revert it."""
 
     name: str
     path: str
@@ -36,29 +36,32 @@ def rewrite_files(
     origin: str = "bundle",
     emit: Sink = ignore,
 ) -> list[RewrittenFile]:
-    """Rewrite in memory. A site whose image is not known is an error with its file and line, or, with
-    ``keep_unknown``, stays as it is and is told; ``origin`` is what it is not in. What only looks like an image stays
-    as it is where it is not known, and, without ``guesses``, unless another site is surely of that image."""
-    sure = {site.reference for _, scan in files for site in scan.sites if site.confidence != POSSIBLE}
-    written = []
+    """Rewrite all sites whose image ``locate`` knows.
+
+    An unknown image is ContentMissing with file and line, or with ``keep_unknown`` a warning; ``origin`` names where
+    it is missing in the message. A value that only looks like an image stays if its image is not known, and without
+    ``guesses`` also if no other site certainly names that image.
+    """
+    certain_references = {site.reference for _, scan in files for site in scan.sites if site.confidence != POSSIBLE}
+    rewritten_files = []
     errors: list[AirgapError] = []
     for file, scan in files:
-        pairs: list[tuple[Site, str]] = []
+        sites_and_new: list[tuple[Site, str]] = []
         for site in scan.sites:
-            guess = site.confidence == POSSIBLE
-            where, what = f"{file.path}:{site.line}", f"{site.reference} is not in the {origin}"
-            target = locate(site.reference) if guesses or site.reference in sure else None
+            is_guess = site.confidence == POSSIBLE
+            where, problem = f"{file.path}:{site.line}", f"{site.reference} is not in the {origin}"
+            target = locate(site.reference) if guesses or site.reference in certain_references else None
             if target is not None:
-                pairs.append((site, str(target)))
-            elif guess or keep_unknown:
+                sites_and_new.append((site, str(target)))
+            elif is_guess or keep_unknown:
                 if not guesses:
-                    what = f"{site.text} looks like an image, but nothing says that it is one"
-                emit((Noted if guess else Warned)(f"{where}: {what}; left as it is"))
-                if len(site.parts) > 1:  # others may share a key with it, which then cannot change
-                    pairs.append((site, str(site.reference)))
+                    problem = f"{site.text} looks like an image, but nothing says that it is one"
+                emit((Noted if is_guess else Warned)(f"{where}: {problem}; left as it is"))
+                if len(site.parts) > 1:  # a key that it shares with other sites must keep its text
+                    sites_and_new.append((site, str(site.reference)))
             else:
-                errors.append(ContentMissing(what, where=where, hint="export it too, or --keep-unknown leaves it"))
-        result = rewrite_content(file.content, pairs)
-        written.append(RewrittenFile(file.name, file.path, file.content, result.content, result.edits))
+                errors.append(ContentMissing(problem, where=where, hint="export it too, or --keep-unknown leaves it"))
+        result = rewrite_content(file.content, sites_and_new)
+        rewritten_files.append(RewrittenFile(file.name, file.path, file.content, result.content, result.edits))
     raise_all(errors)
-    return written
+    return rewritten_files

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record of a rewriting (``.airgap-rewrite.log``), and reverting files by it.
+"""The log of rewrites (``.airgap-rewrite.log``), and reverting files with it.
 
-One JSON line for each change: ``file`` (its path as the user gave it), ``line``, ``offset``, ``before``, ``after``;
-``name``, the file's path relative to the record's folder; ``sha256`` and ``sha256_before``, the digests of the file
-after and before the run; and ``first`` if the run made the file anew (``--output``) instead of changing it in place.
-Records of version 0.1.0 have neither ``sha256_before`` nor ``first``.
+The log has one JSON line for each edit: ``file`` (the path that the user gave), ``line``, ``offset``, ``before``,
+``after``; ``name``, the file's path relative to the log's folder; ``sha256`` and ``sha256_before``, the digests of the
+file after and before the run; and ``first`` if the run created the file (``--output``) instead of editing it in place.
+Logs of version 0.1.0 have neither ``sha256_before`` nor ``first``.
 
-A record is written before the files that it is about. After a crash its last runs may therefore not have reached
-their file. The file's digest shows how far it came, and later runs are ignored. ``--revert`` undoes runs from the
-last to the first and refuses a file that matches none of them: it has been edited.
+The log is written before its files. After a crash the last runs in it may therefore not have changed their file. The
+file's digest tells which run it is at, and later runs are ignored. ``--revert`` undoes runs from the last to the first.
+It refuses a file that matches no run, because that file has been edited.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from airgap.kube.rewrite.file_set import RewrittenFile
 from airgap.kube.rewrite.rewriter import revert_content
 from airgap.records import Record, as_dict
 
-#: ``kubectl apply -f DIR`` ignores a name with this ending.
+#: The name of the log. ``kubectl apply -f DIR`` ignores files with this ending.
 REWRITE_LOG = ".airgap-rewrite.log"
 _KEYS = ("file", "line", "offset", "before", "after")
 
 
 class LogEntry(Record):
-    """One line of a record."""
+    """One line of a log."""
 
     name: str
     sha256: str
     edit: Edit
     sha256_before: str
     first: bool
-    #: The line as it is in the record, without its end.
+    #: The line in the log, without its end.
     text: str
 
 
@@ -48,15 +48,18 @@ _Run = list[LogEntry]
 
 
 class RevertedFile(Record):
-    """``file`` is what is to be written; ``names`` what it is called in each record that it was reverted by."""
+    """A reverted file, and its names in each log that it was reverted with."""
 
     file: RewrittenFile
     names: Mapping[Path, frozenset[str]]
 
 
 def read_log(path: Path) -> list[LogEntry]:
-    """Every change in the order in which they were made. Raises ResourceError with the line that is not valid, and for
-    names that lead out of the record's folder."""
+    """Return all entries in the order of the log.
+
+    Raises ResourceError for a log that is a link or cannot be read, for lines that are not valid, and for names
+    outside of the log's folder.
+    """
     if path.is_symlink():
         raise ResourceError("this record is a link, so it is not used", where=str(path))
     entries = []
@@ -78,9 +81,11 @@ def read_log(path: Path) -> list[LogEntry]:
 
 
 def append_run(log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None]], *, first: bool) -> None:
-    """Add a run to a record, before it is written to its files. Each file comes with its name and its present content
-    (``None``: it does not exist). Earlier runs stay as far as the present content is reverted by them; with ``first``
-    the run does not build on them. Called again when all files are written, it drops the runs that no longer serve.
+    """Add a run to a log, before the files are written.
+
+    Each file comes with its name and its present content, ``None`` if it does not exist. Only the earlier runs that
+    lead to the present content stay. With ``first`` the run creates the files and does not build on earlier ones. A
+    second call after all files are written drops the runs that are no longer needed.
     """
     logged_entries = read_log(log) if log.is_symlink() or log.exists() else []
     runs = _runs_by_name(logged_entries)
@@ -89,34 +94,36 @@ def append_run(log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None
     for name, file, content in files:
         earlier = runs.get(name, [])
         if content is None or (first and content == file.after):
-            chain: list[_Run] | None = []
+            kept_runs: list[_Run] | None = []
         else:
-            chain = _runs_behind(earlier, content)
-        if chain is None:
-            # The file has been edited. Runs that are made in place stay on top of one another: reverting is refused.
-            chain = [] if first else earlier
-        lines += [entry.text for run in chain for entry in run]
-        lines += _run_lines(name, file, first=first, mark_unchanged=bool(chain))
+            kept_runs = _runs_behind(earlier, content)
+        if kept_runs is None:
+            # The file has been edited. Runs in place are all kept, so that reverting is refused.
+            kept_runs = [] if first else earlier
+        lines += [entry.text for run in kept_runs for entry in run]
+        lines += _run_lines(name, file, first=first, mark_unchanged=bool(kept_runs))
     _write_log(log, lines)
 
 
 def revert_files(files: Sequence[ResourceFile], paths: Iterable[str]) -> list[RevertedFile]:
-    """What ``files``, read from the ``paths`` that the user gave, were before they were rewritten. Only records at or
-    below a given folder are read, and that of a file's own folder. Files that no record names are skipped. Raises
-    ResourceError if none is named, and for files that have been edited since."""
+    """Return ``files``, read from the user's ``paths``, as they were before they were rewritten.
+
+    Reads the logs in and below the given folders, and the log in each file's own folder. Skips files without a log.
+    Raises ResourceError if no file has one, and for files that have been edited since.
+    """
     folders = [Path(path).resolve() for path in paths if os.path.isdir(path)]
     logs: dict[Path, dict[Path, list[LogEntry]]] = {}
     reverted: list[RevertedFile] = []
     errors: list[AirgapError] = []
     for file in files:
-        if file.path == "-" or not (places := _entries_of_file(Path(file.path).resolve(), folders, logs)):
+        if file.path == "-" or not (entries_by_log := _entries_of_file(Path(file.path).resolve(), folders, logs)):
             continue
         try:
-            content, edits = _revert_file(file, [entry for entries in places.values() for entry in entries])
+            content, edits = _revert_file(file, [entry for entries in entries_by_log.values() for entry in entries])
         except ResourceError as error:
             errors.append(error)
             continue
-        names = {log: frozenset(entry.name for entry in entries) for log, entries in places.items()}
+        names = {log: frozenset(entry.name for entry in entries) for log, entries in entries_by_log.items()}
         reverted.append(RevertedFile(RewrittenFile(file.name, file.path, file.content, content, edits), names))
     raise_all(errors)
     if not reverted:
@@ -129,17 +136,17 @@ def revert_files(files: Sequence[ResourceFile], paths: Iterable[str]) -> list[Re
 
 
 def remove_reverted(reverted: Sequence[RevertedFile]) -> None:
-    """Remove files that were reverted in place from their records; an empty record is deleted."""
-    gone: dict[Path, set[str]] = {}
+    """Remove files that were reverted in place from their logs; delete empty logs."""
+    names_by_log: dict[Path, set[str]] = {}
     for item in reverted:
         for log, names in item.names.items():
-            gone.setdefault(log, set()).update(names)
-    for log in gone:
-        _write_log(log, [entry.text for entry in read_log(log) if entry.name not in gone[log]])
+            names_by_log.setdefault(log, set()).update(names)
+    for log in names_by_log:
+        _write_log(log, [entry.text for entry in read_log(log) if entry.name not in names_by_log[log]])
 
 
 def _parse_entry(line: str) -> LogEntry:
-    """Raises ValueError, KeyError or TypeError for a line that is not valid, or holds what cannot be written."""
+    """Raises ValueError, KeyError or TypeError for a line that is not valid or holds text that cannot be written."""
     fields = json.loads(line)
     texts = [fields[key] for key in ("file", "before", "after", "name", "sha256")]
     texts.append(sha256_before := fields.get("sha256_before", ""))
@@ -156,7 +163,7 @@ def _parse_entry(line: str) -> LogEntry:
 
 
 def _run_lines(name: str, file: RewrittenFile, *, first: bool, mark_unchanged: bool) -> list[str]:
-    """A run of one file. One without changes has a line only if the runs before it would be taken for its own."""
+    """The lines of a run of one file. A run without edits has a line only if ``mark_unchanged``."""
     edits = file.edits
     if not edits and mark_unchanged:
         edits = (Edit(file.path, 1, 0, "", ""),)
@@ -167,7 +174,7 @@ def _run_lines(name: str, file: RewrittenFile, *, first: bool, mark_unchanged: b
 
 
 def _write_log(log: Path, lines: Sequence[str]) -> None:
-    """Make these the lines of the record; without lines there is no record."""
+    """Write the log with these lines, or delete it if there are none."""
     content = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
     try:
         if not content:
@@ -187,7 +194,7 @@ def _runs_by_name(entries: Sequence[LogEntry]) -> dict[str, list[_Run]]:
 
 
 def _split_runs(entries: Sequence[LogEntry]) -> list[_Run]:
-    """The runs of one file. Inside a run the digests are the same and the offsets rise."""
+    """The runs of one file. In a run the digests are the same and the offsets rise."""
     runs: list[_Run] = []
     last = None
     for entry in entries:
@@ -204,7 +211,7 @@ def _split_runs(entries: Sequence[LogEntry]) -> list[_Run]:
 
 
 def _runs_behind(runs: Sequence[_Run], content: bytes) -> list[_Run] | None:
-    """The runs that made ``content``, in order; ``None`` if it has been edited since."""
+    """The runs that lead to ``content``, in order; ``None`` if it has been edited since."""
     digest = _sha256(content)
     for count in range(len(runs), -1, -1):
         if count and runs[count - 1][0].sha256 == digest:
@@ -222,9 +229,12 @@ def _runs_behind(runs: Sequence[_Run], content: bytes) -> list[_Run] | None:
 def _entries_of_file(
     file: Path, folders: Sequence[Path], logs: dict[Path, dict[Path, list[LogEntry]]]
 ) -> dict[Path, list[LogEntry]]:
-    """The entries of ``file`` in each record that names it. The one in its own folder comes last: ``--output`` writes
-    one for the whole folder, and rewriting in place then adds one beside the file. ``records`` keeps what was read."""
-    places: dict[Path, list[LogEntry]] = {}
+    """The entries of ``file`` in each log that names it, with the log in its own folder last.
+
+    ``--output`` writes a log for the whole folder, and rewriting in place later adds one next to the file. ``logs``
+    caches the logs that were read.
+    """
+    entries_by_log: dict[Path, list[LogEntry]] = {}
     for folder in file.parents:
         if folder != file.parent and not any(folder.is_relative_to(given) for given in folders):
             break
@@ -232,45 +242,45 @@ def _entries_of_file(
         if log not in logs:
             logs[log] = _entries_by_file(log) if log.is_symlink() or log.exists() else {}
         if entries := logs[log].get(file):
-            places = {log: entries, **places}
-    return places
+            entries_by_log = {log: entries, **entries_by_log}
+    return entries_by_log
 
 
 def _entries_by_file(log: Path) -> dict[Path, list[LogEntry]]:
-    """The entries of a record by the files that they are about; a name that leads out through a link is refused."""
+    """The entries of a log by file. Raises ResourceError for a name that leads out of its folder through a link."""
     entries: dict[Path, list[LogEntry]] = {}
-    places: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for entry in read_log(log):
-        if entry.name not in places:
-            places[entry.name] = place = Path(os.path.realpath(log.parent / entry.name))
-            if not place.is_relative_to(log.parent):
+        if entry.name not in paths:
+            paths[entry.name] = path = Path(os.path.realpath(log.parent / entry.name))
+            if not path.is_relative_to(log.parent):
                 raise ResourceError(f"the name {entry.name!r} leads out of the record's folder", where=str(log))
-        entries.setdefault(places[entry.name], []).append(entry)
+        entries.setdefault(paths[entry.name], []).append(entry)
     return entries
 
 
 def _revert_file(file: ResourceFile, entries: Sequence[LogEntry]) -> tuple[bytes, tuple[Edit, ...]]:
-    """The file's first content, and the changes that were undone."""
+    """The file's first content, and the edits that were undone."""
     content = file.content
     edits: list[Edit] = []
-    every = _split_runs(entries)
-    runs = _runs_behind(every, content)
-    for run in reversed(every if runs is None else runs):
+    all_runs = _split_runs(entries)
+    runs = _runs_behind(all_runs, content)
+    for run in reversed(all_runs if runs is None else runs):
         if _sha256(content) != run[0].sha256:
             raise ResourceError(
                 "the file has been edited since it was rewritten",
                 where=file.path,
                 hint="restore the file from before the rewriting, or change it by hand",
             )
-        undone = [entry.edit for entry in run]
-        content = revert_content(content, undone)
+        undone_edits = [entry.edit for entry in run]
+        content = revert_content(content, undone_edits)
         if run[0].sha256_before not in ("", _sha256(content)):
             raise ResourceError(
                 "the record does not give the bytes that the file had",
                 where=file.path,
                 hint="the record has been changed: restore the file from before the rewriting",
             )
-        edits = [*undone, *edits]
+        edits = [*undone_edits, *edits]
     return content, tuple(edits)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rewritten files on the disk: below an output folder or in place, the record of the changes first."""
+"""Write rewritten files into an output folder or in place, after the log of their edits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airgap.kube.rewrite.log import REWRITE_LOG
 
 
 def write_rewritten(folder: Path, files: Sequence[tuple[str, bytes]], changed: Sequence[RewrittenFile]) -> None:
-    """Write ``files`` under ``folder``, after the record of how those ``changed`` were rewritten."""
+    """Write ``files`` (name and content) into ``folder``, after the log of the edits of ``changed``."""
     try:
         targets = [(inside(folder, name), content) for name, content in files]
         _append_run(folder, changed)
@@ -29,22 +29,21 @@ def write_rewritten(folder: Path, files: Sequence[tuple[str, bytes]], changed: S
 
 
 def check_log(folder: Path) -> None:
-    """Raise :class:`ResourceError` where a record that cannot be read is in the way of the new one."""
+    """Raise :class:`ResourceError` if ``folder`` has a log that cannot be read."""
     if (folder / REWRITE_LOG).exists():
         log.read_log(folder / REWRITE_LOG)
 
 
 def check_in_place(files: Sequence[RewrittenFile]) -> None:
-    """Raise :class:`UsageError` for what is no file."""
+    """Raise :class:`UsageError` if one of ``files`` is standard input or an address."""
     if any(file.path == "-" or "://" in file.path for file in files):
         raise UsageError("standard input cannot be replaced in place", hint="leave --in-place out")
 
 
 def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -> None:
-    """Replace each changed file, keeping its mode and owner. If ``recorded``, the record in its folder is written
-    first."""
+    """Replace each changed file, keeping its mode and owner; if ``recorded``, after the log in its folder."""
     check_in_place(files)
-    # A link stays: the file that it leads to is replaced.
+    # A symbolic link stays; its target is replaced.
     changed = {Path(file.path).resolve(): file for file in files if file.before != file.after}
     for folder in dict.fromkeys(path.parent for path in changed):
         members = {path: file for path, file in changed.items() if path.parent == folder}
