@@ -37,11 +37,15 @@ ROOMS = (
     ),
     Room(
         "rewriting",
-        tuple(f"airgap/kube/{name}.py" for name in ("rewriting", "replacing", "verifying", "text", "scalars")),
+        (
+            "airgap/kube/rewrite/*.py",
+            "airgap/kube/detect/document_view.py",
+            "airgap/kube/parse/scalars.py",
+        ),
         ("tests/kube",),
         critical=True,
     ),
-    Room("kube", ("airgap/kube/*.py",), ("tests/kube",)),
+    Room("kube", ("airgap/kube/**/*.py",), ("tests/kube",)),
     Room("registry", ("airgap/registry/*.py",), ("tests/registry",)),
     Room("target", ("airgap/targets/**/*.py",), ("tests/target",)),
     Room("server", ("airgap/server/*.py",), ("tests/server",)),

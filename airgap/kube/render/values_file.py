@@ -112,8 +112,9 @@ def unmoved_errors(content: bytes, sites: Sequence[kube.Site], why: str, hint: s
     """Return an error for each site. It names the template, which is in helm's ``# Source:`` comment above the site."""
     errors = []
     for number, site in enumerate(sites, 1):
-        at = content.rfind(b"\n# Source: ", 0, site.scalar.start)
-        source = content[at + 11 : content.find(b"\n", at + 1)].decode("utf-8", "replace").strip() if at >= 0 else ""
+        comment = content.rfind(b"\n# Source: ", 0, site.scalar.start)
+        line = content[comment + 11 : content.find(b"\n", comment + 1)] if comment >= 0 else b""
+        source = line.decode("utf-8", "replace").strip()
         chart_path = f"{source}, {site.path}" if source else site.path
         errors.append(
             Incomplete(
