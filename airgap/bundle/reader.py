@@ -22,7 +22,8 @@ from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
-from airgap.store.base import CHUNK, Opener, Reader, drain, fetch
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import BUFFER_SIZE, fetch, read_verified
 
 #: The head holds documents and resource files; the longest we read whole.
 MAX_MEMBER = 256 * 1024 * 1024
@@ -141,7 +142,7 @@ class BundleReader:
         :class:`DigestMismatch` or :class:`BundleError`."""
         place = self._place(descriptor.digest)
         try:
-            drain(descriptor, opener(0) if opener else self.open(descriptor), lambda piece, offset: None)
+            read_verified(descriptor, opener(0) if opener else self.open(descriptor), lambda piece, offset: None)
         except DigestMismatch as error:
             error.where, error.hint = str(self.path), _AGAIN
             raise
@@ -164,7 +165,7 @@ class BundleReader:
         if isinstance(self._medium, PipeMedium):
             return
         end = offset = self._check_tail(self._last)
-        while piece := self._pread(CHUNK, offset):
+        while piece := self._pread(BUFFER_SIZE, offset):
             if any(piece):
                 raise BundleError(f"there is something behind its end at byte {end:,}", where=str(self.path))
             offset += len(piece)

@@ -21,7 +21,8 @@ from airgap.bundle.tar import Layout, Member, header
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.store.base import CHUNK, BytesReader, Opener, Reader, drain
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import BUFFER_SIZE, BytesReader, read_verified
 
 #: A blob's progress is noted after so many bytes: a kill costs nothing that was noted.
 _NOTE = 8 * 1024 * 1024
@@ -170,7 +171,7 @@ class BundleWriter:
             if isinstance(self._draft, VolumeDraft) and not self._draft.holds(place.offset, place.end):
                 self._done.add(blob.digest)  # what stands in another volume than the one that is made
             elif blob.digest in contents and blob.digest not in self._done:
-                drain(blob, BytesReader(contents[blob.digest]), lambda piece, at: None)
+                read_verified(blob, BytesReader(contents[blob.digest]), lambda piece, at: None)
                 self._draft.write(memoryview(header(place.name, place.size) + contents[blob.digest]), place.offset)
                 self._done.add(blob.digest)
             elif self.ordered and blob.digest not in self._done:
@@ -202,7 +203,9 @@ class BundleWriter:
 
     def _hashes(self, blob: Descriptor, place: Member) -> bool:
         try:
-            drain(blob, Pieces(self._draft.read, place.data, place.size, str(self.path)), lambda piece, at: None)
+            read_verified(
+                blob, Pieces(self._draft.read, place.data, place.size, str(self.path)), lambda piece, at: None
+            )
         except (ContentError, BundleError):
             return False
         return True
@@ -228,7 +231,7 @@ class BundleWriter:
         hash_, position = digests.hasher(descriptor.digest), 0
         start = max(0, self._draft.cut(place.data + start) - place.data) if start else 0
         while position < start:
-            piece = self._draft.read(min(CHUNK, start - position), place.data + position)
+            piece = self._draft.read(min(BUFFER_SIZE, start - position), place.data + position)
             if not piece:
                 raise DigestMismatch(f"what an earlier run left of {descriptor.digest} cannot be read")
             hash_.update(piece)
@@ -251,7 +254,7 @@ class BundleWriter:
 
         reader = opener(position)
         try:
-            drain(descriptor, reader, take, begun=(hash_, position))
+            read_verified(descriptor, reader, take, start=(hash_, position))
         except ContentError:
             raise
         except AirgapError:

@@ -16,9 +16,9 @@ from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Un
 from airgap.events import ImageFailed, Noted
 from airgap.formatting import counted
 from airgap.records import Record, field
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets import Target, TargetAddress
-from airgap.targets.findings import heed
+from airgap.targets.findings import raise_or_warn
 from airgap.transfer import Context, Destination, Root, parallel_map, plan
 
 
@@ -44,7 +44,7 @@ def inventory(target: Target, names: Sequence[str], context: Context) -> Found:
     not list its repositories.
     """
     emit = context.emit
-    heed(target.preflight(), emit)
+    raise_or_warn(target.preflight(), emit)
     address = target.mapping.address
     repositories = [_under(address, name) for name in names] or _listed(target)
     stores: dict[str, Store] = {name: target.open(name) for name in dict.fromkeys(repositories)}

@@ -11,7 +11,7 @@ from airgap.bundle.omitted_layers import needs
 from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
 from airgap.events import Sink, Warned, ignore
 from airgap.server import MirrorNaming, Server
-from airgap.store import Layout
+from airgap.store import ImageLayout
 
 
 def server_of(
@@ -32,7 +32,7 @@ def server_of(
     """
     if path.is_dir() or (writable and not path.exists()):
         try:
-            layout = Layout(path, create=writable)
+            layout = ImageLayout.create(path) if writable else ImageLayout(path)
         except NotFound as error:
             raise BundleError(error.what, where=error.where or str(path), hint=error.hint) from error
         # What is still being uploaded lies on the layout's own disk: the system's temporary folder may be small.

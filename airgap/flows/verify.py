@@ -12,9 +12,9 @@ from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing
 from airgap.events import BlobDone, BlobStarted, Planned
 from airgap.oci import Descriptor
 from airgap.records import Record, field
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets import Mapping, Target
-from airgap.targets.base_layers import Completed
+from airgap.targets.base_layers import CompletedBundle
 from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of
 from airgap.transfer import Context, Destination, Meter, Root, parallel_map, plan, resolve_tags
 
@@ -104,7 +104,7 @@ def _check_complete(bundle: BundleReader) -> None:
     """Every image's manifests and blobs are in the inventory, in the bundle or under what it requires, so that no
     import stops in the middle; and what is not whole is not offered to other programs as if it were."""
     roots = [Root(str(i.reference), BUNDLE, i.descriptor.digest) for i in bundle.inventory.images]
-    completed = Completed(bundle)
+    completed = CompletedBundle(bundle)
     planned = plan(roots, {BUNDLE: completed}, workers=1)
     raise_all([error for _, error in planned.failures])
     for image in planned.images:

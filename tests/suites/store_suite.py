@@ -17,14 +17,14 @@ import pytest
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.store import Eraser, Listing, Reader, Source, Store, fetch
-from airgap.store.base import CHUNK, BytesReader, opener_of
+from airgap.store import Reader, Source, Store, SupportsDelete, SupportsNames, fetch
+from airgap.store.readers import BUFFER_SIZE, BytesReader, bytes_opener
 from tests.parts.images import Images
 
 Fill = Callable[[Images, Mapping[str, Descriptor]], Source]
 BLOB = "application/octet-stream"
 #: More than one buffer of every loop that moves bytes, and no multiple of it.
-LARGE = 2 * CHUNK + 12345
+LARGE = 2 * BUFFER_SIZE + 12345
 
 
 def noise(size: int, seed: int = 0) -> bytes:
@@ -79,16 +79,20 @@ class SourceSuite:
         root, single = images.two_platforms(attested=True), images.image()
         source = fill(images, {"v1": root, "single": single})
         for name, expected in (("v1", root), ("single", single)):
-            found = source.resolve(name)
-            assert (found.media_type, found.digest, found.size) == (expected.media_type, expected.digest, expected.size)
+            descriptor = source.resolve(name)
+            assert (descriptor.media_type, descriptor.digest, descriptor.size) == (
+                expected.media_type,
+                expected.digest,
+                expected.size,
+            )
 
     def test_a_digest_is_a_name(self, fill: Fill, images: Images) -> None:
         root = images.two_platforms()
         source = fill(images, {"v1": root})
         child = next(d for d in images.needed(root) if d.platform is not None)
         for expected in (root, child):
-            found = source.resolve(expected.digest)
-            assert (found.digest, found.size) == (expected.digest, expected.size)
+            descriptor = source.resolve(expected.digest)
+            assert (descriptor.digest, descriptor.size) == (expected.digest, expected.size)
 
     def test_unknown_names_are_not_found(self, fill: Fill, images: Images) -> None:
         source = fill(images, {"v1": images.image()})
@@ -103,7 +107,7 @@ class SourceSuite:
         for root in roots.values():
             for descriptor in images.needed(root):
                 assert source.exists(descriptor), descriptor
-                assert fetch(source, descriptor, limit=CHUNK) == images.content[descriptor.digest]
+                assert fetch(source, descriptor, limit=BUFFER_SIZE) == images.content[descriptor.digest]
 
     def test_sha512_content(self, fill: Fill) -> None:
         images = Images(8, algorithm="sha512")
@@ -119,7 +123,7 @@ class SourceSuite:
         source = fill(images, {"v1": root})
         layer = max(images.needed(root), key=lambda descriptor: descriptor.size)
         content = images.content[layer.digest]
-        for offset in (0, 1, CHUNK - 1, CHUNK, layer.size - 1, layer.size):
+        for offset in (0, 1, BUFFER_SIZE - 1, BUFFER_SIZE, layer.size - 1, layer.size):
             assert read_all(source.open(layer, offset)) == content[offset:], offset
 
     def test_reading_in_steps_of_any_size(self, fill: Fill, images: Images) -> None:
@@ -134,8 +138,8 @@ class SourceSuite:
         source = fill(images, {"v1": root})
         layer = max(images.needed(root), key=lambda descriptor: descriptor.size)
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda offset: read_all(source.open(layer, offset)), (0, 1000, 0, CHUNK)))
-        assert found == [images.content[layer.digest][offset:] for offset in (0, 1000, 0, CHUNK)]
+            contents = list(pool.map(lambda offset: read_all(source.open(layer, offset)), (0, 1000, 0, BUFFER_SIZE)))
+        assert contents == [images.content[layer.digest][offset:] for offset in (0, 1000, 0, BUFFER_SIZE)]
 
     def test_missing_content(self, fill: Fill, images: Images) -> None:
         source = fill(images, {"v1": images.image()})
@@ -180,65 +184,65 @@ class StoreSuite(SourceSuite):
     def test_is_a_store(self, store: Store) -> None:
         assert isinstance(store, Store)
 
-    @pytest.mark.parametrize("size", [0, 1, CHUNK, LARGE])
+    @pytest.mark.parametrize("size", [0, 1, BUFFER_SIZE, LARGE])
     @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
     def test_push_and_read_back(self, store: Store, size: int, algorithm: str) -> None:
         content = noise(size)
         descriptor = described(content, algorithm)
         assert not store.exists(descriptor)
-        store.push(descriptor, opener_of(content))
+        store.push(descriptor, bytes_opener(content))
         assert store.exists(descriptor)
         assert read_all(store.open(descriptor)) == content
 
     def test_pushing_again_changes_nothing(self, store: Store) -> None:
         content = noise(1000)
         for _ in range(2):
-            store.push(described(content), opener_of(content))
+            store.push(described(content), bytes_opener(content))
         assert read_all(store.open(described(content))) == content
 
     def test_wrong_content_leaves_nothing(self, store: Store) -> None:
-        wanted, other = described(noise(LARGE, 1)), noise(LARGE, 2)
+        descriptor, other = described(noise(LARGE, 1)), noise(LARGE, 2)
         with pytest.raises(DigestMismatch) as caught:
-            store.push(wanted, opener_of(other))
-        assert wanted.digest in str(caught.value)
-        self._assert_absent(store, wanted)
+            store.push(descriptor, bytes_opener(other))
+        assert descriptor.digest in str(caught.value)
+        self._assert_absent(store, descriptor)
         self._assert_absent(store, described(other))
 
-    @pytest.mark.parametrize("length", [0, CHUNK, LARGE - 1])
+    @pytest.mark.parametrize("length", [0, BUFFER_SIZE, LARGE - 1])
     def test_content_that_is_too_short_leaves_nothing(self, store: Store, length: int) -> None:
-        wanted = described(noise(LARGE))
+        descriptor = described(noise(LARGE))
         with pytest.raises(ContentError):
-            store.push(wanted, opener_of(noise(LARGE)[:length]))
-        self._assert_absent(store, wanted)
+            store.push(descriptor, bytes_opener(noise(LARGE)[:length]))
+        self._assert_absent(store, descriptor)
 
-    @pytest.mark.parametrize("more", [1, CHUNK])
+    @pytest.mark.parametrize("more", [1, BUFFER_SIZE])
     def test_of_content_that_is_too_long_no_byte_too_many_is_kept(self, store: Store, more: int) -> None:
         """Refused, or taken as far as it was announced: a store need not read on to learn that there is more."""
         content = noise(LARGE)
-        wanted = described(content)
+        descriptor = described(content)
         try:
-            store.push(wanted, opener_of(content + noise(more, 9)))
+            store.push(descriptor, bytes_opener(content + noise(more, 9)))
         except ContentError:
-            self._assert_absent(store, wanted)
+            self._assert_absent(store, descriptor)
         else:
-            assert read_all(store.open(wanted)) == content
+            assert read_all(store.open(descriptor)) == content
 
     def test_content_that_breaks_off_can_be_pushed_again(self, store: Store) -> None:
         content = noise(LARGE)
-        wanted = described(content)
+        descriptor = described(content)
         broken: list[Breaking] = []
 
         def opener(offset: int) -> Reader:
-            broken.append(Breaking(content[offset:], CHUNK + 77))
+            broken.append(Breaking(content[offset:], BUFFER_SIZE + 77))
             return broken[-1]
 
         with pytest.raises(ContentError):
-            store.push(wanted, opener)
+            store.push(descriptor, opener)
         assert broken
         assert all(reader.closed for reader in broken)
-        self._assert_absent(store, wanted)
-        store.push(wanted, opener_of(content))
-        assert read_all(store.open(wanted)) == content
+        self._assert_absent(store, descriptor)
+        store.push(descriptor, bytes_opener(content))
+        assert read_all(store.open(descriptor)) == content
 
     def test_a_push_opens_the_content_afresh(self, store: Store) -> None:
         """Each try asks the opener for an offset: a reader that an earlier try has used up is not asked again."""
@@ -256,15 +260,15 @@ class StoreSuite(SourceSuite):
         assert len(opened) == again or opened[again] == 0
 
     def test_readers_are_closed(self, store: Store) -> None:
-        content, made = noise(1000), list[_Counted]()
+        content, readers = noise(1000), list[_Counted]()
 
         def opener(offset: int) -> Reader:
-            made.append(_Counted(content, offset))
-            return made[-1]
+            readers.append(_Counted(content, offset))
+            return readers[-1]
 
         store.push(described(content), opener)
-        assert made
-        assert all(reader.closed for reader in made)
+        assert readers
+        assert all(reader.closed for reader in readers)
 
     def test_many_threads_push_one_digest(self, store: Store) -> None:
         content = noise(LARGE)
@@ -272,7 +276,7 @@ class StoreSuite(SourceSuite):
 
         def push(_: int) -> None:
             together.wait(10)
-            store.push(described(content), opener_of(content))
+            store.push(described(content), bytes_opener(content))
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(push, range(4)))
@@ -281,7 +285,7 @@ class StoreSuite(SourceSuite):
     def test_many_threads_push_many_digests(self, store: Store) -> None:
         contents = [noise(5000 + number, number) for number in range(24)]
         with ThreadPoolExecutor(6) as pool:
-            list(pool.map(lambda content: store.push(described(content), opener_of(content)), contents))
+            list(pool.map(lambda content: store.push(described(content), bytes_opener(content)), contents))
         for content in contents:
             assert read_all(store.open(described(content))) == content
 
@@ -292,7 +296,7 @@ class StoreSuite(SourceSuite):
         def push(given: bytes) -> str:
             together.wait(10)
             try:
-                store.push(described(content), opener_of(given))
+                store.push(described(content), bytes_opener(given))
             except AirgapError as error:
                 return type(error).__name__
             return "done"
@@ -324,19 +328,19 @@ class StoreSuite(SourceSuite):
             store.resolve("v1")
 
     def test_names_are_listed(self, store: Store, images: Images) -> None:
-        if not isinstance(store, Listing):
+        if not isinstance(store, SupportsNames):
             pytest.skip("lists no names")
         assert dict(store.names()) == {}
         root, other = images.image(), images.image()
         images.push_to(store, {"v1": root, "v2": other, "v3": root})
-        assert {name: found.digest for name, found in store.names().items()} == {
+        assert {name: descriptor.digest for name, descriptor in store.names().items()} == {
             "v1": root.digest,
             "v2": other.digest,
             "v3": root.digest,
         }
 
     def test_forgetting(self, store: Store, images: Images) -> None:
-        if not isinstance(store, Eraser):
+        if not isinstance(store, SupportsDelete):
             pytest.skip("forgets nothing")
         root, other = images.image(), images.image()
         images.push_to(store, {"v1": root, "v2": root, "kept": other})

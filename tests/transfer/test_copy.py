@@ -19,8 +19,9 @@ from airgap.oci import Descriptor
 from airgap.oci.manifest import is_manifest_type
 from airgap.registry import Credentials, Registries
 from airgap.registry.http.retry import RetryPolicy
-from airgap.store import Layout, Memory
-from airgap.store.base import BytesReader, Opener, Reader, drain
+from airgap.store import ImageLayout, MemoryStore
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import BytesReader, read_verified
 from airgap.transfer import (
     CancelToken,
     Context,
@@ -37,6 +38,7 @@ from airgap.transfer.pool import parallel_map
 from tests.cli.command import ROOT
 from tests.doubles.registry import Answer, Request, Shelf, double
 from tests.doubles.registry.shelf import error
+from tests.parts.faulty_line import STALL, Break
 from tests.parts.images import Images
 from tests.parts.waiting import at_rest, wait_until
 from tests.transfer.tools import Mounting, Noting, root, source_of
@@ -54,7 +56,7 @@ def planned(source: Noting, *tags: str) -> Plan:
     return made
 
 
-def holds(store: Memory, images: Images, **tags: Descriptor) -> None:
+def holds(store: MemoryStore, images: Images, **tags: Descriptor) -> None:
     for tag, wanted in tags.items():
         assert store.resolve(tag).digest == wanted.digest
         for needed in images.needed(wanted):
@@ -283,7 +285,7 @@ class Lying(Altering):
     def check_blob(self, descriptor: Descriptor, opener: Opener) -> None:
         self.note("check", descriptor.digest)
         if not self.sound:
-            drain(descriptor, opener(0), lambda piece, at: None)
+            read_verified(descriptor, opener(0), lambda piece, at: None)
 
 
 @pytest.mark.parametrize("kind", [Altering, Lying])
@@ -322,7 +324,7 @@ def test_damage_of_what_lies_here_is_told_at_once(images: Images) -> None:
 def test_into_a_layout(images: Images, tmp_path: Path) -> None:
     whole = images.two_platforms(docker=True)
     source = source_of(images, v1=whole)
-    target = Layout(tmp_path / "layout", create=True)
+    target = ImageLayout.create(tmp_path / "layout")
     copy(planned(source, "v1"), {"here": source}, {"there": target})
     assert target.resolve("v1").digest == whole.digest
 
@@ -394,7 +396,7 @@ class Stalling:
     def give(self, request: Request) -> Answer:
         answer = self.shelf(request)
         if answer.status == 200 and len(answer.body) > 1_000_000:
-            answer.cut, answer.stall = 1000, self.released
+            answer.broken = Break(STALL, 1000)
             self.blocked.set()
         return answer
 
@@ -510,6 +512,7 @@ def test_an_interrupt_waits_for_workers_that_are_slow_to_stop() -> None:
 import os, signal, threading
 from airgap.transfer.pool import CancelToken, parallel_map
 from tests.parts.waiting import at_rest, wait_until
+from tests.parts.faulty_line import STALL, Break
 both, stopped, over, ended = threading.Barrier(2), threading.Event(), threading.Event(), []
 waits = at_rest(os.getpid(), lambda: [threading.main_thread().native_id])
 def work(item):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from airgap.errors import AirgapError, BundleError
-from airgap.store.base import Reader
-from airgap.store.base import reading as reading
+from airgap.store.protocols import Reader
+from airgap.store.readers import translate_read_errors as translate_read_errors
 
 
 class Medium(Protocol):

@@ -11,10 +11,11 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from airgap.bundle.media.base import CUT_SHORT, reading
+from airgap.bundle.media.base import CUT_SHORT, translate_read_errors
 from airgap.durable import FileLocked, is_same_file, lock, publish, write_at, writing
 from airgap.errors import AirgapError, BundleError, OutputError
-from airgap.store.base import FileRange, Reader
+from airgap.store.protocols import Reader
+from airgap.store.readers import FileRange
 
 
 class BlobRange(FileRange):
@@ -26,7 +27,7 @@ class BlobRange(FileRange):
 
 def open_regular(path: str | os.PathLike[str]) -> tuple[int, int]:
     """A file's descriptor and size. Raises :class:`BundleError` for what is no regular file."""
-    with reading(str(path)):
+    with translate_read_errors(str(path)):
         # A pipe is not waited for.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         found = os.fstat(fd)
@@ -49,7 +50,7 @@ class FileMedium:
         self._fd = fd
 
     def pread(self, count: int, offset: int) -> bytes:
-        with reading(self.where, offset):
+        with translate_read_errors(self.where, offset):
             return os.pread(self._fd, count, offset)
 
     def open(self, offset: int, length: int) -> Reader:

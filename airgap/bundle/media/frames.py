@@ -14,11 +14,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from airgap.bundle.media.base import CUT_SHORT, Pieces, reading
+from airgap.bundle.media.base import CUT_SHORT, Pieces, translate_read_errors
 from airgap.bundle.media.frame_table import SEEKABLE, SKIPPABLE, FrameTable
 from airgap.bundle.media.zstd import library
 from airgap.errors import BundleError, UnsupportedBundle
-from airgap.store.base import Reader
+from airgap.store.protocols import Reader
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 FRAME = 2 * 1024 * 1024
@@ -120,7 +120,7 @@ class FramesMedium:
                 self._kept.move_to_end(number)
                 return self._kept[number]
         (place, packed), (_, raw) = self._table.packed_range(number), self._table.raw_range(number)
-        with reading(self.where, place):
+        with translate_read_errors(self.where, place):
             content = os.pread(self._fd, packed, place)
         tool = getattr(self._decompressor, "tool", None)
         if tool is None:
@@ -148,7 +148,7 @@ def frames_of(where: str, fd: int, size: int) -> FramesMedium | None:
     Raises :class:`BundleError` for a table that does not fit the file, :class:`UnsupportedBundle` for frames larger
     than are read into memory.
     """
-    with reading(where):
+    with translate_read_errors(where):
         footer = os.pread(fd, 9, max(0, size - 9))
         if len(footer) < 9:
             return None

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from airgap.bundle.media.base import check_gap, reading
+from airgap.bundle.media.base import check_gap, translate_read_errors
 from airgap.bundle.media.zstd import library
 from airgap.durable.files import output_error
 from airgap.errors import BundleError, ContentMissing, OutputError
-from airgap.store.base import CHUNK, Reader
+from airgap.store.protocols import Reader
+from airgap.store.readers import BUFFER_SIZE
 
 #: What is kept stays in memory up to here, then goes to a temporary file without a name.
 _IN_MEMORY = 8 * 1024 * 1024
@@ -69,7 +70,7 @@ class PipeMedium:
             piece = self.pread(len(buffer), offset)
             buffer[: len(piece)] = piece
             return len(piece)
-        with reading(self.where, self._position):
+        with translate_read_errors(self.where, self._position):
             count = self._pull(buffer)
         _append(self._window, buffer[:count])
         self._position += count
@@ -84,8 +85,8 @@ class PipeMedium:
             self._read_to(size, None)
         if self._position < size:
             raise BundleError(f"cut short: it ended after {self._position:,} of {size:,} bytes", where=self.where)
-        buffer = memoryview(bytearray(CHUNK))
-        with reading(self.where, size):
+        buffer = memoryview(bytearray(BUFFER_SIZE))
+        with translate_read_errors(self.where, size):
             while self._pull(buffer):
                 pass
 
@@ -121,9 +122,9 @@ class PipeMedium:
         """Read on until ``offset``, or the pipe's end."""
         if self._position >= offset:
             return
-        buffer = memoryview(bytearray(min(CHUNK, offset - self._position)))
+        buffer = memoryview(bytearray(min(BUFFER_SIZE, offset - self._position)))
         while self._position < offset:
-            with reading(self.where, self._position):
+            with translate_read_errors(self.where, self._position):
                 count = self._pull(buffer[: offset - self._position])
             if not count:
                 return
@@ -184,7 +185,7 @@ class _Passing:
 
 def pipe_of(fd: int, where: str) -> PipeMedium:
     """A pipe of a tar, plain or compressed with zstd."""
-    with reading(where, 0):
+    with translate_read_errors(where, 0):
         first = _read_first(fd)
     pull = _after(first, lambda buffer: os.readv(fd, [buffer]))
     if first.startswith(b"\x28\xb5\x2f\xfd"):
@@ -202,7 +203,7 @@ def unpacked(pull: Pull, where: str) -> Pull:
             return bytes(buffer[: pull(buffer)])
 
     tool = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-    stream = tool.stream_reader(Raw(), read_size=CHUNK, read_across_frames=True)
+    stream = tool.stream_reader(Raw(), read_size=BUFFER_SIZE, read_across_frames=True)
 
     def decompressed(buffer: memoryview) -> int:
         try:
@@ -278,7 +279,7 @@ class StreamDraft:
 
     def _fill(self, offset: int) -> None:
         check_gap(offset - self._position)
-        zeros = bytes(min(CHUNK, max(0, offset - self._position)))
+        zeros = bytes(min(BUFFER_SIZE, max(0, offset - self._position)))
         while self._position < offset:
             self._put(memoryview(zeros)[: offset - self._position])
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from airgap.bundle.media.base import reading
+from airgap.bundle.media.base import translate_read_errors
 from airgap.bundle.media.file import open_regular
-from airgap.store.base import scratch
+from airgap.store.readers import thread_buffer
 
 
 def sums_of(path: Path) -> Path:
@@ -40,7 +40,7 @@ def read_sums(path: Path) -> dict[str, str]:
 
 def sha256_of(fd: int) -> str:
     """What a file hashes to, read from its start."""
-    found, buffer, offset = hashlib.sha256(), scratch(), 0
+    found, buffer, offset = hashlib.sha256(), thread_buffer(), 0
     while count := os.preadv(fd, [buffer], offset):
         found.update(buffer[:count])
         offset += count
@@ -56,7 +56,7 @@ def damaged(files: Sequence[str]) -> list[str]:
             continue
         fd, _ = open_regular(file)
         try:
-            with reading(str(file)):
+            with translate_read_errors(str(file)):
                 if sha256_of(fd) != known:
                     found.append(str(file))
         finally:

@@ -9,12 +9,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from airgap.bundle.media.base import Pieces, reading
+from airgap.bundle.media.base import Pieces, translate_read_errors
 from airgap.bundle.media.file import BlobRange, open_regular
 from airgap.bundle.media.naming import siblings_of
 from airgap.errors import BundleError
 from airgap.records import Record
-from airgap.store.base import Reader
+from airgap.store.protocols import Reader
 
 Ask = Callable[[Path], "Path | None"]
 """Told where a volume should be and is not, gives the path where it now is; ``None`` gives up."""
@@ -52,7 +52,7 @@ class VolumesMedium:
         while count > 0 and offset < len(self._volumes) * self._each:
             number = self._at(offset)
             at = offset - self._starts[number]
-            with reading(str(self._volumes[number].path), at), self._lock:
+            with translate_read_errors(str(self._volumes[number].path), at), self._lock:
                 part = os.pread(self._opened(number)[0], min(count, self._each - at), at)
             if not part:
                 break

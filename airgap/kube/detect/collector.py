@@ -104,8 +104,8 @@ class SiteCollector:
     ) -> Reference | None:
         """Parse ``text``; if it is not acceptable, add a near miss or an error and return ``None``."""
         # With a tag, port or digest it is not a picture, and with a slash it is not a number.
-        if ":" in text and "/" in token.value and (usual := Reference.usual(text)) is not None:
-            return usual
+        if ":" in text and "/" in token.value and (common := Reference.parse_common(text)) is not None:
+            return common
         if _PLACEHOLDER.search(text):
             self.add_near_miss(location, token, PLACEHOLDER, text)
             return None
