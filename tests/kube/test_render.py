@@ -141,7 +141,7 @@ def test_a_silent_failure_and_endless_words(programs: Programs) -> None:
 
 def test_a_program_that_hangs_is_ended(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     programs.add("helm", 'if [ "$1" = version ]; then exit; fi\nexec /bin/sleep 60')
-    monkeypatch.setattr(render, "_SECONDS", 0.2)
+    monkeypatch.setattr(render, "_TIMEOUT_SECONDS", 0.2)
     started = time.monotonic()
     with pytest.raises(ResourceError, match="not done after"):
         render.template("shop", "shop", Rendering())

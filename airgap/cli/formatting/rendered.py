@@ -68,11 +68,8 @@ def rewrite(
             out.check_free(place.parent, [(place.name, generated.content)], force=force)
     else:
         _write(place, generated.content, force=force)
-    moved = (
-        "proven by rendering with it"
-        if not generated.unmoved
-        else f"{counted(len(generated.unmoved), 'place')} not moved"
-    )
+    unmoved = len(generated.unmoved)
+    moved = f"{counted(unmoved, 'place')} not moved" if unmoved else "proven by rendering with it"
     wrote = "would write" if dry_run else "wrote"
     where = str(place) if output else "the values file to standard output"
     click.echo(f"{wrote} {where}: {counted(generated.images, 'image')}, {moved}", err=True)

@@ -6,9 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from airgap.kube.detect import rule as patterns
 from airgap.kube.detect import rules
-from airgap.kube.detect.rule import Rule
+from airgap.kube.detect.rule import COMPLETE, TAGGED, Rule
 from airgap.kube.detect.walker import ScalarToken, is_complete_reference
 
 #: An option with its value, alone or among others in a string, with or without shell quotes.
@@ -32,14 +31,14 @@ def argument_references(items: Sequence[ScalarToken | None]) -> Iterator[tuple[i
         if _BARE_FLAG.fullmatch(token.value):
             next_option = token.value
             continue
-        options_found = [
+        valued_options = [
             (match["name"], *_unquoted(match))
             for match in _FLAG.finditer(_without_comments(token.value))
             if _holds_value(match)
         ]
         if option is not None and not token.value.startswith("-"):
-            options_found.insert(0, (option, 0, len(token.value)))
-        for name, begin, end in options_found or [("", 0, len(token.value))]:
+            valued_options.insert(0, (option, 0, len(token.value)))
+        for name, begin, end in valued_options or [("", 0, len(token.value))]:
             for first, last, rule in _argument_references(name, token.value, begin, end):
                 yield index, token, first, last, rule
 
@@ -49,7 +48,7 @@ def option_references(line: str) -> Iterator[tuple[int, int, Rule]]:
     for match in _FLAG.finditer(line):
         if _holds_value(match):
             for first, last, rule in _argument_references(match["name"], line, *_unquoted(match)):
-                if rule.shape != patterns.COMPLETE:
+                if rule.shape != COMPLETE:
                     yield first, last, rule
 
 
@@ -57,13 +56,13 @@ def _argument_references(name: str, value: str, begin: int, end: int) -> Iterato
     for rule in rules.ARGUMENTS:
         if not rule.matches_name(name):
             continue
-        if rule.shape == patterns.TAGGED:  # a list of references; an item may have a name and = before it
+        if rule.shape == TAGGED:  # a list of references; an item may have a name and = before it
             for item in re.finditer(r"[^,]+", value[begin:end]):
                 name_length = item[0].rfind("=") + 1
                 if name_length < len(item[0]):
                     yield begin + item.start() + name_length, begin + item.end(), rule
             return
-        if rule.shape == patterns.COMPLETE and not is_complete_reference(value[begin:end]):
+        if rule.shape == COMPLETE and not is_complete_reference(value[begin:end]):
             after_sign = value.rfind("=", begin, end) + 1
             if begin < after_sign < end and is_complete_reference(value[after_sign:end]):
                 yield after_sign, end, rule

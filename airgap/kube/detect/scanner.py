@@ -12,14 +12,12 @@ from functools import lru_cache
 
 from airgap.errors import ResourceError
 from airgap.kube import model
-from airgap.kube.detect import arguments, documents, grouped, keys, kustomize, lines, rules, scripts
-from airgap.kube.detect import rule as patterns
-from airgap.kube.detect import walker as walk
+from airgap.kube.detect import arguments, documents, grouped, keys, kustomize, lines, rules, scripts, walker
 from airgap.kube.detect.collector import Location, SiteCollector
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
 from airgap.kube.detect.paths import ObjectPaths
-from airgap.kube.detect.rule import Rule
+from airgap.kube.detect.rule import COMPLETE, SCHEMA, TAGGED, Rule, compile_path, object_matches
 from airgap.kube.detect.split_references import SplitPart, SplitReference, join
 from airgap.kube.detect.walker import Batch, Candidate, Node, ScalarToken, is_complete_reference
 from airgap.kube.model import CERTAIN
@@ -51,7 +49,7 @@ class DocumentScanner:
 
     def run(self, events: Events) -> None:
         """Scan the document. Raises ResourceError if it is nested too deeply or does not parse."""
-        for batch in walk.walk(events, self._refuse, self.custom.requested_keys):
+        for batch in walker.walk(events, self._refuse, self.custom.requested_keys):
             self._scan_batch(batch)
 
     def _refuse(self, offset: int, problem: str) -> None:
@@ -79,15 +77,15 @@ class DocumentScanner:
             if reason:
                 self._scan_requested(candidate, token, reason)
                 return
-        if candidate.form == walk.VARIABLE:
+        if candidate.form == walker.VARIABLE:
             self._scan_variable(candidate, token)
-        elif candidate.form == walk.DOCUMENT:
+        elif candidate.form == walker.DOCUMENT:
             self._scan_document(candidate, token)
-        elif candidate.form == walk.ITEM:
+        elif candidate.form == walker.ITEM:
             self._scan_item(candidate, token)
-        elif candidate.form == walk.SHAPE:
+        elif candidate.form == walker.SHAPE:
             self._scan_shape(candidate, token)
-        elif candidate.form == walk.FIELD:
+        elif candidate.form == walker.FIELD:
             self._scan_field(candidate, token)
 
     # One method for each form of a candidate.
@@ -135,7 +133,7 @@ class DocumentScanner:
     def _scan_requested(self, candidate: Candidate, token: ScalarToken, reason: str) -> None:
         """Take the value for a rule of airgap.yaml; of an argument, what follows the option's name."""
         if candidate.node.items is not None:
-            rule = Rule("airgap.yaml", "arg", model.LIKELY, "**", reason, shape=patterns.TAGGED)
+            rule = Rule("airgap.yaml", "arg", model.LIKELY, "**", reason, shape=TAGGED)
             self._add_listed(candidate, token, rule)
         elif not self._scan_document(candidate, token):
             self._add(candidate, token, Rule("airgap.yaml", "crd", model.LIKELY, "**", reason), token.value)
@@ -176,7 +174,7 @@ class DocumentScanner:
         if name is None or token.is_null:
             self._scan_shape(candidate, token)
             return
-        if self._already_scanned(walk.VARIABLE, token):
+        if self._already_scanned(walker.VARIABLE, token):
             return
         if parent is None or parent.mapping or parent.parent_key != "env":
             if keys.names_image(name.value) and not _irrelevant_reason(self._paths.rule_path(candidate)):
@@ -192,14 +190,14 @@ class DocumentScanner:
 
     def _scan_environment_value(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
         spans = list(lines.items(token.value))
-        if rule.shape != patterns.COMPLETE and len(spans) <= 1 and "=" not in token.value:
+        if rule.shape != COMPLETE and len(spans) <= 1 and "=" not in token.value:
             self._add(candidate, token, rule, token.value)
             return
         if self._scan_document(candidate, token):
             return
         for begin, end in spans:
             item = token.value[begin:end]
-            is_reference = is_complete_reference(item) if rule.shape == patterns.COMPLETE else re.search("[:@/]", item)
+            is_reference = is_complete_reference(item) if rule.shape == COMPLETE else re.search("[:@/]", item)
             if is_reference:
                 self._add(candidate, token, rule, item, begin)
 
@@ -220,7 +218,7 @@ class DocumentScanner:
     def _scan_arguments(self, candidate: Candidate) -> None:
         rule_path = self._paths.rule_path(candidate)
         items = [
-            None if token is None or self._already_scanned(walk.ARGUMENTS, token) else token
+            None if token is None or self._already_scanned(walker.ARGUMENTS, token) else token
             for token in candidate.node.items or ()
         ]
         texts = [(candidate._replace(key=index), token) for index, token in enumerate(items) if token is not None]
@@ -241,9 +239,9 @@ class DocumentScanner:
         rule_path = self._paths.rule_path(candidate)
         if _irrelevant_reason(rule_path) and ".annotations" not in f".{rule_path}":
             return False
-        if self._is_schema() or not walk.may_name_images(token.value):
+        if self._is_schema() or not walker.may_name_images(token.value):
             return False
-        if self._already_scanned(walk.DOCUMENT, token):
+        if self._already_scanned(walker.DOCUMENT, token):
             return True
         view = self.view.embedded_view(token)
         if view is None:
@@ -292,7 +290,7 @@ class DocumentScanner:
         return seen
 
     def _is_schema(self) -> bool:
-        return patterns.object_matches(patterns.SCHEMA, *self._object_type)
+        return object_matches(SCHEMA, *self._object_type)
 
     def _object_identity(self) -> tuple[str, str, str]:
         """The object's apiVersion, kind and name."""
@@ -344,6 +342,4 @@ def _field_rules(api: str, kind: str, rule_path: str, key: str) -> tuple[Rule, .
 @lru_cache(maxsize=1024)
 def _irrelevant_reason(rule_path: str) -> str | None:
     """Why a value at this path is not an image that is pulled, or ``None``."""
-    return next(
-        (reason for place, reason in rules.ELSEWHERE if patterns.compile_path(place).fullmatch(rule_path)), None
-    )
+    return next((reason for place, reason in rules.ELSEWHERE if compile_path(place).fullmatch(rule_path)), None)
