@@ -73,7 +73,7 @@ def _matches(rule: str, host: str, port: int) -> bool:
     except ValueError:
         pass
     name, colon, number = rule.rpartition(":")
-    if colon and number.isdigit() and "/" not in rule:
+    if colon and number.isascii() and number.isdigit() and len(number) <= 5 and "/" not in rule:
         if int(number) != port:
             return False
         rule = name.strip("[]")

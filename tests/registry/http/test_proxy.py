@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airgap.errors import Unavailable, UsageError
@@ -84,6 +84,8 @@ def test_proxies_that_cannot_be_used(address: str) -> None:
     assert "hidden" not in f"{caught.value!s}{caught.value.hint}"
 
 
+@example("http://p.test:1", ":²")
+@example("http://p.test:1", "r.test:" + "9" * 5000)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_odd_environments_are_usage_errors_at_most(address: str, rules: str) -> None:
     with contextlib.suppress(UsageError):
