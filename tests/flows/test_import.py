@@ -24,7 +24,7 @@ ORIGINAL = (SAMPLES / "cert-manager/cert-manager.yaml").read_bytes()
 
 
 def changes(log: Path) -> list[Edit]:
-    return [entry.change for entry in rewrite_log.read_log(log)]
+    return [entry.edit for entry in rewrite_log.read_log(log)]
 
 
 def test_the_example(airgap: Airgap, nexus: Registry, bundle: Path) -> None:

@@ -94,7 +94,7 @@ def test_output_is_refused_over_other_content_and_not_over_the_same(airgap: Airg
 
 
 def records(log: Path, file: str) -> list[Edit]:
-    changes = [entry.change for entry in rewrite_log.read_log(log)]
+    changes = [entry.edit for entry in rewrite_log.read_log(log)]
     return [change for change in changes if change.file == file]
 
 
