@@ -208,7 +208,7 @@ def stdin_bytes() -> bytes:
 
 def opened(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
     """The bundle in a file, in standard input or in volumes; on a terminal a missing volume is asked for."""
-    from airgap.bundle import BundleReader
+    from airgap.bundle import open_bundle
 
     if "-" in bundles:
         if len(bundles) > 1:
@@ -220,7 +220,7 @@ def opened(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
             )
         if sys.stdin.isatty():
             raise UsageError("- reads standard input, and that is a terminal", hint="ssh … cat bundle.tar | airgap …")
-    return BundleReader(bundles[0], more=bundles[1:], ask=_ask_for_volume if sys.stdin.isatty() else None)
+    return open_bundle(bundles[0], more=bundles[1:], ask=_ask_for_volume if sys.stdin.isatty() else None)
 
 
 def _ask_for_volume(expected: Path) -> Path | None:

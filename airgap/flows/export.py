@@ -10,10 +10,10 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from airgap.bundle import Extras, Lock, OutputFormat, Resource, compose, read_base
-from airgap.bundle import lockfile as locking
+from airgap.bundle import Extras, Lockfile, OutputFormat, Resource, build_layout, read_base, read_lockfile
 from airgap.bundle.build import BundleBuild
-from airgap.bundle.omitted_layers import leave_out
+from airgap.bundle.lockfile import create_lockfile, write_lockfile
+from airgap.bundle.omitted_layers import omit_layers
 from airgap.durable import output
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
@@ -65,7 +65,7 @@ def export(
     request: ExportRequest, found: Found, registries: Registries, *, jobs: Jobs, emit: Sink, stop: Stop
 ) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
-    with BundleBuild(
+    with BundleBuild.open(
         request.form, refresh=request.refresh, restart=request.restart, dry_run=request.dry_run, emit=emit
     ) as build:
         return _export(request, found, registries, build, jobs=jobs, emit=emit, stop=stop)
@@ -79,13 +79,13 @@ def _export(
     base_id = base.id if base else None
     _check_output(request, found, build)
     resources = _resources(request, found, emit)
-    locked = build.lock
+    locked = build.lockfile
     if request.lock is not None:
         if request.form.volume and not request.lock.exists():
             raise UsageError("one volume is made again from the lock of all", where=str(request.lock))
-        from_file = locking.read(request.lock, request.platforms, refresh=request.refresh, base=base_id)
+        from_file = read_lockfile(request.lock, request.platforms, refresh=request.refresh, base=base_id)
         if from_file is not None:
-            locking.check_resources(request.lock, from_file, resources)
+            from_file.check_resources(resources, where=str(request.lock))
         locked = from_file or locked
     for place in found.warnings():
         emit(Warned(place))
@@ -98,24 +98,24 @@ def _export(
         emit(ImageFailed(label, str(error)))
     extras = Extras(resources, request.program, request.name, request.version, request.notes)
     sizes = measure(planned)
-    left_out = leave_out(planned, base, emit)
-    inventory, layout = compose(planned, extras, left_out.requires, left_out.bases)
+    omitted = omit_layers(planned, base, emit)
+    inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
     result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, resolved.unresolved)
     _tell_sizes(request, sizes, layout.total, emit)
     if request.dry_run:
         return result
-    lock = locking.lock_of(request.platforms, planned, resources, base_id)
-    for path in request.form.names(layout):
+    lockfile = create_lockfile(request.platforms, planned, resources, base_id)
+    for path in request.form.output_paths(layout):
         output.check_place(path, force=request.force or build.resuming)
-    with build.writer(planned, inventory, layout, lock) as writer:
+    with build.writer(planned, inventory, layout, lockfile) as writer:
         result.report = copy(
             planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, jobs=jobs.transfers,
             how="fetched", order=layout.blobs if writer.ordered else None, emit=emit, stop=stop,
         )  # fmt: skip
         writer.finish()
-    result.bundle_size = sum(path.stat().st_size for path in request.form.names(layout)) or layout.total
+    result.bundle_size = sum(path.stat().st_size for path in request.form.output_paths(layout)) or layout.total
     if request.lock is not None and (request.refresh or not request.lock.exists()):
-        locking.write(request.lock, lock)
+        write_lockfile(request.lock, lockfile)
     return result
 
 
@@ -133,7 +133,7 @@ def _check_output(request: ExportRequest, found: Found, build: BundleBuild) -> N
 
 
 def _resolved(
-    request: ExportRequest, found: Found, registries: Registries, locked: Lock | None, build: BundleBuild,
+    request: ExportRequest, found: Found, registries: Registries, locked: Lockfile | None, build: BundleBuild,
     *, jobs: Jobs, emit: Sink, stop: Stop,
 ) -> Resolved:  # fmt: skip
     if locked is not None and build.resuming and locked.platforms != tuple(map(str, request.platforms)):
@@ -144,7 +144,7 @@ def _resolved(
             locked=locked, named=request.named, jobs=jobs, emit=emit, stop=stop,
         )  # fmt: skip
     except UsageError:
-        if locked is not None and locked is build.lock:
+        if locked is not None and locked is build.lockfile:
             raise build.other_inputs() from None
         raise
 

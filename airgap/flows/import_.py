@@ -123,7 +123,7 @@ def _rewritten(
     known = {assignment.source: assignment.target for assignment in assignments}
     files = []
     for entry in bundle.inventory.resources:
-        content = bundle.resource(entry.member)
+        content = bundle.member(entry.member)
         files.append((kube.ResourceFile(entry.name, entry.name, content), kube.scan(content, entry.name, rules)))
     return rewrite_files(files, known.get, keep_unknown=True, emit=emit)
 

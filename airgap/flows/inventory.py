@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from airgap.bundle import HeldImage, Receipt
+from airgap.bundle import Receipt, ReceiptImage
 from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Unavailable, raise_all
 from airgap.events import ImageFailed, Noted, Sink
 from airgap.formatting import counted
@@ -72,7 +72,7 @@ def inventory(target: Target, names: Sequence[str], *, jobs: Jobs, emit: Sink, s
     receipt = Receipt(
         str(address),
         None,
-        tuple(HeldImage("", label, digest) for label, digest in images),
+        tuple(ReceiptImage("", label, digest) for label, digest in images),
         {digest: tuple(job.targets) for digest, job in planned.blobs.items()},
     )
     return Found(receipt, failures)

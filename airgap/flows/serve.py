@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from airgap.bundle import BundleReader
-from airgap.bundle.omitted_layers import needs
+from airgap.bundle import BundleReader, open_bundle
+from airgap.bundle.omitted_layers import describe_requirements
 from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
 from airgap.events import Sink, Warned, ignore
 from airgap.server import MirrorNaming, Server
 from airgap.store import Layout
 
 
-def server_of(
+def create_server(
     path: Path,
     host: str,
     port: int,
@@ -43,7 +43,7 @@ def server_of(
         raise UsageError(
             "a bundle takes no pushes", where=str(path), hint="--writable serves a layout folder, made if missing"
         )
-    bundle = BundleReader(path)
+    bundle = open_bundle(path)
     _tell_incomplete(bundle, emit)
     naming = MirrorNaming(bundle.names())
     return Server(bundle, host, port, credentials=credentials, tls=tls, naming=naming, on_request=on_request)
@@ -55,11 +55,11 @@ def _tell_incomplete(bundle: BundleReader, emit: Sink) -> None:
     if not lacking:
         return
     if len(lacking) == len(inventory.images):
-        where, why = str(bundle.path), "; ".join(needs(inventory))
+        where, why = str(bundle.path), "; ".join(describe_requirements(inventory))
         bundle.close()
         raise ContentMissing(
             f"no image in it is whole: {why}",
             where=where,
             hint="airgap import brings it together with what its target holds; airgap serve wants a whole bundle",
         )
-    emit(Warned(f"{'; '.join(needs(inventory))}; not served: {', '.join(lacking)}"))
+    emit(Warned(f"{'; '.join(describe_requirements(inventory))}; not served: {', '.join(lacking)}"))

@@ -6,8 +6,8 @@ from __future__ import annotations
 from functools import partial
 
 from airgap.bundle import BundleReader
-from airgap.bundle.media import sums
-from airgap.bundle.omitted_layers import needs
+from airgap.bundle.media.checksums import damaged_files
+from airgap.bundle.omitted_layers import describe_requirements
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, raise_all
 from airgap.events import BlobDone, BlobStarted, Planned, Sink
 from airgap.oci import Descriptor
@@ -66,7 +66,7 @@ def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verifi
             ]
         )
     _check_complete(bundle)
-    return Verified(len(blobs), sum(blob.size for blob in blobs), needs(bundle.inventory))
+    return Verified(len(blobs), sum(blob.size for blob in blobs), describe_requirements(bundle.inventory))
 
 
 def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: Jobs, stop: Stop) -> int:
@@ -96,7 +96,7 @@ def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: Job
 def _where(bundle: BundleReader, digest: str) -> str:
     """The bundle's file, or of the volumes in which a blob lies those that are not as they were made."""
     files = bundle.files_of(bundle.resolve(digest))
-    return ", ".join(sums.damaged(files) or files)
+    return ", ".join(damaged_files(files) or files)
 
 
 def _check_complete(bundle: BundleReader) -> None:

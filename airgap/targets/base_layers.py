@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from airgap.bundle import BundleReader, Required
-from airgap.bundle.omitted_layers import by_origin
+from airgap.bundle import BundleReader, RequiredLayer
+from airgap.bundle.omitted_layers import group_by_origin
 from airgap.errors import ContentMissing, NotFound, Rejected, Unauthorized, raise_all
 from airgap.formatting import counted, human
 from airgap.oci import Descriptor, Reference
@@ -74,12 +74,16 @@ class Completed:
         self._refuse(missing, places, planned, mapping)
 
     def _refuse(
-        self, missing: Iterable[Required], places: Mapping[str, Iterable[str]], planned: Plan, mapping: TargetMapping
+        self,
+        missing: Iterable[RequiredLayer],
+        places: Mapping[str, Iterable[str]],
+        planned: Plan,
+        mapping: TargetMapping,
     ) -> None:
         inventory = self.bundle.inventory
         users = _users(planned)
         errors = []
-        for brought, group in by_origin(missing, inventory.bases):
+        for brought, group in group_by_origin(missing, inventory.bases):
             what = ", ".join(f"{one.digest} ({human(one.size)}, for {', '.join(users[one.digest])})" for one in group)
             asked = sorted({name for one in group for name in places[one.digest]})
             known = any(one.origin for one in group)
@@ -96,7 +100,7 @@ class Completed:
         raise_all(errors)
 
 
-def _places(job: Job, required: Required, mapping: TargetMapping) -> list[str]:
+def _places(job: Job, required: RequiredLayer, mapping: TargetMapping) -> list[str]:
     located = (mapping.locate(Reference.parse(name)).repository for name in required.repositories)
     return list(dict.fromkeys((*job.targets, *located)))
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from airgap.bundle import BundleReader, HeldImage, Origin, Receipt, read_json_document
+from airgap.bundle import BundleIdentity, BundleReader, Receipt, ReceiptImage, read_json_document
 from airgap.durable.output import is_free
 from airgap.errors import BundleError, OutputError, UsageError
 from airgap.targets import Assignment, Mapping
@@ -28,17 +28,17 @@ def receipt_of(
     return Receipt(
         str(mapping.address),
         bundle.id,
-        tuple(HeldImage(str(a.source), f"{a.target.name}:{a.tag}", a.digest) for a in images),
+        tuple(ReceiptImage(str(a.source), f"{a.target.name}:{a.tag}", a.digest) for a in images),
         {digest: tuple(job.targets) for digest, job in held.blobs.items()},
         {r.digest: r.origin for r in inventory.requires if r.digest in held.blobs and r.origin},
         (*inventory.bases, *_itself(bundle)),
     ).to_bytes()
 
 
-def _itself(bundle: BundleReader) -> list[Origin]:
+def _itself(bundle: BundleReader) -> list[BundleIdentity]:
     """How this bundle is called, if it is."""
     inventory = bundle.inventory
-    return [Origin(bundle.id, inventory.name, inventory.version)] if inventory.name or inventory.version else []
+    return [BundleIdentity(bundle.id, inventory.name, inventory.version)] if inventory.name or inventory.version else []
 
 
 def check_receipt(path: Path, folder: Path, names: Iterable[str], *, force: bool) -> None:

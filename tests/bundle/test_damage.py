@@ -20,11 +20,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airgap.bundle import BundleReader
+from airgap.bundle import open_bundle
 from airgap.bundle.tar import END, header, read_member
 from airgap.errors import AirgapError, BundleError, ContentError, DigestMismatch, UnsupportedBundle
 from airgap.oci import digest as digests
-from tests.bundle.made import (
+from tests.bundle.bundles import (
     INVENTORY,
     Content,
     Part,
@@ -125,7 +125,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         (tmp_path / "none", "No such file"),
     ):
         with pytest.raises(BundleError, match=says) as caught:
-            BundleReader(path)
+            open_bundle(path)
         assert str(path) in str(caught.value)
 
 
@@ -518,7 +518,7 @@ def test_a_member_larger_than_is_read_at_once(spoilt: Path, good: bytes) -> None
         file.write(front + header(INVENTORY, 300 << 20))
         file.truncate(len(front) + (400 << 20))
     with pytest.raises(BundleError, match="at most"):
-        BundleReader(spoilt)
+        open_bundle(spoilt)
 
 
 @given(st.binary(max_size=3000))

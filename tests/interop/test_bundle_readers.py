@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 
 from airgap.bundle import Extras
-from airgap.flows.serve import server_of
+from airgap.flows.serve import create_server
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.server import Server
-from tests.bundle.made import Content
+from tests.bundle.bundles import Content
 from tests.parts.clients import Command, open_folder, oras, podman, skopeo
 from tests.parts.containerd import Containerd, containerd
 from tests.parts.dockerd import dockerd
@@ -300,7 +300,7 @@ def test_a_member_beyond_eight_gigabytes(tmp_path: Path) -> None:
 
 def sparse(images: Images, root: Descriptor, path: Path) -> None:
     """A bundle whose layout is ours and whose largest blob is a hole."""
-    from airgap.bundle import compose
+    from airgap.bundle import build_layout
     from airgap.bundle.tar import header
     from airgap.store import Memory
     from airgap.store.base import opener_of
@@ -312,7 +312,7 @@ def sparse(images: Images, root: Descriptor, path: Path) -> None:
             store.push(one, opener_of(images.content[one.digest]))
     store.tag(root, "x")
     planned = plan([Root("quay.io/a/huge:1", "s", "x", (Destination("b"),))], {"s": store})
-    _, layout = compose(planned)
+    _, layout = build_layout(planned)
     with path.open("wb") as file:
         for member, content in layout.head:
             file.seek(member.offset)
@@ -326,7 +326,7 @@ def sparse(images: Images, root: Descriptor, path: Path) -> None:
 @pytest.fixture(scope="module")
 def served(bundle: Bundle) -> Iterator[Server]:
     """What ``airgap serve bundle.tar`` starts."""
-    with server_of(bundle.path, "127.0.0.1", 0) as server:
+    with create_server(bundle.path, "127.0.0.1", 0) as server:
         yield server
 
 

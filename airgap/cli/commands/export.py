@@ -8,9 +8,8 @@ from pathlib import Path
 
 import click
 
-from airgap.bundle import OutputFormat, journal_of
-from airgap.bundle.media import naming
-from airgap.bundle.media.naming import DEFAULT_PATTERN
+from airgap.bundle import OutputFormat, journal_path
+from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_volume_size
 from airgap.cli import options
 from airgap.cli.formatting.summary import finished
 from airgap.cli.progress.display import display
@@ -130,11 +129,11 @@ def command(
         )
     form = OutputFormat(
         Path(output or read.bundle_name),
-        naming.volume_size(volume_size) if volume_size else 0,
+        parse_volume_size(volume_size) if volume_size else 0,
         volume or 0,
-        naming.check_pattern(volume_names),
+        check_pattern(volume_names),
     )
-    if refresh and not lock and not journal_of(form.path).exists():
+    if refresh and not lock and not journal_path(form.path).exists():
         raise UsageError("--refresh rewrites a lock, and none is named", hint="add --lock airgap.lock")
     network = options.source(ca_file, plain_http, insecure)
     with display(progress) as emit, connect(read, network, emit) as registries:
@@ -190,9 +189,9 @@ def _tell(request: ExportRequest, made: Exported, seconds: float, emit: Sink) ->
 
 
 def _program() -> bytes:
-    from airgap.bundle.zipapp import program
+    from airgap.bundle.zipapp import build_zipapp
 
-    return program()
+    return build_zipapp()
 
 
 def _notes(read: project.Project) -> bytes | None:

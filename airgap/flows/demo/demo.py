@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 
-from airgap.bundle import BundleReader, OutputFormat
+from airgap.bundle import OutputFormat, open_bundle
 from airgap.config.airgap_yaml import Project
 from airgap.config.connections import Network, connect, target_of
 from airgap.durable import output
@@ -72,7 +72,7 @@ def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
         network = Network(via=closed.url)
         request = ImportRequest(folder / "airgap-out", folder / "bundle.tar.receipt.json", force=True)
         with (
-            BundleReader(bundle) as opened,
+            open_bundle(bundle) as opened,
             connect(Project(), network, emit, target=mapping.address) as registries,
         ):
             imported = import_(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airgap.bundle import BundleReader, Inventory, Lock, Receipt, read_document
+from airgap.bundle import Inventory, Lockfile, Receipt, open_bundle, read_document
 from airgap.config.airgap_yaml import Project
 from airgap.config.connections import target_of
 from airgap.errors import AirgapError, BundleError, TargetError, UsageError
@@ -31,13 +31,13 @@ def known_by(
     and for another target's receipt, BundleError for what cannot be read.
     """
     if path == "-":
-        with BundleReader(path) as opened:
+        with open_bundle(path) as opened:
             return by_bundle(opened.inventory, target_of(project, to, policy), pin=pin, emit=emit), "bundle"
     document = read_document(path, unreadable=BundleError)
     content = document.content
     if isinstance(content, Receipt):
         return _by_receipt(path, _receipt(path, content), to, policy, pin=pin), "receipt"
-    if isinstance(content, Lock):
+    if isinstance(content, Lockfile):
         return _by_lock(path, content, project, to, policy, pin=pin, emit=emit), "lock"
     if document.kind != "bundle":
         raise BundleError(f"this is a {document.kind}; --from takes a bundle, a receipt or a lock", where=path)
@@ -89,7 +89,7 @@ def _by_receipt(
 
 
 def _by_lock(
-    path: str, lock: Lock, project: Project, to: str | None, policy: str | None, *, pin: bool, emit: Sink = ignore
+    path: str, lock: Lockfile, project: Project, to: str | None, policy: str | None, *, pin: bool, emit: Sink = ignore
 ) -> Locate:
     """Where a lock's images go follows from the mapping. A lock holds what was resolved before ``--platform`` chose,
     so that its digests are those at the target only where nothing was chosen."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from airgap.bundle import Lock
+from airgap.bundle import Lockfile
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.images import Found
@@ -32,7 +32,7 @@ def resolve(
     *,
     platforms: Sequence[Platform] = (),
     referrers: bool = False,
-    locked: Lock | None = None,
+    locked: Lockfile | None = None,
     named: Collection[str] = (),
     jobs: Jobs,
     emit: Sink,
@@ -51,7 +51,7 @@ def resolve(
     return Resolved(planned, sources, _set_guesses_aside(planned, found, emit))
 
 
-def _roots(found: Found, locked: Lock | None, named: Collection[str]) -> list[Root]:
+def _roots(found: Found, locked: Lockfile | None, named: Collection[str]) -> list[Root]:
     """What is asked of registries: a guess only where something surer names its registry too."""
     roots = []
     unlocked = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bundles for the tests: made from content in memory by plan, compose, copy and the writer, or taken apart and
+"""Bundles for the tests: made from content in memory by plan, build_layout, copy and the writer, or taken apart and
 put together again with something changed.
 
 Taking apart goes by Python's ``tarfile``, so that a mistake in our own tar shows.
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airgap.bundle import BundleReader, BundleWriter, Extras, Inventory, Resource, compose
-from airgap.bundle.tar import END, header, padded
+from airgap.bundle import BundleWriter, Extras, Inventory, Resource, build_layout, open_bundle
+from airgap.bundle.tar import END, header, padded_size
 from airgap.events import ignore
 from airgap.flows.verify import Verified, verify
 from airgap.oci import Descriptor, Platform
@@ -70,7 +70,7 @@ class Content:
     def write(self, path: Path, extras: Extras | None = None, *, jobs: int = 3, **how: Any) -> Inventory:
         """Make a bundle of it."""
         planned, sources = self.planned(**how)
-        inventory, layout = compose(planned, extras or Extras())
+        inventory, layout = build_layout(planned, extras or Extras())
         writer = BundleWriter.create(path, layout)
         try:
             copy(planned, sources, {"bundle": writer}, jobs=1 if writer.ordered else jobs, how="fetched")
@@ -110,7 +110,7 @@ def extras() -> Extras:
 
 def check(path: Path) -> Verified:
     """What ``airgap verify`` does."""
-    with BundleReader(path) as bundle:
+    with open_bundle(path) as bundle:
         return verify(bundle, jobs=1, emit=ignore, stop=Stop())
 
 
@@ -124,7 +124,7 @@ class Part:
 
     @property
     def bytes(self) -> bytes:
-        return self.header + self.content.ljust(padded(len(self.content)), b"\0")
+        return self.header + self.content.ljust(padded_size(len(self.content)), b"\0")
 
 
 def parts_of(bundle: bytes) -> list[Part]:
