@@ -126,7 +126,7 @@ class BundleBuild:
         return {**sources, LEFTOVERS: self._leftovers}
 
     def _open_writer(self, plan: Plan, inventory: Inventory, layout: TarLayout, lockfile: Lockfile) -> BundleWriter:
-        contents = {**plan.small, **{digest: manifest.content for digest, manifest in plan.manifests.items()}}
+        contents = {**plan.inline_blobs, **{digest: manifest.content for digest, manifest in plan.manifests.items()}}
         if self.format.streamed:
             return BundleWriter.begin(self.format.begin_draft(layout), layout, contents)
         if self._journal is None:

@@ -46,9 +46,11 @@ def words(text: str) -> list[str]:
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:
+    parts = [(word, re.findall(r"[^\W_]+", word)) for word in phrase.split()]
     words = [
-        r".{0,200}?" if word == "…" else r"[\W_]+".join(map(re.escape, re.findall(r"[^\W_]+", word)))
-        for word in phrase.split()
+        r".{0,200}?" if word == "…" else r"[\W_]+".join(map(re.escape, runs))
+        for word, runs in parts
+        if word == "…" or runs
     ]
     text = r"[\W_]+".join(words).replace(r"[\W_]+.{0,200}?[\W_]+", r"[\W_].{0,200}?")
     return re.compile(rf"(?<![^\W_]){text}(?![^\W_])", re.IGNORECASE | re.DOTALL)

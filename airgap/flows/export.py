@@ -23,7 +23,7 @@ from airgap.formatting import human
 from airgap.oci import Platform
 from airgap.records import Record, field
 from airgap.registry import Registries
-from airgap.transfer import Jobs, Report, Stop, copy
+from airgap.transfer import Context, CopyOptions, Report, copy
 from airgap.transfer.sizes import Sizes, measure
 
 
@@ -61,20 +61,18 @@ class Exported(Record, frozen=False):
     report: Report | None = None
 
 
-def export(
-    request: ExportRequest, found: Found, registries: Registries, *, jobs: Jobs, emit: Sink, stop: Stop
-) -> Exported:
+def export(request: ExportRequest, found: Found, registries: Registries, context: Context) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
     with BundleBuild.open(
-        request.form, refresh=request.refresh, restart=request.restart, dry_run=request.dry_run, emit=emit
+        request.form, refresh=request.refresh, restart=request.restart, dry_run=request.dry_run, emit=context.emit
     ) as build:
-        return _export(request, found, registries, build, jobs=jobs, emit=emit, stop=stop)
+        return _export(request, found, registries, build, context)
 
 
 def _export(
-    request: ExportRequest, found: Found, registries: Registries, build: BundleBuild,
-    *, jobs: Jobs, emit: Sink, stop: Stop,
-) -> Exported:  # fmt: skip
+    request: ExportRequest, found: Found, registries: Registries, build: BundleBuild, context: Context
+) -> Exported:
+    emit = context.emit
     base = read_base(request.base) if request.base else None
     base_id = base.id if base else None
     _check_output(request, found, build)
@@ -89,7 +87,7 @@ def _export(
         locked = from_file or locked
     for place in found.warnings():
         emit(Warned(place))
-    resolved = _resolved(request, found, registries, locked, build, jobs=jobs, emit=emit, stop=stop)
+    resolved = _resolved(request, found, registries, locked, build, context)
     planned = resolved.plan
     if not request.keep_going or not planned.images:
         raise_all([error for _, error in planned.failures])
@@ -109,9 +107,12 @@ def _export(
         output.check_place(path, force=request.force or build.resuming)
     with build.writer(planned, inventory, layout, lockfile) as writer:
         result.report = copy(
-            planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, jobs=jobs.transfers,
-            how="fetched", order=layout.blobs if writer.ordered else None, emit=emit, stop=stop,
-        )  # fmt: skip
+            planned,
+            build.with_leftovers(planned, resolved.sources),
+            {BUNDLE: writer},
+            context,
+            CopyOptions(verb="fetched", order=layout.blobs if writer.ordered else None),
+        )
         writer.finish()
     result.bundle_size = sum(path.stat().st_size for path in request.form.output_paths(layout)) or layout.total
     if request.lock is not None and (request.refresh or not request.lock.exists()):
@@ -134,14 +135,14 @@ def _check_output(request: ExportRequest, found: Found, build: BundleBuild) -> N
 
 def _resolved(
     request: ExportRequest, found: Found, registries: Registries, locked: Lockfile | None, build: BundleBuild,
-    *, jobs: Jobs, emit: Sink, stop: Stop,
+    context: Context,
 ) -> Resolved:  # fmt: skip
     if locked is not None and build.resuming and locked.platforms != tuple(map(str, request.platforms)):
         raise build.other_inputs()
     try:
         return resolve(
-            found, registries, platforms=request.platforms, referrers=request.referrers,
-            locked=locked, named=request.named, jobs=jobs, emit=emit, stop=stop,
+            found, registries, context, platforms=request.platforms, referrers=request.referrers,
+            locked=locked, named=request.named,
         )  # fmt: skip
     except UsageError:
         if locked is not None and locked is build.lockfile:

@@ -13,13 +13,13 @@ from typing import Protocol, runtime_checkable
 
 from airgap.bundle import Receipt, ReceiptImage
 from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Unavailable, raise_all
-from airgap.events import ImageFailed, Noted, Sink
+from airgap.events import ImageFailed, Noted
 from airgap.formatting import counted
 from airgap.records import Record, field
 from airgap.store.base import Store
 from airgap.targets import Target, TargetAddress
 from airgap.targets.findings import heed
-from airgap.transfer import Destination, Jobs, Root, Stop, each, plan
+from airgap.transfer import Context, Destination, Root, parallel_map, plan
 
 
 @runtime_checkable
@@ -36,13 +36,14 @@ class Found(Record, frozen=False):
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
 
 
-def inventory(target: Target, names: Sequence[str], *, jobs: Jobs, emit: Sink, stop: Stop) -> Found:
+def inventory(target: Target, names: Sequence[str], context: Context) -> Found:
     """``names`` are repositories, with or without the target's prefix; none is all that the registry lists. The receipt
     has the names that nodes pull by, as that of an import has, whatever way the target was given by.
 
     Raises :class:`NotFound` for a name that the registry does not know, and what the registry answers where it does
     not list its repositories.
     """
+    emit = context.emit
     heed(target.preflight(), emit)
     address = target.mapping.address
     repositories = [_under(address, name) for name in names] or _listed(target)
@@ -58,12 +59,13 @@ def inventory(target: Target, names: Sequence[str], *, jobs: Jobs, emit: Sink, s
             return []  # a catalog goes on listing what was emptied
 
     roots = []
-    for name, found in zip(stores, each(stores, tags, jobs=jobs.control, stop=stop), strict=True):
+    tag_lists = parallel_map(stores, tags, workers=context.jobs.control, cancel=context.cancel)
+    for name, found in zip(stores, tag_lists, strict=True):
         if isinstance(found, list):
             label = f"{address.registry}/{name}"
             roots += [Root(f"{label}:{tag}", name, tag, (Destination(name, tag),)) for tag in sorted(found)]
     emit(Noted(f"{address}: {counted(len(roots), 'tag')} in {counted(len(stores), 'repository', 'repositories')}"))
-    planned = plan(roots, stores, jobs=jobs.control, emit=emit, stop=stop)
+    planned = plan(roots, stores, context)
     raise_all([e for _, e in planned.failures if not _is_lacking(e)])
     failures = [(root.label, error) for root, error in planned.failures]
     for label, error in failures:

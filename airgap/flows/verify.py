@@ -9,14 +9,14 @@ from airgap.bundle import BundleReader
 from airgap.bundle.media.checksums import damaged_files
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, raise_all
-from airgap.events import BlobDone, BlobStarted, Planned, Sink
+from airgap.events import BlobDone, BlobStarted, Planned
 from airgap.oci import Descriptor
 from airgap.records import Record, field
 from airgap.store.base import Store
 from airgap.targets import Mapping, Target
 from airgap.targets.base_layers import Completed
 from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of
-from airgap.transfer import Destination, Jobs, Meter, Root, Stop, each, plan, survey
+from airgap.transfer import Context, Destination, Meter, Root, parallel_map, plan, resolve_tags
 
 #: What helps, by whether the bundle is split into volumes.
 _AGAIN = {
@@ -35,22 +35,23 @@ class Verified(Record, frozen=False):
     damaged: dict[str, list[str]] = field(default_factory=dict)
 
 
-def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verified:
+def verify(bundle: BundleReader, context: Context) -> Verified:
     """Read everything. Raises :class:`DigestMismatch` (or the head's error) naming the images that are touched."""
     bundle.check_head()
-    blobs = bundle.inventory.blobs
+    blobs, emit = bundle.inventory.blobs, context.emit
     emit(Planned(len(bundle.inventory.images), 0, len(blobs), sum(blob.size for blob in blobs)))
 
     def check(blob: Descriptor) -> None:
         emit(BlobStarted(blob.digest, blob.size))
         try:
-            bundle.check_blob(blob, Meter(blob, partial(bundle.open, blob), emit, stop).open)
+            bundle.check_blob(blob, Meter(blob, partial(bundle.open, blob), emit, context.cancel).open)
         except (ContentError, BundleError):
             emit(BlobDone(blob.digest, 0, "failed"))
             raise
         emit(BlobDone(blob.digest, blob.size, "verified"))
 
-    results = each(blobs, check, jobs=1 if bundle.ordered else jobs, stop=stop, keep_going=True)
+    workers = 1 if bundle.ordered else min(context.jobs.transfers, 4)
+    results = parallel_map(blobs, check, workers=workers, cancel=context.cancel, keep_going=True)
     bundle.check_end()
     damaged = {blob.digest: error for blob, error in zip(blobs, results, strict=True) if isinstance(error, AirgapError)}
     if damaged:
@@ -69,13 +70,13 @@ def verify(bundle: BundleReader, *, jobs: int, emit: Sink, stop: Stop) -> Verifi
     return Verified(len(blobs), sum(blob.size for blob in blobs), describe_requirements(bundle.inventory))
 
 
-def against(bundle: BundleReader, mapping: Mapping, target: Target, *, jobs: Jobs, stop: Stop) -> int:
+def against(bundle: BundleReader, mapping: Mapping, target: Target, context: Context) -> int:
     """Compare every tag of the target with the bundle; return how many there are, raise what differs."""
     target.preflight()
     assignments = assignments_of(bundle.inventory, target.mapping)
     stores: dict[str, Store] = {a.repository: target.open(a.repository) for a in assignments}
-    planned = plan(roots_of(bundle, assignments), {BUNDLE: bundle}, jobs=1, stop=stop)
-    found = survey(planned, stores, jobs=jobs.control, stop=stop)
+    planned = plan(roots_of(bundle, assignments), {BUNDLE: bundle}, context, workers=1)
+    found = resolve_tags(planned, stores, context)
     errors: list[AirgapError] = []
     for a in assignments:
         digest, where = found.get(Destination(a.repository, a.tag)), f"{a.target.name}:{a.tag}"
@@ -104,7 +105,7 @@ def _check_complete(bundle: BundleReader) -> None:
     import stops in the middle; and what is not whole is not offered to other programs as if it were."""
     roots = [Root(str(i.reference), BUNDLE, i.descriptor.digest) for i in bundle.inventory.images]
     completed = Completed(bundle)
-    planned = plan(roots, {BUNDLE: completed}, jobs=1)
+    planned = plan(roots, {BUNDLE: completed}, workers=1)
     raise_all([error for _, error in planned.failures])
     for image in planned.images:
         for manifest in planned.closure(image):

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from airgap.registry.client import Endpoint
     from airgap.registry.http.transport import Response
 
-# RFC 8288, 3: a target in angle brackets, then parameters whose quoted values may hold commas.
-_LINK = re.compile(r"<([^>]*)>((?:[^\",]|\"[^\"]*\")*)")
+#: Parameters of a link (RFC 8288, 3); commas may stand in quoted values.
+_PARAMETERS = re.compile(r"(?:[^\",]|\"[^\"]*\")*")
 _NEXT = re.compile(r"\brel\s*=\s*\"?next\b", re.IGNORECASE)
+#: Characters of a ``Link`` header that are read; a link is an address, and few servers take one of more than 8,000.
+_LONGEST_LINK = 16_384
 
 
 def pages(endpoint: Endpoint, path: str, scopes: Sequence[str], *, ok: Sequence[int]) -> Iterator[Response]:
@@ -31,11 +33,25 @@ def pages(endpoint: Endpoint, path: str, scopes: Sequence[str], *, ok: Sequence[
         seen.add(path)
         response = endpoint.call("GET", path, scopes=scopes, ok=ok)
         yield response
-        links = _LINK.findall(", ".join(response.headers.get_all("Link") or ()))
-        target = next((target for target, rest in links if _NEXT.search(rest)), "")
+        header = ", ".join(response.headers.get_all("Link") or ())
+        if len(header) > _LONGEST_LINK:
+            raise RegistryError(
+                f"the Link header of a list has {len(header):,} characters; at most {_LONGEST_LINK:,} are accepted",
+                where=public_url(join(endpoint.base_url, path)),
+            )
+        target = next((target for target, parameters in _links(header) if _NEXT.search(parameters)), "")
         # Only the query is taken from a Link: its path is wrong on some servers behind proxies.
         query = split(join(endpoint.base_url, target)).query if target else ""
         path = f"{path.partition('?')[0]}?{query}" if query else ""
+
+
+def _links(header: str) -> Iterator[tuple[str, str]]:
+    """The target and the parameters of each link (RFC 8288, 3)."""
+    end = 0
+    while (begin := header.find("<", end)) >= 0 and (close := header.find(">", begin)) >= 0:
+        parameters = _PARAMETERS.match(header, close + 1)
+        end = parameters.end() if parameters else close + 1
+        yield header[begin + 1 : close], header[close + 1 : end]
 
 
 def listed(response: Response, key: str, *, where: str) -> list[str]:

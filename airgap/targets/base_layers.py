@@ -20,8 +20,8 @@ from airgap.oci.manifest import Manifest
 from airgap.store.base import Opener, Reader, Store
 from airgap.targets import Mapping as TargetMapping
 from airgap.targets import Target
-from airgap.transfer import Jobs, Plan, Stop, each
-from airgap.transfer.plan import Job
+from airgap.transfer import Context, Plan, parallel_map
+from airgap.transfer.plan import BlobJob
 
 
 class Completed:
@@ -52,22 +52,22 @@ class Completed:
         if self.bundle.exists(descriptor):
             self.bundle.check_blob(descriptor, opener)
 
-    def prove(self, planned: Plan, mapping: TargetMapping, target: Target, *, jobs: Jobs, stop: Stop) -> None:
+    def prove(self, planned: Plan, mapping: TargetMapping, target: Target, context: Context) -> None:
         """Look for each required blob of ``planned`` and note where it may be mounted from. Raises
         :class:`ContentMissing` that names all that are missing, by the bundle that brings them."""
         wanted = [job for digest, job in planned.blobs.items() if digest in self.required]
         places = {job.descriptor.digest: _places(job, self.required[job.descriptor.digest], mapping) for job in wanted}
         stores = {name: target.open(name) for name in dict.fromkeys(n for names in places.values() for n in names)}
 
-        def look(job: Job) -> str:
+        def look(job: BlobJob) -> str:
             return next((name for name in places[job.descriptor.digest] if _has(stores[name], job.descriptor)), "")
 
-        found = each(wanted, look, jobs=jobs.control, stop=stop)
+        found = parallel_map(wanted, look, workers=context.jobs.control, cancel=context.cancel)
         missing = []
         for job, name in zip(wanted, found, strict=True):
             digest = job.descriptor.digest
             if isinstance(name, str) and name:
-                job.donors = [name]
+                job.mount_sources = [name]
                 self._found[digest] = stores[name]
             else:
                 missing.append(self.required[digest])
@@ -100,7 +100,7 @@ class Completed:
         raise_all(errors)
 
 
-def _places(job: Job, required: RequiredLayer, mapping: TargetMapping) -> list[str]:
+def _places(job: BlobJob, required: RequiredLayer, mapping: TargetMapping) -> list[str]:
     located = (mapping.locate(Reference.parse(name)).repository for name in required.repositories)
     return list(dict.fromkeys((*job.targets, *located)))
 

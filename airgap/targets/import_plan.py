@@ -6,9 +6,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airgap.bundle import BundleReader, Inventory
-from airgap.events import Sink, ignore
+from airgap.errors import AirgapError, TargetError, raise_all
+from airgap.events import ManifestDone, Sink, ignore
+from airgap.store.base import Store
 from airgap.targets import Assignment, Mapping, assign
-from airgap.transfer import Destination, Root
+from airgap.transfer import (
+    Context,
+    Destination,
+    ExistingBlobs,
+    Image,
+    Plan,
+    Root,
+    find_existing_blobs,
+    resolve_tags,
+)
 
 #: The name of the only source of an import.
 BUNDLE = "bundle"
@@ -34,3 +45,36 @@ def roots_of(bundle: BundleReader, assignments: Sequence[Assignment]) -> list[Ro
             places.setdefault(referrer, root)
             roots.append(root)
     return roots
+
+
+def missing_images(
+    planned: Plan, stores: dict[str, Store], context: Context, *, overwrite: bool
+) -> tuple[list[Image], int, ExistingBlobs]:
+    """The images that the target lacks, how many it has, and which blobs it is known to have.
+
+    Raises :class:`TargetError` for tags that point to something else, unless ``overwrite``.
+    """
+    tags = resolve_tags(planned, stores, context)
+    missing, present = [], 0
+    errors: list[AirgapError] = []
+    for image in planned.images:
+        destination = image.root.destinations[0]
+        digest = tags.get(destination)
+        if destination.tag and digest == image.digest:
+            present += 1
+            context.emit(ManifestDone(image.digest, destination.tag, "skipped"))
+            continue
+        if digest is not None and not overwrite:
+            errors.append(
+                TargetError(
+                    f"the tag is already there with {digest}, the bundle has {image.digest}",
+                    where=f"{stores[destination.repository]}:{destination.tag}",
+                    hint="--overwrite moves the tag to the bundle's image",
+                )
+            )
+        missing.append(image)
+    raise_all(errors)
+    existing = find_existing_blobs(planned, missing, tags, stores, context)
+    # A signature or the like is reachable by its digest alone.
+    missing = [image for image in missing if image.root.destinations[0].tag or not existing.has_image(image)]
+    return missing, present, existing

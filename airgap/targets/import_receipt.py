@@ -24,7 +24,7 @@ def receipt_of(
     """The JSON document; images whose labels are in ``failed`` are not in it, nor are blobs that only they need."""
     inventory = bundle.inventory
     images = [a for a in assignments if str(a.source) not in failed]
-    held = planned.only([image for image in planned.images if image.root.label not in failed])
+    held = planned.subset([image for image in planned.images if image.root.label not in failed])
     return Receipt(
         str(mapping.address),
         bundle.id,

@@ -1,34 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plan what must move, then move it: the only room that starts threads for transfers.
 
-``plan`` walks manifests and ends with every digest once, its sizes, where it comes from and where it
-must go. ``copy`` moves blobs in parallel, then manifests, children before parents and tags last. The
-same two serve export, import and any other pair of stores; the room knows neither tar nor HTTP.
+``graph`` reads manifests; ``plan`` ends with every digest once, its size, where it comes from and where it must go;
+``engine`` moves blobs in parallel, then manifests, children before parents and tags last. ``existing`` and ``tags``
+find out what a target holds. The same code serves export, import and any other pair of stores; the room knows neither
+tar nor HTTP.
 """
 
-from airgap.transfer.engine import Report, copy
-from airgap.transfer.existing import Holdings, find
+from airgap.transfer.context import Context
+from airgap.transfer.engine import CopyOptions, Report, copy
+from airgap.transfer.existing import ExistingBlobs, find_existing_blobs
 from airgap.transfer.graph import Destination, Image, Root
 from airgap.transfer.plan import Plan, plan, shard_of
-from airgap.transfer.pool import Jobs, Stop, each
+from airgap.transfer.pool import CancelToken, Jobs, parallel_map
 from airgap.transfer.progress import Meter
-from airgap.transfer.tags import confirm, survey
+from airgap.transfer.tags import resolve_tags, verify_tags
 
 __all__ = [
+    "CancelToken",
+    "Context",
+    "CopyOptions",
     "Destination",
-    "Holdings",
+    "ExistingBlobs",
     "Image",
     "Jobs",
     "Meter",
     "Plan",
     "Report",
     "Root",
-    "Stop",
-    "confirm",
     "copy",
-    "each",
-    "find",
+    "find_existing_blobs",
+    "parallel_map",
     "plan",
+    "resolve_tags",
     "shard_of",
-    "survey",
+    "verify_tags",
 ]

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Move what was planned: blobs in parallel, the largest first; manifests children first; tags last.
+"""Move what was planned: blobs in parallel, the largest first; then manifests, children first; tags last.
 
-A digest is moved once whoever asks for it: pushed to the first repository that needs it, mounted from
-there into the others. A root with a tag is pushed once, by its tag, so that a tag is never seen whose
-content is not there.
+A digest moves once, however many repositories need it: it is pushed to the first of them and mounted from there into
+the others. A root with a tag is pushed once, by its tag, so that a tag never appears before its content.
 """
 
 from __future__ import annotations
@@ -14,15 +13,16 @@ from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, Interrupted, RegistryError
-from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Planned, Retrying, Sink, ignore
+from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Planned, Retrying, ignore
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest, successors
 from airgap.records import Record, field
 from airgap.store.base import Checker, Mounter, Opener, Reader, Source, Store, opener_of
-from airgap.transfer.existing import Holdings
+from airgap.transfer.context import Context
+from airgap.transfer.existing import ExistingBlobs
 from airgap.transfer.graph import Destination, Root
-from airgap.transfer.plan import Job, Plan
-from airgap.transfer.pool import A, B, Stop, each
+from airgap.transfer.plan import BlobJob, Plan
+from airgap.transfer.pool import Item, Result, parallel_map
 from airgap.transfer.progress import Meter
 
 _CHANGED = "what carries the bytes may have changed them: run the same command again"
@@ -30,6 +30,7 @@ _TWICE = (
     "it was so twice: something on the way changes bytes, or the registry's own content is damaged; go over https://, "
     "by another line or from another machine"
 )
+#: distribution-spec "Error Codes": the registry misses something that a manifest refers to.
 _LACKS_PARTS = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
@@ -37,13 +38,29 @@ _LACKS_PARTS = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN")
 class ManifestTaker(Protocol):
     """A store that takes a manifest and its name in one request."""
 
-    def push_manifest(self, descriptor: Descriptor, content: bytes, name: str, /) -> None: ...
+    def push_manifest(self, descriptor: Descriptor, content: bytes, name: str, /) -> None:
+        """Put ``content`` under ``name``, a tag or the digest."""
+
+
+class CopyOptions(Record):
+    """How a copy behaves. ``keep_going`` lists images that fail instead of stopping at the first.
+
+    ``verb`` is the word of events for a blob that moved: ``fetched`` or ``pushed``. Blobs go one after another in
+    ``order`` where it is given, else several at a time, the largest first. What is ``existing`` is not asked for.
+    """
+
+    keep_going: bool = False
+    verb: str = "pushed"
+    order: Sequence[Descriptor] | None = None
+    existing: ExistingBlobs | None = None
 
 
 class Report(Record, frozen=False):
-    """What a copy did: blobs ``moved`` and ``skipped`` with their bytes, and in how many repositories one was
-    ``mounted``. Of those moved, ``resumed`` went on where an earlier run had stopped; ``resumed_bytes`` were there
-    already, and are not among ``moved_bytes``. It took ``seconds``."""
+    """What a copy did: numbers of blobs and their bytes.
+
+    ``mounted`` counts repositories that a blob was mounted into. Of those ``moved``, ``resumed`` continued an earlier
+    run; ``resumed_bytes`` were there already and are not in ``moved_bytes``. ``seconds`` is the duration.
+    """
 
     moved: int = 0
     moved_bytes: int = 0
@@ -62,180 +79,187 @@ def copy(
     plan: Plan,
     sources: Mapping[str, Source],
     targets: Mapping[str, Store],
-    *,
-    jobs: int = 4,
-    keep_going: bool = False,
-    how: str = "pushed",
-    order: Sequence[Descriptor] | None = None,
-    known: Holdings | None = None,
-    emit: Sink = ignore,
-    stop: Stop | None = None,
+    context: Context | None = None,
+    options: CopyOptions | None = None,
 ) -> Report:
-    """Make every destination of ``plan`` hold its images. ``how`` is the word for a blob that moved; what is
-    ``known`` to be there is not asked for. Blobs go one after another in ``order`` where that is given, else several
-    at a time, the largest first.
+    """Make every destination of ``plan`` hold its images; ``sources`` and ``targets`` are by the names in the plan.
 
-    Without ``keep_going`` the first failure stops the others and is raised; with it, images that could not
-    be moved whole are listed in the report and have no tag.
+    Without ``keep_going`` the first failure stops the others and is raised. With it, images that could not be moved
+    whole are listed in the report and get no tag.
     """
-    emit(Planned(len(plan.images), len(plan.manifests), len(plan.blobs), plan.blob_bytes))
-    return _Copy(plan, sources, targets, jobs, keep_going, how, order, known, emit, stop or Stop()).run()
+    context = context or Context()
+    context.emit(Planned(len(plan.images), len(plan.manifests), len(plan.blobs), plan.blob_bytes))
+    return _Copy(plan, sources, targets, context, options or CopyOptions()).run()
+
+
+class _BlobResult(NamedTuple):
+    """How often a blob was pushed and mounted, and how many bytes of it were already where it was pushed."""
+
+    pushes: int
+    mounts: int
+    resumed_bytes: int
 
 
 class _Copy(Record, frozen=False):
     plan: Plan
     sources: Mapping[str, Source]
     targets: Mapping[str, Store]
-    jobs: int
-    keep_going: bool
-    how: str
-    order: Sequence[Descriptor] | None
-    known: Holdings | None
-    emit: Sink
-    stop: Stop
+    context: Context
+    options: CopyOptions
     report: Report = field(default_factory=Report)
-    lost: dict[str, AirgapError] = field(default_factory=dict)
+    #: Blobs and manifests that failed, by digest.
+    failed: dict[str, AirgapError] = field(default_factory=dict)
 
     def run(self) -> Report:
-        began = time.monotonic()
-        jobs = self._in_turn()
-        for job, result in zip(jobs, self._each(jobs, self._blob, 1 if self.order else self.jobs), strict=True):
+        started = time.monotonic()
+        jobs = self._ordered_jobs()
+        workers = 1 if self.options.order else self.context.jobs.transfers
+        for job, result in zip(jobs, self._map(jobs, self._blob, workers), strict=True):
             if isinstance(result, AirgapError):
-                self.lost[job.descriptor.digest] = result
+                self.failed[job.descriptor.digest] = result
             else:
                 self._count(job, result)
         tags = self._tags()
         for level in self._levels():
-            results = self._each(level, lambda manifest: self._manifest(manifest, tags))
+            results = self._map(level, lambda manifest: self._manifest(manifest, tags), self.context.jobs.transfers)
             for manifest, failure in zip(level, results, strict=True):
                 if isinstance(failure, AirgapError):
-                    self.lost[manifest.descriptor.digest] = failure
+                    self.failed[manifest.descriptor.digest] = failure
                 else:
                     self.report.manifests += 1
         for image in self.plan.images:
-            if image.digest in self.lost:
-                self.report.failures.append((image.root, self.lost[image.digest]))
-                self.emit(ImageFailed(image.root.label, str(self.lost[image.digest])))
-        self.report.seconds = time.monotonic() - began
+            if image.digest in self.failed:
+                self.report.failures.append((image.root, self.failed[image.digest]))
+                self.context.emit(ImageFailed(image.root.label, str(self.failed[image.digest])))
+        self.report.seconds = time.monotonic() - started
         return self.report
 
-    def _in_turn(self) -> list[Job]:
+    def _ordered_jobs(self) -> list[BlobJob]:
         largest_first = sorted(self.plan.blobs.values(), key=lambda job: -job.descriptor.size)
-        if self.order is None:
+        if self.options.order is None:
             return largest_first
-        turns = {one.digest: number for number, one in enumerate(self.order)}
-        # What the order does not know comes from somewhere else, and last.
-        return sorted(largest_first, key=lambda job: turns.get(job.descriptor.digest, len(turns)))
+        positions = {descriptor.digest: position for position, descriptor in enumerate(self.options.order)}
+        # Blobs that the order does not list come from another source, and go last.
+        return sorted(largest_first, key=lambda job: positions.get(job.descriptor.digest, len(positions)))
 
-    def _each(self, items: Sequence[A], work: Callable[[A], B], jobs: int = 0) -> list[B | AirgapError]:
-        return each(items, work, jobs=jobs or self.jobs, stop=self.stop, keep_going=self.keep_going)
+    def _map(self, items: Sequence[Item], work: Callable[[Item], Result], workers: int) -> list[Result | AirgapError]:
+        return parallel_map(
+            items, work, workers=workers, cancel=self.context.cancel, keep_going=self.options.keep_going
+        )
 
-    def _count(self, job: Job, done: _Done) -> None:
-        pushes, mounts, there = done
-        self.report.mounted += mounts
-        self.report.mounted_bytes += mounts * job.descriptor.size
-        if pushes:
+    def _count(self, job: BlobJob, result: _BlobResult) -> None:
+        size = job.descriptor.size
+        self.report.mounted += result.mounts
+        self.report.mounted_bytes += result.mounts * size
+        if result.pushes:
             self.report.moved += 1
-            self.report.moved_bytes += pushes * job.descriptor.size - there
-            self.report.resumed += bool(there)
-            self.report.resumed_bytes += there
-        elif not mounts:
+            self.report.moved_bytes += result.pushes * size - result.resumed_bytes
+            self.report.resumed += bool(result.resumed_bytes)
+            self.report.resumed_bytes += result.resumed_bytes
+        elif not result.mounts:
             self.report.skipped += 1
-            self.report.skipped_bytes += job.descriptor.size
+            self.report.skipped_bytes += size
 
-    def _blob(self, job: Job) -> _Done:
+    def _blob(self, job: BlobJob) -> _BlobResult:
         """Put one blob into every repository that lacks it."""
         descriptor = job.descriptor
-        self.emit(BlobStarted(descriptor.digest, descriptor.size))
+        self.context.emit(BlobStarted(descriptor.digest, descriptor.size))
         try:
-            done = self._spread(job)
+            result = self._put_everywhere(job)
         except AirgapError as error:
             if not isinstance(error, Interrupted):
-                self.emit(BlobDone(descriptor.digest, 0, "failed"))
+                self.context.emit(BlobDone(descriptor.digest, 0, "failed"))
             raise
-        how = self.how if done.pushes else "mounted" if done.mounts else "skipped"
-        self.emit(BlobDone(descriptor.digest, descriptor.size, "resumed" if done.there else how))
-        return done
+        if result.resumed_bytes:
+            verb = "resumed"
+        elif result.pushes:
+            verb = self.options.verb
+        else:
+            verb = "mounted" if result.mounts else "skipped"
+        self.context.emit(BlobDone(descriptor.digest, descriptor.size, verb))
+        return result
 
-    def _spread(self, job: Job) -> _Done:
-        descriptor, pushes, mounts, there = job.descriptor, 0, 0, 0
-        have, lacking = self._find(job)
-        for name, asked in lacking.items():
-            donors = have or job.donors
-            if donors and self._mount(descriptor, name, donors[-1]):
+    def _put_everywhere(self, job: BlobJob) -> _BlobResult:
+        descriptor, pushes, mounts, resumed_bytes = job.descriptor, 0, 0, 0
+        holders, lacking = self._locate(job)
+        for name, known_missing in lacking.items():
+            mount_sources = holders or job.mount_sources
+            if mount_sources and self._mount(descriptor, name, mount_sources[-1]):
                 mounts += 1
-            elif asked or not self.targets[name].exists(descriptor):
-                there += self._push(job, name)
+            elif known_missing or not self.targets[name].exists(descriptor):
+                resumed_bytes += self._push(job, name)
                 pushes += 1
-            have.append(name)
-        return _Done(pushes, mounts, there)
+            holders.append(name)
+        return _BlobResult(pushes, mounts, resumed_bytes)
 
-    def _find(self, job: Job) -> tuple[list[str], dict[str, bool]]:
-        """Repositories that have the blob, and the others with whether they were asked.
+    def _locate(self, job: BlobJob) -> tuple[list[str], dict[str, bool]]:
+        """The repositories that have the blob, and the others, each with whether it is known to lack the blob.
 
-        Where one has it, mounting from there answers for the others. A repository in which nothing of ours was seen
-        is asked only if it is the first: an earlier run that was stopped began there too.
+        Where one repository has it, mounting from there makes asking the others unnecessary. A repository in which
+        nothing of ours is known is asked only if it is the first: an earlier run that was stopped began there too.
         """
-        have, lacking = [], dict.fromkeys(job.targets, False)
-        if self.known is not None:
-            have = [name for name in job.targets if self.known.has(name, job.descriptor.digest)]
-            for name in have:
+        digest, existing = job.descriptor.digest, self.options.existing
+        lacking = dict.fromkeys(job.targets, False)
+        used_repositories = set(job.targets)
+        if existing is not None:
+            holders = [name for name in job.targets if existing.has(name, digest)]
+            for name in holders:
                 del lacking[name]
-            if not have and job.descriptor.digest in self.known.holder:
-                have = [self.known.holder[job.descriptor.digest]]
-        if have:
-            return have, lacking
-        alive = lacking if self.known is None else self.known.alive
-        for name in sorted(lacking, key=lambda name: name not in alive):
+            if not holders and digest in existing.holder:
+                holders = [existing.holder[digest]]
+            if holders:
+                return holders, lacking
+            used_repositories = existing.used_repositories
+        used = [name for name in lacking if name in used_repositories]
+        unused = [name for name in lacking if name not in used_repositories]
+        for name in [*used, *unused[:1]]:
             if self.targets[name].exists(job.descriptor):
                 del lacking[name]
                 return [name], lacking
             lacking[name] = True
-            if name not in alive:
-                break
-        return have, lacking
+        return [], lacking
 
-    def _mount(self, descriptor: Descriptor, name: str, other: str) -> bool:
+    def _mount(self, descriptor: Descriptor, name: str, mount_source: str) -> bool:
         target = self.targets[name]
-        return isinstance(target, Mounter) and target.mount(descriptor, other)
+        return isinstance(target, Mounter) and target.mount(descriptor, mount_source)
 
-    def _push(self, job: Job, name: str) -> int:
-        """Push one blob; how many bytes of it were there already."""
+    def _push(self, job: BlobJob, name: str) -> int:
+        """Push one blob; return how many bytes of it were there already."""
         descriptor = job.descriptor
-        content = self.plan.small.get(descriptor.digest)
+        content = self.plan.inline_blobs.get(descriptor.digest)
         opener = opener_of(content) if content is not None else self._opener(job)
-        meter = Meter(descriptor, opener, self.emit, self.stop)
+        meter = Meter(descriptor, opener, self.context.emit, self.context.cancel)
         try:
             self._try_twice(job, lambda: self.targets[name].push(descriptor, meter.open))
         except ContentError as error:
             error.where = error.where or str(self.sources[job.sources[-1]])
             error.hint = error.hint or (_TWICE if isinstance(error, DigestMismatch) else _CHANGED)
             raise
-        return meter.there
+        return meter.resumed_bytes
 
-    def _try_twice(self, job: Job, push: Callable[[], None]) -> None:
-        """A byte that changed on the way may be right the next time: what came out as something else is sent once
-        more from its start, unless it is the source that is damaged."""
+    def _try_twice(self, job: BlobJob, push: Callable[[], None]) -> None:
+        """Push once more from the start where the digest did not match: a byte may have changed on the way. Not where
+        the source itself is damaged."""
         try:
             push()
         except DigestMismatch as error:
             self._check_source(job)
-            self.emit(Retrying(job.descriptor.digest, error.what, 1, 0.0))
+            self.context.emit(Retrying(job.descriptor.digest, error.what, 1, 0.0))
             push()
 
-    def _check_source(self, job: Job) -> None:
-        """Raise what is wrong with the bytes that were to be sent, where they lie here."""
+    def _check_source(self, job: BlobJob) -> None:
+        """Raise the damage of the blob where it lies on this machine."""
         descriptor = job.descriptor
         for source in (self.sources[name] for name in job.sources):
             if isinstance(source, Checker) and source.exists(descriptor):
                 try:
-                    meter = Meter(descriptor, partial(source.open, descriptor), ignore, self.stop)
+                    meter = Meter(descriptor, partial(source.open, descriptor), ignore, self.context.cancel)
                     source.check_blob(descriptor, meter.open)
                 except ContentError as damage:
                     damage.what = f"{descriptor.digest} is damaged where it lies: {damage.what}"
                     raise
 
-    def _opener(self, job: Job) -> Opener:
+    def _opener(self, job: BlobJob) -> Opener:
         def open_(offset: int) -> Reader:
             for source in job.sources[:-1]:
                 try:
@@ -247,13 +271,14 @@ class _Copy(Record, frozen=False):
         return open_
 
     def _tags(self) -> dict[str, list[Destination]]:
+        """The tagged destinations of each root manifest, by digest."""
         tags: dict[str, list[Destination]] = {}
         for image in self.plan.images:
-            tags.setdefault(image.digest, []).extend(d for d in image.root.destinations if d.tag)
+            tags.setdefault(image.digest, []).extend(place for place in image.root.destinations if place.tag)
         return tags
 
     def _levels(self) -> list[list[Manifest]]:
-        """Manifests by their height above the leaves; what refers to a subject comes after it."""
+        """Manifests by their height above the leaves. A manifest with a subject comes after its subject."""
         heights: dict[str, int] = {}
 
         def height(digest: str) -> int:
@@ -272,28 +297,30 @@ class _Copy(Record, frozen=False):
         return [levels[key] for key in sorted(levels)]
 
     def _manifest(self, manifest: Manifest, tags: Mapping[str, list[Destination]]) -> None:
-        descriptor = manifest.descriptor
+        descriptor, existing = manifest.descriptor, self.options.existing
         for needed in successors(manifest):
-            if needed.digest in self.lost:
-                raise self.lost[needed.digest]
-        named = list(dict.fromkeys(tags.get(descriptor.digest, ())))
-        repositories = {destination.repository for destination in named}
-        nameless = [Destination(name) for name in self.plan.places[descriptor.digest] if name not in repositories]
-        for destination in (*nameless, *named):
-            known = self.known is not None and self.known.has(destination.repository, descriptor.digest)
-            if known and not destination.tag:
-                self.emit(ManifestDone(descriptor.digest, descriptor.digest, "skipped"))
+            if needed.digest in self.failed:
+                raise self.failed[needed.digest]
+        tagged = list(dict.fromkeys(tags.get(descriptor.digest, ())))
+        tagged_repositories = {destination.repository for destination in tagged}
+        untagged = [
+            Destination(name) for name in self.plan.repositories[descriptor.digest] if name not in tagged_repositories
+        ]
+        for destination in (*untagged, *tagged):
+            present = existing is not None and existing.has(destination.repository, descriptor.digest)
+            if present and not destination.tag:
+                self.context.emit(ManifestDone(descriptor.digest, descriptor.digest, "skipped"))
                 continue
             try:
-                self._put(manifest, destination)
+                self._put_manifest(manifest, destination)
             except RegistryError as error:
                 if error.code not in _LACKS_PARTS:
                     raise
                 self._heal(manifest, destination.repository)
-                self._put(manifest, destination)
-            self.emit(ManifestDone(descriptor.digest, destination.tag or descriptor.digest, "pushed"))
+                self._put_manifest(manifest, destination)
+            self.context.emit(ManifestDone(descriptor.digest, destination.tag or descriptor.digest, "pushed"))
 
-    def _put(self, manifest: Manifest, destination: Destination) -> None:
+    def _put_manifest(self, manifest: Manifest, destination: Destination) -> None:
         target, descriptor = self.targets[destination.repository], manifest.descriptor
         if isinstance(target, ManifestTaker):
             target.push_manifest(descriptor, manifest.content, destination.tag or descriptor.digest)
@@ -304,21 +331,13 @@ class _Copy(Record, frozen=False):
             target.tag(descriptor, destination.tag)
 
     def _heal(self, manifest: Manifest, repository: str) -> None:
-        """A registry may answer for a blob, or by a manifest, and then miss what it needs (a database out of step, a
-        clean-up that went too far): all of it is sent once more."""
+        """Push everything below a manifest once more: a registry may say that it has a blob and then miss it (its
+        database out of step, a clean-up that removed too much)."""
         for child in manifest.children:
             if child.digest in self.plan.manifests:
                 below = self.plan.manifests[child.digest]
                 self._heal(below, repository)
-                self._put(below, Destination(repository))
+                self._put_manifest(below, Destination(repository))
         for blob in manifest.blobs:
             if blob.digest in self.plan.blobs:
                 self._push(self.plan.blobs[blob.digest], repository)
-
-
-class _Done(NamedTuple):
-    """How often a blob was pushed and mounted, and how many bytes of it were ``there`` already where it was pushed."""
-
-    pushes: int
-    mounts: int
-    there: int

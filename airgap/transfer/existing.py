@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What targets are known to hold, so that it is asked once: by tags that are there, by manifests that were found.
+"""What the targets already hold, found out with few requests: from their tags, and one HEAD for each other manifest.
 
-A registry takes a manifest only after all that it names, so whoever has one has its blobs, in that repository.
+A registry accepts a manifest only after everything that it refers to. A repository that has a manifest therefore has
+all of its blobs.
 """
 
 from __future__ import annotations
@@ -10,70 +11,78 @@ from collections.abc import Mapping, Sequence
 
 from airgap.records import Record, field
 from airgap.store.base import Source
+from airgap.transfer.context import Context
 from airgap.transfer.graph import Destination, Image
 from airgap.transfer.plan import Plan
-from airgap.transfer.pool import Stop, each
+from airgap.transfer.pool import parallel_map
 
 
-class Holdings(Record, frozen=False):
-    """``digests`` are manifests and blobs by repository; ``alive`` are the repositories that have any tag of ours.
+class ExistingBlobs(Record, frozen=False):
+    """Digests of manifests and blobs by repository of the target.
 
-    Only filled while planning; workers read it.
+    ``used_repositories`` have at least one of the tags or manifests that were asked for. ``holder`` gives one
+    repository for each digest, to mount it from. Filled before the copy; workers only read it.
     """
 
     digests: dict[str, set[str]] = field(default_factory=dict)
-    alive: set[str] = field(default_factory=set)
-    #: A repository for each digest that any has: what can be mounted from there.
+    used_repositories: set[str] = field(default_factory=set)
     holder: dict[str, str] = field(default_factory=dict)
 
-    def note(self, plan: Plan, image: Image, repository: str) -> None:
-        """``repository`` has the image's manifest, and so all below it."""
-        held = self.digests.setdefault(repository, set())
+    def add(self, plan: Plan, image: Image, repository: str) -> None:
+        """Note that ``repository`` has the image's manifest, and so everything below it."""
+        digests = self.digests.setdefault(repository, set())
         for manifest in plan.closure(image):
-            held.add(manifest.descriptor.digest)
+            digests.add(manifest.descriptor.digest)
             for blob in manifest.blobs:
-                held.add(blob.digest)
+                digests.add(blob.digest)
                 self.holder.setdefault(blob.digest, repository)
 
     def has(self, repository: str, digest: str) -> bool:
+        """Whether ``repository`` is known to hold ``digest``."""
         return digest in self.digests.get(repository, ())
 
-    def whole(self, image: Image) -> bool:
+    def has_image(self, image: Image) -> bool:
         """Whether every repository that the image goes to has its manifest."""
         return all(self.has(destination.repository, image.digest) for destination in image.root.destinations)
 
 
-def find(
+def find_existing_blobs(
     plan: Plan,
-    todo: Sequence[Image],
-    there: Mapping[Destination, str],
+    missing: Sequence[Image],
+    tags: Mapping[Destination, str],
     targets: Mapping[str, Source],
-    *,
-    jobs: int = 4,
-    stop: Stop | None = None,
-) -> Holdings:
-    """What a survey's answers (``there``: the digest behind each destination's tag) say of what ``todo`` needs, and
-    what one HEAD for each manifest of ``todo`` that they do not tell of says: a tag may be new and its image not."""
-    found = Holdings(alive={destination.repository for destination in there})
-    if not todo:
-        return found
+    context: Context | None = None,
+) -> ExistingBlobs:
+    """What the targets hold of the images in ``missing``, whose tags are absent or point elsewhere.
+
+    ``tags`` is the answer of :func:`airgap.transfer.resolve_tags`. A manifest of which they do not tell is asked for by
+    one HEAD: a tag may be new although its image is not.
+    """
+    context = context or Context()
+    existing = ExistingBlobs(used_repositories={destination.repository for destination in tags})
+    if not missing:
+        return existing
     tagged: dict[str, set[str]] = {}
-    for destination, digest in there.items():
+    for destination, digest in tags.items():
         tagged.setdefault(destination.repository, set()).add(digest)
     for image in plan.images:
-        for repository in dict.fromkeys(d.repository for d in image.root.destinations):
+        for repository in dict.fromkeys(destination.repository for destination in image.root.destinations):
             if image.digest in tagged.get(repository, ()):
-                found.note(plan, image, repository)
-    wanted = {(d.repository, image.digest): image for image in todo for d in image.root.destinations}
-    asked = [(name, image) for (name, digest), image in wanted.items() if not found.has(name, digest)]
-    answers = each(
-        asked,
+                existing.add(plan, image, repository)
+    manifests = {
+        (destination.repository, image.digest): image for image in missing for destination in image.root.destinations
+    }
+    unknown = [
+        (repository, image) for (repository, digest), image in manifests.items() if not existing.has(repository, digest)
+    ]
+    answers = parallel_map(
+        unknown,
         lambda item: targets[item[0]].exists(item[1].manifest.descriptor),
-        jobs=jobs,
-        stop=stop or Stop(),
+        workers=context.jobs.control,
+        cancel=context.cancel,
     )
-    for (repository, image), answer in zip(asked, answers, strict=True):
+    for (repository, image), answer in zip(unknown, answers, strict=True):
         if answer is True:
-            found.note(plan, image, repository)
-            found.alive.add(repository)
-    return found
+            existing.add(plan, image, repository)
+            existing.used_repositories.add(repository)
+    return existing

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding what images consist of: their manifests, level by level, each digest read once."""
+"""The graph below images: roots resolved, manifests read level by level, each digest once, and referrers."""
 
 from __future__ import annotations
 
@@ -13,30 +13,34 @@ from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field, replace
 from airgap.store.base import Source, fetch
-from airgap.transfer.pool import Stop, each
+from airgap.transfer.pool import CancelToken, parallel_map
 
-#: An index may hold indexes; nobody nests deeper, and a registry could make us walk without end.
+#: How deep indexes may be nested. Nobody nests that deep, and a hostile registry could nest without end.
 MAX_DEPTH = 8
-#: Image configs are JSON of a few KiB.
+#: Bytes of an image config, which is JSON of a few KiB.
 MAX_CONFIG = 8 * 1024 * 1024
+#: Signatures of signatures of signatures: how many levels of referrers are asked for.
+_REFERRER_LEVELS = 3
 
 
 @runtime_checkable
 class ManifestSource(Protocol):
     """A source that gives a manifest in one request."""
 
-    def manifest(self, name: str, /) -> Manifest: ...
+    def manifest(self, name: str, /) -> Manifest:
+        """The manifest behind a tag or digest, verified."""
 
 
 @runtime_checkable
 class ReferrerSource(Protocol):
     """A source that knows what refers to a manifest: signatures, SBOMs."""
 
-    def referrers(self, digest: str, /) -> Sequence[Descriptor]: ...
+    def referrers(self, digest: str, /) -> Sequence[Descriptor]:
+        """The manifests whose subject is ``digest``."""
 
 
 class Destination(Record):
-    """``tag`` is empty for what is only reachable by its digest."""
+    """A repository of the target, and a tag there; ``tag`` is empty for what is reachable only by its digest."""
 
     repository: str
     tag: str = ""
@@ -45,7 +49,8 @@ class Destination(Record):
 class Root(Record):
     """One image to move: ``name`` (tag or digest) in ``source``, to one or more destinations.
 
-    ``label`` is how people know it."""
+    ``label`` is what messages call it.
+    """
 
     label: str
     source: str
@@ -54,9 +59,10 @@ class Root(Record):
 
 
 class Image(Record):
-    """A root as it was found: ``resolved`` is what its name stands for, ``manifest`` what moves.
+    """A resolved root: ``resolved`` is what its name stands for, ``manifest`` is what moves.
 
-    ``referrer_of`` is the digest that this manifest speaks of where it came along as a referrer."""
+    ``referrer_of`` is the digest of the subject, for an image that comes along as a referrer.
+    """
 
     root: Root
     manifest: Manifest
@@ -66,99 +72,134 @@ class Image(Record):
 
     @property
     def derived_from(self) -> str:
-        """The index that platforms were chosen from, or an empty string where nothing was left out."""
+        """The digest of the index that platforms were chosen from; empty where nothing was left out."""
         return "" if self.resolved.digest == self.digest else self.resolved.digest
 
     @property
     def digest(self) -> str:
+        """The digest of the manifest that moves."""
         return self.manifest.descriptor.digest
 
 
-class Walk(Record, frozen=False):
-    """Reads roots, what they lead to and what refers to them; ``manifests`` and ``small`` fill on the way."""
+class GraphReader(Record, frozen=False):
+    """Reads roots, their children and their referrers. ``manifests`` and ``inline_blobs`` (configs) fill meanwhile.
+
+    ``platforms`` are those to keep of each index, all if empty. ``known_referrers``, by the digest of their subject,
+    are used instead of asking the source.
+    """
 
     sources: Mapping[str, Source]
     platforms: Sequence[Platform]
-    jobs: int
-    stop: Stop
+    workers: int
+    cancel: CancelToken
     known_referrers: Mapping[str, Sequence[str]] | None = None
     manifests: dict[str, Manifest] = field(default_factory=dict)
-    small: dict[str, bytes] = field(default_factory=dict)
+    inline_blobs: dict[str, bytes] = field(default_factory=dict)
 
-    def root(self, root: Root) -> Image:
+    def resolve(self, root: Root) -> Image:
+        """Read the manifest of a root and choose its platforms. Errors say which image they are about."""
         source = self.sources[root.source]
         try:
             manifest = read_manifest(source, root.name)
-            return self._chosen(root, source, manifest)
+            return self._choose_platforms(root, source, manifest)
         except AirgapError as error:
             if error.where is None or root.label not in error.where:
                 error.where = root.label if error.where is None else f"{root.label} at {error.where}"
             raise
 
-    def _chosen(self, root: Root, source: Source, manifest: Manifest) -> Image:
+    def read_children(self, images: list[Image], failures: list[tuple[Root, AirgapError]]) -> list[Image]:
+        """Read all manifests below ``images``, level by level. Images with an unreadable child go to ``failures``; the
+        others are returned."""
+        unreadable: dict[str, AirgapError] = {}
+        level = [(image.root, image.manifest) for image in images]
+        for depth in range(MAX_DEPTH + 1):
+            unread: dict[str, tuple[Root, Descriptor]] = {}
+            for root, manifest in level:
+                self.manifests[manifest.descriptor.digest] = manifest
+                for child in manifest.children:
+                    if child.digest not in self.manifests and child.digest not in unreadable:
+                        unread.setdefault(child.digest, (root, child))
+            if not unread:
+                break
+            if depth == MAX_DEPTH:
+                too_deep = ContentError(f"indexes are nested more than {MAX_DEPTH} deep")
+                unreadable.update(dict.fromkeys(unread, too_deep))
+                break
+            results = parallel_map(
+                unread.values(), self._read_child, workers=self.workers, cancel=self.cancel, keep_going=True
+            )
+            level = []
+            for (root, child), result in zip(unread.values(), results, strict=True):
+                if isinstance(result, AirgapError):
+                    unreadable[child.digest] = result
+                else:
+                    level.append((root, result))
+        readable = []
+        for image in images:
+            error = self._error_below(image.manifest, unreadable, set())
+            if error is None:
+                readable.append(image)
+            else:
+                failures.append((image.root, error))
+        return readable
+
+    def referrers(self, images: Sequence[Image], emit: Sink) -> list[Image]:
+        """The signatures and the like of ``images``, and of these again. A source that cannot tell is a warning."""
+        referrers: list[Image] = []
+        seen = {image.digest for image in images}
+        subjects = list(images)
+        for _ in range(_REFERRER_LEVELS):
+            results = parallel_map(
+                subjects,
+                lambda image: self._referrers_of(image, emit),
+                workers=self.workers,
+                cancel=self.cancel,
+                keep_going=True,
+            )
+            next_subjects: list[Image] = []
+            for image, result in zip(subjects, results, strict=True):
+                if isinstance(result, AirgapError):
+                    emit(Warned(f"{image.root.label}: its signatures could not be asked for ({result})"))
+                    continue
+                next_subjects += [referrer for referrer in result if referrer.digest not in seen]
+                seen.update(referrer.digest for referrer in result)
+            referrers += next_subjects
+            subjects = next_subjects
+            if not subjects:
+                break
+        return referrers
+
+    def _choose_platforms(self, root: Root, source: Source, manifest: Manifest) -> Image:
         if not manifest.is_index:
-            found = self._config_platform(source, manifest)
-            if self.platforms and found is not None and not any(found.matches(p) for p in self.platforms):
+            platform = self._config_platform(source, manifest)
+            if self.platforms and platform is not None and not any(platform.matches(p) for p in self.platforms):
                 raise NotFound(
-                    f"is for {found} alone, not for {', '.join(map(str, self.platforms))}",
+                    f"is for {platform} alone, not for {', '.join(map(str, self.platforms))}",
                     hint="choose another tag for this image, or leave --platform out",
                 )
-            return Image(root, manifest, (found,) if found else (), manifest.descriptor)
-        known = tuple(dict.fromkeys(c.platform for c in manifest.children if c.platform and c.platform.known))
-        if not self.platforms or not known:
-            return Image(root, manifest, known, manifest.descriptor)
+            return Image(root, manifest, (platform,) if platform else (), manifest.descriptor)
+        platforms = _known_platforms(manifest.children)
+        if not self.platforms or not platforms:
+            return Image(root, manifest, platforms, manifest.descriptor)
         kept = manifests.choose(manifest, self.platforms)
         index = manifest.descriptor
-        kept_platforms = tuple(dict.fromkeys(c.platform for c in kept if c.platform and c.platform.known))
+        kept_platforms = _known_platforms(kept)
         if len(self.platforms) == 1:
             child = next(child for child in kept if not manifests.attests(child))
             return Image(root, read_manifest(source, child.digest), kept_platforms, index)
         if len(kept) == len(manifest.children):
-            return Image(root, manifest, known, index)
+            return Image(root, manifest, platforms, index)
         return Image(root, manifests.derive(manifest, kept), kept_platforms, index)
 
     def _config_platform(self, source: Source, manifest: Manifest) -> Platform | None:
         config = manifest.config
         if config is None or not manifest.is_container_image:
             return None
-        if config.digest not in self.small:
-            self.small[config.digest] = fetch(source, config, limit=MAX_CONFIG)
-        return manifests.config_platform(self.small[config.digest])
+        if config.digest not in self.inline_blobs:
+            self.inline_blobs[config.digest] = fetch(source, config, limit=MAX_CONFIG)
+        return manifests.config_platform(self.inline_blobs[config.digest])
 
-    def descend(self, images: list[Image], failures: list[tuple[Root, AirgapError]]) -> list[Image]:
-        """Read all children, level by level; images whose children fail move to ``failures``."""
-        lost: dict[str, AirgapError] = {}
-        level = [(image.root, image.manifest) for image in images]
-        for depth in range(MAX_DEPTH + 1):
-            wanted: dict[str, tuple[Root, Descriptor]] = {}
-            for root, manifest in level:
-                self.manifests[manifest.descriptor.digest] = manifest
-                for child in manifest.children:
-                    if child.digest not in self.manifests and child.digest not in lost:
-                        wanted.setdefault(child.digest, (root, child))
-            if not wanted:
-                break
-            if depth == MAX_DEPTH:
-                too_deep = ContentError(f"indexes are nested more than {MAX_DEPTH} deep")
-                lost.update(dict.fromkeys(wanted, too_deep))
-                break
-            read = each(wanted.values(), self._child, jobs=self.jobs, stop=self.stop, keep_going=True)
-            level = []
-            for (root, child), manifest_or_error in zip(wanted.values(), read, strict=True):
-                if isinstance(manifest_or_error, AirgapError):
-                    lost[child.digest] = manifest_or_error
-                else:
-                    level.append((root, manifest_or_error))
-        kept = []
-        for image in images:
-            error = self._lost_below(image.manifest, lost, set())
-            if error is None:
-                kept.append(image)
-            else:
-                failures.append((image.root, error))
-        return kept
-
-    def _child(self, item: tuple[Root, Descriptor]) -> Manifest:
+    def _read_child(self, item: tuple[Root, Descriptor]) -> Manifest:
         root, descriptor = item
         manifest = read_manifest(self.sources[root.source], descriptor.digest)
         if manifest.descriptor.size != descriptor.size:
@@ -168,40 +209,20 @@ class Walk(Record, frozen=False):
             )
         return manifest
 
-    def _lost_below(self, manifest: Manifest, lost: Mapping[str, AirgapError], seen: set[str]) -> AirgapError | None:
+    def _error_below(
+        self, manifest: Manifest, unreadable: Mapping[str, AirgapError], seen: set[str]
+    ) -> AirgapError | None:
         for child in manifest.children:
             if child.digest in seen:
-                continue  # indexes that list one child a thousand times, eight deep, would never end
+                continue  # indexes that list one child a thousand times, eight deep, would take forever
             seen.add(child.digest)
-            if child.digest in lost:
-                return lost[child.digest]
+            if child.digest in unreadable:
+                return unreadable[child.digest]
             if child.digest in self.manifests:
-                error = self._lost_below(self.manifests[child.digest], lost, seen)
+                error = self._error_below(self.manifests[child.digest], unreadable, seen)
                 if error is not None:
                     return error
         return None
-
-    def referrers(self, images: Sequence[Image], emit: Sink) -> list[Image]:
-        """Signatures and the like of ``images``, and of these again."""
-        found: list[Image] = []
-        seen = {image.digest for image in images}
-        asked = list(images)
-        for _ in range(3):
-            results = each(
-                asked, lambda image: self._referrers_of(image, emit), jobs=self.jobs, stop=self.stop, keep_going=True
-            )
-            asked_next: list[Image] = []
-            for image, result in zip(asked, results, strict=True):
-                if isinstance(result, AirgapError):
-                    emit(Warned(f"{image.root.label}: its signatures could not be asked for ({result})"))
-                    continue
-                asked_next += [referrer for referrer in result if referrer.digest not in seen]
-                seen.update(referrer.digest for referrer in result)
-            found += asked_next
-            asked = asked_next
-            if not asked:
-                break
-        return found
 
     def _referrers_of(self, image: Image, emit: Sink) -> list[Image]:
         source = self.sources[image.root.source]
@@ -209,27 +230,32 @@ class Walk(Record, frozen=False):
             return []
         if self.known_referrers is None and image.derived_from and source.referrers(image.derived_from):
             emit(Noted(f"{image.root.label}: signatures of the whole index do not fit, and stay behind"))
-        destinations = tuple(dict.fromkeys(replace(d, tag="") for d in image.root.destinations))
-        found = []
+        destinations = tuple(dict.fromkeys(replace(place, tag="") for place in image.root.destinations))
         if self.known_referrers is None:
             digests = [descriptor.digest for descriptor in source.referrers(image.digest)]
         else:
             digests = list(self.known_referrers.get(image.digest, ()))
+        referrers = []
         for digest in digests:
             root = Root(image.root.label, image.root.source, digest, destinations)
             manifest = read_manifest(source, digest)
             if missing := [blob.digest for blob in manifest.blobs if not source.exists(blob)]:
                 emit(Warned(f"{image.root.label}: a referrer stays behind, the registry lacks its {missing[0]}"))
                 continue
-            found.append(Image(root, manifest, (), manifest.descriptor, image.digest))
-        return found
+            referrers.append(Image(root, manifest, (), manifest.descriptor, image.digest))
+        return referrers
 
 
 def read_manifest(source: Source, name: str) -> Manifest:
-    """A manifest by tag or digest from any source."""
+    """Read a manifest by tag or digest from any source."""
     if isinstance(source, ManifestSource):
         return source.manifest(name)
     descriptor = source.resolve(name)
     content = fetch(source, descriptor, limit=manifests.MAX_MANIFEST)
     manifest = manifests.parse(content, descriptor.media_type)
     return replace(manifest, descriptor=replace(manifest.descriptor, digest=descriptor.digest))
+
+
+def _known_platforms(children: Sequence[Descriptor]) -> tuple[Platform, ...]:
+    """The platforms of an index's children, each once, without attestations (``unknown/unknown``)."""
+    return tuple(dict.fromkeys(child.platform for child in children if child.platform and child.platform.known))

@@ -1,34 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must move: manifests walked level by level, each digest once, before the first layer byte."""
+"""What must move: every manifest and blob of some images, each digest once, before the first layer byte is read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from airgap.errors import AirgapError, ContentError
-from airgap.events import Sink, Warned, ignore
+from airgap.events import Sink, Warned
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field
 from airgap.store.base import Source
-from airgap.transfer.graph import Image, Root, Walk
-from airgap.transfer.pool import Stop, each
+from airgap.transfer.context import Context
+from airgap.transfer.graph import GraphReader, Image, Root
+from airgap.transfer.pool import parallel_map
 
-__all__ = ["Image", "Job", "Plan", "Root", "plan"]
 
-
-class Names(list[str]):
-    """A list of names, each once. A layer that thousands of images share goes to thousands of repositories."""
+class NameList(list[str]):
+    """Names in order, each once. A layer that thousands of images share goes to thousands of repositories."""
 
     __slots__ = ("_seen",)
 
     def __init__(self) -> None:
         super().__init__()
+        #: Only kept for long lists: most have one name, and there is a list for each blob.
         self._seen: set[str] | None = None
 
     def add(self, names: Sequence[str]) -> None:
+        """Append those names that are not in the list yet."""
         for name in names:
             if name in (self if self._seen is None else self._seen):
                 continue
@@ -39,58 +40,68 @@ class Names(list[str]):
                 self._seen = set(self)
 
 
-class Job:
-    """One blob: where it may be read and where it must be; ``donors`` are further repositories of the target that are
-    known to have it. There is one for each of many thousand blobs: hence slots."""
+class BlobJob:
+    """One blob to move: the ``sources`` that have it, in the order in which they are tried, and the ``targets`` that
+    need it.
 
-    __slots__ = ("descriptor", "donors", "sources", "targets")
+    ``mount_sources`` are further repositories of the target that are known to have it. The class has slots because a
+    plan holds many thousands of them.
+    """
+
+    __slots__ = ("descriptor", "mount_sources", "sources", "targets")
 
     def __init__(self, descriptor: Descriptor) -> None:
         self.descriptor = descriptor
-        self.sources = Names()
-        self.targets = Names()
-        self.donors: list[str] = []
+        self.sources = NameList()
+        self.targets = NameList()
+        self.mount_sources: list[str] = []
 
 
 class Plan(Record, frozen=False):
-    """``manifests`` is by digest, in push order (children first); ``small`` holds blobs read while planning."""
+    """Everything that must be at the destinations of some images.
+
+    ``manifests`` is by digest, children before their parents; ``repositories`` gives the target repositories of each
+    of them. ``blobs`` is by digest. ``inline_blobs`` holds the content of blobs that planning had to read (configs).
+    ``failures`` are the images that could not be planned, with the reason.
+    """
 
     images: list[Image] = field(default_factory=list)
     manifests: dict[str, Manifest] = field(default_factory=dict)
-    places: dict[str, Names] = field(default_factory=dict)
-    blobs: dict[str, Job] = field(default_factory=dict)
-    small: dict[str, bytes] = field(default_factory=dict)
+    repositories: dict[str, NameList] = field(default_factory=dict)
+    blobs: dict[str, BlobJob] = field(default_factory=dict)
+    inline_blobs: dict[str, bytes] = field(default_factory=dict)
     failures: list[tuple[Root, AirgapError]] = field(default_factory=list)
 
     @property
     def blob_bytes(self) -> int:
+        """The size of all blobs together, each digest counted once."""
         return sum(job.descriptor.size for job in self.blobs.values())
 
     def closure(self, image: Image) -> list[Manifest]:
-        """The image's manifests, children first."""
-        order: dict[str, Manifest] = {}
+        """The image's manifest and those below it, children first."""
+        ordered: dict[str, Manifest] = {}
 
         def visit(manifest: Manifest) -> None:
             for child in manifest.children:
-                if child.digest in self.manifests and child.digest not in order:
+                if child.digest in self.manifests and child.digest not in ordered:
                     visit(self.manifests[child.digest])
-            order[manifest.descriptor.digest] = manifest
+            ordered[manifest.descriptor.digest] = manifest
 
         visit(image.manifest)
-        return list(order.values())
+        return list(ordered.values())
 
-    def only(self, images: Sequence[Image]) -> Plan:
+    def subset(self, images: Sequence[Image]) -> Plan:
         """The part of the plan that ``images`` need."""
-        part = Plan(small=self.small)
+        part = Plan(inline_blobs=self.inline_blobs)
         for image in images:
             part.images.append(image)
-            _place(part, image, self)
+            _add_image(part, image, self)
         return part
 
     def shard(self, index: int, count: int) -> Plan:
-        """The blobs alone whose digests fall into one of ``count`` shards, counted from 0."""
-        mine = {digest: job for digest, job in self.blobs.items() if shard_of(digest, count) == index}
-        return Plan(small=self.small, blobs=mine)
+        """Only the blobs, and of them those that fall into shard ``index`` (from 0) of ``count``."""
+        blobs = {digest: job for digest, job in self.blobs.items() if shard_of(digest, count) == index}
+        return Plan(inline_blobs=self.inline_blobs, blobs=blobs)
 
 
 def shard_of(digest: str, count: int) -> int:
@@ -101,72 +112,74 @@ def shard_of(digest: str, count: int) -> int:
 def plan(
     roots: Sequence[Root],
     sources: Mapping[str, Source],
+    context: Context | None = None,
     *,
     platforms: Sequence[Platform] = (),
     referrers: bool = False,
     known_referrers: Mapping[str, Sequence[str]] | None = None,
-    jobs: int = 4,
-    emit: Sink = ignore,
-    stop: Stop | None = None,
+    workers: int = 0,
 ) -> Plan:
     """Find everything that ``roots`` need.
 
-    Every root is tried; failures are listed in ``Plan.failures`` and it is the caller's to raise them or to go on
-    without these images. ``known_referrers`` (by the digest that they speak of) are taken instead of asking for
-    them. Raises :class:`Interrupted`.
+    Every root is tried. Failures are in ``Plan.failures``; the caller raises them or continues without these images.
+    With ``referrers``, signatures and the like come along; ``known_referrers``, by the digest of their subject, are
+    used instead of asking the registry. ``workers`` overrides the context's number of control requests. Raises
+    :class:`airgap.errors.Interrupted`.
     """
-    stop = stop or Stop()
-    walk = Walk(sources, platforms, jobs, stop, known_referrers)
-    found = each(roots, walk.root, jobs=jobs, stop=stop, keep_going=True)
-    result = Plan(small=walk.small)
+    context = context or Context()
+    workers = workers or context.jobs.control
+    graph = GraphReader(sources, platforms, workers, context.cancel, known_referrers)
+    resolved = parallel_map(roots, graph.resolve, workers=workers, cancel=context.cancel, keep_going=True)
+    result = Plan(inline_blobs=graph.inline_blobs)
     images: list[Image] = []
-    for root, image in zip(roots, found, strict=True):
+    for root, image in zip(roots, resolved, strict=True):
         if isinstance(image, AirgapError):
             result.failures.append((root, image))
         else:
             images.append(image)
-    images = walk.descend(images, result.failures)
+    images = graph.read_children(images, result.failures)
     if referrers:
-        images += walk.descend(walk.referrers(images, emit), result.failures)
-    everything = Plan(manifests=walk.manifests)
+        images += graph.read_children(graph.referrers(images, context.emit), result.failures)
+    everything = Plan(manifests=graph.manifests)
     for image in images:
         try:
-            _place(result, image, everything)
+            _add_image(result, image, everything)
         except ContentError as failure:
             result.failures.append((image.root, failure))
         else:
             result.images.append(image)
-    _drop_absent_foreign(result, sources, emit)
+    _drop_absent_foreign_layers(result, sources, context.emit)
     return result
 
 
-def _place(plan: Plan, image: Image, everything: Plan) -> None:
-    """Note every manifest and blob of ``image`` with its source and its repositories."""
+def _add_image(plan: Plan, image: Image, everything: Plan) -> None:
+    """Add every manifest and blob of ``image`` with its source and its repositories."""
     repositories = [destination.repository for destination in image.root.destinations]
     closure = everything.closure(image)
     sizes: dict[str, int] = {}
     for blob in (blob for manifest in closure for blob in manifest.blobs):
         job = plan.blobs.get(blob.digest)
-        known = sizes.setdefault(blob.digest, job.descriptor.size if job else blob.size)
-        if known != blob.size:
+        known_size = sizes.setdefault(blob.digest, job.descriptor.size if job else blob.size)
+        if known_size != blob.size:
             raise ContentError(
-                f"{blob.digest} has {blob.size} bytes in one manifest and {known} in another", where=image.root.label
+                f"{blob.digest} has {blob.size} bytes in one manifest and {known_size} in another",
+                where=image.root.label,
             )
     for manifest in closure:
         digest = manifest.descriptor.digest
         plan.manifests.setdefault(digest, manifest)
-        plan.places.setdefault(digest, Names()).add(repositories)
+        plan.repositories.setdefault(digest, NameList()).add(repositories)
         for blob in manifest.blobs:
             if everything.blobs and blob.digest not in everything.blobs:
                 continue  # a foreign layer that was left out
             job = plan.blobs.get(blob.digest)
             if job is None:
-                job = plan.blobs[blob.digest] = Job(blob)
+                job = plan.blobs[blob.digest] = BlobJob(blob)
             job.sources.add((image.root.source,))
             job.targets.add(repositories)
 
 
-def _drop_absent_foreign(plan: Plan, sources: Mapping[str, Source], emit: Sink) -> None:
+def _drop_absent_foreign_layers(plan: Plan, sources: Mapping[str, Source], emit: Sink) -> None:
     for digest, job in list(plan.blobs.items()):
         descriptor = job.descriptor
         if manifests.is_nondistributable(descriptor) and not sources[job.sources[0]].exists(descriptor):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A few threads that work a list off, and the one way to stop them."""
+"""A few threads that work off a list, and the token that cancels them. No other room starts threads for transfers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from airgap.errors import AirgapError, Interrupted
 from airgap.records import Record
 
-A = TypeVar("A")
-B = TypeVar("B")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: Seconds after which the main thread checks whether it was interrupted.
+_CHECK_SECONDS = 0.5
 
 
 class Jobs(Record):
@@ -29,85 +34,100 @@ class Jobs(Record):
         return cls() if limit is None else cls(limit, limit)
 
 
-class Stop:
-    """Set once, by Ctrl-C or by the first failure; ``on_stop`` breaks what threads may be blocked in."""
+class CancelToken:
+    """Set once, by Ctrl-C or by the first failure. ``on_cancel`` unblocks threads that wait for the network."""
 
-    def __init__(self, on_stop: Callable[[], None] | None = None) -> None:
+    def __init__(self, on_cancel: Callable[[], None] | None = None) -> None:
         self._event = threading.Event()
-        self._on_stop = on_stop
+        self._on_cancel = on_cancel
 
     def set(self) -> None:
+        """Cancel the work of every thread that checks this token."""
         self._event.set()
-        if self._on_stop is not None:
-            self._on_stop()
+        if self._on_cancel is not None:
+            self._on_cancel()
 
     def check(self) -> None:
-        """Raise :class:`Interrupted` once stopped; called for every piece that moves."""
+        """Raise :class:`Interrupted` once the token is set. Called for every piece that moves."""
         if self._event.is_set():
             raise Interrupted("stopped")
 
 
-def each(
-    items: Iterable[A], work: Callable[[A], B], *, jobs: int, stop: Stop, keep_going: bool = False
-) -> list[B | AirgapError]:
-    """``work`` on every item by ``jobs`` threads; results in the items' order.
+def parallel_map(
+    items: Iterable[Item],
+    work: Callable[[Item], Result],
+    *,
+    workers: int,
+    cancel: CancelToken,
+    keep_going: bool = False,
+) -> list[Result | AirgapError]:
+    """Call ``work`` for every item in ``workers`` threads; return the results in the order of the items.
 
-    An :class:`AirgapError` is a result too when ``keep_going``; otherwise the first stops the others and is
-    raised, as is any other exception, Ctrl-C included.
+    With ``keep_going`` an :class:`AirgapError` is a result like any other. Otherwise the first one cancels the rest and
+    is raised, as is any other exception, Ctrl-C included.
     """
     todo = deque(enumerate(items))
-    results: list[B | AirgapError | None] = [None] * len(todo)
-    failed: list[BaseException] = []
+    results: list[Result | AirgapError | None] = [None] * len(todo)
+    failures: list[BaseException] = []
+    # An interrupt may come anywhere in this thread, so only the workers change this set when they end. The queue is
+    # written in C: unlike a semaphore, it cannot be interrupted while it holds its lock.
+    working: set[int] = set()
+    ended: SimpleQueue[int] = SimpleQueue()
 
-    ended = threading.Semaphore(0)
+    def wait() -> None:
+        while working:
+            # A signal that comes just before this thread blocks does not wake it.
+            with suppress(Empty):
+                ended.get(timeout=_CHECK_SECONDS)
 
-    def worker() -> None:
+    def worker(number: int) -> None:
         try:
             work_off()
         finally:
-            ended.release()
+            working.discard(number)
+            ended.put(number)
 
     def work_off() -> None:
-        while not failed:
+        while not failures:
             try:
                 index, item = todo.popleft()
             except IndexError:
                 return
             try:
-                stop.check()
+                cancel.check()
                 results[index] = work(item)
             except Interrupted as error:
-                failed.append(error)
+                failures.append(error)
             except AirgapError as error:
                 results[index] = error
                 if not keep_going:
-                    failed.append(error)
-                    stop.set()
+                    failures.append(error)
+                    cancel.set()
             except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
-                failed.append(error)
-                stop.set()
+                failures.append(error)
+                cancel.set()
 
-    running = 0
     try:
-        # A signal that one of these threads takes would not wake the main thread, which alone can act on it: they are
-        # started with these signals blocked. So no thread is started without being counted, either.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        # Only the main thread can act on a signal, so the workers block them. They inherit the mask, and no thread is
+        # started without being counted.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         try:
-            for number in range(min(jobs, len(todo))):
-                threading.Thread(target=worker, name=f"airgap-{number}", daemon=True).start()
-                running += 1
+            for number in range(min(workers, len(todo))):
+                thread = threading.Thread(target=worker, args=(number,), name=f"airgap-{number}", daemon=True)
+                working.add(number)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    working.discard(number)
+                    raise
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        while running:
-            ended.acquire()
-            running -= 1
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        wait()
     except BaseException:
-        stop.set()
-        # Not Thread.join: interrupted once, it says at the next call that the thread has ended (before Python 3.13).
-        while running:
-            ended.acquire()
-            running -= 1
+        cancel.set()
+        # Not Thread.join: after an interruption, its next call says that the thread has ended (before Python 3.13).
+        wait()
         raise
-    if failed:
-        raise failed[0]
+    if failures:
+        raise failures[0]
     return results  # type: ignore[return-value] # every slot is filled once no worker failed

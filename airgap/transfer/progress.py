@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers that tell how far a blob is, and that notice Ctrl-C. Refuses nothing itself."""
+"""Readers that report how far a blob is, and that stop when the run is cancelled."""
 
 from __future__ import annotations
 
@@ -9,44 +9,49 @@ from airgap.events import BlobProgress, BlobResumed, Sink
 from airgap.oci import Descriptor
 from airgap.records import Record
 from airgap.store.base import FileRange, Opener, Reader
-from airgap.transfer.pool import Stop
+from airgap.transfer.pool import CancelToken
 
 
 class Meter(Record, frozen=False):
-    """Opens a blob's readers for one push. Where the first is opened behind the beginning, what lies before is
-    ``there`` from an earlier run; it moves after all if the push begins further back later."""
+    """Opens the readers of one blob for one push.
+
+    ``resumed_bytes`` precede the offset at which the first reader is opened: an earlier run moved them. Where the push
+    later starts further back, the difference counts as moved after all.
+    """
 
     descriptor: Descriptor
     opener: Opener
     emit: Sink
-    stop: Stop
-    there: int = 0
+    cancel: CancelToken
+    resumed_bytes: int = 0
+    #: Where the current reader is; -1 before the first one is opened.
     _position: int = -1
 
     def open(self, offset: int) -> Reader:
-        self.stop.check()
+        """Open the blob at ``offset`` and report what that means for the progress so far."""
+        self.cancel.check()
         digest = self.descriptor.digest
-        begun = self._position >= 0
-        moved = self._position - self.there if begun else 0
-        there = min(self.there, offset) if begun else offset
-        if there != self.there:
-            self.emit(BlobResumed(digest, there - self.there))
-        if offset - there != moved:
-            self.emit(BlobProgress(digest, offset - there - moved))
-        self.there, self._position = there, offset
+        first = self._position < 0
+        moved = 0 if first else self._position - self.resumed_bytes
+        resumed_bytes = offset if first else min(self.resumed_bytes, offset)
+        if resumed_bytes != self.resumed_bytes:
+            self.emit(BlobResumed(digest, resumed_bytes - self.resumed_bytes))
+        if offset - resumed_bytes != moved:
+            self.emit(BlobProgress(digest, offset - resumed_bytes - moved))
+        self.resumed_bytes, self._position = resumed_bytes, offset
         reader = self.opener(offset)
         if isinstance(reader, FileRange):
             reader.observe = self._moved
             return reader
-        return _Metered(reader, self._moved)
+        return _MeteredReader(reader, self._moved)
 
     def _moved(self, count: int) -> None:
-        self.stop.check()
+        self.cancel.check()
         self._position += count
         self.emit(BlobProgress(self.descriptor.digest, count))
 
 
-class _Metered:
+class _MeteredReader:
     def __init__(self, reader: Reader, moved: Callable[[int], None]) -> None:
         self._reader = reader
         self._moved = moved

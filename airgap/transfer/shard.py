@@ -20,9 +20,9 @@ class Shard(Record):
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """Raise :class:`UsageError` for what is no shard."""
+        """Read ``INDEX/COUNT``. Raises :class:`UsageError` for anything else."""
         match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
-        made = cls(int(match[1]), int(match[2])) if match else None
-        if made is None or made.index >= made.count:
+        shard = cls(int(match[1]), int(match[2])) if match else None
+        if shard is None or shard.index >= shard.count:
             raise UsageError(f"--shard {text[:40]} is none", hint="four shards are 0/4, 1/4, 2/4 and 3/4")
-        return made
+        return shard

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tags stand for at their destinations: before a copy, and once it is done."""
+"""Tags at their destinations: what they point to before a copy, and whether they are right after it."""
 
 from __future__ import annotations
 
@@ -7,39 +7,48 @@ from collections.abc import Mapping, Sequence
 
 from airgap.errors import ContentError, NotFound
 from airgap.store.base import Store
+from airgap.transfer.context import Context
 from airgap.transfer.graph import Destination, Image
 from airgap.transfer.plan import Plan
-from airgap.transfer.pool import Stop, each
+from airgap.transfer.pool import parallel_map
 
 
-def survey(
-    plan: Plan, targets: Mapping[str, Store], *, jobs: int = 4, stop: Stop | None = None
-) -> dict[Destination, str]:
-    """The digest that each destination's tag has now: one HEAD a tag. Absent tags are left out."""
-    wanted = [d for d in dict.fromkeys(d for image in plan.images for d in image.root.destinations) if d.tag]
+def resolve_tags(plan: Plan, targets: Mapping[str, Store], context: Context | None = None) -> dict[Destination, str]:
+    """The digest that each destination's tag has now, by one HEAD for each tag. Missing tags are left out."""
+    context = context or Context()
+    destinations = [
+        destination
+        for destination in dict.fromkeys(place for image in plan.images for place in image.root.destinations)
+        if destination.tag
+    ]
 
-    def ask(destination: Destination) -> str:
+    def resolve(destination: Destination) -> str:
         try:
             return targets[destination.repository].resolve(destination.tag).digest
         except NotFound:
             return ""
 
-    digests = each(wanted, ask, jobs=jobs, stop=stop or Stop())
-    return {d: digest for d, digest in zip(wanted, digests, strict=True) if isinstance(digest, str) and digest}
+    digests = parallel_map(destinations, resolve, workers=context.jobs.control, cancel=context.cancel)
+    return {
+        destination: digest
+        for destination, digest in zip(destinations, digests, strict=True)
+        if isinstance(digest, str) and digest
+    }
 
 
-def confirm(images: Sequence[Image], targets: Mapping[str, Store], *, jobs: int = 4, stop: Stop | None = None) -> None:
-    """Read every tag back and compare digests; raise :class:`ContentError` naming the first that differs."""
-    wanted = [(image, d) for image in images for d in image.root.destinations if d.tag]
+def verify_tags(images: Sequence[Image], targets: Mapping[str, Store], context: Context | None = None) -> None:
+    """Read every tag back and compare digests. Raises :class:`ContentError` for the first that differs."""
+    context = context or Context()
+    pushed = [(image, destination) for image in images for destination in image.root.destinations if destination.tag]
 
-    def ask(item: tuple[Image, Destination]) -> None:
+    def verify(item: tuple[Image, Destination]) -> None:
         image, destination = item
-        found = targets[destination.repository].resolve(destination.tag).digest
-        if found != image.digest:
+        digest = targets[destination.repository].resolve(destination.tag).digest
+        if digest != image.digest:
             raise ContentError(
-                f"reads back as {found}, though {image.digest} was pushed",
+                f"reads back as {digest}, though {image.digest} was pushed",
                 where=f"{targets[destination.repository]}:{destination.tag}",
                 hint="somebody else may be pushing the same tag; run the same command again",
             )
 
-    each(wanted, ask, jobs=jobs, stop=stop or Stop())
+    parallel_map(pushed, verify, workers=context.jobs.control, cancel=context.cancel)

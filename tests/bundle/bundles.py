@@ -18,12 +18,11 @@ from typing import Any
 
 from airgap.bundle import BundleWriter, Extras, Inventory, Resource, build_layout, open_bundle
 from airgap.bundle.tar import END, header, padded_size
-from airgap.events import ignore
 from airgap.flows.verify import Verified, verify
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.store import Memory
-from airgap.transfer import Destination, Plan, Root, Stop, copy, plan
+from airgap.transfer import Context, CopyOptions, Destination, Jobs, Plan, Root, copy, plan
 from tests.parts.images import Images
 
 INVENTORY = "airgap/bundle.json"
@@ -73,7 +72,13 @@ class Content:
         inventory, layout = build_layout(planned, extras or Extras())
         writer = BundleWriter.create(path, layout)
         try:
-            copy(planned, sources, {"bundle": writer}, jobs=1 if writer.ordered else jobs, how="fetched")
+            copy(
+                planned,
+                sources,
+                {"bundle": writer},
+                Context(Jobs.of(1 if writer.ordered else jobs)),
+                CopyOptions(verb="fetched"),
+            )
             writer.finish()
         finally:
             writer.discard()
@@ -111,7 +116,7 @@ def extras() -> Extras:
 def check(path: Path) -> Verified:
     """What ``airgap verify`` does."""
     with open_bundle(path) as bundle:
-        return verify(bundle, jobs=1, emit=ignore, stop=Stop())
+        return verify(bundle, Context(Jobs.of(1)))
 
 
 @dataclass

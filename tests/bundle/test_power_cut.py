@@ -21,7 +21,7 @@ from airgap.bundle.media import file as media_file
 from airgap.events import ignore
 from airgap.oci import Descriptor
 from airgap.store.base import Reader
-from airgap.transfer import copy
+from airgap.transfer import Context, CopyOptions, Jobs, copy
 from tests.bundle.bundles import Content
 from tests.parts.disk import Disk, Operation, recording, restore
 from tests.parts.images import Images
@@ -117,7 +117,13 @@ class Export:
             build.writer(planned, inventory, layout, Lockfile()) as store,
         ):
             sources_now = build.with_leftovers(planned, {"source": Registry()})
-            copy(planned, sources_now, {"bundle": store}, jobs=1, order=layout.blobs if store.ordered else None)
+            copy(
+                planned,
+                sources_now,
+                {"bundle": store},
+                Context(Jobs.of(1)),
+                CopyOptions(order=layout.blobs if store.ordered else None),
+            )
             store.finish()
 
     def recorded(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Operation]:

@@ -19,8 +19,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from tests.compat import inputs
 from tests.compat.inputs import DATA, LARGE_IMAGES, NEW, OLD, STAND_INS, TARGET, UNFINISHED
 from tests.parts.line import line
 from tests.parts.stalling import Stalling
+from tests.parts.waiting import wait_until
 
 MIB = 1 << 20
 #: An upload session's name in a journal.
@@ -93,9 +93,9 @@ def unfinished(airgap: Airgap) -> None:
             with Stalling(quay.address, 12 * MIB) as wire:
                 one.write("airgap.yaml", inputs.mirrors(wire.url))
                 process = one.started("export", *LARGE_IMAGES, "-o", *form)
-                _until(wire.stalled.is_set)
+                wait_until(wire.stalled.is_set)
                 journal = folder / f"{form[0]}.journal"
-                _until(lambda: b'"at"' in journal.read_bytes())  # noqa: B023 - called here
+                wait_until(lambda: b'"at"' in journal.read_bytes())  # noqa: B023 - called here
                 process.kill()
                 process.communicate()
     kept = [*airgap.folder.glob("*/b.tar*"), *airgap.folder.glob("finished/volumes/*")]
@@ -112,7 +112,7 @@ def session(airgap: Airgap) -> None:
         wire.hold_at = 12 * MIB
         command = ("import", "b.tar", "--to", f"http://{TARGET}", "--via", wire.url, "--jobs", "1", "--state", "state")
         process = airgap.started(*command)
-        _until(wire.held.is_set)
+        wait_until(wire.held.is_set)
         process.kill()
         process.communicate()
         wire.release()
@@ -146,14 +146,6 @@ def sums(airgap: Airgap) -> None:
 
 def _airgap(tree: Path, home: Path, folder: Path | None = None) -> OldAirgap:
     return OldAirgap(folder or home, home, fresh=True, tree=tree)
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the old version did not come so far")
-        time.sleep(0.01)
 
 
 def _keep(airgap: Airgap, *names: str) -> None:

@@ -15,7 +15,18 @@ from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.store.base import BytesReader, Opener, Reader
-from airgap.transfer import Destination, Plan, Root, copy, find, plan, survey
+from airgap.transfer import (
+    Context,
+    CopyOptions,
+    Destination,
+    Jobs,
+    Plan,
+    Root,
+    copy,
+    find_existing_blobs,
+    plan,
+    resolve_tags,
+)
 
 #: Layers that every image shares, and config and layers that each has for itself.
 SHARED, OWN = 5, 12
@@ -136,7 +147,7 @@ def measured(work: Callable[[], object], *, memory: bool) -> Cost:
 
 def exporting(many: Many, jobs: int = 4) -> Plan:
     """What export does before the first layer byte."""
-    made = plan(many.roots, {"r": many}, jobs=jobs)
+    made = plan(many.roots, {"r": many}, Context(Jobs.of(jobs)))
     assert len(made.images) == many.count
     assert len(made.blobs) == many.blobs
     return made
@@ -146,18 +157,18 @@ def importing(many: Many, *, there: bool, jobs: int = 4) -> tuple[Plan, object]:
     """What import does before the first byte is sent; ``there`` says whether all of it is at the target."""
     made = exporting(many, 1)
     stores = {f"p/app{number}": Far(many, f"app{number}:v" if there else "") for number in range(many.count)}
-    found = survey(made, stores, jobs=jobs)
+    found = resolve_tags(made, stores, Context(Jobs.of(jobs)))
     todo = [image for image in made.images if found.get(image.root.destinations[0]) != image.digest]
     assert len(todo) == (0 if there else many.count)
-    known = find(made, todo, found, stores, jobs=jobs)
-    return made.only(todo), known
+    known = find_existing_blobs(made, todo, found, stores, Context(Jobs.of(jobs)))
+    return made.subset(todo), known
 
 
 def moving(many: Many, jobs: int = 4) -> object:
     """And the whole of an import into a target that takes everything at once."""
     made, known = importing(many, there=False, jobs=jobs)
     stores = {f"p/app{number}": Far(many, "") for number in range(many.count)}
-    report = copy(made, {"r": many}, stores, jobs=jobs, known=known)  # type: ignore[arg-type] # it is Holdings
+    report = copy(made, {"r": many}, stores, Context(Jobs.of(jobs)), CopyOptions(existing=known))  # type: ignore[arg-type] # it is Holdings
     assert report.moved == many.blobs
     assert report.mounted == SHARED * (many.count - 1)
     return made

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Airgap, Registry, pod
-from tests.parts import disk
+from tests.parts import failing_disk as disk
 
 LOG = ".airgap-rewrite.log"
 ONE, TWO = ("--to", "one.example/longer/prefix"), ("--to", "two.example")

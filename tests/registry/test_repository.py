@@ -224,6 +224,30 @@ def test_pages(store: Repository, peer: Double, link: str) -> None:
     assert {r.path for r in peer.requests} == {"/v2/team/app/tags/list"}
 
 
+@pytest.mark.parametrize("link", ["<" * 40_000, '<a>;"' * 8_000, "</v2/team/app/tags/list?last=" + "b" * 40_000 + ">"])
+def test_a_link_is_not_longer_than_an_address(store: Repository, peer: Double, link: str) -> None:
+    peer.always("GET", "", Answer(200, b'{"tags":["a","b"]}', {"Link": link + '; rel="next"'}))
+    with pytest.raises(RegistryError, match=r"Link header of a list has 40,\d\d\d characters; at most 16,384"):
+        store.tags()
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '</v2/team/app/tags/list?last=b>; rel="next", <unfinished',
+        'x, <>, </v2/team/app/tags/list?last=b>; rel="next"; a="<>"',
+    ],
+)
+def test_links_beside_damaged_ones_are_read(store: Repository, peer: Double, link: str) -> None:
+    def answer(request: Request) -> Answer:
+        more = "last" in request.query
+        return Answer(200, b'{"tags":["c"]}' if more else b'{"tags":["a","b"]}', {} if more else {"Link": link})
+
+    peer.always("GET", "", answer)
+    assert store.tags() == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize(
     "link",
     [

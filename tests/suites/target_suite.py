@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from airgap.oci import Reference
 from airgap.store import Memory
 from airgap.targets import Mapping, Target
-from airgap.transfer import Destination, Root, confirm, copy, plan, survey
+from airgap.transfer import Destination, Root, copy, plan, resolve_tags, verify_tags
 from tests.parts.images import Images
 
 
@@ -51,11 +51,11 @@ class TargetSuite:
         destination = Destination(repository, "1")
         store = target.open(repository)
         planned = plan([Root("x", "here", "x:1", (destination,))], {"here": source})
-        assert survey(planned, {repository: store}) == {}
+        assert resolve_tags(planned, {repository: store}) == {}
         report = copy(planned, {"here": source}, {repository: store})
         assert report.failures == []
-        assert survey(planned, {repository: store}) == {destination: index.digest}
-        confirm(planned.images, {repository: store})
+        assert resolve_tags(planned, {repository: store}) == {destination: index.digest}
+        verify_tags(planned.images, {repository: store})
         for descriptor in images.needed(index):
             assert store.exists(descriptor), descriptor.digest
 
@@ -68,4 +68,4 @@ class TargetSuite:
         planned = plan([Root("x", "here", "x:1", (Destination("one", "1"),))], {"here": source})
         copy(planned, {"here": source}, stores)
         both = plan([Root("x", "here", "x:1", (Destination("one", "1"), Destination("other", "1")))], {"here": source})
-        assert survey(both, stores) == {Destination("one", "1"): one.digest}
+        assert resolve_tags(both, stores) == {Destination("one", "1"): one.digest}

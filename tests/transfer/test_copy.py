@@ -21,8 +21,19 @@ from airgap.registry import Credentials, Registries
 from airgap.registry.http.retry import RetryPolicy
 from airgap.store import Layout, Memory
 from airgap.store.base import BytesReader, Opener, Reader, drain
-from airgap.transfer import Destination, Plan, Stop, confirm, copy, plan, survey
-from airgap.transfer.pool import each
+from airgap.transfer import (
+    CancelToken,
+    Context,
+    CopyOptions,
+    Destination,
+    Jobs,
+    Plan,
+    copy,
+    plan,
+    resolve_tags,
+    verify_tags,
+)
+from airgap.transfer.pool import parallel_map
 from tests.cli.command import ROOT
 from tests.doubles.registry import Answer, Request, Shelf, double
 from tests.doubles.registry.shelf import error
@@ -53,7 +64,7 @@ def holds(store: Memory, images: Images, **tags: Descriptor) -> None:
 def test_moves_everything(images: Images) -> None:
     whole, single = images.two_platforms(attested=True), images.image()
     source, target, events = source_of(images, v1=whole, v2=single), Noting(), list[Event]()
-    report = copy(planned(source, "v1", "v2"), {"here": source}, {"there": target}, emit=events.append)
+    report = copy(planned(source, "v1", "v2"), {"here": source}, {"there": target}, Context(emit=events.append))
     holds(target, images, v1=whole, v2=single)
     needed = {d.digest: d for d in (*images.needed(whole), *images.needed(single))}
     blobs = [d for d in needed.values() if not is_manifest_type(d.media_type)]
@@ -90,11 +101,11 @@ def test_each_digest_is_read_and_sent_once(images: Images) -> None:
     roots = [root(tag, Destination("abcd"[n % 4], tag)) for n, tag in enumerate(tags)]
     made = plan(roots, {"here": source})
     source.log.clear()
-    report = copy(made, {"here": source}, siblings, jobs=8)
+    report = copy(made, {"here": source}, siblings, Context(Jobs.of(8)))
     sent = sum((store.counted("blob") for store in siblings.values()), siblings["a"].counted("nothing"))
     assert set(sent) == set(made.blobs)
     assert set(sent.values()) == {1}
-    assert all(count <= 1 for digest, count in source.counted("open").items() if digest not in made.small)
+    assert all(count <= 1 for digest, count in source.counted("open").items() if digest not in made.inline_blobs)
     for layer in base:
         assert sum(store.counted("mount")[layer.descriptor.digest] for store in siblings.values()) == 3
     assert report.moved == len(made.blobs)
@@ -131,7 +142,7 @@ def test_the_largest_first(images: Images) -> None:
     layers = [images.layer(size=size) for size in (100, 90_000, 5_000, 40_000)]
     source, target = source_of(images, v1=images.image(layers=layers)), Noting()
     made = planned(source, "v1")
-    copy(made, {"here": source}, {"there": target}, jobs=1)
+    copy(made, {"here": source}, {"there": target}, Context(Jobs.of(1)))
     sizes = [made.blobs[digest].descriptor.size for digest in target.did("blob")]
     assert sizes == sorted(sizes, reverse=True)
 
@@ -140,7 +151,7 @@ def test_blobs_then_children_then_tags(images: Images) -> None:
     inner = images.two_platforms(attested=True)
     signed = images.artifact(subject=inner)
     source, target = source_of(images, v1=images.index([inner]), s=signed), Noting()
-    copy(planned(source, "v1", "s"), {"here": source}, {"there": target}, jobs=4)
+    copy(planned(source, "v1", "s"), {"here": source}, {"there": target}, Context(Jobs.of(4)))
     order = [what for verb, what in target.log if verb in ("blob", "manifest")]
     seen: set[str] = set()
     for digest in order:
@@ -174,7 +185,7 @@ def test_derived_indexes_are_pushed(images: Images) -> None:
     made = plan([root("v1")], {"here": source}, platforms=platforms)
     copy(made, {"here": source}, {"there": target})
     assert target.resolve("v1").digest == made.images[0].digest != whole.digest
-    confirm(made.images, {"there": target})
+    verify_tags(made.images, {"there": target})
 
 
 # Failing
@@ -186,7 +197,7 @@ def test_the_first_failure_stops_the_rest(images: Images) -> None:
     worst = max(made.blobs.values(), key=lambda job: job.descriptor.size).descriptor.digest
     source.fail[worst] = ContentError("broken there")
     with pytest.raises(ContentError, match="broken there"):
-        copy(made, {"here": source}, {"there": target}, jobs=2)
+        copy(made, {"here": source}, {"there": target}, Context(Jobs.of(2)))
     assert len(target.did("blob")) < 10
     assert target.did("tag") == []
     assert target.did("manifest") == []
@@ -200,7 +211,7 @@ def test_keep_going_leaves_out_what_failed_alone(images: Images) -> None:
     source, target, events = source_of(images, good=good, lost=lost, index=index), Noting(), list[Event]()
     made = planned(source, "good", "lost", "index")
     source.fail[bad.descriptor.digest] = ContentMissing("gone")
-    report = copy(made, {"here": source}, {"there": target}, keep_going=True, emit=events.append)
+    report = copy(made, {"here": source}, {"there": target}, Context(emit=events.append), CopyOptions(keep_going=True))
     holds(target, images, good=good)
     assert [r.name for r, _ in report.failures] == ["lost", "index"]
     assert all("gone" in str(failure) for _, failure in report.failures)
@@ -281,7 +292,7 @@ def test_what_a_line_changed_is_sent_once_more(images: Images, kind: type[Alteri
     whole = images.image(layers=1)
     images.push_to(source, {"v1": whole})
     made, events = planned(source, "v1"), list[Event]()
-    copy(made, {"here": source}, {"there": target}, jobs=1, emit=events.append)
+    copy(made, {"here": source}, {"there": target}, Context(Jobs.of(1), events.append))
     holds(target, images, v1=whole)
     (again,) = [event for event in events if isinstance(event, Retrying)]
     assert target.counted("blob") == {digest: 1 + (digest == again.what) for digest in made.blobs}
@@ -294,7 +305,7 @@ def test_what_is_changed_each_time_is_sent_twice(images: Images) -> None:
     images.push_to(source, {"v1": images.image(layers=1, size=5000)})
     made, source.times = planned(source, "v1"), 99
     with pytest.raises(DigestMismatch) as caught:
-        copy(made, {"here": source}, {"there": target}, jobs=1)
+        copy(made, {"here": source}, {"there": target}, Context(Jobs.of(1)))
     assert "twice" in (caught.value.hint or "")
     assert list(target.counted("blob").values()) == [2]
 
@@ -304,7 +315,7 @@ def test_damage_of_what_lies_here_is_told_at_once(images: Images) -> None:
     images.push_to(source, {"v1": images.image(layers=1, size=5000)})
     made, source.times, source.sound = planned(source, "v1"), 99, False
     with pytest.raises(DigestMismatch, match="is damaged where it lies"):
-        copy(made, {"here": source}, {"there": target}, jobs=1)
+        copy(made, {"here": source}, {"there": target}, Context(Jobs.of(1)))
     assert list(target.counted("blob").values()) == [1]
 
 
@@ -326,7 +337,7 @@ def test_a_survey_costs_one_head_a_tag(images: Images) -> None:
     with double(shelf) as peer, registries() as net:
         targets = {"there": net.repository(peer.address, "team/app", push=True)}
         made = plan([root("v1"), root("v1"), root("v2")], {"here": source})
-        assert survey(made, targets) == {Destination("there", "v1"): whole.digest}
+        assert resolve_tags(made, targets) == {Destination("there", "v1"): whole.digest}
         assert sorted((r.method, r.path) for r in peer.requests) == [
             ("HEAD", "/v2/team/app/manifests/v1"),
             ("HEAD", "/v2/team/app/manifests/v2"),
@@ -340,7 +351,7 @@ def test_a_survey_that_cannot_be_made(images: Images) -> None:
         registries() as net,
         pytest.raises(RegistryError, match="403"),
     ):
-        survey(planned(source, "v1"), {"there": net.repository(peer.address, "team/app")})
+        resolve_tags(planned(source, "v1"), {"there": net.repository(peer.address, "team/app")})
 
 
 def test_confirm_reads_back(images: Images) -> None:
@@ -348,13 +359,13 @@ def test_confirm_reads_back(images: Images) -> None:
     source, target = source_of(images, v1=one), Noting()
     made = planned(source, "v1")
     copy(made, {"here": source}, {"there": target})
-    confirm(made.images, {"there": target})
+    verify_tags(made.images, {"there": target})
     images.push_to(target, {"v1": other})
     with pytest.raises(ContentError, match=f"reads back as {other.digest}"):
-        confirm(made.images, {"there": target})
+        verify_tags(made.images, {"there": target})
     target.untag("v1")
     with pytest.raises(NotFound):
-        confirm(made.images, {"there": target})
+        verify_tags(made.images, {"there": target})
 
 
 # Stopping
@@ -393,14 +404,14 @@ class Stalling:
         return Answer(500, early=True)
 
 
-def workers() -> list[threading.Thread]:
+def copying_threads() -> list[threading.Thread]:
     """The threads that copy."""
     names = re.compile(r"airgap-\d+")
     return [thread for thread in threading.enumerate() if names.fullmatch(thread.name)]
 
 
 def working() -> list[int]:
-    return [thread.native_id for thread in workers() if thread.native_id is not None]
+    return [thread.native_id for thread in copying_threads() if thread.native_id is not None]
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
@@ -419,7 +430,7 @@ def test_stops_at_once(images: Images, direction: str, how: str) -> None:
             peer.always("PUT", "/blobs/uploads/", stalling.take)
             sources = {"here": net.repository(peer.address, "team/app")}
             targets = {"there": net.repository(peer.address, "team/copy", push=True)}
-        stop = Stop(net.abort)
+        stop = CancelToken(net.abort)
         began = [0.0]
 
         def end() -> None:
@@ -435,13 +446,13 @@ def test_stops_at_once(images: Images, direction: str, how: str) -> None:
         ender.start()
         try:
             with pytest.raises(Interrupted if how == "stop" else KeyboardInterrupt):
-                copy(made, sources, targets, jobs=3, stop=stop)
+                copy(made, sources, targets, Context(Jobs.of(3), cancel=stop))
             # 2 s are promised; a busy machine gets many more, and still less than the time-out of 30 s.
             assert time.monotonic() - began[0] < 15
         finally:
             ender.join(60)
             stalling.released.set()
-    assert workers() == []
+    assert copying_threads() == []
     assert target.did("tag") == []
 
 
@@ -462,7 +473,7 @@ def test_a_failure_ends_those_who_are_blocked(images: Images) -> None:
         began = time.monotonic()
         try:
             with pytest.raises(ContentError, match="the disk is full"):
-                copy(made, {"here": source}, {"there": Refusing()}, jobs=8, stop=Stop(net.abort))
+                copy(made, {"here": source}, {"there": Refusing()}, Context(Jobs.of(8), cancel=CancelToken(net.abort)))
             assert time.monotonic() - began < 15  # the time-out is 30 s
         finally:
             stalling.released.set()
@@ -470,13 +481,13 @@ def test_a_failure_ends_those_who_are_blocked(images: Images) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_each_keeps_order(jobs: int) -> None:
-    assert each(range(50), lambda n: n * n, jobs=jobs, stop=Stop()) == [n * n for n in range(50)]
-    assert each([], lambda n: n, jobs=jobs, stop=Stop()) == []
+    assert parallel_map(range(50), lambda n: n * n, workers=jobs, cancel=CancelToken()) == [n * n for n in range(50)]
+    assert parallel_map([], lambda n: n, workers=jobs, cancel=CancelToken()) == []
 
 
 def test_each_works_side_by_side() -> None:
     together = threading.Barrier(3)
-    assert each(range(3), lambda n: together.wait(60) >= 0, jobs=3, stop=Stop()) == [True] * 3
+    assert parallel_map(range(3), lambda n: together.wait(60) >= 0, workers=3, cancel=CancelToken()) == [True] * 3
 
 
 @pytest.mark.parametrize("kind", [ContentError, ZeroDivisionError])
@@ -489,7 +500,7 @@ def test_any_failure_calls_on_stop(kind: Callable[[str], BaseException]) -> None
         assert called.wait(60)
 
     with pytest.raises((ContentError, ZeroDivisionError)):
-        each(range(2), work, jobs=2, stop=Stop(called.set))
+        parallel_map(range(2), work, workers=2, cancel=CancelToken(called.set))
     assert called.is_set()
 
 
@@ -497,7 +508,7 @@ def test_an_interrupt_waits_for_workers_that_are_slow_to_stop() -> None:
     """Whoever closes a file afterwards must know that nobody writes to it any more."""
     code = """
 import os, signal, threading
-from airgap.copy.workers import Stop, each
+from airgap.transfer.pool import CancelToken, parallel_map
 from tests.parts.waiting import at_rest, wait_until
 both, stopped, over, ended = threading.Barrier(2), threading.Event(), threading.Event(), []
 waits = at_rest(os.getpid(), lambda: [threading.main_thread().native_id])
@@ -509,7 +520,7 @@ def work(item):
         wait_until(lambda: over.is_set() or waits())
     ended.append(item)
 try:
-    each([1, 2], work, jobs=2, stop=Stop(stopped.set))
+    parallel_map([1, 2], work, workers=2, cancel=CancelToken(stopped.set))
 except KeyboardInterrupt:
     over.set()
     print(sorted(ended))

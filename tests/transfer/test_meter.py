@@ -9,7 +9,7 @@ from airgap.errors import ContentError, Interrupted
 from airgap.events import BlobDone, BlobProgress, BlobResumed, Event
 from airgap.oci import Descriptor
 from airgap.store.base import Opener, opener_of
-from airgap.transfer import Stop, copy, plan
+from airgap.transfer import CancelToken, Context, CopyOptions, copy, plan
 from airgap.transfer.progress import Meter
 from tests.parts.images import Images
 from tests.transfer.tools import Noting, root, source_of
@@ -21,7 +21,7 @@ BLOB = Descriptor("application/octet-stream", "sha256:" + "a" * 64, len(CONTENT)
 def metered(*opened: tuple[int, int]) -> list[tuple[str, int]]:
     """Open at an offset and read so many bytes, again and again; what was told of it."""
     events: list[Event] = []
-    meter = Meter(BLOB, opener_of(CONTENT), events.append, Stop())
+    meter = Meter(BLOB, opener_of(CONTENT), events.append, CancelToken())
     for offset, count in opened:
         reader = meter.open(offset)
         if count:
@@ -55,7 +55,7 @@ def test_what_was_left_may_turn_out_useless() -> None:
 
 
 def test_ctrl_c_is_noticed() -> None:
-    stop = Stop()
+    stop = CancelToken()
     meter = Meter(BLOB, opener_of(CONTENT), lambda _: None, stop)
     reader = meter.open(0)
     stop.set()
@@ -83,7 +83,7 @@ def test_a_report_tells_what_was_resumed() -> None:
     made = plan([root("v1")], {"here": source})
     big = [job.descriptor for job in made.blobs.values() if job.descriptor.size > 300]
     assert big
-    report = copy(made, {"here": source}, {"there": Halfway()}, emit=events.append)
+    report = copy(made, {"here": source}, {"there": Halfway()}, Context(emit=events.append))
     assert (report.moved, report.resumed, report.resumed_bytes) == (len(made.blobs), len(big), 100 * len(big))
     assert report.moved_bytes == made.blob_bytes - 100 * len(big)
     assert report.seconds > 0
@@ -101,7 +101,9 @@ def test_a_blob_that_failed_is_told() -> None:
     images, events = Images(3), list[Event]()
     source = source_of(images, v1=images.image(layers=2, size=2000))
     made = plan([root("v1")], {"here": source})
-    report = copy(made, {"here": source}, {"there": Refusing()}, keep_going=True, emit=events.append)
+    report = copy(
+        made, {"here": source}, {"there": Refusing()}, Context(emit=events.append), CopyOptions(keep_going=True)
+    )
     assert len(report.failures) == 1
     failed = {e.digest for e in events if isinstance(e, BlobDone) and (e.how, e.bytes) == ("failed", 0)}
     assert failed == {d for d, job in made.blobs.items() if job.descriptor.size > 2000}

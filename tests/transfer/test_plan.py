@@ -14,7 +14,7 @@ from airgap.oci import manifest as manifests
 from airgap.records import replace
 from airgap.store import Memory
 from airgap.store.base import opener_of
-from airgap.transfer import Destination, Plan, Root, Stop, plan
+from airgap.transfer import CancelToken, Context, Destination, Plan, Root, plan
 from tests.parts.images import OCI_LAYER_NONDISTRIBUTABLE, Images
 from tests.parts.steps import steps
 from tests.transfer.tools import Noting, root, source_of
@@ -67,7 +67,7 @@ def test_where_it_goes(images: Images) -> None:
     )
     job = planned.blobs[base.descriptor.digest]
     assert (job.sources, job.targets) == (["one", "two"], ["a", "b"])
-    part = planned.only(planned.images[1:])
+    part = planned.subset(planned.images[1:])
     assert set(part.manifests) == {second.digest}
     assert part.blobs[base.descriptor.digest].targets == ["b"]
 
@@ -266,13 +266,13 @@ def test_foreign_layers_stay_behind(images: Images) -> None:
     source = source_of(images, v1=whole)
     source.delete(foreign.descriptor.digest)
     events: list[Event] = []
-    planned = plan([root("v1")], {"here": source}, emit=events.append)
+    planned = plan([root("v1")], {"here": source}, Context(emit=events.append))
     assert one(planned).digest == whole.digest
     assert foreign.descriptor.digest not in planned.blobs
     assert here.descriptor.digest in planned.blobs
     (warning,) = [e.text for e in events if isinstance(e, Warned)]
     assert foreign.descriptor.digest in warning
-    assert foreign.descriptor.digest not in planned.only(planned.images).blobs
+    assert foreign.descriptor.digest not in planned.subset(planned.images).blobs
 
 
 # Referrers
@@ -304,7 +304,7 @@ def test_referrers_come_along(images: Images) -> None:
 
 
 def test_stopped(images: Images) -> None:
-    stop = Stop()
+    stop = CancelToken()
     stop.set()
     with pytest.raises(Interrupted):
-        plan([Root("x", "here", "v1")], {"here": Memory()}, stop=stop)
+        plan([Root("x", "here", "v1")], {"here": Memory()}, Context(cancel=stop))

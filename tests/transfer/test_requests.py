@@ -11,7 +11,7 @@ import pytest
 from airgap.oci import Descriptor
 from airgap.registry import Credentials, Registries
 from airgap.registry.http.retry import RetryPolicy
-from airgap.transfer import Destination, Root, copy, find, plan, survey
+from airgap.transfer import CopyOptions, Destination, Root, copy, find_existing_blobs, plan, resolve_tags
 from tests.doubles.registry import Double, Shelf, double
 from tests.doubles.registry.shelf import error
 from tests.parts.images import Images
@@ -36,10 +36,10 @@ class Far:
         names = {d.repository for r in roots for d in r.destinations}
         stores = {name: self._net.repository(self.peer.address, name, push=True) for name in names}
         self.peer.requests.clear()
-        there = survey(planned, stores)
+        there = resolve_tags(planned, stores)
         todo = [image for image in planned.images if there.get(image.root.destinations[0]) != image.digest]
-        known = find(planned, todo, there, stores)
-        copy(planned.only(todo), {"here": source}, stores, known=known)
+        known = find_existing_blobs(planned, todo, there, stores)
+        copy(planned.subset(todo), {"here": source}, stores, options=CopyOptions(existing=known))
         return self.asked()
 
     def asked(self) -> Counter[str]:

@@ -79,7 +79,9 @@ def main() -> int:
     print(f"seed {options.seed}: {len(planned)} mutants, {len(apart)} equivalent ones apart", flush=True)
 
     limit_files()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Where SIGINT is ignored, as in the background of a shell, tests that send it would fail.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="airgap-mutants-") as folder:
         copies = [Copy(ROOT, Path(folder) / str(number)) for number in range(options.jobs)]
         traces = _traces(copies, [path for room in chosen for path in room.tests])

@@ -39,8 +39,8 @@ TELLING = ("emit", "self._emit", "say")
 
 @dataclass(frozen=True)
 class Mutant:
-    """``start`` and ``end`` are offsets in the file's text; ``lines`` are those of its head, by which a test
-    is seen to run it. ``function`` and ``lines`` are empty outside of functions."""
+    """``start`` and ``end`` are offsets in the file's text; ``lines`` are those of the statement's head: a test
+    that runs one of them runs the mutant. ``function`` and ``lines`` are empty outside of functions."""
 
     file: str
     function: str

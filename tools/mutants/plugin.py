@@ -41,7 +41,7 @@ class _Tracing:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         self._count += 1
         fixtures = [f"fixture-{name}" for name in getattr(item, "fixturenames", ())]
-        self._test = {"test": item.nodeid, "notes": [f"test-{self._count}", *fixtures], "seconds": 0.0, "passed": True}
+        self._test = {"test": item.nodeid, "notes": [f"test-{self._count}", *fixtures], "seconds": 0.0}
         _note_in(self._test["notes"][0])
         try:
             return (yield)
@@ -62,7 +62,8 @@ class _Tracing:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._test["seconds"] += report.duration
-        self._test["passed"] = self._test["passed"] and report.passed
+        if not report.passed:
+            self._test["outcome"] = report.outcome
 
 
 def _note_in(name: str) -> None:

@@ -22,7 +22,7 @@ from airgap.flows.images import find
 from airgap.formatting import counted, human
 from airgap.kube.render.programs import Rendering
 from airgap.oci import Platform, Reference
-from airgap.transfer import Jobs, Report, Stop
+from airgap.transfer import CancelToken, Context, Jobs, Report
 
 
 @click.command("export")
@@ -168,7 +168,7 @@ def command(
             base=Path(base) if base else None,
         )
         try:
-            made = export(request, found, registries, jobs=Jobs.of(jobs), emit=emit, stop=Stop(registries.abort))
+            made = export(request, found, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
         except (KeyboardInterrupt, Interrupted) as error:
             if isinstance(error, Interrupted) and error.hint:
                 raise

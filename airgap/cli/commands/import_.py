@@ -22,7 +22,7 @@ from airgap.events import Noted, Sink
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.formatting import counted
 from airgap.targets import AskedTarget, target_for
-from airgap.transfer import Jobs, Report, Stop
+from airgap.transfer import CancelToken, Context, Jobs, Report
 from airgap.transfer.shard import Shard
 
 
@@ -110,8 +110,8 @@ def command(
             more: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
             target = AskedTarget(goal, lambda: target_for(registries, goal, **more))
             done = import_(
-                request, opened, goal, target,
-                jobs=Jobs.of(jobs), emit=emit, stop=Stop(registries.abort),
+                request, opened, target,
+                Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(

@@ -18,7 +18,7 @@ from airgap.events import Noted
 from airgap.flows.inventory import inventory
 from airgap.formatting import counted
 from airgap.targets import target_for
-from airgap.transfer import Jobs, Stop
+from airgap.transfer import CancelToken, Context, Jobs
 
 
 @click.command("inventory")
@@ -68,7 +68,7 @@ def command(
     with display(progress) as emit, connect(read, network, emit, target=goal.address) as registries:
         found = inventory(
             target_for(registries, goal, nexus=nexus, reads=True), repositories,
-            jobs=Jobs.of(jobs), emit=emit, stop=Stop(registries.abort),
+            Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
         )  # fmt: skip
         content = found.receipt.to_bytes()
         if output == "-":

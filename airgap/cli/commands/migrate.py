@@ -23,7 +23,7 @@ from airgap.flows.migrate.migrate import MigrateRequest, kept, migrate
 from airgap.flows.migrate.tag_filter import Choice
 from airgap.formatting import counted
 from airgap.targets import TargetAddress, target_for
-from airgap.transfer import Jobs, Stop
+from airgap.transfer import CancelToken, Context, Jobs
 
 
 @click.command("migrate")
@@ -115,7 +115,7 @@ def command(
         try:
             account, done = migrate(
                 request, registries, target_for(registries, goal, nexus=nexus, dry_run=dry_run), journal,
-                jobs=Jobs.of(jobs), emit=emit, stop=Stop(registries.abort),
+                Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(

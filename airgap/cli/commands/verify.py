@@ -14,7 +14,7 @@ from airgap.flows.verify import against as compare
 from airgap.flows.verify import verify
 from airgap.formatting import counted, human
 from airgap.targets import target_for
-from airgap.transfer import Jobs, Stop
+from airgap.transfer import CancelToken, Context, Jobs
 
 
 @click.command("verify")
@@ -48,7 +48,7 @@ def command(
         raise click.UsageError("what is said of a target goes with --against")
     read = project.load(config)
     with options.opened(bundles, access.password_stdin) as opened, display(progress) as emit:
-        done = verify(opened, jobs=min(Jobs.of(jobs).transfers, 4), emit=emit, stop=Stop())
+        done = verify(opened, Context(Jobs.of(jobs), emit))
         emit(Noted(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be"))
         for line in done.needs:
             emit(Noted(f"{bundles[0]}: {line}"))
@@ -57,5 +57,5 @@ def command(
             network = access.network(goal.address.registry)
             with connect(read, network, emit, target=goal.address) as registries:
                 there = target_for(registries, goal, reads=True)
-                count = compare(opened, goal, there, jobs=Jobs.of(jobs), stop=Stop(registries.abort))
+                count = compare(opened, goal, there, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
             emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))

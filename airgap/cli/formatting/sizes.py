@@ -12,15 +12,15 @@ from airgap.errors import raise_all
 from airgap.flows.images import Found
 from airgap.flows.steps.resolve import resolve
 from airgap.formatting import human
-from airgap.transfer import Jobs, Stop
+from airgap.transfer import CancelToken, Context, Jobs
 from airgap.transfer.sizes import measure
 
 
 def show(found: Found, read: Project, network: Network, jobs: int | None, progress: str) -> None:
     """Resolve everything, pull nothing, print a line a platform."""
     with display(progress) as emit, connect(read, network, emit) as registries:
-        stop = Stop(registries.abort)
-        planned = resolve(found, registries, named=read.registries, jobs=Jobs.of(jobs), emit=emit, stop=stop).plan
+        context = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
+        planned = resolve(found, registries, context, named=read.registries).plan
         raise_all([error for _, error in planned.failures])
     sizes = measure(planned)
     for platform, count in sizes.platforms.items():

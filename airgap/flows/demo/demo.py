@@ -27,7 +27,7 @@ from airgap.registry import RegistrySettings
 from airgap.server import Server
 from airgap.store import Memory
 from airgap.targets import PlainTarget
-from airgap.transfer import Jobs, Stop
+from airgap.transfer import CancelToken, Context, Jobs
 
 TARGET = "http://10.100.0.102:32415/my-docker-image"
 YAML = "cert-manager.yaml"
@@ -63,9 +63,7 @@ def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
                 ExportRequest(OutputFormat(bundle), force=True),
                 found,
                 registries,
-                jobs=Jobs(),
-                emit=emit,
-                stop=Stop(registries.abort),
+                Context(Jobs(), emit, CancelToken(registries.abort)),
             )
         say(f"airgap import {bundle} --to {TARGET} --output {folder / 'airgap-out'}")
         mapping = target_of(Project(), TARGET, None)
@@ -76,7 +74,7 @@ def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
             connect(Project(), network, emit, target=mapping.address) as registries,
         ):
             imported = import_(
-                request, opened, mapping, PlainTarget(registries, mapping),
-                jobs=Jobs(), emit=emit, stop=Stop(registries.abort),
+                request, opened, PlainTarget(registries, mapping),
+                Context(Jobs(), emit, CancelToken(registries.abort)),
             )  # fmt: skip
     return Demo(folder, source, bundle, exported, imported)

@@ -11,8 +11,20 @@ from airgap.flows.migrate.compare import Failure
 from airgap.flows.migrate.journal import MigrationJournal
 from airgap.flows.migrate.registry_view import Side, Tag
 from airgap.formatting import counted
-from airgap.records import Record, as_dict, field
-from airgap.transfer import Destination, Image, Jobs, Plan, Report, Root, Stop, confirm, copy, find, plan
+from airgap.records import Record, as_dict, field, replace
+from airgap.transfer import (
+    Context,
+    CopyOptions,
+    Destination,
+    Image,
+    Plan,
+    Report,
+    Root,
+    copy,
+    find_existing_blobs,
+    plan,
+    verify_tags,
+)
 
 #: Tags whose manifests are in memory at once.
 BATCH = 100
@@ -34,16 +46,14 @@ class Mover(Record, frozen=False):
     journal: MigrationJournal
     referrers: Mapping[str, Sequence[str]]
     keep_going: bool
-    jobs: Jobs
-    emit: Sink
-    stop: Stop
+    context: Context
 
     def run(self, tags: Sequence[Tag]) -> Moved:
         moved, done = Moved(), 0
         for batch in _batches(tags):
             done += len(batch)
             if len(tags) > BATCH:
-                self.emit(Noted(f"{done - len(batch)} of {counted(len(tags), 'tag')} done"))
+                self.context.emit(Noted(f"{done - len(batch)} of {counted(len(tags), 'tag')} done"))
             self._batch(batch, moved)
             self.journal.sync()
         return moved
@@ -52,31 +62,26 @@ class Mover(Record, frozen=False):
         by_root = dict(self._roots(tags))
         sources = {self.source.whole(tag.repository): self.source.repository(tag.repository) for tag in tags}
         targets = {self.target.whole(tag.repository): self.target.repository(tag.repository) for tag in tags}
-        planned = plan(
-            list(by_root), sources, referrers=True, known_referrers=self.referrers,
-            jobs=self.jobs.control, emit=self.emit, stop=self.stop,
-        )  # fmt: skip
+        planned = plan(list(by_root), sources, self.context, referrers=True, known_referrers=self.referrers)
         if not self.keep_going:
             raise_all([error for _, error in planned.failures])
         for root, error in planned.failures:
-            self.emit(ImageFailed(root.label, str(error)))
+            self.context.emit(ImageFailed(root.label, str(error)))
         for manifest in planned.manifests.values():
             if manifest.is_index:
                 self.journal.index(manifest.descriptor.digest, [child.digest for child in manifest.children])
         there = {Destination(self.target.whole(tag.repository), tag.name): tag.there for tag in tags if tag.there}
-        known = find(planned, planned.images, there, targets, jobs=self.jobs.control, stop=self.stop)
+        known = find_existing_blobs(planned, planned.images, there, targets, self.context)
         for digest in planned.blobs:
             if repository := self.journal.known.blobs.get(digest):
                 known.holder.setdefault(digest, repository)
                 known.digests.setdefault(repository, set()).add(digest)
-        report = copy(
-            planned, sources, targets, jobs=self.jobs.transfers, keep_going=self.keep_going, known=known,
-            emit=self._noting(planned), stop=self.stop,
-        )  # fmt: skip
+        context = replace(self.context, emit=self._noting(planned))
+        report = copy(planned, sources, targets, context, CopyOptions(keep_going=self.keep_going, existing=known))
         _add(moved.report, report)
         lost: dict[Root, AirgapError] = dict((*planned.failures, *report.failures))
         whole = [image for image in planned.images if image.root not in lost]
-        confirm(whole, targets, jobs=self.jobs.control, stop=self.stop)
+        verify_tags(whole, targets, self.context)
         self._settle(by_root, whole, lost, moved)
 
     def _settle(
@@ -109,7 +114,7 @@ class Mover(Record, frozen=False):
         def emit(event: Event) -> None:
             if isinstance(event, BlobDone) and event.how != "failed" and event.digest in planned.blobs:
                 self.journal.blob(event.digest, planned.blobs[event.digest].targets[0])
-            self.emit(event)
+            self.context.emit(event)
 
         return emit
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from airgap.errors import AirgapError, NotFound, RegistryError, TargetError, Unavailable
-from airgap.events import Noted, Sink, Warned
+from airgap.events import Noted, Warned
 from airgap.flows.migrate.image_dates import date
 from airgap.flows.migrate.journal import MigrationJournal
 from airgap.flows.migrate.listing import Listing
@@ -15,7 +15,7 @@ from airgap.flows.migrate.tag_filter import Choice, lists_referrers
 from airgap.oci import Descriptor
 from airgap.oci.manifest import OCI_MANIFEST
 from airgap.records import Record, field
-from airgap.transfer import Stop, each
+from airgap.transfer import Context, parallel_map
 
 Failure = tuple[str, AirgapError]
 
@@ -43,9 +43,7 @@ class Comparison(Record, frozen=False):
     choice: Choice
     delta: bool
     overwrite: bool
-    jobs: int
-    emit: Sink
-    stop: Stop
+    context: Context
 
     def run(self, listing: Listing) -> Compared:
         result = Compared()
@@ -69,7 +67,9 @@ class Comparison(Record, frozen=False):
 
     def _each(self, tags: Sequence[Tag], work: Callable[[Tag], None], side: Side, result: Compared) -> set[int]:
         """Ask for every tag; the ids of those that failed, which are noted as failures."""
-        answers = each(tags, work, jobs=self.jobs, stop=self.stop, keep_going=True)
+        answers = parallel_map(
+            tags, work, workers=self.context.jobs.control, cancel=self.context.cancel, keep_going=True
+        )
         lost = set[int]()
         for tag, answer in zip(tags, answers, strict=True):
             if isinstance(answer, AirgapError):
@@ -85,7 +85,9 @@ class Comparison(Record, frozen=False):
         except Unavailable:
             raise
         except RegistryError as error:
-            self.emit(Noted(f"{self.target.address}: {error.what}; repositories that it alone has stay unknown"))
+            self.context.emit(
+                Noted(f"{self.target.address}: {error.what}; repositories that it alone has stay unknown")
+            )
 
         def ask(name: str) -> set[str]:
             try:
@@ -93,7 +95,7 @@ class Comparison(Record, frozen=False):
             except NotFound:
                 return set()
 
-        answers = each(names, ask, jobs=self.jobs, stop=self.stop)
+        answers = parallel_map(names, ask, workers=self.context.jobs.control, cancel=self.context.cancel)
         return {name: found for name, found in zip(names, answers, strict=True) if isinstance(found, set)}
 
     def _resolved(self, tags: list[Tag], result: Compared) -> list[Tag]:
@@ -116,12 +118,12 @@ class Comparison(Record, frozen=False):
 
     def _wanted(self, tags: list[Tag], result: Compared) -> list[Tag]:
         if self.choice.needs_dates:
-            failed = date(self.source, tags, self.journal, jobs=self.jobs, stop=self.stop)
+            failed = date(self.source, tags, self.journal, self.context)
             result.failures += [(self.source.label(tag.repository, tag.name), error) for tag, error in failed]
             lost = {id(tag) for tag, _ in failed}
             tags = [tag for tag in tags if id(tag) not in lost]
             by = sorted({tag.dated_by for tag in tags} - {""})
-            self.emit(Noted(f"dates are {' and '.join(_WORDS[one] for one in by) or 'told by nothing'}"))
+            self.context.emit(Noted(f"dates are {' and '.join(_WORDS[one] for one in by) or 'told by nothing'}"))
         by_repository: dict[str, list[Tag]] = {}
         for tag in tags:
             by_repository.setdefault(tag.repository, []).append(tag)
@@ -135,7 +137,7 @@ class Comparison(Record, frozen=False):
         if undated:
             more = f" and {len(undated) - 3} more" if len(undated) > 3 else ""
             names = ", ".join(map(str, undated[:3]))
-            self.emit(Warned(f"{names}{more}: nothing tells a date, so they are taken"))
+            self.context.emit(Warned(f"{names}{more}: nothing tells a date, so they are taken"))
         return wanted
 
     def _unchanged(self, tag: Tag) -> bool:
@@ -158,7 +160,7 @@ class Comparison(Record, frozen=False):
         elif self.overwrite or (self.delta and recorded == tag.there):
             result.moved.append(tag)
             why = "has moved at the source" if recorded == tag.there else "is another one at the target"
-            self.emit(Noted(f"{label}: the tag {why}; it is moved from {tag.there[:19]} to {tag.digest[:19]}"))
+            self.context.emit(Noted(f"{label}: the tag {why}; it is moved from {tag.there[:19]} to {tag.digest[:19]}"))
         else:
             ours = recorded == tag.there
             what = "an earlier run put it there, and it has moved since" if ours else "no earlier run put it there"
@@ -194,7 +196,7 @@ class Comparison(Record, frozen=False):
         first, *rest = tags
         answers: list[object] = [lacking(first)]
         if self.source.indexes_referrers:
-            answers += each(rest, lacking, jobs=self.jobs, stop=self.stop)
+            answers += parallel_map(rest, lacking, workers=self.context.jobs.control, cancel=self.context.cancel)
         again = {id(tag) for tag, answer in zip(tags, answers, strict=False) if answer is True}
         result.todo += [tag for tag in result.present if id(tag) in again]
         result.present = [tag for tag in result.present if id(tag) not in again]

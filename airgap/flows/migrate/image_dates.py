@@ -12,7 +12,7 @@ from airgap.flows.migrate.registry_view import Listed, Side, Tag
 from airgap.flows.migrate.tag_filter import meant
 from airgap.oci import dates
 from airgap.store.base import fetch
-from airgap.transfer import Stop, each
+from airgap.transfer import Context, parallel_map
 from airgap.transfer.graph import MAX_CONFIG
 
 #: Indexes in indexes; deeper nobody looks for a date.
@@ -20,7 +20,7 @@ _DEPTH = 3
 
 
 def date(
-    source: Side, tags: Sequence[Tag], journal: MigrationJournal, *, jobs: int, stop: Stop
+    source: Side, tags: Sequence[Tag], journal: MigrationJournal, context: Context
 ) -> list[tuple[Tag, AirgapError]]:
     """Fill in ``date`` of those tags that have none, each image asked once ever; what went wrong is given back."""
     wanted = {tag.digest: tag for tag in tags if tag.date is None and tag.digest not in journal.known.dates}
@@ -29,7 +29,7 @@ def date(
         return _created(source.repository(tag.repository), tag.digest, _DEPTH)
 
     failures = {}
-    answers = each(wanted.values(), ask, jobs=jobs, stop=stop, keep_going=True)
+    answers = parallel_map(wanted.values(), ask, workers=context.jobs.control, cancel=context.cancel, keep_going=True)
     for digest, answer in zip(wanted, answers, strict=True):
         if isinstance(answer, AirgapError):
             failures[digest] = answer

@@ -13,7 +13,7 @@ from airgap.formatting import counted
 from airgap.oci.reference import check_tag, repository_problem
 from airgap.records import Record, field
 from airgap.targets.nexus.components import Component, Components
-from airgap.transfer import Stop, each
+from airgap.transfer import Context, parallel_map
 
 
 class Listing(Record, frozen=False):
@@ -38,9 +38,7 @@ class Listing(Record, frozen=False):
         return sum(map(len, self.tags.values()))
 
 
-def listed(
-    source: Side, components: Components | None, choice: Choice, *, jobs: int, emit: Sink, stop: Stop
-) -> Listing:
+def listed(source: Side, components: Components | None, choice: Choice, context: Context) -> Listing:
     """Components, the catalog and lists of tags, joined: what any of them names is there until it proves not to be.
 
     Raises what the registry answers where it lists nothing, and :class:`NotFound` for an include that matches nothing.
@@ -50,9 +48,9 @@ def listed(
         _by_components(found, source, components, choice)
     named = [one.repository for one in choice.include if one.literal]
     names = dict.fromkeys([*found.tags, *(name for name in named if choice.takes_repository(name))])
-    names.update(dict.fromkeys(_catalog(found, source, choice, components is not None, emit)))
+    names.update(dict.fromkeys(_catalog(found, source, choice, components is not None, context.emit)))
     good = [name for name in names if not _refused(found, name)]
-    _by_tags(found, source, good, named, choice, components is not None, jobs=jobs, stop=stop)
+    _by_tags(found, source, good, named, choice, components is not None, context)
     for one in choice.include:
         if not any(one.takes(name, tag) for name, tags in found.tags.items() for tag in tags):
             raise NotFound(
@@ -63,8 +61,8 @@ def listed(
     found.tags = {name: found.tags[name] for name in sorted(found.tags) if found.tags[name]}
     said = f"{counted(found.count, 'tag')} in {counted(len(found.tags), 'repository', 'repositories')}"
     found.unreadable = dict(sorted(found.unreadable.items()))
-    emit(Noted(f"{source.address}: {said}, by {' and '.join(found.by)}"))
-    _tell(found, emit)
+    context.emit(Noted(f"{source.address}: {said}, by {' and '.join(found.by)}"))
+    _tell(found, context.emit)
     return found
 
 
@@ -140,7 +138,7 @@ def _refused(found: Listing, name: str) -> bool:
 
 def _by_tags(
     found: Listing, source: Side, names: list[str], named: list[str], choice: Choice, crossed: bool,
-    *, jobs: int, stop: Stop,
+    context: Context,
 ) -> None:  # fmt: skip
     def ask(name: str) -> list[str] | None:
         try:
@@ -153,7 +151,9 @@ def _by_tags(
             return None
 
     found.by.append("lists of tags")
-    for name, answer in zip(names, each(names, ask, jobs=jobs, stop=stop), strict=True):
+    for name, answer in zip(
+        names, parallel_map(names, ask, workers=context.jobs.control, cancel=context.cancel), strict=True
+    ):
         known = found.tags.setdefault(name, {})
         if answer is None or isinstance(answer, AirgapError):
             continue

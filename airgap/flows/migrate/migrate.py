@@ -24,7 +24,7 @@ from airgap.records import Record, field
 from airgap.targets import Target, TargetAddress, Tried
 from airgap.targets.findings import heed
 from airgap.targets.nexus.components import Components, split_address
-from airgap.transfer import Jobs, Report, Stop
+from airgap.transfer import Context, Report
 
 if TYPE_CHECKING:
     from airgap.registry import Registries
@@ -45,18 +45,19 @@ class MigrateRequest(Record):
 
 def migrate(
     request: MigrateRequest, registries: Registries, to: Target, journal: MigrationJournal,
-    *, jobs: Jobs, emit: Sink, stop: Stop,
+    context: Context,
 ) -> tuple[Account, Report]:  # fmt: skip
     """Make the target hold the source's tags. All that differs is found, and refused, before anything is pushed."""
+    emit = context.emit
     registries.endpoint(request.source.registry).ping()
     heed(to.preflight(), emit)
     source, target = _source(request.source, registries), _target(to)
     components = _components(request, registries)
 
-    listing = listed(source, components, request.choice, jobs=jobs.control, emit=emit, stop=stop)
-    compared = Comparison(
-        source, target, journal, request.choice, request.delta, request.overwrite, jobs.control, emit, stop
-    ).run(listing)
+    listing = listed(source, components, request.choice, context)
+    compared = Comparison(source, target, journal, request.choice, request.delta, request.overwrite, context).run(
+        listing
+    )
     if not request.keep_going:
         raise_all([error for _, error in compared.failures])
     for label, error in compared.failures:
@@ -70,14 +71,14 @@ def migrate(
     else:
         if isinstance(to, Tried) and (compared.todo or compared.moved):
             heed(to.begin(), emit)
-        mover = Mover(source, target, journal, compared.referrers, request.keep_going, jobs, emit, stop)
+        mover = Mover(source, target, journal, compared.referrers, request.keep_going, context)
         done = mover.run([*compared.todo, *compared.moved])
         moved = {id(tag) for tag in compared.moved}
         account.copied = [tag for tag in done.tags if id(tag) not in moved]
         account.moved = [tag for tag in done.tags if id(tag) in moved]
         account.failures, report = account.failures + done.failures, done.report
     try:
-        account.digest_only = digest_only(source, listing, journal, jobs=jobs.control, stop=stop)
+        account.digest_only = digest_only(source, listing, journal, context)
     except RegistryError as error:
         emit(Warned(f"what no tag leads to could not be listed: {error}"))
     every = [tag for tags in listing.tags.values() for tag in tags.values()]

@@ -10,15 +10,13 @@ from airgap.flows.migrate.journal import MigrationJournal
 from airgap.flows.migrate.listing import Listing
 from airgap.flows.migrate.registry_view import Side
 from airgap.oci.manifest import INDEXES
-from airgap.transfer import Stop, each
+from airgap.transfer import Context, parallel_map
 
 #: Indexes in indexes.
 _DEPTH = 4
 
 
-def digest_only(
-    source: Side, listing: Listing, journal: MigrationJournal, *, jobs: int, stop: Stop
-) -> list[str] | None:
+def digest_only(source: Side, listing: Listing, journal: MigrationJournal, context: Context) -> list[str] | None:
     """``repository@digest`` of each, ``None`` where the source does not list what it keeps by digest.
 
     An index that was never read is read to know its children, of which the journal keeps those that lead further.
@@ -33,7 +31,7 @@ def digest_only(
         for _ in range(_DEPTH):
             if not left or not level:
                 break
-            _read(source, name, level, journal, jobs=jobs, stop=stop)
+            _read(source, name, level, journal, context)
             below = {child for digest in level for child in journal.known.children.get(digest, ())}
             # Children that are not known to lead anywhere were images when their index was read.
             level = [child for child in below if journal.known.children.get(child)]
@@ -42,7 +40,7 @@ def digest_only(
     return found
 
 
-def _read(source: Side, name: str, digests: Iterable[str], journal: MigrationJournal, *, jobs: int, stop: Stop) -> None:
+def _read(source: Side, name: str, digests: Iterable[str], journal: MigrationJournal, context: Context) -> None:
     unknown = [digest for digest in digests if digest not in journal.known.children]
 
     def children(digest: str) -> list[tuple[str, list[str]]]:
@@ -54,7 +52,7 @@ def _read(source: Side, name: str, digests: Iterable[str], journal: MigrationJou
             wanted = [child.digest for one in manifests for child in one.children if child.media_type in INDEXES]
         return pairs
 
-    answers = each(unknown, children, jobs=jobs, stop=stop, keep_going=True)
+    answers = parallel_map(unknown, children, workers=context.jobs.control, cancel=context.cancel, keep_going=True)
     for answer in answers:
         if not isinstance(answer, AirgapError):
             for digest, found in answer:

@@ -12,7 +12,7 @@ from airgap.flows.images import Found
 from airgap.oci import Platform, Reference
 from airgap.records import Record
 from airgap.registry import Registries, Repository
-from airgap.transfer import Destination, Jobs, Plan, Root, Stop, plan
+from airgap.transfer import Context, Destination, Plan, Root, plan
 
 #: The name of the only target of an export.
 BUNDLE = "bundle"
@@ -29,14 +29,12 @@ class Resolved(Record):
 def resolve(
     found: Found,
     registries: Registries,
+    context: Context,
     *,
     platforms: Sequence[Platform] = (),
     referrers: bool = False,
     locked: Lockfile | None = None,
     named: Collection[str] = (),
-    jobs: Jobs,
-    emit: Sink,
-    stop: Stop,
 ) -> Resolved:
     """Plan everything that ``found`` needs. ``named`` are registries that may be asked of guesses too.
 
@@ -45,10 +43,10 @@ def resolve(
     roots = _roots(found, locked, named)
     sources = {root.source: _repository(registries, root) for root in roots}
     planned = plan(
-        roots, sources, platforms=platforms, referrers=referrers, known_referrers=locked.referrers if locked else None,
-        jobs=jobs.control, emit=emit, stop=stop,
+        roots, sources, context,
+        platforms=platforms, referrers=referrers, known_referrers=locked.referrers if locked else None,
     )  # fmt: skip
-    return Resolved(planned, sources, _set_guesses_aside(planned, found, emit))
+    return Resolved(planned, sources, _set_guesses_aside(planned, found, context.emit))
 
 
 def _roots(found: Found, locked: Lockfile | None, named: Collection[str]) -> list[Root]:

@@ -12,8 +12,10 @@ from airgap.kube.detect.rule import compile_path
 from airgap.oci import Reference
 from airgap.records import Record, field
 
+#: A key as a whole, so that there is only one way to divide a path.
+_KEY = r"[^.\[\]{}\s]+(?![^.\[\]{}\s])"
 _PATH = re.compile(
-    r"(?:\*\*|\[\]|\[\*\]|\['[^']*'\]|\{[^{}]+\}|[^.\[\]{}\s]+)(?:\.?(?:\*\*|\[\]|\['[^']*'\]|\{[^{}]+\}|[^.\[\]{}\s]+))*"
+    rf"(?:\[\]|\[\*\]|\['[^']*'\]|\{{[^{{}}]+\}}|{_KEY})(?:\.?(?:\[\]|\['[^']*'\]|\{{[^{{}}]+\}}|{_KEY}))*"
 )
 
 

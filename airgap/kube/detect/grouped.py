@@ -14,7 +14,9 @@ from airgap.kube.detect.lines import SETTING, bodies
 from airgap.kube.detect.split_references import Joined, join
 from airgap.kube.detect.walker import Frame, Leaf, complete
 
-_SECTION = re.compile(r"[ \t]*\[{1,2}[ \t]*([\w.\"'/: -]{1,200}?)[ \t]*\]{1,2}[ \t]*(?:[#;].*)?")
+_SECTION = re.compile(
+    r"[ \t]*\[{1,2}[ \t]*([\w.\"'/:-](?:[\w.\"'/: -]{0,198}[\w.\"'/:-])?)[ \t]*\]{1,2}[ \t]*(?:[#;].*)?"
+)
 #: Repositories and tags are git's too: that an image is meant must be said, by a key, a section, or a registry.
 _SAYS_IMAGE = re.compile(r"image|img|docker|container", re.IGNORECASE)
 

@@ -17,9 +17,10 @@ _COMMENT = re.compile(r"[ \t]*(?:#|//|;)")
 #: A line that gives a name a value.
 SETTING = re.compile(
     r"[ \t]*(?:-[ \t]+)?(?:(?:export|set|ENV|ARG)[ \t]+)?[\"']?(?P<key>[\w./-]+)[\"']?[ \t]*[=:][ \t]*"
-    r"[\"']?(?P<value>[^\s\"',;]+)[\"']?[ \t]*[,;]?[ \t]*(?:(?:#|//).*)?"
+    r"[\"']?(?P<value>[^\s\"',;]+)[\"']?[ \t]*(?:[,;][ \t]*)?(?:(?:#|//).*)?",
+    re.DOTALL,
 )
-_ALONE = re.compile(r"[ \t]*(?:-[ \t]+)?[\"']?(?P<value>[^\s\"',;]+)[\"']?[ \t]*,?[ \t]*")
+_ALONE = re.compile(r"[ \t]*(?:-[ \t]+)?[\"']?(?P<value>[^\s\"',;]+)[\"']?[ \t]*(?:,[ \t]*)?")
 _LONGEST_LINE = 2_000
 
 

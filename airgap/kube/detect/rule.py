@@ -84,17 +84,26 @@ def place_fits(pattern: str, path: str) -> bool:
 
 @lru_cache(maxsize=256)
 def compile_path(pattern: str) -> re.Pattern[str]:
-    """``**.spec.{a,b}[].image`` as a regular expression over paths with ``[]`` for indexes."""
-    parts = []
-    for piece in re.split(r"(\*\*\.?|\*|\{[^}]*\})", pattern):
-        if piece == "**.":
-            parts.append(r"(?:.*[.\]])?")
-        elif piece == "**":
-            parts.append(".*")
+    """``**.spec.{a,b}[].image`` as a regular expression over paths with ``[]`` for indexes.
+
+    What stands between two ``**`` is taken where it first fits and never looked for again, so that the time does not
+    grow with the number of ``**``.
+    """
+    gaps, chunks = [""], [""]
+    for piece in re.split(r"(\*\*\.?|\*|\{[^{}]*\})", pattern):
+        if piece in ("**.", "**"):
+            gaps.append(piece)
+            chunks.append("")
         elif piece == "*":
-            parts.append(r"[^.\[\]]+")
+            chunks[-1] += r"[^.\[\]]+"
         elif piece.startswith("{"):
-            parts.append("(?:" + "|".join(re.escape(one) for one in piece[1:-1].split(",")) + ")")
+            chunks[-1] += "(?:" + "|".join(re.escape(name) for name in piece[1:-1].split(",")) + ")"
         else:
-            parts.append(re.escape(piece))
-    return re.compile("".join(parts))
+            chunks[-1] += re.escape(piece)
+    text = chunks[0]
+    for index in range(1, len(chunks) - 1):
+        gap = r"(?:.*?[.\]])??" if gaps[index] == "**." else ".*?"
+        text += f"(?=(?P<_{index}>{gap}{chunks[index]}))(?P=_{index})"
+    if len(chunks) > 1:
+        text += (r"(?:.*[.\]])?" if gaps[-1] == "**." else ".*") + chunks[-1]
+    return re.compile(text, re.DOTALL)

@@ -19,9 +19,6 @@ from airgap.kube import model
 from airgap.kube.detect import keys
 from airgap.kube.detect.walker import Frame, Held, Leaf
 
-_TAGGED = re.compile(r"@|:[^/]*$")
-_HOSTED = re.compile(r"[^/]*[.:][^/]*/|localhost/")
-_BARE_HOST = re.compile(r"[^/]*\.[^/]*")
 _DIGITS = re.compile(r"[0-9a-f]{64}")
 
 
@@ -46,19 +43,19 @@ def join(frame: Frame, key: str, leaf: Leaf, top: Frame | None) -> Joined | str 
     ``None`` where another key holds the name. ``top`` is the object beyond which nothing is looked for."""
     role = keys.read(key)
     name = leaf.value.strip()
-    if role.what == keys.IMAGE and _HOSTED.match(name) and _TAGGED.search(name):  # it says everything itself
+    if role.what == keys.IMAGE and _is_hosted(name) and _is_tagged(name):  # it says everything itself
         return Joined(name, (Piece(model.WHOLE, leaf),), True)
     own = _named(frame, role.stem)
     image = own.get(keys.IMAGE)
-    if role.what != keys.IMAGE and image is not None and not _empty(image) and not _HOSTED.match(image.value):
+    if role.what != keys.IMAGE and image is not None and not _empty(image) and not _is_hosted(image.value):
         return None  # the name stands under image, and this is where that lies
     if role.what == keys.NAME and keys.REPOSITORY in own:
         return None
     registry: Leaf | None = None
     around: Leaf | None = None
     sure = True
-    tagged = _TAGGED.search(name) is not None
-    if not _HOSTED.match(name):
+    tagged = _is_tagged(name)
+    if not _is_hosted(name):
         around = None if tagged and role.what == keys.IMAGE else _around(frame, top, keys.REGISTRY)
         registry = own.get(keys.REGISTRY)
         above = own.get(keys.REPOSITORY) if role.what != keys.REPOSITORY else None
@@ -82,7 +79,7 @@ def join(frame: Frame, key: str, leaf: Leaf, top: Frame | None) -> Joined | str 
             tag = _around(frame, top, keys.TAG, only_global=around is None or registry is not around)
         if tag is digest is None and (emptied or role.what != keys.IMAGE):
             return "no tag or digest stands in this file: it comes from elsewhere, as a chart's appVersion does"
-    if registry is None and _BARE_HOST.fullmatch(name) and role.what == keys.REPOSITORY:
+    if registry is None and "." in name and "/" not in name and role.what == keys.REPOSITORY:
         return "it is a registry alone"
     pieces = [Piece(model.NAME, leaf)]
     text = name
@@ -154,6 +151,17 @@ def _for_all(frame: Frame, top: Frame | None) -> Leaf | None:
 
 def _in_image(frame: Frame) -> bool:
     return keys.says_image(frame.at) or (frame.parent is not None and keys.says_image(frame.parent.at))
+
+
+def _is_tagged(name: str) -> bool:
+    """Whether a tag or a digest stands behind the name; a colon before a slash belongs to a port."""
+    return "@" in name or ":" in name.rpartition("/")[2]
+
+
+def _is_hosted(name: str) -> bool:
+    """Whether the name begins with a registry's address."""
+    first, slash, _ = name.partition("/")
+    return bool(slash) and (first == "localhost" or "." in first or ":" in first)
 
 
 def _empty(leaf: Leaf) -> bool:

@@ -24,7 +24,9 @@ _COMPLETE = re.compile(
 )
 _LONGEST = 512
 #: Whether a longer value may hold a document, a script or settings that name images.
-_HINT = re.compile(r"[iI]mage|IMAGE|[rR]epository|/[a-z0-9._/-]+(?::[A-Za-z0-9]|@sha256)|\bhub\b")
+_HINT = re.compile(
+    r"[iI]mage|IMAGE|[rR]epository|(?<![a-z0-9._/-])[a-z0-9._-]*/[a-z0-9._/-]+(?::[A-Za-z0-9]|@sha256)|\bhub\b"
+)
 _SHORTEST = 7
 #: Mappings that others look into, though they stand beside them: settings for all, and an object's name.
 _LOOKED_INTO = frozenset({"global", "metadata", "from", "image"})

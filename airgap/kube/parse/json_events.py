@@ -13,7 +13,7 @@ from airgap.kube.parse.events import DOCUMENT, DOCUMENT_END, END, MAPPING, SCALA
 from airgap.kube.parse.source import Source
 
 _TOKEN = re.compile(
-    rb"[ \t\r\n]*(,?)[ \t\r\n]*(?:"
+    rb"[ \t\r\n]*(?:(,)[ \t\r\n]*)?(?:"
     rb'("[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*")([ \t\r\n]*:)?'
     rb"|([{}\[\]])"
     rb"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null)"

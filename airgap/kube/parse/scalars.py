@@ -26,7 +26,7 @@ _ESCAPES = {
 
 #: Plain scalars that YAML reads as something other than a string.
 NOT_TEXT = re.compile(
-    r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|0b[01_]+)(?:[eE][-+]?[0-9]+)?"
+    r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|0b[01_]+)(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|[0-9]+(?::[0-5]?[0-9])+"
     r"|true|True|TRUE|false|False|FALSE|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF"
 )

@@ -16,7 +16,7 @@ from airgap.kube.render import programs as render
 
 #: What helm's templates say and other programs' templates do not.
 _HELM = re.compile(
-    rb"\{\{-?\s*(?:/\*|(?:if|with|range|else|toYaml|tpl|quote|default)?[\s(]*(?:(?:not|and|or|eq)\s+)?"
+    rb"\{\{-?\s*(?:/\*|(?:(?:if|with|range|else|toYaml|tpl|quote|default|\()[\s(]*)?(?:(?:not|and|or|eq)\s+)?"
     rb"(?:\.|\$\.?)(?:Values|Release|Chart|Capabilities)\b|include\s+\"|template\s+\"|define\s+\")"
 )
 

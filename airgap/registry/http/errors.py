@@ -17,7 +17,8 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from airgap.errors import AirgapError, DigestMismatch, NotFound, RegistryError, Rejected, Unauthorized, Unavailable
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-_SPEAKS_HTTPS = re.compile(rb"HTTP request\b.*\bHTTPS (?:port|server)|only speaks HTTPS", re.DOTALL)
+_PLAIN_REQUEST = re.compile(rb"HTTP request\b")
+_HTTPS_EXPECTED = re.compile(rb"\bHTTPS (?:port|server)")
 _PROXY_HINT = "give them in the proxy's address: HTTPS_PROXY and HTTP_PROXY as http://user:password@host:port"
 
 
@@ -177,7 +178,7 @@ def _of_status(
         )
     if code == "DIGEST_INVALID":
         return DigestMismatch(f"the registry received other content than the digest says ({words})", where=where)
-    if status == 400 and _SPEAKS_HTTPS.search(body[:4096]):
+    if status == 400 and _speaks_https(body[:4096]):
         return Unavailable(
             "this registry speaks HTTPS, not plain HTTP", where=where, hint="leave --plain-http and http:// out"
         )
@@ -268,3 +269,11 @@ def _words(error: BaseException) -> str:
     if isinstance(error, http.client.IncompleteRead):
         return "ended too early"
     return _CONTROL.sub(" ", getattr(error, "strerror", None) or str(error) or type(error).__name__)
+
+
+def _speaks_https(body: bytes) -> bool:
+    """Whether a server says that it was sent plain HTTP where it expects HTTPS."""
+    request = _PLAIN_REQUEST.search(body)
+    return b"only speaks HTTPS" in body or (
+        request is not None and _HTTPS_EXPECTED.search(body, request.end()) is not None
+    )
