@@ -18,7 +18,7 @@ from typing import Any
 
 from airgap.bundle import BundleWriter, Extras, Inventory, Resource, build_layout, open_bundle
 from airgap.bundle.tar import END, header, padded_size
-from airgap.flows.verify import Verified, verify
+from airgap.flows.verify import VerifyResult, verify
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.store import Memory
@@ -113,7 +113,7 @@ def extras() -> Extras:
     return Extras(files, b"#!/usr/bin/env python3\n" + b"z" * 700, "platform", "1.10", b"what is new")
 
 
-def check(path: Path) -> Verified:
+def check(path: Path) -> VerifyResult:
     """What ``airgap verify`` does."""
     with open_bundle(path) as bundle:
         return verify(bundle, Context(Jobs.of(1)))

@@ -10,8 +10,7 @@ from airgap.cli.progress.display import display
 from airgap.config import airgap_yaml as project
 from airgap.config.connections import connect, target_of
 from airgap.events import Noted
-from airgap.flows.verify import against as compare
-from airgap.flows.verify import verify
+from airgap.flows.verify import verify, verify_target
 from airgap.formatting import counted, human
 from airgap.targets import target_for
 from airgap.transfer import CancelToken, Context, Jobs
@@ -50,12 +49,12 @@ def command(
     with options.opened(bundles, access.password_stdin) as opened, display(progress) as emit:
         done = verify(opened, Context(Jobs.of(jobs), emit))
         emit(Noted(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be"))
-        for line in done.needs:
+        for line in done.requirements:
             emit(Noted(f"{bundles[0]}: {line}"))
         if against:
             goal = target_of(read, against, mapping)
             network = access.network(goal.address.registry)
             with connect(read, network, emit, target=goal.address) as registries:
                 there = target_for(registries, goal, reads=True)
-                count = compare(opened, goal, there, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
+                count = verify_target(opened, goal, there, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
             emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))
