@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_name
 from airgap.bundle.inventory import INVENTORY_MEMBER, Inventory
 from airgap.bundle.media import Medium
+from airgap.bundle.media.zstd import MAGIC
 from airgap.bundle.tar import BLOCK, Member, padded_size, place_blobs, read_member
 from airgap.errors import BundleError, DigestMismatch
 from airgap.oci import Descriptor
@@ -20,7 +21,7 @@ MAX_MEMBER = 256 * 1024 * 1024
 COPY_AGAIN_HINT = "copy the bundle once more from the other side"
 _FIRST_MEMBER = "oci-layout"
 _BLOBS_FOLDER = "blobs/"
-_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", MAGIC: "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
 
 
 class BundleHead:

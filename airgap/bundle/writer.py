@@ -30,7 +30,7 @@ _RECORD_INTERVAL = 8 * 1024 * 1024
 class BundleWriter:
     """A bundle that is being written. Made by :meth:`create`, :meth:`begin` or :meth:`resume`. Thread-safe.
 
-    Blobs are added with :meth:`push`. Exactly one of :meth:`finish`, :meth:`keep` and :meth:`discard` ends it.
+    Blobs are added with :meth:`push`. One of :meth:`finish`, :meth:`keep` and :meth:`discard` ends it.
     """
 
     def __init__(self, draft: Draft, layout: TarLayout, journal: ExportJournal | None = None) -> None:

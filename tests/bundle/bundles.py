@@ -120,7 +120,7 @@ def check(path: Path) -> VerifyResult:
 
 
 @dataclass
-class Part:
+class TarMember:
     """One member as it stands in the file: its header blocks and its content without padding."""
 
     name: str
@@ -132,11 +132,11 @@ class Part:
         return self.header + self.content.ljust(padded_size(len(self.content)), b"\0")
 
 
-def parts_of(bundle: bytes) -> list[Part]:
+def members_of(bundle: bytes) -> list[TarMember]:
     """The members of a bundle, by ``tarfile``."""
     with tarfile.open(fileobj=io.BytesIO(bundle)) as tar:
         return [
-            Part(
+            TarMember(
                 f"{member.name}/" if member.isdir() else member.name,
                 bundle[member.offset : member.offset_data],
                 bundle[member.offset_data : member.offset_data + member.size],
@@ -145,15 +145,15 @@ def parts_of(bundle: bytes) -> list[Part]:
         ]
 
 
-def joined(parts: Sequence[Part]) -> bytes:
+def joined(parts: Sequence[TarMember]) -> bytes:
     return b"".join(part.bytes for part in parts) + END
 
 
-def member(name: str, content: bytes = b"", *, kind: bytes = tarfile.REGTYPE, link: str = "") -> Part:
+def member(name: str, content: bytes = b"", *, kind: bytes = tarfile.REGTYPE, link: str = "") -> TarMember:
     """A member of any kind, as another program writes it."""
     made = tarfile.TarInfo(name)
     made.type, made.linkname, made.size = kind, link, len(content)
-    return Part(name, made.tobuf(tarfile.USTAR_FORMAT), content)
+    return TarMember(name, made.tobuf(tarfile.USTAR_FORMAT), content)
 
 
 def changed(
@@ -162,7 +162,7 @@ def changed(
     """The bundle with its inventory edited, and with the content of members of its head replaced by ``more``: a
     forger's work, so every checksum that he could mend is right."""
     more = dict(more or {})
-    parts = {part.name: part for part in parts_of(bundle)}
+    parts = {part.name: part for part in members_of(bundle)}
     document = json.loads(parts[INVENTORY].content)
     del document["check"]
     for name, content in more.items():
@@ -171,7 +171,7 @@ def changed(
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()[:-1]
     more[INVENTORY] = body + b',"check":"' + digests.of(body).encode() + b'"}'
     for name, content in more.items():
-        parts[name] = Part(name, header(name, len(content)), content)
+        parts[name] = TarMember(name, header(name, len(content)), content)
     return joined(list(parts.values()))
 
 

@@ -21,7 +21,7 @@ from airgap.errors import ResourceError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
-from tests.bundle.bundles import INVENTORY, Content, check, extras, parts_of, shuffled, usual
+from tests.bundle.bundles import INVENTORY, Content, check, extras, members_of, shuffled, usual
 from tests.parts.images import Images
 from tests.parts.need import need
 
@@ -88,7 +88,7 @@ def test_every_header_field(bundle: Path) -> None:
 
 def test_the_same_bytes_as_tarfile_writes(bundle: Path) -> None:
     """Header by header what Python's own USTAR writer makes of the same fields; device numbers mean nothing here."""
-    for part in parts_of(bundle.read_bytes()):
+    for part in members_of(bundle.read_bytes()):
         expected = tarfile.TarInfo(part.name)
         expected.size, expected.mode = len(part.content), 0o644
         if part.name.endswith("/"):
@@ -100,7 +100,7 @@ def test_the_same_bytes_as_tarfile_writes(bundle: Path) -> None:
 
 def test_the_end_and_the_whole_size(bundle: Path) -> None:
     raw = bundle.read_bytes()
-    assert len(raw) == sum(len(part.bytes) for part in parts_of(raw)) + 2 * BLOCK
+    assert len(raw) == sum(len(part.bytes) for part in members_of(raw)) + 2 * BLOCK
     assert raw[-2 * BLOCK :] == bytes(2 * BLOCK)
     planned, _ = usual().planned()
     assert build_layout(planned, extras())[1].total == len(raw)
@@ -164,7 +164,7 @@ def test_docker_gets_one_platform_of_each_container_image(bundle: Path) -> None:
         f"quay.io/a/single:digest-{pinned.digest[7:19]}",
         "10.100.0.102:32415/b/both:2",
     }
-    members = {part.name for part in parts_of(bundle.read_bytes())}
+    members = {part.name for part in members_of(bundle.read_bytes())}
     for tag, item in tags.items():
         assert list(item) == ["Config", "RepoTags", "Layers"]
         assert {item["Config"], *item["Layers"]} <= members
@@ -178,7 +178,9 @@ def test_docker_gets_the_first_platform_where_amd64_is_not_there(tmp_path: Path)
     images = Images(4)
     index = images.index([images.image("linux/s390x"), images.image("linux/arm64")])
     Content(images, {"quay.io/a/x:1": index}).write(tmp_path / "b")
-    item = json.loads(next(p.content for p in parts_of((tmp_path / "b").read_bytes()) if p.name == "manifest.json"))[0]
+    item = json.loads(next(p.content for p in members_of((tmp_path / "b").read_bytes()) if p.name == "manifest.json"))[
+        0
+    ]
     assert json.loads(images.content[f"sha256:{item['Config'][13:]}"])["architecture"] == "s390x"
 
 
@@ -197,7 +199,7 @@ def test_the_inventory(bundle: Path) -> None:
     assert images["quay.io/a/x:v1"]["platforms"] == ["linux/amd64", "linux/arm64"]
     assert images["quay.io/a/single:1.0"]["platforms"] == ["linux/amd64"]
     assert images["ghcr.io/c/chart:0.1"]["platforms"] == []
-    parts = {part.name: part for part in parts_of(raw)}
+    parts = {part.name: part for part in members_of(raw)}
     order = [name for name in parts if name.startswith("blobs/sha256/") and not name.endswith("/")]
     blobs = found["blobs"]
     assert isinstance(blobs, list)
@@ -386,4 +388,4 @@ def test_a_layer_that_stays_behind_is_not_offered_to_docker(tmp_path: Path) -> N
 def test_tarfile_streams_it_too(bundle: Path) -> None:
     """A pipe into tar, as ``ctr image import -`` reads it."""
     with tarfile.open(fileobj=io.BytesIO(bundle.read_bytes()), mode="r|") as tar:
-        assert len(tar.getnames()) == len(parts_of(bundle.read_bytes()))
+        assert len(tar.getnames()) == len(members_of(bundle.read_bytes()))

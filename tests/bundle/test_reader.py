@@ -21,7 +21,7 @@ from airgap.oci import Descriptor, Platform
 from airgap.oci import manifest as manifests
 from airgap.records import replace
 from airgap.store import FileRange, Listing, Source
-from tests.bundle.bundles import YAML, Content, Part, check, extras, flipped, usual
+from tests.bundle.bundles import YAML, Content, TarMember, check, extras, flipped, usual
 from tests.parts.images import Images
 from tests.suites.store_suite import Fill, SourceSuite, read_all
 
@@ -190,8 +190,8 @@ def test_signatures_behind_the_blobs_move_nothing(tmp_path: Path) -> None:
     """The place that the form keeps for them; a reader that knows no signatures reads past."""
     usual().write(tmp_path / "b.tar")
     raw = (tmp_path / "b.tar").read_bytes()[: -len(END)]
-    more = [Part("airgap/signatures/", header("airgap/signatures/", 0, directory=True), b"")]
-    more.append(Part("x", header("airgap/signatures/AB.minisig", 5), b"hello"))
+    more = [TarMember("airgap/signatures/", header("airgap/signatures/", 0, directory=True), b"")]
+    more.append(TarMember("x", header("airgap/signatures/AB.minisig", 5), b"hello"))
     (tmp_path / "b.tar").write_bytes(raw + b"".join(part.bytes for part in more) + END)
     assert check(tmp_path / "b.tar").blobs > 10
     os.truncate(tmp_path / "b.tar", (tmp_path / "b.tar").stat().st_size - 1)

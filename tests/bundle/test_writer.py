@@ -24,7 +24,7 @@ from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMisma
 from airgap.oci import Descriptor
 from airgap.store import Reader
 from airgap.store.base import CHUNK, BytesReader, opener_of
-from tests.bundle.bundles import Content, check, parts_of, usual
+from tests.bundle.bundles import Content, check, members_of, usual
 from tests.parts.images import Images
 from tests.parts.need import need_privilege
 from tests.suites.store_suite import LARGE, Breaking, described, noise, read_all
@@ -77,7 +77,7 @@ def test_nothing_has_the_final_name_before_the_end(tmp_path: Path, writer: Bundl
     assert [path.name for path in tmp_path.iterdir()] == ["b.tar"]
     raw = (tmp_path / "b.tar").read_bytes()
     assert len(raw) == layout.total
-    assert [part.content for part in parts_of(raw)][-len(CONTENTS) :] == CONTENTS
+    assert [part.content for part in members_of(raw)][-len(CONTENTS) :] == CONTENTS
     writer.discard()
     assert (tmp_path / "b.tar").exists()
 
@@ -100,7 +100,7 @@ def test_many_threads(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda content: writer.push(described(content), opener_of(content)), contents))
     writer.finish()
-    assert [part.content for part in parts_of((tmp_path / "b.tar").read_bytes())][2:] == contents
+    assert [part.content for part in members_of((tmp_path / "b.tar").read_bytes())][2:] == contents
 
 
 def test_many_threads_push_one_digest(writer: BundleWriter) -> None:
@@ -150,7 +150,7 @@ def test_wrong_content_is_refused(tmp_path: Path, writer: BundleWriter) -> None:
             writer.tag(BLOBS[0], "x")
     fill(writer)
     writer.finish()
-    assert parts_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
+    assert members_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
 
 
 def test_wrong_content_does_not_spoil_what_is_there(writer: BundleWriter) -> None:
@@ -219,7 +219,7 @@ def test_the_file_that_just_got_its_name_is_not_taken_for_an_unfinished_one(
     with pytest.raises(OutputError):
         BundleWriter.create(tmp_path / "b.tar", layout)
     assert (tmp_path / "b.tar").stat().st_size == layout.total
-    assert parts_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
+    assert members_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
 
 
 def test_what_a_killed_export_left_is_begun_again(tmp_path: Path, layout: TarLayout) -> None:
@@ -228,7 +228,7 @@ def test_what_a_killed_export_left_is_begun_again(tmp_path: Path, layout: TarLay
     fill(writer)
     writer.finish()
     assert (tmp_path / "b.tar").stat().st_size == layout.total
-    assert [part.content for part in parts_of((tmp_path / "b.tar").read_bytes())][-5:] == CONTENTS
+    assert [part.content for part in members_of((tmp_path / "b.tar").read_bytes())][-5:] == CONTENTS
 
 
 def test_a_file_that_airgap_did_not_begin_is_left_alone(tmp_path: Path, layout: TarLayout) -> None:
@@ -389,7 +389,7 @@ def test_a_short_write_is_gone_on_with(tmp_path: Path, writer: BundleWriter, mon
     monkeypatch.setattr(os, "pwrite", lambda fd, piece, offset: pwrite(fd, memoryview(piece)[:100_000], offset))
     fill(writer)
     writer.finish()
-    assert parts_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
+    assert members_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
 
 
 def test_a_bundle_of_nothing(tmp_path: Path) -> None:

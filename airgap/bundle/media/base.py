@@ -74,7 +74,7 @@ class TarOutput(Protocol):
 
 
 class Draft(TarOutput, Protocol):
-    """An unfinished tar. It gets its final name in :meth:`finish`; exactly one of the three methods ends it."""
+    """An unfinished tar. It gets its final name in :meth:`finish`; one of the three methods ends it."""
 
     def finish(self) -> None:
         """Write the end of the tar, sync it and give it its final name. Raises :class:`OutputError`."""
