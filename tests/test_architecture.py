@@ -107,3 +107,8 @@ def test_the_readme_names_what_a_newcomer_runs() -> None:
     text = readme.read_text()
     for command in ("make demo", "make test", "airgap export", "airgap import"):
         assert command in text, command
+
+
+def test_the_drawing_of_the_rooms_is_up_to_date() -> None:
+    drawn = subprocess.run([sys.executable, "tools/architecture.py", "--check"], cwd=ROOT, check=False)
+    assert drawn.returncode == 0, "python tools/architecture.py draws it again"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap doctor``: look at a target from the outside in, say what is wrong first, and mend what an API can."""
+"""``airgap doctor``: examine a target, report the first problem, and fix what an API can fix."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airgap.records import Record
-from airgap.targets import Finding, Mapping
 from airgap.targets.doctor import run
-from airgap.targets.doctor.fixes import Change, change_for
-from airgap.targets.factory import probe_of
+from airgap.targets.doctor.fixes import SettingChange, change_for
+from airgap.targets.factory import probe_for
+from airgap.targets.mapping import Mapping
+from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
     from airgap.registry import Registries
 
 
 class DoctorRequest(Record):
-    """``nexus`` is Nexus's own address or empty; ``repository`` the name that ``--fix`` gives to what it makes,
-    ``connector`` its port (0: the address's own)."""
+    """What to examine.
+
+    ``nexus`` is the address of Nexus's REST API, or empty. ``repository`` is the repository that ``--fix`` creates or
+    gives a connector to, and ``connector`` the connector's port; 0 is the port of the address.
+    """
 
     mapping: Mapping
     nexus: str = ""
@@ -27,43 +31,52 @@ class DoctorRequest(Record):
 
 
 class Diagnosis(Record):
-    """``changes`` are what an API could mend of it."""
+    """The findings, and the ``changes`` by which an API could fix them."""
 
     findings: tuple[Finding, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[SettingChange, ...]
 
     @property
     def problems(self) -> list[Finding]:
+        """The findings that prevent a push."""
         return [finding for finding in self.findings if finding.level == "problem"]
 
 
 def examine(request: DoctorRequest, registries: Registries) -> Diagnosis:
-    """Run every check, in order, up to the first problem behind which nothing can be seen."""
-    probe = probe_of(registries, request.mapping, nexus=request.nexus)
-    probe.expect, probe.connector = request.repository, request.connector
+    """Run the checks in order, up to the first problem that makes the rest meaningless."""
+    probe = probe_for(
+        registries, request.mapping, nexus=request.nexus, repository=request.repository, connector=request.connector
+    )
     findings = run(probe)
-    if probe.endpoint.refused:
-        return Diagnosis(tuple(findings), ())  # nothing more is asked with a password that is wrong
-    wanted = dict.fromkeys(finding.fix for finding in findings if finding.fix)
-    if "eula" in wanted:  # first and alone: before it is accepted, Nexus may refuse or hide anything else
-        wanted = {"eula": None}
-    changes = [change for fix in wanted if (change := change_for(fix, probe)) is not None]
+    if probe.client.refused:
+        return Diagnosis(tuple(findings), ())  # nothing more is requested with a wrong password
+    fixes = dict.fromkeys(finding.fix for finding in findings if finding.fix)
+    if "eula" in fixes:  # before the licence is accepted, Nexus may refuse or hide anything else
+        fixes = {"eula": None}
+    changes = [change for fix in fixes if (change := change_for(fix, probe)) is not None]
     return Diagnosis(tuple(findings), tuple(changes))
 
 
-def mend(
-    request: DoctorRequest, connect: Callable[[], Registries], agree: Callable[[Change], bool], *, most: int = 5
-) -> tuple[Diagnosis, list[Change]]:
-    """Examine, show each change to ``agree``, make those that it wants, and examine anew while something changes:
-    behind one trouble there may be another. Gives the last diagnosis and what was done."""
-    done: list[Change] = []
+def examine_and_fix(
+    request: DoctorRequest,
+    connect: Callable[[], Registries],
+    confirm: Callable[[SettingChange], bool],
+    *,
+    limit: int = 5,
+) -> tuple[Diagnosis, list[SettingChange]]:
+    """Examine, make the changes that ``confirm`` accepts, and repeat until no change is made.
+
+    One problem may hide another. After ``limit`` changes no more are made. Returns the last diagnosis and all changes.
+    """
+    made: list[SettingChange] = []
     while True:
         with connect() as registries:
             diagnosis = examine(request, registries)
-            new = [change for change in diagnosis.changes if change.request not in {one.request for one in done}]
-            agreed = [change for change in new if agree(change)] if len(done) < most else []
-            for change in agreed:
+            made_requests = {change.request for change in made}
+            new = [change for change in diagnosis.changes if change.request not in made_requests]
+            confirmed = [change for change in new if confirm(change)] if len(made) < limit else []
+            for change in confirmed:
                 change.apply()
-        if not agreed:
-            return diagnosis, done
-        done += agreed
+        if not confirmed:
+            return diagnosis, made
+        made += confirmed

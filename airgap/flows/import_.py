@@ -17,9 +17,9 @@ from airgap.kube.rewrite.log import RECORD
 from airgap.kube.rewrite.output import check_record, write_rewritten
 from airgap.records import Record, field
 from airgap.store.base import Store
-from airgap.targets import Assignment, Bounded, Mapping, Target, Tried
-from airgap.targets.base_layers import Completed
-from airgap.targets.findings import heed
+from airgap.targets import Assignment, Mapping, SupportsCapacity, SupportsUploadProbe, Target
+from airgap.targets.base_layers import CompletedBundle
+from airgap.targets.findings import raise_or_warn
 from airgap.targets.import_plan import BUNDLE, assignments_of, missing_images, roots_of
 from airgap.targets.import_receipt import check_receipt, receipt_of
 from airgap.transfer import Context, CopyOptions, Report, copy, plan, verify_tags
@@ -75,7 +75,7 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
     placement = _settle(request, bundle, target, context)
     files = placement.files
     roots = roots_of(bundle, placement.assignments)
-    completed = Completed(bundle) if bundle.inventory.requires else None
+    completed = CompletedBundle(bundle) if bundle.inventory.requires else None
     sources = {BUNDLE: completed or bundle}
     planned = plan(roots, sources, context, workers=1)
     raise_all([error for _, error in planned.failures])
@@ -84,14 +84,15 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
     missing, present, existing = missing_images(planned, stores, context, overwrite=request.overwrite)
     needed = planned.subset(missing)
     if completed is not None:
-        completed.prove(needed, placement.mapping, target, context)
-    if isinstance(target, Bounded):
-        heed(target.room(sum(bool(place.tag) for image in missing for place in image.root.destinations)), context.emit)
+        completed.find_base_layers(needed, placement.mapping, target, context)
+    if isinstance(target, SupportsCapacity):
+        new_tags = sum(bool(place.tag) for image in missing for place in image.root.destinations)
+        raise_or_warn(target.check_capacity(new_tags), context.emit)
     result = Imported([image.root.label for image in missing if image.root.destinations[0].tag], present, files)
     if request.dry_run:
         return result
-    if missing and isinstance(target, Tried):
-        heed(target.begin(), context.emit)
+    if missing and isinstance(target, SupportsUploadProbe):
+        raise_or_warn(target.probe_upload(), context.emit)
     if request.shard:
         needed, result.names, result.files = needed.shard(request.shard.index, request.shard.count), [], []
     order = bundle.inventory.blobs if bundle.ordered else None
@@ -117,7 +118,7 @@ def _settle(request: ImportRequest, bundle: BundleReader, target: Target, contex
     Nodes may turn out to pull by another name than images are pushed by: then everything is placed by that name.
     """
     placement = _place(request, bundle, target.mapping, context)
-    heed(target.preflight(), context.emit)
+    raise_or_warn(target.preflight(), context.emit)
     return placement if target.mapping == placement.mapping else _place(request, bundle, target.mapping, context)
 
 

@@ -18,7 +18,7 @@ from airgap.formatting import counted
 from airgap.records import Record, field
 from airgap.store.base import Store
 from airgap.targets import Target, TargetAddress
-from airgap.targets.findings import heed
+from airgap.targets.findings import raise_or_warn
 from airgap.transfer import Context, Destination, Root, parallel_map, plan
 
 
@@ -45,7 +45,7 @@ def inventory(target: Target, names: Sequence[str], context: Context) -> Invento
     unknown repository in ``names``, and the registry's error if it cannot list its repositories.
     """
     emit = context.emit
-    heed(target.preflight(), emit)
+    raise_or_warn(target.preflight(), emit)
     address = target.mapping.address
     repositories = [_with_prefix(address, name) for name in names] or _listed_repositories(target)
     stores: dict[str, Store] = {repository: target.open(repository) for repository in dict.fromkeys(repositories)}

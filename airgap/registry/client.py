@@ -95,6 +95,34 @@ class Endpoint(Record, frozen=False, eq=False):
 
         return self.retry.run(f"{method} {path.partition('?')[0]}", once)
 
+    def request_url(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        authorization: str = "",
+    ) -> Response:
+        """Send a small request to an address outside ``/v2/`` and return its answer, whatever the status but 429.
+
+        ``authorization`` is sent with it; challenges are not answered and redirects are not followed. A broken
+        connection and a 429 are tried again. Raises what the last attempt raised, and :class:`AccountLocked` for a 429
+        to a password that was never accepted.
+        """
+        signed = {**(headers or {}), "Authorization": authorization} if authorization else dict(headers or {})
+        limited = _origin(url) == _origin(self.base_url)
+
+        def once() -> Response:
+            response = self._exchange(method, url, signed, body, limited=limited).small()
+            if response.status == 429:
+                if self._auth.unproven((), authorization):
+                    raise self._auth.lock(response, ())
+                raise response.fault()
+            return response
+
+        return self.retry.run(f"{method} {public_url(url)}", once)
+
     def open(self, path: str, *, scopes: Sequence[str], headers: Mapping[str, str], ok: Sequence[int]) -> Stream:
         """A GET whose body is left to be read; one try, since whoever reads it knows where to go on."""
         stream = self._signed("GET", path, scopes, headers, None)

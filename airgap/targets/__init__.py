@@ -1,30 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What images are called on the far side, and whether that side is fit to take them.
+"""Registries that images are pushed to, and the names that images get there.
 
-``mapping`` is pure naming; ``assign`` gives every image of a bundle its place and refuses collisions; a
-:class:`Target` checks and opens. A target names and checks; it never uploads. ``target_for`` asks which product is
-behind an address: ``plain``, ``nexus`` or ``harbor``. ``checks`` over a ``probe`` are what ``airgap doctor`` says.
+``address`` and ``mapping`` compute names and do no I/O; ``assignment`` applies a mapping to all images of a bundle and
+rejects collisions. A :class:`Target` (``protocols``) checks a registry and opens its repositories. ``factory`` asks an
+address which product it is and makes the target: ``nexus``, ``harbor``, or ``plain`` for any other registry.
+``doctor`` holds the checks of ``airgap doctor``; ``probe`` is the address that they examine.
+``import_plan``, ``base_layers``, ``import_receipt`` and ``findings`` are steps of an import.
+
+To add a product: write a folder with a ``target.py`` that has ``open_target`` (see ``product``), and add it to
+``factory.products``.
 """
 
 from airgap.targets.address import TargetAddress
-from airgap.targets.assignment import Assignment, apart, assign
-from airgap.targets.factory import AskedTarget, target_for
+from airgap.targets.assignment import Assignment, assign, collision_hint
+from airgap.targets.factory import LazyTarget, target_for
 from airgap.targets.mapping import POLICIES, Mapping
 from airgap.targets.plain import PlainTarget
-from airgap.targets.protocols import Bounded, Finding, Target, Tried
+from airgap.targets.protocols import Finding, SupportsCapacity, SupportsUploadProbe, Target
 
 __all__ = [
     "POLICIES",
-    "AskedTarget",
     "Assignment",
-    "Bounded",
     "Finding",
+    "LazyTarget",
     "Mapping",
     "PlainTarget",
+    "SupportsCapacity",
+    "SupportsUploadProbe",
     "Target",
     "TargetAddress",
-    "Tried",
-    "apart",
     "assign",
+    "collision_hint",
     "target_for",
 ]

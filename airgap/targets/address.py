@@ -14,8 +14,16 @@ _EXAMPLE = (
 )
 
 
+class CredentialsInAddress(UsageError):
+    """The address contains a user or a password."""
+
+
 class TargetAddress(Record):
-    """``registry`` is what stands in references; ``plain_http`` is ``None`` where no scheme was written."""
+    """A registry and a prefix of repository names.
+
+    ``registry`` is ``host[:port]`` as image references contain it. ``prefix`` has no slash at its ends; empty is none.
+    ``plain_http`` is ``None`` if the address was written without a scheme.
+    """
 
     registry: str
     prefix: str = ""
@@ -23,7 +31,7 @@ class TargetAddress(Record):
 
     @classmethod
     def parse(cls, text: str) -> TargetAddress:
-        """Raise :class:`UsageError` with the reason."""
+        """Parse an address. Raises :class:`UsageError` with the reason."""
         scheme, separator, rest = text.partition("://")
         if not separator:
             scheme, rest = "", text
@@ -32,7 +40,7 @@ class TargetAddress(Record):
         registry, _, prefix = rest.partition("/")
         prefix = prefix.rstrip("/")
         if "@" in registry:
-            raise UsageError(
+            raise CredentialsInAddress(
                 "a target carries no user or password",
                 hint="give them by --username with --password-stdin, by AIRGAP_USERNAME and AIRGAP_PASSWORD, "
                 "or sign in once with airgap login",
@@ -52,7 +60,7 @@ class TargetAddress(Record):
         return cls(registry, prefix, {"": None, "http": True, "https": False}[scheme])
 
     def below(self, repositories: Iterable[str]) -> list[str]:
-        """Those of a registry's repositories that lie under the prefix."""
+        """Return the repositories whose names begin with the prefix and a slash; without a prefix, all of them."""
         return [name for name in repositories if not self.prefix or name.startswith(f"{self.prefix}/")]
 
     def __str__(self) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every image's place on the target, decided before anything is pushed: who owns which tag, and who collides."""
+"""Assigns a repository and a tag of the target to every image, before anything is pushed, and detects collisions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airgap.targets.mapping import Mapping
 
 
 class Assignment(Record):
-    """``target`` is what resource files will say; the image is pushed to ``repository`` under ``tag``."""
+    """Where one image goes: ``target`` is the reference that resource files get; the image is pushed under ``tag``."""
 
     source: Reference
     digest: str
@@ -22,20 +22,24 @@ class Assignment(Record):
 
     @property
     def repository(self) -> str:
+        """The repository that the image is pushed to."""
         return self.target.repository
 
 
 def assign(images: Sequence[tuple[Reference, str, str]], mapping: Mapping, *, emit: Sink = ignore) -> list[Assignment]:
-    """Place ``images``: (source reference, digest that moves, digest it was derived from or ``""``).
+    """Assign a place to each of ``images``, in the same order.
 
-    A digest in a reference becomes the derived one. Raises :class:`TargetError` when two images with
-    different digests would get one name and tag, naming both and the policy that keeps them apart.
+    An image is (source reference, digest that is copied, digest that it was derived from or ``""``). In a target
+    reference with a digest, the copied digest replaces the original one.
+
+    Raises :class:`TargetError` if two images with different digests would get the same name and tag; the error names
+    both and the policy that avoids this. Warns about different sources that share a name.
     """
-    # "x:1" owns the tag; without it the first "x:1@sha256:…". Another digest beside it goes by its digest.
+    # "x:1" owns the tag 1 of x; without it, the first "x:1@sha256:…" does. Other digests get a tag made of the digest.
     owners: dict[tuple[str, str], str] = {}
     for source, digest, _ in sorted(images, key=lambda image: bool(image[0].digest)):
         owners.setdefault((source.name, source.tag), digest)
-    placed = []
+    assignments = []
     for source, digest, derived_from in images:
         target = mapping.locate(source)
         if source.digest and derived_from:
@@ -43,40 +47,40 @@ def assign(images: Sequence[tuple[Reference, str, str]], mapping: Mapping, *, em
         tag = source.tag
         if not tag or (source.digest and owners[source.name, source.tag] != digest):
             tag = replace(source, digest=digest).digest_tag
-        placed.append(Assignment(source, digest, target, tag))
-    _refuse_collisions(placed, mapping)
-    _warn_of_shared_names(placed, emit)
-    return placed
+        assignments.append(Assignment(source, digest, target, tag))
+    _reject_collisions(assignments, mapping)
+    _warn_of_shared_names(assignments, emit)
+    return assignments
 
 
-def _refuse_collisions(placed: Sequence[Assignment], mapping: Mapping) -> None:
+def _reject_collisions(assignments: Sequence[Assignment], mapping: Mapping) -> None:
     owners: dict[tuple[str, str], Assignment] = {}
     errors: list[AirgapError] = []
-    for assignment in placed:
+    for assignment in assignments:
         owner = owners.setdefault((assignment.repository, assignment.tag), assignment)
         if owner.digest != assignment.digest:
             errors.append(
                 TargetError(
                     f"{owner.source} ({owner.digest}) and {assignment.source} ({assignment.digest}) would both become "
                     f"{assignment.target.name}:{assignment.tag}",
-                    hint=apart(owner.source, assignment.source, mapping),
+                    hint=collision_hint(owner.source, assignment.source, mapping),
                 )
             )
     raise_all(errors)
 
 
-def apart(one: Reference, other: Reference, mapping: Mapping) -> str:
-    """What would keep two images apart that get one name, in words."""
+def collision_hint(first: Reference, second: Reference, mapping: Mapping) -> str:
+    """Say how to give different names to two images that ``mapping`` gives the same name."""
     for policy in ("path", "full"):
-        trial = replace(mapping, policy=policy)
-        if policy != mapping.policy and trial.locate(one).name != trial.locate(other).name:
+        other_mapping = replace(mapping, policy=policy)
+        if policy != mapping.policy and other_mapping.locate(first).name != other_mapping.locate(second).name:
             return f"--mapping {policy} keeps them apart, and so does an override in airgap.yaml"
     return "name one of them by an override under mapping: in airgap.yaml"
 
 
-def _warn_of_shared_names(placed: Sequence[Assignment], emit: Sink) -> None:
+def _warn_of_shared_names(assignments: Sequence[Assignment], emit: Sink) -> None:
     sources: dict[str, dict[str, None]] = {}
-    for assignment in placed:
+    for assignment in assignments:
         sources.setdefault(assignment.target.name, {})[assignment.source.name] = None
     for name, owners in sources.items():
         if len(owners) > 1:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The import's side of a differential bundle: everything it requires is found at the target, or nothing is pushed.
+"""The layers that a differential bundle leaves out: finds them at the target before anything is pushed.
 
-``requires`` names repositories as ``registry/repository``. One that lies under the target (a receipt said so) is asked
-as it stands; every other is a source repository, and is asked where the mapping of this import would put it. The
-repositories that the image itself goes to are asked first. So a base that was imported with another mapping is not
-found, and its receipt or an inventory of the target must be the base instead.
+The inventory's ``requires`` names each layer with ``registry/repository`` names where the base had it. A name below the
+target comes from a receipt and is used unchanged. Any other name is a source repository and is mapped with the mapping
+of this import; a base that was imported with another mapping is therefore not found, and its receipt or an inventory of
+the target must be given as base instead. The repositories that the image itself is pushed to are asked first.
 """
 
 from __future__ import annotations
@@ -18,80 +18,95 @@ from airgap.formatting import counted, human
 from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import Manifest
 from airgap.store.base import Opener, Reader, Store
-from airgap.targets import Mapping as TargetMapping
-from airgap.targets import Target
+from airgap.targets.mapping import Mapping as TargetMapping
+from airgap.targets.protocols import Target
 from airgap.transfer import Context, Plan, parallel_map
 from airgap.transfer.plan import BlobJob
 
 
-class Completed:
-    """A differential bundle together with the layers that the target holds, as one source. A layer is read from
-    there only if the registry would not mount it."""
+class CompletedBundle:
+    """A differential bundle together with the layers that the target has, as one source of a copy.
+
+    A layer of the target is downloaded only if the registry does not mount it.
+    """
 
     def __init__(self, bundle: BundleReader) -> None:
         self.bundle = bundle
         self.required = {required.digest: required for required in bundle.inventory.requires}
-        self._found: dict[str, Store] = {}
+        self._base_stores: dict[str, Store] = {}
 
     def resolve(self, name: str) -> Descriptor:
+        """Return the descriptor of a name in the bundle."""
         return self.bundle.resolve(name)
 
     def manifest(self, name: str) -> Manifest:
+        """Return a manifest of the bundle."""
         return self.bundle.manifest(name)
 
     def exists(self, descriptor: Descriptor) -> bool:
+        """Whether the bundle has the content or requires it with this digest and size."""
         required = self.required.get(descriptor.digest)
         return self.bundle.exists(descriptor) or (required is not None and required.size == descriptor.size)
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
-        store = self._found.get(descriptor.digest)
+        """Read from the repository that :meth:`find_base_layers` found the layer in, else from the bundle."""
+        store = self._base_stores.get(descriptor.digest)
         return self.bundle.open(descriptor, offset) if store is None else store.open(descriptor, offset)
 
     def check_blob(self, descriptor: Descriptor, opener: Opener) -> None:
-        """What the target holds is the registry's to answer for."""
+        """Check a blob of the bundle; the registry answers for the layers that it has."""
         if self.bundle.exists(descriptor):
             self.bundle.check_blob(descriptor, opener)
 
-    def prove(self, planned: Plan, mapping: TargetMapping, target: Target, context: Context) -> None:
-        """Look for each required blob of ``planned`` and note where it may be mounted from. Raises
-        :class:`ContentMissing` that names all that are missing, by the bundle that brings them."""
-        wanted = [job for digest, job in planned.blobs.items() if digest in self.required]
-        places = {job.descriptor.digest: _places(job, self.required[job.descriptor.digest], mapping) for job in wanted}
-        stores = {name: target.open(name) for name in dict.fromkeys(n for names in places.values() for n in names)}
+    def find_base_layers(self, planned: Plan, mapping: TargetMapping, target: Target, context: Context) -> None:
+        """Find a repository of the target for each required blob of ``planned``, and note it as mount source.
 
-        def look(job: BlobJob) -> str:
-            return next((name for name in places[job.descriptor.digest] if _has(stores[name], job.descriptor)), "")
+        Raises :class:`ContentMissing` that names all blobs that were not found, by the bundle that contains them.
+        """
+        required_jobs = [job for digest, job in planned.blobs.items() if digest in self.required]
+        candidates = {
+            job.descriptor.digest: _candidate_repositories(job, self.required[job.descriptor.digest], mapping)
+            for job in required_jobs
+        }
+        names = dict.fromkeys(name for repositories in candidates.values() for name in repositories)
+        stores = {name: target.open(name) for name in names}
 
-        found = parallel_map(wanted, look, workers=context.jobs.control, cancel=context.cancel)
+        def find(job: BlobJob) -> str:
+            repositories = candidates[job.descriptor.digest]
+            return next((name for name in repositories if _has(stores[name], job.descriptor)), "")
+
+        results = parallel_map(required_jobs, find, workers=context.jobs.control, cancel=context.cancel)
         missing = []
-        for job, name in zip(wanted, found, strict=True):
+        for job, repository in zip(required_jobs, results, strict=True):
             digest = job.descriptor.digest
-            if isinstance(name, str) and name:
-                job.mount_sources = [name]
-                self._found[digest] = stores[name]
+            if isinstance(repository, str) and repository:
+                job.mount_sources = [repository]
+                self._base_stores[digest] = stores[repository]
             else:
                 missing.append(self.required[digest])
-        self._refuse(missing, places, planned, mapping)
+        self._raise_missing(missing, candidates, planned, mapping)
 
-    def _refuse(
+    def _raise_missing(
         self,
         missing: Iterable[RequiredLayer],
-        places: Mapping[str, Iterable[str]],
+        candidates: Mapping[str, Iterable[str]],
         planned: Plan,
         mapping: TargetMapping,
     ) -> None:
         inventory = self.bundle.inventory
-        users = _users(planned)
+        users = _labels_by_blob(planned)
         errors = []
-        for brought, group in group_by_origin(missing, inventory.bases):
-            what = ", ".join(f"{one.digest} ({human(one.size)}, for {', '.join(users[one.digest])})" for one in group)
-            asked = sorted({name for one in group for name in places[one.digest]})
-            known = any(one.origin for one in group)
-            first = "import that bundle first, to the same target with the same --mapping; or " if known else ""
+        for origin, layers in group_by_origin(missing, inventory.bases):
+            described = ", ".join(
+                f"{layer.digest} ({human(layer.size)}, for {', '.join(users[layer.digest])})" for layer in layers
+            )
+            asked = sorted({name for layer in layers for name in candidates[layer.digest]})
+            has_origin = any(layer.origin for layer in layers)
+            first = "import that bundle first, to the same target with the same --mapping; or " if has_origin else ""
             errors.append(
                 ContentMissing(
-                    f"the target lacks {counted(len(group), 'layer')} that {brought} "
-                    f"{'brings' if known else 'brought there'}: {what}; asked in {', '.join(asked)}",
+                    f"the target lacks {counted(len(layers), 'layer')} that {origin} "
+                    f"{'brings' if has_origin else 'brought there'}: {described}; asked in {', '.join(asked)}",
                     where=str(self.bundle),
                     hint=f"{first}export without --base, or with one that airgap inventory {mapping.address} "
                     "-o FILE has written; nothing was pushed",
@@ -100,24 +115,25 @@ class Completed:
         raise_all(errors)
 
 
-def _places(job: BlobJob, required: RequiredLayer, mapping: TargetMapping) -> list[str]:
-    located = (mapping.locate(Reference.parse(name)).repository for name in required.repositories)
-    return list(dict.fromkeys((*job.targets, *located)))
+def _candidate_repositories(job: BlobJob, required: RequiredLayer, mapping: TargetMapping) -> list[str]:
+    """Repositories of the target that may have a blob, in the order in which they are asked."""
+    mapped = (mapping.locate(Reference.parse(name)).repository for name in required.repositories)
+    return list(dict.fromkeys((*job.targets, *mapped)))
 
 
 def _has(store: Store, descriptor: Descriptor) -> bool:
     try:
         return store.exists(descriptor)
     except (NotFound, Rejected, Unauthorized):
-        return False  # a repository that is not ours to read holds nothing for us
+        return False  # a repository that this user cannot read is of no use
 
 
-def _users(planned: Plan) -> dict[str, list[str]]:
-    """The labels of the images that need each blob."""
-    users: dict[str, list[str]] = {}
+def _labels_by_blob(planned: Plan) -> dict[str, list[str]]:
+    """The labels of the images that need each blob, by its digest."""
+    labels_by_blob: dict[str, list[str]] = {}
     for image in planned.images:
         for blob in (blob for manifest in planned.closure(image) for blob in manifest.blobs):
-            labels = users.setdefault(blob.digest, [])
+            labels = labels_by_blob.setdefault(blob.digest, [])
             if image.root.label not in labels:
                 labels.append(image.root.label)
-    return users
+    return labels_by_blob

@@ -1,75 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The target behind an address: the product is recognised by its answer to one request, and so is the way to it."""
+"""Finds out which product is behind an address, and makes the target for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from airgap.errors import AirgapError, NotReady
+from airgap.errors import AirgapError
 from airgap.oci import Reference
 from airgap.store.base import Store
 from airgap.targets.mapping import Mapping
 from airgap.targets.plain import PlainTarget
-from airgap.targets.probe import Probe
-from airgap.targets.products import is_registry
-from airgap.targets.protocols import Bounded, Finding, Target, Tried
+from airgap.targets.probe import Probe, is_registry
+from airgap.targets.product import OpenTarget, TargetRequest
+from airgap.targets.protocols import Finding, SupportsCapacity, SupportsUploadProbe, Target
 
 if TYPE_CHECKING:
     from airgap.registry import Registries
-    from airgap.targets.nexus.rest import Rest
 
 
-def probe_of(registries: Registries, mapping: Mapping, *, nexus: str = "") -> Probe:
-    """The probe of an address that nobody has asked yet."""
-    return Probe(registries.endpoint(mapping.address.registry), mapping, rest_of(registries, mapping, nexus))
+def products() -> tuple[OpenTarget, ...]:
+    """Return the products that airgap recognizes, in the order in which they are tried. Add a new product here."""
+    from airgap.targets.harbor import target as harbor
+    from airgap.targets.nexus import target as nexus
 
-
-def rest_of(registries: Registries, mapping: Mapping, nexus: str) -> Rest | None:
-    """``nexus`` is Nexus's own address (``--nexus``), asked with the target's credentials; empty: none."""
-    if not nexus:
-        return None
-    from airgap.targets.nexus.rest import Rest
-
-    return Rest(registries.at(mapping.address.registry, nexus.rstrip("/")))
-
-
-class AskedTarget:
-    """The target behind an address that is not asked before :meth:`preflight`, so that what can be refused without it
-    is. From then on ``mapping`` is the one that nodes pull by, which may be another."""
-
-    def __init__(self, mapping: Mapping, find: Callable[[], Target]) -> None:
-        self.mapping = mapping
-        self._find = find
-        self._found: Target | None = None
-
-    def preflight(self) -> list[Finding]:
-        """As the product's; raises what :func:`target_for` raises too."""
-        found = self._target()
-        self.mapping = found.mapping
-        return found.preflight()
-
-    def room(self, tags: int) -> list[Finding]:
-        found = self._target()
-        return found.room(tags) if isinstance(found, Bounded) else []
-
-    def begin(self) -> list[Finding]:
-        found = self._target()
-        return found.begin() if isinstance(found, Tried) else []
-
-    def locate(self, reference: Reference) -> Reference:
-        return self.mapping.locate(reference)
-
-    def repositories(self) -> list[str]:
-        return self._target().repositories()
-
-    def open(self, repository: str) -> Store:
-        return self._target().open(repository)
-
-    def _target(self) -> Target:
-        if self._found is None:
-            self._found = self._find()
-        return self._found
+    return nexus.open_target, harbor.open_target
 
 
 def target_for(
@@ -79,59 +34,94 @@ def target_for(
     nexus: str = "",
     create_projects: bool = False,
     dry_run: bool = False,
-    reads: bool = False,
+    read_only: bool = False,
 ) -> Target:
-    """Ask the address once and give the target that fits; one that is only to be read from (``reads``) is not asked
-    whether it would take anything. Raises what a broken connection raises, and :class:`NotReady` for a Nexus that can
-    be pushed to and not pulled from."""
-    probe = probe_of(registries, mapping, nexus=nexus)
-    first = probe.look()
-    if isinstance(first, AirgapError):
-        raise first
-    names_repository = "repository" in mapping.address.prefix.split("/")[:-1]
-    if (
-        not is_registry(first) or (names_repository and probe.product == "nexus")
-    ) and not probe.endpoint.settings.endpoint:
-        probe = _by_repository(registries, probe) or probe
-    if probe.product == "nexus" and probe.first is not None and (is_registry(probe.first) or probe.first.status >= 500):
-        from airgap.targets.nexus.target import NexusTarget
+    """Send one request to the address and return the target of the product that answers.
 
-        return NexusTarget(probe, lambda base: registries.at(probe.registry, base), reads=reads)
-    if probe.product == "nexus" and probe.first is not None:
-        _not_here(probe)
-    if probe.product == "harbor":
-        from airgap.targets.harbor.target import HarborTarget
-
-        return HarborTarget(probe, create_projects=create_projects, suppose=dry_run, reads=reads)
-    return PlainTarget(registries, mapping, greeted=is_registry(first) and first.status == 200)
+    ``nexus`` is the address of Nexus's REST API, if it is known. See :class:`TargetRequest` for the other options.
+    Raises the error of the connection, and :class:`airgap.errors.NotReady` for a Nexus that can be pushed to and not
+    pulled from.
+    """
+    probe = probe_for(registries, mapping, nexus=nexus)
+    response = probe.ask()
+    if isinstance(response, AirgapError):
+        raise response
+    request = TargetRequest(probe, registries, _run_checks, create_projects, dry_run, read_only)
+    for open_target in products():
+        if (target := open_target(request)) is not None:
+            return target
+    return PlainTarget(registries, mapping, is_open=is_registry(response) and response.status == 200)
 
 
-def _by_repository(registries: Registries, probe: Probe) -> Probe | None:
-    """The way in below ``/repository/NAME``, with the names that nodes can pull; ``None`` where there is none."""
-    from airgap.targets.nexus import routes
+def _run_checks(probe: Probe, names: Sequence[str]) -> list[Finding]:
+    from airgap.targets.doctor import run
 
-    for name, base, inner in routes.candidates(probe):
-        answer = routes.ask(probe, f"{base}/v2/")
-        if answer is None or not is_registry(answer):
-            continue
-        mapping = routes.pulled_as(probe, probe.rest, registries, name, inner)
-        if mapping is None:
-            raise NotReady(
-                f"{base} can be pushed to, but no node can pull from there: they only ever ask HOST/v2/",
-                where=str(probe.mapping.address),
-                hint="give the address that nodes pull from as target (the connector of "
-                f"{name}, or {probe.address}/{name} with path-based routing), and this way by --via {base}; --nexus "
-                "URL lets airgap find it",
-            )
-        if mapping.address.registry == probe.registry:
-            return Probe(probe.endpoint, mapping, probe.rest, seen=probe.first)
-        return Probe(registries.at(probe.registry, base), mapping, probe.rest)
-    return None
+    return run(probe, names)
 
 
-def _not_here(probe: Probe) -> None:
-    from airgap.targets.doctor import reach
+def probe_for(
+    registries: Registries,
+    mapping: Mapping,
+    *,
+    nexus: str = "",
+    repository: str = "docker-hosted",
+    connector: int = 0,
+) -> Probe:
+    """Return the probe of an address that was not asked yet.
 
-    problem = next((one for one in reach.registry(probe) if one.level == "problem"), None)
-    if problem is not None:
-        raise NotReady(problem.what, where=str(probe.mapping.address), hint=problem.hint)
+    ``nexus`` is the address of Nexus's REST API; it is asked with the credentials of the target. ``repository`` and
+    ``connector`` are those of :class:`airgap.targets.nexus.probe.NexusProbe`.
+    """
+    client = registries.endpoint(mapping.address.registry)
+    if not nexus:
+        return Probe(client, mapping)
+    from airgap.targets.nexus.probe import NexusProbe
+    from airgap.targets.nexus.rest import NexusRest
+
+    rest = NexusRest(registries.at(mapping.address.registry, nexus.rstrip("/")))
+    return NexusProbe(client, mapping, rest=rest, fix_repository=repository, fix_connector=connector)
+
+
+class LazyTarget:
+    """A target that is made when it is first needed, so that other problems are reported before a request is sent.
+
+    ``mapping`` is the given one until :meth:`preflight`, and then the target's own, which may differ.
+    """
+
+    def __init__(self, mapping: Mapping, make: Callable[[], Target]) -> None:
+        self.mapping = mapping
+        self._make = make
+        self._made: Target | None = None
+
+    def preflight(self) -> list[Finding]:
+        """Make the target and run its preflight. Raises what :func:`target_for` raises, too."""
+        target = self._target()
+        self.mapping = target.mapping
+        return target.preflight()
+
+    def check_capacity(self, new_tags: int) -> list[Finding]:
+        """Check the capacity if the target has a limit."""
+        target = self._target()
+        return target.check_capacity(new_tags) if isinstance(target, SupportsCapacity) else []
+
+    def probe_upload(self) -> list[Finding]:
+        """Probe an upload if the target supports that."""
+        target = self._target()
+        return target.probe_upload() if isinstance(target, SupportsUploadProbe) else []
+
+    def locate(self, reference: Reference) -> Reference:
+        """Return the reference that nodes will pull."""
+        return self.mapping.locate(reference)
+
+    def repositories(self) -> list[str]:
+        """List the repositories below the prefix."""
+        return self._target().repositories()
+
+    def open(self, repository: str) -> Store:
+        """Return the repository."""
+        return self._target().open(repository)
+
+    def _target(self) -> Target:
+        if self._made is None:
+            self._made = self._make()
+        return self._made

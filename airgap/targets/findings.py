@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a look at a target showed is acted upon in one way by every command."""
+"""Turns the findings of a target's checks into errors and warnings, in the same way for every command."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from collections.abc import Sequence
 
 from airgap.errors import NotReady, raise_all
 from airgap.events import Sink, Warned
-from airgap.targets import Finding
+from airgap.targets.protocols import Finding
 
 
-def heed(findings: Sequence[Finding], emit: Sink) -> None:
-    """Raise :class:`NotReady` for each problem, with its remedy as hint; where there is none, tell the warnings."""
+def raise_or_warn(findings: Sequence[Finding], emit: Sink) -> None:
+    """Raise :class:`NotReady` for each problem, with its remedy as hint. Without problems, emit the warnings."""
     problems = [finding for finding in findings if finding.level == "problem"]
-    raise_all([NotReady(one.what, hint="; ".join((one.hint, *one.run)).strip("; ") or None) for one in problems])
+    raise_all(
+        [
+            NotReady(problem.what, hint="; ".join((problem.hint, *problem.run)).strip("; ") or None)
+            for problem in problems
+        ]
+    )
     for finding in findings:
         if finding.level == "warning":
             emit(Warned(f"{finding.what}; {finding.hint}".rstrip("; ")))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bundle's images with their places on a target: what import, verify and rewrite have in common."""
+"""The images of a bundle with their places at a target, as import, verify and rewrite use them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from airgap.bundle import BundleReader, Inventory
 from airgap.errors import AirgapError, TargetError, raise_all
 from airgap.events import ManifestDone, Sink, ignore
 from airgap.store.base import Store
-from airgap.targets import Assignment, Mapping, assign
+from airgap.targets.assignment import Assignment, assign
+from airgap.targets.mapping import Mapping
 from airgap.transfer import (
     Context,
     Destination,
@@ -26,23 +27,23 @@ BUNDLE = "bundle"
 
 
 def assignments_of(inventory: Inventory, mapping: Mapping, *, emit: Sink = ignore) -> list[Assignment]:
-    """Every image's place; raises :class:`airgap.errors.TargetError` for collisions."""
+    """Assign a place to every image of the inventory. Raises :class:`airgap.errors.TargetError` for collisions."""
     images = [(image.reference, image.descriptor.digest, image.derived_from) for image in inventory.images]
     return assign(images, mapping, emit=emit)
 
 
 def roots_of(bundle: BundleReader, assignments: Sequence[Assignment]) -> list[Root]:
-    """What must be at the target: each image under its tag, and with it, by digest, what refers to it."""
+    """Return what must exist at the target: each image under its tag, and each of its referrers by digest."""
     roots = [Root(str(a.source), BUNDLE, a.digest, (Destination(a.repository, a.tag),)) for a in assignments]
-    places = {root.name: root for root in roots}
+    roots_by_digest = {root.name: root for root in roots}
     for referrer, subject in bundle.inventory.referrers.items():
         repositories = dict.fromkeys(a.repository for a in assignments if a.digest == subject)
-        if not repositories and subject in places:
-            # A signature of a signature goes where that one goes.
-            repositories = dict.fromkeys(d.repository for d in places[subject].destinations)
+        if not repositories and subject in roots_by_digest:
+            # The subject is a referrer itself, such as a signature of a signature.
+            repositories = dict.fromkeys(d.repository for d in roots_by_digest[subject].destinations)
         if repositories:
             root = Root(f"referrer of {subject}", BUNDLE, referrer, tuple(map(Destination, repositories)))
-            places.setdefault(referrer, root)
+            roots_by_digest.setdefault(referrer, root)
             roots.append(root)
     return roots
 
@@ -50,9 +51,9 @@ def roots_of(bundle: BundleReader, assignments: Sequence[Assignment]) -> list[Ro
 def missing_images(
     planned: Plan, stores: dict[str, Store], context: Context, *, overwrite: bool
 ) -> tuple[list[Image], int, ExistingBlobs]:
-    """The images that the target lacks, how many it has, and which blobs it is known to have.
+    """Return the images that the target lacks, how many it has, and which blobs it is known to have.
 
-    Raises :class:`TargetError` for tags that point to something else, unless ``overwrite``.
+    Raises :class:`TargetError` for tags that have another digest, unless ``overwrite``.
     """
     tags = resolve_tags(planned, stores, context)
     missing, present = [], 0
@@ -75,6 +76,6 @@ def missing_images(
         missing.append(image)
     raise_all(errors)
     existing = find_existing_blobs(planned, missing, tags, stores, context)
-    # A signature or the like is reachable by its digest alone.
+    # A signature or the like has no tag and is found by its digest only.
     missing = [image for image in missing if image.root.destinations[0].tag or not existing.has_image(image)]
     return missing, present, existing

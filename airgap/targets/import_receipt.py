@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The receipt of an import: what the far side now holds, for the next export to build on."""
+"""The receipt of an import: what the target has afterwards. A later export can use it as ``--base``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from airgap.bundle import BundleIdentity, BundleReader, Receipt, ReceiptImage, read_json_document
 from airgap.durable.output import is_free
 from airgap.errors import BundleError, OutputError, UsageError
-from airgap.targets import Assignment, Mapping
+from airgap.targets.assignment import Assignment
+from airgap.targets.mapping import Mapping
 from airgap.transfer import Plan
 
 
@@ -21,33 +22,42 @@ def receipt_of(
     planned: Plan,
     failed: Collection[str],
 ) -> bytes:
-    """The JSON document; images whose labels are in ``failed`` are not in it, nor are blobs that only they need."""
+    """Return the receipt as JSON, without the images whose labels are in ``failed`` and blobs only they need."""
     inventory = bundle.inventory
-    images = [a for a in assignments if str(a.source) not in failed]
-    held = planned.subset([image for image in planned.images if image.root.label not in failed])
+    imported = [a for a in assignments if str(a.source) not in failed]
+    plan = planned.subset([image for image in planned.images if image.root.label not in failed])
     return Receipt(
         str(mapping.address),
         bundle.id,
-        tuple(ReceiptImage(str(a.source), f"{a.target.name}:{a.tag}", a.digest) for a in images),
-        {digest: tuple(job.targets) for digest, job in held.blobs.items()},
-        {r.digest: r.origin for r in inventory.requires if r.digest in held.blobs and r.origin},
-        (*inventory.bases, *_itself(bundle)),
+        tuple(ReceiptImage(str(a.source), f"{a.target.name}:{a.tag}", a.digest) for a in imported),
+        {digest: tuple(job.targets) for digest, job in plan.blobs.items()},
+        {
+            required.digest: required.origin
+            for required in inventory.requires
+            if required.digest in plan.blobs and required.origin
+        },
+        (*inventory.bases, *_own_origin(bundle)),
     ).to_bytes()
 
 
-def _itself(bundle: BundleReader) -> list[BundleIdentity]:
-    """How this bundle is called, if it is."""
+def _own_origin(bundle: BundleReader) -> list[BundleIdentity]:
+    """The bundle's own name and version; empty if it has neither."""
     inventory = bundle.inventory
     return [BundleIdentity(bundle.id, inventory.name, inventory.version)] if inventory.name or inventory.version else []
 
 
 def check_receipt(path: Path, folder: Path, names: Iterable[str], *, force: bool) -> None:
-    """Raise :class:`OutputError` where the receipt would replace something else, before anything is pushed."""
+    """Check before a push that the receipt can be written to ``path``.
+
+    ``names`` are the files that the import writes into ``folder``. Raises :class:`OutputError` if the receipt would
+    replace one of these, if ``path`` cannot be written, or if it has a file that is not a receipt (``force`` allows
+    this).
+    """
     resolved = path.resolve()
     if any(resolved == (folder / name).resolve() for name in names):
         raise OutputError("the receipt would replace a rewritten file", where=str(path), hint="--receipt names another")
-    there = next(parent for parent in resolved.parents if parent.exists())
-    if path.is_dir() or not is_free(path) or not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    parent = next(candidate for candidate in resolved.parents if candidate.exists())
+    if path.is_dir() or not is_free(path) or not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError("the receipt cannot be written here", where=str(path), hint="--receipt names another place")
     if path.exists() and not force and not _is_receipt(path):
         raise OutputError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a source reference to its target reference, by policy and per-pattern overrides. Pure."""
+"""From a source reference to its target reference, by a policy and by overrides for single names. No I/O."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ POLICIES = {
 
 
 class Mapping(Record):
-    """``overrides`` maps patterns of ``registry/repository`` to names under the prefix; the first match wins, and
-    ``*`` is one or more path elements, also on the right-hand side."""
+    """How images are named at a target.
+
+    ``overrides`` maps patterns of ``registry/repository`` to names below the prefix. The first pattern that matches
+    wins, before the policy. ``*`` is one or more path elements; a ``*`` in the name is replaced by what it matched.
+    Raises :class:`UsageError` for a policy or an override that makes no sense.
+    """
 
     address: TargetAddress
     policy: str = "basename"
@@ -43,14 +47,14 @@ class Mapping(Record):
                 raise UsageError(f"the mapping override {pattern!r}: {name!r} names no repository: {reason}")
 
     def locate(self, reference: Reference) -> Reference:
-        """The target reference: registry, prefix and policy's name; tag and digest as they were.
+        """Return the target reference: registry, prefix and the mapped name, with the same tag and digest.
 
-        An image that lies under the target already keeps its name, so that rewriting twice changes nothing more.
+        A reference that is below the target already is returned as it is, so that a second rewrite changes nothing.
         """
         prefix = f"{self.address.prefix}/" if self.address.prefix else ""
         if reference.registry == self.address.registry and reference.repository.startswith(prefix):
             return reference
-        name = self._overridden(reference) or self._by_policy(reference)
+        name = self._name_by_override(reference) or self._name_by_policy(reference)
         return replace(reference, registry=self.address.registry, repository=f"{prefix}{name}")
 
     @cached_property
@@ -60,18 +64,18 @@ class Mapping(Record):
             for pattern, name in self.overrides.items()
         ]
 
-    def _overridden(self, reference: Reference) -> str:
+    def _name_by_override(self, reference: Reference) -> str:
         for pattern, name in self._patterns:
             match = pattern.fullmatch(reference.name)
             if match:
                 return name.replace("*", match[1]) if "*" in name else name
         return ""
 
-    def _by_policy(self, reference: Reference) -> str:
+    def _name_by_policy(self, reference: Reference) -> str:
         if self.policy == "basename":
             return reference.repository.rpartition("/")[2]
         if self.policy == "path":
             return reference.repository
-        # ':' is what the policy is about; an IPv6 address's brackets and runs of ':' have no place in a name either.
+        # A repository name cannot contain the ':' of a port, nor the brackets and '::' of an IPv6 address.
         registry = re.sub(r"[^a-z0-9.-]+", "_", reference.registry.lower()).strip("_")
         return f"{registry}/{reference.repository}"

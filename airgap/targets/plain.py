@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any registry that speaks the distribution specification and takes what it is given."""
+"""Any registry that implements the distribution specification and needs nothing else."""
 
 from __future__ import annotations
 
@@ -14,32 +14,38 @@ if TYPE_CHECKING:
 
 
 class PlainTarget:
-    """``registries`` must hold the settings for the mapping's registry, ``--via`` among them. ``greeted`` says that
-    it was asked already, and let everybody in."""
+    """A registry without a known product.
 
-    def __init__(self, registries: Registries, mapping: Mapping, *, greeted: bool = False) -> None:
-        self._greeted = greeted
+    ``registries`` has the settings of the mapping's registry, ``--via`` among them. ``is_open`` says that the registry
+    was asked already and needs no sign-in.
+    """
+
+    def __init__(self, registries: Registries, mapping: Mapping, *, is_open: bool = False) -> None:
+        self._is_open = is_open
         self._registries = registries
         self.mapping = mapping
         self._repositories: dict[str, Repository] = {}
 
     def preflight(self) -> list[Finding]:
-        """Raises what :meth:`airgap.registry.client.Endpoint.ping` raises; a registry that answers is fit."""
-        endpoint = self._registries.endpoint(self.mapping.address.registry)
-        if not self._greeted:
-            endpoint.ping()
-        return [Finding("ok", f"{self.mapping.address.registry} answers at {endpoint.base_url}")]
+        """Sign in; a registry that accepts this is ready. Raises the error of the connection or of the sign-in."""
+        client = self._registries.endpoint(self.mapping.address.registry)
+        if not self._is_open:
+            client.ping()
+        return [Finding("ok", f"{self.mapping.address.registry} answers at {client.base_url}")]
 
     def locate(self, reference: Reference) -> Reference:
+        """Return the reference that nodes will pull."""
         return self.mapping.locate(reference)
 
     def repositories(self) -> list[str]:
+        """List the repositories below the prefix, from the registry's catalog."""
         from airgap.registry.pagination import catalog
 
         address = self.mapping.address
         return address.below(catalog(self._registries.endpoint(address.registry)))
 
     def open(self, repository: str) -> Repository:
+        """Return the repository, for pulling and pushing."""
         if repository not in self._repositories:
             registry = self.mapping.address.registry
             self._repositories[repository] = self._registries.repository(registry, repository, push=True)

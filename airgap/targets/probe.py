@@ -1,41 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the checks of a target look at: its address, the way to it, and what was seen so far.
-
-Answers are asked for once and kept. It signs in at most once: after a password was refused nothing is asked with it.
-"""
+"""The address of a target while it is examined, and its first answer, by which the product is recognized."""
 
 from __future__ import annotations
 
 import ipaddress
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError
-from airgap.records import Record
+from airgap.records import Record, field
 from airgap.registry.settings import is_loopback
 from airgap.targets.mapping import Mapping
-from airgap.targets.products import Product, nexus_version, product_of
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+    from airgap.registry.auth.challenge import Challenge
     from airgap.registry.client import Endpoint
     from airgap.registry.http.transport import Response
-    from airgap.targets.nexus.rest import Hosted, Rest
+
+
+def is_registry(response: Response) -> bool:
+    """Whether an answer to ``GET /v2/`` is a registry's, and not that of some web page or its login."""
+    if response.headers.get_content_type() == "text/html":
+        return False
+    if response.status == 200:
+        return True
+    has_api_version = response.headers.get("Docker-Distribution-Api-Version") is not None
+    return response.status == 401 and (has_api_version or response.headers.get_content_type() == "application/json")
+
+
+def challenges_of(response: Response) -> list[Challenge]:
+    """The challenges of an answer's ``WWW-Authenticate`` headers (RFC 9110, 11.6.1)."""
+    from airgap.registry.auth import challenge
+
+    return challenge.parse(response.headers.get_all("WWW-Authenticate") or [])
 
 
 class Probe(Record, frozen=False, eq=False):
-    """``endpoint`` is where images are pushed; ``rest`` is there where Nexus's own address is known. ``tags`` is how
-    many an import would add. ``expect`` names the repository that ``--fix`` would make, or give a connector to."""
+    """An address that is examined; its answers are requested once and kept.
 
-    endpoint: Endpoint
+    ``client`` sends the requests to where images are pushed; ``mapping`` makes the names that nodes pull. ``answer`` is
+    what ``GET /v2/`` gave without a credential: a response, the error of the connection, or ``None`` before it was
+    sent. ``signed_in`` is set once the user was accepted.
+    """
+
+    client: Endpoint
     mapping: Mapping
-    rest: Rest | None = None
-    tags: int = 0
-    expect: str = "docker-hosted"
-    #: The connector port that ``--fix`` would give it; 0 is the address's own, which behind a NodePort is another.
-    connector: int = 0
-    #: What the address was asked without a credential, or why it could not be.
-    seen: Response | AirgapError | None = None
-    signed_in: bool = False
+    answer: Response | AirgapError | None = field(default=None, init=False)
+    signed_in: bool = field(default=False, init=False)
 
     @property
     def registry(self) -> str:
@@ -44,93 +56,64 @@ class Probe(Record, frozen=False, eq=False):
 
     @property
     def url(self) -> str:
-        return self.endpoint.base_url
-
-    @cached_property
-    def place(self) -> tuple[str, str, int]:
-        """Scheme, host and port that requests go to."""
-        from airgap.registry.http.errors import split
-
-        parts = split(self.url)
-        return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        """The address that requests go to, with scheme and path, without a trailing slash."""
+        return self.client.base_url
 
     @property
-    def address(self) -> str:
-        """``host:port`` that requests go to, as it stands in the URL."""
+    def netloc(self) -> str:
+        """``host[:port]`` that requests go to, as it is written in the URL."""
         return self.url.partition("://")[2].partition("/")[0]
 
     @property
-    def san(self) -> str:
-        """What a certificate must hold for the name used: ``IP:…`` or ``DNS:…``."""
-        host = self.place[1]
+    def scheme(self) -> str:
+        """``http`` or ``https``."""
+        return self._parts.scheme
+
+    @property
+    def host(self) -> str:
+        """The host that requests go to, without brackets around an IPv6 address."""
+        return self._parts.hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port that requests go to."""
+        return self._parts.port or (443 if self.scheme == "https" else 80)
+
+    @property
+    def root(self) -> str:
+        """``scheme://host[:port]`` that requests go to."""
+        return f"{self.scheme}://{self.netloc}"
+
+    @property
+    def subject_alt_name(self) -> str:
+        """``IP:…`` or ``DNS:…``: the name that a certificate for this address must contain."""
         try:
-            return f"IP:{ipaddress.ip_address(host)}"
+            return f"IP:{ipaddress.ip_address(self.host)}"
         except ValueError:
-            return f"DNS:{host}"
+            return f"DNS:{self.host}"
 
     @property
-    def wanted_port(self) -> int:
-        """The port of the connector that ``--fix`` would make."""
-        return self.connector or self.place[2]
+    def is_loopback(self) -> bool:
+        """Whether the address is this machine itself."""
+        return is_loopback(self.netloc)
 
     @property
-    def loopback(self) -> bool:
-        return is_loopback(self.address)
+    def _parts(self) -> SplitResult:
+        from airgap.registry.http.errors import split
 
-    def look(self) -> Response | AirgapError:
-        if self.seen is None:
+        return split(self.url)
+
+    def ask(self) -> Response | AirgapError:
+        """Send ``GET /v2/`` without a credential, once, and return the response or the error of the connection."""
+        if self.answer is None:
             try:
-                self.seen = self.endpoint.look()
+                self.answer = self.client.look()
             except AirgapError as error:
-                self.seen = error
-        return self.seen
+                self.answer = error
+        return self.answer
 
     @property
-    def first(self) -> Response | None:
-        seen = self.look()
-        return None if isinstance(seen, AirgapError) else seen
-
-    @property
-    def product(self) -> Product:
-        if self.rest is not None:
-            return "nexus"
-        return product_of(self.first) if self.first is not None else ""
-
-    @property
-    def version(self) -> tuple[str, str]:
-        """Nexus's version and edition, where something says them."""
-        version, edition = nexus_version(self.first) if self.first is not None else ("", "")
-        if not version and self.rest is not None and not self.endpoint.refused:
-            found = self.rest.get("../swagger.json")
-            info = found.get("info") if isinstance(found, dict) else None
-            version = str(info.get("version", "")) if isinstance(info, dict) else ""
-        return version, edition
-
-    @property
-    def expected(self) -> Hosted | None:
-        """The hosted repository that ``--fix`` speaks of, where this user sees its settings."""
-        registries = self.rest.registries if self.rest is not None else []
-        named = (one for one in registries if one.name == self.expect and one.type == "hosted" and one.is_shown)
-        return next(named, None)
-
-    @property
-    def hosted(self) -> Hosted | None:
-        """Which of Nexus's repositories this address leads to, where that can be told."""
-        if self.rest is None:
-            return None
-        registries = self.rest.registries
-        _, host, port = self.place
-        path = self.url.partition("://")[2].partition("/")[2].split("/")
-        if "repository" in path[:-1]:
-            name = path[path.index("repository") + 1]
-            return next((one for one in registries if one.name == name), None)
-        for one in registries:
-            if port in one.ports:
-                return one
-        first = self.mapping.address.prefix.partition("/")[0]
-        for one in registries:
-            if one.path_enabled and one.name == first:
-                return one
-            if one.subdomain and one.subdomain == host.partition(".")[0]:
-                return one
-        return registries[0] if len(registries) == 1 else None
+    def response(self) -> Response | None:
+        """The response to ``GET /v2/``; ``None`` if there was no connection."""
+        answer = self.ask()
+        return None if isinstance(answer, AirgapError) else answer

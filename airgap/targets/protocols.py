@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every target can do, whatever the product behind it."""
+"""What every target provides, and what some provide in addition."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from airgap.targets.mapping import Mapping
 
 
 class Finding(Record):
-    """One thing that a look at the target showed. A ``problem`` stops the push.
+    """One result of a check. A ``problem`` prevents the push.
 
-    ``hint`` is the remedy in words and ``run`` the lines to type or to write; ``check`` names what was looked at;
-    ``fix`` names the change of :mod:`airgap.targets.doctor.fixes` that mends it, where one does."""
+    ``what`` is the result and ``hint`` the remedy, in words; ``run`` are lines to type or to write into a file.
+    ``check`` is the name of the check. ``fix`` names the change of :mod:`airgap.targets.doctor.fixes` that corrects
+    the problem, or is empty. The fields are those of ``airgap doctor --json``.
+    """
 
     level: Literal["ok", "warning", "problem"]
     what: str
@@ -26,34 +28,41 @@ class Finding(Record):
 
 
 class Target(Protocol):
-    """A registry address with a prefix, and the product behind it. ``mapping`` is that of the names which nodes pull:
-    where pushing goes another way than pulling, it is not the one that was asked for."""
+    """A registry address with a prefix, and the product behind it.
+
+    ``mapping`` makes the names that nodes pull. It differs from the mapping that was given where images are pushed to
+    another address than the one they are pulled from.
+    """
 
     mapping: Mapping
 
     def preflight(self) -> list[Finding]:
-        """Look before anything is pushed; signs in exactly once."""
+        """Check the registry before anything is pushed. Signs in exactly once."""
 
     def locate(self, reference: Reference, /) -> Reference:
-        """What the image will be called, as nodes will pull it."""
+        """Return the reference that nodes will pull."""
 
-    def open(self, repository: str, /) -> Store: ...
+    def open(self, repository: str, /) -> Store:
+        """Return the repository, named as in :meth:`locate`'s references; opens it once."""
 
     def repositories(self) -> list[str]:
-        """What lies under its prefix, as nodes name it after the registry; raises what the registry's refusal is."""
+        """List the repositories below the prefix, named as in :meth:`locate`'s references.
+
+        Raises the error of the registry if it does not list them.
+        """
 
 
 @runtime_checkable
-class Bounded(Protocol):
-    """A target that knows how much more it may hold."""
+class SupportsCapacity(Protocol):
+    """A target that has a limit of tags."""
 
-    def room(self, tags: int, /) -> list[Finding]:
-        """What speaks against ``tags`` new tags."""
+    def check_capacity(self, new_tags: int, /) -> list[Finding]:
+        """Return a problem or a warning if ``new_tags`` more tags would exceed, or nearly reach, the limit."""
 
 
 @runtime_checkable
-class Tried(Protocol):
-    """A target at which only a try shows whether it takes what is pushed."""
+class SupportsUploadProbe(Protocol):
+    """A target that must be asked for an upload to find out whether it accepts one."""
 
-    def begin(self) -> list[Finding]:
-        """What speaks against uploads, by one that is begun and called off: to be asked only before uploads follow."""
+    def probe_upload(self) -> list[Finding]:
+        """Begin an upload and cancel it. Call this only if uploads will follow."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.command import Airgap, Registry, settings
-from tests.parts.faults import CLOSE, Fault, FaultyProxy, faulty
+from tests.parts.faulty_line import CLOSE, Break, Fault, FaultyLine, faulty_line
 from tests.parts.images import Images
 from tests.parts.terminal import Screen, on_terminal
 
@@ -24,19 +24,19 @@ BLOB = re.compile(r"(?:  |[ \d]{3}% )([0-9a-f]{4,12})")
 
 
 @pytest.fixture
-def slow() -> Iterator[FaultyProxy]:
+def slow() -> Iterator[FaultyLine]:
     """A registry with six layers behind a slow line, which is cut once in the second blob."""
     images = Images(17)
     root = images.image(layers=[images.layer(size=size * 60_000) for size in (5, 4, 4, 3, 3, 2)])
     with Registry() as registry:
         registry.fill(images, {"a/x:1": root})
-        cut = Fault("GET", "/blobs/", skip=1, header="Host", then=CLOSE, response_bytes=70_000, pause=0.02)
-        with faulty(registry.address, cut, Fault("GET", "/blobs/", 99, header="Host", pause=0.02)) as proxy:
-            yield proxy
+        cut = Fault("GET", "/blobs/", skip=1, header="Host", response=Break(CLOSE, 70_000), delay=0.02)
+        with faulty_line(registry.address, cut, Fault("GET", "/blobs/", 99, header="Host", delay=0.02)) as line:
+            yield line
 
 
 @pytest.fixture
-def ready(airgap: Airgap, slow: FaultyProxy) -> Airgap:
+def ready(airgap: Airgap, slow: FaultyLine) -> Airgap:
     airgap.write("airgap.yaml", settings({"quay.io": {"mirror": slow.url}}))
     airgap.environment["TERM"] = "xterm-256color"
     return airgap

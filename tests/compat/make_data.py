@@ -26,8 +26,7 @@ from pathlib import Path
 from tests.cli.command import Airgap, Registry
 from tests.compat import inputs
 from tests.compat.inputs import DATA, LARGE_IMAGES, NEW, OLD, STAND_INS, TARGET, UNFINISHED
-from tests.parts.line import line
-from tests.parts.stalling import Stalling
+from tests.parts.faulty_line import STALL, faulty_line
 from tests.parts.waiting import wait_until
 
 MIB = 1 << 20
@@ -90,10 +89,10 @@ def unfinished(airgap: Airgap) -> None:
             finished.mkdir(parents=True)
             for path in folder.glob("b.tar*"):
                 path.rename(finished / path.name)
-            with Stalling(quay.address, 12 * MIB) as wire:
-                one.write("airgap.yaml", inputs.mirrors(wire.url))
+            with faulty_line(quay.address, limit=12 * MIB, ending=STALL) as line:
+                one.write("airgap.yaml", inputs.mirrors(line.url))
                 process = one.started("export", *LARGE_IMAGES, "-o", *form)
-                wait_until(wire.stalled.is_set)
+                assert line.stalled.wait(60), "the old version did not come so far"
                 journal = folder / f"{form[0]}.journal"
                 wait_until(lambda: b'"at"' in journal.read_bytes())  # noqa: B023 - called here
                 process.kill()
@@ -105,19 +104,19 @@ def unfinished(airgap: Airgap) -> None:
 
 def session(airgap: Airgap) -> None:
     """The state of an import that was killed inside a layer."""
-    with Registry() as quay, Registry() as nexus, line(nexus.address) as wire:
+    with Registry() as quay, Registry() as nexus, faulty_line(nexus.address) as line:
         inputs.fill(quay, inputs.large())
         airgap.write("airgap.yaml", inputs.mirrors(quay.url))
         airgap.run("export", *LARGE_IMAGES, "-o", "b.tar")
-        wire.hold_at = 12 * MIB
-        command = ("import", "b.tar", "--to", f"http://{TARGET}", "--via", wire.url, "--jobs", "1", "--state", "state")
+        line.stall_after = 12 * MIB
+        command = ("import", "b.tar", "--to", f"http://{TARGET}", "--via", line.url, "--jobs", "1", "--state", "state")
         process = airgap.started(*command)
-        wait_until(wire.held.is_set)
+        assert line.stalled.wait(60), "the old version did not come so far"
         process.kill()
         process.communicate()
-        wire.release()
+        line.release()
         (journal,) = (airgap.folder / "state").iterdir()
-        text = journal.read_text().replace(wire.url, STAND_INS[1])
+        text = journal.read_text().replace(line.url, STAND_INS[1])
         journal.write_text(SESSION.sub("SESSION", text))
     _keep(airgap, f"state/{journal.name}")
 

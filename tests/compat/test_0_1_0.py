@@ -22,9 +22,9 @@ import pytest
 from tests.cli.command import Airgap, Registry
 from tests.compat import inputs
 from tests.compat.inputs import DATA, LARGE_IMAGES, NEW, OLD, STAND_INS, TARGET, UNFINISHED
+from tests.parts.faulty_line import faulty_line
 from tests.parts.images import OCI_LAYER_PLAIN
 from tests.parts.ledger import Ledger
-from tests.parts.line import line
 
 MIB = 1 << 20
 IMAGES_OF_1 = {"quay.io/example/app:1": "p/example/app:1", "quay.io/example/tool:1": "p/tools/example:1"}
@@ -237,18 +237,18 @@ def test_an_import_goes_on_inside_a_layer(airgap: Airgap, large: Path) -> None:
     blob = next(one for one in images.needed(names["example/large:1"]) if one.media_type == OCI_LAYER_PLAIN)
     half = images.content[blob.digest][: 12 * MIB]
     (journal,) = (DATA / "state").glob("import-*")
-    with Registry() as nexus, line(nexus.address) as wire:
+    with Registry() as nexus, faulty_line(nexus.address) as line:
         begun = httpx.post(f"{nexus.url}/v2/p/large/blobs/uploads/")
         place = begun.headers["Location"].removeprefix(nexus.url)
         httpx.patch(f"{nexus.url}{place}", content=half).raise_for_status()
         session = place.rpartition("/")[2]
-        text = journal.read_text().replace(STAND_INS[1], wire.url).replace("SESSION", session)
+        text = journal.read_text().replace(STAND_INS[1], line.url).replace("SESSION", session)
         airgap.write(f"state/{journal.name}", text)
         bundle = airgap.write("b.tar", joined(large))
-        arguments = ("--to", f"http://{TARGET}", "--via", wire.url, "--state", "state", "--progress", "json")
+        arguments = ("--to", f"http://{TARGET}", "--via", line.url, "--state", "state", "--progress", "json")
         said = airgap.run("import", bundle, *arguments)
         assert [event["bytes"] for event in said.events if event["event"] == "blob-resumed"] == [len(half)]
-        assert wire.sent < blob.size - len(half) + MIB
+        assert line.sent < blob.size - len(half) + MIB
         assert nexus.digest("p/large:1") == names["example/large:1"].digest
     assert list((airgap.folder / "state").iterdir()) == []
 

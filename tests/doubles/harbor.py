@@ -33,7 +33,7 @@ class Harbor:
     projects: set[str] = field(default_factory=lambda: {"library"})
     realm: str = ""
     failed: int = 0
-    made: list[dict[str, object]] = field(default_factory=list)
+    created: list[dict[str, object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._behind = Registry()
@@ -100,7 +100,7 @@ class Harbor:
         if document["project_name"] in self.projects:
             return _error(409, "CONFLICT", "it is there")
         self.projects.add(document["project_name"])
-        self.made.append(document)
+        self.created.append(document)
         return Answer(201)
 
     def _pass_on(self, request: Request) -> Answer:
@@ -130,8 +130,8 @@ def _error(status: int, code: str, message: str) -> Answer:
 @contextlib.contextmanager
 def harbor(**more: object) -> Iterator[Harbor]:
     """A :class:`Harbor` that ends with the block."""
-    made = Harbor({"admin": "admin-word", "robot$carrier": "robot-word"}, **more)  # type: ignore[arg-type] # its fields
+    server = Harbor({"admin": "admin-word", "robot$carrier": "robot-word"}, **more)  # type: ignore[arg-type] # its fields
     try:
-        yield made
+        yield server
     finally:
-        made.stop()
+        server.stop()

@@ -147,28 +147,30 @@ def measured(work: Callable[[], object], *, memory: bool) -> Cost:
 
 def exporting(many: Many, jobs: int = 4) -> Plan:
     """What export does before the first layer byte."""
-    made = plan(many.roots, {"r": many}, Context(Jobs.of(jobs)))
-    assert len(made.images) == many.count
-    assert len(made.blobs) == many.blobs
-    return made
+    transfer_plan = plan(many.roots, {"r": many}, Context(Jobs.of(jobs)))
+    assert len(transfer_plan.images) == many.count
+    assert len(transfer_plan.blobs) == many.blobs
+    return transfer_plan
 
 
 def importing(many: Many, *, there: bool, jobs: int = 4) -> tuple[Plan, object]:
     """What import does before the first byte is sent; ``there`` says whether all of it is at the target."""
-    made = exporting(many, 1)
+    transfer_plan = exporting(many, 1)
     stores = {f"p/app{number}": Far(many, f"app{number}:v" if there else "") for number in range(many.count)}
-    found = resolve_tags(made, stores, Context(Jobs.of(jobs)))
-    todo = [image for image in made.images if found.get(image.root.destinations[0]) != image.digest]
-    assert len(todo) == (0 if there else many.count)
-    known = find_existing_blobs(made, todo, found, stores, Context(Jobs.of(jobs)))
-    return made.subset(todo), known
+    existing_tags = resolve_tags(transfer_plan, stores, Context(Jobs.of(jobs)))
+    missing_images = [
+        image for image in transfer_plan.images if existing_tags.get(image.root.destinations[0]) != image.digest
+    ]
+    assert len(missing_images) == (0 if there else many.count)
+    existing_blobs = find_existing_blobs(transfer_plan, missing_images, existing_tags, stores, Context(Jobs.of(jobs)))
+    return transfer_plan.subset(missing_images), existing_blobs
 
 
 def moving(many: Many, jobs: int = 4) -> object:
     """And the whole of an import into a target that takes everything at once."""
-    made, known = importing(many, there=False, jobs=jobs)
+    transfer_plan, existing_blobs = importing(many, there=False, jobs=jobs)
     stores = {f"p/app{number}": Far(many, "") for number in range(many.count)}
-    report = copy(made, {"r": many}, stores, Context(Jobs.of(jobs)), CopyOptions(existing=known))  # type: ignore[arg-type] # it is Holdings
+    report = copy(transfer_plan, {"r": many}, stores, Context(Jobs.of(jobs)), CopyOptions(existing=existing_blobs))  # type: ignore[arg-type] # it is ExistingBlobs
     assert report.moved == many.blobs
     assert report.mounted == SHARED * (many.count - 1)
-    return made
+    return transfer_plan

@@ -36,7 +36,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.doubles.registry import Answer, Double, Request, double
 from tests.parts.dockerregistry import docker_registry
-from tests.parts.faults import CLOSE, RESET, STALL, Fault, FaultyProxy, Reply, faulty
+from tests.parts.faulty_line import CLOSE, RESET, STALL, Break, Fault, FaultyLine, Reply, faulty_line
 from tests.parts.images import Images
 
 pytestmark = [pytest.mark.requires("docker-registry", "htpasswd"), pytest.mark.interop]
@@ -224,11 +224,6 @@ def zipped(answer: Reply) -> None:
     answer.headers.append(("Content-Encoding", "gzip"))
 
 
-def shortened(answer: Reply) -> None:
-    """Less than the whole, announced as if it were all."""
-    answer.body = answer.body[:N]
-
-
 Make = Callable[[World, Double], "list[Fault]"]
 OK = 0
 
@@ -243,39 +238,39 @@ def put(world: World, **more: object) -> Fault:
 
 def goes_on(world: World, **more: object) -> list[Fault]:
     """The body ends too early, and the request that goes on by Range meets the fault."""
-    return [get(world, then=CLOSE, response_bytes=N), get(world, header="Range", **more)]
+    return [get(world, response=Break(CLOSE, N)), get(world, header="Range", **more)]
 
 
 EXPORT: dict[str, tuple[int, Make]] = {
-    "reset": (OK, lambda w, _: [get(w, then=RESET, response_bytes=N)]),
-    "reset-again-and-again": (OK, lambda w, _: [get(w, times=99, then=RESET, response_bytes=N // 2)]),
-    "reset-before-a-word": (OK, lambda w, _: [get(w, then=RESET, response_bytes=-1)]),
-    "reset-of-a-manifest": (OK, lambda _, __: [Fault("GET", "/manifests/", then=RESET, response_bytes=50)]),
-    "closed-too-early": (OK, lambda w, _: [get(w, then=CLOSE, response_bytes=N)]),
-    "closed-before-a-word": (OK, lambda w, _: [get(w, times=2, then=CLOSE, response_bytes=-1)]),
-    "stalled": (OK, lambda w, _: [get(w, then=STALL, response_bytes=N)]),
-    "stalled-before-a-word": (OK, lambda w, _: [get(w, then=STALL, response_bytes=-1)]),
-    "stalled-for-good": (24, lambda w, _: [get(w, times=99, then=STALL, response_bytes=-1)]),
-    "corrupted": (OK, lambda w, _: [get(w, flip_response=N)]),
-    "corrupted-for-good": (31, lambda w, _: [get(w, times=99, flip_response=N)]),
-    "corrupted-manifest": (OK, lambda _, __: [Fault("GET", "/manifests/1", flip_response=99)]),
-    "corrupted-manifest-for-good": (31, lambda _, __: [Fault("GET", "/manifests/1", 99, flip_response=99)]),
-    "429-seconds": (OK, lambda w, _: [get(w, instead=reply(429, Retry_After="9"))]),
-    "429-date": (OK, lambda w, _: [get(w, instead=reply(429, Retry_After=tomorrow_or_so()))]),
-    "429-too-long": (24, lambda w, _: [get(w, instead=reply(429, Retry_After="86400"))]),
-    "503-burst": (OK, lambda w, _: [get(w, times=4, instead=reply(503)),
-                                    Fault("GET", "/manifests/", 3, instead=reply(503))]),
-    "503-for-good": (24, lambda w, _: [get(w, times=99, instead=reply(503))]),
+    "reset": (OK, lambda w, _: [get(w, response=Break(RESET, N))]),
+    "reset-again-and-again": (OK, lambda w, _: [get(w, times=99, response=Break(RESET, N // 2))]),
+    "reset-before-a-word": (OK, lambda w, _: [get(w, response=Break(RESET))]),
+    "reset-of-a-manifest": (OK, lambda _, __: [Fault("GET", "/manifests/", response=Break(RESET, 50))]),
+    "closed-too-early": (OK, lambda w, _: [get(w, response=Break(CLOSE, N))]),
+    "closed-before-a-word": (OK, lambda w, _: [get(w, times=2, response=Break(CLOSE))]),
+    "stalled": (OK, lambda w, _: [get(w, response=Break(STALL, N))]),
+    "stalled-before-a-word": (OK, lambda w, _: [get(w, response=Break(STALL))]),
+    "stalled-for-good": (24, lambda w, _: [get(w, times=99, response=Break(STALL))]),
+    "corrupted": (OK, lambda w, _: [get(w, corrupt_response=N)]),
+    "corrupted-for-good": (31, lambda w, _: [get(w, times=99, corrupt_response=N)]),
+    "corrupted-manifest": (OK, lambda _, __: [Fault("GET", "/manifests/1", corrupt_response=99)]),
+    "corrupted-manifest-for-good": (31, lambda _, __: [Fault("GET", "/manifests/1", 99, corrupt_response=99)]),
+    "429-seconds": (OK, lambda w, _: [get(w, answer=reply(429, Retry_After="9"))]),
+    "429-date": (OK, lambda w, _: [get(w, answer=reply(429, Retry_After=tomorrow_or_so()))]),
+    "429-too-long": (24, lambda w, _: [get(w, answer=reply(429, Retry_After="86400"))]),
+    "503-burst": (OK, lambda w, _: [get(w, times=4, answer=reply(503)),
+                                    Fault("GET", "/manifests/", 3, answer=reply(503))]),
+    "503-for-good": (24, lambda w, _: [get(w, times=99, answer=reply(503))]),
     "range-ignored": (OK, lambda w, _: goes_on(w, strip=("range",))),
     "wrong-content-range": (OK, lambda w, _: goes_on(w, change=wrong_range)),
     "another-range-than-it-says": (OK, lambda w, _: goes_on(w, change=shifted)),
     "gzip": (30, lambda w, _: [get(w, change=zipped)]),
     "gzip-of-the-rest": (30, lambda w, _: goes_on(w, change=zipped)),
-    "shorter": (30, lambda w, _: [get(w, change=shortened)]),
-    "redirected": (OK, lambda w, d: [get(w, instead=reply(307, Location=f"{d.url}/right"))]),
-    "redirected-to-something-else": (OK, lambda w, d: [get(w, instead=reply(307, Location=f"{d.url}/wrong"))]),
-    "redirected-wrong-for-good": (31, lambda w, d: [get(w, times=99, instead=reply(307, Location=f"{d.url}/wrong"))]),
-    "redirected-in-a-circle": (24, lambda w, d: [get(w, times=99, instead=reply(307, Location=f"{d.url}/circle"))]),
+    "shorter": (30, lambda w, _: [get(w, truncate=N)]),
+    "redirected": (OK, lambda w, d: [get(w, answer=reply(307, Location=f"{d.url}/right"))]),
+    "redirected-to-something-else": (OK, lambda w, d: [get(w, answer=reply(307, Location=f"{d.url}/wrong"))]),
+    "redirected-wrong-for-good": (31, lambda w, d: [get(w, times=99, answer=reply(307, Location=f"{d.url}/wrong"))]),
+    "redirected-in-a-circle": (24, lambda w, d: [get(w, times=99, answer=reply(307, Location=f"{d.url}/circle"))]),
 }  # fmt: skip
 
 
@@ -302,14 +297,14 @@ def patience(name: str, kind: str) -> float:
     return STALLED[kind] if "stalled" in name else TIMEOUT
 
 
-def hit(proxy: FaultyProxy) -> bool:
-    return all(fault.hits for fault in proxy.faults)
+def hit(line: FaultyLine) -> bool:
+    return all(fault.hits for fault in line.faults)
 
 
-def check_tries(proxy: FaultyProxy, code: int) -> None:
+def check_tries(line: FaultyLine, code: int) -> None:
     """What is changed on its way each time is sent twice, and then it ends."""
     if code == 31:
-        assert [fault.hits for fault in proxy.faults] == [2]
+        assert [fault.hits for fault in line.faults] == [2]
 
 
 @pytest.mark.parametrize("kind", ["own", "docker"])
@@ -317,20 +312,20 @@ def check_tries(proxy: FaultyProxy, code: int) -> None:
 def test_export(world: World, elsewhere: Double, tmp_path: Path, name: str, kind: str) -> None:
     code, make = EXPORT[name]
     side, output = world.sources[kind], tmp_path / "b.tar"
-    with faulty(side.address, *make(world, elsewhere)) as proxy:
+    with faulty_line(side.address, *make(world, elsewhere)) as line:
         if code:
             with pytest.raises(AirgapError) as caught:
-                exported(world, proxy.address, output, patience(name, kind))
+                exported(world, line.address, output, patience(name, kind))
             check_error(caught.value, code)
-            check_tries(proxy, code)
+            check_tries(line, code)
             assert not output.exists()
         else:
-            waits = exported(world, proxy.address, output, patience(name, kind))
+            waits = exported(world, line.address, output, patience(name, kind))
             assert output.read_bytes() == world.bundle.read_bytes()
             if name.startswith("429"):
                 assert 6 <= max(waits) <= 9
-        assert hit(proxy)
-        assert any(authorized for _, _, authorized in proxy.seen)
+        assert hit(line)
+        assert any(authorized for _, _, authorized in line.requests)
     check_elsewhere(elsewhere)
     if code:
         exported(world, side.address, output)
@@ -365,41 +360,41 @@ def an_architecture(world: World) -> int:
 UPLOADS = "/blobs/uploads/"
 DENIED = b'{"errors":[{"code":"DENIED","message":"not you"}]}'
 IMPORT: dict[str, tuple[int, Make]] = {
-    "reset": (OK, lambda w, _: [put(w, then=RESET, request_bytes=N)]),
-    "reset-after-all-was-taken": (OK, lambda w, _: [put(w, then=RESET, response_bytes=-1)]),
-    "reset-of-the-session": (OK, lambda _, __: [Fault("POST", UPLOADS, then=RESET, response_bytes=-1)]),
-    "reset-of-a-manifest": (OK, lambda w, _: [tagged(w, then=RESET, response_bytes=-1)]),
-    "reset-of-a-question": (OK, lambda _, __: [Fault("HEAD", "/blobs/", then=RESET, response_bytes=-1)]),
-    "closed-too-early": (OK, lambda w, _: [put(w, then=CLOSE, request_bytes=N)]),
-    "closed-after-all-was-taken": (OK, lambda w, _: [put(w, times=2, then=CLOSE, response_bytes=-1)]),
-    "stalled": (OK, lambda w, _: [put(w, then=STALL, request_bytes=N)]),
-    "stalled-answer": (OK, lambda w, _: [put(w, then=STALL, response_bytes=-1)]),
-    "stalled-for-good": (24, lambda _, __: [Fault("POST", UPLOADS, 99, then=STALL, response_bytes=-1)]),
-    "corrupted": (OK, lambda w, _: [put(w, flip_request=N)]),
-    "corrupted-for-good": (31, lambda w, _: [put(w, times=99, flip_request=N)]),
-    "corrupted-manifest": (OK, lambda w, _: [tagged(w, flip_request=an_architecture(w))]),
-    "corrupted-manifest-for-good": (31, lambda w, _: [tagged(w, times=9, flip_request=an_architecture(w))]),
-    "429-seconds": (OK, lambda w, _: [put(w, instead=reply(429, Retry_After="9"))]),
-    "429-date": (OK, lambda _, __: [Fault("POST", UPLOADS, instead=reply(429, Retry_After=tomorrow_or_so()))]),
-    "429-early": (OK, lambda w, _: [put(w, request_bytes=N, instead=reply(429, Retry_After="9"))]),
-    "429-too-long": (24, lambda w, _: [put(w, instead=reply(429, Retry_After="86400"))]),
-    "503-burst": (OK, lambda w, _: [put(w, times=4, instead=reply(503)), tagged(w, times=3, instead=reply(503)),
-                                    Fault("POST", UPLOADS, 3, instead=reply(503))]),
-    "503-early": (OK, lambda w, _: [put(w, request_bytes=N, instead=reply(503))]),
-    "503-for-good": (24, lambda w, _: [put(w, times=99, instead=reply(503))]),
-    "denied-early": (21, lambda w, _: [put(w, request_bytes=N, instead=reply(403, DENIED))]),
-    "too-large-early": (OK, lambda w, _: [put(w, request_bytes=N, instead=reply(413))]),
-    "chunk-reset": (OK, lambda w, _: [put(w, instead=reply(413)),
-                                      Fault("PATCH", UPLOADS, then=RESET, request_bytes=N)]),
-    "chunk-closed-after-all-was-taken": (OK, lambda w, _: [put(w, instead=reply(413)),
-                                                          Fault("PATCH", UPLOADS, then=CLOSE, response_bytes=-1)]),
-    "chunk-corrupted": (OK, lambda w, _: [put(w, instead=reply(413)), Fault("PATCH", UPLOADS, flip_request=N)]),
-    "wrong-range-of-a-chunk": (OK, lambda w, _: [put(w, instead=reply(413)), Fault("PATCH", UPLOADS, change=less)]),
-    "gzip-of-an-error": (21, lambda w, _: [put(w, instead=reply(403, gzip.compress(DENIED), Content_Encoding="gzip"))]),
+    "reset": (OK, lambda w, _: [put(w, request=Break(RESET, N))]),
+    "reset-after-all-was-taken": (OK, lambda w, _: [put(w, response=Break(RESET))]),
+    "reset-of-the-session": (OK, lambda _, __: [Fault("POST", UPLOADS, response=Break(RESET))]),
+    "reset-of-a-manifest": (OK, lambda w, _: [tagged(w, response=Break(RESET))]),
+    "reset-of-a-question": (OK, lambda _, __: [Fault("HEAD", "/blobs/", response=Break(RESET))]),
+    "closed-too-early": (OK, lambda w, _: [put(w, request=Break(CLOSE, N))]),
+    "closed-after-all-was-taken": (OK, lambda w, _: [put(w, times=2, response=Break(CLOSE))]),
+    "stalled": (OK, lambda w, _: [put(w, request=Break(STALL, N))]),
+    "stalled-answer": (OK, lambda w, _: [put(w, response=Break(STALL))]),
+    "stalled-for-good": (24, lambda _, __: [Fault("POST", UPLOADS, 99, response=Break(STALL))]),
+    "corrupted": (OK, lambda w, _: [put(w, corrupt_request=N)]),
+    "corrupted-for-good": (31, lambda w, _: [put(w, times=99, corrupt_request=N)]),
+    "corrupted-manifest": (OK, lambda w, _: [tagged(w, corrupt_request=an_architecture(w))]),
+    "corrupted-manifest-for-good": (31, lambda w, _: [tagged(w, times=9, corrupt_request=an_architecture(w))]),
+    "429-seconds": (OK, lambda w, _: [put(w, answer=reply(429, Retry_After="9"))]),
+    "429-date": (OK, lambda _, __: [Fault("POST", UPLOADS, answer=reply(429, Retry_After=tomorrow_or_so()))]),
+    "429-early": (OK, lambda w, _: [put(w, answer_after=N, answer=reply(429, Retry_After="9"))]),
+    "429-too-long": (24, lambda w, _: [put(w, answer=reply(429, Retry_After="86400"))]),
+    "503-burst": (OK, lambda w, _: [put(w, times=4, answer=reply(503)), tagged(w, times=3, answer=reply(503)),
+                                    Fault("POST", UPLOADS, 3, answer=reply(503))]),
+    "503-early": (OK, lambda w, _: [put(w, answer_after=N, answer=reply(503))]),
+    "503-for-good": (24, lambda w, _: [put(w, times=99, answer=reply(503))]),
+    "denied-early": (21, lambda w, _: [put(w, answer_after=N, answer=reply(403, DENIED))]),
+    "too-large-early": (OK, lambda w, _: [put(w, answer_after=N, answer=reply(413))]),
+    "chunk-reset": (OK, lambda w, _: [put(w, answer=reply(413)),
+                                      Fault("PATCH", UPLOADS, request=Break(RESET, N))]),
+    "chunk-closed-after-all-was-taken": (OK, lambda w, _: [put(w, answer=reply(413)),
+                                                          Fault("PATCH", UPLOADS, response=Break(CLOSE))]),
+    "chunk-corrupted": (OK, lambda w, _: [put(w, answer=reply(413)), Fault("PATCH", UPLOADS, corrupt_request=N)]),
+    "wrong-range-of-a-chunk": (OK, lambda w, _: [put(w, answer=reply(413)), Fault("PATCH", UPLOADS, change=less)]),
+    "gzip-of-an-error": (21, lambda w, _: [put(w, answer=reply(403, gzip.compress(DENIED), Content_Encoding="gzip"))]),
     "session-elsewhere": (OK, lambda _, d: [Fault("POST", UPLOADS, 9, change=to(d.url))]),
-    "redirected": (20, lambda w, d: [put(w, instead=reply(307, Location=f"{d.url}/right"))]),
+    "redirected": (20, lambda w, d: [put(w, answer=reply(307, Location=f"{d.url}/right"))]),
     "redirected-question": (OK, lambda w, d: [Fault("HEAD", f"/blobs/{w.big.digest}",
-                                                    instead=reply(307, Location=f"{d.url}/absent"))]),
+                                                    answer=reply(307, Location=f"{d.url}/absent"))]),
 }  # fmt: skip
 
 
@@ -410,21 +405,21 @@ def test_import(
 ) -> None:
     code, make = IMPORT[name]
     side, prefix = services.enter_context(own()) if kind == "own" else world.target, f"p{next(world.counter)}"
-    with faulty(side.address, *make(world, elsewhere)) as proxy:
+    with faulty_line(side.address, *make(world, elsewhere)) as line:
         if code:
             with pytest.raises(AirgapError) as caught:
-                imported(world, proxy.address, prefix, tmp_path, patience(name, kind))
+                imported(world, line.address, prefix, tmp_path, patience(name, kind))
             check_error(caught.value, code)
-            check_tries(proxy, code)
+            check_tries(line, code)
             assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
         else:
-            waits = imported(world, proxy.address, prefix, tmp_path, patience(name, kind))
+            waits = imported(world, line.address, prefix, tmp_path, patience(name, kind))
             check_target(world, side, prefix)
-            assert (tmp_path / "out/pod.yaml").read_text() == pod(f"{proxy.address}/{prefix}/x:1")
+            assert (tmp_path / "out/pod.yaml").read_text() == pod(f"{line.address}/{prefix}/x:1")
             if name.startswith("429"):
                 assert 6 <= max(waits) <= 9
-        assert hit(proxy)
-        assert any(authorized for _, _, authorized in proxy.seen)
+        assert hit(line)
+        assert any(authorized for _, _, authorized in line.requests)
     check_elsewhere(elsewhere)
     check_storage(side)
     if code and "for-good" not in name:
@@ -434,8 +429,8 @@ def test_import(
 
 def test_a_short_timeout_holds_for_the_whole_command(airgap: Airgap, quay: Registry) -> None:
     """As users set it, in airgap.yaml: a registry that says nothing is asked again soon."""
-    with faulty(quay.address, Fault("GET", "/manifests/", 2, header="Host", then=STALL, response_bytes=10)) as proxy:
-        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": proxy.url, "timeout": 0.2}}))
+    with faulty_line(quay.address, Fault("GET", "/manifests/", 2, header="Host", response=Break(STALL, 10))) as line:
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": line.url, "timeout": 0.2}}))
         image = "quay.io/jetstack/cert-manager-webhook:v1.14.4"
         said = airgap.run("export", "--image", image, "-o", "b.tar")
     assert said.stderr.count("no answer in time") == 2

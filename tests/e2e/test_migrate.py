@@ -12,7 +12,7 @@ import pytest
 from airgap.oci import digest as digests
 from tests.cli.command import Airgap, Registry
 from tests.doubles.nexus import PUSHER, Settings, nexus
-from tests.flows.migrating import (
+from tests.flows.migrate.migrations import (
     SOURCE_WORD,
     TARGET_WORD,
     Old,

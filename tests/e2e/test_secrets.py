@@ -27,11 +27,10 @@ from tests.cli.command import Airgap, Registry, pod, settings
 from tests.doubles.nexus import ADMIN, Nexus, Settings, nexus
 from tests.doubles.nexus.settings import Repository, User
 from tests.doubles.registry import Answer, Request, double
-from tests.flows.migrating import registries
+from tests.flows.migrate.migrations import registries
+from tests.parts.faulty_line import STALL, faulty_line
 from tests.parts.images import OCI_LAYER_PLAIN, Images
-from tests.parts.line import line
 from tests.parts.proxy import http_proxy
-from tests.parts.stalling import Stalling
 from tests.parts.waiting import wait_until
 
 MB = 1_000_000
@@ -184,10 +183,10 @@ def world(airgap: Airgap, request: pytest.FixtureRequest) -> Iterator[World]:
 def test_where_images_come_from(world: World) -> None:
     """Sign in, export, killed and wrongly signed in too, look at it, sign out."""
     watch = world.watch
-    with Stalling(world.source, 2 * MB) as wire:
-        world.sign_in(wire.address)
-        process = watch.start("export", "--image", f"{wire.address}/a/x:1", "-o", "b.tar", "--progress", "json")
-        assert wire.stalled.wait(60)
+    with faulty_line(world.source, limit=2 * MB, ending=STALL) as line:
+        world.sign_in(line.address)
+        process = watch.start("export", "--image", f"{line.address}/a/x:1", "-o", "b.tar", "--progress", "json")
+        assert line.stalled.wait(60)
         process.kill()
         watch.end(process)
         assert (watch.airgap.folder / "b.tar.journal").exists()
@@ -206,14 +205,14 @@ def test_where_images_go(world: World) -> None:
     watch, bundle = world.watch, "b.tar"
     world.sign_in()
     watch.run("export", "--image", f"{world.source}/a/x:1", "-o", bundle)
-    with line(world.target) as wire:
-        wire.hold_at = 2 * MB
-        command = ("import", bundle, "--to", f"http://{wire.address}/p", "--progress", "json")
+    with faulty_line(world.target) as line:
+        line.stall_after = 2 * MB
+        command = ("import", bundle, "--to", f"http://{line.address}/p", "--progress", "json")
         process = watch.start(*command)
-        assert wire.held.wait(60)
+        assert line.stalled.wait(60)
         process.kill()
         watch.end(process)
-        wire.release()
+        line.release()
         (left,) = watch.airgap.home.rglob("import-*")
         assert "/blobs/uploads/" in left.read_text()
         watch.check()
@@ -247,16 +246,16 @@ def test_what_mends_a_target_and_its_nodes(world: World) -> None:
 
 def test_from_one_registry_to_another(world: World) -> None:
     watch = world.watch
-    with line(world.target) as wire:
-        wire.hold_at = 1_500_000
-        command = ["migrate", f"http://{world.source}", f"http://{wire.address}", "--source-username", SOURCE.name]
+    with faulty_line(world.target) as line:
+        line.stall_after = 1_500_000
+        command = ["migrate", f"http://{world.source}", f"http://{line.address}", "--source-username", SOURCE.name]
         command += ["--report", "r.json", "--progress", "json"]
         password = {"AIRGAP_SOURCE_PASSWORD": SOURCE.password}
         process = watch.start(*command, environment=password)
-        assert wire.held.wait(60)
+        assert line.stalled.wait(60)
         process.kill()
         watch.end(process)
-        wire.release()
+        line.release()
         watch.check()
         watch.run(*command, environment=password)
         watch.run(*command, environment={"AIRGAP_SOURCE_PASSWORD": WRONG}, code=21)

@@ -22,12 +22,12 @@ from airgap.config.airgap_yaml import Project
 from airgap.config.connections import Network, connect
 from airgap.errors import RegistryError
 from airgap.events import ignore
-from airgap.flows.doctor import Diagnosis, DoctorRequest, examine, mend
+from airgap.flows.doctor import Diagnosis, DoctorRequest, examine, examine_and_fix
 from airgap.registry import Credential, Registries
 from airgap.registry.http.retry import RetryPolicy
 from airgap.targets import Mapping, TargetAddress
 from airgap.targets.doctor import fixes
-from airgap.targets.doctor.fixes import Change
+from airgap.targets.doctor.fixes import SettingChange
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
 from tests.doubles.nexus.settings import BASIC_REALMS, PROFILES, Profile
 from tests.doubles.registry import Answer, double
@@ -488,6 +488,14 @@ class TestThroughAProxy:
         assert [one.check for one in said.problems] == ["connection"]
 
 
+def test_a_settings_request_that_nexus_limits_is_sent_again(yard: Yard) -> None:
+    place = yard.plain(admin=True)
+    assert place.double is not None
+    place.double.main.on("GET", "/repositorySettings", Answer(429, headers={"Retry-After": "0"}))
+    finding = next(finding for finding in place.examine().findings if finding.check == "repository")
+    assert finding.what == "docker-hosted is a hosted docker repository; sign-in is by Basic"
+
+
 def test_what_is_soft_is_a_warning(yard: Yard) -> None:
     said = yard.plain(admin=True, quota_violated=True).examine()
     assert [(one.check, one.level) for one in said.findings if one.level != "ok"] == [("quota", "warning")]
@@ -499,17 +507,17 @@ def test_what_is_soft_is_a_warning(yard: Yard) -> None:
 
 
 def fixed(
-    place: Place, agree: Callable[[Change], bool] = lambda _: True, *, connector: int = 0
-) -> tuple[Diagnosis, list[Change]]:
-    return mend(DoctorRequest(place.mapping, place.nexus, connector=connector), place.connect, agree)
+    place: Place, agree: Callable[[SettingChange], bool] = lambda _: True, *, connector: int = 0
+) -> tuple[Diagnosis, list[SettingChange]]:
+    return examine_and_fix(DoctorRequest(place.mapping, place.nexus, connector=connector), place.connect, agree)
 
 
 def test_fix_makes_the_repository_that_the_address_speaks_of(yard: Yard) -> None:
     made = yard.far(Repository("files", format="raw"))
     place = Place(f"http://127.0.0.1:{free_port()}/p", made, made.url, ADMIN)
-    asked: list[Change] = []
+    asked: list[SettingChange] = []
 
-    def refuse(change: Change) -> bool:
+    def refuse(change: SettingChange) -> bool:
         asked.append(change)
         return False
 
@@ -524,11 +532,11 @@ def test_fix_makes_the_repository_that_the_address_speaks_of(yard: Yard) -> None
 
 
 def test_fix_gives_the_connector_another_port_behind_a_nodeport(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fixes, "_OPENING", 0.2)
+    monkeypatch.setattr(fixes, "_CONNECTOR_WAIT", 0.2)
     made = yard.far(Repository("files", format="raw"))
     place, inner = Place(f"http://127.0.0.1:{free_port()}/p", made, made.url, ADMIN), free_port()
     request = DoctorRequest(place.mapping, place.nexus, "images", inner)
-    said, done = mend(request, place.connect, lambda _: True)
+    said, done = examine_and_fix(request, place.connect, lambda _: True)
     assert (len(done), made.contents["images"].http_port) == (1, inner)
     assert "NodePort" in said.problems[0].hint
 
@@ -586,7 +594,8 @@ def test_a_connector_that_was_asked_for_is_made_beside_others(yard: Yard) -> Non
     made, inner = yard.far(HOSTED), free_port()
     place = Place(f"http://127.0.0.1:{inner}/p", made, made.url, ADMIN)
     assert fixed(place)[1] == []
-    said, done = mend(DoctorRequest(place.mapping, place.nexus, "second", inner), place.connect, lambda _: True)
+    request = DoctorRequest(place.mapping, place.nexus, "second", inner)
+    said, done = examine_and_fix(request, place.connect, lambda _: True)
     assert (said.problems, len(done), made.contents["second"].http_port) == ([], 1, inner)
 
 
@@ -639,7 +648,7 @@ def test_fix_adds_a_connector_to_a_repository_that_has_none(yard: Yard) -> None:
 
 
 def test_all_else_of_a_repository_goes_back_as_it_was_read(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fixes, "_OPENING", 0.2)  # nothing opens: what was sent is what counts here
+    monkeypatch.setattr(fixes, "_CONNECTOR_WAIT", 0.2)  # nothing opens: what was sent is what counts here
     made = yard.far(NO_CONNECTOR)
     place = Place(f"http://127.0.0.1:{free_port()}", made, made.url, ADMIN)
     path, sent = "/repositories/docker/hosted/docker-hosted", []

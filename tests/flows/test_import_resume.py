@@ -18,8 +18,8 @@ from airgap.server.uploads import STRAIGHT
 from airgap.store.base import FileRange
 from tests.cli.command import Airgap, Registry, settings
 from tests.parts.dockerregistry import DockerRegistry, docker_registry
+from tests.parts.faulty_line import FaultyLine, faulty_line
 from tests.parts.images import OCI_LAYER_PLAIN, Images
-from tests.parts.line import Line, line
 
 MB = 1_000_000
 JOBS = 2
@@ -76,16 +76,16 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
         yield made
 
 
-def kill_at(airgap: Airgap, wire: Line, moment: int, *arguments: str | Path) -> list[int]:
+def kill_at(airgap: Airgap, line: FaultyLine, moment: int, *arguments: str | Path) -> list[int]:
     """SIGKILL once ``moment`` bytes have left; the sizes of the blobs that were on their way then."""
-    wire.hold_at = moment
+    line.stall_after = moment
     process = airgap.started(*arguments, "--progress", "json")
     try:
-        assert wire.held.wait(60), "it never came so far"
+        assert line.stalled.wait(60), "it never came so far"
     finally:
         process.send_signal(signal.SIGKILL)
         _, told = process.communicate(timeout=20)
-        wire.release()
+        line.release()
     running: dict[str, int] = {}
     for said in told.splitlines(keepends=True):
         event = json.loads(said) if said.endswith(b"\n") else {"event": "cut off by the kill"}
@@ -108,22 +108,22 @@ def assert_whole(cargo: Cargo, registry: Registry) -> None:
             assert bytes(content) == cargo.images.content[descriptor.digest]
 
 
-def sent_again(cargo: Cargo, wire: Line) -> int:
-    return wire.sent - cargo.total
+def sent_again(cargo: Cargo, line: FaultyLine) -> int:
+    return line.sent - cargo.total
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_killed_at_any_moment_into_our_own_server(airgap: Airgap, cargo: Cargo, seed: int) -> None:
     moment = random.Random(seed).randrange(cargo.total + 5000)
-    with Registry() as nexus, line(nexus.address) as wire:
-        command = ("import", cargo.bundle, "--to", f"{wire.url}/p", "--jobs", str(JOBS))
-        running = kill_at(airgap, wire, moment, *command)
+    with Registry() as nexus, faulty_line(nexus.address) as line:
+        command = ("import", cargo.bundle, "--to", f"{line.url}/p", "--jobs", str(JOBS))
+        running = kill_at(airgap, line, moment, *command)
         assert not (airgap.folder / "bundle.tar.receipt.json").exists()
         airgap.run(*command)
         assert_whole(cargo, nexus)
         # A large blob goes on at its byte; one that goes straight into the store is sent from its start.
         lost = sum(PIECE if size > STRAIGHT else size for size in running)
-        assert sent_again(cargo, wire) <= lost + OVERHEAD, f"killed after {moment} bytes"
+        assert sent_again(cargo, line) <= lost + OVERHEAD, f"killed after {moment} bytes"
     assert list(airgap.home.rglob("import-*")) == [], "a whole import leaves no state"
 
 
@@ -132,25 +132,25 @@ def test_killed_at_any_moment_into_docker_registry(
     airgap: Airgap, cargo: Cargo, real: DockerRegistry, seed: int
 ) -> None:
     moment = random.Random(seed).randrange(cargo.total + 5000)
-    with line(real.address) as wire:
+    with faulty_line(real.address) as line:
         # Another prefix each time: the repositories are new ones.
-        command = ("import", cargo.bundle, "--to", f"{wire.url}/k{seed}", "--jobs", str(JOBS))
-        running = kill_at(airgap, wire, moment, *command)
+        command = ("import", cargo.bundle, "--to", f"{line.url}/k{seed}", "--jobs", str(JOBS))
+        running = kill_at(airgap, line, moment, *command)
         airgap.run(*command)
-        assert sent_again(cargo, wire) <= sum(running) + OVERHEAD, f"killed after {moment} bytes"
+        assert sent_again(cargo, line) <= sum(running) + OVERHEAD, f"killed after {moment} bytes"
         airgap.run("verify", cargo.bundle, "--against", f"{real.url}/k{seed}")
 
 
 def test_the_half_that_is_there_is_not_sent_again(airgap: Airgap, cargo: Cargo) -> None:
     """The largest blob is under way, alone: all that had arrived of it counts, and is told."""
-    with Registry() as nexus, line(nexus.address) as wire:
-        command = ("import", cargo.bundle, "--to", f"{wire.url}/p", "--jobs", "1")
-        kill_at(airgap, wire, 7 * MB, *command)
+    with Registry() as nexus, faulty_line(nexus.address) as line:
+        command = ("import", cargo.bundle, "--to", f"{line.url}/p", "--jobs", "1")
+        kill_at(airgap, line, 7 * MB, *command)
         (left,) = airgap.home.rglob("import-*")
         assert left.parent == airgap.home / ".local/state/airgap"
         said = airgap.run(*command, "--progress", "json")
         assert_whole(cargo, nexus)
-        assert sent_again(cargo, wire) <= OVERHEAD
+        assert sent_again(cargo, line) <= OVERHEAD
     done = {event["digest"]: event["how"] for event in said.events if event["event"] == "blob-done"}
     assert sorted(done.values()) == sorted(["resumed", *["pushed"] * (len(done) - 1)])
     moved = [event["bytes"] for event in said.events if event["event"] in ("blob-progress", "blob-resumed")]
@@ -162,11 +162,11 @@ def test_the_half_that_is_there_is_not_sent_again(airgap: Airgap, cargo: Cargo) 
 
 
 def test_stopped_by_the_user_it_goes_on_too(airgap: Airgap, cargo: Cargo) -> None:
-    with Registry() as nexus, line(nexus.address) as wire:
-        command = ("import", cargo.bundle, "--to", f"{wire.url}/p", "--jobs", "1", "--state", "kept/here")
-        wire.hold_at = 7 * MB
+    with Registry() as nexus, faulty_line(nexus.address) as line:
+        command = ("import", cargo.bundle, "--to", f"{line.url}/p", "--jobs", "1", "--state", "kept/here")
+        line.stall_after = 7 * MB
         process = airgap.started(*command)
-        assert wire.held.wait(60)
+        assert line.stalled.wait(60)
         # Meanwhile nobody else may do the same; another target is another matter.
         said = airgap.fails(51, *command)
         assert "another import of this bundle to this target is running" in said.errors[0]
@@ -176,7 +176,7 @@ def test_stopped_by_the_user_it_goes_on_too(airgap: Airgap, cargo: Cargo) -> Non
         for stream in (process.stdout, process.stderr):
             assert stream is not None
             stream.close()
-        wire.release()
+        line.release()
         assert len(list((airgap.folder / "kept/here").iterdir())) == 1
         airgap.run(*command)
         assert_whole(cargo, nexus)
@@ -187,9 +187,9 @@ def test_a_server_that_began_anew_has_no_upload(airgap: Airgap, cargo: Cargo) ->
     """The registry was restarted meanwhile: what it forgot is sent from the start."""
     with contextlib.ExitStack() as stack:
         nexus = stack.enter_context(Registry())
-        wire = stack.enter_context(line(nexus.address))
-        command = ("import", cargo.bundle, "--to", f"{wire.url}/p", "--jobs", "1")
-        kill_at(airgap, wire, 7 * MB, *command)
+        line = stack.enter_context(faulty_line(nexus.address))
+        command = ("import", cargo.bundle, "--to", f"{line.url}/p", "--jobs", "1")
+        kill_at(airgap, line, 7 * MB, *command)
         nexus.server.stop()
         nexus.server.start()
         airgap.run(*command)
@@ -210,14 +210,14 @@ def test_state_that_cannot_be_kept(airgap: Airgap, cargo: Cargo) -> None:
 
 
 def test_the_state_names_no_password(airgap: Airgap, cargo: Cargo) -> None:
-    with Registry(credentials=("admin", "s3cret")) as nexus, line(nexus.address) as wire:
-        command = ("import", cargo.bundle, "--to", f"{wire.url}/p", "--jobs", "1")
+    with Registry(credentials=("admin", "s3cret")) as nexus, faulty_line(nexus.address) as line:
+        command = ("import", cargo.bundle, "--to", f"{line.url}/p", "--jobs", "1")
         mine = {"AIRGAP_USERNAME": "admin", "AIRGAP_PASSWORD": "s3cret"}
         airgap.environment.update(mine)
-        kill_at(airgap, wire, 7 * MB, *command)
+        kill_at(airgap, line, 7 * MB, *command)
         (left,) = airgap.home.rglob("import-*")
         head, *entries = [json.loads(entry) for entry in left.read_text().splitlines()]
-        assert head["target"] == f"{wire.address}/p"
+        assert head["target"] == f"{line.address}/p"
         assert entries
         assert "s3cret" not in left.read_text()
         assert "YWRtaW46" not in left.read_text()
@@ -225,13 +225,13 @@ def test_the_state_names_no_password(airgap: Airgap, cargo: Cargo) -> None:
         assert_whole(cargo, nexus)
 
 
-def through_a_line_that_breaks(airgap: Airgap, registry: DockerRegistry, cargo: Cargo, limit: int) -> Line:
-    with line(registry.address, limit=limit) as wire:
-        said = airgap.run("import", cargo.bundle, "--to", f"{wire.url}/p", timeout=300)
+def through_a_line_that_breaks(airgap: Airgap, registry: DockerRegistry, cargo: Cargo, limit: int) -> FaultyLine:
+    with faulty_line(registry.address, limit=limit) as line:
+        said = airgap.run("import", cargo.bundle, "--to", f"{line.url}/p", timeout=300)
         assert "1 image pushed" in said.stderr
         assert "trying again" in said.stderr
     airgap.run("verify", cargo.bundle, "--against", f"{registry.url}/p", timeout=300)
-    return wire
+    return line
 
 
 def test_a_layer_gets_through_a_line_that_breaks(
@@ -239,9 +239,9 @@ def test_a_layer_gets_through_a_line_that_breaks(
 ) -> None:
     """docker-registry drops an upload whose line breaks: only chunks that are small enough arrive."""
     cargo = cargo_of(tmp_path_factory.mktemp("one"), {"x:1": [12 * MB]})
-    wire = through_a_line_that_breaks(airgap, registry, cargo, 2 * MB)
-    assert wire.cuts >= 2
-    assert wire.sent < 2 * cargo.total
+    line = through_a_line_that_breaks(airgap, registry, cargo, 2 * MB)
+    assert line.resets >= 2
+    assert line.sent < 2 * cargo.total
     patches = [request for request in registry.requests() if request.startswith("PATCH")]
     assert len(patches) >= 6
 
@@ -249,12 +249,12 @@ def test_a_layer_gets_through_a_line_that_breaks(
 def test_a_line_that_breaks_into_our_own_server(airgap: Airgap, tmp_path_factory: pytest.TempPathFactory) -> None:
     """It keeps what arrived: nothing is sent twice, and no chunk is needed."""
     cargo = cargo_of(tmp_path_factory.mktemp("own"), {"x:1": [12 * MB]})
-    with Registry() as nexus, line(nexus.address, limit=3 * MB) as wire:
-        airgap.run("import", cargo.bundle, "--to", f"{wire.url}/p")
+    with Registry() as nexus, faulty_line(nexus.address, limit=3 * MB) as line:
+        airgap.run("import", cargo.bundle, "--to", f"{line.url}/p")
         assert_whole(cargo, nexus)
-        assert wire.cuts >= 3
+        assert line.resets >= 3
         # What a reset destroyed in the server's socket was sent in vain.
-        assert sent_again(cargo, wire) <= wire.cuts * MB
+        assert sent_again(cargo, line) <= line.resets * MB
 
 
 @pytest.mark.long
@@ -262,6 +262,6 @@ def test_two_hundred_megabytes_by_twenty(
     airgap: Airgap, registry: DockerRegistry, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     cargo = cargo_of(tmp_path_factory.mktemp("large"), {"x:1": [200 * MB]})
-    wire = through_a_line_that_breaks(airgap, registry, cargo, 20 * MB)
-    assert wire.cuts >= 2
-    assert wire.sent < 1.5 * cargo.total
+    line = through_a_line_that_breaks(airgap, registry, cargo, 20 * MB)
+    assert line.resets >= 2
+    assert line.sent < 1.5 * cargo.total

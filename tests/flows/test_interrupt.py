@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import TRACEBACK, Airgap, Registry, settings
+from tests.parts.faulty_line import STALL, FaultyLine, faulty_line
 from tests.parts.images import Images
 from tests.parts.need import need
-from tests.parts.stalling import Stalling
 from tests.parts.waiting import at_rest, wait_until
 
 SIGNALS = pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -30,10 +30,10 @@ def full() -> Iterator[Registry]:
 IMAGES = ("--image", "quay.io/a/x:1", "--image", "quay.io/a/y:1")
 
 
-def interrupted(airgap: Airgap, relay: Stalling, how: signal.Signals, *arguments: str | Path) -> str:
+def interrupted(airgap: Airgap, line: FaultyLine, how: signal.Signals, *arguments: str | Path) -> str:
     process = airgap.started(*arguments)
     try:
-        assert relay.stalled.wait(60), "it never came so far"
+        assert line.stalled.wait(60), "it never came so far"
         wait_until(at_rest(process.pid))
         process.send_signal(how)
         stdout, stderr = process.communicate(timeout=20)
@@ -44,7 +44,7 @@ def interrupted(airgap: Airgap, relay: Stalling, how: signal.Signals, *arguments
     said = stderr.decode()
     assert process.returncode == 130, said
     assert not TRACEBACK.search(said), said
-    (error,) = [line for line in said.splitlines() if line.startswith("error:")]
+    (error,) = [text for text in said.splitlines() if text.startswith("error:")]
     assert error.startswith("error: stopped")
     assert stdout == b""
     return said
@@ -52,9 +52,9 @@ def interrupted(airgap: Airgap, relay: Stalling, how: signal.Signals, *arguments
 
 @SIGNALS
 def test_export(airgap: Airgap, full: Registry, how: signal.Signals) -> None:
-    with Stalling(full.address, 600_000) as relay:
-        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": relay.url}}))
-        said = interrupted(airgap, relay, how, "export", *IMAGES, "-o", "b.tar", "--lock", "airgap.lock")
+    with faulty_line(full.address, limit=600_000, ending=STALL) as line:
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": line.url}}))
+        said = interrupted(airgap, line, how, "export", *IMAGES, "-o", "b.tar", "--lock", "airgap.lock")
     assert "the same command" in said
     kept = {path.name for path in airgap.folder.iterdir()}
     assert kept == {"airgap.yaml"}
@@ -65,9 +65,9 @@ def test_export(airgap: Airgap, full: Registry, how: signal.Signals) -> None:
 
 @SIGNALS
 def test_export_while_it_is_planning(airgap: Airgap, full: Registry, how: signal.Signals) -> None:
-    with Stalling(full.address, 1) as relay:
-        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": relay.url}}))
-        interrupted(airgap, relay, how, "export", *IMAGES, "-o", "b.tar")
+    with faulty_line(full.address, limit=1, ending=STALL) as line:
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": line.url}}))
+        interrupted(airgap, line, how, "export", *IMAGES, "-o", "b.tar")
     assert {path.name for path in airgap.folder.iterdir()} == {"airgap.yaml"}
 
 
@@ -77,8 +77,8 @@ def test_import(airgap: Airgap, full: Registry, nexus: Registry, how: signal.Sig
     airgap.write("pod.yaml", "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'quay.io/a/x:1'}]}\n")
     airgap.run("export", "pod.yaml", *IMAGES[2:], "-o", "b.tar")
     to = ("import", "b.tar", "--to", "nexus.corp:32415/p")
-    with Stalling(nexus.address, 600_000) as relay:
-        said = interrupted(airgap, relay, how, *to, "--via", relay.url)
+    with faulty_line(nexus.address, limit=600_000, ending=STALL) as line:
+        said = interrupted(airgap, line, how, *to, "--via", line.url)
     assert "what the registry has taken is kept" in said
     assert "the same command" in said
     assert nexus.names() == []
@@ -89,17 +89,17 @@ def test_import(airgap: Airgap, full: Registry, nexus: Registry, how: signal.Sig
 
 @SIGNALS
 def test_import_while_it_looks(airgap: Airgap, bundle: Path, nexus: Registry, how: signal.Signals) -> None:
-    with Stalling(nexus.address, 1) as relay:
-        interrupted(airgap, relay, how, "import", bundle, "--to", "nexus.corp:32415/p", "--via", relay.url)
+    with faulty_line(nexus.address, limit=1, ending=STALL) as line:
+        interrupted(airgap, line, how, "import", bundle, "--to", "nexus.corp:32415/p", "--via", line.url)
     assert airgap.files() == {}
     assert nexus.names() == []
 
 
 def test_a_second_signal_ends_it_at_once_and_the_same_command_goes_on(airgap: Airgap, full: Registry) -> None:
-    with Stalling(full.address, 600_000) as relay:
-        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": relay.url}}))
+    with faulty_line(full.address, limit=600_000, ending=STALL) as line:
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": line.url}}))
         process = airgap.started("export", *IMAGES, "-o", "b.tar")
-        assert relay.stalled.wait(60)
+        assert line.stalled.wait(60)
         wait_until(at_rest(process.pid))
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
@@ -114,13 +114,13 @@ def test_a_second_signal_ends_it_at_once_and_the_same_command_goes_on(airgap: Ai
 
 def test_what_ends_a_process_and_its_group_sends_one_signal_twice(airgap: Airgap, full: Registry) -> None:
     """As ``timeout`` does, and Ctrl-C where whoever started airgap passes it on: the end is a clean one."""
-    with Stalling(full.address, 600_000) as relay:
-        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": relay.url}}))
+    with faulty_line(full.address, limit=600_000, ending=STALL) as line:
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": line.url}}))
         command = [need("timeout"), "60", *airgap.command("export", *IMAGES, "-o", "b.tar")]
         process = subprocess.Popen(
             command, stderr=subprocess.PIPE, cwd=airgap.folder, env=airgap.whole_environment(), start_new_session=True
         )
-        assert relay.stalled.wait(30)
+        assert line.stalled.wait(30)
         process.send_signal(signal.SIGTERM)
         _, stderr = process.communicate(timeout=20)
     said = stderr.decode()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import TRACEBACK, Airgap, Registry, settings
-from tests.parts.faults import Fault, faulty
+from tests.parts.faulty_line import Fault, faulty_line
 from tests.parts.images import OCI_LAYER_PLAIN, Images, Layer
 from tests.parts.need import need
 
@@ -250,9 +250,9 @@ class TestPipes:
 
     def test_a_blob_that_changed_on_the_way_cannot_be_taken_back(self, small: Airgap) -> None:
         mirror = json.loads((small.folder / "airgap.yaml").read_text())["registries"]["quay.io"]["mirror"]
-        flip = Fault("GET", "/blobs/", 99, header="Host", flip_response=1_000_000)  # of the large ones
-        with faulty(mirror.removeprefix("http://"), flip) as proxy:
-            small.write("airgap.yaml", settings({"quay.io": {"mirror": proxy.url}}))
+        flip = Fault("GET", "/blobs/", 99, header="Host", corrupt_response=1_000_000)  # of the large ones
+        with faulty_line(mirror.removeprefix("http://"), flip) as line:
+            small.write("airgap.yaml", settings({"quay.io": {"mirror": line.url}}))
             said = small.run("export", "pod.yaml", *IMAGES, "-o", "-", code=42)
         assert "content hashes to sha256:" in said.errors[0]
         assert "what was written to a pipe cannot be taken back" in said.errors[0]

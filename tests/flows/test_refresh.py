@@ -12,9 +12,9 @@ import pytest
 
 from tests.cli.command import Airgap
 from tests.flows.test_resume import IMAGES, LARGE, MIB, Source, files, through
+from tests.parts.faulty_line import STALL, faulty_line
 from tests.parts.images import Images
 from tests.parts.ledger import Ledger
-from tests.parts.stalling import Stalling
 from tests.parts.waiting import at_rest, wait_until
 
 
@@ -30,7 +30,7 @@ def whole_large_layer(airgap: Airgap, source: Source, *more: str) -> None:
 
 
 def stalled_after(airgap: Airgap, source: Source, count: int, *more: str) -> None:
-    with Stalling(source.address, count) as line:
+    with faulty_line(source.address, limit=count, ending=STALL) as line:
         through(airgap, line.url)
         process = airgap.started("export", *IMAGES, "-o", "b.tar", "--jobs", "1", *more)
         assert line.stalled.wait(60)
@@ -104,10 +104,10 @@ def test_an_undamaged_blob_beside_a_damaged_one_is_still_used(airgap: Airgap, tm
         with partial.open("r+b") as file:  # the larger layer stands before the other
             file.seek(LARGE // 2)
             file.write(b"damage")
-        with Stalling(source.address) as line:
+        with faulty_line(source.address) as line:
             through(airgap, line.url)
             airgap.run("export", *IMAGES, "-o", "b.tar", "--refresh")
-            assert LARGE < line.down < LARGE + 2 * MIB
+            assert LARGE < line.received < LARGE + 2 * MIB
         assert files(airgap.folder) == {"b.tar": expected}
 
 
@@ -118,7 +118,7 @@ def test_leftovers_outlive_a_kill_of_the_run_that_uses_them(airgap: Airgap, tmp_
         moved_tag(source)
         expected = expected_of(airgap, source, tmp_path)
         # The manifests and configs come through, and then the line falls silent in a small layer.
-        with Stalling(source.address, 20_000) as line:
+        with faulty_line(source.address, limit=20_000, ending=STALL) as line:
             through(airgap, line.url)
             process = airgap.started("export", *IMAGES, "-o", "b.tar", "--jobs", "1", "--refresh")
             assert line.stalled.wait(60)
@@ -126,10 +126,10 @@ def test_leftovers_outlive_a_kill_of_the_run_that_uses_them(airgap: Airgap, tmp_
             process.kill()
             process.communicate()
         assert "b.tar.partial.old" in files(airgap.folder)
-        with Stalling(source.address) as line:
+        with faulty_line(source.address) as line:
             through(airgap, line.url)
             airgap.run("export", *IMAGES, "-o", "b.tar", *([again] if again else []))
-            assert line.down < MIB, "the large layer was fetched again"
+            assert line.received < MIB, "the large layer was fetched again"
         assert files(airgap.folder) == {"b.tar": expected}
 
 

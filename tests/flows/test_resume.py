@@ -20,9 +20,9 @@ from airgap.oci.manifest import is_manifest_type
 from airgap.store import Memory
 from airgap.store.base import CHUNK
 from tests.cli.command import Airgap, Registry, settings
+from tests.parts.faulty_line import STALL, faulty_line
 from tests.parts.images import OCI_LAYER_PLAIN, Images, Layer
 from tests.parts.ledger import Ledger, in_flight
-from tests.parts.stalling import Stalling
 from tests.parts.waiting import at_rest, wait_until
 from tests.suites.store_suite import noise
 
@@ -87,7 +87,7 @@ def wanted(airgap: Airgap, source: Source, *form: str) -> dict[str, bytes]:
 
 def killed(airgap: Airgap, source: Source, limit: int, *form: str) -> None:
     """Kill an export in whose largest layer the line fell silent after ``limit`` bytes."""
-    with Stalling(source.address, limit) as line:
+    with faulty_line(source.address, limit=limit, ending=STALL) as line:
         through(airgap, line.url)
         process = airgap.started("export", *IMAGES, "-o", *form)
         assert line.stalled.wait(60), "it never came so far"
@@ -102,17 +102,17 @@ def test_a_killed_export_goes_on_in_the_middle_of_a_layer(airgap: Airgap, source
     expected = wanted(airgap, source, *FORMS[form])
     killed(airgap, source, 30 * MIB, *FORMS[form])
     assert not (files(airgap.folder).keys() & expected.keys())
-    with Stalling(source.address) as line:
+    with faulty_line(source.address) as line:
         through(airgap, line.url)
         said = airgap.run("export", *IMAGES, "-o", *FORMS[form])
-        assert line.down < LARGE - 30 * MIB + 10 * MIB
+        assert line.received < LARGE - 30 * MIB + 10 * MIB
     assert "goes on" in said.stderr
     assert files(airgap.folder) == expected
 
 
 def test_what_an_error_stopped_is_kept_and_the_command_says_so(airgap: Airgap, source: Source) -> None:
     expected = wanted(airgap, source, "b.tar")
-    with Stalling(source.address, 20 * MIB) as line:
+    with faulty_line(source.address, limit=20 * MIB, ending=STALL) as line:
         through(airgap, line.url)
         process = airgap.started("export", *IMAGES, "-o", "b.tar")
         assert line.stalled.wait(60)
@@ -142,7 +142,7 @@ def test_refresh_resolves_anew_and_keeps_what_still_serves(airgap: Airgap) -> No
     with Source() as source:
         through(airgap, source.url)
         # The large layer arrives whole, and then the small ones stall.
-        with Stalling(source.address, LARGE + 100_000) as line:
+        with faulty_line(source.address, limit=LARGE + 100_000, ending=STALL) as line:
             through(airgap, line.url)
             process = airgap.started("export", *IMAGES, "-o", "b.tar", "--jobs", "1")
             assert line.stalled.wait(60)
@@ -151,10 +151,10 @@ def test_refresh_resolves_anew_and_keeps_what_still_serves(airgap: Airgap) -> No
             process.communicate()
         images = Images(77)
         source.fill(images, {"a/small:1": images.image(size=50_000)})
-        with Stalling(source.address) as line:
+        with faulty_line(source.address) as line:
             through(airgap, line.url)
             said = airgap.run("export", *IMAGES, "-o", "b.tar", "--refresh")
-            assert line.down < MIB
+            assert line.received < MIB
         assert "of the earlier run still serve" in said.stderr
         assert files(airgap.folder).keys() == {"b.tar"}
         made = files(airgap.folder)

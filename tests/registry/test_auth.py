@@ -92,7 +92,7 @@ def test_basic(network: Network, peer: Double, shelf: Shelf) -> None:
 def test_a_wrong_password_is_tried_once(network: Network, peer: Double, shelf: Shelf, count: int) -> None:
     """Registries lock accounts: whatever many workers ask for, they offer it once."""
     shelf.guard = asks_basic("me", "another")
-    peer.pause = 0.1
+    peer.delay = 0.1
     registries = network.registries(explicit={peer.address: ME})
     outcomes = together(count, lambda n: registries.repository(peer.address, f"team/app{n}").resolve("v1"))
     assert all(isinstance(outcome, Unauthorized) for outcome in outcomes), outcomes
@@ -191,7 +191,7 @@ def test_an_identity_token(network: Network, peer: Double, tokens: Tokens) -> No
 
 
 def test_one_token_for_many_threads(network: Network, peer: Double, tokens: Tokens) -> None:
-    tokens.server.pause = 0.1
+    tokens.server.delay = 0.1
     store = repository(network, peer)
     outcomes = together(8, lambda _: store.resolve("v1").digest)
     assert len(set(outcomes)) == 1, outcomes
@@ -270,7 +270,7 @@ def test_a_wrong_password_is_told_the_token_server_once(
     network: Network, peer: Double, tokens: Tokens, count: int
 ) -> None:
     tokens.users.clear()
-    tokens.server.pause = 0.05
+    tokens.server.delay = 0.05
     registries = network.registries(explicit={peer.address: ME})
     outcomes = together(count, lambda n: registries.repository(peer.address, f"team/app{n}").resolve("v1"))
     assert all(isinstance(outcome, Unauthorized) for outcome in outcomes), outcomes

@@ -14,7 +14,7 @@ from airgap.registry.http.retry import RetryPolicy, retry_after
 from airgap.store.base import drain
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error
-from tests.parts.faults import Fault, faulty
+from tests.parts.faulty_line import CLOSE, RESET, Break, Fault, faulty_line
 from tests.registry.test_auth import ME
 from tests.registry.tools import Network
 from tests.suites.store_suite import described, noise, read_all
@@ -39,7 +39,7 @@ def ranges(peer: Double) -> list[str]:
 @pytest.mark.parametrize("reset", [True, False], ids=["reset", "early close"])
 @pytest.mark.parametrize("cut", [1, 70_000, len(CONTENT) - 1])
 def test_goes_on_where_it_broke(network: Network, peer: Double, reset: bool, cut: int) -> None:
-    peer.on("GET", "/blobs/", Answer(200, CONTENT, cut=cut, reset=reset))
+    peer.on("GET", "/blobs/", Answer(200, CONTENT, broken=Break(RESET if reset else CLOSE, cut)))
     assert fetch_all(network, peer) == CONTENT
     (_, again) = ranges(peer)
     start = int(again.removeprefix("bytes=").removesuffix("-") or 0)
@@ -53,7 +53,7 @@ def test_breaks_again_and_again(network: Network, peer: Double, shelf: Shelf) ->
 
     def broken(request: Request) -> Answer:
         answer = shelf(request)
-        answer.cut = 40_000
+        answer.broken = Break(CLOSE, 40_000)
         return answer
 
     peer.on("GET", "/blobs/", *[broken] * 12)
@@ -69,7 +69,7 @@ def test_breaks_before_a_buffer_is_full(network: Network, peer: Double, shelf: S
 
     def broken(request: Request) -> Answer:
         answer = shelf(request)
-        answer.cut, answer.reset = 200_000, True
+        answer.broken = Break(RESET, 200_000)
         return answer
 
     peer.always("GET", "/blobs/", broken)
@@ -81,7 +81,7 @@ def test_breaks_before_a_buffer_is_full(network: Network, peer: Double, shelf: S
 
 
 def test_a_slow_line_hands_on_what_has_come(network: Network, peer: Double) -> None:
-    with faulty(peer.address, Fault("GET", "/blobs/", header="Host", pause=0.03)) as slow:
+    with faulty_line(peer.address, Fault("GET", "/blobs/", header="Host", delay=0.03)) as slow:
         reader = network.repository(slow.address).open(BLOB)
         count = reader.readinto(memoryview(bytearray(1 << 20)))
         assert 0 < count < BLOB.size
@@ -89,7 +89,7 @@ def test_a_slow_line_hands_on_what_has_come(network: Network, peer: Double) -> N
 
 
 def test_gives_up_where_nothing_comes(network: Network, peer: Double) -> None:
-    peer.always("GET", "/blobs/", Answer(200, CONTENT, cut=0))
+    peer.always("GET", "/blobs/", Answer(200, CONTENT, broken=Break(CLOSE, 0)))
     with pytest.raises(Unavailable, match="too early"):
         fetch_all(network, peer)
     assert len(ranges(peer)) == 5
@@ -103,7 +103,7 @@ def test_a_reader_in_the_middle(network: Network, peer: Double) -> None:
 
 def test_range_ignored(network: Network, peer: Double, shelf: Shelf) -> None:
     shelf.ranges = False
-    peer.on("GET", "/blobs/", Answer(200, CONTENT, cut=200_000))
+    peer.on("GET", "/blobs/", Answer(200, CONTENT, broken=Break(CLOSE, 200_000)))
     assert fetch_all(network, peer) == CONTENT
     assert fetch_all(network, peer, offset=499_999) == CONTENT[499_999:]
 
@@ -116,13 +116,13 @@ def test_a_wrong_content_range(network: Network, peer: Double, said: str) -> Non
     """Such a server is asked no ranges more, and what it gives from the start is read past."""
     headers = {"Content-Range": said} if said else {}
     wrong = Answer(206, CONTENT[200_001:], headers)
-    peer.on("GET", "/blobs/", Answer(200, CONTENT, cut=200_000), wrong)
+    peer.on("GET", "/blobs/", Answer(200, CONTENT, broken=Break(CLOSE, 200_000)), wrong)
     assert fetch_all(network, peer) == CONTENT
     assert ranges(peer) == ["", "bytes=200000-", ""]
 
 
 def test_416(network: Network, peer: Double) -> None:
-    peer.on("GET", "/blobs/", Answer(200, CONTENT, cut=200_000), error(416, "RANGE"))
+    peer.on("GET", "/blobs/", Answer(200, CONTENT, broken=Break(CLOSE, 200_000)), error(416, "RANGE"))
     assert fetch_all(network, peer) == CONTENT
     assert ranges(peer) == ["", "bytes=200000-", ""]
 
@@ -163,7 +163,7 @@ def test_chunks(network: Network, peer: Double) -> None:
 
 
 def test_chunks_that_break_off(network: Network, peer: Double) -> None:
-    peer.on("GET", "/blobs/", Answer(200, CONTENT, chunked=True, cut=100_003))
+    peer.on("GET", "/blobs/", Answer(200, CONTENT, chunked=True, broken=Break(CLOSE, 100_003)))
     assert fetch_all(network, peer) == CONTENT
     assert len(ranges(peer)) == 2
 
@@ -209,7 +209,7 @@ def test_what_can_heal_is_tried_again(network: Network, peer: Double, status: in
 
 def test_in_the_middle_too(network: Network, peer: Double) -> None:
     busy = Answer(503, headers={"Retry-After": "3"})
-    peer.on("GET", "/blobs/", Answer(200, CONTENT, cut=100_000), busy, busy)
+    peer.on("GET", "/blobs/", Answer(200, CONTENT, broken=Break(CLOSE, 100_000)), busy, busy)
     assert fetch_all(network, peer) == CONTENT
     assert network.recorder.sleeps[1:] == [3.0, 3.0]
 
@@ -264,7 +264,7 @@ def test_elsewhere_without_credentials(network: Network, peer: Double, shelf: Sh
     shelf.guard = asks_basic("me", "s3cret-word")
     with double(Shelf({"cdn": {BLOB.digest: CONTENT}})) as elsewhere:
         there = f"{elsewhere.url}/v2/cdn/blobs/{BLOB.digest}?signature=abc"
-        elsewhere.on("GET", "", Answer(200, CONTENT, cut=100_000))
+        elsewhere.on("GET", "", Answer(200, CONTENT, broken=Break(CLOSE, 100_000)))
         peer.always(
             "GET",
             "/blobs/",

@@ -22,6 +22,7 @@ from airgap.store import Memory
 from tests.doubles.registry import Answer, Double, Shelf, double
 from tests.parts.certificates import Authority, Pair
 from tests.parts.dockerregistry import docker_registry
+from tests.parts.faulty_line import CLOSE, STALL, Break
 from tests.parts.service import free_port
 from tests.parts.waiting import at_rest, wait_until
 from tests.registry.tools import ELSEWHERE, Network, together
@@ -237,7 +238,7 @@ def test_nginx_s_words(network: Network, peer: Double) -> None:
 
 def test_a_tls_alert(network: Network, peer: Double) -> None:
     """What TLS libraries answer to plain HTTP where nothing stands before them."""
-    peer.always("", "", Answer(raw=b"\x15\x03\x01\x00\x02\x02\x16", stall=peer.released))
+    peer.always("", "", Answer(raw=b"\x15\x03\x01\x00\x02\x02\x16", broken=Break(STALL)))
     error = fails(network, peer.address, RegistrySettings())
     assert "does not speak HTTP" in words(error)
     assert "leave --plain-http" in words(error)
@@ -292,7 +293,7 @@ def test_answers_that_are_no_http(network: Network, peer: Double, evil: bytes) -
 
 
 def test_an_absurdly_long_answer(network: Network, peer: Double) -> None:
-    peer.always("GET", "", Answer(200, b"x", say_length=1 << 40, cut=1))
+    peer.always("GET", "", Answer(200, b"x", say_length=1 << 40, broken=Break(CLOSE, 1)))
     with pytest.raises(AirgapError):
         network.registries(attempts=1).repository(peer.address, "team/app").manifest("v1")
 
@@ -301,7 +302,7 @@ def test_an_absurdly_long_answer(network: Network, peer: Double) -> None:
 
 
 def stalled(peer: Double, method: str, fragment: str) -> None:
-    peer.always(method, fragment, Answer(200, b"x" * 1000, cut=10, stall=peer.released))
+    peer.always(method, fragment, Answer(200, b"x" * 1000, broken=Break(STALL, 10)))
 
 
 @pytest.mark.parametrize("where", ["body", "answer", "connect", "handshake"])
@@ -315,7 +316,7 @@ def test_abort_ends_whatever_is_blocked(network: Network, peer: Double, where: s
             stalled(peer, "GET", "/manifests/")
             address = peer.address
         elif where == "answer":
-            peer.always("GET", "", Answer(200, wait=peer.released))
+            peer.always("GET", "", Answer(200, broken=Break(STALL)))
             address = peer.address
         elif where == "connect":
             # Nobody accepts, and the queue is full: the next connection is never answered.

@@ -28,6 +28,7 @@ from airgap.store.base import opener_of
 from tests.doubles.registry import Answer, Double, Request, Shelf
 from tests.doubles.registry.shelf import error
 from tests.parts.dockerregistry import docker_registry
+from tests.parts.faulty_line import CLOSE, Break
 from tests.parts.images import Images
 from tests.registry.tools import Network, together
 
@@ -92,7 +93,7 @@ def test_a_manifest_that_is_not_what_its_header_says(store: Repository, peer: Do
 
 def test_a_manifest_cut_short_is_asked_for_again(store: Repository, peer: Double, shelf: Shelf) -> None:
     media_type, content = shelf.manifests["team/app", "v1"]
-    peer.on("GET", "", Answer(200, content, {"Content-Type": media_type}, cut=100))
+    peer.on("GET", "", Answer(200, content, {"Content-Type": media_type}, broken=Break(CLOSE, 100)))
     assert store.manifest("v1").content == content
     assert peer.count("GET") == 2
 

@@ -17,6 +17,7 @@ from airgap.store.base import BytesReader
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import error
 from tests.parts.certificates import Authority
+from tests.parts.faulty_line import RESET, Break
 from tests.registry.tools import Network
 from tests.suites.store_suite import described, noise
 
@@ -92,7 +93,7 @@ def cut(after: int) -> Callable[[Request], Answer]:
 
     def answer(request: Request) -> Answer:
         request.read(after)
-        return Answer(raw=b"", reset=True)
+        return Answer(broken=Break(RESET))
 
     return answer
 
@@ -103,7 +104,7 @@ def keep(way: Way, after: int) -> Callable[[Request], Answer]:
     def answer(request: Request) -> Answer:
         session = request.path.rpartition("/")[2]
         way.shelf.uploads[session] += request.read(after)
-        return Answer(raw=b"", reset=True)
+        return Answer(broken=Break(RESET))
 
     return answer
 
@@ -116,7 +117,7 @@ def drop(way: Way, after: int) -> Callable[[Request], Answer | None]:
             return None
         request.read(after)
         way.shelf.uploads.clear()
-        return Answer(raw=b"", reset=True)
+        return Answer(broken=Break(RESET))
 
     return answer
 
@@ -260,7 +261,7 @@ def test_in_chunks_the_next_run_goes_on(way: Way) -> None:
     def second(request: Request) -> Answer | None:
         nonlocal calls
         calls += 1
-        return Answer(raw=b"", reset=True) if calls > 1 else None
+        return Answer(broken=Break(RESET)) if calls > 1 else None
 
     way.peer.always("PATCH", "", second)
     way.peer.always("GET", "/uploads/", lambda r: None if "state=next" in r.target or calls == 0 else error(404, "X"))
@@ -320,7 +321,7 @@ def test_small_blobs_leave_no_line(way: Way, tmp_path: Path) -> None:
 def test_the_journal_names_no_credential(way: Way, tmp_path: Path) -> None:
     location = "http://user:s3cret@internal.test/v2/team/app/blobs/uploads/1"
     way.peer.always("POST", "", Answer(202, headers={"Location": location}))
-    way.peer.always("PUT", "", Answer(raw=b"", reset=True))
+    way.peer.always("PUT", "", Answer(broken=Break(RESET)))
     way.peer.always("GET", "", Answer(204, headers={"Range": "0-0", "Location": location}))
     with pytest.raises(Unavailable):
         way.repository(attempts=1).push(BLOB, way.opener)

@@ -16,6 +16,7 @@ from airgap.store.base import BytesReader, Opener, opener_of
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error
 from tests.parts.certificates import Authority
+from tests.parts.faulty_line import CLOSE, RESET, Break
 from tests.registry.test_auth import ME
 from tests.registry.tools import Network, file_opener, together
 from tests.suites.store_suite import described, noise, read_all
@@ -249,7 +250,7 @@ def test_a_broken_upload_begins_again(way: Way, shelf: Shelf, network: Network) 
     def break_off(request: Request) -> Answer:
         request.read(MIB)
         shelf.uploads.clear()
-        return Answer(raw=b"", reset=True)
+        return Answer(broken=Break(RESET))
 
     peer.on("PUT", "", break_off)
     opened: list[int] = []
@@ -297,7 +298,7 @@ def test_a_session_that_was_forgotten(way: Way, shelf: Shelf) -> None:
 
 def test_gives_up_in_the_end(way: Way, network: Network) -> None:
     peer, store, opener = way
-    peer.always("PUT", "", Answer(raw=b"", reset=True))
+    peer.always("PUT", "", Answer(broken=Break(RESET)))
     with pytest.raises(Unavailable):
         store.push(BLOB, opener(CONTENT))
     # Twice whole; then all of it in chunks, and five times the request that ends them.
@@ -309,7 +310,7 @@ def test_a_kept_connection_that_dies_under_a_body(way: Way, shelf: Shelf) -> Non
     peer, store, opener = way
 
     def die(request: Request) -> Answer | None:
-        return Answer(raw=b"")  # takes the whole body and closes without a word
+        return Answer(broken=Break(CLOSE))  # takes the whole body and closes without a word
 
     peer.on("PUT", "", die)
     store.push(BLOB, opener(CONTENT))
@@ -319,7 +320,7 @@ def test_a_kept_connection_that_dies_under_a_body(way: Way, shelf: Shelf) -> Non
 
 def test_readers_are_closed(way: Way) -> None:
     peer, store, _opener = way
-    peer.on("PUT", "", Answer(raw=b"", reset=True))
+    peer.on("PUT", "", Answer(broken=Break(RESET)))
     closed = [0, 0]
 
     class Noting(BytesReader):
@@ -442,7 +443,7 @@ def test_a_break_between_chunks(way: Way, shelf: Shelf) -> None:
     shelf.largest = MIB
     store.push(BLOB, opener(CONTENT))
     more = noise(3 * MIB, 8)
-    peer.on("PATCH", f"state=next{MIB}", Answer(raw=b"", reset=True))
+    peer.on("PATCH", f"state=next{MIB}", Answer(broken=Break(RESET)))
     store.push(described(more), opener(more))
     assert held(shelf)[described(more).digest] == more
 

@@ -79,16 +79,20 @@ class SourceSuite:
         root, single = images.two_platforms(attested=True), images.image()
         source = fill(images, {"v1": root, "single": single})
         for name, expected in (("v1", root), ("single", single)):
-            found = source.resolve(name)
-            assert (found.media_type, found.digest, found.size) == (expected.media_type, expected.digest, expected.size)
+            descriptor = source.resolve(name)
+            assert (descriptor.media_type, descriptor.digest, descriptor.size) == (
+                expected.media_type,
+                expected.digest,
+                expected.size,
+            )
 
     def test_a_digest_is_a_name(self, fill: Fill, images: Images) -> None:
         root = images.two_platforms()
         source = fill(images, {"v1": root})
         child = next(d for d in images.needed(root) if d.platform is not None)
         for expected in (root, child):
-            found = source.resolve(expected.digest)
-            assert (found.digest, found.size) == (expected.digest, expected.size)
+            descriptor = source.resolve(expected.digest)
+            assert (descriptor.digest, descriptor.size) == (expected.digest, expected.size)
 
     def test_unknown_names_are_not_found(self, fill: Fill, images: Images) -> None:
         source = fill(images, {"v1": images.image()})
@@ -134,8 +138,8 @@ class SourceSuite:
         source = fill(images, {"v1": root})
         layer = max(images.needed(root), key=lambda descriptor: descriptor.size)
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda offset: read_all(source.open(layer, offset)), (0, 1000, 0, CHUNK)))
-        assert found == [images.content[layer.digest][offset:] for offset in (0, 1000, 0, CHUNK)]
+            contents = list(pool.map(lambda offset: read_all(source.open(layer, offset)), (0, 1000, 0, CHUNK)))
+        assert contents == [images.content[layer.digest][offset:] for offset in (0, 1000, 0, CHUNK)]
 
     def test_missing_content(self, fill: Fill, images: Images) -> None:
         source = fill(images, {"v1": images.image()})
@@ -197,35 +201,35 @@ class StoreSuite(SourceSuite):
         assert read_all(store.open(described(content))) == content
 
     def test_wrong_content_leaves_nothing(self, store: Store) -> None:
-        wanted, other = described(noise(LARGE, 1)), noise(LARGE, 2)
+        descriptor, other = described(noise(LARGE, 1)), noise(LARGE, 2)
         with pytest.raises(DigestMismatch) as caught:
-            store.push(wanted, opener_of(other))
-        assert wanted.digest in str(caught.value)
-        self._assert_absent(store, wanted)
+            store.push(descriptor, opener_of(other))
+        assert descriptor.digest in str(caught.value)
+        self._assert_absent(store, descriptor)
         self._assert_absent(store, described(other))
 
     @pytest.mark.parametrize("length", [0, CHUNK, LARGE - 1])
     def test_content_that_is_too_short_leaves_nothing(self, store: Store, length: int) -> None:
-        wanted = described(noise(LARGE))
+        descriptor = described(noise(LARGE))
         with pytest.raises(ContentError):
-            store.push(wanted, opener_of(noise(LARGE)[:length]))
-        self._assert_absent(store, wanted)
+            store.push(descriptor, opener_of(noise(LARGE)[:length]))
+        self._assert_absent(store, descriptor)
 
     @pytest.mark.parametrize("more", [1, CHUNK])
     def test_of_content_that_is_too_long_no_byte_too_many_is_kept(self, store: Store, more: int) -> None:
         """Refused, or taken as far as it was announced: a store need not read on to learn that there is more."""
         content = noise(LARGE)
-        wanted = described(content)
+        descriptor = described(content)
         try:
-            store.push(wanted, opener_of(content + noise(more, 9)))
+            store.push(descriptor, opener_of(content + noise(more, 9)))
         except ContentError:
-            self._assert_absent(store, wanted)
+            self._assert_absent(store, descriptor)
         else:
-            assert read_all(store.open(wanted)) == content
+            assert read_all(store.open(descriptor)) == content
 
     def test_content_that_breaks_off_can_be_pushed_again(self, store: Store) -> None:
         content = noise(LARGE)
-        wanted = described(content)
+        descriptor = described(content)
         broken: list[Breaking] = []
 
         def opener(offset: int) -> Reader:
@@ -233,12 +237,12 @@ class StoreSuite(SourceSuite):
             return broken[-1]
 
         with pytest.raises(ContentError):
-            store.push(wanted, opener)
+            store.push(descriptor, opener)
         assert broken
         assert all(reader.closed for reader in broken)
-        self._assert_absent(store, wanted)
-        store.push(wanted, opener_of(content))
-        assert read_all(store.open(wanted)) == content
+        self._assert_absent(store, descriptor)
+        store.push(descriptor, opener_of(content))
+        assert read_all(store.open(descriptor)) == content
 
     def test_a_push_opens_the_content_afresh(self, store: Store) -> None:
         """Each try asks the opener for an offset: a reader that an earlier try has used up is not asked again."""
@@ -256,15 +260,15 @@ class StoreSuite(SourceSuite):
         assert len(opened) == again or opened[again] == 0
 
     def test_readers_are_closed(self, store: Store) -> None:
-        content, made = noise(1000), list[_Counted]()
+        content, readers = noise(1000), list[_Counted]()
 
         def opener(offset: int) -> Reader:
-            made.append(_Counted(content, offset))
-            return made[-1]
+            readers.append(_Counted(content, offset))
+            return readers[-1]
 
         store.push(described(content), opener)
-        assert made
-        assert all(reader.closed for reader in made)
+        assert readers
+        assert all(reader.closed for reader in readers)
 
     def test_many_threads_push_one_digest(self, store: Store) -> None:
         content = noise(LARGE)
@@ -329,7 +333,7 @@ class StoreSuite(SourceSuite):
         assert dict(store.names()) == {}
         root, other = images.image(), images.image()
         images.push_to(store, {"v1": root, "v2": other, "v3": root})
-        assert {name: found.digest for name, found in store.names().items()} == {
+        assert {name: descriptor.digest for name, descriptor in store.names().items()} == {
             "v1": root.digest,
             "v2": other.digest,
             "v3": root.digest,

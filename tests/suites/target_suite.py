@@ -62,10 +62,10 @@ class TargetSuite:
     def test_repositories_are_apart_in_their_tags(self, make: Make) -> None:
         target = make("", "basename").target
         images, source = Images(4), Memory()
-        one = images.image()
-        images.push_to(source, {"x:1": one})
+        root = images.image()
+        images.push_to(source, {"x:1": root})
         stores = {name: target.open(name) for name in ("one", "other")}
         planned = plan([Root("x", "here", "x:1", (Destination("one", "1"),))], {"here": source})
         copy(planned, {"here": source}, stores)
         both = plan([Root("x", "here", "x:1", (Destination("one", "1"), Destination("other", "1")))], {"here": source})
-        assert resolve_tags(both, stores) == {Destination("one", "1"): one.digest}
+        assert resolve_tags(both, stores) == {Destination("one", "1"): root.digest}

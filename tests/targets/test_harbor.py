@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from airgap.errors import NotFound, NotReady, Unauthorized
-from airgap.flows.doctor import DoctorRequest, mend
+from airgap.flows.doctor import DoctorRequest, examine_and_fix
 from airgap.registry import Credential, Credentials, Registries
 from airgap.registry.http.retry import RetryPolicy
 from airgap.targets import Mapping, TargetAddress, target_for
 from airgap.targets.harbor.target import HarborTarget
 from tests.doubles.harbor import Harbor, harbor
+from tests.doubles.registry import Answer
 from tests.parts.images import Images
 from tests.suites.target_suite import Make, Placed, TargetSuite
 
@@ -69,13 +70,24 @@ def test_a_missing_project_is_refused_before_anything_is_pushed(services: contex
     with pytest.raises(NotReady, match="no project new") as caught:
         target(services, there, "new/inner").preflight()
     assert "--create-projects" in (caught.value.hint or "")
-    assert there.made == []
+    assert there.created == []
+
+
+def test_a_project_request_that_harbor_limits_is_sent_again(services: contextlib.ExitStack) -> None:
+    there = services.enter_context(harbor())
+    busy = Answer(429, headers={"Retry-After": "0"})
+    there.front.on("HEAD", "/api/v2.0/projects", busy)
+    with pytest.raises(NotReady, match="no project new"):
+        target(services, there, "new").preflight()
+    there.front.on("POST", "/api/v2.0/projects", busy)
+    assert "was made" in target(services, there, "new", create_projects=True).preflight()[-1].what
+    assert there.projects == {"library", "new"}
 
 
 def test_reading_asks_for_no_project_and_lists_what_there_is(services: contextlib.ExitStack) -> None:
     there = services.enter_context(harbor())
-    assert [one.level for one in target(services, there, "new/inner", reads=True).preflight()] == ["ok"]
-    reader = target(services, there, "new", ROBOT, reads=True)
+    assert [one.level for one in target(services, there, "new/inner", read_only=True).preflight()] == ["ok"]
+    reader = target(services, there, "new", ROBOT, read_only=True)
     with pytest.raises(NotFound):
         reader.open("new/x").resolve("1")
     with pytest.raises(Unauthorized, match="does not list its repositories"):
@@ -83,14 +95,14 @@ def test_reading_asks_for_no_project_and_lists_what_there_is(services: contextli
     images, made = Images(5), target(services, there, "library")
     root = images.image()
     images.push_to(made.open("library/x"), {"1": root})
-    assert target(services, there, "library", reads=True).repositories() == ["library/x"]
+    assert target(services, there, "library", read_only=True).repositories() == ["library/x"]
 
 
 def test_it_is_made_where_that_was_asked_for_and_private(services: contextlib.ExitStack) -> None:
     there = services.enter_context(harbor())
     made = target(services, there, "new/inner", create_projects=True)
     assert "was made" in made.preflight()[-1].what
-    assert there.made == [{"project_name": "new", "metadata": {"public": "false"}}]
+    assert there.created == [{"project_name": "new", "metadata": {"public": "false"}}]
     made.open("new/inner/x")
     made.open("other/x")  # --mapping path without a prefix: each first element is a project
     assert there.projects == {"library", "new", "other"}
@@ -137,7 +149,7 @@ def test_a_token_address_in_https_over_http_is_external_url(services: contextlib
 def test_doctor_names_the_missing_project_and_makes_it(services: contextlib.ExitStack) -> None:
     there = services.enter_context(harbor())
     request = DoctorRequest(Mapping(TargetAddress.parse(f"{there.address}/new/inner")))
-    said, done = mend(request, lambda: registries_for(there.address), lambda _: False)
+    said, done = examine_and_fix(request, lambda: registries_for(there.address), lambda _: False)
     assert [one.check for one in said.problems] == ["project"]
-    said, done = mend(request, lambda: registries_for(there.address), lambda _: True)
+    said, done = examine_and_fix(request, lambda: registries_for(there.address), lambda _: True)
     assert (said.problems, len(done), there.projects) == ([], 1, {"library", "new"})

@@ -16,13 +16,15 @@ from airgap.registry import Credential, Credentials, Registries, RegistrySetting
 from airgap.registry.http.retry import RetryPolicy
 from airgap.store import Memory
 from airgap.store.base import opener_of
-from airgap.targets import Mapping, PlainTarget, TargetAddress, Tried, target_for
-from airgap.targets.doctor.reach import nodes
-from airgap.targets.factory import probe_of
+from airgap.targets import Mapping, PlainTarget, SupportsUploadProbe, TargetAddress, factory, target_for
+from airgap.targets.doctor.nodes import check_nodes
+from airgap.targets.factory import probe_for
 from airgap.targets.nexus.target import NexusTarget
+from airgap.targets.product import TargetRequest
 from airgap.transfer import Destination, Root, copy, plan
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
 from tests.doubles.registry import Answer
+from tests.doubles.registry import double as registry_double
 from tests.parts.images import Images
 from tests.parts.nginx import nginx
 from tests.suites.target_suite import Make, Placed, TargetSuite
@@ -92,7 +94,7 @@ def test_it_is_recognised_and_signed_in_to_once(services: contextlib.ExitStack) 
         for repository in (HOSTED, OPEN):
             there = far(services, repository, **more)
             target = there.target("p")
-            assert [one.level for one in (*target.preflight(), *target.begin())] == ["ok"] * 3
+            assert [one.level for one in (*target.preflight(), *target.probe_upload())] == ["ok"] * 3
             assert there.double.tries[PUSHER.name][1:] == (0, 0)
 
 
@@ -101,10 +103,10 @@ def test_the_preflight_writes_nothing_and_a_try_leaves_nothing_behind(services: 
     target = there.target("p", user=ADMIN)
     target.preflight()
     assert {one.method for one in there.double.seen} == {"GET"}
-    target.begin()
+    target.probe_upload()
     held = there.double.repository()
     assert (held.uploads, held.blobs, held.tags) == ({}, {}, {})
-    there.target("p").begin()  # whoever may only push may not call off: an empty session is all that stays
+    there.target("p").probe_upload()  # whoever may only push may not call off: an empty session is all that stays
     assert [bytes(session.data) for session in held.uploads.values()] == [b""]
 
 
@@ -215,7 +217,7 @@ def test_what_must_be_mended_first_is_said_before_anything_is_pushed(
     there = far(services, replace(HOSTED, **repository), **settings)
     target = there.target()
     problems = [one for one in target.preflight() if one.level == "problem"]
-    problems += [one for one in target.begin() if one.level == "problem"] if not problems else []
+    problems += [one for one in target.probe_upload() if one.level == "problem"] if not problems else []
     assert len(problems) == 1
     assert words in problems[0].what
     assert problems[0].hint
@@ -228,9 +230,9 @@ def test_a_group_takes_no_push(services: contextlib.ExitStack) -> None:
     address = there.double.connector("all").address
     registries = services.enter_context(registries_for(address))
     target = target_for(registries, Mapping(TargetAddress.parse(address)))
-    assert isinstance(target, Tried)
+    assert isinstance(target, SupportsUploadProbe)
     assert {one.level for one in target.preflight()} == {"ok"}
-    findings = target.begin()
+    findings = target.probe_upload()
     assert "group repository" in findings[-1].what
     assert "--via" in findings[-1].hint
 
@@ -250,7 +252,7 @@ def test_a_limit_of_requests_that_is_reached_in_the_middle_ends_at_once(services
     there = far(services, profile="3.8x")
     target = there.target()
     target.preflight()
-    assert {one.level for one in target.begin()} == {"ok"}
+    assert {one.level for one in target.probe_upload()} == {"ok"}
     there.double.settings = replace(there.double.settings, requests_before=100_000)
     before, images = len(there.double.seen), Images(1)
     with pytest.raises(NotReady, match="more requests in a day"):
@@ -351,6 +353,12 @@ class TestRoutes:
         images = Images(1)
         assert push(target, images, images.image(), "docker-hosted/p/y").failures == []
 
+    def test_a_route_that_is_limited_is_asked_again(self, services: contextlib.ExitStack) -> None:
+        double = far(services, Repository("docker-hosted", path_enabled=True)).double
+        double.main.on("GET", "/repository/docker-hosted/v2/", Answer(429, headers={"Retry-After": "0"}))
+        target = self.place(services, double, "repository/docker-hosted/p")
+        assert str(target.locate(Reference.parse("quay.io/x/y:1"))) == f"{double.main.address}/docker-hosted/p/y:1"
+
     @pytest.mark.parametrize("prefix", ["repository/docker-hosted/p", "docker-hosted/p"])
     def test_pushed_below_the_repository_and_pulled_from_its_connector(
         self, services: contextlib.ExitStack, prefix: str
@@ -375,14 +383,14 @@ class TestRoutes:
         for name in ("docker-hosted/p/y", "docker-hosted/other"):
             assert push(target, images, images.image(), name).failures == []
         for prefix in ("docker-hosted/p", "repository/docker-hosted/p"):
-            assert self.place(services, double, prefix, reads=True).repositories() == ["docker-hosted/p/y"]
+            assert self.place(services, double, prefix, read_only=True).repositories() == ["docker-hosted/p/y"]
         places = {"/v2/": f"{double.main.url}/v2/"}
         front = services.enter_context(nginx(tmp_path / "nginx", places, body_size="0"))
         registries = services.enter_context(registries_for(front.address))
         mapping = Mapping(TargetAddress.parse(f"{front.address}/docker-hosted"))
         with pytest.raises(AirgapError, match="does not list its repositories"):
-            target_for(registries, mapping, reads=True).repositories()
-        found = target_for(registries, mapping, nexus=double.url, reads=True).repositories()
+            target_for(registries, mapping, read_only=True).repositories()
+        found = target_for(registries, mapping, nexus=double.url, read_only=True).repositories()
         assert found == ["docker-hosted/other", "docker-hosted/p/y"]
 
     @pytest.mark.parametrize("prefix", ["repository/docker-hosted/p", "docker-hosted/p"])
@@ -408,11 +416,11 @@ def test_room_is_counted_against_the_editions_limit(services: contextlib.ExitSta
     root = images.image()
     for tag in "abc":
         push(target, images, root, tag=tag)
-    assert target.room(10) == []
-    assert [one.level for one in target.room(39_998)] == ["problem"]
-    assert "3 of the 40,000" in target.room(39_998)[0].what
-    assert [one.level for one in target.room(39_000)] == ["warning"]
-    assert there.target().room(100_000) == []  # without --nexus nobody counts
+    assert target.check_capacity(10) == []
+    assert [one.level for one in target.check_capacity(39_998)] == ["problem"]
+    assert "3 of the 40,000" in target.check_capacity(39_998)[0].what
+    assert [one.level for one in target.check_capacity(39_000)] == ["warning"]
+    assert there.target().check_capacity(100_000) == []  # without --nexus nobody counts
 
 
 def test_something_else_is_a_plain_target(services: contextlib.ExitStack) -> None:
@@ -448,6 +456,36 @@ def test_a_proxy_that_shows_the_repository_under_another_path(
 def test_nodes_are_told_of_plain_http(services: contextlib.ExitStack) -> None:
     mapping = Mapping(TargetAddress.parse("http://nexus.corp:8082/p"))
     registries = services.enter_context(Registries({"nexus.corp:8082": RegistrySettings(plain_http=True)}))
-    found = nodes(probe_of(registries, mapping))[0]
+    found = check_nodes(probe_for(registries, mapping))[0]
     assert (found.level, found.hint.split()[3]) == ("ok", "/etc/containerd/certs.d/nexus.corp:8082/hosts.toml:")
     assert 'server = "http://nexus.corp:8082"' in found.run
+
+
+def test_a_connection_that_breaks_in_a_push_names_the_proxys_buffering(services: contextlib.ExitStack) -> None:
+    there = far(services)
+    target = there.target()
+    target.preflight()
+    there.double.connector().always("PATCH", "/blobs/uploads/", Answer(raw=b""))
+    there.double.connector().always("PUT", "/blobs/uploads/", Answer(raw=b""))
+    with pytest.raises(AirgapError) as caught:
+        target.open("a").push(Images(1).blob(b"one"), opener_of(b"one"))
+    assert "proxy-request-buffering" in (caught.value.hint or "")
+
+
+def test_a_product_is_recognized_by_a_function_that_opens_it(
+    services: contextlib.ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    double = services.enter_context(registry_double())
+    double.always("GET", "/v2/", Answer(200, b"{}", {"Content-Type": "application/json", "Server": "Quay"}))
+    registries = services.enter_context(registries_for(double.address, None))
+    mapping = Mapping(TargetAddress.parse(double.address))
+    quay = PlainTarget(registries, mapping)
+
+    def open_target(request: TargetRequest) -> PlainTarget | None:
+        response = request.probe.response
+        return quay if response is not None and response.headers["Server"] == "Quay" else None
+
+    known = factory.products()
+    monkeypatch.setattr(factory, "products", lambda: (*known, open_target))
+    assert target_for(registries, mapping) is quay
+    assert double.count() == 1

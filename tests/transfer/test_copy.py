@@ -37,6 +37,7 @@ from airgap.transfer.pool import parallel_map
 from tests.cli.command import ROOT
 from tests.doubles.registry import Answer, Request, Shelf, double
 from tests.doubles.registry.shelf import error
+from tests.parts.faulty_line import STALL, Break
 from tests.parts.images import Images
 from tests.parts.waiting import at_rest, wait_until
 from tests.transfer.tools import Mounting, Noting, root, source_of
@@ -394,7 +395,7 @@ class Stalling:
     def give(self, request: Request) -> Answer:
         answer = self.shelf(request)
         if answer.status == 200 and len(answer.body) > 1_000_000:
-            answer.cut, answer.stall = 1000, self.released
+            answer.broken = Break(STALL, 1000)
             self.blocked.set()
         return answer
 
@@ -510,6 +511,7 @@ def test_an_interrupt_waits_for_workers_that_are_slow_to_stop() -> None:
 import os, signal, threading
 from airgap.transfer.pool import CancelToken, parallel_map
 from tests.parts.waiting import at_rest, wait_until
+from tests.parts.faulty_line import STALL, Break
 both, stopped, over, ended = threading.Barrier(2), threading.Event(), threading.Event(), []
 waits = at_rest(os.getpid(), lambda: [threading.main_thread().native_id])
 def work(item):

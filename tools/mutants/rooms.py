@@ -25,6 +25,7 @@ ROOMS = (
         "journals and files",
         (
             *("airgap/store/layout.py", "airgap/registry/upload_sessions.py", "airgap/flows/migrate/journal.py"),
+            "airgap/flows/migrate/state.py",
             *(
                 "airgap/durable/rewrite_log.py",
                 "airgap/durable/output.py",
@@ -43,7 +44,7 @@ ROOMS = (
     ),
     Room("kube", ("airgap/kube/*.py",), ("tests/kube",)),
     Room("registry", ("airgap/registry/*.py",), ("tests/registry",)),
-    Room("target", ("airgap/targets/**/*.py",), ("tests/target",)),
+    Room("targets", ("airgap/targets/**/*.py",), ("tests/targets", "tests/flows/test_doctor.py")),
     Room("server", ("airgap/server/*.py",), ("tests/server",)),
     Room("store", ("airgap/store/*.py",), ("tests/store",)),
     Room("oci", ("airgap/oci/*.py",), ("tests/oci",)),

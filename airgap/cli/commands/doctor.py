@@ -16,7 +16,7 @@ from airgap.records import as_dict
 
 if TYPE_CHECKING:
     from airgap.flows.doctor import Diagnosis
-    from airgap.targets.doctor.fixes import Change
+    from airgap.targets.doctor.fixes import SettingChange
 
 
 @click.command("doctor")
@@ -84,7 +84,7 @@ def command(
     from airgap.config import airgap_yaml as project
     from airgap.config.connections import connect, target_of
     from airgap.events import ignore
-    from airgap.flows.doctor import DoctorRequest, mend
+    from airgap.flows.doctor import DoctorRequest, examine_and_fix
 
     read = project.load(config)
     if not (target or read.target):
@@ -92,7 +92,7 @@ def command(
     goal = target_of(read, target, None)
     network = access.network(goal.address.registry)
     request = DoctorRequest(goal, nexus, repository, connector)
-    diagnosis, done = mend(
+    diagnosis, done = examine_and_fix(
         request,
         lambda: connect(read, network, ignore, target=goal.address),
         (lambda change: _agreed(change, yes)) if fix else lambda _: False,
@@ -108,7 +108,7 @@ def command(
     return None
 
 
-def _agreed(change: Change, yes: bool) -> bool:
+def _agreed(change: SettingChange, yes: bool) -> bool:
     click.echo(f"to do: {printable(change.what)}", err=True)
     click.echo(f"  {change.request}", err=True)
     click.echo(f"  {printable(json.dumps(change.document, ensure_ascii=False))}", err=True)
@@ -118,7 +118,7 @@ def _agreed(change: Change, yes: bool) -> bool:
 _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("PROBLEM", "red")}
 
 
-def _print(diagnosis: Diagnosis, done: list[Change], *, fix: bool) -> None:
+def _print(diagnosis: Diagnosis, done: list[SettingChange], *, fix: bool) -> None:
     for change in done:
         click.echo(f"done: {printable(change.what)}")
     for finding in diagnosis.findings:
@@ -133,8 +133,8 @@ def _print(diagnosis: Diagnosis, done: list[Change], *, fix: bool) -> None:
         click.echo(f"\n--fix would {'; '.join(printable(change.what) for change in diagnosis.changes)}")
 
 
-def _json(target: str, diagnosis: Diagnosis, done: list[Change]) -> None:
-    def of(change: Change) -> dict[str, object]:
+def _json(target: str, diagnosis: Diagnosis, done: list[SettingChange]) -> None:
+    def of(change: SettingChange) -> dict[str, object]:
         return {"what": change.what, "request": change.request, "document": change.document}
 
     document = {

@@ -21,7 +21,7 @@ from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.formatting import counted
-from airgap.targets import AskedTarget, target_for
+from airgap.targets import LazyTarget, target_for
 from airgap.transfer import CancelToken, Context, Jobs, Report
 from airgap.transfer.shard import Shard
 
@@ -108,7 +108,7 @@ def command(
     ):
         try:
             more: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
-            target = AskedTarget(goal, lambda: target_for(registries, goal, **more))
+            target = LazyTarget(goal, lambda: target_for(registries, goal, **more))
             done = import_(
                 request, opened, target,
                 Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),

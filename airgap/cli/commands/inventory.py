@@ -67,7 +67,7 @@ def command(
         out.check_place(place, force=force)
     with display(progress) as emit, connect(read, network, emit, target=goal.address) as registries:
         found = inventory(
-            target_for(registries, goal, nexus=nexus, reads=True), repositories,
+            target_for(registries, goal, nexus=nexus, read_only=True), repositories,
             Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
         )  # fmt: skip
         content = found.receipt.to_bytes()

@@ -19,10 +19,13 @@ from airgap.config.connections import connect, source_credential, target_of
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted
 from airgap.flows.migrate import report as reports
-from airgap.flows.migrate.migrate import MigrateRequest, kept, migrate
-from airgap.flows.migrate.tag_filter import Choice
+from airgap.flows.migrate.journals import open_journal
+from airgap.flows.migrate.migrate import migrate
+from airgap.flows.migrate.migration import MigrateRequest
+from airgap.flows.migrate.tag_filter import TagFilter
 from airgap.formatting import counted
 from airgap.targets import TargetAddress, target_for
+from airgap.targets.address import CredentialsInAddress
 from airgap.transfer import CancelToken, Context, Jobs
 
 
@@ -98,19 +101,19 @@ def command(
     airgap migrate old.corp:8443 new.corp:8443 --nexus-source https://old.corp --delta
     """
     started = time.monotonic()
-    choice = Choice.of(include, exclude, newest or 0, since)
+    tag_filter = TagFilter.parse(include, exclude, newest or 0, since)
     read = project.load(config)
     here, goal = _source(source), target_of(read, target, None)
     network = access.network(goal.address.registry)
     network = network.with_source(here, source_credential(os.environ, source_username), insecure=source_insecure)
     place = Path(report) if report else None
     if place is not None:
-        reports.check_place(place)
-    request = MigrateRequest(here, goal.address, choice, nexus_source, delta, overwrite, keep_going, dry_run)
+        reports.check_output(place)
+    request = MigrateRequest(here, goal.address, tag_filter, nexus_source, delta, overwrite, keep_going, dry_run)
     with (
         display(progress) as emit,
         connect(read, network, emit, target=goal.address) as registries,
-        kept(request, registries, state, emit) as journal,
+        open_journal(request, registries, state, emit) as journal,
     ):
         try:
             account, done = migrate(
@@ -141,19 +144,19 @@ def _source(text: str) -> TargetAddress:
         return TargetAddress.parse(text)
     except UsageError as error:
         hint = error.hint
-        if "no user or password" in error.what:
+        if isinstance(error, CredentialsInAddress):
             hint = "give them by --source-username and AIRGAP_SOURCE_PASSWORD, or sign in once with airgap login"
         raise UsageError(f"SOURCE: {error.what}", hint=hint) from error
 
 
-def _summary(account: reports.Account) -> str:
+def _summary(account: reports.MigrationReport) -> str:
     would = "would be " if account.dry_run else ""
     said = f"{account.target}: {counted(len(account.copied), 'tag')} {would}copied"
     if account.moved:
         said += f", {len(account.moved)} {would}moved"
-    said += f", {len(account.compared.present)} already there"
-    if account.compared.left_out:
-        said += f", {len(account.compared.left_out)} left out"
+    said += f", {len(account.comparison.present)} already there"
+    if account.comparison.excluded:
+        said += f", {len(account.comparison.excluded)} left out"
     return said + (f", {len(account.failures)} failed" if account.failures else "")
 
 
@@ -161,16 +164,16 @@ def _summary(account: reports.Account) -> str:
 _SHOWN = 3
 
 
-def _table(account: reports.Account) -> None:
+def _table(account: reports.MigrationReport) -> None:
     """What is on one side only, a line for each repository and reason; the report has every name."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for one in account.one_sided:
         separator = "@" if "@" in one.name else ":"
         repository, _, name = one.name.partition(separator)
-        groups.setdefault((one.where, repository, one.why), []).append(name[:19] if separator == "@" else name)
+        groups.setdefault((one.side, repository, one.reason), []).append(name[:19] if separator == "@" else name)
     if not groups:
         return
-    counts = Counter(one.where for one in account.one_sided)
+    counts = Counter(one.side for one in account.one_sided)
     click.echo(f"only at the source: {counts['source']}, only at the target: {counts['target']}")
     rows = []
     for (where, repository, why), names in sorted(groups.items()):

@@ -55,6 +55,6 @@ def command(
             goal = target_of(read, against, mapping)
             network = access.network(goal.address.registry)
             with connect(read, network, emit, target=goal.address) as registries:
-                there = target_for(registries, goal, reads=True)
+                there = target_for(registries, goal, read_only=True)
                 count = verify_target(opened, goal, there, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
             emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of ``airgap migrate``: one registry's images into another, without a bundle between them.
+"""``airgap migrate``: copy one registry's images into another, without a bundle between them.
 
-``side`` what either registry is asked · ``choice`` which tags are wanted · ``listing`` what the source has, by each way
-that it lists · ``compare`` what the target lacks · ``moving`` copies that in batches · ``journal`` what an earlier run
-did · ``report`` what is on one side only. Only small facts of each tag are kept for the whole run; manifests are read,
-and forgotten, batch by batch. It deletes nothing.
+``migrate`` is the flow and calls the other modules in this order: ``source_listing`` with ``nexus_components`` lists
+the source's tags; ``comparison`` with ``tag_selection``, ``tag_filter`` and ``image_dates`` decides what the target
+lacks; ``batch_copy`` copies that; ``untagged`` finds manifests without a tag; ``report`` describes the result.
+``migration`` and ``registry_view`` hold what they share; ``journal`` keeps what was done for the next run.
+
+Only small facts about each tag are kept for the whole run. Manifests are read batch by batch. Nothing is deleted.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copy what the target lacks, some hundred tags at a time, so that memory does not grow with their number."""
+"""Copy tags in batches, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from airgap.errors import AirgapError, raise_all
 from airgap.events import BlobDone, Event, ImageFailed, Noted, Sink
-from airgap.flows.migrate.compare import Failure
-from airgap.flows.migrate.journal import MigrationJournal
-from airgap.flows.migrate.registry_view import Side, Tag
+from airgap.flows.migrate.migration import Failure, Migration
+from airgap.flows.migrate.registry_view import Tag
 from airgap.formatting import counted
 from airgap.records import Record, as_dict, field, replace
 from airgap.transfer import (
-    Context,
     CopyOptions,
     Destination,
-    Image,
+    ExistingBlobs,
     Plan,
     Report,
     Root,
@@ -26,105 +24,104 @@ from airgap.transfer import (
     verify_tags,
 )
 
-#: Tags whose manifests are in memory at once.
-BATCH = 100
+#: How many tags a batch has: their manifests are in memory at the same time.
+BATCH_SIZE = 100
 
 
-class Moved(Record, frozen=False):
-    """What arrived and was read back; ``report`` counts over all batches."""
+class BatchCopyResult(Record, frozen=False):
+    """The tags that were copied and read back, those that failed, and the numbers of all batches together."""
 
     tags: list[Tag] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     report: Report = field(default_factory=Report)
 
 
-class Mover(Record, frozen=False):
-    """``referrers`` are those that the source indexes, by the digest that they speak of."""
+def copy_in_batches(
+    migration: Migration, tags: Sequence[Tag], referrers: Mapping[str, Sequence[str]]
+) -> BatchCopyResult:
+    """Copy ``tags`` with their ``referrers`` (digests by the digest of their subject) to the target.
 
-    source: Side
-    target: Side
-    journal: MigrationJournal
-    referrers: Mapping[str, Sequence[str]]
-    keep_going: bool
-    context: Context
-
-    def run(self, tags: Sequence[Tag]) -> Moved:
-        moved, done = Moved(), 0
-        for batch in _batches(tags):
-            done += len(batch)
-            if len(tags) > BATCH:
-                self.context.emit(Noted(f"{done - len(batch)} of {counted(len(tags), 'tag')} done"))
-            self._batch(batch, moved)
-            self.journal.sync()
-        return moved
-
-    def _batch(self, tags: Sequence[Tag], moved: Moved) -> None:
-        by_root = dict(self._roots(tags))
-        sources = {self.source.whole(tag.repository): self.source.repository(tag.repository) for tag in tags}
-        targets = {self.target.whole(tag.repository): self.target.repository(tag.repository) for tag in tags}
-        planned = plan(list(by_root), sources, self.context, referrers=True, known_referrers=self.referrers)
-        if not self.keep_going:
-            raise_all([error for _, error in planned.failures])
-        for root, error in planned.failures:
-            self.context.emit(ImageFailed(root.label, str(error)))
-        for manifest in planned.manifests.values():
-            if manifest.is_index:
-                self.journal.index(manifest.descriptor.digest, [child.digest for child in manifest.children])
-        there = {Destination(self.target.whole(tag.repository), tag.name): tag.there for tag in tags if tag.there}
-        known = find_existing_blobs(planned, planned.images, there, targets, self.context)
-        for digest in planned.blobs:
-            if repository := self.journal.known.blobs.get(digest):
-                known.holder.setdefault(digest, repository)
-                known.digests.setdefault(repository, set()).add(digest)
-        context = replace(self.context, emit=self._noting(planned))
-        report = copy(planned, sources, targets, context, CopyOptions(keep_going=self.keep_going, existing=known))
-        _add(moved.report, report)
-        lost: dict[Root, AirgapError] = dict((*planned.failures, *report.failures))
-        whole = [image for image in planned.images if image.root not in lost]
-        verify_tags(whole, targets, self.context)
-        self._settle(by_root, whole, lost, moved)
-
-    def _settle(
-        self, by_root: Mapping[Root, list[Tag]], whole: Sequence[Image], lost: Mapping[Root, AirgapError], moved: Moved
-    ) -> None:
-        labels = {root.label: error for root, error in lost.items()}
-        for root, held in by_root.items():
-            # A signature goes by its image's label: an image without it is not whole.
-            error = labels.get(root.label)
-            for tag in held:
-                if error is None:
-                    moved.tags.append(tag)
-                    self.journal.tag(str(tag), tag.digest)
-                else:
-                    moved.failures.append((self.source.label(tag.repository, tag.name), error))
-
-    def _roots(self, tags: Sequence[Tag]) -> Iterator[tuple[Root, list[Tag]]]:
-        """One root for each image of each repository, with all its tags: by digest, since that is what was judged."""
-        held: dict[tuple[str, str], list[Tag]] = {}
-        for tag in tags:
-            held.setdefault((tag.repository, tag.digest), []).append(tag)
-        for (repository, digest), same in held.items():
-            # One that is there already is here for its signatures' sake, and its tag is not pushed again.
-            names = ["" if tag.there == digest else tag.name for tag in same]
-            goals = tuple(Destination(self.target.whole(repository), name) for name in dict.fromkeys(names))
-            label = self.source.label(repository, same[0].name)
-            yield Root(label, self.source.whole(repository), digest, goals), same
-
-    def _noting(self, planned: Plan) -> Sink:
-        def emit(event: Event) -> None:
-            if isinstance(event, BlobDone) and event.how != "failed" and event.digest in planned.blobs:
-                self.journal.blob(event.digest, planned.blobs[event.digest].targets[0])
-            self.context.emit(event)
-
-        return emit
+    Without ``--keep-going`` the first failure is raised.
+    """
+    result = BatchCopyResult()
+    for start in range(0, len(tags), BATCH_SIZE):
+        if len(tags) > BATCH_SIZE:
+            migration.context.emit(Noted(f"{start} of {counted(len(tags), 'tag')} done"))
+        _copy_batch(migration, tags[start : start + BATCH_SIZE], referrers, result)
+        migration.journal.sync()
+    return result
 
 
-def _batches(tags: Sequence[Tag]) -> Iterator[Sequence[Tag]]:
-    for begin in range(0, len(tags), BATCH):
-        yield tags[begin : begin + BATCH]
+def _copy_batch(
+    migration: Migration, tags: Sequence[Tag], referrers: Mapping[str, Sequence[str]], result: BatchCopyResult
+) -> None:
+    source, target, keep_going = migration.source, migration.target, migration.request.keep_going
+    tags_by_root = dict(_roots(migration, tags))
+    sources = {source.full_name(tag.repository): source.repository(tag.repository) for tag in tags}
+    targets = {target.full_name(tag.repository): target.repository(tag.repository) for tag in tags}
+    batch_plan = plan(list(tags_by_root), sources, migration.context, referrers=True, known_referrers=referrers)
+    if not keep_going:
+        raise_all([error for _, error in batch_plan.failures])
+    for root, error in batch_plan.failures:
+        migration.context.emit(ImageFailed(root.label, str(error)))
+    for manifest in batch_plan.manifests.values():
+        if manifest.is_index:
+            migration.journal.add_index(manifest.descriptor.digest, [child.digest for child in manifest.children])
+    target_digests = {
+        Destination(target.full_name(tag.repository), tag.name): tag.target_digest for tag in tags if tag.target_digest
+    }
+    existing = find_existing_blobs(batch_plan, batch_plan.images, target_digests, targets, migration.context)
+    _add_recorded_blobs(migration, batch_plan, existing)
+    context = replace(migration.context, emit=_recording_sink(migration, batch_plan))
+    options = CopyOptions(keep_going=keep_going, existing=existing)
+    report = copy(batch_plan, sources, targets, context, options)
+    _add_numbers(result.report, report)
+    failures: dict[Root, AirgapError] = dict((*batch_plan.failures, *report.failures))
+    verify_tags([image for image in batch_plan.images if image.root not in failures], targets, migration.context)
+    # A referrer has the label of its image: an image without one of its referrers has failed.
+    failed_labels = {root.label: error for root, error in failures.items()}
+    for root, root_tags in tags_by_root.items():
+        if root.label in failed_labels:
+            result.failures += [(source.tag_label(tag), failed_labels[root.label]) for tag in root_tags]
+            continue
+        for tag in root_tags:
+            result.tags.append(tag)
+            migration.journal.add_tag(str(tag), tag.digest)
 
 
-def _add(total: Report, more: Report) -> None:
-    for name, value in as_dict(more).items():
+def _roots(migration: Migration, tags: Sequence[Tag]) -> Iterator[tuple[Root, list[Tag]]]:
+    """One root for each image of each repository, with its tags. Its name is the digest that was compared."""
+    source, target = migration.source, migration.target
+    tags_by_image: dict[tuple[str, str], list[Tag]] = {}
+    for tag in tags:
+        tags_by_image.setdefault((tag.repository, tag.digest), []).append(tag)
+    for (repository, digest), image_tags in tags_by_image.items():
+        # A tag that the target already has is copied for its referrers: it is not pushed again.
+        names = dict.fromkeys("" if tag.target_digest == digest else tag.name for tag in image_tags)
+        destinations = tuple(Destination(target.full_name(repository), name) for name in names)
+        yield Root(source.tag_label(image_tags[0]), source.full_name(repository), digest, destinations), image_tags
+
+
+def _add_recorded_blobs(migration: Migration, batch_plan: Plan, existing: ExistingBlobs) -> None:
+    """Add the blobs that an earlier run pushed, by the journal."""
+    for digest in batch_plan.blobs:
+        if repository := migration.journal.state.blobs.get(digest):
+            existing.holder.setdefault(digest, repository)
+            existing.digests.setdefault(repository, set()).add(digest)
+
+
+def _recording_sink(migration: Migration, batch_plan: Plan) -> Sink:
+    """A sink that writes every blob which arrived to the journal before it passes the event on."""
+
+    def emit(event: Event) -> None:
+        if isinstance(event, BlobDone) and event.how != "failed" and event.digest in batch_plan.blobs:
+            migration.journal.add_blob(event.digest, batch_plan.blobs[event.digest].targets[0])
+        migration.context.emit(event)
+
+    return emit
+
+
+def _add_numbers(total: Report, report: Report) -> None:
+    for name, value in as_dict(report).items():
         if isinstance(value, int | float):
             setattr(total, name, getattr(total, name) + value)

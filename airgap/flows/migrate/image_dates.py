@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When an image was made, by its own config; asked only where Nexus does not say when it was last changed."""
+"""When images were built, by ``created`` in their configs. Only asked for tags to which Nexus gives no date."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ import json
 from collections.abc import Sequence
 
 from airgap.errors import AirgapError, ContentError, NotFound
-from airgap.flows.migrate.journal import MigrationJournal
-from airgap.flows.migrate.registry_view import Listed, Side, Tag
-from airgap.flows.migrate.tag_filter import meant
+from airgap.flows.migrate.migration import Migration
+from airgap.flows.migrate.registry_view import ListableRepository, Tag
+from airgap.flows.migrate.tag_filter import real_date
 from airgap.oci import dates
 from airgap.store.base import fetch
-from airgap.transfer import Context, parallel_map
 from airgap.transfer.graph import MAX_CONFIG
 
-#: Indexes in indexes; deeper nobody looks for a date.
-_DEPTH = 3
+#: How many levels of nested indexes are read to find a config.
+_MAX_DEPTH = 3
 
 
-def date(
-    source: Side, tags: Sequence[Tag], journal: MigrationJournal, context: Context
-) -> list[tuple[Tag, AirgapError]]:
-    """Fill in ``date`` of those tags that have none, each image asked once ever; what went wrong is given back."""
-    wanted = {tag.digest: tag for tag in tags if tag.date is None and tag.digest not in journal.known.dates}
+def read_dates(migration: Migration, tags: Sequence[Tag]) -> list[tuple[Tag, AirgapError]]:
+    """Set the date of every tag that has none; return the tags for which that failed.
 
-    def ask(tag: Tag) -> str:
-        return _created(source.repository(tag.repository), tag.digest, _DEPTH)
+    The journal keeps the dates, so each image is read only once, over all runs.
+    """
+    dates_by_digest = migration.journal.state.dates
+    unread = {tag.digest: tag for tag in tags if tag.date is None and tag.digest not in dates_by_digest}
+
+    def read(tag: Tag) -> str:
+        return _created(migration.source.repository(tag.repository), tag.digest, _MAX_DEPTH)
 
     failures = {}
-    answers = parallel_map(wanted.values(), ask, workers=context.jobs.control, cancel=context.cancel, keep_going=True)
-    for digest, answer in zip(wanted, answers, strict=True):
-        if isinstance(answer, AirgapError):
-            failures[digest] = answer
+    for digest, result in zip(unread, migration.map(unread.values(), read, keep_going=True), strict=True):
+        if isinstance(result, AirgapError):
+            failures[digest] = result
         else:
-            journal.date(digest, answer)
+            migration.journal.add_date(digest, result)
     for tag in tags:
         if tag.date is None:
-            tag.date = meant(dates.read(journal.known.dates.get(tag.digest, "")))
-            tag.dated_by = "created" if tag.date else ""
+            tag.date = real_date(dates.read(dates_by_digest.get(tag.digest, "")))
+            tag.date_source = "created" if tag.date else ""
     return [(tag, failures[tag.digest]) for tag in tags if tag.digest in failures]
 
 
-def _created(repository: Listed, digest: str, depth: int) -> str:
-    """``created`` of the config (image-spec config.md), of an index its first image's; empty where there is none."""
+def _created(repository: ListableRepository, digest: str, depth: int) -> str:
+    """``created`` in the image's config (image-spec config.md); of an index, that of its first image. Empty if there is
+    none."""
     manifest = repository.manifest(digest)
     for child in manifest.children if depth else ():
         if child.platform is None or child.platform.known:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One of the two registries: names are those below its prefix, so that they mean the same image on both sides."""
+"""One of the two registries of a migration, seen below a prefix.
+
+Repository names are relative to the prefix, so that one name means the same image at the source and at the target.
+"""
 
 from __future__ import annotations
 
@@ -17,81 +20,104 @@ from airgap.targets import TargetAddress
 
 
 @runtime_checkable
-class Listed(Store, Protocol):
-    """A repository as a registry has it."""
+class ListableRepository(Store, Protocol):
+    """A repository of a registry that lists its tags and referrers."""
 
-    def tags(self) -> list[str]: ...
-    def manifest(self, name: str, /) -> Manifest: ...
-    def indexed_referrers(self, digest: str, /) -> Sequence[Descriptor] | None: ...
+    def tags(self) -> list[str]:
+        """All tags."""
+
+    def manifest(self, name: str, /) -> Manifest:
+        """The manifest behind a tag or digest, verified."""
+
+    def indexed_referrers(self, digest: str, /) -> Sequence[Descriptor] | None:
+        """What the referrers API lists for ``digest``; ``None`` if the registry does not have that API."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tag:
-    """One tag of the source. ``digest`` is what it stands for there, as far as that is known yet; ``dated_by`` says
-    where ``date`` is from: ``lastModified`` of Nexus or ``created`` of the image."""
+    """One tag of the source.
+
+    ``digest`` is that of its manifest at the source, empty until it is known. ``date_source`` says where ``date`` comes
+    from: ``lastModified`` (Nexus), ``created`` (the image's config) or nothing. ``target_digest`` is the digest that
+    the tag has at the target; empty if it is missing there or has not been asked for.
+    """
 
     repository: str
     name: str
     digest: str = ""
     media_type: str = ""
     date: datetime | None = None
-    dated_by: str = ""
-    #: What it stands for at the target, where that was asked and there is such a tag.
-    there: str = ""
+    date_source: str = ""
+    target_digest: str = ""
 
     def __str__(self) -> str:
         return f"{self.repository}:{self.name}"
 
 
-class Side(Record, frozen=False, eq=False):
-    """``open_`` gives a repository by its whole name, ``list_`` all whole names that the registry lists."""
+class RegistryView(Record, frozen=False, eq=False):
+    """A registry below the prefix of ``address``.
+
+    ``open_repository`` opens a repository by its full name; ``list_names`` returns the full names of all repositories.
+    """
 
     address: TargetAddress
-    open_: Callable[[str], Listed]
-    list_: Callable[[], Sequence[str]]
-    #: Whether it answers the referrers API; ``None`` until somebody asked.
-    indexes_referrers: bool | None = None
-    _opened: dict[str, Listed] = field(default_factory=dict)
+    open_repository: Callable[[str], ListableRepository]
+    list_names: Callable[[], Sequence[str]]
+    #: Whether the registry has the referrers API; ``None`` before the first request.
+    has_referrers_api: bool | None = None
+    _repositories: dict[str, ListableRepository] = field(default_factory=dict)
 
-    def whole(self, name: str) -> str:
+    def full_name(self, name: str) -> str:
+        """The repository's name in the registry, with the prefix."""
         return f"{self.address.prefix}/{name}" if self.address.prefix else name
 
-    def below(self, whole: str) -> str:
-        """The name below the prefix; empty for what is not below it."""
+    def relative_name(self, full_name: str) -> str:
+        """The repository's name below the prefix; empty if it is not below the prefix."""
         prefix = f"{self.address.prefix}/" if self.address.prefix else ""
-        return whole[len(prefix) :] if whole.startswith(prefix) else ""
+        return full_name[len(prefix) :] if full_name.startswith(prefix) else ""
 
     def label(self, name: str, tag: str = "") -> str:
-        """As people write it."""
-        return f"{self.address.registry}/{self.whole(name)}" + (f":{tag}" if tag else "")
+        """The reference for messages: registry, full name and tag."""
+        return f"{self.address.registry}/{self.full_name(name)}" + (f":{tag}" if tag else "")
 
-    def repository(self, name: str) -> Listed:
-        if name not in self._opened:
-            self._opened[name] = self.open_(self.whole(name))
-        return self._opened[name]
+    def tag_label(self, tag: Tag) -> str:
+        """The reference of a tag for messages."""
+        return self.label(tag.repository, tag.name)
 
-    def catalog(self) -> list[str]:
-        """Names below the prefix. Raises what the registry's refusal is."""
-        return [name for name in map(self.below, self.list_()) if name]
+    def repository(self, name: str) -> ListableRepository:
+        """The repository with this relative name, opened once."""
+        if name not in self._repositories:
+            self._repositories[name] = self.open_repository(self.full_name(name))
+        return self._repositories[name]
 
-    def digest(self, name: str, tag: str) -> str:
-        """What a tag stands for: one HEAD, and a GET where only that finds it (old servers). Empty for no such tag."""
-        repository = self.repository(name)
+    def repository_names(self) -> list[str]:
+        """The relative names of all repositories below the prefix. Raises the registry's error if it lists none."""
+        return [name for name in map(self.relative_name, self.list_names()) if name]
+
+    def resolve(self, tag: Tag) -> str:
+        """The digest of a tag in this registry; empty if there is no such tag.
+
+        Sends one HEAD, and a GET if that finds nothing: old servers answer only the latter.
+        """
+        repository = self.repository(tag.repository)
         try:
-            return repository.resolve(tag).digest
+            return repository.resolve(tag.name).digest
         except NotFound:
             try:
-                return repository.manifest(tag).descriptor.digest
+                return repository.manifest(tag.name).descriptor.digest
             except NotFound:
                 return ""
 
     def referrers(self, name: str, digest: str) -> list[str]:
-        """What the registry indexes as referring to ``digest``. Those that it lists under a tag are tags to us."""
-        if self.indexes_referrers is False:
+        """Digests of the manifests that the referrers API lists for ``digest``; none if the registry has no such API.
+
+        Referrers that are listed under a tag (distribution-spec "Referrers Tag Schema") are migrated as tags.
+        """
+        if self.has_referrers_api is False:
             return []
-        found = self.repository(name).indexed_referrers(digest)
-        if found is None:
-            self.indexes_referrers = False
+        descriptors = self.repository(name).indexed_referrers(digest)
+        if descriptors is None:
+            self.has_referrers_api = False
             return []
-        self.indexes_referrers = True
-        return [descriptor.digest for descriptor in found]
+        self.has_referrers_api = True
+        return [descriptor.digest for descriptor in descriptors]

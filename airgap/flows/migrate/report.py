@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``--report FILE``: what was done, and what is on one side only, as JSON that other programs may rely on."""
+"""The result of a migration, and ``--report FILE``: the same as JSON that other programs may rely on."""
 
 from __future__ import annotations
 
@@ -9,73 +9,76 @@ from pathlib import Path
 from typing import Any
 
 from airgap.durable import output
-from airgap.errors import AirgapError, OutputError
-from airgap.flows.migrate.compare import Compared, Failure
-from airgap.flows.migrate.journal import Memory
-from airgap.flows.migrate.listing import Listing
+from airgap.errors import OutputError
+from airgap.flows.migrate.comparison import Comparison
+from airgap.flows.migrate.migration import Failure
 from airgap.flows.migrate.registry_view import Tag
+from airgap.flows.migrate.source_listing import SourceListing
+from airgap.flows.migrate.state import MigrationState
 from airgap.records import Record, field
 
 
 class OneSided(Record):
-    """What only one registry has: ``where`` is ``source`` or ``target``; ``name`` is ``repository:tag`` or, for what
-    no tag leads to, ``repository@digest``."""
+    """What only one registry has. ``side`` is ``source`` or ``target``; ``name`` is ``repository:tag``, or
+    ``repository@digest`` for an untagged manifest."""
 
-    where: str
+    side: str
     name: str
-    why: str
+    reason: str
 
 
-class Account(Record, frozen=False):
-    """The outcome, by tags. With ``dry_run`` ``copied`` and ``moved`` are what would be."""
+class MigrationReport(Record, frozen=False):
+    """The result by tags. In a dry run ``copied`` and ``moved`` are the tags that a real run would copy and move.
+
+    ``untagged`` are the source's manifests without a tag (``repository@digest``); ``None`` if it does not list them.
+    """
 
     source: str
     target: str
     dry_run: bool
-    listing: Listing
-    compared: Compared
+    listing: SourceListing
+    comparison: Comparison
     copied: list[Tag] = field(default_factory=list)
     moved: list[Tag] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    #: ``None`` where the source does not list them.
-    digest_only: list[str] | None = None
+    untagged: list[str] | None = None
     one_sided: list[OneSided] = field(default_factory=list)
 
-    def settle(self, known: Memory, failed: Sequence[Tag]) -> None:
-        """Put together what is on one side only, once all else is known."""
-        self.one_sided = [OneSided("source", str(tag), "left out by the filters") for tag in self.compared.left_out]
-        self.one_sided += [OneSided("source", str(tag), "failed") for tag in failed if not tag.there]
+    def finalize(self, state: MigrationState, failed: Sequence[Tag]) -> None:
+        """Fill ``one_sided``, once everything else is known. ``failed`` are the tags in ``failures``."""
+        self.one_sided = [OneSided("source", str(tag), "left out by the filters") for tag in self.comparison.excluded]
+        self.one_sided += [OneSided("source", str(tag), "failed") for tag in failed if not tag.target_digest]
         if self.dry_run:
             self.one_sided += [OneSided("source", str(tag), "would be copied") for tag in self.copied]
-        self.one_sided += [OneSided("source", name, "no tag leads to it") for name in self.digest_only or ()]
-        for name, tags in sorted(self.compared.target_only.items()):
-            for tag in tags:
-                gone = f"{name}:{tag}" in known.tags
-                why = "gone from the source since it was migrated" if gone else "not of the source"
-                self.one_sided.append(OneSided("target", f"{name}:{tag}", why))
+        self.one_sided += [OneSided("source", name, "no tag leads to it") for name in self.untagged or ()]
+        for repository, tags in sorted(self.comparison.target_only.items()):
+            for name in (f"{repository}:{tag}" for tag in tags):
+                was_migrated = name in state.tags
+                reason = "gone from the source since it was migrated" if was_migrated else "not of the source"
+                self.one_sided.append(OneSided("target", name, reason))
 
-    def document(self) -> dict[str, Any]:
-        listing = self.listing
+    def to_json(self) -> dict[str, Any]:
+        """The report as a JSON object."""
         return {
             "format": 1,
             "source": self.source,
             "target": self.target,
             "dryRun": self.dry_run,
-            "listedBy": listing.by,
-            "copied": [_tag(tag) for tag in self.copied],
-            "moved": [{**_tag(tag), "was": tag.there} for tag in self.moved],
-            "present": [_tag(tag) for tag in self.compared.present],
-            "onlyAt": [{"side": one.where, "name": one.name, "why": one.why} for one in self.one_sided],
-            "digestOnly": self.digest_only,
-            "componentsOnly": listing.components_only,
-            "tagsOnly": listing.tags_only,
-            "unreadable": listing.unreadable,
+            "listedBy": self.listing.methods,
+            "copied": [_tag_to_json(tag) for tag in self.copied],
+            "moved": [{**_tag_to_json(tag), "was": tag.target_digest} for tag in self.moved],
+            "present": [_tag_to_json(tag) for tag in self.comparison.present],
+            "onlyAt": [{"side": entry.side, "name": entry.name, "why": entry.reason} for entry in self.one_sided],
+            "digestOnly": self.untagged,
+            "componentsOnly": self.listing.components_only,
+            "tagsOnly": self.listing.tags_only,
+            "unreadable": self.listing.unreadable,
             "failures": [{"image": label, "why": str(error)} for label, error in self.failures],
         }
 
 
-def check_place(path: Path) -> None:
-    """Raise :class:`OutputError` where the report would replace something else, before any work is done for it."""
+def check_output(path: Path) -> None:
+    """Raise :class:`OutputError` if the report cannot be written to ``path``, or would replace another file."""
     output.check_place(path, force=True, option="--report")
     if not path.exists():
         return
@@ -91,17 +94,12 @@ def check_place(path: Path) -> None:
         )
 
 
-def write(path: Path, account: Account) -> None:
-    content = json.dumps(account.document(), indent=1, ensure_ascii=False).encode() + b"\n"
+def write(path: Path, report: MigrationReport) -> None:
+    """Write the report to ``path``. Raises :class:`OutputError`."""
+    content = json.dumps(report.to_json(), indent=1, ensure_ascii=False).encode() + b"\n"
     output.write_files(path.parent, [(path.name, content)])
 
 
-def _tag(tag: Tag) -> dict[str, Any]:
-    dated = {"date": tag.date.isoformat(), "datedBy": tag.dated_by} if tag.date else {}
-    return {"repository": tag.repository, "tag": tag.name, "digest": tag.digest, **dated}
-
-
-def failed_tags(tags: Sequence[Tag], failures: Sequence[tuple[str, AirgapError]], label: Any) -> list[Tag]:
-    """Those of ``tags`` that ``failures`` name, by their labels."""
-    names = {name for name, _ in failures}
-    return [tag for tag in tags if label(tag.repository, tag.name) in names]
+def _tag_to_json(tag: Tag) -> dict[str, Any]:
+    date = {"date": tag.date.isoformat(), "datedBy": tag.date_source} if tag.date else {}
+    return {"repository": tag.repository, "tag": tag.name, "digest": tag.digest, **date}

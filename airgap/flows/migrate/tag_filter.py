@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which tags are wanted: by patterns of names, by date, the newest of each repository."""
+"""The filters of ``airgap migrate``: patterns of names, a date, and the newest tags of each repository."""
 
 from __future__ import annotations
 
@@ -12,47 +12,58 @@ from airgap.flows.migrate.registry_view import Tag
 from airgap.oci import dates
 from airgap.records import Record
 
-#: Tags by which signatures and the like are found: ``sha256-…`` alone (the specification's), or with a suffix (cosign).
-_COMPANION = re.compile(r"(sha256)-([0-9a-f]{64})(\..+)?")
-#: Builders that want the same bytes each time write a date from before images were.
-_NO_DATE_BEFORE = datetime(1981, 1, 1, tzinfo=timezone.utc)
+#: Tags for referrers of an image: ``sha256-<hex>`` (distribution-spec) or with a suffix such as ``.sig`` (cosign).
+_REFERRER_TAG = re.compile(r"(sha256)-([0-9a-f]{64})(\..+)?")
+#: Reproducible builds write a date near the Unix epoch, which says nothing about the image's age.
+_EARLIEST_DATE = datetime(1981, 1, 1, tzinfo=timezone.utc)
 
 
-class Pattern(Record):
-    """``REPOSITORY[:TAG]``; ``*`` is one or more path elements or a part of one, in a tag any characters."""
+class TagPattern(Record):
+    """``REPOSITORY[:TAG]``. ``*`` matches one or more path elements or a part of one; in a tag, any characters."""
 
     text: str
 
     @property
     def repository(self) -> str:
+        """The part before the tag."""
         return self.text.partition(":")[0]
 
     @property
-    def literal(self) -> bool:
-        """Whether it names one repository."""
+    def has_tag(self) -> bool:
+        """Whether the pattern also restricts the tag."""
+        return ":" in self.text
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether the pattern names exactly one repository."""
         return "*" not in self.repository
 
-    def takes_repository(self, name: str) -> bool:
+    def matches_repository(self, name: str) -> bool:
+        """Whether the pattern matches a repository, whatever the tag."""
         expression = re.escape(self.repository).replace(r"\*", "[^/]+(?:/[^/]+)*")
         return re.fullmatch(expression, name) is not None
 
-    def takes(self, name: str, tag: str) -> bool:
-        wanted = self.text.partition(":")[2]
-        expression = re.escape(wanted).replace(r"\*", ".*") if wanted else ".*"
-        return self.takes_repository(name) and re.fullmatch(expression, tag) is not None
+    def matches(self, name: str, tag: str) -> bool:
+        """Whether the pattern matches a tag of a repository."""
+        tag_pattern = self.text.partition(":")[2]
+        expression = re.escape(tag_pattern).replace(r"\*", ".*") if tag_pattern else ".*"
+        return self.matches_repository(name) and re.fullmatch(expression, tag) is not None
 
 
-class Choice(Record):
-    """No ``include`` is everything; ``exclude`` wins. ``newest`` 0 is all of them."""
+class TagFilter(Record):
+    """Which tags to migrate. An empty ``include`` matches everything; ``exclude`` wins over it.
 
-    include: tuple[Pattern, ...] = ()
-    exclude: tuple[Pattern, ...] = ()
+    ``newest`` is the number of tags to keep of each repository, 0 for all.
+    """
+
+    include: tuple[TagPattern, ...] = ()
+    exclude: tuple[TagPattern, ...] = ()
     newest: int = 0
     since: datetime | None = None
 
     @classmethod
-    def of(cls, include: Iterable[str], exclude: Iterable[str], newest: int, since: str | None) -> Choice:
-        """Raise :class:`UsageError` for a pattern or a date that is none."""
+    def parse(cls, include: Iterable[str], exclude: Iterable[str], newest: int, since: str | None) -> TagFilter:
+        """Make a filter of command-line values. Raises :class:`UsageError` for an invalid pattern or date."""
         for text in (*include, *exclude):
             if not re.fullmatch(r"[^:\s]+(:[^:\s]+)?", text):
                 raise UsageError(
@@ -62,69 +73,65 @@ class Choice(Record):
         day = dates.read(since) if since else None
         if since and day is None:
             raise UsageError(f"--since {since[:40]!r} is no date", hint="write it as 2026-01-31 or 2026-01-31T12:00Z")
-        return cls(tuple(map(Pattern, include)), tuple(map(Pattern, exclude)), newest, day)
+        return cls(tuple(map(TagPattern, include)), tuple(map(TagPattern, exclude)), newest, day)
 
     @property
     def needs_dates(self) -> bool:
+        """Whether :meth:`select` needs the dates of the tags."""
         return bool(self.newest or self.since)
 
-    def takes_repository(self, name: str) -> bool:
-        """Whether any tag of it may be wanted."""
-        if any(":" not in one.text and one.takes_repository(name) for one in self.exclude):
+    def matches_repository(self, name: str) -> bool:
+        """Whether the filter may match a tag of this repository."""
+        if any(not pattern.has_tag and pattern.matches_repository(name) for pattern in self.exclude):
             return False
-        return not self.include or any(one.takes_repository(name) for one in self.include)
+        return not self.include or any(pattern.matches_repository(name) for pattern in self.include)
 
-    def takes(self, name: str, tag: str) -> bool:
-        """What only accompanies an image is judged by its repository; :meth:`narrow` asks for its image then."""
-        if subject_of(tag):
-            return self.takes_repository(name)
-        if any(one.takes(name, tag) for one in self.exclude):
+    def matches(self, name: str, tag: str) -> bool:
+        """Whether the patterns match a tag. Of a referrer's tag only the repository counts here: :meth:`select` later
+        keeps it together with its image."""
+        if subject_digest(tag):
+            return self.matches_repository(name)
+        if any(pattern.matches(name, tag) for pattern in self.exclude):
             return False
-        return not self.include or any(one.takes(name, tag) for one in self.include)
+        return not self.include or any(pattern.matches(name, tag) for pattern in self.include)
 
-    @property
-    def _by_tag(self) -> bool:
-        return self.needs_dates or any(":" in one.text for one in (*self.include, *self.exclude))
+    def select(self, tags: Sequence[Tag]) -> tuple[list[Tag], list[Tag]]:
+        """The tags of one repository to migrate, and those of them that are kept only because they have no date.
 
-    def narrow(self, tags: Sequence[Tag]) -> tuple[list[Tag], list[Tag]]:
-        """Of one repository's tags those that are wanted, and among them those kept because nothing tells their date.
-
-        What only accompanies an image (``sha256-….sig``) goes where the image goes, and counts for nothing.
+        Referrers' tags (``sha256-….sig``) are kept together with their images and do not count for ``newest``.
         """
-        if not self._by_tag:
+        if not self.needs_dates and not any(pattern.has_tag for pattern in (*self.include, *self.exclude)):
             return list(tags), []
-        images = [tag for tag in tags if not subject_of(tag.name)]
-        dated = [tag for tag in images if tag.date is not None]
-        undated = [tag for tag in images if tag.date is None]
-        if not self.needs_dates:
-            dated, undated = images, []
-        kept = [tag for tag in dated if self.since is None or (tag.date is not None and tag.date >= self.since)]
+        selected = [tag for tag in tags if not subject_digest(tag.name)]
+        undated: list[Tag] = []
+        if self.needs_dates:
+            undated = [tag for tag in selected if tag.date is None]
+            selected = [tag for tag in selected if tag.date is not None and (not self.since or tag.date >= self.since)]
         if self.newest:
-            # Tags of one image have one date: its name decides then, the higher version first.
-            kept.sort(key=lambda tag: (tag.date or _NO_DATE_BEFORE, _natural(tag.name)), reverse=True)
-            kept = kept[: self.newest]
-        kept += undated
-        digests = {tag.digest for tag in kept}
-        companions = [tag for tag in tags if (subject := subject_of(tag.name)) and subject in digests]
-        return [*kept, *companions], undated
+            # Tags of one image have the same date: the higher version counts as newer.
+            selected.sort(key=lambda tag: (tag.date or _EARLIEST_DATE, _version_key(tag.name)), reverse=True)
+            selected = selected[: self.newest]
+        selected += undated
+        digests = {tag.digest for tag in selected} - {""}
+        return [*selected, *(tag for tag in tags if subject_digest(tag.name) in digests)], undated
 
 
-def subject_of(tag: str) -> str:
-    """The digest that a tag such as ``sha256-<hex>.sig`` speaks of; empty for other tags."""
-    match = _COMPANION.fullmatch(tag)
+def subject_digest(tag: str) -> str:
+    """The digest of the image that a referrer's tag such as ``sha256-<hex>.sig`` belongs to; empty for other tags."""
+    match = _REFERRER_TAG.fullmatch(tag)
     return f"{match[1]}:{match[2]}" if match else ""
 
 
-def lists_referrers(tag: str) -> bool:
-    """Whether this is the tag under which a registry without the referrers API lists them."""
-    match = _COMPANION.fullmatch(tag)
+def is_referrers_tag(tag: str) -> bool:
+    """Whether a tag lists an image's referrers (distribution-spec "Referrers Tag Schema")."""
+    match = _REFERRER_TAG.fullmatch(tag)
     return match is not None and not match[3]
 
 
-def meant(moment: datetime | None) -> datetime | None:
-    """``None`` for a date that only stands for having none."""
-    return moment if moment is None or moment >= _NO_DATE_BEFORE else None
+def real_date(date: datetime | None) -> datetime | None:
+    """The date, or ``None`` for the placeholder date of a reproducible build."""
+    return date if date is None or date >= _EARLIEST_DATE else None
 
 
-def _natural(name: str) -> list[tuple[int, int | str]]:
+def _version_key(name: str) -> list[tuple[int, int | str]]:
     return [(1, int(part)) if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name) if part]

@@ -1,59 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Manifests that the source keeps and no tag leads to: a migration by tags leaves them behind, and says so."""
+"""Manifests of the source that no tag leads to. A migration copies tags, and so leaves them behind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from airgap.errors import AirgapError
-from airgap.flows.migrate.journal import MigrationJournal
-from airgap.flows.migrate.listing import Listing
-from airgap.flows.migrate.registry_view import Side
+from airgap.flows.migrate.migration import Migration
+from airgap.flows.migrate.source_listing import SourceListing
+from airgap.oci import Descriptor
 from airgap.oci.manifest import INDEXES
-from airgap.transfer import Context, parallel_map
 
-#: Indexes in indexes.
-_DEPTH = 4
+#: How many levels of nested indexes are followed.
+_MAX_DEPTH = 4
 
 
-def digest_only(source: Side, listing: Listing, journal: MigrationJournal, context: Context) -> list[str] | None:
-    """``repository@digest`` of each, ``None`` where the source does not list what it keeps by digest.
+def find_untagged(migration: Migration, listing: SourceListing) -> list[str] | None:
+    """``repository@digest`` of every untagged manifest; ``None`` if the source does not list manifests by digest.
 
-    An index that was never read is read to know its children, of which the journal keeps those that lead further.
+    Indexes whose children the journal does not have are read from the source.
     """
-    if listing.by_digest is None:
+    if listing.components is None:
         return None
-    found = []
-    for name, kept in sorted(listing.by_digest.items()):
-        tagged = listing.tagged.get(name, {})
-        left = kept - tagged.keys()
-        level = [digest for digest, kind in tagged.items() if kind in INDEXES]
-        for _ in range(_DEPTH):
-            if not left or not level:
+    untagged = []
+    children = migration.journal.state.children
+    for name, digests in sorted(listing.components.manifests.items()):
+        media_types = listing.components.media_types.get(name, {})
+        unreached = digests - media_types.keys()
+        indexes = [digest for digest, media_type in media_types.items() if media_type in INDEXES]
+        for _ in range(_MAX_DEPTH):
+            if not unreached or not indexes:
                 break
-            _read(source, name, level, journal, context)
-            below = {child for digest in level for child in journal.known.children.get(digest, ())}
-            # Children that are not known to lead anywhere were images when their index was read.
-            level = [child for child in below if journal.known.children.get(child)]
-            left -= below
-        found += [f"{name}@{digest}" for digest in sorted(left)]
-    return found
+            _read_children(migration, name, indexes)
+            reached = {child for digest in indexes for child in children.get(digest, ())}
+            # Nested indexes were recorded together with the index above: a child without children is an image.
+            indexes = [child for child in reached if children.get(child)]
+            unreached -= reached
+        untagged += [f"{name}@{digest}" for digest in sorted(unreached)]
+    return untagged
 
 
-def _read(source: Side, name: str, digests: Iterable[str], journal: MigrationJournal, context: Context) -> None:
-    unknown = [digest for digest in digests if digest not in journal.known.children]
+def _read_children(migration: Migration, name: str, indexes: Iterable[str]) -> None:
+    """Record the children of indexes, and of the indexes below them, in the journal. Unreadable ones are skipped."""
+    source, journal = migration.source, migration.journal
+    unread = [digest for digest in indexes if digest not in journal.state.children]
 
-    def children(digest: str) -> list[tuple[str, list[str]]]:
-        """Of an index, and of indexes that it lists."""
-        pairs, wanted = [], [digest]
-        for _ in range(_DEPTH):
-            manifests = [source.repository(name).manifest(one) for one in wanted]
-            pairs += [(one.descriptor.digest, [child.digest for child in one.children]) for one in manifests]
-            wanted = [child.digest for one in manifests for child in one.children if child.media_type in INDEXES]
-        return pairs
+    def read(index: str) -> dict[str, list[str]]:
+        children_by_index, level = {}, [index]
+        for _ in range(_MAX_DEPTH):
+            children: list[Descriptor] = []
+            for digest in level:
+                manifest = source.repository(name).manifest(digest)
+                children_by_index[manifest.descriptor.digest] = [child.digest for child in manifest.children]
+                children += manifest.children
+            level = [child.digest for child in children if child.media_type in INDEXES]
+        return children_by_index
 
-    answers = parallel_map(unknown, children, workers=context.jobs.control, cancel=context.cancel, keep_going=True)
-    for answer in answers:
-        if not isinstance(answer, AirgapError):
-            for digest, found in answer:
-                journal.index(digest, found)
+    for result in migration.map(unread, read, keep_going=True):
+        if not isinstance(result, AirgapError):
+            for digest, children in result.items():
+                journal.add_index(digest, children)

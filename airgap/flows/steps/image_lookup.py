@@ -17,7 +17,7 @@ from airgap.oci import Reference
 from airgap.oci.manifest import INDEXES
 from airgap.records import replace
 from airgap.targets import Mapping as TargetMapping
-from airgap.targets import TargetAddress, apart, assign
+from airgap.targets import TargetAddress, assign, collision_hint
 from airgap.targets.import_plan import assignments_of
 
 
@@ -122,7 +122,8 @@ def by_mapping(mapping: TargetMapping) -> Locate:
         target = mapping.locate(source)
         owner = owners.setdefault(target, source)
         if owner != source:
-            raise TargetError(f"{owner} and {source} would both become {target}", hint=apart(owner, source, mapping))
+            hint = collision_hint(owner, source, mapping)
+            raise TargetError(f"{owner} and {source} would both become {target}", hint=hint)
         return target
 
     return locate

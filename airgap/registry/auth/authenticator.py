@@ -8,6 +8,7 @@ lock accounts after a few failures.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import threading
@@ -150,7 +151,7 @@ class Authenticator(Record, frozen=False, eq=False):
         credential = self.credentials.find(self.registry, repository)
         refused = self._refused.get(credential) if credential is not None else None
         if refused is not None:
-            raise Unauthorized(refused.what, where=refused.where, hint=refused.hint)
+            raise copy.copy(refused)
         return credential
 
     def _token(self, scopes: Sequence[str]) -> str:

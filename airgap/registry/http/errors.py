@@ -30,6 +30,14 @@ class Transient(Unavailable):
     given_up = False
 
 
+class ConnectionBroken(Transient):
+    """A connection that ended in the middle of an exchange."""
+
+
+class AccountLocked(Unauthorized):
+    """The registry rejects sign-ins of this user for now; each further attempt may prolong that."""
+
+
 def split(url: str) -> SplitResult:
     """``urlsplit`` of an address that somebody else wrote; raise :class:`Unavailable` for one that is none."""
     try:
@@ -63,7 +71,7 @@ def of_exception(error: BaseException, url: str, *, known: bool) -> AirgapError:
     host = urlsplit(url).netloc.rpartition("@")[2]
     if isinstance(error, ssl.SSLError):
         if error.errno in (ssl.SSL_ERROR_SYSCALL, ssl.SSL_ERROR_EOF, ssl.SSL_ERROR_ZERO_RETURN):
-            return Transient("the connection broke (inside TLS)", where=where)
+            return ConnectionBroken("the connection broke (inside TLS)", where=where)
         if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE") or "wrong version" in str(
             error
         ):
@@ -87,7 +95,9 @@ def of_exception(error: BaseException, url: str, *, known: bool) -> AirgapError:
     if isinstance(error, OSError) and str(error).startswith("Tunnel connection failed"):
         if "407" in str(error):
             what = "the proxy wants a user and password, or refused them"
-            return Unavailable(f"{what} ({error})", where=where, hint=_PROXY_HINT)
+            unavailable = Unavailable(f"{what} ({error})", where=where, hint=_PROXY_HINT)
+            unavailable.status = 407
+            return unavailable
         return Unavailable(f"the proxy refused: {error}", where=where)
     if isinstance(error, http.client.BadStatusLine | http.client.LineTooLong) and not isinstance(
         error, http.client.RemoteDisconnected
@@ -101,7 +111,7 @@ def of_exception(error: BaseException, url: str, *, known: bool) -> AirgapError:
         return Unavailable(f"no request can be made of this address ({_words(error)})", where=where)
     if isinstance(error, ConnectionError | http.client.HTTPException | EOFError):
         hint = "if it speaks HTTPS, leave --plain-http and http:// out" if where.startswith("http:") else None
-        return Transient(f"the connection broke ({_words(error)})", where=where, hint=None if known else hint)
+        return ConnectionBroken(f"the connection broke ({_words(error)})", where=where, hint=None if known else hint)
     if isinstance(error, OSError):
         return Unavailable(f"cannot connect: {error.strerror or error}", where=where)
     return Unavailable(f"the exchange went wrong ({_words(error)})", where=where)
@@ -115,10 +125,10 @@ def of_proxy(error: OSError, host: str, port: int) -> Unavailable:
     )
 
 
-def locked_out(error: AirgapError) -> Unauthorized:
+def locked_out(error: AirgapError) -> AccountLocked:
     """A sign-in was answered with 429. Some registries, Nexus among them, do so once an account is locked, and each
     further try makes it longer; so this is final."""
-    return Unauthorized(
+    return AccountLocked(
         f"the registry lets this user in no more for now; the account may be locked ({error.what})",
         where=error.where,
         hint="wait until it is open again (Nexus: 15 minutes in which nobody tries, whatever Retry-After says), check "

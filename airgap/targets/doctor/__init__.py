@@ -1,74 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``airgap doctor`` looks at, one small function for each, over one :class:`airgap.targets.probe.Probe`.
+"""The checks of ``airgap doctor``, over one :class:`airgap.targets.probe.Probe`.
 
-They run in the order of ``CHECKS``: what lies nearer comes first, and what depends on something broken is not asked,
-so that the first problem is the true cause. ``READING`` is what anything asks of a Nexus first, ``PREFLIGHT`` what is
-asked before it is pushed to; ``begin`` is asked when it is known that uploads follow.
+``CHECKS`` lists them in the order in which they run: from the network to the settings, so that the first problem is the
+cause. A check that depends on something that failed is skipped. Targets run some of them before an import.
+
+``network``, ``certificates`` and ``tls_probe`` examine the connection; ``registry_answer`` what answers; ``signin`` the
+sign-in; ``nexus_settings`` Nexus's REST API; ``harbor_project`` Harbor's; ``upload`` a push; ``nodes`` what the nodes
+need. ``fixes`` holds the changes of ``--fix``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from airgap.records import replace
-from airgap.targets.doctor import push, reach, settings, signin
+from airgap.records import Record, replace
+from airgap.targets.doctor import (
+    certificates,
+    harbor_project,
+    network,
+    nexus_settings,
+    nodes,
+    registry_answer,
+    signin,
+    upload,
+)
 from airgap.targets.probe import Probe
 from airgap.targets.protocols import Finding
 
-Check = Callable[[Probe], list[Finding]]
+
+class Check(Record):
+    """One check and its name. After a problem of a ``decisive`` one, the checks behind it make no sense."""
+
+    name: str
+    run: Callable[[Probe], list[Finding]]
+    decisive: bool = True
 
 
-def project(probe: Probe) -> list[Finding]:
-    """Harbor alone: the prefix's first element is a project that exists."""
-    if probe.product != "harbor":
-        return []
-    from airgap.targets.harbor.target import HarborTarget
-
-    name = probe.mapping.address.prefix.partition("/")[0]
-    if not name:
-        return [Finding("warning", "in Harbor every image lies in a project", "give one: HOST/PROJECT as target")]
-    status = HarborTarget(probe).exists(name)
-    if status == 404:
-        said = f"Harbor has no project {name} that this user may see"
-        return [Finding("problem", said, "make it: --fix, or airgap import --create-projects", fix="project")]
-    return [Finding("ok", f"the project {name} is there")]
-
-
-#: Each with its name, and whether nothing behind it makes sense while it has a problem.
-CHECKS: tuple[tuple[str, Check, bool], ...] = (
-    ("name", reach.name, True),
-    ("connection", reach.connection, True),
-    ("protocol", reach.protocol, True),
-    ("certificate", reach.certificate, True),
-    ("registry", reach.registry, True),
-    ("challenge", signin.challenge, True),
-    ("sign-in", signin.sign_in, True),
-    ("rest", settings.reachable, False),
-    ("licence", settings.licence, True),
-    ("writable", settings.writable, True),
-    ("repository", settings.repository, True),
-    ("connector", settings.connector, False),
-    ("realms", settings.realms, True),
-    ("project", project, True),
-    ("quota", settings.quota, False),
-    ("components", settings.components, False),
-    ("begin", push.begin, True),
-    ("push", push.upload, True),
-    ("nodes", reach.nodes, False),
+CHECKS = (
+    Check("name", network.check_name),
+    Check("connection", network.check_connection),
+    Check("protocol", network.check_protocol),
+    Check("certificate", certificates.check_certificate),
+    Check("registry", registry_answer.check_registry),
+    Check("challenge", signin.check_challenge),
+    Check("sign-in", signin.check_sign_in),
+    Check("rest", nexus_settings.check_rest, decisive=False),
+    Check("licence", nexus_settings.check_licence),
+    Check("writable", nexus_settings.check_writable),
+    Check("repository", nexus_settings.check_repository),
+    Check("connector", nexus_settings.check_connector, decisive=False),
+    Check("realms", nexus_settings.check_realms),
+    Check("project", harbor_project.check_project),
+    Check("quota", nexus_settings.check_quota, decisive=False),
+    Check("components", nexus_settings.check_components, decisive=False),
+    Check("begin", upload.check_begin),
+    Check("push", upload.check_push),
+    Check("nodes", nodes.check_nodes, decisive=False),
 )
-READING = ("registry", "challenge", "sign-in", "rest")
-PREFLIGHT = (*READING, "licence", "writable", "repository", "realms")
-DOCTOR = tuple(name for name, *_ in CHECKS if name != "begin")
+#: ``push`` does what ``begin`` does, and more.
+DOCTOR = tuple(check.name for check in CHECKS if check.name != "begin")
 
 
 def run(probe: Probe, names: Sequence[str] = DOCTOR) -> list[Finding]:
-    """What the checks found, up to the first problem that makes the rest meaningless."""
-    found: list[Finding] = []
-    for name, check, decisive in CHECKS:
-        if name not in names:
+    """Run the named checks in the order of ``CHECKS``, up to the first problem of a decisive one."""
+    findings: list[Finding] = []
+    for check in CHECKS:
+        if check.name not in names:
             continue
-        new = [replace(finding, check=finding.check or name) for finding in check(probe)]
-        found += new
-        if decisive and any(finding.level == "problem" for finding in new):
+        results = [replace(finding, check=finding.check or check.name) for finding in check.run(probe)]
+        findings += results
+        if check.decisive and any(finding.level == "problem" for finding in results):
             break
-    return found
+    return findings

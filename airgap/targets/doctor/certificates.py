@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server's certificate against the name it is asked by: time, names, issuer; and the line that makes a right one.
+"""Checks a server's certificate: its dates, its names and its issuer, with the command that creates a correct one.
 
-Python's own verification decides; what the certificate holds explains it, also where several things are wrong.
+Python's own verification decides whether it is good. The certificate's fields explain why not, and which of several
+problems comes first.
 """
 
 from __future__ import annotations
@@ -13,105 +14,120 @@ import time
 from airgap.records import replace
 from airgap.registry.http.connect import Trust
 from airgap.registry.http.errors import decode_certificate
-from airgap.targets.doctor import tls_probe as line
+from airgap.targets.doctor import tls_probe
 from airgap.targets.probe import Probe
 from airgap.targets.protocols import Finding
 
+#: X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT of OpenSSL's verification.
+_SELF_SIGNED = 18
+#: Besides that: a self-signed certificate in the chain, an issuer that is not known, and a chain without its issuer.
+_UNKNOWN_ISSUER = (19, 20, 21)
 
-def judge(probe: Probe) -> list[Finding]:
-    """One problem, the first of: over or not begun, not for this name, not trusted. Behind --insecure, a warning."""
-    trust = probe.endpoint.trust
-    strict = replace(trust, insecure=False)
-    error = _verify(probe, strict)
-    shown = _shown(probe)
+
+def check_certificate(probe: Probe) -> list[Finding]:
+    """Check an https address. With ``--insecure``, a bad certificate is a warning.
+
+    The problem is the first of: expired or not yet valid, not for this name, not trusted.
+    """
+    if probe.scheme != "https":
+        return []
+    trust = probe.client.trust
+    error = _verify(probe, replace(trust, insecure=False))
+    certificate = _certificate_of(probe)
     if error is None:
-        return [Finding("ok", f"the certificate is good for {probe.place[1]} ({_names(shown)})")]
-    found = _explain(probe, error, shown)
+        return [Finding("ok", f"the certificate is good for {probe.host} ({_names_in(certificate)})")]
+    problem = _explain(probe, error, certificate)
     if trust.insecure:
-        said = f"{found.what}; --insecure trusts it all the same, and so must every node"
-        return [replace(found, level="warning", what=said)]
-    return [found]
+        what = f"{problem.what}; --insecure trusts it all the same, and so must every node"
+        return [replace(problem, level="warning", what=what)]
+    return [problem]
 
 
 def _verify(probe: Probe, trust: Trust) -> OSError | None:
     try:
-        line.shake_hands(probe, trust)
-    except OSError as error:  # of which SSLError is one
+        tls_probe.shake_hands(probe, trust)
+    except OSError as error:  # SSLError is an OSError
         return error
     return None
 
 
-def _shown(probe: Probe) -> dict[str, object]:
-    pem = line.shown(probe)
+def _certificate_of(probe: Probe) -> dict[str, object]:
+    """The certificate's fields, as :meth:`ssl.SSLSocket.getpeercert` names them; empty if it cannot be read."""
+    pem = tls_probe.certificate_of(probe)
     try:
         return dict(decode_certificate(pem)) if pem else {}
     except (OSError, ValueError):
         return {}
 
 
-def _explain(probe: Probe, error: Exception, shown: dict[str, object]) -> Finding:
-    host, at = probe.place[1], probe.address
-    proxy = line.proxy_of(probe)
-    look = (
-        f"openssl s_client{f' -proxy {proxy.host}:{proxy.port}' if proxy else ''} -connect {at} -showcerts </dev/null"
-    )
+def _explain(probe: Probe, error: Exception, certificate: dict[str, object]) -> Finding:
+    netloc = probe.netloc
     if not isinstance(error, ssl.SSLCertVerificationError):
-        return Finding("problem", f"TLS with {at} fails ({getattr(error, 'reason', None) or error})")
+        return Finding("problem", f"TLS with {netloc} fails ({getattr(error, 'reason', None) or error})")
     renew = (
-        f'openssl req -x509 -newkey rsa:2048 -nodes -days 825 -keyout tls.key -out tls.crt -subj "/CN={host}" '
-        f'-addext "subjectAltName={probe.san}"'
+        f'openssl req -x509 -newkey rsa:2048 -nodes -days 825 -keyout tls.key -out tls.crt -subj "/CN={probe.host}" '
+        f'-addext "subjectAltName={probe.subject_alt_name}"'
     )
-    if "notAfter" in shown and ssl.cert_time_to_seconds(str(shown["notAfter"])) < time.time():
+    if "notAfter" in certificate and ssl.cert_time_to_seconds(str(certificate["notAfter"])) < time.time():
         return Finding(
             "problem",
-            f"the certificate of {at} is over since {shown['notAfter']}",
+            f"the certificate of {netloc} is over since {certificate['notAfter']}",
             "have it renewed (and check this machine's clock); self-signed, with the right name:",
             run=(renew,),
         )
-    if "notBefore" in shown and ssl.cert_time_to_seconds(str(shown["notBefore"])) > time.time():
+    if "notBefore" in certificate and ssl.cert_time_to_seconds(str(certificate["notBefore"])) > time.time():
         return Finding(
             "problem",
-            f"the certificate of {at} begins only at {shown['notBefore']}",
+            f"the certificate of {netloc} begins only at {certificate['notBefore']}",
             "set the clock of this machine or of the one that made it right",
             run=("timedatectl",),
         )
-    if not _covers(shown, host):
-        lacks = (
+    if not _covers(certificate, probe.host):
+        reason = (
             "has no SANs at all; a CN alone is no longer read (x509: certificate relies on legacy Common Name)"
-            if not shown.get("subjectAltName")
-            else f"is for {_names(shown)}"
+            if not certificate.get("subjectAltName")
+            else f"is for {_names_in(certificate)}"
         )
         return Finding(
             "problem",
-            f"the certificate of {at} {lacks}, not for {probe.san}",
+            f"the certificate of {netloc} {reason}, not for {probe.subject_alt_name}",
             "use a name that it holds, or have one made with this name in its SANs (an address needs IP:, not DNS:):",
             run=(renew,),
         )
-    if error.verify_code == 18 or shown.get("issuer") == shown.get("subject"):
-        what, kind = f"the certificate of {at} is self-signed, and not trusted here", "the certificate itself"
+    return _explain_trust(probe, error, certificate)
+
+
+def _explain_trust(probe: Probe, error: ssl.SSLCertVerificationError, certificate: dict[str, object]) -> Finding:
+    netloc = probe.netloc
+    is_self_signed = error.verify_code == _SELF_SIGNED or certificate.get("issuer") == certificate.get("subject")
+    if error.verify_code not in (_SELF_SIGNED, *_UNKNOWN_ISSUER):
+        what = f"the certificate of {netloc} is not trusted: {error.verify_message}"
+    elif is_self_signed:
+        what = f"the certificate of {netloc} is self-signed, and not trusted here"
     else:
-        what, kind = (
-            f"the certificate of {at} was issued by {_issuer(shown)}, which is not trusted here",
-            "its issuer's",
-        )
-    if error.verify_code not in (18, 19, 20, 21):
-        what = f"the certificate of {at} is not trusted: {error.verify_message}"
+        what = f"the certificate of {netloc} was issued by {_issuer_of(certificate)}, which is not trusted here"
+    proxy = tls_probe.proxy_of(probe)
+    via = f" -proxy {proxy.host}:{proxy.port}" if proxy else ""
+    show = f"openssl s_client{via} -connect {netloc} -showcerts </dev/null"
+    needed = "the certificate itself" if is_self_signed else "its issuer's"
     return Finding(
         "problem",
         what,
-        f"give {kind} with --ca-file, here and on the nodes (compare its fingerprint with the administrator's first):",
+        f"give {needed} with --ca-file, here and on the nodes "
+        "(compare its fingerprint with the administrator's first):",
         run=(
-            f"{look} | openssl x509 > ca.pem"
-            if kind != "its issuer's"
-            else f"{look}    # the last certificate, or ask for the CA",
+            f"{show} | openssl x509 > ca.pem"
+            if is_self_signed
+            else f"{show}    # the last certificate, or ask for the CA",
             f"airgap doctor https://{probe.mapping.address} --ca-file ca.pem",
             f"airgap hosts https://{probe.registry} --for containerd --ca-file ca.pem --output nodes/",
         ),
     )
 
 
-def _covers(shown: dict[str, object], host: str) -> bool:
-    names = shown.get("subjectAltName")
+def _covers(certificate: dict[str, object], host: str) -> bool:
+    """Whether the certificate's subjectAltName contains the host: an IP address or a DNS name, perhaps a wildcard."""
+    names = certificate.get("subjectAltName")
     pairs = [(str(kind), str(value)) for kind, value in names] if isinstance(names, tuple) else []
     try:
         address = ipaddress.ip_address(host)
@@ -133,17 +149,18 @@ def _matches(pattern: str, host: str) -> bool:
     return pattern == host
 
 
-def _names(shown: dict[str, object]) -> str:
-    names = shown.get("subjectAltName")
+def _names_in(certificate: dict[str, object]) -> str:
+    names = certificate.get("subjectAltName")
     if not isinstance(names, tuple) or not names:
         return "no SANs"
     return ", ".join(f"{'IP' if str(kind) == 'IP Address' else kind}:{value}" for kind, value in names[:8])
 
 
-def _issuer(shown: dict[str, object]) -> str:
-    issuer = shown.get("issuer")
-    for part in issuer if isinstance(issuer, tuple) else ():
-        for key, value in part:
+def _issuer_of(certificate: dict[str, object]) -> str:
+    """The issuer's common name in quotes."""
+    issuer = certificate.get("issuer")
+    for attributes in issuer if isinstance(issuer, tuple) else ():
+        for key, value in attributes:
             if key == "commonName":
                 return repr(str(value))
     return "somebody private"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``airgap doctor --fix`` can change by an API: each change is shown before it is made, and changes nothing else.
+"""The changes that ``airgap doctor --fix`` makes by an API. Each is shown before it is made, and changes nothing else.
 
-A finding's ``fix`` names one of these. Passwords, policies and whatever a person has set on purpose stay as they are.
+A finding's ``fix`` names one of these. Passwords, policies and other settings that somebody chose are left unchanged.
 """
 
 from __future__ import annotations
@@ -14,15 +14,20 @@ from typing import Any
 from urllib.parse import quote
 
 from airgap.records import Record, replace
-from airgap.targets.doctor.settings import DOCKER_REALM, OCI_REALM
+from airgap.targets.harbor.projects import HarborProjects, document_for
+from airgap.targets.nexus.probe import NexusProbe
+from airgap.targets.nexus.realms import realm_for
 from airgap.targets.probe import Probe
 
-#: Seconds. Whether a connector takes connections as soon as Nexus has answered is not documented.
-_OPENING = 10.0
+#: Seconds. It is not documented whether a connector accepts connections as soon as Nexus has answered.
+_CONNECTOR_WAIT = 10.0
 
 
-class Change(Record):
-    """``what`` in words, ``request`` and ``document`` as they are sent; :meth:`apply` sends them."""
+class SettingChange(Record):
+    """One change of a product's settings.
+
+    ``what`` describes it; ``request`` (method and address) and ``document`` are what :attr:`apply` sends.
+    """
 
     what: str
     request: str
@@ -30,39 +35,31 @@ class Change(Record):
     apply: Callable[[], None]
 
 
-def change_for(fix: str, probe: Probe) -> Change | None:
-    """The change that a finding asks for; ``None`` where there is nothing that this user or this server lets us do."""
+def change_for(fix: str, probe: Probe) -> SettingChange | None:
+    """Return the change that a finding's ``fix`` names; ``None`` if this user or this server does not allow it."""
     if fix == "project":
-        return _project(probe)
-    if probe.rest is None:
+        return _create_project(probe)
+    if not isinstance(probe, NexusProbe):
         return None
-    make: dict[str, Callable[[Probe], Change | None]] = {
-        "repository": _repository,
-        "connector": _connector,
-        "realm": _realm,
-        "eula": _eula,
-    }
-    return make[fix](probe)
+    return _NEXUS_CHANGES[fix](probe)
 
 
-def _of(probe: Probe, what: str, method: str, path: str, document: Any) -> Change:
-    rest = probe.rest
-    assert rest is not None
-    return Change(
-        what, f"{method} {rest.url}/service/rest/v1/{path}", document, lambda: rest.change(method, path, document)
+def _nexus_change(probe: NexusProbe, what: str, method: str, path: str, document: Any) -> SettingChange:
+    return SettingChange(
+        what, f"{method} {probe.rest.url_of(path)}", document, lambda: probe.rest.change(method, path, document)
     )
 
 
-def _repository(probe: Probe) -> Change:
-    """A hosted repository with the port of the address as its connector."""
-    scheme, port = probe.place[0], probe.wanted_port
-    change = _of(
+def _create_repository(probe: NexusProbe) -> SettingChange:
+    """A hosted repository whose connector has the port of the address."""
+    scheme, port = probe.scheme, probe.fix_port
+    change = _nexus_change(
         probe,
-        f"make the hosted Docker repository {probe.expect} with an {scheme.upper()} connector on port {port}",
+        f"make the hosted Docker repository {probe.fix_repository} with an {scheme.upper()} connector on port {port}",
         "POST",
         "repositories/docker/hosted",
         {
-            "name": probe.expect,
+            "name": probe.fix_repository,
             "online": True,
             "storage": {
                 "blobStoreName": "default",
@@ -72,60 +69,55 @@ def _repository(probe: Probe) -> Change:
             "docker": {"v1Enabled": False, "forceBasicAuth": True, f"{scheme}Port": port},
         },
     )
+    return _with_wait(change, probe)
 
-    return _opening(change, probe)
+
+def _add_connector(probe: NexusProbe) -> SettingChange | None:
+    """PUT replaces all settings of a repository, so they are sent back as they were read, with the port added."""
+    path, port = f"repositories/docker/hosted/{quote(probe.fix_repository, safe='')}", probe.fix_port
+    settings = probe.rest.get(path)
+    docker = settings.get("docker") if isinstance(settings, dict) else None
+    if not isinstance(docker, dict) or any(docker.get(key) for key in ("httpPort", "httpsPort", "pathEnabled")):
+        return None
+    change = _nexus_change(
+        probe,
+        f"give the hosted Docker repository {probe.fix_repository} an HTTP connector on port {port}",
+        "PUT",
+        path,
+        {**settings, "docker": {**docker, "httpPort": port}},
+    )
+    return _with_wait(change, probe)
 
 
-def _opening(change: Change, probe: Probe) -> Change:
-    """A change after which a connector is given a moment to open."""
+def _with_wait(change: SettingChange, probe: NexusProbe) -> SettingChange:
+    """The same change, followed by a wait for the new connector."""
 
-    def make() -> None:
+    def apply() -> None:
         change.apply()
-        _until_open(probe)
+        _wait_for_connector(probe)
 
-    return replace(change, apply=make)
+    return replace(change, apply=apply)
 
 
-def _until_open(probe: Probe) -> None:
-    """Wait until the address takes connections; where it does not in time, the next look says so."""
-    _, host, port = probe.place
-    deadline = time.monotonic() + _OPENING
+def _wait_for_connector(probe: NexusProbe) -> None:
+    """Wait until the address accepts connections. If it does not in time, the next examination reports that."""
+    deadline = time.monotonic() + _CONNECTOR_WAIT
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
-            socket.create_connection((host, port), 1).close()
+            socket.create_connection((probe.host, probe.port), 1).close()
             return
         time.sleep(0.1)
 
 
-def _connector(probe: Probe) -> Change | None:
-    """PUT replaces the whole configuration, so it goes back as it was read, with the port in it."""
-    assert probe.rest is not None
-    path, port = f"repositories/docker/hosted/{quote(probe.expect, safe='')}", probe.wanted_port
-    found = probe.rest.get(path)
-    docker = found.get("docker") if isinstance(found, dict) else None
-    if not isinstance(docker, dict) or any(docker.get(key) for key in ("httpPort", "httpsPort", "pathEnabled")):
-        return None
-    change = _of(
-        probe,
-        f"give the hosted Docker repository {probe.expect} an HTTP connector on port {port}",
-        "PUT",
-        path,
-        {**found, "docker": {**docker, "httpPort": port}},
-    )
-    return _opening(change, probe)
-
-
-def _realm(probe: Probe) -> Change | None:
-    """PUT replaces the whole list, so what is active stays in it, in its order."""
-    assert probe.rest is not None
+def _activate_realm(probe: NexusProbe) -> SettingChange | None:
+    """PUT replaces the list of active realms, so it keeps those that are active, in their order."""
     active = probe.rest.realms
     if active is None:
         return None
-    hosted = probe.hosted
-    realm = OCI_REALM if hosted is not None and hosted.format == "oci" else DOCKER_REALM
+    realm = realm_for(probe.repository)
     if realm in active:
         return None
-    return _of(
+    return _nexus_change(
         probe,
         f"switch the realm {realm} on, beside {', '.join(active)}",
         "PUT",
@@ -134,31 +126,34 @@ def _realm(probe: Probe) -> Change | None:
     )
 
 
-def _eula(probe: Probe) -> Change | None:
-    """The licence's own words go back with the answer."""
-    assert probe.rest is not None
-    found = probe.rest.get("system/eula")
-    if not isinstance(found, dict) or found.get("accepted") is not False:
+def _accept_licence(probe: NexusProbe) -> SettingChange | None:
+    """Nexus requires the text of the licence to be sent back with the acceptance."""
+    eula = probe.rest.get("system/eula")
+    if not isinstance(eula, dict) or eula.get("accepted") is not False:
         return None
-    words = str(found.get("disclaimer", ""))
-    return _of(
+    return _nexus_change(
         probe,
-        f"accept the licence of this Nexus for you, which says: {words}",
+        f"accept the licence of this Nexus for you, which says: {eula.get('disclaimer', '')}",
         "POST",
         "system/eula",
-        {**found, "accepted": True},
+        {**eula, "accepted": True},
     )
 
 
-def _project(probe: Probe) -> Change:
-    from airgap.targets.harbor.target import HarborTarget
+_NEXUS_CHANGES: dict[str, Callable[[NexusProbe], SettingChange | None]] = {
+    "repository": _create_repository,
+    "connector": _add_connector,
+    "realm": _activate_realm,
+    "eula": _accept_licence,
+}
 
+
+def _create_project(probe: Probe) -> SettingChange:
     project = probe.mapping.address.prefix.partition("/")[0]
-    target = HarborTarget(probe)
-    scheme = probe.place[0]
-    return Change(
+    projects = HarborProjects(probe)
+    return SettingChange(
         f"make the private project {project} in Harbor",
-        f"POST {scheme}://{probe.address}/api/v2.0/projects",
-        {"project_name": project, "metadata": {"public": "false"}},
-        lambda: target.create(project),
+        f"POST {projects.url}",
+        document_for(project),
+        lambda: projects.create(project),
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections that a check makes for itself, by the way that requests go: straight, or through the proxy."""
+"""Connections that the checks open themselves: direct or through the proxy, as requests go."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ from airgap.registry.http.errors import of_exception
 from airgap.registry.http.proxy import Proxy, for_url
 from airgap.targets.probe import Probe
 
-#: Seconds.
+#: Seconds that a connection may take.
 TIMEOUT = 10.0
 
 
 def proxy_of(probe: Probe) -> Proxy | None:
-    """The proxy that the environment names for this address."""
-    return for_url(probe.url, probe.endpoint.transport.environment)
+    """Return the proxy that the environment names for this address, if any."""
+    return for_url(probe.url, probe.client.transport.environment)
 
 
 def shake_hands(probe: Probe, trust: Trust) -> None:
-    """TLS with the address. Raises :class:`ssl.SSLError` for what is wrong with that, another :class:`OSError` where
-    nothing comes so far (a proxy's refusal of CONNECT too), :class:`Unavailable` for a proxy that is not there or is
-    none."""
-    _, host, port = probe.place
-    link = Dialer().connection(Peer("https", host, port, trust), proxy_of(probe), TIMEOUT)
+    """Do a TLS handshake with the address.
+
+    Raises :class:`ssl.SSLError` for a failed handshake, another :class:`OSError` if there is no connection (also if a
+    proxy refuses CONNECT), and :class:`airgap.errors.Unavailable` for a proxy that does not answer or is not one.
+    """
+    peer = Peer("https", probe.host, probe.port, trust)
+    connection = Dialer().connection(peer, proxy_of(probe), TIMEOUT)
     try:
-        link.connect()
+        connection.connect()
     except http.client.HTTPException as error:
         raise of_exception(error, probe.url, known=False) from error
     finally:
-        link.close()
+        connection.close()
 
 
-def shown(probe: Probe) -> str:
-    """The certificate that it shows, PEM; empty where none comes."""
-    scheme, host, port = probe.place
-    return Dialer().certificate(Peer(scheme, host, port, Trust(insecure=True)), proxy_of(probe))
+def certificate_of(probe: Probe) -> str:
+    """Return the server's certificate as PEM; empty if it sends none."""
+    peer = Peer(probe.scheme, probe.host, probe.port, Trust(insecure=True))
+    return Dialer().certificate(peer, proxy_of(probe))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Harbor as a target: its projects, robot accounts and refusals."""
+"""What airgap knows of Harbor: ``detection`` recognizes it, ``projects`` is its API, ``target`` combines these."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Sonatype Nexus does its own way: routes, refusals in its own words, a REST API beside the registry.
+"""What airgap knows of Sonatype Nexus Repository: its routes, its refusals, and its REST API beside the registry.
 
-``known`` recognises it · ``routes`` finds the way in and what nodes will pull · ``refusals`` says what its answers
-mean · ``repository`` pushes past its quirks · ``rest`` asks its settings · ``components`` lists what a repository has ·
-``target`` puts these together. Nothing
-here relies on what no source establishes: each quirk is handled where it shows, and a server without it is served too.
+``detection`` recognizes it; ``probe`` is an address that is examined together with its REST API; ``routes`` finds the
+address to push to and the names that nodes pull; ``refusals`` explains its errors; ``repository`` pushes and works
+around its deviations from the distribution specification; ``rest`` is the client of the REST API, ``settings`` what it
+says of a repository's settings and ``components`` its lists of a repository's contents; ``target`` combines these.
+Nothing here assumes a deviation that no source documents: each is handled when it occurs.
 """

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Nexus lists of one hosted repository by its REST API: one component a tag, and the manifests without one.
+"""Lists what a hosted repository of Nexus contains, by the REST API: a component for each tag, and manifests by digest.
 
-Lists are answered to anybody with less in them, so the user signs in first. It refuses to guess which hosted repository
-is meant where several could be.
+Raises an error instead of guessing which hosted repository is meant when several are possible.
 """
 
 from __future__ import annotations
@@ -12,21 +11,20 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote
 
 from airgap.errors import NotFound, NotReady, RegistryError, Unauthorized, UsageError
 from airgap.oci import dates
 from airgap.oci import digest as digests
 from airgap.records import Record
-from airgap.registry.client import Endpoint
-from airgap.registry.http.errors import public_url
-from airgap.targets.nexus.rest import API, Rest, pages
+from airgap.targets.nexus.rest import API, NexusRest, read_pages
+from airgap.targets.nexus.settings import RepositorySettings
 
-_BY_DIGEST = re.compile(r"/?v2/(.+)/manifests/([a-z0-9]+:[0-9a-f]{32,})")
+_MANIFEST_BY_DIGEST = re.compile(r"/?v2/(.+)/manifests/([a-z0-9]+:[0-9a-f]{32,})")
 
 
 class Component(Record):
-    """One tag; ``digest`` is empty and ``modified`` ``None`` where Nexus does not say."""
+    """One tag. ``digest`` is empty and ``modified`` is ``None`` if Nexus does not return them."""
 
     image: str
     tag: str
@@ -36,9 +34,9 @@ class Component(Record):
 
 
 def split_address(url: str) -> tuple[str, str]:
-    """``https://nexus/repository/docker`` gives Nexus's own address and the hosted repository, which may be empty.
+    """Split ``https://nexus/repository/docker`` into Nexus's own address and the repository, which may be empty.
 
-    Raises :class:`UsageError` for what is no http or https address.
+    Raises :class:`UsageError` for what is not an http or https address.
     """
     base, _, name = url.rstrip("/").partition("/repository/")
     if not re.match(r"https?://[^/@\s]+", base) or "/" in name or "@" in base:
@@ -50,123 +48,120 @@ def split_address(url: str) -> tuple[str, str]:
     return base.removesuffix(API), name.partition("/")[0]
 
 
-class Components(Record, frozen=False, eq=False):
-    """``endpoint`` has Nexus's own address, context path included, as its base; ``repository`` is the hosted one."""
+class ComponentLister(Record, frozen=False, eq=False):
+    """Lists one hosted repository. ``repository`` is its name, which :meth:`find_repository` fills in if empty."""
 
-    endpoint: Endpoint
+    rest: NexusRest
     repository: str = ""
 
     def find_repository(self, registry: str, prefix: str) -> str:
-        """Sign in, and say which repository lies behind a registry's address. Raises :class:`NotReady` for none and
-        :class:`UsageError` where only the user can know."""
-        Rest(self.endpoint).sign_in()
-        found = [one for one in self._document("repositories", {}) if isinstance(one, dict)]
-        known = {str(one.get("name")): one for one in found if one.get("format") in ("docker", "oci")}
+        """Sign in, and return the name of the repository behind a registry's address.
+
+        Raises :class:`NotReady` if the user sees none, and :class:`UsageError` if there are several and neither the
+        registry's port nor the first element of the prefix selects one.
+        """
+        self.rest.sign_in()
+        documents = [item for item in self._read("repositories", {}) if isinstance(item, dict)]
+        listed = map(RepositorySettings.from_json, documents)
+        names = {repository.name for repository in listed if repository.is_registry}
         if self.repository:
-            if self.repository not in known:
+            if self.repository not in names:
                 raise NotReady(
                     f"Nexus shows this user no docker repository {self.repository}",
-                    where=public_url(self.endpoint.base_url),
-                    hint=_listed(known) or "the user needs the privilege to browse it",
+                    where=self.rest.url,
+                    hint=_choose_hint(names),
                 )
             return self.repository
-        by_port = self._by_port(registry)
+        by_port = self._repository_by_port(registry)
         first = prefix.partition("/")[0]
-        if by_port in known or first in known:
-            self.repository = by_port if by_port in known else first
-        elif len(known) == 1:
-            self.repository = next(iter(known))
+        if by_port in names or first in names:
+            self.repository = by_port if by_port in names else first
+        elif len(names) == 1:
+            self.repository = next(iter(names))
         else:
             raise UsageError(
-                f"which of Nexus's docker repositories is behind {registry}?" if known
+                f"which of Nexus's docker repositories is behind {registry}?" if names
                 else "Nexus shows this user no docker repository",
-                where=public_url(self.endpoint.base_url),
-                hint=_listed(known) or "the user needs the privilege to browse it",
+                where=self.rest.url,
+                hint=_choose_hint(names),
             )  # fmt: skip
         return self.repository
 
     def components(self) -> Iterator[Component]:
-        """Every tag, in Nexus's order."""
+        """Yield every tag, in Nexus's order."""
         for item in self._items("components"):
             image, tag = item.get("name"), item.get("version")
             assets = item.get("assets")
             asset = assets[0] if isinstance(assets, list) and assets and isinstance(assets[0], dict) else {}
             if isinstance(image, str) and isinstance(tag, str) and image and tag:
-                yield Component(image, tag, _digest(asset), str(asset.get("contentType") or ""), _date(asset))
+                modified = dates.read(str(asset.get("lastModified") or ""))
+                yield Component(image, tag, _digest_of(asset), str(asset.get("contentType") or ""), modified)
 
-    def by_digest(self) -> Iterator[tuple[str, str]]:
-        """Image and digest of every manifest that is kept by its digest, whether a tag has it or not."""
+    def manifests_by_digest(self) -> Iterator[tuple[str, str]]:
+        """Yield image and digest of every manifest that is stored by its digest, with or without a tag."""
         for asset in self._items("assets"):
-            match = _BY_DIGEST.fullmatch(unquote(str(asset.get("path") or "")))
+            match = _MANIFEST_BY_DIGEST.fullmatch(unquote(str(asset.get("path") or "")))
             if match:
                 yield match[1], match[2]
 
-    def _items(self, what: str) -> Iterator[dict[str, Any]]:
+    def _items(self, list_name: str) -> Iterator[dict[str, Any]]:
         try:
-            for items in pages(lambda query: self._document(what, query), self.repository, what=what):
+            for items in read_pages(lambda query: self._read(list_name, query), self.repository, what=list_name):
                 yield from (item for item in items if isinstance(item, dict))
         except RegistryError as error:
-            error.where = error.where or self._where(what)
+            error.where = error.where or self.rest.url_of(list_name)
             raise
 
-    def _document(self, what: str, query: dict[str, str]) -> Any:
-        path = f"{API}/{what}" + (f"?{urlencode(query)}" if query else "")
+    def _read(self, path: str, query: dict[str, str]) -> Any:
+        """Read a list or a page of it; unlike :meth:`NexusRest.get`, what cannot be read is an error."""
         try:
-            response = self.endpoint.call(
-                "GET", path, scopes=(), headers={"Accept": "application/json"}, ok=(200, 403, 404, 422)
-            )
+            response = self.rest.call("GET", path, query, ok=(200, 403, 404, 422))
         except NotFound as error:
-            raise self._no_nexus() from error
+            raise self._not_nexus() from error
         if response.status == 403:
             raise Unauthorized(
-                f"this user may not list Nexus's {what}",
-                where=self._where(what),
+                f"this user may not list Nexus's {path}",
+                where=self.rest.url_of(path),
                 hint="give the user nx-repository-view-docker-NAME-browse and -read for this repository",
             )
         if response.status == 422:
-            raise NotReady(f"Nexus has no repository {self.repository}", where=self._where(what))
+            raise NotReady(f"Nexus has no repository {self.repository}", where=self.rest.url_of(path))
         try:
             document = json.loads(response.body)
         except (ValueError, RecursionError) as error:
-            raise self._no_nexus() from error
+            raise self._not_nexus() from error
         if response.status == 404 or not isinstance(document, dict | list):
-            raise self._no_nexus()
+            raise self._not_nexus()
         return document
 
-    def _by_port(self, registry: str) -> str:
-        """The repository whose connector has the registry's port, where this user may see the settings."""
+    def _repository_by_port(self, registry: str) -> str:
+        """The repository whose connector has the registry's port, if this user may see the settings; else empty."""
         port = registry.rpartition(":")[2]
         try:
-            found = self._document("repositorySettings", {}) if port.isdecimal() else []
+            documents = self._read("repositorySettings", {}) if port.isdecimal() else []
         except RegistryError:
             return ""
-        for one in found if isinstance(found, list) else []:
-            docker = one.get(str(one.get("format"))) if isinstance(one, dict) else None
+        for document in documents if isinstance(documents, list) else []:
+            docker = document.get(str(document.get("format"))) if isinstance(document, dict) else None
             if isinstance(docker, dict) and port in (str(docker.get("httpPort")), str(docker.get("httpsPort"))):
-                return str(one.get("name"))
+                return str(document.get("name"))
         return ""
 
-    def _no_nexus(self) -> RegistryError:
+    def _not_nexus(self) -> RegistryError:
         return RegistryError(
             "what answers there is no Nexus REST API",
-            where=public_url(self.endpoint.base_url),
+            where=self.rest.url,
             hint="--nexus-source is the address of Nexus's pages (often port 8081 or 8443), with its context path",
         )
 
-    def _where(self, what: str) -> str:
-        return public_url(f"{self.endpoint.base_url}{API}/{what}")
+
+def _choose_hint(names: set[str]) -> str:
+    if not names:
+        return "the user needs the privilege to browse it"
+    return f"add it to --nexus-source as /repository/NAME: {', '.join(sorted(names))}"
 
 
-def _listed(known: dict[str, Any]) -> str:
-    return f"add it to --nexus-source as /repository/NAME: {', '.join(sorted(known))}" if known else ""
-
-
-def _digest(asset: dict[str, Any]) -> str:
+def _digest_of(asset: dict[str, Any]) -> str:
     checksum = asset.get("checksum")
     digest = f"sha256:{checksum.get('sha256')}" if isinstance(checksum, dict) else ""
     return "" if digests.problem(digest) else digest
-
-
-def _date(asset: dict[str, Any]) -> datetime | None:
-    """``lastModified`` in ISO 8601, as Nexus writes it, or in the form of HTTP dates."""
-    return dates.read(str(asset.get("lastModified") or ""))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Nexus, or the proxy in front of it, means by a refusal, in one sentence with the way out.
+"""Explains the errors of Nexus, and of a proxy in front of it, in one sentence with a remedy.
 
-Its errors come as docker JSON, as a page, as text or as a reason phrase alone, so they are known by their words.
+Nexus reports errors as Docker's JSON, as an HTML page, as text or only as the reason phrase of the status, so that its
+errors are recognized by Nexus's wording.
 """
 
 from __future__ import annotations
@@ -10,23 +11,28 @@ import re
 
 from airgap.errors import AirgapError, NotReady, RegistryError, TargetError
 from airgap.records import Record
+from airgap.registry.http.errors import ConnectionBroken
 
 ANNOTATE = "kubectl -n NAMESPACE annotate ingress NAME --overwrite nginx.ingress.kubernetes.io/"
-#: What an Ingress before a registry needs, by the trouble that it mends.
+#: Annotations of an Ingress in front of a registry: no limit of the body's size, long timeouts, no buffering.
 BODY_SIZE = f'{ANNOTATE}proxy-body-size="0"'
-PATIENCE = f'{ANNOTATE}proxy-read-timeout="3600" nginx.ingress.kubernetes.io/proxy-send-timeout="3600"'
+TIMEOUTS = f'{ANNOTATE}proxy-read-timeout="3600" nginx.ingress.kubernetes.io/proxy-send-timeout="3600"'
 BUFFERING = f'{ANNOTATE}proxy-request-buffering="off"'
 
 
-class Fixed(TargetError):
-    """A tag or blob that is there already and, by the deployment policy, may not be written again."""
+class RedeployForbidden(TargetError):
+    """A tag or blob exists already, and the repository's deployment policy does not allow to write it again."""
 
 
 class Refusal(Record):
-    """``words`` are looked for in what the answer said; ``statuses`` empty is any."""
+    """One reason for which Nexus refuses a request.
+
+    ``pattern`` is searched in the text of the answer; ``statuses`` are those that it occurs with, empty for any.
+    ``what`` and ``hint`` are the explanation and the remedy.
+    """
 
     id: str
-    words: str
+    pattern: str
     what: str
     hint: str
     statuses: tuple[int, ...] = ()
@@ -34,7 +40,7 @@ class Refusal(Record):
 
 REFUSALS = (
     Refusal(
-        "fixed",
+        "redeploy",
         r"cannot be updated|does not allow updating",
         "the repository's deployment policy lets nothing be written twice (ALLOW_ONCE, Disable redeploy)",
         "in Nexus: Settings > Repositories > the repository > Deployment policy: Allow redeploy; or use a new tag",
@@ -91,26 +97,32 @@ REFUSALS = (
         "check the spelling of the repository in the address; airgap doctor TARGET --nexus URL lists what there is",
     ),
 )  # fmt: skip
+#: The same, by ``id``.
+REFUSALS_BY_ID = {refusal.id: refusal for refusal in REFUSALS}
 
 
-def refusal_of(status: int, said: str) -> Refusal | None:
-    """What an answer means, if it is one of Nexus's own."""
+def find_refusal(status: int, said: str) -> Refusal | None:
+    """Return the reason of an answer by its status and its text; ``None`` for a success or an unknown reason."""
     if status < 400:
         return None
-    for one in REFUSALS:
-        if re.search(one.words, said) and (not one.statuses or status in one.statuses):
-            return one
+    for refusal in REFUSALS:
+        if re.search(refusal.pattern, said) and (not refusal.statuses or status in refusal.statuses):
+            return refusal
     return None
 
 
-def explained(error: AirgapError) -> AirgapError:
-    """``error``, or what says more: :class:`Fixed` for ALLOW_ONCE, :class:`NotReady` for what must be mended first."""
+def explain(error: AirgapError) -> AirgapError:
+    """Return an error that says more, or ``error`` itself, perhaps with a better hint.
+
+    The result is a :class:`RedeployForbidden` for ALLOW_ONCE, and a :class:`NotReady` for what must be corrected before
+    anything can be pushed.
+    """
     if not isinstance(error, RegistryError):
         return error
-    known = refusal_of(error.status, error.said)
-    if known is not None:
-        kind = Fixed if known.id == "fixed" else NotReady
-        return kind(known.what, where=error.where, hint=known.hint)
+    refusal = find_refusal(error.status, error.said)
+    if refusal is not None:
+        kind = RedeployForbidden if refusal.id == "redeploy" else NotReady
+        return kind(refusal.what, where=error.where, hint=refusal.hint)
     if error.status == 403:
         error.hint = (
             "the user's role needs nx-repository-view-docker-REPOSITORY-add, -edit, -read and -browse "
@@ -119,7 +131,7 @@ def explained(error: AirgapError) -> AirgapError:
     elif error.status == 413:
         error.hint = f"a proxy limits the size of a body; for ingress-nginx: {BODY_SIZE}"
     elif error.status in (502, 504):
-        error.hint = f"a proxy has lost patience while Nexus worked; for ingress-nginx: {PATIENCE}"
-    elif error.status == 0 and "connection broke" in error.what and not error.hint:
+        error.hint = f"a proxy has lost patience while Nexus worked; for ingress-nginx: {TIMEOUTS}"
+    elif isinstance(error, ConnectionBroken) and not error.hint:
         error.hint = f"if a proxy stands before Nexus, it may cut long bodies; for ingress-nginx: {BUFFERING}"
     return error

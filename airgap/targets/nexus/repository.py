@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A repository of Nexus: what is there is looked at twice before a failure is believed.
+"""A repository of Nexus, with a second look before a failure is reported.
 
-HEAD of a manifest may say 404 or 500 where GET says 200; two uploads of one blob under ALLOW_ONCE end in 201 and 400;
-a gateway may give up on a commit that succeeds. Whatever is final is said in Nexus's terms.
+HEAD of a manifest may return 404 or 500 where GET returns 200. With ALLOW_ONCE, two uploads of the same blob end with
+201 and 400. A gateway may time out while a commit succeeds. Final errors are explained in Nexus's terms.
 """
 
 from __future__ import annotations
@@ -15,35 +15,38 @@ from airgap.registry import Repository
 from airgap.registry.client import Endpoint
 from airgap.registry.http.errors import Transient
 from airgap.store.base import Opener
-from airgap.targets.nexus.refusals import Fixed, explained
+from airgap.targets.nexus.refusals import RedeployForbidden, explain
 
 
-class Quirks:
-    """What one run has seen of a server; shared by its repositories."""
+class ServerBehavior:
+    """What was observed of a server in this run; its repositories share it."""
 
-    #: Whether HEAD of a tag has ever found one, so that its 404 can be believed.
+    #: HEAD of a tag has succeeded before, so that a 404 is trusted.
     head_finds_tags = False
 
 
 class NexusRepository(Repository):
-    """Thread-safe, as its base is."""
+    """A repository for pushing. Thread-safe, like its base class."""
 
-    def __init__(self, endpoint: Endpoint, name: str, quirks: Quirks) -> None:
-        super().__init__(endpoint, name, push=True)
-        self._quirks = quirks
+    def __init__(self, client: Endpoint, name: str, behavior: ServerBehavior) -> None:
+        super().__init__(client, name, push=True)
+        self._behavior = behavior
 
     def resolve(self, name: str) -> Descriptor:
+        """Return the descriptor of a tag or digest. A 404 to HEAD is checked with GET until HEAD has found a tag."""
+        is_tag = bool(digests.problem(name))
         try:
-            found = super().resolve(name)
+            descriptor = super().resolve(name)
         except NotFound:
-            if self._quirks.head_finds_tags or not digests.problem(name):
+            if self._behavior.head_finds_tags or not is_tag:
                 raise
-            return self.manifest(name).descriptor  # raises NotFound where it is true
-        if digests.problem(name):
-            self._quirks.head_finds_tags = True
-        return found
+            return self.manifest(name).descriptor  # raises NotFound if the tag does not exist
+        if is_tag:
+            self._behavior.head_finds_tags = True
+        return descriptor
 
     def exists(self, descriptor: Descriptor) -> bool:
+        """Whether the repository has the content. For a manifest, errors of HEAD are checked with GET."""
         if not manifests.is_manifest_type(descriptor.media_type):
             return super().exists(descriptor)
         response = self.endpoint.call(
@@ -53,46 +56,53 @@ class NexusRepository(Repository):
             headers={"Accept": manifests.ACCEPT},
             ok=(200, 404, 405, 500, 501),
         )
-        return response.status == 200 or (response.status != 404 and self._can_be_got(descriptor))
+        return response.status == 200 or (response.status != 404 and self._can_get(descriptor))
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
+        """Push a blob or a manifest. Raises errors explained by :func:`explain`."""
         if manifests.is_manifest_type(descriptor.media_type):
-            super().push(descriptor, opener)  # by push_manifest below
+            super().push(descriptor, opener)  # calls push_manifest
             return
         try:
             super().push(descriptor, opener)
-        except (RegistryError, Fixed) as error:
-            final = explained(error)
-            # Somebody else's upload of the same blob may have been faster, or a gateway hid that this one succeeded.
-            if (isinstance(final, Fixed) or isinstance(error, Transient)) and self._is_there(descriptor):
+        except (RegistryError, RedeployForbidden) as error:
+            explained = explain(error)
+            # Another upload of this blob may have finished first, or a gateway hid the success of this one.
+            may_exist = isinstance(explained, RedeployForbidden) or isinstance(error, Transient)
+            if may_exist and self._has_blob(descriptor):
                 return
-            raise final from error
+            raise explained from error
 
     def push_manifest(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        """Push a manifest under a tag or digest; one that exists already under this name is a success.
+
+        Raises :class:`RedeployForbidden` if the tag has another digest and may not be moved.
+        """
         try:
             super().push_manifest(descriptor, content, name)
-        except Fixed as error:
-            if not digests.problem(name):
-                if self._can_be_got(descriptor):
-                    return  # the same bytes are there under this digest, which is all that was wanted
+        except RedeployForbidden as error:
+            is_tag = bool(digests.problem(name))
+            if not is_tag:
+                if self._can_get(descriptor):
+                    return
                 raise
             try:
-                found = self.resolve(name).digest
+                existing = self.resolve(name).digest
             except RegistryError:
-                found = ""
-            if found == descriptor.digest:
+                existing = ""
+            if existing == descriptor.digest:
                 return
-            there = f"the tag is there with {found}, and " if found else ""
-            raise Fixed(f"{there}{error.what}", where=f"{self}:{name}", hint=error.hint) from error
+            prefix = f"the tag is there with {existing}, and " if existing else ""
+            raise RedeployForbidden(f"{prefix}{error.what}", where=f"{self}:{name}", hint=error.hint) from error
 
-    def _can_be_got(self, descriptor: Descriptor) -> bool:
+    def _can_get(self, descriptor: Descriptor) -> bool:
         try:
             self._held(descriptor)
         except (NotFound, ContentMissing):
             return False
         return True
 
-    def _is_there(self, descriptor: Descriptor) -> bool:
+    def _has_blob(self, descriptor: Descriptor) -> bool:
         try:
             return super().exists(descriptor)
         except AirgapError:

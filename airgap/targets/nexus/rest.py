@@ -1,175 +1,172 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nexus's REST API (``<base>/service/rest/v1``), as far as pushing images needs it.
+"""A client of Nexus's REST API (``<base>/service/rest/v1``), as far as pushing images needs it.
 
-The user's one credential is offered once, by asking for something that anonymous users may not have; where it is
-refused nothing more is asked with it. Listings are believed only as far as the user may see.
+The user signs in once, by a request that anonymous users may not make, because lists are returned to anybody but with
+fewer items. After a refused sign-in nothing more is requested with that credential. Requests go through the registry
+client, with its retries and its limit of requests.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from airgap.errors import AirgapError, RegistryError
 from airgap.records import Record, field
-from airgap.registry.client import Endpoint
-from airgap.registry.http.errors import public_url
+from airgap.targets.nexus.settings import RepositorySettings
+
+if TYPE_CHECKING:
+    from airgap.registry.client import Endpoint
+    from airgap.registry.http.transport import Response
 
 #: Where the API is below Nexus's own address.
 API = "/service/rest/v1"
-_ANY = tuple(range(200, 600))
-#: Components beyond so many pages are not counted: no edition's limit lies there.
-_PAGES = 1_500
+#: Statuses that the callers of this module decide about. 429 is not among them: the client waits and tries again.
+_STATUSES = tuple(status for status in range(200, 600) if status != 429)
+_NOT_401 = tuple(status for status in _STATUSES if status != 401)
+#: Components are counted up to so many pages of a repository, more than the limit of any edition.
+_MAX_PAGES = 1_500
 
 
-class Hosted(Record):
-    """One repository as the settings have it. ``None`` is what the API did not say to this user."""
+class NexusRest(Record, frozen=False, eq=False):
+    """The REST API of one Nexus. ``client`` has Nexus's own address as its base, with the context path."""
 
-    name: str
-    format: str
-    type: str
-    online: bool | None = None
-    policy: str = ""
-    latest_exempt: bool = False
-    force_basic: bool | None = None
-    http_port: int | None = None
-    https_port: int | None = None
-    subdomain: str = ""
-    path_enabled: bool = False
-    blob_store: str = ""
-
-    @property
-    def is_registry(self) -> bool:
-        return self.format in ("docker", "oci")
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether this user sees its connectors and policies, or just that there is such a repository."""
-        return self.force_basic is not None
-
-    @property
-    def ports(self) -> tuple[int, ...]:
-        return tuple(port for port in (self.http_port, self.https_port) if port)
-
-
-class Rest(Record, frozen=False, eq=False):
-    """``endpoint`` has Nexus's own address, context path included, as its base."""
-
-    endpoint: Endpoint
-    _signed: bool = field(default=False)
+    client: Endpoint
+    _signed_in: bool = field(default=False, init=False)
 
     @property
     def url(self) -> str:
-        return public_url(self.endpoint.base_url)
+        """Nexus's own address, without anything secret."""
+        from airgap.registry.http.errors import public_url
 
-    def get(self, path: str, **query: str) -> Any:
-        """The document, or ``None`` where this user may not see it or the server does not have it."""
-        status, document = self._ask("GET", path, query)
-        return document if status == 200 else None
+        return public_url(self.client.base_url)
 
-    def status(self, path: str) -> int:
-        return self._ask("GET", path, {})[0]
+    def url_of(self, path: str) -> str:
+        """The address of a document below the API's root, without anything secret."""
+        return f"{self.url}{API}/{path}"
 
-    def change(self, method: str, path: str, document: Any) -> None:
-        """Send a change; raise :class:`RegistryError` with what Nexus has against it."""
-        self.sign_in()
-        response = self.endpoint.call(
-            method,
-            f"{API}/{path}",
-            scopes=(),
-            headers={"Content-Type": "application/json"},
-            body=json.dumps(document).encode(),
-            ok=_ANY,
-        )
-        if response.status >= 300:
-            error = response.fault()
-            said = getattr(error, "said", "")
-            raise RegistryError(f"Nexus did not take {method} {path} ({response.status} {said[:300]})", where=self.url)
-
-    def _ask(self, method: str, path: str, query: dict[str, str]) -> tuple[int, Any]:
-        self.sign_in()
-        return self._bare(method, path, query)
-
-    def _bare(self, method: str, path: str, query: dict[str, str]) -> tuple[int, Any]:
-        wanted = f"{API}/{path}" + (f"?{urlencode(query)}" if query else "")
-        response = self.endpoint.call(
-            method, wanted, scopes=(), headers={"Accept": "application/json"}, ok=tuple(s for s in _ANY if s != 401)
-        )
-        try:
-            return response.status, json.loads(response.body) if response.body.strip() else None
-        except (ValueError, RecursionError):
-            return response.status, None
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        *,
+        document: Any = None,
+        ok: Sequence[int] = (200,),
+    ) -> Response:
+        """Send one request, with ``document`` as JSON if there is one. Raises the client's error for other statuses."""
+        headers = {"Accept": "application/json"} if document is None else {"Content-Type": "application/json"}
+        body = None if document is None else json.dumps(document).encode()
+        target = f"{API}/{path}" + (f"?{urlencode(query)}" if query else "")
+        return self.client.call(method, target, scopes=(), headers=headers, body=body, ok=ok)
 
     def sign_in(self) -> None:
-        """Ask once for what needs a user, since lists are answered to anybody with less in them."""
-        if self._signed:
+        """Sign in, if there is a user; only once. Raises :class:`airgap.errors.Unauthorized` if that is refused."""
+        if self._signed_in:
             return
-        self._signed = True
-        credential = self.endpoint.credentials.find(self.endpoint.registry)
+        self._signed_in = True
+        credential = self.client.credentials.find(self.client.registry)
         if credential is not None and credential.username:
-            self._bare("GET", "security/realms/active", {})
+            self.call("GET", "security/realms/active", ok=_NOT_401)
+
+    def get(self, path: str, **query: str) -> Any:
+        """Return a document; ``None`` if this user may not see it or the server does not have it."""
+        self.sign_in()
+        response = self.call("GET", path, query, ok=_NOT_401)
+        return _json_of(response) if response.status == 200 else None
+
+    def status(self, path: str) -> int:
+        """Return the status of a GET."""
+        self.sign_in()
+        return self.call("GET", path, ok=_NOT_401).status
+
+    def change(self, method: str, path: str, document: Any) -> None:
+        """Send a change. Raises :class:`RegistryError` with the reason that Nexus gives for refusing it."""
+        self.sign_in()
+        response = self.call(method, path, document=document, ok=_STATUSES)
+        if response.status >= 300:
+            error = response.fault()
+            said = error.said if isinstance(error, RegistryError) else ""
+            raise RegistryError(f"Nexus did not take {method} {path} ({response.status} {said[:300]})", where=self.url)
+
+    def pages(self, path: str, repository: str) -> Iterator[list[Any]]:
+        """Yield the items of each page of a repository's list. A list that this user may not see has no items.
+
+        Raises :class:`RegistryError` as :func:`read_pages` does.
+        """
+
+        def read(query: dict[str, str]) -> Any:
+            page = self.get(path, **query)
+            return {"items": []} if page is None else page
+
+        return read_pages(read, repository, what=path)
 
     @cached_property
     def answers(self) -> bool:
-        """Whether a Nexus is there at all: its status page needs no user."""
+        """Whether a Nexus answers at this address. Its status needs no user."""
         try:
-            stream = self.endpoint.transport.exchange(
-                "GET", f"{self.endpoint.base_url}{API}/status", self.endpoint.trust, {}
-            )
-            response = stream.small()
+            return is_status(self.client.request_url("GET", f"{self.client.base_url}{API}/status"))
         except AirgapError:
             return False
-        return response.status in (200, 503) and response.headers.get_content_type() != "text/html"
 
     @cached_property
     def realms(self) -> list[str] | None:
-        found = self.get("security/realms/active")
-        return [str(one) for one in found] if isinstance(found, list) else None
+        """The active realms, in their order; ``None`` if this user may not see them."""
+        names = self.get("security/realms/active")
+        return [str(name) for name in names] if isinstance(names, list) else None
 
     @cached_property
-    def repositories(self) -> list[Hosted]:
-        """Every repository that the user may see; with its settings where he is an administrator."""
-        found = self.get("repositorySettings")
-        if not isinstance(found, list):
-            found = self.get("repositories")
-        return [_read(one) for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    def repositories(self) -> list[RepositorySettings]:
+        """The repositories that the user may see, with their settings if the user is an administrator."""
+        documents = self.get("repositorySettings")
+        if not isinstance(documents, list):
+            documents = self.get("repositories")
+        if not isinstance(documents, list):
+            return []
+        return [RepositorySettings.from_json(document) for document in documents if isinstance(document, dict)]
 
     @property
-    def registries(self) -> list[Hosted]:
-        return [one for one in self.repositories if one.is_registry]
+    def registries(self) -> list[RepositorySettings]:
+        """Those of :attr:`repositories` that hold container images."""
+        return [repository for repository in self.repositories if repository.is_registry]
 
-    def quota(self, store: str) -> str:
-        """What is wrong with a blob store's quota; empty where nothing is, or nobody says."""
-        found = self.get(f"blobstores/{quote(store, safe='')}/quota-status")
-        return str(found.get("message")) if isinstance(found, dict) and found.get("isViolation") is True else ""
+    def quota_violation(self, blob_store: str) -> str:
+        """Nexus's message if a blob store is over its quota; else empty, also if this user may not see it."""
+        status = self.get(f"blobstores/{quote(blob_store, safe='')}/quota-status")
+        return str(status.get("message")) if isinstance(status, dict) and status.get("isViolation") is True else ""
 
-    def components(self, *, most: int) -> int:
-        """How many there are in all repositories that the user may browse, counted up to ``most``. Raises
-        :class:`RegistryError` for a list that makes no sense."""
+    def count_components(self, *, limit: int) -> int:
+        """Count the components of all repositories that the user may browse; stops once there are ``limit``.
+
+        Raises :class:`RegistryError` as :meth:`pages` does.
+        """
         count = 0
         for repository in self.repositories:
-            for items in itertools.islice(pages(self._components, repository.name, what="components"), _PAGES):
+            for items in itertools.islice(self.pages("components", repository.name), _MAX_PAGES):
                 count += len(items)
-                if count >= most:
+                if count >= limit:
                     return count
         return count
 
-    def _components(self, query: dict[str, str]) -> Any:
-        found = self.get("components", **query)
-        return found if found is not None else {"items": []}  # what this user may not see
+
+def is_status(response: Response) -> bool:
+    """Whether an answer of ``/service/rest/v1/status`` is Nexus's: 503 is a Nexus that takes no requests now."""
+    return response.status in (200, 503) and response.headers.get_content_type() != "text/html"
 
 
-def pages(ask: Callable[[dict[str, str]], Any], repository: str, *, what: str) -> Iterator[list[Any]]:
-    """The items of each page of a repository's list, as continuation tokens, passed back as they came, lead from one
-    to the next; ``ask`` gives the document for a query. Raises :class:`RegistryError` for what is no page, and for a
-    list that leads back to itself."""
+def read_pages(read: Callable[[dict[str, str]], Any], repository: str, *, what: str) -> Iterator[list[Any]]:
+    """Yield the items of each page of a repository's list, by its continuation tokens.
+
+    ``read`` returns the document for a query. Raises :class:`RegistryError` for a page that is unreadable, and for a
+    list that leads back to itself; ``what`` names the list in the error.
+    """
     token, seen = "", set[str]()
     while True:
-        page = ask({"repository": repository, **({"continuationToken": token} if token else {})})
+        page = read({"repository": repository, **({"continuationToken": token} if token else {})})
         items = page.get("items") if isinstance(page, dict) else None
         if not isinstance(items, list):
             raise RegistryError(f"Nexus's list of {what} is unreadable")
@@ -182,24 +179,8 @@ def pages(ask: Callable[[dict[str, str]], Any], repository: str, *, what: str) -
         seen.add(token)
 
 
-def _read(one: dict[str, Any]) -> Hosted:
-    kind = str(one.get("format"))
-    parts: list[dict[str, Any]] = [
-        value if isinstance(value := one.get(key), dict) else {} for key in ("storage", kind)
-    ]
-    storage, docker = parts
-    force, online = docker.get("forceBasicAuth"), one.get("online")
-    return Hosted(
-        str(one.get("name")),
-        kind,
-        str(one.get("type")),
-        online if isinstance(online, bool) else None,
-        str(storage.get("writePolicy") or "").upper(),
-        storage.get("latestPolicy") is True,
-        force if isinstance(force, bool) else None,
-        docker.get("httpPort") if isinstance(docker.get("httpPort"), int) else None,
-        docker.get("httpsPort") if isinstance(docker.get("httpsPort"), int) else None,
-        str(docker.get("subdomain") or ""),
-        docker.get("pathEnabled") is True,
-        str(storage.get("blobStoreName") or ""),
-    )
+def _json_of(response: Response) -> Any:
+    try:
+        return json.loads(response.body) if response.body.strip() else None
+    except (ValueError, RecursionError):
+        return None

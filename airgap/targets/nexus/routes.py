@@ -1,94 +1,129 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four ways to a repository of Nexus, told apart by asking: connector port, subdomain, path, ``/repository/NAME``.
+"""The four routes to a repository of Nexus, told apart by requests: connector port, subdomain, path, and
+``/repository/NAME``.
 
-The first three look alike to a client: ``/v2/`` at the host is a registry. The last is a registry that no container
-runtime can pull from, since those only ever ask ``HOST/v2/``; it is for pushing, beside an address for pulling.
+With the first three, ``/v2/`` at the host is a registry. The last one is a registry, too, but no container runtime can
+pull from it, because runtimes only request ``HOST/v2/``. Images can be pushed there if another route serves them.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airgap.errors import AirgapError
-from airgap.records import replace
+from airgap.errors import AirgapError, NotReady
+from airgap.records import Record, replace
 from airgap.targets.address import TargetAddress
 from airgap.targets.mapping import Mapping
-from airgap.targets.products import is_registry
+from airgap.targets.nexus.detection import has_server_header, is_nexus
+from airgap.targets.nexus.probe import NexusProbe
+from airgap.targets.nexus.rest import API, is_status
+from airgap.targets.probe import Probe, is_registry
 
 if TYPE_CHECKING:
     from airgap.registry import Registries
     from airgap.registry.http.transport import Response
-    from airgap.targets.nexus.rest import Rest
-    from airgap.targets.probe import Probe
 
 
-def ask(probe: Probe, url: str) -> Response | None:
-    """A GET without a credential; ``None`` where nothing comes."""
-    endpoint = probe.endpoint
-    try:
-        return endpoint.transport.exchange("GET", url, endpoint.trust, {}, None, endpoint.timeout).small()
-    except AirgapError:
-        return None
+class RepositoryRoute(Record):
+    """``/repository/NAME`` at ``base``; ``inner`` is the rest of the target's prefix."""
+
+    repository: str
+    base: str
+    inner: str
 
 
-def nexus_is_at(probe: Probe) -> bool:
-    """Whether the pages of a Nexus are where the registry was looked for; its status needs no user."""
-    first = probe.first
-    if first is not None and first.headers.get("Server", "").startswith("Nexus/"):
-        return True
-    answer = ask(probe, f"{probe.url}/service/rest/v1/status")
-    return answer is not None and answer.status in (200, 503) and answer.headers.get_content_type() != "text/html"
+def pushes_by_repository_route(probe: Probe) -> bool:
+    """Whether images may have to be pushed below ``/repository/NAME``.
+
+    That is so if the address is no registry, or if its prefix contains that path and Nexus answers; ``--via`` excludes
+    it.
+    """
+    if probe.client.settings.endpoint or probe.response is None:
+        return False
+    has_route = "repository" in probe.mapping.address.prefix.split("/")[:-1]
+    return not is_registry(probe.response) or (has_route and is_nexus(probe))
 
 
-def repository_paths(probe: Probe) -> tuple[str, str] | None:
-    """The repository that the target's prefix names and the base at which ``/repository/NAME/v2/`` answers."""
-    for name, base, _ in candidates(probe):
-        answer = ask(probe, f"{base}/v2/")
-        if answer is not None and is_registry(answer):
-            return name, base
+def probe_repository_route(registries: Registries, probe: Probe) -> Probe | None:
+    """Return the probe of the first ``/repository/NAME`` that answers as a registry, or ``None``.
+
+    Its mapping makes the names that nodes pull. Raises :class:`NotReady` if nodes cannot pull them by any route.
+    """
+    for route in repository_routes(probe):
+        if not _answers_as_registry(probe, f"{route.base}/v2/"):
+            continue
+        mapping = _mapping_for_nodes(probe, route)
+        if mapping is None:
+            raise NotReady(
+                f"{route.base} can be pushed to, but no node can pull from there: they only ever ask HOST/v2/",
+                where=str(probe.mapping.address),
+                hint="give the address that nodes pull from as target (the connector of "
+                f"{route.repository}, or {probe.netloc}/{route.repository} with path-based routing), and this way by "
+                f"--via {route.base}; --nexus URL lets airgap find it",
+            )
+        if mapping.address.registry == probe.registry:
+            same_address = replace(probe, mapping=mapping)
+            same_address.answer = probe.answer
+            return same_address
+        return replace(probe, client=registries.at(probe.registry, route.base), mapping=mapping)
     return None
 
 
-def candidates(probe: Probe) -> list[tuple[str, str, str]]:
-    """(repository, base, rest of the prefix) that the prefix may mean."""
+def find_repository_route(probe: Probe) -> RepositoryRoute | None:
+    """Return the first ``/repository/NAME`` of the target's prefix that answers as a registry."""
+    routes = (route for route in repository_routes(probe) if _answers_as_registry(probe, f"{route.base}/v2/"))
+    return next(routes, None)
+
+
+def repository_routes(probe: Probe) -> list[RepositoryRoute]:
+    """Return the ``/repository/NAME`` that the prefix contains; else the one that its first element may name."""
     parts = probe.mapping.address.prefix.split("/") if probe.mapping.address.prefix else []
-    scheme = probe.place[0]
-    root = f"{scheme}://{probe.address}"
-    found = []
+    routes = []
     for index, part in enumerate(parts[:-1]):
         if part == "repository":
-            base = "/".join([root, *parts[: index + 2]])
-            found.append((parts[index + 1], base, "/".join(parts[index + 2 :])))
-    if parts and not found:
-        found.append((parts[0], f"{root}/repository/{parts[0]}", "/".join(parts[1:])))
-    return found
+            base = "/".join([probe.root, *parts[: index + 2]])
+            routes.append(RepositoryRoute(parts[index + 1], base, "/".join(parts[index + 2 :])))
+    if parts and not routes:
+        routes.append(RepositoryRoute(parts[0], f"{probe.root}/repository/{parts[0]}", "/".join(parts[1:])))
+    return routes
 
 
-def pulled_as(probe: Probe, rest: Rest | None, registries: Registries, name: str, inner: str) -> Mapping | None:
-    """The names under which nodes can pull what is pushed below ``/repository/NAME``: by the path where that is open,
-    else by the repository's connector, if settings name one and it answers."""
-    mapping, host = probe.mapping, probe.place[1]
-    scheme = probe.place[0]
-    answer = ask(probe, f"{scheme}://{probe.address}/v2/{name}/airgap-probe/tags/list")
-    opened = probe.first is not None and is_registry(probe.first)
-    if opened and answer is not None and answer.headers.get_content_type() == "application/json":
-        return replace(mapping, address=replace(mapping.address, prefix=_joined(name, inner)))
-    known = next((one for one in rest.registries if one.name == name), None) if rest is not None else None
-    if known is None:
+def serves_nexus_pages(probe: Probe) -> bool:
+    """Whether the address is that of Nexus's own pages and REST API. Its status needs no user."""
+    if probe.response is not None and has_server_header(probe.response):
+        return True
+    response = _get(probe, f"{probe.url}{API}/status")
+    return response is not None and is_status(response)
+
+
+def _mapping_for_nodes(probe: Probe, route: RepositoryRoute) -> Mapping | None:
+    """Names by which nodes can pull what is pushed by ``route``: by path if that is enabled, else by a connector that
+    the settings name and that answers."""
+    mapping = probe.mapping
+    if probe.response is not None and is_registry(probe.response):
+        response = _get(probe, f"{probe.root}/v2/{route.repository}/airgap-probe/tags/list")
+        if response is not None and response.headers.get_content_type() == "application/json":
+            prefix = "/".join(part for part in (route.repository, route.inner) if part)
+            return replace(mapping, address=replace(mapping.address, prefix=prefix))
+    registries = probe.rest.registries if isinstance(probe, NexusProbe) else []
+    settings = next((repository for repository in registries if repository.name == route.repository), None)
+    if settings is None:
         return None
-    for port, plain in ((known.https_port, False), (known.http_port, True)):
-        if not port:
-            continue
-        url = f"{'http' if plain else 'https'}://{_bracketed(host)}:{port}"
-        answer = ask(probe, f"{url}/v2/")
-        if answer is not None and is_registry(answer):
-            return replace(mapping, address=TargetAddress(f"{_bracketed(host)}:{port}", inner, plain))
+    host = f"[{probe.host}]" if ":" in probe.host else probe.host
+    for port, is_plain in ((settings.https_port, False), (settings.http_port, True)):
+        if port and _answers_as_registry(probe, f"{'http' if is_plain else 'https'}://{host}:{port}/v2/"):
+            return replace(mapping, address=TargetAddress(f"{host}:{port}", route.inner, is_plain))
     return None
 
 
-def _joined(*parts: str) -> str:
-    return "/".join(part for part in parts if part)
+def _answers_as_registry(probe: Probe, url: str) -> bool:
+    response = _get(probe, url)
+    return response is not None and is_registry(response)
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _get(probe: Probe, url: str) -> Response | None:
+    """GET ``url`` without a credential; ``None`` if there is no answer."""
+    try:
+        return probe.client.request_url("GET", url)
+    except AirgapError:
+        return None

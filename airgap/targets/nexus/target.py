@@ -1,95 +1,148 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nexus as a target: one sign-in and its settings before anything else, a probing upload before anything is pushed."""
+"""Nexus as a target: signs in once and checks the settings first, and probes an upload before images are pushed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airgap.errors import AirgapError, NotFound, RegistryError, Rejected, Unauthorized
+from airgap.errors import AirgapError, NotFound, NotReady, RegistryError, Rejected, Unauthorized
 from airgap.oci import Reference
-from airgap.targets.doctor import PREFLIGHT, READING, run
-from airgap.targets.doctor import settings as checks
 from airgap.targets.mapping import Mapping
-from airgap.targets.nexus.refusals import explained
-from airgap.targets.nexus.repository import NexusRepository, Quirks
-from airgap.targets.probe import Probe
+from airgap.targets.nexus.detection import is_nexus
+from airgap.targets.nexus.probe import NexusProbe
+from airgap.targets.nexus.realms import RealmMissing
+from airgap.targets.nexus.refusals import explain
+from airgap.targets.nexus.repository import NexusRepository, ServerBehavior
+from airgap.targets.nexus.routes import probe_repository_route, pushes_by_repository_route
+from airgap.targets.probe import Probe, is_registry
+from airgap.targets.product import RunChecks, TargetRequest
 from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
     from airgap.registry.client import Endpoint
 
+#: Checks before a Nexus is read from, and before it is pushed to.
+_READ_CHECKS = ("registry", "challenge", "sign-in", "rest")
+_PUSH_CHECKS = (*_READ_CHECKS, "licence", "writable", "repository", "realms")
+
+
+def open_target(request: TargetRequest) -> NexusTarget | None:
+    """Return the target if Nexus answers at the address, by whichever route. See :data:`OpenTarget`."""
+    probe = request.probe
+    if pushes_by_repository_route(probe):
+        probe = probe_repository_route(request.registries, probe) or probe
+    if probe.response is None or not is_nexus(probe):
+        return None
+    if is_registry(probe.response) or probe.response.status >= 500:
+        return NexusTarget(
+            probe,
+            request.run_checks,
+            lambda base_url: request.registries.at(probe.registry, base_url),
+            read_only=request.read_only,
+        )
+    for finding in request.run_checks(probe, ("registry",)):
+        if finding.level == "problem":
+            raise NotReady(finding.what, where=str(probe.mapping.address), hint=finding.hint)
+    return None
+
 
 class NexusTarget:
-    """``probe`` holds the way in; its mapping is that of the names which nodes pull. ``at`` gives the same registry
-    under another root. Where it is only read from (``reads``), what hinders pushing is no problem."""
+    """A Nexus that images are pushed to.
 
-    def __init__(self, probe: Probe, at: Callable[[str], Endpoint], *, reads: bool = False) -> None:
+    The mapping of ``probe`` makes the names that nodes pull. ``client_at`` returns a client of the same registry with
+    another base URL. With ``read_only``, what prevents a push is not a problem.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        run_checks: RunChecks,
+        client_at: Callable[[str], Endpoint],
+        *,
+        read_only: bool = False,
+    ) -> None:
         self.mapping: Mapping = probe.mapping
         self._probe = probe
-        self._at = at
-        self._checks = READING if reads else PREFLIGHT
-        self._quirks = Quirks()
+        self._run_checks = run_checks
+        self._client_at = client_at
+        self._checks = _READ_CHECKS if read_only else _PUSH_CHECKS
+        self._behavior = ServerBehavior()
         self._repositories: dict[str, NexusRepository] = {}
-        probe.endpoint.judge = explained
+        probe.client.judge = explain
 
     def preflight(self) -> list[Finding]:
-        """Signs in once; the first problem is the true cause. Raises what a connection that breaks raises, and
-        :class:`airgap.errors.Unauthorized` for a credential that is not taken."""
-        seen = self._probe.look()
-        if isinstance(seen, AirgapError):
-            raise seen
-        if seen.status == 401:
+        """Sign in once and run the checks; the first problem is the cause.
+
+        Raises the error of the connection, and :class:`airgap.errors.Unauthorized` for a credential that is rejected.
+        """
+        answer = self._probe.ask()
+        if isinstance(answer, AirgapError):
+            raise answer
+        if answer.status == 401:
             try:
-                self._probe.endpoint.ping()  # with its own errors and exit codes
+                self._probe.client.ping()  # before the checks, for its own errors and exit codes
             except Unauthorized:
-                if self._probe.endpoint.refused:
+                if self._probe.client.refused:
                     raise
-                found = run(self._probe, ("challenge", "sign-in"))
-                if any("realm" in one.what for one in found):
-                    return found  # it is not the password
+                findings = self._run_checks(self._probe, ("challenge", "sign-in"))
+                if any(isinstance(finding, RealmMissing) for finding in findings):
+                    return findings  # the password is right
                 raise
             self._probe.signed_in = True
-        return run(self._probe, [name for name in self._checks if name != "sign-in" or not self._probe.signed_in])
+        checks = [name for name in self._checks if name != "sign-in" or not self._probe.signed_in]
+        return self._run_checks(self._probe, checks)
 
-    def room(self, tags: int) -> list[Finding]:
-        """The edition's limit of components against ``tags`` more; nothing where ``--nexus`` was not given."""
-        self._probe.tags = tags
-        return [one for one in checks.components(self._probe) if one.level != "ok"] if tags else []
+    def check_capacity(self, new_tags: int) -> list[Finding]:
+        """Compare the edition's limit of components with ``new_tags`` more; returns nothing without ``--nexus``."""
+        if not new_tags or not isinstance(self._probe, NexusProbe):
+            return []
+        self._probe.new_tags = new_tags
+        findings = self._run_checks(self._probe, ("components",))
+        return [finding for finding in findings if finding.level != "ok"]
 
-    def begin(self) -> list[Finding]:
-        """Where deletion is refused, as to users who may only push, an empty session stays until Nexus cleans up."""
-        return run(self._probe, ("begin",))
+    def probe_upload(self) -> list[Finding]:
+        """Begin an upload and cancel it. If this user may not cancel, Nexus removes the empty upload later."""
+        return self._run_checks(self._probe, ("begin",))
 
     def locate(self, reference: Reference) -> Reference:
+        """Return the reference that nodes will pull."""
         return self.mapping.locate(reference)
 
     def repositories(self) -> list[str]:
-        """By the catalog; the path route has none, and then by that of the repository which the prefix names."""
+        """List the repositories below the prefix, from the catalog.
+
+        With path-based routing there is no catalog at the address; then it is that of the repository that the prefix
+        names.
+        """
         from airgap.registry.pagination import catalog
 
         address = self.mapping.address
         try:
-            return address.below(catalog(self._probe.endpoint))
+            return address.below(catalog(self._probe.client))
         except (NotFound, Rejected):
-            found = self._by_repository(address.prefix.partition("/")[0])
-            if found is None:
+            names = self._repositories_by_route(address.prefix.partition("/")[0])
+            if names is None:
                 raise
-            return address.below(found)
+            return address.below(names)
 
-    def _by_repository(self, name: str) -> list[str] | None:
-        """The names on the path route, out of ``/repository/NAME`` beside it or at Nexus's own address."""
+    def _repositories_by_route(self, repository: str) -> list[str] | None:
+        """The catalog of ``/repository/NAME`` at this address or at Nexus's own, named as with path-based routing."""
         from airgap.registry.pagination import catalog
 
-        rest = self._probe.rest
-        for base in dict.fromkeys((self._probe.url, *((rest.endpoint.base_url,) if rest is not None else ()))):
+        bases = [self._probe.url]
+        if isinstance(self._probe, NexusProbe):
+            bases.append(self._probe.rest.client.base_url)
+        for base in dict.fromkeys(bases):
             try:
-                return [f"{name}/{image}" for image in catalog(self._at(f"{base}/repository/{name}"))]
+                images = catalog(self._client_at(f"{base}/repository/{repository}"))
             except RegistryError:
                 continue
+            return [f"{repository}/{image}" for image in images]
         return None
 
     def open(self, repository: str) -> NexusRepository:
+        """Return the repository, for pulling and pushing."""
         if repository not in self._repositories:
-            self._repositories[repository] = NexusRepository(self._probe.endpoint, repository, self._quirks)
+            self._repositories[repository] = NexusRepository(self._probe.client, repository, self._behavior)
         return self._repositories[repository]

@@ -111,16 +111,16 @@ def token_of(said: Said, user: User | None = PUSHER) -> str:
 
 def upload(url: str, image: str, content: bytes = BLOB, headers: Mapping[str, str] | None = None) -> Said:
     """POST and one PUT; ``url`` is the one before ``/v2/``. A Location without the route's root gets it."""
-    begun = ask("POST", f"{url}/v2/{image}/blobs/uploads/", b"", headers=headers)
-    if begun.status != 202:
-        return begun
-    place = session_url(url, begun)
+    session = ask("POST", f"{url}/v2/{image}/blobs/uploads/", b"", headers=headers)
+    if session.status != 202:
+        return session
+    place = session_url(url, session)
     return ask("PUT", f"{place}?digest={digest_of(content)}", content, headers=headers, Content_Type=OCTETS)
 
 
-def session_url(url: str, begun: Said) -> str:
+def session_url(url: str, session: Said) -> str:
     """Where a session goes on, as a careful client finds it: the path from ``/v2/`` on, under the root it knows."""
-    place: str = urlsplit(urljoin(begun.url, begun.headers["Location"])).path
+    place: str = urlsplit(urljoin(session.url, session.headers["Location"])).path
     return url + place[place.index("/v2/") :]
 
 

@@ -33,21 +33,21 @@ def answer(nexus: Nexus, content: Content, request: Request, image: str, digest:
         "ETag": f'"{hashlib.sha1(blob.content).hexdigest()}"',
         "Accept-Ranges": "bytes",
     }
-    wanted = request.headers.get("Range") or ""
-    if request.method == "HEAD" or not wanted.startswith("bytes=") or not nexus.settings.ranges:
+    byte_range = request.headers.get("Range") or ""
+    if request.method == "HEAD" or not byte_range.startswith("bytes=") or not nexus.settings.ranges:
         return Answer(200, blob.content, headers)
-    return _part(blob.content, wanted.removeprefix("bytes="), headers)
+    return _part(blob.content, byte_range.removeprefix("bytes="), headers)
 
 
-def _part(content: bytes, wanted: str, headers: dict[str, str]) -> Answer:
+def _part(content: bytes, byte_range: str, headers: dict[str, str]) -> Answer:
     size = len(content)
-    if "," in wanted:
+    if "," in byte_range:
         return answers.only_reason(501, "Not Implemented")
-    said = re.fullmatch(r"(\d*)-(\d*)", wanted.strip())
-    if said is None or not (said[1] or said[2]):
+    match = re.fullmatch(r"(\d*)-(\d*)", byte_range.strip())
+    if match is None or not (match[1] or match[2]):
         return Answer(200, content, headers)
-    start = int(said[1]) if said[1] else max(size - int(said[2]), 0)
-    end = min(int(said[2]), size - 1) if said[1] and said[2] else size - 1
+    start = int(match[1]) if match[1] else max(size - int(match[2]), 0)
+    end = min(int(match[2]), size - 1) if match[1] and match[2] else size - 1
     if start > end:
         return Answer(416, b"", {"Content-Range": f"bytes */{size}"})
     return Answer(206, content[start : end + 1], {**headers, "Content-Range": f"bytes {start}-{end}/{size}"})

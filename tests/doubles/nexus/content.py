@@ -73,10 +73,10 @@ class Content:
     @property
     def tags(self) -> dict[str, dict[str, str]]:
         """For each image its tags with the digests that they name."""
-        found: dict[str, dict[str, str]] = {}
+        tags_by_image: dict[str, dict[str, str]] = {}
         for (image, tag), (digest, _) in sorted(self.tagged.items()):
-            found.setdefault(image, {})[tag] = digest
-        return found
+            tags_by_image.setdefault(image, {})[tag] = digest
+        return tags_by_image
 
     @property
     def images(self) -> list[str]:

@@ -97,12 +97,12 @@ class Nexus:
 
     def asked(self, method: str = "", fragment: str = "") -> list[Seen]:
         with self.lock:
-            return [one for one in self.seen if (not method or one.method == method) and fragment in one.target]
+            return [entry for entry in self.seen if (not method or entry.method == method) and fragment in entry.target]
 
     @property
     def tries(self) -> dict[str, tuple[int, int, int]]:
         """Sign-ins by user: good, failed, and refused while locked."""
-        return {name: (one.good, one.failed, one.refused) for name, one in self.access.sign_ins.items()}
+        return {name: (entry.good, entry.failed, entry.refused) for name, entry in self.access.sign_ins.items()}
 
     @staticmethod
     def credentials(user: User = PUSHER) -> str:
@@ -181,35 +181,35 @@ class Nexus:
     def read_from(self, content: Content) -> list[Content]:
         """Where a reader of this repository looks: itself, a group's members, a proxy's remote."""
         names = [*content.settings.members, *([content.settings.remote] if content.settings.remote else [])]
-        return [content, *(found for name in names for found in self.read_from(self.contents[name]))]
+        return [content, *(readable for name in names for readable in self.read_from(self.contents[name]))]
 
     def find_blob(self, content: Content, image: str, digest: str) -> Blob | None:
         shared = self.settings.blobs_shared
         with self.lock:
-            found = (held.has(image, digest, shared) for held in self.read_from(content))
-            return next((blob for blob in found if blob is not None), None)
+            matches = (repository.has(image, digest, shared) for repository in self.read_from(content))
+            return next((blob for blob in matches if blob is not None), None)
 
     def find_manifest(self, content: Content, image: str, reference: str) -> tuple[str, Manifest] | None:
         with self.lock:
-            found = (held.resolve(image, reference) for held in self.read_from(content))
-            return next((one for one in found if one is not None), None)
+            matches = (repository.resolve(image, reference) for repository in self.read_from(content))
+            return next((match for match in matches if match is not None), None)
 
     def _on_connector(self, content: Content, request: Request, scheme: str) -> Answer:
-        found = routes.on_connector(content, request)
-        return self._finish(request, found, scheme)
+        target = routes.on_connector(content, request)
+        return self._finish(request, target, scheme)
 
     def _on_main(self, request: Request, scheme: str) -> Answer:
-        found = routes.on_main(self.contents, self.settings, request)
-        if found is None:
+        target = routes.on_main(self.contents, self.settings, request)
+        if target is None:
             return self._finish(request, rest.handle(self, request, scheme), scheme, registry=False)
-        return self._finish(request, found, scheme)
+        return self._finish(request, target, scheme)
 
-    def _finish(self, request: Request, found: Route | Answer, scheme: str, *, registry: bool = True) -> Answer:
+    def _finish(self, request: Request, target: Route | Answer, scheme: str, *, registry: bool = True) -> Answer:
         """Answer, dress and note. A body that was not read before an error stays unread, and the connection is
         closed (11)."""
         with self.lock:
             self._came.append(self.clock())
-        route = found if isinstance(found, Route) else None
+        route = target if isinstance(target, Route) else None
         limit = self.settings.body_limit
         if limit is not None and request.chunked:
             request.read()
@@ -217,7 +217,7 @@ class Nexus:
             answer = answers.nginx(413, "Request Entity Too Large")
             answer.linger = True  # nginx reads on, so that the client hears it; Nexus closes (11)
         else:
-            answer = found if isinstance(found, Answer) else self._registry(found, request, scheme)
+            answer = target if isinstance(target, Answer) else self._registry(target, request, scheme)
         answers.dress(answer, self.settings, registry=registry and route is not None)
         left = (request.length or request.chunked) and not request.whole
         answer.early = answer.early or bool(left and answer.status >= 400 and not self.settings.drains)
@@ -250,27 +250,27 @@ class Nexus:
         return self._of_image(route, content, request, image, last, scheme)
 
     def _of_image(self, route: Route, content: Content, request: Request, place: str, last: str, scheme: str) -> Answer:
-        held = content
+        pushed_to = content
         if content.settings.kind == "group" and request.method not in ("GET", "HEAD"):
             # PRO pushes to a group's first member; others were refused by then.
             refused = policy.refuse_write(self, content)
             if refused is not None:
                 return refused
-            held = self.contents[content.settings.members[0]]
+            pushed_to = self.contents[content.settings.members[0]]
         if place.endswith("/blobs/uploads"):
             image = place.removesuffix("/blobs/uploads")
             if last:
-                return uploads.go_on(self, route, held, request, image, last, scheme)
+                return uploads.go_on(self, route, pushed_to, request, image, last, scheme)
             if request.method == "POST":
-                return uploads.start(self, route, held, request, image, scheme)
+                return uploads.start(self, route, pushed_to, request, image, scheme)
         elif place.endswith("/blobs"):
             return blobs.answer(self, content, request, place.removesuffix("/blobs"), last)
         elif place.endswith("/manifests"):
             image = place.removesuffix("/manifests")
             if request.method == "PUT":
-                return manifests.put(self, route, held, request, image, last)
+                return manifests.put(self, route, pushed_to, request, image, last)
             if request.method == "DELETE":
-                return manifests.delete(self, held, image, last)
+                return manifests.delete(self, pushed_to, image, last)
             return manifests.get(self, content, request, image, last)
         elif place.endswith("/tags") and last == "list":
             return listing.tags(self, route, content, request, place.removesuffix("/tags"))
@@ -289,8 +289,8 @@ class Nexus:
 @contextlib.contextmanager
 def nexus(settings: Settings | None = None, *, tls: Pair | None = None, main_tls: bool = False) -> Iterator[Nexus]:
     """A :class:`Nexus` that ends with the block. ``tls`` serves HTTPS connectors, ``main_tls`` the main port too."""
-    made = Nexus(settings or Settings(), tls=tls, main_tls=main_tls)
+    server = Nexus(settings or Settings(), tls=tls, main_tls=main_tls)
     try:
-        yield made
+        yield server
     finally:
-        made.stop()
+        server.stop()

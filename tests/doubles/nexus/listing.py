@@ -31,8 +31,8 @@ def tags(nexus: Nexus, route: Route, content: Content, request: Request, image: 
     if not holding:
         detail = {"name": image}
         return answers.problem(404, "NAME_UNKNOWN", "repository name not known to registry", detail, style=style)
-    found = {tag for held in holding for tag in held.tags.get(image, {})}
-    return _page(nexus, route, content, request, "tags", sorted(found), f"{image}/tags/list")
+    tag_names = {tag for held in holding for tag in held.tags.get(image, {})}
+    return _page(nexus, route, content, request, "tags", sorted(tag_names), f"{image}/tags/list")
 
 
 def _page(
@@ -68,13 +68,13 @@ def _form(nexus: Nexus, route: Route, content: Content) -> str:
 
 def referrers(nexus: Nexus, content: Content, image: str, digest: str) -> Answer:
     """The referrers API, a switch: the docker format is taken not to have it (31)."""
-    found = []
+    manifests = []
     for held in nexus.read_from(content):
         for (name, own), manifest in held.manifests.items():
             document = json.loads(manifest.content)
             if name == image and (document.get("subject") or {}).get("digest") == digest:
                 entry = {"mediaType": manifest.media_type, "digest": own, "size": len(manifest.content)}
                 kind = document.get("artifactType") or (document.get("config") or {}).get("mediaType")
-                found.append({**entry, "artifactType": kind, "annotations": document.get("annotations") or {}})
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": found}
+                manifests.append({**entry, "artifactType": kind, "annotations": document.get("annotations") or {}})
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
     return answers.document(200, index, **{"Content-Type": "application/vnd.oci.image.index.v1+json"})

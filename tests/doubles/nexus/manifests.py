@@ -104,11 +104,11 @@ def get(nexus: Nexus, content: Content, request: Request, image: str, reference:
     settings, head, tag = nexus.settings, request.method == "HEAD", ":" not in reference
     if head and not tag and settings.head_by_digest_500:
         return answers.html(500, "Internal Server Error")
-    found = nexus.find_manifest(content, image, reference)
-    if found is None or (head and tag and not settings.head_manifest):
+    stored = nexus.find_manifest(content, image, reference)
+    if stored is None or (head and tag and not settings.head_manifest):
         detail = {"name": image, "reference": reference}
         return answers.problem(404, "MANIFEST_UNKNOWN", "manifest unknown", detail, style=settings.errors)
-    digest, manifest = found
+    digest, manifest = stored
     body, media_type = manifest.content, manifest.media_type
     if settings.serves_schema1 and tag and media_type == DOCKER_MANIFEST and not _accepts(request):
         body, media_type = schema1.of(image, reference, body), schema1.SCHEMA1

@@ -50,8 +50,8 @@ def _anonymous(nexus: Nexus) -> User:
 
 
 def _find(method: str, path: str) -> tuple[Handler | None, bool]:
-    for wanted, start, admin, handler in _PATHS:
-        if method == wanted and (path == start or (start.endswith("/") and path.startswith(start))):
+    for path_method, start, admin, handler in _PATHS:
+        if method == path_method and (path == start or (start.endswith("/") and path.startswith(start))):
             return handler, admin
     return None, False
 
@@ -85,13 +85,13 @@ def known_realms(nexus: Nexus) -> list[str]:
 
 def _set_realms(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     """PUT replaces the whole list; an unknown id is 400."""
-    wanted = _json(request)
-    if not isinstance(wanted, list):
+    realms = _json(request)
+    if not isinstance(realms, list):
         return answers.document(400, [{"id": "*", "message": "a list of realm ids is expected"}])
-    unknown = [realm for realm in wanted if realm not in known_realms(nexus)]
+    unknown = [realm for realm in realms if realm not in known_realms(nexus)]
     if unknown:
         return answers.document(400, [{"id": "FIELD realms", "message": f"Unknown realmIds: {unknown}"}])
-    nexus.access.realms = list(wanted)
+    nexus.access.realms = list(realms)
     return Answer(204)
 
 

@@ -51,8 +51,8 @@ def _of_repository(
     if refused is not None:
         return refused
     with nexus.lock:
-        made = make(nexus, content, base_of(request, scheme) + nexus.settings.context)
-    return _page(request, made, nexus.settings.page_size)
+        items = make(nexus, content, base_of(request, scheme) + nexus.settings.context)
+    return _page(request, items, nexus.settings.page_size)
 
 
 def search(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
@@ -60,38 +60,39 @@ def search(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     was tagged in the last two seconds is not known yet."""
     base, now = base_of(request, scheme) + nexus.settings.context, nexus.clock()
     with nexus.lock:
-        made = [
-            one
+        components = [
+            entry
             for content in nexus.contents.values()
             if user.may("browse", content.name)
-            for one in _components(nexus, content, base)
-            if content.tagged.get((one["name"], one["version"]), ("", now))[1] <= now - nexus.settings.search_lag
+            for entry in _components(nexus, content, base)
+            if content.tagged.get((entry["name"], entry["version"]), ("", now))[1] <= now - nexus.settings.search_lag
         ]
     for key in ("repository", "format", "name", "version"):
-        wanted = request.query.get(key, ["*"])[0]
-        made = [one for one in made if fnmatchcase(str(one[key]), wanted)]
-    return _page(request, made, SEARCH_PAGE)
+        pattern = request.query.get(key, ["*"])[0]
+        components = [entry for entry in components if fnmatchcase(str(entry[key]), pattern)]
+    return _page(request, components, SEARCH_PAGE)
 
 
 def component(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
-    found = _by_id(nexus, request)
-    if found is None:
+    match = _by_id(nexus, request)
+    if match is None:
         return answers.only_reason(404, "Not Found")
-    content, name, version = found
+    content, name, version = match
     refused = _may(user, "read", content)
     if refused is not None:
         return refused
     base = base_of(request, scheme) + nexus.settings.context
-    made = [one for one in _components(nexus, content, base) if (one["name"], one["version"]) == (name, version)]
-    return answers.document(200, made[0])
+    entries = _components(nexus, content, base)
+    (document,) = [entry for entry in entries if (entry["name"], entry["version"]) == (name, version)]
+    return answers.document(200, document)
 
 
 def delete(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     """One tag goes, the manifest stays until garbage is collected (36)."""
-    found = _by_id(nexus, request)
-    if found is None:
+    match = _by_id(nexus, request)
+    if match is None:
         return answers.only_reason(404, "Not Found")
-    content, name, version = found
+    content, name, version = match
     refused = _may(user, "delete", content)
     if refused is not None:
         return refused
@@ -106,17 +107,17 @@ def _may(user: User, action: str, content: Content) -> Answer | None:
     return answers.only_reason(403, "Forbidden") if user.name != "anonymous" else answers.unauthorized(BASIC)
 
 
-def _page(request: Request, made: list[dict[str, Any]], size: int) -> Answer:
+def _page(request: Request, items: list[dict[str, Any]], size: int) -> Answer:
     """Ordered by id; the token is the last id of the page before, and nobody's business."""
     token = request.query.get("continuationToken", [""])[0]
     try:
         after = base64.b64decode(token, b"-_", validate=True)[::-1].decode() if token else ""
     except (binascii.Error, UnicodeDecodeError):
         return answers.only_reason(406, "Not Acceptable")
-    made = sorted((one for one in made if one["id"] > after), key=lambda one: str(one["id"]))
-    page = made[:size]
-    following = base64.urlsafe_b64encode(page[-1]["id"].encode()[::-1]).decode() if len(made) > size else None
-    return answers.document(200, {"items": page, "continuationToken": following})
+    items = sorted((item for item in items if item["id"] > after), key=lambda item: str(item["id"]))
+    page = items[:size]
+    next_token = base64.urlsafe_b64encode(page[-1]["id"].encode()[::-1]).decode() if len(items) > size else None
+    return answers.document(200, {"items": page, "continuationToken": next_token})
 
 
 def _id(content: Content, *parts: str) -> str:
@@ -135,29 +136,29 @@ def _by_id(nexus: Nexus, request: Request) -> tuple[Content, str, str] | None:
 
 def _components(nexus: Nexus, content: Content, base: str) -> list[dict[str, Any]]:
     """Name is the image, version the tag, and the one asset's sha256 the manifest's digest."""
-    made = []
+    components = []
     for (image, tag), (digest, _) in content.tagged.items():
         manifest = content.manifests[image, digest]
         path = f"v2/{image}/manifests/{tag}"
         asset = _asset(content, base, path, manifest.content, manifest.media_type, manifest.modified)
         entry = {"id": _id(content, image, tag), "repository": content.name, "format": content.settings.format}
-        made.append({**entry, "group": None, "name": image, "version": tag, "assets": [asset]})
+        components.append({**entry, "group": None, "name": image, "version": tag, "assets": [asset]})
     for path, data in content.files.items():
         asset = _asset(content, base, path, data, "application/octet-stream", 0.0)
         entry = {"id": _id(content, path, ""), "repository": content.name, "format": content.settings.format}
         group = "/" + path.rpartition("/")[0]
-        made.append({**entry, "group": group, "name": path, "version": None, "assets": [asset]})
-    return made
+        components.append({**entry, "group": group, "name": path, "version": None, "assets": [asset]})
+    return components
 
 
 def _assets(nexus: Nexus, content: Content, base: str) -> list[dict[str, Any]]:
-    made = [asset for one in _components(nexus, content, base) for asset in one["assets"]]
+    assets = [asset for entry in _components(nexus, content, base) for asset in entry["assets"]]
     for (image, digest), manifest in content.manifests.items():
         path = f"v2/{image}/manifests/{digest}"
-        made.append(_asset(content, base, path, manifest.content, manifest.media_type, manifest.modified))
+        assets.append(_asset(content, base, path, manifest.content, manifest.media_type, manifest.modified))
     for digest, blob in content.blobs.items():
-        made.append(_asset(content, base, f"v2/-/blobs/{digest}", blob.content, blob.media_type, blob.modified))
-    return made
+        assets.append(_asset(content, base, f"v2/-/blobs/{digest}", blob.content, blob.media_type, blob.modified))
+    return assets
 
 
 def _asset(content: Content, base: str, path: str, data: bytes, media_type: str, modified: float) -> dict[str, Any]:

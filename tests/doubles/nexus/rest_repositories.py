@@ -90,12 +90,12 @@ def create(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     read = _read(nexus, request, kind)
     if isinstance(read, Answer):
         return read
-    made, http_port, https_port = read
-    if made.name in nexus.contents:
-        return _invalid("name", f"Name is already used, must be unique (ignoring case): {made.name}")
+    repository, http_port, https_port = read
+    if repository.name in nexus.contents:
+        return _invalid("name", f"Name is already used, must be unique (ignoring case): {repository.name}")
     if _taken(nexus, {http_port, https_port}):
         return _invalid("httpPort", "Port is already in use")
-    nexus.add(made, http_port=http_port, https_port=https_port)
+    nexus.add(repository, http_port=http_port, https_port=https_port)
     return Answer(201)
 
 
@@ -107,12 +107,12 @@ def update(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     read = _read(nexus, request, "docker")
     if isinstance(read, Answer):
         return read
-    wanted, http_port, https_port = read
+    repository, http_port, https_port = read
     moves = (http_port or None, https_port or None) != (content.http_port, content.https_port)
     if moves and _taken(nexus, {http_port, https_port} - {content.http_port, content.https_port}):
         return _invalid("httpPort", "Port is already in use")
     connector = None if moves else content.settings.connector
-    content.settings = replace(wanted, name=content.name, connector=connector)
+    content.settings = replace(repository, name=content.name, connector=connector)
     if moves:
         nexus.connect(content, http_port=http_port, https_port=https_port)
     return Answer(204)
@@ -141,7 +141,7 @@ def _read(nexus: Nexus, request: Request, kind: str) -> tuple[Repository, int, i
         return _invalid("pathEnabled", "Path-based routing cannot be combined with ports or a subdomain")
     if path and not nexus.settings.modern:
         return _invalid("pathEnabled", "Unrecognized field")
-    made = Repository(
+    repository = Repository(
         name,
         format=kind,
         subdomain=subdomain,
@@ -151,7 +151,7 @@ def _read(nexus: Nexus, request: Request, kind: str) -> tuple[Repository, int, i
         write_policy=policy,
         latest_policy=bool(storage.get("latestPolicy", False)),
     )
-    return made, http_port, https_port
+    return repository, http_port, https_port
 
 
 def _invalid(field: str, message: str) -> Answer:

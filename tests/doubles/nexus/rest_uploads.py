@@ -37,7 +37,7 @@ def specs(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
 
 def _spec(name: str, multiple: bool, component: tuple[str, ...], asset: tuple[str, ...]) -> dict[str, Any]:
     def fields(names: tuple[str, ...]) -> list[dict[str, Any]]:
-        return [{"name": one.rstrip("*"), "type": "STRING", "optional": one.endswith("*")} for one in names]
+        return [{"name": name.rstrip("*"), "type": "STRING", "optional": name.endswith("*")} for name in names]
 
     own = {"componentFields": fields(component), "assetFields": fields(asset)}
     return {"format": name, "multipleUpload": multiple, **own}

@@ -37,8 +37,8 @@ def test_05_bearer_names_the_tokens_url_twice(profile: Profile) -> None:
     with nexus(Settings(profile=profile, repositories=OPEN)) as double:
         for url in (double.connector().url, double.root("repository")):
             scope = "" if profile == "3.8x" else ',scope="repository:*:pull"'
-            wanted = f'Bearer realm="{url}/v2/token",service="{url}/v2/token"{scope}'
-            assert challenge(f"{url}/v2/") == challenge(f"{url}/v2/a/tags/list") == wanted
+            expected = f'Bearer realm="{url}/v2/token",service="{url}/v2/token"{scope}'
+            assert challenge(f"{url}/v2/") == challenge(f"{url}/v2/a/tags/list") == expected
 
 
 def test_05_the_path_routes_realm_moved() -> None:
@@ -198,11 +198,11 @@ def test_12_older_ones_never_lock(profile: Profile) -> None:
 
 
 @pytest.mark.parametrize(
-    ("realm", "wanted"), [("null", r"null://127\.0\.0\.1:\d+/"), ("http443", "http://127.0.0.1:443/")]
+    ("realm", "expected"), [("null", r"null://127\.0\.0\.1:\d+/"), ("http443", "http://127.0.0.1:443/")]
 )
-def test_44_realms_that_lead_nowhere(realm: str, wanted: str) -> None:
+def test_44_realms_that_lead_nowhere(realm: str, expected: str) -> None:
     with nexus(Settings(repositories=OPEN, realm=realm)) as double:  # type: ignore[arg-type]  # of the parametrisation
-        assert re.search(f'realm="{wanted}v2/token"', challenge(f"{double.connector().url}/v2/"))
+        assert re.search(f'realm="{expected}v2/token"', challenge(f"{double.connector().url}/v2/"))
 
 
 def test_12_number_and_time_are_switches() -> None:

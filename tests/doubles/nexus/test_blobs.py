@@ -15,9 +15,9 @@ from tests.doubles.nexus.asking import BLOB, DIGEST, OCTETS, ask, upload
 @pytest.fixture
 def double() -> Iterator[Nexus]:
     two = (Repository("docker-hosted", connector="http"), Repository("other", connector="http"))
-    with nexus(Settings(repositories=two)) as made:
-        upload(made.connector().url, "team/app")
-        yield made
+    with nexus(Settings(repositories=two)) as server:
+        upload(server.connector().url, "team/app")
+        yield server
 
 
 def test_23_a_blob_is_there_under_every_name_of_its_repository(double: Nexus) -> None:

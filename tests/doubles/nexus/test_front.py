@@ -26,8 +26,8 @@ LARGE = bytes(2_000_000)
 
 @pytest.fixture
 def double() -> Iterator[Nexus]:
-    with nexus(Settings(repositories=OPEN)) as made:
-        yield made
+    with nexus(Settings(repositories=OPEN)) as server:
+        yield server
 
 
 @pytest.mark.parametrize("realm", ["prefixed", "bare"])
@@ -43,8 +43,8 @@ def test_05_a_repositorys_path_as_the_root_of_a_host(tmp_path: Path, realm: str)
             first = ask("GET", f"{front.url}/v2/", user=None)
             prefix = "/repository/docker-hosted" if realm == "prefixed" else ""
             assert f'realm="{front.url}{prefix}/v2/token"' in first.headers["WWW-Authenticate"]
-            begun = ask("POST", f"{front.url}/v2/a/blobs/uploads/", b"")
-            assert ask("PUT", f"{front.url}{begun.headers['Location']}?digest={DIGEST}", BLOB).status == 201
+            session = ask("POST", f"{front.url}/v2/a/blobs/uploads/", b"")
+            assert ask("PUT", f"{front.url}{session.headers['Location']}?digest={DIGEST}", BLOB).status == 201
             headers = {"Authorization": token_of(first)}
             assert push(front.url, images, "a", "v1", root, headers).status == 201
         assert double.repository().tags == {"a": {"v1": root.digest}}
@@ -63,7 +63,7 @@ def test_01_a_subpath_of_an_ingress(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("forwarded", "wanted"),
+    ("forwarded", "expected"),
     [
         ("right", "https://{front}/v2/token"),
         ("none", "http://{inside}/v2/token"),
@@ -73,14 +73,14 @@ def test_01_a_subpath_of_an_ingress(tmp_path: Path) -> None:
     ],
 )
 def test_05_forwarded_headers_decide_the_tokens_url(
-    tmp_path: Path, double: Nexus, authority: Authority, forwarded: Forwarded, wanted: str
+    tmp_path: Path, double: Nexus, authority: Authority, forwarded: Forwarded, expected: str
 ) -> None:
     trust = ssl.create_default_context(cafile=str(authority.ca))
     places = {"/": double.connector().url}
     with nginx(tmp_path / "nginx", places, tls=authority.good(), forwarded=forwarded) as front:
         said = ask("GET", f"{front.url}/v2/", user=None, tls=trust)
-        wanted = wanted.format(front=front.address, inside=double.connector().address)
-        assert f'realm="{wanted}"' in said.headers["WWW-Authenticate"]
+        expected = expected.format(front=front.address, inside=double.connector().address)
+        assert f'realm="{expected}"' in said.headers["WWW-Authenticate"]
 
 
 @pytest.mark.parametrize(("body_size", "status"), [("1m", 413), ("0", 201)])

@@ -31,8 +31,8 @@ def filled(double: Nexus) -> Nexus:
 
 
 def link(said: Any) -> str | None:
-    found = re.fullmatch(r'<([^>]+)>; rel="next"', said.headers.get("Link") or "")
-    return found[1] if found else None
+    match = re.fullmatch(r'<([^>]+)>; rel="next"', said.headers.get("Link") or "")
+    return match[1] if match else None
 
 
 def test_33_n_and_last() -> None:
@@ -51,7 +51,7 @@ def test_33_n_and_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "kind", "name", "wanted"),
+    ("profile", "kind", "name", "expected"),
     [
         ("3.96", "repository", "docker-hosted", "/repository/docker-hosted/v2/a/tags/list?n=1&last=v1"),
         ("3.96", "path", "docker-hosted", "/v2/docker-hosted/a/tags/list?n=1&last=v1"),
@@ -61,10 +61,10 @@ def test_33_n_and_last() -> None:
         ("legacy", "connector", "together", None),
     ],
 )
-def test_34_links(profile: Profile, kind: Any, name: str, wanted: str | None) -> None:
+def test_34_links(profile: Profile, kind: Any, name: str, expected: str | None) -> None:
     with nexus(Settings(profile=profile, repositories=ALL)) as double:
         root, image = filled(double).root(kind, name), double.image(kind, "a", name)
-        assert link(ask("GET", f"{root}/v2/{image}/tags/list?n=1")) == wanted
+        assert link(ask("GET", f"{root}/v2/{image}/tags/list?n=1")) == expected
 
 
 def test_34_a_proxys_link_is_400_if_followed_on_its_port() -> None:

@@ -19,8 +19,8 @@ from tests.parts.images import Images
 
 @pytest.fixture
 def double() -> Iterator[Nexus]:
-    with nexus() as made:
-        yield made
+    with nexus() as server:
+        yield server
 
 
 @pytest.fixture
@@ -164,8 +164,8 @@ def test_31_referrers_and_zstd_are_switches(double: Nexus, images: Images) -> No
         url = other.connector().url
         push(url, images, "a", "v1", root)
         push(url, images, "a", bill.digest, bill)
-        found = ask("GET", f"{url}/v2/a/referrers/{root.digest}").json()["manifests"]
-        assert [entry["digest"] for entry in found] == [bill.digest]
+        referrers = ask("GET", f"{url}/v2/a/referrers/{root.digest}").json()["manifests"]
+        assert [entry["digest"] for entry in referrers] == [bill.digest]
         assert push(url, images, "a", "zstd", zstd).code == "MANIFEST_INVALID"
 
 

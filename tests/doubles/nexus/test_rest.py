@@ -33,24 +33,24 @@ def tagged(double: Nexus, count: int, name: str = "docker-hosted") -> None:
 
 def every(double: Nexus, path: str) -> tuple[list[dict[str, Any]], list[int]]:
     """All items, following tokens, and the sizes of the pages."""
-    found: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     sizes, token = [], ""
     while True:
         page = rest(double, "GET", path + (f"&continuationToken={token}" if token else "")).json()
-        found += page["items"]
+        items += page["items"]
         sizes.append(len(page["items"]))
         token = page["continuationToken"]
         if token is None:
-            return found, sizes
+            return items, sizes
 
 
 @pytest.mark.parametrize(("profile", "size"), [("legacy", 10), ("3.71", 10), ("3.8x", 100), ("3.96", 100)])
 def test_45_components_come_in_pages(profile: Profile, size: int) -> None:
     with nexus(Settings(profile=profile)) as double:
         tagged(double, size * 2 + 1)
-        found, sizes = every(double, "components?repository=docker-hosted")
+        items, sizes = every(double, "components?repository=docker-hosted")
         assert sizes == [size, size, 1]
-        assert len({item["version"] for item in found}) == size * 2 + 1
+        assert len({item["version"] for item in items}) == size * 2 + 1
         double.repository().tagged.popitem()
         assert every(double, "components?repository=docker-hosted")[1] == [size, size]
         assert rest(double, "GET", "components?repository=docker-hosted&continuationToken=%").status == 406
@@ -90,8 +90,8 @@ def test_45_search_pages_by_50_and_lags() -> None:
         double.advance(3)
         _, sizes = every(double, "search?repository=docker-hosted")
         assert sizes == [50, 10]
-        found, _ = every(double, "search?format=docker&name=a&version=v1*")
-        assert len(found) == 11
+        items, _ = every(double, "search?format=docker&name=a&version=v1*")
+        assert len(items) == 11
         assert rest(double, "GET", "search?repository=docker-hosted", user=STRANGER).json()["items"] == []
 
 

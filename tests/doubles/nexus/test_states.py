@@ -108,7 +108,7 @@ def test_44_idle_connections_are_closed() -> None:
 def test_44_a_commit_may_take_its_time() -> None:
     with nexus(Settings(commit_seconds=0.3)) as double:
         url = double.connector().url
-        begun = session_url(url, ask("POST", f"{url}/v2/a/blobs/uploads/", b""))
+        upload_url = session_url(url, ask("POST", f"{url}/v2/a/blobs/uploads/", b""))
         began = time.monotonic()
-        assert ask("PUT", f"{begun}?digest={DIGEST}", BLOB).status == 201
+        assert ask("PUT", f"{upload_url}?digest={DIGEST}", BLOB).status == 201
         assert time.monotonic() - began >= 0.3

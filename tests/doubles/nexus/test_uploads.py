@@ -16,8 +16,8 @@ ONCE = (Repository("docker-hosted", connector="http", write_policy="ALLOW_ONCE")
 
 @pytest.fixture
 def double() -> Iterator[Nexus]:
-    with nexus() as made:
-        yield made
+    with nexus() as server:
+        yield server
 
 
 def begin(url: str, image: str = "a", query: str = "") -> Said:
@@ -50,7 +50,7 @@ def test_14_the_path_route_keeps_its_repository() -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "wanted"),
+    ("form", "expected"),
     [
         ("prefixed", "/repository/docker-hosted/v2/a/blobs/uploads/{name}"),
         ("absolute", "{url}/repository/docker-hosted/v2/a/blobs/uploads/{name}"),
@@ -58,11 +58,11 @@ def test_14_the_path_route_keeps_its_repository() -> None:
         ("relative", "{name}"),
     ],
 )
-def test_14_other_forms(form: str, wanted: str) -> None:
+def test_14_other_forms(form: str, expected: str) -> None:
     with nexus(Settings(location=form)) as double:  # type: ignore[arg-type]  # of the parametrisation
         said = begin(double.root("repository"))
-        wanted = wanted.format(url=double.url, name=said.headers["Docker-Upload-UUID"])
-        assert said.headers["Location"] == wanted
+        expected = expected.format(url=double.url, name=said.headers["Docker-Upload-UUID"])
+        assert said.headers["Location"] == expected
         if form != "internal":
             assert ask("PUT", f"{session_url(double.root('repository'), said)}?digest={DIGEST}", BLOB).status == 201
 

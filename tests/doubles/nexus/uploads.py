@@ -90,10 +90,10 @@ def _commit(nexus: Nexus, route: Route, content: Content, request: Request, sess
     whole = bytes(session.data) + request.read()
     digest = request.query["digest"][0]
     try:
-        found = digest_of(whole, digest.partition(":")[0])
+        actual_digest = digest_of(whole, digest.partition(":")[0])
     except ValueError:
-        found = ""
-    if found != digest:
+        actual_digest = ""
+    if actual_digest != digest:
         status, code = settings.mismatch
         return answers.problem(status, code, "provided digest did not match", digest, style=settings.errors)
     time.sleep(settings.commit_seconds)

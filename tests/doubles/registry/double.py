@@ -8,14 +8,15 @@ import http.client
 import io
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import NoReturn
 from urllib.parse import parse_qs, urlsplit
 
-from tests.parts.service import LOOPBACK
+from tests.parts.faulty_line import CLOSE, RESET, STALL, Break, Ending
+from tests.parts.listener import Listener, reset_when_closed
 
 
 @dataclass
@@ -81,10 +82,10 @@ class Request:
 class Answer:
     """What to say. ``say_length`` is the Content-Length to announce where it is not the body's.
 
-    ``cut`` sends so many bytes of the body and then closes, with a reset where ``reset`` says so; ``early`` answers
-    before the request's body was read and closes, with ``linger`` not until it has read on for a while; ``chunked``
-    sends chunks; ``wait`` is waited for before anything is said, ``stall`` after ``cut`` bytes; ``reason`` is the
-    reason phrase where it is not the usual one; ``raw`` replaces the whole answer.
+    ``broken`` breaks the connection in the answer, as on a :mod:`faulty line <tests.parts.faulty_line>`; a stall ends
+    with the double. ``early`` answers before the request's body was read and closes, with ``linger`` not until it has
+    read on for a while; ``chunked`` sends chunks; ``reason`` is the reason phrase where it is not the usual one;
+    ``raw`` replaces the whole answer, and the connection is closed after it or broken by ``broken``.
     """
 
     status: int = 200
@@ -92,14 +93,11 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     more: list[tuple[str, str]] = field(default_factory=list)
     say_length: int | None = None
-    cut: int | None = None
-    reset: bool = False
+    broken: Break | None = None
     early: bool = False
     linger: bool = False
     chunked: bool = False
     close: bool = False
-    wait: threading.Event | None = None
-    stall: threading.Event | None = None
     reason: str = ""
     raw: bytes | None = None
 
@@ -107,11 +105,8 @@ class Answer:
 Handler = Callable[[Request], "Answer | None"]
 
 
-class _Close(Exception):
-    """This connection ends here; ``reset`` with RST."""
-
-    def __init__(self, reset: bool = False) -> None:
-        self.reset = reset
+class _Broken(Exception):
+    """The connection ends now; its argument is the :data:`~tests.parts.faulty_line.Ending`."""
 
 
 @dataclass
@@ -141,26 +136,28 @@ class Double:
     ) -> None:
         self.default = default or (lambda _: Answer(404))
         self.requests: list[Request] = []
-        self.connections = 0
-        #: Set to let go of every answer that waits; the end of the double sets it too.
+        #: Set to end every stall and delay; the end of the double sets it too.
         self.released = threading.Event()
         #: Seconds that every answer takes.
-        self.pause = 0.0
+        self.delay = 0.0
         self._tls = tls
         self._idle = idle
         self._rules: list[_Rule] = []
         self._lock = threading.Lock()
-        self._listener = socket.create_server((LOOPBACK, port), backlog=64)
-        self._open: set[socket.socket] = set()
-        self.port: int = self._listener.getsockname()[1]
-        self.address = f"{LOOPBACK}:{self.port}"
+        self._listener = Listener(self._serve, port=port)
+        self.port = self._listener.port
+        self.address = self._listener.address
         self.url = f"{'https' if tls else 'http'}://{self.address}"
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
+        self._listener.start()
+
+    @property
+    def connections(self) -> int:
+        """How many connections clients have opened."""
+        return self._listener.count
 
     def on(self, method: str, fragment: str, *answers: Answer | Handler) -> Double:
         """Answer the next requests of ``method`` whose target holds ``fragment``, one each; a handler that gives
-        ``None`` leaves it to the default. Rules made later are asked first."""
+        ``None`` leaves it to the default. The newest rule is asked first."""
         self._rules.insert(0, _Rule(method, fragment, list(answers), False))
         return self
 
@@ -176,59 +173,31 @@ class Double:
         return len(self.seen(method, fragment))
 
     def stop(self) -> None:
+        """End all stalls and connections."""
         self.released.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        with self._lock:
-            still = list(self._open)
-        for sock in still:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
+        self._listener.stop()
 
     def hang_up(self) -> None:
-        """Close every connection that is open now, as a server does whose patience with idle ones is over."""
-        with self._lock:
-            still = list(self._open)
-        for sock in still:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        """Close every open connection, as a server does with idle ones after a while."""
+        self._listener.hang_up()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(sock, self.connections), daemon=True).start()
-
-    def _serve(self, sock: socket.socket, number: int) -> None:
-        reset = False
-        try:
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        # OSError and ValueError: the client went away or does not speak HTTP, which tests do on purpose.
+        with contextlib.suppress(OSError, ValueError):
             if self._tls is not None:
-                sock.settimeout(20)
-                sock = self._tls.wrap_socket(sock, server_side=True)
-            sock.settimeout(self._idle)
-            with self._lock:
-                self._open.add(sock)
-            with sock.makefile("rb") as file:
-                while self._one(sock, file, number):
-                    pass
-        except _Close as end:
-            reset = end.reset
-        except (OSError, ValueError):
-            pass  # the client went away or spoke something else, which tests do on purpose
-        finally:
-            with self._lock:
-                self._open.discard(sock)
-            if reset:
-                with contextlib.suppress(OSError):
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            sock.close()
+                connection.settimeout(20)
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            connection.settimeout(self._idle)
+            with self._listener.open(connection), connection.makefile("rb") as file:
+                try:
+                    while self._exchange(connection, file, number):
+                        pass
+                except _Broken as broken:
+                    if broken.args == (RESET,):
+                        reset_when_closed(connection)
 
-    def _one(self, sock: socket.socket, file: io.BufferedReader, number: int) -> bool:
+    def _exchange(self, sock: socket.socket, file: io.BufferedReader, number: int) -> bool:
+        """Answer one request; tell whether the connection stays open."""
         if file.peek(1)[:1] == b"\x16":
             sock.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nthis is no request")  # but a TLS client's hello
             return False
@@ -238,16 +207,14 @@ class Double:
         request = Request(line[0], line[1], http.client.parse_headers(file), number, file)
         with self._lock:
             self.requests.append(request)
-            found = next((a for a in (rule.take(request) for rule in self._rules) if a is not None), None)
-        if self.pause:
-            self.released.wait(self.pause)
-        answer = found if isinstance(found, Answer) or found is None else found(request)
+            scripted = next((a for a in (rule.take(request) for rule in self._rules) if a is not None), None)
+        if self.delay:
+            self.released.wait(self.delay)
+        answer = scripted if isinstance(scripted, Answer) or scripted is None else scripted(request)
         if answer is None:
             answer = self.default(request) or Answer(404)
         if not answer.early:
             request.read()
-        if answer.wait is not None:
-            answer.wait.wait(30)
         self._say(sock, request, answer)
         if answer.linger and not request.whole:
             sock.settimeout(5)
@@ -255,11 +222,12 @@ class Double:
         return not (answer.close or answer.early)
 
     def _say(self, sock: socket.socket, request: Request, answer: Answer) -> None:
+        broken = answer.broken
         if answer.raw is not None:
             sock.sendall(answer.raw)
-            if answer.stall is not None:
-                answer.stall.wait(30)
-            raise _Close(answer.reset)
+            self._break(CLOSE if broken is None else broken.ending)
+        if broken is not None and broken.after is None:
+            self._break(broken.ending)
         body = b"" if request.method == "HEAD" or answer.status == 204 else answer.body
         length = len(answer.body) if answer.say_length is None else answer.say_length
         usual = HTTPStatus(answer.status).phrase if answer.status in HTTPStatus._value2member_map_ else "Odd"
@@ -275,19 +243,22 @@ class Double:
         if answer.close or answer.early:
             lines.append("Connection: close")
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-        if answer.cut is not None and request.method != "HEAD":
-            sock.sendall(head + body[: answer.cut])
-            if answer.stall is not None:
-                answer.stall.wait(30)
-            raise _Close(answer.reset)
+        if broken is not None and request.method != "HEAD":
+            sock.sendall(head + body[: broken.after])
+            self._break(broken.ending)
         sock.sendall(head + body)
+
+    def _break(self, ending: Ending) -> NoReturn:
+        if ending == STALL:
+            self.released.wait(60)
+        raise _Broken(ending)
 
 
 @contextlib.contextmanager
 def double(default: Handler | None = None, *, tls: ssl.SSLContext | None = None) -> Iterator[Double]:
     """A :class:`Double` that ends with the block."""
-    made = Double(default, tls)
+    server = Double(default, tls)
     try:
-        yield made
+        yield server
     finally:
-        made.stop()
+        server.stop()

@@ -101,9 +101,9 @@ class Shelf:
         if content is None:
             return error(404, "BLOB_UNKNOWN")
         headers = {"Docker-Content-Digest": digest, "Content-Type": "application/octet-stream"}
-        wanted = re.fullmatch(r"bytes=(\d+)-", request.headers.get("Range") or "")
-        if wanted and self.ranges:
-            start = int(wanted[1])
+        byte_range = re.fullmatch(r"bytes=(\d+)-", request.headers.get("Range") or "")
+        if byte_range and self.ranges:
+            start = int(byte_range[1])
             if start >= len(content):
                 return error(416, "RANGE")
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
@@ -114,8 +114,8 @@ class Shelf:
         if request.method == "PUT":
             content, media_type = request.read(), request.headers.get("Content-Type") or ""
             parsed = manifests.parse(content, media_type)
-            lacking = [b for b in parsed.blobs if b.digest not in self.blobs.get(name, {})]
-            if any(not manifests.is_nondistributable(blob) for blob in lacking):
+            missing_blobs = [b for b in parsed.blobs if b.digest not in self.blobs.get(name, {})]
+            if any(not manifests.is_nondistributable(blob) for blob in missing_blobs):
                 return error(400, "MANIFEST_BLOB_UNKNOWN")
             if any((name, child.digest) not in self.manifests for child in parsed.children):
                 return error(400, "MANIFEST_UNKNOWN")
@@ -125,21 +125,21 @@ class Shelf:
             if parsed.subject is not None and self.subjects:
                 headers["OCI-Subject"] = parsed.subject.digest
             return Answer(201, b"", headers)
-        found = self.manifests.get((name, reference))
-        if found is None:
+        stored = self.manifests.get((name, reference))
+        if stored is None:
             return error(404, "MANIFEST_UNKNOWN")
-        media_type, content = found
+        media_type, content = stored
         return Answer(200, content, {"Content-Type": media_type, "Docker-Content-Digest": digests.of(content)})
 
     def _referrers(self, request: Request, name: str, digest: str) -> Answer:
         if not self.subjects:
             return Answer(404, b"404 page not found")
-        found = []
+        referrers = []
         for (owner, reference), (media_type, content) in list(self.manifests.items()):
             parsed = manifests.parse(content, media_type)
             if owner == name and ":" in reference and parsed.subject and parsed.subject.digest == digest:
-                found.append({**parsed.descriptor.to_json(), "artifactType": parsed.artifact_type})
-        document = {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": found}
+                referrers.append({**parsed.descriptor.to_json(), "artifactType": parsed.artifact_type})
+        document = {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": referrers}
         return Answer(200, json.dumps(document).encode(), {"Content-Type": manifests.OCI_INDEX})
 
     def _upload(self, request: Request, name: str, session: str) -> Answer:
@@ -153,32 +153,32 @@ class Shelf:
                 session = f"session{next(self._numbers)}"
                 self.uploads[session] = bytearray()
             return Answer(202, b"", {"Location": f"/v2/{name}/blobs/uploads/{session}?state=a%2Bb"})
-        held = self.uploads.get(session)
-        if held is None:
+        received = self.uploads.get(session)
+        if received is None:
             return error(404, "BLOB_UPLOAD_UNKNOWN")
         if request.method == "DELETE":
             del self.uploads[session]
             return Answer(204)
         if request.method == "GET":
-            location = f"/v2/{name}/blobs/uploads/{session}?state=asked{len(held)}"
-            has = f"0-{max(len(held) - 1, 0)}" if self.range_ is None else self.range_
+            location = f"/v2/{name}/blobs/uploads/{session}?state=asked{len(received)}"
+            has = f"0-{max(len(received) - 1, 0)}" if self.range_ is None else self.range_
             return Answer(204, b"", {"Location": location, "Range": has})
-        start = (request.headers.get("Content-Range") or f"{len(held)}-").partition("-")[0]
-        if int(start) != len(held):
+        start = (request.headers.get("Content-Range") or f"{len(received)}-").partition("-")[0]
+        if int(start) != len(received):
             return error(416, "RANGE_INVALID")
         try:
-            held += request.read()
+            received += request.read()
         except OSError:
-            held += request.body
+            received += request.body
             if not self.keeps:
                 self.uploads.pop(session, None)
             raise
         if request.method == "PATCH":
-            location = f"/v2/{name}/blobs/uploads/{session}?state=next{len(held)}"
-            return Answer(202, b"", {"Location": location, "Range": f"0-{len(held) - 1}"})
+            location = f"/v2/{name}/blobs/uploads/{session}?state=next{len(received)}"
+            return Answer(202, b"", {"Location": location, "Range": f"0-{len(received) - 1}"})
         digest = request.query["digest"][0]
         self.uploads.pop(session, None)
-        if digests.of(bytes(held), digests.algorithm(digest)) != digest:
+        if digests.of(bytes(received), digests.algorithm(digest)) != digest:
             return error(400, "DIGEST_INVALID")
-        self.blobs.setdefault(name, {})[digest] = bytes(held)
+        self.blobs.setdefault(name, {})[digest] = bytes(received)
         return Answer(201, b"", {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": digest})

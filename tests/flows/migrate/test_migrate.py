@@ -21,7 +21,7 @@ from airgap.store.base import opener_of
 from tests.cli.command import Airgap, Registry
 from tests.doubles.nexus import PUSHER, READER, Nexus, Repository, Settings, nexus
 from tests.doubles.registry import Answer, Request
-from tests.flows.migrating import (
+from tests.flows.migrate.migrations import (
     SOURCE_WORD,
     TARGET_WORD,
     Old,
@@ -53,10 +53,10 @@ def new() -> Iterator[Registry]:
 
 
 def filled(registry: Registry, tags: int = SMALL[0], repositories: int = SMALL[1]) -> Old:
-    made = Old.of(tags, repositories)
-    registry.fill(made.images, made.names)
+    old_images = Old.of(tags, repositories)
+    registry.fill(old_images.images, old_images.names)
     registry.requests()
-    return made
+    return old_images
 
 
 def digests(registry: Registry) -> dict[str, str]:
@@ -66,15 +66,15 @@ def digests(registry: Registry) -> dict[str, str]:
 def kinds(requests: list[str]) -> Counter[tuple[str, str]]:
     """How often each kind of path was asked for by each method."""
     words = ("manifests", "blobs", "tags", "referrers", "_catalog")
-    found = Counter[tuple[str, str]]()
+    counts = Counter[tuple[str, str]]()
     for request in requests:
         method, path = request.split()[:2]
-        found[method, next((word for word in words if f"/{word}" in path), "")] += 1
-    return found
+        counts[method, next((word for word in words if f"/{word}" in path), "")] += 1
+    return counts
 
 
 def writes(requests: list[str]) -> list[str]:
-    return [one for one in requests if one.split()[0] not in ("GET", "HEAD")]
+    return [request for request in requests if request.split()[0] not in ("GET", "HEAD")]
 
 
 def sides(old: Registry, new: Registry, *more: str, prefix: str = "") -> list[str]:
@@ -256,7 +256,9 @@ def test_a_wrong_command_line(
 
 def test_the_same_on_both_sides_is_refused(airgap: Airgap, old: Registry) -> None:
     assert "the same" in airgap.fails(2, "migrate", old.url, old.url).errors[0]
-    assert airgap.fails(2, "migrate", "http://me:word@a.example:1", old.url).stderr.count("word@") == 0
+    said = airgap.fails(2, "migrate", "http://me:word@a.example:1", old.url)
+    assert said.stderr.count("word@") == 0
+    assert "--source-username" in said.stderr
 
 
 def test_an_include_that_matches_nothing_is_22(airgap: Airgap, old: Registry, new: Registry) -> None:

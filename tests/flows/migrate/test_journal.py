@@ -29,57 +29,57 @@ def test_what_was_noted_before_a_sync_survives_a_power_cut(
 ) -> None:
     path.parent.mkdir()
     with recording(path.parent, monkeypatch) as operations:
-        journal = MigrationJournal(path, HEAD)
-        journal.tag("app:1", DIGEST)
-        journal.blob(OTHER, "app")
-        journal.date(DIGEST, "2026-01-02T03:04:05Z")
-        journal.index(DIGEST, [OTHER])
+        journal = MigrationJournal.open(path, HEAD)
+        journal.add_tag("app:1", DIGEST)
+        journal.add_blob(OTHER, "app")
+        journal.add_date(DIGEST, "2026-01-02T03:04:05Z")
+        journal.add_index(DIGEST, [OTHER])
         journal.sync()
         synced = len(operations)
-        journal.tag("app:2", OTHER)
+        journal.add_tag("app:2", OTHER)
         journal.close()
     restore(Disk(operations[:synced]).after_a_power_cut(), path.parent)
-    known = MigrationJournal(path, HEAD, writes=False).known
-    assert known.tags == {"app:1": DIGEST}
-    assert known.blobs == {OTHER: "app"}
-    assert known.dates == {DIGEST: "2026-01-02T03:04:05Z"}
-    assert known.children == {DIGEST: [OTHER]}
+    state = MigrationJournal.read(path, HEAD).state
+    assert state.tags == {"app:1": DIGEST}
+    assert state.blobs == {OTHER: "app"}
+    assert state.dates == {DIGEST: "2026-01-02T03:04:05Z"}
+    assert state.children == {DIGEST: [OTHER]}
 
 
 def test_a_journal_of_another_pair_is_begun_anew(path: Path) -> None:
-    journal = MigrationJournal(path, HEAD)
-    journal.tag("app:1", DIGEST)
+    journal = MigrationJournal.open(path, HEAD)
+    journal.add_tag("app:1", DIGEST)
     journal.close()
-    other = MigrationJournal(path, {**HEAD, "target": "c"}, writes=False)
-    assert other.known.tags == {}
-    assert MigrationJournal(path, HEAD, writes=False).known.tags == {"app:1": DIGEST}
-    other = MigrationJournal(path, {**HEAD, "target": "c"})
+    other = MigrationJournal.read(path, {**HEAD, "target": "c"})
+    assert other.state.tags == {}
+    assert MigrationJournal.read(path, HEAD).state.tags == {"app:1": DIGEST}
+    other = MigrationJournal.open(path, {**HEAD, "target": "c"})
     other.close()
-    assert MigrationJournal(path, HEAD, writes=False).known.tags == {}
+    assert MigrationJournal.read(path, HEAD).state.tags == {}
 
 
 def test_one_migration_at_a_time(path: Path) -> None:
-    journal = MigrationJournal(path, HEAD)
+    journal = MigrationJournal.open(path, HEAD)
     with pytest.raises(NotReady, match="another migration"):
-        MigrationJournal(path, HEAD)
-    assert MigrationJournal(path, HEAD, writes=False).known.tags == {}
+        MigrationJournal.open(path, HEAD)
+    assert MigrationJournal.read(path, HEAD).state.tags == {}
     journal.close()
-    MigrationJournal(path, HEAD).close()
+    MigrationJournal.open(path, HEAD).close()
 
 
 @pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
 def test_a_full_disk_is_said_once_and_stops_nothing(path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     events: list[Event] = []
-    journal = MigrationJournal(path, HEAD, emit=events.append)
+    journal = MigrationJournal.open(path, HEAD, events.append)
 
     def full(*_: Any) -> Any:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, call, full)
     for number in range(3):
-        journal.tag(f"app:{number}", DIGEST)
+        journal.add_tag(f"app:{number}", DIGEST)
         journal.sync()
-    assert journal.known.tags == {f"app:{number}": DIGEST for number in range(3)}
+    assert journal.state.tags == {f"app:{number}": DIGEST for number in range(3)}
     (warning,) = [event for event in events if isinstance(event, Warned)]
     assert "No space left" in warning.text
     journal.close()

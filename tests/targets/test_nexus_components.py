@@ -14,10 +14,10 @@ from airgap.errors import RegistryError
 from airgap.registry import Credentials, Registries
 from airgap.registry.client import Endpoint
 from airgap.targets import Mapping, TargetAddress
-from airgap.targets.doctor import settings as checks
-from airgap.targets.nexus.components import Components
-from airgap.targets.nexus.rest import Rest
-from airgap.targets.probe import Probe
+from airgap.targets.doctor.nexus_settings import check_components
+from airgap.targets.nexus.components import ComponentLister
+from airgap.targets.nexus.probe import NexusProbe
+from airgap.targets.nexus.rest import NexusRest
 from tests.doubles.registry import Answer, Request, double
 
 _JSON = {"Content-Type": "application/json"}
@@ -71,17 +71,17 @@ def test_four_hundred_pages_are_four_hundred_requests(endpoint: Any) -> None:
         return serve(request)
 
     there = endpoint(answer)
-    listed = Components(there, "docker-hosted").components()
+    listed = ComponentLister(NexusRest(there), "docker-hosted").components()
     first = next(listed)
     assert (first.image, first.tag, len(asked)) == ("team/app0", "1", 1)  # nothing is held back until the end
     rest = [one.image for one in listed]
     assert rest == [f"team/app{number}" for number in range(1, 400 * SIZE)]
     assert asked == ["", *(f"t{number}" for number in range(1, 400))]
     asked.clear()
-    assert Rest(there).components(most=1_000_000) == 400 * SIZE
+    assert NexusRest(there).count_components(limit=1_000_000) == 400 * SIZE
     assert len(asked) == 400
     asked.clear()
-    assert Rest(there).components(most=2_001) == 2_100  # counts no further than is asked for
+    assert NexusRest(there).count_components(limit=2_001) == 2_100  # counts no further than is asked for
     assert len(asked) == 21
 
 
@@ -96,9 +96,9 @@ def test_four_hundred_pages_are_four_hundred_requests(endpoint: Any) -> None:
 def test_a_list_that_makes_no_sense_ends(endpoint: Any, answer: Answer, words: str) -> None:
     there = endpoint(lambda _: answer)
     with pytest.raises(RegistryError, match=words) as caught:
-        list(Components(there, "docker-hosted").components())
+        list(ComponentLister(NexusRest(there), "docker-hosted").components())
     assert (caught.value.where or "").endswith("/service/rest/v1/components")
-    probe = Probe(there, Mapping(TargetAddress.parse(there.registry)), Rest(there))
-    said = checks.components(probe)
+    probe = NexusProbe(there, Mapping(TargetAddress.parse(there.registry)), NexusRest(there))
+    said = check_components(probe)
     assert [one.level for one in said] == ["warning"]
     assert words in said[0].what

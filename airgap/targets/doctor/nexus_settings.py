@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of Nexus's own settings, if ``--nexus`` gives the address of its REST API.
+
+A user who is not an administrator sees fewer settings; what the user may not see is reported and is not a problem.
+"""
+
+from __future__ import annotations
+
+from airgap.errors import AirgapError, RegistryError
+from airgap.targets.nexus.probe import NexusProbe
+from airgap.targets.nexus.realms import REALM_HINT, realm_for
+from airgap.targets.nexus.refusals import REFUSALS_BY_ID
+from airgap.targets.nexus.settings import RepositorySettings
+from airgap.targets.probe import Probe
+from airgap.targets.protocols import Finding
+
+#: Fraction of an edition's limit of components from which on a warning is given.
+_NEARLY_FULL = 0.95
+
+
+def readable(probe: Probe) -> NexusProbe | None:
+    """Return the probe if it has a REST API, and a Nexus answers there."""
+    return probe if isinstance(probe, NexusProbe) and probe.rest.answers else None
+
+
+def registries_of(probe: Probe) -> list[RepositorySettings]:
+    """Return the settings of Nexus's registries; empty if they cannot be read."""
+    nexus = readable(probe)
+    if nexus is None:
+        return []
+    try:
+        return nexus.rest.registries
+    except AirgapError:
+        return []
+
+
+def addresses_of(probe: Probe) -> str:
+    """Return, in words, the addresses at which this Nexus serves Docker according to its settings."""
+    addresses = []
+    for repository in registries_of(probe):
+        label = f"{repository.name} ({repository.type})"
+        addresses += [f"{label} at {probe.host}:{port}" for port in repository.ports]
+        if repository.path_enabled:
+            addresses.append(f"{label} as {probe.host}:{probe.port}/{repository.name}")
+        if repository.subdomain:
+            addresses.append(f"{label} at {repository.subdomain}.{probe.host}")
+    return ", ".join(addresses[:6]) or "no Docker repository that can be reached by a port, a path or a subdomain"
+
+
+def check_rest(probe: Probe) -> list[Finding]:
+    """Check that a Nexus answers at the address of the REST API."""
+    if not isinstance(probe, NexusProbe):
+        return []
+    if not probe.rest.answers:
+        return [
+            Finding(
+                "warning",
+                f"no Nexus answers at {probe.rest.url}, so its settings were not looked at",
+                "--nexus is Nexus's own address, that of its pages, with its context path",
+                run=(f"curl -i {probe.rest.url_of('status')}",),
+            )
+        ]
+    version, edition = probe.version
+    return [Finding("ok", f"Nexus {version} {edition} answers at {probe.rest.url}".replace("  ", " "))]
+
+
+def check_licence(probe: Probe) -> list[Finding]:
+    """Check that the licence of Community Edition was accepted."""
+    nexus = readable(probe)
+    if nexus is None:
+        return []
+    eula = nexus.rest.get("system/eula")
+    if isinstance(eula, dict) and eula.get("accepted") is False and nexus.version[1] != "PRO":
+        return [_problem("eula", fix="eula")]
+    return []
+
+
+def check_writable(probe: Probe) -> list[Finding]:
+    """Check that Nexus is not in read-only mode."""
+    nexus = readable(probe)
+    if nexus is None:
+        return []
+    status = nexus.rest.status("status/writable")
+    if status == 503:
+        return [_problem("frozen")]
+    return [Finding("ok", "Nexus takes writes")] if status == 200 else []
+
+
+def check_repository(probe: Probe) -> list[Finding]:
+    """Check format, type, state and deployment policy of the repository that the address leads to."""
+    nexus = readable(probe)
+    if nexus is None:
+        return []
+    if not nexus.rest.repositories:
+        return [
+            Finding(
+                "warning",
+                "this user sees no repository in Nexus",
+                "its role needs nx-repository-view-docker-REPOSITORY-browse; for the settings, an administrator",
+            )
+        ]
+    if not nexus.rest.registries:
+        return [
+            Finding(
+                "problem",
+                "Nexus has no Docker repository that this user may see",
+                f"make one; --fix does: {nexus.fix_repository}, hosted, port {nexus.fix_port}",
+                fix="repository",
+            )
+        ]
+    repository = nexus.repository
+    if repository is None:
+        names = ", ".join(registry.name for registry in nexus.rest.registries)
+        return [Finding("ok", f"which of its repositories this address leads to cannot be told ({names})")]
+    return [_check_settings(repository)]
+
+
+def _check_settings(repository: RepositorySettings) -> Finding:
+    if repository.type in ("group", "proxy"):
+        return _problem(repository.type, repository)
+    if repository.online is False:
+        return _problem("offline", repository)
+    if repository.policy == "DENY":
+        return _problem("deny", repository)
+    facts = [f"{repository.name} is a {repository.type} {repository.format} repository"]
+    if repository.policy == "ALLOW_ONCE":
+        exception = ", latest excepted" if repository.latest_exempt else ""
+        facts.append(f"tags may not be moved (ALLOW_ONCE){exception}")
+    if repository.force_basic is not None:
+        facts.append("sign-in is by Basic" if repository.force_basic else "sign-in is by token")
+    return Finding("ok", "; ".join(facts))
+
+
+def _problem(refusal_id: str, repository: RepositorySettings | None = None, *, fix: str = "") -> Finding:
+    refusal = REFUSALS_BY_ID[refusal_id]
+    what = f"{repository.name}: {refusal.what}" if repository is not None else refusal.what
+    return Finding("problem", what, refusal.hint, fix=fix)
+
+
+def check_connector(probe: Probe) -> list[Finding]:
+    """With ``--connector``, check that the repository of ``--fix`` has a connector on that port."""
+    nexus = readable(probe)
+    if nexus is None or not nexus.fix_connector or (repository := nexus.repository_to_fix) is None:
+        return []
+    if nexus.fix_connector in repository.ports:
+        return [Finding("ok", f"{repository.name} has its connector on port {nexus.fix_connector}")]
+    hint, fix = connector_remedy(nexus, port_is_free=False)
+    return [Finding("warning", f"{repository.name} has no connector on port {nexus.fix_connector}", hint, fix=fix)]
+
+
+def connector_remedy(probe: NexusProbe, *, port_is_free: bool) -> tuple[str, str]:
+    """Return how to get the connector that ``--fix`` speaks of, in words, and the name of the fix.
+
+    Both are empty if the connector exists or the repository's settings are not known; the fix is empty if ``--fix``
+    cannot do it. An existing connector is never changed. The connector may get the port of the address only if nothing
+    listens there (``port_is_free``); otherwise ``--connector`` must name a port.
+    """
+    repository = probe.repository_to_fix
+    if repository is None or probe.fix_port in repository.ports:
+        return "", ""
+    if repository.ports:
+        if not probe.fix_connector:
+            return "", ""
+        ports = " and ".join(map(str, repository.ports))
+        return (
+            f"{repository.name} has its connector on port {ports}, and --fix changes none that is there: use that "
+            f"port, or change it in Nexus (Settings > Repositories > {repository.name}) when nobody pulls by it any "
+            "more"
+        ), ""
+    if repository.path_enabled:
+        return f"{repository.name} has path-based routing, beside which Nexus allows no connector", ""
+    if repository.format != "docker":
+        name = repository.name
+        return f"{name} has no connector: give it one in Nexus, Settings > Repositories > {name}", ""
+    if not probe.fix_connector and (not port_is_free or probe.scheme == "https"):
+        return f"{repository.name} has no connector; --fix --connector PORT adds one by HTTP", ""
+    return f"{repository.name} has no connector; --fix adds one by HTTP, on port {probe.fix_port}", "connector"
+
+
+def check_realms(probe: Probe) -> list[Finding]:
+    """Check that the realm of the repository's format is active; tokens and anonymous pulls need it."""
+    nexus = readable(probe)
+    if nexus is None or nexus.rest.realms is None:
+        return []
+    repository = nexus.repository
+    realm = realm_for(repository)
+    if realm in nexus.rest.realms:
+        return [Finding("ok", f"the realm {realm} is active")]
+    if repository is not None and repository.force_basic:
+        what = f"the realm {realm} is not active, and not needed while all sign in by Basic"
+        return [Finding("ok", what, "whoever pulls without signing in needs it: " + REALM_HINT, fix="realm")]
+    what = f"the realm {realm} is not active, so tokens are given and not taken"
+    return [Finding("problem", what, REALM_HINT, fix="realm")]
+
+
+def check_quota(probe: Probe) -> list[Finding]:
+    """Warn of a blob store over its quota. Nexus accepts uploads until the disk is full."""
+    nexus = readable(probe)
+    if nexus is None or (repository := nexus.repository) is None or not repository.blob_store:
+        return []
+    violation = nexus.rest.quota_violation(repository.blob_store)
+    if not violation:
+        return []
+    return [
+        Finding(
+            "warning",
+            f"the blob store {repository.blob_store} is over its quota: {violation}",
+            "Nexus goes on taking uploads until the disk is full: make room by the tasks Docker - Delete unused "
+            "manifests and images and Admin - Compact blob store, or raise quota and disk",
+        )
+    ]
+
+
+def component_limit(version: str, edition: str) -> int | None:
+    """Return how many components an edition may have: Community 40,000 since 3.87 and 100,000 before; else ``None``."""
+    if edition.upper() != "COMMUNITY":
+        return None
+    try:
+        major, minor = (int(part) for part in version.split("-")[0].split(".")[:2])
+    except ValueError:
+        return 40_000
+    return 40_000 if (major, minor) >= (3, 87) else 100_000
+
+
+def check_components(probe: Probe) -> list[Finding]:
+    """Compare the components with the limit of Community Edition, above which Nexus refuses all uploads.
+
+    Each tag is one component.
+    """
+    nexus = readable(probe)
+    if nexus is None or (limit := component_limit(*nexus.version)) is None:
+        return []
+    try:
+        count = nexus.rest.count_components(limit=limit + 1)
+    except RegistryError as error:
+        what = f"how many of the {limit:,} components of Community Edition there are could not be counted"
+        return [Finding("warning", f"{what} ({error.what})", "look at the usage on Nexus's own pages")]
+    what = f"{count:,} of the {limit:,} components that Community Edition may hold"
+    if count + nexus.new_tags > limit:
+        new = f", and {nexus.new_tags:,} tags are to be added" if nexus.new_tags else ""
+        return [Finding("problem", f"{what}{new}", REFUSALS_BY_ID["limit"].hint)]
+    if count + nexus.new_tags > limit * _NEARLY_FULL:
+        return [Finding("warning", f"{what}: nearly full", "clean up tags that nobody pulls before the next import")]
+    return [Finding("ok", what)]
