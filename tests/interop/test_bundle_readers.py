@@ -301,7 +301,6 @@ def test_a_member_beyond_eight_gigabytes(tmp_path: Path) -> None:
 def sparse(images: Images, root: Descriptor, path: Path) -> None:
     """A bundle whose layout is ours and whose largest blob is a hole."""
     from airgap.bundle import build_layout
-    from airgap.bundle.tar import header
     from airgap.store import Memory
     from airgap.store.base import opener_of
     from airgap.transfer import Destination, Root, plan
@@ -315,11 +314,11 @@ def sparse(images: Images, root: Descriptor, path: Path) -> None:
     _, layout = build_layout(planned)
     with path.open("wb") as file:
         for member, content in layout.head:
-            file.seek(member.offset)
-            file.write(header(member.name, member.size, directory=member.directory) + content)
+            file.seek(member.header_offset)
+            file.write(member.header + content)
         for digest, place in layout.places.items():
-            file.seek(place.offset)
-            file.write(header(place.name, place.size) + images.content[digest])
+            file.seek(place.header_offset)
+            file.write(place.header + images.content[digest])
         file.truncate(layout.total)
 
 
