@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong, as one tree in which each class owns its exit code.
+"""The errors of this program, and the exit code of each.
 
     AirgapError                1   anything else
     ├─ UsageError              2   the command line contradicts itself
@@ -23,8 +23,8 @@
     │  └─ NotReady            51   the target is not ready to be pushed to
     └─ Interrupted           130   stopped by the user
 
-Each error says *what* happened, *where* (``file:line``, a reference, a digest, an address without
-secrets) and what to do *next*. The room holds no text of other layers and imports nothing.
+An error tells *what* happened, *where* (``file:line``, a reference, a digest, or an address without secrets), and in a
+*hint* what to do next.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from collections.abc import Iterable, Sequence
 
 
 class AirgapError(Exception):
-    """``str(error)`` is one line: where, then what. ``hint`` is the next step, or ``None``."""
+    """The base of all errors. ``str(error)`` is one line: where, then what. ``hint`` is the next step, or ``None``."""
 
     exit_code = 1
 
@@ -48,28 +48,41 @@ class AirgapError(Exception):
 
 
 class UsageError(AirgapError):
+    """The command line or a configuration is invalid or contradictory."""
+
     exit_code = 2
 
 
 class Incomplete(AirgapError):
+    """Some images have failed, with ``--keep-going``."""
+
     exit_code = 3
 
 
 class WouldChange(AirgapError):
+    """``--check`` has found something to change."""
+
     exit_code = 4
 
 
 class ResourceError(AirgapError):
+    """A resource file cannot be read, or has no image."""
+
     exit_code = 10
 
 
 class InvalidReference(AirgapError):
+    """Not a valid image reference, tag or digest."""
+
     exit_code = 11
 
 
 class RegistryError(AirgapError):
-    """``code`` is the registry's own word for it (distribution-spec "Error Codes"), where it gave one; ``status`` is
-    that of its answer, 0 where none came, and ``said`` what the answer holds, made printable."""
+    """A registry has answered with an error, or with something unusable.
+
+    ``code`` is the error code of the response (distribution-spec "Error Codes"), if it has one. ``status`` is its HTTP
+    status, 0 without a response. ``said`` is its text, made printable.
+    """
 
     exit_code = 20
     code = ""
@@ -78,63 +91,91 @@ class RegistryError(AirgapError):
 
 
 class Unauthorized(RegistryError):
+    """Credentials are missing or were refused, or the user lacks a right."""
+
     exit_code = 21
 
 
 class NotFound(RegistryError):
+    """No such image, tag, blob or layout."""
+
     exit_code = 22
 
 
 class Rejected(RegistryError):
+    """The registry has refused a request."""
+
     exit_code = 23
 
 
 class Unavailable(RegistryError):
+    """The registry cannot be reached: name, connection, certificate, or plain HTTP instead of TLS."""
+
     exit_code = 24
 
 
 class ContentError(AirgapError):
+    """Content that contradicts its descriptor, or that is malformed."""
+
     exit_code = 30
 
 
 class DigestMismatch(ContentError):
+    """Content that does not match its digest."""
+
     exit_code = 31
 
 
 class ContentMissing(ContentError):
+    """Content that should be here and is not."""
+
     exit_code = 32
 
 
 class BundleError(AirgapError):
+    """Not a bundle, a damaged one, or an unreadable file."""
+
     exit_code = 40
 
 
 class UnsupportedBundle(BundleError):
+    """A bundle of a newer version of this program."""
+
     exit_code = 41
 
 
 class OutputError(BundleError):
+    """The output cannot be written: folder, rights or space."""
+
     exit_code = 42
 
 
 class SignatureFailure(BundleError):
+    """A signature is missing or wrong."""
+
     exit_code = 43
 
 
 class TargetError(AirgapError):
+    """The target does not fit: a collision, a tag with another digest, or a policy."""
+
     exit_code = 50
 
 
 class NotReady(TargetError):
+    """The target, or a resource on this machine, is not ready."""
+
     exit_code = 51
 
 
 class Interrupted(AirgapError):
+    """Stopped by the user."""
+
     exit_code = 130
 
 
 class Failures(AirgapError):
-    """Several errors found while planning: the exit code is the first one's, all are listed."""
+    """Several errors. The exit code is that of the first one; all are shown."""
 
     def __init__(self, errors: Sequence[AirgapError]) -> None:
         self.errors = tuple(errors)
@@ -143,7 +184,7 @@ class Failures(AirgapError):
 
 
 def raise_all(errors: Iterable[AirgapError]) -> None:
-    """Raise what was collected: nothing, the one error itself, or :class:`Failures` with all of them."""
+    """Raise the only error, or :class:`Failures` for several. Do nothing without any."""
     collected = list(errors)
     if len(collected) == 1:
         raise collected[0]

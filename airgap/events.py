@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens while airgap works, as frozen records handed to a sink.
+"""Events: what happens while airgap works, as records that are passed to a sink.
 
-This room is silent: it neither prints nor keeps anything. A sink may be called from several threads
-at once. ``as_json`` gives the shape of ``--progress json``: the event's name in kebab case and its fields.
+A sink is a function, and may be called by several threads at once. ``as_json`` gives the format of
+``--progress json``: the name of the event in kebab case, and its fields.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from airgap.records import Record, as_dict
 
 
 class Event(Record):
-    """Base of all events."""
+    """The base of all events."""
 
 
 class Planned(Event):
-    """What a copy is about to do: ``total`` bytes in ``blobs`` blobs and ``manifests`` manifests."""
+    """The plan of a copy: ``total`` bytes in ``blobs`` blobs and ``manifests`` manifests."""
 
     images: int
     manifests: int
@@ -27,20 +27,21 @@ class Planned(Event):
 
 
 class BlobStarted(Event):
+    """The transfer of a blob of ``size`` bytes begins."""
+
     digest: str
     size: int
 
 
 class BlobProgress(Event):
-    """``bytes`` more of one blob have arrived or left; negative when a transfer starts again."""
+    """``bytes`` more of a blob were transferred; negative if its transfer starts again."""
 
     digest: str
     bytes: int
 
 
 class BlobResumed(Event):
-    """``bytes`` of one blob are there from an earlier run: they count as neither moved nor to be moved; negative
-    when they turn out to be of no use."""
+    """``bytes`` of a blob exist from an earlier run and need no transfer; negative if they turn out to be unusable."""
 
     digest: str
     bytes: int
@@ -49,9 +50,9 @@ class BlobResumed(Event):
 class BlobDone(Event):
     """``how`` is one of ``fetched pushed resumed mounted skipped verified failed``.
 
-    A blob that moved whole was ``fetched`` or ``pushed``; one of which a part was there from an earlier run, told by
-    :class:`BlobResumed`, was ``resumed``; of one ``mounted`` or ``skipped`` nothing had to move. With
-    ``--keep-going`` a blob may have ``failed``: it is out of the count, and the images that need it follow.
+    ``fetched`` and ``pushed`` blobs were transferred completely. Of ``resumed`` blobs a part existed from an earlier
+    run (:class:`BlobResumed`). ``mounted`` and ``skipped`` blobs needed no transfer. With ``--keep-going`` a blob may
+    have ``failed``: it is not counted, and :class:`ImageFailed` events for its images follow.
     """
 
     digest: str
@@ -60,7 +61,7 @@ class BlobDone(Event):
 
 
 class ManifestDone(Event):
-    """``name`` is the tag or digest it was pushed by; ``how`` is ``pushed`` or ``skipped``."""
+    """A manifest is at its destination under ``name``, a tag or digest; ``how`` is ``pushed`` or ``skipped``."""
 
     digest: str
     name: str
@@ -68,7 +69,7 @@ class ManifestDone(Event):
 
 
 class Retrying(Event):
-    """A request failed in a way that may heal; it is tried again after ``delay`` seconds."""
+    """A request has failed and is retried after ``delay`` seconds."""
 
     what: str
     reason: str
@@ -77,28 +78,31 @@ class Retrying(Event):
 
 
 class ImageFailed(Event):
-    """With ``--keep-going``: this image is left out."""
+    """With ``--keep-going``: this image has failed and is left out."""
 
     reference: str
     reason: str
 
 
 class Warned(Event):
-    """Something that the user should know and that stops nothing."""
+    """A warning. The command continues."""
 
     text: str
 
 
 class Noted(Event):
-    """A step of the work in one line, for people."""
+    """A step of the work in one line of text."""
 
     text: str
 
 
 class Finished(Event):
-    """The last word on a copy: ``text`` is what it made, for people; counts are blobs. ``seconds`` and ``rate`` (bytes
-    a second) are those of the copying alone, ``elapsed`` the seconds of the whole command. ``resumed`` blobs count in
-    ``moved`` too, with the bytes that did move; ``resumed_bytes`` are those that did not have to."""
+    """The result of a copy. ``text`` describes it in one line; counts are blobs.
+
+    ``seconds`` and ``rate`` (bytes per second) are for the copy alone, ``elapsed`` is the seconds of the whole command.
+    ``resumed`` blobs are also counted in ``moved``, with the bytes that were transferred; ``resumed_bytes`` are the
+    bytes that needed no transfer.
+    """
 
     text: str
     how: str
@@ -118,8 +122,10 @@ class Finished(Event):
 
 
 class Failed(Event):
-    """What ended the command, last of all: ``code`` is its exit code. ``more`` holds the other errors where planning
-    found several, each with the same four keys. No sink is handed this: whoever tells errors makes it."""
+    """The error that ended the command; ``code`` is its exit code. It is not passed to a sink: the CLI makes it.
+
+    ``more`` are the other errors if there were several (:class:`airgap.errors.Failures`), with the same four keys.
+    """
 
     code: int
     what: str
@@ -132,10 +138,10 @@ Sink = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """The sink that keeps nothing."""
+    """Do nothing: a sink for callers that want no events."""
 
 
 def as_json(event: Event) -> dict[str, object]:
-    """The JSON object of one event: ``{"event": "blob-done", …fields}``."""
+    """Return the JSON object of an event: ``{"event": "blob-done", …fields}``."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
     return {"event": name, **as_dict(event)}

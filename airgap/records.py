@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Classes of named fields, as ``dataclasses`` makes them, at a thirtieth of what defining one costs.
+"""Classes with named fields, like ``dataclasses``, but thirty times faster to define.
 
-``dataclass`` writes and compiles source for every class: 0.4 ms each, a quarter of a small import's processor time
-(``bench/startup.py``, ADR 0014). Here all classes share their methods. There are no slots: a class of which there are
-very many instances at once is written out.
+``dataclass`` generates and compiles source code for each class. That takes 0.4 ms per class, a quarter of the processor
+time of a small import (``bench/startup.py``, ADR 0014). Here all classes share their methods. There are no slots: a
+class with very many instances is written without :class:`Record`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform  # in typing since 3.11; nothing but type checkers reads it
+    from typing_extensions import dataclass_transform  # in typing since Python 3.11; only type checkers read this
 else:
 
     def dataclass_transform(**_: object) -> Callable[[type], type]:
+        """Return a decorator that changes nothing."""
         return lambda cls: cls
 
 
@@ -27,7 +28,7 @@ _set = object.__setattr__
 
 
 class _Field:
-    """What a field's default, equality and text are where they are not the usual ones."""
+    """The options of a field."""
 
     __slots__ = ("compare", "default", "factory", "init", "repr")
 
@@ -35,98 +36,107 @@ class _Field:
         self.default, self.factory, self.init, self.compare, self.repr = default, factory, init, compare, repr
 
 
-_NONE: Any = object()
+_MISSING: Any = object()
 
 
 def field(
-    *, default: Any = _NONE, default_factory: Any = None, init: bool = True, compare: bool = True, repr: bool = True
+    *, default: Any = _MISSING, default_factory: Any = None, init: bool = True, compare: bool = True, repr: bool = True
 ) -> Any:
-    """A field that is not like the others: with a ``default_factory`` that is called for each instance, set by
-    ``__post_init__`` and not by whoever makes one, left out of equality and order, or left out of the text."""
+    """Return the options of a field, for use as its class attribute.
+
+    ``default_factory`` is called for each instance. ``init=False`` is for a field that ``__post_init__`` sets.
+    ``compare=False`` leaves a field out of equality and order, ``repr=False`` out of the ``repr``.
+    """
     return _Field(default, default_factory, init, compare, repr)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 class Record:
-    """Base of classes whose annotations are their fields, in order, those of a base first.
+    """The base of classes whose annotations are their fields, in order; the fields of a base class come first.
 
-    ``frozen=False`` makes instances that may change, and that are then not hashable; ``eq=False`` leaves equality to
-    identity; ``order=True`` compares by the fields in turn. Raises TypeError where a field with no default follows
-    one that has one, and for a list, dict or set as a default, which all instances would share.
+    ``frozen=False`` allows changes of the fields; instances are then not hashable. ``eq=False`` compares by identity.
+    ``order=True`` adds ordering by the fields. Raises TypeError if a field without a default follows one with a
+    default, and for a list, dict or set as a default, which all instances would share.
     """
 
-    #: All fields; those that are given, in order; what the rest are where they are not given.
+    #: All fields, and those that the constructor accepts, in order.
     _names: ClassVar[tuple[str, ...]] = ()
-    _given: ClassVar[tuple[str, ...]] = ()
+    _parameters: ClassVar[tuple[str, ...]] = ()
     _defaults: ClassVar[dict[str, Any]] = {}
     _factories: ClassVar[dict[str, Callable[[], Any]]] = {}
-    _quiet: ClassVar[frozenset[str]] = frozenset()
-    _uncompared: ClassVar[frozenset[str]] = frozenset()
+    _not_in_repr: ClassVar[frozenset[str]] = frozenset()
+    _not_compared: ClassVar[frozenset[str]] = frozenset()
     _key: ClassVar[Callable[[Any], Any]] = staticmethod(lambda _: ())
 
     def __init_subclass__(cls, *, frozen: bool = True, eq: bool = True, order: bool = False) -> None:
-        own = {
-            name: _as_field(cls.__dict__.get(name, _NONE), name)
+        options = {
+            name: _as_field(cls.__dict__.get(name, _MISSING), name)
             for name, kind in cls.__annotations__.items()
             if not _is_class_variable(str(kind), cls.__module__)
         }
-        cls._names += tuple(name for name in own if name not in cls._names)
-        cls._given += tuple(name for name, one in own.items() if one.init and name not in cls._given)
-        cls._defaults = cls._defaults | {n: one.default for n, one in own.items() if one.default is not _NONE}
-        cls._factories = cls._factories | {n: one.factory for n, one in own.items() if one.factory is not None}
-        cls._quiet |= {name for name, one in own.items() if not one.repr}
-        cls._uncompared |= {name for name, one in own.items() if not one.compare}
-        for name, one in own.items():
-            if one.default is not _NONE:
-                setattr(cls, name, one.default)
+        cls._names += tuple(name for name in options if name not in cls._names)
+        cls._parameters += tuple(
+            name for name, option in options.items() if option.init and name not in cls._parameters
+        )
+        cls._defaults = cls._defaults | {
+            n: option.default for n, option in options.items() if option.default is not _MISSING
+        }
+        cls._factories = cls._factories | {
+            n: option.factory for n, option in options.items() if option.factory is not None
+        }
+        cls._not_in_repr |= {name for name, option in options.items() if not option.repr}
+        cls._not_compared |= {name for name, option in options.items() if not option.compare}
+        for name, option in options.items():
+            if option.default is not _MISSING:
+                setattr(cls, name, option.default)
             elif name in cls.__dict__:
                 delattr(cls, name)
-        may_lack = [name in cls._defaults or name in cls._factories for name in cls._given]
-        if may_lack != sorted(may_lack):
+        has_default = [name in cls._defaults or name in cls._factories for name in cls._parameters]
+        if has_default != sorted(has_default):
             raise TypeError(f"{cls.__name__}: a field without a default follows one that has one")
-        if compared := [name for name in cls._names if name not in cls._uncompared]:
+        if compared := [name for name in cls._names if name not in cls._not_compared]:
             cls._key = attrgetter(*compared)
-        shared: dict[str, Any] = {"__match_args__": cls._given}
+        attributes: dict[str, Any] = {"__match_args__": cls._parameters}
         if not frozen:
-            shared |= {"__setattr__": _set, "__delattr__": object.__delattr__, "__hash__": None}
+            attributes |= {"__setattr__": _set, "__delattr__": object.__delattr__, "__hash__": None}
         if not eq:
-            shared |= {"__eq__": object.__eq__, "__hash__": object.__hash__}
+            attributes |= {"__eq__": object.__eq__, "__hash__": object.__hash__}
         if order:
-            shared |= {"__lt__": _lt, "__le__": _le, "__gt__": _gt, "__ge__": _ge}
-        for name, value in shared.items():
+            attributes |= {"__lt__": _lt, "__le__": _le, "__gt__": _gt, "__ge__": _ge}
+        for name, value in attributes.items():
             setattr(cls, name, value)
 
     def __init__(self, *values: Any, **named: Any) -> None:
         cls = type(self)
-        for name, value in zip(cls._given, values):  # noqa: B905 - the lengths are compared next
+        for name, value in zip(cls._parameters, values):  # noqa: B905 - the lengths are compared next
             _set(self, name, value)
         if named or len(values) != len(cls._names):
             self._fill(values, named)
         self.__post_init__()
 
     def _fill(self, values: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """Set what was not given by position."""
+        """Set the fields that were not given by position."""
         cls = type(self)
-        if len(values) > len(cls._given):
-            raise TypeError(f"{cls.__name__} takes {len(cls._given)} fields and was given {len(values)}")
-        before, missing = set(cls._given[: len(values)]), []
+        if len(values) > len(cls._parameters):
+            raise TypeError(f"{cls.__name__} takes {len(cls._parameters)} fields and was given {len(values)}")
+        by_position, missing = set(cls._parameters[: len(values)]), []
         for name in cls._names:
-            if name in before:
+            if name in by_position:
                 continue
-            if name in named and name in cls._given:
+            if name in named and name in cls._parameters:
                 _set(self, name, named.pop(name))
             elif name in cls._factories:
                 _set(self, name, cls._factories[name]())
             elif name in cls._defaults:
                 _set(self, name, cls._defaults[name])
-            elif name in cls._given:
+            elif name in cls._parameters:
                 missing.append(name)
         if missing or named:
-            wrong = [*(f"lacks {name}" for name in missing), *(f"was given {name} for nothing" for name in named)]
-            raise TypeError(f"{cls.__name__} {', '.join(wrong)}")
+            problems = [*(f"lacks {name}" for name in missing), *(f"was given {name} for nothing" for name in named)]
+            raise TypeError(f"{cls.__name__} {', '.join(problems)}")
 
     def __post_init__(self) -> None:
-        """Where a class checks or completes what it was given."""
+        """Check or complete the fields. Classes override this."""
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} does not change: {name}")
@@ -143,12 +153,12 @@ class Record:
         return hash(type(self)._key(self))
 
     def __repr__(self) -> str:
-        shown = (f"{name}={getattr(self, name)!r}" for name in self._names if name not in self._quiet)
-        return f"{type(self).__qualname__}({', '.join(shown)})"
+        fields = (f"{name}={getattr(self, name)!r}" for name in self._names if name not in self._not_in_repr)
+        return f"{type(self).__qualname__}({', '.join(fields)})"
 
 
 def _is_class_variable(annotation: str, module: str) -> bool:
-    """Whether an annotation is ``ClassVar``, under whatever name ``module`` imports it or ``typing``."""
+    """Whether an annotation is ``ClassVar``, also if ``module`` imports it or ``typing`` under another name."""
     scope, _, name = annotation.partition("[")[0].strip().rpartition(".")
     if name == "ClassVar":
         return True
@@ -163,22 +173,22 @@ def _as_field(value: Any, name: str) -> _Field:
     return _Field(value, None, True, True, True)
 
 
-def _compared(how: Callable[[Any, Any], bool]) -> Callable[[Record, object], bool]:
+def _comparison(operation: Callable[[Any, Any], bool]) -> Callable[[Record, object], bool]:
     def method(self: Record, other: object) -> bool:
         key = type(self)._key
-        return how(key(self), key(other)) if type(other) is type(self) else NotImplemented
+        return operation(key(self), key(other)) if type(other) is type(self) else NotImplemented
 
     return method
 
 
-_lt, _le, _gt, _ge = map(_compared, (operator.lt, operator.le, operator.gt, operator.ge))
+_lt, _le, _gt, _ge = map(_comparison, (operator.lt, operator.le, operator.gt, operator.ge))
 
 
 def as_dict(record: Record) -> dict[str, Any]:
-    """Its fields by name; values as they are, not copied."""
+    """Return the fields by name. The values are not copied."""
     return {name: getattr(record, name) for name in record._names}
 
 
 def replace(record: R, **changes: Any) -> R:
-    """The same with some of the fields that it was made of changed."""
-    return type(record)(**{name: getattr(record, name) for name in record._given} | changes)
+    """Return a copy with some fields changed."""
+    return type(record)(**{name: getattr(record, name) for name in record._parameters} | changes)

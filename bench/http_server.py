@@ -69,18 +69,18 @@ def run_airgap(path: str, port: int) -> None:
 
 
 def run_airgap_nosendfile(path: str, port: int) -> None:
-    from airgap.server.exchange import Stream
+    from airgap.server.exchange import BlobStream
 
-    Stream.file_range = lambda self: None  # type: ignore[method-assign]
+    BlobStream.file_range = lambda self: None  # type: ignore[method-assign]
     serve_layout(path, port)
 
 
 def serve_layout(path: str, port: int) -> None:
     from airgap.oci import Descriptor
     from airgap.server import Server
-    from airgap.store import FileRange, Layout
+    from airgap.store import FileRange, ImageLayout
 
-    layout = Layout(f"{path}.layout", create=True)
+    layout = ImageLayout.create(f"{path}.layout")
     size, digest = os.path.getsize(path), f"sha256:{digest_of(path)}"
     with open(path, "rb") as file:
         layout.push(Descriptor("", digest, size), lambda offset: FileRange(file.fileno(), offset, size - offset))

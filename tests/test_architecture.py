@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 from tests.cli.command import ROOT, pod
@@ -91,6 +92,27 @@ def test_no_test_sleeps_until_something_has_happened() -> None:
 def test_modules_can_be_read_at_one_sitting() -> None:
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in SOURCES}
     assert {name: length for name, length in lengths.items() if length > 350} == {}
+
+
+def test_a_flow_is_read_on_one_page() -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in SOURCES
+        if path.is_relative_to(ROOT / "airgap" / "flows")
+    }
+    assert {name: length for name, length in lengths.items() if length > 150} == {}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports inside functions count, those for type checkers alone do not."""
+    graph = grimp.build_graph("airgap", exclude_type_checking_imports=True, cache_dir=None)
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    left = dict(imported)
+    while leaves := [module for module, names in left.items() if not names & left.keys()]:
+        for module in leaves:
+            del left[module]
+    circles = {module: sorted(names & left.keys()) for module, names in left.items()}
+    assert circles == {}
 
 
 def test_every_room_says_what_it_holds() -> None:

@@ -23,7 +23,7 @@ from airgap.errors import Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.formatting import human
 from airgap.oci import digest as digests
-from airgap.store.base import Source
+from airgap.store.protocols import Source
 from airgap.transfer import Plan
 
 #: The name of the leftovers among a plan's sources.

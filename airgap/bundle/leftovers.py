@@ -18,7 +18,7 @@ from airgap.bundle.reader import BundleReader, open_bundle
 from airgap.durable import sync_folder
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing
 from airgap.oci import Descriptor
-from airgap.store.base import Reader
+from airgap.store.protocols import Reader
 
 
 class Leftovers:

@@ -20,7 +20,8 @@ from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismat
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
-from airgap.store.base import CHUNK, Opener, Reader, drain, fetch
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import BUFFER_SIZE, fetch, read_verified
 
 __all__ = ["MAX_MEMBER", "BundleReader", "open_bundle"]
 
@@ -137,7 +138,7 @@ class BundleReader:
         """
         place = self._checked_place(descriptor.digest)
         try:
-            drain(descriptor, opener(0) if opener else self.open(descriptor), lambda piece, offset: None)
+            read_verified(descriptor, opener(0) if opener else self.open(descriptor), lambda piece, offset: None)
         except DigestMismatch as error:
             error.where, error.hint = str(self.path), COPY_AGAIN_HINT
             raise
@@ -156,7 +157,7 @@ class BundleReader:
         if isinstance(self._medium, PipeMedium):
             return
         end = offset = _check_tail(self._medium, self._blobs_end)
-        while piece := self._medium.pread(CHUNK, offset):
+        while piece := self._medium.pread(BUFFER_SIZE, offset):
             if any(piece):
                 raise BundleError(f"there is something behind its end at byte {end:,}", where=str(self.path))
             offset += len(piece)

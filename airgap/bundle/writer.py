@@ -21,7 +21,8 @@ from airgap.bundle.tar import Member, TarLayout
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.store.base import CHUNK, BytesReader, Opener, Reader, drain
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import BUFFER_SIZE, BytesReader, read_verified
 
 #: A blob's progress is recorded after this many bytes. A killed process loses at most so much of each blob.
 _RECORD_INTERVAL = 8 * 1024 * 1024
@@ -197,7 +198,7 @@ class BundleWriter:
                 # The blob is in other volumes than the one that is written.
                 self._finished.add(blob.digest)
             elif blob.digest in contents and blob.digest not in self._finished:
-                drain(blob, BytesReader(contents[blob.digest]), lambda piece, offset: None)
+                read_verified(blob, BytesReader(contents[blob.digest]), lambda piece, offset: None)
                 self._draft.write(memoryview(place.header + contents[blob.digest]), place.header_offset)
                 self._finished.add(blob.digest)
             elif self.ordered and blob.digest not in self._finished:
@@ -235,7 +236,7 @@ class BundleWriter:
         """Whether the blob on the disk has the right digest."""
         reader = PreadReader(self._draft.read, place.content_offset, place.size, str(self.path))
         try:
-            drain(blob, reader, lambda piece, offset: None)
+            read_verified(blob, reader, lambda piece, offset: None)
         except (ContentError, BundleError):
             return False
         return True
@@ -262,7 +263,7 @@ class BundleWriter:
         hash_, position = digests.hasher(descriptor.digest), 0
         start = max(0, self._draft.rewind(place.content_offset + start) - place.content_offset) if start else 0
         while position < start:
-            piece = self._draft.read(min(CHUNK, start - position), place.content_offset + position)
+            piece = self._draft.read(min(BUFFER_SIZE, start - position), place.content_offset + position)
             if not piece:
                 raise DigestMismatch(f"what an earlier run left of {descriptor.digest} cannot be read")
             hash_.update(piece)
@@ -285,7 +286,7 @@ class BundleWriter:
 
         reader = opener(position)
         try:
-            drain(descriptor, reader, take, begun=(hash_, position))
+            read_verified(descriptor, reader, take, start=(hash_, position))
         except ContentError:
             raise
         except AirgapError:

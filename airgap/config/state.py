@@ -43,7 +43,7 @@ def remembered(
     if journal is None:
         yield
         return
-    registries.remember(address.registry, journal)
+    registries.use_sessions(address.registry, journal)
     try:
         yield
     except BaseException:
@@ -59,7 +59,7 @@ def _journal(
 
     head = {
         "target": str(address),
-        "address": registries.endpoint(address.registry).base_url,
+        "address": registries.client(address.registry).base_url,
         "bundle": bundle,
         "shard": str(shard) if shard else None,
     }
@@ -68,7 +68,7 @@ def _journal(
     if folder is not None and not folder:
         raise UsageError("--state names no folder")
     try:
-        return SessionJournal(place / f"import-{name}.jsonl", head, emit)
+        return SessionJournal.open(place / f"import-{name}.jsonl", head, emit)
     except OutputError as error:
         if folder:
             raise

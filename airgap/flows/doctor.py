@@ -48,7 +48,7 @@ def examine(request: DoctorRequest, registries: Registries) -> Diagnosis:
         registries, request.mapping, nexus=request.nexus, repository=request.repository, connector=request.connector
     )
     findings = run(probe)
-    if probe.client.refused:
+    if probe.client.password_refused:
         return Diagnosis(tuple(findings), ())  # nothing more is requested with a wrong password
     fixes = dict.fromkeys(finding.fix for finding in findings if finding.fix)
     if "eula" in fixes:  # before the licence is accepted, Nexus may refuse or hide anything else

@@ -16,7 +16,7 @@ from airgap.kube.rewrite.files import RewrittenFile
 from airgap.kube.rewrite.log import RECORD
 from airgap.kube.rewrite.output import check_record, write_rewritten
 from airgap.records import Record, field
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets import Assignment, Mapping, SupportsCapacity, SupportsUploadProbe, Target
 from airgap.targets.base_layers import CompletedBundle
 from airgap.targets.findings import raise_or_warn

@@ -16,7 +16,7 @@ from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Un
 from airgap.events import ImageFailed, Noted
 from airgap.formatting import counted
 from airgap.records import Record, field
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets import Target, TargetAddress
 from airgap.targets.findings import raise_or_warn
 from airgap.transfer import Context, Destination, Root, parallel_map, plan

@@ -14,9 +14,9 @@ def login(registry: str, credential: Credential, registries: Registries, *, emit
 
     ``registries`` must offer ``credential`` to ``registry``.
     """
-    endpoint = registries.endpoint(registry)
-    endpoint.ping()
-    if not endpoint.asks:
+    client = registries.client(registry)
+    client.ping()
+    if not client.credentials_requested:
         emit(Warned(f"{registry} asks for no password now, so whether it takes this one is not known"))
     return Credentials().save(registry, credential)
 

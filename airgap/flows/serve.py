@@ -11,7 +11,7 @@ from airgap.bundle.omitted_layers import describe_requirements
 from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
 from airgap.events import Sink, Warned, ignore
 from airgap.server import MirrorNaming, Server
-from airgap.store import Layout
+from airgap.store import ImageLayout
 
 
 def create_server(
@@ -34,7 +34,7 @@ def create_server(
     """
     if path.is_dir() or (writable and not path.exists()):
         try:
-            layout = Layout(path, create=writable)
+            layout = ImageLayout.create(path) if writable else ImageLayout(path)
         except NotFound as error:
             raise BundleError(error.what, where=error.where or str(path), hint=error.hint) from error
         # Uploads are stored on the layout's own disk: the folder for temporary files may be too small.

@@ -13,7 +13,7 @@ from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing
 from airgap.events import BlobDone, BlobStarted, Planned
 from airgap.oci import Descriptor
 from airgap.records import Record
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets import Mapping, Target
 from airgap.targets.base_layers import CompletedBundle
 from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of the OCI and Docker specifications: digests, descriptors, platforms, references, manifests.
+"""Values of the OCI and Docker specifications: digests, descriptors, platforms, references, manifests.
 
-Everything here is a value or a pure function. The room does no I/O, knows no registry and never
-serialises a manifest that somebody else wrote: a manifest's bytes are its identity.
+Everything here is a value or a pure function, without I/O. Manifests of other programs are never serialized again:
+the digest of a manifest is the digest of its exact bytes.
 """
 
 from airgap.oci.descriptor import Descriptor

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Moments as image configs and registries write them (RFC 3339, ISO 8601, HTTP dates), always in UTC."""
+"""Dates as image configs and registries write them: RFC 3339, ISO 8601 and HTTP dates."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
 
-def read(text: str) -> datetime | None:
-    """A moment in UTC, or ``None`` for what says none. A day is its first moment; fractions beyond microseconds, as
-    Go writes them, are cut."""
+def parse(text: str) -> datetime | None:
+    """Parse a date and time; return it in UTC, or ``None`` if ``text`` is not a date.
+
+    A day without a time is its midnight. Fractions finer than microseconds, as Go writes them, are cut off.
+    """
     if not 0 < len(text) <= 64:
         return None
-    plain = re.sub(r"\.(\d{1,6})\d*", lambda match: f".{match[1].ljust(6, '0')}", text.strip())
-    plain = re.sub(r"[Zz]$", "+00:00", plain)
-    plain = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", plain) if "T" in plain else plain
+    normalized = re.sub(r"\.(\d{1,6})\d*", lambda match: f".{match[1].ljust(6, '0')}", text.strip())
+    normalized = re.sub(r"[Zz]$", "+00:00", normalized)
+    normalized = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", normalized) if "T" in normalized else normalized
     try:
-        found = datetime.fromisoformat(plain)
+        moment = datetime.fromisoformat(normalized)
     except ValueError:
         try:
-            found = parsedate_to_datetime(text)
+            moment = parsedate_to_datetime(text)
         except (ValueError, TypeError, IndexError):
             return None
-    aware = found.replace(tzinfo=timezone.utc) if found.tzinfo is None else found
+    aware = moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment
     try:
         return aware.astimezone(timezone.utc)
     except OverflowError:

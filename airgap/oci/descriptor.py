@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Descriptors: media type, digest and size of one piece of content (OCI image-spec, descriptor.md)."""
+"""Descriptors: the media type, digest and size of content (OCI image-spec, descriptor.md)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from airgap.oci import digest as digests
 from airgap.oci.platform import Platform
 from airgap.records import Record, field
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 
 
 class Descriptor(Record):
-    """``size`` is in bytes. Annotations and platform take no part in equality: they describe, digests identify."""
+    """The media type, digest and size (bytes) of content. Only these three are compared, not what describes it."""
 
     media_type: str
     digest: str
     size: int
     platform: Platform | None = field(default=None, compare=False)
-    annotations: Mapping[str, str] = field(default_factory=lambda: _NOTHING, compare=False)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS, compare=False)
     artifact_type: str = field(default="", compare=False)
     urls: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def from_json(cls, value: Any, *, where: str = "descriptor") -> Descriptor:
-        """Read a descriptor; raise :class:`ContentError` if it is none that can be fetched and verified."""
+        """Read a descriptor; raise :class:`ContentError` if the content could not be fetched and verified by it."""
         if not isinstance(value, Mapping):
             raise ContentError("a descriptor must be a JSON object", where=where)
         digest, size = value.get("digest"), value.get("size")
@@ -43,18 +43,18 @@ class Descriptor(Record):
             digest,
             size,
             Platform.from_json(platform) if isinstance(platform, Mapping) else None,
-            {str(k): str(v) for k, v in annotations.items()} if isinstance(annotations, Mapping) else _NOTHING,
+            {str(k): str(v) for k, v in annotations.items()} if isinstance(annotations, Mapping) else _NO_ANNOTATIONS,
             str(value.get("artifactType") or ""),
             tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else (),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The descriptor's own three fields and whatever else it carries."""
-        found: dict[str, Any] = {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+        """Return the JSON object: the three required fields, and the optional ones that are set."""
+        document: dict[str, Any] = {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
         if self.platform is not None:
-            found["platform"] = self.platform.to_json()
+            document["platform"] = self.platform.to_json()
         if self.annotations:
-            found["annotations"] = dict(self.annotations)
+            document["annotations"] = dict(self.annotations)
         if self.artifact_type:
-            found["artifactType"] = self.artifact_type
-        return found
+            document["artifactType"] = self.artifact_type
+        return document

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Content digests: ``algorithm:encoded`` strings (OCI image-spec, descriptor.md, "Digests").
 
-A digest travels as a plain ``str`` that has passed :func:`check`; nothing else may become a path,
-a URL or a key.
+A digest is a plain ``str`` that has passed :func:`check`. Only such strings may become a path, a URL or a key.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Protocol
 
 from airgap.errors import DigestMismatch, InvalidReference
 
-#: Algorithms whose content we can verify, with the length of their hexadecimal form.
+#: The supported algorithms, with the length of their hexadecimal form.
 ALGORITHMS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 # image-spec descriptor.md: algorithm ::= component (separator component)*, encoded ::= [a-zA-Z0-9=_-]+
@@ -22,15 +21,20 @@ _HEX = re.compile(r"[0-9a-f]+")
 
 
 class Hash(Protocol):
-    """The part of :mod:`hashlib`'s objects that is used."""
+    """The methods of :mod:`hashlib`'s objects that this program uses."""
 
-    def update(self, data: bytes | memoryview | bytearray, /) -> None: ...
-    def hexdigest(self) -> str: ...
-    def copy(self) -> Hash: ...
+    def update(self, data: bytes | memoryview | bytearray, /) -> None:
+        """Add bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of all bytes so far, in hexadecimal."""
+
+    def copy(self) -> Hash:
+        """Return a copy that can be continued on its own."""
 
 
 def problem(text: str) -> str | None:
-    """Say why ``text`` is no digest that can be verified, or ``None`` if it is one."""
+    """Return the reason why ``text`` is not a supported digest, or ``None`` if it is one."""
     if not _GRAMMAR.fullmatch(text):
         return "a digest is written algorithm:hex, such as sha256 and 64 characters of 0-9a-f"
     algorithm, _, encoded = text.partition(":")
@@ -42,8 +46,13 @@ def problem(text: str) -> str | None:
     return None
 
 
+def is_digest(text: str) -> bool:
+    """Whether ``text`` is a supported digest."""
+    return problem(text) is None
+
+
 def check(text: str) -> str:
-    """Return ``text`` if it is a verifiable digest; raise :class:`InvalidReference` otherwise."""
+    """Return ``text`` if it is a supported digest; raise :class:`InvalidReference` otherwise."""
     reason = problem(text)
     if reason:
         raise InvalidReference(f"invalid digest {text[:160]!r}: {reason}")
@@ -51,26 +60,28 @@ def check(text: str) -> str:
 
 
 def algorithm(digest: str) -> str:
+    """Return the part before the colon, such as ``sha256``."""
     return digest.partition(":")[0]
 
 
 def encoded(digest: str) -> str:
+    """Return the part after the colon: the hexadecimal form."""
     return digest.partition(":")[2]
 
 
 def hasher(digest: str) -> Hash:
-    """A fresh hash object for the algorithm of ``digest``."""
+    """Return a new hash object for the algorithm of ``digest``."""
     return hashlib.new(algorithm(digest))
 
 
 def of(content: bytes | memoryview, name: str = "sha256") -> str:
-    """The digest of ``content``."""
+    """Return the digest of ``content`` by the algorithm ``name``."""
     return f"{name}:{hashlib.new(name, content).hexdigest()}"
 
 
 def verify(content: bytes, digest: str, *, where: str | None = None) -> bytes:
     """Return ``content`` if it hashes to ``digest``; raise :class:`DigestMismatch` otherwise."""
-    found = of(content, algorithm(digest))
-    if found != digest:
-        raise DigestMismatch(f"content hashes to {found}, not to {digest}", where=where)
+    actual = of(content, algorithm(digest))
+    if actual != digest:
+        raise DigestMismatch(f"content hashes to {actual}, not to {digest}", where=where)
     return content

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Manifests and indexes, read and never rewritten (OCI image-spec manifest.md and image-index.md,
-Docker's "Image Manifest Version 2, Schema 2").
+"""Manifests and indexes (OCI image-spec manifest.md and image-index.md, Docker "Image Manifest Version 2, Schema 2").
 
-A :class:`Manifest` keeps the bytes it was read from beside what was understood of them. Media types
-that are not known are carried as what they are: content without successors.
+A :class:`Manifest` keeps the exact bytes that it was parsed from. Content of an unknown media type becomes a manifest
+without children and blobs.
 """
 
 from __future__ import annotations
@@ -33,17 +32,20 @@ DOCKER_SCHEMA1 = (
 
 MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT)
 INDEXES = (OCI_INDEX, DOCKER_LIST)
-#: What a registry is asked for, without q-values: some registries misread them.
+#: The Accept header for manifests. It has no q-values, because some registries misread them.
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT))
-#: Distribution-spec "Pushing Manifests" asks registries to take 4 MiB; nobody serves more than a few.
+#: Bytes. Registries must accept 4 MiB (distribution-spec "Pushing Manifests"); larger manifests are rare.
 MAX_MANIFEST = 16 * 1024 * 1024
 
-_ATTESTATION_OF = "vnd.docker.reference.digest"
+_ATTESTED_DIGEST = "vnd.docker.reference.digest"
 
 
 class Manifest(Record):
-    """One manifest or index. ``children`` are further manifests, ``blobs`` is config first, then layers; what an
-    index lists that is no manifest (image-index.md allows anything) is among its layers."""
+    """A manifest or index.
+
+    ``children`` are the manifests that an index lists. An index may also list other content (image-index.md): that is
+    in ``layers``. ``content`` is the exact bytes.
+    """
 
     descriptor: Descriptor
     content: bytes
@@ -56,66 +58,68 @@ class Manifest(Record):
 
     @property
     def is_index(self) -> bool:
+        """Whether this lists other manifests, one for each platform as a rule."""
         return self.descriptor.media_type in INDEXES
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
+        """The config, if there is one, and the layers."""
         return ((self.config,) if self.config else ()) + self.layers
 
     @property
     def is_container_image(self) -> bool:
-        """Whether a container can be started from it: not an index, an attestation, a chart or a signature."""
+        """Whether a container can be started from this: it is not an index, attestation, chart or signature."""
         return bool(self.config and self.config.media_type in (OCI_CONFIG, DOCKER_CONFIG)) and not any(
             layer.media_type.startswith("application/vnd.in-toto") for layer in self.layers
         )
 
 
 def is_manifest_type(media_type: str) -> bool:
-    """Whether content of this type is fetched from a registry's ``manifests/`` rather than ``blobs/``."""
+    """Whether a registry serves content of this type under ``manifests/`` and not under ``blobs/``."""
     return media_type in MANIFESTS or media_type in INDEXES or media_type in DOCKER_SCHEMA1
 
 
 def parse(content: bytes, media_type: str = "", *, where: str | None = None) -> Manifest:
-    """Read a manifest of any known type.
+    """Parse a manifest of any known type.
 
-    ``media_type`` is what the registry or the parent said; what the document says of itself must agree,
-    and where neither says anything the shape decides. Raises :class:`ContentError` for JSON that is no
-    manifest and :class:`NotFound` for Docker schema 1, which no supported registry stores any more.
+    ``media_type`` is the one that the registry or the parent manifest gives. The ``mediaType`` of the document must
+    be the same; if neither is given, the fields of the document decide. Raises :class:`ContentError` for JSON that is
+    not a manifest, and :class:`NotFound` for Docker schema 1, which no supported registry stores any more.
     """
-    document = _object(content, where)
-    said = document.get("mediaType")
+    document = _parse_object(content, where)
+    stated = document.get("mediaType")
     media_type = media_type.partition(";")[0].strip()
     if media_type in ("", "application/json", "text/plain", "application/octet-stream"):
         media_type = ""
-    if said is not None and not isinstance(said, str):
+    if stated is not None and not isinstance(stated, str):
         raise ContentError("mediaType is no string", where=where)
-    if said and media_type and said != media_type and is_manifest_type(said) and is_manifest_type(media_type):
-        raise ContentError(f"announced as {media_type}, but says of itself {said}", where=where)
-    media_type = media_type or said or _by_shape(document)
+    if stated and media_type and stated != media_type and is_manifest_type(stated) and is_manifest_type(media_type):
+        raise ContentError(f"announced as {media_type}, but says of itself {stated}", where=where)
+    media_type = media_type or stated or _media_type_from_fields(document)
     if media_type in DOCKER_SCHEMA1 or document.get("schemaVersion") == 1:
         raise NotFound(
             "the registry offers this image only in Docker's schema 1, which was given up in 2017",
             where=where,
             hint="push the image once more with a current docker, podman or skopeo, then export it again",
         )
-    # A document that is an index to one reader and an image to another must be neither (CVE-2021-41190).
+    # Reject a document that one client would read as an index and another as an image (CVE-2021-41190).
     if media_type in INDEXES + MANIFESTS and "manifests" in document and ("layers" in document or "config" in document):
         raise ContentError("has the parts of an index and of an image manifest at once", where=where)
     descriptor = Descriptor(media_type, digests.of(content), len(content))
     if media_type in INDEXES:
-        listed = _descriptors(document, "manifests", where)
+        entries = _descriptors(document, "manifests", where)
         return Manifest(
             descriptor,
             content,
-            children=tuple(entry for entry in listed if is_manifest_type(entry.media_type)),
-            layers=tuple(entry for entry in listed if not is_manifest_type(entry.media_type)),
-            subject=_optional(document, "subject", where),
+            children=tuple(entry for entry in entries if is_manifest_type(entry.media_type)),
+            layers=tuple(entry for entry in entries if not is_manifest_type(entry.media_type)),
+            subject=_optional_descriptor(document, "subject", where),
             annotations=_annotations(document),
             artifact_type=_text(document, "artifactType"),
         )
     if media_type in MANIFESTS:
         layers = "blobs" if media_type == OCI_ARTIFACT else "layers"
-        config = _optional(document, "config", where)
+        config = _optional_descriptor(document, "config", where)
         if config is None and media_type != OCI_ARTIFACT:
             raise ContentError("a manifest without config", where=where)
         return Manifest(
@@ -123,7 +127,7 @@ def parse(content: bytes, media_type: str = "", *, where: str | None = None) -> 
             content,
             config=config,
             layers=_descriptors(document, layers, where),
-            subject=_optional(document, "subject", where),
+            subject=_optional_descriptor(document, "subject", where),
             annotations=_annotations(document),
             artifact_type=_text(document, "artifactType") or (config.media_type if config else ""),
         )
@@ -131,12 +135,12 @@ def parse(content: bytes, media_type: str = "", *, where: str | None = None) -> 
 
 
 def successors(manifest: Manifest) -> tuple[Descriptor, ...]:
-    """Everything the manifest cannot do without: children, config, layers. A subject may be absent."""
+    """Return all content that the manifest needs: children, config and layers. A subject is not needed."""
     return manifest.children + manifest.blobs
 
 
 def is_nondistributable(descriptor: Descriptor) -> bool:
-    """Layers that a registry need not hold (image-spec layer.md, "Non-Distributable Layers"; Docker's foreign)."""
+    """Whether a registry may lack this layer (image-spec layer.md, "Non-Distributable Layers"; Docker: foreign)."""
     return descriptor.media_type.startswith(
         (
             "application/vnd.oci.image.layer.nondistributable.",
@@ -145,45 +149,45 @@ def is_nondistributable(descriptor: Descriptor) -> bool:
     )
 
 
-def attests(descriptor: Descriptor) -> str:
-    """The digest that a BuildKit attestation manifest in an index speaks of, or an empty string."""
-    return descriptor.annotations.get(_ATTESTATION_OF, "")
+def attested_digest(descriptor: Descriptor) -> str:
+    """Return the digest of the image that a BuildKit attestation in an index describes, or an empty string."""
+    return descriptor.annotations.get(_ATTESTED_DIGEST, "")
 
 
-def choose(index: Manifest, platforms: Sequence[Platform]) -> tuple[Descriptor, ...]:
-    """The children of ``index`` for ``platforms``, in their order, attestations of kept children kept.
+def select_platforms(index: Manifest, platforms: Sequence[Platform]) -> tuple[Descriptor, ...]:
+    """Return the children of ``index`` for ``platforms`` and their attestations, in the order of the index.
 
-    With one platform the first match stands for all: variants of os.version are alternatives.
-    Raises :class:`NotFound` naming each platform that the index lacks and those it has.
+    With one platform only the first match is kept, since several matches are alternatives (``os.version``).
+    Raises :class:`NotFound` with the platforms that the index lacks and those that it has.
     """
     kept: set[str] = set()
     missing = []
-    for wanted in platforms:
-        found = [child for child in index.children if child.platform and child.platform.matches(wanted)]
-        found = [child for child in found if not attests(child)]
-        if not found:
-            missing.append(wanted)
-        kept.update(child.digest for child in (found[:1] if len(platforms) == 1 else found))
+    images = [child for child in index.children if child.platform and not attested_digest(child)]
+    for platform in platforms:
+        matches = [child for child in images if child.platform and child.platform.matches(platform)]
+        if not matches:
+            missing.append(platform)
+        kept.update(child.digest for child in (matches[:1] if len(platforms) == 1 else matches))
     if missing:
-        has = ", ".join(dict.fromkeys(str(c.platform) for c in index.children if c.platform and c.platform.known))
+        has = ", ".join(dict.fromkeys(str(c.platform) for c in index.children if c.platform and c.platform.is_known))
         raise NotFound(
             f"has no {', '.join(map(str, missing))}",
             hint=f"it has {has or 'no platform at all'}; choose among these, or leave --platform out",
         )
-    return tuple(child for child in index.children if child.digest in kept or attests(child) in kept)
+    return tuple(child for child in index.children if child.digest in kept or attested_digest(child) in kept)
 
 
-def derive(index: Manifest, children: Sequence[Descriptor]) -> Manifest:
-    """A new index of the same media type that keeps only ``children``: fixed JSON bytes, whole child entries."""
+def filter_index(index: Manifest, children: Sequence[Descriptor]) -> Manifest:
+    """Return a new index with only the entries of ``children``. Equal input always gives equal bytes."""
     kept = {child.digest for child in children}
-    document = _object(index.content, None)
+    document = _parse_object(index.content, None)
     document["manifests"] = [entry for entry in document["manifests"] if entry["digest"] in kept]
     content = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     return parse(content, index.descriptor.media_type)
 
 
 def config_platform(content: bytes) -> Platform | None:
-    """The platform that an image's config names, or ``None`` where it is no image config."""
+    """Return the platform in an image config, or ``None`` if ``content`` is not an image config."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -193,7 +197,7 @@ def config_platform(content: bytes) -> Platform | None:
     return Platform.from_json(document)
 
 
-def _object(content: bytes, where: str | None) -> dict[str, Any]:
+def _parse_object(content: bytes, where: str | None) -> dict[str, Any]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -203,8 +207,8 @@ def _object(content: bytes, where: str | None) -> dict[str, Any]:
     return document
 
 
-def _by_shape(document: Mapping[str, Any]) -> str:
-    # OCI lets documents leave mediaType out (image-spec manifest.md); Docker's never do.
+def _media_type_from_fields(document: Mapping[str, Any]) -> str:
+    # OCI documents may omit mediaType (image-spec manifest.md). Docker documents always have it.
     if isinstance(document.get("manifests"), list):
         return OCI_INDEX
     if isinstance(document.get("layers"), list) and "config" in document:
@@ -221,7 +225,7 @@ def _descriptors(document: Mapping[str, Any], key: str, where: str | None) -> tu
     return tuple(Descriptor.from_json(entry, where=where or key) for entry in value)
 
 
-def _optional(document: Mapping[str, Any], key: str, where: str | None) -> Descriptor | None:
+def _optional_descriptor(document: Mapping[str, Any], key: str, where: str | None) -> Descriptor | None:
     value = document.get(key)
     return None if value is None else Descriptor.from_json(value, where=where or key)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Platforms: ``os/architecture[/variant]`` with an optional ``os.version``.
 
-The normal forms (``aarch64`` is ``arm64``, arm without a variant is ``v7``, arm64's ``v8`` goes unsaid)
-follow containerd's platforms package, so that ``--platform`` means what it means to a node.
+Platforms are normalized as in containerd's platforms package: ``aarch64`` becomes ``arm64``, arm without a variant
+becomes ``arm/v7``, and arm64 has no ``v8``. ``--platform`` thus has the same meaning as on a node.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _ARCHITECTURES = {
 
 
 class Platform(Record, order=True):
+    """An operating system and architecture. ``variant`` and ``os_version`` may be empty."""
+
     os: str
     architecture: str
     variant: str = ""
@@ -34,7 +36,7 @@ class Platform(Record, order=True):
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Read ``linux/amd64``, ``linux/arm/v7`` or ``windows(10.0.17763)/amd64``; raise :class:`UsageError`."""
+        """Parse ``linux/amd64``, ``linux/arm/v7`` or ``windows(10.0.17763)/amd64``; raise :class:`UsageError`."""
         match = re.fullmatch(r"([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]+)\))?/([^/]+)(?:/([^/]+))?", text)
         if not match or not all(_PART.fullmatch(part) for part in match.groups() if part):
             raise UsageError(
@@ -44,11 +46,11 @@ class Platform(Record, order=True):
         architecture = architecture.lower()
         if architecture == "armel" and not variant:
             variant = "v6"
-        return cls(os.lower(), architecture, (variant or "").lower(), os_version or "").normal()
+        return cls(os.lower(), architecture, (variant or "").lower(), os_version or "").normalized()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Platform:
-        """The platform of a descriptor or of an image's config; missing parts become empty strings."""
+        """Read the platform of a descriptor or an image config. Missing fields become empty strings."""
         return cls(
             str(value.get("os") or ""),
             str(value.get("architecture") or ""),
@@ -57,16 +59,17 @@ class Platform(Record, order=True):
         )
 
     def to_json(self) -> dict[str, str]:
-        both = {
+        """Return the JSON object of a descriptor's ``platform``; empty optional fields are omitted."""
+        fields = {
             "architecture": self.architecture,
             "os": self.os,
             "os.version": self.os_version,
             "variant": self.variant,
         }
-        return {key: value for key, value in both.items() if value or key in ("architecture", "os")}
+        return {key: value for key, value in fields.items() if value or key in ("architecture", "os")}
 
-    def normal(self) -> Platform:
-        """The form in which equal platforms compare equal."""
+    def normalized(self) -> Platform:
+        """Return the normalized platform: two spellings of a platform become equal."""
         architecture = _ARCHITECTURES.get(self.architecture, self.architecture)
         variant = self.variant if self.variant[:1] in ("v", "") else f"v{self.variant}"
         if variant == "" and architecture == "arm":
@@ -76,19 +79,19 @@ class Platform(Record, order=True):
         return Platform(_OS.get(self.os, self.os), architecture, variant, self.os_version)
 
     @property
-    def known(self) -> bool:
-        """False for what BuildKit writes on attestations: ``unknown/unknown``."""
+    def is_known(self) -> bool:
+        """Whether this is a real platform; BuildKit marks attestations with ``unknown/unknown``."""
         return bool(self.os) and self.os != "unknown"
 
-    def matches(self, wanted: Platform) -> bool:
-        """Whether content for this platform is what ``wanted`` asks for; an unsaid os.version matches any."""
-        mine, other = self.normal(), wanted.normal()
-        if (mine.os, mine.architecture, mine.variant) != (other.os, other.architecture, other.variant):
+    def matches(self, requested: Platform) -> bool:
+        """Whether content for this platform satisfies ``requested``; an empty ``os_version`` there matches any."""
+        own, other = self.normalized(), requested.normalized()
+        if (own.os, own.architecture, own.variant) != (other.os, other.architecture, other.variant):
             return False
         return (
             not other.os_version
-            or mine.os_version == other.os_version
-            or mine.os_version.startswith(other.os_version + ".")
+            or own.os_version == other.os_version
+            or own.os_version.startswith(other.os_version + ".")
         )
 
     def __str__(self) -> str:

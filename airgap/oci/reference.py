@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Image references: ``[registry/]repository[:tag][@digest]`` with Docker's defaults.
 
-The grammar is that of github.com/distribution/reference: what comes before the first ``/`` is the
-registry if it holds ``.`` or ``:``, is ``localhost``, or has an upper-case letter; otherwise the
-registry is ``docker.io``, and a one-part repository there lies under ``library/``.
+The grammar is that of github.com/distribution/reference. The part before the first ``/`` is a registry if it contains
+``.`` or ``:``, is ``localhost``, or has an upper-case letter. Otherwise the registry is ``docker.io``, where a
+repository with one component is under ``library/``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airgap.oci import digest as digests
 from airgap.records import Record, replace
 
 DOCKER_HUB = "docker.io"
-#: Names under which Docker Hub answers too; references are normalised to ``docker.io``.
+#: Other names of Docker Hub. References are normalized to ``docker.io``.
 _HUB_ALIASES = {"index.docker.io", "registry-1.docker.io"}
 _HUB_NAMES = {DOCKER_HUB, *_HUB_ALIASES}
 
@@ -23,18 +23,18 @@ _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _HOST_PART = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
 _REGISTRY = re.compile(rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?")
-#: A name as nearly all are written, with a registry's address: what it fits needs no further check.
-_USUAL = re.compile(
+#: The common form, with a registry address. A reference that matches needs no further check.
+_COMMON_FORM = re.compile(
     rf"({_HOST_PART}(?:\.{_HOST_PART})+(?::[1-9][0-9]{{0,3}})?)/({_COMPONENT.pattern}(?:/{_COMPONENT.pattern})*)"
     rf"(?::({_TAG.pattern}))?(?:@(sha256:[0-9a-f]{{64}}))?"
 )
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
-#: distribution/reference: NameTotalLengthMax, the registry included.
+#: Characters of registry and repository together (NameTotalLengthMax in distribution/reference).
 MAX_NAME = 255
 
 
 class Reference(Record, order=True):
-    """A normalised reference: ``registry`` and ``repository`` are always there, tag and digest may be empty."""
+    """A normalized reference. ``registry`` and ``repository`` are never empty; ``tag`` and ``digest`` may be."""
 
     registry: str
     repository: str
@@ -43,18 +43,18 @@ class Reference(Record, order=True):
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Read what a user or a resource file says; raise :class:`InvalidReference` with the reason.
+        """Parse and normalize a reference; raise :class:`InvalidReference` with the reason.
 
-        ``nginx`` becomes ``docker.io/library/nginx:latest``: a tag is filled in only where neither tag
-        nor digest is given.
+        ``nginx`` becomes ``docker.io/library/nginx:latest``. The tag ``latest`` is added only if ``text`` has neither
+        a tag nor a digest.
         """
-        if (found := cls.usual(text)) is not None:
-            return found
+        if (reference := cls.parse_common(text)) is not None:
+            return reference
         if _IMAGE_ID.fullmatch(text):
             raise _invalid(text, "64 hexadecimal digits are an image's ID on one machine, which no registry knows")
         if "://" in text:
             raise _invalid(text, "it is no address; leave out what stands before the registry, such as http://")
-        if _behind_user(text):
+        if _after_credentials(text):
             raise _invalid(text, "no user or password belongs in it; airgap login REGISTRY keeps them")
         name, at, digest = text.partition("@")
         if at and (reason := digests.problem(digest)):
@@ -76,12 +76,12 @@ class Reference(Record, order=True):
         return cls(registry, repository, tag or ("" if digest else "latest"), digest)
 
     @classmethod
-    def usual(cls, text: str) -> Reference | None:
-        """The same for what is written as nearly all references are, quickly; ``None`` says nothing of the others."""
-        found = _USUAL.fullmatch(text) if len(text) <= MAX_NAME else None
-        if found is None or found[1] in _HUB_NAMES:
+    def parse_common(cls, text: str) -> Reference | None:
+        """Parse the most common form quickly. ``None`` means another form, which may be valid or not."""
+        match = _COMMON_FORM.fullmatch(text) if len(text) <= MAX_NAME else None
+        if match is None or match[1] in _HUB_NAMES:
             return None
-        registry, repository, tag, digest = found.groups("")
+        registry, repository, tag, digest = match.groups("")
         return cls(registry, repository, tag or ("" if digest else "latest"), digest)
 
     @property
@@ -91,15 +91,16 @@ class Reference(Record, order=True):
 
     @property
     def identifier(self) -> str:
-        """What a registry is asked for: the digest if there is one, else the tag."""
+        """The digest if there is one, else the tag: the name in a request for the manifest."""
         return self.digest or self.tag
 
     @property
     def digest_tag(self) -> str:
-        """The tag that stands for a digest-only reference: ``digest-`` and the first 12 characters of it."""
+        """The tag for a reference without a tag: ``digest-`` and the first 12 digits of its digest."""
         return f"digest-{digests.encoded(self.digest)[:12]}"
 
     def with_digest(self, digest: str) -> Reference:
+        """Return the reference with this digest; the tag is kept."""
         return replace(self, digest=digest)
 
     def __str__(self) -> str:
@@ -109,14 +110,14 @@ class Reference(Record, order=True):
 
 
 def check_tag(tag: str) -> str:
-    """Return ``tag`` if the distribution specification allows it; raise :class:`InvalidReference`."""
+    """Return ``tag`` if the distribution specification allows it; raise :class:`InvalidReference` otherwise."""
     if not _TAG.fullmatch(tag):
         raise InvalidReference(f"invalid tag {tag[:160]!r}: {_tag_problem(tag)}")
     return tag
 
 
 def repository_problem(repository: str) -> str | None:
-    """Say why ``repository`` is no repository name, or ``None`` if it is one."""
+    """Return the reason why ``repository`` is not a valid repository name, or ``None`` if it is one."""
     if not repository:
         return "the repository is empty"
     for part in repository.split("/"):
@@ -132,7 +133,7 @@ def repository_problem(repository: str) -> str | None:
 
 
 def registry_problem(registry: str) -> str | None:
-    """Say why ``registry`` is no ``host[:port]``, or ``None`` if it is one."""
+    """Return the reason why ``registry`` is not ``host[:port]``, or ``None`` if it is."""
     return None if _REGISTRY.fullmatch(registry) else f"{registry!r} is no registry address"
 
 
@@ -167,14 +168,14 @@ def _tag_problem(tag: str) -> str:
     return f"the tag {tag!r} may hold letters, digits, '_', '.' and '-', and not begin with '.' or '-'"
 
 
-def _behind_user(text: str) -> str:
-    """What follows ``user:password@``, which may not be shown; empty where there is no such thing."""
+def _after_credentials(text: str) -> str:
+    """Return the text after ``user:password@``, so that messages can omit the password; empty if there is none."""
     before, _, after = text.rpartition("@")
     return after if ":" in before and "/" in after else ""
 
 
 def _invalid(text: str, reason: str) -> InvalidReference:
-    if after := _behind_user(text):
-        text = f"…@{after}"
+    if rest := _after_credentials(text):
+        text = f"…@{rest}"
     shown = text if len(text) <= 160 else f"{text[:157]}..."
     return InvalidReference(f"invalid image reference {shown!r}: {reason}")

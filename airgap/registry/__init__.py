@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A store over HTTP: the client side of the OCI distribution specification.
+"""Registries as stores: the client side of the OCI distribution specification.
 
-One :class:`Registries` is made per run and hands out a :class:`Repository` for each name. Connections,
-TLS, proxies, credentials, tokens, retries and the translation of failures live here, once, for small
-requests and blob bodies alike. The room knows no YAML, no tar and no product: what Nexus or Harbor do
-differently belongs to ``target``.
+A run makes one :class:`Registries`, which returns a :class:`Repository` for each name. Connections, TLS, proxies,
+credentials, tokens, retries and the translation of errors are in this room only, for small requests and for blobs. The
+room knows neither YAML nor tar, and no products: Nexus and Harbor are the subject of ``targets``.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Credential", "Credentials", "Registries", "RegistrySettings", "Repository", "SessionJournal"]
 
-_HOMES = {
+_MODULES = {
     "Credential": "auth.credentials",
     "Credentials": "auth.credentials",
     "Registries": "registries",
@@ -32,8 +31,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # Reading airgap.yaml needs the settings alone; http.client and ssl would cost a command that asks no
-    # registry some 40 ms.
-    if name not in _HOMES:
+    # Import on first use: http.client and ssl take some 40 ms, and reading airgap.yaml needs only the settings.
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

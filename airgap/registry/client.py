@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One registry as it is reached in this run: its address, trust, sign-in and retries around the transport.
+"""The client of one registry: address, trust, login, retries and rate limit on top of the transport.
 
-Redirects are followed here and nowhere else: at most five, without credentials once they leave the
-registry's own origin (distribution-spec "Pulling blobs" allows 307 to anywhere).
+Redirects are followed here only: at most five, and without credentials when they leave the registry's own origin
+(distribution-spec "Pulling blobs" allows a 307 to any address).
 """
 
 from __future__ import annotations
@@ -17,19 +17,24 @@ from airgap.records import Record, field
 from airgap.registry.auth.authenticator import Authenticator
 from airgap.registry.auth.credentials import Credentials
 from airgap.registry.http.connect import Trust
-from airgap.registry.http.errors import join, no_registry, public_url, split
+from airgap.registry.http.errors import join_url, not_a_registry, public_url, split_url
 from airgap.registry.http.limiter import BUSY, Limiter
-from airgap.registry.http.retry import RetryPolicy, retry_after
-from airgap.registry.http.transport import Headers, Response, Stream, Transport
+from airgap.registry.http.retry import RetryPolicy, parse_retry_after
+from airgap.registry.http.transport import Headers, Response, StreamedResponse, Transport
 from airgap.registry.settings import RegistrySettings
-from airgap.registry.upload_sessions import NoSessions, Sessions
+from airgap.registry.upload_sessions import NoUploadSessions, UploadSessions
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5
+#: The first 401 tells how to log in, the second may be due to a token that has expired meanwhile.
+_MAX_AUTHENTICATED_ATTEMPTS = 3
 
 
-class Endpoint(Record, frozen=False, eq=False):
-    """Thread-safe. ``registry`` is the name in references; ``base_url`` has no trailing slash."""
+class RegistryClient(Record, frozen=False, eq=False):
+    """Sends requests to one registry. Thread-safe.
+
+    ``registry`` is the name in references, ``base_url`` the address of requests, without a trailing slash.
+    """
 
     registry: str
     settings: RegistrySettings
@@ -39,17 +44,17 @@ class Endpoint(Record, frozen=False, eq=False):
     base_url: str = field(init=False)
     trust: Trust = field(init=False)
     timeout: float = field(init=False)
-    #: Whether this registry refused a blob in one PUT, so that the others need not try.
+    #: Bytes of a chunk, once the registry has refused a whole blob: later uploads start with this size.
     chunk_limit: int | None = None
-    #: What one connection to this registry could be trusted to carry, once connections were seen to break: larger
-    #: blobs go in chunks of so many bytes, each on a connection of its own.
-    line: int | None = None
-    #: Uploads that an earlier run left, and those that this one may leave.
-    sessions: Sessions = field(default_factory=NoSessions)
-    #: Held while an index of referrers under a fallback tag is rewritten.
-    fallback: threading.Lock = field(default_factory=threading.Lock)
-    #: What a target knows of its product: gives an answer's error back, or another that says more and may be final.
-    judge: Callable[[AirgapError], AirgapError] = lambda error: error
+    #: Bytes of the largest body, once connections have broken: larger blobs are sent in chunks of this size, each over
+    #: a new connection.
+    max_body: int | None = None
+    #: The upload sessions of an earlier run, and those that this run may leave.
+    sessions: UploadSessions = field(default_factory=NoUploadSessions)
+    #: Held while the index of referrers under a fallback tag is read, extended and written.
+    referrers_lock: threading.Lock = field(default_factory=threading.Lock)
+    #: Replaces an error by one that knows the registry's product. The default returns it unchanged.
+    refine_error: Callable[[AirgapError], AirgapError] = lambda error: error
 
     def __post_init__(self) -> None:
         self.base_url = self.settings.base_url(self.registry)
@@ -57,25 +62,30 @@ class Endpoint(Record, frozen=False, eq=False):
         self.trust = Trust(self.settings.ca_file, self.settings.insecure)
         self.limiter = Limiter(self.retry.patience, sleep=self.retry.sleep, clock=self.retry.clock)
         self._auth = Authenticator(
-            self.settings.credential_name(self.registry), self.base_url, self.credentials, self._send_plain
+            self.settings.credential_name(self.registry), self.base_url, self.credentials, self._send_login
         )
 
     def ping(self) -> None:
-        """``GET /v2/`` with sign-in: raises what is wrong before any worker starts, and tries a password once."""
-        response = self.call("GET", "/v2/", scopes=(), ok=(200, 404))
-        if response.status == 404 or response.headers.get_content_type() == "text/html":
-            raise no_registry(self.base_url)
+        """Send ``GET /v2/`` and log in if the registry asks for it; raise the error that requests would meet.
 
-    def look(self) -> Response:
-        """``GET /v2/`` without a credential, whatever the status; a challenge is taken in for later. Only a broken
-        connection is tried again."""
-        response = self.retry.run("GET /v2/", lambda: self._follow("GET", self._url("/v2/"), {}, None, "").small())
+        This is done before workers start, so a wrong password is sent only once.
+        """
+        response = self.request("GET", "/v2/", scopes=(), ok=(200, 404))
+        if response.status == 404 or response.headers.get_content_type() == "text/html":
+            raise not_a_registry(self.base_url)
+
+    def ping_anonymously(self) -> Response:
+        """Send ``GET /v2/`` without credentials and return any response. A challenge is kept for later requests.
+
+        Raises the error of a connection that fails.
+        """
+        response = self.retry.run("GET /v2/", lambda: self._follow("GET", self._url("/v2/"), {}, None, "").read())
         if response.status == 401:
-            with contextlib.suppress(Unauthorized):  # nothing to sign in with: whoever needs to will be told
-                self._auth.learn(response, (), "")
+            with contextlib.suppress(Unauthorized):  # without credentials; a request that needs them will fail
+                self._auth.handle_challenge(response, (), "")
         return response
 
-    def call(
+    def request(
         self,
         method: str,
         path: str,
@@ -85,15 +95,15 @@ class Endpoint(Record, frozen=False, eq=False):
         body: bytes | None = None,
         ok: Sequence[int] = (200,),
     ) -> Response:
-        """A small request whose answer is read whole; raises the translated fault for any other status."""
+        """Send a small request, with retries, and return the response; raise the error for a status not in ``ok``."""
 
-        def once() -> Response:
-            response = self._signed(method, path, scopes, headers or {}, body).small()
+        def attempt() -> Response:
+            response = self._request_authenticated(method, path, scopes, headers or {}, body).read()
             if response.status not in ok:
-                raise self.judge(self._fault(response))
+                raise self.refine_error(self._error(response))
             return response
 
-        return self.retry.run(f"{method} {path.partition('?')[0]}", once)
+        return self.retry.run(f"{method} {path.partition('?')[0]}", attempt)
 
     def request_url(
         self,
@@ -104,33 +114,38 @@ class Endpoint(Record, frozen=False, eq=False):
         body: bytes | None = None,
         authorization: str = "",
     ) -> Response:
-        """Send a small request to an address outside ``/v2/`` and return its answer, whatever the status but 429.
+        """Send a small request to an address outside ``/v2/``, and return any response except a 429.
 
-        ``authorization`` is sent with it; challenges are not answered and redirects are not followed. A broken
-        connection and a 429 are tried again. Raises what the last attempt raised, and :class:`AccountLocked` for a 429
-        to a password that was never accepted.
+        ``authorization`` is sent with it. Challenges are not answered and redirects are not followed. Broken
+        connections and a 429 are retried. Raises the error of the last attempt, and :class:`AccountLocked` for a 429 to
+        a password that was never accepted.
         """
-        signed = {**(headers or {}), "Authorization": authorization} if authorization else dict(headers or {})
+        all_headers = {**(headers or {}), "Authorization": authorization} if authorization else dict(headers or {})
         limited = _origin(url) == _origin(self.base_url)
 
-        def once() -> Response:
-            response = self._exchange(method, url, signed, body, limited=limited).small()
+        def attempt() -> Response:
+            response = self._exchange(method, url, all_headers, body, limited=limited).read()
             if response.status == 429:
-                if self._auth.unproven((), authorization):
-                    raise self._auth.lock(response, ())
-                raise response.fault()
+                if self._auth.is_untested((), authorization):
+                    raise self._auth.mark_locked_out(response, ())
+                raise response.error()
             return response
 
-        return self.retry.run(f"{method} {public_url(url)}", once)
+        return self.retry.run(f"{method} {public_url(url)}", attempt)
 
-    def open(self, path: str, *, scopes: Sequence[str], headers: Mapping[str, str], ok: Sequence[int]) -> Stream:
-        """A GET whose body is left to be read; one try, since whoever reads it knows where to go on."""
-        stream = self._signed("GET", path, scopes, headers, None)
+    def open(
+        self, path: str, *, scopes: Sequence[str], headers: Mapping[str, str], ok: Sequence[int]
+    ) -> StreamedResponse:
+        """Send a GET and return the response with its body unread; raise the error for a status not in ``ok``.
+
+        It is not retried, since only the caller knows which byte to continue at.
+        """
+        stream = self._request_authenticated("GET", path, scopes, headers, None)
         if stream.status not in ok:
-            raise self._fault(stream.small())
+            raise self._error(stream.read())
         return stream
 
-    def send(
+    def send_body(
         self,
         method: str,
         path: str,
@@ -138,127 +153,127 @@ class Endpoint(Record, frozen=False, eq=False):
         scopes: Sequence[str],
         headers: Mapping[str, str],
         length: int,
-        feed: Callable[[socket.socket], None],
-        alone: bool = False,
+        write_body: Callable[[socket.socket], None],
+        dedicated: bool = False,
     ) -> Response:
-        """A request with a body that ``feed`` writes; one try, and whatever the status. ``alone`` gives it a
-        connection of its own."""
+        """Send a request with a body of ``length`` bytes that ``write_body`` writes; return any response.
+
+        It is not retried. ``dedicated`` opens a connection for this request only.
+        """
         authorization = self._auth.header(scopes)
-        signed = {**headers, "Authorization": authorization} if authorization else dict(headers)
-        with self.limiter.turn() as answered:
+        all_headers = {**headers, "Authorization": authorization} if authorization else dict(headers)
+        with self.limiter.slot() as report:
             response = self.transport.upload(
-                method, self._url(path), self.trust, signed, length, feed, self.timeout, alone=alone
+                method, self._url(path), self.trust, all_headers, length, write_body, self.timeout, dedicated=dedicated
             )
-            answered(response.status, _after(response.status, response.headers))
+            report(response.status, _retry_after(response.status, response.headers))
         if response.status == 401:
-            self._auth.learn(response, scopes, authorization)
+            self._auth.handle_challenge(response, scopes, authorization)
         return response
 
-    def _fault(self, response: Response) -> AirgapError:
-        error = response.fault()
-        if isinstance(error, Unauthorized) and response.status == 401:
-            # Credentials go by the registry's name in references, whatever address is asked.
-            error.hint = f"airgap login {self.settings.credential_name(self.registry)}; {error.hint}"
-        elif response.status in _REDIRECTS:
-            there = response.headers.get("Location", "")
-            secure = there.startswith("https://") and self.plain
-            error.hint = "it redirects to HTTPS: write the address as https://" if secure else None
-        return error
-
     def download(self, url: str) -> bytes:
-        """The body behind ``url``, without signing in."""
+        """Return the content of ``url``, requested without credentials."""
 
-        def once() -> bytes:
-            response = self._follow("GET", url, {}, None, "").small()
+        def attempt() -> bytes:
+            response = self._follow("GET", url, {}, None, "").read()
             if response.status != 200:
-                raise response.fault()
+                raise response.error()
             return response.body
 
-        return self.retry.run(f"GET {public_url(url)}", once)
+        return self.retry.run(f"GET {public_url(url)}", attempt)
 
     @property
-    def refused(self) -> bool:
+    def password_refused(self) -> bool:
         """Whether this registry has refused a password in this run."""
-        return self._auth.refused
+        return self._auth.password_refused
 
     @property
-    def asks(self) -> bool:
+    def credentials_requested(self) -> bool:
         """Whether this registry has asked for credentials in this run."""
         return self._auth.challenged
 
     @property
-    def plain(self) -> bool:
-        """Whether bodies travel over a bare socket, so that ``sendfile`` works."""
+    def is_plain_http(self) -> bool:
+        """Whether the registry is reached without TLS."""
         return self.base_url.startswith("http://")
 
-    def _signed(
+    def _error(self, response: Response) -> AirgapError:
+        error = response.error()
+        if isinstance(error, Unauthorized) and response.status == 401:
+            # Credentials are saved under the registry's name in references, whatever its address is.
+            error.hint = f"airgap login {self.settings.credential_name(self.registry)}; {error.hint}"
+        elif response.status in _REDIRECTS:
+            to_https = response.headers.get("Location", "").startswith("https://") and self.is_plain_http
+            error.hint = "it redirects to HTTPS: write the address as https://" if to_https else None
+        return error
+
+    def _request_authenticated(
         self, method: str, path: str, scopes: Sequence[str], headers: Mapping[str, str], body: bytes | None
-    ) -> Stream:
-        # Twice: the first 401 teaches the challenge, the second may be a token that ran out meanwhile.
-        for last in (False, False, True):
-            with self._auth.turn(scopes) as authorization:
+    ) -> StreamedResponse:
+        for attempt in range(1, _MAX_AUTHENTICATED_ATTEMPTS + 1):
+            with self._auth.try_credential(scopes) as authorization:
                 stream = self._follow(method, self._url(path), headers, body, authorization)
-                # Whom the registry redirects to may ask for nothing: its challenges are none of the registry's.
+                # A 401 of a server that the registry redirects to is not a challenge of the registry.
                 if stream.status != 401 or _origin(stream.url) != _origin(self.base_url):
-                    if stream.status == 429 and self._auth.unproven(scopes, authorization):
-                        raise self._auth.lock(stream.small(), scopes)
+                    if stream.status == 429 and self._auth.is_untested(scopes, authorization):
+                        raise self._auth.mark_locked_out(stream.read(), scopes)
                     if stream.status < 500:
-                        self._auth.let_in(scopes, authorization)
+                        self._auth.mark_accepted(scopes, authorization)
                     break
-                if last:
-                    break
-                self._auth.learn(stream.small(), scopes, authorization)
+                if attempt < _MAX_AUTHENTICATED_ATTEMPTS:
+                    self._auth.handle_challenge(stream.read(), scopes, authorization)
         return stream
 
     def _follow(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, authorization: str
-    ) -> Stream:
+    ) -> StreamedResponse:
+        """Send a request and follow redirects. ``authorization`` is sent to the origin of ``url`` only."""
         origin = _origin(url)
         for _ in range(_MAX_REDIRECTS + 1):
-            signed = dict(headers)
+            all_headers = dict(headers)
             if authorization and _origin(url) == origin:
-                signed["Authorization"] = authorization
-            stream = self._exchange(method, url, signed, body, limited=_origin(url) == _origin(self.base_url))
+                all_headers["Authorization"] = authorization
+            stream = self._exchange(method, url, all_headers, body, limited=_origin(url) == _origin(self.base_url))
             location = stream.headers.get("Location")
             if stream.status not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
                 return stream
-            stream.small()
-            url = join(url, location)
+            stream.read()
+            url = join_url(url, location)
         raise Unavailable("redirects without end", where=public_url(self.base_url))
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limited: bool
-    ) -> Stream:
-        if not limited:  # whom the registry redirects to, or has tokens made by, counts its own requests
-            return self.transport.exchange(method, url, self.trust, headers, body, self.timeout)
-        with self.limiter.turn() as answered:
-            stream = self.transport.exchange(method, url, self.trust, headers, body, self.timeout)
-            answered(stream.status, _after(stream.status, stream.headers))
+    ) -> StreamedResponse:
+        if not limited:  # token servers and targets of redirects have rate limits of their own
+            return self.transport.request(method, url, self.trust, headers, body, self.timeout)
+        with self.limiter.slot() as report:
+            stream = self.transport.request(method, url, self.trust, headers, body, self.timeout)
+            report(stream.status, _retry_after(stream.status, stream.headers))
             return stream
 
-    def _send_plain(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
-        """For the authenticator: headers go to ``url`` alone, and a redirect gets none of them."""
+    def _send_login(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
+        """Send a request of the authenticator. Its Authorization header is sent to the origin of ``url`` only."""
 
-        def once() -> Response:
+        def attempt() -> Response:
             authorization = headers.get("Authorization", "")
-            rest = {name: value for name, value in headers.items() if name != "Authorization"}
-            response = self._follow(method, url, rest, body, authorization).small()
-            if response.status == 429 and self._auth.unproven((), authorization):
-                raise self._auth.lock(response, ())
+            other_headers = {name: value for name, value in headers.items() if name != "Authorization"}
+            response = self._follow(method, url, other_headers, body, authorization).read()
+            if response.status == 429 and self._auth.is_untested((), authorization):
+                raise self._auth.mark_locked_out(response, ())
             if response.status == 429 or response.status >= 500:
-                raise response.fault()
+                raise response.error()
             return response
 
-        return self.retry.run("sign in", once)
+        return self.retry.run("sign in", attempt)
 
     def _url(self, path: str) -> str:
         return f"{self.base_url}{path}"
 
 
-def _after(status: int, headers: Headers) -> float | None:
-    return retry_after(headers.get("Retry-After")) if status in BUSY else None
+def _retry_after(status: int, headers: Headers) -> float | None:
+    return parse_retry_after(headers.get("Retry-After")) if status in BUSY else None
 
 
 def _origin(url: str) -> tuple[str, str, int]:
-    parts = split(url)
+    parts = split_url(url)
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

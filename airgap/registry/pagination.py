@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists that a registry gives page by page: tags, referrers, and the catalog of its repositories.
+"""Lists that a registry returns in pages: tags, referrers, and the catalog of repositories.
 
-The catalog is no part of the distribution specification since 1.0; registries that have it answer as Docker's does,
-and many refuse it to all but administrators.
+The catalog is not part of the distribution specification since 1.0. Registries that have it follow Docker's, and many
+allow it to administrators only.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from airgap.errors import NotFound, RegistryError, Rejected, Unauthorized
-from airgap.registry.http.errors import join, public_url, split
+from airgap.registry.http.errors import join_url, public_url, split_url
 
 if TYPE_CHECKING:
-    from airgap.registry.client import Endpoint
+    from airgap.registry.client import RegistryClient
     from airgap.registry.http.transport import Response
 
-#: Parameters of a link (RFC 8288, 3); commas may stand in quoted values.
+#: The parameters of a link (RFC 8288, 3). Quoted values may contain commas.
 _PARAMETERS = re.compile(r"(?:[^\",]|\"[^\"]*\")*")
 _NEXT = re.compile(r"\brel\s*=\s*\"?next\b", re.IGNORECASE)
-#: Characters of a ``Link`` header that are read; a link is an address, and few servers take one of more than 8,000.
-_LONGEST_LINK = 16_384
+#: Characters of a ``Link`` header at most. It contains an address, and few servers accept one of more than 8,000.
+_MAX_LINK_LENGTH = 16_384
 
 
-def pages(endpoint: Endpoint, path: str, scopes: Sequence[str], *, ok: Sequence[int]) -> Iterator[Response]:
-    """Each page's answer, as ``Link`` leads from one to the next; a list that leads back to itself ends."""
+def pages(client: RegistryClient, path: str, scopes: Sequence[str], *, ok: Sequence[int]) -> Iterator[Response]:
+    """Request each page of a list, following ``Link`` headers. The iteration ends at a page that was seen before."""
     seen = set[str]()
     while path and path not in seen:
         seen.add(path)
-        response = endpoint.call("GET", path, scopes=scopes, ok=ok)
+        response = client.request("GET", path, scopes=scopes, ok=ok)
         yield response
         header = ", ".join(response.headers.get_all("Link") or ())
-        if len(header) > _LONGEST_LINK:
+        if len(header) > _MAX_LINK_LENGTH:
             raise RegistryError(
-                f"the Link header of a list has {len(header):,} characters; at most {_LONGEST_LINK:,} are accepted",
-                where=public_url(join(endpoint.base_url, path)),
+                f"the Link header of a list has {len(header):,} characters; at most {_MAX_LINK_LENGTH:,} are accepted",
+                where=public_url(join_url(client.base_url, path)),
             )
         target = next((target for target, parameters in _links(header) if _NEXT.search(parameters)), "")
-        # Only the query is taken from a Link: its path is wrong on some servers behind proxies.
-        query = split(join(endpoint.base_url, target)).query if target else ""
+        # Use only the query of a Link: behind a proxy, some servers give a wrong path.
+        query = split_url(join_url(client.base_url, target)).query if target else ""
         path = f"{path.partition('?')[0]}?{query}" if query else ""
 
 
 def _links(header: str) -> Iterator[tuple[str, str]]:
-    """The target and the parameters of each link (RFC 8288, 3)."""
+    """Yield the target and the parameters of each link (RFC 8288, 3)."""
     end = 0
     while (begin := header.find("<", end)) >= 0 and (close := header.find(">", begin)) >= 0:
         parameters = _PARAMETERS.match(header, close + 1)
@@ -54,25 +54,25 @@ def _links(header: str) -> Iterator[tuple[str, str]]:
         yield header[begin + 1 : close], header[close + 1 : end]
 
 
-def listed(response: Response, key: str, *, where: str) -> list[str]:
-    """The list under ``key`` of one page, ``null`` being an empty one; raise :class:`RegistryError` for nonsense."""
+def parse_page(response: Response, key: str, *, where: str) -> list[str]:
+    """Return the list under ``key`` of a page, ``null`` as an empty one; raise :class:`RegistryError` if invalid."""
     try:
-        page = json.loads(response.body)[key] or []
-        if not isinstance(page, list):
+        items = json.loads(response.body)[key] or []
+        if not isinstance(items, list):
             raise TypeError("no list")
-        return list(map(str, page))
+        return list(map(str, items))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RegistryError(f"the list of {key} is unreadable", where=where) from error
 
 
-def catalog(endpoint: Endpoint) -> list[str]:
-    """Every repository of the registry that this sign-in may see. Raises what the registry's refusal is."""
-    found: list[str] = []
-    where = public_url(endpoint.base_url)
+def list_repositories(client: RegistryClient) -> list[str]:
+    """Return every repository that this user may see; raise the registry's refusal if it lists none."""
+    repositories: list[str] = []
+    where = public_url(client.base_url)
     try:
-        for response in pages(endpoint, "/v2/_catalog", ("registry:catalog:*",), ok=(200,)):
-            found += listed(response, "repositories", where=where)
+        for response in pages(client, "/v2/_catalog", ("registry:catalog:*",), ok=(200,)):
+            repositories += parse_page(response, "repositories", where=where)
     except (NotFound, Rejected, Unauthorized) as error:
         error.what = f"the registry does not list its repositories ({error.what})"
         raise
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(repositories))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All registries of a run: one transport, one set of credentials, one endpoint for each registry."""
+"""All registries of a run: one transport, one set of credentials, and one client for each registry."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from airgap.errors import Interrupted
 from airgap.events import Sink, ignore
 from airgap.records import replace
 from airgap.registry.auth.credentials import Credentials
-from airgap.registry.client import Endpoint
+from airgap.registry.client import RegistryClient
 from airgap.registry.http.retry import RetryPolicy
 from airgap.registry.http.transport import Transport
 from airgap.registry.repository import Repository
 from airgap.registry.settings import RegistrySettings
-from airgap.registry.upload_sessions import Sessions
+from airgap.registry.upload_sessions import UploadSessions
 
 
 class Registries:
-    """Hands out repositories. ``settings`` is by registry name; ``default`` holds for all that have none."""
+    """Returns clients and repositories. A context manager that closes the connections.
+
+    ``settings`` are by registry name; ``default`` is for all other registries.
+    """
 
     def __init__(
         self,
@@ -37,54 +40,58 @@ class Registries:
         self._settings = dict(settings or {})
         self._default = default or RegistrySettings()
         self._credentials = credentials or Credentials(environment)
-        self._stopped = threading.Event()
+        self._aborted = threading.Event()
         self._retry = replace(retry or RetryPolicy(sleep=self._sleep), emit=emit)
         self._transport = Transport(environment)
-        self._endpoints: dict[str, Endpoint] = {}
+        self._clients: dict[str, RegistryClient] = {}
         self._lock = threading.Lock()
 
-    def endpoint(self, registry: str) -> Endpoint:
+    def client(self, registry: str) -> RegistryClient:
+        """Return the client of a registry, always the same one."""
         with self._lock:
-            if registry not in self._endpoints:
+            if registry not in self._clients:
                 settings = self._settings.get(registry, self._default)
                 if not settings.ca_file and self._default.ca_file:
                     settings = replace(settings, ca_file=self._default.ca_file)
-                self._endpoints[registry] = Endpoint(
+                self._clients[registry] = RegistryClient(
                     registry, settings, self._transport, self._credentials, self._retry
                 )
-            return self._endpoints[registry]
+            return self._clients[registry]
 
-    def at(self, registry: str, base_url: str) -> Endpoint:
-        """``registry`` under another root of its own (``http://host:8081/repository/docker``, or where its REST
-        answers), with the same trust and the same credentials."""
-        here = self.endpoint(registry)
-        settings = replace(here.settings, endpoint=base_url, mirror="")
-        made = Endpoint(registry, settings, self._transport, self._credentials, self._retry)
-        made.sessions = here.sessions
-        return made
+    def client_at(self, registry: str, base_url: str) -> RegistryClient:
+        """Return a new client for another address of ``registry``, with the same trust and credentials.
 
-    def remember(self, registry: str, sessions: Sessions) -> None:
-        """Note in ``sessions`` which uploads are under way there, and go on with those that it knows."""
-        self.endpoint(registry).sessions = sessions
+        ``base_url`` is ``http://host:8081/repository/docker`` for example, or the address of the REST API.
+        """
+        main_client = self.client(registry)
+        settings = replace(main_client.settings, endpoint=base_url, mirror="")
+        client = RegistryClient(registry, settings, self._transport, self._credentials, self._retry)
+        client.sessions = main_client.sessions
+        return client
+
+    def use_sessions(self, registry: str, sessions: UploadSessions) -> None:
+        """Record the uploads to a registry in ``sessions``, and continue those that it contains."""
+        self.client(registry).sessions = sessions
 
     def repository(self, registry: str, name: str, *, push: bool = False) -> Repository:
-        """``push`` asks for the right to write when signing in."""
-        return Repository(self.endpoint(registry), name, push=push)
+        """Return a repository. ``push`` requests the right to write at login."""
+        return Repository(self.client(registry), name, push=push)
 
     def download(self, url: str) -> bytes:
-        """A small public file by its address, as ``kubectl apply -f URL`` reads it; no credential is sent."""
-        return self.endpoint(urlsplit(url).netloc.rpartition("@")[2]).download(url)
+        """Return the content of a small public file, as ``kubectl apply -f URL`` reads it, without credentials."""
+        return self.client(urlsplit(url).netloc.rpartition("@")[2]).download(url)
 
     def abort(self) -> None:
-        """Break all connections and all waiting: for Ctrl-C."""
-        self._stopped.set()
+        """Break all connections and end all waiting, after Ctrl-C."""
+        self._aborted.set()
         self._transport.abort()
 
     def close(self) -> None:
+        """Close the idle connections."""
         self._transport.close()
 
     def _sleep(self, seconds: float) -> None:
-        if self._stopped.wait(seconds):
+        if self._aborted.wait(seconds):
             raise Interrupted("stopped")
 
     def __enter__(self) -> Registries:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One repository of a registry as a store (OCI distribution-spec 1.1, endpoints end-1 to end-13)."""
+"""A repository of a registry as a store (OCI distribution-spec 1.1, endpoints end-1 to end-13)."""
 
 from __future__ import annotations
 
@@ -16,237 +16,249 @@ from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.reference import check_tag
 from airgap.records import replace
-from airgap.registry.client import Endpoint
+from airgap.registry.client import RegistryClient
 from airgap.registry.download import BlobReader
-from airgap.registry.http.errors import no_registry, public_url
+from airgap.registry.http.errors import not_a_registry, public_url
 from airgap.registry.http.transport import Response
-from airgap.registry.pagination import listed, pages
-from airgap.registry.upload import Upload, session_path
-from airgap.store.base import BytesReader, Opener, Reader
+from airgap.registry.pagination import pages, parse_page
+from airgap.registry.upload import BlobUpload
+from airgap.registry.upload_sessions import session_path
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import BytesReader
 
 
 class Repository:
-    """Thread-safe. Names are tags or digests. Raises the errors of :mod:`airgap.registry.http.errors`."""
+    """Thread-safe. A ``name`` is a tag or a digest. Methods raise the errors of :mod:`airgap.registry.http.errors`."""
 
-    def __init__(self, endpoint: Endpoint, name: str, *, push: bool = False) -> None:
-        self.endpoint = endpoint
+    def __init__(self, client: RegistryClient, name: str, *, push: bool = False) -> None:
+        self.client = client
         self.name = name
         self._actions = "pull,push" if push else "pull"
         self._scopes = (f"repository:{name}:{self._actions}",)
-        self._sessions: dict[str, str] = {}
+        #: Sessions that the registry has begun instead of mounting a blob, by digest.
+        self._mount_sessions: dict[str, str] = {}
         self._lacks_referrers = False
         self._lock = threading.Lock()
 
     def __str__(self) -> str:
-        return f"{self.endpoint.registry}/{self.name}"
+        return f"{self.client.registry}/{self.name}"
 
     def resolve(self, name: str) -> Descriptor:
-        """Ask with HEAD; where the answer lacks what a descriptor needs, fetch the manifest."""
+        """Return the descriptor of a manifest: by HEAD, or by GET if the response to HEAD lacks something."""
         path = self._manifest_path(name)
-        response = self.endpoint.call(
+        response = self.client.request(
             "HEAD", path, scopes=self._scopes, headers={"Accept": manifests.ACCEPT}, ok=(200, 404, 405, 500, 501)
         )
         if response.status == 404:
             raise self._not_found(name)
         digest = response.headers.get("Docker-Content-Digest", "")
         length = response.headers.get("Content-Length", "")
-        if response.status != 200 or digests.problem(digest) or not length.isdecimal():
+        if response.status != 200 or not digests.is_digest(digest) or not length.isdecimal():
             return self.manifest(name).descriptor
-        if not digests.problem(name) and digest != name and digests.algorithm(digest) == digests.algorithm(name):
+        if digests.is_digest(name) and digest != name and digests.algorithm(digest) == digests.algorithm(name):
             raise DigestMismatch(f"asked for {name}, the registry offers {digest}", where=str(self))
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         return Descriptor(media_type, digest, int(length))
 
     def manifest(self, name: str) -> manifests.Manifest:
-        """Fetch and read a manifest by tag or digest: one request, verified; a second if that shows a change."""
+        """Fetch, verify and parse a manifest. If it does not match its digest, it is fetched a second time."""
         try:
-            return self._manifest(name)
+            return self._fetch_manifest(name)
         except DigestMismatch as error:
-            self.endpoint.retry.emit(Retrying(f"GET {self._manifest_path(name)}", error.what, 1, 0.0))
-            return self._manifest(name)
+            self.client.retry.emit(Retrying(f"GET {self._manifest_path(name)}", error.what, 1, 0.0))
+            return self._fetch_manifest(name)
 
-    def _manifest(self, name: str) -> manifests.Manifest:
+    def _fetch_manifest(self, name: str) -> manifests.Manifest:
         path = self._manifest_path(name)
         try:
-            response = self.endpoint.call(
+            response = self.client.request(
                 "GET", path, scopes=self._scopes, headers={"Accept": manifests.ACCEPT}, ok=(200,)
             )
         except NotFound:
             raise self._not_found(name) from None
         if response.headers.get_content_type() == "text/html":
-            raise no_registry(self.endpoint.base_url)
-        where = f"{self}{'@' if not digests.problem(name) else ':'}{name}"
+            raise not_a_registry(self.client.base_url)
+        is_digest = digests.is_digest(name)
+        where = f"{self}{'@' if is_digest else ':'}{name}"
         if len(response.body) > manifests.MAX_MANIFEST:
             raise ContentError(f"a manifest of {len(response.body)} bytes is not read", where=where)
-        said = response.headers.get("Docker-Content-Digest", "")
-        if not digests.problem(name):
+        header_digest = response.headers.get("Docker-Content-Digest", "")
+        if is_digest:
             digests.verify(response.body, name, where=where)
-        elif not digests.problem(said):
-            digests.verify(response.body, said, where=where)
+        elif digests.is_digest(header_digest):
+            digests.verify(response.body, header_digest, where=where)
         manifest = manifests.parse(response.body, response.headers.get("Content-Type", ""), where=where)
-        if not digests.problem(name) and name != manifest.descriptor.digest:
-            # Asked for by sha512: it keeps the name that its parent knows it by.
+        if is_digest and name != manifest.descriptor.digest:
+            # It was requested by its sha512 digest: keep the digest that the parent manifest uses.
             return replace(manifest, descriptor=replace(manifest.descriptor, digest=name))
         return manifest
 
     def exists(self, descriptor: Descriptor) -> bool:
-        response = self.endpoint.call(
-            "HEAD", self._path_of(descriptor), scopes=self._scopes, headers={"Accept": manifests.ACCEPT}, ok=(200, 404)
+        """Whether the repository has this content."""
+        response = self.client.request(
+            "HEAD",
+            self._content_path(descriptor),
+            scopes=self._scopes,
+            headers={"Accept": manifests.ACCEPT},
+            ok=(200, 404),
         )
         with self._lock:
-            begun = self._sessions.pop(descriptor.digest, "") if response.status == 200 else ""
-        if begun:  # by a mount that did not come about: nobody will push what is here
+            unused_session = self._mount_sessions.pop(descriptor.digest, "") if response.status == 200 else ""
+        if unused_session:  # the blob is here, so it will not be pushed
             with contextlib.suppress(RegistryError):
-                self.endpoint.call("DELETE", begun, scopes=self._scopes, ok=tuple(range(200, 600)))
+                self.client.request("DELETE", unused_session, scopes=self._scopes, ok=tuple(range(200, 600)))
         return response.status == 200
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
+        """Open content at a byte offset; raise :class:`ContentMissing` if the registry lacks it."""
         if manifests.is_manifest_type(descriptor.media_type):
-            return BytesReader(self._held(descriptor), offset)
-        return BlobReader(self.endpoint, self._path_of(descriptor), self._scopes, descriptor, offset)
+            return BytesReader(self._manifest_content(descriptor), offset)
+        return BlobReader.open(self.client, self._content_path(descriptor), self._scopes, descriptor, offset)
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
-        """Send a blob, or a manifest by its digest."""
+        """Push a blob, or a manifest under its digest."""
         if manifests.is_manifest_type(descriptor.media_type):
-            self.push_manifest(descriptor, _read(descriptor, opener), descriptor.digest)
+            self.push_manifest(descriptor, _read_manifest(descriptor, opener), descriptor.digest)
             return
         with self._lock:
-            location = self._sessions.pop(descriptor.digest, "")
-        Upload(self.endpoint, self.name, self._scopes, descriptor, opener, location).run()
+            location = self._mount_sessions.pop(descriptor.digest, "")
+        BlobUpload(self.client, self.name, self._scopes, descriptor, opener, location).run()
 
     def push_manifest(self, descriptor: Descriptor, content: bytes, name: str) -> None:
-        """Put a manifest under a tag or its digest; where it has a subject that the registry does not index
-        itself, the fallback tag is kept up (distribution-spec "Pushing Manifests with Subject")."""
+        """Push a manifest under a tag or its digest.
+
+        If it has a subject and the registry has no referrers API, it is added to the index under the fallback tag
+        (distribution-spec "Pushing Manifests with Subject").
+        """
         path = self._manifest_path(name)
-        if digests.problem(name) and digests.algorithm(descriptor.digest) != "sha256":
-            path += f"?{urlencode({'digest': descriptor.digest})}"  # else a tag stands for the sha256 digest
+        if not digests.is_digest(name) and digests.algorithm(descriptor.digest) != "sha256":
+            path += f"?{urlencode({'digest': descriptor.digest})}"  # otherwise the registry uses sha256
         response = self._put_manifest(path, descriptor, content)
-        said = self._stored(response, descriptor)
-        if said:
-            # A byte that changed on the way gave the tag to something else: once more puts that right.
-            self.endpoint.retry.emit(Retrying(f"PUT {path}", f"the registry stored {said}", 1, 0.0))
+        other_digest = self._other_stored_digest(response, descriptor)
+        if other_digest:
+            # The content was changed during the transfer, and the tag leads to it. A second push repairs that.
+            self.client.retry.emit(Retrying(f"PUT {path}", f"the registry stored {other_digest}", 1, 0.0))
             response = self._put_manifest(path, descriptor, content)
-            if said := self._stored(response, descriptor):
+            if other_digest := self._other_stored_digest(response, descriptor):
                 raise DigestMismatch(
-                    f"the registry stored {said} for {descriptor.digest}",
+                    f"the registry stored {other_digest} for {descriptor.digest}",
                     where=f"{self}:{name}",
                     hint="something on the way changes what is sent; import over https:// with --overwrite",
                 )
         manifest = manifests.parse(content, descriptor.media_type)
         if manifest.subject is not None and not response.headers.get("OCI-Subject"):
-            self._add_to_fallback(manifest, descriptor)
+            with self.client.referrers_lock:  # else two threads would overwrite each other's additions
+                self._add_to_fallback_index(manifest, manifest.subject, descriptor)
 
     def _put_manifest(self, path: str, descriptor: Descriptor, content: bytes) -> Response:
         headers = {"Content-Type": descriptor.media_type}
-        return self.endpoint.call("PUT", path, scopes=self._scopes, headers=headers, body=content, ok=(200, 201, 202))
+        return self.client.request("PUT", path, scopes=self._scopes, headers=headers, body=content, ok=(200, 201, 202))
 
-    def _stored(self, response: Response, descriptor: Descriptor) -> str:
-        """The digest that a registry says it stored, if it is another."""
-        said = response.headers.get("Docker-Content-Digest", "")
-        other = said != descriptor.digest and digests.algorithm(said) == digests.algorithm(descriptor.digest)
-        return said if said and other else ""
+    def _other_stored_digest(self, response: Response, descriptor: Descriptor) -> str:
+        """Return the digest that the registry reports if it differs from the manifest's, else an empty string."""
+        stored = response.headers.get("Docker-Content-Digest", "")
+        differs = stored != descriptor.digest and digests.algorithm(stored) == digests.algorithm(descriptor.digest)
+        return stored if stored and differs else ""
 
     def tag(self, descriptor: Descriptor, name: str) -> None:
+        """Give a tag to a manifest that is here; raise :class:`ContentMissing` if it is not."""
         check_tag(name)
-        self.push_manifest(descriptor, self._held(descriptor), name)
+        self.push_manifest(descriptor, self._manifest_content(descriptor), name)
 
     def mount(self, descriptor: Descriptor, from_repository: str) -> bool:
-        """Ask for a blob from a sibling repository (end-11); a registry that will not begins an upload instead,
-        which the next :meth:`push` of this blob uses, or refuses, and then a push begins one of its own."""
+        """Mount a blob from another repository of the registry (end-11); return whether it is here now.
+
+        A registry that does not mount it begins an upload session, which the next :meth:`push` of this blob uses.
+        """
         query = urlencode({"mount": descriptor.digest, "from": from_repository})
         scopes = (*self._scopes, f"repository:{from_repository}:pull")
         path = f"/v2/{self.name}/blobs/uploads/"
         try:
-            response = self.endpoint.call(
+            response = self.client.request(
                 "POST", f"{path}?{query}", scopes=scopes, headers={"Content-Length": "0"}, ok=(201, 202)
             )
         except (Rejected, Unauthorized, NotFound):
-            return False  # only a short cut: the push that follows says what is really wrong
+            return False  # the blob is pushed next, and that reports what is wrong
         if response.status == 201:
             return True
         with self._lock:
-            self._sessions[descriptor.digest] = session_path(self.endpoint, response, path)
+            self._mount_sessions[descriptor.digest] = session_path(self.client, response, path)
         return False
 
     def referrers(self, digest: str, artifact_type: str = "") -> list[Descriptor]:
-        """What refers to ``digest`` (end-12), by the API or, where a registry lacks it, by the tag scheme.
-        ``artifact_type`` keeps only these, whether or not the registry filters."""
-        found = self._referrers(digest, artifact_type)
-        return [d for d in found if artifact_type in ("", d.artifact_type)]
+        """Return the referrers of ``digest`` (end-12): by the API, or by the fallback tag if there is no API.
+
+        A non-empty ``artifact_type`` returns only those of this type.
+        """
+        referrers = self.indexed_referrers(digest, artifact_type)
+        if referrers is None:
+            try:
+                referrers = list(self.manifest(_fallback_tag(digest)).children)
+            except NotFound:
+                return []
+        return [referrer for referrer in referrers if artifact_type in ("", referrer.artifact_type)]
 
     def indexed_referrers(self, digest: str, artifact_type: str = "") -> list[Descriptor] | None:
-        """What the referrers API lists, unfiltered where the registry does not filter; ``None`` where it has none."""
+        """Return what the referrers API lists, ``None`` if there is no API.
+
+        A registry may ignore ``artifact_type`` and list all referrers.
+        """
         if self._lacks_referrers:
             return None
         path = f"/v2/{self.name}/referrers/{digest}"
         path += f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
-        found: list[Descriptor] = []
-        for response in pages(self.endpoint, path, self._scopes, ok=(200, 400, 404, 405, 501)):
+        referrers: list[Descriptor] = []
+        for response in pages(self.client, path, self._scopes, ok=(200, 400, 404, 405, 501)):
             media_type = response.headers.get("Content-Type", "").partition(";")[0]
             if response.status != 200 or media_type != manifests.OCI_INDEX:
                 self._lacks_referrers = True
                 return None
-            found += manifests.parse(response.body, media_type, where=str(self)).children
-        return found
-
-    def _referrers(self, digest: str, artifact_type: str) -> list[Descriptor]:
-        found = self.indexed_referrers(digest, artifact_type)
-        if found is not None:
-            return found
-        try:
-            return list(self.manifest(digest.replace(":", "-", 1)).children)
-        except NotFound:
-            return []
+            referrers += manifests.parse(response.body, media_type, where=str(self)).children
+        return referrers
 
     def tags(self) -> list[str]:
-        """Every tag (end-8), page by page."""
-        found: list[str] = []
-        for response in pages(self.endpoint, f"/v2/{self.name}/tags/list", self._scopes, ok=(200,)):
-            found += listed(response, "tags", where=str(self))
-        return list(dict.fromkeys(found))
+        """Return all tags (end-8)."""
+        tags: list[str] = []
+        for response in pages(self.client, f"/v2/{self.name}/tags/list", self._scopes, ok=(200,)):
+            tags += parse_page(response, "tags", where=str(self))
+        return list(dict.fromkeys(tags))
 
-    def _add_to_fallback(self, manifest: manifests.Manifest, descriptor: Descriptor) -> None:
-        # Read, add, write: two at once would each forget what the other added.
-        with self.endpoint.fallback:
-            self._extend_fallback(manifest, descriptor)
-
-    def _extend_fallback(self, manifest: manifests.Manifest, descriptor: Descriptor) -> None:
-        assert manifest.subject is not None
-        name = manifest.subject.digest.replace(":", "-", 1)
+    def _add_to_fallback_index(self, manifest: manifests.Manifest, subject: Descriptor, descriptor: Descriptor) -> None:
+        """Add a referrer to the index under the fallback tag of its subject. The caller holds ``referrers_lock``."""
+        tag = _fallback_tag(subject.digest)
         document: dict[str, Any] = {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": []}
         try:
-            there = self.manifest(name)
+            index = self.manifest(tag)
         except NotFound:
             pass
         else:
-            if there.descriptor.media_type != manifests.OCI_INDEX:
+            if index.descriptor.media_type != manifests.OCI_INDEX:
                 raise Rejected(
                     "something else than a list of referrers has this tag, so the referrer cannot be listed",
-                    where=f"{self}:{name}",
+                    where=f"{self}:{tag}",
                     hint="remove that tag, or leave signatures out with --no-referrers at export",
                 )
-            if any(child.digest == descriptor.digest for child in (*there.children, *there.layers)):
+            if any(entry.digest == descriptor.digest for entry in (*index.children, *index.layers)):
                 return
-            # What stands there is kept as it is, with what this program does not know of it.
-            document = json.loads(there.content)
+            # Keep the existing entries with all their fields.
+            document = json.loads(index.content)
         entry = Descriptor(
             descriptor.media_type,
             descriptor.digest,
             descriptor.size,
-            None,
-            manifest.annotations or {},
-            manifest.artifact_type,
+            annotations=manifest.annotations or {},
+            artifact_type=manifest.artifact_type,
         )
         document["manifests"].append(entry.to_json())
         content = json.dumps(document, separators=(",", ":")).encode()
-        index = Descriptor(manifests.OCI_INDEX, digests.of(content), len(content))
+        new_index = Descriptor(manifests.OCI_INDEX, digests.of(content), len(content))
         try:
-            self.push_manifest(index, content, name)
+            self.push_manifest(new_index, content, tag)
         except Rejected as error:
             error.hint = "the registry takes no referrers; leave signatures out with --no-referrers at export"
             raise
 
-    def _held(self, descriptor: Descriptor) -> bytes:
+    def _manifest_content(self, descriptor: Descriptor) -> bytes:
         try:
             return self.manifest(descriptor.digest).content
         except NotFound as error:
@@ -255,20 +267,25 @@ class Repository:
     def _manifest_path(self, name: str) -> str:
         return f"/v2/{self.name}/manifests/{quote(name, safe=':')}"
 
-    def _path_of(self, descriptor: Descriptor) -> str:
+    def _content_path(self, descriptor: Descriptor) -> str:
         kind = "manifests" if manifests.is_manifest_type(descriptor.media_type) else "blobs"
         return f"/v2/{self.name}/{kind}/{digests.check(descriptor.digest)}"
 
     def _not_found(self, name: str) -> NotFound:
-        is_digest = not digests.problem(name)
+        is_digest = digests.is_digest(name)
         return NotFound(
             f"the registry has no {'manifest with this digest' if is_digest else f'tag {name}'}",
             where=f"{self}{'@' if is_digest else ':'}{name}",
-            hint=f"check the spelling; asked at {public_url(self.endpoint.base_url)}",
+            hint=f"check the spelling; asked at {public_url(self.client.base_url)}",
         )
 
 
-def _read(descriptor: Descriptor, opener: Opener) -> bytes:
+def _fallback_tag(digest: str) -> str:
+    """Return the tag for the referrers of ``digest`` (distribution-spec "Referrers Tag Schema")."""
+    return digest.replace(":", "-", 1)
+
+
+def _read_manifest(descriptor: Descriptor, opener: Opener) -> bytes:
     if descriptor.size > manifests.MAX_MANIFEST:
         raise ContentError(f"a manifest of {descriptor.size} bytes is not sent")
     content, reader = bytearray(descriptor.size), opener(0)

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sending one blob: POST, then one PUT with the whole body; in chunks where a registry insists or the line
-breaks; from where it stopped where the registry kept what had arrived (distribution-spec "Pushing blobs").
+"""Uploading a blob (distribution-spec "Pushing blobs"): POST, then one PUT with the whole body.
 
-A body that lies in a file is sent as it lies, on plain HTTP by ``sendfile`` without passing through this process,
-and the registry's own verification is relied on: it answers a wrong digest with 400. Anything else is hashed as it
-is sent, and the last piece is withheld when it is not the blob.
+The blob is sent in chunks if the registry demands it or the connection breaks, and an upload is continued at the byte
+that the registry has received. The bytes of a file are sent unread, over plain HTTP by ``sendfile``, and the registry
+verifies them: it answers a wrong digest with 400. Other content is hashed while it is sent, and its last piece is
+withheld if it does not match the digest.
 """
 
 from __future__ import annotations
 
 import contextlib
+import enum
+import functools
 import re
 import socket
 from collections.abc import Callable, Sequence
@@ -17,328 +19,301 @@ from collections.abc import Callable, Sequence
 from airgap.errors import ContentError, DigestMismatch, RegistryError, Rejected
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.registry.client import Endpoint
-from airgap.registry.http.body_sender import Hashing, send_file
-from airgap.registry.http.errors import Transient, join, split
+from airgap.registry.chunk_size import MIN_CHUNK, ChunkSize
+from airgap.registry.client import RegistryClient
+from airgap.registry.http.body_sender import BlobHash, send_file
+from airgap.registry.http.errors import Transient
 from airgap.registry.http.transport import Response
-from airgap.store.base import FileRange, Opener, reading
+from airgap.registry.upload_sessions import session_path
+from airgap.store.protocols import Opener
+from airgap.store.readers import FileRange, translate_read_errors
 
-#: What a chunk holds at most, and at least: a proxy's default limit is 1 MiB.
-MAX_CHUNK = 16 * 1024 * 1024
-MIN_CHUNK = 1024 * 1024
-#: Blobs of less are not worth a line in a journal: they are sent once more.
-WORTH_NOTING = MIN_CHUNK
-#: So many bodies of one blob may be lost whole before it is sent in chunks.
-LOST_BODIES = 2
-#: After so many tries in a row without an answer an upload is given up for a new one.
-SILENCES = 3
-#: A body that broke off later than so many bytes behind the last one has got somewhere, and is no failed attempt.
-_PROGRESS = 256 * 1024
-#: Statuses by which registries or proxies in front of them refuse a body in one piece.
+#: Bytes of the smallest blob whose session is recorded for a later run. Smaller ones are sent again.
+_MIN_RECORDED_SIZE = MIN_CHUNK
+#: Time-outs in a row after which a session is given up for a new one.
+_MAX_TIMEOUTS = 3
+#: Bytes by which an attempt must advance the upload to count as progress and not as a failure.
+_MIN_PROGRESS = 256 * 1024
+#: Statuses by which registries, or proxies in front of them, refuse a blob in one body.
 _REFUSES_WHOLE = (404, 405, 411, 413, 415, 416, 501)
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,19})", re.ASCII)
 
 
-class Upload:
-    """The upload of one blob into one repository. ``location`` is that of a session just begun."""
+class _Session(enum.Enum):
+    """What is known about the upload session at the registry."""
+
+    #: There is none yet.
+    NONE = enum.auto()
+    #: This attempt has begun it, and knows how many bytes it has.
+    STARTED = enum.auto()
+    #: It has bytes of an earlier attempt, and this attempt knows how many.
+    RESUMED = enum.auto()
+    #: The registry must be asked how many bytes it has.
+    UNKNOWN = enum.auto()
+
+
+class BlobUpload:
+    """The upload of one blob to one repository. ``location`` is the path of a session that was just begun."""
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        client: RegistryClient,
         repository: str,
         scopes: Sequence[str],
         descriptor: Descriptor,
         opener: Opener,
         location: str = "",
     ) -> None:
-        self._endpoint = endpoint
+        self._client = client
         self._repository = repository
-        self._uploads = f"/v2/{repository}/blobs/uploads/"
+        self._uploads_path = f"/v2/{repository}/blobs/uploads/"
         self._scopes = scopes
         self._descriptor = descriptor
-        self._opener = opener
+        self._digest = descriptor.digest
         self._size = descriptor.size
+        self._opener = opener
+        self._session = _Session.STARTED if location else _Session.NONE
         self._location = location
-        #: Where the next byte goes, and how far the best attempt came.
-        self._offset = self._best = 0
-        #: Whether the registry must be asked what it has of this session.
-        self._unsure = False
-        #: Whether something of an earlier attempt is in this session.
-        self._resumed = False
-        #: What a registry asks a chunk to hold at least (distribution-spec, ``OCI-Chunk-Min-Length``).
-        self._least = 0
-        #: Bytes a chunk, or ``None`` for the whole body at once.
-        self._chunk = endpoint.chunk_limit
-        self._refused: Response | None = None
-        self._hashing = Hashing(descriptor)
-        #: Whether what was sent last came out of a file.
-        self._from_file = False
-        self._failed = 0
-        self._silent = 0
-        self._broke = False
-        self._lost = 0
+        #: The position of the next byte, and the furthest position of all attempts.
+        self._offset = self._furthest = 0
+        self._chunk = ChunkSize(client, descriptor.size)
+        #: The response that refused the whole blob or a chunk.
+        self._refusal: Response | None = None
+        self._hash = BlobHash(descriptor)
+        self._last_reader_is_file = False
+        self._failures = 0
+        self._timeouts = 0
 
     def run(self) -> None:
-        """Send it, going on after whatever can heal: at the byte that the registry has come to, or from the start."""
-        if self._location:
-            self._move(self._location)
-        else:
-            self._location = self._endpoint.sessions.find(self._repository, self._descriptor.digest)
-            self._unsure = bool(self._location)
-        try:
-            self._persist()
-        except (ContentError, Rejected):
-            self._abandon()  # after anything else the session stays: the next run may go on with it
-            raise
-        self._endpoint.sessions.forget(self._repository, self._descriptor.digest)
+        """Send the blob, and retry what can be retried: from the byte that the registry has reached, or from the start.
 
-    def _persist(self) -> None:
+        Raises :class:`ContentError` for content that does not match the descriptor, :class:`Rejected` if the registry
+        refuses it, and the other errors of :mod:`airgap.registry.http.errors`.
+        """
+        if self._location:
+            self._set_location(self._location)
+        else:
+            self._location = self._client.sessions.find(self._repository, self._digest)
+            self._session = _Session.UNKNOWN if self._location else _Session.NONE
+        try:
+            self._send_with_retries()
+        except (ContentError, Rejected):
+            self._cancel_session()  # after any other error the session is kept: the next run may continue it
+            raise
+        self._client.sessions.forget(self._repository, self._digest)
+
+    def _send_with_retries(self) -> None:
         while True:
             try:
-                self._once()
+                self._attempt()
                 return
             except Transient as error:
-                self._unsure = True
-                self._failed += 1
-                self._silent = self._silent + 1 if isinstance(error.__cause__, TimeoutError) else 0
-                if self._silent >= SILENCES:
-                    # The registry may still be waiting for the line that fell silent, and lets nobody else go on.
-                    self._endpoint.sessions.forget(self._repository, self._descriptor.digest)
-                    self._location, self._offset, self._silent = "", 0, 0
-                self._endpoint.retry.pause(f"PUT {self._descriptor.digest}", self._failed, error)
+                if self._session is not _Session.NONE:
+                    self._session = _Session.UNKNOWN
+                self._failures += 1
+                self._timeouts = self._timeouts + 1 if isinstance(error.__cause__, TimeoutError) else 0
+                if self._timeouts >= _MAX_TIMEOUTS:
+                    # The registry may still wait on the dead connection, and lock the session for it.
+                    self._client.sessions.forget(self._repository, self._digest)
+                    self._drop_session()
+                    self._offset, self._timeouts = 0, 0
+                self._client.retry.pause(f"PUT {self._digest}", self._failures, error)
 
-    def _once(self) -> None:
-        if self._location and self._unsure and self._ask():
+    def _attempt(self) -> None:
+        if self._session is _Session.UNKNOWN and self._is_complete():
             return
-        self._broke = False
-        if not self._location:
-            self._begin()
-        if self._chunk is None and self._endpoint.line is not None and self._size > self._endpoint.line:
-            self._chunk = self._endpoint.line
-        if self._chunk is None and self._offset == 0:
-            response = self._send("PUT", self._with_digest(), self._size, None)
+        self._chunk.body_broke = False
+        if self._session is _Session.NONE:
+            self._begin_session()
+        self._chunk.apply_max_body()
+        if self._chunk.is_whole and self._offset == 0:
+            response = self._send("PUT", self._final_path(), self._size, None)
             if response.status in (201, 204):
-                self._check_answer(response)
+                self._check_stored_digest(response)
                 return
             self._check_session(response)
             if response.status not in _REFUSES_WHOLE or self._size == 0:
-                raise self._fault(response)
-            self._refused, self._chunk = response, MAX_CHUNK
-            self._abandon()
-            self._begin()
-        self._in_chunks()
+                raise self._error(response)
+            self._refusal = response
+            self._chunk.refuse_whole()
+            self._cancel_session()
+            self._begin_session()
+        self._send_chunks()
+        self._finish()
 
-    def _begin(self) -> None:
-        response = self._endpoint.call(
-            "POST", self._uploads, scopes=self._scopes, headers={"Content-Length": "0"}, ok=(202,)
+    def _begin_session(self) -> None:
+        response = self._client.request(
+            "POST", self._uploads_path, scopes=self._scopes, headers={"Content-Length": "0"}, ok=(202,)
         )
-        least = response.headers.get("OCI-Chunk-Min-Length", "")
-        self._least = min(int(least), self._size) if least.isdecimal() else 0
-        self._offset, self._unsure, self._resumed = 0, False, False
-        self._move(session_path(self._endpoint, response, self._uploads))
+        self._chunk.set_minimum(response.headers.get("OCI-Chunk-Min-Length", ""))
+        self._offset, self._session = 0, _Session.STARTED
+        self._set_location(session_path(self._client, response, self._uploads_path))
 
-    def _move(self, location: str) -> None:
+    def _set_location(self, location: str) -> None:
         self._location = location
-        if self._size >= WORTH_NOTING:
-            self._endpoint.sessions.note(self._repository, self._descriptor.digest, location)
+        if self._size >= _MIN_RECORDED_SIZE:
+            self._client.sessions.note(self._repository, self._digest, location)
 
-    def _ask(self) -> bool:
-        """What the registry has of the session. One that is gone, or makes no sense, is left. Says whether the blob is
-        there whole: then it was the answer that was lost."""
-        self._unsure, self._resumed, before = False, False, self._offset
+    def _is_complete(self) -> bool:
+        """Ask the registry how many bytes the session has; drop the session if it is gone or the answer is unusable.
+
+        Returns whether the registry has the whole blob already. Then only the response to the upload was lost.
+        """
+        previous_offset = self._offset
         try:
-            response = self._endpoint.call(
+            response = self._client.request(
                 "GET", self._location, scopes=self._scopes, ok=(200, 202, 204, 400, 404, 405, 410, 416, 500, 501)
             )
         except Transient:
-            self._unsure = True
             raise
         except RegistryError:
             response = None
         match = _RANGE.fullmatch(response.headers.get("Range", "")) if response is not None else None
         if response is None or response.status >= 400 or match is None or int(match[1]) >= max(self._size, 1):
             gone = response is not None and response.status in (404, 410)
-            if gone and self._failed and self._is_there():
+            if gone and self._failures and self._blob_exists():
                 return True
-            self._lose(gone=gone)
+            if gone:
+                self._drop_session()
+            else:
+                self._cancel_session()
+            self._offset = 0
+            self._count_lost_body()
             return False
-        # One byte and none are written alike; if it was one, the registry will refuse to go on at 0.
+        # "0-0" means one byte or none. If it is one byte, the registry will refuse a chunk at offset 0.
         self._offset = int(match[1]) + 1 if int(match[1]) else 0
-        self._resumed = self._offset > 0
-        if self._offset < before + _PROGRESS:
-            self._shrink()
-        self._come_to(self._offset, _PROGRESS)
+        self._session = _Session.RESUMED if self._offset > 0 else _Session.STARTED
+        if self._offset < previous_offset + _MIN_PROGRESS:
+            self._count_lost_body()
+        self._note_progress(_MIN_PROGRESS)
         if response.headers.get("Location"):
-            self._location = session_path(self._endpoint, response, self._location)
+            self._location = session_path(self._client, response, self._location)
         return False
 
-    def _is_there(self) -> bool:
-        path = f"/v2/{self._repository}/blobs/{self._descriptor.digest}"
-        return self._endpoint.call("HEAD", path, scopes=self._scopes, ok=(200, 404)).status == 200
+    def _blob_exists(self) -> bool:
+        path = f"/v2/{self._repository}/blobs/{self._digest}"
+        return self._client.request("HEAD", path, scopes=self._scopes, ok=(200, 404)).status == 200
 
-    def _come_to(self, offset: int, least: int) -> None:
-        """Whoever comes further than before has not failed, however often the line breaks."""
-        if offset >= self._best + least:
-            self._failed = 0
-        self._best = max(self._best, offset)
+    def _note_progress(self, least: int) -> None:
+        """Forget earlier failures if the upload has come ``least`` bytes further than ever before."""
+        if self._offset >= self._furthest + least:
+            self._failures = 0
+        self._furthest = max(self._furthest, self._offset)
 
-    def _lose(self, *, gone: bool) -> None:
-        if gone:
-            self._location = ""
-        else:
-            self._abandon()
-        self._offset = 0
-        self._shrink()
+    def _count_lost_body(self) -> None:
+        if self._chunk.body_lost():
+            self._failures = 0
 
-    def _shrink(self) -> None:
-        """After a body that broke off and of which nothing was kept: make them as small as what does get through."""
-        if not self._broke:
-            return
-        self._lost += 1
-        smaller = None
-        if self._chunk is None and self._lost >= LOST_BODIES:
-            smaller = min(MAX_CHUNK, self._size // 2)
-        elif self._chunk is not None and self._chunk > MIN_CHUNK:
-            smaller = self._chunk // 2
-        if smaller is not None and self._size > MIN_CHUNK:
-            self._chunk = max(MIN_CHUNK, smaller)
-            line = self._endpoint.line
-            self._endpoint.line = self._chunk if line is None else min(line, self._chunk)
-            self._failed = 0
+    def _drop_session(self) -> None:
+        self._session, self._location = _Session.NONE, ""
 
-    def _abandon(self) -> None:
-        """Tell the registry that a session will not be used, as far as it listens."""
-        location, self._location = self._location, ""
-        self._endpoint.sessions.forget(self._repository, self._descriptor.digest)
+    def _cancel_session(self) -> None:
+        """Drop the session, and tell the registry that it will not be used. Its answer does not matter."""
+        location = self._location
+        self._drop_session()
+        self._client.sessions.forget(self._repository, self._digest)
         if location:
             with contextlib.suppress(RegistryError):
-                self._endpoint.call("DELETE", location, scopes=self._scopes, ok=tuple(range(200, 600)))
+                self._client.request("DELETE", location, scopes=self._scopes, ok=tuple(range(200, 600)))
 
     def _check_session(self, response: Response) -> None:
-        """A session that is gone (ended by a break, by time, or by a registry's restart) heals by a new one."""
-        error = response.fault()
+        """Raise :class:`Transient` if the registry does not know the session any more: a new one is begun."""
+        error = response.error()
         if response.status == 404 and isinstance(error, RegistryError) and error.code == "BLOB_UPLOAD_UNKNOWN":
-            self._location = ""
+            self._drop_session()
             raise Transient("the registry has forgotten the upload", where=error.where)
 
-    def _in_chunks(self) -> None:
+    def _send_chunks(self) -> None:
         while self._offset < self._size:
-            rest = self._size - self._offset
-            length = rest if self._chunk is None else min(max(self._chunk, self._least), rest)
+            length = self._chunk.next_length(self._size - self._offset)
             response = self._send("PATCH", self._location, length, self._offset)
-            if response.status == 413 and length > max(MIN_CHUNK, self._least):
-                self._chunk = max(MIN_CHUNK, min(length, MAX_CHUNK * 4) // 4, self._least)
-                self._refused = response
-                self._abandon()
-                self._begin()
+            if response.status == 413 and self._chunk.reduce(length):
+                self._refusal = response
+                self._cancel_session()
+                self._begin_session()
                 continue
             self._check_session(response)
             if response.status == 416:
-                self._unsure = True
+                self._session = _Session.UNKNOWN
                 raise Transient("the registry has come to another byte of this upload", where=response.url)
             if response.status not in (202, 201, 204):
-                # A registry that takes no chunks either is better explained by its first answer.
-                first = self._refused
-                raise self._fault(first if first is not None and response.status != 413 else response)
+                # If the registry refuses chunks too, its first refusal explains more.
+                refusal = self._refusal
+                raise self._error(refusal if refusal is not None and response.status != 413 else response)
             self._offset += length
-            self._come_to(self._offset, 1)
-            self._move(session_path(self._endpoint, response, self._location))
-        if not self._from_file:
-            self._hashing.at(self._size, self._opener)  # raises where what was sent, then or now, is not the blob
-        response = self._send("PUT", self._with_digest(), 0, None)
+            self._note_progress(1)
+            self._set_location(session_path(self._client, response, self._location))
+
+    def _finish(self) -> None:
+        """End a session to which all bytes were sent."""
+        if not self._last_reader_is_file:
+            self._hash.at(self._size, self._opener)  # raises if the bytes of this or an earlier run are not the blob
+        response = self._send("PUT", self._final_path(), 0, None)
         if response.status not in (201, 204):
             self._check_session(response)
-            error = self._fault(response)
-            if isinstance(error, DigestMismatch) and self._resumed:
-                # What was there from before was not what we had thought: once more, all of it.
-                self._location, self._resumed = "", False
+            error = self._error(response)
+            if isinstance(error, DigestMismatch) and self._session is _Session.RESUMED:
+                # The bytes of the earlier attempt were not those of the blob: send all of it again.
+                self._drop_session()
                 raise Transient(f"what the registry had kept of it was something else ({error.what})")
             raise error
-        if self._refused is not None:
-            self._endpoint.chunk_limit = self._chunk
-        self._check_answer(response)
+        if self._refusal is not None:
+            self._chunk.remember()
+        self._check_stored_digest(response)
 
     def _send(self, method: str, path: str, length: int, position: int | None) -> Response:
-        """Send ``length`` bytes from the offset on. A sign-in that ran out meanwhile is renewed: they go once more."""
-        response = self._body(method, path, length, position)
-        return self._body(method, path, length, position) if response.status == 401 else response
+        """Send ``length`` bytes from the offset on. If the login has expired, send them a second time."""
+        response = self._send_once(method, path, length, position)
+        return self._send_once(method, path, length, position) if response.status == 401 else response
 
-    def _body(self, method: str, path: str, length: int, position: int | None) -> Response:
+    def _send_once(self, method: str, path: str, length: int, position: int | None) -> Response:
         headers = {"Content-Type": "application/octet-stream"} if length else {}
         if position is not None:
             headers["Content-Range"] = f"{position}-{position + length - 1}"
-        feed: Callable[[socket.socket], None]
-        # Before anything else is read: whoever counts sees by this where the upload goes on.
-        with reading(self.digest, self._offset):
+        # Open the reader before anything else is read: the progress display learns the offset by this.
+        with translate_read_errors(self._digest, self._offset):
             reader = self._opener(self._offset)
+        write_body: Callable[[socket.socket], None]
+        blob_hash = None
         try:
-            hashing = None
-            self._from_file = isinstance(reader, FileRange)
+            self._last_reader_is_file = isinstance(reader, FileRange)
             if isinstance(reader, FileRange):
-                file = reader
-                held = self._offset + file.length
-                if held != self._size:
-                    raise ContentError(f"{self.digest} has {held} bytes here, not {self._size}")
-                feed = lambda sock: send_file(sock, file, length)  # noqa: E731 # two ways of one argument
+                size = self._offset + reader.length
+                if size != self._size:
+                    raise ContentError(f"{self._digest} has {size} bytes here, not {self._size}")
+                write_body = functools.partial(send_file, reader=reader, length=length)
             else:
-                hashing = hashed = self._hashing.at(self._offset, self._opener)
-                feed = lambda sock: hashed.send(sock, reader, length)  # noqa: E731 # two ways of one argument
-            # After a break a connection that has carried much already is not the one to try again with.
-            alone = self._lost > 0 or self._endpoint.line is not None
-            response = self._endpoint.send(
-                method, path, scopes=self._scopes, headers=headers, length=length, feed=feed, alone=alone
+                blob_hash = self._hash.at(self._offset, self._opener)
+                write_body = functools.partial(blob_hash.send, reader=reader, length=length)
+            response = self._client.send_body(
+                method,
+                path,
+                scopes=self._scopes,
+                headers=headers,
+                length=length,
+                write_body=write_body,
+                dedicated=self._chunk.needs_new_connection,
             )
         except Transient as error:
-            self._broke = length > 0 and error.retry_after is None  # else nothing was sent at all
+            # With a Retry-After nothing of the body was sent.
+            self._chunk.body_broke = length > 0 and error.retry_after is None
             raise
         finally:
             reader.close()
-        if hashing is not None and response.status < 300:
-            self._hashing = hashing
+        if blob_hash is not None and response.status < 300:
+            self._hash = blob_hash
         return response
 
-    def _with_digest(self) -> str:
-        return f"{self._location}{'&' if '?' in self._location else '?'}digest={self._descriptor.digest}"
+    def _final_path(self) -> str:
+        return f"{self._location}{'&' if '?' in self._location else '?'}digest={self._digest}"
 
-    def _check_answer(self, response: Response) -> None:
-        said = response.headers.get("Docker-Content-Digest", "")
-        if said and said != self._descriptor.digest and digests.algorithm(said) == digests.algorithm(self.digest):
-            raise DigestMismatch(f"the registry stored {said} for {self._descriptor.digest}")
+    def _check_stored_digest(self, response: Response) -> None:
+        stored = response.headers.get("Docker-Content-Digest", "")
+        if stored and stored != self._digest and digests.algorithm(stored) == digests.algorithm(self._digest):
+            raise DigestMismatch(f"the registry stored {stored} for {self._digest}")
 
-    @property
-    def digest(self) -> str:
-        return self._descriptor.digest
-
-    def _fault(self, response: Response) -> Exception:
-        error = response.fault()
+    def _error(self, response: Response) -> Exception:
+        error = response.error()
         if isinstance(error, DigestMismatch):
-            error.where = self._descriptor.digest
+            error.where = self._digest
         return error
-
-
-def session_path(endpoint: Endpoint, response: Response, asked: str) -> str:
-    """The path of an upload session from a ``Location`` in whichever form a server gives it.
-
-    Only path and query are taken: servers behind proxies name internal hosts, wrong ports and wrong
-    schemes, and credentials go nowhere else than where they were meant for.
-    """
-    location = response.headers.get("Location")
-    if not location:
-        raise RegistryError("the registry began an upload and did not say where", where=response.url)
-    parts = split(join(f"{endpoint.base_url}{asked}", location))
-    path = parts.path
-    # A proxy may show the registry under another path than its own, which the answer then names.
-    name = _repository_in(asked)
-    inner = path.rfind(f"/v2/{name}/blobs/uploads/") if name else -1
-    if inner > 0:
-        path = path[inner:]
-    prefix = split(endpoint.base_url).path
-    if prefix and path.startswith(f"{prefix}/"):
-        path = path[len(prefix) :]
-    return f"{path}?{parts.query}" if parts.query else path
-
-
-def _repository_in(asked: str) -> str:
-    """The repository of ``/v2/NAME/blobs/uploads/…``; empty for other paths."""
-    head, found, _ = asked.partition("/blobs/uploads/")
-    return head.removeprefix("/v2/") if found and head.startswith("/v2/") else ""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which uploads a registry has under way, remembered beyond the end of this program.
+"""The upload sessions of a registry, recorded so that a later run of this program can continue them.
 
-One journal for each import (target and bundle): a first line that says whose it is, then one for each session begun,
-moved on or ended. It holds paths at the registry and no credential; what it gives back is checked to be an upload of
-the same repository at the same address. Its lock keeps two imports of one bundle apart.
+There is one journal for each import (target and bundle). Its first line identifies the import. Each further line
+records a session that was begun, moved or ended. The journal contains paths at the registry and no credentials. A
+recorded path is used only if it is an upload of the same repository. The lock of the journal prevents two concurrent
+imports of one bundle to one target.
 """
 
 from __future__ import annotations
@@ -13,60 +14,81 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from airgap.durable import FileLocked, Journal
-from airgap.errors import NotReady, OutputError
+from airgap.errors import NotReady, OutputError, RegistryError
 from airgap.events import Sink, Warned, ignore
+from airgap.registry.http.errors import join_url, split_url
 
-#: What may follow ``/v2/NAME/blobs/uploads/`` in a path that is believed later: no way to anywhere else.
+if TYPE_CHECKING:
+    from airgap.registry.client import RegistryClient
+    from airgap.registry.http.transport import Response
+
+#: What may follow ``/v2/NAME/blobs/uploads/`` in a recorded path: it cannot lead to another resource.
 _SESSION = re.compile(r"[A-Za-z0-9._~=+:-]+/?(\?[!-~]*)?", re.ASCII)
-_LONGEST = 8192
+_MAX_PATH_LENGTH = 8192
 
 
-class Sessions(Protocol):
-    """Locations of uploads under way, by repository and digest."""
-
-    def find(self, repository: str, digest: str, /) -> str: ...
-    def note(self, repository: str, digest: str, location: str, /) -> None: ...
-    def forget(self, repository: str, digest: str, /) -> None: ...
-
-
-class NoSessions:
-    """Nothing is remembered."""
+class UploadSessions(Protocol):
+    """The paths of upload sessions, by repository and digest."""
 
     def find(self, repository: str, digest: str, /) -> str:
+        """Return the path of the session of a blob, or an empty string."""
+
+    def note(self, repository: str, digest: str, location: str, /) -> None:
+        """Record that the session of a blob was begun at, or has moved to, ``location``."""
+
+    def forget(self, repository: str, digest: str, /) -> None:
+        """Record that the session of a blob has ended."""
+
+
+class NoUploadSessions:
+    """Records nothing."""
+
+    def find(self, repository: str, digest: str, /) -> str:
+        """Return an empty string."""
         return ""
 
-    def note(self, repository: str, digest: str, location: str, /) -> None: ...
+    def note(self, repository: str, digest: str, location: str, /) -> None:
+        """Do nothing."""
 
-    def forget(self, repository: str, digest: str, /) -> None: ...
+    def forget(self, repository: str, digest: str, /) -> None:
+        """Do nothing."""
 
 
 class SessionJournal:
-    """Thread-safe. ``head`` says whose journal it is: one with another head is begun anew.
+    """Upload sessions in a journal file. Thread-safe. Get one with :meth:`open`.
 
-    Raises :class:`OutputError` where it cannot be written, :class:`NotReady` where another process holds it. A disk
-    that is full later stops nothing: it is said, and nothing more is noted.
+    If the disk becomes full, the journal emits :class:`Warned` once and records nothing more.
     """
 
-    def __init__(self, path: Path, head: Mapping[str, object], emit: Sink = ignore) -> None:
+    def __init__(self, path: Path, journal: Journal, emit: Sink = ignore) -> None:
         self.path = path
+        self._journal = journal
         self._emit = emit
         self._failed = False
-        self._guard = threading.Lock()
-        self._known: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+        self._locations: dict[tuple[str, str], str] = {}
+
+    @classmethod
+    def open(cls, path: Path, head: Mapping[str, object], emit: Sink = ignore) -> SessionJournal:
+        """Open or make the journal at ``path``. ``head`` identifies the import; a journal of another one is replaced.
+
+        Raises :class:`OutputError` if it cannot be written, :class:`NotReady` if another process holds its lock.
+        """
         head = {"format": 1, **head}
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._journal = Journal.open(path)
+            journal = Journal.open(path)
+            sessions = cls(path, journal, emit)
             try:
-                if self._journal.entries[:1] == [head]:
-                    self._load(self._journal.entries[1:])
+                if journal.entries[:1] == [head]:
+                    sessions._load(journal.entries[1:])
                 else:
-                    self._journal.restart(head)
+                    journal.restart(head)
             except BaseException:
-                self._journal.close()
+                journal.close()
                 raise
         except FileLocked as error:
             raise NotReady(
@@ -80,28 +102,32 @@ class SessionJournal:
                 where=str(path),
                 hint="--state DIR chooses another folder",
             ) from error
+        return sessions
 
     def find(self, repository: str, digest: str, /) -> str:
-        with self._guard:
-            return self._known.get((repository, digest), "")
+        """Return the path of the session of a blob, or an empty string."""
+        with self._lock:
+            return self._locations.get((repository, digest), "")
 
     def note(self, repository: str, digest: str, location: str, /) -> None:
-        if not believable(repository, location):
+        """Record the path of a session, unless :func:`is_upload_path` refuses it."""
+        if not is_upload_path(repository, location):
             return
-        with self._guard:
-            self._known[repository, digest] = location
+        with self._lock:
+            self._locations[repository, digest] = location
             self._append({"repository": repository, "digest": digest, "location": location}, sync=True)
 
     def forget(self, repository: str, digest: str, /) -> None:
-        with self._guard:
-            if self._known.pop((repository, digest), None) is not None:
-                # Not synced: were the line lost, the registry would say that there is no such upload.
+        """Record that the session of a blob has ended."""
+        with self._lock:
+            if self._locations.pop((repository, digest), None) is not None:
+                # No sync: if the line is lost, the registry will answer that there is no such session.
                 self._append({"repository": repository, "digest": digest, "location": ""}, sync=False)
 
     def close(self, *, whole: bool = False) -> None:
-        """Release the file; delete it where nothing in it would be of use, and after a ``whole`` import."""
-        with self._guard:
-            if whole or not self._known:
+        """Close the file. Delete it if it records no session, and after a complete (``whole``) import."""
+        with self._lock:
+            if whole or not self._locations:
                 with contextlib.suppress(OSError):
                     self._journal.remove()
             self._journal.close()
@@ -109,10 +135,10 @@ class SessionJournal:
     def _load(self, entries: Iterable[Mapping[str, object]]) -> None:
         for entry in entries:
             repository, digest, location = (str(entry.get(key, "")) for key in ("repository", "digest", "location"))
-            if believable(repository, location):
-                self._known[repository, digest] = location
+            if is_upload_path(repository, location):
+                self._locations[repository, digest] = location
             else:
-                self._known.pop((repository, digest), None)
+                self._locations.pop((repository, digest), None)
 
     def _append(self, entry: Mapping[str, object], *, sync: bool) -> None:
         if self._failed:
@@ -131,10 +157,38 @@ class SessionJournal:
             )
 
 
-def believable(repository: str, location: str) -> bool:
-    """Whether ``location`` is the path of an upload of ``repository``, and can be nothing else."""
-    begin = f"/v2/{repository}/blobs/uploads/"
-    if not repository or not location.startswith(begin) or len(location) > _LONGEST:
+def is_upload_path(repository: str, location: str) -> bool:
+    """Whether ``location`` can only be the path of an upload session of ``repository``."""
+    prefix = f"/v2/{repository}/blobs/uploads/"
+    if not repository or not location.startswith(prefix) or len(location) > _MAX_PATH_LENGTH:
         return False
-    rest = location[len(begin) :]
+    rest = location[len(prefix) :]
     return bool(_SESSION.fullmatch(rest)) and not rest.startswith((".", "?"))
+
+
+def session_path(client: RegistryClient, response: Response, request_path: str) -> str:
+    """Return the path and query of the upload session that ``response`` to ``request_path`` names.
+
+    Host, port and scheme of its ``Location`` are ignored: servers behind proxies give internal ones, and credentials
+    must only go to the address that the user gave. Raises :class:`RegistryError` if there is no ``Location``.
+    """
+    location = response.headers.get("Location")
+    if not location:
+        raise RegistryError("the registry began an upload and did not say where", where=response.url)
+    parts = split_url(join_url(f"{client.base_url}{request_path}", location))
+    path = parts.path
+    # A proxy may serve the registry under another path prefix than the registry itself knows.
+    repository = _repository_of(request_path)
+    inner = path.rfind(f"/v2/{repository}/blobs/uploads/") if repository else -1
+    if inner > 0:
+        path = path[inner:]
+    prefix = split_url(client.base_url).path
+    if prefix and path.startswith(f"{prefix}/"):
+        path = path[len(prefix) :]
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def _repository_of(path: str) -> str:
+    """Return the repository in ``/v2/NAME/blobs/uploads/…``, or an empty string for another path."""
+    head, separator, _ = path.partition("/blobs/uploads/")
+    return head.removeprefix("/v2/") if separator and head.startswith("/v2/") else ""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry as a WSGI application: routes, sign-in, and errors made into answers.
+"""The registry as a WSGI application: routes, authentication, and error responses.
 
-It works under any WSGI server whose ``wsgi.input`` offers ``readinto``. It logs through the standard
-library (``airgap.server``) and tells clients nothing that they did not say themselves.
+It works with any WSGI server whose ``wsgi.input`` has ``readinto``. It logs with the standard library
+(``airgap.server``).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.reference import repository_problem
-from airgap.server.blobs import Blobs
-from airgap.server.discovery import Discovery
-from airgap.server.exchange import BrokenOff, Request, Response, Stream, json_response
-from airgap.server.manifests import Manifests
+from airgap.server.blobs import BlobHandler
+from airgap.server.discovery import DiscoveryHandler
+from airgap.server.exchange import BlobStream, ClientDisconnected, Request, Response, json_response
+from airgap.server.manifests import ManifestHandler
 from airgap.server.naming import Naming
 from airgap.server.problems import Problem
 from airgap.server.repositories import Repositories
-from airgap.server.uploads import Uploads
+from airgap.server.uploads import UploadHandler
 from airgap.store import Source
 
 OnRequest = Callable[[str, str, int], None]
@@ -34,10 +34,10 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 _log = logging.getLogger("airgap.server")
 
-# The repository is greedy: its own elements may be called "blobs" or "manifests".
+# The repository is matched greedily, because its components may be called "blobs" or "manifests".
 _ROUTES = tuple(
-    (re.compile(pattern, re.DOTALL), area)
-    for pattern, area in (
+    (re.compile(pattern, re.DOTALL), resource)
+    for pattern, resource in (
         (r"/v2/?", "base"),
         (r"/v2/_catalog", "catalog"),
         (r"/v2/(.*)/tags/list", "tags"),
@@ -50,8 +50,11 @@ _ROUTES = tuple(
 )
 
 
-class Registry:
-    """``credentials`` are the name and password that every request must then carry (HTTP Basic, RFC 7617)."""
+class RegistryApp:
+    """The application. If ``credentials`` (user, password) are given, each request must carry them (RFC 7617).
+
+    ``folder`` is for unfinished uploads. ``on_request`` is called with method, path and status of each request.
+    """
 
     def __init__(
         self,
@@ -64,13 +67,13 @@ class Registry:
         on_request: OnRequest | None = None,
     ) -> None:
         repositories = Repositories(store, naming, writable=writable)
-        self._manifests = Manifests(repositories)
-        self._blobs = Blobs(repositories)
-        self._uploads = Uploads(repositories, self._blobs, folder)
-        self._discovery = Discovery(repositories)
+        self._manifests = ManifestHandler(repositories)
+        self._blobs = BlobHandler(repositories)
+        self._uploads = UploadHandler(repositories, self._blobs, folder)
+        self._discovery = DiscoveryHandler(repositories)
         self._credentials = ":".join(credentials).encode() if credentials else None
         self._on_request = on_request
-        self._areas: dict[str, dict[str, Callable[..., Response]]] = {
+        self._handlers: dict[str, dict[str, Callable[..., Response]]] = {
             "base": {"GET": lambda request: json_response({})},
             "catalog": {"GET": self._discovery.catalog},
             "tags": {"GET": self._discovery.tags},
@@ -94,8 +97,9 @@ class Registry:
         }
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (WSGI, PEP 3333)."""
         request = Request(environ)
-        response = self._answer(request)
+        response = self._respond(request)
         headers = [
             ("Docker-Distribution-Api-Version", "registry/2.0"),
             ("X-Content-Type-Options", "nosniff"),
@@ -108,18 +112,18 @@ class Registry:
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
         if request.method == "HEAD" or response.body == b"":
             return ()
-        return response.body if isinstance(response.body, Stream) else (response.body,)
+        return response.body if isinstance(response.body, BlobStream) else (response.body,)
 
     def close(self) -> None:
-        """Give up what uploads are under way."""
+        """Discard the unfinished uploads."""
         self._uploads.close()
 
-    def _answer(self, request: Request) -> Response:
+    def _respond(self, request: Request) -> Response:
         try:
             try:
                 self._check_credentials(request)
                 return self._route(request)
-            except BrokenOff as error:
+            except ClientDisconnected as error:
                 raise Problem(400, "BLOB_UPLOAD_INVALID", f"the request's body broke off: {error.what}") from error
             except ContentError as error:
                 _log.warning("%s %s: %s", request.method, request.path, error)
@@ -129,24 +133,24 @@ class Registry:
                 raise Problem(500, "UNKNOWN", "the store failed") from error
             except Problem:
                 raise
-            except Exception as error:  # a handler's bug is answered, it must not end a worker
+            except Exception as error:  # a bug in a handler must not end a worker thread
                 _log.exception("%s %s", request.method, request.path)
                 raise Problem(500, "UNKNOWN", "this registry failed") from error
         except Problem as problem:
             return Response(problem.status, [("Content-Type", "application/json"), *problem.headers], problem.body())
 
     def _route(self, request: Request) -> Response:
-        for pattern, area in _ROUTES:
+        for pattern, resource in _ROUTES:
             match = pattern.fullmatch(request.path)
             if match:
-                handlers = self._areas[area]
-                handler = handlers.get("GET" if request.method == "HEAD" and area != "upload" else request.method)
+                handlers = self._handlers[resource]
+                handler = handlers.get("GET" if request.method == "HEAD" and resource != "upload" else request.method)
                 if handler is None:
                     raise Problem(
                         405,
                         "UNSUPPORTED",
                         "this method has no meaning here",
-                        headers=[("Allow", ", ".join(_allowed(area, handlers)))],
+                        headers=[("Allow", ", ".join(_allowed(resource, handlers)))],
                     )
                 if match.groups():
                     _check_repository(match.group(1))
@@ -170,8 +174,8 @@ class Registry:
             )
 
 
-def _allowed(area: str, handlers: Mapping[str, object]) -> list[str]:
-    return sorted({*handlers, *(["HEAD"] if "GET" in handlers and area != "upload" else [])})
+def _allowed(resource: str, handlers: Mapping[str, object]) -> list[str]:
+    return sorted({*handlers, *(["HEAD"] if "GET" in handlers and resource != "upload" else [])})
 
 
 def _check_repository(repository: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blobs: pull, ranges and deletion (distribution-spec, "Pulling blobs", "Deleting Blobs")."""
+"""Requests for blobs: pull, ranges and deletion (distribution-spec "Pulling blobs", "Deleting Blobs")."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ import re
 
 from airgap.errors import ContentMissing, NotFound
 from airgap.oci import Descriptor
-from airgap.server.exchange import Request, Response, Stream
+from airgap.server.exchange import BlobStream, Request, Response
 from airgap.server.problems import Problem, blob_unknown
 from airgap.server.repositories import Repositories, check_digest
 
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.ASCII)
 
 
-class Blobs:
+class BlobHandler:
+    """Answers requests to ``/v2/NAME/blobs/DIGEST``."""
+
     def __init__(self, repositories: Repositories) -> None:
         self._repositories = repositories
 
     def find(self, digest: str) -> Descriptor:
-        """The descriptor of content in the store, whichever repository it was pushed to; raise BLOB_UNKNOWN."""
+        """Return the descriptor of content in the store, of any repository; raise BLOB_UNKNOWN."""
         try:
-            found = self._repositories.store.resolve(check_digest(digest))
+            descriptor = self._repositories.store.resolve(check_digest(digest))
         except NotFound:
             raise blob_unknown(digest) from None
-        if not self._repositories.store.exists(found):
+        if not self._repositories.store.exists(descriptor):
             raise blob_unknown(digest)
-        return found
+        return descriptor
 
     def get(self, request: Request, digest: str) -> Response:
+        """Answer GET and HEAD, with a single byte range if the request has one."""
         descriptor = self.find(digest)
         headers = [
             ("Content-Type", "application/octet-stream"),
@@ -38,34 +41,35 @@ class Blobs:
         ]
         if request.method == "HEAD":
             return Response(200, headers, length=descriptor.size)
-        current = request.header("If-Range") in ("", f'"{digest}"')
-        wanted = byte_range(request.header("Range"), descriptor.size) if current else None
-        start, stop = wanted or (0, descriptor.size)
+        range_applies = request.header("If-Range") in ("", f'"{digest}"')
+        requested_range = byte_range(request.header("Range"), descriptor.size) if range_applies else None
+        start, stop = requested_range or (0, descriptor.size)
         try:
             reader = self._repositories.store.open(descriptor, start)
         except ContentMissing:
             raise blob_unknown(digest) from None
-        if wanted is None:
-            return Response(200, headers, Stream(reader, descriptor.size))
+        if requested_range is None:
+            return Response(200, headers, BlobStream(reader, descriptor.size))
         headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{descriptor.size}"))
-        return Response(206, headers, Stream(reader, stop - start))
+        return Response(206, headers, BlobStream(reader, stop - start))
 
     def delete(self, repository: str, digest: str) -> Response:
-        eraser = self._repositories.eraser()
+        """Delete a blob, unless an image of another repository needs it."""
+        store = self._repositories.deletable_store()
         self.find(digest)
         if self._repositories.needed_elsewhere(repository, digest):
             raise Problem(405, "UNSUPPORTED", "an image of another repository needs this blob", {"digest": digest})
         if self._repositories.is_manifest(digest):
             raise Problem(405, "UNSUPPORTED", "this is a manifest: delete it under manifests/", {"digest": digest})
-        if not eraser.delete(digest):
+        if not store.delete(digest):
             raise blob_unknown(digest)
         return Response(202)
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:
-    """One byte range as ``(start, stop)``; ``None`` for no range, several, or none of bytes (RFC 9110, 14.2).
+    """Parse a Range header with one byte range; return ``(start, stop)``, or ``None`` for any other header.
 
-    Raises 416 with the size of the content for a range that lies outside of it.
+    A header that is not understood is ignored (RFC 9110, 14.2). Raises 416 for a range outside of the content.
     """
     match = _RANGE.fullmatch(header.strip())
     if not match or match.groups() == ("", ""):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One request and one answer, with the parts of HTTP that the handlers share.
+"""Requests and responses: the parts of HTTP that the handlers share.
 
-Nothing here knows the distribution specification or a store. A request's body is read through
-``readinto`` alone, so that nobody can ask for all of it at once.
+This module knows neither the distribution specification nor a store. The body of a request can only be read with
+``readinto`` into a buffer of limited size.
 """
 
 from __future__ import annotations
@@ -16,42 +16,43 @@ from airgap.errors import ContentError
 from airgap.records import Record
 from airgap.server.problems import Problem
 from airgap.store import FileRange, Reader
-from airgap.store.base import CHUNK
+from airgap.store.readers import BUFFER_SIZE
 
 
-class Input(Protocol):
-    """``wsgi.input`` as this room needs it: what every buffered binary file of Python offers."""
+class BinaryInput(Protocol):
+    """``wsgi.input``, as far as it is used here. Any buffered binary file of Python has this method."""
 
-    def readinto(self, buffer: memoryview, /) -> int: ...
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer`` or a part of it; return the number of bytes, 0 at the end."""
 
 
-class BrokenOff(ContentError):
-    """The client went away, or sent fewer bytes than it had announced."""
+class ClientDisconnected(ContentError):
+    """The client has closed the connection, or sent fewer bytes than announced."""
 
 
 class Request:
-    """A WSGI environment, read once."""
+    """A request, read from a WSGI environment."""
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self.method: str = environ["REQUEST_METHOD"].upper()
         self.path: str = environ.get("PATH_INFO", "")
         self.query: dict[str, list[str]] = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
         self.content_type: str = environ.get("CONTENT_TYPE") or ""
-        self.body: Input = environ["wsgi.input"]
+        self.body: BinaryInput = environ["wsgi.input"]
         self._environ = environ
 
     def header(self, name: str) -> str:
-        """A request header, or an empty string."""
+        """Return a request header, or an empty string."""
         return str(self._environ.get(f"HTTP_{name.upper().replace('-', '_')}", ""))
 
     def parameter(self, name: str) -> str | None:
-        """The first value of a query parameter, or ``None`` where it is absent."""
+        """Return the first value of a query parameter, or ``None`` if it is missing."""
         values = self.query.get(name)
         return values[0] if values else None
 
     @property
     def length(self) -> int | None:
-        """The announced length of the body in bytes; ``None`` when it comes in chunks of no announced sum."""
+        """The announced length of the body in bytes, or ``None`` for a chunked body."""
         if self._environ.get("wsgi.input_terminated"):
             return None
         text = self._environ.get("CONTENT_LENGTH") or "0"
@@ -60,11 +61,11 @@ class Request:
         return int(text)
 
     def read(self, limit: int) -> bytes | None:
-        """The whole body, or ``None`` if it is longer than ``limit`` bytes."""
+        """Return the whole body, or ``None`` if it is longer than ``limit`` bytes."""
         if (self.length or 0) > limit:
             return None
         content = bytearray()
-        buffer = memoryview(bytearray(min(CHUNK, limit + 1)))
+        buffer = memoryview(bytearray(min(BUFFER_SIZE, limit + 1)))
         while count := self.body.readinto(buffer):
             content += buffer[:count]
             if len(content) > limit:
@@ -72,10 +73,10 @@ class Request:
         return bytes(content)
 
 
-class Stream:
-    """A blob's bytes on their way out: ``length`` bytes of ``reader``, in pieces of at most 1 MiB.
+class BlobStream:
+    """A response body: ``length`` bytes of ``reader``, in pieces of at most 1 MiB.
 
-    A server that knows it may ask for :meth:`file_range` and use ``sendfile``; any other iterates.
+    Any WSGI server can iterate over it. The gateway uses :meth:`file_range` with ``sendfile`` instead.
     """
 
     def __init__(self, reader: Reader, length: int) -> None:
@@ -83,40 +84,42 @@ class Stream:
         self._reader = reader
 
     def file_range(self) -> FileRange | None:
-        """The bytes' place in a file, where they lie in one."""
+        """Return the range of the file that the body is in, or ``None`` if it is not in a file."""
         if not isinstance(self._reader, FileRange):
             return None
         return FileRange(self._reader.fd, self._reader.offset, self.length)
 
-    def pieces(self) -> Pieces:
-        return Pieces(self._reader, self.length)
+    def pieces(self) -> BlobPieces:
+        """Return an iterator over the body."""
+        return BlobPieces(self._reader, self.length)
 
-    def __iter__(self) -> Pieces:
+    def __iter__(self) -> BlobPieces:
         return self.pieces()
 
     def close(self) -> None:
+        """Close the reader."""
         self._reader.close()
 
 
-class Pieces:
-    """Iterates over a reader. ``next`` gives bytes, as WSGI asks; ``view`` gives the reused buffer's part."""
+class BlobPieces:
+    """Iterates over a reader. ``next`` returns bytes, as WSGI demands; :meth:`view` returns a part of one buffer."""
 
     def __init__(self, reader: Reader, length: int) -> None:
         self._reader = reader
-        self._rest = length
-        self._buffer = memoryview(bytearray(min(CHUNK, max(length, 1))))
+        self._remaining = length
+        self._buffer = memoryview(bytearray(min(BUFFER_SIZE, max(length, 1))))
 
     def view(self) -> memoryview:
-        """The next piece, valid until the next call; empty at the end."""
-        if self._rest == 0:
+        """Return the next piece, valid until the next call; empty at the end."""
+        if self._remaining == 0:
             return self._buffer[:0]
-        count = self._reader.readinto(self._buffer[: min(len(self._buffer), self._rest)])
+        count = self._reader.readinto(self._buffer[: min(len(self._buffer), self._remaining)])
         if count == 0:
-            raise ContentError(f"the blob ends {self._rest} bytes too early")
-        self._rest -= count
+            raise ContentError(f"the blob ends {self._remaining} bytes too early")
+        self._remaining -= count
         return self._buffer[:count]
 
-    def __iter__(self) -> Pieces:
+    def __iter__(self) -> BlobPieces:
         return self
 
     def __next__(self) -> bytes:
@@ -127,14 +130,15 @@ class Pieces:
 
 
 class Response(Record):
-    """``length`` is what Content-Length says; it may be more than the body where the request was a HEAD."""
+    """A response. ``length`` is its Content-Length if that differs from the body, as in the response to a HEAD."""
 
     status: int
     headers: Sequence[tuple[str, str]] = ()
-    body: bytes | Stream = b""
+    body: bytes | BlobStream = b""
     length: int | None = None
 
     def content_length(self) -> int:
+        """Return the value of the Content-Length header."""
         if self.length is not None:
             return self.length
         return len(self.body) if isinstance(self.body, bytes) else self.body.length
@@ -143,5 +147,6 @@ class Response(Record):
 def json_response(
     document: Any, *, headers: Sequence[tuple[str, str]] = (), media_type: str = "application/json"
 ) -> Response:
+    """Return a response 200 with ``document`` as JSON."""
     body = json.dumps(document, separators=(",", ":")).encode()
     return Response(200, [("Content-Type", media_type), *headers], body)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Manifests: pull, push and deletion (distribution-spec, "Pulling manifests", "Pushing Manifests").
+"""Requests for manifests: pull, push and deletion (distribution-spec "Pulling manifests", "Pushing Manifests").
 
-A manifest is taken in only if it is well formed, is what its Content-Type says, and everything that it
-cannot do without is here already. Its bytes are stored as they came.
+A manifest is accepted only if it is well formed, has the media type of its Content-Type, and all content that it needs
+is here already. It is stored byte for byte.
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ from airgap.oci.reference import check_tag
 from airgap.server.exchange import Request, Response
 from airgap.server.problems import Problem, digest_invalid, manifest_unknown
 from airgap.server.repositories import Repositories, check_digest
-from airgap.store.base import opener_of
+from airgap.store.readers import bytes_opener
 
-#: The size that every registry must take; this one takes no more.
-LARGEST = 4 * 1024 * 1024
+#: Bytes. Every registry must accept manifests of this size; this one accepts no larger ones.
+MAX_MANIFEST_SIZE = 4 * 1024 * 1024
 
 
-class Manifests:
+class ManifestHandler:
+    """Answers requests to ``/v2/NAME/manifests/REFERENCE``."""
+
     def __init__(self, repositories: Repositories) -> None:
         self._repositories = repositories
 
     def get(self, request: Request, repository: str, reference: str) -> Response:
-        _check_pull(reference)
+        """Answer GET and HEAD; raise MANIFEST_UNKNOWN."""
+        _check_reference(reference)
         descriptor = self._repositories.find(repository, reference, request.parameter("ns"))
         headers = [
             ("Content-Type", descriptor.media_type),
@@ -42,22 +45,23 @@ class Manifests:
         return Response(200, headers, self._repositories.read(descriptor))
 
     def put(self, request: Request, repository: str, reference: str) -> Response:
-        store = self._repositories.target()
+        """Store a manifest under a tag or its digest."""
+        store = self._repositories.writable_store()
         tags = [] if ":" in reference else [_check_push_tag(reference)]
-        # A tag may come with the digest, and so the algorithm, that the manifest is to have beside it.
-        wanted = reference if not tags else request.parameter("digest")
-        if wanted is not None:
-            check_digest(wanted)
-        content = request.read(LARGEST)
+        # With a tag, the query parameter "digest" may give the digest, and so the algorithm.
+        given_digest = reference if not tags else request.parameter("digest")
+        if given_digest is not None:
+            check_digest(given_digest)
+        content = request.read(MAX_MANIFEST_SIZE)
         if content is None:
-            raise Problem(413, "SIZE_INVALID", f"a manifest has at most {LARGEST} bytes here")
-        digest = digests.of(content, digests.algorithm(wanted) if wanted else "sha256")
-        if wanted and digest != wanted:
-            raise digest_invalid(wanted, f"the manifest hashes to {digest}")
-        manifest = _read(content, request.content_type)
+            raise Problem(413, "SIZE_INVALID", f"a manifest has at most {MAX_MANIFEST_SIZE} bytes here")
+        digest = digests.of(content, digests.algorithm(given_digest) if given_digest else "sha256")
+        if given_digest and digest != given_digest:
+            raise digest_invalid(given_digest, f"the manifest hashes to {digest}")
+        manifest = _parse(content, request.content_type)
         self._check_content(repository, manifest)
         descriptor = Descriptor(manifest.descriptor.media_type, digest, len(content))
-        store.push(descriptor, opener_of(content))
+        store.push(descriptor, bytes_opener(content))
         self._repositories.name(descriptor, repository, tags)
         headers = [("Location", f"/v2/{repository}/manifests/{reference}"), ("Docker-Content-Digest", digest)]
         if manifest.subject:
@@ -65,8 +69,9 @@ class Manifests:
         return Response(201, headers)
 
     def delete(self, repository: str, reference: str) -> Response:
-        self._repositories.eraser()
-        _check_pull(reference)
+        """Delete a tag, or a manifest by its digest."""
+        self._repositories.deletable_store()
+        _check_reference(reference)
         if ":" in reference:
             self._repositories.delete(repository, reference)
         else:
@@ -74,7 +79,7 @@ class Manifests:
         return Response(202)
 
     def _check_content(self, repository: str, manifest: Manifest) -> None:
-        """Raise MANIFEST_BLOB_UNKNOWN for what is missing; a subject may come later."""
+        """Raise MANIFEST_BLOB_UNKNOWN for missing content. A subject may be pushed later."""
         missing = [
             blob.digest
             for blob in manifest.blobs
@@ -94,12 +99,12 @@ class Manifests:
         try:
             self._repositories.find(repository, child.digest)
         except Problem:
-            # An index may also list content that is no manifest (image-spec, image-index.md): that is a blob.
+            # An index may also list content that is not a manifest (image-spec, image-index.md). Then it is a blob.
             return not is_manifest_type(child.media_type) and self._repositories.store.exists(child)
         return True
 
 
-def _read(content: bytes, content_type: str) -> Manifest:
+def _parse(content: bytes, content_type: str) -> Manifest:
     try:
         manifest = parse(content, content_type)
     except AirgapError as error:
@@ -113,23 +118,25 @@ def _read(content: bytes, content_type: str) -> Manifest:
 
 
 def _shape_problem(document: Mapping[str, Any], media_type: str) -> str | None:
-    """Say what the image specification forbids here and :func:`parse` lets pass, since pulling need not refuse it."""
-    said = document.get("mediaType", media_type)
-    if said != media_type:
-        return f"Content-Type is {media_type}, but the manifest says {said}"
+    """Return what violates the image specification, of what :func:`parse` accepts for pulls, or ``None``."""
+    stated = document.get("mediaType", media_type)
+    if stated != media_type:
+        return f"Content-Type is {media_type}, but the manifest says {stated}"
     if media_type == OCI_ARTIFACT or media_type not in (*MANIFESTS, *INDEXES):
         return None
     if document.get("schemaVersion") != 2:
         return "schemaVersion must be 2"
-    own, foreign = ("manifests", ("layers", "config")) if media_type in INDEXES else ("layers", ("manifests",))
-    if not isinstance(document.get(own), list):
-        return f"{own} must be a list"
-    # Both at once would be an image to one client and an index to another (image-spec, manifest.md).
-    both = [key for key in foreign if key in document]
+    own_field, foreign_fields = (
+        ("manifests", ("layers", "config")) if media_type in INDEXES else ("layers", ("manifests",))
+    )
+    if not isinstance(document.get(own_field), list):
+        return f"{own_field} must be a list"
+    # With both, one client would read an image and another an index (image-spec, manifest.md).
+    both = [key for key in foreign_fields if key in document]
     return f"a {media_type} has no {both[0]!r}" if both else None
 
 
-def _check_pull(reference: str) -> None:
+def _check_reference(reference: str) -> None:
     if ":" in reference:
         check_digest(reference)
         return

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the repositories of a URL and those of a store's names stand for each other.
+"""Mapping between the repositories in URLs and those in a store's names.
 
-A registry that takes pushes uses plain repository names. A bundle's names carry the registry that each
-image came from, and the bundle is served so that it can stand in for all of them at once.
+A registry that accepts pushes uses plain repository names. The names in a bundle include the registry that each image
+came from, and a served bundle is a mirror of all these registries.
 """
 
 from __future__ import annotations
@@ -14,58 +14,62 @@ from airgap.oci import digest as digests
 
 
 class Naming(Protocol):
-    """A strategy: which of a store's repositories a URL's repository means, and how one is shown."""
+    """Maps repositories of URLs to repositories of a store, and back."""
 
     def candidates(self, repository: str, registry: str | None) -> Sequence[str]:
-        """The store's repositories that ``repository`` may mean, the first that has the content wins.
+        """Return the repositories of the store that ``repository`` may mean. The first with the content is used.
 
-        ``registry`` is what a client that uses this one as a mirror says in ``?ns=`` (containerd's hosts.toml).
+        ``registry`` is the ``?ns=`` parameter of a client that uses this server as a mirror (containerd).
         """
 
-    def shown(self, stored: str) -> str:
-        """The repository under which ``_catalog`` lists the store's ``stored``."""
+    def public_name(self, stored: str) -> str:
+        """Return the repository under which ``_catalog`` lists ``stored``, a repository of the store."""
 
 
 class PlainNaming:
-    """The store's names are repository names."""
+    """The repositories of URLs and of the store are the same."""
 
     def candidates(self, repository: str, registry: str | None) -> Sequence[str]:
+        """Return ``repository`` itself."""
         return (repository,)
 
-    def shown(self, stored: str) -> str:
+    def public_name(self, stored: str) -> str:
+        """Return ``stored`` itself."""
         return stored
 
 
 class MirrorNaming:
-    """The store's names begin with a registry: ``quay.io/jetstack/x:v1``.
+    """The names of the store begin with a registry: ``quay.io/jetstack/x:v1``.
 
-    Such an image answers under its whole name (a ``:`` of the registry written ``_``) and under the name
-    without registry, as mirrors are asked. Where two registries have the same path, ``?ns=`` decides, and
+    Such an image is served under its full name (with ``_`` for the ``:`` of a registry), and under the name without
+    the registry, which clients request from a mirror. If two registries have the same path, ``?ns=`` decides, and
     without it the order of ``names``.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._whole: dict[str, list[str]] = {}
-        self._path: dict[str, list[str]] = {}
-        for stored in dict.fromkeys(split(name)[0] for name in names):
-            self._whole.setdefault(self.shown(stored), []).append(stored)
-            self._path.setdefault(stored.partition("/")[2], []).append(stored)
+        self._by_full_name: dict[str, list[str]] = {}
+        self._by_path: dict[str, list[str]] = {}
+        for stored in dict.fromkeys(split_name(name)[0] for name in names):
+            self._by_full_name.setdefault(self.public_name(stored), []).append(stored)
+            self._by_path.setdefault(stored.partition("/")[2], []).append(stored)
 
     def candidates(self, repository: str, registry: str | None) -> Sequence[str]:
-        whole = self._whole.get(repository, [])
-        by_path = self._path.get(repository, [])
+        """Return the repositories with this full name or this path; with ``registry`` those of it come first."""
+        by_full_name = self._by_full_name.get(repository, [])
+        by_path = self._by_path.get(repository, [])
         if registry:
             by_path = [stored for stored in by_path if stored.partition("/")[0] == registry]
-            return tuple(dict.fromkeys([*by_path, *whole]))
-        return tuple(dict.fromkeys([*whole, *by_path]))
+            return tuple(dict.fromkeys([*by_path, *by_full_name]))
+        return tuple(dict.fromkeys([*by_full_name, *by_path]))
 
-    def shown(self, stored: str) -> str:
+    def public_name(self, stored: str) -> str:
+        """Return the full name, with ``_`` for the ``:`` of a registry."""
         registry, _, path = stored.partition("/")
         return f"{registry.replace(':', '_').lower()}/{path}"
 
 
-def split(name: str) -> tuple[str, str]:
-    """A store's name as repository and what follows: a tag or a digest; both empty if it is no such name."""
+def split_name(name: str) -> tuple[str, str]:
+    """Split a name of the store into repository and tag or digest; both are empty for another kind of name."""
     repository, at, digest = name.partition("@")
     if at:
         return (repository, digest) if repository and digests.problem(digest) is None else ("", "")
@@ -73,6 +77,6 @@ def split(name: str) -> tuple[str, str]:
     return (repository, tag) if colon and "/" not in tag else ("", "")
 
 
-def join(repository: str, identifier: str) -> str:
-    """The store's name for a tag or digest of a repository."""
+def join_name(repository: str, identifier: str) -> str:
+    """Return the name in the store for a tag or digest of a repository."""
     return f"{repository}{'@' if ':' in identifier else ':'}{identifier}"

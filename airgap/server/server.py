@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry on an address: started, stopped, and asked where it is."""
+"""Listening on an address: start and stop a registry over a store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from airgap.errors import NotReady, UsageError
-from airgap.server.app import OnRequest, Registry
+from airgap.server.app import OnRequest, RegistryApp
 from airgap.server.naming import Naming, PlainNaming
 from airgap.store import Source, Store
 
@@ -21,15 +21,15 @@ StrPath = str | os.PathLike[str]
 
 
 class Server:
-    """A registry over ``store``, listening from :meth:`start` to :meth:`stop`; a context manager does both.
+    """A registry over ``store``. It listens from :meth:`start` to :meth:`stop`, or while used as a context manager.
 
-    ``port`` 0 takes a free one. ``writable`` allows pushing and, where the store can, deleting.
-    ``credentials`` are a name and a password. ``tls`` are the files of a certificate (with its chain) and
-    of its key. ``naming`` says how repositories of URLs stand for those of the store. ``on_request`` is called
-    with method, path (without query) and status of each request, from several threads.
-    ``uploads`` is the folder for unfinished uploads, best on the store's own disk.
+    ``port`` 0 means any free port. ``writable`` allows pushes, and deletes if the store supports them. ``credentials``
+    are user and password. ``tls`` are the files of the certificate (with its chain) and its key. ``naming`` maps
+    repositories of URLs to those of the store. ``on_request`` is called with method, path (without query) and status
+    of each request, from several threads. ``uploads`` is the folder for unfinished uploads, preferably on the disk of
+    the store.
 
-    Raises :class:`UsageError` for ``writable`` over a store that cannot be written.
+    Raises :class:`UsageError` for ``writable`` with a store that cannot be written.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Server:
     ) -> None:
         if writable and not isinstance(store, Store):
             raise UsageError("this can only be read", hint="serve it without --writable, or serve a layout folder")
-        self._registry = Registry(
+        self._registry = RegistryApp(
             store,
             naming or PlainNaming(),
             writable=writable,
@@ -63,9 +63,9 @@ class Server:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Listen, and answer from threads of this process.
+        """Listen, and answer requests in threads of this process.
 
-        Raises :class:`NotReady` if the address cannot be listened on or the certificate cannot be used.
+        Raises :class:`NotReady` if the address or the certificate cannot be used.
         """
         from airgap.server.gateway import HttpServer
 
@@ -73,7 +73,7 @@ class Server:
             return
         try:
             server = HttpServer((self._host, self._port), self._registry, self._tls)
-        except OSError as error:  # ssl.SSLError is one
+        except OSError as error:  # includes ssl.SSLError
             raise NotReady(
                 f"certificate and key cannot be used: {error.strerror or error}",
                 where=", ".join(self._tls or ()),
@@ -95,7 +95,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening, end the connections and give unfinished uploads up. Safe to call twice."""
+        """Stop listening, close the connections and discard unfinished uploads. It can be called several times."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
@@ -106,7 +106,7 @@ class Server:
         self._stopped.set()
 
     def serve_forever(self) -> None:
-        """Start if need be, and return when :meth:`stop` was called or the user interrupts."""
+        """Start if necessary; return after :meth:`stop` or when the user interrupts."""
         if self._server is None:
             self.start()
         try:
@@ -116,11 +116,12 @@ class Server:
 
     @property
     def address(self) -> str:
-        """``host:port``, an IPv6 address in brackets."""
+        """``host:port``; an IPv6 address is in brackets."""
         return _address(self._host, self._port)
 
     @property
     def url(self) -> str:
+        """``http://host:port`` or ``https://host:port``."""
         return f"{'https' if self._tls else 'http'}://{self.address}"
 
     def __enter__(self) -> Server:

@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where content lives: the protocols of a source and a store, and two stores that need no network.
+"""Content-addressed stores: the protocols of sources and stores, an OCI image layout folder, and a store in memory.
 
-A store keeps content by descriptor and names by string. Whoever takes content in verifies it; this
-room knows nothing of HTTP, tar or YAML.
+A store keeps content by descriptor and tags by name. A push verifies the content that it receives. The room knows
+nothing of HTTP, tar or YAML.
 """
 
-from airgap.store.base import Eraser, FileRange, Listing, Mounter, Opener, Reader, Source, Store, fetch
-from airgap.store.layout import Layout
-from airgap.store.memory import Memory
+from airgap.store.layout import ImageLayout
+from airgap.store.memory import MemoryStore
+from airgap.store.protocols import Opener, Reader, Source, Store, SupportsDelete, SupportsMount, SupportsNames
+from airgap.store.readers import FileRange, fetch
 
 __all__ = [
-    "Eraser",
     "FileRange",
-    "Layout",
-    "Listing",
-    "Memory",
-    "Mounter",
+    "ImageLayout",
+    "MemoryStore",
     "Opener",
     "Reader",
     "Source",
     "Store",
+    "SupportsDelete",
+    "SupportsMount",
+    "SupportsNames",
     "fetch",
 ]

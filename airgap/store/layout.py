@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An OCI image layout as a folder (image-spec image-layout.md): ``oci-layout``, ``index.json``, ``blobs/``.
+"""An OCI image layout folder (image-spec image-layout.md): ``oci-layout``, ``index.json``, ``blobs/``.
 
-Content is written to a temporary file in the folder, synced, and renamed to its digest: a file under
-``blobs/`` is always whole. Names live in ``index.json`` and are rewritten the same way, under a lock
-that other processes honour.
+A blob is written to a temporary file in the folder, synced, and renamed to its digest, so a file under ``blobs/`` is
+always complete. Tags are kept in ``index.json``, which is replaced in the same way under a lock file that other
+processes respect.
 """
 
 from __future__ import annotations
@@ -25,44 +25,50 @@ from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_INDEX
-from airgap.store.base import FileRange, Opener, Reader, drain, reading
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import FileRange, read_verified, translate_read_errors
 
 REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-#: What a system call says of a blob that is not there; a link is not followed.
+#: Error numbers that mean "no such blob". Links are not followed, so ELOOP is one of them.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 
 
-class Layout:
-    """A layout folder; ``create`` makes one where there is none.
+class ImageLayout:
+    """An existing layout folder. Raises :class:`NotFound` if ``path`` is not a layout."""
 
-    Raises :class:`NotFound` when ``path`` is no layout and :class:`OutputError` when it cannot be written.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], *, create: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
-        if create:
-            try:
-                (self.path / "blobs").mkdir(parents=True, exist_ok=True)
-                if not (self.path / "oci-layout").exists():
-                    replace_file(self.path / "oci-layout", LAYOUT)
-                if not (self.path / "index.json").exists():
-                    self._write_index([])
-            except OSError as error:
-                raise OutputError(f"cannot make a layout here: {error.strerror}", where=str(self.path)) from error
-        else:
-            with reading(str(self.path)):
-                is_layout = (self.path / "oci-layout").is_file()
-            if not is_layout:
-                raise NotFound("this folder is no OCI image layout: it has no oci-layout file", where=str(self.path))
+        with translate_read_errors(str(self.path)):
+            is_layout = (self.path / "oci-layout").is_file()
+        if not is_layout:
+            raise NotFound("this folder is no OCI image layout: it has no oci-layout file", where=str(self.path))
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str]) -> ImageLayout:
+        """Open the layout at ``path``, and make it first if it does not exist. Raises :class:`OutputError`."""
+        folder = Path(path)
+        try:
+            (folder / "blobs").mkdir(parents=True, exist_ok=True)
+            if not (folder / "oci-layout").exists():
+                replace_file(folder / "oci-layout", LAYOUT)
+            if not (folder / "index.json").exists():
+                _write_index(folder, [])
+        except OSError as error:
+            raise OutputError(f"cannot make a layout here: {error.strerror}", where=str(folder)) from error
+        return cls(folder)
 
     def resolve(self, name: str) -> Descriptor:
-        for entry in self._index():
+        """Return the descriptor of a tag or digest; raise :class:`NotFound`.
+
+        The media type is empty for a digest that is not listed in ``index.json``.
+        """
+        for entry in self._read_index():
             if entry.annotations.get(REF_NAME) == name:
                 return entry
-        if not digests.problem(name):
-            for entry in self._index():
+        if digests.is_digest(name):
+            for entry in self._read_index():
                 if entry.digest == name:
                     return entry
             size = self._size(name)
@@ -71,45 +77,54 @@ class Layout:
         raise NotFound(f"{name} is not in this layout", where=str(self.path))
 
     def exists(self, descriptor: Descriptor) -> bool:
+        """Whether there is a file of the right size for the content."""
         return self._size(descriptor.digest) == descriptor.size
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
-        path = self._blob(descriptor.digest)
-        with reading(str(path)):
+        """Open content at a byte offset; from offset 0 it is verified while it is read.
+
+        Raises :class:`ContentMissing` if there is no such file, :class:`ContentError` for one of another size or kind.
+        """
+        path = self._blob_path(descriptor.digest)
+        with translate_read_errors(str(path)):
             try:
-                # A layout may be a stranger's: no link is followed, and a pipe is not waited for.
+                # The layout may be untrusted: links are not followed, and opening a pipe must not block.
                 fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             except OSError as error:
                 if error.errno not in _ABSENT:
                     raise
                 raise ContentMissing(f"{descriptor.digest} is not in this layout", where=str(self.path)) from error
-            found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_size != descriptor.size:
+            status = os.fstat(fd)
+        is_file = stat.S_ISREG(status.st_mode)
+        if not is_file or status.st_size != descriptor.size:
             os.close(fd)
-            is_file = stat.S_ISREG(found.st_mode)
-            what = f"has {found.st_size} bytes, not {descriptor.size}" if is_file else "is no regular file"
+            what = f"has {status.st_size} bytes, not {descriptor.size}" if is_file else "is no regular file"
             raise ContentError(what, where=str(path))
         return VerifiedRange(descriptor, fd, offset, where=str(path))
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
-        path = self._blob(descriptor.digest)
-        with _writing(path):
+        """Store content after verifying it.
+
+        Raises :class:`OutputError` if it cannot be written, and what :func:`read_verified` raises.
+        """
+        path = self._blob_path(descriptor.digest)
+        with _translate_write_errors(path):
             if not path.parent.is_dir():
                 path.parent.mkdir(exist_ok=True)
                 sync_folder(path.parent.parent)
             fd, temporary = tempfile.mkstemp(prefix=".push-", dir=path.parent)
 
-        def take(piece: memoryview, at: int) -> None:
-            with _writing(path):
-                write_at(fd, piece, at)
+        def write(piece: memoryview, offset: int) -> None:
+            with _translate_write_errors(path):
+                write_at(fd, piece, offset)
 
         try:
             reader = opener(0)
             try:
-                drain(descriptor, reader, take)
+                read_verified(descriptor, reader, write)
             finally:
                 reader.close()
-            with _writing(path):
+            with _translate_write_errors(path):
                 os.fchmod(fd, 0o644)
                 publish(fd, Path(temporary), path)
         finally:
@@ -118,77 +133,74 @@ class Layout:
                 os.unlink(temporary)
 
     def tag(self, descriptor: Descriptor, name: str) -> None:
+        """Give a name to content; raise :class:`ContentMissing` if the content is not here."""
         if not self.exists(descriptor):
             raise ContentMissing(f"{descriptor.digest} is not in this layout", where=str(self.path))
-        with self._exclusive():
-            entries = [entry for entry in self._index() if entry.annotations.get(REF_NAME) != name]
+        with self._locked_index():
+            entries = [entry for entry in self._read_index() if entry.annotations.get(REF_NAME) != name]
             entries.append(
                 Descriptor(
                     descriptor.media_type, descriptor.digest, descriptor.size, descriptor.platform, {REF_NAME: name}
                 )
             )
-            self._write_index(entries)
+            _write_index(self.path, entries)
 
     def untag(self, name: str) -> None:
-        """Forget a name; its content stays."""
-        with self._exclusive():
-            self._write_index([entry for entry in self._index() if entry.annotations.get(REF_NAME) != name])
+        """Remove a name. Its content stays."""
+        with self._locked_index():
+            _write_index(self.path, [entry for entry in self._read_index() if entry.annotations.get(REF_NAME) != name])
 
     def delete(self, digest: str) -> bool:
-        """Remove content and every name of it; say whether it was there."""
-        with self._exclusive():
-            self._write_index([entry for entry in self._index() if entry.digest != digest])
+        """Remove content and all its names; return whether it was here."""
+        with self._locked_index():
+            _write_index(self.path, [entry for entry in self._read_index() if entry.digest != digest])
             try:
-                self._blob(digest).unlink()
+                self._blob_path(digest).unlink()
             except FileNotFoundError:
                 return False
             return True
 
     def names(self) -> dict[str, Descriptor]:
-        """Every name with its descriptor."""
-        entries = ((entry.annotations.get(REF_NAME), entry) for entry in self._index())
+        """Return every name with its descriptor."""
+        entries = ((entry.annotations.get(REF_NAME), entry) for entry in self._read_index())
         return {name: entry for name, entry in entries if name}
 
-    def _blob(self, digest: str) -> Path:
+    def _blob_path(self, digest: str) -> Path:
         digests.check(digest)
         return self.path / "blobs" / digests.algorithm(digest) / digests.encoded(digest)
 
     def _size(self, digest: str) -> int | None:
-        """The size of a blob's file, or ``None`` where there is no regular file."""
-        path = self._blob(digest)
-        with reading(str(path)):
+        """Return the size of a blob's file, or ``None`` if there is no regular file."""
+        path = self._blob_path(digest)
+        with translate_read_errors(str(path)):
             try:
-                found = path.lstat()
+                status = path.lstat()
             except OSError as error:
                 if error.errno not in _ABSENT:
                     raise
                 return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
-    def _index(self) -> list[Descriptor]:
+    def _read_index(self) -> list[Descriptor]:
         path = self.path / "index.json"
-        with reading(str(path)):
+        with translate_read_errors(str(path)):
             try:
                 document: Any = json.loads(path.read_bytes())
                 return [Descriptor.from_json(entry, where=str(path)) for entry in document["manifests"]]
             except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ContentError(f"unreadable index: {error}", where=str(path)) from error
 
-    def _write_index(self, entries: list[Descriptor]) -> None:
-        document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry.to_json() for entry in entries]}
-        replace_file(self.path / "index.json", json.dumps(document, separators=(",", ":")).encode())
-
     @contextlib.contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        with self._lock, _writing(self.path / "index.json"), open(self.path / ".lock", "ab") as lock:
+    def _locked_index(self) -> Iterator[None]:
+        with self._lock, _translate_write_errors(self.path / "index.json"), open(self.path / ".lock", "ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
 class VerifiedRange(FileRange):
-    """A file range that hashes what is read from its beginning and raises at the end if it is not the blob.
+    """A file range that hashes what is read from offset 0 on, and raises at the end if the digest does not match.
 
-    Whoever sends ``fd`` directly (``sendfile``) relies on the receiver's verification instead.
+    A caller that sends ``fd`` with ``sendfile`` bypasses this check and relies on the receiver to verify.
     """
 
     def __init__(self, descriptor: Descriptor, fd: int, offset: int, *, where: str) -> None:
@@ -197,6 +209,7 @@ class VerifiedRange(FileRange):
         self._descriptor = descriptor
 
     def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer`` or a part of it; raise :class:`DigestMismatch` at the end of damaged content."""
         count = super().readinto(buffer)
         if self._hash is not None:
             self._hash.update(buffer[:count])
@@ -205,9 +218,14 @@ class VerifiedRange(FileRange):
         return count
 
 
+def _write_index(folder: Path, entries: list[Descriptor]) -> None:
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry.to_json() for entry in entries]}
+    replace_file(folder / "index.json", json.dumps(document, separators=(",", ":")).encode())
+
+
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Say of a failed system call what could not be written."""
+def _translate_write_errors(path: Path) -> Iterator[None]:
+    """Raise an :class:`OSError` as :class:`OutputError` for ``path``."""
     try:
         yield
     except OSError as error:

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A store in memory, for tests, the demo and derived content that lies nowhere else."""
+"""A store in memory, for tests, the demo, and generated content that is stored nowhere else."""
 
 from __future__ import annotations
 
 from airgap.errors import ContentMissing, NotFound
 from airgap.oci import Descriptor
-from airgap.store.base import BytesReader, Opener, Reader, drain
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import BytesReader, read_verified
 
 
-class Memory:
-    """Thread-safe for distinct content, since each operation is one dictionary access."""
+class MemoryStore:
+    """A store in memory. Several threads may push different content at once."""
 
     def __init__(self) -> None:
         self._content: dict[str, bytes] = {}
@@ -17,6 +18,7 @@ class Memory:
         self._names: dict[str, Descriptor] = {}
 
     def resolve(self, name: str) -> Descriptor:
+        """Return the descriptor of a name or digest; raise :class:`NotFound`."""
         if name in self._names:
             return self._names[name]
         if name in self._content:
@@ -24,44 +26,50 @@ class Memory:
         raise NotFound(f"{name} is not in this store")
 
     def exists(self, descriptor: Descriptor) -> bool:
+        """Whether the content is here."""
         return descriptor.digest in self._content
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
+        """Open content at a byte offset; raise :class:`ContentMissing`."""
         try:
             return BytesReader(self._content[descriptor.digest], offset)
         except KeyError:
             raise ContentMissing(f"{descriptor.digest} is not in this store") from None
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
+        """Store content after verifying it; raise what :func:`read_verified` raises."""
         content = bytearray(descriptor.size)
         view = memoryview(content)
 
-        def take(piece: memoryview, offset: int) -> None:
+        def write(piece: memoryview, offset: int) -> None:
             view[offset : offset + len(piece)] = piece
 
         reader = opener(0)
         try:
-            drain(descriptor, reader, take)
+            read_verified(descriptor, reader, write)
         finally:
             reader.close()
         self._media_types[descriptor.digest] = descriptor.media_type
         self._content[descriptor.digest] = bytes(content)
 
     def tag(self, descriptor: Descriptor, name: str) -> None:
+        """Give a name to content; raise :class:`ContentMissing` if the content is not here."""
         if descriptor.digest not in self._content:
             raise ContentMissing(f"{descriptor.digest} is not in this store")
         self._names[name] = descriptor
 
     def untag(self, name: str) -> None:
-        """Forget a name; its content stays."""
+        """Remove a name. Its content stays."""
         self._names.pop(name, None)
 
     def delete(self, digest: str) -> bool:
-        """Forget content and every name of it; say whether it was there."""
-        for name in [name for name, named in list(self._names.items()) if named.digest == digest]:
-            del self._names[name]
+        """Remove content and all its names; return whether it was here."""
+        for name, descriptor in list(self._names.items()):
+            if descriptor.digest == digest:
+                del self._names[name]
         self._media_types.pop(digest, None)
         return self._content.pop(digest, None) is not None
 
     def names(self) -> dict[str, Descriptor]:
+        """Return every name with its descriptor."""
         return dict(self._names)

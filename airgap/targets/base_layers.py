@@ -17,7 +17,7 @@ from airgap.errors import ContentMissing, NotFound, Rejected, Unauthorized, rais
 from airgap.formatting import counted, human
 from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import Manifest
-from airgap.store.base import Opener, Reader, Store
+from airgap.store.protocols import Opener, Reader, Store
 from airgap.targets.mapping import Mapping as TargetMapping
 from airgap.targets.protocols import Target
 from airgap.transfer import Context, Plan, parallel_map

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError
 from airgap.oci import Reference
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets.mapping import Mapping
 from airgap.targets.plain import PlainTarget
 from airgap.targets.probe import Probe, is_registry
@@ -72,13 +72,13 @@ def probe_for(
     ``nexus`` is the address of Nexus's REST API; it is asked with the credentials of the target. ``repository`` and
     ``connector`` are those of :class:`airgap.targets.nexus.probe.NexusProbe`.
     """
-    client = registries.endpoint(mapping.address.registry)
+    client = registries.client(mapping.address.registry)
     if not nexus:
         return Probe(client, mapping)
     from airgap.targets.nexus.probe import NexusProbe
     from airgap.targets.nexus.rest import NexusRest
 
-    rest = NexusRest(registries.at(mapping.address.registry, nexus.rstrip("/")))
+    rest = NexusRest(registries.client_at(mapping.address.registry, nexus.rstrip("/")))
     return NexusProbe(client, mapping, rest=rest, fix_repository=repository, fix_connector=connector)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from airgap.bundle import BundleReader, Inventory
 from airgap.errors import AirgapError, TargetError, raise_all
 from airgap.events import ManifestDone, Sink, ignore
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets.assignment import Assignment, assign
 from airgap.targets.mapping import Mapping
 from airgap.transfer import (

@@ -28,7 +28,7 @@ class PlainTarget:
 
     def preflight(self) -> list[Finding]:
         """Sign in; a registry that accepts this is ready. Raises the error of the connection or of the sign-in."""
-        client = self._registries.endpoint(self.mapping.address.registry)
+        client = self._registries.client(self.mapping.address.registry)
         if not self._is_open:
             client.ping()
         return [Finding("ok", f"{self.mapping.address.registry} answers at {client.base_url}")]
@@ -39,10 +39,10 @@ class PlainTarget:
 
     def repositories(self) -> list[str]:
         """List the repositories below the prefix, from the registry's catalog."""
-        from airgap.registry.pagination import catalog
+        from airgap.registry.pagination import list_repositories
 
         address = self.mapping.address
-        return address.below(catalog(self._registries.endpoint(address.registry)))
+        return address.below(list_repositories(self._registries.client(address.registry)))
 
     def open(self, repository: str) -> Repository:
         """Return the repository, for pulling and pushing."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from airgap.registry.auth.challenge import Challenge
-    from airgap.registry.client import Endpoint
+    from airgap.registry.client import RegistryClient
     from airgap.registry.http.transport import Response
 
 
@@ -44,7 +44,7 @@ class Probe(Record, frozen=False, eq=False):
     sent. ``signed_in`` is set once the user was accepted.
     """
 
-    client: Endpoint
+    client: RegistryClient
     mapping: Mapping
     answer: Response | AirgapError | None = field(default=None, init=False)
     signed_in: bool = field(default=False, init=False)
@@ -99,15 +99,15 @@ class Probe(Record, frozen=False, eq=False):
 
     @property
     def _parts(self) -> SplitResult:
-        from airgap.registry.http.errors import split
+        from airgap.registry.http.errors import split_url
 
-        return split(self.url)
+        return split_url(self.url)
 
     def ask(self) -> Response | AirgapError:
         """Send ``GET /v2/`` without a credential, once, and return the response or the error of the connection."""
         if self.answer is None:
             try:
-                self.answer = self.client.look()
+                self.answer = self.client.ping_anonymously()
             except AirgapError as error:
                 self.answer = error
         return self.answer

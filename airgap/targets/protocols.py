@@ -7,7 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from airgap.oci import Reference
 from airgap.records import Record
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets.mapping import Mapping
 
 

@@ -17,7 +17,8 @@ from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Plan
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest, successors
 from airgap.records import Record, field
-from airgap.store.base import Checker, Mounter, Opener, Reader, Source, Store, opener_of
+from airgap.store.protocols import Opener, Reader, Source, Store, SupportsBlobCheck, SupportsMount
+from airgap.store.readers import bytes_opener
 from airgap.transfer.context import Context
 from airgap.transfer.existing import ExistingBlobs
 from airgap.transfer.graph import Destination, Root
@@ -221,13 +222,13 @@ class _Copy(Record, frozen=False):
 
     def _mount(self, descriptor: Descriptor, name: str, mount_source: str) -> bool:
         target = self.targets[name]
-        return isinstance(target, Mounter) and target.mount(descriptor, mount_source)
+        return isinstance(target, SupportsMount) and target.mount(descriptor, mount_source)
 
     def _push(self, job: BlobJob, name: str) -> int:
         """Push one blob; return how many bytes of it were there already."""
         descriptor = job.descriptor
         content = self.plan.inline_blobs.get(descriptor.digest)
-        opener = opener_of(content) if content is not None else self._opener(job)
+        opener = bytes_opener(content) if content is not None else self._opener(job)
         meter = Meter(descriptor, opener, self.context.emit, self.context.cancel)
         try:
             self._try_twice(job, lambda: self.targets[name].push(descriptor, meter.open))
@@ -251,7 +252,7 @@ class _Copy(Record, frozen=False):
         """Raise the damage of the blob where it lies on this machine."""
         descriptor = job.descriptor
         for source in (self.sources[name] for name in job.sources):
-            if isinstance(source, Checker) and source.exists(descriptor):
+            if isinstance(source, SupportsBlobCheck) and source.exists(descriptor):
                 try:
                     meter = Meter(descriptor, partial(source.open, descriptor), ignore, self.context.cancel)
                     source.check_blob(descriptor, meter.open)
@@ -326,7 +327,7 @@ class _Copy(Record, frozen=False):
             target.push_manifest(descriptor, manifest.content, destination.tag or descriptor.digest)
             return
         if not target.exists(descriptor):
-            target.push(descriptor, opener_of(manifest.content))
+            target.push(descriptor, bytes_opener(manifest.content))
         if destination.tag:
             target.tag(descriptor, destination.tag)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from airgap.records import Record, field
-from airgap.store.base import Source
+from airgap.store.protocols import Source
 from airgap.transfer.context import Context
 from airgap.transfer.graph import Destination, Image
 from airgap.transfer.plan import Plan

@@ -12,7 +12,8 @@ from airgap.oci import Descriptor, Platform
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field, replace
-from airgap.store.base import Source, fetch
+from airgap.store.protocols import Source
+from airgap.store.readers import fetch
 from airgap.transfer.pool import CancelToken, parallel_map
 
 #: How deep indexes may be nested. Nobody nests that deep, and a hostile registry could nest without end.
@@ -181,15 +182,15 @@ class GraphReader(Record, frozen=False):
         platforms = _known_platforms(manifest.children)
         if not self.platforms or not platforms:
             return Image(root, manifest, platforms, manifest.descriptor)
-        kept = manifests.choose(manifest, self.platforms)
+        kept = manifests.select_platforms(manifest, self.platforms)
         index = manifest.descriptor
         kept_platforms = _known_platforms(kept)
         if len(self.platforms) == 1:
-            child = next(child for child in kept if not manifests.attests(child))
+            child = next(child for child in kept if not manifests.attested_digest(child))
             return Image(root, read_manifest(source, child.digest), kept_platforms, index)
         if len(kept) == len(manifest.children):
             return Image(root, manifest, platforms, index)
-        return Image(root, manifests.derive(manifest, kept), kept_platforms, index)
+        return Image(root, manifests.filter_index(manifest, kept), kept_platforms, index)
 
     def _config_platform(self, source: Source, manifest: Manifest) -> Platform | None:
         config = manifest.config
@@ -258,4 +259,4 @@ def read_manifest(source: Source, name: str) -> Manifest:
 
 def _known_platforms(children: Sequence[Descriptor]) -> tuple[Platform, ...]:
     """The platforms of an index's children, each once, without attestations (``unknown/unknown``)."""
-    return tuple(dict.fromkeys(child.platform for child in children if child.platform and child.platform.known))
+    return tuple(dict.fromkeys(child.platform for child in children if child.platform and child.platform.is_known))

@@ -12,7 +12,7 @@ from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field
-from airgap.store.base import Source
+from airgap.store.protocols import Source
 from airgap.transfer.context import Context
 from airgap.transfer.graph import GraphReader, Image, Root
 from airgap.transfer.pool import parallel_map

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from airgap.events import BlobProgress, BlobResumed, Sink
 from airgap.oci import Descriptor
 from airgap.records import Record
-from airgap.store.base import FileRange, Opener, Reader
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import FileRange
 from airgap.transfer.pool import CancelToken
 
 

@@ -26,7 +26,7 @@ def measure(plan: Plan) -> Sizes:
             _count(manifest, needed.setdefault(platform, {}) if platform else common)
             continue
         for child in manifest.children:
-            known = child.platform is not None and child.platform.known
+            known = child.platform is not None and child.platform.is_known
             into = needed.setdefault(str(child.platform), {}) if known else {}
             if child.digest in plan.manifests:
                 _count(plan.manifests[child.digest], into)

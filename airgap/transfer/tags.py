@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from airgap.errors import ContentError, NotFound
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.transfer.context import Context
 from airgap.transfer.graph import Destination, Image
 from airgap.transfer.plan import Plan

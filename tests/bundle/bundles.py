@@ -21,7 +21,7 @@ from airgap.bundle.tar import END, header, padded_size
 from airgap.flows.verify import VerifyResult, verify
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
-from airgap.store import Memory
+from airgap.store import MemoryStore
 from airgap.transfer import Context, CopyOptions, Destination, Jobs, Plan, Root, copy, plan
 from tests.parts.images import Images
 
@@ -29,7 +29,7 @@ INVENTORY = "airgap/bundle.json"
 YAML = b"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: quay.io/a/x:v1\n"
 
 
-class Source(Memory):
+class Source(MemoryStore):
     """Content in memory that also knows referrers, as a registry does."""
 
     def __init__(self, images: Images, names: Mapping[str, Descriptor]) -> None:

@@ -14,7 +14,7 @@ from airgap.bundle.journal import ExportJournal
 from airgap.bundle.lockfile import Lockfile
 from airgap.bundle.media import FileDraft
 from airgap.errors import OutputError
-from airgap.store.base import BytesReader, opener_of
+from airgap.store.readers import BytesReader, bytes_opener
 from tests.bundle.bundles import Content, usual
 from tests.parts.disk import Disk, recording, restore
 
@@ -62,7 +62,7 @@ def slow(content: Content, tmp_path: Path) -> Iterator[tuple[BundleWriter, Slow,
 
 def fill(writer: BundleWriter, content: Content) -> None:
     for blob in build_layout(content.planned()[0])[1].blobs:
-        writer.push(blob, opener_of(content.images.content[blob.digest]))
+        writer.push(blob, bytes_opener(content.images.content[blob.digest]))
 
 
 def test_no_worker_waits_for_the_disk(content: Content, slow: tuple[BundleWriter, Slow, ExportJournal]) -> None:

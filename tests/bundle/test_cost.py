@@ -23,8 +23,8 @@ import pytest
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.server import Server
-from airgap.store import Layout
-from airgap.store.base import opener_of
+from airgap.store import ImageLayout
+from airgap.store.readers import bytes_opener
 from tests.cli.command import ROOT
 from tests.parts.images import OCI_LAYER_PLAIN, Images, Layer
 from tests.parts.service import clean_environment
@@ -90,7 +90,7 @@ class Journey:
 
     def import_(self) -> Cost:
         """Into another registry over a folder, which must then hold the same."""
-        layout = Layout(self.folder / "target", create=True)
+        layout = ImageLayout.create(self.folder / "target")
         with Server(layout, writable=True, uploads=self.folder) as target:
             cost = measured(self.folder, "import", self.bundle, "--to", f"{target.address}/p")
         assert layout.resolve("p/x:1").digest == self.root.digest
@@ -108,7 +108,7 @@ class Journey:
 def journey_of(size: int, folder: Path) -> Iterator[Journey]:
     """With a layer of so many MiB: noise up to 64 of them, beyond that a hole full of zeros."""
     mebibytes, size = size, size * MIB
-    store, images = Layout(folder / "source", create=True), Images(50)
+    store, images = ImageLayout.create(folder / "source"), Images(50)
     if mebibytes <= 64:
         layer = images.blob(noise(size), OCI_LAYER_PLAIN)
     else:
@@ -120,7 +120,7 @@ def journey_of(size: int, folder: Path) -> Iterator[Journey]:
     root = images.image(layers=[Layer(layer, layer.digest), images.layer()])
     for one in images.needed(root):
         if not store.exists(one):
-            store.push(one, opener_of(images.content[one.digest]))
+            store.push(one, bytes_opener(images.content[one.digest]))
     store.tag(root, "a/x:1")
     (folder / "work").mkdir()
     with Server(store) as server:

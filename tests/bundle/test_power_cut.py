@@ -20,7 +20,7 @@ from airgap.bundle.lockfile import Lockfile
 from airgap.bundle.media import file as media_file
 from airgap.events import ignore
 from airgap.oci import Descriptor
-from airgap.store.base import Reader
+from airgap.store.protocols import Reader
 from airgap.transfer import Context, CopyOptions, Jobs, copy
 from tests.bundle.bundles import Content
 from tests.parts.disk import Disk, Operation, recording, restore

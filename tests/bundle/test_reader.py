@@ -20,7 +20,7 @@ from airgap.errors import BundleError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor, Platform
 from airgap.oci import manifest as manifests
 from airgap.records import replace
-from airgap.store import FileRange, Listing, Source
+from airgap.store import FileRange, Source, SupportsNames
 from tests.bundle.bundles import YAML, Content, TarMember, check, extras, flipped, usual
 from tests.parts.images import Images
 from tests.suites.store_suite import Fill, SourceSuite, read_all
@@ -62,7 +62,7 @@ def content() -> Content:
 
 def test_it_is_a_listing_source_of_file_ranges(path: Path, content: Content) -> None:
     with open_bundle(path) as reader:
-        assert isinstance(reader, Listing)
+        assert isinstance(reader, SupportsNames)
         root = content.names["quay.io/a/x:v1"]
         assert reader.names()["quay.io/a/x:v1"] == root
         opened = reader.open(root, 3)

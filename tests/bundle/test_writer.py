@@ -23,7 +23,7 @@ from airgap.bundle.tar import TarLayout, lay_out
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.store import Reader
-from airgap.store.base import CHUNK, BytesReader, opener_of
+from airgap.store.readers import BUFFER_SIZE, BytesReader, bytes_opener
 from tests.bundle.bundles import Content, check, members_of, usual
 from tests.parts.images import Images
 from tests.parts.need import need_privilege
@@ -47,7 +47,7 @@ def writer(tmp_path: Path, layout: TarLayout) -> Iterator[BundleWriter]:
 
 def fill(writer: BundleWriter) -> None:
     for blob, content in zip(BLOBS, CONTENTS, strict=True):
-        writer.push(blob, opener_of(content))
+        writer.push(blob, bytes_opener(content))
 
 
 @contextlib.contextmanager
@@ -87,7 +87,7 @@ def test_any_order_gives_the_same_file(tmp_path: Path, layout: TarLayout) -> Non
     for step in (1, -1):
         writer = BundleWriter.create(tmp_path / "b.tar", layout)
         for blob, content in list(zip(BLOBS, CONTENTS, strict=True))[::step]:
-            writer.push(blob, opener_of(content))
+            writer.push(blob, bytes_opener(content))
         writer.finish()
         made.add((tmp_path / "b.tar").read_bytes())
     assert len(made) == 1
@@ -98,7 +98,7 @@ def test_many_threads(tmp_path: Path) -> None:
     layout = lay_out([], [described(content) for content in contents])
     writer = BundleWriter.create(tmp_path / "b.tar", layout)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda content: writer.push(described(content), opener_of(content)), contents))
+        list(pool.map(lambda content: writer.push(described(content), bytes_opener(content)), contents))
     writer.finish()
     assert [part.content for part in members_of((tmp_path / "b.tar").read_bytes())][2:] == contents
 
@@ -128,7 +128,7 @@ def test_discard_leaves_nothing(tmp_path: Path, writer: BundleWriter) -> None:
 
 
 def test_an_unfinished_bundle_is_not_finished(tmp_path: Path, writer: BundleWriter) -> None:
-    writer.push(BLOBS[1], opener_of(CONTENTS[1]))
+    writer.push(BLOBS[1], bytes_opener(CONTENTS[1]))
     with pytest.raises(AirgapError, match=f"4 blobs were never written, the first is {BLOBS[0].digest}"):
         writer.finish()
     writer.discard()
@@ -142,7 +142,7 @@ def test_wrong_content_is_refused(tmp_path: Path, writer: BundleWriter) -> None:
         (CONTENTS[0] + b"x", ContentError),
     ):
         with pytest.raises(kind, match=BLOBS[0].digest):
-            writer.push(BLOBS[0], opener_of(content))
+            writer.push(BLOBS[0], bytes_opener(content))
         assert not writer.exists(BLOBS[0])
         with pytest.raises(ContentMissing):
             writer.open(BLOBS[0])
@@ -155,7 +155,7 @@ def test_wrong_content_is_refused(tmp_path: Path, writer: BundleWriter) -> None:
 
 def test_wrong_content_does_not_spoil_what_is_there(writer: BundleWriter) -> None:
     fill(writer)
-    writer.push(BLOBS[0], opener_of(noise(LARGE, 9)))
+    writer.push(BLOBS[0], bytes_opener(noise(LARGE, 9)))
     assert read_all(writer.open(BLOBS[0])) == CONTENTS[0]
 
 
@@ -163,9 +163,9 @@ def test_a_blob_keeps_to_its_place(writer: BundleWriter) -> None:
     """A descriptor that says another size than the plan did must not write over its neighbour."""
     longer = Descriptor(BLOBS[1].media_type, BLOBS[1].digest, BLOBS[1].size + 2000)
     fill_first = noise(512, 3)
-    writer.push(BLOBS[2], opener_of(fill_first))
+    writer.push(BLOBS[2], bytes_opener(fill_first))
     with pytest.raises(ContentError, match=r"has 7000 bytes, its place in this bundle 5000"):
-        writer.push(longer, opener_of(noise(7000)))
+        writer.push(longer, bytes_opener(noise(7000)))
     assert read_all(writer.open(BLOBS[2])) == fill_first
 
 
@@ -173,21 +173,21 @@ def test_content_that_breaks_off_can_be_pushed_again(writer: BundleWriter) -> No
     broken: list[Breaking] = []
 
     def opener(offset: int) -> Reader:
-        broken.append(Breaking(CONTENTS[0][offset:], CHUNK + 77))
+        broken.append(Breaking(CONTENTS[0][offset:], BUFFER_SIZE + 77))
         return broken[-1]
 
     with pytest.raises(ContentError):
         writer.push(BLOBS[0], opener)
     assert broken[0].closed
     assert not writer.exists(BLOBS[0])
-    writer.push(BLOBS[0], opener_of(CONTENTS[0]))
+    writer.push(BLOBS[0], bytes_opener(CONTENTS[0]))
     assert read_all(writer.open(BLOBS[0], 1000)) == CONTENTS[0][1000:]
 
 
 def test_what_was_not_planned_has_no_place(writer: BundleWriter) -> None:
     other = described(b"other")
     with pytest.raises(ContentMissing, match=other.digest):
-        writer.push(other, opener_of(b"other"))
+        writer.push(other, bytes_opener(b"other"))
     with pytest.raises(NotFound):
         writer.resolve(other.digest)
     assert writer.resolve(BLOBS[0].digest) == BLOBS[0]
@@ -363,7 +363,7 @@ def test_a_write_that_fails_says_where(tmp_path: Path, writer: BundleWriter, mon
         with monkeypatch.context() as patch:
             patch.setattr(os, "pwrite", fail)
             with pytest.raises(OutputError, match=what) as caught:
-                writer.push(BLOBS[1], opener_of(CONTENTS[1]))
+                writer.push(BLOBS[1], bytes_opener(CONTENTS[1]))
         assert str(tmp_path / "b.tar") in str(caught.value)
         assert not writer.exists(BLOBS[1])
 

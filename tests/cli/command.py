@@ -19,7 +19,7 @@ from typing import Any
 
 from airgap.oci import Descriptor
 from airgap.server import Server
-from airgap.store import Memory
+from airgap.store import MemoryStore
 from tests.parts.forking import prepared
 from tests.parts.images import Images
 from tests.parts.service import clean_environment
@@ -144,8 +144,10 @@ class Airgap:
 class Registry:
     """The embedded registry over memory, with every request kept: ``METHOD /path status``."""
 
-    def __init__(self, *, store: Memory | None = None, credentials: tuple[str, str] | None = None, **more: Any) -> None:
-        self.store = store or Memory()
+    def __init__(
+        self, *, store: MemoryStore | None = None, credentials: tuple[str, str] | None = None, **more: Any
+    ) -> None:
+        self.store = store or MemoryStore()
         self._requests: list[str] = []
         self._lock = threading.Lock()
         self.server = Server(self.store, writable=True, credentials=credentials, on_request=self._note, **more)

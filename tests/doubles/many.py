@@ -14,7 +14,8 @@ from airgap.errors import NotFound
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
-from airgap.store.base import BytesReader, Opener, Reader
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import BytesReader
 from airgap.transfer import (
     Context,
     CopyOptions,

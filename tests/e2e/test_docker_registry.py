@@ -17,7 +17,7 @@ import pytest
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
-from airgap.store import Layout
+from airgap.store import ImageLayout
 from tests.cli.command import SAMPLES, Airgap, pod, settings
 from tests.cli.fixtures import CERT_MANAGER
 from tests.parts.certificates import Authority
@@ -74,7 +74,7 @@ def put(
     images: Images, roots: Mapping[str, Descriptor], registry: DockerRegistry, client: Command, folder: Path
 ) -> None:
     """Every image into the registry by skopeo, OCI ones out of a layout, Docker's out of a folder."""
-    layout = Layout(folder / "layout", create=True)
+    layout = ImageLayout.create(folder / "layout")
     for number, (name, root) in enumerate(roots.items()):
         if "docker" in root.media_type:
             as_dir(images, root, folder / f"dir{number}")

@@ -30,7 +30,7 @@ from airgap.flows.import_ import ImportRequest, import_
 from airgap.oci import Descriptor
 from airgap.registry import Credential, Credentials, Registries, RegistrySettings
 from airgap.registry.http.retry import RetryPolicy
-from airgap.store.base import fetch
+from airgap.store.readers import fetch
 from airgap.targets import Mapping, PlainTarget, TargetAddress
 from airgap.transfer import CancelToken, Context, Jobs
 from tests.cli.command import Airgap, Registry, pod, settings
@@ -48,7 +48,7 @@ N = 1_000_000
 BOUND = 60
 #: What a registry is waited for: long on a busy machine, but short where a stall has to show. docker-registry checks
 #: the password at each request, which takes its time.
-TIMEOUT, STALLED = 10.0, {"own": 0.15, "docker": 1.0}
+TIMEOUT, STALLED = 10.0, {"own": 0.5, "docker": 1.0}
 RESOURCE = pod("quay.io/a/x:1").encode()
 
 

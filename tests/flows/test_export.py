@@ -15,7 +15,7 @@ import pytest
 
 from airgap.bundle import open_bundle
 from airgap.oci.manifest import parse
-from airgap.store.base import fetch
+from airgap.store.readers import fetch
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.parts.images import Images
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from airgap.oci import Descriptor
-from airgap.server.uploads import STRAIGHT
-from airgap.store.base import FileRange
+from airgap.server.uploads import MAX_DIRECT_SIZE
+from airgap.store.readers import FileRange
 from tests.cli.command import Airgap, Registry, settings
 from tests.parts.dockerregistry import DockerRegistry, docker_registry
 from tests.parts.faulty_line import FaultyLine, faulty_line
@@ -122,7 +122,7 @@ def test_killed_at_any_moment_into_our_own_server(airgap: Airgap, cargo: Cargo, 
         airgap.run(*command)
         assert_whole(cargo, nexus)
         # A large blob goes on at its byte; one that goes straight into the store is sent from its start.
-        lost = sum(PIECE if size > STRAIGHT else size for size in running)
+        lost = sum(PIECE if size > MAX_DIRECT_SIZE else size for size in running)
         assert sent_again(cargo, line) <= lost + OVERHEAD, f"killed after {moment} bytes"
     assert list(airgap.home.rglob("import-*")) == [], "a whole import leaves no state"
 

@@ -17,8 +17,8 @@ import pytest
 
 from airgap.bundle.media.frames import FRAME_SIZE
 from airgap.oci.manifest import is_manifest_type
-from airgap.store import Memory
-from airgap.store.base import CHUNK
+from airgap.store import MemoryStore
+from airgap.store.readers import BUFFER_SIZE
 from tests.cli.command import Airgap, Registry, settings
 from tests.parts.faulty_line import STALL, faulty_line
 from tests.parts.images import OCI_LAYER_PLAIN, Images, Layer
@@ -43,7 +43,7 @@ FORMS = {
 class Source(Registry):
     """An image of large layers, one of 40 MiB unless other sizes are given, and an image of small ones."""
 
-    def __init__(self, *sizes: int, store: Memory | None = None) -> None:
+    def __init__(self, *sizes: int, store: MemoryStore | None = None) -> None:
         super().__init__(store=store)
         images = Images(3)
         layers = [images.blob(noise(size, seed), OCI_LAYER_PLAIN) for seed, size in enumerate(sizes or (LARGE,), 1)]
@@ -284,7 +284,7 @@ class Kills:
         flying = in_flight(port)
         process.kill()
         # A piece that the server had read and not sent, and one that airgap had read and not written.
-        return CHECKPOINT + self.buffered + flying + 2 * CHUNK
+        return CHECKPOINT + self.buffered + flying + 2 * BUFFER_SIZE
 
     def _check(self) -> None:
         large = {digest: count for digest, count in self.ledger.again.items() if digest in self.source.large}

@@ -301,14 +301,14 @@ def test_a_member_beyond_eight_gigabytes(tmp_path: Path) -> None:
 def sparse(images: Images, root: Descriptor, path: Path) -> None:
     """A bundle whose layout is ours and whose largest blob is a hole."""
     from airgap.bundle import build_layout
-    from airgap.store import Memory
-    from airgap.store.base import opener_of
+    from airgap.store import MemoryStore
+    from airgap.store.readers import bytes_opener
     from airgap.transfer import Destination, Root, plan
 
-    store = Memory()
+    store = MemoryStore()
     for one in images.needed(root):
         if images.content[one.digest]:
-            store.push(one, opener_of(images.content[one.digest]))
+            store.push(one, bytes_opener(images.content[one.digest]))
     store.tag(root, "x")
     planned = plan([Root("quay.io/a/huge:1", "s", "x", (Destination("b"),))], {"s": store})
     _, layout = build_layout(planned)

@@ -20,7 +20,7 @@ import pytest
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import is_manifest_type, parse
-from airgap.store import Layout
+from airgap.store import ImageLayout
 from tests.doubles.nexus import PUSHER, Nexus, Repository, Settings, nexus
 from tests.doubles.nexus.asking import push
 from tests.doubles.nexus.settings import PROFILES, Profile
@@ -52,7 +52,7 @@ def source(tmp_path: Path, profile: Profile = "3.96") -> Source:
     images, docker = Images(7), profile == "legacy"
     root = images.two_platforms(docker=docker, attested=not docker, size=200_000)
     given = Source(tmp_path / "layout", tmp_path / "folder", images, root)
-    images.push_to(Layout(given.layout, create=True), {"multi": root})
+    images.push_to(ImageLayout.create(given.layout), {"multi": root})
     given.folder.mkdir()
     (given.folder / "version").write_text("Directory Transport Version: 1.1\n")
     (given.folder / "manifest.json").write_bytes(images.content[root.digest])
@@ -172,7 +172,7 @@ def test_oras(double: Nexus, profile: Profile, tmp_path: Path) -> None:
     raw = command.run("manifest", "fetch", "--plain-http", there)
     assert digests.of(raw) == given.root.digest
     command.run("cp", "--from-plain-http", "--to-oci-layout", there, f"{tmp_path / 'back'}:v1")
-    assert Layout(tmp_path / "back").resolve("v1").digest == given.root.digest
+    assert ImageLayout(tmp_path / "back").resolve("v1").digest == given.root.digest
     assert b"team/app" in command.run("repo", "ls", "--plain-http", double.connector().address)
     if profile != "legacy":
         (command.folder / "note.txt").write_text("carried")

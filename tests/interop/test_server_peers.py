@@ -12,7 +12,7 @@ import pytest
 
 from airgap.oci import digest as digests
 from airgap.server import MirrorNaming, Server
-from airgap.store import Layout, Memory
+from airgap.store import ImageLayout, MemoryStore
 from tests.parts.certificates import Authority
 from tests.parts.clients import CommandFailed, oras, podman, skopeo
 from tests.parts.containerd import containerd
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.interop
 
 @pytest.fixture(params=["memory", "layout"])
 def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    store = Memory() if request.param == "memory" else Layout(tmp_path / "registry", create=True)
+    store = MemoryStore() if request.param == "memory" else ImageLayout.create(tmp_path / "registry")
     with Server(store, writable=True) as server:
         yield server
 
@@ -31,7 +31,7 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]
 @pytest.fixture
 def layout(tmp_path: Path) -> Path:
     """An OCI layout with an image of two platforms under the tag ``multi`` and a single one under ``one``."""
-    images, layout = Images(7), Layout(tmp_path / "source", create=True)
+    images, layout = Images(7), ImageLayout.create(tmp_path / "source")
     base = images.layer(size=3_000_000)
     children = [images.image(name, layers=[base, images.layer()]) for name in ("linux/amd64", "linux/arm64")]
     index = images.index(children)
@@ -45,9 +45,9 @@ def test_skopeo(registry: Server, layout: Path, tmp_path: Path) -> None:
     there = f"docker://{registry.address}/some/app"
     command.run("copy", "--all", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout}:multi", f"{there}:v1")
     raw = command.run("inspect", "--raw", "--tls-verify=false", f"{there}:v1")
-    assert digests.of(raw) == Layout(layout).resolve("multi").digest
+    assert digests.of(raw) == ImageLayout(layout).resolve("multi").digest
     command.run("copy", "--all", "--src-tls-verify=false", f"{there}:v1", f"oci:{tmp_path / 'back'}:v1")
-    assert Layout(tmp_path / "back").names()["v1"].digest == digests.of(raw)
+    assert ImageLayout(tmp_path / "back").names()["v1"].digest == digests.of(raw)
     # The second repository mounts what the first one has.
     command.run("copy", "--all", "--dest-tls-verify=false", f"oci:{layout}:multi", f"{there}-too:v1")
     assert command.json("list-tags", "--tls-verify=false", f"{there}-too")["Tags"] == ["v1"]
@@ -62,7 +62,9 @@ def test_skopeo_with_credentials_over_tls(layout: Path, tmp_path: Path, authorit
     folder.mkdir()
     (folder / "ca.crt").write_bytes(authority.ca.read_bytes())
     command = skopeo(tmp_path / "skopeo")
-    with Server(Memory(), writable=True, credentials=("carrier", "word"), tls=(pair.certificate, pair.key)) as server:
+    with Server(
+        MemoryStore(), writable=True, credentials=("carrier", "word"), tls=(pair.certificate, pair.key)
+    ) as server:
         there = f"docker://{server.address}/some/app:v1"
         copy = ["copy", "--all", "--dest-cert-dir", folder, f"oci:{layout}:multi", there]
         with pytest.raises(CommandFailed, match=r"authentication required|unauthorized"):
@@ -112,7 +114,7 @@ def test_oras(registry: Server, tmp_path: Path) -> None:
 
 @pytest.mark.requires("skopeo")
 def test_a_mirror_read_only(layout: Path, tmp_path: Path) -> None:
-    source, store = Layout(layout), Layout(layout)
+    source, store = ImageLayout(layout), ImageLayout(layout)
     store.tag(source.resolve("multi"), "quay.io/jetstack/x:v1")
     command = skopeo(tmp_path / "skopeo")
     with contextlib.ExitStack() as stack:
@@ -122,7 +124,7 @@ def test_a_mirror_read_only(layout: Path, tmp_path: Path) -> None:
             command.run(
                 "copy", "--all", "--src-tls-verify=false", f"docker://{server.address}/{name}:v1", f"oci:{back}:v1"
             )
-            assert Layout(back).names()["v1"].digest == source.resolve("multi").digest
+            assert ImageLayout(back).names()["v1"].digest == source.resolve("multi").digest
         with pytest.raises(CommandFailed, match=r"read-only|405|nsupported"):
             command.run("copy", "--dest-tls-verify=false", f"oci:{layout}:one", f"docker://{server.address}/new/one:v1")
     assert json.loads((layout / "oci-layout").read_text())["imageLayoutVersion"] == "1.0.0"
@@ -131,7 +133,7 @@ def test_a_mirror_read_only(layout: Path, tmp_path: Path) -> None:
 @pytest.mark.requires("containerd", "ctr")
 def test_containerd_takes_it_as_a_mirror_for_two_registries(layout: Path, tmp_path: Path) -> None:
     """Both registries have the same path and tag: only ``?ns=`` tells them apart."""
-    store = Layout(layout)
+    store = ImageLayout(layout)
     digest = store.resolve("multi").digest
     store.tag(store.resolve("one"), "ghcr.io/jetstack/x:v1")
     store.tag(store.resolve("multi"), "quay.io/jetstack/x:v1")

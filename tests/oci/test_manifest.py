@@ -88,8 +88,8 @@ def test_artifact_type_falls_back_to_the_config(images: Images) -> None:
 def test_attestation(images: Images) -> None:
     image = images.image()
     child = images.attestation(image)
-    assert manifests.attests(child) == image.digest
-    assert manifests.attests(image) == ""
+    assert manifests.attested_digest(child) == image.digest
+    assert manifests.attested_digest(image) == ""
     found = parsed(images, child)
     assert found.layers[0].media_type == IN_TOTO
     assert not found.is_container_image
@@ -251,31 +251,31 @@ class TestChoose:
         return parsed(images, images.index(children))
 
     def test_one_keeps_its_attestation(self, index: manifests.Manifest) -> None:
-        chosen = manifests.choose(index, [ARM64])
+        chosen = manifests.select_platforms(index, [ARM64])
         assert chosen == (index.children[1], index.children[4])
-        assert manifests.attests(chosen[1]) == chosen[0].digest
+        assert manifests.attested_digest(chosen[1]) == chosen[0].digest
 
     def test_several_in_the_index_s_order(self, index: manifests.Manifest) -> None:
-        chosen = manifests.choose(index, [Platform("linux", "arm"), AMD64])
+        chosen = manifests.select_platforms(index, [Platform("linux", "arm"), AMD64])
         assert chosen == tuple(index.children[place] for place in (0, 2, 3, 5))
 
     def test_what_is_missing_and_what_is_there(self, index: manifests.Manifest) -> None:
         with pytest.raises(NotFound, match="has no linux/s390x, windows/amd64") as caught:
-            manifests.choose(index, [AMD64, Platform("linux", "s390x"), Platform("windows", "amd64")])
+            manifests.select_platforms(index, [AMD64, Platform("linux", "s390x"), Platform("windows", "amd64")])
         assert "linux/amd64, linux/arm64, linux/arm/v7" in (caught.value.hint or "")
         assert "unknown" not in (caught.value.hint or "")
 
     def test_nothing_at_all(self, images: Images) -> None:
         bare = parsed(images, images.index([replace(images.image(), platform=None)]))
         with pytest.raises(NotFound) as caught:
-            manifests.choose(bare, [AMD64])
+            manifests.select_platforms(bare, [AMD64])
         assert "no platform at all" in (caught.value.hint or "")
 
     def test_versions_of_an_os_are_alternatives_for_one(self, images: Images) -> None:
         versions = ("windows(10.0.1)/amd64", "windows(10.0.2)/amd64")
         index = parsed(images, images.index([images.image(version) for version in versions]))
-        assert manifests.choose(index, [Platform("windows", "amd64")]) == index.children[:1]
-        assert manifests.choose(index, [Platform.parse(versions[1])]) == index.children[1:]
+        assert manifests.select_platforms(index, [Platform("windows", "amd64")]) == index.children[:1]
+        assert manifests.select_platforms(index, [Platform.parse(versions[1])]) == index.children[1:]
 
 
 class TestDerive:
@@ -283,7 +283,7 @@ class TestDerive:
     def test_keeps_children_and_type(self, images: Images, docker: bool) -> None:
         children = [images.image(platform, docker=docker) for platform in ("linux/amd64", "linux/arm64", "linux/s390x")]
         index = parsed(images, images.index(children, docker=docker, annotations={"b": "1", "a": "é"}))
-        derived = manifests.derive(index, [index.children[2], index.children[0]])
+        derived = manifests.filter_index(index, [index.children[2], index.children[0]])
         assert derived.descriptor.media_type == index.descriptor.media_type
         assert derived.children == (index.children[0], index.children[2])
         assert derived.annotations == {"b": "1", "a": "é"}
@@ -295,15 +295,15 @@ class TestDerive:
         index = parsed(images, images.two_platforms())
         shuffled = json.dumps(dict(reversed(json.loads(index.content).items())), indent=1).encode()
         other = manifests.parse(shuffled)
-        one = manifests.derive(index, index.children[:1])
-        assert one.content == manifests.derive(other, other.children[:1]).content
+        one = manifests.filter_index(index, index.children[:1])
+        assert one.content == manifests.filter_index(other, other.children[:1]).content
         assert b" " not in one.content
         assert json.loads(one.content)["mediaType"] == manifests.OCI_INDEX
 
     def test_the_original_is_untouched(self, images: Images) -> None:
         index = parsed(images, images.two_platforms(attested=True))
         before = index.content
-        manifests.derive(index, index.children[:1])
+        manifests.filter_index(index, index.children[:1])
         assert index.content == before
 
 

@@ -74,9 +74,9 @@ def test_json_both_ways() -> None:
 
 
 def test_attestations_are_of_no_platform() -> None:
-    assert not Platform("unknown", "unknown").known
-    assert not Platform("", "").known
-    assert Platform("linux", "amd64").known
+    assert not Platform("unknown", "unknown").is_known
+    assert not Platform("", "").is_known
+    assert Platform("linux", "amd64").is_known
 
 
 @given(st.text(max_size=30))
@@ -85,4 +85,4 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         found = Platform.parse(text)
     except UsageError:
         return
-    assert found == found.normal() == Platform.parse(str(found))
+    assert found == found.normalized() == Platform.parse(str(found))

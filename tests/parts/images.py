@@ -20,7 +20,8 @@ from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.records import replace
-from airgap.store.base import Store, opener_of
+from airgap.store.protocols import Store
+from airgap.store.readers import bytes_opener
 
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 OCI_LAYER_PLAIN = "application/vnd.oci.image.layer.v1.tar"
@@ -176,7 +177,7 @@ class Images:
         for name, root in names.items():
             for descriptor in self.needed(root):
                 if not store.exists(descriptor):
-                    store.push(descriptor, opener_of(self.content[descriptor.digest]))
+                    store.push(descriptor, bytes_opener(self.content[descriptor.digest]))
             store.tag(root, name)
 
     def _manifest(

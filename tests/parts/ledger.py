@@ -9,10 +9,10 @@ from pathlib import Path
 
 from airgap.oci import Descriptor
 from airgap.oci.manifest import is_manifest_type
-from airgap.store import Memory, Reader
+from airgap.store import MemoryStore, Reader
 
 
-class Ledger(Memory):
+class Ledger(MemoryStore):
     """Content whose blobs' readers count. ``sent`` are the bytes served since :meth:`begin`, ``again`` by digest those
     of them that had been served before. Once ``moment`` bytes of this run were, ``reached`` is set and nothing more
     is served until the next run, as after :meth:`hold`.

@@ -209,8 +209,8 @@ def computed() -> dict[Unknown, list[Pattern]]:
     of("airgap.server.app", "pattern", [pattern for pattern, _ in vars(app)["_ROUTES"]], "fullmatch")
     overrides = [re.escape(text).replace(r"\*", "([^/]+(?:/[^/]+)*)") for text in ("*", "a.b/*", "*/a", "a*b/c")]
     of("airgap.targets.mapping", "re.escape(pattern).replace('\\\\*', '([^/]+(?:/[^/]+)*)')", overrides, "fullmatch")
-    words = [item.words for item in _items(vars(refusals).values()) if hasattr(item, "words")]
-    of("airgap.targets.nexus.refusals", "one.words", words, "search")
+    refused = [refusal.pattern for refusal in refusals.REFUSALS]
+    of("airgap.targets.nexus.refusals", "refusal.pattern", refused, "search")
     return made
 
 

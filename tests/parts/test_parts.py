@@ -17,7 +17,7 @@ import pytest
 
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
-from airgap.store import Layout, Memory
+from airgap.store import ImageLayout, MemoryStore
 from tests.parts import need as needs
 from tests.parts.certificates import Authority, Pair
 from tests.parts.clients import CommandFailed, open_folder, oras, podman, skopeo
@@ -39,14 +39,14 @@ def images() -> Images:
 
 
 @pytest.fixture
-def layout(tmp_path: Path, images: Images) -> Layout:
+def layout(tmp_path: Path, images: Images) -> ImageLayout:
     """One attested image for two platforms, under the name ``docker.io/library/part:1``."""
-    made = Layout(tmp_path / "layout", create=True)
+    made = ImageLayout.create(tmp_path / "layout")
     images.push_to(made, {NAME: images.two_platforms(attested=True)})
     return made
 
 
-def archive(layout: Layout, target: Path) -> Path:
+def archive(layout: ImageLayout, target: Path) -> Path:
     """The layout as a plain tar."""
     with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
         for name in ("oci-layout", "index.json", "blobs"):
@@ -54,7 +54,7 @@ def archive(layout: Layout, target: Path) -> Path:
     return target
 
 
-def test_skopeo_puts_an_image_into_a_registry(tmp_path: Path, registry: DockerRegistry, layout: Layout) -> None:
+def test_skopeo_puts_an_image_into_a_registry(tmp_path: Path, registry: DockerRegistry, layout: ImageLayout) -> None:
     tool = skopeo(tmp_path / "skopeo")
     there = f"docker://{registry.address}/a/part:1"
     tool.run("copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout.path}:{NAME}", there)
@@ -63,7 +63,7 @@ def test_skopeo_puts_an_image_into_a_registry(tmp_path: Path, registry: DockerRe
     assert "GET /v2/a/part/manifests/1" in registry.requests()
 
 
-def test_skopeo_as_a_normal_user(registry: DockerRegistry, layout: Layout) -> None:
+def test_skopeo_as_a_normal_user(registry: DockerRegistry, layout: ImageLayout) -> None:
     needs.need_privilege("become another user")
     with open_folder() as folder:
         shutil.copytree(layout.path, folder / "layout")
@@ -151,7 +151,7 @@ def test_proxy_passes_plain_requests_and_keeps_to_loopback(registry: DockerRegis
         assert proxy.requests == [registry.address, "192.0.2.1:80"]
 
 
-def test_oras_reads_a_layout(tmp_path: Path, registry: DockerRegistry, layout: Layout) -> None:
+def test_oras_reads_a_layout(tmp_path: Path, registry: DockerRegistry, layout: ImageLayout) -> None:
     root = layout.resolve(NAME)
     tool = oras(tmp_path / "oras")
     tool.run(
@@ -161,7 +161,7 @@ def test_oras_reads_a_layout(tmp_path: Path, registry: DockerRegistry, layout: L
     assert found["digest"] == root.digest
 
 
-def test_podman_pulls_and_unpacks(tmp_path: Path, layout: Layout) -> None:
+def test_podman_pulls_and_unpacks(tmp_path: Path, layout: ImageLayout) -> None:
     needs.need("podman", at_least=(5, 0))  # 4.3 names what it pulls after the folder
     tool = podman(tmp_path / "podman")
     tool.run("pull", "-q", "--platform", "linux/amd64", f"oci:{layout.path}:{NAME}")
@@ -171,7 +171,7 @@ def test_podman_pulls_and_unpacks(tmp_path: Path, layout: Layout) -> None:
 
 def test_containerd_finds_what_a_pod_names(tmp_path: Path, images: Images) -> None:
     root = images.image()
-    layout = Layout(tmp_path / "layout", create=True)
+    layout = ImageLayout.create(tmp_path / "layout")
     pinned = f"quay.io/a/part@{root.digest}"
     images.push_to(layout, {NAME: root, pinned: root})
     with containerd(tmp_path / "containerd") as node:
@@ -186,7 +186,7 @@ def test_containerd_finds_what_a_pod_names(tmp_path: Path, images: Images) -> No
         assert node.image_status("part:2") is None
 
 
-def test_containerd_pulls_as_a_kubelet(tmp_path: Path, registry: DockerRegistry, layout: Layout) -> None:
+def test_containerd_pulls_as_a_kubelet(tmp_path: Path, registry: DockerRegistry, layout: ImageLayout) -> None:
     tool = skopeo(tmp_path / "skopeo")
     there = f"{registry.address}/a/part:1"
     tool.run("copy", "-q", "--all", "--dest-tls-verify=false", f"oci:{layout.path}:{NAME}", f"docker://{there}")
@@ -200,7 +200,7 @@ def test_containerd_pulls_as_a_kubelet(tmp_path: Path, registry: DockerRegistry,
 @pytest.mark.parametrize("containerd_store", [False, True], ids=["classic", "containerd-store"])
 def test_dockerd_loads(tmp_path: Path, images: Images, containerd_store: bool) -> None:
     root = images.image()
-    layout = Layout(tmp_path / "layout", create=True)
+    layout = ImageLayout.create(tmp_path / "layout")
     images.push_to(layout, {NAME: root})
     parsed = manifests.parse(images.content[root.digest])
     paths = [f"blobs/{blob.digest.replace(':', '/')}" for blob in parsed.blobs]
@@ -282,7 +282,7 @@ def test_images_are_the_same_for_the_same_seed() -> None:
 def test_images_are_complete_and_what_they_say() -> None:
     images = Images(3, algorithm="sha512")
     root = images.two_platforms(docker=True, size=1000)
-    store = Memory()
+    store = MemoryStore()
     images.push_to(store, {"a:1": root})
     order = images.needed(root)
     assert order[-1] == root

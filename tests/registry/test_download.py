@@ -10,12 +10,12 @@ import pytest
 
 from airgap.errors import AirgapError, ContentError, ContentMissing, Rejected, Unauthorized, Unavailable
 from airgap.oci import Descriptor
-from airgap.registry.http.retry import RetryPolicy, retry_after
-from airgap.store.base import drain
+from airgap.registry.http.retry import RetryPolicy, parse_retry_after
+from airgap.store.readers import read_verified
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error
 from tests.parts.faulty_line import CLOSE, RESET, Break, Fault, faulty_line
-from tests.registry.test_auth import ME
+from tests.registry.auth.test_authenticator import ME
 from tests.registry.tools import Network
 from tests.suites.store_suite import described, noise, read_all
 
@@ -173,7 +173,7 @@ def test_corrupted_on_the_way(network: Network, peer: Double) -> None:
     bad = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
     peer.always("GET", "/blobs/", Answer(200, bad))
     with pytest.raises(ContentError):
-        drain(BLOB, network.repository(peer.address).open(BLOB), lambda piece, offset: None)
+        read_verified(BLOB, network.repository(peer.address).open(BLOB), lambda piece, offset: None)
 
 
 def test_a_missing_blob(network: Network, peer: Double) -> None:
@@ -247,7 +247,7 @@ def test_a_registry_that_asks_for_too_much_patience(network: Network, peer: Doub
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     now = datetime(2015, 10, 21, 7, 28, tzinfo=timezone.utc).timestamp()
-    assert retry_after(value, lambda: now) == seconds
+    assert parse_retry_after(value, lambda: now) == seconds
 
 
 def test_delays_double_and_are_jittered_in_their_upper_half() -> None:

@@ -23,8 +23,8 @@ from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.registry import Repository
 from airgap.server import Server
-from airgap.store import Memory
-from airgap.store.base import opener_of
+from airgap.store import MemoryStore
+from airgap.store.readers import bytes_opener
 from tests.doubles.registry import Answer, Double, Request, Shelf
 from tests.doubles.registry.shelf import error
 from tests.parts.dockerregistry import docker_registry
@@ -153,7 +153,7 @@ def test_a_tagged_manifest_is_one_put(store: Repository, peer: Double, shelf: Sh
 def test_manifests_are_verified_before_they_are_sent(store: Repository, peer: Double, images: Images) -> None:
     root = images.image()
     with pytest.raises(DigestMismatch):
-        store.push(root, opener_of(b"{" + images.content[root.digest][1:-1] + b" "))
+        store.push(root, bytes_opener(b"{" + images.content[root.digest][1:-1] + b" "))
     assert peer.requests == []
 
 
@@ -167,7 +167,7 @@ def test_a_registry_that_stores_another_digest(store: Repository, peer: Double, 
 def test_the_code_of_a_refusal(store: Repository, images: Images) -> None:
     root = images.image()
     with pytest.raises(RegistryError) as caught:
-        store.push(root, opener_of(images.content[root.digest]))
+        store.push(root, bytes_opener(images.content[root.digest]))
     assert caught.value.code == "MANIFEST_BLOB_UNKNOWN"
 
 
@@ -300,7 +300,7 @@ def test_referrers_everywhere(
     referring = signed(images, subject, 4)
     with contextlib.ExitStack() as stack:
         if peer_kind == "server":
-            address = stack.enter_context(Server(Memory(), writable=True)).address
+            address = stack.enter_context(Server(MemoryStore(), writable=True)).address
         elif peer_kind == "docker-registry":
             address = stack.enter_context(docker_registry(tmp_path / "r")).address
         else:
@@ -310,11 +310,11 @@ def test_referrers_everywhere(
         assert store.referrers(subject.digest) == []
         images.push_to(store, {"v1": subject})
         empty = next(d for d in images.needed(referring[0]) if d.media_type == manifests.OCI_EMPTY)
-        store.push(empty, opener_of(images.content[empty.digest]))
+        store.push(empty, bytes_opener(images.content[empty.digest]))
 
         def push(number: int) -> None:
             for needed in images.needed(referring[number]):
-                store.push(needed, opener_of(images.content[needed.digest]))
+                store.push(needed, bytes_opener(images.content[needed.digest]))
 
         assert together(4, push) == [None] * 4
         push(0)  # twice is once
@@ -355,7 +355,7 @@ def test_a_fallback_that_is_refused(store: Repository, peer: Double, shelf: Shel
     shelf.put("team/app", images, v2=subject, one=one)
     peer.always("PUT", "/manifests/sha256-", error(400, "TAG_INVALID"))
     with pytest.raises(Rejected) as caught:
-        store.push(one, opener_of(images.content[one.digest]))
+        store.push(one, bytes_opener(images.content[one.digest]))
     assert "--no-referrers" in (caught.value.hint or "")
 
 
@@ -367,7 +367,7 @@ def test_a_tag_that_is_no_list_of_referrers_is_left_alone(store: Repository, she
     shelf.subjects = False
     shelf.put("team/app", images, v2=subject, one=one, **{name: other})
     with pytest.raises(Rejected, match="something else than a list of referrers"):
-        store.push(one, opener_of(images.content[one.digest]))
+        store.push(one, bytes_opener(images.content[one.digest]))
     assert store.resolve(name).digest == other.digest
 
 
@@ -385,7 +385,7 @@ def test_a_list_of_referrers_keeps_what_is_not_understood(store: Repository, she
     name = subject.digest.replace(":", "-", 1)
     shelf.subjects = False
     shelf.put("team/app", images, v2=subject, one=one, two=two, **{name: index})
-    store.push(two, opener_of(images.content[two.digest]))
+    store.push(two, bytes_opener(images.content[two.digest]))
     kept = json.loads(store.manifest(name).content)
     assert kept["manifests"][0] == entry
     assert kept["annotations"] == {"k": "v"}

@@ -12,12 +12,13 @@ import pytest
 from airgap.errors import AirgapError, ContentError, DigestMismatch, RegistryError, Rejected, Unauthorized, Unavailable
 from airgap.registry import RegistrySettings, Repository
 from airgap.store import FileRange, Reader
-from airgap.store.base import BytesReader, Opener, opener_of
+from airgap.store.protocols import Opener
+from airgap.store.readers import BytesReader, bytes_opener
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error
 from tests.parts.certificates import Authority
 from tests.parts.faulty_line import CLOSE, RESET, Break
-from tests.registry.test_auth import ME
+from tests.registry.auth.test_authenticator import ME
 from tests.registry.tools import Network, file_opener, together
 from tests.suites.store_suite import described, noise, read_all
 
@@ -58,7 +59,7 @@ def way(
         repository = network.registries(default=settings, explicit={peer.address: ME}).repository(
             peer.address, "team/app", push=True
         )
-        yield peer, repository, from_file if "file" in request.param else opener_of
+        yield peer, repository, from_file if "file" in request.param else bytes_opener
 
 
 def held(shelf: Shelf) -> dict[str, bytes]:
@@ -99,7 +100,7 @@ def test_locations(network: Network, peer: Double, shelf: Shelf, location: str, 
     peer.always("POST", "", lambda r: Answer(202, headers={"Location": location}) if r.authorization else None)
     peer.always("PUT", "", Answer(201))
     store = network.registries(explicit={peer.address: ME}).repository(peer.address, "team/app", push=True)
-    store.push(BLOB, opener_of(CONTENT))
+    store.push(BLOB, bytes_opener(CONTENT))
     (put,) = peer.seen("PUT")
     assert put.target == target + BLOB.digest
     assert put.authorization == basic("me", "s3cret-word")
@@ -109,7 +110,7 @@ def test_locations(network: Network, peer: Double, shelf: Shelf, location: str, 
 def test_locations_that_are_none(network: Network, peer: Double, location: str) -> None:
     peer.always("POST", "", Answer(202, headers={"Location": location}))
     with pytest.raises(RegistryError):
-        network.repository(peer.address).push(BLOB, opener_of(CONTENT))
+        network.repository(peer.address).push(BLOB, bytes_opener(CONTENT))
     assert peer.count("PUT") == 0
 
 
@@ -127,7 +128,7 @@ def test_behind_a_path(network: Network, shelf: Shelf) -> None:
             peer.always("POST", "/proxied/v2/team/app/blobs/uploads/", Answer(202, headers={"Location": given}))
             peer.always("PUT", "/proxied/v2/team/app/blobs/uploads/s?digest=", Answer(201))
             settings = {"r.test": RegistrySettings(endpoint=f"{peer.url}/proxied/")}
-            network.repository("r.test", settings=settings).push(BLOB, opener_of(CONTENT))
+            network.repository("r.test", settings=settings).push(BLOB, bytes_opener(CONTENT))
             assert peer.count("PUT") == 1
 
 
@@ -205,7 +206,7 @@ def test_what_is_hashed_here_is_never_completed_wrong(
 
     peer.always("PUT", "", whole)
     with pytest.raises(ContentError) as caught:
-        network.repository(peer.address).push(BLOB, opener_of(given))
+        network.repository(peer.address).push(BLOB, bytes_opener(given))
     assert BLOB.digest in str(caught.value)
     assert done.wait(10)
     assert not peer.seen("PUT")[0].whole
@@ -429,10 +430,10 @@ def test_wrong_content_is_found_out_though_a_chunk_went_twice(network: Network, 
     shelf.largest = MIB
     store = network.registries(explicit={peer.address: ME}).repository(peer.address, "team/app", push=True)
     first = noise(2 * MIB, 8)
-    store.push(described(first), opener_of(first))  # from here on everything goes in chunks
+    store.push(described(first), bytes_opener(first))  # from here on everything goes in chunks
     peer.on("PATCH", f"state=next{MIB}", error(401, "UNAUTHORIZED", **{"WWW-Authenticate": 'Basic realm="x"'}))
     with pytest.raises(DigestMismatch):
-        store.push(BLOB, opener_of(CONTENT[:-1] + b"?"))
+        store.push(BLOB, bytes_opener(CONTENT[:-1] + b"?"))
     assert peer.count("PATCH", f"state=next{MIB}") == 3
     assert peer.count("PUT", BLOB.digest) == 0
     assert list(held(shelf)) == [described(first).digest]
@@ -451,7 +452,7 @@ def test_a_break_between_chunks(way: Way, shelf: Shelf) -> None:
 def test_wrong_content_in_chunks(network: Network, peer: Double, shelf: Shelf) -> None:
     peer.always("PUT", "/blobs/uploads/", refuse(413))
     with pytest.raises(DigestMismatch):
-        network.repository(peer.address).push(BLOB, opener_of(noise(BLOB.size, 9)))
+        network.repository(peer.address).push(BLOB, bytes_opener(noise(BLOB.size, 9)))
     assert held(shelf) == {}
     assert len([r for r in peer.seen("PUT") if not r.length]) == 0
 

@@ -14,7 +14,7 @@ from airgap.oci import Descriptor
 from airgap.registry import Credential, Credentials, Registries, RegistrySettings, Repository
 from airgap.registry.http.retry import RetryPolicy
 from airgap.store import FileRange, Reader
-from airgap.store.base import Opener
+from airgap.store.protocols import Opener
 
 #: A name that no name server has: only a proxy of the tests' own leads there.
 ELSEWHERE = "registry.test"

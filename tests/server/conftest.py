@@ -12,14 +12,14 @@ import pytest
 
 from airgap.oci import Descriptor
 from airgap.server import Server
-from airgap.store import Layout, Memory, Opener, Reader
+from airgap.store import ImageLayout, MemoryStore, Opener, Reader
 from tests.server.client import Client, open_http
 
 
 class Replaceable:
     """A store that hands everything on to ``inner``: to start a server for each test would take most of the time."""
 
-    inner: Memory | Layout
+    inner: MemoryStore | ImageLayout
 
     def resolve(self, name: str) -> Descriptor:
         return self.inner.resolve(name)
@@ -60,12 +60,12 @@ def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=["memory", "layout"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Memory | Layout:
-    return Memory() if request.param == "memory" else Layout(tmp_path / "layout", create=True)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> MemoryStore | ImageLayout:
+    return MemoryStore() if request.param == "memory" else ImageLayout.create(tmp_path / "layout")
 
 
 @pytest.fixture
-def server(shared: tuple[Replaceable, Server, httpx.Client], store: Memory | Layout) -> Server:
+def server(shared: tuple[Replaceable, Server, httpx.Client], store: MemoryStore | ImageLayout) -> Server:
     shared[0].inner = store
     return shared[1]
 

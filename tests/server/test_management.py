@@ -10,7 +10,7 @@ import pytest
 
 from airgap.oci import Descriptor
 from airgap.server import Server
-from airgap.store import Layout, Memory, Opener, Reader, Store
+from airgap.store import ImageLayout, MemoryStore, Opener, Reader, Store
 from tests.server.client import Client, code, digest_of, open_http
 
 ABSENT = "sha256:" + "0" * 64
@@ -131,7 +131,7 @@ class Keeping:
     """A store that can be written and not erased."""
 
     def __init__(self) -> None:
-        self._memory = Memory()
+        self._memory = MemoryStore()
 
     def resolve(self, name: str) -> Descriptor:
         return self._memory.resolve(name)
@@ -163,7 +163,7 @@ def test_a_store_that_cannot_delete(path: str) -> None:
 
 
 def test_a_layout_is_left_as_others_can_read_it(tmp_path: Path) -> None:
-    layout = Layout(tmp_path / "layout", create=True)
+    layout = ImageLayout.create(tmp_path / "layout")
     with (
         Server(layout, writable=True) as server,
         open_http(server) as http,
@@ -171,8 +171,8 @@ def test_a_layout_is_left_as_others_can_read_it(tmp_path: Path) -> None:
         client = Client(http)
         manifest = client.image("v1")
     digest = digest_of(manifest)
-    assert Layout(tmp_path / "layout").resolve("some/app:v1").digest == digest
-    assert set(Layout(tmp_path / "layout").names()) == {"some/app:v1", f"some/app@{digest}"}
+    assert ImageLayout(tmp_path / "layout").resolve("some/app:v1").digest == digest
+    assert set(ImageLayout(tmp_path / "layout").names()) == {"some/app:v1", f"some/app@{digest}"}
     assert [path for path in (tmp_path / "layout").rglob("*") if path.name.startswith((".push", ".airgap"))] == []
 
 

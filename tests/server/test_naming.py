@@ -12,9 +12,9 @@ import pytest
 
 from airgap.oci import Descriptor
 from airgap.server import MirrorNaming, PlainNaming, Server
-from airgap.server.naming import join, split
-from airgap.store import Layout, Memory
-from airgap.store.base import opener_of
+from airgap.server.naming import join_name, split_name
+from airgap.store import ImageLayout, MemoryStore
+from airgap.store.readers import bytes_opener
 from tests.server.client import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, describe, digest_of, document, open_http
 
 NAMES = [
@@ -27,13 +27,13 @@ NAMES = [
 ]
 
 
-def keep(store: Memory | Layout, content: bytes, media_type: str) -> Descriptor:
+def keep(store: MemoryStore | ImageLayout, content: bytes, media_type: str) -> Descriptor:
     descriptor = Descriptor(media_type, digest_of(content), len(content))
-    store.push(descriptor, opener_of(content))
+    store.push(descriptor, bytes_opener(content))
     return descriptor
 
 
-def manifest_for(store: Memory | Layout, name: str) -> bytes:
+def manifest_for(store: MemoryStore | ImageLayout, name: str) -> bytes:
     config = json.dumps({"os": "linux", "name": name}).encode()
     keep(store, config, OCI_CONFIG)
     return document(mediaType=OCI_MANIFEST, config=describe(config, OCI_CONFIG), layers=[], annotations={"name": name})
@@ -46,7 +46,7 @@ def contents() -> dict[str, bytes]:
 
 @pytest.fixture
 def mirror(contents: dict[str, bytes]) -> Iterator[httpx.Client]:
-    store = Memory()
+    store = MemoryStore()
     for name in NAMES:
         contents[name] = manifest_for(store, name)
         store.tag(keep(store, contents[name], OCI_MANIFEST), name)
@@ -136,7 +136,7 @@ def test_the_catalog_lists_whole_names(mirror: httpx.Client) -> None:
 
 def test_a_layout_of_others_needs_no_names_by_digest(tmp_path: Path) -> None:
     """Other programs name an image by its tag alone, and its children not at all."""
-    layout = Layout(tmp_path, create=True)
+    layout = ImageLayout.create(tmp_path)
     child = manifest_for(layout, "child")
     keep(layout, child, OCI_MANIFEST)
     index = document(manifests=[describe(child, OCI_MANIFEST)])
@@ -161,11 +161,11 @@ def test_a_layout_of_others_needs_no_names_by_digest(tmp_path: Path) -> None:
     ],
 )
 def test_names_are_split_and_joined(name: str, parts: tuple[str, str]) -> None:
-    assert split(name) == parts
+    assert split_name(name) == parts
     if parts[0]:
-        assert join(*parts) == name
+        assert join_name(*parts) == name
 
 
 def test_plain_names_stand_for_themselves() -> None:
     assert list(PlainNaming().candidates("a/b", "quay.io")) == ["a/b"]
-    assert PlainNaming().shown("a/b") == "a/b"
+    assert PlainNaming().public_name("a/b") == "a/b"

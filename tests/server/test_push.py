@@ -13,7 +13,7 @@ import pytest
 
 from airgap.oci import Descriptor
 from airgap.server import Server
-from airgap.store import Memory, Store
+from airgap.store import MemoryStore, Store
 from tests.parts.waiting import wait_until
 from tests.server.client import Client, code, digest_of, open_http
 
@@ -311,8 +311,8 @@ def test_expect_100_continue(client: Client, server: Server) -> None:
 
 
 def test_too_many_uploads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airgap.server.uploads.MOST", 2)
-    with Server(Memory(), writable=True) as server, open_http(server) as http:
+    monkeypatch.setattr("airgap.server.uploads.MAX_UPLOADS", 2)
+    with Server(MemoryStore(), writable=True) as server, open_http(server) as http:
         client = Client(http)
         url = client.begin()
         client.begin()
@@ -325,6 +325,6 @@ def test_too_many_uploads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_uploads_that_nobody_touches_are_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     url = client.begin()
     client.http.patch(url, content=CONTENT)
-    monkeypatch.setattr("airgap.server.uploads.IDLE", -1.0)
+    monkeypatch.setattr("airgap.server.uploads.IDLE_TIMEOUT", -1.0)
     client.begin()
     assert client.http.get(url).status_code == 404

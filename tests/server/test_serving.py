@@ -20,8 +20,8 @@ import pytest
 from airgap.errors import AirgapError, NotReady, UsageError
 from airgap.oci import Descriptor
 from airgap.server import Server
-from airgap.store import Layout, Memory, Opener, Reader, Source
-from airgap.store.base import opener_of
+from airgap.store import ImageLayout, MemoryStore, Opener, Reader, Source
+from airgap.store.readers import bytes_opener
 from tests.parts.certificates import Authority
 from tests.parts.waiting import wait_until
 from tests.server.client import Client, code, digest_of, open_http
@@ -46,7 +46,7 @@ def ask(server: Server, request: bytes) -> bytes:
 
 
 def test_it_starts_and_stops_and_starts_again() -> None:
-    server = Server(Memory())
+    server = Server(MemoryStore())
     server.start()
     first = server.url
     assert httpx.get(f"{first}/v2/", trust_env=False).status_code == 200
@@ -63,14 +63,14 @@ def test_it_starts_and_stops_and_starts_again() -> None:
 
 def test_nothing_runs_on_after_stop() -> None:
     before = set(threading.enumerate())
-    with Server(Memory(), writable=True) as server, open_http(server) as http:
+    with Server(MemoryStore(), writable=True) as server, open_http(server) as http:
         Client(http).begin()
         http.patch(Client(http).begin(), content=b"x")
     wait_until(lambda: set(threading.enumerate()) <= before)
 
 
 def test_stopping_gives_unfinished_uploads_up() -> None:
-    server = Server(Memory(), writable=True)
+    server = Server(MemoryStore(), writable=True)
     with server, open_http(server) as http:
         url = Client(http).begin()
         http.patch(url, content=b"x")
@@ -80,7 +80,7 @@ def test_stopping_gives_unfinished_uploads_up() -> None:
 
 def test_ipv6() -> None:
     try:
-        with Server(Memory(), "::1") as server:
+        with Server(MemoryStore(), "::1") as server:
             assert server.url == f"http://[::1]:{server.address.rpartition(':')[2]}"
             assert httpx.get(f"{server.url}/v2/", trust_env=False).status_code == 200
     except NotReady:
@@ -88,10 +88,10 @@ def test_ipv6() -> None:
 
 
 def test_a_port_that_is_taken() -> None:
-    with Server(Memory()) as server:
+    with Server(MemoryStore()) as server:
         port = int(server.address.rpartition(":")[2])
         with pytest.raises(NotReady) as caught:
-            Server(Memory(), port=port).start()
+            Server(MemoryStore(), port=port).start()
         assert str(caught.value) == f"127.0.0.1:{port}: cannot listen here: Address already in use"
         assert caught.value.hint
 
@@ -99,11 +99,11 @@ def test_a_port_that_is_taken() -> None:
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 def test_an_address_that_is_not_here(host: str) -> None:
     with pytest.raises(NotReady, match="cannot listen here"):
-        Server(Memory(), host).start()
+        Server(MemoryStore(), host).start()
 
 
 def test_serving_until_stopped() -> None:
-    server = Server(Memory())
+    server = Server(MemoryStore())
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     wait_until(lambda: not server.address.endswith(":0"))
@@ -126,7 +126,7 @@ def test_writable_needs_a_store_that_can_be_written() -> None:
 
 @pytest.fixture
 def guarded() -> Server:
-    return Server(Memory(), writable=True, credentials=("carrier", "pa:ss wört"))
+    return Server(MemoryStore(), writable=True, credentials=("carrier", "pa:ss wört"))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_large_body_without_credentials_is_answered(guarded: Server) -> None:
 def test_requests_are_told_without_query_or_credentials() -> None:
     seen: list[tuple[str, str, int]] = []
     server = Server(
-        Memory(),
+        MemoryStore(),
         credentials=("name", "secret"),
         on_request=lambda method, path, status: seen.append((method, path, status)),
     )
@@ -190,7 +190,7 @@ def test_requests_are_told_without_query_or_credentials() -> None:
 def test_tls(authority: Authority, tmp_path: Path) -> None:
     pair = authority.good()
     content = os.urandom(3_000_000)
-    layout = Layout(tmp_path, create=True)
+    layout = ImageLayout.create(tmp_path)
     with Server(layout, writable=True, tls=(pair.certificate, pair.key)) as server:
         assert server.url.startswith("https://127.0.0.1:")
         with open_http(server, verify=ssl.create_default_context(cafile=authority.ca)) as http:
@@ -204,7 +204,7 @@ def test_tls(authority: Authority, tmp_path: Path) -> None:
 def test_a_client_that_stalls_in_the_handshake_stops_nobody(authority: Authority) -> None:
     pair = authority.good()
     context = ssl.create_default_context(cafile=authority.ca)
-    server = Server(Memory(), tls=(pair.certificate, pair.key))
+    server = Server(MemoryStore(), tls=(pair.certificate, pair.key))
     with server, connect(server), open_http(server, verify=context) as http:
         assert http.get("/v2/").status_code == 200
 
@@ -212,7 +212,7 @@ def test_a_client_that_stalls_in_the_handshake_stops_nobody(authority: Authority
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
 def test_plain_http_to_a_tls_port_is_answered(authority: Authority, method: str) -> None:
     pair = authority.good()
-    with Server(Memory(), tls=(pair.certificate, pair.key)) as server, connect(server) as connection:
+    with Server(MemoryStore(), tls=(pair.certificate, pair.key)) as server, connect(server) as connection:
         connection.sendall(f"{method} /v2/ HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         connection.settimeout(5)
         answer = connection.recv(65536)
@@ -222,7 +222,7 @@ def test_plain_http_to_a_tls_port_is_answered(authority: Authority, method: str)
 
 def test_plain_http_to_a_tls_port_ends_quietly(authority: Authority, capfd: pytest.CaptureFixture[str]) -> None:
     pair = authority.good()
-    with Server(Memory(), tls=(pair.certificate, pair.key)) as server:
+    with Server(MemoryStore(), tls=(pair.certificate, pair.key)) as server:
         assert b"200" not in ask(server, b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
         with open_http(server, verify=ssl.create_default_context(cafile=authority.ca)) as http:
             assert http.get("/v2/").status_code == 200
@@ -238,7 +238,7 @@ def test_certificates_that_cannot_be_used(authority: Authority, tmp_path: Path) 
         (tmp_path / "absent", one.key),
     ):
         with pytest.raises(NotReady) as caught:
-            Server(Memory(), tls=(certificate, key)).start()
+            Server(MemoryStore(), tls=(certificate, key)).start()
         assert str(certificate) in str(caught.value)
 
 
@@ -342,7 +342,7 @@ def test_clients_that_leave(client: Client, server: Server, capfd: pytest.Captur
     assert capfd.readouterr() == ("", "")
 
 
-class Broken(Memory):
+class Broken(MemoryStore):
     """A store that fails in a way of its own choice."""
 
     def __init__(self, error: Exception) -> None:
@@ -374,10 +374,10 @@ def test_bugs_and_failures_are_answered_without_their_insides(
 
 def test_a_blob_that_is_damaged_never_arrives_whole(tmp_path: Path, authority: Authority) -> None:
     """With TLS every byte passes the server's hash; a cut file ends the answer early by either way."""
-    layout = Layout(tmp_path, create=True)
+    layout = ImageLayout.create(tmp_path)
     content = os.urandom(3_000_000)
     digest = digest_of(content)
-    layout.push(Descriptor("", digest, len(content)), opener_of(content))
+    layout.push(Descriptor("", digest, len(content)), bytes_opener(content))
     path = tmp_path / "blobs" / "sha256" / digest.partition(":")[2]
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     pair = authority.good()
@@ -390,11 +390,11 @@ def test_a_blob_that_is_damaged_never_arrives_whole(tmp_path: Path, authority: A
         http.get(f"/v2/a/blobs/{digest}")
 
 
-class Cut(Memory):
+class Cut(MemoryStore):
     """A store whose readers end too early."""
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
-        return opener_of(b"x" * (descriptor.size // 2))(0)
+        return bytes_opener(b"x" * (descriptor.size // 2))(0)
 
 
 def test_a_reader_that_ends_early_breaks_the_answer_off() -> None:
@@ -407,7 +407,7 @@ def test_a_reader_that_ends_early_breaks_the_answer_off() -> None:
 
 
 def test_a_manifest_that_is_damaged_is_not_given(tmp_path: Path) -> None:
-    layout = Layout(tmp_path, create=True)
+    layout = ImageLayout.create(tmp_path)
     with Server(layout, writable=True) as server, open_http(server) as http:
         client = Client(http)
         digest = digest_of(client.image("v1"))
@@ -446,8 +446,8 @@ _SERVE = """
 import sys
 from pathlib import Path
 from airgap.server import Server
-from airgap.store import Layout
-server = Server(Layout(sys.argv[1], create=True), writable=True, uploads=sys.argv[1])
+from airgap.store import ImageLayout
+server = Server(ImageLayout.create(sys.argv[1]), writable=True, uploads=sys.argv[1])
 server.start()
 print(server.url, flush=True)
 sys.stdin.readline()

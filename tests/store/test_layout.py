@@ -26,27 +26,27 @@ from airgap.errors import (
 )
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
-from airgap.store import FileRange, Layout, Reader
+from airgap.store import FileRange, ImageLayout, Reader
 from airgap.store import layout as module
-from airgap.store.base import CHUNK, BytesReader, opener_of
+from airgap.store.readers import BUFFER_SIZE, BytesReader, bytes_opener
 from tests.parts.images import Images
 from tests.suites.store_suite import LARGE, StoreSuite, described, noise, read_all
 
 
 class TestLayout(StoreSuite):
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Layout:
-        return Layout(tmp_path / "layout", create=True)
+    def store(self, tmp_path: Path) -> ImageLayout:
+        return ImageLayout.create(tmp_path / "layout")
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path / "layout", create=True)
+def layout(tmp_path: Path) -> ImageLayout:
+    return ImageLayout.create(tmp_path / "layout")
 
 
-def put(layout: Layout, content: bytes) -> tuple[Descriptor, Path]:
+def put(layout: ImageLayout, content: bytes) -> tuple[Descriptor, Path]:
     descriptor = described(content)
-    layout.push(descriptor, opener_of(content))
+    layout.push(descriptor, bytes_opener(content))
     return descriptor, layout.path / "blobs" / "sha256" / descriptor.digest.partition(":")[2]
 
 
@@ -54,7 +54,7 @@ def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def test_the_folder_is_what_the_specification_says(layout: Layout) -> None:
+def test_the_folder_is_what_the_specification_says(layout: ImageLayout) -> None:
     images = Images(1)
     root = images.image()
     images.push_to(layout, {"docker.io/library/a:1": root})
@@ -70,22 +70,22 @@ def test_the_folder_is_what_the_specification_says(layout: Layout) -> None:
         assert path.stat().st_mode & 0o777 == 0o644
 
 
-def test_an_existing_layout_is_kept(layout: Layout) -> None:
+def test_an_existing_layout_is_kept(layout: ImageLayout) -> None:
     images = Images(1)
     images.push_to(layout, {"a": images.image()})
     before = (layout.path / "index.json").read_bytes()
-    again = Layout(layout.path, create=True)
+    again = ImageLayout.create(layout.path)
     assert (layout.path / "index.json").read_bytes() == before
     assert again.resolve("a").digest == layout.resolve("a").digest
 
 
 def test_a_folder_that_is_no_layout(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no OCI image layout") as caught:
-        Layout(tmp_path)
+        ImageLayout(tmp_path)
     assert str(tmp_path) in str(caught.value)
 
 
-def test_reads_what_another_program_wrote(layout: Layout) -> None:
+def test_reads_what_another_program_wrote(layout: ImageLayout) -> None:
     """Entries without a name, and a name given to another entry later, are other programs' habits."""
     images = Images(2)
     root, other = images.image(), images.image()
@@ -104,7 +104,7 @@ def test_reads_what_another_program_wrote(layout: Layout) -> None:
     "text",
     ["", "[]", "{", "null", '{"manifests": 3}', '{"manifests": [3]}', "[" * 100_000, '{"manifests":[{"digest":"x"}]}'],
 )
-def test_a_broken_index_is_named(layout: Layout, text: str) -> None:
+def test_a_broken_index_is_named(layout: ImageLayout, text: str) -> None:
     (layout.path / "index.json").write_text(text)
     with pytest.raises(ContentError) as caught:
         layout.resolve("a")
@@ -112,18 +112,18 @@ def test_a_broken_index_is_named(layout: Layout, text: str) -> None:
 
 
 @pytest.mark.parametrize("digest", ["sha256:../../../etc/passwd", "sha256:" + "A" * 64, "../x:y", "md5:" + "0" * 32])
-def test_only_digests_become_paths(layout: Layout, digest: str) -> None:
-    for act in (layout.exists, layout.open, lambda d: layout.push(d, opener_of(b""))):
+def test_only_digests_become_paths(layout: ImageLayout, digest: str) -> None:
+    for act in (layout.exists, layout.open, lambda d: layout.push(d, bytes_opener(b""))):
         with pytest.raises(InvalidReference):
             act(Descriptor("", digest, 0))
     with pytest.raises(NotFound):
         layout.resolve(digest)
 
 
-def test_a_flipped_bit_is_found_while_reading(layout: Layout) -> None:
+def test_a_flipped_bit_is_found_while_reading(layout: ImageLayout) -> None:
     descriptor, path = put(layout, noise(LARGE))
     content = bytearray(path.read_bytes())
-    content[CHUNK + 5] ^= 4
+    content[BUFFER_SIZE + 5] ^= 4
     path.write_bytes(content)
     with pytest.raises(DigestMismatch) as caught:
         read_all(layout.open(descriptor))
@@ -132,7 +132,7 @@ def test_a_flipped_bit_is_found_while_reading(layout: Layout) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 10, LARGE - 1, LARGE + 1])
-def test_a_file_of_another_length_is_not_the_content(layout: Layout, length: int) -> None:
+def test_a_file_of_another_length_is_not_the_content(layout: ImageLayout, length: int) -> None:
     content = noise(LARGE)
     descriptor, path = put(layout, content)
     with path.open("r+b") as file:
@@ -140,20 +140,20 @@ def test_a_file_of_another_length_is_not_the_content(layout: Layout, length: int
     assert not layout.exists(descriptor)
     with pytest.raises(ContentError, match=f"has {length} bytes, not {LARGE}"):
         layout.open(descriptor)
-    layout.push(descriptor, opener_of(content))
+    layout.push(descriptor, bytes_opener(content))
     assert read_all(layout.open(descriptor)) == content
 
 
-def test_a_file_cut_while_it_is_read(layout: Layout) -> None:
+def test_a_file_cut_while_it_is_read(layout: ImageLayout) -> None:
     descriptor, path = put(layout, noise(LARGE))
     reader = layout.open(descriptor)
-    assert reader.readinto(memoryview(bytearray(CHUNK))) == CHUNK
-    os.truncate(path, CHUNK)
+    assert reader.readinto(memoryview(bytearray(BUFFER_SIZE))) == BUFFER_SIZE
+    os.truncate(path, BUFFER_SIZE)
     with pytest.raises(ContentError, match="too early"):
         read_all(reader)
 
 
-def test_links_and_pipes_are_not_read(layout: Layout, tmp_path: Path) -> None:
+def test_links_and_pipes_are_not_read(layout: ImageLayout, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(noise(100))
     descriptor = described(noise(100))
@@ -172,7 +172,7 @@ def test_links_and_pipes_are_not_read(layout: Layout, tmp_path: Path) -> None:
         layout.open(descriptor)
 
 
-def test_a_push_replaces_a_link_and_not_what_it_leads_to(layout: Layout, tmp_path: Path) -> None:
+def test_a_push_replaces_a_link_and_not_what_it_leads_to(layout: ImageLayout, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b"as it was")
     content = noise(100)
@@ -185,7 +185,7 @@ def test_a_push_replaces_a_link_and_not_what_it_leads_to(layout: Layout, tmp_pat
     assert not path.is_symlink()
 
 
-def test_a_reader_is_a_range_of_a_file(layout: Layout) -> None:
+def test_a_reader_is_a_range_of_a_file(layout: ImageLayout) -> None:
     content = noise(LARGE)
     descriptor, _ = put(layout, content)
     reader = layout.open(descriptor, 1000)
@@ -195,7 +195,7 @@ def test_a_reader_is_a_range_of_a_file(layout: Layout) -> None:
     reader.close()
 
 
-def test_content_is_on_the_disk_before_it_has_its_name(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_content_is_on_the_disk_before_it_has_its_name(layout: ImageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     """fsync of the file, then rename, then fsync of the folder: in this order a power cut loses nothing."""
     steps: list[str] = []
     fsync, rename = os.fsync, os.rename
@@ -219,18 +219,18 @@ def test_content_is_on_the_disk_before_it_has_its_name(layout: Layout, monkeypat
     assert steps == ["file", "rename index", "folder"]
 
 
-def test_a_push_that_fails_leaves_no_file(layout: Layout) -> None:
+def test_a_push_that_fails_leaves_no_file(layout: ImageLayout) -> None:
     before = files(layout.path)
     with pytest.raises(DigestMismatch):
-        layout.push(described(noise(LARGE)), opener_of(noise(LARGE, 1)))
+        layout.push(described(noise(LARGE)), bytes_opener(noise(LARGE, 1)))
     with pytest.raises(ContentError):
-        layout.push(described(noise(LARGE)), opener_of(noise(10)))
+        layout.push(described(noise(LARGE)), bytes_opener(noise(10)))
     with pytest.raises(ContentError, match="longer than"):
-        layout.push(described(noise(LARGE)), opener_of(noise(LARGE) + b"x"))
+        layout.push(described(noise(LARGE)), bytes_opener(noise(LARGE) + b"x"))
     assert files(layout.path) == before
 
 
-def test_a_failing_source_is_not_taken_for_a_failing_disk(layout: Layout) -> None:
+def test_a_failing_source_is_not_taken_for_a_failing_disk(layout: ImageLayout) -> None:
     class Failing:
         def readinto(self, buffer: memoryview, /) -> int:
             raise OSError(5, "Input/output error")
@@ -243,7 +243,7 @@ def test_a_failing_source_is_not_taken_for_a_failing_disk(layout: Layout) -> Non
     assert not isinstance(caught.value, OutputError)
 
 
-def test_a_full_disk_says_where(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_says_where(layout: ImageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(fd: int, piece: memoryview, offset: int) -> int:
         raise OSError(28, "No space left on device")
 
@@ -254,7 +254,7 @@ def test_a_full_disk_says_where(layout: Layout, monkeypatch: pytest.MonkeyPatch)
     assert files(layout.path / "blobs") == []
 
 
-def test_a_short_write_is_continued(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_write_is_continued(layout: ImageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, piece, at: whole(fd, piece[: max(1, len(piece) // 3)], at))
     content = noise(5000)
@@ -262,7 +262,7 @@ def test_a_short_write_is_continued(layout: Layout, monkeypatch: pytest.MonkeyPa
     assert read_all(layout.open(descriptor)) == content
 
 
-def test_a_folder_that_cannot_be_written(layout: Layout) -> None:
+def test_a_folder_that_cannot_be_written(layout: ImageLayout) -> None:
     """In ways that hold for root too: a file where a folder should be, and the other way round."""
     descriptor, path = put(layout, noise(10))
     path.unlink()
@@ -286,14 +286,14 @@ def test_a_folder_that_cannot_be_written(layout: Layout) -> None:
 def test_a_place_where_no_layout_can_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot make a layout"):
-        Layout(tmp_path / "file" / "layout", create=True)
+        ImageLayout.create(tmp_path / "file" / "layout")
 
 
 KILLED = """
 import os, signal, sys
 from airgap.oci import Descriptor, digest
-from airgap.store import Layout
-from airgap.store.base import BytesReader
+from airgap.store import ImageLayout
+from airgap.store.readers import BytesReader
 
 where, moment = sys.argv[1:]
 content = bytes(3_000_000)
@@ -309,7 +309,7 @@ class Dying(BytesReader):
             die()
         return super().readinto(buffer)
 
-layout = Layout(where)
+layout = ImageLayout(where)
 if moment == "reading":
     opener = lambda offset: Dying(content)
 else:
@@ -323,25 +323,25 @@ layout.push(Descriptor("", digest.of(content), len(content)), opener)
 
 
 @pytest.mark.parametrize("moment", ["reading", "syncing", "renaming"])
-def test_a_killed_push_is_as_if_it_had_not_been(layout: Layout, moment: str) -> None:
+def test_a_killed_push_is_as_if_it_had_not_been(layout: ImageLayout, moment: str) -> None:
     content = bytes(3_000_000)
     done = subprocess.run([sys.executable, "-c", KILLED, str(layout.path), moment], check=False)
     assert done.returncode == -signal.SIGKILL
     descriptor = described(content)
-    again = Layout(layout.path)
+    again = ImageLayout(layout.path)
     assert not again.exists(descriptor)
     assert [name for name in files(layout.path / "blobs") if not Path(name).name.startswith(".")] == []
-    again.push(descriptor, opener_of(content))
+    again.push(descriptor, bytes_opener(content))
     assert read_all(again.open(descriptor)) == content
 
 
-def test_a_killed_tag_leaves_the_old_index(layout: Layout) -> None:
+def test_a_killed_tag_leaves_the_old_index(layout: ImageLayout) -> None:
     images = Images(3)
     root = images.image()
     images.push_to(layout, {"a": root})
     program = (
-        "import os, signal, sys\nfrom airgap.store import Layout\n"
-        "layout = Layout(sys.argv[1])\nfound = layout.resolve('a')\n"
+        "import os, signal, sys\nfrom airgap.store import ImageLayout\n"
+        "layout = ImageLayout(sys.argv[1])\nfound = layout.resolve('a')\n"
         "os.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\nlayout.tag(found, 'b')\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(layout.path)], check=False)
@@ -352,12 +352,12 @@ def test_a_killed_tag_leaves_the_old_index(layout: Layout) -> None:
 
 
 def _tag_many(path: str, digest: str, size: int, prefix: str) -> None:
-    layout = Layout(path)
+    layout = ImageLayout(path)
     for number in range(20):
         layout.tag(Descriptor(manifests.OCI_MANIFEST, digest, size), f"{prefix}{number}")
 
 
-def test_no_name_is_lost_between_processes(layout: Layout) -> None:
+def test_no_name_is_lost_between_processes(layout: ImageLayout) -> None:
     images = Images(4)
     root = images.image()
     images.push_to(layout, {"a": root})
@@ -373,7 +373,7 @@ def test_no_name_is_lost_between_processes(layout: Layout) -> None:
     assert len(layout.names()) == 61
 
 
-def test_no_name_is_lost_between_threads(layout: Layout) -> None:
+def test_no_name_is_lost_between_threads(layout: ImageLayout) -> None:
     images = Images(5)
     root = images.image()
     images.push_to(layout, {"a": root})
@@ -387,7 +387,7 @@ def test_no_name_is_lost_between_threads(layout: Layout) -> None:
     assert len(layout.names()) == 61
 
 
-def test_an_index_is_never_seen_half_written(layout: Layout) -> None:
+def test_an_index_is_never_seen_half_written(layout: ImageLayout) -> None:
     images = Images(6)
     root = images.image()
     images.push_to(layout, {"a": root})
@@ -426,7 +426,7 @@ def test_replacing_a_file_cleans_up(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert target.read_bytes() == b"one"
 
 
-def test_a_push_closes_its_reader_when_interrupted(layout: Layout) -> None:
+def test_a_push_closes_its_reader_when_interrupted(layout: ImageLayout) -> None:
     class Interrupted(BytesReader):
         closed = False
 

@@ -17,14 +17,14 @@ import pytest
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.store import Eraser, Listing, Reader, Source, Store, fetch
-from airgap.store.base import CHUNK, BytesReader, opener_of
+from airgap.store import Reader, Source, Store, SupportsDelete, SupportsNames, fetch
+from airgap.store.readers import BUFFER_SIZE, BytesReader, bytes_opener
 from tests.parts.images import Images
 
 Fill = Callable[[Images, Mapping[str, Descriptor]], Source]
 BLOB = "application/octet-stream"
 #: More than one buffer of every loop that moves bytes, and no multiple of it.
-LARGE = 2 * CHUNK + 12345
+LARGE = 2 * BUFFER_SIZE + 12345
 
 
 def noise(size: int, seed: int = 0) -> bytes:
@@ -107,7 +107,7 @@ class SourceSuite:
         for root in roots.values():
             for descriptor in images.needed(root):
                 assert source.exists(descriptor), descriptor
-                assert fetch(source, descriptor, limit=CHUNK) == images.content[descriptor.digest]
+                assert fetch(source, descriptor, limit=BUFFER_SIZE) == images.content[descriptor.digest]
 
     def test_sha512_content(self, fill: Fill) -> None:
         images = Images(8, algorithm="sha512")
@@ -123,7 +123,7 @@ class SourceSuite:
         source = fill(images, {"v1": root})
         layer = max(images.needed(root), key=lambda descriptor: descriptor.size)
         content = images.content[layer.digest]
-        for offset in (0, 1, CHUNK - 1, CHUNK, layer.size - 1, layer.size):
+        for offset in (0, 1, BUFFER_SIZE - 1, BUFFER_SIZE, layer.size - 1, layer.size):
             assert read_all(source.open(layer, offset)) == content[offset:], offset
 
     def test_reading_in_steps_of_any_size(self, fill: Fill, images: Images) -> None:
@@ -138,8 +138,8 @@ class SourceSuite:
         source = fill(images, {"v1": root})
         layer = max(images.needed(root), key=lambda descriptor: descriptor.size)
         with ThreadPoolExecutor(4) as pool:
-            contents = list(pool.map(lambda offset: read_all(source.open(layer, offset)), (0, 1000, 0, CHUNK)))
-        assert contents == [images.content[layer.digest][offset:] for offset in (0, 1000, 0, CHUNK)]
+            contents = list(pool.map(lambda offset: read_all(source.open(layer, offset)), (0, 1000, 0, BUFFER_SIZE)))
+        assert contents == [images.content[layer.digest][offset:] for offset in (0, 1000, 0, BUFFER_SIZE)]
 
     def test_missing_content(self, fill: Fill, images: Images) -> None:
         source = fill(images, {"v1": images.image()})
@@ -184,44 +184,44 @@ class StoreSuite(SourceSuite):
     def test_is_a_store(self, store: Store) -> None:
         assert isinstance(store, Store)
 
-    @pytest.mark.parametrize("size", [0, 1, CHUNK, LARGE])
+    @pytest.mark.parametrize("size", [0, 1, BUFFER_SIZE, LARGE])
     @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
     def test_push_and_read_back(self, store: Store, size: int, algorithm: str) -> None:
         content = noise(size)
         descriptor = described(content, algorithm)
         assert not store.exists(descriptor)
-        store.push(descriptor, opener_of(content))
+        store.push(descriptor, bytes_opener(content))
         assert store.exists(descriptor)
         assert read_all(store.open(descriptor)) == content
 
     def test_pushing_again_changes_nothing(self, store: Store) -> None:
         content = noise(1000)
         for _ in range(2):
-            store.push(described(content), opener_of(content))
+            store.push(described(content), bytes_opener(content))
         assert read_all(store.open(described(content))) == content
 
     def test_wrong_content_leaves_nothing(self, store: Store) -> None:
         descriptor, other = described(noise(LARGE, 1)), noise(LARGE, 2)
         with pytest.raises(DigestMismatch) as caught:
-            store.push(descriptor, opener_of(other))
+            store.push(descriptor, bytes_opener(other))
         assert descriptor.digest in str(caught.value)
         self._assert_absent(store, descriptor)
         self._assert_absent(store, described(other))
 
-    @pytest.mark.parametrize("length", [0, CHUNK, LARGE - 1])
+    @pytest.mark.parametrize("length", [0, BUFFER_SIZE, LARGE - 1])
     def test_content_that_is_too_short_leaves_nothing(self, store: Store, length: int) -> None:
         descriptor = described(noise(LARGE))
         with pytest.raises(ContentError):
-            store.push(descriptor, opener_of(noise(LARGE)[:length]))
+            store.push(descriptor, bytes_opener(noise(LARGE)[:length]))
         self._assert_absent(store, descriptor)
 
-    @pytest.mark.parametrize("more", [1, CHUNK])
+    @pytest.mark.parametrize("more", [1, BUFFER_SIZE])
     def test_of_content_that_is_too_long_no_byte_too_many_is_kept(self, store: Store, more: int) -> None:
         """Refused, or taken as far as it was announced: a store need not read on to learn that there is more."""
         content = noise(LARGE)
         descriptor = described(content)
         try:
-            store.push(descriptor, opener_of(content + noise(more, 9)))
+            store.push(descriptor, bytes_opener(content + noise(more, 9)))
         except ContentError:
             self._assert_absent(store, descriptor)
         else:
@@ -233,7 +233,7 @@ class StoreSuite(SourceSuite):
         broken: list[Breaking] = []
 
         def opener(offset: int) -> Reader:
-            broken.append(Breaking(content[offset:], CHUNK + 77))
+            broken.append(Breaking(content[offset:], BUFFER_SIZE + 77))
             return broken[-1]
 
         with pytest.raises(ContentError):
@@ -241,7 +241,7 @@ class StoreSuite(SourceSuite):
         assert broken
         assert all(reader.closed for reader in broken)
         self._assert_absent(store, descriptor)
-        store.push(descriptor, opener_of(content))
+        store.push(descriptor, bytes_opener(content))
         assert read_all(store.open(descriptor)) == content
 
     def test_a_push_opens_the_content_afresh(self, store: Store) -> None:
@@ -276,7 +276,7 @@ class StoreSuite(SourceSuite):
 
         def push(_: int) -> None:
             together.wait(10)
-            store.push(described(content), opener_of(content))
+            store.push(described(content), bytes_opener(content))
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(push, range(4)))
@@ -285,7 +285,7 @@ class StoreSuite(SourceSuite):
     def test_many_threads_push_many_digests(self, store: Store) -> None:
         contents = [noise(5000 + number, number) for number in range(24)]
         with ThreadPoolExecutor(6) as pool:
-            list(pool.map(lambda content: store.push(described(content), opener_of(content)), contents))
+            list(pool.map(lambda content: store.push(described(content), bytes_opener(content)), contents))
         for content in contents:
             assert read_all(store.open(described(content))) == content
 
@@ -296,7 +296,7 @@ class StoreSuite(SourceSuite):
         def push(given: bytes) -> str:
             together.wait(10)
             try:
-                store.push(described(content), opener_of(given))
+                store.push(described(content), bytes_opener(given))
             except AirgapError as error:
                 return type(error).__name__
             return "done"
@@ -328,7 +328,7 @@ class StoreSuite(SourceSuite):
             store.resolve("v1")
 
     def test_names_are_listed(self, store: Store, images: Images) -> None:
-        if not isinstance(store, Listing):
+        if not isinstance(store, SupportsNames):
             pytest.skip("lists no names")
         assert dict(store.names()) == {}
         root, other = images.image(), images.image()
@@ -340,7 +340,7 @@ class StoreSuite(SourceSuite):
         }
 
     def test_forgetting(self, store: Store, images: Images) -> None:
-        if not isinstance(store, Eraser):
+        if not isinstance(store, SupportsDelete):
             pytest.skip("forgets nothing")
         root, other = images.image(), images.image()
         images.push_to(store, {"v1": root, "v2": root, "kept": other})

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airgap.oci import Reference
-from airgap.store import Memory
+from airgap.store import MemoryStore
 from airgap.targets import Mapping, Target
 from airgap.transfer import Destination, Root, copy, plan, resolve_tags, verify_tags
 from tests.parts.images import Images
@@ -43,7 +43,7 @@ class TargetSuite:
 
     def test_a_repository_takes_an_image_and_gives_it_back(self, make: Make) -> None:
         target = make("some/prefix", "basename").target
-        images, source = Images(3), Memory()
+        images, source = Images(3), MemoryStore()
         index = images.two_platforms()
         images.push_to(source, {"x:1": index})
         repository = target.locate(Reference.parse("quay.io/a/x:1")).repository
@@ -61,7 +61,7 @@ class TargetSuite:
 
     def test_repositories_are_apart_in_their_tags(self, make: Make) -> None:
         target = make("", "basename").target
-        images, source = Images(4), Memory()
+        images, source = Images(4), MemoryStore()
         root = images.image()
         images.push_to(source, {"x:1": root})
         stores = {name: target.open(name) for name in ("one", "other")}

@@ -14,8 +14,8 @@ from airgap.errors import AirgapError, NotReady, TargetError, Unauthorized
 from airgap.oci import Descriptor, Reference
 from airgap.registry import Credential, Credentials, Registries, RegistrySettings
 from airgap.registry.http.retry import RetryPolicy
-from airgap.store import Memory
-from airgap.store.base import opener_of
+from airgap.store import MemoryStore
+from airgap.store.readers import bytes_opener
 from airgap.targets import Mapping, PlainTarget, SupportsUploadProbe, TargetAddress, factory, target_for
 from airgap.targets.doctor.nodes import check_nodes
 from airgap.targets.factory import probe_for
@@ -67,7 +67,7 @@ def far(stack: contextlib.ExitStack, *repositories: Repository, **more: Any) -> 
 
 
 def push(target: NexusTarget, images: Images, root: Descriptor, repository: str = "a", tag: str = "1") -> Any:
-    source = Memory()
+    source = MemoryStore()
     images.push_to(source, {"x:1": root})
     planned = plan([Root("x", "here", "x:1", (Destination(repository, tag),))], {"here": source})
     return copy(planned, {"here": source}, {repository: target.open(repository)})
@@ -160,8 +160,8 @@ def test_the_same_blob_from_two_sides(services: contextlib.ExitStack) -> None:
     one, other = there.target().open("a"), there.target().open("b")
 
     def slower(offset: int) -> Any:
-        one.push(blob, opener_of(content))  # finished between the other's POST and its PUT
-        return opener_of(content)(offset)
+        one.push(blob, bytes_opener(content))  # finished between the other's POST and its PUT
+        return bytes_opener(content)(offset)
 
     other.push(blob, slower)
     assert [seen.status for seen in there.double.asked("PUT")] == [201, 400]
@@ -172,7 +172,7 @@ def test_a_blob_that_is_refused_for_another_reason_fails(services: contextlib.Ex
     there = far(services)
     there.double.connector().always("PUT", "/blobs/", Answer(400, b"the moon is full"))
     with pytest.raises(AirgapError, match="400"):
-        there.target().open("a").push(Images(1).blob(b"one"), opener_of(b"one"))
+        there.target().open("a").push(Images(1).blob(b"one"), bytes_opener(b"one"))
 
 
 @pytest.mark.parametrize("profile", ["legacy", "3.8x"])
@@ -468,7 +468,7 @@ def test_a_connection_that_breaks_in_a_push_names_the_proxys_buffering(services:
     there.double.connector().always("PATCH", "/blobs/uploads/", Answer(raw=b""))
     there.double.connector().always("PUT", "/blobs/uploads/", Answer(raw=b""))
     with pytest.raises(AirgapError) as caught:
-        target.open("a").push(Images(1).blob(b"one"), opener_of(b"one"))
+        target.open("a").push(Images(1).blob(b"one"), bytes_opener(b"one"))
     assert "proxy-request-buffering" in (caught.value.hint or "")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from airgap.errors import RegistryError
 from airgap.registry import Credentials, Registries
-from airgap.registry.client import Endpoint
+from airgap.registry.client import RegistryClient
 from airgap.targets import Mapping, TargetAddress
 from airgap.targets.doctor.nexus_settings import check_components
 from airgap.targets.nexus.components import ComponentLister
@@ -45,24 +45,22 @@ def listing(count: int) -> Callable[[Request], Answer]:
 
 
 @pytest.fixture
-def endpoint(services: contextlib.ExitStack) -> Callable[[Callable[[Request], Answer]], Endpoint]:
+def client(services: contextlib.ExitStack) -> Callable[[Callable[[Request], Answer]], RegistryClient]:
     """A Community Edition of one repository whose components are as the given handler says."""
 
-    def make(components: Callable[[Request], Answer]) -> Endpoint:
+    def make(components: Callable[[Request], Answer]) -> RegistryClient:
         there = services.enter_context(double())
         repositories = [{"name": "docker-hosted", "format": "docker", "type": "hosted"}]
         there.always("GET", "/repositories", Answer(200, json.dumps(repositories).encode(), _JSON))
         there.always("GET", "/v1/status", Answer(200))
         there.always("GET", "/components", components)
         there.always("GET", "/v2/", Answer(200, b"{}", {**_JSON, "Server": "Nexus/3.96.3-01 (COMMUNITY)"}))
-        return services.enter_context(Registries(credentials=Credentials({}, {}), environment={})).endpoint(
-            there.address
-        )
+        return services.enter_context(Registries(credentials=Credentials({}, {}), environment={})).client(there.address)
 
     return make
 
 
-def test_four_hundred_pages_are_four_hundred_requests(endpoint: Any) -> None:
+def test_four_hundred_pages_are_four_hundred_requests(client: Any) -> None:
     asked: list[str] = []
     serve = listing(400)
 
@@ -70,7 +68,7 @@ def test_four_hundred_pages_are_four_hundred_requests(endpoint: Any) -> None:
         asked.append(request.query.get("continuationToken", [""])[0])
         return serve(request)
 
-    there = endpoint(answer)
+    there = client(answer)
     listed = ComponentLister(NexusRest(there), "docker-hosted").components()
     first = next(listed)
     assert (first.image, first.tag, len(asked)) == ("team/app0", "1", 1)  # nothing is held back until the end
@@ -93,8 +91,8 @@ def test_four_hundred_pages_are_four_hundred_requests(endpoint: Any) -> None:
     ],
     ids=["a circle", "no page"],
 )
-def test_a_list_that_makes_no_sense_ends(endpoint: Any, answer: Answer, words: str) -> None:
-    there = endpoint(lambda _: answer)
+def test_a_list_that_makes_no_sense_ends(client: Any, answer: Answer, words: str) -> None:
+    there = client(lambda _: answer)
     with pytest.raises(RegistryError, match=words) as caught:
         list(ComponentLister(NexusRest(there), "docker-hosted").components())
     assert (caught.value.where or "").endswith("/service/rest/v1/components")

@@ -19,8 +19,9 @@ from airgap.oci import Descriptor
 from airgap.oci.manifest import is_manifest_type
 from airgap.registry import Credentials, Registries
 from airgap.registry.http.retry import RetryPolicy
-from airgap.store import Layout, Memory
-from airgap.store.base import BytesReader, Opener, Reader, drain
+from airgap.store import ImageLayout, MemoryStore
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import BytesReader, read_verified
 from airgap.transfer import (
     CancelToken,
     Context,
@@ -55,7 +56,7 @@ def planned(source: Noting, *tags: str) -> Plan:
     return made
 
 
-def holds(store: Memory, images: Images, **tags: Descriptor) -> None:
+def holds(store: MemoryStore, images: Images, **tags: Descriptor) -> None:
     for tag, wanted in tags.items():
         assert store.resolve(tag).digest == wanted.digest
         for needed in images.needed(wanted):
@@ -284,7 +285,7 @@ class Lying(Altering):
     def check_blob(self, descriptor: Descriptor, opener: Opener) -> None:
         self.note("check", descriptor.digest)
         if not self.sound:
-            drain(descriptor, opener(0), lambda piece, at: None)
+            read_verified(descriptor, opener(0), lambda piece, at: None)
 
 
 @pytest.mark.parametrize("kind", [Altering, Lying])
@@ -323,7 +324,7 @@ def test_damage_of_what_lies_here_is_told_at_once(images: Images) -> None:
 def test_into_a_layout(images: Images, tmp_path: Path) -> None:
     whole = images.two_platforms(docker=True)
     source = source_of(images, v1=whole)
-    target = Layout(tmp_path / "layout", create=True)
+    target = ImageLayout.create(tmp_path / "layout")
     copy(planned(source, "v1"), {"here": source}, {"there": target})
     assert target.resolve("v1").digest == whole.digest
 

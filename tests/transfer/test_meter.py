@@ -8,7 +8,8 @@ import pytest
 from airgap.errors import ContentError, Interrupted
 from airgap.events import BlobDone, BlobProgress, BlobResumed, Event
 from airgap.oci import Descriptor
-from airgap.store.base import Opener, opener_of
+from airgap.store.protocols import Opener
+from airgap.store.readers import bytes_opener
 from airgap.transfer import CancelToken, Context, CopyOptions, copy, plan
 from airgap.transfer.progress import Meter
 from tests.parts.images import Images
@@ -21,7 +22,7 @@ BLOB = Descriptor("application/octet-stream", "sha256:" + "a" * 64, len(CONTENT)
 def metered(*opened: tuple[int, int]) -> list[tuple[str, int]]:
     """Open at an offset and read so many bytes, again and again; what was told of it."""
     events: list[Event] = []
-    meter = Meter(BLOB, opener_of(CONTENT), events.append, CancelToken())
+    meter = Meter(BLOB, bytes_opener(CONTENT), events.append, CancelToken())
     for offset, count in opened:
         reader = meter.open(offset)
         if count:
@@ -56,7 +57,7 @@ def test_what_was_left_may_turn_out_useless() -> None:
 
 def test_ctrl_c_is_noticed() -> None:
     stop = CancelToken()
-    meter = Meter(BLOB, opener_of(CONTENT), lambda _: None, stop)
+    meter = Meter(BLOB, bytes_opener(CONTENT), lambda _: None, stop)
     reader = meter.open(0)
     stop.set()
     with pytest.raises(Interrupted):

@@ -12,8 +12,8 @@ from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.records import replace
-from airgap.store import Memory
-from airgap.store.base import opener_of
+from airgap.store import MemoryStore
+from airgap.store.readers import bytes_opener
 from airgap.transfer import CancelToken, Context, Destination, Plan, Root, plan
 from tests.parts.images import OCI_LAYER_NONDISTRIBUTABLE, Images
 from tests.parts.steps import steps
@@ -180,7 +180,7 @@ def test_an_index_made_to_explode(images: Images) -> None:
     images.push_to(source, {"v0": levels[0]})
     for _ in range(9):
         levels.append(images.index([replace(levels[-1], platform=None)] * 10))
-        source.push(levels[-1], opener_of(images.content[levels[-1].digest]))
+        source.push(levels[-1], bytes_opener(images.content[levels[-1].digest]))
     source.tag(levels[8], "v1")
     source.tag(levels[9], "v2")
     made = []
@@ -215,7 +215,7 @@ def test_sizes_that_lie(images: Images) -> None:
     child = images.image()
     whole = images.index([replace(child, size=child.size + 1)])
     source = source_of(images, v0=child)
-    source.push(whole, opener_of(images.content[whole.digest]))
+    source.push(whole, bytes_opener(images.content[whole.digest]))
     source.tag(whole, "v1")
     error = error_of(plan([root("v1")], {"here": source}))
     assert isinstance(error, ContentError)
@@ -231,7 +231,7 @@ def test_manifests_that_contradict_each_other(images: Images) -> None:
     source = source_of(images, v1=first)
     for needed in images.needed(second):
         if needed.digest != layer.descriptor.digest:
-            source.push(needed, opener_of(images.content[needed.digest]))
+            source.push(needed, bytes_opener(images.content[needed.digest]))
     source.tag(second, "v2")
     planned = plan([root("v1"), root("v2")], {"here": source})
     assert [i.root.name for i in planned.images] == ["v1"]
@@ -307,4 +307,4 @@ def test_stopped(images: Images) -> None:
     stop = CancelToken()
     stop.set()
     with pytest.raises(Interrupted):
-        plan([Root("x", "here", "v1")], {"here": Memory()}, Context(cancel=stop))
+        plan([Root("x", "here", "v1")], {"here": MemoryStore()}, Context(cancel=stop))

@@ -9,13 +9,13 @@ from collections import Counter
 from airgap.errors import AirgapError
 from airgap.oci import Descriptor
 from airgap.oci.manifest import is_manifest_type
-from airgap.store import Memory, Reader
-from airgap.store.base import Opener
+from airgap.store import MemoryStore, Reader
+from airgap.store.protocols import Opener
 from airgap.transfer import Destination, Root
 from tests.parts.images import Images
 
 
-class Noting(Memory):
+class Noting(MemoryStore):
     """``log`` holds ``(verb, digest or name)`` in order; ``fail`` raises for a digest. ``siblings`` allows mounting
     from these stores."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from airgap.errors import AirgapError, BundleError
-from airgap.store.base import Reader
+from airgap.store.protocols import Reader
 
 #: The hint for a bundle that ends too early.
 CUT_SHORT_HINT = "copy it once more; its checksum on the other side tells whether the medium is at fault"

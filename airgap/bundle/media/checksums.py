@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airgap.bundle.media.file import open_regular_file
-from airgap.store.base import reading, scratch
+from airgap.store.readers import thread_buffer, translate_read_errors
 
 
 def checksums_path(path: Path) -> Path:
@@ -40,7 +40,7 @@ def read_checksums(path: Path) -> dict[str, str]:
 
 def file_sha256(fd: int) -> str:
     """Return the sha256 of a whole file in hexadecimal. Raises OSError."""
-    hash_, buffer, offset = hashlib.sha256(), scratch(), 0
+    hash_, buffer, offset = hashlib.sha256(), thread_buffer(), 0
     while count := os.preadv(fd, [buffer], offset):
         hash_.update(buffer[:count])
         offset += count
@@ -60,7 +60,7 @@ def damaged_files(paths: Sequence[str]) -> list[str]:
             continue
         fd, _ = open_regular_file(path)
         try:
-            with reading(str(path)):
+            with translate_read_errors(str(path)):
                 if file_sha256(fd) != expected:
                     damaged.append(str(path))
         finally:

@@ -15,7 +15,8 @@ from airgap.bundle.media.base import CUT_SHORT_HINT
 from airgap.bundle.media.zstd import MAGIC
 from airgap.durable import FileLocked, is_same_file, lock, publish, write_at, writing
 from airgap.errors import AirgapError, BundleError, OutputError
-from airgap.store.base import FileRange, Reader, reading
+from airgap.store.protocols import Reader
+from airgap.store.readers import FileRange, translate_read_errors
 
 
 class BlobRange(FileRange):
@@ -28,7 +29,7 @@ class BlobRange(FileRange):
 
 def open_regular_file(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Open a file and return its file descriptor and size. Raises :class:`BundleError` unless it is a regular file."""
-    with reading(str(path)):
+    with translate_read_errors(str(path)):
         # O_NONBLOCK: opening a named pipe would wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         status = os.fstat(fd)
@@ -52,7 +53,7 @@ class FileMedium:
 
     def pread(self, count: int, offset: int) -> bytes:
         """Return ``count`` bytes from ``offset``, or fewer where the file ends."""
-        with reading(self.where, offset):
+        with translate_read_errors(self.where, offset):
             return os.pread(self._fd, count, offset)
 
     def open_range(self, offset: int, length: int) -> Reader:

@@ -18,7 +18,8 @@ from airgap.bundle.media.base import CUT_SHORT_HINT, PreadReader
 from airgap.bundle.media.frame_table import SEEKABLE, SKIPPABLE, FrameTable
 from airgap.bundle.media.zstd import MAGIC, load_zstandard
 from airgap.errors import BundleError, UnsupportedBundle
-from airgap.store.base import Reader, reading
+from airgap.store.protocols import Reader
+from airgap.store.readers import translate_read_errors
 
 #: The largest content of a frame that airgap writes, in bytes.
 FRAME_SIZE = 2 * 1024 * 1024
@@ -139,7 +140,7 @@ class FramesMedium:
                 self._cache.move_to_end(number)
                 return self._cache[number]
         (offset, packed_size), (_, raw_size) = self._table.packed_range(number), self._table.raw_range(number)
-        with reading(self.where, offset):
+        with translate_read_errors(self.where, offset):
             packed = os.pread(self._fd, packed_size, offset)
         decompressor = getattr(self._local, "decompressor", None)
         if decompressor is None:
@@ -167,7 +168,7 @@ def open_frames(where: str, fd: int, size: int) -> FramesMedium | None:
     Raises :class:`BundleError` for a seek table that does not match the file, :class:`UnsupportedBundle` for frames
     that are too large to be decompressed in memory.
     """
-    with reading(where):
+    with translate_read_errors(where):
         footer = os.pread(fd, 9, max(0, size - 9))
         if len(footer) < 9:
             return None

@@ -18,7 +18,8 @@ from airgap.bundle.media.base import check_gap
 from airgap.bundle.media.zstd import MAGIC, load_zstandard
 from airgap.durable.files import output_error
 from airgap.errors import BundleError, ContentMissing, OutputError
-from airgap.store.base import CHUNK, Reader, reading
+from airgap.store.protocols import Reader
+from airgap.store.readers import BUFFER_SIZE, translate_read_errors
 
 #: Kept bytes stay in memory up to this size; beyond it they go to an unnamed temporary file.
 _IN_MEMORY = 8 * 1024 * 1024
@@ -80,7 +81,7 @@ class PipeMedium:
             piece = self.pread(len(buffer), offset)
             buffer[: len(piece)] = piece
             return len(piece)
-        with reading(self.where, self._position):
+        with translate_read_errors(self.where, self._position):
             count = self._pull(buffer)
         _append(self._window, buffer[:count])
         self._position += count
@@ -98,8 +99,8 @@ class PipeMedium:
             self._read_to(size, None)
         if self._position < size:
             raise BundleError(f"cut short: it ended after {self._position:,} of {size:,} bytes", where=self.where)
-        buffer = memoryview(bytearray(CHUNK))
-        with reading(self.where, size):
+        buffer = memoryview(bytearray(BUFFER_SIZE))
+        with translate_read_errors(self.where, size):
             while self._pull(buffer):
                 pass
 
@@ -138,9 +139,9 @@ class PipeMedium:
         """Read the pipe up to ``offset`` or its end, and append what is read to ``spool``."""
         if self._position >= offset:
             return
-        buffer = memoryview(bytearray(min(CHUNK, offset - self._position)))
+        buffer = memoryview(bytearray(min(BUFFER_SIZE, offset - self._position)))
         while self._position < offset:
-            with reading(self.where, self._position):
+            with translate_read_errors(self.where, self._position):
                 count = self._pull(buffer[: offset - self._position])
             if not count:
                 return
@@ -203,7 +204,7 @@ class _PipeReader:
 
 def open_pipe(fd: int, where: str) -> PipeMedium:
     """Open a pipe with a tar, plain or compressed with zstd. Raises :class:`BundleError`."""
-    with reading(where, 0):
+    with translate_read_errors(where, 0):
         start = _read_start(fd)
     pull = _with_start(start, lambda buffer: os.readv(fd, [buffer]))
     if start == MAGIC:
@@ -221,7 +222,7 @@ def decompress(pull: Pull, where: str) -> Pull:
             return bytes(buffer[: pull(buffer)])
 
     decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-    stream = decompressor.stream_reader(Compressed(), read_size=CHUNK, read_across_frames=True)
+    stream = decompressor.stream_reader(Compressed(), read_size=BUFFER_SIZE, read_across_frames=True)
 
     def pull_decompressed(buffer: memoryview) -> int:
         try:
@@ -303,7 +304,7 @@ class StreamDraft:
 
     def _fill_with_zeros(self, offset: int) -> None:
         check_gap(offset - self._position)
-        zeros = bytes(min(CHUNK, max(0, offset - self._position)))
+        zeros = bytes(min(BUFFER_SIZE, max(0, offset - self._position)))
         while self._position < offset:
             self._write_all(memoryview(zeros)[: offset - self._position])
 

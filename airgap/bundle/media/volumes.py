@@ -14,7 +14,8 @@ from airgap.bundle.media.file import BlobRange, open_regular_file
 from airgap.bundle.media.volume_names import sibling_volumes
 from airgap.errors import BundleError
 from airgap.records import Record
-from airgap.store.base import Reader, reading
+from airgap.store.protocols import Reader
+from airgap.store.readers import translate_read_errors
 
 AskForVolume = Callable[[Path], "Path | None"]
 """Gets the path at which a volume is missing, and returns the path where it now is, or ``None`` to give up."""
@@ -69,7 +70,7 @@ class VolumesMedium:
         while count > 0 and offset < len(self._volumes) * self._volume_size:
             number = self._volume_at(offset)
             position = offset - self._starts[number]
-            with reading(str(self._volumes[number].path), position), self._lock:
+            with translate_read_errors(str(self._volumes[number].path), position), self._lock:
                 part = os.pread(self._file(number)[0], min(count, self._volume_size - position), position)
             if not part:
                 break

@@ -25,7 +25,7 @@ from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.records import Record
 from airgap.registry import RegistrySettings
 from airgap.server import Server
-from airgap.store import Memory
+from airgap.store import MemoryStore
 from airgap.targets import PlainTarget
 from airgap.transfer import CancelToken, Context, Jobs
 
@@ -52,7 +52,7 @@ def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
     with output.folder_for(folder):
         output.check_free(folder, [(YAML, content)], force=False)
         output.write_files(folder, [(YAML, content)])
-    internet, nexus = Memory(), Memory()
+    internet, nexus = MemoryStore(), MemoryStore()
     found = find([str(source)])
     fill(internet, {reference.repository: reference.tag for reference in found.references()})
     with Server(internet) as connected, Server(nexus, writable=True) as closed:

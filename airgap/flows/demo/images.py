@@ -13,8 +13,8 @@ from typing import Any
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
-from airgap.store import Memory
-from airgap.store.base import opener_of
+from airgap.store import MemoryStore
+from airgap.store.readers import bytes_opener
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _PLATFORMS = (("linux", "amd64"), ("linux", "arm64"))
@@ -22,7 +22,7 @@ _PLATFORMS = (("linux", "amd64"), ("linux", "arm64"))
 _SIZES = (1_500_000, 400_000, 20_000)
 
 
-def fill(store: Memory, images: dict[str, str]) -> None:
+def fill(store: MemoryStore, images: dict[str, str]) -> None:
     """Put an index for each ``repository: tag`` into ``store``."""
     for repository, tag in images.items():
         manifests = []
@@ -58,9 +58,9 @@ def _layer(seed: str, size: int) -> tuple[bytes, str]:
     return gzip.compress(buffer.getvalue(), 1, mtime=0), digests.of(buffer.getvalue())
 
 
-def _push(store: Memory, media_type: str, content: bytes) -> Descriptor:
+def _push(store: MemoryStore, media_type: str, content: bytes) -> Descriptor:
     descriptor = Descriptor(media_type, digests.of(content), len(content))
-    store.push(descriptor, opener_of(content))
+    store.push(descriptor, bytes_opener(content))
     return descriptor
 
 

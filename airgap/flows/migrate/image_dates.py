@@ -11,7 +11,7 @@ from airgap.flows.migrate.migration import Migration
 from airgap.flows.migrate.registry_view import ListableRepository, Tag
 from airgap.flows.migrate.tag_filter import real_date
 from airgap.oci import dates
-from airgap.store.base import fetch
+from airgap.store.readers import fetch
 from airgap.transfer.graph import MAX_CONFIG
 
 #: How many levels of nested indexes are read to find a config.
@@ -37,7 +37,7 @@ def read_dates(migration: Migration, tags: Sequence[Tag]) -> list[tuple[Tag, Air
             migration.journal.add_date(digest, result)
     for tag in tags:
         if tag.date is None:
-            tag.date = real_date(dates.read(dates_by_digest.get(tag.digest, "")))
+            tag.date = real_date(dates.parse(dates_by_digest.get(tag.digest, "")))
             tag.date_source = "created" if tag.date else ""
     return [(tag, failures[tag.digest]) for tag in tags if tag.digest in failures]
 
@@ -47,7 +47,7 @@ def _created(repository: ListableRepository, digest: str, depth: int) -> str:
     none."""
     manifest = repository.manifest(digest)
     for child in manifest.children if depth else ():
-        if child.platform is None or child.platform.known:
+        if child.platform is None or child.platform.is_known:
             return _created(repository, child.digest, depth - 1)
     if manifest.config is None or not manifest.is_container_image:
         return ""

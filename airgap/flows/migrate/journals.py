@@ -58,11 +58,11 @@ def _upload_sessions(
     """Keep the target's upload sessions in the file at ``path``, which is removed when the block succeeds."""
     from airgap.registry import SessionJournal
 
-    address = registries.endpoint(request.target.registry).base_url
-    sessions = SessionJournal(path, {**head, "address": address}, emit)
+    address = registries.client(request.target.registry).base_url
+    sessions = SessionJournal.open(path, {**head, "address": address}, emit)
     succeeded = False
     try:
-        registries.remember(request.target.registry, sessions)
+        registries.use_sessions(request.target.registry, sessions)
         yield
         succeeded = True
     finally:

@@ -33,7 +33,7 @@ def migrate(
     All tags are compared before the first one is copied. Without ``keep_going`` the failures of the comparison are
     raised then, together.
     """
-    registries.endpoint(request.source.registry).ping()
+    registries.client(request.source.registry).ping()
     raise_or_warn(target.preflight(), context.emit)
     migration = Migration(request, _source_view(request.source, registries), _target_view(target), journal, context)
     listing = list_source(migration, _nexus_of_source(request, registries))
@@ -75,10 +75,12 @@ def _check_failures(migration: Migration, comparison: Comparison) -> None:
 
 
 def _source_view(address: TargetAddress, registries: Registries) -> RegistryView:
-    from airgap.registry.pagination import catalog
+    from airgap.registry.pagination import list_repositories
 
-    endpoint = registries.endpoint(address.registry)
-    return RegistryView(address, lambda name: registries.repository(address.registry, name), lambda: catalog(endpoint))
+    client = registries.client(address.registry)
+    return RegistryView(
+        address, lambda name: registries.repository(address.registry, name), lambda: list_repositories(client)
+    )
 
 
 def _target_view(target: Target) -> RegistryView:
@@ -99,4 +101,4 @@ def _nexus_of_source(request: MigrateRequest, registries: Registries) -> Compone
     if not request.nexus:
         return None
     base_url, repository = split_address(request.nexus)
-    return ComponentLister(NexusRest(registries.at(request.source.registry, base_url)), repository)
+    return ComponentLister(NexusRest(registries.client_at(request.source.registry, base_url)), repository)

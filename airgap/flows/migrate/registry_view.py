@@ -15,7 +15,7 @@ from airgap.errors import NotFound
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from airgap.targets import TargetAddress
 
 

@@ -70,7 +70,7 @@ class TagFilter(Record):
                     f"{text!r} is no pattern",
                     hint="REPOSITORY or REPOSITORY:TAG, with * for one or more path elements: 'team/*', '*:v1.*'",
                 )
-        day = dates.read(since) if since else None
+        day = dates.parse(since) if since else None
         if since and day is None:
             raise UsageError(f"--since {since[:40]!r} is no date", hint="write it as 2026-01-31 or 2026-01-31T12:00Z")
         return cls(tuple(map(TagPattern, include)), tuple(map(TagPattern, exclude)), newest, day)

@@ -96,7 +96,7 @@ class Finds:
 
     def _parsed(self, place: Place, leaf: Leaf, rule: Rule, text: str, embedded: bool) -> Reference | None:
         """The reference that ``text`` is, or ``None`` with the reason noted."""
-        if ":" in text and "/" in leaf.value and (usual := Reference.usual(text)) is not None:
+        if ":" in text and "/" in leaf.value and (usual := Reference.parse_common(text)) is not None:
             return usual  # with a tag, port or digest it is no picture, and with a slash no number
         if _PLACEHOLDER.search(text):
             self.miss(place, leaf, PLACEHOLDER, text)

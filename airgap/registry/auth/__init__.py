@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signing in: challenges, credentials from docker's and containers' files, and tokens."""
+"""Login: challenges, tokens, and the credential files of docker and containers."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signing in to one registry: Basic, and Bearer tokens by scope (distribution's token specification).
+"""Login at one registry: Basic, and Bearer tokens for scopes (distribution's token specification).
 
-Tokens are kept by scope and fetched by one thread while the others wait. Until a credential has been taken
-once, one request at a time offers it, and a refused one is never offered again in this run: registries
-lock accounts after a few failures.
+Tokens are kept by scope. One thread fetches a token while the others wait. Registries lock accounts after a few failed
+logins. So a credential is sent by one request at a time until the registry has accepted it, and a refused credential
+is never sent again in this run.
 """
 
 from __future__ import annotations
@@ -21,24 +21,27 @@ from airgap.errors import AirgapError, RegistryError, Unauthorized
 from airgap.records import Record, field
 from airgap.registry.auth import challenge as challenges
 from airgap.registry.auth.credentials import Credential, Credentials
-from airgap.registry.http.errors import locked_out, public_url, split
+from airgap.registry.http.errors import locked_out, public_url, split_url
 from airgap.registry.http.transport import Response
 from airgap.registry.settings import is_loopback
 
-#: Token specification: a token without ``expires_in`` lives for 60 seconds.
-_DEFAULT_LIFE = 60.0
+#: Seconds that a token without ``expires_in`` is valid (token specification).
+_DEFAULT_LIFETIME = 60.0
 
 Send = Callable[[str, str, dict[str, str], bytes | None], Response]
-"""``send(method, url, headers, body)``: one exchange with retries and without credentials of its own."""
+"""``send(method, url, headers, body)`` sends a request, with retries and without adding credentials."""
 
 
 class _Token(Record, frozen=False):
     value: str = field(repr=False)
-    until: float
+    expires: float
 
 
 class Authenticator(Record, frozen=False, eq=False):
-    """Thread-safe. ``registry`` is the name credentials are looked up under, ``base_url`` where requests go."""
+    """Knows the ``Authorization`` for each request to one registry. Thread-safe.
+
+    ``registry`` is the name for which credentials are looked up, ``base_url`` the address of the requests.
+    """
 
     registry: str
     base_url: str
@@ -46,22 +49,33 @@ class Authenticator(Record, frozen=False, eq=False):
     send: Send
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _locks: dict[str, threading.Lock] = field(default_factory=dict)
+    _token_locks: dict[str, threading.Lock] = field(default_factory=dict)
     _tokens: dict[str, _Token] = field(default_factory=dict)
+    #: The parameters of the last Bearer challenge.
     _bearer: dict[str, str] | None = None
     _basic: bool = False
-    #: What challenges named beside the scopes that were asked for (a registry may know a repository otherwise).
-    _named: dict[str, list[str]] = field(default_factory=dict)
+    #: Scopes that challenges named in addition to the requested ones: a registry may use other repository names.
+    _extra_scopes: dict[str, list[str]] = field(default_factory=dict)
+    #: Held while a credential is sent that the registry has not accepted yet.
     _trial: threading.Lock = field(default_factory=threading.Lock)
-    _proven: set[Credential] = field(default_factory=set)
+    _accepted: set[Credential] = field(default_factory=set)
     _refused: dict[Credential, Unauthorized] = field(default_factory=dict)
 
     @property
     def challenged(self) -> bool:
+        """Whether the registry has asked for credentials."""
         return self._basic or self._bearer is not None
 
+    @property
+    def password_refused(self) -> bool:
+        """Whether the registry has refused a credential in this run."""
+        return bool(self._refused)
+
     def header(self, scopes: Sequence[str]) -> str:
-        """The ``Authorization`` to send with a request for ``scopes``, or an empty string before any challenge."""
+        """Return the ``Authorization`` for a request with ``scopes``, an empty string before any challenge.
+
+        Fetches a token if necessary; raises :class:`Unauthorized` if the credential was refused.
+        """
         if self._bearer is not None:
             return f"Bearer {self._token(scopes)}"
         if self._basic:
@@ -70,44 +84,47 @@ class Authenticator(Record, frozen=False, eq=False):
         return ""
 
     @contextmanager
-    def turn(self, scopes: Sequence[str]) -> Iterator[str]:
-        """:meth:`header` for one request, held until its status is known: while nobody knows whether a password is
-        right, one request at a time offers it. Whoever is let in says so with :meth:`let_in`."""
+    def try_credential(self, scopes: Sequence[str]) -> Iterator[str]:
+        """Give the :meth:`header` for one request, until its status is known.
+
+        While it is not known whether a password is correct, one request at a time sends it. The caller reports success
+        with :meth:`mark_accepted`.
+        """
         if not self._basic or self._bearer is not None:
             yield self.header(scopes)
             return
         credential = self._credential(scopes)
-        if credential is None or credential in self._proven:
+        if credential is None or credential in self._accepted:
             yield credential.basic if credential else ""
             return
         with self._trial:
-            self._credential(scopes)  # raises if it was refused meanwhile
+            self._credential(scopes)  # raises if it was refused while this thread waited
             yield credential.basic
 
-    def let_in(self, scopes: Sequence[str], sent: str) -> None:
-        """Note that the Authorization ``sent`` was good for something."""
-        if sent.startswith("Basic ") and (credential := self._credential(scopes)) is not None:
-            self._proven.add(credential)
+    def mark_accepted(self, scopes: Sequence[str], authorization: str) -> None:
+        """Note that the registry has accepted the credential in ``authorization``."""
+        if authorization.startswith("Basic ") and (credential := self._credential(scopes)) is not None:
+            self._accepted.add(credential)
 
-    def learn(self, response: Response, scopes: Sequence[str], sent: str) -> None:
-        """Take in a 401's challenge, so that the next :meth:`header` answers it; raise :class:`Unauthorized`
-        when there is nothing left to try. ``sent`` is the Authorization that was refused."""
-        found = challenges.parse(response.headers.get_all("WWW-Authenticate") or [])
-        bearer = next((c for c in found if c.scheme == "bearer" and c.parameters.get("realm")), None)
-        basic = any(c.scheme == "basic" for c in found)
+    def handle_challenge(self, response: Response, scopes: Sequence[str], authorization: str) -> None:
+        """Keep the challenge of a 401, so that the next :meth:`header` answers it.
+
+        ``authorization`` is the header that was refused. Raises :class:`Unauthorized` if there is nothing else to try.
+        """
+        offered = challenges.parse(response.headers.get_all("WWW-Authenticate") or [])
+        bearer = next((c.parameters for c in offered if c.scheme == "bearer" and c.parameters.get("realm")), None)
         if bearer is not None:
             key = _scope_key(scopes)
             with self._lock:
                 token = self._tokens.get(key)
-                fresh = not sent.startswith("Bearer ")
-                if not fresh and token and sent == f"Bearer {token.value}":
-                    del self._tokens[key]  # expired early, or its scope is too small: once more, then give up
-                asked = {scope.rpartition(":")[0] for scope in scopes}
-                named = bearer.parameters.get("scope", "").split()
-                self._named[key] = [scope for scope in named if scope.rpartition(":")[0] not in asked]
-                self._bearer = dict(bearer.parameters)
+                if token and authorization == f"Bearer {token.value}":
+                    del self._tokens[key]  # it has expired early, or its scope is too small: fetch another
+                requested = {scope.rpartition(":")[0] for scope in scopes}
+                challenged = bearer.get("scope", "").split()
+                self._extra_scopes[key] = [s for s in challenged if s.rpartition(":")[0] not in requested]
+                self._bearer = dict(bearer)
             return
-        if basic and not sent.startswith("Basic "):
+        if any(c.scheme == "basic" for c in offered) and not authorization.startswith("Basic "):
             credential = self._credential(scopes)
             if credential is None or not credential.username:
                 raise Unauthorized(
@@ -117,33 +134,25 @@ class Authenticator(Record, frozen=False, eq=False):
                 )
             self._basic = True
             return
-        raise self._refuse(response, self._credential(scopes) if sent else None)
+        raise self._mark_refused(response, self._credential(scopes) if authorization else None)
 
-    def _refuse(self, response: Response, credential: Credential | None) -> AirgapError:
-        error = response.fault()
-        if credential is not None and response.status == 401 and isinstance(error, Unauthorized):
-            self._refused[credential] = self._hinted(error)
-        return error
+    def is_untested(self, scopes: Sequence[str], authorization: str) -> bool:
+        """Whether ``authorization`` contains a password that the registry has not accepted yet."""
+        return authorization.startswith("Basic ") and self._credential(scopes) not in self._accepted
 
-    def unproven(self, scopes: Sequence[str], sent: str) -> bool:
-        """Whether ``sent`` offers a password that was never taken yet."""
-        return sent.startswith("Basic ") and self._credential(scopes) not in self._proven
-
-    def lock(self, response: Response, scopes: Sequence[str]) -> Unauthorized:
-        """The error that a 429 to such a password is; it is not offered again in this run."""
-        error, credential = locked_out(response.fault()), self._credential(scopes)
+    def mark_locked_out(self, response: Response, scopes: Sequence[str]) -> Unauthorized:
+        """Return the error for a 429 to an untested password, which is not sent again in this run."""
+        error, credential = locked_out(response.error()), self._credential(scopes)
         if credential is not None:
             self._refused[credential] = error
         return error
 
-    @property
-    def refused(self) -> bool:
-        """Whether a password was refused in this run."""
-        return bool(self._refused)
-
-    def _hinted(self, error: Unauthorized) -> Unauthorized:
-        error.where = error.where or public_url(self.base_url)
-        error.hint = f"check user and password: airgap login {self.registry} (tried once, to lock no account)"
+    def _mark_refused(self, response: Response, credential: Credential | None) -> AirgapError:
+        error = response.error()
+        if credential is not None and response.status == 401 and isinstance(error, Unauthorized):
+            error.where = error.where or public_url(self.base_url)
+            error.hint = f"check user and password: airgap login {self.registry} (tried once, to lock no account)"
+            self._refused[credential] = error
         return error
 
     def _credential(self, scopes: Sequence[str]) -> Credential | None:
@@ -157,71 +166,78 @@ class Authenticator(Record, frozen=False, eq=False):
     def _token(self, scopes: Sequence[str]) -> str:
         key = _scope_key(scopes)
         with self._lock:
-            lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
+            token_lock = self._token_locks.setdefault(key, threading.Lock())
+        with token_lock:
             token = self._tokens.get(key)
-            if token is None or token.until <= self.clock():
-                token = self._fetch(scopes)
-                self._tokens[key] = token
+            if token is None or token.expires <= self.clock():
+                token = self._tokens[key] = self._fetch_token(scopes)
             return token.value
 
-    def _fetch(self, scopes: Sequence[str]) -> _Token:
-        parameters = dict(self._bearer or {})
-        realm, service = parameters["realm"], parameters.get("service", "")
+    def _fetch_token(self, scopes: Sequence[str]) -> _Token:
+        bearer = self._bearer or {}
+        realm, service = bearer["realm"], bearer.get("service", "")
         credential = self._credential(scopes)
         self._check_realm(realm, credential)
-        if credential is None or credential in self._proven:
-            return self._ask(realm, service, scopes, credential)
+        if credential is None or credential in self._accepted:
+            return self._request_token(realm, service, scopes, credential)
         with self._trial:
-            token = self._ask(realm, service, scopes, self._credential(scopes))
-            self._proven.add(credential)
+            token = self._request_token(realm, service, scopes, self._credential(scopes))
+            self._accepted.add(credential)
             return token
 
-    def _ask(self, realm: str, service: str, scopes: Sequence[str], credential: Credential | None) -> _Token:
-        wanted = list(dict.fromkeys((*scopes, *self._named.get(_scope_key(scopes), ()))))
+    def _request_token(self, realm: str, service: str, scopes: Sequence[str], credential: Credential | None) -> _Token:
+        all_scopes = list(dict.fromkeys((*scopes, *self._extra_scopes.get(_scope_key(scopes), ()))))
         headers: dict[str, str] = {}
         if credential and credential.token:
             form = {
                 "grant_type": "refresh_token",
                 "service": service,
                 "client_id": "airgap",
-                "scope": " ".join(wanted),
+                "scope": " ".join(all_scopes),
                 "refresh_token": credential.token,
             }
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             response = self.send("POST", realm, headers, urlencode(form).encode())
         else:
             query = [("service", service)] if service else []
-            query += [("scope", scope) for scope in wanted]
+            query += [("scope", scope) for scope in all_scopes]
             if credential:
                 headers["Authorization"] = credential.basic
-            joiner = "&" if urlsplit(realm).query else "?"
-            url = f"{realm}{joiner}{urlencode(query, quote_via=quote, safe=':/,')}" if query else realm
+            separator = "&" if urlsplit(realm).query else "?"
+            url = f"{realm}{separator}{urlencode(query, quote_via=quote, safe=':/,')}" if query else realm
             response = self.send("GET", url, headers, None)
         if response.status in (401, 403):
-            raise self._refuse(response, credential)
+            raise self._mark_refused(response, credential)
         if response.status != 200:
-            raise response.fault()
+            raise response.error()
+        return self._parse_token(response.body, realm)
+
+    def _parse_token(self, body: bytes, realm: str) -> _Token:
         try:
-            document = json.loads(response.body)
+            document = json.loads(body)
             value = document.get("token") or document.get("access_token")
-            life = float(document.get("expires_in") or _DEFAULT_LIFE)
-            life = life if math.isfinite(life) else _DEFAULT_LIFE
+            lifetime = float(document.get("expires_in") or _DEFAULT_LIFETIME)
+            lifetime = lifetime if math.isfinite(lifetime) else _DEFAULT_LIFETIME
         except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise RegistryError("the token server answered no token", where=public_url(realm)) from error
         if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
             raise RegistryError("the token server answered no token", where=public_url(realm))
-        return _Token(value, self.clock() + life * 0.9)
+        return _Token(value, self.clock() + lifetime * 0.9)
 
     def _check_realm(self, realm: str, credential: Credential | None) -> None:
-        """A registry names its token server itself; a password goes there only if no weaker way than our own."""
-        here, there = urlsplit(self.base_url), split(realm)
-        if there.scheme == "https" or (there.scheme == "http" and is_loopback(there.netloc)):
+        """Raise :class:`Unauthorized` if a password would travel to the token server with less protection than to the
+        registry.
+
+        The address of the token server is the registry's choice: it must use TLS, be this machine, or be the
+        registry's own host if that is reached over plain HTTP too.
+        """
+        own_address, token_address = urlsplit(self.base_url), split_url(realm)
+        if token_address.scheme == "https":
             return
-        if there.scheme == "http" and here.scheme == "http" and there.hostname == here.hostname:
-            return
-        if there.scheme == "http" and credential is None:
-            return
+        if token_address.scheme == "http":
+            same_host = own_address.scheme == "http" and token_address.hostname == own_address.hostname
+            if credential is None or same_host or is_loopback(token_address.netloc):
+                return
         raise Unauthorized(
             f"the registry names {public_url(realm)[:200]} to sign in at, where a password would travel unprotected",
             where=public_url(self.base_url),

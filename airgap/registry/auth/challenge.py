@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``WWW-Authenticate`` headers (RFC 9110, 11.6.1): several challenges in one header, any letter case."""
+"""Parsing ``WWW-Authenticate`` headers (RFC 9110, 11.6.1). One header may contain several challenges."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _ITEM = re.compile(
 
 
 class Challenge(Record):
-    """``scheme`` is lower case, and so are the names of ``parameters``."""
+    """A challenge. ``scheme`` and the names of ``parameters`` are in lower case."""
 
     scheme: str
     parameters: Mapping[str, str]
 
 
 def parse(headers: Iterable[str]) -> list[Challenge]:
-    """Every challenge of every header, in order. What cannot be read ends that header's list, quietly."""
-    found: list[Challenge] = []
+    """Return the challenges of all headers, in order. The rest of a header is ignored from an invalid part on."""
+    challenges: list[Challenge] = []
     for header in headers:
         position, parameters = 0, dict[str, str]()
         while match := _ITEM.match(header, position):
@@ -36,8 +36,8 @@ def parse(headers: Iterable[str]) -> list[Challenge]:
             position = match.end()
             if match["scheme"]:
                 parameters = {}
-                found.append(Challenge(match["scheme"].lower(), parameters))
-            elif found:
+                challenges.append(Challenge(match["scheme"].lower(), parameters))
+            elif challenges:
                 value = match["plain"] if match["quoted"] is None else re.sub(r"\\(.)", r"\1", match["quoted"])
                 parameters[match["name"].lower()] = value
-    return found
+    return challenges

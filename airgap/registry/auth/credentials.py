@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who we are at which registry: docker's ``config.json``, containers' ``auth.json`` and credential helpers.
+"""Credentials: docker's ``config.json``, containers' ``auth.json``, and credential helpers.
 
-What the command line or the environment gives belongs to one registry alone, the target, and is never
-offered to another. Secrets have no ``repr`` and appear in no error.
+Credentials of the command line or the environment are for one registry, the target, and are never sent to another.
+Secrets appear neither in a ``repr`` nor in an error.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from airgap.errors import AirgapError, Unauthorized
 from airgap.oci.reference import DOCKER_HUB
 from airgap.records import Record, field
 
-#: Where docker keeps Docker Hub's credentials.
+#: The key of Docker Hub in docker's file.
 _HUB_KEY = "https://index.docker.io/v1/"
 
 
 class Credential(Record):
-    """A user and password, or an OAuth2 refresh token (docker's ``identitytoken``) in ``token``."""
+    """A user name and password, or an OAuth2 refresh token in ``token`` (docker: ``identitytoken``)."""
 
     username: str
     password: str = field(repr=False)
@@ -32,12 +32,13 @@ class Credential(Record):
 
     @property
     def basic(self) -> str:
+        """The value of an Authorization header for Basic authentication."""
         pair = f"{self.username}:{self.password}".encode()
         return "Basic " + base64.b64encode(pair).decode()
 
 
 class Credentials:
-    """Looks a registry's credential up, once a run. ``explicit`` maps registries to what the user gave for them."""
+    """The credentials of a run. ``explicit`` are those that the user gave for a registry. Files are read once."""
 
     def __init__(
         self, environment: Mapping[str, str] | None = None, explicit: Mapping[str, Credential] | None = None
@@ -47,26 +48,33 @@ class Credentials:
         self._files: list[tuple[Path, dict[str, Any]]] | None = None
 
     def find(self, registry: str, repository: str = "") -> Credential | None:
-        """The credential for ``registry``; containers' files may hold one for a part of its repositories.
+        """Return the credential for ``registry``, or ``None``. Containers' files may have one for some repositories.
 
-        Raises :class:`Unauthorized` when a credential helper is configured and fails.
+        Raises :class:`Unauthorized` if a file or a credential helper fails.
         """
         if registry in self._explicit:
             return self._explicit[registry]
-        for path, document in self._read():
-            found = self._in_file(document, path, registry, repository)
-            if found is not None:
-                return found
+        for path, document in self._read_files():
+            credential = self._find_in_file(document, path, registry, repository)
+            if credential is not None:
+                return credential
         return None
 
     def save(self, registry: str, credential: Credential) -> Path:
-        """Write docker's file as ``docker login`` does, through its helper where one is configured."""
+        """Save a credential as ``docker login`` does: in docker's file, or with the configured helper.
+
+        Returns the path of the file; raises :class:`AirgapError` if it cannot be written.
+        """
         path = self._docker_file()
         document = _load(path)
         helper = _helper_for(document, registry)
         entry: dict[str, str] = {}
         if helper:
-            secret = {"ServerURL": _key(registry), "Username": credential.username, "Secret": credential.password}
+            secret = {
+                "ServerURL": _docker_key(registry),
+                "Username": credential.username,
+                "Secret": credential.password,
+            }
             _run_helper(helper, "store", json.dumps(secret))
         else:
             pair = f"{credential.username}:{credential.password}".encode()
@@ -76,22 +84,22 @@ class Credentials:
             raise AirgapError("auths is no mapping", where=str(path), hint="mend or remove this file")
         for key in _keys(registry, ""):
             auths.pop(key, None)
-        auths[_key(registry)] = entry
+        auths[_docker_key(registry)] = entry
         _write(path, document)
         return path
 
     def erase(self, registry: str) -> Path | None:
-        """Remove what :meth:`save` wrote; ``None`` if nothing was there."""
+        """Remove the credential that :meth:`save` wrote; return the path of the file, ``None`` if there was none."""
         path = self._docker_file()
         document = _load(path)
         auths = document.get("auths")
-        held = [key for key in _keys(registry, "") if isinstance(auths, dict) and key in auths]
-        for key in held:
+        saved_keys = [key for key in _keys(registry, "") if isinstance(auths, dict) and key in auths]
+        for key in saved_keys:
             del document["auths"][key]
         helper = _helper_for(document, registry)
         if helper:
-            _run_helper(helper, "erase", _key(registry))
-        if not held:
+            _run_helper(helper, "erase", _docker_key(registry))
+        if not saved_keys:
             return path if helper else None
         _write(path, document)
         return path
@@ -103,7 +111,7 @@ class Credentials:
     def _home(self) -> Path:
         return Path(self._environment.get("HOME") or os.path.expanduser("~"))
 
-    def _read(self) -> list[tuple[Path, dict[str, Any]]]:
+    def _read_files(self) -> list[tuple[Path, dict[str, Any]]]:
         if self._files is None:
             environment = self._environment
             paths = [self._docker_file()]
@@ -116,44 +124,44 @@ class Credentials:
             self._files = [(path, _load(path)) for path in paths]
         return self._files
 
-    def _in_file(self, document: dict[str, Any], path: Path, registry: str, repository: str) -> Credential | None:
+    def _find_in_file(self, document: dict[str, Any], path: Path, registry: str, repository: str) -> Credential | None:
         auths = document.get("auths")
         for key in _keys(registry, repository):
             entry = auths.get(key) if isinstance(auths, dict) else None
-            if isinstance(entry, dict) and (found := _entry(entry, path, key)):
-                return found
+            if isinstance(entry, dict) and (credential := _parse_entry(entry, path, key)):
+                return credential
         helper = _helper_for(document, registry)
         return _ask_helper(helper, registry) if helper else None
 
 
 def _keys(registry: str, repository: str) -> list[str]:
-    """Every spelling under which docker and containers keep a registry, the most specific first."""
+    """Return all keys that docker and containers use for a registry, the most specific first."""
     parts = repository.split("/") if repository else []
-    nested = [f"{registry}/{'/'.join(parts[:count])}" for count in range(len(parts), 0, -1)]
-    plain = [
+    by_repository = [f"{registry}/{'/'.join(parts[:count])}" for count in range(len(parts), 0, -1)]
+    by_registry = [
         registry,
         f"https://{registry}",
         f"http://{registry}",
         f"https://{registry}/v1/",
         f"https://{registry}/v2/",
     ]
-    plain += [f"{key}/" for key in plain[:3]]
+    by_registry += [f"{key}/" for key in by_registry[:3]]
     hub = [_HUB_KEY, "index.docker.io", "registry-1.docker.io"] if registry == DOCKER_HUB else []
-    return nested + plain + hub
+    return by_repository + by_registry + hub
 
 
-def _key(registry: str) -> str:
+def _docker_key(registry: str) -> str:
     return _HUB_KEY if registry == DOCKER_HUB else registry
 
 
-def _entry(entry: dict[str, Any], path: Path, key: str) -> Credential | None:
+def _parse_entry(entry: dict[str, Any], path: Path, key: str) -> Credential | None:
     token = str(entry.get("identitytoken") or "")
     username, password = str(entry.get("username") or ""), str(entry.get("password") or "")
     if entry.get("auth"):
         try:
             username, _, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            # Not as the cause: it carries what was decoded.
+            # "from None", because the cause contains the decoded text.
             raise Unauthorized(f"the entry for {key} is damaged", where=str(path), hint=f"airgap login {key}") from None
     password = password.rstrip("\0")
     return Credential(username, password, token) if username or token else None
@@ -162,7 +170,7 @@ def _entry(entry: dict[str, Any], path: Path, key: str) -> Credential | None:
 def _helper_for(document: dict[str, Any], registry: str) -> str:
     helpers = document.get("credHelpers")
     if isinstance(helpers, dict):
-        for key in (registry, _key(registry)):
+        for key in (registry, _docker_key(registry)):
             if isinstance(helpers.get(key), str):
                 return str(helpers[key])
     store = document.get("credsStore")
@@ -170,14 +178,14 @@ def _helper_for(document: dict[str, Any], registry: str) -> str:
 
 
 def _ask_helper(helper: str, registry: str) -> Credential | None:
-    answer = _run_helper(helper, "get", _key(registry))
+    answer = _run_helper(helper, "get", _docker_key(registry))
     if answer is None:
         return None
     try:
         document = json.loads(answer)
         username, secret = str(document["Username"]), str(document["Secret"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        # Not as the cause: what a helper says holds the secret.
+        # "from None", because the cause contains the output of the helper, and that the secret.
         raise Unauthorized(f"the credential helper docker-credential-{helper} answered nonsense") from None
     if username == "<token>":
         return Credential("", "", secret)
@@ -185,14 +193,14 @@ def _ask_helper(helper: str, registry: str) -> Credential | None:
 
 
 def _run_helper(helper: str, verb: str, text: str) -> str | None:
-    """Run ``docker-credential-HELPER VERB`` with ``text`` on its standard input; ``None``: it has no such entry."""
+    """Run ``docker-credential-HELPER VERB`` with ``text`` as its input; return its output, ``None`` for no entry."""
     import subprocess
 
     program = f"docker-credential-{helper}"
     if "/" in helper:
         raise Unauthorized(f"{program!r} is no name of a credential helper")
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             [program, verb],
             input=text,
             capture_output=True,
@@ -208,11 +216,11 @@ def _run_helper(helper: str, verb: str, text: str) -> str | None:
         raise Unauthorized(f"the credential helper {program} cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise Unauthorized(f"the credential helper {program} did not answer within a minute") from error
-    if done.returncode == 0:
-        return done.stdout
-    if "credentials not found" in done.stdout + done.stderr:
+    if result.returncode == 0:
+        return result.stdout
+    if "credentials not found" in result.stdout + result.stderr:
         return None
-    raise Unauthorized(f"the credential helper {program} failed with exit code {done.returncode}")
+    raise Unauthorized(f"the credential helper {program} failed with exit code {result.returncode}")
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -226,7 +234,7 @@ def _load(path: Path) -> dict[str, Any]:
     except PermissionError as error:
         raise Unauthorized("cannot read this file with credentials", where=str(path)) from error
     except (OSError, ValueError, RecursionError):
-        # Not as the cause: a JSON error carries the whole text.
+        # "from None", because a JSON error contains the whole text.
         raise Unauthorized(
             "this file with credentials is no JSON object", where=str(path), hint="mend or remove it"
         ) from None
@@ -237,7 +245,7 @@ def _write(path: Path, document: dict[str, Any]) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A link, as people keep their settings, stays one.
+        # The file may be a symbolic link: replace its target.
         replace_file(path.resolve(), (json.dumps(document, indent="\t") + "\n").encode(), mode=0o600)
     except OSError as error:
         raise AirgapError(f"cannot write credentials: {error.strerror}", where=str(path)) from error

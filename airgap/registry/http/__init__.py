@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP as registries need it: connections, bodies, proxies, retries, rate limits and the translation of errors.
+"""HTTP for registries: connections, bodies, proxies, retries, rate limits and the translation of errors.
 
-This room knows no registry API and no credentials.
+This room knows neither the registry API nor credentials.
 """

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading an answer's body into a caller's buffer so that nothing that came is lost, and nothing is held back for long.
+"""Reading the body of a response into a buffer of the caller.
 
-``http.client``'s own ``readinto`` waits until the buffer is full, and forgets what it has when the line breaks before:
-a slow line would show no progress, and one that breaks every megabyte would never get on. Refuses nothing.
+``http.client``'s own ``readinto`` waits until the buffer is full, and loses the bytes that it has read if the
+connection breaks before that. On a slow connection there would be no progress to show, and on a connection that breaks
+after every megabyte a download would never advance. The class here returns early and keeps what it has read.
 """
 
 from __future__ import annotations
@@ -12,24 +13,25 @@ import time
 
 from airgap.records import Record
 
-#: Seconds after which what has come is handed on.
-_PIECE = 0.25
+#: Seconds after which a read returns what has arrived so far.
+_MAX_READ_TIME = 0.25
 
 
-class Body(Record, frozen=False, eq=False):
-    """The body of ``response``; what raised after some bytes had come is raised by the next read."""
+class ResponseBody(Record, frozen=False, eq=False):
+    """The body of ``response``. An error that follows after some bytes is raised by the next read."""
 
     response: http.client.HTTPResponse
-    _broken: OSError | None = None
+    _pending_error: OSError | None = None
 
     def readinto(self, buffer: memoryview) -> int:
-        """Bytes read, 0 at the end; raises what sockets and ``http.client`` raise."""
+        """Return the number of bytes read, 0 at the end; raise what sockets and ``http.client`` raise."""
         response = self.response
-        if self._broken is not None:
-            raise self._broken
+        if self._pending_error is not None:
+            raise self._pending_error
         if response.chunked or response.length is None or response.isclosed():
             return response.readinto(buffer)
-        filled, end, until = 0, min(len(buffer), response.length), time.monotonic() + _PIECE
+        filled, end = 0, min(len(buffer), response.length)
+        deadline = time.monotonic() + _MAX_READ_TIME
         ended = False
         while filled < end and not ended:
             try:
@@ -37,11 +39,11 @@ class Body(Record, frozen=False, eq=False):
             except OSError as error:
                 if not filled:
                     raise
-                self._broken = error
+                self._pending_error = error
                 break
             filled += count
             ended = not count
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 break
         response.length -= filled
         if ended or not response.length:

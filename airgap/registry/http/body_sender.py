@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a blob's bytes get into a socket: as they lie in a file, by ``sendfile`` where that can be, or read, hashed and
-sent.
+"""Writing the bytes of a blob to a socket: from a file with ``sendfile``, or read, hashed and sent.
 
-What is hashed here never leaves whole unless it is the blob: its last piece is withheld otherwise.
+A blob that is hashed here and does not match its digest is never sent completely: its last piece is withheld.
 """
 
 from __future__ import annotations
@@ -15,119 +14,128 @@ import ssl
 from airgap.errors import ContentError, DigestMismatch
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.store.base import FileRange, Opener, Reader, reading, scratch
+from airgap.store.protocols import Opener, Reader
+from airgap.store.readers import FileRange, thread_buffer, translate_read_errors
 
-#: One ``sendfile`` call sends no more, so that progress and Ctrl-C are noticed.
-_SENDFILE = 4 * 1024 * 1024
-#: Longer bodies are copied. What ``sendfile`` saves here costs a receiver on the same machine more, who gets each page
-#: by itself; with many bodies that evens out, one long body waits for it (docker-registry, 1.5 GB: 2.63 s, not 2.16).
-_LONG = 256 * 1024 * 1024
-#: A socket's time-out counts for one call: with so little in each, a slow line is not taken for a silent one.
-_PIECE = 256 * 1024
+#: Bytes of one ``sendfile`` call at most, so that progress is shown and Ctrl-C is noticed.
+_MAX_SENDFILE_CALL = 4 * 1024 * 1024
+#: Longer bodies are copied through this process. ``sendfile`` costs a receiver on the same machine more, since it gets
+#: each page by itself. With many bodies this evens out, but one long body waits for it (docker-registry, 1.5 GB: 2.63 s
+#: with ``sendfile``, 2.16 s without).
+_MAX_SENDFILE_LENGTH = 256 * 1024 * 1024
+#: Bytes of one ``send`` call at most. The time-out of a socket applies to each call: a small call ends in time on a
+#: slow connection too.
+_MAX_SEND_CALL = 256 * 1024
 
 
-class Hashing:
-    """The hash of a blob's first ``done`` bytes; ``send`` hands on what follows."""
+class BlobHash:
+    """The hash of the first ``position`` bytes of a blob. :meth:`send` continues it."""
 
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
         self._hash = digests.hasher(descriptor.digest)
-        self.done = 0
+        self.position = 0
 
-    def at(self, offset: int, opener: Opener) -> Hashing:
-        """A copy that has hashed exactly ``offset`` bytes: what is missing of them is read once more."""
-        made = Hashing(self._descriptor)
-        if self.done <= offset:
-            made._hash, made.done = self._hash.copy(), self.done
-        if made.done < offset:
-            with reading(self._descriptor.digest, made.done):
-                reader = opener(made.done)
+    def at(self, offset: int, opener: Opener) -> BlobHash:
+        """Return a new hash of the first ``offset`` bytes. Bytes that were not hashed yet are read from ``opener``."""
+        copy = BlobHash(self._descriptor)
+        if self.position <= offset:
+            copy._hash, copy.position = self._hash.copy(), self.position
+        if copy.position < offset:
+            with translate_read_errors(self._descriptor.digest, copy.position):
+                reader = opener(copy.position)
             try:
-                made._read(reader, offset - made.done, None)
+                copy._read(reader, offset - copy.position, None)
             finally:
                 reader.close()
-        return made
+        return copy
 
     def send(self, sock: socket.socket, reader: Reader, length: int) -> None:
+        """Read ``length`` bytes, hash them, and send them.
+
+        Raises :class:`DigestMismatch` or :class:`ContentError` before the last piece of a blob that is not intact.
+        """
         self._read(reader, length, sock)
 
     def _read(self, reader: Reader, length: int, sock: socket.socket | None) -> None:
-        buffer, left = scratch(), length
-        while left:
-            with reading(self._descriptor.digest, self.done):
-                count = reader.readinto(buffer[: min(left, len(buffer))])
+        buffer, remaining = thread_buffer(), length
+        while remaining:
+            with translate_read_errors(self._descriptor.digest, self.position):
+                count = reader.readinto(buffer[: min(remaining, len(buffer))])
             if count == 0:
-                raise ContentError(f"{self._descriptor.digest} ends after {self.done} bytes")
+                raise ContentError(f"{self._descriptor.digest} ends after {self.position} bytes")
             self._hash.update(buffer[:count])
-            self.done += count
-            left -= count
-            if self.done == self._descriptor.size:
+            self.position += count
+            remaining -= count
+            if self.position == self._descriptor.size:
                 self._check_end(reader)
             if sock is not None:
-                _send(sock, buffer[:count])
+                _send_all(sock, buffer[:count])
 
     def _check_end(self, reader: Reader) -> None:
         if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
-            found = f"{digests.algorithm(self._descriptor.digest)}:{self._hash.hexdigest()}"
-            raise DigestMismatch(f"content hashes to {found}, not to {self._descriptor.digest}; it was not sent")
-        with reading(self._descriptor.digest, self.done):
+            actual = f"{digests.algorithm(self._descriptor.digest)}:{self._hash.hexdigest()}"
+            raise DigestMismatch(f"content hashes to {actual}, not to {self._descriptor.digest}; it was not sent")
+        with translate_read_errors(self._descriptor.digest, self.position):
             surplus = reader.readinto(memoryview(bytearray(1)))
         if surplus:
-            raise ContentError(f"{self._descriptor.digest} is longer than the {self.done} bytes that it should have")
+            raise ContentError(
+                f"{self._descriptor.digest} is longer than the {self.position} bytes that it should have"
+            )
 
 
 def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
-    """Send ``length`` bytes of a file. They pass through this process only to be encrypted, and where there are many.
+    """Send ``length`` bytes of a file, by ``sendfile`` unless the connection is encrypted or the body is long.
 
-    Raises what the reader raises where the file cannot be read or ends before, and :class:`OSError` only for what the
-    socket reports.
+    Raises what the reader raises if the file cannot be read or is too short. An :class:`OSError` always comes from the
+    socket.
     """
-    if isinstance(sock, ssl.SSLSocket) or length > _LONG:
+    if isinstance(sock, ssl.SSLSocket) or length > _MAX_SENDFILE_LENGTH:
         _send_copy(sock, reader, length)
         return
-    # A socket with a time-out is non-blocking underneath, and sendfile then says EAGAIN.
-    left, timeout = length, sock.gettimeout()
+    # A socket with a time-out is non-blocking, so sendfile may fail with EAGAIN.
+    remaining, timeout = length, sock.gettimeout()
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
-    while left:
+    while remaining:
         try:
-            count = os.sendfile(sock.fileno(), reader.fd, reader.offset, min(left, _SENDFILE))
+            count = os.sendfile(sock.fileno(), reader.fd, reader.offset, min(remaining, _MAX_SENDFILE_CALL))
         except BlockingIOError:
             if not poll.poll(None if timeout is None else timeout * 1000):
                 raise TimeoutError("the registry takes no more bytes") from None
             continue
         except OSError as error:
-            # The error number does not tell whether the file or the socket failed: reading the range does.
-            _check_readable(reader, min(left, _SENDFILE))
+            # The error number does not tell whether the file or the socket failed. Reading the range does.
+            _check_readable(reader, min(remaining, _MAX_SENDFILE_CALL))
             if isinstance(error, ConnectionError | TimeoutError):
                 raise
-            # Some file systems do not support sendfile; any error of the socket comes again.
-            _send_copy(sock, reader, left)
+            # Some file systems do not support sendfile. An error of the socket is raised again by the copy.
+            _send_copy(sock, reader, remaining)
             return
         if count == 0:
             raise reader.cut_short()
         reader.advance(count)
-        left -= count
+        remaining -= count
 
 
 def _check_readable(reader: FileRange, length: int) -> None:
-    buffer, seen = scratch(), 0
-    while seen < length:
-        seen += reader.peek(buffer[: min(len(buffer), length - seen)], seen)
+    buffer, position = thread_buffer(), 0
+    while position < length:
+        position += reader.peek(buffer[: min(len(buffer), length - position)], position)
 
 
 def _send_copy(sock: socket.socket, reader: FileRange, length: int) -> None:
-    buffer, left = scratch(), length
-    while left:
-        count = reader.peek(buffer[: min(left, len(buffer))])
+    buffer, remaining = thread_buffer(), length
+    while remaining:
+        count = reader.peek(buffer[: min(remaining, len(buffer))])
         if count == 0:
             raise reader.cut_short()
-        _send(sock, buffer[:count])
+        _send_all(sock, buffer[:count])
         reader.advance(count)
-        left -= count
+        remaining -= count
 
 
-def _send(sock: socket.socket, content: memoryview) -> None:
+def _send_all(sock: socket.socket, content: memoryview) -> None:
     sent = 0
     while sent < len(content):
-        sent += sock.send(content[sent : sent + _PIECE])
+        sent += sock.send(content[sent : sent + _MAX_SEND_CALL])

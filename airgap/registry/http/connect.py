@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making connections: directly or through a proxy, over TLS that is trusted or not, always within reach of abort."""
+"""Making connections: directly or through a proxy, with or without TLS. All of them can be aborted."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any, NamedTuple
 
 from airgap.errors import AirgapError, Interrupted, UsageError
 from airgap.records import Record, field
-from airgap.registry.http import errors as faults
+from airgap.registry.http.errors import proxy_unreachable
 from airgap.registry.http.proxy import Proxy
 
 #: Seconds.
 CONNECT_TIMEOUT = 20.0
-_LOOK_TIMEOUT = 5.0
+_CERTIFICATE_TIMEOUT = 5.0
 
 
 class Trust(Record):
-    """What a TLS connection relies on: the system's authorities and ``ca_file``, or anything at all."""
+    """Which certificates are trusted: those of the system and of ``ca_file``, or with ``insecure`` all."""
 
     ca_file: str = ""
     insecure: bool = False
 
 
-class Peer(NamedTuple):
-    """What makes two connections interchangeable."""
+class ConnectionKey(NamedTuple):
+    """Two connections with the same key are interchangeable."""
 
     scheme: str
     host: str
@@ -35,9 +35,8 @@ class Peer(NamedTuple):
     trust: Trust
 
 
-class Dialer(Record, frozen=False, eq=False):
-    """Thread-safe. Connections are made unconnected; ``connect`` on one raises what sockets raise, and
-    :class:`Unavailable` where it is the proxy that cannot be reached."""
+class Connector(Record, frozen=False, eq=False):
+    """Makes connections. Thread-safe."""
 
     aborted: bool = False
     _connecting: set[socket.socket] = field(default_factory=set)
@@ -45,54 +44,60 @@ class Dialer(Record, frozen=False, eq=False):
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def connection(
-        self, peer: Peer, through: Proxy | None, timeout: float = CONNECT_TIMEOUT
+        self, key: ConnectionKey, proxy: Proxy | None, timeout: float = CONNECT_TIMEOUT
     ) -> http.client.HTTPConnection:
-        host, port = (through.host, through.port) if through else (peer.host, peer.port)
-        made: http.client.HTTPConnection
-        if peer.scheme == "http":
-            made = http.client.HTTPConnection(host, port, timeout=timeout)
-        else:
-            made = _Secure(host, port, timeout=timeout, context=self._context(peer.trust))
-            made.server = peer.host
-            if through:
-                made.set_tunnel(peer.host, peer.port, headers=through.headers)
+        """Return a connection that is not connected yet; ``timeout`` is in seconds.
 
-        def create(address: tuple[str, int], timeout: float, source: object = None) -> socket.socket:
+        Its ``connect`` raises what sockets raise, and :class:`Unavailable` if the proxy cannot be reached.
+        """
+        host, port = (proxy.host, proxy.port) if proxy else (key.host, key.port)
+        connection: http.client.HTTPConnection
+        if key.scheme == "http":
+            connection = http.client.HTTPConnection(host, port, timeout=timeout)
+        else:
+            connection = _TlsConnection(host, port, timeout=timeout, context=self._context(key.trust))
+            connection.server_hostname = key.host
+            if proxy:
+                connection.set_tunnel(key.host, key.port, headers=proxy.headers)
+
+        def create_socket(address: tuple[str, int], timeout: float, source: object = None) -> socket.socket:
             try:
                 return self._connect(address, timeout)
             except OSError as error:
-                if through is None or self.aborted:
+                if proxy is None or self.aborted:
                     raise
-                raise faults.of_proxy(error, host, port) from error
+                raise proxy_unreachable(error, host, port) from error
 
-        # Where http.client gets its sockets from: one that is still connecting must be within reach too.
-        made._create_connection = create  # type: ignore[attr-defined] # not in the stubs
-        return made
+        # http.client makes its sockets with this function. Ours can also be aborted while they are connecting.
+        connection._create_connection = create_socket  # type: ignore[attr-defined] # not in the stubs
+        return connection
 
-    def certificate(self, peer: Peer, through: Proxy | None) -> str:
-        """The certificate that a server shows, PEM, over a connection of its own that trusts nothing and sends
-        nothing; an empty string where that fails."""
-        looking = self.connection(peer._replace(trust=Trust(insecure=True)), through, _LOOK_TIMEOUT)
+    def certificate(self, key: ConnectionKey, proxy: Proxy | None) -> str:
+        """Return the certificate of a server as PEM, or an empty string if that fails.
+
+        It is read over a separate connection that accepts any certificate and sends no request.
+        """
+        connection = self.connection(key._replace(trust=Trust(insecure=True)), proxy, _CERTIFICATE_TIMEOUT)
         try:
-            looking.connect()
-            assert isinstance(looking.sock, ssl.SSLSocket)
-            return ssl.DER_cert_to_PEM_cert(looking.sock.getpeercert(True) or b"")
+            connection.connect()
+            assert isinstance(connection.sock, ssl.SSLSocket)
+            return ssl.DER_cert_to_PEM_cert(connection.sock.getpeercert(True) or b"")
         except (OSError, http.client.HTTPException, AirgapError):
             return ""
         finally:
-            looking.close()
+            connection.close()
 
     def abort(self) -> None:
-        """Break the connections that are being made, and make none any more."""
+        """Abort the connections that are being made, and make no new ones."""
         self.aborted = True
         with self._lock:
-            socks = list(self._connecting)
-        for sock in socks:
-            break_off(sock)
+            sockets = list(self._connecting)
+        for sock in sockets:
+            shut_down(sock)
 
     def _connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
-        failure: OSError | None = None
-        for family, kind, protocol, _, where in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
+        last_error: OSError | None = None
+        for family, kind, protocol, _, socket_address in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
             sock = socket.socket(family, kind, protocol)
             with self._lock:
                 self._connecting.add(sock)
@@ -100,10 +105,10 @@ class Dialer(Record, frozen=False, eq=False):
                 if self.aborted:
                     raise Interrupted("stopped")
                 sock.settimeout(timeout)
-                sock.connect(where)
+                sock.connect(socket_address)
                 return sock
             except OSError as error:
-                failure = error
+                last_error = error
                 sock.close()
             except BaseException:
                 sock.close()
@@ -111,60 +116,60 @@ class Dialer(Record, frozen=False, eq=False):
             finally:
                 with self._lock:
                     self._connecting.discard(sock)
-        raise failure or OSError("the name has no address")
+        raise last_error or OSError("the name has no address")
 
     def _context(self, trust: Trust) -> ssl.SSLContext:
-        # Building one reads the system's whole certificate store, some 20 ms: once per kind of trust.
+        # A new context reads all certificates of the system, which takes some 20 ms: make one for each Trust.
         with self._lock:
             if trust not in self._contexts:
-                self._contexts[trust] = make_context(trust)
+                self._contexts[trust] = create_tls_context(trust)
             return self._contexts[trust]
 
 
-class _Secure(http.client.HTTPSConnection):
-    """Has its socket at hand during the handshake too, so that a server that never answers it can be left."""
+class _TlsConnection(http.client.HTTPSConnection):
+    """Sets ``sock`` before the TLS handshake, so that a handshake without an answer can be aborted."""
 
-    server = ""
+    server_hostname = ""
 
     def connect(self) -> None:
-        # Before Python 3.12 a proxy's answer to CONNECT is left open, and a refused socket with it.
-        answers: list[http.client.HTTPResponse] = []
+        # Before Python 3.12, http.client does not close the proxy's response to CONNECT, nor a refused socket.
+        responses: list[http.client.HTTPResponse] = []
 
-        def answer(*arguments: Any, **named: Any) -> http.client.HTTPResponse:
-            answers.append(http.client.HTTPResponse(*arguments, **named))
-            return answers[-1]
+        def make_response(*arguments: Any, **keywords: Any) -> http.client.HTTPResponse:
+            responses.append(http.client.HTTPResponse(*arguments, **keywords))
+            return responses[-1]
 
-        self.response_class = answer  # type: ignore[assignment] # called as the class is
+        self.response_class = make_response  # type: ignore[assignment] # called like the class
         try:
             http.client.HTTPConnection.connect(self)
         finally:
             self.response_class = http.client.HTTPResponse
-            for response in answers:
+            for response in responses:
                 response.close()
         context: ssl.SSLContext = self._context  # type: ignore[attr-defined] # not in the stubs
-        self.sock = context.wrap_socket(self.sock, server_hostname=self.server, do_handshake_on_connect=False)
+        self.sock = context.wrap_socket(self.sock, server_hostname=self.server_hostname, do_handshake_on_connect=False)
         self.sock.do_handshake()
 
 
-def break_off(sock: socket.socket) -> None:
-    """Whoever is blocked in ``sock`` returns at once."""
+def shut_down(sock: socket.socket) -> None:
+    """Shut a socket down, so that threads blocked in it return at once."""
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # already gone, which is all that is wanted
+        return  # it is not connected any more
 
 
-def make_context(trust: Trust) -> ssl.SSLContext:
-    """The way every TLS connection of this program is checked."""
+def create_tls_context(trust: Trust) -> ssl.SSLContext:
+    """Return the TLS context for ``trust``; raise :class:`UsageError` if its CA file cannot be used."""
     context = ssl.create_default_context()
     if trust.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
-    # A name in the CN alone is read by no client that nodes have; better to fail here than there.
+    # Nodes do not accept a name that is only in the CN of a certificate, so this program does not either.
     context.hostname_checks_common_name = False
-    # As Go's programs and older Pythons do, certificates without key identifiers are taken, which many a company's
-    # authority issues; and --ca-file may name an intermediate authority, as there.
+    # Like Go programs and older Pythons, accept certificates without key identifiers, which many company authorities
+    # issue, and an intermediate authority as --ca-file.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if trust.ca_file:

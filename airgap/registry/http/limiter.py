@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many requests one registry gets at once: as many as the workers make, until it says that this is too many.
+"""The number of concurrent requests to one registry. It is not limited until the registry asks for fewer.
 
-A 429 or 503 halves what may be in flight, and nobody asks before the ``Retry-After`` that came with it has
-passed, whichever worker got it. Each round of answers that are none then lets one more through.
+A response 429 or 503 halves the number of requests in flight, and no worker sends a request before its ``Retry-After``
+has passed. After each round of other responses one more request is allowed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from contextlib import contextmanager
 
 from airgap.registry.http.errors import Transient
 
+#: Statuses by which a registry asks for fewer requests.
 BUSY = (429, 503)
-#: Answers for each request allowed before one more is.
-_ROUNDS = 4
+#: Successful responses for each allowed request before the limit is raised by one.
+_RESPONSES_PER_SLOT = 4
 
 
 class Limiter:
-    """Thread-safe. ``sleep`` ends early by raising; ``patience`` is the longest wait in seconds."""
+    """Thread-safe. ``patience`` is the longest wait in seconds; ``sleep`` may raise to end a wait early."""
 
     def __init__(
         self,
@@ -34,62 +35,68 @@ class Limiter:
         self._clock = clock
         self._condition = threading.Condition()
         self._in_flight = 0
-        #: ``None``: as many as come.
-        self.allowed: int | None = None
-        self._before = 0
-        self._until = 0.0
-        #: Counts reductions, so that one burst of refusals is one reduction.
-        self._epoch = 0
-        self._good = 0
+        #: Concurrent requests allowed; ``None`` for no limit.
+        self.limit: int | None = None
+        self._in_flight_before_limit = 0
+        #: The clock's time before which no request may be sent.
+        self._not_before = 0.0
+        #: The number of reductions. Several refusals of requests from before a reduction do not reduce again.
+        self._reductions = 0
+        self._successes = 0
 
     @contextmanager
-    def turn(self) -> Iterator[Callable[[int, float | None], None]]:
-        """Wait for a place; call what is given with the answer's status and Retry-After (seconds)."""
-        epoch = self._enter()
+    def slot(self) -> Iterator[Callable[[int, float | None], None]]:
+        """Wait until a request may be sent, and give ``report(status, retry_after)`` to call with its response.
+
+        ``retry_after`` is in seconds. Raises :class:`Transient` if the registry asks for a wait beyond ``patience``.
+        """
+        reductions = self._enter()
         try:
-            yield lambda status, after: self._answered(status, after, epoch)
+            yield lambda status, retry_after: self._report(status, retry_after, reductions)
         finally:
             with self._condition:
                 self._in_flight -= 1
                 self._condition.notify()
 
     def _enter(self) -> int:
-        waited = 0.0
+        waited_until = 0.0
         while True:
             with self._condition:
-                left = self._until - self._clock() if self._until > waited else 0.0
-                if left <= 0:
-                    if self.allowed is None or self._in_flight < self.allowed:
+                delay = self._not_before - self._clock() if self._not_before > waited_until else 0.0
+                if delay <= 0:
+                    if self.limit is None or self._in_flight < self.limit:
                         self._in_flight += 1
-                        return self._epoch
+                        return self._reductions
                     self._condition.wait(1.0)
                     continue
-                until = self._until
-            if left > self._patience:
-                error = Transient(f"the registry wants to be left alone for {left:.0f} s")
-                error.retry_after = left
+                not_before = self._not_before
+            if delay > self._patience:
+                error = Transient(f"the registry wants to be left alone for {delay:.0f} s")
+                error.retry_after = delay
                 raise error
-            self._sleep(left)
-            waited = until
+            self._sleep(delay)
+            waited_until = not_before
 
-    def _answered(self, status: int, after: float | None, epoch: int) -> None:
+    def _report(self, status: int, retry_after: float | None, reductions: int) -> None:
         with self._condition:
             if status in BUSY:
-                if after is not None:
-                    self._until = max(self._until, self._clock() + after)
-                if epoch == self._epoch:
-                    self._epoch += 1
-                    self._good = 0
-                    if self.allowed is None:
-                        self._before = self._in_flight
-                    self.allowed = max(1, min(self.allowed or self._in_flight, self._in_flight) // 2)
-                return
-            if self.allowed is None or status >= 500:
-                return
-            self._good += 1
-            if self._good >= _ROUNDS * self.allowed:
-                self._good = 0
-                self.allowed += 1
-                if self.allowed > self._before:
-                    self.allowed = None
-                self._condition.notify_all()
+                if retry_after is not None:
+                    self._not_before = max(self._not_before, self._clock() + retry_after)
+                if reductions == self._reductions:
+                    self._reduce()
+            elif self.limit is not None and status < 500:
+                self._successes += 1
+                if self._successes >= _RESPONSES_PER_SLOT * self.limit:
+                    self._raise_limit(self.limit)
+
+    def _reduce(self) -> None:
+        self._reductions += 1
+        self._successes = 0
+        if self.limit is None:
+            self._in_flight_before_limit = self._in_flight
+        self.limit = max(1, min(self.limit or self._in_flight, self._in_flight) // 2)
+
+    def _raise_limit(self, limit: int) -> None:
+        self._successes = 0
+        self.limit = limit + 1 if limit < self._in_flight_before_limit else None
+        self._condition.notify_all()

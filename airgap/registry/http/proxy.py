@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which proxy a URL goes through: ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``.
+"""The proxy for a URL: ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``.
 
-``NO_PROXY`` is read as Go programs read it, since the same environment serves containerd and kubectl:
-names with or without a leading dot cover their sub-domains, ``*`` covers everything, and addresses may
-be networks (``10.0.0.0/8``). Loopback never goes through a proxy.
+``NO_PROXY`` has the same meaning as in Go programs, since containerd and kubectl use the same environment: a name,
+with or without a leading dot, includes its sub-domains, ``*`` matches every host, and an address may be a network
+(``10.0.0.0/8``). Loopback addresses never use a proxy.
 """
 
 from __future__ import annotations
@@ -19,28 +19,31 @@ from airgap.registry.settings import is_loopback
 
 
 class Proxy(Record):
+    """An HTTP proxy. ``authorization`` is the value of its Proxy-Authorization header, or empty."""
+
     host: str
     port: int
     authorization: str = field(default="", repr=False)
 
     @property
     def headers(self) -> dict[str, str]:
+        """The headers of a request to this proxy."""
         return {"Proxy-Authorization": self.authorization} if self.authorization else {}
 
 
-def for_url(url: str, environment: Mapping[str, str]) -> Proxy | None:
-    """The proxy for ``url``, or ``None`` to connect directly. Raises :class:`UsageError` for one we cannot use."""
+def proxy_for_url(url: str, environment: Mapping[str, str]) -> Proxy | None:
+    """Return the proxy for ``url``, or ``None`` to connect directly; raise :class:`UsageError` for an unusable one."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    if is_loopback(parts.netloc.rpartition("@")[2]) or _excepted(host, port, _get(environment, "NO_PROXY")):
+    if is_loopback(parts.netloc.rpartition("@")[2]) or _matches_any(_get_variable(environment, "NO_PROXY"), host, port):
         return None
-    address = _get(environment, f"{parts.scheme.upper()}_PROXY") or _get(environment, "ALL_PROXY")
+    address = _get_variable(environment, f"{parts.scheme.upper()}_PROXY") or _get_variable(environment, "ALL_PROXY")
     if not address:
         return None
     try:
         proxy = urlsplit(address if "://" in address else f"http://{address}")
         proxy_port = proxy.port or 80
-    except ValueError as error:  # its words may hold the password
+    except ValueError as error:  # its text may contain the password
         raise UsageError("the proxy's address cannot be read", hint="write it as http://host:port") from error
     if proxy.scheme != "http" or not proxy.hostname:
         raise UsageError(
@@ -54,29 +57,23 @@ def for_url(url: str, environment: Mapping[str, str]) -> Proxy | None:
     return Proxy(proxy.hostname, proxy_port, authorization)
 
 
-def _get(environment: Mapping[str, str], name: str) -> str:
-    # Lower case first, as curl does; HTTP_PROXY in capitals can be set by a CGI request, which we are not.
+def _get_variable(environment: Mapping[str, str], name: str) -> str:
+    # Lower case comes first, as in curl. Unlike a CGI program, this one can trust HTTP_PROXY in upper case.
     return environment.get(name.lower()) or environment.get(name) or ""
 
 
-def _excepted(host: str, port: int, rules: str) -> bool:
-    for rule in (rule.strip().lower() for rule in rules.split(",")):
-        if not rule:
-            continue
-        if rule == "*":
-            return True
-        if _covers(rule, host.lower(), port):
-            return True
-    return False
+def _matches_any(rules: str, host: str, port: int) -> bool:
+    stripped = (rule.strip().lower() for rule in rules.split(","))
+    return any(rule == "*" or _matches(rule, host.lower(), port) for rule in stripped if rule)
 
 
-def _covers(rule: str, host: str, port: int) -> bool:
+def _matches(rule: str, host: str, port: int) -> bool:
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(rule, strict=False)
     except ValueError:
         pass
     name, colon, number = rule.rpartition(":")
-    if colon and number.isdigit() and "/" not in rule:
+    if colon and number.isascii() and number.isdigit() and len(number) <= 5 and "/" not in rule:
         if int(number) != port:
             return False
         rule = name.strip("[]")

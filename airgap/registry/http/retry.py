@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to try again, as a pure decision with the clock and the sleep passed in.
+"""Retries: whether and when a failed request is sent again.
 
-Only what can heal is tried again (:class:`~airgap.registry.http.errors.Transient`). The delay doubles with
-each attempt and is jittered over its upper half, so that many workers do not return at once;
-``Retry-After`` is obeyed in both its forms (RFC 9110, 10.2.3: seconds or a date).
+Only a :class:`~airgap.registry.http.errors.Transient` error is retried. The delay doubles with each attempt. Its upper
+half is random, so that the workers do not all return at once. A ``Retry-After`` header takes precedence, in both its
+forms (RFC 9110, 10.2.3: seconds or a date).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ T = TypeVar("T")
 
 
 class RetryPolicy(Record):
-    """``attempts`` counts the first try too; ``base``, ``cap`` and ``patience`` are seconds."""
+    """``attempts`` includes the first one. ``base`` and ``cap`` are the first and longest delay in seconds."""
 
     attempts: int = 5
     base: float = 0.5
     cap: float = 30.0
-    #: The longest Retry-After that is waited for; a registry that asks for more is given up.
+    #: The longest accepted Retry-After in seconds; a longer one is not waited for.
     patience: float = 300.0
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -36,7 +36,7 @@ class RetryPolicy(Record):
     emit: Sink = field(default=ignore)
 
     def delay(self, attempt: int, retry_after: float | None) -> float | None:
-        """Seconds to wait after failed ``attempt`` (from 1), or ``None`` to give up."""
+        """Return the seconds to wait after failed attempt number ``attempt``, or ``None`` to give up."""
         if attempt >= self.attempts:
             return None
         if retry_after is not None:
@@ -45,7 +45,7 @@ class RetryPolicy(Record):
         return float(span / 2 + span / 2 * self.random())
 
     def run(self, what: str, action: Callable[[], T]) -> T:
-        """Do ``action`` until it succeeds, fails for good, or the attempts are used up."""
+        """Call ``action`` until it succeeds, fails with another error, or all attempts are used."""
         attempt = 1
         while True:
             try:
@@ -55,17 +55,17 @@ class RetryPolicy(Record):
                 attempt += 1
 
     def pause(self, what: str, attempt: int, error: Transient) -> None:
-        """Wait before the next attempt, or raise ``error`` if there is to be none."""
+        """Wait before the next attempt; raise ``error`` if there is none left."""
         delay = None if error.given_up else self.delay(attempt, error.retry_after)
         if delay is None:
-            error.given_up = True  # whoever tried a larger step of which this was one does not begin it again
+            error.given_up = True  # an enclosing operation must not be retried either
             raise error
         self.emit(Retrying(what, error.what, attempt, round(delay, 3)))
         self.sleep(delay)
 
 
-def retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:
-    """Read a ``Retry-After`` header: seconds from now, or ``None`` where it is absent or unreadable."""
+def parse_retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:
+    """Parse a ``Retry-After`` header: seconds from now, or ``None`` if it is missing or invalid."""
     if not value:
         return None
     value = value.strip()
@@ -73,7 +73,7 @@ def retry_after(value: str | None, now: Callable[[], float] = time.time) -> floa
         return float(value)
     try:
         date = parsedate_to_datetime(value)
-        # A date without a zone is one of UTC (RFC 9110, 5.6.7 knows no other).
+        # HTTP dates are in UTC (RFC 9110, 5.6.7), also if the zone is missing.
         return max(0.0, (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now())
     except (ValueError, TypeError, OverflowError):
         return None

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP/1.1 over kept connections, for small requests and for blob bodies alike (ADR 0002).
+"""HTTP/1.1 over persistent connections, for small requests and for blob bodies (ADR 0002).
 
-``http.client`` gives the two things that decide speed: ``readinto`` a caller's buffer on the way in, and
-the bare socket for ``sendfile`` on the way out. On top of it this module adds one pool of connections,
-one TLS context per trust setting, proxies, and the translation of failures. It knows no credentials.
+``http.client`` has the two operations that decide the speed: it reads into a buffer of the caller, and gives access to
+the socket for ``sendfile``. This module adds a pool of connections, one TLS context for each trust setting, proxies,
+and the translation of failures. It knows no credentials.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from collections.abc import Callable, Mapping
 from airgap import __version__
 from airgap.errors import AirgapError, Interrupted, Unavailable
 from airgap.records import Record, field
-from airgap.registry.http import errors as faults
-from airgap.registry.http import proxy, retry
-from airgap.registry.http.body import Body
-from airgap.registry.http.connect import Dialer, Peer, Trust, break_off
+from airgap.registry.http import errors
+from airgap.registry.http.body import ResponseBody
+from airgap.registry.http.connect import ConnectionKey, Connector, Trust, shut_down
 from airgap.registry.http.errors import Transient
-from airgap.registry.settings import COMMIT, TIMEOUT
+from airgap.registry.http.proxy import Proxy, proxy_for_url
+from airgap.registry.http.retry import parse_retry_after
+from airgap.registry.settings import COMMIT_FACTOR, TIMEOUT
 
-#: Small answers are read whole up to here; a registry has no reason to send more.
+#: Bytes of a small response that are read into memory at most. Registries have no reason to send more.
 MAX_BODY = 32 * 1024 * 1024
 
 Headers = http.client.HTTPMessage
 
 
 class Response(Record, frozen=False):
-    """A small answer, read whole. ``url`` is where it came from, after redirects."""
+    """A response with its body in memory. ``url`` is the one that answered, after redirects."""
 
     status: int
     reason: str
@@ -42,74 +43,76 @@ class Response(Record, frozen=False):
     body: bytes
     url: str
 
-    def fault(self) -> AirgapError:
-        """The error that this answer is."""
-        after = retry.retry_after(self.headers.get("Retry-After"))
-        return faults.of_response(self.status, self.reason, self.body, self.url, now_retry=after)
+    def error(self) -> AirgapError:
+        """Return the error that this response stands for."""
+        retry_after = parse_retry_after(self.headers.get("Retry-After"))
+        return errors.from_response(self.status, self.reason, self.body, self.url, retry_after=retry_after)
 
 
-class Stream(Record, frozen=False, eq=False):
-    """An answer whose body is still to be read with ``readinto``. ``finish`` gives the connection back."""
+class StreamedResponse(Record, frozen=False, eq=False):
+    """A response with its body still to be read. Call :meth:`release` or :meth:`read` at the end."""
 
     response: http.client.HTTPResponse
     url: str
     _lease: _Lease
-    _body: Body = field(init=False)
+    _body: ResponseBody = field(init=False)
 
     def __post_init__(self) -> None:
-        self._body = Body(self.response)
+        self._body = ResponseBody(self.response)
 
     @property
     def status(self) -> int:
+        """The HTTP status."""
         return self.response.status
 
     @property
     def headers(self) -> Headers:
+        """The response headers."""
         return self.response.headers
 
     def readinto(self, buffer: memoryview) -> int:
-        """Bytes read, 0 at the end of what the server sends; raises the translated error when the line breaks."""
+        """Return the number of bytes read, 0 at the end; raise the translated error if the connection breaks."""
         try:
             return self._body.readinto(buffer)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._lease.drop()
             raise self._lease.translate(error) from error
 
-    def small(self) -> Response:
-        """Read the rest as a small answer."""
+    def read(self) -> Response:
+        """Read the rest of the body into memory and release the connection."""
         return self._lease.read(self.response, self.url)
 
-    def finish(self) -> None:
-        """Keep the connection if the body was read to its end, close it otherwise."""
-        self._lease.finish(self.response)
+    def release(self) -> None:
+        """Return the connection to the pool if the body was read to its end; close it otherwise."""
+        self._lease.release(self.response)
 
 
 class _Lease(Record, frozen=False, eq=False):
-    """One connection while one exchange uses it."""
+    """A connection while one request uses it."""
 
     transport: Transport
-    key: Peer
-    through: proxy.Proxy | None
+    key: ConnectionKey
+    proxy: Proxy | None
     connection: http.client.HTTPConnection
     url: str
     reused: bool
-    #: Carries this one exchange and is closed then.
-    alone: bool = False
+    #: Whether the connection is closed after this request.
+    dedicated: bool = False
 
     def translate(self, error: BaseException) -> AirgapError:
         if self.transport.aborted:
             return Interrupted("stopped")
         if isinstance(error, ssl.SSLCertVerificationError):
-            return faults.of_certificate(error, self.url, self.transport.certificate(self.key, self.through))
-        return faults.of_exception(error, self.url, known=self.transport.has_answered(self.key))
+            return errors.untrusted_certificate(error, self.url, self.transport.certificate(self.key, self.proxy))
+        return errors.from_exception(error, self.url, answered_before=self.transport.has_answered(self.key))
 
     def drop(self) -> None:
         self.connection.close()
 
-    def finish(self, response: http.client.HTTPResponse) -> None:
-        kept = response.isclosed() and not response.will_close and not self.alone
-        if kept and self.connection.sock is not None:
-            self.transport.give_back(self)
+    def release(self, response: http.client.HTTPResponse) -> None:
+        reusable = response.isclosed() and not response.will_close and not self.dedicated
+        if reusable and self.connection.sock is not None:
+            self.transport.return_to_pool(self)
         else:
             self.drop()
 
@@ -118,30 +121,30 @@ class _Lease(Record, frozen=False, eq=False):
             body = response.read(MAX_BODY + 1)
             if len(body) <= MAX_BODY:
                 if response.length:
-                    raise http.client.IncompleteRead(body, response.length)  # http.client itself is silent here
-                response.read(0)  # notices the end of a chunked body, so that the connection can be kept
+                    raise http.client.IncompleteRead(body, response.length)  # http.client does not raise it here
+                response.read(0)  # reads the end of a chunked body, so that the connection can be reused
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.drop()
             raise self.translate(error) from error
         if len(body) > MAX_BODY:
             self.drop()
-            raise Unavailable("the answer is absurdly long", where=faults.public_url(url))
-        self.finish(response)
+            raise Unavailable("the answer is absurdly long", where=errors.public_url(url))
+        self.release(response)
         return Response(response.status, response.reason, response.headers, body, url)
 
 
 class Transport(Record, frozen=False, eq=False):
-    """Thread-safe. ``environment`` is where proxies are looked up."""
+    """A pool of connections. Thread-safe. The proxies are those of ``environment``."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    _idle: dict[Peer, list[http.client.HTTPConnection]] = field(default_factory=dict)
-    _dialer: Dialer = field(default_factory=Dialer)
-    _answered: set[Peer] = field(default_factory=set)
-    _live: weakref.WeakSet[http.client.HTTPConnection] = field(default_factory=weakref.WeakSet)
+    _idle: dict[ConnectionKey, list[http.client.HTTPConnection]] = field(default_factory=dict)
+    _connector: Connector = field(default_factory=Connector)
+    _answered: set[ConnectionKey] = field(default_factory=set)
+    _connections: weakref.WeakSet[http.client.HTTPConnection] = field(default_factory=weakref.WeakSet)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     aborted: bool = False
 
-    def exchange(
+    def request(
         self,
         method: str,
         url: str,
@@ -149,14 +152,14 @@ class Transport(Record, frozen=False, eq=False):
         headers: Mapping[str, str],
         body: bytes | None = None,
         timeout: float = TIMEOUT,
-    ) -> Stream:
-        """Send a small request and return the answer with its body unread; ``timeout`` is in seconds.
+    ) -> StreamedResponse:
+        """Send a small request and return the response with its body unread; ``timeout`` is in seconds.
 
-        Raises :class:`~airgap.registry.http.errors.Transient` for what may heal, :class:`Unavailable` otherwise.
+        Raises :class:`~airgap.registry.http.errors.Transient` for what may be retried, :class:`Unavailable` otherwise.
         """
 
         def send(connection: http.client.HTTPConnection, target: str, extra: Mapping[str, str]) -> None:
-            connection.request(method, target, body=body, headers={**_BASE, **headers, **extra})
+            connection.request(method, target, body=body, headers={**_COMMON_HEADERS, **headers, **extra})
 
         return self._exchange(url, trust, send, repeatable=True, timeout=timeout)
 
@@ -167,55 +170,55 @@ class Transport(Record, frozen=False, eq=False):
         trust: Trust,
         headers: Mapping[str, str],
         length: int,
-        feed: Callable[[socket.socket], None],
+        write_body: Callable[[socket.socket], None],
         timeout: float = TIMEOUT,
         *,
-        alone: bool = False,
+        dedicated: bool = False,
     ) -> Response:
-        """Send a request whose ``length`` bytes of body ``feed`` writes to the socket itself; ``alone`` takes a
-        connection for it that carries nothing else.
+        """Send a request with a body of ``length`` bytes that ``write_body`` writes to the socket.
 
-        A server may answer and close before it has read everything (RFC 9112, 9.6): after a broken pipe or a
-        reset its answer is still looked for, since it says why.
+        ``dedicated`` opens a connection for this request only. A server may respond and close the connection before it
+        has read the whole body (RFC 9112, 9.6). So after a broken pipe or a reset its response is still read, since it
+        tells the reason.
         """
 
         def send(connection: http.client.HTTPConnection, target: str, extra: Mapping[str, str]) -> None:
             connection.putrequest(method, target, skip_accept_encoding=True)
-            for name, value in {**_BASE, **headers, **extra, "Content-Length": str(length)}.items():
+            for name, value in {**_COMMON_HEADERS, **headers, **extra, "Content-Length": str(length)}.items():
                 connection.putheader(name, value)
             connection.endheaders()
             try:
-                feed(connection.sock)
+                write_body(connection.sock)
             except (BrokenPipeError, ConnectionResetError, ssl.SSLError) as error:
                 try:
                     connection.sock.settimeout(5)
-                    early = connection.getresponse()
+                    response = connection.getresponse()
                 except (OSError, http.client.HTTPException):
                     raise error from None
-                if early.status < 400:
+                if response.status < 400:
                     raise
-                early.will_close = True  # half a body lies in this connection
-                raise _Early(early) from None
-            connection.sock.settimeout(timeout * COMMIT)
+                response.will_close = True  # a part of the body was sent over this connection
+                raise _EarlyResponse(response) from None
+            connection.sock.settimeout(timeout * COMMIT_FACTOR)
 
-        # A feed has moved its reader on: whoever opened it must begin again.
-        stream = self._exchange(url, trust, send, repeatable=False, timeout=timeout, alone=alone)
+        # The body cannot be written a second time here: only the caller can open its reader again.
+        stream = self._exchange(url, trust, send, repeatable=False, timeout=timeout, dedicated=dedicated)
         try:
-            return stream.small()
+            return stream.read()
         except Transient:
             if stream.status < 400:
                 raise
             return Response(stream.status, stream.response.reason, stream.headers, b"", url)
 
     def abort(self) -> None:
-        """Break every connection, so that threads blocked in them return at once."""
+        """Shut down every connection, so that threads blocked in them return at once."""
         self.aborted = True
-        self._dialer.abort()
+        self._connector.abort()
         with self._lock:
-            socks = [connection.sock for connection in self._live]
-        for sock in socks:
+            sockets = [connection.sock for connection in self._connections]
+        for sock in sockets:
             if sock is not None:
-                break_off(sock)
+                shut_down(sock)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -225,15 +228,16 @@ class Transport(Record, frozen=False, eq=False):
         for connection in connections:
             connection.close()
 
-    def has_answered(self, key: Peer) -> bool:
-        """Whether this host has ever answered in this run: only then is a refused connection likely to heal."""
+    def has_answered(self, key: ConnectionKey) -> bool:
+        """Whether this host has answered in this run. Only then is a refused connection worth a retry."""
         return key in self._answered
 
-    def certificate(self, key: Peer, through: proxy.Proxy | None) -> str:
-        """What the server shows, for the error that it is not trusted."""
-        return self._dialer.certificate(key, through)
+    def certificate(self, key: ConnectionKey, proxy: Proxy | None) -> str:
+        """Return the certificate of the server as PEM, or an empty string."""
+        return self._connector.certificate(key, proxy)
 
-    def give_back(self, lease: _Lease) -> None:
+    def return_to_pool(self, lease: _Lease) -> None:
+        """Keep the connection of ``lease`` for another request."""
         with self._lock:
             self._idle.setdefault(lease.key, []).append(lease.connection)
 
@@ -245,10 +249,10 @@ class Transport(Record, frozen=False, eq=False):
         *,
         repeatable: bool,
         timeout: float,
-        alone: bool = False,
-    ) -> Stream:
+        dedicated: bool = False,
+    ) -> StreamedResponse:
         while True:
-            lease, target, extra = self._lease(url, trust, alone)
+            lease, target, extra = self._lease(url, trust, dedicated)
             try:
                 if lease.connection.sock is None:
                     lease.connection.connect()
@@ -258,53 +262,58 @@ class Transport(Record, frozen=False, eq=False):
                 try:
                     send(lease.connection, target, extra)
                     if not lease.reused and lease.key.scheme == "http":
-                        _check_greeting(lease.connection.sock)
+                        _check_first_bytes(lease.connection.sock)
                     response = lease.connection.getresponse()
-                except _Early as early:
+                except _EarlyResponse as early:
                     response = early.response
             except (OSError, http.client.HTTPException, ValueError) as error:
                 lease.drop()
                 if lease.reused and repeatable and isinstance(error, ConnectionError) and not self.aborted:
-                    continue  # the server had closed a kept connection meanwhile: not a failure, take another
+                    continue  # the server has closed an idle connection, which is not a failure: take another
                 raise lease.translate(error) from error
             except BaseException:
                 lease.drop()
                 raise
             self._answered.add(lease.key)
-            return Stream(response, url, lease)
+            return StreamedResponse(response, url, lease)
 
-    def _lease(self, url: str, trust: Trust, alone: bool) -> tuple[_Lease, str, Mapping[str, str]]:
+    def _lease(self, url: str, trust: Trust, dedicated: bool) -> tuple[_Lease, str, Mapping[str, str]]:
+        """Return a connection for ``url``, the target of its request line, and headers for a proxy."""
         if self.aborted:
             raise Interrupted("stopped")
-        parts = faults.split(url)
+        parts = errors.split_url(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Unavailable("this is no http or https address", where=faults.public_url(url))
+            raise Unavailable("this is no http or https address", where=errors.public_url(url))
         secure = parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
-        key = Peer(parts.scheme, parts.hostname, port, trust if secure else Trust())
-        through = proxy.for_url(url, self.environment)
+        key = ConnectionKey(parts.scheme, parts.hostname, port, trust if secure else Trust())
+        url_proxy = proxy_for_url(url, self.environment)
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         extra: dict[str, str] = {}
-        if through and not secure:
+        if url_proxy and not secure:
             target = f"http://{parts.netloc.rpartition('@')[2]}{target}"
-            extra = through.headers
+            extra = url_proxy.headers
+        connection = None if dedicated else self._take_idle(key)
+        reused = connection is not None
+        if connection is None:
+            connection = self._connector.connection(key, url_proxy)
+            with self._lock:
+                self._connections.add(connection)
+        return _Lease(self, key, url_proxy, connection, url, reused, dedicated), target, extra
+
+    def _take_idle(self, key: ConnectionKey) -> http.client.HTTPConnection | None:
+        """Return an idle connection that is still open, or ``None``."""
         while True:
             with self._lock:
-                idle = None if alone else self._idle.get(key)
-                kept = idle.pop() if idle else None
-            if kept is None:
-                break
-            if _is_quiet(kept):
-                return _Lease(self, key, through, kept, url, reused=True), target, extra
-            kept.close()
-        connection = self._dialer.connection(key, through)
-        with self._lock:
-            self._live.add(connection)
-        return _Lease(self, key, through, connection, url, reused=False, alone=alone), target, extra
+                idle = self._idle.get(key)
+                connection = idle.pop() if idle else None
+            if connection is None or _is_open(connection):
+                return connection
+            connection.close()
 
 
-def _is_quiet(connection: http.client.HTTPConnection) -> bool:
-    """Whether a kept connection is still open: one that can be read before it is asked anything was closed."""
+def _is_open(connection: http.client.HTTPConnection) -> bool:
+    """Whether an idle connection is still open. If it is readable before a request, the server has closed it."""
     if connection.sock is None:
         return False
     poll = select.poll()
@@ -312,20 +321,20 @@ def _is_quiet(connection: http.client.HTTPConnection) -> bool:
     return not poll.poll(0)
 
 
-def _check_greeting(sock: socket.socket) -> None:
-    # A server that speaks TLS answers plain HTTP with a few bytes that no line end follows, and may wait then:
-    # http.client would wait for the end of that line.
-    begin = sock.recv(5, socket.MSG_PEEK)
-    if not b"HTTP/".startswith(begin):
-        raise http.client.BadStatusLine(repr(begin))
+def _check_first_bytes(sock: socket.socket) -> None:
+    # A TLS server may answer a plain HTTP request with a few bytes and no line end, and keep the connection open.
+    # http.client would wait for the line end until the time-out.
+    first_bytes = sock.recv(5, socket.MSG_PEEK)
+    if not b"HTTP/".startswith(first_bytes):
+        raise http.client.BadStatusLine(repr(first_bytes))
 
 
-class _Early(Exception):
-    """The server answered before the body was sent."""
+class _EarlyResponse(Exception):
+    """The server responded before the whole body was sent."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.response = response
 
 
-# Bodies must arrive as they are: a decoded body would not hash to its digest.
-_BASE = {"User-Agent": f"airgap/{__version__}", "Accept-Encoding": "identity"}
+# A body must arrive unchanged: a decoded one would not match its digest.
+_COMMON_HEADERS = {"User-Agent": f"airgap/{__version__}", "Accept-Encoding": "identity"}

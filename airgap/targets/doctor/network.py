@@ -64,7 +64,7 @@ def check_connection(probe: Probe) -> list[Finding]:
 
 def _check_proxy(probe: Probe, proxy: Proxy) -> Finding:
     """A proxy forwards plain HTTP itself, so that only the proxy can be checked before the first request."""
-    from airgap.registry.http.errors import of_exception, of_proxy
+    from airgap.registry.http.errors import from_exception, proxy_unreachable
 
     host, port = probe.host, probe.port
     proxy_name = f"the proxy {proxy.host}:{proxy.port}"
@@ -72,7 +72,7 @@ def _check_proxy(probe: Probe, proxy: Proxy) -> Finding:
         try:
             socket.create_connection((proxy.host, proxy.port), tls_probe.TIMEOUT).close()
         except OSError as error:
-            unavailable = of_proxy(error, proxy.host, proxy.port)
+            unavailable = proxy_unreachable(error, proxy.host, proxy.port)
             return Finding("problem", unavailable.what, unavailable.hint or "")
         what = f"{proxy_name} accepts connections; it passes plain HTTP on itself, so {host}:{port} was not looked at"
         return Finding("ok", what)
@@ -83,7 +83,7 @@ def _check_proxy(probe: Probe, proxy: Proxy) -> Finding:
     except AirgapError as error:
         return Finding("problem", error.what, error.hint or "")
     except OSError as error:
-        translated = of_exception(error, probe.url, known=False)
+        translated = from_exception(error, probe.url, answered_before=False)
         hint = (
             f"the proxy must allow CONNECT to {host}:{port} and reach it (many allow port 443 alone); "
             f"NO_PROXY={host} leaves the proxy out"

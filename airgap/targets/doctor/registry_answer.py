@@ -31,7 +31,7 @@ def check_registry(probe: Probe) -> list[Finding]:
         hint = f"use that address: {_target_at(probe, location)}"
         return [Finding("problem", f"{where} leads on to {location[:200]}", hint)]
     if status == 407:
-        error = answer.fault()
+        error = answer.error()
         return [Finding("problem", str(error), error.hint or "")]
     if status in (502, 503, 504):
         return [_gateway_error(probe, status, where)]
@@ -108,10 +108,10 @@ def _nexus_pages(probe: Probe, what: str) -> Finding:
 
 
 def _target_at(probe: Probe, location: str) -> str:
-    from airgap.registry.http.errors import split
+    from airgap.registry.http.errors import split_url
 
     try:
-        parts = split(location)
+        parts = split_url(location)
     except AirgapError:
         return "the one that it names"
     prefix = probe.mapping.address.prefix

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, Unauthorized
 from airgap.records import replace
-from airgap.registry.http.errors import AccountLocked, split
+from airgap.registry.http.errors import AccountLocked, split_url
 from airgap.targets.harbor.detection import is_harbor
 from airgap.targets.nexus.detection import is_nexus
 from airgap.targets.nexus.probe import NexusProbe
@@ -17,7 +17,7 @@ from airgap.targets.probe import Probe, challenges_of
 from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
-    from airgap.registry.client import Endpoint
+    from airgap.registry.client import RegistryClient
 
 
 def check_challenge(probe: Probe) -> list[Finding]:
@@ -43,7 +43,7 @@ def check_challenge(probe: Probe) -> list[Finding]:
 def _check_realm(probe: Probe, realm: str) -> Finding:
     """Check a bearer challenge's ``realm``, the address that tokens are requested from."""
     try:
-        parts = split(realm)
+        parts = split_url(realm)
     except AirgapError:
         parts = None
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
@@ -109,9 +109,9 @@ def check_sign_in(probe: Probe) -> list[Finding]:
     return [Finding("ok", f"{credential.username or 'the token'} is let in")]
 
 
-def settings_unreadable(client: Endpoint, error: AirgapError) -> Finding:
+def settings_unreadable(client: RegistryClient, error: AirgapError) -> Finding:
     """Return the problem that made the first request to Nexus's REST API fail."""
-    if client.refused:
+    if client.password_refused:
         login = f"airgap login {client.settings.credential_name(client.registry)}"
         return replace(_wrong_password(login), check="sign-in")
     explained = explain(error)
@@ -141,7 +141,7 @@ def _rejected(probe: Probe, error: Unauthorized, login: str) -> Finding:
     """Explain why the registry rejected a credential."""
     if isinstance(error, AccountLocked) or "locked" in error.said:
         return Finding("problem", error.what, error.hint or "")
-    if probe.client.refused:
+    if probe.client.password_refused:
         return _wrong_password(login)
     if is_nexus(probe) and "bearer" in _schemes(probe):
         has_settings = isinstance(probe, NexusProbe)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import http.client
 
-from airgap.registry.http.connect import Dialer, Peer, Trust
-from airgap.registry.http.errors import of_exception
-from airgap.registry.http.proxy import Proxy, for_url
+from airgap.registry.http.connect import ConnectionKey, Connector, Trust
+from airgap.registry.http.errors import from_exception
+from airgap.registry.http.proxy import Proxy, proxy_for_url
 from airgap.targets.probe import Probe
 
 #: Seconds that a connection may take.
@@ -16,7 +16,7 @@ TIMEOUT = 10.0
 
 def proxy_of(probe: Probe) -> Proxy | None:
     """Return the proxy that the environment names for this address, if any."""
-    return for_url(probe.url, probe.client.transport.environment)
+    return proxy_for_url(probe.url, probe.client.transport.environment)
 
 
 def shake_hands(probe: Probe, trust: Trust) -> None:
@@ -25,17 +25,17 @@ def shake_hands(probe: Probe, trust: Trust) -> None:
     Raises :class:`ssl.SSLError` for a failed handshake, another :class:`OSError` if there is no connection (also if a
     proxy refuses CONNECT), and :class:`airgap.errors.Unavailable` for a proxy that does not answer or is not one.
     """
-    peer = Peer("https", probe.host, probe.port, trust)
-    connection = Dialer().connection(peer, proxy_of(probe), TIMEOUT)
+    peer = ConnectionKey("https", probe.host, probe.port, trust)
+    connection = Connector().connection(peer, proxy_of(probe), TIMEOUT)
     try:
         connection.connect()
     except http.client.HTTPException as error:
-        raise of_exception(error, probe.url, known=False) from error
+        raise from_exception(error, probe.url, answered_before=False) from error
     finally:
         connection.close()
 
 
 def certificate_of(probe: Probe) -> str:
     """Return the server's certificate as PEM; empty if it sends none."""
-    peer = Peer(probe.scheme, probe.host, probe.port, Trust(insecure=True))
-    return Dialer().certificate(peer, proxy_of(probe))
+    peer = ConnectionKey(probe.scheme, probe.host, probe.port, Trust(insecure=True))
+    return Connector().certificate(peer, proxy_of(probe))

@@ -28,13 +28,13 @@ def check_push(probe: Probe) -> list[Finding]:
 
 
 def _check(probe: Probe, *, with_body: bool) -> list[Finding]:
-    from airgap.registry.upload import session_path
+    from airgap.registry.upload_sessions import session_path
 
     prefix = probe.mapping.address.prefix
     repository = f"{prefix}/{_IMAGE}" if prefix else _IMAGE
     uploads, scopes = f"/v2/{repository}/blobs/uploads/", (f"repository:{repository}:pull,push",)
     try:
-        response = probe.client.call("POST", uploads, scopes=scopes, headers={"Content-Length": "0"}, ok=(202,))
+        response = probe.client.request("POST", uploads, scopes=scopes, headers={"Content-Length": "0"}, ok=(202,))
         location = session_path(probe.client, response, uploads)
     except AirgapError as error:
         return [_begin_refused(error)]
@@ -44,7 +44,7 @@ def _check(probe: Probe, *, with_body: bool) -> list[Finding]:
         # Not every server supports cancelling, and a user who may only push may not be allowed to. The server's own
         # clean-up then removes the upload (in Nexus the task "Docker - Delete incomplete uploads").
         with contextlib.suppress(AirgapError):
-            probe.client.call("DELETE", location, scopes=scopes, ok=tuple(range(200, 600)))
+            probe.client.request("DELETE", location, scopes=scopes, ok=tuple(range(200, 600)))
 
 
 def _begin_refused(error: AirgapError) -> Finding:
@@ -60,13 +60,13 @@ def _send_body(probe: Probe, location: str, scopes: tuple[str, ...]) -> Finding:
         sock.sendall(bytes(_SIZE))
 
     try:
-        response = probe.client.send(
+        response = probe.client.send_body(
             "PATCH",
             location,
             scopes=scopes,
             headers={"Content-Type": "application/octet-stream", "Content-Range": f"0-{_SIZE - 1}"},
             length=_SIZE,
-            feed=feed,
+            write_body=feed,
         )
     except AirgapError as error:
         return Finding(
@@ -83,7 +83,7 @@ def _send_body(probe: Probe, location: str, scopes: tuple[str, ...]) -> Finding:
             "switch its limit off; nginx itself: client_max_body_size 0; and for an Ingress:",
             run=(BODY_SIZE,),
         )
-    refused = response.fault()
+    refused = response.error()
     refusal = find_refusal(response.status, refused.said if isinstance(refused, RegistryError) else "")
     if refusal is not None:
         return Finding("problem", refusal.what, refusal.hint)

@@ -59,7 +59,7 @@ class HarborProjects(Record):
 
     def _call(self, method: str, url: str, document: object = None) -> Response:
         client = self.probe.client
-        credential = None if client.refused else client.credentials.find(client.registry)
+        credential = None if client.password_refused else client.credentials.find(client.registry)
         headers = {"Accept": "application/json"}
         body = None
         if document is not None:
@@ -67,7 +67,7 @@ class HarborProjects(Record):
         authorization = credential.basic if credential is not None and credential.username else ""
         response = client.request_url(method, url, headers=headers, body=body, authorization=authorization)
         if response.status == 401:
-            raise response.fault()
+            raise response.error()
         return response
 
 

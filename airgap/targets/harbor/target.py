@@ -56,7 +56,7 @@ class HarborTarget:
         self._read_only = read_only
         self._known_projects: set[str] = set()
         self._repositories: dict[str, Repository] = {}
-        probe.client.judge = self._explain
+        probe.client.refine_error = self._explain
 
     def preflight(self) -> list[Finding]:
         """Sign in once, and check the project that the prefix names.
@@ -83,9 +83,9 @@ class HarborTarget:
 
     def repositories(self) -> list[str]:
         """List the repositories below the prefix. Harbor's catalog is only for its administrators."""
-        from airgap.registry.pagination import catalog
+        from airgap.registry.pagination import list_repositories
 
-        return self.mapping.address.below(catalog(self._probe.client))
+        return self.mapping.address.below(list_repositories(self._probe.client))
 
     def open(self, repository: str) -> Repository:
         """Return the repository. Raises :class:`NotReady` if its project is missing and is not to be created."""

@@ -94,7 +94,7 @@ class ComponentLister(Record, frozen=False, eq=False):
             assets = item.get("assets")
             asset = assets[0] if isinstance(assets, list) and assets and isinstance(assets[0], dict) else {}
             if isinstance(image, str) and isinstance(tag, str) and image and tag:
-                modified = dates.read(str(asset.get("lastModified") or ""))
+                modified = dates.parse(str(asset.get("lastModified") or ""))
                 yield Component(image, tag, _digest_of(asset), str(asset.get("contentType") or ""), modified)
 
     def manifests_by_digest(self) -> Iterator[tuple[str, str]]:

@@ -35,7 +35,7 @@ class NexusProbe(Probe, frozen=False, eq=False):
     def version(self) -> tuple[str, str]:
         """Nexus's version and edition, as :func:`version_of` returns them; the version may come from the REST API."""
         version, edition = version_of(self.response) if self.response is not None else ("", "")
-        if not version and not self.client.refused:
+        if not version and not self.client.password_refused:
             document = self.rest.get("../swagger.json")
             info = document.get("info") if isinstance(document, dict) else None
             version = str(info.get("version", "")) if isinstance(info, dict) else ""

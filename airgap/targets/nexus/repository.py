@@ -12,9 +12,9 @@ from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.registry import Repository
-from airgap.registry.client import Endpoint
+from airgap.registry.client import RegistryClient
 from airgap.registry.http.errors import Transient
-from airgap.store.base import Opener
+from airgap.store.protocols import Opener
 from airgap.targets.nexus.refusals import RedeployForbidden, explain
 
 
@@ -28,7 +28,7 @@ class ServerBehavior:
 class NexusRepository(Repository):
     """A repository for pushing. Thread-safe, like its base class."""
 
-    def __init__(self, client: Endpoint, name: str, behavior: ServerBehavior) -> None:
+    def __init__(self, client: RegistryClient, name: str, behavior: ServerBehavior) -> None:
         super().__init__(client, name, push=True)
         self._behavior = behavior
 
@@ -49,9 +49,9 @@ class NexusRepository(Repository):
         """Whether the repository has the content. For a manifest, errors of HEAD are checked with GET."""
         if not manifests.is_manifest_type(descriptor.media_type):
             return super().exists(descriptor)
-        response = self.endpoint.call(
+        response = self.client.request(
             "HEAD",
-            self._path_of(descriptor),
+            self._content_path(descriptor),
             scopes=self._scopes,
             headers={"Accept": manifests.ACCEPT},
             ok=(200, 404, 405, 500, 501),
@@ -97,7 +97,7 @@ class NexusRepository(Repository):
 
     def _can_get(self, descriptor: Descriptor) -> bool:
         try:
-            self._held(descriptor)
+            self._manifest_content(descriptor)
         except (NotFound, ContentMissing):
             return False
         return True

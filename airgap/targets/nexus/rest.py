@@ -20,7 +20,7 @@ from airgap.records import Record, field
 from airgap.targets.nexus.settings import RepositorySettings
 
 if TYPE_CHECKING:
-    from airgap.registry.client import Endpoint
+    from airgap.registry.client import RegistryClient
     from airgap.registry.http.transport import Response
 
 #: Where the API is below Nexus's own address.
@@ -35,7 +35,7 @@ _MAX_PAGES = 1_500
 class NexusRest(Record, frozen=False, eq=False):
     """The REST API of one Nexus. ``client`` has Nexus's own address as its base, with the context path."""
 
-    client: Endpoint
+    client: RegistryClient
     _signed_in: bool = field(default=False, init=False)
 
     @property
@@ -62,7 +62,7 @@ class NexusRest(Record, frozen=False, eq=False):
         headers = {"Accept": "application/json"} if document is None else {"Content-Type": "application/json"}
         body = None if document is None else json.dumps(document).encode()
         target = f"{API}/{path}" + (f"?{urlencode(query)}" if query else "")
-        return self.client.call(method, target, scopes=(), headers=headers, body=body, ok=ok)
+        return self.client.request(method, target, scopes=(), headers=headers, body=body, ok=ok)
 
     def sign_in(self) -> None:
         """Sign in, if there is a user; only once. Raises :class:`airgap.errors.Unauthorized` if that is refused."""
@@ -89,7 +89,7 @@ class NexusRest(Record, frozen=False, eq=False):
         self.sign_in()
         response = self.call(method, path, document=document, ok=_STATUSES)
         if response.status >= 300:
-            error = response.fault()
+            error = response.error()
             said = error.said if isinstance(error, RegistryError) else ""
             raise RegistryError(f"Nexus did not take {method} {path} ({response.status} {said[:300]})", where=self.url)
 

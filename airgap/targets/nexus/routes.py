@@ -65,7 +65,7 @@ def probe_repository_route(registries: Registries, probe: Probe) -> Probe | None
             same_address = replace(probe, mapping=mapping)
             same_address.answer = probe.answer
             return same_address
-        return replace(probe, client=registries.at(probe.registry, route.base), mapping=mapping)
+        return replace(probe, client=registries.client_at(probe.registry, route.base), mapping=mapping)
     return None
 
 

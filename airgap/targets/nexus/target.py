@@ -20,7 +20,7 @@ from airgap.targets.product import RunChecks, TargetRequest
 from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
-    from airgap.registry.client import Endpoint
+    from airgap.registry.client import RegistryClient
 
 #: Checks before a Nexus is read from, and before it is pushed to.
 _READ_CHECKS = ("registry", "challenge", "sign-in", "rest")
@@ -38,7 +38,7 @@ def open_target(request: TargetRequest) -> NexusTarget | None:
         return NexusTarget(
             probe,
             request.run_checks,
-            lambda base_url: request.registries.at(probe.registry, base_url),
+            lambda base_url: request.registries.client_at(probe.registry, base_url),
             read_only=request.read_only,
         )
     for finding in request.run_checks(probe, ("registry",)):
@@ -58,7 +58,7 @@ class NexusTarget:
         self,
         probe: Probe,
         run_checks: RunChecks,
-        client_at: Callable[[str], Endpoint],
+        client_at: Callable[[str], RegistryClient],
         *,
         read_only: bool = False,
     ) -> None:
@@ -69,7 +69,7 @@ class NexusTarget:
         self._checks = _READ_CHECKS if read_only else _PUSH_CHECKS
         self._behavior = ServerBehavior()
         self._repositories: dict[str, NexusRepository] = {}
-        probe.client.judge = explain
+        probe.client.refine_error = explain
 
     def preflight(self) -> list[Finding]:
         """Sign in once and run the checks; the first problem is the cause.
@@ -83,7 +83,7 @@ class NexusTarget:
             try:
                 self._probe.client.ping()  # before the checks, for its own errors and exit codes
             except Unauthorized:
-                if self._probe.client.refused:
+                if self._probe.client.password_refused:
                     raise
                 findings = self._run_checks(self._probe, ("challenge", "sign-in"))
                 if any(isinstance(finding, RealmMissing) for finding in findings):
@@ -115,11 +115,11 @@ class NexusTarget:
         With path-based routing there is no catalog at the address; then it is that of the repository that the prefix
         names.
         """
-        from airgap.registry.pagination import catalog
+        from airgap.registry.pagination import list_repositories
 
         address = self.mapping.address
         try:
-            return address.below(catalog(self._probe.client))
+            return address.below(list_repositories(self._probe.client))
         except (NotFound, Rejected):
             names = self._repositories_by_route(address.prefix.partition("/")[0])
             if names is None:
@@ -128,14 +128,14 @@ class NexusTarget:
 
     def _repositories_by_route(self, repository: str) -> list[str] | None:
         """The catalog of ``/repository/NAME`` at this address or at Nexus's own, named as with path-based routing."""
-        from airgap.registry.pagination import catalog
+        from airgap.registry.pagination import list_repositories
 
         bases = [self._probe.url]
         if isinstance(self._probe, NexusProbe):
             bases.append(self._probe.rest.client.base_url)
         for base in dict.fromkeys(bases):
             try:
-                images = catalog(self._client_at(f"{base}/repository/{repository}"))
+                images = list_repositories(self._client_at(f"{base}/repository/{repository}"))
             except RegistryError:
                 continue
             return [f"{repository}/{image}" for image in images]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from airgap.oci import Descriptor
 from airgap.registry import Credential, Credentials, Registries
-from airgap.store.base import Store
+from airgap.store.protocols import Store
 from tests.cli.command import TRACEBACK, Airgap
 from tests.doubles.nexus import PUSHER, READER, Nexus, User
 from tests.doubles.nexus.double import Seen

@@ -17,7 +17,7 @@ import pytest
 
 from airgap.oci import Descriptor
 from airgap.oci.manifest import OCI_INDEX
-from airgap.store.base import opener_of
+from airgap.store.readers import bytes_opener
 from tests.cli.command import Airgap, Registry
 from tests.doubles.nexus import PUSHER, READER, Nexus, Repository, Settings, nexus
 from tests.doubles.registry import Answer, Request
@@ -621,7 +621,7 @@ def test_lists_of_referrers_under_tags_go_on_after_a_kill(airgap: Airgap, fresh:
                 store = client.repository(address, "team1/app1", push=True)
                 for one in pushed:
                     for needed in made.images.needed(one):
-                        store.push(needed, opener_of(made.images.content[needed.digest]))
+                        store.push(needed, bytes_opener(made.images.content[needed.digest]))
         name = "team1/app1:" + root.digest.replace(":", "-")
         assert tags_of(fresh)[name] != tags_of(double)[name]
         airgap.run(*between(double, fresh, "--nexus-source", double.url))

@@ -11,8 +11,8 @@ import pytest
 
 from airgap.errors import ContentError, DigestMismatch
 from airgap.oci import Descriptor
-from airgap.store import FileRange, Memory, fetch
-from airgap.store.base import CHUNK, BytesReader, drain, opener_of
+from airgap.store import FileRange, MemoryStore, fetch
+from airgap.store.readers import BUFFER_SIZE, BytesReader, bytes_opener, read_verified
 from tests.suites.store_suite import LARGE, described, noise, read_all
 
 
@@ -22,14 +22,14 @@ def test_drain_hands_on_every_piece_with_its_place() -> None:
     def take(piece: memoryview, offset: int) -> None:
         taken[offset : offset + len(piece)] = piece
 
-    drain(described(content, "sha384"), BytesReader(content), take)
+    read_verified(described(content, "sha384"), BytesReader(content), take)
     assert taken == content
 
 
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
-        (noise(LARGE)[:CHUNK], ContentError, f"ends after {CHUNK} of {LARGE} bytes"),
+        (noise(LARGE)[:BUFFER_SIZE], ContentError, f"ends after {BUFFER_SIZE} of {LARGE} bytes"),
         (b"", ContentError, f"ends after 0 of {LARGE} bytes"),
         (noise(LARGE) + b"x", ContentError, f"longer than the {LARGE} bytes"),
         (noise(LARGE, 1), DigestMismatch, "content hashes to sha256:"),
@@ -44,7 +44,7 @@ def test_drain_says_what_is_wrong(given: bytes, error: type[ContentError], words
         taken += len(piece)
 
     with pytest.raises(ContentError, match=re.escape(words)) as caught:
-        drain(described(noise(LARGE)), BytesReader(given), take)
+        read_verified(described(noise(LARGE)), BytesReader(given), take)
     assert type(caught.value) is error
     assert taken <= LARGE
 
@@ -55,7 +55,7 @@ def test_drain_says_what_is_wrong(given: bytes, error: type[ContentError], words
     ids=["right", "other", "short"],
 )
 def test_fetch_verifies(given: bytes, error: type[ContentError] | None) -> None:
-    class Giving(Memory):
+    class Giving(MemoryStore):
         def open(self, descriptor: Descriptor, offset: int = 0) -> BytesReader:
             return BytesReader(given, offset)
 
@@ -68,7 +68,7 @@ def test_fetch_verifies(given: bytes, error: type[ContentError] | None) -> None:
 
 
 def test_an_opener_opens_again_at_any_offset() -> None:
-    opener = opener_of(b"0123456789")
+    opener = bytes_opener(b"0123456789")
     assert [read_all(opener(offset), 3) for offset in (0, 4, 10, 0)] == [b"0123456789", b"456789", b"", b"0123456789"]
 
 

@@ -13,7 +13,7 @@ import pytest
 from airgap.errors import ContentError, DigestMismatch, Rejected, Unavailable
 from airgap.registry import RegistrySettings, Repository, SessionJournal
 from airgap.store import FileRange, Reader
-from airgap.store.base import BytesReader
+from airgap.store.readers import BytesReader
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import error
 from tests.parts.certificates import Authority
@@ -47,8 +47,8 @@ class Way:
         if self.journal is not None:
             self.journal.close()
         registries = self._network.registries(default=self._settings, **more)  # type: ignore[arg-type] # passed on
-        self.journal = SessionJournal(self._state, HEAD)
-        registries.remember(self.peer.address, self.journal)
+        self.journal = SessionJournal.open(self._state, HEAD)
+        registries.use_sessions(self.peer.address, self.journal)
         return registries.repository(self.peer.address, "team/app", push=True)
 
     def opener(self, offset: int) -> Reader:

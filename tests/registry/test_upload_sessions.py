@@ -16,7 +16,7 @@ import pytest
 from airgap.errors import NotReady, OutputError
 from airgap.events import Event, Warned
 from airgap.registry import SessionJournal
-from airgap.registry.upload_sessions import believable
+from airgap.registry.upload_sessions import is_upload_path
 
 HEAD = {"target": "r.test/p", "address": "https://r.test", "bundle": "b" * 64}
 DIGEST = "sha256:" + "1" * 64
@@ -30,14 +30,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_is_remembered(path: Path) -> None:
-    first = SessionJournal(path, HEAD)
+    first = SessionJournal.open(path, HEAD)
     first.note("p/app", DIGEST, "/v2/p/app/blobs/uploads/zero")
     first.note("p/app", DIGEST, HERE)
     first.note("p/app", OTHER, HERE)
     first.forget("p/app", OTHER)
     assert first.find("p/app", DIGEST) == HERE
     first.close()
-    second = SessionJournal(path, HEAD)
+    second = SessionJournal.open(path, HEAD)
     assert second.find("p/app", DIGEST) == HERE
     assert second.find("p/app", OTHER) == second.find("p/other", DIGEST) == ""
     second.close()
@@ -46,42 +46,42 @@ def test_is_remembered(path: Path) -> None:
 
 
 def test_goes_when_nothing_in_it_is_of_use(path: Path) -> None:
-    journal = SessionJournal(path, HEAD)
+    journal = SessionJournal.open(path, HEAD)
     journal.close()
     assert not path.exists()
-    journal = SessionJournal(path, HEAD)
+    journal = SessionJournal.open(path, HEAD)
     journal.note("p/app", DIGEST, HERE)
     journal.close(whole=True)
     assert not path.exists()
 
 
 def test_a_line_that_a_kill_cut_off(path: Path) -> None:
-    journal = SessionJournal(path, HEAD)
+    journal = SessionJournal.open(path, HEAD)
     journal.note("p/app", DIGEST, HERE)
     journal.note("p/app", OTHER, HERE)
     journal.close()
     path.write_bytes(path.read_bytes()[:-20])
-    journal = SessionJournal(path, HEAD)
+    journal = SessionJournal.open(path, HEAD)
     assert journal.find("p/app", DIGEST) == HERE
     assert journal.find("p/app", OTHER) == ""
     journal.note("p/app", OTHER, HERE)
     journal.close()
-    assert SessionJournal(path, HEAD).find("p/app", OTHER) == HERE
+    assert SessionJournal.open(path, HEAD).find("p/app", OTHER) == HERE
 
 
 @pytest.mark.parametrize("change", [{"address": "https://elsewhere.test"}, {"bundle": "c" * 64}, {"shard": "0/2"}])
 def test_somebody_elses_is_begun_anew(path: Path, change: dict[str, str]) -> None:
-    journal = SessionJournal(path, HEAD)
+    journal = SessionJournal.open(path, HEAD)
     journal.note("p/app", DIGEST, HERE)
     journal.close()
-    assert SessionJournal(path, {**HEAD, **change}).find("p/app", DIGEST) == ""
+    assert SessionJournal.open(path, {**HEAD, **change}).find("p/app", DIGEST) == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\xff", b"[]\n", b'{"format":99}\n{"repository":1}\n'])
 def test_garbage_is_begun_anew(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    journal = SessionJournal(path, HEAD)
+    journal = SessionJournal.open(path, HEAD)
     journal.note("p/app", DIGEST, HERE)
     journal.close()
     assert json.loads(path.read_bytes().splitlines()[0])["bundle"] == HEAD["bundle"]
@@ -107,25 +107,24 @@ def test_garbage_is_begun_anew(path: Path, content: bytes) -> None:
 )
 def test_what_is_no_upload_there_is_not_believed(path: Path, location: str) -> None:
     """Whoever can write the file can at most make us ask for an upload of the same repository."""
-    assert not believable("p/app", location)
+    assert not is_upload_path("p/app", location)
     path.parent.mkdir(parents=True)
     entry = {"repository": "p/app", "digest": DIGEST, "location": location}
     path.write_text(json.dumps({"format": 1, **HEAD}, separators=(",", ":")) + "\n" + json.dumps(entry) + "\n")
-    assert SessionJournal(path, HEAD).find("p/app", DIGEST) == ""
+    assert SessionJournal.open(path, HEAD).find("p/app", DIGEST) == ""
 
 
 def test_one_import_at_a_time(path: Path) -> None:
-    first = SessionJournal(path, HEAD)
-    code = (
-        f"from airgap.registry import SessionJournal as S; from pathlib import Path; S(Path({str(path)!r}), {HEAD!r})"
-    )
+    first = SessionJournal.open(path, HEAD)
+    code = "from airgap.registry import SessionJournal as S; from pathlib import Path; "
+    code += f"S.open(Path({str(path)!r}), {HEAD!r})"
     second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert "NotReady" in second.stderr
     with pytest.raises(NotReady, match="another import"):
-        SessionJournal(path, HEAD)
+        SessionJournal.open(path, HEAD)
     first.note("p/app", DIGEST, HERE)
     first.close()
-    SessionJournal(path, HEAD).close()
+    SessionJournal.open(path, HEAD).close()
 
 
 def test_a_lock_of_a_file_that_was_removed_is_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,27 +141,27 @@ def test_a_lock_of_a_file_that_was_removed_is_none(path: Path, monkeypatch: pyte
         real(fd, how)
 
     monkeypatch.setattr("airgap.durable.files.fcntl.flock", late)
-    journal = SessionJournal(path, HEAD)
+    journal = SessionJournal.open(path, HEAD)
     assert calls == 2
     with pytest.raises(NotReady):
-        SessionJournal(path, HEAD)
+        SessionJournal.open(path, HEAD)
     journal.close()
 
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be kept"):
-        SessionJournal(tmp_path / "file" / "import.jsonl", HEAD)
+        SessionJournal.open(tmp_path / "file" / "import.jsonl", HEAD)
     (tmp_path / "elsewhere").write_text("precious")
     (tmp_path / "import.jsonl").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OutputError):
-        SessionJournal(tmp_path / "import.jsonl", HEAD)
+        SessionJournal.open(tmp_path / "import.jsonl", HEAD)
     assert (tmp_path / "elsewhere").read_text() == "precious"
 
 
 def test_a_full_disk_is_said_and_stops_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[Event] = []
-    journal = SessionJournal(path, HEAD, events.append)
+    journal = SessionJournal.open(path, HEAD, events.append)
 
     def full(fd: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -14,7 +14,7 @@ from airgap.errors import AirgapError, RegistryError, Unauthorized
 from airgap.registry import Credential, Credentials, RegistrySettings, Repository
 from airgap.registry.auth.authenticator import Authenticator
 from airgap.registry.http.transport import Headers, Response
-from airgap.store.base import opener_of
+from airgap.store.readers import bytes_opener
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.doubles.registry.shelf import asks_basic, basic, error
 from tests.registry.tools import Network, together
@@ -251,7 +251,7 @@ def test_a_token_that_runs_out_under_an_upload(network: Network, peer: Double, t
         tokens.good.clear()
 
     peer.on("PUT", "/blobs/uploads/", expire)
-    store.push(described(content), opener_of(content))
+    store.push(described(content), bytes_opener(content))
     assert shelf.blobs["team/app"][described(content).digest] == content
     assert peer.count("PUT") == 2
     assert peer.count("POST") == 2  # the first was for the challenge
@@ -347,7 +347,7 @@ class Scripted:
     def challenge(self, realm: str) -> None:
         headers = Headers()
         headers["WWW-Authenticate"] = f'Bearer realm="{realm}"'
-        self.auth.learn(Response(401, "", headers, b"", "https://r.test/v2/"), SCOPES, "")
+        self.auth.handle_challenge(Response(401, "", headers, b"", "https://r.test/v2/"), SCOPES, "")
 
 
 SCOPES = ("repository:team/app:pull",)
@@ -406,7 +406,7 @@ def test_secrets_are_in_no_repr(network: Network, peer: Double, tokens: Tokens) 
     registries = network.registries(explicit={peer.address: ME})
     store = registries.repository(peer.address, "team/app")
     store.resolve("v1")
-    shown = f"{ME!r}{ME!s}{ROBOT!r}{store!r}{store.endpoint._auth._tokens!r}"
+    shown = f"{ME!r}{ME!s}{ROBOT!r}{store!r}{store.client._auth._tokens!r}"
     for secret in ("s3cret-word", "an-identity-token", "token1"):
         assert secret not in shown
 
@@ -432,9 +432,9 @@ def test_another_endpoint_gets_it(network: Network, peer: Double, shelf: Shelf) 
 
 def test_ping_says_what_is_wrong(network: Network, peer: Double, shelf: Shelf) -> None:
     shelf.guard = asks_basic("me", "another")
-    endpoint = network.registries(explicit={peer.address: ME}).endpoint(peer.address)
+    client = network.registries(explicit={peer.address: ME}).client(peer.address)
     with pytest.raises(Unauthorized):
-        endpoint.ping()
+        client.ping()
     peer.always("GET", "/v2/", Answer(404))
     with pytest.raises(AirgapError, match="no registry"):
-        network.registries().endpoint(peer.address).ping()
+        network.registries().client(peer.address).ping()

@@ -89,13 +89,13 @@ def test_nobody_asks_inside_retry_after(tmp_path: Path, status: int, after: str)
     busy = Busy(status, formatdate(time.time() + 200, usegmt=True) if after == "date" else after)
     waited: list[float] = []
     with double(busy) as peer, registries(tmp_path, clock) as net:
-        endpoint = net.endpoint(peer.address)
-        busy.noticed = lambda: endpoint.limiter.allowed is not None
+        client = net.client(peer.address)
+        busy.noticed = lambda: client.limiter.limit is not None
 
         def work(number: int) -> None:
             begun = clock()
             for _ in range(8):
-                endpoint.call("GET", "/v2/", scopes=())
+                client.request("GET", "/v2/", scopes=())
             waited.append(clock() - begun)
 
         assert together(CROWD, work) == [None] * CROWD
@@ -110,14 +110,14 @@ def test_fewer_at_once_and_slowly_more_again(tmp_path: Path) -> None:
     clock, working = Clock(), list[int]()
     busy = Busy(503, "", quiet=at_rest(os.getpid(), lambda: working))
     with double(busy) as peer, registries(tmp_path, clock) as net:
-        endpoint = net.endpoint(peer.address)
-        busy.noticed = lambda: endpoint.limiter.allowed is not None
+        client = net.client(peer.address)
+        busy.noticed = lambda: client.limiter.limit is not None
 
         def work(number: int) -> None:
             working.append(threading.get_native_id())
             try:
                 for _ in range(2):
-                    endpoint.call("GET", "/v2/", scopes=())
+                    client.request("GET", "/v2/", scopes=())
             finally:
                 working.remove(threading.get_native_id())
 
@@ -127,7 +127,7 @@ def test_fewer_at_once_and_slowly_more_again(tmp_path: Path) -> None:
 
 
 def test_bodies_wait_too(tmp_path: Path) -> None:
-    from airgap.store.base import opener_of
+    from airgap.store.readers import bytes_opener
     from tests.suites.store_suite import described, noise
 
     clock = Clock()
@@ -138,7 +138,7 @@ def test_bodies_wait_too(tmp_path: Path) -> None:
         peer.always("HEAD", "/blobs/", Answer(404))
         with registries(tmp_path, clock) as net:
             content, begun = noise(1000), clock()
-            net.repository(peer.address, "a", push=True).push(described(content), opener_of(content))
+            net.repository(peer.address, "a", push=True).push(described(content), bytes_opener(content))
     assert clock() - begun >= 100
     assert peer.count("PUT") == 2
 
@@ -146,10 +146,10 @@ def test_bodies_wait_too(tmp_path: Path) -> None:
 def test_one_who_wants_to_be_left_alone_for_long(tmp_path: Path) -> None:
     """What asks for more than we are ready to wait is an error at once, for everybody, without a request."""
     with double(lambda _: Answer(429, headers={"Retry-After": "4000"})) as peer, registries(tmp_path) as net:
-        endpoint = net.endpoint(peer.address)
+        client = net.client(peer.address)
         for _ in range(3):
             with pytest.raises(Unavailable):
-                endpoint.call("GET", "/v2/", scopes=())
+                client.request("GET", "/v2/", scopes=())
         assert peer.count() == 1
 
 
@@ -158,8 +158,8 @@ def test_another_registry_does_not_wait(tmp_path: Path) -> None:
     with double(lambda _: Answer(200, b"{}")) as one, double(lambda _: refusing) as other, registries(tmp_path) as net:
         thread = threading.Thread(target=lambda: _quiet(net, other.address), daemon=True)
         thread.start()
-        wait_until(lambda: net.endpoint(other.address).limiter.allowed is not None)
-        net.endpoint(one.address).call("GET", "/v2/", scopes=())
+        wait_until(lambda: net.client(other.address).limiter.limit is not None)
+        net.client(one.address).request("GET", "/v2/", scopes=())
         assert thread.is_alive()
         assert other.count() == 1
         net.abort()
@@ -171,7 +171,7 @@ def _quiet(net: Registries, address: str) -> None:
     from airgap.errors import Interrupted
 
     try:
-        net.endpoint(address).call("GET", "/v2/", scopes=())
+        net.client(address).request("GET", "/v2/", scopes=())
     except Interrupted:
         return
 
@@ -179,21 +179,21 @@ def _quiet(net: Registries, address: str) -> None:
 def test_one_burst_is_one_reduction() -> None:
     """Eight refusals of eight that were in flight together halve once, not eight times."""
     limiter = Limiter()
-    turns = [limiter.turn() for _ in range(8)]
+    turns = [limiter.slot() for _ in range(8)]
     told = [turn.__enter__() for turn in turns]
     for tell in told:
         tell(429, None)
     for turn in turns:
         turn.__exit__(None, None, None)
-    assert limiter.allowed == 4
+    assert limiter.limit == 4
     for _ in range(4 * 4 + 4 * 5):
-        with limiter.turn() as tell:
+        with limiter.slot() as tell:
             tell(200, None)
-    assert limiter.allowed == 6
+    assert limiter.limit == 6
     for _ in range(4 * 6 + 4 * 7 + 4 * 8):
-        with limiter.turn() as tell:
+        with limiter.slot() as tell:
             tell(200, None)
-    assert limiter.allowed is None
+    assert limiter.limit is None
 
 
 def test_a_time_that_moves_on_while_waiting() -> None:
@@ -205,16 +205,16 @@ def test_a_time_that_moves_on_while_waiting() -> None:
         slept.append(seconds)
         now[0] += seconds
         if len(slept) == 1:
-            limiter._until = now[0] + 7
+            limiter._not_before = now[0] + 7
 
     limiter = Limiter(sleep=sleep, clock=lambda: now[0])
-    with limiter.turn() as tell:
+    with limiter.slot() as tell:
         tell(503, 3.0)
-    with limiter.turn():
+    with limiter.slot():
         pass
     assert slept == [3.0, 7.0]
-    with limiter.turn() as tell:
+    with limiter.slot() as tell:
         tell(503, 400.0)
-    with pytest.raises(Transient) as caught, limiter.turn():
+    with pytest.raises(Transient) as caught, limiter.slot():
         pass
     assert caught.value.retry_after == 400.0

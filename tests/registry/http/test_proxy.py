@@ -6,14 +6,14 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airgap.errors import Unavailable, UsageError
 from airgap.registry import Credential, RegistrySettings
-from airgap.registry.http.proxy import Proxy, for_url
+from airgap.registry.http.proxy import Proxy, proxy_for_url
 from airgap.server import Server
-from airgap.store import Memory
+from airgap.store import MemoryStore
 from tests.parts.certificates import Authority
 from tests.parts.proxy import http_proxy
 from tests.registry.tools import ELSEWHERE, Network, file_opener
@@ -49,27 +49,27 @@ THROUGH = Proxy("proxy.test", 3128)
 )
 def test_no_proxy(rules: str, url: str, direct: bool) -> None:
     environment = {"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": rules}
-    assert for_url(url, environment) == (None if direct else THROUGH)
+    assert proxy_for_url(url, environment) == (None if direct else THROUGH)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:5000", "127.9.9.9", "localhost:80", "a.localhost", "[::1]:5000"])
 def test_loopback_goes_through_no_proxy(host: str) -> None:
     environment = {"HTTPS_PROXY": "http://proxy.test:3128", "HTTP_PROXY": "http://proxy.test:3128"}
-    assert for_url(f"http://{host}/v2/", environment) is None
-    assert for_url(f"https://{host}/v2/", environment) is None
+    assert proxy_for_url(f"http://{host}/v2/", environment) is None
+    assert proxy_for_url(f"https://{host}/v2/", environment) is None
 
 
 def test_which_variable() -> None:
     environment = {"HTTPS_PROXY": "http://s.test:1", "HTTP_PROXY": "p.test:2", "ALL_PROXY": "http://all.test:3"}
-    assert for_url("https://r.test", environment) == Proxy("s.test", 1)
-    assert for_url("http://r.test", environment) == Proxy("p.test", 2)
-    assert for_url("http://r.test", {"all_proxy": "http://all.test"}) == Proxy("all.test", 80)
-    assert for_url("https://r.test", {"https_proxy": "http://low.test:1", **environment}) == Proxy("low.test", 1)
-    assert for_url("https://r.test", {}) is None
+    assert proxy_for_url("https://r.test", environment) == Proxy("s.test", 1)
+    assert proxy_for_url("http://r.test", environment) == Proxy("p.test", 2)
+    assert proxy_for_url("http://r.test", {"all_proxy": "http://all.test"}) == Proxy("all.test", 80)
+    assert proxy_for_url("https://r.test", {"https_proxy": "http://low.test:1", **environment}) == Proxy("low.test", 1)
+    assert proxy_for_url("https://r.test", {}) is None
 
 
 def test_a_password_in_the_address() -> None:
-    found = for_url("https://r.test", {"HTTPS_PROXY": "http://us%40er:p%3Aw@proxy.test:3128"})
+    found = proxy_for_url("https://r.test", {"HTTPS_PROXY": "http://us%40er:p%3Aw@proxy.test:3128"})
     assert found is not None
     assert found.headers == {"Proxy-Authorization": "Basic " + base64.b64encode(b"us@er:p:w").decode()}
 
@@ -80,14 +80,16 @@ def test_a_password_in_the_address() -> None:
 )
 def test_proxies_that_cannot_be_used(address: str) -> None:
     with pytest.raises(UsageError) as caught:
-        for_url("https://r.test", {"HTTPS_PROXY": address})
+        proxy_for_url("https://r.test", {"HTTPS_PROXY": address})
     assert "hidden" not in f"{caught.value!s}{caught.value.hint}"
 
 
+@example("http://p.test:1", ":²")
+@example("http://p.test:1", "r.test:" + "9" * 5000)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_odd_environments_are_usage_errors_at_most(address: str, rules: str) -> None:
     with contextlib.suppress(UsageError):
-        for_url("https://r.test:5000/v2/", {"HTTPS_PROXY": address, "NO_PROXY": rules})
+        proxy_for_url("https://r.test:5000/v2/", {"HTTPS_PROXY": address, "NO_PROXY": rules})
 
 
 @pytest.mark.parametrize("secure", [True, False], ids=["tls", "plain"])
@@ -101,7 +103,7 @@ def test_everything_goes_through(
     file.write_bytes(content)
     pair = authority.good(f"DNS:{ELSEWHERE}")
     tls = (pair.certificate, pair.key) if secure else None
-    store = Memory()
+    store = MemoryStore()
     user = "corp" if password else ""
     with (
         Server(store, writable=True, tls=tls, credentials=("me", "reg-word")) as server,
@@ -171,7 +173,7 @@ def test_a_certificate_behind_a_proxy(network: Network, authority: Authority) ->
     """The names in it are found out through the proxy too: nothing else leads there."""
     pair = authority.wrong_host()
     with (
-        Server(Memory(), tls=(pair.certificate, pair.key)) as server,
+        Server(MemoryStore(), tls=(pair.certificate, pair.key)) as server,
         http_proxy(routes={f"{ELSEWHERE}:443": server.address}) as proxy,
     ):
         settings = RegistrySettings(ca_file=str(authority.ca))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from airgap.registry.http import body_sender as sending
-from airgap.store.base import BytesReader
+from airgap.registry.http import body_sender
+from airgap.store.readers import BytesReader
 from tests.registry.tools import file_opener
 from tests.suites.store_suite import described, noise
 
@@ -19,11 +19,11 @@ BLOB = described(CONTENT)
 
 
 def hashed(sock: socket.socket, path: Path) -> None:
-    sending.Hashing(BLOB).send(sock, BytesReader(CONTENT, 0), len(CONTENT))
+    body_sender.BlobHash(BLOB).send(sock, BytesReader(CONTENT, 0), len(CONTENT))
 
 
 def copied(sock: socket.socket, path: Path) -> None:
-    sending.send_file(sock, file_opener(path, BLOB)(0), len(CONTENT))
+    body_sender.send_file(sock, file_opener(path, BLOB)(0), len(CONTENT))
 
 
 class SlowLine(socket.socket):
@@ -50,7 +50,7 @@ def test_a_slow_line_is_not_a_silent_one(
     send: Callable[[socket.socket, Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole takes longer than the time-out, which counts for each call; a few kilobytes arrive all the while."""
-    monkeypatch.setattr(sending, "_LONG", 1)
+    monkeypatch.setattr(body_sender, "_MAX_SENDFILE_LENGTH", 1)
     (tmp_path / "blob").write_bytes(CONTENT)
     with SlowLine(300 * 1024) as line:
         send(line, tmp_path / "blob")

@@ -10,7 +10,7 @@ import pytest
 from airgap.errors import DigestMismatch
 from airgap.registry import RegistrySettings, Repository
 from airgap.server import Server
-from airgap.store import Memory
+from airgap.store import MemoryStore
 from tests.parts.certificates import Authority
 from tests.parts.dockerregistry import DockerRegistry, docker_registry
 from tests.parts.images import Images
@@ -21,7 +21,7 @@ from tests.suites.store_suite import Fill, StoreSuite
 class TestOverOurServer(StoreSuite):
     @pytest.fixture
     def store(self, network: Network) -> Iterator[Repository]:
-        with Server(Memory(), writable=True) as server:
+        with Server(MemoryStore(), writable=True) as server:
             yield network.repository(server.address)
 
 
@@ -31,7 +31,7 @@ class TestOverTls(StoreSuite):
     @pytest.fixture
     def store(self, network: Network, authority: Authority) -> Iterator[Repository]:
         pair = authority.good()
-        with Server(Memory(), writable=True, tls=(pair.certificate, pair.key)) as server:
+        with Server(MemoryStore(), writable=True, tls=(pair.certificate, pair.key)) as server:
             settings = RegistrySettings(plain_http=False, ca_file=str(authority.ca))
             yield network.repository(server.address, default=settings)
 

@@ -18,9 +18,10 @@ import pytest
 from airgap.bundle.media.file import FileMedium
 from airgap.errors import BundleError, OutputError
 from airgap.registry import RegistrySettings, Repository
-from airgap.registry.http import body_sender as sending
-from airgap.store import FileRange, Layout, Reader
-from airgap.store.base import BytesReader, Opener, opener_of
+from airgap.registry.http import body_sender
+from airgap.store import FileRange, ImageLayout, Reader
+from airgap.store.protocols import Opener
+from airgap.store.readers import BytesReader, bytes_opener
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.parts.certificates import Authority
 from tests.registry.tools import Network, file_opener
@@ -64,7 +65,7 @@ def far(request: pytest.FixtureRequest, network: Network, authority: Authority) 
 def form(request: pytest.FixtureRequest, far: Far) -> str:
     """Whether blobs go in one piece or in several."""
     if request.param == "chunks":
-        far.repository.endpoint.chunk_limit = MIB
+        far.repository.client.chunk_limit = MIB
     return str(request.param)
 
 
@@ -102,7 +103,7 @@ def damaged(tmp_path: Path) -> Iterator[Opener]:
 def test_a_reader_that_fails(far: Far, form: str) -> None:
     error = far.fails(Failing)
     assert f"{BLOB.digest}: cannot read it at byte {GOOD:,}: Input/output error" in str(error)
-    far.repository.push(BLOB, opener_of(CONTENT))
+    far.repository.push(BLOB, bytes_opener(CONTENT))
     assert far.shelf.blobs["team/app"][BLOB.digest] == CONTENT
 
 
@@ -111,7 +112,7 @@ def test_a_file_that_fails(far: Far, form: str, damaged: Opener) -> None:
     assert isinstance(begin, FileRange)
     error = far.fails(damaged)
     assert str(error) == f"a.tar: cannot read it at byte {begin.offset + GOOD:,}: Input/output error"
-    far.repository.push(BLOB, opener_of(CONTENT))
+    far.repository.push(BLOB, bytes_opener(CONTENT))
     assert far.shelf.blobs["team/app"][BLOB.digest] == CONTENT
 
 
@@ -163,7 +164,7 @@ def test_an_unreadable_file_is_found_whatever_sendfile_says(
     reader = damaged(0)
     assert isinstance(reader, FileRange)
     with pytest.raises(BundleError, match="cannot read it at byte"):
-        sending.send_file(line[0], reader, len(CONTENT))
+        body_sender.send_file(line[0], reader, len(CONTENT))
 
 
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT])
@@ -175,7 +176,7 @@ def test_a_broken_line_stays_one(
     reader = file_opener(tmp_path / "blob", BLOB)(0)
     assert isinstance(reader, FileRange)
     with pytest.raises(OSError, match=re.escape(os.strerror(number))):
-        sending.send_file(line[0], reader, len(CONTENT))
+        body_sender.send_file(line[0], reader, len(CONTENT))
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EINVAL])
@@ -193,10 +194,10 @@ def test_a_file_that_can_be_read_all_the_same_is_sent(
 
 
 @pytest.fixture
-def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImageLayout:
     """A layout with the blob, whose disk has failed since."""
-    layout = Layout(tmp_path / "layout", create=True)
-    layout.push(BLOB, opener_of(CONTENT))
+    layout = ImageLayout.create(tmp_path / "layout")
+    layout.push(BLOB, bytes_opener(CONTENT))
 
     def fail(*arguments: object, **more: object) -> object:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -217,7 +218,7 @@ def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     ],
 )
 def test_a_layout_that_cannot_be_read_does_not_lack_anything(
-    unreadable: Layout, ask: Callable[[Layout], object]
+    unreadable: ImageLayout, ask: Callable[[ImageLayout], object]
 ) -> None:
     with pytest.raises(BundleError, match="cannot read it: Input/output error") as caught:
         ask(unreadable)

@@ -18,7 +18,7 @@ from airgap.errors import AirgapError, Interrupted, Rejected, Unavailable, Usage
 from airgap.registry import RegistrySettings
 from airgap.registry.settings import is_loopback
 from airgap.server import Server
-from airgap.store import Memory
+from airgap.store import MemoryStore
 from tests.doubles.registry import Answer, Double, Shelf, double
 from tests.parts.certificates import Authority, Pair
 from tests.parts.dockerregistry import docker_registry
@@ -104,7 +104,7 @@ def over(services: object, authority: Authority) -> Iterator[Callable[[Pair], Se
     running: list[Server] = []
 
     def start(pair: Pair) -> Server:
-        running.append(Server(Memory(), tls=(pair.certificate, pair.key)))
+        running.append(Server(MemoryStore(), tls=(pair.certificate, pair.key)))
         running[-1].start()
         return running[-1]
 
@@ -389,9 +389,9 @@ def test_tls_bodies(network: Network, authority: Authority, shelf: Shelf) -> Non
 
 def test_strict_checks_are_not_ours(authority: Authority) -> None:
     """Newer Pythons refuse what nodes take: certificates without key identifiers."""
-    from airgap.registry.http.connect import Dialer, Peer, Trust
+    from airgap.registry.http.connect import ConnectionKey, Connector, Trust
 
-    made = Dialer().connection(Peer("https", "r.test", 443, Trust(str(authority.ca))), None)
+    made = Connector().connection(ConnectionKey("https", "r.test", 443, Trust(str(authority.ca))), None)
     context = made._context  # type: ignore[attr-defined] # not in the stubs
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_mode is ssl.CERT_REQUIRED
