@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/error-messages.md and docs/error-messages.ko.md, from the table of ``airgap doctor --explain``.
+"""docs/error-messages.md and docs/error-messages.ko.md, from the messages of ``airgap doctor --explain``.
 
     python tools/error_messages.py           # write them
     python tools/error_messages.py --check   # end with 1 if a page says something else
@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from airgap.explain import Entry, table
+from airgap.explain import KnownMessage, known_messages
 
 BEGIN, END = "<!-- made by tools/error_messages.py -->", "<!-- end -->"
 TOOLS = Path(__file__).resolve().parent
@@ -28,31 +28,31 @@ WORDS = {
 }
 
 
-def texts(entry: Entry, korean: dict[str, Any] | None) -> tuple[str, str, list[str]]:
+def texts(message: KnownMessage, korean: dict[str, Any] | None) -> tuple[str, str, list[str]]:
     """Title, cause and the steps' sentences in one language."""
     if korean is None:
-        return entry.title, entry.cause, [step.say for step in entry.steps]
-    words = korean[entry.id]
-    if len(words["steps"]) != len(entry.steps):
+        return message.title, message.cause, [step.say for step in message.steps]
+    words = korean[message.id]
+    if len(words["steps"]) != len(message.steps):
         raise SystemExit(
-            f"tools/error_messages.ko.yaml: {entry.id} has {len(words['steps'])} steps, not {len(entry.steps)}"
+            f"tools/error_messages.ko.yaml: {message.id} has {len(words['steps'])} steps, not {len(message.steps)}"
         )
     return words["title"], words["cause"], words["steps"]
 
 
-def section(entry: Entry, name: str, korean: dict[str, Any] | None) -> str:
+def section(message: KnownMessage, name: str, korean: dict[str, Any] | None) -> str:
     said_by, guide = WORDS[name]
-    title, cause, steps = texts(entry, korean)
-    lines = [f'<a id="{entry.id}"></a>', f"## {title}", ""]
-    lines += [f"> `{phrase}`  " for phrase in entry.phrases]
+    title, cause, steps = texts(message, korean)
+    lines = [f'<a id="{message.id}"></a>', f"## {title}", ""]
+    lines += [f"> `{phrase}`  " for phrase in message.phrases]
     lines[-1] = lines[-1].rstrip()
-    lines += ["", f"{said_by}: {entry.seen}. {_shown(cause)}", ""]
-    for say, step in zip(steps, entry.steps, strict=True):
+    lines += ["", f"{said_by}: {message.seen}. {_shown(cause)}", ""]
+    for say, step in zip(steps, message.steps, strict=True):
         lines.append(f"- {_shown(say)}")
         if step.run:
             lines += ["", "  ```", *(f"  {_filled(line)}" for line in step.run), "  ```", ""]
-    if entry.guide:
-        place = _guide(entry.guide, name)
+    if message.guide:
+        place = _guide(message.guide, name)
         lines += ["", f"{guide}: [{place.removeprefix('../')}]({place})"]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
@@ -76,10 +76,10 @@ def made(page: str, name: str) -> str:
     korean = None
     if name.endswith(".ko.md"):
         korean = yaml.safe_load((TOOLS / "error_messages.ko.yaml").read_text("utf-8"))
-        ids = {entry.id for entry in table()}
+        ids = {message.id for message in known_messages()}
         if korean.keys() != ids:
             raise SystemExit(f"tools/error_messages.ko.yaml: {sorted(korean.keys() ^ ids)} stand in one table only")
-    body = "\n".join(section(entry, name, korean) for entry in table())
+    body = "\n".join(section(message, name, korean) for message in known_messages())
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{body}{END}{after}"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: options in, events rendered, errors turned into exit codes.
+"""The command line: parses options, prints events and results, and turns errors into exit codes.
 
-The only room that prints, exits or knows a terminal. Each command is a module of its own under
-``commands`` and is imported when it is called, so that ``--version`` and ``--help`` start at once.
+Only this package prints, exits or uses a terminal. Each command is a module of ``commands``, imported when it is
+called, so that ``--version`` and ``--help`` start fast. ``formatting`` turns results into text, ``progress`` shows
+events while a command runs.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from airgap import __version__
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command line and exit with its documented code (``airgap.errors``)."""
+    """Run ``arguments``, by default those of the process, and exit with the code of :mod:`airgap.errors`."""
     if list(sys.argv[1:] if arguments is None else arguments) == ["--version"]:
-        # Scripts ask often; importing click would take twice as long as all the rest.
-        print(f"airgap {__version__}")  # noqa: T201 - this room is the one that prints
+        # Scripts often ask for the version. Importing click would take twice as long as everything else.
+        print(f"airgap {__version__}")  # noqa: T201 - this package prints
         sys.exit(0)
-    # Modules are objects that stay: looking through them for garbage again and again is a twentieth of start-up.
+    # Collect garbage less often: during start-up it finds none and takes 5 % of the time.
     gc.set_threshold(50_000, 20, 100)
     try:
         from airgap.cli.run import run
 
         sys.exit(run(arguments))
-    except KeyboardInterrupt:  # while modules are still being read
+    except KeyboardInterrupt:  # while modules are imported, before run() handles it
         sys.exit(130)

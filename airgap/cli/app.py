@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The group of commands, each loaded when it is needed."""
+"""The click group of all commands; the module of a command is imported when it is called."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from airgap import __version__
 
-#: In the order in which they are used; the first line of help stands here, so that listing loads nothing.
+#: The commands in the order of ``--help``, each with its one-line help, so that ``--help`` imports none of them.
 COMMANDS = {
     "images": "List the images that resource files name, and where.",
     "export": "Pull the images and write one bundle.",
@@ -29,16 +29,15 @@ COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
+class _LazyGroup(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(
-            f"airgap.cli.commands.{name}_" if name == "import" else f"airgap.cli.commands.{name}"
-        )
+        module_name = "import_" if name == "import" else name
+        module = importlib.import_module(f"airgap.cli.commands.{module_name}")
         command: click.Command = module.command
         return command
 
@@ -48,8 +47,8 @@ class _Lazy(click.Group):
         if arguments and arguments[0] not in COMMANDS and not arguments[0].startswith("-"):
             import difflib
 
-            near = difflib.get_close_matches(arguments[0], COMMANDS, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else "See 'airgap --help'."
+            similar = difflib.get_close_matches(arguments[0], COMMANDS, 1)
+            hint = f"Did you mean {similar[0]!r}?" if similar else "See 'airgap --help'."
             raise click.UsageError(f"No such command {arguments[0]!r}. {hint}", context)
         return super().resolve_command(context, arguments)
 
@@ -59,7 +58,7 @@ class _Lazy(click.Group):
 
 
 @click.group(
-    cls=_Lazy,
+    cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Run 'airgap COMMAND --help' for each command's options and an example.",
 )

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that several commands share, each defined once."""
+"""Options that several commands share, and what they stand for.
+
+A decorator such as ``target_options`` adds several options and passes them to the command as one argument.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from airgap.cli.error_reporter import ErrorReporter
 from airgap.errors import UsageError
 from airgap.records import Record
 
 if TYPE_CHECKING:
     from airgap.bundle import BundleReader
-    from airgap.config.connections import Network
+    from airgap.config.connections import ConnectionOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
+def _combine(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """One decorator that adds ``options`` in the given order."""
+
     def decorate(function: F) -> F:
         for option in reversed(options):
             function = option(function)
@@ -34,18 +40,16 @@ def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
 config = click.option("--config", metavar="FILE", help="Project file instead of ./airgap.yaml.")
 
 
-def _progress(context: click.Context, _: click.Parameter, value: str) -> str:
-    from airgap.cli.errors import Teller
-
-    if isinstance(context.obj, Teller):
+def _set_error_format(context: click.Context, _: click.Parameter, value: str) -> str:
+    if isinstance(context.obj, ErrorReporter):
         context.obj.json = value == "json"
     return value
 
 
 progress = click.option(
     "--progress",
-    is_eager=True,  # before whatever else of the command line may be wrong
-    callback=_progress,
+    is_eager=True,  # so that errors in other options are already reported in this format
+    callback=_set_error_format,
     type=click.Choice(["auto", "bar", "plain", "json", "none"]),
     default="auto",
     show_default=True,
@@ -68,7 +72,7 @@ ca_file = click.option("--ca-file", metavar="PEM", help="Certificates to trust b
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 
-source_network = _together(
+source_options = _combine(
     ca_file,
     click.option(
         "--plain-http", multiple=True, metavar="REGISTRY", help="Speak plain HTTP to this registry. Repeatable."
@@ -78,7 +82,7 @@ source_network = _together(
     ),
 )
 
-_target_network = _together(
+_target_options = _combine(
     ca_file,
     click.option("--plain-http", is_flag=True, help="Speak plain HTTP to the target, as http:// before it does."),
     click.option("--insecure", is_flag=True, help="Trust any certificate of the target."),
@@ -96,13 +100,15 @@ nexus = click.option(
 
 mapping = click.option(
     "--mapping",
+    "policy",
+    # The policies and the default of airgap.targets.mapping, whose import would slow down --help.
     type=click.Choice(["basename", "path", "full"]),
     help="How images are named under the target: quay.io/jetstack/x becomes x, jetstack/x or quay.io/jetstack/x. "
     "[default: basename]",
 )
 
 
-_chart = _together(
+_chart_options = _combine(
     click.option("-f", "--values", multiple=True, metavar="FILE", help="For a chart, as helm takes it. Repeatable."),
     click.option("--set", "set_", multiple=True, metavar="K=V", help="For a chart, as helm takes it. Repeatable."),
     click.option("--set-string", multiple=True, metavar="K=V", help="For a chart, as helm takes it. Repeatable."),
@@ -114,11 +120,11 @@ _chart = _together(
 )
 
 
-def chart(function: F) -> F:
-    """The options that are passed on to helm, as one argument ``rendering``."""
+def chart_options(function: F) -> F:
+    """Add the options that are passed on to helm; the command gets them as one argument ``rendering``."""
 
     @functools.wraps(function)
-    def gathered(
+    def with_one_argument(
         values: tuple[str, ...],
         set_: tuple[str, ...],
         set_string: tuple[str, ...],
@@ -129,21 +135,21 @@ def chart(function: F) -> F:
     ) -> Any:
         from airgap.kube.render.programs import Rendering
 
-        made = Rendering(values, set_, set_string, namespace, kube_version, api_versions)
-        return function(rendering=made, **others)
+        rendering = Rendering(values, set_, set_string, namespace, kube_version, api_versions)
+        return function(rendering=rendering, **others)
 
-    return _chart(cast("F", gathered))
-
-
-def source(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str, ...]) -> Network:
-    """The network of a command that only pulls."""
-    from airgap.config.connections import Network
-
-    return Network(ca_file or "", insecure, plain_http)
+    return _chart_options(cast("F", with_one_argument))
 
 
-class Access(Record):
-    """How the target is reached, as :func:`target_network` gathers it."""
+def source_connection(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str, ...]) -> ConnectionOptions:
+    """Return the connection options of a command that only pulls, from its ``source_options``."""
+    from airgap.config.connections import ConnectionOptions
+
+    return ConnectionOptions(ca_file or "", insecure, plain_http)
+
+
+class TargetConnection(Record):
+    """The options about the target's connection, as :func:`target_options` passes them."""
 
     ca_file: str | None
     plain_http: bool
@@ -154,28 +160,28 @@ class Access(Record):
 
     @property
     def given(self) -> bool:
-        """Whether anything was said of a target at all."""
+        """Whether the user gave any of the options."""
         return any((self.ca_file, self.plain_http, self.insecure, self.via, self.username, self.password_stdin))
 
-    def network(self, registry: str) -> Network:
-        """The network of a command that pushes to ``registry``; the password is read now."""
-        from airgap.config.connections import Network, credential_from
+    def options(self, registry: str) -> ConnectionOptions:
+        """Return the connection options if ``registry`` is the target. Reads the password from standard input."""
+        from airgap.config.connections import ConnectionOptions, target_credential
 
         password = read_password() if self.password_stdin else None
-        return Network(
+        return ConnectionOptions(
             self.ca_file or "",
             (registry,) if self.insecure else (),
             (registry,) if self.plain_http else (),
             self.via,
-            credential_from(os.environ, self.username, password),
+            target_credential(os.environ, self.username, password),
         )
 
 
-def target_network(function: F) -> F:
-    """The options by which the target is reached, as one argument ``access``."""
+def target_options(function: F) -> F:
+    """Add the options about the target's connection; the command gets them as one argument ``connection``."""
 
     @functools.wraps(function)
-    def gathered(
+    def with_one_argument(
         ca_file: str | None,
         plain_http: bool,
         insecure: bool,
@@ -184,13 +190,14 @@ def target_network(function: F) -> F:
         password_stdin: bool,
         **others: Any,
     ) -> Any:
-        return function(access=Access(ca_file, plain_http, insecure, via, username, password_stdin), **others)
+        connection = TargetConnection(ca_file, plain_http, insecure, via, username, password_stdin)
+        return function(connection=connection, **others)
 
-    return _target_network(cast("F", gathered))
+    return _target_options(cast("F", with_one_argument))
 
 
 def read_password() -> str:
-    """One line of standard input, without its line end."""
+    """Return one line of standard input, without its line end. Raises :class:`UsageError` for a terminal."""
     if sys.stdin.isatty():
         raise UsageError(
             "--password-stdin wants the password on standard input, and that is a terminal",
@@ -199,16 +206,16 @@ def read_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def stdin_bytes() -> bytes:
-    """What ``-`` reads."""
+def read_stdin() -> bytes:
+    """Return all of standard input, for the path ``-``. Raises :class:`UsageError` for a terminal."""
     if sys.stdin.isatty():
         raise UsageError("- reads standard input, and that is a terminal", hint="kubectl get deploy -o json | airgap …")
     return sys.stdin.buffer.read()
 
 
-def opened(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
-    """The bundle in a file, in standard input or in volumes; on a terminal a missing volume is asked for."""
-    from airgap.bundle import open_bundle
+def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
+    """Open the bundle in a file, in standard input (``-``) or in volumes. On a terminal, asks for a missing volume."""
+    from airgap.bundle import reader
 
     if "-" in bundles:
         if len(bundles) > 1:
@@ -220,16 +227,16 @@ def opened(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
             )
         if sys.stdin.isatty():
             raise UsageError("- reads standard input, and that is a terminal", hint="ssh … cat bundle.tar | airgap …")
-    return open_bundle(bundles[0], more=bundles[1:], ask=_ask_for_volume if sys.stdin.isatty() else None)
+    return reader.open_bundle(bundles[0], more=bundles[1:], ask=_ask_for_volume if sys.stdin.isatty() else None)
 
 
 def _ask_for_volume(expected: Path) -> Path | None:
-    """Where a volume now is, after its medium was put in; ``None`` to give up."""
+    """Ask the user for a volume on another medium, and return its path; ``None`` if the user gives up."""
     click.echo(f"{expected} is not there.", err=True)
-    said = click.prompt(
+    answer = click.prompt(
         "Put its medium in and press Enter, or say where it lies (q gives up)", default="", show_default=False, err=True
     ).strip()
-    if said == "q":
+    if answer == "q":
         return None
-    place = Path(said) if said else expected
-    return place / expected.name if place.is_dir() else place
+    path = Path(answer) if answer else expected
+    return path / expected.name if path.is_dir() else path

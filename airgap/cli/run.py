@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From whatever ends a command to one clear message and an exit code; never a traceback."""
+"""Runs a command line; turns whatever ends it into one message and an exit code, never into a traceback."""
 
 from __future__ import annotations
 
@@ -12,57 +12,60 @@ import click
 
 from airgap.cli import stopping
 from airgap.cli.app import cli
-from airgap.cli.errors import Teller
+from airgap.cli.error_reporter import ErrorReporter
 from airgap.errors import AirgapError, Interrupted, OutputError
 
-DEBUG = "AIRGAP_DEBUG"
+DEBUG_VARIABLE = "AIRGAP_DEBUG"
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """The exit code. ``AIRGAP_DEBUG=1`` shows the traceback of what should not have happened."""
-    teller = Teller()
-    stopping.listen(teller)
+    """Run ``arguments``, by default those of the process, and return the exit code.
+
+    With ``AIRGAP_DEBUG=1`` an unexpected exception is raised instead of reported.
+    """
+    reporter = ErrorReporter()
+    stopping.listen(reporter)
     try:
-        code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False, obj=teller)
+        code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False, obj=reporter)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
-        teller.usage(error)
+        reporter.report_usage_error(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return _stopped(Interrupted("stopped"), teller)
+        return _report_interrupted(Interrupted("stopped"), reporter)
     except Interrupted as error:
-        return _stopped(error, teller)
+        return _report_interrupted(error, reporter)
     except AirgapError as error:
-        return _tell(error, teller)
+        return _report(error, reporter)
     except BrokenPipeError:
-        _drop(sys.stdout)  # whoever read our output has had enough
+        _redirect_to_null(sys.stdout)  # the reader of our output has ended
         return 1
     except OSError as error:
         where = str(error.filename)[:200] if error.filename else None
-        return _tell(OutputError(error.strerror or str(error), where=where), teller)
+        return _report(OutputError(error.strerror or str(error), where=where), reporter)
     except Exception as error:
-        if os.environ.get(DEBUG):
+        if os.environ.get(DEBUG_VARIABLE):
             raise
-        teller.bug(error, DEBUG)
+        reporter.report_bug(error, DEBUG_VARIABLE)
         return 1
 
 
-def _stopped(error: Interrupted, teller: Teller) -> int:
-    code = _tell(error, teller)
+def _report_interrupted(error: Interrupted, reporter: ErrorReporter) -> int:
+    code = _report(error, reporter)
     stopping.block()
     return code
 
 
-def _tell(error: AirgapError, teller: Teller) -> int:
-    """Tell the error and return its exit code, which holds even where standard error cannot be written."""
+def _report(error: AirgapError, reporter: ErrorReporter) -> int:
+    """Report the error and return its exit code, even if standard error cannot be written."""
     try:
-        teller.tell(error)
+        reporter.report(error)
     except OSError:
-        _drop(sys.stderr)
+        _redirect_to_null(sys.stderr)
     return error.exit_code
 
 
-def _drop(stream: TextIO) -> None:
-    """Python writes what is left in ``stream`` while it ends, and would complain again: send that nowhere."""
+def _redirect_to_null(stream: TextIO) -> None:
+    """Discard what is left in the buffer of ``stream``: Python writes it when it exits, and would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C, SIGTERM and SIGHUP: the first one stops the work cleanly, the second one ends the process at once.
+"""Handles Ctrl-C, SIGTERM and SIGHUP: the first one stops the work cleanly, the second one exits at once.
 
 Python runs signal handlers in the main thread, between two steps of its own. While that thread waits inside a C
 function (a name server that does not answer, for example) no handler runs. So Python also writes the number of each
@@ -15,26 +15,25 @@ import threading
 import time
 from types import FrameType
 
-from airgap.cli.errors import Teller
+from airgap.cli.error_reporter import ErrorReporter
 from airgap.errors import Interrupted
 from airgap.events import Noted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: The same signal again within so many seconds is the same request: ``timeout`` sends it to the process and then to
-#: its group.
-_SAME = 0.1
-#: So many seconds after the first signal the user is told about the second one.
-_PATIENCE = 1.0
+#: Seconds within which the same signal counts once: ``timeout`` sends it to the process and then to its group.
+_REPEAT_WINDOW = 0.1
+#: Seconds after the first signal until the user is told what a second one does.
+_NOTE_DELAY = 1.0
 
 
-def listen(teller: Teller) -> None:
-    """Install the handlers. SIGINT stays as it is where it was ignored or handled before."""
+def listen(reporter: ErrorReporter) -> None:
+    """Install the signal handlers. SIGINT keeps its handler if it is not Python's default one."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    # The thread inherits this mask: a signal that it took would not wake the main thread.
+    # The new thread inherits this mask. If it handled a signal, the main thread would not be interrupted.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    threading.Thread(target=_watch, args=(reading, teller), name="airgap-signals", daemon=True).start()
+    threading.Thread(target=_watch, args=(reading, reporter), name="airgap-signals", daemon=True).start()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -43,54 +42,55 @@ def listen(teller: Teller) -> None:
 
 
 def block() -> None:
-    """Deliver no more signals: while Python ends, its default handlers are back, which change the exit code."""
+    """Block all signals. When Python exits it restores the default handlers, which would change the exit code."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     for name in SIGNALS:
-        signal.signal(name, _leave)
+        signal.signal(name, _do_nothing)
     raise KeyboardInterrupt
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    """The thread that reads the pipe acts on this signal. SIG_IGN would keep its number out of the pipe."""
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    """A second signal is handled by the thread that reads the pipe. With SIG_IGN nothing would be written to it."""
 
 
-def _watch(reading: int, teller: Teller) -> None:
-    first, stopping_since = 0, 0.0
-    told = False
+def _watch(reading: int, reporter: ErrorReporter) -> None:
+    """Read signal numbers from the pipe; exit at the second signal."""
+    first_signal, stopping_since = 0, 0.0
+    noted = False
     poll = select.poll()
     poll.register(reading, select.POLLIN)
     while True:
-        if not poll.poll(_PATIENCE * 1000 if first and not told else None):
-            _write(teller.line(Noted("still stopping; another Ctrl-C ends airgap at once")))
-            told = True
+        if not poll.poll(_NOTE_DELAY * 1000 if first_signal and not noted else None):
+            _write(reporter.format(Noted("still stopping; another Ctrl-C ends airgap at once")))
+            noted = True
             continue
         for number in os.read(reading, 64):
             if number not in SIGNALS:
                 continue
             now = time.monotonic()
-            if not first:
-                first, stopping_since = number, now
-            elif number != first or now - stopping_since > _SAME:
-                _end(teller)
+            if not first_signal:
+                first_signal, stopping_since = number, now
+            elif number != first_signal or now - stopping_since > _REPEAT_WINDOW:
+                _exit_now(reporter)
 
 
-def _end(teller: Teller) -> None:
+def _exit_now(reporter: ErrorReporter) -> None:
     error = Interrupted("stopped at once", hint="run the same command again to go on")
-    if not teller.json and os.isatty(2) and os.environ.get("TERM") not in (None, "", "dumb"):
-        _write("\x1b[?25h\n")  # the bar hides the cursor
-    _write(teller.line(error))
+    if not reporter.json and os.isatty(2) and os.environ.get("TERM") not in (None, "", "dumb"):
+        _write("\x1b[?25h\n")  # show the cursor, which the progress bar hides
+    _write(reporter.format(error))
     os._exit(error.exit_code)
 
 
 def _write(line: str) -> None:
-    """Write to standard error without waiting for anything: neither for a lock of ``sys.stderr`` nor for a reader."""
+    """Write to standard error without waiting for the lock of ``sys.stderr`` or for a reader."""
     poll = select.poll()
     poll.register(2, select.POLLOUT)
     if any(events & select.POLLOUT for _, events in poll.poll(0)):
         try:
             os.write(2, line.encode())
         except OSError:
-            return  # nobody can be told
+            return  # there is no other place to write to

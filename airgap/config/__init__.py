@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a project says once (``airgap.yaml``), how registries are reached, and where state is kept.
+"""Settings: ``airgap.yaml``, the connections to registries, and the folder for state.
 
-This room reads settings and makes the objects of other rooms from them. It sends nothing.
+``airgap_yaml`` reads the project file, ``connections`` combines it with options and environment variables into
+registries and target mappings, ``state`` keeps the journal of unfinished uploads. Nothing here sends a request.
 """

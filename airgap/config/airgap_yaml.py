@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap.yaml``: what a project says once, so that the command line need not.
+"""Reads ``airgap.yaml``, the settings of a project.
 
-Scalars are read as strings (``version: 1.10`` stays 1.10). An unknown key is an error that names the
-nearest known one; every problem has its ``file:line``.
+Scalars are read as strings (``version: 1.10`` stays 1.10). An unknown key is an error that suggests the most similar
+known one. Every error has its ``file:line``.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from airgap.targets import Mapping, TargetAddress
 
 FILE = "airgap.yaml"
-_TOP = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules")
+_KEYS = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules")
 
 
-class Project(Record, frozen=False):
-    """Everything optional; paths are relative to the folder of the file they stand in."""
+class ProjectSettings(Record, frozen=False):
+    """The content of ``airgap.yaml``; every key is optional. Relative paths are joined to the folder of the file."""
 
     name: str | None = None
     version: str | None = None
@@ -44,18 +44,21 @@ class Project(Record, frozen=False):
 
     @property
     def bundle_name(self) -> str:
-        """``my-platform-1.10.tar``, from name and version."""
+        """The default file name of a bundle, such as ``my-platform-1.10.tar``."""
         return "-".join(part for part in (self.name or "bundle", self.version) if part) + ".tar"
 
 
-def load(path: str | None) -> Project:
-    """Read ``path``, or ``airgap.yaml`` in the working folder if it is there; raise :class:`UsageError`."""
+def load_project(path: str | None) -> ProjectSettings:
+    """Read ``path``; without one, ``airgap.yaml`` in the working folder if it exists.
+
+    Raises :class:`UsageError` if the file cannot be read or has a mistake.
+    """
     file = Path(path or FILE)
     try:
         content = file.read_bytes()
     except FileNotFoundError as error:
         if path is None:
-            return Project()
+            return ProjectSettings()
         raise UsageError("there is no such file", where=path) from error
     except OSError as error:
         raise UsageError(f"cannot read it: {error.strerror}", where=str(file)) from error
@@ -67,76 +70,81 @@ def load(path: str | None) -> Project:
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else str(file)
         raise UsageError(f"this is no YAML: {getattr(error, 'problem', None) or error}", where=where) from error
-    project = Project()
+    project = ProjectSettings()
     if root is not None and root.tag != "tag:yaml.org,2002:null":
-        _Reading(str(file), file.parent, project).top(root)
+        _ProjectReader(str(file), file.parent, project).read(root)
     return project
 
 
-class _Reading(Record, frozen=False):
+class _ProjectReader(Record, frozen=False):
+    """Fills ``project`` from the YAML nodes of ``file``. Methods take a node and raise UsageError with its line."""
+
     file: str
     folder: Path
-    project: Project
+    project: ProjectSettings
 
-    def top(self, node: Any) -> None:
+    def read(self, root: Any) -> None:
         project = self.project
-        for key, value in self._mapping(node, _TOP).items():
+        for key, value in self._mapping(root, _KEYS).items():
             if key in ("name", "version"):
                 setattr(project, key, self._file_name(value))
             elif key == "target":
                 project.target = self._text(value)
-                self._parsed(value, _target)
+                self._parsed(value, _parse_target)
             elif key == "notes":
                 project.notes = str(self.folder / self._text(value))
             elif key == "resources":
-                project.resources = [self._path(entry) for entry in self._list(value)]
+                project.resources = [self._path(item) for item in self._list(value)]
             elif key == "images":
-                project.images = [self._parsed(entry, Reference.parse) for entry in self._list(value)]
+                project.images = [self._parsed(item, Reference.parse) for item in self._list(value)]
             elif key == "platforms":
-                project.platforms = [self._parsed(entry, Platform.parse) for entry in self._list(value)]
+                project.platforms = [self._parsed(item, Platform.parse) for item in self._list(value)]
             elif key == "mapping":
-                self._mapping_section(value)
+                self._read_mapping(value)
             elif key == "rules":
-                self._rules(value)
+                self._read_rules(value)
             else:
-                for name, settings in self._mapping(value, None).items():
-                    if reason := registry_problem(name):
-                        raise UsageError(
-                            reason,
-                            where=self._where(settings),
-                            hint="registries are called as in references: quay.io, 10.0.0.5:5000",
-                        )
-                    project.registries[name] = self._registry(settings)
+                self._read_registries(value)
 
-    def _mapping_section(self, node: Any) -> None:
+    def _read_registries(self, node: Any) -> None:
+        for name, value in self._mapping(node, None).items():
+            if reason := registry_problem(name):
+                raise UsageError(
+                    reason,
+                    where=self._where(value),
+                    hint="registries are called as in references: quay.io, 10.0.0.5:5000",
+                )
+            self.project.registries[name] = self._registry(value)
+
+    def _read_mapping(self, node: Any) -> None:
         for key, value in self._mapping(node, ("policy", "overrides")).items():
             if key == "policy":
                 self.project.policy = self._text(value)
-                self._parsed(value, _policy)
+                self._parsed(value, _check_policy)
                 continue
             for pattern, name in self._mapping(value, None).items():
-                self._parsed(name, partial(_override, pattern))
+                self._parsed(name, partial(_check_override, pattern))
                 self.project.overrides[pattern] = self._text(name)
 
-    def _rules(self, node: Any) -> None:
-        """``take`` places of objects and ``ignore`` images, each with the reason why."""
+    def _read_rules(self, node: Any) -> None:
         section = self._mapping(node, ("take", "ignore"))
-        entries = {key: self._list(value) for key, value in section.items()}
-        take = [self._taken(entry) for entry in entries.get("take", ())]
-        both = ("image", "why")
-        ignore = [kube.Ignore(**self._rule(entry, both, both)) for entry in entries.get("ignore", ())]
+        items = {key: self._list(value) for key, value in section.items()}
+        take = [self._take_rule(item) for item in items.get("take", ())]
+        ignore_keys = ("image", "why")
+        ignore = [kube.Ignore(**self._texts(item, ignore_keys, ignore_keys)) for item in items.get("ignore", ())]
         self.project.rules = kube.Custom(tuple(take), tuple(ignore))
 
-    def _rule(self, node: Any, known: tuple[str, ...], needed: tuple[str, ...]) -> dict[str, str]:
+    def _texts(self, node: Any, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
+        """A rule as a dict of its texts."""
         values = {key: self._text(value) for key, value in self._mapping(node, known).items()}
-        for key in needed:
+        for key in required:
             if key not in values:
-                hint = f"it needs {' and '.join(needed)}"
+                hint = f"it needs {' and '.join(required)}"
                 raise UsageError(f"this rule lacks {key!r}", where=self._where(node), hint=hint)
         return values
 
-    def _taken(self, node: Any) -> kube.Take:
-        values = self._rule(node, ("kind", "name", "path", "why"), ("path", "why"))
+    def _take_rule(self, node: Any) -> kube.Take:
+        values = self._texts(node, ("kind", "name", "path", "why"), ("path", "why"))
         try:
             return kube.Take(**values)
         except UsageError as error:
@@ -161,43 +169,47 @@ class _Reading(Record, frozen=False):
             seconds = float(text)
         except ValueError:
             seconds = 0.0
-        # A day is more than any connection lasts; this also keeps infinity and not-a-number out.
+        # The limit of one day also excludes infinity; the comparison excludes not-a-number.
         if not 0 < seconds <= 86400:
             raise UsageError(f"{text!r} is no number of seconds", where=self._where(node), hint="write it as 120")
         return seconds
 
     def _file_name(self, node: Any) -> str:
+        """A text that can be part of a file name."""
         text = self._text(node)
         if "/" in text or "\0" in text or text.startswith("."):
             raise UsageError(f"{text!r} cannot be part of a file's name", where=self._where(node))
         return text
 
     def _path(self, node: Any) -> str:
+        """A path joined to the folder, or an address as it is."""
         text = self._text(node)
         return text if "://" in text else str(self.folder / text)
 
     def _parsed(self, node: Any, parse: Callable[[str], Any]) -> Any:
+        """The result of ``parse``, whose errors get the line of ``node``."""
         try:
             return parse(self._text(node))
         except AirgapError as error:
             raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
 
     def _mapping(self, node: Any, known: tuple[str, ...] | None) -> dict[str, Any]:
+        """A mapping's values by key; only ``known`` keys are allowed, or any key with ``None``."""
         if not hasattr(node, "value") or node.id != "mapping":
             raise UsageError("a mapping of keys and values belongs here", where=self._where(node))
-        found: dict[str, Any] = {}
+        entries: dict[str, Any] = {}
         for key_node, value in node.value:
             key = self._text(key_node)
             if known is not None and key not in known:
                 import difflib
 
-                near = difflib.get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+                similar = difflib.get_close_matches(key, known, 1)
+                hint = f"did you mean {similar[0]}?" if similar else f"known are {', '.join(known)}"
                 raise UsageError(f"unknown key {key!r}", where=self._where(key_node), hint=hint)
-            if key in found:
+            if key in entries:
                 raise UsageError(f"the key {key!r} stands here twice", where=self._where(key_node))
-            found[key] = value
-        return found
+            entries[key] = value
+        return entries
 
     def _list(self, node: Any) -> list[Any]:
         if node.id != "sequence":
@@ -219,22 +231,22 @@ class _Reading(Record, frozen=False):
         return f"{self.file}:{node.start_mark.line + 1}"
 
 
-# The rules of mapping belong to ``target``, which a command that names none need not load.
+# These import airgap.targets only when they are called: most commands do not need it.
 
 
-def _target(text: str) -> TargetAddress:
+def _parse_target(text: str) -> TargetAddress:
     from airgap.targets import TargetAddress
 
     return TargetAddress.parse(text)
 
 
-def _policy(policy: str) -> Mapping:
+def _check_policy(policy: str) -> Mapping:
     from airgap.targets import Mapping
 
-    return Mapping(_target("nowhere.invalid"), policy)
+    return Mapping(_parse_target("nowhere.invalid"), policy)
 
 
-def _override(pattern: str, name: str) -> Mapping:
+def _check_override(pattern: str, name: str) -> Mapping:
     from airgap.targets import Mapping
 
-    return Mapping(_target("nowhere.invalid"), overrides={pattern: name})
+    return Mapping(_parse_target("nowhere.invalid"), overrides={pattern: name})

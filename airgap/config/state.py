@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an import leaves for the next run of the same command: which uploads the registry has half of.
+"""The state that an import keeps for its next run: a journal of the uploads that are not finished.
 
-It lies in the user's state folder and not beside the bundle, which may be on a medium that cannot be written.
+It is kept in the user's state folder, not beside the bundle, which may be on a read-only medium.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
-    """``$XDG_STATE_HOME/airgap``; by the base directory specification a relative path there is ignored."""
+    """Return ``$XDG_STATE_HOME/airgap``, by default ``~/.local/state/airgap``.
+
+    A relative ``XDG_STATE_HOME`` is ignored, as the XDG base directory specification says.
+    """
     home = environment.get("XDG_STATE_HOME", "")
     if not os.path.isabs(home):
         home = os.path.join(environment.get("HOME") or os.path.expanduser("~"), ".local", "state")
@@ -31,15 +34,15 @@ def state_folder(environment: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def remembered(
-    registries: Registries, address: TargetAddress, bundle: str, shard: Shard | None, folder: str | None, emit: Sink
+def keep_upload_journal(
+    registries: Registries, address: TargetAddress, bundle_id: str, shard: Shard | None, folder: str | None, emit: Sink
 ) -> Iterator[None]:
-    """Keep a journal of uploads while the block runs, and its lock; the journal goes when the block ends well.
+    """Keep a locked journal of uploads while the block runs; delete it when the block ends without an exception.
 
-    ``bundle`` is the bundle's ID. Raises :class:`airgap.errors.NotReady` where another import holds the lock. A
-    ``folder`` that was asked for must be writable; without the default one it goes on with a warning.
+    Raises :class:`airgap.errors.NotReady` if another import holds the lock, and :class:`OutputError` if ``folder``
+    cannot be written. If the default folder cannot be written, warns and continues without a journal.
     """
-    journal = _journal(registries, address, bundle, shard, folder, emit)
+    journal = _open_journal(registries, address, bundle_id, shard, folder, emit)
     if journal is None:
         yield
         return
@@ -52,23 +55,23 @@ def remembered(
     journal.close(whole=True)
 
 
-def _journal(
-    registries: Registries, address: TargetAddress, bundle: str, shard: Shard | None, folder: str | None, emit: Sink
+def _open_journal(
+    registries: Registries, address: TargetAddress, bundle_id: str, shard: Shard | None, folder: str | None, emit: Sink
 ) -> SessionJournal | None:
     from airgap.registry import SessionJournal
 
     head = {
         "target": str(address),
         "address": registries.client(address.registry).base_url,
-        "bundle": bundle,
+        "bundle": bundle_id,
         "shard": str(shard) if shard else None,
     }
-    name = hashlib.sha256("\n".join((head["target"] or "", bundle, head["shard"] or "")).encode()).hexdigest()[:24]
-    place = Path(folder) if folder else state_folder(os.environ)
+    name = hashlib.sha256("\n".join((head["target"] or "", bundle_id, head["shard"] or "")).encode()).hexdigest()[:24]
     if folder is not None and not folder:
         raise UsageError("--state names no folder")
+    journal_folder = Path(folder) if folder else state_folder(os.environ)
     try:
-        return SessionJournal.open(place / f"import-{name}.jsonl", head, emit)
+        return SessionJournal.open(journal_folder / f"import-{name}.jsonl", head, emit)
     except OutputError as error:
         if folder:
             raise

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the messages of docker, containerd, podman, skopeo, helm, kubelet and Nexus mean, and what to do.
+"""Explains error messages of docker, containerd, podman, skopeo, helm, kubelet and Nexus.
 
-``data/messages.yaml`` is the table: one :class:`Entry` for each family of messages; ``search`` finds the entries
-that a text speaks of and fills in the address that stands in it. The room asks nobody: what a look at a live target
-shows belongs to ``target``. docs/error-messages.md is made from the same data by tools/error_messages.py.
+``data/messages.yaml`` has one :class:`KnownMessage` for each family of messages. :func:`find_matches` returns those
+that occur in a text, with the addresses of the text in their steps. Nothing here connects to a registry: checks of a
+live target are in ``airgap.targets.doctor``. tools/error_messages.py makes docs/error-messages.md from the same data.
+
+To add a message, add it to ``data/messages.yaml``, with its Korean text in tools/error_messages.ko.yaml.
 """
 
-from airgap.explain.model import Entry, Step
-from airgap.explain.search import Match, explain
-from airgap.explain.table import table
+from airgap.explain.messages import known_messages
+from airgap.explain.model import KnownMessage, Step
+from airgap.explain.search import Match, find_matches
 
-__all__ = ["Entry", "Match", "Step", "explain", "table"]
+__all__ = ["KnownMessage", "Match", "Step", "find_matches", "known_messages"]

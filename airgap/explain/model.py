@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One family of messages: how it is recognised, what causes it, what to do."""
+"""A known message: how it is recognised, its cause, and what to do."""
 
 from __future__ import annotations
 
@@ -8,22 +8,29 @@ from functools import cached_property
 
 from airgap.records import Record
 
-#: ``CAUSE`` says what is wrong, ``ANSWER`` has several causes, ``WRAPPER`` stands around the reason.
+#: The ``weight`` of a message. A cause names what is wrong, an answer may have several causes, and a wrapper only
+#: contains another message. If a text has several messages, the heaviest is shown first.
 CAUSE, ANSWER, WRAPPER = 3, 2, 1
 
 
 class Step(Record):
-    """``say`` is a sentence; ``run`` are lines to type or to write into a file. Both may hold ``{host}`` (host:port),
-    ``{name}`` (without the port), ``{san}`` (``IP:…`` or ``DNS:…``) and ``{image}``."""
+    """One thing to do: ``say`` is a sentence, ``run`` are lines to type or to write into a file.
+
+    Both may contain the placeholders ``{host}`` (host:port), ``{name}`` (host without port), ``{san}`` (``IP:…`` or
+    ``DNS:…``) and ``{image}``.
+    """
 
     say: str
     run: tuple[str, ...] = ()
 
 
-class Entry(Record):
-    """``phrases`` are texts as programs say them: blanks stand for any run of signs that are no letters or digits
-    (so that quotes, escapes and line breaks do not matter), ``…`` for up to 200 characters, case does not matter.
-    ``seen`` says which programs say it."""
+class KnownMessage(Record):
+    """A family of messages with the same cause.
+
+    ``phrases`` are texts that programs print. In them a space matches any characters that are not letters or digits,
+    so that quotes, escapes and line breaks do not matter; ``…`` matches up to 200 characters; case is ignored.
+    ``seen`` names the programs. ``guide`` is a path relative to docs/, or empty.
+    """
 
     id: str
     title: str
@@ -36,21 +43,22 @@ class Entry(Record):
 
     @cached_property
     def patterns(self) -> tuple[tuple[frozenset[str], re.Pattern[str]], ...]:
-        """Each phrase's words in lower case, all of which a text must hold before its pattern is worth trying."""
-        return tuple((frozenset(words(phrase)), _pattern(phrase)) for phrase in self.phrases)
+        """For each phrase its words in lower case, and its pattern. A text without all the words cannot match."""
+        return tuple((frozenset(words(phrase)), _compile(phrase)) for phrase in self.phrases)
 
 
 def words(text: str) -> list[str]:
-    """The runs of letters and digits, in lower case."""
+    """Return the runs of letters and digits in ``text``, in lower case."""
     return re.findall(r"[^\W_]+", text.lower())
 
 
-def _pattern(phrase: str) -> re.Pattern[str]:
-    parts = [(word, re.findall(r"[^\W_]+", word)) for word in phrase.split()]
-    words = [
-        r".{0,200}?" if word == "…" else r"[\W_]+".join(map(re.escape, runs))
-        for word, runs in parts
-        if word == "…" or runs
+def _compile(phrase: str) -> re.Pattern[str]:
+    parts = [(part, re.findall(r"[^\W_]+", part)) for part in phrase.split()]
+    patterns = [
+        r".{0,200}?" if part == "…" else r"[\W_]+".join(map(re.escape, runs))
+        for part, runs in parts
+        if part == "…" or runs
     ]
-    text = r"[\W_]+".join(words).replace(r"[\W_]+.{0,200}?[\W_]+", r"[\W_].{0,200}?")
-    return re.compile(rf"(?<![^\W_]){text}(?![^\W_])", re.IGNORECASE | re.DOTALL)
+    # "…" may match nothing, so one separator is enough around it.
+    pattern = r"[\W_]+".join(patterns).replace(r"[\W_]+.{0,200}?[\W_]+", r"[\W_].{0,200}?")
+    return re.compile(rf"(?<![^\W_]){pattern}(?![^\W_])", re.IGNORECASE | re.DOTALL)

@@ -17,8 +17,9 @@ from airgap.bundle.omitted_layers import omit_layers
 from airgap.durable import output
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
-from airgap.flows.images import Found, secrets
-from airgap.flows.steps.resolve import BUNDLE, Resolved, resolve
+from airgap.flows.images import FoundImages
+from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, resolve_images
+from airgap.flows.steps.secret_objects import secret_locations
 from airgap.formatting import human
 from airgap.oci import Platform
 from airgap.records import Record, field
@@ -61,22 +62,22 @@ class Exported(Record, frozen=False):
     report: Report | None = None
 
 
-def export(request: ExportRequest, found: Found, registries: Registries, context: Context) -> Exported:
+def export(request: ExportRequest, found_images: FoundImages, registries: Registries, context: Context) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
     with BundleBuild.open(
         request.form, refresh=request.refresh, restart=request.restart, dry_run=request.dry_run, emit=context.emit
     ) as build:
-        return _export(request, found, registries, build, context)
+        return _export(request, found_images, registries, build, context)
 
 
 def _export(
-    request: ExportRequest, found: Found, registries: Registries, build: BundleBuild, context: Context
+    request: ExportRequest, found_images: FoundImages, registries: Registries, build: BundleBuild, context: Context
 ) -> Exported:
     emit = context.emit
     base = read_base(request.base) if request.base else None
     base_id = base.id if base else None
-    _check_output(request, found, build)
-    resources = _resources(request, found, emit)
+    _check_output(request, found_images, build)
+    resources = _resources(request, found_images, emit)
     locked = build.lockfile
     if request.lock is not None:
         if request.form.volume and not request.lock.exists():
@@ -85,9 +86,9 @@ def _export(
         if from_file is not None:
             from_file.check_resources(resources, where=str(request.lock))
         locked = from_file or locked
-    for place in found.warnings():
+    for place in found_images.warnings():
         emit(Warned(place))
-    resolved = _resolved(request, found, registries, locked, build, context)
+    resolved = _resolved(request, found_images, registries, locked, build, context)
     planned = resolved.plan
     if not request.keep_going or not planned.images:
         raise_all([error for _, error in planned.failures])
@@ -120,7 +121,7 @@ def _export(
     return result
 
 
-def _check_output(request: ExportRequest, found: Found, build: BundleBuild) -> None:
+def _check_output(request: ExportRequest, found_images: FoundImages, build: BundleBuild) -> None:
     request.form.check()
     if request.form.streamed and os.isatty(1):
         raise UsageError("a bundle is not for a terminal", hint="name a file with -o, or pipe it on: -o - | ssh …")
@@ -128,20 +129,20 @@ def _check_output(request: ExportRequest, found: Found, build: BundleBuild) -> N
         return
     if not request.form.volume_size:
         output.check_place(request.form.path, force=request.force or request.dry_run or build.resuming)
-    for file, _ in found.files:
+    for file, _ in found_images.files:
         if request.form.path.exists() and os.path.exists(file.path) and os.path.samefile(request.form.path, file.path):
             raise UsageError("the bundle would replace a resource file that it is made of", where=file.path)
 
 
 def _resolved(
-    request: ExportRequest, found: Found, registries: Registries, locked: Lockfile | None, build: BundleBuild,
-    context: Context,
-) -> Resolved:  # fmt: skip
+    request: ExportRequest, found_images: FoundImages, registries: Registries, locked: Lockfile | None,
+    build: BundleBuild, context: Context,
+) -> ResolvedImages:  # fmt: skip
     if locked is not None and build.resuming and locked.platforms != tuple(map(str, request.platforms)):
         raise build.other_inputs()
     try:
-        return resolve(
-            found, registries, context, platforms=request.platforms, referrers=request.referrers,
+        return resolve_images(
+            found_images, registries, context, platforms=request.platforms, referrers=request.referrers,
             locked=locked, named=request.named,
         )  # fmt: skip
     except UsageError:
@@ -150,12 +151,12 @@ def _resolved(
         raise
 
 
-def _resources(request: ExportRequest, found: Found, emit: Sink) -> list[Resource]:
+def _resources(request: ExportRequest, found_images: FoundImages, emit: Sink) -> list[Resource]:
     if not request.carry_resources:
         return []
-    for place in secrets(found):
+    for place in secret_locations(file for file, _ in found_images.files):
         emit(Warned(f"{place}: a Secret travels in the bundle as it stands; --no-resources leaves resource files out"))
-    return [Resource(file.name, file.content) for file, _ in found.files if file.path != "-"]
+    return [Resource(file.name, file.content) for file, _ in found_images.files if file.path != "-"]
 
 
 def _tell_sizes(request: ExportRequest, sizes: Sizes, total: int, emit: Sink) -> None:

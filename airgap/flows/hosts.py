@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap hosts``: the target as nodes reach it, and which images moved there."""
+"""``airgap hosts``: how nodes reach the target, and which registries it mirrors."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airgap.config.airgap_yaml import Project
+from airgap.config.airgap_yaml import ProjectSettings
 from airgap.errors import BundleError, TargetError, UsageError
-from airgap.nodes import Endpoint, Moved, moved_by
+from airgap.nodes import MirroredRegistry, PullEndpoint, mirrored_registries
 from airgap.oci import Reference
 from airgap.records import replace
 from airgap.registry.settings import RegistrySettings
@@ -18,43 +18,49 @@ if TYPE_CHECKING:
     from airgap.bundle import Receipt
 
 
-def endpoint_of(
-    project: Project, address: TargetAddress, *, plain_http: bool, insecure: bool, ca_file: str
-) -> Endpoint:
-    """The target as nodes reach it, by the command line and ``airgap.yaml``. Raises :class:`UsageError`."""
-    entry = replace(project.registries.get(address.registry, RegistrySettings()), mirror="", endpoint="")
+def pull_endpoint(
+    project: ProjectSettings, address: TargetAddress, *, plain_http: bool, insecure: bool, ca_file: str
+) -> PullEndpoint:
+    """Return how nodes reach the target, by the command line and then ``airgap.yaml``.
+
+    Mirrors and ``endpoint`` of ``airgap.yaml`` are for this machine only. Raises :class:`UsageError` for a certificate
+    that would not be used or is not one.
+    """
+    settings = replace(project.registries.get(address.registry, RegistrySettings()), mirror="", endpoint="")
     if plain_http or address.plain_http is not None:
-        entry = replace(entry, plain_http=plain_http or address.plain_http)
-    plain = entry.base_url(address.registry).startswith("http:")
-    insecure = insecure or (entry.insecure and not ca_file)
-    file = ca_file or ("" if insecure or plain else entry.ca_file)
-    if file and (plain or insecure):
-        what = "plain HTTP shows no certificate" if plain else "--insecure trusts any certificate"
+        settings = replace(settings, plain_http=plain_http or address.plain_http)
+    is_plain = settings.base_url(address.registry).startswith("http:")
+    insecure = insecure or (settings.insecure and not ca_file)
+    ca_path = ca_file or ("" if insecure or is_plain else settings.ca_file)
+    if ca_path and (is_plain or insecure):
+        what = "plain HTTP shows no certificate" if is_plain else "--insecure trusts any certificate"
         raise UsageError(f"{what}, so there is nothing for --ca-file to do", hint="leave one of them out")
-    return Endpoint(address.registry, plain, insecure, _certificates(file) if file else b"")
+    return PullEndpoint(address.registry, is_plain, insecure, _read_certificates(ca_path) if ca_path else b"")
 
 
-def moved_of(path: str, mapping: Mapping, *, policy: str | None) -> list[Moved]:
-    """Which images a bundle holds, or a receipt says the target holds, and what they are called there.
+def mirrors_from_file(path: str, mapping: Mapping, *, policy: str | None) -> list[MirroredRegistry]:
+    """Return what the target mirrors according to the bundle or receipt at ``path``.
 
-    Raises :class:`TargetError` for another target's receipt or a collision, :class:`BundleError` for neither.
+    Raises :class:`TargetError` for the receipt of another target or a collision, :class:`BundleError` for a file of
+    another kind, and :class:`UsageError` for a ``policy`` with a receipt.
     """
     from airgap.bundle import Inventory, Receipt, read_document
     from airgap.targets.import_plan import assignments_of
 
     document = read_document(path, unreadable=BundleError)
     content = document.content
+    registry = mapping.address.registry
     if isinstance(content, Receipt):
         if policy:
             raise UsageError("--mapping goes with a bundle: a receipt says itself what images are called")
-        return moved_by(_receipt(path, content, mapping.address.registry), mapping.address.registry)
+        return mirrored_registries(_receipt_images(path, content, registry), registry)
     if document.kind != "bundle" or not isinstance(content, Inventory):
         raise BundleError(f"this is a {document.kind}; --from takes a bundle or a receipt", where=path)
-    placed = [(one.source, one.target) for one in assignments_of(content, mapping)]
-    return moved_by(placed, mapping.address.registry)
+    assignments = assignments_of(content, mapping)
+    return mirrored_registries([(assignment.source, assignment.target) for assignment in assignments], registry)
 
 
-def _certificates(path: str) -> bytes:
+def _read_certificates(path: str) -> bytes:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -70,14 +76,15 @@ def _certificates(path: str) -> bytes:
     return content
 
 
-def _receipt(path: str, receipt: Receipt, registry: str) -> list[tuple[Reference, Reference]]:
+def _receipt_images(path: str, receipt: Receipt, registry: str) -> list[tuple[Reference, Reference]]:
+    """The (source, target) references of the images whose source is known."""
     images = [
         (Reference.parse(image.source), Reference.parse(image.target)) for image in receipt.images if image.source
     ]
-    others = {target.registry for _, target in images} - {registry}
-    if others:
+    other_registries = {target.registry for _, target in images} - {registry}
+    if other_registries:
         raise TargetError(
-            f"this receipt is one of {', '.join(sorted(others))}, not of {registry}",
+            f"this receipt is one of {', '.join(sorted(other_registries))}, not of {registry}",
             where=path,
             hint="give the target that it was imported into, or the receipt of this one",
         )

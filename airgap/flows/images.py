@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap images``: which images do these resource files name, and where."""
+"""``airgap images``: which images resource files name, and where. Export and rewrite start with the same search."""
 
 from __future__ import annotations
 
@@ -10,56 +10,48 @@ from urllib.parse import urlsplit
 from airgap import kube
 from airgap.errors import AirgapError, ResourceError, UsageError, raise_all
 from airgap.kube.model import PLACEHOLDER, POSSIBLE
-from airgap.kube.render import inputs as renderings
-from airgap.kube.render import unrendered as templates
+from airgap.kube.render import inputs, unrendered
 from airgap.kube.render.programs import Rendering
 from airgap.oci import Reference
 from airgap.records import Record
 
-#: In a line of its own, or inside braces; not in a comment.
-_SECRET = re.compile(
-    rb"""^(?![ \t]*\#)(?:.*[{,])?[ \t-]*["']?kind["']?[ \t]*:[ \t]*["']?Secret(?:List)?["']?(?=[ \t,}\r\n]|\Z)""",
-    re.MULTILINE,
-)
 
-
-class Found(Record):
-    """Each file with its scan, and the images that were named without a file."""
+class FoundImages(Record):
+    """Each resource file with its scan, and the images that were given without a file."""
 
     files: tuple[tuple[kube.ResourceFile, kube.Scan], ...]
     extra: tuple[Reference, ...] = ()
-    #: The folders that something else would render, met inside of one that was given.
-    passed_by: tuple[str, ...] = ()
+    #: Charts and kustomizations inside a given folder, whose files were read without rendering them.
+    unrendered_folders: tuple[str, ...] = ()
 
     @property
     def sites(self) -> list[kube.Site]:
+        """The places that name an image, in the order of the files."""
         return [site for _, scan in self.files for site in scan.sites]
 
     @property
     def misses(self) -> list[kube.Miss]:
+        """The places that look like an image and were not taken, each with the reason."""
         return [miss for _, scan in self.files for miss in scan.misses]
 
     def warnings(self) -> list[str]:
-        """What to warn of: fields for an image that a template or a script has still to fill, and folders that were
-        read as they lie though a program renders them."""
-        return [*templates.unrendered(self.passed_by), *self._unfilled()]
-
-    def _unfilled(self) -> list[str]:
-        return [
+        """Return warnings about unrendered folders and about image fields with an unfilled placeholder."""
+        placeholders = [
             f"{miss.file}:{miss.line}: {miss.text!r} is a placeholder, so this image is neither carried nor rewritten"
             for miss in self.misses
             if miss.reason == PLACEHOLDER and miss.path.endswith(".image")
         ]
+        return [*unrendered.unrendered(self.unrendered_folders), *placeholders]
 
     def references(self) -> dict[Reference, list[kube.Site]]:
-        """Every image once, sorted, with its sites; an image named by hand may have none."""
-        found: dict[Reference, list[kube.Site]] = {reference: [] for reference in self.extra}
+        """Return each image once, sorted, with its sites; an image given without a file may have none."""
+        sites_by_image: dict[Reference, list[kube.Site]] = {reference: [] for reference in self.extra}
         for site in self.sites:
-            found.setdefault(site.reference, []).append(site)
-        return dict(sorted(found.items(), key=lambda item: str(item[0])))
+            sites_by_image.setdefault(site.reference, []).append(site)
+        return dict(sorted(sites_by_image.items(), key=lambda item: str(item[0])))
 
     def guesses(self) -> set[Reference]:
-        """The images that only look like ones at every site."""
+        """Return the images for which the scan is unsure at every site."""
         return {
             reference
             for reference, sites in self.references().items()
@@ -67,58 +59,52 @@ class Found(Record):
         }
 
 
-def find(
+def find_images(
     paths: Sequence[str],
     *,
     images: Sequence[Reference] = (),
     stdin: Callable[[], bytes] | None = None,
     download: Callable[[str], bytes] | None = None,
     rendering: Rendering | None = None,
-    pull: renderings.Pull = renderings.no_options,
+    pull: inputs.Pull = inputs.no_options,
     rules: kube.Custom = kube.NO_RULES,
-) -> Found:
-    """Read and scan. Every unreadable file is reported, not just the first. ``download`` fetches addresses;
-    charts and kustomizations are rendered as ``rendering`` says, and ``pull`` gives helm's options for a registry;
+) -> FoundImages:
+    """Read and scan the resource files at ``paths``, and add ``images``.
+
+    ``stdin`` reads the path ``-`` and ``download`` fetches an ``http(s)://`` address; without them these are refused.
+    Charts and kustomizations are rendered with ``rendering``; ``pull`` returns helm's options for a registry.
     ``rules`` are those of airgap.yaml.
 
-    Raises :class:`ResourceError`, also when nothing names an image at all, and :class:`UsageError` for no path.
+    Raises :class:`UsageError` if there is nothing to read, and :class:`ResourceError` for all files that cannot be read
+    and if no image is named.
     """
     if not paths and not images:
         raise UsageError(
             "what should be read?", hint="give a PATH or - for standard input, or resources: in airgap.yaml"
         )
+    rendered_files, paths = inputs.rendered(paths, rendering or Rendering(), pull)
+    read_files = [*_local_files(paths, stdin, download), *_downloaded_files(paths, download)]
     files = []
     errors: list[AirgapError] = []
-    made, paths = renderings.rendered(paths, rendering or Rendering(), pull)
-    given = [*_local(paths, stdin, download), *_remote(paths, download)]
-    for file in [*given, *renderings.apart(made, {file.name for file in given})]:
+    for file in [*read_files, *inputs.apart(rendered_files, {file.name for file in read_files})]:
         try:
             files.append((file, kube.scan(file.content, file.path, rules)))
         except ResourceError as error:
-            errors.append(templates.explained(error, file))
+            errors.append(unrendered.explained(error, file))
     raise_all(errors)
-    found = Found(tuple(files), tuple(images), templates.passed_by(paths, (file.path for file, _ in files)))
-    if not found.references():
-        read = ", ".join([*map(_shown, paths), *(file.path for file in made)]) or "nothing was given"
+    folders = unrendered.passed_by(paths, (file.path for file, _ in files))
+    found_images = FoundImages(tuple(files), tuple(images), folders)
+    if not found_images.references():
+        names = ", ".join([*map(_without_secrets, paths), *(file.path for file in rendered_files)])
         raise ResourceError(
-            f"no image is named in what was read ({read})",
-            hint=templates.advice(read_file for read_file, _ in found.files)
+            f"no image is named in what was read ({names or 'nothing was given'})",
+            hint=unrendered.advice(resource for resource, _ in files)
             or "give Kubernetes YAML or JSON, a folder of it, or - for standard input",
         )
-    return found
+    return found_images
 
 
-def secrets(found: Found) -> list[str]:
-    """``file:line`` of every Secret object, since resource files travel in the bundle."""
-    places = []
-    for file, _ in found.files:
-        for match in _SECRET.finditer(file.content):
-            line = file.content.count(b"\n", 0, match.start()) + 1
-            places.append(f"{file.path}:{line}")
-    return places
-
-
-def _local(
+def _local_files(
     paths: Sequence[str], stdin: Callable[[], bytes] | None, download: Callable[[str], bytes] | None
 ) -> list[kube.ResourceFile]:
     if download is None and any(_is_address(path) for path in paths):
@@ -128,17 +114,17 @@ def _local(
     return kube.load([path for path in paths if not _is_address(path)], stdin)
 
 
-def _remote(paths: Sequence[str], download: Callable[[str], bytes] | None) -> list[kube.ResourceFile]:
+def _downloaded_files(paths: Sequence[str], download: Callable[[str], bytes] | None) -> list[kube.ResourceFile]:
     files = []
     for number, url in enumerate((path for path in paths if _is_address(path)), 1):
         assert download is not None
         name = re.sub(r"[^A-Za-z0-9._-]", "_", urlsplit(url).path.rpartition("/")[2]).lstrip(".") or "download.yaml"
-        # An address may hold a password or a token, and a file's path is shown.
-        files.append(kube.ResourceFile(f"downloaded-{number}/{name}", _shown(url), download(url)))
+        files.append(kube.ResourceFile(f"downloaded-{number}/{name}", _without_secrets(url), download(url)))
     return files
 
 
-def _shown(path: str) -> str:
+def _without_secrets(path: str) -> str:
+    """``path`` for messages: an address may contain a password or a token."""
     if not _is_address(path):
         return path
     from airgap.registry.http.errors import public_url

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap login`` and ``logout``: try a credential once, then keep it where docker keeps it."""
+"""``airgap login`` and ``logout``: check a credential, and keep it where docker keeps its own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from airgap.registry import Credential, Credentials, Registries
 
 
 def login(registry: str, credential: Credential, registries: Registries, *, emit: Sink = ignore) -> Path:
-    """Sign in, and only then write docker's file. Raises :class:`airgap.errors.Unauthorized` when refused.
+    """Sign in and save ``credential``; return the file that it was saved in. ``registries`` must already offer it.
 
-    ``registries`` must offer ``credential`` to ``registry``.
+    Warns if the registry asks for no password. Raises :class:`airgap.errors.Unauthorized` if it refuses this one.
     """
     client = registries.client(registry)
     client.ping()
@@ -22,5 +22,5 @@ def login(registry: str, credential: Credential, registries: Registries, *, emit
 
 
 def logout(registry: str) -> Path | None:
-    """Remove what :func:`login` wrote; ``None`` if nothing was there."""
+    """Remove the credential that :func:`login` saved; return its file, or ``None`` if there was none."""
     return Credentials().erase(registry)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What nodes need so that they can pull from a target: the files of each container runtime, as pure functions.
+"""Configuration files with which container runtimes pull from a target.
 
-A runtime's ``setup`` makes of an :class:`Endpoint` and the :class:`Moved` images a :class:`Setup`: files with their
-place on the node, how each is merged with what is there, and what must be restarted. The room reads no disk, asks no
-registry and starts nothing; ``flows.hosts`` does the writing.
+Each runtime has a module with a ``setup`` function: it takes a :class:`PullEndpoint` and the
+:class:`MirroredRegistry` list and returns a :class:`NodeSetup`: the files on a node, how each is merged with an
+existing one, and what must be restarted. These modules are pure. ``files`` compares with a folder and writes,
+``objects`` makes Kubernetes objects. Nothing here connects to a registry or starts a program.
+
+To add a runtime, write its module and add it to ``RUNTIMES``.
 """
 
 from __future__ import annotations
@@ -11,9 +14,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 
-from airgap.nodes.model import Endpoint, Moved, NodeFile, Setup, moved_by
+from airgap.nodes.model import Create, MirroredRegistry, NodeFile, NodeSetup, PullEndpoint, mirrored_registries
 
-#: The runtimes that can be configured, each with the module that knows it.
+#: The name of each supported runtime, and the module of this package that configures it.
 RUNTIMES = {
     "containerd": "containerd",
     "docker": "docker",
@@ -24,11 +27,23 @@ RUNTIMES = {
 }
 
 
-def setup_for(runtime: str, endpoint: Endpoint, moved: Sequence[Moved]) -> Setup:
-    """The configuration of ``runtime``; raises :class:`airgap.errors.TargetError` where it cannot follow ``moved``."""
+def setup_for(runtime: str, endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry]) -> NodeSetup:
+    """Return the configuration of ``runtime``, a key of :data:`RUNTIMES`.
+
+    Raises :class:`airgap.errors.TargetError` if the runtime cannot mirror one of ``mirrors``.
+    """
     module = importlib.import_module(f"airgap.nodes.{RUNTIMES[runtime]}")
-    made: Setup = module.setup(endpoint, moved, runtime)
-    return made
+    setup: NodeSetup = module.setup(endpoint, mirrors, runtime)
+    return setup
 
 
-__all__ = ["RUNTIMES", "Endpoint", "Moved", "NodeFile", "Setup", "moved_by", "setup_for"]
+__all__ = [
+    "RUNTIMES",
+    "Create",
+    "MirroredRegistry",
+    "NodeFile",
+    "NodeSetup",
+    "PullEndpoint",
+    "mirrored_registries",
+    "setup_for",
+]

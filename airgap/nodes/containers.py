@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""podman, buildah, skopeo and CRI-O: one drop-in of ``registries.conf.d`` (containers-registries.conf.5).
+"""podman, buildah, skopeo and CRI-O: one file in ``registries.conf.d`` (containers-registries.conf.5).
 
-A ``[[registry]]`` replaces a prefix by a location, so that any mapping can be followed, one entry for each image
-where a whole registry does not go by one rule.
+A ``[[registry]]`` entry replaces a prefix of image names by a location, so every mapping can be expressed. A registry
+whose images all got the same path prefix needs one entry; otherwise each of its images gets its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from airgap.errors import OutputError
 from airgap.nodes import toml
-from airgap.nodes.model import Endpoint, Moved, NodeFile, Setup, replaced
+from airgap.nodes.model import MirroredRegistry, NodeFile, NodeSetup, PullEndpoint, replace_with
 
-#: Behind what distributions bring: of two entries with one prefix the file that is read later wins.
+#: Sorts after the files of distributions: if two files have an entry for one prefix, the last file wins.
 FILE = "/etc/containers/registries.conf.d/90-airgap.conf"
-CERTS = "/etc/containers/certs.d"
+CERTS_FOLDER = "/etc/containers/certs.d"
 _HEADER = b"# Made by airgap hosts. An entry with one of its prefixes in a file that sorts later wins.\n"
 _RESTART = {
     "podman": "nothing to restart: it counts from the next command on",
@@ -23,55 +23,64 @@ _RESTART = {
 }
 
 
-def setup(endpoint: Endpoint, moved: Sequence[Moved], runtime: str = "podman") -> Setup:
-    entries = {endpoint.address: endpoint.address, **dict(_remapped(endpoint, moved))}
-    blocks = {prefix: _block(prefix, location, endpoint) for prefix, location in entries.items()}
+def setup(endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry], runtime: str = "podman") -> NodeSetup:
+    """Return the file with an entry for the target and for each mirrored registry, and the certificate if any."""
+    locations = {endpoint.address: endpoint.address, **dict(_mirror_locations(endpoint, mirrors))}
+    entries = {prefix: _format_entry(prefix, location, endpoint) for prefix, location in locations.items()}
 
-    def merge(there: bytes) -> bytes:
-        return _merged(there, blocks)
+    def merge(existing: bytes) -> bytes:
+        return _merge_entries(existing, entries)
 
-    files = [NodeFile(FILE, _merged(_HEADER, blocks), merge)]
+    files = [NodeFile(FILE, _merge_entries(_HEADER, entries), merge)]
     if endpoint.ca and not endpoint.unverified:
-        files.append(NodeFile(f"{CERTS}/{endpoint.address}/ca.crt", endpoint.ca, replaced(endpoint.ca)))
+        files.append(NodeFile(f"{CERTS_FOLDER}/{endpoint.address}/ca.crt", endpoint.ca, replace_with(endpoint.ca)))
     notes = ["without root, podman reads ~/.config/containers/registries.conf.d and ~/.config/containers/certs.d"]
-    if moved and runtime == "crio":
+    if mirrors and runtime == "crio":
         notes = ["under its original name an image is pulled without the target's pull secret: let nodes read "
                  "anonymously"]  # fmt: skip
-    return Setup(tuple(files), _RESTART[runtime], notes=() if runtime == "crio" and not moved else tuple(notes))
+    return NodeSetup(tuple(files), _RESTART[runtime], notes=() if runtime == "crio" and not mirrors else tuple(notes))
 
 
-def _remapped(endpoint: Endpoint, moved: Sequence[Moved]) -> Iterator[tuple[str, str]]:
-    for one in moved:
-        if one.prefix is not None:
-            yield one.registry, "/".join(part for part in (endpoint.address, one.prefix) if part)
+def _mirror_locations(endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry]) -> Iterator[tuple[str, str]]:
+    """Yield (prefix, location) pairs."""
+    for mirror in mirrors:
+        if mirror.prefix is not None:
+            yield mirror.registry, f"{endpoint.address}/{mirror.prefix}".rstrip("/")
             continue
-        for source, target in one.images.items():
-            yield f"{one.registry}/{source}", f"{endpoint.address}/{target}"
+        for source, target in mirror.repositories.items():
+            yield f"{mirror.registry}/{source}", f"{endpoint.address}/{target}"
 
 
-def _block(prefix: str, location: str, endpoint: Endpoint) -> bytes:
+def _format_entry(prefix: str, location: str, endpoint: PullEndpoint) -> bytes:
     keys: dict[str, toml.Value] = {"prefix": prefix, "location": location}
     if endpoint.unverified:
         keys["insecure"] = True
-    lines = "".join(f"{key} = {toml.written(value)}\n" for key, value in keys.items())
+    lines = "".join(f"{key} = {toml.format_value(value)}\n" for key, value in keys.items())
     return f"[[registry]]\n{lines}".encode()
 
 
-def _merged(there: bytes, blocks: dict[str, bytes]) -> bytes:
-    """What is there without the entries of our prefixes, then ours."""
+def _merge_entries(existing: bytes, entries: Mapping[str, bytes]) -> bytes:
+    """Remove the entries for our prefixes from ``existing`` and append ``entries``, a mapping of prefix to TOML."""
     try:
-        text = there.decode()
+        text = existing.decode()
     except UnicodeDecodeError as error:
         raise OutputError("it is not UTF-8", where=FILE, hint="move it away") from error
-    found = list(toml.statements(text))
-    heads = [one for one in found if not one.key]
-    kept, ours = text[: heads[0].start] if heads else text, False
-    for head, end in zip(heads, [*(one.start for one in heads), len(text)][1:], strict=False):
-        if head.table == ("registry",):
-            keys = {one.key[0]: toml.string(one.value) for one in found if one.key and head.start < one.start < end}
-            ours = keys.get("prefix", keys.get("location")) in blocks
-        elif head.table[0] != "registry":  # its mirrors belong to an entry, other tables do not
-            ours = False
-        kept += "" if ours else text[head.start : end]
-    pieces = [kept.rstrip("\n").encode() + b"\n"] if kept.strip() else []
-    return b"\n".join([*pieces, *blocks.values()])
+    statements = list(toml.statements(text))
+    headers = [statement for statement in statements if not statement.key]
+    # Each table reaches from its header to the next header; the last one to the end of the file.
+    starts = [header.start for header in headers] + [len(text)]
+    kept, removing = text[: starts[0]], False
+    for header, start, end in zip(headers, starts, starts[1:], strict=False):
+        if header.table == ("registry",):
+            keys = {
+                statement.key[0]: toml.parse_string(statement.value)
+                for statement in statements
+                if statement.key and start < statement.start < end
+            }
+            removing = keys.get("prefix", keys.get("location")) in entries
+        elif header.table[0] != "registry":
+            removing = False
+        # else it is a subtable such as [[registry.mirror]], and is kept or removed with its entry
+        kept += "" if removing else text[start:end]
+    parts = [kept.rstrip("\n").encode() + b"\n"] if kept.strip() else []
+    return b"\n".join([*parts, *entries.values()])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """docker: ``daemon.json`` and ``certs.d/HOST/ca.crt`` (dockerd reference, "daemon configuration file").
 
-docker has mirrors for Docker Hub alone, and asks them for the original path. Nothing else can be mirrored, which is
-said and not hidden.
+docker has mirrors only for Docker Hub, and asks them for the original path. Other registries cannot be mirrored; the
+setup warns about them.
 """
 
 from __future__ import annotations
@@ -13,78 +13,78 @@ from collections.abc import Sequence
 from typing import Any
 
 from airgap.errors import OutputError
-from airgap.nodes.model import Endpoint, Moved, NodeFile, Setup, replaced
+from airgap.nodes.model import Create, MirroredRegistry, NodeFile, NodeSetup, PullEndpoint, replace_with
 from airgap.oci.reference import DOCKER_HUB
 
 FILE = "/etc/docker/daemon.json"
-CERTS = "/etc/docker/certs.d"
-_LISTS = ("insecure-registries", "registry-mirrors")
+CERTS_FOLDER = "/etc/docker/certs.d"
+#: The keys of daemon.json whose entries airgap adds and removes.
+_LIST_KEYS = ("insecure-registries", "registry-mirrors")
 
 
-def setup(endpoint: Endpoint, moved: Sequence[Moved], runtime: str = "docker") -> Setup:
+def setup(endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry], runtime: str = "docker") -> NodeSetup:
+    """Return daemon.json and the certificate if any, with a warning for each registry that docker cannot mirror."""
     lists: dict[str, list[str]] = {}
     files: list[NodeFile] = []
     if endpoint.unverified:
         lists["insecure-registries"] = [endpoint.address]
     elif endpoint.ca:
-        path = f"{CERTS}/{endpoint.address}/ca.crt"
-        files.append(NodeFile(path, endpoint.ca, replaced(endpoint.ca)))
-    hub = [one for one in moved if one.registry == DOCKER_HUB]
-    if hub and hub[0].prefix == "":
+        path = f"{CERTS_FOLDER}/{endpoint.address}/ca.crt"
+        files.append(NodeFile(path, endpoint.ca, replace_with(endpoint.ca)))
+    if any(mirror.registry == DOCKER_HUB and mirror.prefix == "" for mirror in mirrors):
         lists["registry-mirrors"] = [endpoint.url]
-    files.append(
-        NodeFile(
-            FILE,
-            _merged(b"", lists, endpoint),
-            lambda there: _merged(there, lists, endpoint),
-            merged_only=not lists,
-        )
-    )
+
+    def merge(existing: bytes) -> bytes:
+        return _merge_lists(existing, lists, endpoint)
+
+    files.append(NodeFile(FILE, merge(b""), merge, Create.ALWAYS if lists else Create.NEVER))
     restart = "nothing to restart: certificates count from the next pull on"
     if lists or endpoint.ca:
         restart = (
             "if daemon.json changed: systemctl reload docker (both lists are read again at SIGHUP; containers go on)"
         )
-    return Setup(tuple(files), restart, warnings=tuple(_not_mirrored(moved)))
+    return NodeSetup(tuple(files), restart, warnings=tuple(_mirror_warnings(mirrors)))
 
 
-def _not_mirrored(moved: Sequence[Moved]) -> list[str]:
-    said = []
-    for one in moved:
-        source, target = one.example
-        if one.registry != DOCKER_HUB:
-            said.append(
-                f"docker has no mirrors for {one.registry}: its images are pulled by their rewritten names only"
+def _mirror_warnings(mirrors: Sequence[MirroredRegistry]) -> list[str]:
+    warnings = []
+    for mirror in mirrors:
+        source, target = mirror.example
+        if mirror.registry != DOCKER_HUB:
+            warnings.append(
+                f"docker has no mirrors for {mirror.registry}: its images are pulled by their rewritten names only"
             )
-        elif one.prefix != "":
-            said.append(
+        elif mirror.prefix != "":
+            warnings.append(
                 f"docker asks a mirror of Docker Hub for {source}, and at the target it is {target}: no mirror is "
                 "configured (--mapping path and a target without prefix would make one)"
             )
-    return said
+    return warnings
 
 
-def _merged(there: bytes, lists: dict[str, list[str]], endpoint: Endpoint) -> bytes:
-    """Each list with our entries in it and without what an earlier run said of the same registry, everything else as it
-    was, in its own indentation."""
+def _merge_lists(existing: bytes, lists: dict[str, list[str]], endpoint: PullEndpoint) -> bytes:
+    """Add the entries in ``lists`` to daemon.json and remove other entries for the same registry.
+
+    All other keys stay as they are, and so does the indentation. Returns ``existing`` if nothing changes.
+    """
     try:
-        document: Any = json.loads(there) if there.strip() else {}
+        document: Any = json.loads(existing) if existing.strip() else {}
     except (ValueError, RecursionError) as error:
         raise OutputError(f"this is no JSON: {error}", where=FILE, hint="mend it, or move it away") from error
     if not isinstance(document, dict):
         raise OutputError("this is no JSON object", where=FILE, hint="mend it, or move it away")
     before = json.dumps(document)
-    for key in _LISTS:
-        held, ours = document.get(key, []), lists.get(key, [])
-        if not isinstance(held, list):
+    for key in _LIST_KEYS:
+        old_entries, new_entries = document.get(key, []), lists.get(key, [])
+        if not isinstance(old_entries, list):
             raise OutputError(f"{key} is no list", where=FILE, hint="mend it, or move it away")
-        old = {endpoint.address, f"http://{endpoint.address}", f"https://{endpoint.address}"} - set(ours)
-        kept = [entry for entry in held if not (isinstance(entry, str) and entry.rstrip("/") in old)]
-        kept += [entry for entry in ours if entry not in kept]
-        if kept != held:
-            document[key] = kept
-    if there and json.dumps(document) == before:
-        return there
-    indent = re.search(rb"\n([ \t]+)\"", there)
-    step = indent[1].decode() if indent else "  "
-    return json.dumps(document, indent=step, ensure_ascii=False).encode() + b"\n"
+        outdated = {endpoint.address, f"http://{endpoint.address}", f"https://{endpoint.address}"} - set(new_entries)
+        merged = [entry for entry in old_entries if not (isinstance(entry, str) and entry.rstrip("/") in outdated)]
+        merged += [entry for entry in new_entries if entry not in merged]
+        if merged != old_entries:
+            document[key] = merged
+    if existing and json.dumps(document) == before:
+        return existing
+    indented_key = re.search(rb"\n([ \t]+)\"", existing)
+    indent = indented_key[1].decode() if indented_key else "  "
+    return json.dumps(document, indent=indent, ensure_ascii=False).encode() + b"\n"

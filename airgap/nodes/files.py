@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of nodes below a folder: planned against what is there, then written whole, with a copy of what was there."""
+"""Node files in a folder: compares them with what exists, then writes them, with a backup of each existing file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 from airgap.durable import replace_file
 from airgap.durable.output import inside
 from airgap.errors import AirgapError, OutputError
-from airgap.nodes import NodeFile, Setup
+from airgap.nodes.model import Create, NodeFile, NodeSetup
 from airgap.records import Record
 
-_BACKUP = ".before-airgap"
+_BACKUP_SUFFIX = ".before-airgap"
 
 
-class Change(Record):
-    """``before`` is ``None`` where nothing is there; ``secret`` content is never shown."""
+class FileChange(Record):
+    """The content of a file before and after. ``before`` is ``None`` if it does not exist; ``secret`` content is not
+    shown to the user."""
 
     path: Path
     before: bytes | None
@@ -27,33 +28,39 @@ class Change(Record):
 
     @property
     def needed(self) -> bool:
+        """Whether the content changes."""
         return self.before != self.after
 
 
-def plan(setup: Setup, folder: Path, *, node: bool) -> list[Change]:
-    """What would become of each file below ``folder``: a node's own root (``node``), or a folder to be carried there.
+def plan_changes(setup: NodeSetup, folder: Path, *, on_node: bool) -> list[FileChange]:
+    """Return the change to each file of ``setup`` below ``folder``, the unneeded ones included.
 
-    Everything is merged before anything is written: a file that cannot be understood stops it all.
+    ``on_node`` tells that ``folder`` is the root of a node; otherwise its files are to be copied to nodes, and the
+    snippets are added. Nothing is written. Raises the :class:`AirgapError` of the first file that cannot be merged.
     """
     changes = []
     for file in setup.files:
-        change = _change(folder, file)
-        if change.before is not None or not (file.merged_only or (file.node_only and not node)):
+        change = _plan_change(folder, file)
+        created = file.create is Create.ALWAYS or (file.create is Create.ON_NODE and on_node)
+        if created or change.before is not None:
             changes.append(change)
-    snippets = () if node else setup.snippets.items()
-    changes += [plain(folder, name, content) for name, content in snippets]
+    snippets = () if on_node else setup.snippets.items()
+    changes += [new_file(folder, name, content) for name, content in snippets]
     return changes
 
 
-def plain(folder: Path, name: str, content: bytes, *, secret: bool = False) -> Change:
-    """A file of our own below ``folder``."""
+def new_file(folder: Path, name: str, content: bytes, *, secret: bool = False) -> FileChange:
+    """Return the change that replaces the file ``name`` below ``folder`` by ``content``."""
     path = inside(folder, name)
-    return Change(path, _read(path), content, secret)
+    return FileChange(path, _read(path), content, secret)
 
 
-def write(changes: Sequence[Change]) -> list[tuple[Path, Path | None]]:
-    """Write what is needed, each file whole, after a copy of what was there; the files and their copies, in order."""
-    done: list[tuple[Path, Path | None]] = []
+def write_changes(changes: Sequence[FileChange]) -> list[tuple[Path, Path | None]]:
+    """Write the needed changes, each file atomically, and return (file, its backup) pairs.
+
+    Existing files keep mode and owner, and are first copied to a backup; secret files get mode 0600.
+    """
+    written: list[tuple[Path, Path | None]] = []
     for change in changes:
         if not change.needed:
             continue
@@ -64,25 +71,26 @@ def write(changes: Sequence[Change]) -> list[tuple[Path, Path | None]]:
                 status = change.path.stat()
                 mode = mode if change.secret else stat.S_IMODE(status.st_mode)
                 owner = status.st_uid, status.st_gid
-                backup = _free(change.path)
+                backup = _backup_path(change.path)
                 replace_file(backup, change.before, mode=mode, owner=owner)
             replace_file(change.path, change.after, mode=mode, owner=owner)
         except OSError as error:
             raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or change.path)) from error
-        done.append((change.path, backup))
-    return done
+        written.append((change.path, backup))
+    return written
 
 
-def _change(folder: Path, file: NodeFile) -> Change:
+def _plan_change(folder: Path, file: NodeFile) -> FileChange:
     path = inside(folder, file.path.lstrip("/"))
     before = _read(path)
     try:
         after = file.content if before is None else file.merge(before)
     except AirgapError as error:
+        # The error names the path on the node, perhaps with a line; tell where the file is below ``folder``.
         line = error.where.removeprefix(file.path) if error.where and error.where.startswith(f"{file.path}:") else ""
         error.where = f"{path}{line}"
         raise
-    return Change(path, before, after)
+    return FileChange(path, before, after)
 
 
 def _read(path: Path) -> bytes | None:
@@ -96,10 +104,11 @@ def _read(path: Path) -> bytes | None:
         raise OutputError(f"cannot read it: {error.strerror}", where=str(path)) from error
 
 
-def _free(path: Path) -> Path:
-    backup = path.with_name(path.name + _BACKUP)
+def _backup_path(path: Path) -> Path:
+    """``NAME.before-airgap``, or with ``.2``, ``.3`` and so on if that exists."""
+    backup = path.with_name(path.name + _BACKUP_SUFFIX)
     number = 1
     while os.path.lexists(backup):
         number += 1
-        backup = path.with_name(f"{path.name}{_BACKUP}.{number}")
+        backup = path.with_name(f"{path.name}{_BACKUP_SUFFIX}.{number}")
     return backup

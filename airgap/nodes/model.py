@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of this room: the registry as nodes reach it, which images moved where, and files on a node."""
+"""The types of this package: the registry that nodes pull from, what it mirrors, and the files on a node."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 
 from airgap.errors import TargetError
 from airgap.oci import Reference
 from airgap.records import Record, field
 
 
-class Endpoint(Record):
-    """``address`` is ``host[:port]`` as it stands in references; ``ca`` are PEM certificates to trust it by."""
+class PullEndpoint(Record):
+    """The registry that nodes pull from, as they reach it.
+
+    ``address`` is ``host[:port]`` as written in references. ``ca`` holds the PEM certificates that nodes must trust;
+    it is empty if the system's own are enough.
+    """
 
     address: str
     plain_http: bool = False
@@ -20,58 +25,73 @@ class Endpoint(Record):
 
     @property
     def url(self) -> str:
+        """``http://ADDRESS`` or ``https://ADDRESS``."""
         return f"{'http' if self.plain_http else 'https'}://{self.address}"
 
     @property
     def unverified(self) -> bool:
-        """Whether nodes must be told to do without a certificate that they trust."""
+        """Whether nodes connect without a certificate that they can verify."""
         return self.plain_http or self.insecure
 
 
-class Moved(Record):
-    """The images of one original registry and what they are called at the target.
+class MirroredRegistry(Record):
+    """An original registry whose images are also at the target.
 
-    ``images`` maps repositories to repositories at the target. ``prefix`` is what stands there before the whole
-    original repository, the same for all of them (``""``: nothing), or ``None`` where the path itself changed.
+    ``repositories`` maps each original repository to its repository at the target.
     """
 
     registry: str
-    images: Mapping[str, str]
+    repositories: Mapping[str, str]
 
     @property
     def prefix(self) -> str | None:
-        fronts = {_front(source, target) for source, target in self.images.items()}
-        return fronts.pop() if len(fronts) == 1 else None
+        """The path that the target puts before every original repository (``""`` for none).
+
+        ``None`` if the repositories do not share one prefix, or if their paths themselves changed.
+        """
+        prefixes = {_added_prefix(source, target) for source, target in self.repositories.items()}
+        return prefixes.pop() if len(prefixes) == 1 else None
 
     @property
     def example(self) -> tuple[str, str]:
-        """An image that keeps a runtime from going by ``prefix``: its repository before and after."""
-        first = _front(*next(iter(self.images.items())))
-        for source, target in self.images.items():
-            front = _front(source, target)
-            if front is None or front != first:
+        """A repository before and after: one that shows why ``prefix`` is ``None``, else the first one."""
+        first = next(iter(self.repositories.items()))
+        first_prefix = _added_prefix(*first)
+        for source, target in self.repositories.items():
+            prefix = _added_prefix(source, target)
+            if prefix is None or prefix != first_prefix:
                 return source, target
-        return next(iter(self.images.items()))
+        return first
+
+
+class Create(Enum):
+    """When a :class:`NodeFile` is created if it does not exist yet. A file that exists is always merged."""
+
+    ALWAYS = "always"
+    #: Only on the node itself. In an output folder it would later be copied over the node's own file.
+    ON_NODE = "on the node"
+    #: Never: there is nothing to add, but an existing file may hold outdated entries to remove.
+    NEVER = "never"
 
 
 class NodeFile(Record):
-    """``content`` is the file where nothing is at ``path``; ``merge`` makes of what is there what it becomes.
+    """A file at the absolute ``path`` on a node.
 
-    ``node_only``: on a node it is made or merged, into an output folder it is merged where one lies there already
-    and never made, since a copy of it over the node's own would undo what that one says. ``merged_only``: there is
-    nothing to make, and perhaps something to take out.
+    ``content`` is the whole file if none exists. ``merge`` takes the existing content and returns the new one.
     """
 
     path: str
     content: bytes
     merge: Callable[[bytes], bytes]
-    node_only: bool = False
-    merged_only: bool = False
+    create: Create = Create.ALWAYS
 
 
-class Setup(Record):
-    """``restart`` says what must be done on a node before the files count; ``snippets`` are pieces for files that
-    only the node has, by file name; ``notes`` is what the user must know; ``warnings`` is what will not work."""
+class NodeSetup(Record):
+    """The configuration of one container runtime.
+
+    ``restart`` tells the user what to restart on a node. ``snippets`` maps file names to additions for files that
+    exist only on the node. ``notes`` are for the user to know; ``warnings`` list what will not work.
+    """
 
     files: tuple[NodeFile, ...]
     restart: str
@@ -80,30 +100,33 @@ class Setup(Record):
     warnings: tuple[str, ...] = ()
 
 
-def moved_by(images: Iterable[tuple[Reference, Reference]], address: str) -> list[Moved]:
-    """Group (source, target) by original registry; images that came from ``address`` itself have not moved.
+def mirrored_registries(images: Iterable[tuple[Reference, Reference]], address: str) -> list[MirroredRegistry]:
+    """Group (source, target) references by source registry, sorted. Sources that are at ``address`` are skipped.
 
-    Raises :class:`TargetError` where one name went to two, which no runtime could follow.
+    Raises :class:`TargetError` if one source repository has two target repositories: no runtime can follow that.
     """
-    found: dict[str, dict[str, str]] = {}
+    repositories: dict[str, dict[str, str]] = {}
     for source, target in images:
         if source.registry == address:
             continue
-        there = found.setdefault(source.registry, {}).setdefault(source.repository, target.repository)
-        if there != target.repository:
+        known_target = repositories.setdefault(source.registry, {}).setdefault(source.repository, target.repository)
+        if known_target != target.repository:
             raise TargetError(
-                f"{source.name} is at the target both as {there} and as {target.repository}",
+                f"{source.name} is at the target both as {known_target} and as {target.repository}",
                 hint="nodes go by the name alone: import both tags under one name, or leave --from out",
             )
-    return [Moved(registry, dict(sorted(found[registry].items()))) for registry in sorted(found)]
+    return [
+        MirroredRegistry(registry, dict(sorted(repositories[registry].items()))) for registry in sorted(repositories)
+    ]
 
 
-def replaced(content: bytes) -> Callable[[bytes], bytes]:
-    """The merge of a file that is wholly ours: what is there gives way."""
+def replace_with(content: bytes) -> Callable[[bytes], bytes]:
+    """A ``merge`` function for files that airgap owns: it ignores the existing content."""
     return lambda _: content
 
 
-def _front(source: str, target: str) -> str | None:
+def _added_prefix(source: str, target: str) -> str | None:
+    """What ``target`` has before ``source``; ``None`` if it does not end with ``source``."""
     if source == target:
         return ""
     return target[: -len(source) - 1] if target.endswith(f"/{source}") else None

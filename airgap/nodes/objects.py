@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kubernetes objects for nodes: an imagePullSecret, and a DaemonSet that lays files on every node."""
+"""Kubernetes objects: an imagePullSecret, and a DaemonSet that copies files to every node."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from airgap.errors import UsageError
-from airgap.nodes.model import NodeFile
+from airgap.nodes.model import Create, NodeFile
 
-#: The folders whose files count without a restart, which is all that a DaemonSet can do.
-FOLDERS = {"containerd": "/etc/containerd/certs.d", "crio": "/etc/containers/registries.conf.d"}
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_SCRIPT = """\
+#: The runtimes that a DaemonSet can configure, and the folder whose files they read again without a restart.
+DAEMONSET_FOLDERS = {"containerd": "/etc/containerd/certs.d", "crio": "/etc/containers/registries.conf.d"}
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_COPY_SCRIPT = """\
 set -eu
 lay() {{
   there="$ROOT/$2"
@@ -31,14 +31,14 @@ lay() {{
 }}
 {lines}
 """
-_WAIT = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"
-_HEAD = """\
+_WAIT_SCRIPT = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"
+_HEADER = """\
 # Made by airgap hosts: lays its files in {folder} on every node, and again whenever they change.
 # The image needs a shell, and nodes must have it, or be able to pull it, before these files are there. From the
 # registry that the files are about they cannot; bring it once: ctr -n k8s.io images import bundle.tar
 # A file that is already there with other content is kept beside it as *.before-airgap and not merged.
 """
-_TEMPLATE = """\
+_SECRET_TEMPLATE = """\
 # An imagePullSecret without its credential. Never put a password on a command line, where every user of the
 # machine can read it. Either sign in once and let kubectl take the file that this writes:
 #   airgap login {address}
@@ -59,12 +59,16 @@ stringData:
 
 
 def pull_secret(address: str, name: str, namespace: str, credential: tuple[str, str] | None) -> bytes:
-    """A Secret with user and password for ``address``; without them a template that says how to fill it."""
+    """Return the YAML of an imagePullSecret for ``address``.
+
+    ``credential`` is (user, password). Without one, returns a template with comments that say how to fill it in.
+    Raises :class:`UsageError` for a ``name`` or ``namespace`` that Kubernetes does not accept.
+    """
     for text in (name, namespace):
-        if not _NAME.fullmatch(text):
+        if not _OBJECT_NAME.fullmatch(text):
             raise UsageError(f"{text!r} is no name that Kubernetes takes", hint="a-z, 0-9, '-' and '.'")
     if credential is None:
-        return _TEMPLATE.format(address=address, name=name, namespace=namespace).encode()
+        return _SECRET_TEMPLATE.format(address=address, name=name, namespace=namespace).encode()
     auth = base64.b64encode(":".join(credential).encode()).decode()
     user, password = credential
     document = {"auths": {address: {"username": user, "password": password, "auth": auth}}}
@@ -75,40 +79,41 @@ def pull_secret(address: str, name: str, namespace: str, credential: tuple[str, 
         "type": "kubernetes.io/dockerconfigjson",
         "data": {".dockerconfigjson": base64.b64encode(json.dumps(document).encode()).decode()},
     }
-    return _dumped(secret)
+    return _dump(secret)
 
 
 def daemonset(runtime: str, files: Sequence[NodeFile], image: str) -> bytes:
-    """A ConfigMap with the files and a DaemonSet whose first container copies them to each node, each whole.
+    """Return the YAML of a ConfigMap with ``files`` and of a DaemonSet whose init container copies them to each node.
 
-    It needs root on the node's own folder and nothing more: no privileges, no capabilities, no token. ``image`` must
-    have a shell, and be one that nodes can pull, or have, before they know the target.
+    The container runs as root with one host folder mounted, without privileges, capabilities or a token. ``image``
+    must contain a shell, and nodes must have it or be able to pull it before they can pull from the target.
+    Raises :class:`UsageError` for a runtime that needs a restart, and for a file outside of the mounted folder.
     """
-    if runtime not in FOLDERS:
+    if runtime not in DAEMONSET_FOLDERS:
         raise UsageError(
             f"a DaemonSet cannot configure {runtime}, which must be restarted for it",
             hint="lay the files on each node by your own means (ansible, pdsh), then restart it",
         )
-    folder = FOLDERS[runtime]
-    laid = {f"{number:03}": one for number, one in enumerate(files) if one.path.startswith(f"{folder}/")}
-    missing = [one.path for one in files if not one.node_only and one not in laid.values()]
-    if missing:
+    folder = DAEMONSET_FOLDERS[runtime]
+    copied = {f"{number:03}": file for number, file in enumerate(files) if file.path.startswith(f"{folder}/")}
+    outside = [file.path for file in files if file.create is not Create.ON_NODE and file not in copied.values()]
+    if outside:
         raise UsageError(
-            f"the DaemonSet can lay files in {folder} only, not {missing[0]}",
+            f"the DaemonSet can lay files in {folder} only, not {outside[0]}",
             hint="trust the certificate on each node by your own means, then leave --ca-file out here",
         )
-    data = {key: one.content.decode() for key, one in laid.items()}
-    lines = [f"lay {key} {shlex.quote(one.path[len(folder) + 1 :])}" for key, one in laid.items()]
+    data = {key: file.content.decode() for key, file in copied.items()}
+    lines = [f"lay {key} {shlex.quote(file.path[len(folder) + 1 :])}" for key, file in copied.items()]
     checksum = hashlib.sha256(json.dumps([data, lines]).encode()).hexdigest()
     labels = {"app.kubernetes.io/name": "airgap-nodes", "app.kubernetes.io/component": runtime}
-    meta = {"name": f"airgap-nodes-{runtime}", "namespace": "kube-system", "labels": labels}
-    least: dict[str, Any] = {
+    metadata = {"name": f"airgap-nodes-{runtime}", "namespace": "kube-system", "labels": labels}
+    security_context: dict[str, Any] = {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
     container: dict[str, Any] = {"image": image, "imagePullPolicy": "IfNotPresent"}
-    pod = {
+    pod_spec = {
         "automountServiceAccountToken": False,
         "tolerations": [{"operator": "Exists"}],
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
@@ -116,9 +121,9 @@ def daemonset(runtime: str, files: Sequence[NodeFile], image: str) -> bytes:
             {
                 "name": "lay-files",
                 **container,
-                "command": ["sh", "-c", _SCRIPT.format(lines="\n".join(lines))],
+                "command": ["sh", "-c", _COPY_SCRIPT.format(lines="\n".join(lines))],
                 "env": [{"name": "ROOT", "value": "/node"}],
-                "securityContext": {**least, "runAsUser": 0},
+                "securityContext": {**security_context, "runAsUser": 0},
                 "resources": _resources("50m"),
                 "volumeMounts": [
                     {"name": "files", "mountPath": "/files", "readOnly": True},
@@ -130,23 +135,23 @@ def daemonset(runtime: str, files: Sequence[NodeFile], image: str) -> bytes:
             {
                 "name": "wait",
                 **container,
-                "command": ["sh", "-c", _WAIT],
-                "securityContext": {**least, "runAsUser": 65534, "runAsNonRoot": True},
+                "command": ["sh", "-c", _WAIT_SCRIPT],
+                "securityContext": {**security_context, "runAsUser": 65534, "runAsNonRoot": True},
                 "resources": _resources("1m"),
             }
         ],
         "volumes": [
-            {"name": "files", "configMap": {"name": meta["name"]}},
+            {"name": "files", "configMap": {"name": metadata["name"]}},
             {"name": "node", "hostPath": {"path": folder, "type": "DirectoryOrCreate"}},
         ],
     }
-    template = {"metadata": {"labels": labels, "annotations": {"airgap/files": checksum}}, "spec": pod}
+    template = {"metadata": {"labels": labels, "annotations": {"airgap/files": checksum}}, "spec": pod_spec}
     objects = [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data},
         {
             "apiVersion": "apps/v1",
             "kind": "DaemonSet",
-            "metadata": meta,
+            "metadata": metadata,
             "spec": {
                 "selector": {"matchLabels": labels},
                 "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}},
@@ -154,26 +159,26 @@ def daemonset(runtime: str, files: Sequence[NodeFile], image: str) -> bytes:
             },
         },
     ]
-    return _HEAD.format(folder=folder).encode() + b"---\n".join(_dumped(one) for one in objects)
+    return _HEADER.format(folder=folder).encode() + b"---\n".join(_dump(document) for document in objects)
 
 
 def _resources(cpu: str) -> dict[str, Any]:
     return {"requests": {"cpu": cpu, "memory": "8Mi"}, "limits": {"memory": "32Mi"}}
 
 
-def _dumped(document: Any) -> bytes:
+def _dump(document: Any) -> bytes:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Texts of several lines as blocks, which people can read; no anchors for what occurs twice."""
+        """Writes strings of several lines as blocks, and equal values in full instead of as aliases."""
 
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    def represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
         style = "|" if "\n" in value else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
-    Dumper.add_representer(str, text)
-    made: str = yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=4096)
-    return made.encode()
+    Dumper.add_representer(str, represent_text)
+    text: str = yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=4096)
+    return text.encode()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""YAML as PyYAML's nodes, with their places in the text, their anchors and their aliases."""
+"""A YAML text parsed into PyYAML's nodes, with their positions, anchors and aliases."""
 
 from __future__ import annotations
 
@@ -13,59 +13,68 @@ from airgap.errors import OutputError
 if TYPE_CHECKING:
     import yaml
 
-#: The tag of a node that stands for an alias.
+#: The tag that :class:`ParsedYaml` gives to the node of an alias.
 ALIAS = "alias"
 NULL = "tag:yaml.org,2002:null"
-BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _HINT = "edit it by hand, or move it away and merge what airgap then writes"
 
 
-class Parsed:
-    """A file's text and its one document; an alias is a node of its own, a scalar with the tag ``alias``."""
+class ParsedYaml:
+    """A YAML text and the nodes of its only document. An alias is a scalar node of its own with the tag ``ALIAS``."""
 
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(
+        self, text: str, where: str, root: yaml.Node | None, anchors: dict[int, str], aliased: set[str]
+    ) -> None:
+        """``where`` is the path for messages, ``root`` is ``None`` for an empty text.
+
+        ``anchors`` maps the ``id()`` of each node that has an anchor to the anchor's name. ``aliased`` holds the names
+        of the anchors that aliases refer to.
+        """
+        self.text, self.where, self.root, self.anchors, self.aliased = text, where, root, anchors, aliased
+
+    @classmethod
+    def parse(cls, text: str, where: str) -> ParsedYaml:
+        """Parse ``text``. Raises :class:`OutputError` with ``where:line`` if it is not one YAML document."""
         import yaml
 
-        self.text, self.where = text, where
         try:
             loader = _loader()(text)
-            self.root: yaml.Node | None = loader.get_single_node()
+            root: yaml.Node | None = loader.get_single_node()
         except (yaml.YAMLError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
             index = mark.index if mark is not None else getattr(error, "position", 0)
-            what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is nested too deeply"
-            if "another document" in what:
-                what = "there is more than one document"
-            self.refuse(index, f"this is no YAML that airgap can edit: {what}")
-        #: The anchor of each node that has one, by the node's identity, and the anchors that aliases name.
-        self.anchors: dict[int, str] = loader.named
-        self.aliased: set[str] = loader.aliased
+            problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is nested too deeply"
+            if "another document" in problem:
+                problem = "there is more than one document"
+            _refuse(text, where, index, f"this is no YAML that airgap can edit: {problem}")
+        return cls(text, where, root, loader.named, loader.aliased)
 
     def refuse(self, place: yaml.Node | int, what: str) -> NoReturn:
-        index = place if isinstance(place, int) else place.start_mark.index
-        line = len(BREAK.findall(self.text, 0, index)) + 1
-        raise OutputError(what, where=f"{self.where}:{line}", hint=_HINT)
+        """Raise :class:`OutputError` with the line of ``place``, a node or an index into the text."""
+        _refuse(self.text, self.where, place if isinstance(place, int) else place.start_mark.index, what)
 
     def describe(self, node: yaml.Node) -> Any:
-        """All that a node says and how it is marked, apart from its layout."""
+        """Return the type, tag, anchor and content of ``node`` and all nodes below it, without their layout."""
         import yaml
 
-        kind: Any = node.value
+        content: Any = node.value
         if isinstance(node, yaml.SequenceNode):
-            kind = [self.describe(item) for item in node.value]
+            content = [self.describe(item) for item in node.value]
         elif isinstance(node, yaml.MappingNode):
-            kind = [(self.describe(key), self.describe(value)) for key, value in node.value]
-        return type(node).__name__, node.tag, self.anchors.get(id(node)), kind
+            content = [(self.describe(key), self.describe(value)) for key, value in node.value]
+        return type(node).__name__, node.tag, self.anchors.get(id(node)), content
 
 
-def name_of(key: yaml.Node) -> str | None:
-    """The text of a key; ``None`` for one that is no text."""
+def key_text(key: yaml.Node) -> str | None:
+    """Return the text of a mapping's key; ``None`` if the key is not a scalar or is an alias."""
     import yaml
 
     return key.value if isinstance(key, yaml.ScalarNode) and key.tag != ALIAS else None
 
 
 def walk(node: yaml.Node) -> Iterator[yaml.Node]:
+    """Yield ``node`` and all nodes below it, keys included, in no particular order."""
     import yaml
 
     pending = [node]
@@ -73,13 +82,16 @@ def walk(node: yaml.Node) -> Iterator[yaml.Node]:
         current = pending.pop()
         yield current
         if isinstance(current, yaml.MappingNode):
-            pending += [part for entry in current.value for part in entry]
+            pending += [child for entry in current.value for child in entry]
         elif isinstance(current, yaml.SequenceNode):
             pending += current.value
 
 
-def last_of(node: yaml.Node) -> yaml.Node:
-    """The node that ends where ``node`` ends: PyYAML has the end of block style at the next token."""
+def last_node(node: yaml.Node) -> yaml.Node:
+    """Return the last node inside ``node``, whose end mark is where ``node`` really ends.
+
+    PyYAML sets the end mark of a block collection to the start of the next token.
+    """
     import yaml
 
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
@@ -88,12 +100,18 @@ def last_of(node: yaml.Node) -> yaml.Node:
 
 
 def is_block_scalar(node: yaml.Node) -> bool:
+    """Whether ``node`` is a ``|`` or ``>`` scalar, whose end mark is the start of the next line."""
     return getattr(node, "style", None) in ("|", ">")
+
+
+def _refuse(text: str, where: str, index: int, what: str) -> NoReturn:
+    line = len(LINE_BREAK.findall(text, 0, index)) + 1
+    raise OutputError(what, where=f"{where}:{line}", hint=_HINT)
 
 
 @cache
 def _loader() -> type[Any]:
-    """PyYAML's composer, which keeps aliases as they are and notes anchors."""
+    """A PyYAML loader that keeps aliases as nodes and records anchors. Made on first use: importing yaml is slow."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -103,10 +121,10 @@ def _loader() -> type[Any]:
             self.aliased: set[str] = set()
 
         def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-            source: Any = self  # the parser's methods have no types
-            event = source.peek_event()
-            if source.check_event(yaml.AliasEvent):
-                source.get_event()
+            parser: Any = self  # the parser's methods have no type hints
+            event = parser.peek_event()
+            if parser.check_event(yaml.AliasEvent):
+                parser.get_event()
                 if event.anchor not in self.anchors:
                     problem = f"found undefined alias {event.anchor!r}"
                     raise yaml.composer.ComposerError(None, None, problem, event.start_mark)

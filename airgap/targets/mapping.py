@@ -19,6 +19,8 @@ POLICIES = {
     "path": "the path without the registry: jetstack/x",
     "full": "the registry as first element, ':' written '_': quay.io/jetstack/x",
 }
+#: The policy if neither ``--mapping`` nor ``airgap.yaml`` names one.
+DEFAULT_POLICY = "basename"
 
 
 class Mapping(Record):
@@ -30,7 +32,7 @@ class Mapping(Record):
     """
 
     address: TargetAddress
-    policy: str = "basename"
+    policy: str = DEFAULT_POLICY
     overrides: Dictionary[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from airgap import __version__
 from airgap.cli.app import COMMANDS, cli
+from airgap.targets import DEFAULT_POLICY, POLICIES
 from tests.cli.command import Airgap
 
 #: The verbs that there are.
@@ -112,3 +113,12 @@ def test_a_wrong_command_line_is_2_and_helps(airgap: Airgap, arguments: tuple[st
     assert said.stdout == b""
     assert said.stderr.count("Error") == 1
     assert airgap.files() == {}
+
+
+@pytest.mark.parametrize("name", ["import", "rewrite", "verify", "hosts"])
+def test_the_mapping_option_offers_the_policies_that_there_are_and_names_the_default(name: str) -> None:
+    (option,) = [parameter for parameter in command(name).params if "--mapping" in parameter.opts]
+    assert isinstance(option, click.Option)
+    assert isinstance(option.type, click.Choice)
+    assert list(option.type.choices) == list(POLICIES)
+    assert f"[default: {DEFAULT_POLICY}]" in (option.help or "")

@@ -11,8 +11,9 @@ import threading
 import pytest
 
 from airgap import events
-from airgap.cli.progress import display as progress
-from airgap.cli.progress.display import Words, display, words
+from airgap.cli.formatting.event_text import event_text
+from airgap.cli.progress import display
+from airgap.cli.progress.display import BarDisplay, PlainDisplay, open_display
 from airgap.events import (
     BlobDone,
     BlobProgress,
@@ -85,7 +86,7 @@ def test_json_has_the_name_in_kebab_case_and_the_fields() -> None:
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with display("json") as emit:
+    with open_display("json") as emit:
         for event in ALL:
             emit(event)
     out, err = capsys.readouterr()
@@ -94,7 +95,7 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_plain_lines_say_what_people_should_know(capsys: pytest.CaptureFixture[str]) -> None:
-    with display("plain") as emit:
+    with open_display("plain") as emit:
         for event in ALL:
             emit(event)
     out, err = capsys.readouterr()
@@ -109,7 +110,7 @@ def test_plain_lines_say_what_people_should_know(capsys: pytest.CaptureFixture[s
 
 
 def test_none_tells_only_what_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    with display("none") as emit:
+    with open_display("none") as emit:
         for event in ALL:
             emit(event)
     out, err = capsys.readouterr()
@@ -118,13 +119,13 @@ def test_none_tells_only_what_went_wrong(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_without_a_terminal_auto_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
-    with display("auto") as emit:
+    with open_display("auto") as emit:
         emit(Noted("a step"))
     assert capsys.readouterr().err == "a step\n"
 
 
 def test_the_bar_draws_and_is_taken_down(capsys: pytest.CaptureFixture[str]) -> None:
-    with display("bar") as emit:
+    with open_display("bar") as emit:
         for event in ALL:
             emit(event)
     out, err = capsys.readouterr()
@@ -138,9 +139,9 @@ def test_lines_tell_every_few_seconds_how_far_it_is_even_where_nothing_moves(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = 0
-    tick = Words.tick
+    tick = PlainDisplay.tick
 
-    def counted(shown: Words) -> None:
+    def counted(shown: PlainDisplay) -> None:
         nonlocal ticks
         tick(shown)
         ticks += 1
@@ -150,9 +151,9 @@ def test_lines_tell_every_few_seconds_how_far_it_is_even_where_nothing_moves(
         wait_until(lambda: ticks >= before + 2)
         return capsys.readouterr().err
 
-    monkeypatch.setattr(Words, "interval", 0.02)
-    monkeypatch.setattr(Words, "tick", counted)
-    with display("plain") as emit:
+    monkeypatch.setattr(PlainDisplay, "interval", 0.02)
+    monkeypatch.setattr(PlainDisplay, "tick", counted)
+    with open_display("plain") as emit:
         emit(Planned(1, 1, 1, 100_000))
         assert after_two_ticks() == ""  # no blob is on its way
         emit(BlobStarted("sha256:a", 100_000))
@@ -168,7 +169,7 @@ def test_lines_tell_every_few_seconds_how_far_it_is_even_where_nothing_moves(
 
 
 def test_events_may_come_from_several_threads(capsys: pytest.CaptureFixture[str]) -> None:
-    shown = Words()
+    shown = PlainDisplay()
     shown(Planned(1, 1, 8, 8 * 1000))
 
     def work(number: int) -> None:
@@ -183,7 +184,7 @@ def test_events_may_come_from_several_threads(capsys: pytest.CaptureFixture[str]
     for thread in threads:
         thread.join()
     with shown:
-        assert shown.tally.moved == 8000
+        assert shown.model.moved == 8000
     assert capsys.readouterr().err == ""
 
 
@@ -192,21 +193,21 @@ def test_a_thread_that_draws_takes_no_signal(monkeypatch: pytest.MonkeyPatch) ->
     import signal
 
     seen: list[set[int]] = []
-    monkeypatch.setattr(Words, "interval", 0.01)
-    monkeypatch.setattr(Words, "tick", lambda _: seen.append(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
-    with display("plain") as emit:
+    monkeypatch.setattr(PlainDisplay, "interval", 0.01)
+    monkeypatch.setattr(PlainDisplay, "tick", lambda _: seen.append(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+    with open_display("plain") as emit:
         emit(Planned(1, 1, 1, 100))
         wait_until(lambda: seen)
     assert {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} <= seen[0]
 
 
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
-    for term, kind in (("xterm", progress.Bar), ("dumb", progress.Words), ("", progress.Words)):
+    monkeypatch.setattr(display.sys.stderr, "isatty", lambda: True, raising=False)
+    for term, kind in (("xterm", BarDisplay), ("dumb", PlainDisplay), ("", PlainDisplay)):
         monkeypatch.setenv("TERM", term)
-        assert type(display("auto")) is kind
+        assert type(open_display("auto")) is kind
 
 
 def test_words_are_only_for_what_people_read() -> None:
-    assert words(BlobDone("sha256:a", 1, "fetched")) == ""
-    assert words(Noted("x")) == "x"
+    assert event_text(BlobDone("sha256:a", 1, "fetched")) == ""
+    assert event_text(Noted("x")) == "x"

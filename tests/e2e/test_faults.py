@@ -25,7 +25,7 @@ from airgap import kube
 from airgap.bundle import OutputFormat, open_bundle
 from airgap.errors import AirgapError
 from airgap.flows.export import ExportRequest, export
-from airgap.flows.images import Found
+from airgap.flows.images import FoundImages
 from airgap.flows.import_ import ImportRequest, import_
 from airgap.oci import Descriptor
 from airgap.registry import Credential, Credentials, Registries, RegistrySettings
@@ -154,7 +154,7 @@ def bounded(registries: Registries, work: Callable[[], object]) -> None:
 
 def exported(world: World, address: str, output: Path, timeout: float = TIMEOUT) -> list[float]:
     resource = kube.ResourceFile("pod.yaml", "pod.yaml", RESOURCE)
-    found = Found(((resource, kube.scan(RESOURCE, "pod.yaml")),))
+    found = FoundImages(((resource, kube.scan(RESOURCE, "pod.yaml")),))
     with registries(address, timeout) as (reached, waits):
         stop = CancelToken(reached.abort)
         bounded(

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap.explain import explain, table
+from airgap.explain import find_matches, known_messages
 
 HOST = "172.25.0.84:30018"
-#: What was printed, and which entry names the cause.
+#: What was printed, and which message names the cause.
 SAID = [
     (f'Failed to pull image "{HOST}/x/nginx:1": rpc error: code = Unknown desc = failed to pull and unpack image '
      f'"{HOST}/x/nginx:1": failed to resolve reference "{HOST}/x/nginx:1": failed to do request: Head '
@@ -72,9 +72,9 @@ SAID = [
 
 @pytest.mark.parametrize(("said", "cause"), SAID)
 def test_each_message_is_known_and_its_cause_comes_first(said: str, cause: str) -> None:
-    found = explain(said)
+    found = find_matches(said)
     assert found
-    assert found[0].entry.id == cause
+    assert found[0].message.id == cause
     assert found[0].certainty == "exact"
 
 
@@ -83,80 +83,80 @@ def test_noise_around_and_within_the_line_does_not_matter(said: str, cause: str)
     noisy = (
         "\x1b[31m" + said.upper().replace(" ", "\r\n   ") + "\x1b[0m\n  Warning  Failed  kubelet  Error: ErrImagePull\n"
     )
-    assert explain(f"Events:\n{noisy}\n  Normal BackOff kubelet")[0].entry.id == cause
+    assert find_matches(f"Events:\n{noisy}\n  Normal BackOff kubelet")[0].message.id == cause
 
 
-@pytest.mark.parametrize("entry", table(), ids=lambda entry: entry.id)
-def test_every_phrase_finds_its_own_entry(entry: object) -> None:
-    from airgap.explain import Entry
+@pytest.mark.parametrize("message", known_messages(), ids=lambda message: message.id)
+def test_every_phrase_finds_its_own_entry(message: object) -> None:
+    from airgap.explain import KnownMessage
 
-    assert isinstance(entry, Entry)
-    for phrase in entry.phrases:
-        assert entry in [match.entry for match in explain(phrase.replace("…", "what.ever:1"))], phrase
+    assert isinstance(message, KnownMessage)
+    for phrase in message.phrases:
+        assert message in [match.message for match in find_matches(phrase.replace("…", "what.ever:1"))], phrase
 
 
 def test_the_table_is_whole() -> None:
-    ids = [entry.id for entry in table()]
+    ids = [message.id for message in known_messages()]
     assert len(set(ids)) == len(ids) > 30
-    for entry in table():
-        assert entry.title
-        assert entry.cause.endswith(".")
-        assert entry.steps
-        for text in (line for step in entry.steps for line in (step.say, *step.run)):
+    for message in known_messages():
+        assert message.title
+        assert message.cause.endswith(".")
+        assert message.steps
+        for text in (line for step in message.steps for line in (step.say, *step.run)):
             assert set(re.findall(r"\{([a-z]+)\}", text)) <= {"host", "name", "san", "image"}, text
 
 
 def test_the_address_of_the_text_stands_in_the_commands() -> None:
-    (match, *_) = explain(f'Get "https://{HOST}/v2/": http: server gave HTTP response to HTTPS client')
+    (match, *_) = find_matches(f'Get "https://{HOST}/v2/": http: server gave HTTP response to HTTPS client')
     assert match.steps[0].run == (f"airgap hosts http://{HOST} --for containerd --output nodes/",)
     assert '[host."http://172.25.0.84:30018"]' in match.steps[1].run
-    (match,) = explain("x509: cannot validate certificate for 172.25.0.84 because it doesn't contain any IP SANs")
+    (match,) = find_matches("x509: cannot validate certificate for 172.25.0.84 because it doesn't contain any IP SANs")
     assert '-addext "subjectAltName=IP:172.25.0.84"' in match.steps[0].run[0]
-    (match,) = explain('Get "https://nexus.corp/v2/": x509: certificate is valid for a.b, not nexus.corp')
+    (match,) = find_matches('Get "https://nexus.corp/v2/": x509: certificate is valid for a.b, not nexus.corp')
     assert 'subjectAltName=DNS:nexus.corp"' in match.steps[1].run[0]
-    (match,) = explain('Get "https://[fd00::1]:5000/v2/": http: server gave HTTP response to HTTPS client')
+    (match,) = find_matches('Get "https://[fd00::1]:5000/v2/": http: server gave HTTP response to HTTPS client')
     assert "http://[fd00::1]:5000 " in match.steps[0].run[0]
-    assert 'subjectAltName=IP:fd00::1"' in explain("https://[fd00::1]/v2/ doesn't contain any IP SANs x509: cannot "
-                                                   "validate certificate for fd00::1 because it doesn't contain any IP "
-                                                   "SANs")[0].steps[0].run[0]  # fmt: skip
+    text = "https://[fd00::1]/v2/ doesn't contain any IP SANs x509: cannot "
+    text += "validate certificate for fd00::1 because it doesn't contain any IP SANs"
+    assert 'subjectAltName=IP:fd00::1"' in find_matches(text)[0].steps[0].run[0]
 
 
 def test_without_an_address_the_place_for_it_is_shown_and_the_users_own_wins() -> None:
-    (match,) = explain("http: server gave HTTP response to HTTPS client")
+    (match,) = find_matches("http: server gave HTTP response to HTTPS client")
     assert "http://HOST:PORT " in match.steps[0].run[0]
-    (match,) = explain(f"https://{HOST}/v2/ http: server gave HTTP response to HTTPS client", host="nexus.corp:1")
+    (match,) = find_matches(f"https://{HOST}/v2/ http: server gave HTTP response to HTTPS client", host="nexus.corp:1")
     assert "http://nexus.corp:1 " in match.steps[0].run[0]
 
 
 @pytest.mark.parametrize("host", ["a.b$(id)", "a.b;id", "a.b`id`", "-x.y", "a.b'", "a.b\\x"])
 def test_what_is_no_address_gets_into_no_command(host: str) -> None:
-    for match in explain(f'Get "https://{host}/v2/": http: server gave HTTP response to HTTPS client'):
+    for match in find_matches(f'Get "https://{host}/v2/": http: server gave HTTP response to HTTPS client'):
         for line in (line for step in match.steps for line in step.run):
             assert not re.search(r"[$;`]|id|'\s*$|http://-", line.replace("/dev/null", "")), line
 
 
 def test_several_are_ranked_causes_before_answers_before_wrappers() -> None:
     text = "ErrImagePull: unauthorized: authentication required; then x509: certificate has expired; ImagePullBackOff"
-    assert [match.entry.id for match in explain(text)] == ["x509-time", "unauthorized", "pull-failed"]
+    assert [match.message.id for match in find_matches(text)] == ["x509-time", "unauthorized", "pull-failed"]
     chain = (
         "failed to fetch anonymous token: unexpected status: 403 Forbidden: requested access to the resource is denied"
     )
-    assert [match.entry.id for match in explain(chain)] == ["denied", "unauthorized"]
+    assert [match.message.id for match in find_matches(chain)] == ["denied", "unauthorized"]
 
 
 def test_misspelt_messages_are_near_and_unrelated_text_is_nothing() -> None:
-    found = explain("htp: sever gave HTTP respnse to HTTPS clinet")
-    assert found[0].entry.id == "http-to-https"
+    found = find_matches("htp: sever gave HTTP respnse to HTTPS clinet")
+    assert found[0].message.id == "http-to-https"
     assert found[0].certainty == "near"
     for text in ("", "hello world", "the pod is running and everything is fine with the registry"):
-        assert explain(text) == []
+        assert find_matches(text) == []
 
 
 def test_a_long_log_is_read_from_its_end() -> None:
     text = "connection refused\n" + "x " * 200_000 + "no space left on device"
-    assert [match.entry.id for match in explain(text)] == ["no-space"]
+    assert [match.message.id for match in find_matches(text)] == ["no-space"]
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_borne(text: str) -> None:
-    explain(text)
+    find_matches(text)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from airgap.explain import table
+from airgap.explain import known_messages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,13 +19,13 @@ def test_the_pages_are_made_from_the_table() -> None:
     assert done.returncode == 0, done.stderr
     for page in ("error-messages.md", "error-messages.ko.md"):
         text = (ROOT / "docs" / page).read_text("utf-8")
-        assert re.findall(r'<a id="(.*)"></a>', text) == [entry.id for entry in table()]
-        for entry in table():
-            for phrase in entry.phrases:
+        assert re.findall(r'<a id="(.*)"></a>', text) == [message.id for message in known_messages()]
+        for message in known_messages():
+            for phrase in message.phrases:
                 assert f"> `{phrase}`" in text
 
 
 def test_every_guide_is_there_in_both_languages() -> None:
-    for guide in {entry.guide for entry in table() if entry.guide}:
+    for guide in {message.guide for message in known_messages() if message.guide}:
         for name in (guide, guide.replace(".md", ".ko.md")):
             assert (ROOT / "docs" / name).is_file(), name

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from airgap import records
-from airgap.config.airgap_yaml import Project
-from airgap.config.connections import Network, connect
+from airgap.config.airgap_yaml import ProjectSettings
+from airgap.config.connections import ConnectionOptions, open_registries
 from airgap.errors import RegistryError
 from airgap.events import ignore
 from airgap.flows.doctor import Diagnosis, DoctorRequest, examine, examine_and_fix
@@ -50,7 +50,7 @@ class Place:
     nexus: str = ""
     user: User | None = PUSHER
     password: str = ""
-    network: Network = field(default_factory=Network)
+    options: ConnectionOptions = field(default_factory=ConnectionOptions)
 
     @property
     def mapping(self) -> Mapping:
@@ -62,8 +62,8 @@ class Place:
 
     def connect(self) -> Registries:
         credential = Credential(self.user.name, self.password or self.user.password) if self.user else None
-        network = records.replace(self.network, credential=credential)
-        return connect(Project(), network, ignore, target=self.mapping.address)
+        options = records.replace(self.options, credential=credential)
+        return open_registries(ProjectSettings(), options, ignore, target=self.mapping.address)
 
 
 @dataclass
@@ -86,8 +86,8 @@ class Yard:
 
     def secure(self, pair: Pair, *, ca: bool = True, host: str = "127.0.0.1") -> Place:
         made = self.far(SECURE, tls=pair)
-        network = Network(ca_file=str(self.authority.ca)) if ca else Network()
-        return Place(f"https://{host}:{made.connector().port}", made, network=network)
+        options = ConnectionOptions(ca_file=str(self.authority.ca)) if ca else ConnectionOptions()
+        return Place(f"https://{host}:{made.connector().port}", made, options=options)
 
     def ingress(self, made: Nexus, url: str = "", **more: object) -> Place:
         """nginx before a connector; with ``tls=True`` by HTTPS that our authority vouches for."""
@@ -95,8 +95,8 @@ class Yard:
         front = self.stack.enter_context(
             nginx(self.folder / "nginx", {"/": url or made.connector().url}, tls=pair, **more)  # type: ignore[arg-type]
         )
-        network = Network(ca_file=str(self.authority.ca)) if pair else Network()
-        return Place(front.url, made, network=network)
+        options = ConnectionOptions(ca_file=str(self.authority.ca)) if pair else ConnectionOptions()
+        return Place(front.url, made, options=options)
 
 
 @pytest.fixture(autouse=True)
@@ -205,7 +205,7 @@ BROKEN: dict[str, tuple[Callable[[Yard], Place], str, str, str]] = {
         "airgap doctor http://127.0.0.1",
     ),
     "plain HTTP to a TLS port": (
-        lambda y: (lambda p: replace(p, target=p.target.replace("https:", "http:"), network=Network()))(
+        lambda y: (lambda p: replace(p, target=p.target.replace("https:", "http:"), options=ConnectionOptions()))(
             y.secure(y.authority.good())
         ),
         "protocol",
@@ -422,7 +422,7 @@ class TestThroughAProxy:
         return start
 
     def place(self, yard: Yard, target: str, *, ca: bool = True) -> Place:
-        return Place(target, network=Network(ca_file=str(yard.authority.ca)) if ca else Network())
+        return Place(target, options=ConnectionOptions(ca_file=str(yard.authority.ca)) if ca else ConnectionOptions())
 
     def pair(self, yard: Yard) -> Pair:
         return yard.authority.good("DNS:nexus.test")
@@ -502,7 +502,7 @@ def test_what_is_soft_is_a_warning(yard: Yard) -> None:
     said = replace(yard.plain(), nexus=f"http://127.0.0.1:{free_port()}").examine()
     assert [(one.check, one.level) for one in said.findings if one.level != "ok"] == [("rest", "warning")]
     place = yard.secure(yard.authority.wrong_host())
-    said = replace(place, network=Network(insecure=(place.mapping.address.registry,))).examine()
+    said = replace(place, options=ConnectionOptions(insecure=(place.mapping.address.registry,))).examine()
     assert [(one.check, one.level) for one in said.findings if one.level != "ok"] == [("certificate", "warning")]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from airgap.flows.images import find
+from airgap.flows.images import find_images
 from airgap.kube import scan
 from tests.cli.command import Airgap, pod
 from tests.parts.need import need
@@ -67,7 +67,7 @@ def test_names_stay_apart_in_the_bundle(kustomized: Airgap) -> None:
     (kustomized.folder / "more/prod/kustomization.yaml").write_text("resources: [w.yaml]\n")
     kustomized.write("more/prod/w.yaml", DEPLOYMENT)
     paths = [str(kustomized.folder / name) for name in ("prod", "more/prod", "prod.yaml")]
-    assert [file.name for file, _ in find(paths).files] == ["prod.yaml", "prod-2.yaml", "prod-3.yaml"]
+    assert [file.name for file, _ in find_images(paths).files] == ["prod.yaml", "prod-2.yaml", "prod-3.yaml"]
 
 
 def test_inside_a_walk_nothing_is_rendered(kustomized: Airgap) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.explain import Match, explain
+from airgap.explain import Match, find_matches
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.parts.certificates import Authority
 from tests.parts.clients import Command, podman
@@ -115,9 +115,9 @@ def refused(done: subprocess.CompletedProcess[bytes], entry: str) -> Match:
 
 
 def known(said: str, entry: str) -> Match:
-    found = explain(said)
+    found = find_matches(said)
     assert found, said
-    assert found[0].entry.id == entry, said
+    assert found[0].message.id == entry, said
     assert found[0].certainty == "exact"
     return found[0]
 
@@ -182,7 +182,7 @@ def test_https_with_the_authority(far: Far, node: Containerd, tmp_path: Path, ad
     lay(certs, node)
     node.pull(f"quay.io/{WEBHOOK}")  # the mirror needs the authority too
     missing = refused(pull(node, certs, f"{address}/jetstack/none:1"), "manifest-unknown")
-    assert "x509" not in missing.said
+    assert "x509" not in missing.text
 
 
 def test_https_that_nobody_verifies(far: Far, node: Containerd) -> None:

@@ -10,25 +10,41 @@ import pytest
 import yaml
 
 from airgap.errors import OutputError, TargetError, UsageError
-from airgap.nodes import RUNTIMES, Endpoint, Moved, Setup, containerd, moved_by, objects, setup_for
+from airgap.nodes import (
+    RUNTIMES,
+    Create,
+    MirroredRegistry,
+    NodeSetup,
+    PullEndpoint,
+    containerd,
+    mirrored_registries,
+    objects,
+    setup_for,
+)
 from airgap.oci import Reference
 
 ADDRESS = "172.25.0.84:30018"
 CA = b"-----BEGIN CERTIFICATE-----\n"
-PLAIN, SECURE, BLIND = Endpoint(ADDRESS, plain_http=True), Endpoint(ADDRESS, ca=CA), Endpoint(ADDRESS, insecure=True)
+PLAIN, SECURE, BLIND = (
+    PullEndpoint(ADDRESS, plain_http=True),
+    PullEndpoint(ADDRESS, ca=CA),
+    PullEndpoint(ADDRESS, insecure=True),
+)
 
 
-def files(setup: Setup) -> dict[str, str]:
-    return {file.path: file.content.decode() for file in setup.files if not (file.node_only or file.merged_only)}
+def files(setup: NodeSetup) -> dict[str, str]:
+    return {file.path: file.content.decode() for file in setup.files if file.create is Create.ALWAYS}
 
 
-def merged(setup: Setup, path: str, there: str) -> str:
+def merged(setup: NodeSetup, path: str, there: str) -> str:
     (file,) = [one for one in setup.files if one.path == path]
     return file.merge(there.encode()).decode()
 
 
-def moved(*pairs: tuple[str, str]) -> list[Moved]:
-    return moved_by([(Reference.parse(source), Reference.parse(target)) for source, target in pairs], ADDRESS)
+def moved(*pairs: tuple[str, str]) -> list[MirroredRegistry]:
+    return mirrored_registries(
+        [(Reference.parse(source), Reference.parse(target)) for source, target in pairs], ADDRESS
+    )
 
 
 WHOLE = moved(("quay.io/a/b:1", f"{ADDRESS}/k/a/b:1"), ("quay.io/c:1", f"{ADDRESS}/k/c:1"))
@@ -92,9 +108,9 @@ def test_hosts_toml_of_others_keeps_what_we_do_not_say() -> None:
     ],
 )
 def test_config_path_is_set_where_each_version_has_it(there: str, paths: str) -> None:
-    made = containerd.configured(there.encode()).decode()
+    made = containerd.with_config_path(there.encode()).decode()
     assert made.count(f'config_path = "{paths}"') == 1
-    assert containerd.configured(made.encode()).decode() == made
+    assert containerd.with_config_path(made.encode()).decode() == made
 
 
 def test_config_path_that_is_there_already_changes_nothing() -> None:
@@ -102,21 +118,21 @@ def test_config_path_that_is_there_already_changes_nothing() -> None:
         b"version = 3\n[plugins.'io.containerd.cri.v1.images'.registry]\n"
         b"config_path = '/etc/containerd/certs.d:/etc/docker/certs.d'\n"
     )
-    assert containerd.configured(there) == there
+    assert containerd.with_config_path(there) == there
 
 
 @pytest.mark.parametrize("key", ['mirrors."quay.io"', 'configs."a.test".tls'])
 def test_settings_with_which_containerd_would_not_start_are_refused(key: str) -> None:
     registry = '[plugins."io.containerd.grpc.v1.cri".registry'
     with pytest.raises(OutputError, match="takes no config_path"):
-        containerd.configured(f"version = 2\n{registry}.{key}]\nx = 1\n".encode())
+        containerd.with_config_path(f"version = 2\n{registry}.{key}]\nx = 1\n".encode())
     auth = f'version = 2\n{registry}]\n{registry}.mirrors]\n{registry}.configs."a.test".auth]\nx = "1"\n'
-    containerd.configured(auth.encode())
+    containerd.with_config_path(auth.encode())
 
 
 def test_an_unknown_version_is_left_alone() -> None:
     with pytest.raises(OutputError, match="version is 4"):
-        containerd.configured(b"version = 4\n")
+        containerd.with_config_path(b"version = 4\n")
 
 
 def test_podman_goes_by_prefix_where_a_registry_does_and_by_image_where_not() -> None:
@@ -174,7 +190,7 @@ def test_docker_says_what_it_cannot_mirror() -> None:
     assert "library/nginx" in "".join(made.warnings)
 
 
-def k3s(endpoint: Endpoint, images: list[Moved], runtime: str = "k3s") -> Any:
+def k3s(endpoint: PullEndpoint, images: list[MirroredRegistry], runtime: str = "k3s") -> Any:
     made = files(setup_for(runtime, endpoint, images))
     return yaml.safe_load(made[f"/etc/rancher/{runtime}/registries.yaml"])
 
@@ -220,13 +236,13 @@ def test_one_name_that_became_two_is_refused() -> None:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("endpoint", [PLAIN, SECURE, BLIND], ids=["http", "ca", "insecure"])
-def test_every_setup_is_settled_and_says_what_to_restart(runtime: str, endpoint: Endpoint) -> None:
+def test_every_setup_is_settled_and_says_what_to_restart(runtime: str, endpoint: PullEndpoint) -> None:
     setup = setup_for(runtime, endpoint, moved(("quay.io/a/b", f"{ADDRESS}/a/b")))
     assert setup.restart
     assert len({file.path for file in setup.files}) == len(setup.files)
     for file in setup.files:
         assert file.path.startswith("/etc/")
-        assert file.merged_only or file.merge(file.content) == file.content
+        assert file.create is Create.NEVER or file.merge(file.content) == file.content
 
 
 def test_a_pull_secret_holds_the_credential_as_kubernetes_reads_it() -> None:
@@ -281,13 +297,13 @@ def test_nor_does_an_old_scheme_or_prefix_of_containerd() -> None:
 def test_k3s_without_insecure_is_verified_again() -> None:
     path = "/etc/rancher/k3s/registries.yaml"
     there = files(setup_for("k3s", BLIND, ()))[path]
-    after = yaml.safe_load(merged(setup_for("k3s", Endpoint(ADDRESS), ()), path, there))
+    after = yaml.safe_load(merged(setup_for("k3s", PullEndpoint(ADDRESS), ()), path, there))
     assert after["configs"] == {ADDRESS: {"tls": {}}}
 
 
 def test_docker_over_a_public_certificate_makes_no_file_and_takes_the_old_entry_out() -> None:
-    (file,) = setup_for("docker", Endpoint(ADDRESS), ()).files
-    assert file.merged_only
+    (file,) = setup_for("docker", PullEndpoint(ADDRESS), ()).files
+    assert file.create is Create.NEVER
     there = json.dumps(
         {"insecure-registries": ["x", ADDRESS], "registry-mirrors": [f"http://{ADDRESS}/"], "debug": True}
     )

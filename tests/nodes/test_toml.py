@@ -48,10 +48,10 @@ def at(document: Any, path: tuple[str, ...]) -> Any:
     ],
 )
 def test_one_key_is_set_and_every_other_byte_stays(before: str, after: str) -> None:
-    made = toml.merged(before, {TABLE: {"config_path": "/c"}})
+    made = toml.set_keys(before, {TABLE: {"config_path": "/c"}})
     assert made == after
     assert at(parsed(made), (*TABLE, "config_path")) == "/c"
-    assert toml.merged(made, {TABLE: {"config_path": "/c"}}) == made
+    assert toml.set_keys(made, {TABLE: {"config_path": "/c"}}) == made
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_one_key_is_set_and_every_other_byte_stays(before: str, after: str) -> N
 )
 def test_what_hides_in_strings_and_arrays_is_not_taken_for_more(text: str) -> None:
     parsed(text)
-    made = toml.merged(text, {TABLE: {"config_path": "/c"}, ("k",): {"v": ["a", "b"], "w": True, "n": 3}})
+    made = toml.set_keys(text, {TABLE: {"config_path": "/c"}, ("k",): {"v": ["a", "b"], "w": True, "n": 3}})
     document = parsed(made)
     assert at(document, (*TABLE, "config_path")) == "/c"
     assert document["k"] == {"v": ["a", "b"], "w": True, "n": 3}
@@ -75,7 +75,7 @@ def test_what_hides_in_strings_and_arrays_is_not_taken_for_more(text: str) -> No
 
 
 def test_a_key_of_the_top_stands_before_the_tables() -> None:
-    made = toml.merged('# hi\n[host."http://a"]\n  x = 1\n', {(): {"server": "http://a"}})
+    made = toml.set_keys('# hi\n[host."http://a"]\n  x = 1\n', {(): {"server": "http://a"}})
     assert parsed(made) == {"server": "http://a", "host": {"http://a": {"x": 1}}}
     assert "# hi\n" in made
 
@@ -92,20 +92,20 @@ def test_a_key_of_the_top_stands_before_the_tables() -> None:
 def test_what_would_need_more_rewriting_is_refused(text: str) -> None:
     parsed(text)
     with pytest.raises(OutputError) as raised:
-        toml.merged(text, {TABLE: {"config_path": "/c"}})
+        toml.set_keys(text, {TABLE: {"config_path": "/c"}})
     assert 'config_path = "/c"' in (raised.value.hint or "")
 
 
 @pytest.mark.parametrize("text", ["a", "a =", "= 1", "[a", "[a]]", "a = 'x", 'a = """x', "a = [1", "a = 1 ]", "\0"])
 def test_what_is_no_toml_is_refused(text: str) -> None:
     with pytest.raises(OutputError, match="line 1"):
-        toml.merged(text, {TABLE: {"config_path": "/c"}})
+        toml.set_keys(text, {TABLE: {"config_path": "/c"}})
 
 
 @given(st.text(max_size=60))
 def test_no_text_ends_in_another_error(text: str) -> None:
     try:
-        made = toml.merged(text, {("k",): {"v": "x"}})
+        made = toml.set_keys(text, {("k",): {"v": "x"}})
     except OutputError:
         return
     assert '"x"' in made
@@ -118,5 +118,5 @@ def test_any_table_name_and_text_survives(values: dict[str, str]) -> None:
             text.encode()
     except UnicodeEncodeError:
         return
-    text = toml.document({("host", key): {"x": value} for key, value in values.items()})
+    text = toml.format_document({("host", key): {"x": value} for key, value in values.items()})
     assert parsed(text).get("host", {}) == {key: {"x": value} for key, value in values.items()}

@@ -178,7 +178,7 @@ def slowest(pattern: Pattern, found: Sequence[Attack]) -> tuple[str, int, float]
 
 def computed() -> dict[Unknown, list[Pattern]]:
     """The patterns that are put together when the program runs, with values as they occur there."""
-    from airgap.explain.table import table
+    from airgap.explain.messages import known_messages
     from airgap.kube.detect import rules
     from airgap.kube.detect.rule import Rule, compile_path
     from airgap.kube.parse import scalars
@@ -190,8 +190,8 @@ def computed() -> dict[Unknown, list[Pattern]]:
         made[Unknown(module, source)] = [Pattern(module, p.pattern, p.flags, frozenset({how})) for p in compiled]
 
     made: dict[Unknown, list[Pattern]] = {}
-    phrases = [pattern for entry in table() for _, pattern in entry.patterns]
-    of("airgap.explain.model", "f'(?<![^\\\\W_]){text}(?![^\\\\W_])'", phrases, "finditer")
+    phrases = [pattern for message in known_messages() for _, pattern in message.patterns]
+    of("airgap.explain.model", "f'(?<![^\\\\W_]){pattern}(?![^\\\\W_])'", phrases, "finditer")
     # Written by the user of `airgap migrate`, and read for names of repositories and tags only.
     of("airgap.flows.migrate.tag_filter", "expression", [], "fullmatch")
     name = "f'(?<![\\\\w./-]){re.escape(name)}(?![\\\\w./-])'"

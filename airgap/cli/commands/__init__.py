@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One module for each command: its options, its help with an example, its words. No work is done here."""
+"""One module per command: its options, its help with an example, and what it prints. The work is done in flows.
+
+A module holds the click command as ``command``. A part that few runs of a command need has a module of its own, named
+``COMMAND_PART`` and imported on demand.
+"""

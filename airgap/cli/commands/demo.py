@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
-from airgap.cli.commands.rewrite import diff_of
-from airgap.cli.progress.display import display
+from airgap.cli.formatting.unified_diff import file_diff
+from airgap.cli.progress.display import open_display
 from airgap.flows.demo.demo import demo
 from airgap.formatting import counted, human
 
@@ -25,11 +25,11 @@ def command(output: str, progress: str) -> None:
     """
     folder = Path(output)
     click.echo("Two registries on loopback play quay.io and Nexus; nothing leaves this machine.")
-    with display(progress) as emit:
-        shown = demo(folder, emit=emit, say=lambda text: click.echo(click.style(f"$ {text}", bold=True)))
-    exported, imported = shown.exported, shown.imported
-    click.echo(f"{counted(exported.images, 'image')} in {shown.bundle} ({human(exported.bundle_size)})")
+    with open_display(progress) as emit:
+        result = demo(folder, emit=emit, show_command=lambda text: click.echo(click.style(f"$ {text}", bold=True)))
+    exported, imported = result.exported, result.imported
+    click.echo(f"{counted(exported.images, 'image')} in {result.bundle} ({human(exported.bundle_size)})")
     click.echo(f"{counted(len(imported.names), 'image')} pushed and read back; the YAML, before and after:")
     for file in imported.files:
-        click.echo(diff_of(file), nl=False)
+        click.echo(file_diff(file), nl=False)
     click.echo(f"all files are kept in {folder}/")

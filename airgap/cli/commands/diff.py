@@ -35,10 +35,10 @@ def command(old: str, new: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
         return
-    _table(comparison)
+    _print_table(comparison)
 
 
-def _table(comparison: Comparison) -> None:
+def _print_table(comparison: Comparison) -> None:
     rows = [
         (image.status, printable(image.reference), _digests(image.old, image.new), *_cells(image.bytes))
         for image in comparison.images
@@ -56,10 +56,12 @@ def _table(comparison: Comparison) -> None:
 
 
 def _digests(old: str, new: str) -> str:
+    """The first digits of one or both digests, without the algorithm."""
     short = [digest.partition(":")[2][:12] for digest in dict.fromkeys((old, new)) if digest]
     return " -> ".join(short)
 
 
 def _cells(count: ByteCounts) -> tuple[str, str, str]:
+    """The sizes added, removed and kept; an empty string for one that is not known."""
     signs = (("+", count.added), ("-", count.removed), ("=", count.kept))
-    return tuple("" if size is None else f"{sign}{human(size)}" for sign, size in signs)  # type: ignore[return-value] # three of them
+    return tuple("" if size is None else f"{sign}{human(size)}" for sign, size in signs)  # type: ignore[return-value] # always three

@@ -11,7 +11,7 @@ import click
 
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
-from airgap.errors import NotReady, UsageError
+from airgap.errors import AirgapError, NotReady, UsageError
 from airgap.records import as_dict
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 )
 @options.as_json
 @options.nexus
-@options.target_network
+@options.target_options
 @options.config
 def command(
     target: str | None,
@@ -55,7 +55,7 @@ def command(
     connector: int,
     as_json: bool,
     nexus: str,
-    access: options.Access,
+    connection: options.TargetConnection,
     config: str | None,
 ) -> None:
     """Look at a target from the outside in, and say what is wrong and how to mend it; or explain a message.
@@ -72,54 +72,79 @@ def command(
     kubectl describe pod web-0 | airgap doctor --explain -
     """
     if text is not None:
-        from airgap.cli.formatting.explanation import explain
-
-        said = options.stdin_bytes().decode("utf-8", "replace") if text == "-" else text
-        return explain(said, target, as_json=as_json)
+        message = options.read_stdin().decode("utf-8", "replace") if text == "-" else text
+        return _explain(message, target, as_json=as_json)
     if yes and not fix:
         raise click.UsageError("--yes goes with --fix")
     if fix and not yes and not sys.stdin.isatty():
         raise UsageError("--fix asks before it changes anything, and there is nobody to ask", hint="add --yes")
 
-    from airgap.config import airgap_yaml as project
-    from airgap.config.connections import connect, target_of
+    from airgap.config.airgap_yaml import load_project
+    from airgap.config.connections import open_registries, target_mapping
     from airgap.events import ignore
     from airgap.flows.doctor import DoctorRequest, examine_and_fix
 
-    read = project.load(config)
-    if not (target or read.target):
+    project = load_project(config)
+    if not (target or project.target):
         raise UsageError("what is to be looked at?", hint='give a TARGET, or a message: --explain "MESSAGE"')
-    goal = target_of(read, target, None)
-    network = access.network(goal.address.registry)
-    request = DoctorRequest(goal, nexus, repository, connector)
-    diagnosis, done = examine_and_fix(
+    mapping = target_mapping(project, target, None)
+    connection_options = connection.options(mapping.address.registry)
+    request = DoctorRequest(mapping, nexus, repository, connector)
+    diagnosis, done_changes = examine_and_fix(
         request,
-        lambda: connect(read, network, ignore, target=goal.address),
-        (lambda change: _agreed(change, yes)) if fix else lambda _: False,
+        lambda: open_registries(project, connection_options, ignore, target=mapping.address),
+        (lambda change: _confirm(change, yes)) if fix else lambda _: False,
     )
     if as_json:
-        _json(str(goal.address), diagnosis, done)
+        _print_json(str(mapping.address), diagnosis, done_changes)
     else:
-        _print(diagnosis, done, fix=fix)
+        _print_findings(diagnosis, done_changes, fix=fix)
     problems = diagnosis.problems
     if problems:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-        raise NotReady(f"{problems[0].check}: {problems[0].what}{more}", where=str(goal.address))
+        raise NotReady(f"{problems[0].check}: {problems[0].what}{more}", where=str(mapping.address))
     return None
 
 
-def _agreed(change: SettingChange, yes: bool) -> bool:
+def _explain(text: str, target: str | None, *, as_json: bool) -> None:
+    """Print the known messages in ``text``. Raises :class:`AirgapError` if there are none (exit code 1)."""
+    from airgap.cli.formatting.explanation import explanation_json, explanation_lines
+    from airgap.explain import find_matches
+    from airgap.targets import TargetAddress
+
+    if not text.strip():
+        raise UsageError("there is no text to explain", hint="give the message as it was printed")
+    matches = find_matches(text, host=TargetAddress.parse(target).registry if target else "")
+    if as_json:
+        click.echo(json.dumps([explanation_json(match) for match in matches], indent=2, ensure_ascii=False))
+    if not matches:
+        raise AirgapError(
+            "no message that airgap knows is in this text",
+            hint="give all of it: kubectl describe pod POD | airgap doctor --explain -, or on the node journalctl -u "
+            "containerd -n 200 | airgap doctor --explain -; if it stays unknown, report that output with the versions "
+            "of client and registry, without passwords",
+        )
+    if not as_json:
+        if matches[0].certainty == "near":
+            click.echo("No known message stands there word for word; these resemble it.", err=True)
+        for line in explanation_lines(matches):
+            click.echo(line)
+
+
+def _confirm(change: SettingChange, yes: bool) -> bool:
+    """Print a change and ask whether to make it; ``yes`` answers for the user."""
     click.echo(f"to do: {printable(change.what)}", err=True)
     click.echo(f"  {change.request}", err=True)
     click.echo(f"  {printable(json.dumps(change.document, ensure_ascii=False))}", err=True)
     return yes or click.confirm("Do it?", default=False, err=True)
 
 
+#: The word and the colour for each level of a finding.
 _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("PROBLEM", "red")}
 
 
-def _print(diagnosis: Diagnosis, done: list[SettingChange], *, fix: bool) -> None:
-    for change in done:
+def _print_findings(diagnosis: Diagnosis, done_changes: list[SettingChange], *, fix: bool) -> None:
+    for change in done_changes:
         click.echo(f"done: {printable(change.what)}")
     for finding in diagnosis.findings:
         word, colour = _MARKS[finding.level]
@@ -133,15 +158,15 @@ def _print(diagnosis: Diagnosis, done: list[SettingChange], *, fix: bool) -> Non
         click.echo(f"\n--fix would {'; '.join(printable(change.what) for change in diagnosis.changes)}")
 
 
-def _json(target: str, diagnosis: Diagnosis, done: list[SettingChange]) -> None:
-    def of(change: SettingChange) -> dict[str, object]:
+def _print_json(target: str, diagnosis: Diagnosis, done_changes: list[SettingChange]) -> None:
+    def change_json(change: SettingChange) -> dict[str, object]:
         return {"what": change.what, "request": change.request, "document": change.document}
 
     document = {
         "target": target,
         "ready": not diagnosis.problems,
         "findings": [as_dict(finding) for finding in diagnosis.findings],
-        "done": [of(change) for change in done],
-        "changes": [of(change) for change in diagnosis.changes],
+        "done": [change_json(change) for change in done_changes],
+        "changes": [change_json(change) for change in diagnosis.changes],
     }
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -11,14 +11,14 @@ import click
 from airgap.bundle import OutputFormat, journal_path
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_volume_size
 from airgap.cli import options
-from airgap.cli.formatting.summary import finished
-from airgap.cli.progress.display import display
-from airgap.config import airgap_yaml as project
-from airgap.config.connections import connect, helm_options
+from airgap.cli.formatting.summary import finished_event
+from airgap.cli.progress.display import open_display
+from airgap.config.airgap_yaml import ProjectSettings, load_project
+from airgap.config.connections import helm_options, open_registries
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.export import Exported, ExportRequest, export
-from airgap.flows.images import find
+from airgap.flows.images import find_images
 from airgap.formatting import counted, human
 from airgap.kube.render.programs import Rendering
 from airgap.oci import Platform, Reference
@@ -73,8 +73,8 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
 @click.option("--keep-going", is_flag=True, help="Leave out images that no registry offers, and end with exit code 3.")
 @options.force
 @options.dry_run
-@options.chart
-@options.source_network
+@options.chart_options
+@options.source_options
 @options.config
 @options.jobs
 @options.progress
@@ -117,41 +117,41 @@ def command(
     airgap export cert-manager.yaml --base last-month.tar -o bundle.tar
     airgap export oci://registry.example/charts/shop:1.4.2 -f production.yaml -o shop.tar
     """
-    started = time.monotonic()
-    read = project.load(config)
-    wanted = [*read.images, *map(Reference.parse, images)]
-    if not output and not read.name:
+    start = time.monotonic()
+    project = load_project(config)
+    given_images = [*project.images, *map(Reference.parse, images)]
+    if not output and not project.name:
         raise UsageError("where should the bundle go?", hint="give -o bundle.tar, or name: in airgap.yaml")
     if volume and not lock:
         raise UsageError(
             "one volume is made again from a lock",
             hint="add the --lock of the first time; without one, export all of it again",
         )
-    form = OutputFormat(
-        Path(output or read.bundle_name),
+    output_format = OutputFormat(
+        Path(output or project.bundle_name),
         parse_volume_size(volume_size) if volume_size else 0,
         volume or 0,
         check_pattern(volume_names),
     )
-    if refresh and not lock and not journal_path(form.path).exists():
+    if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError("--refresh rewrites a lock, and none is named", hint="add --lock airgap.lock")
-    network = options.source(ca_file, plain_http, insecure)
-    with display(progress) as emit, connect(read, network, emit) as registries:
-        resources = paths or read.resources
-        if not resources and not wanted:
+    connection_options = options.source_connection(ca_file, plain_http, insecure)
+    with open_display(progress) as emit, open_registries(project, connection_options, emit) as registries:
+        resources = paths or project.resources
+        if not resources and not given_images:
             raise UsageError("what should be exported?", hint="give a PATH or --image REF, or write an airgap.yaml")
-        found = find(
+        found_images = find_images(
             resources,
-            images=wanted,
-            stdin=options.stdin_bytes,
+            images=given_images,
+            stdin=options.read_stdin,
             download=registries.download,
             rendering=rendering,
-            pull=helm_options(read, network),
-            rules=read.rules,
+            pull=helm_options(project, connection_options),
+            rules=project.rules,
         )
         request = ExportRequest(
-            form=form,
-            platforms=list(dict.fromkeys(map(Platform.parse, platforms))) or read.platforms,
+            form=output_format,
+            platforms=list(dict.fromkeys(map(Platform.parse, platforms))) or project.platforms,
             lock=Path(lock) if lock else None,
             refresh=refresh,
             restart=restart,
@@ -160,44 +160,47 @@ def command(
             keep_going=keep_going,
             dry_run=dry_run,
             force=force,
-            program=_program() if with_self else None,
-            name=read.name,
-            version=read.version,
-            notes=_notes(read),
-            named=read.registries,
+            program=_zipapp() if with_self else None,
+            name=project.name,
+            version=project.version,
+            notes=_read_notes(project),
+            named=project.registries,
             base=Path(base) if base else None,
         )
         try:
-            made = export(request, found, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
+            exported = export(
+                request, found_images, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
+            )
         except (KeyboardInterrupt, Interrupted) as error:
             if isinstance(error, Interrupted) and error.hint:
                 raise
             raise Interrupted("stopped; nothing is left behind", hint="the same command begins again") from None
-        _tell(request, made, time.monotonic() - started, emit)
+        _print_result(request, exported, time.monotonic() - start, emit)
 
 
-def _tell(request: ExportRequest, made: Exported, seconds: float, emit: Sink) -> None:
-    what = f"{counted(made.images, 'image')}, {counted(made.blobs, 'blob')}"
+def _print_result(request: ExportRequest, exported: Exported, seconds: float, emit: Sink) -> None:
+    """Emit the last line; raise :class:`Incomplete` if ``--keep-going`` left images out."""
+    contents = f"{counted(exported.images, 'image')}, {counted(exported.blobs, 'blob')}"
     if request.dry_run:
-        emit(Noted(f"would write {request.form.name}: {what}"))
+        emit(Noted(f"would write {request.form.name}: {contents}"))
     else:
-        text = f"{request.form.name}: {what}, {human(made.bundle_size)}"
-        emit(finished(text, "fetched", made.images, made.report or Report(), seconds))
-    if made.failures:
-        names = ", ".join(label for label, _ in made.failures)
+        text = f"{request.form.name}: {contents}, {human(exported.bundle_size)}"
+        emit(finished_event(text, "fetched", exported.images, exported.report or Report(), seconds))
+    if exported.failures:
+        names = ", ".join(label for label, _ in exported.failures)
         raise Incomplete(f"not in the bundle: {names}")
 
 
-def _program() -> bytes:
+def _zipapp() -> bytes:
     from airgap.bundle.zipapp import build_zipapp
 
     return build_zipapp()
 
 
-def _notes(read: project.Project) -> bytes | None:
-    if read.notes is None:
+def _read_notes(project: ProjectSettings) -> bytes | None:
+    if project.notes is None:
         return None
     try:
-        return Path(read.notes).read_bytes()
+        return Path(project.notes).read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read the notes: {error.strerror}", where=read.notes) from error
+        raise UsageError(f"cannot read the notes: {error.strerror}", where=project.notes) from error

@@ -11,16 +11,17 @@ import click
 
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
-from airgap.cli.progress.display import display
-from airgap.config import airgap_yaml as project
-from airgap.config.connections import credential_from, target_of
+from airgap.cli.formatting.unified_diff import unified_diff
+from airgap.cli.progress.display import open_display
+from airgap.config.airgap_yaml import load_project
+from airgap.config.connections import target_credential, target_mapping
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink, Warned
 from airgap.flows import hosts
-from airgap.nodes import RUNTIMES, Setup, setup_for
-from airgap.nodes import files as placing
+from airgap.nodes import RUNTIMES, Create, NodeSetup, setup_for
+from airgap.nodes.files import FileChange, new_file, plan_changes, write_changes
 
-_SECRET, _DAEMONSET = "pull-secret.yaml", "daemonset.yaml"
+_PULL_SECRET_FILE, _DAEMONSET_FILE = "pull-secret.yaml", "daemonset.yaml"
 
 
 @click.command("hosts")
@@ -52,7 +53,7 @@ def command(
     target: str,
     runtime: str,
     source: str | None,
-    mapping: str | None,
+    policy: str | None,
     ca_file: str | None,
     plain_http: bool,
     insecure: bool,
@@ -83,63 +84,63 @@ def command(
         raise click.UsageError("--pull-secret and --daemonset go with --output")
     if (username or password_stdin) and not pull_secret:
         raise click.UsageError("--username and --password-stdin go with --pull-secret")
-    if mapping and not source:
+    if policy and not source:
         raise click.UsageError("--mapping goes with --from")
-    read = project.load(config)
-    goal = target_of(read, target, mapping)
-    endpoint = hosts.endpoint_of(read, goal.address, plain_http=plain_http, insecure=insecure, ca_file=ca_file or "")
-    moved = hosts.moved_of(source, goal, policy=mapping) if source else []
-    setup = setup_for(runtime, endpoint, moved)
-    with display("plain") as emit:
+    project = load_project(config)
+    mapping = target_mapping(project, target, policy)
+    endpoint = hosts.pull_endpoint(
+        project, mapping.address, plain_http=plain_http, insecure=insecure, ca_file=ca_file or ""
+    )
+    mirrors = hosts.mirrors_from_file(source, mapping, policy=policy) if source else []
+    setup = setup_for(runtime, endpoint, mirrors)
+    with open_display("plain") as emit:
         for warning in setup.warnings:
             emit(Warned(warning))
         if not (output or root):
             if not (diff or dry_run):
-                _print(setup)
-                _tell(setup, emit)
+                _print_files(setup)
+                _print_notes(setup, emit)
                 return
             raise UsageError("there is nothing to compare with", hint="add --output DIR, or --root / on a node itself")
         folder = Path(output or root or "")
-        changes = placing.plan(setup, folder, node=bool(root))
+        changes = plan_changes(setup, folder, on_node=bool(root))
         if pull_secret or daemonset:
             from airgap.nodes import objects
 
             if pull_secret:
-                credential = _credential(goal.address.registry, username, password_stdin)
-                content = objects.pull_secret(goal.address.registry, pull_secret, namespace, credential)
-                changes.append(placing.plain(folder, _SECRET, content, secret=True))
+                credential = _pull_credential(mapping.address.registry, username, password_stdin)
+                content = objects.pull_secret(mapping.address.registry, pull_secret, namespace, credential)
+                changes.append(new_file(folder, _PULL_SECRET_FILE, content, secret=True))
             if daemonset:
-                changes.append(placing.plain(folder, _DAEMONSET, objects.daemonset(runtime, setup.files, daemonset)))
+                changes.append(new_file(folder, _DAEMONSET_FILE, objects.daemonset(runtime, setup.files, daemonset)))
         if diff:
-            _diff(changes)
+            _print_diff(changes)
         elif dry_run:
             for change in changes:
-                what = "keep" if not change.needed else "make" if change.before is None else "change"
-                emit(Noted(f"would {what} {change.path}"))
+                verb = "keep" if not change.needed else "make" if change.before is None else "change"
+                emit(Noted(f"would {verb} {change.path}"))
         else:
-            for path, backup in placing.write(changes):
+            for path, backup in write_changes(changes):
                 emit(Noted(f"wrote {path}" + (f"; what was there is in {backup.name}" if backup else "")))
             if not any(change.needed for change in changes):
                 emit(Noted("everything is there already"))
-        _tell(setup, emit)
+        _print_notes(setup, emit)
 
 
-def _print(setup: Setup) -> None:
-    files = {file.path: file.content for file in setup.files if not (file.node_only or file.merged_only)}
+def _print_files(setup: NodeSetup) -> None:
+    files = {file.path: file.content for file in setup.files if file.create is Create.ALWAYS}
     for name, content in {**files, **setup.snippets}.items():
         click.echo(click.style(f"# {name}", bold=True))
         click.echo(content.decode())
 
 
-def _tell(setup: Setup, emit: Sink) -> None:
+def _print_notes(setup: NodeSetup, emit: Sink) -> None:
     for note in setup.notes:
         emit(Noted(note))
     emit(Noted(f"restart: {setup.restart}"))
 
 
-def _diff(changes: Sequence[placing.Change]) -> None:
-    import difflib
-
+def _print_diff(changes: Sequence[FileChange]) -> None:
     for change in changes:
         if change.secret:
             if change.needed:
@@ -147,20 +148,17 @@ def _diff(changes: Sequence[placing.Change]) -> None:
                     f"{change.path} would {'be made' if change.before is None else 'change'} (not shown)", err=True
                 )
             continue
-        name = str(change.path).lstrip("/")
-        before, after = ((text or b"").decode("utf-8", "replace").splitlines(keepends=True)
-                         for text in (change.before, change.after))  # fmt: skip
-        head = "/dev/null" if change.before is None else f"a/{name}"
-        for line in difflib.unified_diff(before, after, head, f"b/{name}"):
-            shown = printable(line, lines=True)
-            click.echo(shown if shown.endswith("\n") else f"{shown}\n\\ No newline at end of file\n", nl=False)
+        for line in unified_diff(str(change.path).lstrip("/"), change.before, change.after):
+            click.echo(printable(line, lines=True), nl=False)
 
 
-def _credential(registry: str, username: str | None, password_stdin: bool) -> tuple[str, str] | None:
-    """What was given for the target, else what login keeps for it; ``None`` where there is neither."""
-    given = credential_from(os.environ, username, options.read_password() if password_stdin else None)
-    if given is None:
+def _pull_credential(registry: str, username: str | None, password_stdin: bool) -> tuple[str, str] | None:
+    """User and password from the options, else those that login saved; ``None`` without either."""
+    credential = target_credential(os.environ, username, options.read_password() if password_stdin else None)
+    if credential is None:
         from airgap.registry import Credentials
 
-        given = Credentials(os.environ).find(registry)
-    return (given.username, given.password) if given is not None and given.username and given.password else None
+        credential = Credentials(os.environ).find(registry)
+    if credential is None or not credential.username or not credential.password:
+        return None
+    return credential.username, credential.password

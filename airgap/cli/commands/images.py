@@ -9,9 +9,9 @@ import click
 
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
-from airgap.config import airgap_yaml as project
+from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options
-from airgap.flows.images import Found, find
+from airgap.flows.images import FoundImages, find_images
 from airgap.formatting import counted
 from airgap.kube import Site
 from airgap.kube.render.programs import Rendering
@@ -23,8 +23,8 @@ from airgap.kube.render.programs import Rendering
 @click.option("--refs", is_flag=True, help="One reference a line, for scripts.")
 @click.option("--why", is_flag=True, help="The rule behind each site, and what was not taken and why.")
 @click.option("--sizes", is_flag=True, help="Ask the registries how much would cross.")
-@options.chart
-@options.source_network
+@options.chart_options
+@options.source_options
 @options.config
 @options.jobs
 @options.progress
@@ -56,31 +56,31 @@ def command(
         raise click.UsageError("choose one of --json, --refs, --why and --sizes")
     if not sizes and (ca_file or plain_http or insecure):
         raise click.UsageError("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
-    read = project.load(config)
-    network = options.source(ca_file, plain_http, insecure)
-    found = find(
-        paths or read.resources,
-        images=read.images,
-        stdin=options.stdin_bytes,
+    project = load_project(config)
+    connection_options = options.source_connection(ca_file, plain_http, insecure)
+    found_images = find_images(
+        paths or project.resources,
+        images=project.images,
+        stdin=options.read_stdin,
         rendering=rendering,
-        pull=helm_options(read, network),
-        rules=read.rules,
+        pull=helm_options(project, connection_options),
+        rules=project.rules,
     )
     if as_json:
-        click.echo(json.dumps([_site(site) for site in found.sites], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([_site_json(site) for site in found_images.sites], indent=2, ensure_ascii=False))
     elif refs:
-        for reference in found.references():
+        for reference in found_images.references():
             click.echo(str(reference))
     elif sizes:
-        from airgap.cli.formatting.sizes import show
+        from airgap.cli.commands.images_sizes import print_sizes
 
-        show(found, read, network, jobs, progress)
+        print_sizes(found_images, project, connection_options, jobs, progress)
     else:
-        _table(found, why=why)
+        _print_table(found_images, why=why)
 
 
-def _table(found: Found, *, why: bool) -> None:
-    references = found.references()
+def _print_table(found_images: FoundImages, *, why: bool) -> None:
+    references = found_images.references()
     for reference, sites in references.items():
         click.echo(click.style(str(reference), bold=True))
         for site in sites:
@@ -88,17 +88,17 @@ def _table(found: Found, *, why: bool) -> None:
             click.echo(f"  {site.file}:{site.line}{rule}")
         if not sites:
             click.echo("  named in airgap.yaml")
-    if why and found.misses:
+    if why and found_images.misses:
         click.echo(click.style("not taken", bold=True))
-        for miss in found.misses:
+        for miss in found_images.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
-    for place in found.warnings():
-        click.echo(f"{click.style('warning:', fg='yellow')} {printable(place)}", err=True)
-    where = f"{counted(len(found.sites), 'site')} in {counted(len(found.files), 'file')}"
+    for warning in found_images.warnings():
+        click.echo(f"{click.style('warning:', fg='yellow')} {printable(warning)}", err=True)
+    where = f"{counted(len(found_images.sites), 'site')} in {counted(len(found_images.files), 'file')}"
     click.echo(f"{counted(len(references), 'image')} at {where}", err=True)
 
 
-def _site(site: Site) -> dict[str, object]:
+def _site_json(site: Site) -> dict[str, object]:
     return {
         "file": site.file,
         "document": site.document,

@@ -12,11 +12,11 @@ import click
 
 from airgap.bundle.media.volume_names import bundle_name
 from airgap.cli import options
-from airgap.cli.formatting.summary import finished
-from airgap.cli.progress.display import display
-from airgap.config import airgap_yaml as project
-from airgap.config.connections import connect, target_of
-from airgap.config.state import remembered
+from airgap.cli.formatting.summary import finished_event
+from airgap.cli.progress.display import open_display
+from airgap.config.airgap_yaml import load_project
+from airgap.config.connections import open_registries, target_mapping
+from airgap.config.state import keep_upload_journal
 from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
 from airgap.flows.import_ import Imported, ImportRequest, import_
@@ -50,14 +50,14 @@ from airgap.transfer.shard import Shard
 @options.force
 @options.dry_run
 @options.nexus
-@options.target_network
+@options.target_options
 @options.config
 @options.jobs
 @options.progress
 def command(
     bundles: tuple[str, ...],
     to: str | None,
-    mapping: str | None,
+    policy: str | None,
     output: str,
     receipt: str | None,
     overwrite: bool,
@@ -68,7 +68,7 @@ def command(
     force: bool,
     dry_run: bool,
     nexus: str,
-    access: options.Access,
+    connection: options.TargetConnection,
     config: str | None,
     jobs: int | None,
     progress: str,
@@ -84,33 +84,35 @@ def command(
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
     kubectl apply -f airgap-out/
     """
-    started = time.monotonic()
-    read = project.load(config)
-    goal = target_of(read, to, mapping)
-    network = access.network(goal.address.registry)
-    name = f"{bundle_name(bundles[0])}.receipt.json"
+    start = time.monotonic()
+    project = load_project(config)
+    mapping = target_mapping(project, to, policy)
+    connection_options = connection.options(mapping.address.registry)
+    receipt_name = f"{bundle_name(bundles[0])}.receipt.json"
     request = ImportRequest(
-        # Beside the output folder: kubectl apply -f would stop at a .json in it that is no object.
+        # The receipt is beside the output folder: kubectl apply -f would fail on a .json in it that is no object.
         Path(output),
-        Path(receipt) if receipt else Path(output).parent / name,
+        Path(receipt) if receipt else Path(output).parent / receipt_name,
         overwrite,
         keep_going,
         dry_run,
         force,
-        read.rules,
+        project.rules,
         Shard.parse(shard) if shard is not None else None,
     )
     with (
-        options.opened(bundles, access.password_stdin) as opened,
-        display(progress) as emit,
-        connect(read, network, emit, target=goal.address) as registries,
-        nullcontext() if dry_run else remembered(registries, goal.address, opened.id, request.shard, state, emit),
+        options.open_bundle(bundles, connection.password_stdin) as bundle,
+        open_display(progress) as emit,
+        open_registries(project, connection_options, emit, target=mapping.address) as registries,
+        nullcontext()
+        if dry_run
+        else keep_upload_journal(registries, mapping.address, bundle.id, request.shard, state, emit),
     ):
         try:
-            more: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
-            target = LazyTarget(goal, lambda: target_for(registries, goal, **more))
-            done = import_(
-                request, opened, target,
+            target_options: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
+            target = LazyTarget(mapping, lambda: target_for(registries, mapping, **target_options))
+            imported = import_(
+                request, bundle, target,
                 Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):
@@ -118,28 +120,29 @@ def command(
                 "stopped; what the registry has taken is kept, no file was written",
                 hint="the same command goes on where this one stopped",
             ) from None
-        _tell(request, done, str(target.mapping.address), time.monotonic() - started, emit)
+        _print_result(request, imported, str(target.mapping.address), time.monotonic() - start, emit)
 
 
-def _tell(request: ImportRequest, done: Imported, target: str, seconds: float, emit: Sink) -> None:
+def _print_result(request: ImportRequest, imported: Imported, target: str, seconds: float, emit: Sink) -> None:
+    """Emit the last lines; raise :class:`Incomplete` if ``--keep-going`` left images out."""
     if request.dry_run:
-        for name in done.names:
+        for name in imported.names:
             emit(Noted(f"would push {name}"))
-        emit(Noted(f"{target}: {counted(len(done.names), 'image')} to push; {done.present} already there"))
+        emit(Noted(f"{target}: {counted(len(imported.names), 'image')} to push; {imported.present} already there"))
         return
-    text = f"{target}: {counted(len(done.names), 'image')} pushed, {done.present} already there"
+    text = f"{target}: {counted(len(imported.names), 'image')} pushed, {imported.present} already there"
     if request.shard:
         text = f"{target}: shard {request.shard} is there"
-    emit(finished(text, "pushed", len(done.names), done.report or Report(), seconds))
+    emit(finished_event(text, "pushed", len(imported.names), imported.report or Report(), seconds))
     if request.shard:
         emit(Noted("next, when all shards are done: the same command without --shard"))
-    for file in done.files:
+    for file in imported.files:
         emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.changes), 'image')} rewritten)"))
     if not request.shard:
         emit(Noted(f"wrote {request.receipt}"))
-    if done.files:
-        deep = " -R" if any("/" in file.name for file in done.files) else ""
-        emit(Noted(f"next: kubectl apply{deep} -f {request.output}"))
-    if done.failures:
-        names = ", ".join(sorted({label for label, _ in done.failures}))
+    if imported.files:
+        recursive = " -R" if any("/" in file.name for file in imported.files) else ""
+        emit(Noted(f"next: kubectl apply{recursive} -f {request.output}"))
+    if imported.failures:
+        names = ", ".join(sorted({label for label, _ in imported.failures}))
         raise Incomplete(f"not pushed: {names}", hint="the same command tries these again")

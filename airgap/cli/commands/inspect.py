@@ -30,43 +30,43 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
     airgap inspect bundle.tar --json | jq -r '.images[].reference'
     airgap inspect bundle.tar --html bundle.html --csv bundle.csv
     """
-    with open_bundle(bundle) as opened:
-        inventory = opened.inventory
+    with open_bundle(bundle) as reader:
+        inventory = reader.inventory
         if as_json:
-            document = {**inventory.to_json(), "size": opened.size, "volumes": [], "signatures": []}
+            document = {**inventory.to_json(), "size": reader.size, "volumes": [], "signatures": []}
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))
             return
         if html or csv:
-            _write(opened, html, csv, force=force)
+            _write_tables(reader, html, csv, force=force)
             return
         title = printable(" ".join(part for part in (inventory.name, inventory.version) if part))
         click.echo(
-            f"{bundle}{f': {title}' if title else ''}, {human(opened.size)}, made by {printable(inventory.tool)}"
+            f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, made by {printable(inventory.tool)}"
         )
-        click.echo(f"ID {opened.id}")
+        click.echo(f"ID {reader.id}")
         for line in describe_requirements(inventory):
             click.echo(printable(line))
         for image in inventory.images:
             click.echo(click.style(str(image.reference), bold=True))
             platforms = ", ".join(map(str, image.platforms)) or "no platform"
             derived = f", derived from {image.derived_from}" if image.derived_from else ""
-            part = ", not whole" if image.descriptor.digest in inventory.incomplete else ""
-            click.echo(f"  {image.descriptor.digest}\n  {platforms}{derived}{part}")
+            incomplete = ", not whole" if image.descriptor.digest in inventory.incomplete else ""
+            click.echo(f"  {image.descriptor.digest}\n  {platforms}{derived}{incomplete}")
         for resource in inventory.resources:
             click.echo(f"resource file {printable(resource.name)}")
         if PROGRAM_MEMBER in inventory.members:
             click.echo(f"this program: tar xf {bundle} {PROGRAM_MEMBER}")
-        lengths = {"image": inventory.images, "blob": inventory.blobs, "referrer": inventory.referrers}
-        click.echo(", ".join(counted(len(items), noun) for noun, items in lengths.items()))
+        counts = {"image": inventory.images, "blob": inventory.blobs, "referrer": inventory.referrers}
+        click.echo(", ".join(counted(len(items), noun) for noun, items in counts.items()))
         if NOTES_MEMBER in inventory.members:
-            click.echo(printable(opened.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True))
+            click.echo(printable(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True))
 
 
-def _write(opened: BundleReader, html: str | None, csv: str | None, *, force: bool) -> None:
-    from airgap.cli.formatting import inventory_table as listing
+def _write_tables(reader: BundleReader, html: str | None, csv: str | None, *, force: bool) -> None:
+    from airgap.cli.formatting.inventory_table import inventory_csv, inventory_html
     from airgap.durable import output
 
-    contents = {html: listing.html_of(opened.inventory, opened.size), csv: listing.csv_of(opened.inventory)}
+    contents = {html: inventory_html(reader.inventory, reader.size), csv: inventory_csv(reader.inventory)}
     files = {Path(name): content for name, content in contents.items() if name}
     for path in files:
         output.check_place(path, force=force, option="--html or --csv")

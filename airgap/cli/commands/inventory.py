@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
-from airgap.cli.progress.display import display
-from airgap.config import airgap_yaml as project
-from airgap.config.connections import connect, target_of
+from airgap.cli.progress.display import open_display
+from airgap.config.airgap_yaml import load_project
+from airgap.config.connections import open_registries, target_mapping
 from airgap.durable import output as out
 from airgap.errors import Incomplete
 from airgap.events import Noted
@@ -33,7 +33,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 )
 @options.force
 @options.nexus
-@options.target_network
+@options.target_options
 @options.config
 @options.jobs
 @options.progress
@@ -43,7 +43,7 @@ def command(
     repositories: tuple[str, ...],
     force: bool,
     nexus: str,
-    access: options.Access,
+    connection: options.TargetConnection,
     config: str | None,
     jobs: int | None,
     progress: str,
@@ -59,27 +59,30 @@ def command(
     airgap inventory nexus.corp:8443/k8s --repository falco --repository nginx -o held.json
     airgap inventory https://nexus.corp/repository/docker/k8s --nexus https://nexus.corp -o held.json
     """
-    read = project.load(config)
-    goal = target_of(read, target, None)
-    network = access.network(goal.address.registry)
-    place = Path(output)
+    project = load_project(config)
+    mapping = target_mapping(project, target, None)
+    connection_options = connection.options(mapping.address.registry)
+    path = Path(output)
     if output != "-":
-        out.check_place(place, force=force)
-    with display(progress) as emit, connect(read, network, emit, target=goal.address) as registries:
-        found = inventory(
-            target_for(registries, goal, nexus=nexus, read_only=True), repositories,
+        out.check_place(path, force=force)
+    with (
+        open_display(progress) as emit,
+        open_registries(project, connection_options, emit, target=mapping.address) as registries,
+    ):
+        result = inventory(
+            target_for(registries, mapping, nexus=nexus, read_only=True), repositories,
             Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
         )  # fmt: skip
-        content = found.receipt.to_bytes()
+        content = result.receipt.to_bytes()
         if output == "-":
             sys.stdout.buffer.write(content)
             sys.stdout.flush()
         else:
-            out.write_files(place.parent, [(place.name, content)])
-            receipt = found.receipt
+            out.write_files(path.parent, [(path.name, content)])
+            receipt = result.receipt
             emit(
                 Noted(f"wrote {output}: {counted(len(receipt.images), 'image')}, {counted(len(receipt.blobs), 'blob')}")
             )
-    if found.failures:
-        names = ", ".join(label for label, _ in found.failures)
+    if result.failures:
+        names = ", ".join(label for label, _ in result.failures)
         raise Incomplete(f"not in the receipt: {names}", hint="what is listed there can be relied on all the same")

@@ -8,9 +8,9 @@ import sys
 import click
 
 from airgap.cli import options
-from airgap.cli.progress.display import display
-from airgap.config import airgap_yaml as project
-from airgap.config.connections import Network, connect
+from airgap.cli.progress.display import open_display
+from airgap.config.airgap_yaml import load_project
+from airgap.config.connections import ConnectionOptions, open_registries
 from airgap.errors import UsageError
 from airgap.flows.login import login
 from airgap.registry import Credential
@@ -50,12 +50,15 @@ def command(
     username = username or click.prompt("Username", err=True)
     password = options.read_password() if password_stdin else click.prompt("Password", hide_input=True, err=True)
     credential = Credential(username, password)
-    network = Network(
+    connection_options = ConnectionOptions(
         ca_file or "",
         (address.registry,) if insecure else (),
         (address.registry,) if plain_http else (),
         credential=credential,
     )
-    with display("plain") as emit, connect(project.load(config), network, emit, target=address) as registries:
+    with (
+        open_display("plain") as emit,
+        open_registries(load_project(config), connection_options, emit, target=address) as registries,
+    ):
         path = login(address.registry, credential, registries, emit=emit)
     click.echo(f"signed in to {address.registry} as {username}; kept in {path}", err=True)

@@ -12,10 +12,10 @@ import click
 
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
-from airgap.cli.formatting.summary import finished
-from airgap.cli.progress.display import display
-from airgap.config import airgap_yaml as project
-from airgap.config.connections import connect, source_credential, target_of
+from airgap.cli.formatting.summary import finished_event
+from airgap.cli.progress.display import open_display
+from airgap.config.airgap_yaml import load_project
+from airgap.config.connections import open_registries, source_credential, target_mapping
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted
 from airgap.flows.migrate import report as reports
@@ -64,7 +64,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 @click.option("--source-insecure", is_flag=True, help="Trust any certificate of the source.")
 @options.dry_run
 @options.nexus
-@options.target_network
+@options.target_options
 @options.config
 @options.jobs
 @options.progress
@@ -85,7 +85,7 @@ def command(
     source_insecure: bool,
     dry_run: bool,
     nexus: str,
-    access: options.Access,
+    connection: options.TargetConnection,
     config: str | None,
     jobs: int | None,
     progress: str,
@@ -100,24 +100,28 @@ def command(
     airgap migrate old.corp:8443 new.corp:8443 --nexus-source https://old.corp --newest 5 --report moved.json
     airgap migrate old.corp:8443 new.corp:8443 --nexus-source https://old.corp --delta
     """
-    started = time.monotonic()
+    start = time.monotonic()
     tag_filter = TagFilter.parse(include, exclude, newest or 0, since)
-    read = project.load(config)
-    here, goal = _source(source), target_of(read, target, None)
-    network = access.network(goal.address.registry)
-    network = network.with_source(here, source_credential(os.environ, source_username), insecure=source_insecure)
-    place = Path(report) if report else None
-    if place is not None:
-        reports.check_output(place)
-    request = MigrateRequest(here, goal.address, tag_filter, nexus_source, delta, overwrite, keep_going, dry_run)
+    project = load_project(config)
+    source_address, mapping = _parse_source(source), target_mapping(project, target, None)
+    connection_options = connection.options(mapping.address.registry)
+    connection_options = connection_options.with_source(
+        source_address, source_credential(os.environ, source_username), insecure=source_insecure
+    )
+    report_path = Path(report) if report else None
+    if report_path is not None:
+        reports.check_output(report_path)
+    request = MigrateRequest(
+        source_address, mapping.address, tag_filter, nexus_source, delta, overwrite, keep_going, dry_run
+    )
     with (
-        display(progress) as emit,
-        connect(read, network, emit, target=goal.address) as registries,
+        open_display(progress) as emit,
+        open_registries(project, connection_options, emit, target=mapping.address) as registries,
         open_journal(request, registries, state, emit) as journal,
     ):
         try:
-            account, done = migrate(
-                request, registries, target_for(registries, goal, nexus=nexus, dry_run=dry_run), journal,
+            migration_report, copy_report = migrate(
+                request, registries, target_for(registries, mapping, nexus=nexus, dry_run=dry_run), journal,
                 Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):
@@ -125,21 +129,22 @@ def command(
                 "stopped; what the target has taken is kept and noted",
                 hint="the same command goes on where this one stopped",
             ) from None
-        if place is not None:
-            reports.write(place, account)
-            emit(Noted(f"wrote {place}"))
-        text = _summary(account)
+        if report_path is not None:
+            reports.write(report_path, migration_report)
+            emit(Noted(f"wrote {report_path}"))
+        text = _summary_text(migration_report)
         if dry_run:
             emit(Noted(text))
         else:
-            emit(finished(text, "sent", len(account.copied) + len(account.moved), done, time.monotonic() - started))
-    _table(account)
-    if account.failures:
-        names = ", ".join(dict.fromkeys(label for label, _ in account.failures))
+            images = len(migration_report.copied) + len(migration_report.moved)
+            emit(finished_event(text, "sent", images, copy_report, time.monotonic() - start))
+    _print_one_sided(migration_report)
+    if migration_report.failures:
+        names = ", ".join(dict.fromkeys(label for label, _ in migration_report.failures))
         raise Incomplete(f"not migrated: {names}", hint="the same command tries these again")
 
 
-def _source(text: str) -> TargetAddress:
+def _parse_source(text: str) -> TargetAddress:
     try:
         return TargetAddress.parse(text)
     except UsageError as error:
@@ -149,36 +154,36 @@ def _source(text: str) -> TargetAddress:
         raise UsageError(f"SOURCE: {error.what}", hint=hint) from error
 
 
-def _summary(account: reports.MigrationReport) -> str:
-    would = "would be " if account.dry_run else ""
-    said = f"{account.target}: {counted(len(account.copied), 'tag')} {would}copied"
-    if account.moved:
-        said += f", {len(account.moved)} {would}moved"
-    said += f", {len(account.comparison.present)} already there"
-    if account.comparison.excluded:
-        said += f", {len(account.comparison.excluded)} left out"
-    return said + (f", {len(account.failures)} failed" if account.failures else "")
+def _summary_text(report: reports.MigrationReport) -> str:
+    would = "would be " if report.dry_run else ""
+    text = f"{report.target}: {counted(len(report.copied), 'tag')} {would}copied"
+    if report.moved:
+        text += f", {len(report.moved)} {would}moved"
+    text += f", {len(report.comparison.present)} already there"
+    if report.comparison.excluded:
+        text += f", {len(report.comparison.excluded)} left out"
+    return text + (f", {len(report.failures)} failed" if report.failures else "")
 
 
-#: Names of one repository and reason that the table shows before it only counts.
-_SHOWN = 3
+#: The most names that the table shows for one repository and reason. It counts the rest.
+_MAX_NAMES = 3
 
 
-def _table(account: reports.MigrationReport) -> None:
-    """What is on one side only, a line for each repository and reason; the report has every name."""
+def _print_one_sided(report: reports.MigrationReport) -> None:
+    """Print the names on one side only, a line for each repository and reason. The report has every name."""
     groups: dict[tuple[str, str, str], list[str]] = {}
-    for one in account.one_sided:
-        separator = "@" if "@" in one.name else ":"
-        repository, _, name = one.name.partition(separator)
-        groups.setdefault((one.side, repository, one.reason), []).append(name[:19] if separator == "@" else name)
+    for entry in report.one_sided:
+        separator = "@" if "@" in entry.name else ":"
+        repository, _, name = entry.name.partition(separator)
+        groups.setdefault((entry.side, repository, entry.reason), []).append(name[:19] if separator == "@" else name)
     if not groups:
         return
-    counts = Counter(one.side for one in account.one_sided)
+    counts = Counter(entry.side for entry in report.one_sided)
     click.echo(f"only at the source: {counts['source']}, only at the target: {counts['target']}")
     rows = []
-    for (where, repository, why), names in sorted(groups.items()):
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        rows.append((where, repository, ", ".join(names[:_SHOWN]) + more, why))
+    for (side, repository, reason), names in sorted(groups.items()):
+        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+        rows.append((side, repository, ", ".join(names[:_MAX_NAMES]) + more, reason))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]

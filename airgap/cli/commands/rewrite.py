@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,20 +11,22 @@ import click
 
 from airgap import kube
 from airgap.cli import options
-from airgap.cli.formatting import rendered as charts
-from airgap.cli.progress.display import display
-from airgap.config import airgap_yaml as project
-from airgap.config.connections import Network, helm_options, target_of
+from airgap.cli.commands.rewrite_rendered import is_rendered, rewrite_rendered
+from airgap.cli.formatting.unified_diff import file_diff
+from airgap.cli.progress.display import open_display
+from airgap.config.airgap_yaml import load_project
+from airgap.config.connections import ConnectionOptions, helm_options, target_mapping
 from airgap.durable import output as out
 from airgap.errors import UsageError, WouldChange
 from airgap.events import Warned
-from airgap.flows.images import find
-from airgap.flows.steps.image_lookup import by_mapping, known_by
+from airgap.flows.images import find_images
+from airgap.flows.steps.image_lookup import lookup_by_file, lookup_by_mapping
 from airgap.formatting import counted
 from airgap.kube.render.programs import Rendering
-from airgap.kube.rewrite import log as record
-from airgap.kube.rewrite import output as rewritten
+from airgap.kube.rewrite import log as rewrite_log
 from airgap.kube.rewrite.files import RewrittenFile, rewrite_files
+from airgap.kube.rewrite.output import check_in_place, replace_in_place, write_rewritten
+from airgap.records import Record
 
 
 @click.command("rewrite")
@@ -57,13 +58,13 @@ from airgap.kube.rewrite.files import RewrittenFile, rewrite_files
 @click.option("--diff", is_flag=True, help="Print a unified diff and write nothing.")
 @click.option("--check", is_flag=True, help="Write nothing; end with exit code 4 if anything would change.")
 @options.dry_run
-@options.chart
+@options.chart_options
 @options.force
 @options.config
 def command(
     paths: tuple[str, ...],
     to: str | None,
-    mapping: str | None,
+    policy: str | None,
     source: str | None,
     keep_unknown: bool,
     pin: bool,
@@ -98,122 +99,117 @@ def command(
         raise click.UsageError("--keep-unknown goes with --from")
     if pin and not source:
         raise click.UsageError("--pin goes with --from: only that says which digests were carried")
-    read = project.load(config)
+    project = load_project(config)
+    destination = _Destination(Path(output) if output else None, in_place, diff, check, dry_run, force)
     if revert:
-        if to or mapping or source:
+        if to or policy or source:
             raise click.UsageError("--revert goes by the record alone, without --to, --mapping and --from")
-        given = paths or read.resources
-        reverted = record.revert(kube.load(given, options.stdin_bytes), given)
-        _put([item.file for item in reverted], output, in_place, diff, check, dry_run, force, recorded=False)
+        reverted_paths = paths or project.resources
+        reverted = rewrite_log.revert(kube.load(reverted_paths, options.read_stdin), reverted_paths)
+        _write_or_show([item.file for item in reverted], destination, recorded=False)
         if in_place and not dry_run:
-            record.forget(reverted)
+            rewrite_log.forget(reverted)
         return
-    goal = None if source else target_of(read, to, mapping)
-    resources = paths or read.resources
-    rendered = charts.is_rendered(resources, rendering)
+    mapping = None if source else target_mapping(project, to, policy)
+    resources = paths or project.resources
+    rendered = is_rendered(resources, rendering)
     if rendered and (in_place or diff or check):
         raise UsageError("a chart or a kustomization is not changed itself", hint="--output names what goes with it")
-    found = None if rendered else find(resources, stdin=options.stdin_bytes, rules=read.rules)
-    with display("plain") as emit:
-        origin = "bundle"
-        if goal is not None:
-            locate = by_mapping(goal)
+    found_images = None if rendered else find_images(resources, stdin=options.read_stdin, rules=project.rules)
+    with open_display("plain") as emit:
+        if mapping is not None:
+            locate, origin = lookup_by_mapping(mapping), "bundle"
         else:
-            assert source is not None  # else there is a goal
-            locate, origin = known_by(source, read, to, mapping, pin=pin, emit=emit)
-        if found is None:
-            pull = helm_options(read, Network())
-            charts.rewrite(
+            assert source is not None  # without --from there is a mapping
+            locate, origin = lookup_by_file(source, project, to, policy, pin=pin, emit=emit)
+        if found_images is None:
+            pull = helm_options(project, ConnectionOptions())
+            rewrite_rendered(
                 resources[0], locate, output, rendering, pull=pull, keep_unknown=keep_unknown, origin=origin,
                 force=force, dry_run=dry_run, emit=emit,
             )  # fmt: skip
             return
-        for place in found.warnings():
-            emit(Warned(place))
+        for warning in found_images.warnings():
+            emit(Warned(warning))
         files = rewrite_files(
-            found.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit
+            found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit
         )
-    _put(files, output, in_place, diff, check, dry_run, force)
+    _write_or_show(files, destination)
 
 
-def _put(
-    files: Sequence[RewrittenFile],
-    output: str | None,
-    in_place: bool,
-    diff: bool,
-    check: bool,
-    dry_run: bool,
-    force: bool,
-    *,
-    recorded: bool = True,
-) -> None:
-    """Write, print or only tell, as was asked."""
-    if check:
+class _Destination(Record):
+    """Where the rewritten files go. ``folder`` is that of ``--output``; without any option it is standard output."""
+
+    folder: Path | None
+    in_place: bool
+    diff: bool
+    check: bool
+    dry_run: bool
+    force: bool
+
+
+def _write_or_show(files: Sequence[RewrittenFile], destination: _Destination, *, recorded: bool = True) -> None:
+    """Write the files or show what would change. ``recorded`` also writes the rewrite log."""
+    folder = destination.folder
+    if destination.check:
         _check(files)
-    elif diff:
+    elif destination.diff:
         for file in files:
-            click.echo(diff_of(file), nl=False)
-    elif dry_run:
-        _tell(files, output, in_place, force)
-    elif in_place:
-        rewritten.replace_in_place(files, recorded=recorded)
+            click.echo(file_diff(file), nl=False)
+    elif destination.dry_run:
+        _print_dry_run(files, destination)
+    elif destination.in_place:
+        replace_in_place(files, recorded=recorded)
         for file in files:
             if file.changes:
                 click.echo(f"rewrote {counted(len(file.changes), 'image')} in {file.path}", err=True)
-    elif output:
-        folder = Path(output)
+    elif folder:
         contents = [(file.name, file.after) for file in files]
         with out.folder_for(folder):
-            out.check_free(folder, contents, force=force)
-            rewritten.write_rewritten(folder, contents, files if recorded else ())
+            out.check_free(folder, contents, force=destination.force)
+            write_rewritten(folder, contents, files if recorded else ())
         click.echo(f"wrote {counted(len(files), 'file')} to {folder}", err=True)
     elif len(files) == 1:
         sys.stdout.buffer.write(files[0].after)
     else:
-        raise _several(files)
+        raise _too_many_for_stdout(files)
 
 
-def _tell(files: Sequence[RewrittenFile], output: str | None, in_place: bool, force: bool) -> None:
-    """What would be written and how much of it changes; refuses what the writing itself would refuse first."""
-    if in_place:
-        rewritten.check_in_place(files)
-    elif output:
-        out.check_free(Path(output), [(file.name, file.after) for file in files], force=force)
+def _print_dry_run(files: Sequence[RewrittenFile], destination: _Destination) -> None:
+    """Print which files would be written and how much of each changes; raise the errors that writing would raise."""
+    folder = destination.folder
+    if destination.in_place:
+        check_in_place(files)
+    elif folder:
+        out.check_free(folder, [(file.name, file.after) for file in files], force=destination.force)
     elif len(files) > 1:
-        raise _several(files)
+        raise _too_many_for_stdout(files)
     for file in files:
-        count = counted(len(file.changes), "change")
-        if in_place and file.before == file.after:
+        if destination.in_place and file.before == file.after:
             continue
-        place = (
-            file.path if in_place else str(Path(output) / file.name) if output else f"{file.path} to standard output"
-        )
-        click.echo(f"would write {place}: {count}", err=True)
+        if destination.in_place:
+            where = file.path
+        else:
+            where = str(folder / file.name) if folder else f"{file.path} to standard output"
+        click.echo(f"would write {where}: {counted(len(file.changes), 'change')}", err=True)
     total = sum(len(file.changes) for file in files)
-    changing = sum(file.before != file.after for file in files)
-    click.echo(f"{counted(total, 'change')} in {counted(changing, 'file')}; nothing was written", err=True)
+    changed_files = sum(file.before != file.after for file in files)
+    click.echo(f"{counted(total, 'change')} in {counted(changed_files, 'file')}; nothing was written", err=True)
 
 
-def _several(files: Sequence[RewrittenFile]) -> UsageError:
+def _too_many_for_stdout(files: Sequence[RewrittenFile]) -> UsageError:
     return UsageError(
         f"{len(files)} files do not fit on standard output", hint="add --output DIR, --in-place, --diff or --check"
     )
 
 
 def _check(files: Sequence[RewrittenFile]) -> None:
-    changing = [file for file in files if file.before != file.after]
-    if changing:
-        count = sum(len(file.changes) for file in changing)
-        names = ", ".join(file.path for file in changing)
+    """Raise :class:`WouldChange` if a file would change."""
+    changed_files = [file for file in files if file.before != file.after]
+    if changed_files:
+        count = sum(len(file.changes) for file in changed_files)
+        names = ", ".join(file.path for file in changed_files)
         raise WouldChange(
-            f"{counted(count, 'image')} in {counted(len(changing), 'file')} would change: {names}",
+            f"{counted(count, 'image')} in {counted(len(changed_files), 'file')} would change: {names}",
             hint="--diff shows them, --in-place rewrites them",
         )
-
-
-def diff_of(file: RewrittenFile) -> str:
-    """A unified diff as ``patch`` takes it."""
-    name = file.path.lstrip("/") if file.path != "-" else file.name
-    before, after = (text.decode("utf-8", "replace").splitlines(keepends=True) for text in (file.before, file.after))
-    lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

@@ -9,7 +9,7 @@ import click
 
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
-from airgap.cli.progress.display import display
+from airgap.cli.progress.display import open_display
 from airgap.errors import UsageError
 from airgap.events import Event
 from airgap.flows.serve import create_server
@@ -68,7 +68,7 @@ def command(
     )
     server.start()
     click.echo(f"{path} is served at {server.url}; Ctrl-C ends it", err=True)
-    with display("plain") as show:  # after the address, which programs wait for
+    with open_display("plain") as show:  # after the address, which programs wait for
         for note in notes:
             show(note)
     try:

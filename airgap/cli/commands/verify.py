@@ -6,9 +6,9 @@ from __future__ import annotations
 import click
 
 from airgap.cli import options
-from airgap.cli.progress.display import display
-from airgap.config import airgap_yaml as project
-from airgap.config.connections import connect, target_of
+from airgap.cli.progress.display import open_display
+from airgap.config.airgap_yaml import load_project
+from airgap.config.connections import open_registries, target_mapping
 from airgap.events import Noted
 from airgap.flows.verify import verify, verify_target
 from airgap.formatting import counted, human
@@ -20,15 +20,15 @@ from airgap.transfer import CancelToken, Context, Jobs
 @click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
 @click.option("--against", metavar="TARGET", help="Compare the target's tags with the bundle as well.")
 @options.mapping
-@options.target_network
+@options.target_options
 @options.config
 @options.jobs
 @options.progress
 def command(
     bundles: tuple[str, ...],
     against: str | None,
-    mapping: str | None,
-    access: options.Access,
+    policy: str | None,
+    connection: options.TargetConnection,
     config: str | None,
     jobs: int | None,
     progress: str,
@@ -43,18 +43,20 @@ def command(
     airgap verify bundle.tar
     airgap verify bundle.tar --against http://10.100.0.102:32415/my-docker-image
     """
-    if not against and (mapping or access.given):
+    if not against and (policy or connection.given):
         raise click.UsageError("what is said of a target goes with --against")
-    read = project.load(config)
-    with options.opened(bundles, access.password_stdin) as opened, display(progress) as emit:
-        done = verify(opened, Context(Jobs.of(jobs), emit))
-        emit(Noted(f"{bundles[0]}: {counted(done.blobs, 'blob')}, {human(done.bytes)}, all as they should be"))
-        for line in done.requirements:
+    project = load_project(config)
+    with options.open_bundle(bundles, connection.password_stdin) as bundle, open_display(progress) as emit:
+        verified = verify(bundle, Context(Jobs.of(jobs), emit))
+        emit(Noted(f"{bundles[0]}: {counted(verified.blobs, 'blob')}, {human(verified.bytes)}, all as they should be"))
+        for line in verified.requirements:
             emit(Noted(f"{bundles[0]}: {line}"))
         if against:
-            goal = target_of(read, against, mapping)
-            network = access.network(goal.address.registry)
-            with connect(read, network, emit, target=goal.address) as registries:
-                there = target_for(registries, goal, read_only=True)
-                count = verify_target(opened, goal, there, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
-            emit(Noted(f"{goal.address}: {counted(count, 'tag')}, all with the bundle's digests"))
+            mapping = target_mapping(project, against, policy)
+            connection_options = connection.options(mapping.address.registry)
+            with open_registries(project, connection_options, emit, target=mapping.address) as registries:
+                target = target_for(registries, mapping, read_only=True)
+                count = verify_target(
+                    bundle, mapping, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
+                )
+            emit(Noted(f"{mapping.address}: {counted(count, 'tag')}, all with the bundle's digests"))

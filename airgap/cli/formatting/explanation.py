@@ -1,76 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``airgap doctor --explain`` prints."""
+"""Formats the known messages that ``airgap doctor --explain`` found."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import click
 
 from airgap.cli.formatting.printable import printable
-from airgap.errors import AirgapError, UsageError
 from airgap.explain import Match
-from airgap.explain import explain as search
-from airgap.targets import TargetAddress
 
-#: More than these are not worth reading; the first is the likeliest.
-_SHOWN = 3
-_GUIDES = "docs"
+#: Matches that are shown in full. The first one is the most likely cause; the rest are only named.
+_MAX_SHOWN = 3
 
 
-def explain(text: str, target: str | None, *, as_json: bool) -> None:
-    """Print the entries that ``text`` speaks of; raise :class:`AirgapError` (exit code 1) where there are none."""
-    if not text.strip():
-        raise UsageError("there is no text to explain", hint="give the message as it was printed")
-    host = TargetAddress.parse(target).registry if target else ""
-    found = search(text, host=host)
-    if as_json:
-        click.echo(json.dumps([_json(match) for match in found], indent=2, ensure_ascii=False))
-    if not found:
-        raise AirgapError(
-            "no message that airgap knows is in this text",
-            hint="give all of it: kubectl describe pod POD | airgap doctor --explain -, or on the node journalctl -u "
-            "containerd -n 200 | airgap doctor --explain -; if it stays unknown, report that output with the versions "
-            "of client and registry, without passwords",
-        )
-    if not as_json:
-        _print(found)
-
-
-def _print(found: Sequence[Match]) -> None:
-    if found[0].certainty == "near":
-        click.echo("No known message stands there word for word; these resemble it.", err=True)
-    for number, match in enumerate(found[:_SHOWN]):
-        if number:
-            click.echo()
-        entry = match.entry
-        click.echo(f"{click.style(entry.title, bold=True)}  [{entry.id}]")
-        click.echo(f"  said:  {printable(match.said)}")
-        click.echo(f"  cause: {entry.cause}")
+def explanation_lines(matches: Sequence[Match]) -> list[str]:
+    """Return the lines for ``matches``: what was recognised, its cause and what to do."""
+    lines: list[str] = []
+    for match in matches[:_MAX_SHOWN]:
+        if lines:
+            lines.append("")
+        message = match.message
+        lines.append(f"{click.style(message.title, bold=True)}  [{message.id}]")
+        lines.append(f"  said:  {printable(match.text)}")
+        lines.append(f"  cause: {message.cause}")
         for step in match.steps:
-            click.echo(f"  - {step.say}")
-            for line in step.run:
-                click.echo(f"      {line}")
-        if entry.guide:
-            click.echo(f"  more:  {_guide(entry.guide)}")
-    rest = [match.entry.id for match in found[_SHOWN:]]
+            lines.append(f"  - {step.say}")
+            lines += [f"      {line}" for line in step.run]
+        if message.guide:
+            lines.append(f"  more:  {_guide_path(message.guide)}")
+    rest = [match.message.id for match in matches[_MAX_SHOWN:]]
     if rest:
-        click.echo(f"\nalso in this text: {', '.join(rest)} (docs/error-messages.md)")
+        lines += ["", f"also in this text: {', '.join(rest)} (docs/error-messages.md)"]
+    return lines
 
 
-def _guide(guide: str) -> str:
-    return guide.removeprefix("../") if guide.startswith("../") else f"{_GUIDES}/{guide}"
-
-
-def _json(match: Match) -> dict[str, object]:
-    entry = match.entry
+def explanation_json(match: Match) -> dict[str, object]:
+    """Return the JSON object of one match."""
+    message = match.message
     return {
-        "id": entry.id,
-        "title": entry.title,
+        "id": message.id,
+        "title": message.title,
         "certainty": match.certainty,
-        "said": match.said,
-        "cause": entry.cause,
+        "said": match.text,
+        "cause": message.cause,
         "remedy": [{"say": step.say, "run": list(step.run)} for step in match.steps],
-        "guide": _guide(entry.guide) if entry.guide else None,
+        "guide": _guide_path(message.guide) if message.guide else None,
     }
+
+
+def _guide_path(guide: str) -> str:
+    """The path of a guide from the root of the source tree."""
+    return guide.removeprefix("../") if guide.startswith("../") else f"docs/{guide}"

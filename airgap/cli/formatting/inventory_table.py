@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a bundle holds as a page or a table, for people who approve what crosses."""
+"""The images of a bundle as an HTML page or a CSV table, for people who approve bundles."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def _rows(inventory: Inventory) -> list[tuple[str, ...]]:
     ]
 
 
-def csv_of(inventory: Inventory) -> bytes:
-    """A line an image (RFC 4180), after a line of column names. ``size`` is that of the manifest, in bytes."""
+def inventory_csv(inventory: Inventory) -> bytes:
+    """Return CSV (RFC 4180) with a header and one line per image. ``size`` is the manifest's, in bytes."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(_COLUMNS)
@@ -36,8 +36,8 @@ def csv_of(inventory: Inventory) -> bytes:
     return buffer.getvalue().encode()
 
 
-def html_of(inventory: Inventory, size: int) -> bytes:
-    """One page that needs nothing else; ``size`` is that of the bundle, in bytes."""
+def inventory_html(inventory: Inventory, size: int) -> bytes:
+    """Return one self-contained page. ``size`` is the bundle's, in bytes."""
     title = escape(" ".join(part for part in (inventory.name, inventory.version) if part) or "airgap bundle")
     images = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in _rows(inventory))
     files = "".join(f"<li>{escape(resource.name)}</li>\n" for resource in inventory.resources)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last line that export, import and migrate share."""
+"""The last line of export, import and migrate."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ if TYPE_CHECKING:
     from airgap.transfer import Report
 
 
-def summary(done: Finished) -> str:
-    """The last line of an export or import: what it made, what moved and how fast, what did not have to."""
-    parts = [f"{human(done.moved_bytes)} {done.how} at {human(done.rate)}/s" if done.moved else f"nothing {done.how}"]
-    if done.resumed:
-        parts.append(f"{counted(done.resumed, 'blob')} resumed ({human(done.resumed_bytes)} of them already there)")
+def summary(finished: Finished) -> str:
+    """Return the line: what was made, how much moved and how fast, and what did not need to move."""
+    parts = [
+        f"{human(finished.moved_bytes)} {finished.how} at {human(finished.rate)}/s"
+        if finished.moved
+        else f"nothing {finished.how}"
+    ]
+    if finished.resumed:
+        parts.append(
+            f"{counted(finished.resumed, 'blob')} resumed ({human(finished.resumed_bytes)} of them already there)"
+        )
     for count, size, word in (
-        (done.mounted, done.mounted_bytes, "mounted"),
-        (done.skipped, done.skipped_bytes, "already there"),
+        (finished.mounted, finished.mounted_bytes, "mounted"),
+        (finished.skipped, finished.skipped_bytes, "already there"),
     ):
         if count:
             parts.append(f"{counted(count, 'blob')} ({human(size)}) {word}")
-    return f"{done.text}; {', '.join(parts)}; {done.elapsed:.1f} s in all"
+    return f"{finished.text}; {', '.join(parts)}; {finished.elapsed:.1f} s in all"
 
 
-def finished(text: str, how: str, images: int, report: Report, seconds: float) -> Finished:
-    """The event for a copy that is over; ``seconds`` are those of the whole command."""
+def finished_event(text: str, how: str, images: int, report: Report, seconds: float) -> Finished:
+    """Return the event at the end of a copy. ``seconds`` is the time of the whole command."""
     rate = report.moved_bytes / max(report.seconds, 0.001)
     return Finished(
         text, how, images, report.manifests,

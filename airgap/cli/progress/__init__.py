@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress for people and programs: ``model`` counts, ``view`` draws, ``display`` chooses by ``--progress``."""
+"""Shows events on standard error while a command runs.
+
+``model`` counts bytes, ``view`` draws the model as lines of text, ``display`` has a class for each ``--progress`` mode.
+"""

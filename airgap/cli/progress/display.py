@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events turned into a bar, plain lines or JSON lines, always on standard error.
+"""Displays for the ``--progress`` modes: a bar, plain lines, JSON lines or none. All write to standard error.
 
-On a terminal a few lines are drawn again and again, elsewhere a line tells every few seconds how far it is; both by a
-thread of their own, so that a line that stands still shows too.
+The bar is redrawn, and plain lines are added every few seconds, by a thread of the display, so that the user also sees
+when nothing moves.
 """
 
 from __future__ import annotations
@@ -18,33 +18,36 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airgap.cli.formatting.printable import printable
-from airgap.cli.formatting.summary import summary
-from airgap.cli.progress.model import Tally
-from airgap.cli.progress.view import draw, plainly
+from airgap.cli.formatting.event_text import event_text
+from airgap.cli.progress.model import ProgressModel
+from airgap.cli.progress.view import draw, draw_plain
 from airgap.errors import OutputError
-from airgap.events import Event, Finished, ImageFailed, Noted, Planned, Retrying, Warned, as_json
+from airgap.events import Event, Finished, ImageFailed, Planned, Warned, as_json
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
-#: Seconds between lines where there is no terminal, and between drawings where there is one.
-_INTERVAL = 5.0
-_REDRAW = 0.125
+#: Seconds between plain lines, and between two drawings of the bar.
+_LINE_INTERVAL = 5.0
+_REDRAW_INTERVAL = 0.125
 
 
 class Display:
-    """A sink for events that tells only what went wrong; a context manager, since a bar must be taken down before
-    anything else is printed."""
+    """An event sink that prints warnings and failed images and nothing else (``--progress none``).
+
+    A context manager: when it exits, a bar is removed before other text is printed.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
-        """Raises :class:`OutputError` where standard error cannot be written: whoever emits may be in the middle of a
-        request, and this is not the network's error."""
+        """Show ``event``. Raises :class:`OutputError` if standard error cannot be written.
+
+        Not OSError: the caller may be in the middle of a request and would take it for an error of the network.
+        """
         with self._lock:
             try:
                 self.show(event)
@@ -52,11 +55,12 @@ class Display:
                 raise OutputError(f"cannot write: {error.strerror or error}", where="standard error") from error
 
     def show(self, event: Event) -> None:
-        """Called under the lock."""
+        """Print what this display shows of ``event``. The caller holds the lock."""
         if isinstance(event, Warned | ImageFailed):
-            self.line(words(event))
+            self.print_line(event_text(event))
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
+        """Print one line on standard error."""
         click.echo(text, err=True)
 
     def __enter__(self) -> Display:
@@ -65,56 +69,62 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing to take down."""
+        """Do nothing; displays that keep something on the screen remove it here."""
 
 
-class Json(Display):
+class JsonDisplay(Display):
+    """Prints each event as a JSON line."""
+
     def show(self, event: Event) -> None:
+        """Print ``event`` as JSON."""
         click.echo(json.dumps(as_json(event), ensure_ascii=False), err=True)
 
 
-class Words(Display):
-    """Plain lines: what people should know, and how far it is every few seconds while blobs move."""
+class PlainDisplay(Display):
+    """Prints plain lines for events, and one about the progress every few seconds while blobs move."""
 
-    interval = _INTERVAL
+    interval = _LINE_INTERVAL
 
     def __init__(self) -> None:
         super().__init__()
-        self.tally = Tally(time.monotonic)
+        self.model = ProgressModel(time.monotonic)
         self._ended = threading.Event()
         self._ticker: threading.Thread | None = None
 
     def show(self, event: Event) -> None:
-        self.tally.count(event)
+        """Update the model and print the line for ``event``, if it has one."""
+        self.model.update(event)
         if isinstance(event, Planned) and event.total and not self._ended.is_set():
             self.begin()
         elif isinstance(event, Finished):
             self.end()
-        if text := words(event):
-            self.line(text)
+        if text := event_text(event):
+            self.print_line(text)
 
     def begin(self) -> None:
+        """Start to show the progress at intervals, by a thread."""
         if self._ticker is None:
-            self._ticker = threading.Thread(target=self._tick, name="airgap-progress", daemon=True)
+            self._ticker = threading.Thread(target=self._run_ticks, name="airgap-progress", daemon=True)
             self._ticker.start()
 
     def end(self) -> None:
-        """No more is told of itself."""
+        """Stop showing the progress for good; events are still printed."""
         self._ended.set()
 
     def tick(self) -> None:
-        """Called under the lock, every ``interval`` seconds."""
-        if self.tally.running:
-            self.line(plainly(self.tally))
+        """Show the progress. Called with the lock held, every ``interval`` seconds."""
+        if self.model.transfers:
+            self.print_line(draw_plain(self.model))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Stop showing the progress."""
         with self._lock:
             self.end()
 
-    def _tick(self) -> None:
-        # As in airgap.transfer.pool: a signal that this thread took would not wake the main thread.
+    def _run_ticks(self) -> None:
+        # If this thread handled a signal, the main thread would not be interrupted. See also airgap.transfer.pool.
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         while not self._ended.wait(self.interval):
             with self._lock:
@@ -123,30 +133,31 @@ class Words(Display):
                 try:
                     self.tick()
                 except OSError:
-                    return  # the next event raises it where somebody can act on it
+                    return  # the next event raises the error in a thread that can handle it
 
 
-class Bar(Words):
-    """A bar over all bytes with rate and time left, and the largest blobs on their way under it; lines scroll above."""
+class BarDisplay(PlainDisplay):
+    """Draws a bar with rate and remaining time, and the largest blobs below it; other lines scroll above."""
 
-    interval = _REDRAW
+    interval = _REDRAW_INTERVAL
 
     def __init__(self) -> None:
         super().__init__()
         self._live: Live | None = None
 
     def begin(self) -> None:
+        """Show the bar and start to redraw it."""
         from rich.console import Console
         from rich.live import Live
 
         if self._live is None:
             console = Console(file=sys.stderr, highlight=False)
             self._live = Live(
-                get_renderable=lambda: self._drawn(console),
+                get_renderable=lambda: self._draw(console),
                 console=console,
                 auto_refresh=False,
                 transient=True,
-                # Where standard output goes elsewhere, it is data.
+                # If standard output is not the terminal, it is data and must not go through the console.
                 redirect_stdout=sys.stdout.isatty(),
                 redirect_stderr=False,
                 vertical_overflow="crop",
@@ -155,47 +166,38 @@ class Bar(Words):
         super().begin()
 
     def end(self) -> None:
+        """Remove the bar for good."""
         super().end()
         live, self._live = self._live, None
         if live is not None:
             live.stop()
 
     def tick(self) -> None:
+        """Draw the bar again."""
         if self._live is not None:
             self._live.refresh()
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
+        """Print one line on standard error, above the bar if it is shown."""
         if self._live is None:
-            super().line(text)
+            super().print_line(text)
         else:
             from rich.text import Text
 
             self._live.console.print(Text.from_ansi(text), soft_wrap=True)
 
-    def _drawn(self, console: Console) -> Text:
+    def _draw(self, console: Console) -> Text:
         from rich.text import Text
 
-        lines = draw(self.tally, *console.size, plain=console.options.ascii_only)
+        lines = draw(self.model, *console.size, ascii_only=console.options.ascii_only)
         return Text("\n".join(lines), no_wrap=True, overflow="crop")
 
 
-def words(event: Event) -> str:
-    """What an event says to people, or nothing."""
-    if isinstance(event, Noted):
-        return printable(event.text)
-    if isinstance(event, Warned):
-        return f"{click.style('warning:', fg='yellow')} {printable(event.text)}"
-    if isinstance(event, Retrying):
-        return f"trying again in {event.delay:.1f} s ({printable(event.what)}: {printable(event.reason)})"
-    if isinstance(event, ImageFailed):
-        return f"{click.style('failed:', fg='red')} {printable(event.reason)}"
-    if isinstance(event, Finished):
-        return printable(summary(event))
-    return ""
+def open_display(mode: str) -> Display:
+    """Return the display for a ``--progress`` mode; a context manager that is called with events.
 
-
-def display(how: str) -> Display:
-    """The display that ``--progress`` asks for. A terminal that cannot move its cursor gets plain lines."""
-    if how == "auto":
-        how = "bar" if sys.stderr.isatty() and os.environ.get("TERM") not in (None, "", "dumb") else "plain"
-    return {"bar": Bar, "plain": Words, "json": Json, "none": Display}[how]()
+    ``auto`` is a bar on a terminal that can move its cursor, else plain lines.
+    """
+    if mode == "auto":
+        mode = "bar" if sys.stderr.isatty() and os.environ.get("TERM") not in (None, "", "dumb") else "plain"
+    return {"bar": BarDisplay, "plain": PlainDisplay, "json": JsonDisplay, "none": Display}[mode]()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a copy is, counted from its events. Numbers only: it prints nothing, and time is handed in.
+"""The state of a copy, computed from its events. Only numbers: it prints nothing, and the clock is an argument.
 
-What is there already (skipped, mounted, or from an earlier run) leaves the bytes to move, so that it counts neither
-as work done nor towards the rate. What is shown of a blob, and so of all, never goes back: a transfer that begins
-again shows nothing new until it has passed the place where it broke.
+Bytes that need not move (skipped, mounted, or left by an earlier run) are subtracted from the total: they count neither
+as progress nor for the rate. Progress never goes back: a transfer that starts again adds nothing until it has passed
+the point at which it broke.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from collections.abc import Callable
 from airgap.events import BlobDone, BlobProgress, BlobResumed, BlobStarted, Event, Planned, Retrying
 from airgap.records import Record, field
 
-#: Seconds over which the rate is taken, and between two samples of it.
-_WINDOW = 8.0
-_SAMPLE = 0.25
+#: Seconds over which the rate is averaged, and the least seconds between two samples.
+_RATE_WINDOW = 8.0
+_SAMPLE_INTERVAL = 0.25
 _DIGEST = re.compile(r"\b\w+:[0-9a-f]{32,}")
 
 
-class Waiting(Record, frozen=False):
-    """A request that is going to be made again at ``until``, and why; ``digest`` is the blob's, if it is one's."""
+class PendingRetry(Record, frozen=False):
+    """A request that failed and is sent again at ``until``. ``digest`` is empty if it is not about a blob."""
 
     what: str
     reason: str
@@ -31,111 +31,115 @@ class Waiting(Record, frozen=False):
     digest: str
 
 
-class Running(Record, frozen=False):
-    """A blob on its way: ``moved`` of ``size`` bytes, both without what was there before."""
+class BlobTransfer(Record, frozen=False):
+    """A blob that is being copied.
+
+    ``moved`` of ``size`` bytes have moved, both without what was already there; ``moved`` never decreases.
+    ``position`` is where the current attempt is.
+    """
 
     digest: str
     size: int
     moved: int = 0
-    now: int = 0
+    position: int = 0
 
     def add(self, count: int) -> int:
-        """Note bytes that moved, or that move again; how many of them are new."""
-        self.now += count
-        before, self.moved = self.moved, max(self.moved, min(self.now, self.size))
+        """Add ``count`` bytes, negative if the transfer goes back. Returns how many of them had not moved before."""
+        self.position += count
+        before, self.moved = self.moved, max(self.moved, min(self.position, self.size))
         return self.moved - before
 
 
-class Tally(Record, frozen=False):
-    """Not thread-safe: whoever feeds it holds a lock. ``moved`` of ``total`` bytes are where they belong."""
+class ProgressModel(Record, frozen=False):
+    """``moved`` of ``total`` bytes are at their destination. Not thread-safe: the caller holds a lock."""
 
     clock: Callable[[], float]
     total: int = 0
     moved: int = 0
-    running: dict[str, Running] = field(default_factory=dict)
-    _waiting: dict[str, Waiting] = field(default_factory=dict)
+    transfers: dict[str, BlobTransfer] = field(default_factory=dict)
+    _retries: dict[str, PendingRetry] = field(default_factory=dict)
     _ratio: float = 0.0
-    _line: int = 0
+    #: All bytes that were sent or received, those that were repeated included.
+    _transferred: int = 0
+    #: (time, ``_transferred``) pairs of the last ``_RATE_WINDOW`` seconds.
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
 
-    def count(self, event: Event) -> None:
+    def update(self, event: Event) -> None:
+        """Take in one event. ``Planned`` resets everything; events about other things are ignored."""
         if isinstance(event, Planned):
-            self.total, self.moved, self._ratio, self._line = event.total, 0, 0.0, 0
-            self.running.clear()
-            self._waiting.clear()
+            self.total, self.moved, self._ratio, self._transferred = event.total, 0, 0.0, 0
+            self.transfers.clear()
+            self._retries.clear()
             self._samples = deque([(self.clock(), 0)])
         elif isinstance(event, BlobStarted):
-            self.running[event.digest] = Running(event.digest, event.size)
+            self.transfers[event.digest] = BlobTransfer(event.digest, event.size)
         elif isinstance(event, BlobResumed):
-            self._resumed(event)
+            self._transfer(event.digest).size -= event.bytes
+            self.total -= event.bytes
         elif isinstance(event, BlobProgress):
-            self._moved(event)
+            self._add_progress(event)
         elif isinstance(event, BlobDone):
-            self._done(event)
+            self._finish_blob(event)
         elif isinstance(event, Retrying):
-            found = _DIGEST.search(event.what)
-            digest, until = found[0] if found else "", self.clock() + event.delay
-            self._waiting[event.what] = Waiting(event.what, event.reason, event.attempt, until, digest)
+            match = _DIGEST.search(event.what)
+            digest, until = match[0] if match else "", self.clock() + event.delay
+            self._retries[event.what] = PendingRetry(event.what, event.reason, event.attempt, until, digest)
 
     @property
     def ratio(self) -> float:
-        """From 0 to 1, and never less than it was."""
-        self._ratio = max(self._ratio, self.moved / self.total if self.total > 0 else float(not self.running))
+        """Progress from 0 to 1; never less than it was."""
+        self._ratio = max(self._ratio, self.moved / self.total if self.total > 0 else float(not self.transfers))
         return self._ratio
 
     @property
     def rate(self) -> float:
-        """Bytes a second over the last seconds, those that had to move again included."""
+        """Bytes per second over the last seconds, repeated bytes included."""
         now = self.clock()
-        while len(self._samples) > 1 and self._samples[1][0] <= now - _WINDOW:
+        while len(self._samples) > 1 and self._samples[1][0] <= now - _RATE_WINDOW:
             self._samples.popleft()
         if not self._samples:
             return 0.0
-        since, before = self._samples[0]
-        return (self._line - before) / max(now - since, _SAMPLE)
+        start, transferred_before = self._samples[0]
+        return (self._transferred - transferred_before) / max(now - start, _SAMPLE_INTERVAL)
 
     @property
-    def left(self) -> float | None:
-        """Seconds until all is there at this rate, or ``None`` while nothing moves."""
+    def seconds_left(self) -> float | None:
+        """The remaining seconds at the current rate; ``None`` while nothing moves."""
         rate = self.rate
         return (self.total - self.moved) / rate if rate > 0 else None
 
     @property
-    def waiting(self) -> list[Waiting]:
-        """What waits for another try now, the soonest first."""
+    def retries(self) -> list[PendingRetry]:
+        """The requests that are waiting to be sent again, the next one first."""
         now = self.clock()
-        self._waiting = {what: one for what, one in self._waiting.items() if one.until > now}
-        return sorted(self._waiting.values(), key=lambda one: one.until)
+        self._retries = {what: retry for what, retry in self._retries.items() if retry.until > now}
+        return sorted(self._retries.values(), key=lambda retry: retry.until)
 
-    def largest(self) -> list[Running]:
-        """The blobs on their way, the largest first."""
-        return sorted(self.running.values(), key=lambda blob: (-blob.size, blob.digest))
+    def largest_transfers(self) -> list[BlobTransfer]:
+        """Return the blobs that are being copied, the largest first."""
+        return sorted(self.transfers.values(), key=lambda transfer: (-transfer.size, transfer.digest))
 
-    def _blob(self, digest: str) -> Running:
-        # An event that no start came before: it counts, and its size shows at its end.
-        return self.running.setdefault(digest, Running(digest, 0))
+    def _transfer(self, digest: str) -> BlobTransfer:
+        # Without a BlobStarted event the size is 0 until the BlobDone event tells it.
+        return self.transfers.setdefault(digest, BlobTransfer(digest, 0))
 
-    def _resumed(self, event: BlobResumed) -> None:
-        self._blob(event.digest).size -= event.bytes
-        self.total -= event.bytes
-
-    def _moved(self, event: BlobProgress) -> None:
-        self.moved += self._blob(event.digest).add(event.bytes)
+    def _add_progress(self, event: BlobProgress) -> None:
+        self.moved += self._transfer(event.digest).add(event.bytes)
         if event.bytes > 0:
-            self._line += event.bytes
+            self._transferred += event.bytes
             now = self.clock()
-            last = self._samples[-1][0] if len(self._samples) > 1 else now - _SAMPLE
-            if now - last < _SAMPLE:
-                self._samples[-1] = (last, self._line)
+            last_sample = self._samples[-1][0] if len(self._samples) > 1 else now - _SAMPLE_INTERVAL
+            if now - last_sample < _SAMPLE_INTERVAL:
+                self._samples[-1] = (last_sample, self._transferred)
             else:
-                self._samples.append((now, self._line))
+                self._samples.append((now, self._transferred))
 
-    def _done(self, event: BlobDone) -> None:
-        blob = self._blob(event.digest)
-        rest = (blob.size or event.bytes) - blob.moved
+    def _finish_blob(self, event: BlobDone) -> None:
+        transfer = self._transfer(event.digest)
+        rest = (transfer.size or event.bytes) - transfer.moved
         if event.how in ("fetched", "pushed", "verified"):
-            blob.size = blob.moved + rest
-            self._moved(BlobProgress(event.digest, blob.size - blob.now))
+            transfer.size = transfer.moved + rest
+            self._add_progress(BlobProgress(event.digest, transfer.size - transfer.position))
         else:
             self.total -= rest
-        del self.running[event.digest]
+        del self.transfers[event.digest]

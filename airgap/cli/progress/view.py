@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A :class:`~airgap.cli.progress.model.Tally` as a few lines that fit a terminal of any width and height.
+"""Draws a :class:`~airgap.cli.progress.model.ProgressModel` as lines of text that fit a terminal of any size.
 
-Pure: a size in, lines out, none wider than asked. What does not fit is left out, the least telling first; narrower
-than a percentage, nothing is drawn.
+Pure functions: no line is wider than the terminal. What does not fit is left out, the least important first.
 """
 
 from __future__ import annotations
@@ -10,45 +9,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airgap.cli.formatting.printable import printable
-from airgap.cli.progress.model import Running, Tally, Waiting
+from airgap.cli.progress.model import BlobTransfer, PendingRetry, ProgressModel
 from airgap.formatting import human
 
-#: Lines under the bar at most.
-_BLOBS = 5
-_LEAST_BAR, _MOST_BAR = 8, 40
+#: The most lines below the bar.
+_MAX_LINES = 5
+#: Characters of a bar. If the parts beside it leave less than ``_MIN_BAR``, some parts are left out; below
+#: ``_SHORTEST_BAR`` there is no bar.
+_SHORTEST_BAR, _MIN_BAR, _MAX_BAR = 4, 8, 40
+#: A line about a blob that is narrower than this shows only percentage and digest.
+_MIN_BLOB_LINE = 24
 
 
-def draw(tally: Tally, width: int, height: int, *, plain: bool = False) -> list[str]:
-    """The bar, the largest blobs on their way, and what waits for another try. ``width`` and ``height`` are the
-    terminal's in characters; ``plain`` keeps to ASCII. The last column and the last line stay free: a terminal may
-    wrap or scroll after them."""
-    room = width - 1
-    lines = [_bar(tally, room, plain)]
-    space = max(0, min(_BLOBS, height - 2))
-    waiting = tally.waiting
-    blobs = tally.largest()
-    named = {one.digest: one for one in waiting}
-    loose = [one for one in waiting if one.digest not in tally.running]
-    below = [_blob(blob, named.get(blob.digest), tally, room, plain) for blob in blobs]
-    if loose:
-        below.insert(min(space - 1, len(below)) if space else 0, _again(loose, tally, room))
-    if len(below) > space > 1:
-        hidden = len(below) - space + 1
-        below = [*below[: space - 1], f"  and {hidden} more"] if not loose else below[:space]
-    lines += below[:space]
-    return [line[: max(0, room)].rstrip() for line in lines]
+def draw(model: ProgressModel, width: int, height: int, *, ascii_only: bool = False) -> list[str]:
+    """Return a bar for the whole copy, and below it the largest blobs and the requests that wait for another try.
+
+    ``width`` and ``height`` are the terminal's in characters. The last column and the last line stay free, since a
+    terminal may wrap or scroll after them.
+    """
+    columns = width - 1
+    max_lines = max(0, min(_MAX_LINES, height - 2))
+    retries = model.retries
+    retry_by_digest = {retry.digest: retry for retry in retries}
+    other_retries = [retry for retry in retries if retry.digest not in model.transfers]
+    lines = [
+        _blob_line(transfer, retry_by_digest.get(transfer.digest), model, columns, ascii_only)
+        for transfer in model.largest_transfers()
+    ]
+    if other_retries:
+        last_line = max(0, max_lines - 1)
+        lines.insert(min(last_line, len(lines)), _retries_line(other_retries, model, columns))
+    if len(lines) > max_lines > 1 and not other_retries:
+        hidden = len(lines) - max_lines + 1
+        lines = [*lines[: max_lines - 1], f"  and {hidden} more"]
+    lines = [_total_line(model, columns, ascii_only), *lines[:max_lines]]
+    return [line[: max(0, columns)].rstrip() for line in lines]
 
 
-def plainly(tally: Tally) -> str:
-    """The same in one line, for logs."""
-    parts = [f"{human(tally.moved)} of {human(tally.total)}", f"{human(tally.rate)}/s"]
-    if tally.left is not None:
-        parts.append(f"{clock(tally.left)} left")
+def draw_plain(model: ProgressModel) -> str:
+    """Return one line with the progress of the whole copy, for logs."""
+    parts = [f"{human(model.moved)} of {human(model.total)}", f"{human(model.rate)}/s"]
+    seconds_left = model.seconds_left
+    if seconds_left is not None:
+        parts.append(f"{format_seconds(seconds_left)} left")
     return ", ".join(parts)
 
 
-def clock(seconds: float) -> str:
-    """``0:14``, ``1:02:03``."""
+def format_seconds(seconds: float) -> str:
+    """Return ``0:14`` or ``1:02:03``; ``days`` from 100 hours on."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 100:
@@ -56,59 +64,61 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _bar(tally: Tally, room: int, plain: bool) -> str:
-    left = tally.left
+def _total_line(model: ProgressModel, columns: int, ascii_only: bool) -> str:
+    seconds_left = model.seconds_left
     parts = [
-        f"{human(tally.moved)} of {human(tally.total)}".rjust(len(human(tally.total)) * 2 + 4),
-        f"{human(tally.rate)}/s".rjust(10),
-        (f"{clock(left)} left" if left is not None else "").rjust(12),
+        f"{human(model.moved)} of {human(model.total)}".rjust(len(human(model.total)) * 2 + 4),
+        f"{human(model.rate)}/s".rjust(10),
+        (f"{format_seconds(seconds_left)} left" if seconds_left is not None else "").rjust(12),
     ]
-    return _fitted(_percent(tally.ratio), tally.ratio, parts, room, plain)
+    return _bar_line(_percentage(model.ratio), model.ratio, parts, columns, ascii_only)
 
 
-def _blob(blob: Running, waiting: Waiting | None, tally: Tally, room: int, plain: bool) -> str:
-    name = f"  {short(blob.digest)}"
-    if waiting is not None:
-        return f"{name}  {_why(waiting, tally)}"
-    ratio = blob.moved / blob.size if blob.size > 0 else 0.0
-    size = f"{human(blob.moved)} of {human(blob.size)}"
-    if room < 24:
-        return f"{_percent(ratio)} {name.strip()}"
-    return _fitted(f"{name} {_percent(ratio)}", ratio, [size], room, plain)
+def _blob_line(
+    transfer: BlobTransfer, retry: PendingRetry | None, model: ProgressModel, columns: int, ascii_only: bool
+) -> str:
+    digest = _short_digest(transfer.digest)
+    if retry is not None:
+        return f"  {digest}  {_retry_reason(retry, model)}"
+    ratio = transfer.moved / transfer.size if transfer.size > 0 else 0.0
+    if columns < _MIN_BLOB_LINE:
+        return f"{_percentage(ratio)} {digest}"
+    size = f"{human(transfer.moved)} of {human(transfer.size)}"
+    return _bar_line(f"  {digest} {_percentage(ratio)}", ratio, [size], columns, ascii_only)
 
 
-def _again(waiting: Sequence[Waiting], tally: Tally, room: int) -> str:
-    one = waiting[0]
-    more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
-    return f"  {printable(one.what)[: max(12, room // 2)]}  {_why(one, tally)}{more}"
+def _retries_line(retries: Sequence[PendingRetry], model: ProgressModel, columns: int) -> str:
+    """One line for all requests that are not about a blob on its way: the next one and the number of the others."""
+    next_retry = retries[0]
+    more = f" (and {len(retries) - 1} more)" if len(retries) > 1 else ""
+    return f"  {printable(next_retry.what)[: max(12, columns // 2)]}  {_retry_reason(next_retry, model)}{more}"
 
 
-def _why(waiting: Waiting, tally: Tally) -> str:
-    seconds = max(0.0, waiting.until - tally.clock())
-    return f"again in {seconds:.0f} s: {printable(waiting.reason)}"
+def _retry_reason(retry: PendingRetry, model: ProgressModel) -> str:
+    seconds = max(0.0, retry.until - model.clock())
+    return f"again in {seconds:.0f} s: {printable(retry.reason)}"
 
 
-def short(digest: str) -> str:
-    """Enough of a digest to tell blobs apart."""
+def _short_digest(digest: str) -> str:
     return printable(digest.rpartition(":")[2][:12])
 
 
-def _percent(ratio: float) -> str:
+def _percentage(ratio: float) -> str:
     return f"{int(ratio * 100):3}%"
 
 
-def _fitted(first: str, ratio: float, parts: Sequence[str], room: int, plain: bool) -> str:
-    """``first``, a bar, and as many of ``parts`` as fit beside the shortest bar."""
-    kept: list[str] = []
-    used = len(first)
+def _bar_line(label: str, ratio: float, parts: Sequence[str], columns: int, ascii_only: bool) -> str:
+    """``label``, a bar, and as many of ``parts`` as fit beside a bar of ``_MIN_BAR``."""
+    shown_parts: list[str] = []
+    used = len(label)
     for part in parts:
-        if used + len(part) + 2 + _LEAST_BAR + 1 > room:
+        if used + len(part) + 2 + _MIN_BAR + 1 > columns:
             break
-        kept.append(part)
+        shown_parts.append(part)
         used += len(part) + 2
-    length = min(_MOST_BAR, room - used - 1)
-    if length < 4:
-        return first
-    full = int(ratio * length)
-    on, off = ("#", ".") if plain else ("━", "─")
-    return "  ".join([f"{first} {on * full}{off * (length - full)}", *kept])
+    length = min(_MAX_BAR, columns - used - 1)
+    if length < _SHORTEST_BAR:
+        return label
+    filled = int(ratio * length)
+    filled_char, empty_char = ("#", ".") if ascii_only else ("━", "─")
+    return "  ".join([f"{label} {filled_char * filled}{empty_char * (length - filled)}", *shown_parts])

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap demo``: the whole journey on this machine, between two embedded registries."""
+"""``airgap demo``: export and import on this machine, between two embedded registries.
+
+``demo`` runs the commands, ``images`` makes the images, ``data`` holds the YAML.
+"""

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap demo``: the whole journey on this machine, between two embedded registries.
+"""Runs export and import between two embedded registries on loopback.
 
-One registry plays quay.io, the other plays Nexus behind ``10.100.0.102:32415``; settings of
-``airgap.yaml`` lead both names to loopback, so that nothing else is touched and the YAML says what it
-would say in earnest.
+One registry plays quay.io, the other plays Nexus at ``10.100.0.102:32415``. Connection settings send both names to
+loopback addresses, so the YAML has realistic names and nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airgap.bundle import OutputFormat, open_bundle
-from airgap.config.airgap_yaml import Project
-from airgap.config.connections import Network, connect, target_of
+from airgap.config.airgap_yaml import ProjectSettings
+from airgap.config.connections import ConnectionOptions, open_registries, target_mapping
 from airgap.durable import output
 from airgap.errors import AirgapError
 from airgap.events import Sink
-from airgap.flows.demo.images import fill
+from airgap.flows.demo.images import push_images
 from airgap.flows.export import Exported, ExportRequest, export
-from airgap.flows.images import find
+from airgap.flows.images import find_images
 from airgap.flows.import_ import Imported, ImportRequest, import_
 from airgap.records import Record
 from airgap.registry import RegistrySettings
@@ -33,8 +32,8 @@ TARGET = "http://10.100.0.102:32415/my-docker-image"
 YAML = "cert-manager.yaml"
 
 
-class Demo(Record):
-    """What was made, and in which folder it is kept."""
+class DemoResult(Record):
+    """The files in ``folder`` and the results of the two commands."""
 
     folder: Path
     source: Path
@@ -43,38 +42,41 @@ class Demo(Record):
     imported: Imported
 
 
-def demo(folder: Path, *, emit: Sink, say: Callable[[str], None]) -> Demo:
-    """Run export and import; ``say`` is told each command that a user would type."""
-    source, bundle = folder / YAML, folder / "bundle.tar"
-    content = pkgutil.get_data("airgap.flows.demo", f"data/{YAML}")
-    if content is None:
+def demo(folder: Path, *, emit: Sink, show_command: Callable[[str], None]) -> DemoResult:
+    """Export cert-manager's images into ``folder`` and import them.
+
+    ``show_command`` is called with each command line that a user would type, before it is run.
+    """
+    yaml_path, bundle_path = folder / YAML, folder / "bundle.tar"
+    yaml_content = pkgutil.get_data("airgap.flows.demo", f"data/{YAML}")
+    if yaml_content is None:
         raise AirgapError("the demo's YAML is missing from this installation")
     with output.folder_for(folder):
-        output.check_free(folder, [(YAML, content)], force=False)
-        output.write_files(folder, [(YAML, content)])
-    internet, nexus = MemoryStore(), MemoryStore()
-    found = find([str(source)])
-    fill(internet, {reference.repository: reference.tag for reference in found.references()})
-    with Server(internet) as connected, Server(nexus, writable=True) as closed:
-        say(f"airgap export {source} -o {bundle}")
-        project = Project(registries={"quay.io": RegistrySettings(mirror=connected.url)})
-        with connect(project, Network(), emit) as registries:
+        output.check_free(folder, [(YAML, yaml_content)], force=False)
+        output.write_files(folder, [(YAML, yaml_content)])
+    quay_store, nexus_store = MemoryStore(), MemoryStore()
+    found_images = find_images([str(yaml_path)])
+    push_images(quay_store, {reference.repository: reference.tag for reference in found_images.references()})
+    with Server(quay_store) as quay, Server(nexus_store, writable=True) as nexus:
+        show_command(f"airgap export {yaml_path} -o {bundle_path}")
+        project = ProjectSettings(registries={"quay.io": RegistrySettings(mirror=quay.url)})
+        with open_registries(project, ConnectionOptions(), emit) as registries:
             exported = export(
-                ExportRequest(OutputFormat(bundle), force=True),
-                found,
+                ExportRequest(OutputFormat(bundle_path), force=True),
+                found_images,
                 registries,
                 Context(Jobs(), emit, CancelToken(registries.abort)),
             )
-        say(f"airgap import {bundle} --to {TARGET} --output {folder / 'airgap-out'}")
-        mapping = target_of(Project(), TARGET, None)
-        network = Network(via=closed.url)
+        show_command(f"airgap import {bundle_path} --to {TARGET} --output {folder / 'airgap-out'}")
+        mapping = target_mapping(ProjectSettings(), TARGET, None)
         request = ImportRequest(folder / "airgap-out", folder / "bundle.tar.receipt.json", force=True)
+        options = ConnectionOptions(via=nexus.url)
         with (
-            open_bundle(bundle) as opened,
-            connect(Project(), network, emit, target=mapping.address) as registries,
+            open_bundle(bundle_path) as bundle,
+            open_registries(ProjectSettings(), options, emit, target=mapping.address) as registries,
         ):
             imported = import_(
-                request, opened, PlainTarget(registries, mapping),
+                request, bundle, PlainTarget(registries, mapping),
                 Context(Jobs(), emit, CancelToken(registries.abort)),
             )  # fmt: skip
-    return Demo(folder, source, bundle, exported, imported)
+    return DemoResult(folder, yaml_path, bundle_path, exported, imported)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo's images: made on the spot, of several layers and two platforms, the same bytes each time."""
+"""Generates the demo's images: three layers and two platforms each, always the same bytes."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from airgap.oci.manifest import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from airgap.store import MemoryStore
 from airgap.store.readers import bytes_opener
 
-_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+_LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 _PLATFORMS = (("linux", "amd64"), ("linux", "arm64"))
-#: Bytes of each layer: a base that all images share, then two of the image's own.
-_SIZES = (1_500_000, 400_000, 20_000)
+#: Bytes of each layer. All images share the first one.
+_LAYER_SIZES = (1_500_000, 400_000, 20_000)
 
 
-def fill(store: MemoryStore, images: dict[str, str]) -> None:
-    """Put an index for each ``repository: tag`` into ``store``."""
-    for repository, tag in images.items():
+def push_images(store: MemoryStore, tags: dict[str, str]) -> None:
+    """Push an image index for each ``repository: tag`` of ``tags`` into ``store``."""
+    for repository, tag in tags.items():
         manifests = []
         for os_, architecture in _PLATFORMS:
-            name = f"{os_}/{architecture}"
-            seeds = (f"base {name}", f"{repository} {name}", f"{repository} settings")
-            layers, plain = zip(*(_layer(s, n) for s, n in zip(seeds, _SIZES, strict=True)), strict=True)
+            platform = f"{os_}/{architecture}"
+            seeds = (f"base {platform}", f"{repository} {platform}", f"{repository} settings")
+            layers = [_layer(seed, size) for seed, size in zip(seeds, _LAYER_SIZES, strict=True)]
             config = _json({
                 "architecture": architecture, "os": os_, "config": {"Cmd": ["/bin/demo"]},
-                "rootfs": {"type": "layers", "diff_ids": list(plain)},
+                "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in layers]},
             })  # fmt: skip
             document = {
                 "schemaVersion": 2, "mediaType": OCI_MANIFEST,
                 "config": _push(store, OCI_CONFIG, config).to_json(),
-                "layers": [_push(store, _LAYER, layer).to_json() for layer in layers],
+                "layers": [_push(store, _LAYER_TYPE, layer).to_json() for layer, _ in layers],
             }  # fmt: skip
-            child = _push(store, OCI_MANIFEST, _json(document))
-            store.tag(child, f"{repository}@{child.digest}")
-            manifests.append({**child.to_json(), "platform": {"architecture": architecture, "os": os_}})
+            manifest = _push(store, OCI_MANIFEST, _json(document))
+            store.tag(manifest, f"{repository}@{manifest.digest}")
+            manifests.append({**manifest.to_json(), "platform": {"architecture": architecture, "os": os_}})
         index = _push(store, OCI_INDEX, _json({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}))
         store.tag(index, f"{repository}:{tag}")
         store.tag(index, f"{repository}@{index.digest}")
 
 
 def _layer(seed: str, size: int) -> tuple[bytes, str]:
-    """A gzipped tar with one file that does not shrink, and the digest of the tar itself."""
+    """A gzipped tar with one file of ``size`` random bytes, and the digest of the tar before compression."""
     content = random.Random(seed).randbytes(size)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:

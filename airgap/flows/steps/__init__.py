@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps that several verbs share: resolving images, and finding out where an image is on the target."""
+"""Steps that several commands share: resolving images, looking up where images are on the target, finding Secrets."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what was found to what must move: every reference asked of its registry, guesses only where that is fair."""
+"""Resolves the images that were found into a plan of blobs and manifests to copy."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ from collections.abc import Collection, Sequence
 from airgap.bundle import Lockfile
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink
-from airgap.flows.images import Found
+from airgap.flows.images import FoundImages
 from airgap.oci import Platform, Reference
 from airgap.records import Record
 from airgap.registry import Registries, Repository
 from airgap.transfer import Context, Destination, Plan, Root, plan
 
-#: The name of the only target of an export.
+#: The name of an export's only destination.
 BUNDLE = "bundle"
 
 
-class Resolved(Record):
-    """``plan.failures`` are left to the caller; ``unresolved`` are guesses that no registry confirmed."""
+class ResolvedImages(Record):
+    """The plan, and the source repository of each image by name.
+
+    ``plan.failures`` are left to the caller. ``unresolved`` are guesses that no registry confirmed, sorted.
+    """
 
     plan: Plan
     sources: dict[str, Repository]
     unresolved: list[str]
 
 
-def resolve(
-    found: Found,
+def resolve_images(
+    found_images: FoundImages,
     registries: Registries,
     context: Context,
     *,
@@ -35,38 +38,41 @@ def resolve(
     referrers: bool = False,
     locked: Lockfile | None = None,
     named: Collection[str] = (),
-) -> Resolved:
-    """Plan everything that ``found`` needs. ``named`` are registries that may be asked of guesses too.
+) -> ResolvedImages:
+    """Ask the registries for all images that ``found_images`` names, or take their digests from ``locked``.
 
-    Raises :class:`UsageError` for references that ``locked`` does not know.
+    An image that is only a guess is asked for only if its registry is in ``named`` or a surer image has the same one.
+    Raises :class:`UsageError` for images that ``locked`` lacks.
     """
-    roots = _roots(found, locked, named)
+    roots = _roots(found_images, locked, named)
     sources = {root.source: _repository(registries, root) for root in roots}
-    planned = plan(
+    image_plan = plan(
         roots, sources, context,
         platforms=platforms, referrers=referrers, known_referrers=locked.referrers if locked else None,
     )  # fmt: skip
-    return Resolved(planned, sources, _set_guesses_aside(planned, found, context.emit))
+    return ResolvedImages(image_plan, sources, _drop_failed_guesses(image_plan, found_images, context.emit))
 
 
-def _roots(found: Found, locked: Lockfile | None, named: Collection[str]) -> list[Root]:
-    """What is asked of registries: a guess only where something surer names its registry too."""
+def _roots(found_images: FoundImages, locked: Lockfile | None, named: Collection[str]) -> list[Root]:
     roots = []
     unlocked = []
-    guesses = found.guesses()
-    trusted = {*named, *(reference.registry for reference in found.references() if reference not in guesses)}
-    for reference in found.references():
-        if reference in guesses and reference.registry not in trusted:
+    guesses = found_images.guesses()
+    trusted_registries = {
+        *named,
+        *(reference.registry for reference in found_images.references() if reference not in guesses),
+    }
+    for reference in found_images.references():
+        if reference in guesses and reference.registry not in trusted_registries:
             continue
         name = reference.identifier
         if locked is not None:
-            entry = locked.images.get(str(reference))
-            if entry is None and reference in guesses:
+            descriptor = locked.images.get(str(reference))
+            if descriptor is None and reference in guesses:
                 continue
-            if entry is None:
+            if descriptor is None:
                 unlocked.append(str(reference))
                 continue
-            name = entry.digest
+            name = descriptor.digest
         roots.append(Root(str(reference), reference.name, name, (Destination(BUNDLE),)))
     if unlocked:
         raise UsageError(
@@ -81,12 +87,12 @@ def _repository(registries: Registries, root: Root) -> Repository:
     return registries.repository(reference.registry, reference.repository)
 
 
-def _set_guesses_aside(planned: Plan, found: Found, emit: Sink) -> list[str]:
-    """A reference that only looked like one and that no registry knows is no error; it is told."""
-    guesses = {str(reference) for reference in found.guesses()}
-    refused = {root.label for root, _ in planned.failures} & guesses
-    planned.failures = [(root, error) for root, error in planned.failures if root.label not in guesses]
-    unresolved = sorted(guesses - {image.root.label for image in planned.images})
+def _drop_failed_guesses(image_plan: Plan, found_images: FoundImages, emit: Sink) -> list[str]:
+    """Remove guesses from the failures of the plan, and return all guesses that are not in it, with a note for each."""
+    guesses = {str(reference) for reference in found_images.guesses()}
+    refused = {root.label for root, _ in image_plan.failures} & guesses
+    image_plan.failures = [(root, error) for root, error in image_plan.failures if root.label not in guesses]
+    unresolved = sorted(guesses - {image.root.label for image in image_plan.images})
     for label in unresolved:
         why = (
             "its registry does not know it"

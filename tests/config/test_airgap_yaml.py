@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airgap.bundle import open_bundle
-from airgap.config.airgap_yaml import Project, load
+from airgap.config.airgap_yaml import ProjectSettings, load_project
 from airgap.errors import UsageError
 from airgap.kube import Custom, Ignore, Take
 from airgap.oci import Platform, Reference
@@ -43,8 +43,8 @@ def written(folder: Path, text: str) -> str:
 
 
 def test_every_key(tmp_path: Path) -> None:
-    project = load(written(tmp_path, WHOLE))
-    assert project == Project(
+    project = load_project(written(tmp_path, WHOLE))
+    assert project == ProjectSettings(
         name="my-platform",
         version="1.10",
         notes=str(tmp_path / "CHANGES.md"),
@@ -70,7 +70,7 @@ def test_every_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "{}"])
 def test_an_empty_file_says_nothing(tmp_path: Path, text: str) -> None:
-    assert load(written(tmp_path, text)) == Project()
+    assert load_project(written(tmp_path, text)) == ProjectSettings()
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_an_empty_file_says_nothing(tmp_path: Path, text: str) -> None:
 def test_mistakes_have_their_file_and_line(tmp_path: Path, text: str, line: int, says: str, hint: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(UsageError) as caught:
-        load(path)
+        load_project(path)
     assert caught.value.where == f"{path}:{line}"
     assert says in caught.value.what
     assert hint in f"{caught.value.hint} {caught.value.what}"
@@ -119,12 +119,12 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "airgap.yaml"
     path.write_bytes(b"name: \xff\xfe\n")
     with pytest.raises(UsageError):
-        load(str(path))
+        load_project(str(path))
 
 
 def test_deep_nesting_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        load(written(tmp_path, "a: " + "[" * 20000))
+        load_project(written(tmp_path, "a: " + "[" * 20000))
 
 
 def test_the_file_that_config_names_must_be_there(airgap: Airgap) -> None:
@@ -187,7 +187,7 @@ RULES = [
 def test_a_wrong_rule_is_refused_with_its_line(tmp_path: Path, rules: str, what: str) -> None:
     file = written(tmp_path, f"name: x\nrules:\n  {rules}\n")
     with pytest.raises(UsageError) as caught:
-        load(file)
+        load_project(file)
     assert str(caught.value).startswith(f"{file}:3: ")
     assert what in str(caught.value)
 

@@ -13,21 +13,24 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from airgap.errors import OutputError
-from airgap.nodes import Endpoint, Moved, setup_for
+from airgap.nodes import MirroredRegistry, PullEndpoint, setup_for
 
 ADDRESS = "172.25.0.84:30018"
 URL = f"http://{ADDRESS}"
 PATH = "/etc/rancher/k3s/registries.yaml"
 CA_FILE = "/etc/rancher/k3s/airgap-172.25.0.84_30018.crt"
 CA = b"-----BEGIN CERTIFICATE-----\n"
-PLAIN, SECURE = Endpoint(ADDRESS, plain_http=True), Endpoint(ADDRESS, ca=CA)
-BLIND, PUBLIC = Endpoint(ADDRESS, insecure=True), Endpoint(ADDRESS)
+PLAIN, SECURE = PullEndpoint(ADDRESS, plain_http=True), PullEndpoint(ADDRESS, ca=CA)
+BLIND, PUBLIC = PullEndpoint(ADDRESS, insecure=True), PullEndpoint(ADDRESS)
 #: One registry whose images only move below a prefix, one whose names change.
-MOVED = (Moved("quay.io", {"a/b": "k/a/b"}), Moved("docker.io", {"library/nginx": "nginx", "x/y": "y"}))
+MOVED = (
+    MirroredRegistry("quay.io", {"a/b": "k/a/b"}),
+    MirroredRegistry("docker.io", {"library/nginx": "nginx", "x/y": "y"}),
+)
 ENTRY = f"  {ADDRESS}:\n    endpoint:\n    - {URL}\n"
 
 
-def merged(content: bytes | str, endpoint: Endpoint = PLAIN, moved: tuple[Moved, ...] = ()) -> bytes:
+def merged(content: bytes | str, endpoint: PullEndpoint = PLAIN, moved: tuple[MirroredRegistry, ...] = ()) -> bytes:
     there = content.encode() if isinstance(content, str) else content
     (file,) = [file for file in setup_for("k3s", endpoint, moved).files if file.path == PATH]
     after = file.merge(there)
@@ -35,7 +38,7 @@ def merged(content: bytes | str, endpoint: Endpoint = PLAIN, moved: tuple[Moved,
     return after
 
 
-def refused(content: bytes | str, endpoint: Endpoint = PLAIN, moved: tuple[Moved, ...] = ()) -> str:
+def refused(content: bytes | str, endpoint: PullEndpoint = PLAIN, moved: tuple[MirroredRegistry, ...] = ()) -> str:
     with pytest.raises(OutputError) as caught:
         merged(content, endpoint, moved)
     assert caught.value.exit_code == 42
@@ -43,7 +46,7 @@ def refused(content: bytes | str, endpoint: Endpoint = PLAIN, moved: tuple[Moved
     return str(caught.value)
 
 
-def attempted(content: bytes | str, endpoint: Endpoint, moved: tuple[Moved, ...]) -> bytes | None:
+def attempted(content: bytes | str, endpoint: PullEndpoint, moved: tuple[MirroredRegistry, ...]) -> bytes | None:
     """The merged file; ``None`` where it is refused."""
     try:
         return merged(content, endpoint, moved)
@@ -259,7 +262,7 @@ def overlaid(there: Any, ours: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def wanted(endpoint: Endpoint, moved: tuple[Moved, ...]) -> dict[str, Any]:
+def wanted(endpoint: PullEndpoint, moved: tuple[MirroredRegistry, ...]) -> dict[str, Any]:
     mirrors: dict[str, Any] = {ADDRESS: {"endpoint": [endpoint.url]}}
     if moved:
         mirrors["quay.io"] = {"endpoint": [endpoint.url], "rewrite": {"^(.*)$": "k/$1"}}
@@ -274,7 +277,7 @@ IMAGES = st.sampled_from([(), MOVED])
 
 @given(block_files(), ENDPOINTS, IMAGES)
 def test_every_line_of_a_block_file_stays_in_order(
-    file: tuple[str, list[str]], endpoint: Endpoint, moved: tuple[Moved, ...]
+    file: tuple[str, list[str]], endpoint: PullEndpoint, moved: tuple[MirroredRegistry, ...]
 ) -> None:
     text, lines = file
     content = text.encode()
@@ -317,7 +320,7 @@ VALUES = st.recursive(FLOW_SCALARS, flow, max_leaves=8)
 
 @given(flow(VALUES), flow(flow(VALUES)), st.booleans(), ENDPOINTS, IMAGES)
 def test_flow_style_only_grows(
-    mirrors: str, configs: str, whole: bool, endpoint: Endpoint, moved: tuple[Moved, ...]
+    mirrors: str, configs: str, whole: bool, endpoint: PullEndpoint, moved: tuple[MirroredRegistry, ...]
 ) -> None:
     text = f"{{mirrors: {mirrors}, configs: {configs}}}" if whole else f"mirrors: {mirrors}\nconfigs: {configs}\n"
     content = text.encode()
@@ -328,7 +331,9 @@ def test_flow_style_only_grows(
 
 
 @given(st.one_of(st.binary(max_size=80), st.text("{}[]:,-&*a\n #\t'\"|~<", max_size=60)), ENDPOINTS, IMAGES)
-def test_any_file_is_merged_or_refused(content: bytes | str, endpoint: Endpoint, moved: tuple[Moved, ...]) -> None:
+def test_any_file_is_merged_or_refused(
+    content: bytes | str, endpoint: PullEndpoint, moved: tuple[MirroredRegistry, ...]
+) -> None:
     after = attempted(content, endpoint, moved)
     if after is None:
         assert re.match(rf"{PATH}:\d+: ", refused(content, endpoint, moved))

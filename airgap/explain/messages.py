@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads the known messages from ``data/messages.yaml``."""
+
+from __future__ import annotations
+
+import functools
+import pkgutil
+from typing import Any
+
+from airgap.explain.model import ANSWER, CAUSE, WRAPPER, KnownMessage, Step
+
+_WEIGHTS = {"cause": CAUSE, "answer": ANSWER, "wrapper": WRAPPER}
+
+
+@functools.cache
+def known_messages() -> tuple[KnownMessage, ...]:
+    """Return all known messages in the order of the file, which is read once."""
+    import yaml
+
+    content = pkgutil.get_data("airgap.explain", "data/messages.yaml")
+    return tuple(_known_message(item) for item in yaml.safe_load(content or b""))
+
+
+def _known_message(item: dict[str, Any]) -> KnownMessage:
+    return KnownMessage(
+        item["id"],
+        item["title"],
+        tuple(item["phrases"]),
+        item["seen"],
+        item["cause"],
+        tuple(Step(step["say"], tuple(step.get("run", ()))) for step in item["steps"]),
+        item.get("guide", ""),
+        _WEIGHTS[item["weight"]],
+    )
