@@ -22,7 +22,7 @@ from pathlib import Path
 import yaml
 
 from airgap.errors import AirgapError
-from airgap.kube import rewrite, scan
+from airgap.kube import rewrite_content, scan
 
 POD = """\
 - apiVersion: v1
@@ -170,7 +170,7 @@ def grown(what: str, file: str) -> None:
     found = scan(content, "x.yaml")
     if what == "rewrite":
         before = peak()
-        rewrite(content, [(site, "t.example:5000/p/x:1") for site in found.sites])
+        rewrite_content(content, [(site, "t.example:5000/p/x:1") for site in found.sites])
     print(f"{what} of 20 MB, {len(found.sites)} sites: {(peak() - before) / 1024:.0f} MiB above start", flush=True)
 
 

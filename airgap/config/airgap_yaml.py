@@ -40,7 +40,7 @@ class ProjectSettings(Record, frozen=False):
     policy: str | None = None
     overrides: dict[str, str] = field(default_factory=dict)
     registries: dict[str, RegistrySettings] = field(default_factory=dict)
-    rules: kube.Custom = kube.NO_RULES
+    rules: kube.CustomRules = kube.NO_CUSTOM_RULES
 
     @property
     def bundle_name(self) -> str:
@@ -131,8 +131,8 @@ class _ProjectReader(Record, frozen=False):
         items = {key: self._list(value) for key, value in section.items()}
         take = [self._take_rule(item) for item in items.get("take", ())]
         ignore_keys = ("image", "why")
-        ignore = [kube.Ignore(**self._texts(item, ignore_keys, ignore_keys)) for item in items.get("ignore", ())]
-        self.project.rules = kube.Custom(tuple(take), tuple(ignore))
+        ignore = [kube.IgnoreRule(**self._texts(item, ignore_keys, ignore_keys)) for item in items.get("ignore", ())]
+        self.project.rules = kube.CustomRules(tuple(take), tuple(ignore))
 
     def _texts(self, node: Any, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
         """A rule as a dict of its texts."""
@@ -143,10 +143,10 @@ class _ProjectReader(Record, frozen=False):
                 raise UsageError(f"this rule lacks {key!r}", where=self._where(node), hint=hint)
         return values
 
-    def _take_rule(self, node: Any) -> kube.Take:
+    def _take_rule(self, node: Any) -> kube.TakeRule:
         values = self._texts(node, ("kind", "name", "path", "why"), ("path", "why"))
         try:
-            return kube.Take(**values)
+            return kube.TakeRule(**values)
         except UsageError as error:
             raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
 

@@ -30,7 +30,7 @@ class FoundImages(Record):
         return [site for _, scan in self.files for site in scan.sites]
 
     @property
-    def misses(self) -> list[kube.Miss]:
+    def misses(self) -> list[kube.NearMiss]:
         """The places that look like an image and were not taken, each with the reason."""
         return [miss for _, scan in self.files for miss in scan.misses]
 
@@ -41,7 +41,7 @@ class FoundImages(Record):
             for miss in self.misses
             if miss.reason == PLACEHOLDER and miss.path.endswith(".image")
         ]
-        return [*unrendered.unrendered(self.unrendered_folders), *placeholders]
+        return [*unrendered.unrendered_warnings(self.unrendered_folders), *placeholders]
 
     def references(self) -> dict[Reference, list[kube.Site]]:
         """Return each image once, sorted, with its sites; an image given without a file may have none."""
@@ -66,8 +66,8 @@ def find_images(
     stdin: Callable[[], bytes] | None = None,
     download: Callable[[str], bytes] | None = None,
     rendering: Rendering | None = None,
-    pull: inputs.Pull = inputs.no_options,
-    rules: kube.Custom = kube.NO_RULES,
+    pull: inputs.PullOptions = inputs.no_pull_options,
+    rules: kube.CustomRules = kube.NO_CUSTOM_RULES,
 ) -> FoundImages:
     """Read and scan the resource files at ``paths``, and add ``images``.
 
@@ -86,19 +86,19 @@ def find_images(
     read_files = [*_local_files(paths, stdin, download), *_downloaded_files(paths, download)]
     files = []
     errors: list[AirgapError] = []
-    for file in [*read_files, *inputs.apart(rendered_files, {file.name for file in read_files})]:
+    for file in [*read_files, *inputs.with_unique_names(rendered_files, {file.name for file in read_files})]:
         try:
             files.append((file, kube.scan(file.content, file.path, rules)))
         except ResourceError as error:
-            errors.append(unrendered.explained(error, file))
+            errors.append(unrendered.explain_template_error(error, file))
     raise_all(errors)
-    folders = unrendered.passed_by(paths, (file.path for file, _ in files))
+    folders = unrendered.unrendered_folders(paths, (file.path for file, _ in files))
     found_images = FoundImages(tuple(files), tuple(images), folders)
     if not found_images.references():
         names = ", ".join([*map(_without_secrets, paths), *(file.path for file in rendered_files)])
         raise ResourceError(
             f"no image is named in what was read ({names or 'nothing was given'})",
-            hint=unrendered.advice(resource for resource, _ in files)
+            hint=unrendered.render_hint(resource for resource, _ in files)
             or "give Kubernetes YAML or JSON, a folder of it, or - for standard input",
         )
     return found_images

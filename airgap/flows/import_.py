@@ -11,10 +11,10 @@ from airgap import kube
 from airgap.bundle import BundleReader
 from airgap.durable import output
 from airgap.errors import AirgapError, raise_all
-from airgap.kube.rewrite.carried import rewrite_carried, without_failed_images
-from airgap.kube.rewrite.files import RewrittenFile
-from airgap.kube.rewrite.log import RECORD
-from airgap.kube.rewrite.output import check_record, write_rewritten
+from airgap.kube.rewrite.bundle_files import rewrite_bundle_files, without_failed_images
+from airgap.kube.rewrite.file_set import RewrittenFile
+from airgap.kube.rewrite.log import REWRITE_LOG
+from airgap.kube.rewrite.output import check_log, write_rewritten
 from airgap.records import Record, field
 from airgap.store.protocols import Store
 from airgap.targets import Assignment, Mapping, SupportsCapacity, SupportsUploadProbe, Target
@@ -38,7 +38,7 @@ class ImportRequest(Record):
     keep_going: bool = False
     dry_run: bool = False
     force: bool = False
-    rules: kube.Custom = kube.NO_RULES
+    rules: kube.CustomRules = kube.NO_CUSTOM_RULES
     shard: Shard | None = None
 
 
@@ -125,7 +125,7 @@ def _settle(request: ImportRequest, bundle: BundleReader, target: Target, contex
 def _place(request: ImportRequest, bundle: BundleReader, mapping: Mapping, context: Context) -> _Placement:
     assignments = assignments_of(bundle.inventory, mapping, emit=context.emit)
     references = {assignment.source: assignment.target for assignment in assignments}
-    files = rewrite_carried(bundle, references, request.rules, context.emit)
+    files = rewrite_bundle_files(bundle, references, request.rules, context.emit)
     if not request.shard:
         _check_output(request, files)
     return _Placement(mapping, assignments, files)
@@ -133,6 +133,6 @@ def _place(request: ImportRequest, bundle: BundleReader, mapping: Mapping, conte
 
 def _check_output(request: ImportRequest, files: Sequence[RewrittenFile]) -> None:
     output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
-    check_record(request.output)
-    names = [RECORD, *(file.name for file in files)]
+    check_log(request.output)
+    names = [REWRITE_LOG, *(file.name for file in files)]
     check_receipt(request.receipt, request.output, names, force=request.force)

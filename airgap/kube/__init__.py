@@ -1,33 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Resource files: Kubernetes YAML and JSON in, the places that name images out, and new names spliced in.
+"""Find the images in Kubernetes YAML and JSON, and rewrite them.
 
-``scan`` finds sites, ``rewrite`` replaces their bytes and nothing else, ``revert`` undoes it, ``load`` reads
-files, folders and standard input. A file is never dumped again, nothing is composed or constructed, and what is
-not valid is refused with file:line. Charts and kustomizations are rendered by the user's own programs (``render``),
-and ``solving`` finds the values that move a chart's images. This room knows no registry.
+- ``load`` reads files, folders and standard input.
+- ``scan`` finds the sites: the places in a file that name images.
+- ``rewrite_content`` replaces the bytes of sites and no others; ``revert_content`` restores the original.
+
+``parse`` turns YAML and JSON into events, ``detect`` applies the rules to them, ``rewrite`` edits files and keeps the
+log of edits, and ``render`` runs helm and kustomize and finds the values that move a chart's images. Files are edited,
+never dumped. Nothing here connects to a registry.
 """
 
-from airgap.kube.detect.custom_rules import NONE as NO_RULES
-from airgap.kube.detect.custom_rules import Custom, Ignore, Take
+from airgap.kube.detect.custom_rules import NO_CUSTOM_RULES, CustomRules, IgnoreRule, TakeRule
 from airgap.kube.detect.scan import scan
 from airgap.kube.files import ResourceFile, load
-from airgap.kube.model import Change, Miss, Rewritten, Scalar, Scan, Site
-from airgap.kube.rewrite.rewriter import revert, rewrite
+from airgap.kube.model import Edit, NearMiss, Rewritten, Scalar, Scan, Site
+from airgap.kube.rewrite.rewriter import revert_content, rewrite_content
 
 __all__ = [
-    "NO_RULES",
-    "Change",
-    "Custom",
-    "Ignore",
-    "Miss",
+    "NO_CUSTOM_RULES",
+    "CustomRules",
+    "Edit",
+    "IgnoreRule",
+    "NearMiss",
     "ResourceFile",
     "Rewritten",
     "Scalar",
     "Scan",
     "Site",
-    "Take",
+    "TakeRule",
     "load",
-    "revert",
-    "rewrite",
+    "revert_content",
+    "rewrite_content",
     "scan",
 ]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading resource files: PATH is a file, ``-`` for standard input, or a folder.
+"""Read resource files: a path is a file, ``-`` for standard input, or a folder.
 
-A folder is walked in sorted order over ``*.yaml``, ``*.yml``, ``*.json`` and files without suffix that hold
-Kubernetes objects (apiVersion and kind). Hidden files and folders are skipped; symbolic links are followed, each
-real folder once, so that loops end. Nothing is rendered: a chart's folder is refused with what to run.
+A folder is walked in sorted order. The walk reads ``*.yaml``, ``*.yml``, ``*.json``, and files without a suffix that
+hold Kubernetes objects (apiVersion and kind). It skips hidden files and folders. It follows symbolic links, but enters
+each real folder only once. A chart's folder is refused with the command that renders it.
 """
 
 from __future__ import annotations
@@ -23,37 +23,43 @@ from airgap.records import Record
 _SUFFIXES = (".yaml", ".yml", ".json")
 _SNIFF = 1 << 16
 _HEAD = 512
-#: POSIX.1 "ustar Interchange Format": a member's name stands first, the magic at 257; a bundle's first is oci-layout.
+#: POSIX.1 "ustar Interchange Format": a header has the name at 0 and the magic at 257. A bundle begins with oci-layout.
 _TAR, _BUNDLE = b"ustar", b"oci-layout\0"
-#: gzip (RFC 1952, 2.3.1), and zstd's frame and skippable frame that a compressed bundle may begin with (RFC 8878, 3.1).
+#: gzip (RFC 1952, 2.3.1), and the frames that a zstd-compressed bundle may begin with (RFC 8878, 3.1).
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", *(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60)))
 
 
 class ResourceFile(Record):
-    """``name`` is relative to the folder that all inputs share, and unique; ``path`` is what the user would say."""
+    """A resource file. ``name`` is unique and relative to the common folder of all inputs; ``path`` is for messages."""
 
     name: str
     path: str
     content: bytes
 
 
-def load(paths: Sequence[str], stdin: Callable[[], bytes] | None = None) -> list[ResourceFile]:
-    """Read all inputs in the order given; the same file given twice is read once.
+class _Input(Record):
+    """A file that was read: ``absolute`` is its path, ``None`` for standard input; ``path`` is as the user gave it."""
 
-    Raises ResourceError for a path that is missing or cannot be read, a folder without resource files, a chart,
-    and for ``-`` where there is no standard input.
+    absolute: str | None
+    path: str
+    content: bytes
+
+
+def load(paths: Sequence[str], stdin: Callable[[], bytes] | None = None) -> list[ResourceFile]:
+    """Read all inputs in the given order. A file that is given twice is read once.
+
+    Raises ResourceError for a path that is missing or cannot be read, a folder without resource files, a chart's
+    folder, and for ``-`` without standard input.
     """
-    found: list[tuple[str | None, str, bytes]] = []  # absolute path (None: standard input), path as given, content
-    tops: list[str] = []
-    seen: set[str | None] = set()
+    inputs: dict[str | None, _Input] = {}
+    folders: list[str] = []
     for path in paths:
         if path == "-":
-            if None not in seen:
-                seen.add(None)
-                found.append((None, path, _standard_input(stdin)))
+            if None not in inputs:
+                inputs[None] = _Input(None, path, _standard_input(stdin))
             continue
         if os.path.isdir(path):
-            tops.append(os.path.abspath(path))
+            folders.append(os.path.abspath(path))
             members = list(_folder(path))
             if not members:
                 raise ResourceError(
@@ -62,27 +68,25 @@ def load(paths: Sequence[str], stdin: Callable[[], bytes] | None = None) -> list
                     hint="resource files end in .yaml, .yml or .json; hidden ones are skipped",
                 )
         else:
-            tops.append(os.path.dirname(os.path.abspath(path)))
+            folders.append(os.path.dirname(os.path.abspath(path)))
             members = [(path, _read(path))]
         for member, content in members:
             absolute = os.path.abspath(member)
-            if absolute not in seen:
-                seen.add(absolute)
-                found.append((absolute, member, content))
-    common = os.path.commonpath(tops) if tops else ""
-    taken: set[str] = set()
-    files = []
-    for place, shown, content in found:
-        if place is None:
-            name = "stdin.json" if content.lstrip()[:1] in (b"{", b"[") else "stdin.yaml"
-        else:
-            name = os.path.relpath(place, common)
-        files.append(ResourceFile(_unique(name, taken), shown, content))
-    return files
+            inputs.setdefault(absolute, _Input(absolute, member, content))
+    common = os.path.commonpath(folders) if folders else ""
+    used_names: set[str] = set()
+    return [ResourceFile(_unique(_name(item, common), used_names), item.path, item.content) for item in inputs.values()]
+
+
+def _name(item: _Input, common: str) -> str:
+    """The path relative to the folder ``common``, or a name for standard input."""
+    if item.absolute is None:
+        return "stdin.json" if item.content.lstrip()[:1] in (b"{", b"[") else "stdin.yaml"
+    return os.path.relpath(item.absolute, common)
 
 
 def holds_objects(content: bytes, file: str) -> bool:
-    """Whether some document of ``content`` is a Kubernetes object: a mapping with apiVersion and kind."""
+    """Return whether a document of ``content`` is a Kubernetes object: a mapping with apiVersion and kind."""
     if b"apiVersion" not in content or b"kind" not in content:
         return False
     try:
@@ -98,28 +102,32 @@ def holds_objects(content: bytes, file: str) -> bool:
 
 
 def _top_level_object(events: ev.Events) -> bool:
-    """Read to the end: a file that does not parse as a whole is none."""
-    depth = 0
-    key = ""
-    expects_key = True
-    seen: set[str] = set()
-    answer = False
-    for what, value, *_ in events:
-        if what == ev.DOCUMENT:
-            depth, expects_key = 0, True
-            seen.clear()
-        elif what in (ev.MAPPING, ev.SEQUENCE):
-            if depth == 1:
-                key, expects_key = "", not expects_key
-            depth += 1 if what == ev.MAPPING or depth else 2
-        elif what == ev.END:
-            depth -= 1
-        elif depth == 1 and what in (ev.SCALAR, ev.ALIAS):
-            if not expects_key and key in ("apiVersion", "kind") and value:
-                seen.add(key)
-            key, expects_key = value if expects_key else "", not expects_key
-        answer = answer or len(seen) == 2
-    return answer
+    """Whether a top-level mapping has non-empty values for both keys. Reads all events, so that parse errors show."""
+    found_object = False
+    containers: list[int] = []  # the types of the open mappings and sequences
+    key: str | None = None  # the key whose value comes next; ``None`` if a key comes next
+    object_keys: set[str] = set()
+    for event_type, value, *_ in events:
+        at_top = containers == [ev.MAPPING]
+        if event_type == ev.DOCUMENT:
+            containers.clear()
+            object_keys.clear()
+            key = None
+        elif event_type in (ev.MAPPING, ev.SEQUENCE):
+            if at_top:
+                key = "" if key is None else None
+            containers.append(event_type)
+        elif event_type == ev.END:
+            containers.pop()
+        elif at_top and event_type in (ev.SCALAR, ev.ALIAS):
+            if key is None:
+                key = value
+            else:
+                if key in ("apiVersion", "kind") and value:
+                    object_keys.add(key)
+                key = None
+        found_object = found_object or len(object_keys) == 2
+    return found_object
 
 
 def _folder(path: str) -> Iterator[tuple[str, bytes]]:
@@ -130,24 +138,24 @@ def _folder(path: str) -> Iterator[tuple[str, bytes]]:
             hint=f"helm template {path} | airgap images -",
         )
     visited: set[tuple[int, int]] = set()
-    waiting = [path]
-    while waiting:
-        here = waiting.pop()
+    pending = [path]
+    while pending:
+        current = pending.pop()
         try:
-            status = os.stat(here)
+            status = os.stat(current)
             if not stat.S_ISDIR(status.st_mode):
                 if stat.S_ISREG(status.st_mode):
-                    yield from _member(here)
+                    yield from _member(current)
                 continue
             if (status.st_dev, status.st_ino) in visited:
                 continue
             visited.add((status.st_dev, status.st_ino))
-            names = sorted(os.listdir(here), reverse=True)
+            names = sorted(os.listdir(current), reverse=True)
         except OSError as error:
-            if here != path and os.path.islink(here):
-                continue  # a link that leads nowhere, or in circles
-            raise _unreadable(here, error) from error
-        waiting += [os.path.join(here, name) for name in names if not name.startswith(".")]
+            if current != path and os.path.islink(current):
+                continue  # a broken or circular link
+            raise _unreadable(current, error) from error
+        pending += [os.path.join(current, name) for name in names if not name.startswith(".")]
 
 
 def _member(path: str) -> Iterator[tuple[str, bytes]]:
@@ -167,12 +175,12 @@ def _member(path: str) -> Iterator[tuple[str, bytes]]:
 def _read(path: str) -> bytes:
     with _opened(path) as file:
         head = file.read(_HEAD)
-        _refuse_archive(head, path)  # before it is read as a whole: a bundle may be larger than the memory
+        _refuse_archive(head, path)  # before reading the rest: a bundle may be larger than memory
         return head + file.read()
 
 
 def _refuse_archive(head: bytes, path: str) -> None:
-    """A bundle or another archive where a resource file was meant is told what it is, not that it is no text."""
+    """Raise ResourceError if the file is a bundle or another archive."""
     if head[257:262] == _TAR and head.startswith(_BUNDLE):
         raise ResourceError(
             "this is a bundle, not a resource file",
@@ -218,11 +226,11 @@ def _standard_input(stdin: Callable[[], bytes] | None) -> bytes:
     return content
 
 
-def _unique(name: str, taken: set[str]) -> str:
+def _unique(name: str, used_names: set[str]) -> str:
     stem, suffix = os.path.splitext(name)
     number = 1
-    while name in taken:
+    while name in used_names:
         number += 1
         name = f"{stem}-{number}{suffix}"
-    taken.add(name)
+    used_names.add(name)
     return name

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of this room: sites, near misses, scalars and changes. Plain values, no parsing.
+"""The values that this package exchanges: sites, near misses, scalars and edits.
 
-All offsets are bytes from the beginning of the file, a byte order mark included; lines end at LF and
-count from 1, columns count characters from 1.
+Offsets are bytes from the beginning of the file, including a byte order mark. Lines end at LF. Lines, columns
+(characters) and documents count from 1.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from typing import NamedTuple
 from airgap.oci import Reference
 from airgap.records import Record
 
-#: How sure a rule is: a typed field; name and shape agree; shape only.
+#: How sure a rule is: a typed field, a name and a shape that agree, or a shape only.
 CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
-#: Why a template's or a variable's place was not taken.
+#: The reason of a near miss that is a template's or a script's placeholder.
 PLACEHOLDER = "it holds a placeholder, so no image is named yet"
 
 
 class Scalar(NamedTuple):
-    """The YAML or JSON scalar that holds a site, as it stands in the file.
+    """The YAML or JSON scalar that holds a site.
 
-    ``start``/``end`` enclose its text without anchor and tag, quotes included. ``style`` is ``""`` (plain),
-    ``'``, ``"``, ``|``, ``>``, ``json``, or ``text`` for a value that is read line by line; ``flow`` says that it
-    stands inside ``[]`` or ``{}``. Inside a document that is itself a value, ``outer`` is the scalar that holds the
-    document and the offsets are bytes of ``document``, that scalar's value.
+    ``start`` and ``end`` enclose its text with quotes, without anchor and tag. ``style`` is ``""`` (plain), ``'``,
+    ``"``, ``|``, ``>`` or ``json``; ``flow`` is true inside ``[]`` or ``{}``. In an embedded document, ``outer`` is
+    the scalar that holds the document, and the offsets are bytes of ``document``, that scalar's value.
     """
 
     start: int
@@ -35,16 +34,20 @@ class Scalar(NamedTuple):
     document: str = ""
 
 
-#: What a part of a reference is: all of it, one of its pieces, the place where a new name
-#: is put in, or a name that only selects and stays.
+#: The role of a site's part: the whole reference, one of its parts, the place where a new name is inserted, or a name
+#: that only selects images and does not change.
 WHOLE, REGISTRY, NAME, TAG, DIGEST, INSERT, SELECTOR = (
     "whole", "registry", "name", "tag", "digest", "insert", "selector"
 )  # fmt: skip
 
 
-class Part(NamedTuple):
-    """One piece of a reference: ``text`` is what stands at ``span`` of the file, ``value`` the same with escapes and
-    folds undone, ``value_span`` its place in ``scalar``'s value."""
+class SitePart(NamedTuple):
+    """One part of a reference.
+
+    ``text`` are the characters at ``span`` of the file, ``value`` the same with escapes and folds decoded, and
+    ``value_span`` is its place in the value of ``scalar``. ``document_span`` is the span in the scalar's own document:
+    equal to ``span``, unless that document is embedded.
+    """
 
     role: str
     span: tuple[int, int]
@@ -53,15 +56,14 @@ class Part(NamedTuple):
     value: str
     scalar: Scalar
     line: int
-    #: The span in the scalar's own document: the same as ``span`` unless that is a value itself.
-    local: tuple[int, int]
+    document_span: tuple[int, int]
 
 
 class Site(NamedTuple):
     """One place in a resource file that names an image.
 
-    A reference that is split over keys has several ``parts``, the one that holds the name first; ``line``,
-    ``column``, ``text`` and ``path`` are that one's. Documents count from 1.
+    A reference that is split over keys has several ``parts``, the name first; ``line``, ``column``, ``text`` and
+    ``path`` are those of the name. ``rule`` is the id of the rule that found it.
     """
 
     file: str
@@ -69,7 +71,7 @@ class Site(NamedTuple):
     path: str
     line: int
     column: int
-    parts: tuple[Part, ...]
+    parts: tuple[SitePart, ...]
     reference: Reference
     kind: str
     rule: str
@@ -77,27 +79,32 @@ class Site(NamedTuple):
 
     @property
     def spans(self) -> tuple[tuple[int, int], ...]:
+        """The span of each part in the file."""
         return tuple(part.span for part in self.parts)
 
     @property
     def text(self) -> str:
+        """The text of the first part in the file."""
         return self.parts[0].text
 
     @property
     def value(self) -> str:
+        """The first part with escapes and folds decoded."""
         return self.parts[0].value
 
     @property
     def value_span(self) -> tuple[int, int]:
+        """The place of the first part in its scalar's value."""
         return self.parts[0].value_span
 
     @property
     def scalar(self) -> Scalar:
+        """The scalar that holds the first part."""
         return self.parts[0].scalar
 
 
-class Miss(Record):
-    """Something that stands where an image could, or looks like one, and was not taken; ``reason`` in words."""
+class NearMiss(Record):
+    """A value that looks like an image or has an image's place, and is not taken; ``reason`` is text for the user."""
 
     file: str
     line: int
@@ -108,14 +115,14 @@ class Miss(Record):
 
 
 class Scan(Record):
-    """What one file holds, sites in the order of the file."""
+    """The sites and near misses of one file, in the order of the file."""
 
     sites: tuple[Site, ...]
-    misses: tuple[Miss, ...]
+    misses: tuple[NearMiss, ...]
 
 
-class Change(Record):
-    """One splice: at byte ``offset`` of the *new* content stands ``after`` where ``before`` stood."""
+class Edit(Record):
+    """One replaced span of a file: ``before`` became ``after``, at byte ``offset`` of the *new* content."""
 
     file: str
     line: int
@@ -125,7 +132,7 @@ class Change(Record):
 
 
 class Rewritten(Record):
-    """The new content, and what turns it back."""
+    """The new content of a file, and the edits that revert it."""
 
     content: bytes
-    changes: tuple[Change, ...]
+    edits: tuple[Edit, ...]

@@ -10,7 +10,7 @@ import pytest
 from airgap.bundle import open_bundle
 from airgap.config.airgap_yaml import ProjectSettings, load_project
 from airgap.errors import UsageError
-from airgap.kube import Custom, Ignore, Take
+from airgap.kube import CustomRules, IgnoreRule, TakeRule
 from airgap.oci import Platform, Reference
 from airgap.registry import RegistrySettings
 from tests.cli.command import Airgap, Registry, pod
@@ -59,9 +59,9 @@ def test_every_key(tmp_path: Path) -> None:
             "10.100.0.102:32415": RegistrySettings(endpoint="http://nexus.svc:8082", plain_http=True),
             "nexus.corp:8443": RegistrySettings(ca_file=str(tmp_path / "corp-ca.pem"), insecure=False, timeout=30.0),
         },
-        rules=Custom(
-            (Take("data.worker", "our operator's worker", "ConfigMap", "my-*"),),
-            (Ignore("example.com/*", "never deployed"),),
+        rules=CustomRules(
+            (TakeRule("data.worker", "our operator's worker", "ConfigMap", "my-*"),),
+            (IgnoreRule("example.com/*", "never deployed"),),
         ),
     )
     assert list(project.overrides) == ["quay.io/jetstack/*", "b/*", "a/*"]

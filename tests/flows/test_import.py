@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airgap.kube import Change, revert
-from airgap.kube.rewrite import log as record
+from airgap.kube import Edit, revert_content
+from airgap.kube.rewrite import log as rewrite_log
 from tests.cli.command import SAMPLES, Airgap, Registry, pod, settings
 from tests.cli.fixtures import CERT_MANAGER
 from tests.parts.images import Images
@@ -23,8 +23,8 @@ REWRITTEN = (SAMPLES / "cert-manager/rewritten/cert-manager.yaml").read_bytes()
 ORIGINAL = (SAMPLES / "cert-manager/cert-manager.yaml").read_bytes()
 
 
-def changes(log: Path) -> list[Change]:
-    return [entry.change for entry in record.read(log)]
+def changes(log: Path) -> list[Edit]:
+    return [entry.change for entry in rewrite_log.read_log(log)]
 
 
 def test_the_example(airgap: Airgap, nexus: Registry, bundle: Path) -> None:
@@ -50,7 +50,7 @@ def test_the_example(airgap: Airgap, nexus: Registry, bundle: Path) -> None:
 def test_the_record_turns_it_back(airgap: Airgap, nexus: Registry, bundle: Path) -> None:
     airgap.run("import", bundle, "--to", TARGET, "--via", nexus.url)
     out = airgap.folder / "airgap-out"
-    assert revert((out / "cert-manager.yaml").read_bytes(), changes(out / ".airgap-rewrite.log")) == ORIGINAL
+    assert revert_content((out / "cert-manager.yaml").read_bytes(), changes(out / ".airgap-rewrite.log")) == ORIGINAL
 
 
 def test_the_receipt(airgap: Airgap, nexus: Registry, bundle: Path) -> None:

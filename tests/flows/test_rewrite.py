@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airgap.kube import Change, revert
-from airgap.kube.rewrite import log as record
+from airgap.kube import Edit, revert_content
+from airgap.kube.rewrite import log as rewrite_log
 from tests.cli.command import SAMPLES, Airgap, pod
 from tests.parts.need import need
 
@@ -93,8 +93,8 @@ def test_output_is_refused_over_other_content_and_not_over_the_same(airgap: Airg
     assert airgap.files() == before
 
 
-def records(log: Path, file: str) -> list[Change]:
-    changes = [entry.change for entry in record.read(log)]
+def records(log: Path, file: str) -> list[Edit]:
+    changes = [entry.change for entry in rewrite_log.read_log(log)]
     return [change for change in changes if change.file == file]
 
 
@@ -108,7 +108,7 @@ def test_in_place_keeps_mode_and_links_and_can_be_undone(airgap: Airgap, tmp_pat
     assert path.read_bytes() == REWRITTEN
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     changes = records(path.parent / ".airgap-rewrite.log", "link.yaml")
-    assert revert(path.read_bytes(), changes) == SAMPLE.read_bytes()
+    assert revert_content(path.read_bytes(), changes) == SAMPLE.read_bytes()
 
 
 def test_in_place_twice_leaves_a_record_of_both(airgap: Airgap) -> None:
@@ -117,7 +117,7 @@ def test_in_place_twice_leaves_a_record_of_both(airgap: Airgap) -> None:
     airgap.run("rewrite", "a.yaml", "--to", "two.example", "--in-place")
     assert path.read_text() == pod("two.example/a:1")
     first, second = records(airgap.folder / ".airgap-rewrite.log", "a.yaml")
-    assert revert(revert(path.read_bytes(), [second]), [first]).decode() == pod("quay.io/x/a:1")
+    assert revert_content(revert_content(path.read_bytes(), [second]), [first]).decode() == pod("quay.io/x/a:1")
 
 
 def test_in_place_leaves_files_alone_that_do_not_change(airgap: Airgap) -> None:

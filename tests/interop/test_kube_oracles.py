@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from airgap.errors import ResourceError
-from airgap.kube import Site, rewrite, scan
+from airgap.kube import Site, rewrite_content, scan
 from airgap.kube.model import WHOLE
 from tests.parts.need import need
 
@@ -80,7 +80,7 @@ def objects(chunk: bytes) -> list[dict[str, Any]]:
 def pairs(content: bytes, file: str) -> Iterator[Pair]:
     """The objects of a file with pod specifications, before and after; CRDs describe pods and hold none."""
     sites = [site for site in scan(content, file).sites if known(site)]
-    after = rewrite(content, [(site, moved(site.value)) for site in sites]).content
+    after = rewrite_content(content, [(site, moved(site.value)) for site in sites]).content
     chunks = [_DOCUMENT.split(one) for one in (content, after)]
     assert len(chunks[0]) == len(chunks[1])
     for number, (old, new) in enumerate(zip(*chunks, strict=True)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from airgap.kube import rewrite, scan
+from airgap.kube import rewrite_content, scan
 from tests.kube.support import pod
 
 DATA = b"apiVersion: v1\nkind: ConfigMap\ndata:\n"
@@ -57,4 +57,4 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
 def scanned_and_rewritten(content: bytes) -> None:
     """What is measured."""
     sites = scan(content, "x").sites
-    rewrite(content, [(site, f"t.example/n/{site.reference.repository}:1") for site in sites])
+    rewrite_content(content, [(site, f"t.example/n/{site.reference.repository}:1") for site in sites])

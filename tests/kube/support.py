@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from airgap.errors import AirgapError
-from airgap.kube import Scan, Site, rewrite, scan
+from airgap.kube import Scan, Site, rewrite_content, scan
 from airgap.kube.parse import json_events, yaml_events
 from airgap.kube.parse.source import Source
 
@@ -37,7 +37,7 @@ def attempt(content: bytes, file: str = "x") -> Scan | AirgapError:
 
 def replaced(content: bytes, new: str = NEW) -> bytes:
     """``content`` with every site's text replaced."""
-    return rewrite(content, [(site, new) for site in scan(content, "x.yaml").sites]).content
+    return rewrite_content(content, [(site, new) for site in scan(content, "x.yaml").sites]).content
 
 
 def structure(content: bytes) -> list[tuple[int, str]]:

@@ -37,11 +37,11 @@ def test_what_is_written_reads_back(tree: dict[str, Any]) -> None:
 
 @given(TREES)
 def test_an_overlay_changes_single_places_and_nothing_else(tree: dict[str, Any]) -> None:
-    found = dict(chart.leaves(tree))
+    found = dict(chart.text_values(tree))
     for path in found:
         made = chart.overlay(tree, {path: "new"})
         merged = merge(tree, made)
-        assert dict(chart.leaves(merged)) == {**found, path: "new"}
+        assert dict(chart.text_values(merged)) == {**found, path: "new"}
 
 
 def merge(old: Any, new: Any) -> Any:
@@ -60,7 +60,7 @@ def test_several_places_of_one_list() -> None:
 
 def test_globals_count_once() -> None:
     values = {"global": {"imageRegistry": "r"}, "sub": {"global": {"imageRegistry": "r"}, "tag": None}}
-    assert dict(chart.leaves(values)) == {("global", "imageRegistry"): "r", ("sub", "tag"): ""}
+    assert dict(chart.text_values(values)) == {("global", "imageRegistry"): "r", ("sub", "tag"): ""}
 
 
 def archive(path: Path, *names: str, content: bytes = b"name: x\n", kind: bytes = tarfile.REGTYPE) -> str:
@@ -75,22 +75,22 @@ def archive(path: Path, *names: str, content: bytes = b"name: x\n", kind: bytes 
 @pytest.mark.parametrize("name", ["../x", "shop/../../x", "/shop/x", "shop/..\\x", "shop/a/../x"])
 def test_an_archive_stays_in_its_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(ResourceError, match="outside of the chart"):
-        chart.values_of(archive(tmp_path / "c.tgz", "shop/Chart.yaml", name), "shop", Rendering())
+        chart.computed_values(archive(tmp_path / "c.tgz", "shop/Chart.yaml", name), "shop", Rendering())
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["c.tgz"]
 
 
 def test_links_and_damage_in_an_archive(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match="holds one folder"):  # links are passed over
-        chart.values_of(archive(tmp_path / "a.tgz", "shop", kind=tarfile.SYMTYPE), "shop", Rendering())
+        chart.computed_values(archive(tmp_path / "a.tgz", "shop", kind=tarfile.SYMTYPE), "shop", Rendering())
     with pytest.raises(ResourceError, match="holds one folder"):
-        chart.values_of(archive(tmp_path / "b.tgz", "shop/Chart.yaml", "other/Chart.yaml"), "shop", Rendering())
+        chart.computed_values(archive(tmp_path / "b.tgz", "shop/Chart.yaml", "other/Chart.yaml"), "shop", Rendering())
     (tmp_path / "c.tgz").write_bytes(b"no archive")
     with pytest.raises(ResourceError, match="no chart's archive"):
-        chart.values_of(str(tmp_path / "c.tgz"), "shop", Rendering())
+        chart.computed_values(str(tmp_path / "c.tgz"), "shop", Rendering())
 
 
 def test_an_archive_that_grows_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chart, "_MOST_BYTES", 1000)
     big = archive(tmp_path / "a.tgz", "shop/Chart.yaml", "shop/big", content=bytes(800))
     with pytest.raises(ResourceError, match="larger than any chart"):
-        chart.values_of(big, "shop", Rendering())
+        chart.computed_values(big, "shop", Rendering())

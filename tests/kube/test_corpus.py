@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airgap.kube import Rewritten, Scan, Site, revert, rewrite, scan
+from airgap.kube import Rewritten, Scan, Site, revert_content, rewrite_content, scan
 from airgap.records import replace
 from tests.kube.support import attempt, structure
 
@@ -42,13 +42,13 @@ def scanned() -> dict[str, tuple[bytes, dict[str, Any], Scan]]:
 def test_files_keep_every_byte_but_those_of_sites(scanned: dict[str, tuple[bytes, dict[str, Any], Scan]]) -> None:
     for name, (content, _, found) in scanned.items():
         assert (
-            rewrite(
+            rewrite_content(
                 content, [(site, str(site.reference) if len(site.parts) > 1 else site.text) for site in found.sites]
             ).content
             == content
         ), name
         pairs = [(site, _mirrored(site)) for site in found.sites]
-        done = rewrite(content, pairs)
+        done = rewrite_content(content, pairs)
         # Only bytes of parts change: what lies between them is in the output, in order.
         spans = sorted({part.span for site in found.sites for part in site.parts if part.role != "selector"})
         at = there = 0
@@ -58,11 +58,11 @@ def test_files_keep_every_byte_but_those_of_sites(scanned: dict[str, tuple[bytes
             at = end
         assert done.content.endswith(content[at:]), name
         assert all(any(start <= place <= end for start, end in spans) for place in _places(done)), name
-        assert revert(done.content, done.changes) == content, name
+        assert revert_content(done.content, done.edits) == content, name
         again = scan(done.content, name)
         assert [str(site.reference) for site in again.sites] == [new for _, new in pairs], name
         assert [(site.path, site.rule) for site in again.sites] == [(site.path, site.rule) for site in found.sites]
-        assert rewrite(done.content, list(zip(again.sites, (new for _, new in pairs), strict=True))).changes == ()
+        assert rewrite_content(done.content, list(zip(again.sites, (new for _, new in pairs), strict=True))).edits == ()
         if all(part.role != "insert" for site in found.sites for part in site.parts):
             before, after = structure(content), structure(done.content)
             assert len(before) == len(after), name
@@ -78,7 +78,7 @@ def _mirrored(site: Site) -> str:
 def _places(done: Rewritten) -> list[int]:
     """The bytes of the first content at which something was changed."""
     places, shift = [], 0
-    for change in done.changes:
+    for change in done.edits:
         places.append(change.offset - shift)
         shift += len(change.after.encode()) - len(change.before.encode())
     return places

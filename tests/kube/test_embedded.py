@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airgap.kube import revert, rewrite, scan
+from airgap.kube import revert_content, rewrite_content, scan
 from tests.kube.support import NEW, texts
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata:\n{}"
@@ -22,9 +22,9 @@ def indented(text: str, by: int) -> str:
 
 def turned(content: bytes, new: str = NEW) -> bytes:
     sites = scan(content, "x.yaml").sites
-    done = rewrite(content, [(site, new) for site in sites])
+    done = rewrite_content(content, [(site, new) for site in sites])
     assert [str(site.reference) for site in scan(done.content, "x.yaml").sites] == [new] * len(sites)
-    assert revert(done.content, done.changes) == content
+    assert revert_content(done.content, done.edits) == content
     return done.content
 
 
@@ -58,7 +58,7 @@ def test_every_way_to_hold_a_document(way: str) -> None:
 def test_what_the_inner_document_must_quote_is_quoted_for_both() -> None:
     content = CONFIG.format('  k: "x: {image: q.io/a:1}\\n"\n').encode()
     new = "[::1]:5000/a:1"
-    done = rewrite(content, [(site, new) for site in scan(content, "x").sites])
+    done = rewrite_content(content, [(site, new) for site in scan(content, "x").sites])
     assert b"image: '[::1]:5000/a:1'" in done.content
     assert texts(scan(done.content, "x")) == [new]
 
@@ -175,7 +175,7 @@ def test_generated(entries: list[tuple[str, str]], depth: int) -> None:
     content = ("apiVersion: v1\nkind: ConfigMap\ndata: {k: " + json.dumps(json.dumps(value)) + "}\n").encode()
     found = scan(content, "x")
     assert any(site.text == "q.io/z:1" for site in found.sites)
-    assert rewrite(content, [(site, site.text) for site in found.sites]).content == content
+    assert rewrite_content(content, [(site, site.text) for site in found.sites]).content == content
     turned(content)
 
 
@@ -208,7 +208,7 @@ def test_what_was_applied_last_is_only_possible(image: str) -> None:
         [] if " " in image else [("last-applied", "possible", image)]
     )
     new = "t.example:5000/p/a:9"
-    written = json.loads(rewrite(content, [(one, new) for one in found.sites]).content)
+    written = json.loads(rewrite_content(content, [(one, new) for one in found.sites]).content)
     (now,) = written["items"]
     assert now["spec"]["template"]["spec"]["containers"] == [{"image": new}]
     before = json.loads(now["metadata"]["annotations"][LAST])

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airgap.errors import AirgapError
-from airgap.kube import Rewritten, Scalar, Site, revert, rewrite, scan
+from airgap.kube import Rewritten, Scalar, Site, revert_content, rewrite_content, scan
 from tests.kube.generated import generated
 from tests.kube.support import attempt
 
@@ -36,7 +36,7 @@ def changed_places(content: bytes, done: Rewritten) -> list[tuple[int, int]]:
     places: list[tuple[int, int]] = []
     pieces: list[bytes] = []
     at = shift = 0
-    for change in done.changes:
+    for change in done.edits:
         before, after = change.before.encode(), change.after.encode()
         start = change.offset - shift
         assert content[start : start + len(before)] == before
@@ -77,12 +77,12 @@ def replaced(value: Any, news: dict[str, str]) -> Any:
 
 def rewritten(content: bytes, sites: tuple[Site, ...], news: dict[str, str]) -> Rewritten:
     """Rewriting, with what is true of it whatever the new names are."""
-    done = rewrite(content, [(site, news[site.value]) for site in sites])
-    assert revert(done.content, done.changes) == content
+    done = rewrite_content(content, [(site, news[site.value]) for site in sites])
+    assert revert_content(done.content, done.edits) == content
     again = scan(done.content, "x").sites
     assert [site.value for site in again] == [news[site.value] for site in sites]
     assert [(one.path, one.rule, one.kind) for one in again] == [(one.path, one.rule, one.kind) for one in sites]
-    assert rewrite(done.content, [(site, site.value) for site in again]).content == done.content
+    assert rewrite_content(done.content, [(site, site.value) for site in again]).content == done.content
     return done
 
 
@@ -93,7 +93,7 @@ def test_all_is_found_and_only_that_changes(drawn: tuple[bytes, list[str]]) -> N
     sites = scan(content, "x").sites
     assert sorted(site.value for site in sites) == sorted(images)
     for form in ("text", "value"):
-        assert rewrite(content, [(site, getattr(site, form)) for site in sites]) == Rewritten(content, ())
+        assert rewrite_content(content, [(site, getattr(site, form)) for site in sites]) == Rewritten(content, ())
     # Names that every style holds: exactly the spans change, and nothing that another reader sees but the names.
     news = {image: f"t.example:5000/m/{image.partition('/')[2]}" for image in images}
     done = rewritten(content, sites, news)
@@ -151,6 +151,6 @@ def test_mutated_files(
     if isinstance(found, AirgapError):
         assert found.exit_code == 10
         return
-    done = rewrite(content, [(site, "t.example:5000/m/x:9") for site in found.sites])
-    assert revert(done.content, done.changes) == content
+    done = rewrite_content(content, [(site, "t.example:5000/m/x:9") for site in found.sites])
+    assert revert_content(done.content, done.edits) == content
     attempt(done.content)

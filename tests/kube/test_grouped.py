@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from airgap.errors import ResourceError
-from airgap.kube import revert, rewrite, scan
+from airgap.kube import revert_content, rewrite_content, scan
 
 HEAD = "apiVersion: v1\nkind: ConfigMap\ndata:\n  x: |\n"
 
@@ -56,9 +56,9 @@ def test_parts_on_lines_of_their_own(text: str, found: list[str], after: str) ->
     sites = scan(content, "x").sites
     assert [str(site.reference) for site in sites] == found
     assert [(site.rule, site.confidence) for site in sites] == [("setting-parts", "likely")]
-    done = rewrite(content, [(site, "t.example/p/x:2") for site in sites])
+    done = rewrite_content(content, [(site, "t.example/p/x:2") for site in sites])
     assert done.content == config(after)
-    assert revert(done.content, done.changes) == content
+    assert revert_content(done.content, done.edits) == content
     assert [str(site.reference) for site in scan(done.content, "x").sites] == ["t.example/p/x:2"]
 
 
@@ -67,10 +67,10 @@ def test_two_that_share_a_registry() -> None:
     content = config(text)
     first, second = scan(content, "x").sites
     assert (str(first.reference), str(second.reference)) == ("q.io/x/a:1", "q.io/x/b:2")
-    done = rewrite(content, [(first, "t.example/p/a:1"), (second, "t.example/p/b:2")])
+    done = rewrite_content(content, [(first, "t.example/p/a:1"), (second, "t.example/p/b:2")])
     assert done.content == config(text.replace("q.io", "t.example").replace("x/", "p/"))
     with pytest.raises(ResourceError, match="belongs to several images"):
-        rewrite(content, [(first, "t.example/p/a:1"), (second, "u.example/p/b:2")])
+        rewrite_content(content, [(first, "t.example/p/a:1"), (second, "u.example/p/b:2")])
 
 
 @pytest.mark.parametrize(

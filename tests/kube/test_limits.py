@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from airgap.errors import ResourceError
-from airgap.kube import revert, rewrite, scan
+from airgap.kube import revert_content, rewrite_content, scan
 from airgap.kube.parse import json_events, yaml_events
 from airgap.kube.parse.source import Source
 from tests.kube.shapes import DATA, SHAPES, scanned_and_rewritten
@@ -117,8 +117,8 @@ def test_depth_inside_a_value_is_no_document_and_no_error(inner: str) -> None:
     found = scan(content, "x")
     assert "q.io/b:1" in texts(found)
     assert {site.text for site in found.sites} <= {"q.io/a:1", "q.io/b:1"}
-    done = rewrite(content, [(site, NEW) for site in found.sites])
-    assert revert(done.content, done.changes) == content
+    done = rewrite_content(content, [(site, NEW) for site in found.sites])
+    assert revert_content(done.content, done.edits) == content
 
 
 @pytest.mark.usefixtures("parser")

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from airgap.kube import revert, rewrite, scan
+from airgap.kube import revert_content, rewrite_content, scan
 from airgap.kube.detect.rule import BUT_SCHEMAS, EVERYWHERE
 from tests.kube.places import IMAGE, PLACES, Place
 from tools.discovery import every_rule
@@ -21,13 +21,13 @@ def test_each_kind_of_place(place: Place) -> None:
     sites = scan(content, "x").sites
     assert sites
     assert {str(site.reference) for site in sites} == {IMAGE}
-    done = rewrite(content, [(site, NEW) for site in sites])
+    done = rewrite_content(content, [(site, NEW) for site in sites])
     old = re.compile(rb"q\.example/a/b:1|q\.example/a/b|q\.example|\ba/b\b")
     spans = {part.span for site in sites for part in site.parts}
     assert {found.span() for found in old.finditer(content)} <= spans
     written = {b"q.example/a/b:1": NEW.encode(), b"q.example/a/b": b"t.example/p/x", b"q.example": b"t.example"}
     assert done.content == old.sub(lambda found: written.get(found[0], b"p/x"), content)
-    assert revert(done.content, done.changes) == content
+    assert revert_content(done.content, done.edits) == content
 
 
 def test_every_rule_has_a_place() -> None:

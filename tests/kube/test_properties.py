@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airgap.errors import AirgapError, ResourceError
-from airgap.kube import Rewritten, Scan, revert, rewrite, scan
+from airgap.kube import Rewritten, Scan, revert_content, rewrite_content, scan
 from airgap.kube.parse import yaml_events
 from airgap.kube.parse.source import Source
 from tests.kube.support import POD, attempt, structure
@@ -75,18 +75,18 @@ def files(draw: st.DrawFn) -> bytes:
 
 def check(content: bytes, found: Scan, new: str) -> Rewritten:
     sites = found.sites
-    assert rewrite(content, [(site, site.text) for site in sites]).content == content
-    done = rewrite(content, [(site, new) for site in sites])
-    assert revert(done.content, done.changes) == content
+    assert rewrite_content(content, [(site, site.text) for site in sites]).content == content
+    done = rewrite_content(content, [(site, new) for site in sites])
+    assert revert_content(done.content, done.edits) == content
     # Only spans change: what lies between them is in the output, in order.
     at = 0
-    for change in done.changes:
+    for change in done.edits:
         place = content.index(change.before.encode(), at)
         at = place + len(change.before.encode())
     again = scan(done.content, "x")
     assert [site.value for site in again.sites] == [new] * len(sites)
     assert [site.path for site in again.sites] == [site.path for site in sites]
-    assert rewrite(done.content, [(site, new) for site in again.sites]).content == done.content
+    assert rewrite_content(done.content, [(site, new) for site in again.sites]).content == done.content
     before, after = structure(content), structure(done.content)
     assert len(before) == len(after)
     return done
@@ -134,9 +134,9 @@ def test_generated_json(value: object, indent: int | None, plain: bool) -> None:
     if isinstance(found, AirgapError):
         assert found.exit_code == 10
         return
-    done = rewrite(content, [(site, TARGETS[0]) for site in found.sites])
-    assert revert(done.content, done.changes) == content
-    assert rewrite(content, [(site, site.text) for site in found.sites]).content == content
+    done = rewrite_content(content, [(site, TARGETS[0]) for site in found.sites])
+    assert revert_content(done.content, done.edits) == content
+    assert rewrite_content(content, [(site, site.text) for site in found.sites]).content == content
     json.loads(done.content)
 
 
@@ -175,6 +175,6 @@ def test_damaged_files(content: bytes, place: int, damage: bytes) -> None:
     if isinstance(found, AirgapError):
         assert found.exit_code == 10
         return
-    assert rewrite(damaged, [(site, site.text) for site in found.sites]).content == damaged
-    done = rewrite(damaged, [(site, TARGETS[0]) for site in found.sites])
-    assert revert(done.content, done.changes) == damaged
+    assert rewrite_content(damaged, [(site, site.text) for site in found.sites]).content == damaged
+    done = rewrite_content(damaged, [(site, TARGETS[0]) for site in found.sites])
+    assert revert_content(done.content, done.edits) == damaged

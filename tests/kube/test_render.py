@@ -43,7 +43,9 @@ def test_what_a_path_is(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     (tmp_path / "c-1.tgz").write_text("")
-    found = {name: render.what_is(str(tmp_path / name)) for name in ("chart", "k", "both", "no", "c-1.tgz", "d.tgz")}
+    found = {
+        name: render.renderable_kind(str(tmp_path / name)) for name in ("chart", "k", "both", "no", "c-1.tgz", "d.tgz")
+    }
     assert found == {
         "chart": render.CHART,
         "k": render.KUSTOMIZATION,
@@ -52,9 +54,9 @@ def test_what_a_path_is(tmp_path: Path) -> None:
         "c-1.tgz": render.CHART,
         "d.tgz": "",
     }
-    assert render.what_is("oci://r.example/c") == render.CHART
-    assert render.what_is("-") == ""
-    assert render.what_is(str(tmp_path / "chart/Chart.yaml")) == ""
+    assert render.renderable_kind("oci://r.example/c") == render.CHART
+    assert render.renderable_kind("-") == ""
+    assert render.renderable_kind(str(tmp_path / "chart/Chart.yaml")) == ""
 
 
 def test_everything_is_passed_on_to_helm(programs: Programs) -> None:
@@ -139,7 +141,7 @@ def test_a_silent_failure_and_endless_words(programs: Programs) -> None:
 
 def test_a_program_that_hangs_is_ended(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     programs.add("helm", 'if [ "$1" = version ]; then exit; fi\nexec /bin/sleep 60')
-    monkeypatch.setattr(render, "_SECONDS", 0.2)
+    monkeypatch.setattr(render, "_TIMEOUT_SECONDS", 0.2)
     started = time.monotonic()
     with pytest.raises(ResourceError, match="not done after"):
         render.template("shop", "shop", Rendering())

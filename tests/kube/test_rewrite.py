@@ -8,7 +8,7 @@ import json
 import pytest
 
 from airgap.errors import ResourceError
-from airgap.kube import Change, revert, rewrite, scan
+from airgap.kube import Edit, revert_content, rewrite_content, scan
 from airgap.records import as_dict
 from tests.kube.support import NEW, only, pod, replaced
 
@@ -21,11 +21,11 @@ def test_the_line_that_must_always_work() -> None:
     content = pod(b'  - name: x\n    image: "quay.io/jetstack/cert-manager-cainjector:v1.14.4"\n')
     site = only(content)
     assert str(site.reference) == "quay.io/jetstack/cert-manager-cainjector:v1.14.4"
-    done = rewrite(content, [(site, "10.100.0.102:32415/my-docker-image/cert-manager-cainjector:v1.14.4")])
+    done = rewrite_content(content, [(site, "10.100.0.102:32415/my-docker-image/cert-manager-cainjector:v1.14.4")])
     assert done.content == pod(
         b'  - name: x\n    image: "10.100.0.102:32415/my-docker-image/cert-manager-cainjector:v1.14.4"\n'
     )
-    assert revert(done.content, done.changes) == content
+    assert revert_content(done.content, done.edits) == content
 
 
 # before, new text, after: each the whole of a container list, so that what surrounds a value is compared too.
@@ -104,10 +104,10 @@ def test_only_the_value_changes(before: bytes, new: str, after: bytes) -> None:
     expected = pod(after.replace(b"%s", new.encode()))
     sites = scan(content, "x.yaml").sites
     assert sites
-    done = rewrite(content, [(site, new) for site in sites])
+    done = rewrite_content(content, [(site, new) for site in sites])
     assert done.content == expected
-    assert revert(done.content, done.changes) == content
-    assert rewrite(content, [(site, site.text) for site in sites]).content == content
+    assert revert_content(done.content, done.edits) == content
+    assert rewrite_content(content, [(site, site.text) for site in sites]).content == content
     bom = b"\xef\xbb\xbf"
     with_mark = bom + b"# \xe2\x82\xac\n---\n" + content
     assert replaced(with_mark, new) == bom + b"# \xe2\x82\xac\n---\n" + expected
@@ -137,7 +137,7 @@ def test_several_sites_in_one_value_and_several_documents() -> None:
     assert [(site.text, site.document) for site in sites] == [
         ("a", 1), ("b/c", 1), ("d/e:1", 1), ("a", 2), ("b/c", 2), ("d/e:1", 2),
     ]  # fmt: skip
-    done = rewrite(content, [(site, f"r:5000/n{number}") for number, site in reversed(list(enumerate(sites)))])
+    done = rewrite_content(content, [(site, f"r:5000/n{number}") for number, site in reversed(list(enumerate(sites)))])
     assert (
         done.content
         == head
@@ -147,42 +147,42 @@ def test_several_sites_in_one_value_and_several_documents() -> None:
         )
         + b"...\n"
     )
-    assert revert(done.content, done.changes) == content
+    assert revert_content(done.content, done.edits) == content
 
 
 def test_changes_survive_json_and_say_where() -> None:
     content = pod(b"  - image: nginx\n  - image: 'b/c:1'\n")
-    done = rewrite(content, [(site, IPV6) for site in scan(content, "d/x.yaml").sites])
-    assert [(change.file, change.line, change.before, change.after) for change in done.changes] == [
+    done = rewrite_content(content, [(site, IPV6) for site in scan(content, "d/x.yaml").sites])
+    assert [(change.file, change.line, change.before, change.after) for change in done.edits] == [
         ("d/x.yaml", 5, "nginx", f"'{IPV6}'"),
         ("d/x.yaml", 6, "b/c:1", IPV6),
     ]
-    for change in done.changes:
+    for change in done.edits:
         after = change.after.encode()
         assert done.content[change.offset : change.offset + len(after)] == after
-    stored = json.loads(json.dumps([as_dict(change) for change in done.changes]))
-    assert revert(done.content, [Change(**one) for one in stored]) == content
+    stored = json.loads(json.dumps([as_dict(change) for change in done.edits]))
+    assert revert_content(done.content, [Edit(**one) for one in stored]) == content
 
 
 def test_a_value_that_is_right_already_stays_as_it_is_written() -> None:
     content = pod(b'  - image: "quay.io\\/a/b:1"\n')
-    assert rewrite(content, [(only(content), "quay.io/a/b:1")]).changes == ()
+    assert rewrite_content(content, [(only(content), "quay.io/a/b:1")]).edits == ()
 
 
 @pytest.mark.parametrize("new", ["", "a b", "a\nb", "a\tb", "a\x00", "\u2028"])
 def test_a_new_text_is_one_printable_word(new: str) -> None:
     content = pod(b"  - image: nginx\n")
     with pytest.raises(ResourceError, match=r"^x\.yaml:5: .*not one printable word"):
-        rewrite(content, [(only(content), new)])
+        rewrite_content(content, [(only(content), new)])
 
 
 def test_sites_belong_to_the_content_they_were_found_in() -> None:
     content = pod(b"  - image: nginx\n")
     site = only(content)
     with pytest.raises(ResourceError, match=r"^x\.yaml:5: 'nginx' does not stand here"):
-        rewrite(b"# one more line\n" + content, [(site, NEW)])
+        rewrite_content(b"# one more line\n" + content, [(site, NEW)])
     with pytest.raises(ResourceError, match="overlap"):
-        rewrite(content, [(site, NEW), (site, "other")])
+        rewrite_content(content, [(site, NEW), (site, "other")])
 
 
 def test_a_splice_that_would_change_the_structure_is_caught() -> None:
@@ -192,18 +192,18 @@ def test_a_splice_that_would_change_the_structure_is_caught() -> None:
     start = content.rindex(b"nginx")
     span = (start, start + 5)
     (part,) = site.parts
-    there = part._replace(span=span, local=span, scalar=part.scalar._replace(start=start, end=start + 5))
+    there = part._replace(span=span, document_span=span, scalar=part.scalar._replace(start=start, end=start + 5))
     moved = site._replace(parts=(there,))
     with pytest.raises(ResourceError, match="does not stand in this file"):
-        rewrite(content, [(moved, NEW)])
+        rewrite_content(content, [(moved, NEW)])
     # One whose scalar says it may hold anything.
     lying = site._replace(parts=(part._replace(scalar=part.scalar._replace(style="|")),))
     with pytest.raises(ResourceError, match=r"^x\.yaml:5: "):
-        rewrite(content, [(lying, IPV6)])
+        rewrite_content(content, [(lying, IPV6)])
 
 
 def test_revert_refuses_what_was_edited_since() -> None:
     content = pod(b"  - image: nginx\n")
-    done = rewrite(content, [(only(content), NEW)])
+    done = rewrite_content(content, [(only(content), NEW)])
     with pytest.raises(ResourceError, match=r"^x\.yaml:5: .*edited since"):
-        revert(done.content.replace(b"my-docker-image", b"other"), done.changes)
+        revert_content(done.content.replace(b"my-docker-image", b"other"), done.edits)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from airgap.errors import Failures, ResourceError
-from airgap.kube import Custom, Take, rewrite, scan
+from airgap.kube import CustomRules, TakeRule, rewrite_content, scan
 from tests.kube.support import only, pod, texts
 
 pytestmark = pytest.mark.usefixtures("parser")
@@ -327,11 +327,11 @@ def test_a_rule_of_ones_own_takes_items_of_lists(path: str, kind: str, expected:
     content = pod(
         b"  - args: [run, --worker=a/b:1, --verbose, 'c/d:2', --x=1]\n  workers: [e/f, busybox]\n  node: host/a\n"
     )
-    custom = Custom(take=[Take(path, "our operator starts it", kind)])
+    custom = CustomRules(take=[TakeRule(path, "our operator starts it", kind)])
     found = scan(content, "x", custom)
     assert texts(found) == expected
     assert {site.rule for site in found.sites} <= {"airgap.yaml"}
-    done = rewrite(content, [(site, "t.example/x:1") for site in found.sites])
+    done = rewrite_content(content, [(site, "t.example/x:1") for site in found.sites])
     wanted = content
     for text in expected:
         wanted = wanted.replace(text.encode(), b"t.example/x:1")

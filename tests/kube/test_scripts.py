@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from airgap.kube import revert, rewrite, scan
+from airgap.kube import revert_content, rewrite_content, scan
 from tests.kube.support import NEW, texts
 
 HEADS = {
@@ -64,12 +64,12 @@ def test_what_scripts_pull_and_run(where: str, text: str, images: list[str] | No
     assert likely == (images or ["q.io/a@sha256:" + "0" * 64])
     # What stands behind an option or alone on a line has only the shape.
     assert {site.rule for site in found.sites if site.text not in likely} <= {"arg-reference", "setting-reference"}
-    done = rewrite(content, [(site, NEW) for site in found.sites])
+    done = rewrite_content(content, [(site, NEW) for site in found.sites])
     expected = content.decode()
     for site in found.sites:
         expected = expected.replace(site.text, NEW, 1)
     assert done.content.decode() == expected
-    assert revert(done.content, done.changes) == content
+    assert revert_content(done.content, done.edits) == content
 
 
 @pytest.mark.parametrize("where", HEADS)
@@ -85,7 +85,7 @@ def test_one_line_and_json() -> None:
     found = scan(content, "x.json")
     assert [site.value for site in found.sites] == ["q.io/a:1", "q.io/b:1"]
     assert [site.path for site in found.sites] == ["spec.containers[0].command[2]"] * 2
-    written = json.loads(rewrite(content, [(site, NEW) for site in found.sites]).content)
+    written = json.loads(rewrite_content(content, [(site, NEW) for site in found.sites]).content)
     assert written["spec"]["containers"][0]["command"][2] == command[2].replace("q.io/a:1", NEW).replace(
         "q.io/b:1", NEW
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.kube import rewrite, scan
+from airgap.kube import rewrite_content, scan
 from airgap.targets import Mapping, TargetAddress
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,7 +170,7 @@ def test_naming_and_splicing_make_the_twin(twin: Twin) -> None:
     mapping = Mapping(TargetAddress.parse(twin.to), policy=twin.mapping)
     sites = scan(twin.before, twin.source).sites
     new = [(site, str(mapping.locate(site.reference))) for site in sites]
-    assert rewrite(twin.before, new).content == twin.after
+    assert rewrite_content(twin.before, new).content == twin.after
 
 
 @each_twin

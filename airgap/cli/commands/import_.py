@@ -137,7 +137,7 @@ def _print_result(request: ImportRequest, imported: Imported, target: str, secon
     if request.shard:
         emit(Noted("next, when all shards are done: the same command without --shard"))
     for file in imported.files:
-        emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.changes), 'image')} rewritten)"))
+        emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.edits), 'image')} rewritten)"))
     if not request.shard:
         emit(Noted(f"wrote {request.receipt}"))
     if imported.files:

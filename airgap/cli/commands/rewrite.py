@@ -24,7 +24,7 @@ from airgap.flows.steps.image_lookup import lookup_by_file, lookup_by_mapping
 from airgap.formatting import counted
 from airgap.kube.render.programs import Rendering
 from airgap.kube.rewrite import log as rewrite_log
-from airgap.kube.rewrite.files import RewrittenFile, rewrite_files
+from airgap.kube.rewrite.file_set import RewrittenFile, rewrite_files
 from airgap.kube.rewrite.output import check_in_place, replace_in_place, write_rewritten
 from airgap.records import Record
 
@@ -105,10 +105,10 @@ def command(
         if to or policy or source:
             raise click.UsageError("--revert goes by the record alone, without --to, --mapping and --from")
         reverted_paths = paths or project.resources
-        reverted = rewrite_log.revert(kube.load(reverted_paths, options.read_stdin), reverted_paths)
+        reverted = rewrite_log.revert_files(kube.load(reverted_paths, options.read_stdin), reverted_paths)
         _write_or_show([item.file for item in reverted], destination, recorded=False)
         if in_place and not dry_run:
-            rewrite_log.forget(reverted)
+            rewrite_log.remove_reverted(reverted)
         return
     mapping = None if source else target_mapping(project, to, policy)
     resources = paths or project.resources
@@ -161,8 +161,8 @@ def _write_or_show(files: Sequence[RewrittenFile], destination: _Destination, *,
     elif destination.in_place:
         replace_in_place(files, recorded=recorded)
         for file in files:
-            if file.changes:
-                click.echo(f"rewrote {counted(len(file.changes), 'image')} in {file.path}", err=True)
+            if file.edits:
+                click.echo(f"rewrote {counted(len(file.edits), 'image')} in {file.path}", err=True)
     elif folder:
         contents = [(file.name, file.after) for file in files]
         with out.folder_for(folder):
@@ -191,8 +191,8 @@ def _print_dry_run(files: Sequence[RewrittenFile], destination: _Destination) ->
             where = file.path
         else:
             where = str(folder / file.name) if folder else f"{file.path} to standard output"
-        click.echo(f"would write {where}: {counted(len(file.changes), 'change')}", err=True)
-    total = sum(len(file.changes) for file in files)
+        click.echo(f"would write {where}: {counted(len(file.edits), 'change')}", err=True)
+    total = sum(len(file.edits) for file in files)
     changed_files = sum(file.before != file.after for file in files)
     click.echo(f"{counted(total, 'change')} in {counted(changed_files, 'file')}; nothing was written", err=True)
 
@@ -207,7 +207,7 @@ def _check(files: Sequence[RewrittenFile]) -> None:
     """Raise :class:`WouldChange` if a file would change."""
     changed_files = [file for file in files if file.before != file.after]
     if changed_files:
-        count = sum(len(file.changes) for file in changed_files)
+        count = sum(len(file.edits) for file in changed_files)
         names = ", ".join(file.path for file in changed_files)
         raise WouldChange(
             f"{counted(count, 'image')} in {counted(len(changed_files), 'file')} would change: {names}",

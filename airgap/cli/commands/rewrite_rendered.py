@@ -15,16 +15,16 @@ from airgap.errors import UsageError, raise_all
 from airgap.events import Sink
 from airgap.formatting import counted
 from airgap.kube.render import programs
-from airgap.kube.render.inputs import Pull, check
-from airgap.kube.render.overlay import FILE, overlay_for
-from airgap.kube.render.values_file import values_for
-from airgap.kube.rewrite.files import Locate
+from airgap.kube.render.inputs import PullOptions, check_options
+from airgap.kube.render.overlay import KUSTOMIZATION_FILE, overlay_for
+from airgap.kube.render.values_file import values_file_for
+from airgap.kube.rewrite.file_set import Locate
 
 
 def is_rendered(paths: Sequence[str], rendering: programs.Rendering) -> bool:
     """Whether ``paths`` is one chart or one kustomization. Raises :class:`UsageError` for one among other paths."""
-    kinds = [programs.what_is(path) for path in paths]
-    check(paths, rendering)
+    kinds = [programs.renderable_kind(path) for path in paths]
+    check_options(paths, rendering)
     if any(kinds) and len(kinds) > 1:
         raise UsageError("a chart or a kustomization is rewritten by itself", hint="give the others in another command")
     return any(kinds)
@@ -36,7 +36,7 @@ def rewrite_rendered(
     output: str | None,
     rendering: programs.Rendering,
     *,
-    pull: Pull,
+    pull: PullOptions,
     keep_unknown: bool,
     origin: str,
     force: bool,
@@ -47,12 +47,14 @@ def rewrite_rendered(
 
     Raises the errors of the images that it does not move (exit code 3), after it is written.
     """
-    if programs.what_is(path) == programs.CHART:
-        addition = values_for(path, rendering, locate, pull=pull, keep_unknown=keep_unknown, origin=origin, emit=emit)
+    if programs.renderable_kind(path) == programs.CHART:
+        addition = values_file_for(
+            path, rendering, locate, pull=pull, keep_unknown=keep_unknown, origin=origin, emit=emit
+        )
         if output is None and not dry_run:
             sys.stdout.buffer.write(addition.content)
             sys.stdout.flush()
-            raise_all(addition.left)
+            raise_all(addition.unmoved)
             return
         destination = Path(output or "-")
         if output and (destination.is_dir() or output.endswith("/")):
@@ -62,16 +64,20 @@ def rewrite_rendered(
             raise UsageError("where should the overlay go?", hint="add --output DIR, a folder beside the kustomization")
         with _remove_new_folders(Path(output).parent) if dry_run else nullcontext():
             addition = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
-        destination = Path(output) / FILE
+        destination = Path(output) / KUSTOMIZATION_FILE
     if not dry_run:
         _write(destination, addition.content, force=force)
     elif output:
         out.check_free(destination.parent, [(destination.name, addition.content)], force=force)
-    moved = "proven by rendering with it" if not addition.left else f"{counted(len(addition.left), 'place')} not moved"
+    moved = (
+        "proven by rendering with it"
+        if not addition.unmoved
+        else f"{counted(len(addition.unmoved), 'place')} not moved"
+    )
     verb = "would write" if dry_run else "wrote"
     where = str(destination) if output else "the values file to standard output"
     click.echo(f"{verb} {where}: {counted(addition.images, 'image')}, {moved}", err=True)
-    raise_all(addition.left)
+    raise_all(addition.unmoved)
 
 
 @contextmanager

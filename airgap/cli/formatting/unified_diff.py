@@ -7,7 +7,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airgap.kube.rewrite.files import RewrittenFile
+    from airgap.kube.rewrite.file_set import RewrittenFile
 
 
 def unified_diff(name: str, before: bytes | None, after: bytes) -> list[str]:

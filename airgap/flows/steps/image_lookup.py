@@ -10,7 +10,7 @@ from airgap.config.airgap_yaml import ProjectSettings
 from airgap.config.connections import target_mapping
 from airgap.errors import AirgapError, BundleError, TargetError, UsageError
 from airgap.events import Sink, ignore
-from airgap.kube.rewrite.files import Locate
+from airgap.kube.rewrite.file_set import Locate
 from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import INDEXES
 from airgap.records import Record, replace

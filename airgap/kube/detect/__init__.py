@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which scalars of a resource file name images: rules, the scanner that applies them, and the collector of sites."""
+"""Find the scalars of a resource file that name images: rules, walker, scanner and collector."""

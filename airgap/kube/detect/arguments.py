@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Command lines: options with their values, in one item or two, one string with several, shell scripts."""
+"""References in command lines: options with their values in one item or two, strings with several, shell scripts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
-from airgap.kube.detect import rule as patterns
 from airgap.kube.detect import rules
-from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.walker import Leaf, complete
+from airgap.kube.detect.rule import COMPLETE, TAGGED, Rule
+from airgap.kube.detect.walker import ScalarToken, is_complete_reference
 
-#: An option with its value, alone or one of several in a string; quotes as a shell takes them.
+#: An option with its value, alone or among others in a string, with or without shell quotes.
 _FLAG = re.compile(
     r"(?:^|(?<=\s))(?P<name>--?[A-Za-z][A-Za-z0-9._-]*)(?:=|\s+(?!-))(?P<value>\"[^\"\s]*\"|'[^'\s]*'|[^\s\"']+)"
 )
@@ -19,51 +18,54 @@ _COMMENTS = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _BARE_FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9._-]*")
 
 
-def read(items: Sequence[Leaf | None]) -> Iterator[tuple[int, Leaf, int, int, Rule]]:
-    """Each place in a list of arguments with its rule; whatever is left may be a complete reference."""
-    before: str | None = None
-    for index, leaf in enumerate(items):
-        option, before = before, None
-        if leaf is None or leaf.is_null:
+def argument_references(items: Sequence[ScalarToken | None]) -> Iterator[tuple[int, ScalarToken, int, int, Rule]]:
+    """Yield index, token, span and rule of each reference in a list of arguments.
+
+    An item without options may be a complete reference.
+    """
+    next_option: str | None = None
+    for index, token in enumerate(items):
+        option, next_option = next_option, None
+        if token is None or token.is_null:
             continue
-        if _BARE_FLAG.fullmatch(leaf.value):
-            before = leaf.value
+        if _BARE_FLAG.fullmatch(token.value):
+            next_option = token.value
             continue
-        found = [
+        valued_options = [
             (match["name"], *_unquoted(match))
-            for match in _FLAG.finditer(_without_comments(leaf.value))
+            for match in _FLAG.finditer(_without_comments(token.value))
             if _holds_value(match)
         ]
-        if option is not None and not leaf.value.startswith("-"):
-            found.insert(0, (option, 0, len(leaf.value)))
-        for name, begin, end in found or [("", 0, len(leaf.value))]:
-            for first, last, rule in _argument(name, leaf.value, begin, end):
-                yield index, leaf, first, last, rule
+        if option is not None and not token.value.startswith("-"):
+            valued_options.insert(0, (option, 0, len(token.value)))
+        for name, begin, end in valued_options or [("", 0, len(token.value))]:
+            for first, last, rule in _argument_references(name, token.value, begin, end):
+                yield index, token, first, last, rule
 
 
-def options(line: str) -> Iterator[tuple[int, int, Rule]]:
-    """The options of one line of a script whose names say image."""
+def option_references(line: str) -> Iterator[tuple[int, int, Rule]]:
+    """Yield the spans of values in one line of a script whose option's name says image."""
     for match in _FLAG.finditer(line):
         if _holds_value(match):
-            for first, last, rule in _argument(match["name"], line, *_unquoted(match)):
-                if rule.shape != patterns.COMPLETE:
+            for first, last, rule in _argument_references(match["name"], line, *_unquoted(match)):
+                if rule.shape != COMPLETE:
                     yield first, last, rule
 
 
-def _argument(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int, int, Rule]]:
+def _argument_references(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int, int, Rule]]:
     for rule in rules.ARGUMENTS:
-        if not rule.named(name):
+        if not rule.matches_name(name):
             continue
-        if rule.shape == patterns.TAGGED:  # a list of references, each perhaps with a name of its own before it
+        if rule.shape == TAGGED:  # a list of references; an item may have a name and = before it
             for item in re.finditer(r"[^,]+", value[begin:end]):
-                own = item[0].rfind("=") + 1
-                if own < len(item[0]):
-                    yield begin + item.start() + own, begin + item.end(), rule
+                name_length = item[0].rfind("=") + 1
+                if name_length < len(item[0]):
+                    yield begin + item.start() + name_length, begin + item.end(), rule
             return
-        if rule.shape == patterns.COMPLETE and not complete(value[begin:end]):
-            own = value.rfind("=", begin, end) + 1 or begin
-            if begin < own < end and complete(value[own:end]):
-                yield own, end, rule
+        if rule.shape == COMPLETE and not is_complete_reference(value[begin:end]):
+            after_sign = value.rfind("=", begin, end) + 1
+            if begin < after_sign < end and is_complete_reference(value[after_sign:end]):
+                yield after_sign, end, rule
             return
         if begin < end:
             yield begin, end, rule
@@ -71,15 +73,16 @@ def _argument(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int
 
 
 def _without_comments(value: str) -> str:
-    """A script with blanks for the lines that are comments, of the same length."""
-    return _COMMENTS.sub(lambda found: " " * len(found[0]), value) if "\n" in value and "#" in value else value
+    """Return the text with comment lines replaced by blanks, so that offsets stay the same."""
+    return _COMMENTS.sub(lambda comment: " " * len(comment[0]), value) if "\n" in value and "#" in value else value
 
 
-def _holds_value(found: re.Match[str]) -> bool:
-    """``--image=x`` always; ``--image x`` inside a longer text may be prose, unless x is more than a word."""
-    return found.string[found.end("name")] == "=" or re.search("[:@/]", found["value"]) is not None
+def _holds_value(option: re.Match[str]) -> bool:
+    """Return whether the option has a value: ``--image x`` may be prose unless ``x`` is more than a word."""
+    return option.string[option.end("name")] == "=" or re.search("[:@/]", option["value"]) is not None
 
 
-def _unquoted(found: re.Match[str]) -> tuple[int, int]:
-    begin, end = found.span("value")
-    return (begin + 1, end - 1) if found["value"][0] in "\"'" and end - begin > 1 else (begin, end)
+def _unquoted(option: re.Match[str]) -> tuple[int, int]:
+    """Return the span of the option's value without quotes."""
+    begin, end = option.span("value")
+    return (begin + 1, end - 1) if option["value"][0] in "\"'" and end - begin > 1 else (begin, end)

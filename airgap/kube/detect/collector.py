@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was found in one file: references parsed, their spans in the file told, near misses with their reasons."""
+"""Collect what a scan finds in one file: sites with their spans, near misses with their reasons, and errors."""
 
 from __future__ import annotations
 
@@ -9,177 +9,200 @@ from typing import NamedTuple
 
 from airgap.errors import AirgapError, InvalidReference, ResourceError, raise_all
 from airgap.kube import model
-from airgap.kube.detect.custom_rules import Custom
-from airgap.kube.detect.document_view import Text
+from airgap.kube.detect.custom_rules import CustomRules
+from airgap.kube.detect.document_view import DocumentView
 from airgap.kube.detect.rule import TAGGED, Rule
-from airgap.kube.detect.split_references import Piece
-from airgap.kube.detect.walker import Leaf
-from airgap.kube.model import CERTAIN, PLACEHOLDER, POSSIBLE, Miss, Part, Scan, Site
+from airgap.kube.detect.split_references import SplitPart
+from airgap.kube.detect.walker import ScalarToken
+from airgap.kube.model import CERTAIN, PLACEHOLDER, POSSIBLE, NearMiss, Scan, Site, SitePart
 from airgap.kube.parse import scalars
 from airgap.kube.parse.source import Source
 from airgap.oci import Reference
 
-#: No reference holds these; templates, variables and unfilled blanks do. ``ko://`` names source code to be built.
+#: Characters of templates and variables, which no reference has; ``ko://`` names source code to build.
 _PLACEHOLDER = re.compile(r"[{}$<>%]|ko://")
-#: An untagged name that ends so is a picture or a disk's image.
+#: An untagged name with such an ending is a picture or a disk image.
 _FILE = re.compile(r"[^:@]*\.(?:png|jpe?g|svg|gif|ico|webp|iso|qcow2|vmdk|vhdx?|img|raw)(?:\.[gx]z)?", re.IGNORECASE)
 
 
-class Place(NamedTuple):
-    """Where a spot stands; its path is made only when it is asked for."""
+class Location(NamedTuple):
+    """The document and path of a candidate. ``path`` is a function, because few paths are ever needed."""
 
-    text: Text
+    view: DocumentView
     document: int
     path: Callable[[], str]
 
 
-class Finds:
-    """Collects the sites, misses and errors of one file."""
+class SiteCollector:
+    """The sites, near misses and errors of one file, whose bytes are ``root``."""
 
-    def __init__(self, root: Source, custom: Custom) -> None:
+    def __init__(self, root: Source, custom: CustomRules) -> None:
         self.root = root
         self.custom = custom
         self.sites: dict[tuple[int, int], Site] = {}
-        self.misses: dict[tuple[int, str], Miss] = {}
+        self.near_misses: dict[tuple[int, str], NearMiss] = {}
         self.errors: list[AirgapError] = []
-        self._taken: set[int] = set()
+        #: The offsets in the file of scalars that are part of a site.
+        self._used_offsets: set[int] = set()
 
-    def verdict(self) -> Scan:
-        """All that was found, in the order of the file; raises what must not pass."""
+    def result(self) -> Scan:
+        """Return everything in the order of the file. Raises the collected errors."""
         raise_all(self.errors)
         sites = sorted(self.sites.values(), key=lambda site: site.spans)
-        # An anchored value may be passed over where it stands and taken where an alias uses it.
-        misses = [miss for (start, _), miss in self.misses.items() if start not in self._taken]
-        return Scan(tuple(sites), tuple(sorted(misses, key=lambda miss: (miss.line, miss.column, miss.text))))
+        # An anchored value may be a near miss at its anchor and a site at an alias.
+        near_misses = [miss for (start, _), miss in self.near_misses.items() if start not in self._used_offsets]
+        near_misses.sort(key=lambda miss: (miss.line, miss.column, miss.text))
+        return Scan(tuple(sites), tuple(near_misses))
 
-    def take(
+    def add(
         self,
-        place: Place,
+        location: Location,
         rule: Rule,
         text: str,
-        pieces: Sequence[Piece],
+        parts: Sequence[SplitPart],
         *,
         span: tuple[int, int] | None = None,
         sure: bool = True,
         embedded: bool = False,
     ) -> None:
-        """Add a site, or the reason why it is none. ``text`` is the whole reference; ``span`` is its place in the
-        value of the only piece, otherwise each piece is its whole value."""
-        leaf = pieces[0].leaf
-        if (reference := self._parsed(place, leaf, rule, text, embedded)) is None:
+        """Add a site, or a near miss or an error if ``text``, the whole reference, is not acceptable.
+
+        ``span`` is the place of ``text`` in the value of the only part. Without it each part is a whole value.
+        """
+        token = parts[0].token
+        reference = self._parse_reference(location, token, rule, text, embedded)
+        if reference is None:
             return
-        if self.custom.ignore and (why := self.custom.ignored(reference)):
-            self.miss(place, leaf, f"ignored by airgap.yaml: {why}", text)
+        if self.custom.ignore and (reason := self.custom.ignore_reason(reference)):
+            self.add_near_miss(location, token, f"ignored by airgap.yaml: {reason}", text)
             return
-        parts = []
-        for piece in pieces:
-            part = self._part(place, piece, span)
-            if part is None:
+        site_parts = []
+        for part in parts:
+            site_part = self._site_part(location, part, span)
+            if site_part is None:
                 return
-            parts.append(part)
-        at = parts[0].span
-        if at in self.sites:  # an alias of what was found where its anchor stands
+            site_parts.append(site_part)
+        file_span = site_parts[0].span
+        if file_span in self.sites:  # an alias of a site at its anchor
             return
-        line, column = self.root.place(at[0] - self.root.base)
-        self.sites[at] = Site(
+        line, column = self.root.line_and_column(file_span[0] - self.root.bom_length)
+        self.sites[file_span] = Site(
             self.root.file,
-            place.document,
-            place.path(),
+            location.document,
+            location.path(),
             line,
             column,
-            tuple(parts),
+            tuple(site_parts),
             reference,
             "embedded" if embedded else rule.kind,
             rule.id,
             rule.confidence if sure else POSSIBLE,
         )
 
-    def _parsed(self, place: Place, leaf: Leaf, rule: Rule, text: str, embedded: bool) -> Reference | None:
-        """The reference that ``text`` is, or ``None`` with the reason noted."""
-        if ":" in text and "/" in leaf.value and (usual := Reference.parse_common(text)) is not None:
-            return usual  # with a tag, port or digest it is no picture, and with a slash no number
+    def _parse_reference(
+        self, location: Location, token: ScalarToken, rule: Rule, text: str, embedded: bool
+    ) -> Reference | None:
+        """Parse ``text``; if it is not acceptable, add a near miss or an error and return ``None``."""
+        # With a tag, port or digest it is not a picture, and with a slash it is not a number.
+        if ":" in text and "/" in token.value and (common := Reference.parse_common(text)) is not None:
+            return common
         if _PLACEHOLDER.search(text):
-            self.miss(place, leaf, PLACEHOLDER, text)
+            self.add_near_miss(location, token, PLACEHOLDER, text)
             return None
         if rule.confidence != CERTAIN and _FILE.fullmatch(text):
-            self.miss(place, leaf, "its ending is that of a picture or a disk", text)
+            self.add_near_miss(location, token, "its ending is that of a picture or a disk", text)
             return None
         try:
-            if leaf.is_plain and scalars.NOT_TEXT.fullmatch(leaf.value):
-                raise InvalidReference(f"{leaf.value} is no text in YAML; put it in quotes if it is meant as an image")
+            if token.is_plain and scalars.NOT_TEXT.fullmatch(token.value):
+                raise InvalidReference(f"{token.value} is no text in YAML; put it in quotes if it is meant as an image")
             reference = Reference.parse(text)
             if rule.shape == TAGGED and not re.search("[:@/]", text):
                 raise InvalidReference(f"{text!r} has neither path nor tag nor digest")
         except InvalidReference as error:
             if rule.confidence == CERTAIN and not embedded:
-                where = self.root.where(place.text.byte(leaf.start))
-                self.errors.append(ResourceError(error.what, where=where))
+                self._add_error(location.view, token, error.what)
             else:
-                self.miss(place, leaf, error.what, text)
+                self.add_near_miss(location, token, error.what, text)
             return None
         return reference
 
-    def weaken(self, rule: Rule) -> None:
-        """All of this is what ``rule`` says, which is less: no longer an error, nor more sure than the rule."""
+    def downgrade(self, rule: Rule) -> None:
+        """Give all sites ``rule`` and its confidence, and drop the errors."""
         self.errors.clear()
         for key, site in self.sites.items():
             self.sites[key] = site._replace(rule=rule.id, confidence=rule.confidence)
 
-    def merge(self, other: Finds) -> None:
-        """Add what a document inside a value holds."""
+    def merge(self, other: SiteCollector) -> None:
+        """Add everything that ``other`` collected in an embedded document."""
         for key, site in other.sites.items():
             self.sites.setdefault(key, site)
-        self.misses.update(other.misses)
+        self.near_misses.update(other.near_misses)
         self.errors += other.errors
-        self._taken |= other._taken
+        self._used_offsets |= other._used_offsets
 
-    def miss(self, place: Place, leaf: Leaf, reason: str, text: str | None = None) -> None:
-        shown = (leaf.value if text is None else text).encode(errors="backslashreplace").decode()  # lone surrogates
-        start = self._begin(place.text, leaf)
-        if (start, shown) not in self.misses:
-            line, column = self.root.place(start - self.root.base)
-            self.misses[start, shown] = Miss(self.root.file, line, column, place.path(), shown, reason)
+    def add_near_miss(self, location: Location, token: ScalarToken, reason: str, text: str | None = None) -> None:
+        """Add a near miss for ``text``, or for the token's whole value."""
+        shown = (token.value if text is None else text).encode(errors="backslashreplace").decode()  # lone surrogates
+        start = self._file_offset(location.view, token)
+        if (start, shown) not in self.near_misses:
+            line, column = self.root.line_and_column(start - self.root.bom_length)
+            self.near_misses[start, shown] = NearMiss(self.root.file, line, column, location.path(), shown, reason)
 
-    def _part(self, place: Place, piece: Piece, span: tuple[int, int] | None) -> Part | None:
-        leaf = piece.leaf
-        if piece.role == model.INSERT:
-            at = place.text.up(*[place.text.byte(leaf.key_start)] * 2)
-            scalar = model.Scalar(*at, "json" if leaf.style == "json" else "", leaf.flow)
-            return Part(piece.role, at, (0, 0), "", "", scalar, self.root.line(at[0] - self.root.base), at)
-        read = place.text.read(leaf)
-        if read is None:
-            what = "this value is written in a way whose place in the file cannot be told; write it on one line"
-            if place.text.outer is None:
-                self.errors.append(ResourceError(what, where=self.root.where(place.text.byte(leaf.start))))
+    def _add_error(self, view: DocumentView, token: ScalarToken, problem: str) -> None:
+        self.errors.append(ResourceError(problem, where=self.root.where(view.byte_offset_of(token.start))))
+
+    def _site_part(self, location: Location, part: SplitPart, span: tuple[int, int] | None) -> SitePart | None:
+        """The part with its spans; ``None``, with an error or a near miss, if they cannot be determined."""
+        token, view = part.token, location.view
+        if part.role == model.INSERT:
+            return self._insertion_point(view, part)
+        scalar_view = view.scalar_view(token)
+        if scalar_view is None:
+            problem = "this value is written in a way whose place in the file cannot be told; write it on one line"
+            if view.outer is None:
+                self._add_error(view, token, problem)
             else:
-                self.miss(place, leaf, what)
+                self.add_near_miss(location, token, problem)
             return None
-        begin, end = piece.span or span or _stripped(leaf.value)
-        local = place.text.span(read, begin, end)
-        at = place.text.up(*local)
-        self._taken.add(self._begin(place.text, leaf))
-        content = self.root.body[at[0] - self.root.base : at[1] - self.root.base]
-        line, base = self.root.line(at[0] - self.root.base), place.text.source.base
-        return Part(
-            piece.role,
-            at,
+        begin, end = part.span or span or _stripped(token.value)
+        body_span = view.span(scalar_view, begin, end)
+        start, stop = view.file_span(*body_span)
+        self._used_offsets.add(self._file_offset(view, token))
+        bom_length = self.root.bom_length
+        return SitePart(
+            part.role,
+            (start, stop),
             (begin, end),
-            content.decode(),
-            leaf.value[begin:end],
-            read.scalar,
-            line,
-            (local[0] + base, local[1] + base),
+            self.root.body[start - bom_length : stop - bom_length].decode(),
+            token.value[begin:end],
+            scalar_view.scalar,
+            self.root.line(start - bom_length),
+            (body_span[0] + view.source.bom_length, body_span[1] + view.source.bom_length),
         )
 
-    def _begin(self, text: Text, leaf: Leaf) -> int:
-        """The byte of the file at which ``leaf`` begins; one character, or the end of the file."""
-        first = text.byte(leaf.start)
-        if text.outer is None:
-            return text.source.base + first
-        last = min(first + 1, len(text.source.body))
-        return text.up(min(first, last - 1), last)[0] if last else text.up(0, 0)[0]
+    def _insertion_point(self, view: DocumentView, part: SplitPart) -> SitePart:
+        """The empty span before the key of the token, where a new entry is inserted."""
+        token = part.token
+        key_offset = view.byte_offset_of(token.key_start)
+        span = view.file_span(key_offset, key_offset)
+        scalar = model.Scalar(*span, "json" if token.style == "json" else "", token.flow)
+        return SitePart(part.role, span, (0, 0), "", "", scalar, self.root.line(span[0] - self.root.bom_length), span)
+
+    def _file_offset(self, view: DocumentView, token: ScalarToken) -> int:
+        """The byte of the file at which ``token`` begins."""
+        first = view.byte_offset_of(token.start)
+        if view.outer is None:
+            return view.source.bom_length + first
+        # An offset in an embedded document is mapped as the start of a one-byte span. An empty token at the end of
+        # the document is mapped to the document's last byte.
+        size = len(view.source.body)
+        if size == 0:
+            return view.file_span(0, 0)[0]
+        start = min(first, size - 1)
+        return view.file_span(start, start + 1)[0]
 
 
 def _stripped(value: str) -> tuple[int, int]:
+    """The span of ``value`` without the white space around it."""
     lead = len(value) - len(value.lstrip())
     return lead, lead + len(value.strip())

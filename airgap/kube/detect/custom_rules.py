@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of ``airgap.yaml``: places to take and images to ignore, in the words of the built-in rules."""
+"""The rules of ``airgap.yaml``: places whose values are images, and images to ignore."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from airgap.kube.detect.rule import compile_path
 from airgap.oci import Reference
 from airgap.records import Record, field
 
-#: A key as a whole, so that there is only one way to divide a path.
+#: A whole key: the lookahead leaves only one way to divide a path, so that matching takes linear time.
 _KEY = r"[^.\[\]{}\s]+(?![^.\[\]{}\s])"
 _PATH = re.compile(
     rf"(?:\[\]|\[\*\]|\['[^']*'\]|\{{[^{{}}]+\}}|{_KEY})(?:\.?(?:\[\]|\['[^']*'\]|\{{[^{{}}]+\}}|{_KEY}))*"
 )
 
 
-class Take(Record):
-    """Take what stands at ``path`` of an object; ``kind`` (``Kind`` or ``apiVersion/Kind``) and ``name`` are patterns,
-    empty for any. Raises UsageError for a path that cannot be read."""
+class TakeRule(Record):
+    """Take the value at ``path`` of an object as an image.
+
+    ``kind`` (``Kind`` or ``apiVersion/Kind``) and ``name`` are patterns, empty for any. Raises UsageError for a path
+    that is not valid.
+    """
 
     path: str
     why: str
@@ -35,47 +38,51 @@ class Take(Record):
                 hint="keys joined by dots, [] for an item of a list, ** for any keys: spec.workers[].image",
             )
 
-    def last(self) -> str:
-        """The key whose values are asked for, ``*`` where any may be; ``args[]`` for the items of that list."""
+    def last_key(self) -> str:
+        """Return the last key of the path, ``*`` if it may be any key, or ``args[]`` for the items of a list."""
         if items := re.search(r"(?:^|[.\]}])([^.\[\]{}*]+)\[\]$", self.path):
             return f"{items[1]}[]"
-        found = re.search(r"(?:^|[.\]}])([^.\[\]{}*]+)$|\['([^']*)'\]$", self.path)
-        return (found[1] or found[2]) if found else "*"
+        key = re.search(r"(?:^|[.\]}])([^.\[\]{}*]+)$|\['([^']*)'\]$", self.path)
+        return (key[1] or key[2]) if key else "*"
 
     def fits(self, api: str, kind: str, name: str, path: str) -> bool:
-        one = f"{api}/{kind}" if "/" in self.kind else kind
+        """Return whether the value at ``path`` of that object is taken."""
+        object_type = f"{api}/{kind}" if "/" in self.kind else kind
         return (
-            (not self.kind or fnmatchcase(one, self.kind))
+            (not self.kind or fnmatchcase(object_type, self.kind))
             and (not self.name or fnmatchcase(name, self.name))
             and compile_path(self.path).fullmatch(path) is not None
         )
 
 
-class Ignore(Record):
-    """Ignore images by a pattern over the normalised reference, or over its name without tag and digest."""
+class IgnoreRule(Record):
+    """Ignore images that match ``image``, a pattern for the normalised reference or for its name alone."""
 
     image: str
     why: str
 
     def fits(self, reference: Reference) -> bool:
+        """Return whether ``reference`` is ignored."""
         return fnmatchcase(str(reference), self.image) or fnmatchcase(reference.name, self.image)
 
 
-class Custom(Record):
-    take: Sequence[Take] = ()
-    ignore: Sequence[Ignore] = ()
-    asked: frozenset[str] = field(init=False)
+class CustomRules(Record):
+    """All rules of airgap.yaml. ``requested_keys`` are the last keys of the ``take`` rules."""
+
+    take: Sequence[TakeRule] = ()
+    ignore: Sequence[IgnoreRule] = ()
+    requested_keys: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "asked", frozenset(rule.last() for rule in self.take))
+        object.__setattr__(self, "requested_keys", frozenset(rule.last_key() for rule in self.take))
 
-    def taken(self, api: str, kind: str, name: str, path: str) -> str | None:
-        """Why this place is taken, or ``None``."""
+    def take_reason(self, api: str, kind: str, name: str, path: str) -> str | None:
+        """Return why this place is taken, or ``None``."""
         return next((rule.why for rule in self.take if rule.fits(api, kind, name, path)), None)
 
-    def ignored(self, reference: Reference) -> str | None:
-        """Why this image is ignored, or ``None``."""
+    def ignore_reason(self, reference: Reference) -> str | None:
+        """Return why this image is ignored, or ``None``."""
         return next((rule.why for rule in self.ignore if rule.fits(reference)), None)
 
 
-NONE = Custom()
+NO_CUSTOM_RULES = CustomRules()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A document and where its bytes lie in the file: the file itself, or the value of a scalar of another document, to
-any depth, whose places are mapped through escapes, folds and indentation.
+"""A document and the map from its bytes to the file's.
+
+A document is the file itself, or the value of a scalar in another document, to any depth. The offsets of an embedded
+document are mapped through the escapes, folds and indentation of the scalar that holds it.
 """
 
 from __future__ import annotations
@@ -8,93 +10,97 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from airgap.errors import ResourceError
-from airgap.kube.detect.walker import Leaf
+from airgap.kube.detect.walker import ScalarToken
 from airgap.kube.model import Scalar
 from airgap.kube.parse import scalars
 from airgap.kube.parse.scalars import Decoded, Verbatim
 from airgap.kube.parse.source import Source
 
-#: A document in a document in a document: more is no configuration, and each level may double the escapes.
+#: Deeper embedded documents are not scanned: each level may double the escapes.
 MAX_NESTING = 8
 
 
-class Read(NamedTuple):
-    """A scalar with the map from its value to its text; ``first`` is the character of the text's begin."""
+class ScalarView(NamedTuple):
+    """A scalar, the map from its value to its text, and the character of the document at which its text begins."""
 
     scalar: Scalar
     decoded: Decoded | Verbatim
     first: int
 
 
-class Text:
-    """``source`` is the document; inside a value, ``holder`` is the scalar and ``outer`` the document it stands in."""
+class DocumentView:
+    """The document ``source``. If it is embedded, ``holder`` is the scalar that holds it, in the document ``outer``."""
 
-    def __init__(self, source: Source, outer: Text | None = None, holder: Read | None = None) -> None:
+    def __init__(self, source: Source, outer: DocumentView | None = None, holder: ScalarView | None = None) -> None:
         self.source = source
         self.outer = outer
         self.holder = holder
-        #: The holder's whole value, joined once: each site in it refers to it.
+        #: The holder's value, joined once for all the sites in it.
         self.holder_value = holder.decoded.value if holder else ""
         self.depth: int = outer.depth + 1 if outer else 0
+        #: Whether the parser's offsets count bytes (JSON) instead of characters (YAML).
         self.byte_units = False
-        self._last: tuple[tuple[int, int, bool], Read | None] = ((-1, -1, False), None)
+        self._last_view: tuple[tuple[int, int, bool], ScalarView | None] = ((-1, -1, False), None)
 
-    def byte(self, unit: int) -> int:
-        """The byte of a parser's place."""
-        return unit if self.byte_units else self.source.byte_of(unit)
+    def byte_offset_of(self, offset: int) -> int:
+        """Return the parser's ``offset`` as a byte of the body."""
+        return offset if self.byte_units else self.source.byte_offset(offset)
 
-    def read(self, leaf: Leaf) -> Read | None:
-        """How ``leaf`` is written; ``None`` where its places cannot be told. The last answer is kept: a value may hold
-        as many images as it has lines."""
-        place = leaf.start, leaf.end, self.byte_units
-        if self._last[0] != place:
-            self._last = place, self._read(leaf)
-        return self._last[1]
+    def scalar_view(self, token: ScalarToken) -> ScalarView | None:
+        """Decode ``token``; ``None`` if its text does not decode to its value.
 
-    def _read(self, leaf: Leaf) -> Read | None:
+        The last answer is kept, because one value may hold as many images as it has lines.
+        """
+        key = token.start, token.end, self.byte_units
+        if self._last_view[0] != key:
+            self._last_view = key, self._decode(token)
+        return self._last_view[1]
+
+    def _decode(self, token: ScalarToken) -> ScalarView | None:
         source = self.source
-        first, last = self.byte(leaf.start), self.byte(leaf.end)
-        text = source.body[first:last].decode()
+        start, end = self.byte_offset_of(token.start), self.byte_offset_of(token.end)
+        text = source.body[start:end].decode()
         if skip := scalars.skip_properties(text):
-            text, start = text[skip:], first + len(text[:skip].encode())
-        else:
-            start = first
-        decoded = scalars.decode(text, leaf.style, leaf.value)
+            start += len(text[:skip].encode())
+            text = text[skip:]
+        decoded = scalars.decode(text, token.style, token.value)
         if decoded is None:
             return None
         outer = self.holder.scalar if self.holder else None
-        scalar = Scalar(source.base + start, source.base + last, leaf.style, leaf.flow, outer, self.holder_value)
-        return Read(scalar, decoded, source.char_of(start))
+        bom_length = source.bom_length
+        scalar = Scalar(bom_length + start, bom_length + end, token.style, token.flow, outer, self.holder_value)
+        return ScalarView(scalar, decoded, source.char_index(start))
 
-    def span(self, read: Read, begin: int, end: int) -> tuple[int, int]:
-        """The bytes of this document, behind its byte order mark, that make ``value[begin:end]``, which is not
-        empty."""
-        left, right = read.decoded.span(begin, end)
-        return self.source.byte_of(read.first + left), self.source.byte_of(read.first + right)
+    def span(self, scalar_view: ScalarView, begin: int, end: int) -> tuple[int, int]:
+        """Return the bytes of the body that make ``value[begin:end]``, which is not empty."""
+        left, right = scalar_view.decoded.span(begin, end)
+        return self.source.byte_offset(scalar_view.first + left), self.source.byte_offset(scalar_view.first + right)
 
-    def up(self, start: int, end: int) -> tuple[int, int]:
-        """Bytes of this document as bytes of the file."""
+    def file_span(self, start: int, end: int) -> tuple[int, int]:
+        """Return a span of this document's body as a span of the file."""
         source = self.source
         if self.outer is None or self.holder is None:
-            return source.base + start, source.base + end
-        shift = 1 if source.base else 0
-        return self.outer.up(*self.outer.span(self.holder, source.char_of(start) + shift, source.char_of(end) + shift))
+            return source.bom_length + start, source.bom_length + end
+        bom_chars = 1 if source.bom_length else 0
+        value_start, value_end = source.char_index(start) + bom_chars, source.char_index(end) + bom_chars
+        return self.outer.file_span(*self.outer.span(self.holder, value_start, value_end))
 
-    def inner(self, leaf: Leaf) -> Text | None:
-        """The document that ``leaf``'s value is; ``None`` if it cannot be one."""
+    def embedded_view(self, token: ScalarToken) -> DocumentView | None:
+        """Return the value of ``token`` as a document; ``None`` if it is nested too deeply or cannot be one."""
         if self.depth >= MAX_NESTING:
             return None
-        holder = self.read(leaf)
+        holder = self.scalar_view(token)
         if holder is None:
             return None
         try:
-            return Text(Source(leaf.value.encode(), self.source.file), self, holder)
-        except (UnicodeEncodeError, ResourceError):  # lone surrogates, or text that no parser would take
+            return DocumentView(Source(token.value.encode(), self.source.file), self, holder)
+        except (UnicodeEncodeError, ResourceError):  # lone surrogates, or text that no parser accepts
             return None
 
     @property
     def root(self) -> Source:
-        text = self
-        while text.outer is not None:
-            text = text.outer
-        return text.source
+        """The file's bytes."""
+        view = self
+        while view.outer is not None:
+            view = view.outer
+        return view.source

@@ -1,41 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents: parsed and judged, whether they are the file or a value in it. What does not parse as YAML or JSON with
-a mapping or list at its top is no document, and inside a value that is no error.
-"""
+"""Parse documents that are values of scalars in other documents."""
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Iterator
+from itertools import chain, islice
 
 from airgap.errors import ResourceError
-from airgap.kube.detect.collector import Finds
-from airgap.kube.detect.custom_rules import Custom
-from airgap.kube.detect.document_view import Text
-from airgap.kube.detect.rule import Rule
+from airgap.kube.detect.document_view import DocumentView
 from airgap.kube.parse import events as ev
 from airgap.kube.parse import json_events, yaml_events
 
 
-def look_through(text: Text, finds: Finds, custom: Custom, prefix: str, weaker: Rule | None = None) -> bool:
-    """Judge the document in a value; ``False`` if it is none, and then nothing of it was taken. With ``weaker``, all
-    that it holds is what that rule says."""
-    from airgap.kube.detect.scanner import Judge
+def embedded_events(view: DocumentView) -> Iterator[ev.Events]:
+    """Yield the events of ``view`` as JSON, if it may be JSON, then as YAML.
 
-    for json in (True, False):
-        if json and not json_events.could_be(text.source):
+    Yields nothing for a text without a mapping or list at its top. A consumer that meets a parse error (ResourceError
+    or NotJSON) takes the next stream. The unit of ``view``'s offsets is set to that of the stream.
+    """
+    for is_json in (True, False):
+        if is_json and not json_events.could_be(view.source):
             continue
-        text.byte_units = json
-        own = Finds(finds.root, custom)
+        view.byte_units = is_json
         try:
-            events = json_events.parse(text.source) if json else yaml_events.parse(text.source)
-            begin = [event for _, event in zip(range(2), events, strict=False)]
-            if len(begin) < 2 or begin[1][0] not in (ev.MAPPING, ev.SEQUENCE):
-                return False
-            Judge(text, own, custom, prefix).run(chain(begin, events))
+            events = json_events.parse(view.source) if is_json else yaml_events.parse(view.source)
+            first_events = list(islice(events, 2))
         except (ResourceError, json_events.NotJSON):
             continue
-        if weaker is not None:
-            own.weaken(weaker)
-        finds.merge(own)
-        return True
-    return False
+        if len(first_events) < 2 or first_events[1][0] not in (ev.MAPPING, ev.SEQUENCE):
+            return
+        yield chain(first_events, events)

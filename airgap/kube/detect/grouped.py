@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""References split over lines of settings, ``registry=…``, ``image.repository=…``, ``image.tag=…`` in properties, INI
-and TOML: joined as keys of a mapping are (:mod:`airgap.kube.detect.split_references`). A key that
-stands twice is ignored.
+"""References that are split over lines of settings: ``registry=…``, ``image.repository=…``, ``image.tag=…``.
+
+They occur in properties files, INI and TOML, and are joined like the keys of a mapping
+(:mod:`airgap.kube.detect.split_references`). A key that occurs twice in a section is ignored.
 """
 
 from __future__ import annotations
@@ -10,53 +11,54 @@ import re
 from collections.abc import Iterator
 
 from airgap.kube.detect import keys
-from airgap.kube.detect.lines import SETTING, bodies
-from airgap.kube.detect.split_references import Joined, join
-from airgap.kube.detect.walker import Frame, Leaf, complete
+from airgap.kube.detect.lines import SETTING, content_lines
+from airgap.kube.detect.split_references import SplitReference, join
+from airgap.kube.detect.walker import Node, ScalarToken, is_complete_reference
 
 _SECTION = re.compile(
     r"[ \t]*\[{1,2}[ \t]*([\w.\"'/:-](?:[\w.\"'/: -]{0,198}[\w.\"'/:-])?)[ \t]*\]{1,2}[ \t]*(?:[#;].*)?"
 )
-#: Repositories and tags are git's too: that an image is meant must be said, by a key, a section, or a registry.
+#: Git has repositories and tags too, so a key, a section or a registry's address must say that it is an image.
 _SAYS_IMAGE = re.compile(r"image|img|docker|container", re.IGNORECASE)
 
 
-def joined(value: str) -> Iterator[Joined]:
-    """References of which a line of ``value`` holds the name and others the rest; the leaves' ``start`` and ``end``
-    are places in ``value``."""
-    for frame in _sections(value):
-        for key, leaf in (frame.leaves or {}).items():
-            what = keys.read(key).what
-            if what not in (keys.IMAGE, keys.REPOSITORY) or complete(leaf.value):
+def split_references(value: str) -> Iterator[SplitReference]:
+    """Yield the references whose name and other parts are on different lines of ``value``.
+
+    ``start`` and ``end`` of the tokens are characters of ``value``.
+    """
+    for node in _section_nodes(value):
+        for key, token in (node.tokens or {}).items():
+            role = keys.classify(key).role
+            if role not in (keys.IMAGE, keys.REPOSITORY) or is_complete_reference(token.value):
                 continue
-            found = join(frame, key, leaf, None)
-            if not isinstance(found, Joined) or len(found.pieces) == 1:
+            split_reference = join(node, key, token, None)
+            if not isinstance(split_reference, SplitReference) or len(split_reference.parts) == 1:
                 continue
-            if _SAYS_IMAGE.search(f"{frame.at or ''}.{key}") or complete(found.text):
-                yield found
+            if _SAYS_IMAGE.search(f"{node.parent_key or ''}.{key}") or is_complete_reference(split_reference.text):
+                yield split_reference
 
 
-def _sections(value: str) -> list[Frame]:
-    """A mapping for each section; what stands before the first is around the others, and a registry there is for
-    all."""
-    top = Frame(None, None, True, False, 0)
-    frames = [Frame(top, None, True, False, 0)]
+def _section_nodes(value: str) -> list[Node]:
+    """Return a mapping for each section. All have one parent, which holds a registry set before the first section."""
+    shared_node = Node(None, None, True, False, 0)
+    nodes = [Node(shared_node, None, True, False, 0)]
     seen: set[tuple[int, str]] = set()
-    for at, body in bodies(value):
-        if section := _SECTION.fullmatch(body):
-            frames.append(Frame(top, section[1].rpartition(".")[2].strip("\"' "), True, False, 0))
+    for line_start, line in content_lines(value):
+        if section := _SECTION.fullmatch(line):
+            nodes.append(Node(shared_node, section[1].rpartition(".")[2].strip("\"' "), True, False, 0))
             continue
-        found = SETTING.fullmatch(body)
-        if found is None:
+        setting = SETTING.fullmatch(line)
+        if setting is None:
             continue
-        frame, key = frames[-1], found["key"]
-        frame.leaves = frame.leaves if frame.leaves is not None else {}
-        if (len(frames), key) in seen:
-            frame.leaves.pop(key, None)
+        node, key = nodes[-1], setting["key"]
+        node.tokens = node.tokens if node.tokens is not None else {}
+        if (len(nodes), key) in seen:
+            node.tokens.pop(key, None)
             continue
-        seen.add((len(frames), key))
-        begin, end = found.span("value")
-        frame.leaves[key] = Leaf(found["value"], at + begin, at + end, '"', False, False)
-    first = frames[0].leaves or {}
-    top.leaves = {key: leaf for key, leaf in first.items() if keys.read(key)[:2] == (keys.REGISTRY, "")}
-    return frames
+        seen.add((len(nodes), key))
+        begin, end = setting.span("value")
+        node.tokens[key] = ScalarToken(setting["value"], line_start + begin, line_start + end, '"', False, False)
+    first = nodes[0].tokens or {}
+    shared_node.tokens = {key: token for key, token in first.items() if keys.classify(key)[:2] == (keys.REGISTRY, "")}
+    return nodes

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a key says of its value, by the words it is made of: ``initImageTag``, ``init_image_tag`` and
-``init.image.tag`` are the tag of the image "init". No product's vocabulary: words that people use for the parts of a
-reference, and words before "image" that mean a disk or a picture instead.
+"""Classify keys by their words: ``initImageTag``, ``init_image_tag`` and ``init.image.tag`` are a tag of image "init".
+
+The words are general ones for the parts of a reference, and those before "image" that mean a disk or a picture. No
+product has rules of its own here.
 """
 
 from __future__ import annotations
@@ -9,50 +10,54 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-#: What a key's value is: a reference or the name in one, names of several, a repository, and the other parts.
+#: The role of a key's value: a reference or its name, several references, a repository, and the other parts.
 IMAGE, IMAGES, REPOSITORY, NAME, REGISTRY, TAG, VERSION, DIGEST, OTHER = (
     "image", "images", "repository", "name", "registry", "tag", "version", "digest", ""
 )  # fmt: skip
 
-#: The annotation in which ``kubectl apply`` keeps what it was given ("Declarative Management of Kubernetes Objects").
+#: The annotation in which ``kubectl apply`` stores the object as it was applied.
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])s?|[A-Z]?[a-z0-9]+")
 _IMAGE_WORDS = frozenset({"image", "img"})
-#: What may follow "image" in a key whose value is still a whole reference, or the name in one.
+#: Words after "image" in keys whose value is still a whole reference, or the name in one.
 _WHOLE = frozenset({"ref", "reference", "name", "url", "uri", "fullname", "path", "pullspec"})
 _REPOSITORY = frozenset({"repository", "repo"})
 _REGISTRY = frozenset({"registry", "hub"})
 _DIGEST = frozenset({"digest", "sha", "sha256"})
-#: An image of these is started by no container runtime: disks of machines, and pictures.
+#: Words before "image" that mean a machine's disk or a picture.
 _NOT_RUN = frozenset(
     {"os", "vm", "ami", "disk", "machine", "boot", "cloud", "iso", "qcow2", "guest", "root",
      "background", "cover", "avatar", "profile", "logo", "icon", "hero", "banner", "splash", "thumbnail", "favicon"}
 )  # fmt: skip
-#: A list of these says what may be run, not what is.
+#: Words before "images" that mean a policy: which images may run, not which do.
 _POLICY = frozenset(
     {"allowed", "allow", "deny", "denied", "blocked", "block", "exempt", "excluded", "exclude", "ignored", "ignore",
      "trusted", "forbidden", "disallowed"}
 )  # fmt: skip
-#: Before a part's word, these say only that an image is meant.
+#: Words without a meaning of their own before the word for a part.
 _FILLERS = frozenset({"image", "img", "default", "docker", "container", "oci"})
 
 
 class Key(NamedTuple):
-    """``what`` the value is, ``stem`` whose it is (``init`` in ``initImageTag``), ``exact`` for the plain word."""
+    """The meaning of a key.
 
-    what: str
+    ``role`` is that of its value, ``stem`` the image it belongs to (``init`` in ``initImageTag``), and ``exact`` is
+    true for a key that is the role's word alone.
+    """
+
+    role: str
     stem: str
     exact: bool
-    #: Whether a value under this key is looked at in itself, or only kept for a neighbour that asks.
-    begins: bool
-    #: Whether a mapping keeps the value while it is open.
-    wanted: bool = True
+    #: Whether a value under this key is a candidate itself, or only a part of a neighbour's reference.
+    is_candidate: bool
+    #: Whether the walker keeps the value while its mapping is open.
+    kept: bool = True
 
 
 _NO = Key(OTHER, "", False, False, False)
-#: Kept for neighbours that ask, without being a part of a reference.
-_KEPT = {
+#: Keys whose values are needed by their neighbours, though they are not parts of a reference.
+_NEIGHBOURS = {
     "name": Key(NAME, "", True, False),
     "value": Key(OTHER, "", True, False),
     "kind": Key(OTHER, "", True, False),
@@ -63,25 +68,25 @@ _KEPT = {
     "package": Key(OTHER, "", True, True),
     "reference": Key(OTHER, "", True, True),
 }
-_known: dict[str, Key] = {}
-#: What has been read before, or ``None``; a key that is asked for a million times is looked up only.
-known = _known.get
+_cache: dict[str, Key] = {}
+#: Return the cached answer of ``classify`` for a key, or ``None``. The walker calls it for every key.
+cached = _cache.get
 
 
-def read(key: str) -> Key:
-    """Remembered, since keys repeat; a file of a million different ones is not."""
-    found = _known.get(key)
-    if found is None:
-        found = _KEPT.get(key) or _classify(key)
-        if len(_known) > 1 << 14:
-            _known.clear()
-        _known[key] = found
-    return found
+def classify(key: str) -> Key:
+    """Return the meaning of ``key``. Answers are cached; the cache is emptied when it has 16,384 entries."""
+    key_meaning = _cache.get(key)
+    if key_meaning is None:
+        key_meaning = _NEIGHBOURS.get(key) or _classify(key)
+        if len(_cache) > 1 << 14:
+            _cache.clear()
+        _cache[key] = key_meaning
+    return key_meaning
 
 
-def says_image(key: str | int | None) -> bool:
-    """Whether what stands under ``key`` is an image or a collection of them: ``image``, ``initImage``, ``images``."""
-    return isinstance(key, str) and read(key).what in (IMAGE, IMAGES)
+def names_image(key: str | int | None) -> bool:
+    """Return whether the value of ``key`` is an image or several: ``image``, ``initImage``, ``images``."""
+    return isinstance(key, str) and classify(key).role in (IMAGE, IMAGES)
 
 
 def _classify(key: str) -> Key:
@@ -93,16 +98,16 @@ def _classify(key: str) -> Key:
     last = words[-1]
     before = words[:-1]
     if last in _IMAGE_WORDS:
-        what = OTHER if before and before[-1] in _NOT_RUN | _POLICY else IMAGE
-        return Key(what, _stem(before), not before, what == IMAGE)
+        role = OTHER if before and before[-1] in _NOT_RUN | _POLICY else IMAGE
+        return Key(role, _stem(before), not before, role == IMAGE)
     if last == "images":
-        what = OTHER if before and before[0] in _POLICY else IMAGES
-        return Key(what, _stem(before), not before, what == IMAGES)
+        role = OTHER if before and before[0] in _POLICY else IMAGES
+        return Key(role, _stem(before), not before, role == IMAGES)
     if before and last in _WHOLE and before[-1] in _IMAGE_WORDS:
-        what = OTHER if len(before) > 1 and before[-2] in _NOT_RUN else IMAGE
-        return Key(what, _stem(before), False, what == IMAGE)
+        role = OTHER if len(before) > 1 and before[-2] in _NOT_RUN else IMAGE
+        return Key(role, _stem(before), False, role == IMAGE)
     if last in _REPOSITORY:
-        if before == ["base"]:  # what all repositories are below
+        if before == ["base"]:  # the prefix of all repositories
             return Key(REGISTRY, "", False, False)
         return Key(REPOSITORY, _stem(before), not before, True)
     if last in _REGISTRY:

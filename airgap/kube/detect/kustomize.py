@@ -1,40 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entries of a kustomization's ``images`` (kustomize, ``ImageTagTransformer``): ``newName``, or ``name`` where there is
-none, is pulled with ``newTag`` and ``digest``; a ``name`` beside ``newName`` only selects.
+"""Entries of a kustomization's ``images`` (kustomize, ``ImageTagTransformer``).
+
+The image is ``newName``, or ``name`` if there is none, with ``newTag`` and ``digest``. Next to ``newName``, ``name``
+only selects the images to replace.
 """
 
 from __future__ import annotations
 
 from airgap.kube import model
-from airgap.kube.detect.split_references import Joined, Piece
-from airgap.kube.detect.walker import Leaf, Spot
+from airgap.kube.detect.split_references import SplitPart, SplitReference
+from airgap.kube.detect.walker import Candidate, ScalarToken
 
-_NOTHING = Joined("", (), False)
+_NOTHING = SplitReference("", (), False)
 
 
-def entry(spot: Spot, leaf: Leaf, names: tuple[str, str], embedded: bool) -> Joined | str | None:
-    """What the entry whose ``name`` is ``leaf`` makes the image; a reason why nothing is taken; a reference without
-    pieces where nothing is said at all; ``None`` where this is no such entry. ``names`` is the object's type."""
-    leaves = spot.frame.leaves or {}
-    owner = spot.frame.parent
-    if spot.key != "name" or owner is None or owner.at != "images" or owner.mapping or "tag" in leaves:
+def images_entry(
+    candidate: Candidate, token: ScalarToken, object_type: tuple[str, str], embedded: bool
+) -> SplitReference | str | None:
+    """Return the image of the entry whose ``name`` is ``token``, or the reason why there is none.
+
+    Returns a reference without parts for an entry that changes nothing, and ``None`` if this is not such an entry.
+    ``object_type`` is the object's apiVersion and kind.
+    """
+    tokens = candidate.node.tokens or {}
+    images_node = candidate.node.parent
+    if (
+        candidate.key != "name"
+        or images_node is None
+        or images_node.parent_key != "images"
+        or images_node.mapping
+        or "tag" in tokens
+    ):
         return None
-    api, kind = names
-    new, tag, digest = leaves.get("newName"), leaves.get("newTag"), leaves.get("digest")
-    if new is None and tag is None and digest is None:
-        alone = "image" not in leaves and (not kind or api.startswith("kustomize."))
-        return _NOTHING if alone else None
+    api, kind = object_type
+    new_name, tag, digest = tokens.get("newName"), tokens.get("newTag"), tokens.get("digest")
+    if new_name is None and tag is None and digest is None:
+        selects_only = "image" not in tokens and (not kind or api.startswith("kustomize."))
+        return _NOTHING if selects_only else None
     if tag is None and digest is None:
         return "the tag stays that of the image it replaces, which another file names"
-    if new is not None:
-        pieces = [Piece(model.NAME, new)]
+    if new_name is not None:
+        parts = [SplitPart(model.NAME, new_name)]
     elif embedded:
         return "a kustomization inside a value gets no newName; write it into the entry"
     else:
-        pieces = [Piece(model.SELECTOR, leaf), Piece(model.INSERT, leaf)]
-    text = (new or leaf).value
-    for role, mark, part in ((model.TAG, ":", tag), (model.DIGEST, "@", digest)):
-        if part is not None:
-            pieces.append(Piece(role, part))
-            text += mark + part.value
-    return Joined(text, tuple(pieces), True)
+        parts = [SplitPart(model.SELECTOR, token), SplitPart(model.INSERT, token)]
+    text = (new_name or token).value
+    for role, separator, part_token in ((model.TAG, ":", tag), (model.DIGEST, "@", digest)):
+        if part_token is not None:
+            parts.append(SplitPart(role, part_token))
+            text += separator + part_token.value
+    return SplitReference(text, tuple(parts), True)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text that is neither YAML nor JSON: settings a line (``NAME=value``, TOML, INI, properties, shell), lists of
-references, options in scripts. Comments name nothing.
+"""References in text that is neither YAML nor JSON.
+
+The text may hold a setting per line (``NAME=value``, TOML, INI, properties, shell), lists of references, and options
+in scripts. Comments are skipped.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Iterator
 
 from airgap.kube.detect import arguments, keys, rules
 from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.walker import complete
+from airgap.kube.detect.walker import is_complete_reference
 
 _ITEM = re.compile(r"[^\s,;]+")
 _COMMENT = re.compile(r"[ \t]*(?:#|//|;)")
@@ -25,44 +27,48 @@ _LONGEST_LINE = 2_000
 
 
 def items(value: str) -> Iterator[tuple[int, int]]:
-    """The references of a list by commas, semicolons or white space, each perhaps with a name and ``=`` before it."""
-    for found in _ITEM.finditer(value):
-        own = found[0].rfind("=") + 1
-        if own < len(found[0]):
-            yield found.start() + own, found.end()
+    """Yield the spans of the items of a list separated by commas, semicolons or white space.
+
+    A name and ``=`` before an item are left out.
+    """
+    for item in _ITEM.finditer(value):
+        name_length = item[0].rfind("=") + 1
+        if name_length < len(item[0]):
+            yield item.start() + name_length, item.end()
 
 
-def settings(value: str) -> Iterator[tuple[int, int, Rule]]:
-    """Places in ``value`` that a line's name, an option, or the shape says are references."""
-    for at, body in bodies(value):
-        for begin, end, rule in _line(body):
-            yield at + begin, at + end, rule
+def setting_references(value: str) -> Iterator[tuple[int, int, Rule]]:
+    """Yield the spans of references in ``value``, each with the rule that recognised it."""
+    for offset, line in content_lines(value):
+        for begin, end, rule in _line_references(line):
+            yield offset + begin, offset + end, rule
 
 
-def bodies(value: str) -> Iterator[tuple[int, str]]:
-    """Each line that holds something and is no comment, without its end, and where it begins."""
-    at = 0
+def content_lines(value: str) -> Iterator[tuple[int, str]]:
+    """Yield each line that is neither blank nor a comment, without its end, after its offset."""
+    offset = 0
     for line in value.splitlines(keepends=True):
-        body = line.rstrip()
-        if body and len(body) <= _LONGEST_LINE and not _COMMENT.match(body):
-            yield at, body
-        at += len(line)
+        content = line.rstrip()
+        if content and len(content) <= _LONGEST_LINE and not _COMMENT.match(content):
+            yield offset, content
+        offset += len(line)
 
 
-def _line(line: str) -> Iterator[tuple[int, int, Rule]]:
-    if found := SETTING.fullmatch(line):
-        said = keys.says_image(found["key"])
-        if said:
-            for begin, end in items(found["value"]):
-                yield found.start("value") + begin, found.start("value") + end, rules.SETTING
+def _line_references(line: str) -> Iterator[tuple[int, int, Rule]]:
+    if setting := SETTING.fullmatch(line):
+        value, start = setting["value"], setting.start("value")
+        if keys.names_image(setting["key"]):
+            for begin, end in items(value):
+                yield start + begin, start + end, rules.SETTING
             return
-        if complete(found["value"]):
-            yield *found.span("value"), rules.LINE
+        if is_complete_reference(value):
+            yield start, setting.end("value"), rules.LINE
             return
-    if found := _ALONE.fullmatch(line):
-        for begin, end in items(found["value"]):
-            if complete(found["value"][begin:end]):
-                yield found.start("value") + begin, found.start("value") + end, rules.LINE
+    if alone := _ALONE.fullmatch(line):
+        value, start = alone["value"], alone.start("value")
+        for begin, end in items(value):
+            if is_complete_reference(value[begin:end]):
+                yield start + begin, start + end, rules.LINE
         return
-    for begin, end, _ in arguments.options(line):
+    for begin, end, _ in arguments.option_references(line):
         yield begin, end, rules.SCRIPT

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rule is, and how its patterns fit: over the nearest object's type, the path below it, and the last key."""
+"""Rules and their patterns for the type of the nearest object, the path below it, and the last key."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from airgap.records import Record
 
 #: ``objects`` of a rule for YAML without apiVersion and kind.
 LOOSE = ("",)
-#: ``objects`` of a rule for every object, but those of ``UNTYPED``.
+#: ``objects`` of a rule for every object except those of ``UNTYPED``.
 ANY = ("*",)
-#: ``objects`` of a rule for every object and outside of them.
+#: ``objects`` of a rule for every object and for YAML outside of objects.
 EVERYWHERE = ("*", "")
-#: ``objects`` of a rule for every object and outside of them, but for schemas, which only describe places.
+#: Like ``EVERYWHERE``, except schemas, which only describe fields.
 BUT_SCHEMAS = ("*", "", "!")
-#: Objects whose data are text or schemas, not fields: an ``image`` key there means something else.
+#: Objects that hold text or schemas instead of fields: a key ``image`` has another meaning there.
 UNTYPED = ("v1/ConfigMap", "v1/Secret", "apiextensions.k8s.io/*/CustomResourceDefinition")
-#: Objects whose data are the settings of programs, each under a name of its choice.
+#: Objects that hold the settings of programs, under names that their authors choose.
 DATA = ("v1/ConfigMap", "v1/Secret")
 SCHEMA = ("apiextensions.k8s.io/*/CustomResourceDefinition",)
 
@@ -30,8 +30,11 @@ NAME, TAGGED, COMPLETE = "name", "tagged", "complete"
 
 
 class Rule(Record):
-    """``name`` narrows an option's or variable's name; ``key`` is what the last key must be, ``exact`` for the plain
-    word alone; ``split`` joins what stands under the keys beside it."""
+    """A place whose values are images.
+
+    ``name`` is a pattern for the name of an option or variable. ``key`` is the role of the last key, ``exact`` requires
+    the role's word alone. ``split`` joins the value with the neighbours that hold the other parts of its reference.
+    """
 
     id: str
     kind: str
@@ -46,48 +49,49 @@ class Rule(Record):
     split: bool = False
 
     def fits(self, api: str, kind: str, path: str) -> bool:
-        """Whether ``path`` below an object of that type is this rule's place; both are empty outside of objects."""
-        return object_fits(self.objects, api, kind) and place_fits(self.path, path)
+        """Return whether the rule is for ``path`` below an object of that type; both are empty outside of objects."""
+        return object_matches(self.objects, api, kind) and path_matches(self.path, path)
 
-    def keyed(self, key: str | int) -> bool:
-        """Whether the last key is what this rule wants it to be."""
+    def matches_key(self, key: str | int) -> bool:
+        """Return whether the last key has the role that the rule requires."""
         if not self.key:
             return True
         if not isinstance(key, str):
             return False
-        found = keys.read(key)
-        return found.what == self.key and (found.exact or not self.exact)
+        meaning = keys.classify(key)
+        return meaning.role == self.key and (meaning.exact or not self.exact)
 
-    def named(self, name: str) -> bool:
-        """Whether an option or variable is called as this rule wants it."""
+    def matches_name(self, name: str) -> bool:
+        """Return whether the rule is for options or variables of this name."""
         return re.fullmatch(self.name, name) is not None
 
 
 @lru_cache(maxsize=4096)
-def object_fits(patterns: tuple[str, ...], api: str, kind: str) -> bool:
+def object_matches(patterns: tuple[str, ...], api: str, kind: str) -> bool:
+    """Return whether an object's type is one of ``patterns``; ``api`` and ``kind`` are empty outside of objects."""
     if patterns == EVERYWHERE:
         return True
     if patterns == BUT_SCHEMAS:
-        return not object_fits(SCHEMA, api, kind)
+        return not object_matches(SCHEMA, api, kind)
     if not kind:
         return patterns == LOOSE
     if patterns == ANY:
-        return not any(fnmatchcase(f"{api}/{kind}", one) for one in UNTYPED)
-    return any(fnmatchcase(f"{api}/{kind}", one) for one in patterns)
+        return not any(fnmatchcase(f"{api}/{kind}", pattern) for pattern in UNTYPED)
+    return any(fnmatchcase(f"{api}/{kind}", pattern) for pattern in patterns)
 
 
 @lru_cache(maxsize=2048)
-def place_fits(pattern: str, path: str) -> bool:
-    """Whether ``path`` is one of ``pattern``; remembered, since objects of one type repeat their paths."""
+def path_matches(pattern: str, path: str) -> bool:
+    """Return whether ``path`` matches ``pattern``. Cached, because objects of one type repeat their paths."""
     return compile_path(pattern).fullmatch(path) is not None
 
 
 @lru_cache(maxsize=256)
 def compile_path(pattern: str) -> re.Pattern[str]:
-    """``**.spec.{a,b}[].image`` as a regular expression over paths with ``[]`` for indexes.
+    """Compile a pattern such as ``**.spec.{a,b}[].image`` into a regular expression for paths with ``[]`` for indexes.
 
-    What stands between two ``**`` is taken where it first fits and never looked for again, so that the time does not
-    grow with the number of ``**``.
+    A chunk between two ``**`` matches at its first occurrence only (a lookahead with a back reference does not
+    backtrack), so that the time does not grow with the number of ``**``.
     """
     gaps, chunks = [""], [""]
     for piece in re.split(r"(\*\*\.?|\*|\{[^{}]*\})", pattern):

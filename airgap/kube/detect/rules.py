@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules by which something is an image, as data: where it stands, what shape it has, how sure that is, and why.
+"""The detection rules, as data: which places hold images, in which shape, how sure that is, and why.
 
-``objects`` are ``apiVersion/Kind`` patterns of the nearest enclosing object, or ``LOOSE`` for YAML that is no
-Kubernetes object; ``path`` is a pattern over the keys below that object, ``[]`` for an item of a list, ``**`` for
-any keys, ``{a,b}`` for either; ``key`` says what the last key must be by its words (:mod:`airgap.kube.detect.keys`).
-The
-first rule that fits decides. Names of products have no place here, but for APIs whose types make a field an image.
+``objects`` are ``apiVersion/Kind`` patterns for the nearest enclosing object, or ``LOOSE`` for YAML that is not a
+Kubernetes object. ``path`` is a pattern for the keys below that object: ``[]`` is an item of a list, ``**`` any keys,
+``{a,b}`` either key. ``key`` is the role of the last key (:mod:`airgap.kube.detect.keys`). The first rule that fits
+decides. No rule is for a product by name, except for APIs whose types define a field as an image.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from airgap.kube.model import CERTAIN, LIKELY, POSSIBLE
 
 _CONTAINERS = "{containers,initContainers,ephemeralContainers}[].image"
 _VOLUME = "volumes[].image.reference"
-#: Where the pod specification lies in each built-in workload, by its API (Kubernetes API reference, "Workloads").
+#: The path of the pod specification in each built-in workload (Kubernetes API reference, "Workloads").
 _POD_SPECS = (
     ("spec", ("v1/Pod",)),
     (
@@ -36,14 +35,14 @@ _POD_SPECS = (
 
 
 def _workloads(id: str, below: str, why: str) -> Iterator[Rule]:
-    """One rule for each place of a pod specification, alone and in a typed list (``kind: PodList``)."""
+    """Yield a rule for each path of a pod specification, in an object and in a typed list (``kind: PodList``)."""
     for spec, objects in _POD_SPECS:
         yield Rule(id, "field", CERTAIN, f"{spec}.{below}", why, objects)
-        yield Rule(id, "field", CERTAIN, f"items[].{spec}.{below}", why, tuple(f"{one}List" for one in objects))
+        yield Rule(id, "field", CERTAIN, f"items[].{spec}.{below}", why, tuple(f"{name}List" for name in objects))
 
 
-def _named(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iterator[Rule]:
-    """What the names of keys say, in objects and outside of them."""
+def _key_rules(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iterator[Rule]:
+    """Yield the rules for keys whose names say image."""
     image, repository = keys.IMAGE, keys.REPOSITORY
     yield Rule(
         f"{id}-image", kind, LIKELY, "**", f"a field named image in {where}", objects, key=image, exact=True, split=True
@@ -109,8 +108,8 @@ FIELDS: tuple[Rule, ...] = (
         ("pkg.crossplane.io/*",),
         TAGGED,
     ),
-    *_named("object", "crd", ANY, "an object whose type is not built in"),
-    *_named("loose", "helm-values", LOOSE, "YAML that is no Kubernetes object"),
+    *_key_rules("object", "crd", ANY, "an object whose type is not built in"),
+    *_key_rules("loose", "helm-values", LOOSE, "YAML that is no Kubernetes object"),
     Rule(
         "data-image",
         "embedded",
@@ -255,7 +254,7 @@ SCRIPT = Rule(
     "script-option", "embedded", LIKELY, "**", "an option of a script whose name ends in image", objects=BUT_SCHEMAS
 )
 
-#: Where a value that looks like an image means something else, whatever a rule that is less than certain says.
+#: Paths where a value is not an image that is pulled. Only a certain rule goes before them. Each with the reason.
 ELSEWHERE: tuple[tuple[str, str], ...] = (
     ("{status,items[].status}.**", "a status tells what was, nothing is pulled for it"),
     (

@@ -1,44 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``scan``: bytes in, sites out. JSON is tried where a file begins like it, YAML otherwise and where that fails."""
+"""Scan a resource file for images. A file that begins like JSON is parsed as JSON first, then as YAML."""
 
 from __future__ import annotations
 
 from airgap.errors import ResourceError
-from airgap.kube.detect.collector import Finds
-from airgap.kube.detect.custom_rules import NONE, Custom
-from airgap.kube.detect.document_view import Text
-from airgap.kube.detect.scanner import Judge
+from airgap.kube.detect.collector import SiteCollector
+from airgap.kube.detect.custom_rules import NO_CUSTOM_RULES, CustomRules
+from airgap.kube.detect.document_view import DocumentView
+from airgap.kube.detect.scanner import DocumentScanner
 from airgap.kube.model import Scan
 from airgap.kube.parse import json_events, yaml_events
 from airgap.kube.parse.events import Events
 from airgap.kube.parse.source import Source
 
 
-def scan(content: bytes, file: str, custom: Custom = NONE) -> Scan:
-    """Find the image sites of one resource file, called ``file`` in what is said of it; ``custom`` adds rules.
+def scan(content: bytes, file: str, custom_rules: CustomRules = NO_CUSTOM_RULES) -> Scan:
+    """Find the image sites of one resource file. ``file`` is its name in messages; ``custom_rules`` add to the rules.
 
-    Raises ResourceError with file:line for what is not UTF-8, neither YAML nor JSON, or nested too deeply, and
-    for values in certain places that are no references (all of them, if there are several). A file without
-    sites is no error here.
+    Raises ResourceError with file:line if the content is not UTF-8, neither YAML nor JSON, or nested too deeply, and
+    for all values in certain places that are not references. A file without sites is not an error.
     """
     source = Source(content, file)
-    json_fault: json_events.NotJSON | None = None
+    json_error: json_events.NotJSON | None = None
     if json_events.could_be(source):
         try:
-            return _run(source, json_events.parse(source), custom, json=True)
-        except json_events.NotJSON as fault:
-            json_fault = fault
+            return _run(source, json_events.parse(source), custom_rules, is_json=True)
+        except json_events.NotJSON as error:
+            json_error = error
     try:
-        return _run(source, yaml_events.parse(source), custom, json=False)
+        return _run(source, yaml_events.parse(source), custom_rules, is_json=False)
     except ResourceError as error:
-        if json_fault is not None and file.endswith(".json"):
-            raise ResourceError("not valid JSON", where=source.where(json_fault.byte)) from error
+        if json_error is not None and file.endswith(".json"):
+            raise ResourceError("not valid JSON", where=source.where(json_error.byte)) from error
         raise
 
 
-def _run(source: Source, events: Events, custom: Custom, *, json: bool) -> Scan:
-    text = Text(source)
-    text.byte_units = json
-    finds = Finds(source, custom)
-    Judge(text, finds, custom).run(events)
-    return finds.verdict()
+def _run(source: Source, events: Events, custom_rules: CustomRules, *, is_json: bool) -> Scan:
+    view = DocumentView(source)
+    view.byte_units = is_json
+    collector = SiteCollector(source, custom_rules)
+    DocumentScanner(view, collector, custom_rules).run(events)
+    return collector.result()

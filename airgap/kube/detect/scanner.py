@@ -1,344 +1,345 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From spots to sites: the rules applied to what stands in one document and in the documents inside its values.
+"""Apply the rules to the candidates of a document, and to the documents embedded in its values.
 
-Placeholders and doubtful shapes become near misses with a reason; a value in a certain place that no registry would
-take is an error with file:line.
+Placeholders and doubtful values become near misses with a reason. A value in a certain place that is not a valid
+reference is an error with file:line.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 
 from airgap.errors import ResourceError
 from airgap.kube import model
-from airgap.kube.detect import arguments, documents, grouped, keys, kustomize, lines, rules, scripts
-from airgap.kube.detect import rule as patterns
-from airgap.kube.detect import walker as walk
-from airgap.kube.detect.collector import Finds, Place
-from airgap.kube.detect.custom_rules import Custom
-from airgap.kube.detect.document_view import Text
-from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.split_references import Joined, Piece, join
-from airgap.kube.detect.walker import Batch, Frame, Leaf, Spot, complete
+from airgap.kube.detect import arguments, documents, grouped, keys, kustomize, lines, rules, scripts, walker
+from airgap.kube.detect.collector import Location, SiteCollector
+from airgap.kube.detect.custom_rules import CustomRules
+from airgap.kube.detect.document_view import DocumentView
+from airgap.kube.detect.paths import ObjectPaths
+from airgap.kube.detect.rule import COMPLETE, SCHEMA, TAGGED, Rule, compile_path, object_matches
+from airgap.kube.detect.split_references import SplitPart, SplitReference, join
+from airgap.kube.detect.walker import Batch, Candidate, Node, ScalarToken, is_complete_reference
 from airgap.kube.model import CERTAIN
 from airgap.kube.parse.events import Events
+from airgap.kube.parse.json_events import NotJSON
 
-#: No reference and no key of an API is longer.
+#: Aliases of values up to this length are scanned again.
 _SHORT = 512
-_INDEX = re.compile(r"\[[0-9]+\]")
-_SIMPLE_KEY = re.compile(r"[^.\[\]\s\"]+")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)=")
 
 
-class Judge:
-    """Judges one document; ``prefix`` is the path of the value that holds it."""
+class DocumentScanner:
+    """Scans one document and adds its sites and near misses to ``collector``.
 
-    def __init__(self, text: Text, finds: Finds, custom: Custom, prefix: str = "") -> None:
-        self.text = text
-        self.finds = finds
+    ``prefix`` precedes each path; for an embedded document it is the path of the value that holds it.
+    """
+
+    def __init__(self, view: DocumentView, collector: SiteCollector, custom: CustomRules, prefix: str = "") -> None:
+        self.view = view
+        self.collector = collector
         self.custom = custom
         self.prefix = prefix
-        self.embedded = text.outer is not None
-        self._object: Frame | None = None
-        self._names = ("", "")
-        self._root = ""
-        self._near: tuple[Frame | None, str, str] = (None, "", "")
-        #: Where long values begin that were looked through; their aliases hold nothing new.
-        self._through: set[tuple[int, int]] = set()
+        self.embedded = view.outer is not None
+        self._object: Node | None = None
+        self._object_type = ("", "")
+        self._paths = ObjectPaths(None)
+        #: Form and offset of each long value that was scanned. Aliases of it contain nothing new.
+        self._scanned: set[tuple[int, int]] = set()
 
     def run(self, events: Events) -> None:
-        def refuse(place: int, what: str) -> None:
-            where = self.text.root.where(self.text.up(*[self.text.byte(place)] * 2)[0]) if not self.embedded else "-"
-            raise ResourceError(f"{what}: this is no file that Kubernetes would take", where=where)
+        """Scan the document. Raises ResourceError if it is nested too deeply or does not parse."""
+        for batch in walker.walk(events, self._refuse, self.custom.requested_keys):
+            self._scan_batch(batch)
 
-        for batch in walk.walk(events, refuse, self.custom.asked):
-            self.batch(batch)
+    def _refuse(self, offset: int, problem: str) -> None:
+        where = "-"
+        if not self.embedded:
+            byte = self.view.byte_offset_of(offset)
+            start, _ = self.view.file_span(byte, byte)
+            where = self.view.root.where(start)
+        raise ResourceError(f"{problem}: this is no file that Kubernetes would take", where=where)
 
-    def batch(self, batch: Batch) -> None:
-        """Judge the spots of one object, or those of a document outside of objects."""
-        frame = batch.frame
-        self._object = frame
-        self._names = (frame.api, frame.kind) if frame is not None else ("", "")
-        self._root = _climb(frame, None)
-        self._near = (None, "", "")
-        for spot in batch.spots:
-            leaf = spot.leaf
-            if leaf is None:
-                self._arguments(spot)
-            elif self.custom.take and (why := self.custom.taken(*self._named(), self._pattern(spot))):
-                self._asked(spot, leaf, why)
-            elif spot.what == walk.ASKED:
-                continue
-            elif spot.what == walk.VARIABLE:
-                self._variable(spot, leaf)
-            elif spot.what == walk.DOCUMENT:
-                self._document(spot, leaf)
-            elif spot.what == walk.ITEM:
-                self._item(spot, leaf)
-            elif spot.what == walk.SHAPE:
-                self._shape(spot, leaf)
+    def _scan_batch(self, batch: Batch) -> None:
+        node = batch.node
+        self._object = node
+        self._object_type = (node.api, node.kind) if node is not None else ("", "")
+        self._paths = ObjectPaths(node)
+        for candidate in batch.candidates:
+            if candidate.token is None:
+                self._scan_arguments(candidate)
             else:
-                self._field(spot, leaf)
+                self._scan_value(candidate, candidate.token)
 
-    # What each kind of place means.
-
-    def _field(self, spot: Spot, leaf: Leaf) -> None:
-        pattern = self._pattern(spot)
-        frame, key = spot.frame, str(spot.key)
-        if self._kustomize(spot, leaf):
-            return
-        from_ = frame.at == "from" and key == "name" and frame.kind == "DockerImage"
-        for rule in (rules.REFERRED,) if from_ else _fields(*self._names, pattern, key):
-            if rule.confidence != CERTAIN and (why := _elsewhere(pattern)):
-                if key == "name":
-                    return
-                if keys.says_image(key) and complete(leaf.value) and rules.ANNOTATION.fits(*self._names, pattern):
-                    if key != "containerImage":
-                        self._take(spot, leaf, rules.ANNOTATION, leaf.value)
-                        return
-                    why = "the catalogue shows it to people; what runs stands in the pod templates"
-                self._miss(spot, leaf, why)
-            elif leaf.is_null:
-                pass
-            elif not leaf.value.strip():
-                self._miss(spot, leaf, "it is empty")
-            elif not rule.split:
-                self._take(spot, leaf, rule, leaf.value)
-            else:
-                joined = join(frame, key, leaf, self._object)
-                if isinstance(joined, str):
-                    self._miss(spot, leaf, joined)
-                elif joined is not None:
-                    self._joined(spot, rule, joined)
-            return
-        if not self._document(spot, leaf):
-            self._shape(spot, leaf)
-
-    def _asked(self, spot: Spot, leaf: Leaf, why: str) -> None:
-        """What a rule of airgap.yaml takes. Of a list of arguments it takes what has a path, a tag or a digest, behind
-        the option's name if there is one."""
-        if spot.frame.items is not None:
-            self._list(spot, leaf, Rule("airgap.yaml", "arg", model.LIKELY, "**", why, shape=patterns.TAGGED))
-        elif not self._document(spot, leaf):
-            self._take(spot, leaf, Rule("airgap.yaml", "crd", model.LIKELY, "**", why), leaf.value)
-
-    def _kustomize(self, spot: Spot, leaf: Leaf) -> bool:
-        """Whether this is an entry of a kustomization's ``images``, taken or passed over with a reason."""
-        found = kustomize.entry(spot, leaf, self._names, self.embedded)
-        if isinstance(found, str):
-            self._miss(spot, leaf, found)
-        elif found is not None and found.pieces:
-            self._joined(spot, rules.KUSTOMIZE, found)
-        return found is not None
-
-    def _joined(self, spot: Spot, rule: Rule, joined: Joined) -> None:
-        self.finds.take(self._place(spot), rule, joined.text, joined.pieces, sure=joined.sure, embedded=self.embedded)
-
-    def _shape(self, spot: Spot, leaf: Leaf) -> None:
-        pattern = self._pattern(spot)
-        for scheme, rule in (("docker://", rules.ADDRESS), ("oci://", rules.SERVED)):
-            if leaf.value.startswith(scheme):
-                if rule.fits(*self._names, pattern):
-                    self._take(spot, leaf, rule, leaf.value[len(scheme) :], len(scheme))
+    def _scan_value(self, candidate: Candidate, token: ScalarToken) -> None:
+        if self.custom.take:
+            reason = self.custom.take_reason(*self._object_identity(), self._paths.rule_path(candidate))
+            if reason:
+                self._scan_requested(candidate, token, reason)
                 return
-        if not complete(leaf.value):
-            return
-        if spot.key == "default" and keys.says_image(spot.frame.at) and rules.DEFAULT.fits(*self._names, pattern):
-            self._take(spot, leaf, rules.DEFAULT, leaf.value)
-            return
-        if patterns.object_fits(patterns.SCHEMA, *self._names):
-            self._miss(spot, leaf, "it looks like a reference, but a schema's text and examples are not pulled")
-        elif why := _elsewhere(pattern):
-            self._miss(spot, leaf, why)
-        else:
-            self._take(spot, leaf, rules.SHAPE, leaf.value)
+        if candidate.form == walker.VARIABLE:
+            self._scan_variable(candidate, token)
+        elif candidate.form == walker.DOCUMENT:
+            self._scan_document(candidate, token)
+        elif candidate.form == walker.ITEM:
+            self._scan_item(candidate, token)
+        elif candidate.form == walker.SHAPE:
+            self._scan_shape(candidate, token)
+        elif candidate.form == walker.FIELD:
+            self._scan_field(candidate, token)
 
-    def _variable(self, spot: Spot, leaf: Leaf) -> None:
-        frame = spot.frame
-        name = (frame.leaves or {}).get("name")
-        parent = frame.parent
-        if name is None or leaf.is_null:
-            self._shape(spot, leaf)
+    # One method for each form of a candidate.
+
+    def _scan_field(self, candidate: Candidate, token: ScalarToken) -> None:
+        rule_path = self._paths.rule_path(candidate)
+        node, key = candidate.node, str(candidate.key)
+        if self._scan_kustomize_entry(candidate, token):
             return
-        if self._again(walk.VARIABLE, leaf):
+        is_docker_image_source = node.parent_key == "from" and key == "name" and node.kind == "DockerImage"
+        field_rules = (rules.REFERRED,) if is_docker_image_source else _field_rules(*self._object_type, rule_path, key)
+        if not field_rules:
+            if not self._scan_document(candidate, token):
+                self._scan_shape(candidate, token)
             return
-        if parent is None or parent.mapping or parent.at != "env":
-            if keys.says_image(name.value) and not _elsewhere(self._pattern(spot)):
-                self._list(spot, leaf, rules.PARAMETER)
-            elif not self._document(spot, leaf):
-                self._shape(spot, leaf)
+        rule = field_rules[0]
+        if rule.confidence != CERTAIN and (reason := _irrelevant_reason(rule_path)):
+            self._scan_irrelevant_field(candidate, token, rule_path, reason)
+        elif token.is_null:
+            pass
+        elif not token.value.strip():
+            self._add_near_miss(candidate, token, "it is empty")
+        elif not rule.split:
+            self._add(candidate, token, rule, token.value)
+        else:
+            split_reference = join(node, key, token, self._object)
+            if isinstance(split_reference, str):
+                self._add_near_miss(candidate, token, split_reference)
+            elif split_reference is not None:
+                self._add_split(candidate, rule, split_reference)
+
+    def _scan_irrelevant_field(self, candidate: Candidate, token: ScalarToken, rule_path: str, reason: str) -> None:
+        """Take an annotation that holds a complete reference; anything else in such a place is a near miss."""
+        key = str(candidate.key)
+        if key == "name":
             return
+        is_annotation = rules.ANNOTATION.fits(*self._object_type, rule_path)
+        if keys.names_image(key) and is_complete_reference(token.value) and is_annotation:
+            if key != "containerImage":
+                self._add(candidate, token, rules.ANNOTATION, token.value)
+                return
+            reason = "the catalogue shows it to people; what runs stands in the pod templates"
+        self._add_near_miss(candidate, token, reason)
+
+    def _scan_requested(self, candidate: Candidate, token: ScalarToken, reason: str) -> None:
+        """Take the value for a rule of airgap.yaml; of an argument, what follows the option's name."""
+        if candidate.node.items is not None:
+            rule = Rule("airgap.yaml", "arg", model.LIKELY, "**", reason, shape=TAGGED)
+            self._add_listed(candidate, token, rule)
+        elif not self._scan_document(candidate, token):
+            self._add(candidate, token, Rule("airgap.yaml", "crd", model.LIKELY, "**", reason), token.value)
+
+    def _scan_kustomize_entry(self, candidate: Candidate, token: ScalarToken) -> bool:
+        """Return whether this is an entry of a kustomization's ``images``, whether taken or not."""
+        entry = kustomize.images_entry(candidate, token, self._object_type, self.embedded)
+        if isinstance(entry, str):
+            self._add_near_miss(candidate, token, entry)
+        elif entry is not None and entry.parts:
+            self._add_split(candidate, rules.KUSTOMIZE, entry)
+        return entry is not None
+
+    def _scan_shape(self, candidate: Candidate, token: ScalarToken) -> None:
+        rule_path = self._paths.rule_path(candidate)
+        for scheme, rule in (("docker://", rules.ADDRESS), ("oci://", rules.SERVED)):
+            if token.value.startswith(scheme):
+                if rule.fits(*self._object_type, rule_path):
+                    self._add(candidate, token, rule, token.value[len(scheme) :], len(scheme))
+                return
+        if not is_complete_reference(token.value):
+            return
+        is_image_default = candidate.key == "default" and keys.names_image(candidate.node.parent_key)
+        if is_image_default and rules.DEFAULT.fits(*self._object_type, rule_path):
+            self._add(candidate, token, rules.DEFAULT, token.value)
+        elif self._is_schema():
+            reason = "it looks like a reference, but a schema's text and examples are not pulled"
+            self._add_near_miss(candidate, token, reason)
+        elif irrelevant := _irrelevant_reason(rule_path):
+            self._add_near_miss(candidate, token, irrelevant)
+        else:
+            self._add(candidate, token, rules.SHAPE, token.value)
+
+    def _scan_variable(self, candidate: Candidate, token: ScalarToken) -> None:
+        node = candidate.node
+        name = (node.tokens or {}).get("name")
+        parent = node.parent
+        if name is None or token.is_null:
+            self._scan_shape(candidate, token)
+            return
+        if self._already_scanned(walker.VARIABLE, token):
+            return
+        if parent is None or parent.mapping or parent.parent_key != "env":
+            if keys.names_image(name.value) and not _irrelevant_reason(self._paths.rule_path(candidate)):
+                self._add_listed(candidate, token, rules.PARAMETER)
+            elif not self._scan_document(candidate, token):
+                self._scan_shape(candidate, token)
+            return
+        rule_path = self._paths.rule_path(candidate)
         for rule in rules.ENVIRONMENT:
-            if not rule.named(name.value) or not rule.fits(*self._names, self._pattern(spot)):
-                continue
-            if rule.shape == patterns.COMPLETE:
-                if not self._document(spot, leaf):
-                    for begin, end in lines.items(leaf.value):
-                        if complete(leaf.value[begin:end]):
-                            self._take(spot, leaf, rule, leaf.value[begin:end], begin)
-            elif len(found := list(lines.items(leaf.value))) > 1 or "=" in leaf.value:
-                if self._document(spot, leaf):
-                    return
-                for begin, end in found:
-                    if re.search("[:@/]", leaf.value[begin:end]):
-                        self._take(spot, leaf, rule, leaf.value[begin:end], begin)
-            else:
-                self._take(spot, leaf, rule, leaf.value)
+            if rule.matches_name(name.value) and rule.fits(*self._object_type, rule_path):
+                self._scan_environment_value(candidate, token, rule)
+                return
+
+    def _scan_environment_value(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
+        spans = list(lines.items(token.value))
+        if rule.shape != COMPLETE and len(spans) <= 1 and "=" not in token.value:
+            self._add(candidate, token, rule, token.value)
             return
+        if self._scan_document(candidate, token):
+            return
+        for begin, end in spans:
+            item = token.value[begin:end]
+            is_reference = is_complete_reference(item) if rule.shape == COMPLETE else re.search("[:@/]", item)
+            if is_reference:
+                self._add(candidate, token, rule, item, begin)
 
-    def _item(self, spot: Spot, leaf: Leaf) -> None:
-        pattern = self._pattern(spot)
-        if why := _elsewhere(pattern):
-            self._miss(spot, leaf, why)
-        elif spot.frame.images:
-            self._list(spot, leaf, rules.LISTED)
-        elif (found := _VARIABLE.match(leaf.value)) and keys.says_image(found[1]):
-            self._list(spot, leaf, rules.ITEM)
-        elif found and complete(leaf.value[found.end() :]):
-            self._take(spot, leaf, rules.SHAPE, leaf.value[found.end() :], found.end())
+    def _scan_item(self, candidate: Candidate, token: ScalarToken) -> None:
+        if reason := _irrelevant_reason(self._paths.rule_path(candidate)):
+            self._add_near_miss(candidate, token, reason)
+            return
+        variable = _VARIABLE.match(token.value)
+        if candidate.node.holds_images:
+            self._add_listed(candidate, token, rules.LISTED)
+        elif variable and keys.names_image(variable[1]):
+            self._add_listed(candidate, token, rules.ITEM)
+        elif variable and is_complete_reference(token.value[variable.end() :]):
+            self._add(candidate, token, rules.SHAPE, token.value[variable.end() :], variable.end())
         else:
-            self._shape(spot, leaf)
+            self._scan_shape(candidate, token)
 
-    def _list(self, spot: Spot, leaf: Leaf, rule: Rule) -> None:
-        """One reference, or several with names of their own before them."""
-        for begin, end in lines.items(leaf.value):
-            self._take(spot, leaf, rule, leaf.value[begin:end], begin)
+    def _scan_arguments(self, candidate: Candidate) -> None:
+        rule_path = self._paths.rule_path(candidate)
+        items = [
+            None if token is None or self._already_scanned(walker.ARGUMENTS, token) else token
+            for token in candidate.node.items or ()
+        ]
+        texts = [(candidate._replace(key=index), token) for index, token in enumerate(items) if token is not None]
+        if rules.PULLED.fits(*self._object_type, rule_path):
+            for item, token in texts:  # before the options, because an option before an image is not its name
+                for begin, end, rule in scripts.pulled_references(token.value):
+                    self._add(item, token, rule, token.value[begin:end], begin)
+        for index, token, begin, end, rule in arguments.argument_references(items):
+            if rule.fits(*self._object_type, rule_path):
+                self._add(candidate._replace(key=index), token, rule, token.value[begin:end], begin)
+        if rules.SETTING.fits(*self._object_type, rule_path):
+            for item, token in texts:
+                if "\n" in token.value:  # a script, which may contain here-documents with settings
+                    self._scan_settings(item, token)
 
-    def _arguments(self, spot: Spot) -> None:
-        pattern = self._pattern(spot)
-        items = [None if leaf is None or self._again(walk.ARGUMENTS, leaf) else leaf for leaf in spot.frame.items or ()]
-        texts = [(spot._replace(key=index), leaf) for index, leaf in enumerate(items) if leaf is not None]
-        if rules.PULLED.fits(*self._names, pattern):
-            for place, leaf in texts:  # first, since an option before an image is not its name
-                for begin, end, rule in scripts.pulls(leaf.value):
-                    self._take(place, leaf, rule, leaf.value[begin:end], begin)
-        for index, leaf, begin, end, rule in arguments.read(items):
-            if rule.fits(*self._names, pattern):
-                self._take(spot._replace(key=index), leaf, rule, leaf.value[begin:end], begin)
-        if rules.SETTING.fits(*self._names, pattern):
-            for place, leaf in texts:
-                if "\n" in leaf.value:  # here-documents are read by the line too
-                    self._text(place, leaf)
-
-    def _document(self, spot: Spot, leaf: Leaf) -> bool:
-        """Whether the value is a document or settings, and looked through as such."""
-        pattern = self._pattern(spot)
-        why = _elsewhere(pattern)
-        if (why and ".annotations" not in f".{pattern}") or patterns.object_fits(patterns.SCHEMA, *self._names):
+    def _scan_document(self, candidate: Candidate, token: ScalarToken) -> bool:
+        """Scan the value as a document or as settings; return whether it may be one of them."""
+        rule_path = self._paths.rule_path(candidate)
+        if _irrelevant_reason(rule_path) and ".annotations" not in f".{rule_path}":
             return False
-        if not walk.may_hold(leaf.value):
+        if self._is_schema() or not walker.may_name_images(token.value):
             return False
-        if self._again(walk.DOCUMENT, leaf):
+        if self._already_scanned(walker.DOCUMENT, token):
             return True
-        inner = self.text.inner(leaf)
-        if inner is None:
+        view = self.view.embedded_view(token)
+        if view is None:
             return False
-        path = self._path(spot)
-        weaker = rules.APPLIED if spot.key == keys.APPLIED and spot.frame.at == "annotations" else None
-        if documents.look_through(inner, self.finds, self.custom, f"{path} > ", weaker):
-            return True
-        self._text(spot, leaf)
+        is_last_applied = candidate.key == keys.APPLIED and candidate.node.parent_key == "annotations"
+        weaker_rule = rules.APPLIED if is_last_applied else None
+        if not self._scan_embedded(view, f"{self._path(candidate)} > ", weaker_rule):
+            self._scan_settings(candidate, token)
         return True
 
-    def _text(self, spot: Spot, leaf: Leaf) -> None:
-        """Settings by the line and scripts; of places that overlap, the first that was found."""
-        taken: set[int] = set()
-        for joined in grouped.joined(leaf.value):
-            pieces = [Piece(one.role, leaf, (one.leaf.start, one.leaf.end)) for one in joined.pieces]
-            taken.update(one.leaf.start for one in joined.pieces)
-            self._joined(spot, rules.SETTINGS, joined._replace(pieces=tuple(pieces)))
-        for begin, end, rule in (*scripts.pulls(leaf.value), *lines.settings(leaf.value)):
-            if begin not in taken:
-                taken.add(begin)
-                self._take(spot, leaf, rule, leaf.value[begin:end], begin)
+    def _scan_embedded(self, view: DocumentView, prefix: str, weaker_rule: Rule | None) -> bool:
+        """Scan an embedded document; return ``False`` and add nothing if it does not parse.
 
-    def _again(self, what: int, leaf: Leaf) -> bool:
-        """Whether this is an alias of a long value that has been looked through as what it is here."""
-        if len(leaf.value) <= _SHORT:
+        With ``weaker_rule`` all its sites get that rule and its confidence.
+        """
+        for events in documents.embedded_events(view):
+            collector = SiteCollector(self.collector.root, self.custom)
+            try:
+                DocumentScanner(view, collector, self.custom, prefix).run(events)
+            except (ResourceError, NotJSON):
+                continue
+            if weaker_rule is not None:
+                collector.downgrade(weaker_rule)
+            self.collector.merge(collector)
+            return True
+        return False
+
+    def _scan_settings(self, candidate: Candidate, token: ScalarToken) -> None:
+        """Scan the value as lines of settings and as a script; of two matches with one beginning the first counts."""
+        begins: set[int] = set()
+        for split_reference in grouped.split_references(token.value):
+            parts = [SplitPart(part.role, token, (part.token.start, part.token.end)) for part in split_reference.parts]
+            begins.update(part.token.start for part in split_reference.parts)
+            self._add_split(candidate, rules.SETTINGS, split_reference._replace(parts=tuple(parts)))
+        for begin, end, rule in (*scripts.pulled_references(token.value), *lines.setting_references(token.value)):
+            if begin not in begins:
+                begins.add(begin)
+                self._add(candidate, token, rule, token.value[begin:end], begin)
+
+    def _already_scanned(self, form: int, token: ScalarToken) -> bool:
+        """Return whether this is an alias of a long value that was scanned in the same form."""
+        if len(token.value) <= _SHORT:
             return False
-        again = (what, leaf.start) in self._through
-        self._through.add((what, leaf.start))
-        return again
+        seen = (form, token.start) in self._scanned
+        self._scanned.add((form, token.start))
+        return seen
 
-    # What a value is.
+    def _is_schema(self) -> bool:
+        return object_matches(SCHEMA, *self._object_type)
 
-    def _take(self, spot: Spot, leaf: Leaf, rule: Rule, text: str, begin: int = 0) -> None:
+    def _object_identity(self) -> tuple[str, str, str]:
+        """The object's apiVersion, kind and name."""
+        metadata = (self._object.children or {}).get("metadata") if self._object is not None else None
+        name = (metadata.tokens or {}).get("name") if metadata is not None else None
+        return (*self._object_type, name.value if name is not None else "")
+
+    # What is added to the collector.
+
+    def _add(self, candidate: Candidate, token: ScalarToken, rule: Rule, text: str, begin: int = 0) -> None:
+        """Add ``text``, which begins at ``begin`` of the token's value, as a whole reference."""
         stripped = text.strip()
         begin += len(text) - len(text.lstrip())
-        piece = Piece(model.WHOLE, leaf)
+        part = SplitPart(model.WHOLE, token)
         span = (begin, begin + len(stripped))
-        self.finds.take(self._place(spot), rule, stripped, [piece], span=span, embedded=self.embedded)
+        self.collector.add(self._location(candidate), rule, stripped, [part], span=span, embedded=self.embedded)
 
-    def _miss(self, spot: Spot, leaf: Leaf, reason: str, text: str | None = None) -> None:
-        self.finds.miss(self._place(spot), leaf, reason, text)
+    def _add_listed(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
+        """Add each reference of a list; an item may have a name and ``=`` before the reference."""
+        for begin, end in lines.items(token.value):
+            self._add(candidate, token, rule, token.value[begin:end], begin)
 
-    def _place(self, spot: Spot) -> Place:
-        return Place(self.text, spot.document, lambda: self._path(spot))
+    def _add_split(self, candidate: Candidate, rule: Rule, reference: SplitReference) -> None:
+        self.collector.add(
+            self._location(candidate),
+            rule,
+            reference.text,
+            reference.parts,
+            sure=reference.sure,
+            embedded=self.embedded,
+        )
 
-    def _named(self) -> tuple[str, str, str]:
-        meta = (self._object.children or {}).get("metadata") if self._object is not None else None
-        name = (meta.leaves or {}).get("name") if meta is not None else None
-        return (*self._names, name.value if name is not None else "")
+    def _add_near_miss(self, candidate: Candidate, token: ScalarToken, reason: str) -> None:
+        self.collector.add_near_miss(self._location(candidate), token, reason)
 
-    def _pattern(self, spot: Spot) -> str:
-        """The path below the object, with ``[]`` for indexes, as rules are written."""
-        frame, key = spot.frame, spot.key
-        prefix = ""
-        if frame is not self._object and (parent := frame.parent) is not None:
-            prefix = self._around(parent)[2] + _general(frame.at)
-        return (prefix + _general(key)).lstrip(".")
+    def _location(self, candidate: Candidate) -> Location:
+        return Location(self.view, candidate.document, lambda: self._path(candidate))
 
-    def _path(self, spot: Spot) -> str:
-        """The path in the document: ``spec.containers[0].image``."""
-        return self.prefix + (self._root + self._prefix(spot.frame) + _step(spot.key)).lstrip(".")
-
-    def _prefix(self, frame: Frame) -> str:
-        """The keys below the object down to ``frame``."""
-        if frame is self._object or frame.parent is None:
-            return ""
-        return self._around(frame.parent)[1] + _step(frame.at)
-
-    def _around(self, parent: Frame) -> tuple[Frame | None, str, str]:
-        """The keys below the object down to ``parent``, also as rules are written; remembered for its neighbours."""
-        if parent is not self._near[0]:
-            path = _climb(parent, self._object)
-            self._near = (parent, path, _INDEX.sub("[]", path))
-        return self._near
-
-
-def _climb(frame: Frame | None, top: Frame | None) -> str:
-    return "".join(reversed([_step(one.at) for one in _ancestors(frame, top)]))
-
-
-def _ancestors(frame: Frame | None, top: Frame | None) -> Iterator[Frame]:
-    while frame is not None and frame is not top:
-        yield frame
-        frame = frame.parent
-
-
-def _step(key: str | int | None) -> str:
-    if key is None:
-        return ""
-    if isinstance(key, int):
-        return f"[{key}]"
-    if len(key) > _SHORT:  # it stands in the path of all that is below it
-        key = key[:_SHORT] + "…"
-    return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
-
-
-def _general(key: str | int | None) -> str:
-    """The same as rules are written."""
-    return "[]" if isinstance(key, int) else _INDEX.sub("[]", _step(key))
+    def _path(self, candidate: Candidate) -> str:
+        return self.prefix + self._paths.full_path(candidate)
 
 
 @lru_cache(maxsize=1024)
-def _fields(api: str, kind: str, pattern: str, key: str) -> tuple[Rule, ...]:
-    """The rules of fields for this place; remembered, since objects of one type repeat their paths."""
-    return tuple(rule for rule in rules.FIELDS if rule.keyed(key) and rule.fits(api, kind, pattern))
+def _field_rules(api: str, kind: str, rule_path: str, key: str) -> tuple[Rule, ...]:
+    """The rules of fields that fit this place. Cached, because objects of one type repeat their paths."""
+    return tuple(rule for rule in rules.FIELDS if rule.matches_key(key) and rule.fits(api, kind, rule_path))
 
 
 @lru_cache(maxsize=1024)
-def _elsewhere(pattern: str) -> str | None:
-    return next((why for place, why in rules.ELSEWHERE if patterns.compile_path(place).fullmatch(pattern)), None)
+def _irrelevant_reason(rule_path: str) -> str | None:
+    """Why a value at this path is not an image that is pulled, or ``None``."""
+    return next((reason for place, reason in rules.ELSEWHERE if compile_path(place).fullmatch(rule_path)), None)

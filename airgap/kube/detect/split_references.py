@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""References whose registry, name, tag and digest stand under keys of their own: joined when found, and split again
-over the same keys when rewritten.
+"""References whose registry, name, tag and digest are the values of separate keys.
 
-Joined are the parts beside a name that are called alike (``initImage`` with ``initImageTag``), then what mappings
-around it, or a ``global`` beside them, hold for all. A registry for all, called ``imageRegistry`` and not empty, goes
-before one's own. A name that has a registry or a tag of its own takes no other. What has no tag anywhere is refused
-where a tag's key stands empty or the name's key is ``repository`` or ``name``: there the tag comes from elsewhere (a
-chart's appVersion) and ``latest`` would be a guess; only a key called image means ``latest``, as in a pod.
+``join`` combines them into one reference. A rewrite splits the new reference over the same keys
+(:mod:`airgap.kube.rewrite.replacements`).
+
+The parts of a name are its neighbours with the same stem (``initImage`` and ``initImageTag``), then the defaults that
+enclosing mappings, or a ``global`` in them, hold for all images. A non-empty ``global.imageRegistry`` overrides the
+image's own registry. A name that contains a registry or a tag gets no other.
+
+A name without any tag is refused if its tag's key is empty or its own key is ``repository`` or ``name``: the tag then
+comes from elsewhere, as a chart's appVersion does, and ``latest`` would be a guess. Only under a key ``image`` does it
+mean ``latest``, as in a pod.
 """
 
 from __future__ import annotations
@@ -17,152 +21,171 @@ from typing import NamedTuple
 
 from airgap.kube import model
 from airgap.kube.detect import keys
-from airgap.kube.detect.walker import Frame, Held, Leaf
+from airgap.kube.detect.walker import ClosedNode, Node, ScalarToken
 
 _DIGITS = re.compile(r"[0-9a-f]{64}")
 
 
-class Piece(NamedTuple):
-    """``span`` is its place in the leaf's value where it is not all of it."""
+class SplitPart(NamedTuple):
+    """One part of a reference. ``span`` is its place in the token's value, ``None`` if it is the whole value."""
 
     role: str
-    leaf: Leaf
+    token: ScalarToken
     span: tuple[int, int] | None = None
 
 
-class Joined(NamedTuple):
-    """``pieces`` with the name first; ``sure`` is false where a neighbour may mean something else."""
+class SplitReference(NamedTuple):
+    """A joined reference. Its name is the first part; ``sure`` is false if a part may belong to something else."""
 
     text: str
-    pieces: tuple[Piece, ...]
+    parts: tuple[SplitPart, ...]
     sure: bool
 
 
-def join(frame: Frame, key: str, leaf: Leaf, top: Frame | None) -> Joined | str | None:
-    """The whole reference of which ``key`` in ``frame`` holds the name; a reason in words why there is none, or
-    ``None`` where another key holds the name. ``top`` is the object beyond which nothing is looked for."""
-    role = keys.read(key)
-    name = leaf.value.strip()
-    if role.what == keys.IMAGE and _is_hosted(name) and _is_tagged(name):  # it says everything itself
-        return Joined(name, (Piece(model.WHOLE, leaf),), True)
-    own = _named(frame, role.stem)
-    image = own.get(keys.IMAGE)
-    if role.what != keys.IMAGE and image is not None and not _empty(image) and not _is_hosted(image.value):
-        return None  # the name stands under image, and this is where that lies
-    if role.what == keys.NAME and keys.REPOSITORY in own:
+def join(node: Node, key: str, token: ScalarToken, top: Node | None) -> SplitReference | str | None:
+    """Return the reference whose name is under ``key`` in ``node``, or the reason why there is none.
+
+    Returns ``None`` if another key holds the name. Only nodes up to ``top``, the object, are searched for defaults.
+    """
+    role = keys.classify(key).role
+    name = token.value.strip()
+    if role == keys.IMAGE and _has_registry(name) and _has_tag(name):
+        return SplitReference(name, (SplitPart(model.WHOLE, token),), True)
+    own = _tokens_of_stem(node, keys.classify(key).stem)
+    image = _non_empty(own.get(keys.IMAGE))
+    if role != keys.IMAGE and image is not None and not _has_registry(image.value):
+        return None  # the name is under image, and this key holds its prefix
+    if role == keys.NAME and keys.REPOSITORY in own:
         return None
-    registry: Leaf | None = None
-    around: Leaf | None = None
+    registry: ScalarToken | None = None
+    default: ScalarToken | None = None
     sure = True
-    tagged = _is_tagged(name)
-    if not _is_hosted(name):
-        around = None if tagged and role.what == keys.IMAGE else _around(frame, top, keys.REGISTRY)
-        registry = own.get(keys.REGISTRY)
-        above = own.get(keys.REPOSITORY) if role.what != keys.REPOSITORY else None
-        if above is not None and not _empty(above) and "://" not in above.value:
-            registry = above
-        elif around is not None and (registry is None or _empty(registry) or _for_all(frame, top) is around):
-            registry = around
-        if registry is not None and _empty(registry):
-            registry = None
+    has_tag = _has_tag(name)
+    if not _has_registry(name):
+        default = None if has_tag and role == keys.IMAGE else _default(node, top, keys.REGISTRY)
+        is_override = default is not None and _global_registry(node, top) is default
+        registry = _registry_of(own, role, default, is_override=is_override)
     tag = digest = None
-    if not tagged:
-        tag, digest = own.get(keys.TAG), own.get(keys.DIGEST)
-        emptied = (tag is not None and _empty(tag)) or (digest is not None and _empty(digest))
-        tag = None if tag is None or _empty(tag) else tag
-        digest = None if digest is None or _empty(digest) else digest
-        version = own.get(keys.VERSION)
-        if tag is digest is None and version is not None and not _empty(version):
+    if not has_tag:
+        tag, digest = _non_empty(own.get(keys.TAG)), _non_empty(own.get(keys.DIGEST))
+        is_left_empty = (keys.TAG in own and tag is None) or (keys.DIGEST in own and digest is None)
+        version = _non_empty(own.get(keys.VERSION))
+        if tag is digest is None and version is not None:
             tag = version
-            sure = registry is not None or _in_image(frame)
+            sure = registry is not None or _is_in_image(node)
         if tag is digest is None and "/" not in name.lstrip("/"):
-            tag = _around(frame, top, keys.TAG, only_global=around is None or registry is not around)
-        if tag is digest is None and (emptied or role.what != keys.IMAGE):
+            tag = _default(node, top, keys.TAG, only_global=default is None or registry is not default)
+        if tag is digest is None and (is_left_empty or role != keys.IMAGE):
             return "no tag or digest stands in this file: it comes from elsewhere, as a chart's appVersion does"
-    if registry is None and "." in name and "/" not in name and role.what == keys.REPOSITORY:
+    if registry is None and "." in name and "/" not in name and role == keys.REPOSITORY:
         return "it is a registry alone"
-    pieces = [Piece(model.NAME, leaf)]
-    text = name
+    return _joined(token, registry, tag, digest, sure)
+
+
+def _registry_of(
+    own: dict[str, ScalarToken], role: str, default: ScalarToken | None, *, is_override: bool
+) -> ScalarToken | None:
+    """The registry of a name: a repository beside it, then its own registry, unless the default is an override."""
+    repository = _non_empty(own.get(keys.REPOSITORY)) if role != keys.REPOSITORY else None
+    if repository is not None and "://" not in repository.value:
+        return repository
+    registry = _non_empty(own.get(keys.REGISTRY))
+    return default if default is not None and (registry is None or is_override) else registry
+
+
+def _joined(
+    name: ScalarToken,
+    registry: ScalarToken | None,
+    tag: ScalarToken | None,
+    digest: ScalarToken | None,
+    sure: bool,
+) -> SplitReference:
+    parts = [SplitPart(model.NAME, name)]
+    text = name.value.strip()
     if registry is not None:
-        pieces.append(Piece(model.REGISTRY, registry))
-        text = registry.value.strip().rstrip("/") + "/" + name.lstrip("/")
+        parts.append(SplitPart(model.REGISTRY, registry))
+        text = registry.value.strip().rstrip("/") + "/" + text.lstrip("/")
     if tag is not None:
-        pieces.append(Piece(model.TAG, tag))
+        parts.append(SplitPart(model.TAG, tag))
         text += ":" + tag.value.strip()
     if digest is not None:
-        pieces.append(Piece(model.DIGEST, digest))
+        parts.append(SplitPart(model.DIGEST, digest))
         value = digest.value.strip()
         text += "@" + (f"sha256:{value}" if _DIGITS.fullmatch(value) else value)
-    if len(pieces) == 1:
-        pieces = [Piece(model.WHOLE, leaf)]
-    return Joined(text, tuple(pieces), sure)
+    if len(parts) == 1:
+        parts = [SplitPart(model.WHOLE, name)]
+    return SplitReference(text, tuple(parts), sure)
 
 
-def _named(frame: Held, stem: str) -> dict[str, Leaf]:
-    """What the mapping holds for ``stem`` by what it is; sorted once, since each of its keys may ask."""
-    if frame.named is None:
-        frame.named = {}
-        for key, leaf in (frame.leaves or {}).items():
-            one = keys.read(key)
-            if one.what:
-                frame.named.setdefault(one.stem, {}).setdefault(one.what, leaf)
-    return frame.named.get(stem) or {}
+def _tokens_of_stem(node: ClosedNode, stem: str) -> dict[str, ScalarToken]:
+    """The tokens of the mapping with ``stem``, by role. Grouped once, because each key of the mapping may ask."""
+    if node.tokens_by_stem is None:
+        node.tokens_by_stem = {}
+        for key, token in (node.tokens or {}).items():
+            meaning = keys.classify(key)
+            if meaning.role:
+                node.tokens_by_stem.setdefault(meaning.stem, {}).setdefault(meaning.role, token)
+    return node.tokens_by_stem.get(stem) or {}
 
 
-def _mappings_around(frame: Frame, top: Frame | None) -> Iterator[Held]:
-    one: Frame | None = frame
-    while one is not None:
-        if one is not frame:
-            yield one
-        shared = (one.children or {}).get("global")
+def _enclosing_mappings(node: Node, top: Node | None) -> Iterator[ClosedNode]:
+    """Yield the mappings around ``node`` up to ``top``, each followed by its ``global`` and ``global.image``."""
+    ancestor: Node | None = node
+    while ancestor is not None:
+        if ancestor is not node:
+            yield ancestor
+        shared = (ancestor.children or {}).get("global")
         if shared is not None:
             yield shared
             if shared.children and "image" in shared.children:
                 yield shared.children["image"]
-        if one is top:
+        if ancestor is top:
             return
-        one = one.parent
+        ancestor = ancestor.parent
 
 
-def _around(frame: Frame, top: Frame | None, what: str, *, only_global: bool = False) -> Leaf | None:
-    """What the mappings around hold for all; a tag of theirs is meant only where the registry is theirs too, or where
-    it is called global."""
-    override = _for_all(frame, top) if what == keys.REGISTRY else None
+def _default(node: Node, top: Node | None, role: str, *, only_global: bool = False) -> ScalarToken | None:
+    """The value for all images that an enclosing mapping holds.
+
+    A tag is a default only if the registry comes from the same place, or if it is in a mapping ``global``.
+    """
+    override = _global_registry(node, top) if role == keys.REGISTRY else None
     if override is not None:
         return override
-    for one in _mappings_around(frame, top):
-        if only_global and one.at != "global":
+    for mapping in _enclosing_mappings(node, top):
+        if only_global and mapping.parent_key != "global":
             continue
-        leaf = _named(one, "").get(what)
-        if leaf is not None and not _empty(leaf):
-            return leaf
+        token = _non_empty(_tokens_of_stem(mapping, "").get(role))
+        if token is not None:
+            return token
     return None
 
 
-def _for_all(frame: Frame, top: Frame | None) -> Leaf | None:
-    """``global.imageRegistry``, if it is set: it is there to go before every other registry."""
-    for one in _mappings_around(frame, top):
-        if one.at == "global":
-            leaf = (one.leaves or {}).get("imageRegistry")
-            if leaf is not None and not _empty(leaf):
-                return leaf
+def _global_registry(node: Node, top: Node | None) -> ScalarToken | None:
+    """``global.imageRegistry`` if it is not empty. It overrides all other registries."""
+    for mapping in _enclosing_mappings(node, top):
+        if mapping.parent_key == "global":
+            token = _non_empty((mapping.tokens or {}).get("imageRegistry"))
+            if token is not None:
+                return token
     return None
 
 
-def _in_image(frame: Frame) -> bool:
-    return keys.says_image(frame.at) or (frame.parent is not None and keys.says_image(frame.parent.at))
+def _is_in_image(node: Node) -> bool:
+    return keys.names_image(node.parent_key) or (node.parent is not None and keys.names_image(node.parent.parent_key))
 
 
-def _is_tagged(name: str) -> bool:
-    """Whether a tag or a digest stands behind the name; a colon before a slash belongs to a port."""
+def _has_tag(name: str) -> bool:
+    """Whether a tag or a digest follows the name; a colon before a slash belongs to a port."""
     return "@" in name or ":" in name.rpartition("/")[2]
 
 
-def _is_hosted(name: str) -> bool:
+def _has_registry(name: str) -> bool:
     """Whether the name begins with a registry's address."""
     first, slash, _ = name.partition("/")
     return bool(slash) and (first == "localhost" or "." in first or ":" in first)
 
 
-def _empty(leaf: Leaf) -> bool:
-    return leaf.is_null or not leaf.value.strip()
+def _non_empty(token: ScalarToken | None) -> ScalarToken | None:
+    """The token, unless it is null or blank."""
+    return None if token is None or token.is_null or not token.value.strip() else token

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From events to spots: scalars that stand where an image could, with the mappings and lists around them.
+"""Turn parser events into candidates: scalars in places where an image may be named, with their enclosing nodes.
 
-Walks without recursion and keeps nothing but the path it stands on, the anchored scalars of the document, and the
-spots of the object that is not finished yet: what an object is may be said behind its content. Nesting beyond
-``MAX_DEPTH`` is refused. Aliases are not followed, except one that stands for a scalar.
+The walk does not recurse. It keeps the open nodes, the anchored scalars of the document and the candidates of the
+unfinished object, because ``kind`` may follow an object's content. Nesting beyond ``MAX_DEPTH`` is refused. Aliases
+are resolved only where the anchor is on a scalar.
 """
 
 from __future__ import annotations
@@ -16,30 +16,34 @@ from airgap.kube.detect import keys
 from airgap.kube.parse import events as ev
 from airgap.kube.parse.scalars import NULL
 
-#: A reference beyond doubt by its shape: a registry's address, a path, a tag or a digest.
+#: A complete reference: a registry's address, a path, and a tag or a digest.
 _COMPLETE = re.compile(
     r"(?:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|localhost|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})"
     r"(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?:@[a-z0-9]+:[0-9a-f]{32,128})?"
     r"|@[a-z0-9]+:[0-9a-f]{32,128})"
 )
 _LONGEST = 512
-#: Whether a longer value may hold a document, a script or settings that name images.
+#: Found in every embedded document, script or settings file that names images.
 _HINT = re.compile(
     r"[iI]mage|IMAGE|[rR]epository|(?<![a-z0-9._/-])[a-z0-9._-]*/[a-z0-9._/-]+(?::[A-Za-z0-9]|@sha256)|\bhub\b"
 )
 _SHORTEST = 7
-#: Mappings that others look into, though they stand beside them: settings for all, and an object's name.
-_LOOKED_INTO = frozenset({"global", "metadata", "from", "image"})
-#: Text for people: an image in it is an example.
+#: Keys of mappings that are kept after they end, because their neighbours need their values.
+_KEPT_MAPPINGS = frozenset({"global", "metadata", "from", "image"})
+#: Keys whose values are text for people; an image in it is an example.
 _PROSE = frozenset({"description", "message", "help", "notes"})
 
-# What a spot is: a value by its key, a variable's value, a list of arguments, a value that may hold a document, an
-# item of a list, whatever looks like a reference; or any of them once more, for the rules of airgap.yaml alone.
-FIELD, VARIABLE, ARGUMENTS, DOCUMENT, ITEM, SHAPE, ASKED = range(7)
+# The forms of a candidate: a value with a key that names images, a variable's value, a list of arguments, a value that
+# may be a document, an item of a list, a value that looks like a reference, and a value that only rules of airgap.yaml
+# ask for.
+FIELD, VARIABLE, ARGUMENTS, DOCUMENT, ITEM, SHAPE, REQUESTED = range(7)
 
 
-class Leaf(NamedTuple):
-    """A scalar: its value, its place in the parser's units, how it is written; ``key_start`` is where its key is."""
+class ScalarToken(NamedTuple):
+    """A scalar: its value, its offsets (characters in YAML, bytes in JSON) and its style.
+
+    ``key_start`` is the offset of its key, or -1.
+    """
 
     value: str
     start: int
@@ -51,239 +55,254 @@ class Leaf(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether YAML decides by its look what it is: neither quoted nor tagged."""
+        """Whether the scalar has neither quotes nor a tag, so that YAML derives its type from the text."""
         return not self.style and not self.tagged
 
     @property
     def is_null(self) -> bool:
+        """Whether YAML reads the scalar as null."""
         return self.is_plain and self.value in NULL
 
 
-class Held:
-    """What stays of a mapping that others look into: its key, its scalars, what it holds of the same kind. It knows
-    nothing of what is around it, so that a finished object is freed at once: cycles would wait for the collector,
-    whose rounds grow with the file."""
+class ClosedNode:
+    """A mapping that has ended and whose neighbours may still need its values.
 
-    __slots__ = ("at", "children", "leaves", "named")
+    It holds its key in the parent, its scalars and its own closed mappings. It has no reference to its parent: without
+    reference cycles a finished object is freed at once.
+    """
 
-    def __init__(self, at: str | int | None) -> None:
-        self.at = at
-        self.children: dict[str, Held] | None = None
-        self.leaves: dict[str, Leaf] | None = None
-        #: ``leaves`` by whose they are and what they are, once somebody has asked.
-        self.named: dict[str, dict[str, Leaf]] | None = None
+    __slots__ = ("children", "parent_key", "tokens", "tokens_by_stem")
 
-    def closed(self) -> Held:
-        """The same without what is around it."""
-        held = Held(self.at)
-        held.children, held.leaves = self.children, self.leaves
-        return held
+    def __init__(self, parent_key: str | int | None) -> None:
+        self.parent_key = parent_key
+        self.children: dict[str, ClosedNode] | None = None
+        self.tokens: dict[str, ScalarToken] | None = None
+        #: ``tokens`` by stem and role (:class:`airgap.kube.detect.keys.Key`); ``None`` until it is first needed.
+        self.tokens_by_stem: dict[str, dict[str, ScalarToken]] | None = None
+
+    def closed_copy(self) -> ClosedNode:
+        """Return a copy without the parent."""
+        copy = ClosedNode(self.parent_key)
+        copy.children, copy.tokens = self.children, self.tokens
+        return copy
 
 
-class Frame(Held):
-    """One open mapping or list. ``at`` is its key or index in ``parent``; ``leaves`` the scalars worth a look."""
+class Node(ClosedNode):
+    """An open mapping or list.
+
+    ``parent_key`` is its key or index in ``parent``, ``tokens`` its scalars under keys that matter, and
+    ``first_candidate`` the number of pending candidates when it began. ``items`` is set only for lists of arguments.
+    """
 
     __slots__ = (
         "api",
         "expects_key",
+        "first_candidate",
         "flow",
-        "images",
+        "holds_images",
         "index",
         "items",
         "key",
         "key_start",
         "kind",
         "mapping",
-        "mark",
         "parent",
     )
 
-    def __init__(self, parent: Frame | None, at: str | int | None, mapping: bool, flow: bool, mark: int) -> None:
-        self.at = at
-        self.children = self.leaves = self.named = None
+    def __init__(
+        self, parent: Node | None, parent_key: str | int | None, mapping: bool, flow: bool, first_candidate: int
+    ) -> None:
+        self.parent_key = parent_key
+        self.children = self.tokens = self.tokens_by_stem = None
         self.parent = parent
         self.mapping = mapping
         self.flow = flow
-        self.images = type(at) is str and at[-1:] in "sS" and keys.read(at).what == keys.IMAGES
-        self.mark = mark
+        self.holds_images = (
+            type(parent_key) is str and parent_key[-1:] in "sS" and keys.classify(parent_key).role == keys.IMAGES
+        )
+        self.first_candidate = first_candidate
         self.expects_key = mapping
         self.key = ""
         self.key_start = -1
         self.index = -1
         self.api = ""
         self.kind = ""
-        self.items: list[Leaf | None] | None = None
-        #: Kept by :mod:`airgap.kube.detect.split_references`: what each stem has, once the mapping is complete.
+        self.items: list[ScalarToken | None] | None = None
 
-    def here(self) -> str | int:
+    def current_key(self) -> str | int:
+        """Return the key or index of the value that is being read."""
         return self.key if self.mapping else self.index
 
 
-class Spot(NamedTuple):
-    """``key`` in ``frame`` holds ``leaf``; with ``leaf`` ``None`` the frame is a list of arguments."""
+class Candidate(NamedTuple):
+    """The value ``token`` under ``key`` in ``node``, or a list of arguments if ``token`` is ``None``."""
 
     document: int
-    frame: Frame
+    node: Node
     key: str | int
-    leaf: Leaf | None
-    what: int = FIELD
+    token: ScalarToken | None
+    form: int = FIELD
 
 
 class Batch(NamedTuple):
-    """The spots of one finished object (``frame``), or those of a document that belong to none."""
+    """The candidates of one finished object (``node``), or those of a document outside its objects (``None``)."""
 
-    frame: Frame | None
-    spots: list[Spot]
+    node: Node | None
+    candidates: list[Candidate]
 
 
-def may_hold(value: str) -> bool:
-    """Whether ``value`` may be a document or settings that name images."""
+def may_name_images(value: str) -> bool:
+    """Return whether ``value`` may be a document or settings that name images."""
     return len(value) >= _SHORTEST and ("\n" in value or value[0] in "{[") and _HINT.search(value) is not None
 
 
-def complete(value: str) -> bool:
-    """Whether ``value`` is a reference with everything written out."""
+def is_complete_reference(value: str) -> bool:
+    """Return whether ``value`` is a reference with a registry's address, a path, and a tag or a digest."""
     return len(value) <= _LONGEST and _COMPLETE.fullmatch(value) is not None
 
 
-def walk(events: ev.Events, refuse: Callable[[int, str], None], asked: Set[str] = frozenset()) -> Iterator[Batch]:
-    """Yield a batch for each object as it ends and one for the rest of each document. ``asked`` are further keys
-    whose values are wanted, ``*`` for all."""
+def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[str] = frozenset()) -> Iterator[Batch]:
+    """Yield a batch for each object when it ends, and one for the rest of each document.
+
+    ``requested`` are further keys whose values become candidates, ``*`` for all. ``refuse`` is called with an offset
+    and a reason where the nesting is too deep, and raises.
+    """
     scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
-    read, known = keys.read, keys.known
-    everything = "*" in asked
-    frame: Frame | None = None
-    pending: list[Spot] = []
-    anchors: dict[str, Leaf] = {}
-    dull: set[int] = set()  # where long anchored values begin that hold nothing, however many aliases they have
+    classify, cached = keys.classify, keys.cached
+    all_requested = "*" in requested
+    node: Node | None = None
+    pending: list[Candidate] = []
+    anchors: dict[str, ScalarToken] = {}
+    # The offsets of long anchored values that name no image. Their aliases are skipped.
+    irrelevant_anchors: set[int] = set()
     document = depth = 0
-    for what, value, start, end, style, anchor, tag in events:
-        if what in (scalar, alias):
-            leaf: Leaf | None = None
-            if what == alias:
-                leaf = anchors.get(value)
-                value = leaf.value if leaf else ""
+    for event_type, value, start, end, style, anchor, tag in events:
+        if event_type in (scalar, alias):
+            token: ScalarToken | None = None
+            if event_type == alias:
+                token = anchors.get(value)
+                value = token.value if token else ""
             elif anchor:
-                leaf = Leaf(value, start, end, style, frame is not None and frame.flow, tag is not None)
-                anchors[anchor] = leaf
-                if len(value) > _LONGEST and not may_hold(value):
-                    dull.add(start)
-            if frame is None:
+                token = ScalarToken(value, start, end, style, node is not None and node.flow, tag is not None)
+                anchors[anchor] = token
+                if len(value) > _LONGEST and not may_name_images(value):
+                    irrelevant_anchors.add(start)
+            if node is None:
                 continue
-            if frame.mapping:
-                if frame.expects_key:
-                    frame.key = value
-                    frame.key_start = start
-                    frame.expects_key = False
+            if node.mapping:
+                if node.expects_key:
+                    node.key = value
+                    node.key_start = start
+                    node.expects_key = False
                     continue
-                frame.expects_key = True
-                key = frame.key
-                if what == alias and not value:
+                node.expects_key = True
+                key = node.key
+                if event_type == alias and not value:
                     continue
-                found = known(key) or read(key)
-                if asked and (everything or key in asked) and len(value) <= _LONGEST:
-                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None, frame.key_start)
-                    pending.append(Spot(document, frame, key, leaf, ASKED))
-                if found.wanted:
-                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None, frame.key_start)
-                    if frame.leaves is None:
-                        frame.leaves = {}
-                    frame.leaves[key] = leaf
+                key_meaning = cached(key) or classify(key)
+                if requested and (all_requested or key in requested) and len(value) <= _LONGEST:
+                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None, node.key_start)
+                    pending.append(Candidate(document, node, key, token, REQUESTED))
+                if key_meaning.kept:
+                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None, node.key_start)
+                    if node.tokens is None:
+                        node.tokens = {}
+                    node.tokens[key] = token
                     if len(value) <= _LONGEST:
-                        if found.begins:
-                            pending.append(Spot(document, frame, key, leaf))
+                        if key_meaning.is_candidate:
+                            pending.append(Candidate(document, node, key, token))
                             continue
                         if key == "value" or key == "default":
-                            pending.append(Spot(document, frame, key, leaf, VARIABLE))
+                            pending.append(Candidate(document, node, key, token, VARIABLE))
                             continue
-                        if key == "name" and (frame.at == "from" or keys.says_image(_owner(frame))):
-                            pending.append(Spot(document, frame, key, leaf))
+                        if key == "name" and (node.parent_key == "from" or keys.names_image(_image_key_above(node))):
+                            pending.append(Candidate(document, node, key, token))
                             continue
                     elif (key == "value" or key == "default") and "\n" not in value and value[0] not in "{[":
-                        pending.append(Spot(document, frame, key, leaf, VARIABLE))  # a long list
+                        pending.append(Candidate(document, node, key, token, VARIABLE))  # a long list
                         continue
                     if key == "kind":
-                        frame.kind = value
+                        node.kind = value
                     elif key == "apiVersion":
-                        frame.api = value
-                elif frame.images and len(value) <= _LONGEST and (":" in value or "/" in value):
-                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
-                    pending.append(Spot(document, frame, key, leaf, ITEM))
+                        node.api = value
+                elif node.holds_images and len(value) <= _LONGEST and (":" in value or "/" in value):
+                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
+                    pending.append(Candidate(document, node, key, token, ITEM))
                     continue
             else:
-                frame.index += 1
+                node.index += 1
                 key = ""
-                if asked and (everything or f"{frame.at}[]" in asked) and len(value) <= _LONGEST:
-                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
-                    pending.append(Spot(document, frame, frame.index, leaf, ASKED))
-                if frame.items is not None:
-                    frame.items.append(leaf or Leaf(value, start, end, style, frame.flow, tag is not None))
+                if requested and (all_requested or f"{node.parent_key}[]" in requested) and len(value) <= _LONGEST:
+                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
+                    pending.append(Candidate(document, node, node.index, token, REQUESTED))
+                if node.items is not None:
+                    node.items.append(token or ScalarToken(value, start, end, style, node.flow, tag is not None))
                     continue
-                if len(value) <= _LONGEST and (frame.images or "=" in value) and (":" in value or "/" in value):
-                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
-                    pending.append(Spot(document, frame, frame.index, leaf, ITEM))
+                if len(value) <= _LONGEST and (node.holds_images or "=" in value) and (":" in value or "/" in value):
+                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
+                    pending.append(Candidate(document, node, node.index, token, ITEM))
                     continue
-            if len(value) >= _SHORTEST and not (what == alias and leaf and leaf.start in dull):
+            if len(value) >= _SHORTEST and not (event_type == alias and token and token.start in irrelevant_anchors):
                 if "\n" in value or value[0] in "{[":
                     if key not in _PROSE and _HINT.search(value):
-                        leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
-                        pending.append(Spot(document, frame, frame.here(), leaf, DOCUMENT))
-                elif "/" in value and (complete(value) or value.startswith(("docker://", "oci://"))):
-                    leaf = leaf or Leaf(value, start, end, style, frame.flow, tag is not None)
-                    pending.append(Spot(document, frame, frame.here(), leaf, SHAPE))
-        elif what == end_of:
-            if frame is None:
+                        token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
+                        pending.append(Candidate(document, node, node.current_key(), token, DOCUMENT))
+                elif "/" in value and (is_complete_reference(value) or value.startswith(("docker://", "oci://"))):
+                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
+                    pending.append(Candidate(document, node, node.current_key(), token, SHAPE))
+        elif event_type == end_of:
+            if node is None:
                 continue
             depth -= 1
-            if frame.items:
-                pending.append(Spot(document, frame, 0, None, ARGUMENTS))
-            if frame.at in _LOOKED_INTO and frame.parent is not None and frame.mapping:
-                if frame.parent.children is None:
-                    frame.parent.children = {}
-                frame.parent.children[str(frame.at)] = frame.closed()
-            if frame.api and frame.kind and len(pending) > frame.mark:
-                yield Batch(frame, pending[frame.mark :])
-                del pending[frame.mark :]
-            frame = frame.parent
-        elif what == ev.DOCUMENT:
+            if node.items:
+                pending.append(Candidate(document, node, 0, None, ARGUMENTS))
+            if node.parent_key in _KEPT_MAPPINGS and node.parent is not None and node.mapping:
+                if node.parent.children is None:
+                    node.parent.children = {}
+                node.parent.children[str(node.parent_key)] = node.closed_copy()
+            if node.api and node.kind and len(pending) > node.first_candidate:
+                yield Batch(node, pending[node.first_candidate :])
+                del pending[node.first_candidate :]
+            node = node.parent
+        elif event_type == ev.DOCUMENT:
             document += 1
-            frame, depth = None, 0
+            node, depth = None, 0
             anchors.clear()
-            dull.clear()
-        elif what == ev.DOCUMENT_END:
+            irrelevant_anchors.clear()
+        elif event_type == ev.DOCUMENT_END:
             if pending:
                 yield Batch(None, pending)
                 pending = []
         else:
-            at: str | int | None = None
+            parent_key: str | int | None = None
             flow = style == "flow"
-            if frame is not None:
-                flow = flow or frame.flow
-                if not frame.mapping:
-                    frame.index += 1
-                    at = frame.index
-                    if frame.items is not None:
-                        frame.items.append(None)
-                elif frame.expects_key:  # a mapping or list as a key: nothing in it is an image's place
-                    frame.expects_key = False
-                    frame.key = at = "?"
+            if node is not None:
+                flow = flow or node.flow
+                if not node.mapping:
+                    node.index += 1
+                    parent_key = node.index
+                    if node.items is not None:
+                        node.items.append(None)
+                elif node.expects_key:  # a mapping or list as a key names no image
+                    node.expects_key = False
+                    node.key = parent_key = "?"
                 else:
-                    frame.expects_key = True
-                    at = frame.key
+                    node.expects_key = True
+                    parent_key = node.key
             depth += 1
             if depth > ev.MAX_DEPTH:
                 refuse(start, f"nested more than {ev.MAX_DEPTH} levels deep")
-            frame = Frame(frame, at, what == ev.MAPPING, flow, len(pending))
-            if what == ev.SEQUENCE and type(at) is str and at.lower().endswith(_ARGUMENTS):
-                frame.items = []
+            node = Node(node, parent_key, event_type == ev.MAPPING, flow, len(pending))
+            if event_type == ev.SEQUENCE and type(parent_key) is str and parent_key.lower().endswith(_ARGUMENTS):
+                node.items = []
 
 
 #: A list's key whose items are arguments: ``args``, ``command``, ``extraArgs``.
 _ARGUMENTS = ("args", "command", "arguments", "flags")
 
 
-def _owner(frame: Frame) -> str | int | None:
-    """The key under which a mapping stands, or under which the list or mapping of its like stands."""
-    if keys.says_image(frame.at) or frame.parent is None:
-        return frame.at
-    return frame.parent.at
+def _image_key_above(node: Node) -> str | int | None:
+    """Return the key of the mapping if it names images, otherwise the key of the node around it."""
+    if keys.names_image(node.parent_key) or node.parent is None:
+        return node.parent_key
+    return node.parent.parent_key

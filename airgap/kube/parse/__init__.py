@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""YAML and JSON as streams of events with positions, and scalars with the bytes that they stand for."""
+"""Parse YAML and JSON into events with positions, and map the values of scalars to their bytes."""

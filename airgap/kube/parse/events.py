@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What both parsers yield: YAML and JSON as one stream of small tuples with positions in bytes or characters.
+"""The events that both parsers yield, as tuples.
 
-An event is ``(what, value, start, end, style, anchor, tag)``. ``start``/``end`` count characters for YAML and
-bytes for JSON, from behind a byte order mark. ``style`` is a scalar's style (:class:`model.Scalar`), or for the
-start of a mapping or sequence ``"flow"`` or ``""``. For aliases ``value`` is the anchor's name.
+An event is ``(type, value, start, end, style, anchor, tag)``. ``start`` and ``end`` count characters in YAML and
+bytes in JSON, without a byte order mark. ``style`` is that of a scalar (:class:`airgap.kube.model.Scalar`), or
+``"flow"`` or ``""`` at the start of a mapping or sequence. For an alias, ``value`` is the name of the anchor.
 """
 
 from __future__ import annotations
@@ -15,6 +15,5 @@ Events = Iterator[Event]
 
 SCALAR, MAPPING, SEQUENCE, END, ALIAS, DOCUMENT, DOCUMENT_END = range(7)
 
-#: Deeper nesting than any person or program writes, and libyaml's own limit; the same for JSON and without libyaml,
-#: whose substitute would take quadratic time beyond it.
+#: The deepest nesting that is accepted. It is libyaml's own limit. PyYAML's parser takes quadratic time beyond it.
 MAX_DEPTH = 1_000

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One scalar as it stands in a file: its exact value, and which characters of the file make which of the value.
+"""Decode a scalar's text, and map spans of its value to characters of the text.
 
-Follows YAML 1.1 as libyaml reads it (folding, chomping, escapes) and RFC 8259 for JSON. A caller compares
-``value`` with what the parser said and takes no span from a scalar whose reading differs.
+Follows YAML 1.1 as libyaml reads it (folding, chomping, escapes), and RFC 8259 for JSON. The decoded value is compared
+with the parser's; a scalar for which they differ has no map.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ESCAPES = {
     "e": "\x1b", " ": " ", '"': '"', "/": "/", "\\": "\\", "N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029",
 }  # fmt: skip
 
-#: Plain scalars that YAML reads as something other than a string.
+#: Plain scalars that YAML reads as a number or a boolean.
 NOT_TEXT = re.compile(
     r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|0b[01_]+)(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|[0-9]+(?::[0-5]?[0-9])+"
@@ -34,28 +34,29 @@ NULL = ("", "~", "null", "Null", "NULL")
 
 
 def skip_properties(text: str) -> int:
-    """Where the scalar itself begins: parsers count its anchor and tag (and what lies between) to it."""
+    """Return the offset after anchor, tag and comments, which a parser counts as part of the scalar."""
     if text[:1] not in ("&", "!"):
         return 0
-    found = _PROPERTY.match(text)
-    return found.end() if found else 0
+    properties = _PROPERTY.match(text)
+    return properties.end() if properties else 0
 
 
 class Verbatim(NamedTuple):
-    """A scalar that stands in the file as its value reads, ``offset`` characters behind its begin."""
+    """A scalar whose value is in its text unchanged, from character ``offset`` on."""
 
     value: str
     offset: int
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """The characters of the text that make ``value[start:end]``."""
+        """Return the characters of the text that make ``value[start:end]``."""
         return self.offset + start, self.offset + end
 
 
 class Decoded:
-    """``value``, and pieces ``(value offset, value length, text offset, text length)`` in order.
+    """A decoded value, and the pieces of text that it is made of.
 
-    A piece of equal lengths is verbatim; any other (an escape, a folded line end) stands or falls as a whole.
+    A piece is ``(value offset, value length, text offset, text length)``. With equal lengths it is verbatim; any other
+    piece, an escape or a folded line end, is indivisible.
     """
 
     def __init__(self) -> None:
@@ -67,12 +68,13 @@ class Decoded:
 
     @property
     def value(self) -> str:
-        """Joined once, when it is complete: a document in it asks for each of its scalars."""
+        """The whole value, joined once."""
         if self._value is None:
             self._value = "".join(self._parts)
         return self._value
 
     def add(self, value: str, offset: int, length: int) -> None:
+        """Append ``value``, which ``length`` characters of the text from ``offset`` on decode to."""
         if value:
             self._parts.append(value)
             self._starts.append(self._size)
@@ -80,152 +82,158 @@ class Decoded:
             self._size += len(value)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """The characters of the text that make ``value[start:end]``, which is not empty."""
-        at, size, offset, length = self._pieces[bisect_right(self._starts, start) - 1]
-        first = offset + start - at if size == length else offset
-        at, size, offset, length = self._pieces[bisect_right(self._starts, end - 1) - 1]
-        last = offset + end - at if size == length else offset + length
-        return first, last
+        """Return the characters of the text that make ``value[start:end]``, which is not empty."""
+        value_offset, size, offset, length = self._pieces[bisect_right(self._starts, start) - 1]
+        text_start = offset + start - value_offset if size == length else offset
+        value_offset, size, offset, length = self._pieces[bisect_right(self._starts, end - 1) - 1]
+        text_end = offset + end - value_offset if size == length else offset + length
+        return text_start, text_end
 
 
 def decode(text: str, style: str, expected: str) -> Decoded | Verbatim | None:
-    """Read a scalar written ``text`` in ``style``; ``None`` if that does not give ``expected``."""
+    """Decode ``text``, a scalar in ``style``. Returns ``None`` if its value is not ``expected``."""
     if style in ("|", ">"):
-        return _block(text, style == "|", expected)
+        return _decode_block(text, style == "|", expected)
     body, shift = (text[1:-1], 1) if style else (text, 0)
-    if body == expected:  # escapes and folds only ever make a value shorter
+    if body == expected:  # decoding only makes a value shorter, so nothing was decoded
         return Verbatim(expected, shift)
     decoded = Decoded()
     if style == "json":
-        _json(text, decoded)
+        _decode_json(text, decoded)
     else:
-        _flow(body, style, shift, decoded)
+        _decode_flow(body, style, shift, decoded)
     return decoded if decoded.value == expected else None
 
 
-def _json(text: str, decoded: Decoded) -> None:
+def _decode_json(text: str, decoded: Decoded) -> None:
     import json
 
-    at = 1
-    for found in _JSON_ESCAPE.finditer(text, 1, len(text) - 1):
-        decoded.add(text[at : found.start()], at, found.start() - at)
-        decoded.add(json.loads(f'"{found[0]}"'), found.start(), len(found[0]))
-        at = found.end()
-    decoded.add(text[at:-1], at, len(text) - 1 - at)
+    position = 1
+    for escape in _JSON_ESCAPE.finditer(text, 1, len(text) - 1):
+        decoded.add(text[position : escape.start()], position, escape.start() - position)
+        decoded.add(json.loads(f'"{escape[0]}"'), escape.start(), len(escape[0]))
+        position = escape.end()
+    decoded.add(text[position:-1], position, len(text) - 1 - position)
 
 
-def _flow(body: str, style: str, shift: int, decoded: Decoded) -> None:
-    """Plain and quoted scalars: white space with a line end in it folds, the rest is verbatim or an escape."""
-    at = 0
+def _decode_flow(body: str, style: str, shift: int, decoded: Decoded) -> None:
+    """Decode a plain or quoted scalar: fold white space with a line end, decode escapes, copy the rest."""
+    position = 0
     special = re.compile(
         rf"(?P<space>(?:[ \t]|{_BREAK})+)" + (r"|(?P<esc>\\)" if style == '"' else r"|(?P<quote>'')" if style else "")
     )
-    while at < len(body):
-        found = special.search(body, at)
-        begin = found.start() if found else len(body)
-        decoded.add(body[at:begin], at + shift, begin - at)
-        if found is None:
+    while position < len(body):
+        match = special.search(body, position)
+        begin = match.start() if match else len(body)
+        decoded.add(body[position:begin], position + shift, begin - position)
+        if match is None:
             return
-        at = found.end()
-        if found.lastgroup == "space":
-            folded = _fold(found[0])
-            decoded.add(folded, begin + shift, at - begin)
-        elif found.lastgroup == "quote":
+        position = match.end()
+        if match.lastgroup == "space":
+            folded = _fold(match[0])
+            decoded.add(folded, begin + shift, position - begin)
+        elif match.lastgroup == "quote":
             decoded.add("'", begin + shift, 2)
         else:
-            at = _escape(body, begin, shift, decoded)
+            position = _decode_escape(body, begin, shift, decoded)
 
 
 def _fold(space: str) -> str:
-    """YAML 1.1, 4.2.4 "line folding": one break becomes a space, further ones stay; Unicode's own breaks stay too."""
+    """YAML 1.1, 4.2.4 "line folding": one break becomes a space, further breaks and Unicode's own breaks stay."""
     breaks = _BREAKS.findall(space)
     if not breaks:
         return space
-    normal = ["\n" if one not in "\u2028\u2029" else one for one in breaks]
+    normal = [_normalised(line_break) for line_break in breaks]
     if normal[0] != "\n":
         return "".join(normal)
     return "".join(normal[1:]) or " "
 
 
-def _escape(body: str, begin: int, shift: int, decoded: Decoded) -> int:
-    found = _DOUBLE.match(body, begin)
-    if found is None:
+def _normalised(line_break: str) -> str:
+    """YAML reads every line break as a line feed, except Unicode's own two."""
+    return line_break if line_break in "\u2028\u2029" else "\n"
+
+
+def _decode_escape(body: str, begin: int, shift: int, decoded: Decoded) -> int:
+    """Decode the escape at ``begin`` and return the offset after it."""
+    escape = _DOUBLE.match(body, begin)
+    if escape is None:
         return len(body)
-    code = found[0][1:]
-    if _BREAKS.fullmatch(code):  # an escaped line end: it and the indentation behind it vanish
-        space = _SPACE.match(body, found.end())
-        end = space.end() if space else found.end()
-        kept = ["\n" if one not in "\u2028\u2029" else one for one in _BREAKS.findall(body[found.end() : end])]
+    code = escape[0][1:]
+    if _BREAKS.fullmatch(code):  # an escaped line end is removed with the indentation after it
+        space = _SPACE.match(body, escape.end())
+        end = space.end() if space else escape.end()
+        kept = [_normalised(line_break) for line_break in _BREAKS.findall(body[escape.end() : end])]
         decoded.add("".join(kept), begin + shift, end - begin)
         return end
     if len(code) > 1:
         number = int(code[1:], 16)
-        decoded.add(chr(number) if number < 0x110000 else "\ufffd", begin + shift, len(found[0]))
+        decoded.add(chr(number) if number < 0x110000 else "\ufffd", begin + shift, len(escape[0]))
     else:
-        decoded.add(_ESCAPES.get(code, ""), begin + shift, len(found[0]))
-    return found.end()
+        decoded.add(_ESCAPES.get(code, ""), begin + shift, len(escape[0]))
+    return escape.end()
 
 
-def _block(text: str, literal: bool, expected: str) -> Decoded | None:
+def _decode_block(text: str, literal: bool, expected: str) -> Decoded | None:
     header = _HEADER.match(text)
     if header is None:
         return None
     chomp = "-" if "-" in header[1] else "+" if "+" in header[1] else ""
     lines = _lines(text, header.end())
-    written = next((line for line in (text[begin:end] for begin, end, _ in lines) if line.strip(" ")), None)
-    read = _FIRST_LINE.search(expected)
-    if written is None or read is None:
+    first_line = next((line for line in (text[begin:end] for begin, end, _ in lines) if line.strip(" ")), None)
+    first_value_line = _FIRST_LINE.search(expected)
+    if first_line is None or first_value_line is None:
         return None
-    # The indentation may count from the parent's (an indicator), which does not stand here: it is what the first
-    # line that holds something has lost.
-    indent = len(written) - len(written.lstrip(" ")) - len(read[1])
+    # An indentation indicator counts from the parent, which is not known here. The indentation is therefore what the
+    # first non-blank line lost in the parser's value.
+    indent = len(first_line) - len(first_line.lstrip(" ")) - len(first_value_line[1])
     decoded = _block_lines(text, lines, max(indent, 0), literal, chomp)
     return decoded if decoded.value == expected else None
 
 
-def _lines(text: str, at: int) -> list[tuple[int, int, int]]:
-    """Lines as (begin, end, end with its break)."""
+def _lines(text: str, start: int) -> list[tuple[int, int, int]]:
+    """The lines from offset ``start`` on, as (begin, end, end with line break)."""
     lines = []
-    while at < len(text):
-        found = _BREAKS.search(text, at)
-        end, after = (found.start(), found.end()) if found else (len(text), len(text))
-        lines.append((at, end, after))
-        at = after
+    while start < len(text):
+        line_break = _BREAKS.search(text, start)
+        end, after = (line_break.start(), line_break.end()) if line_break else (len(text), len(text))
+        lines.append((start, end, after))
+        start = after
     return lines
 
 
 def _block_lines(text: str, lines: list[tuple[int, int, int]], indent: int, literal: bool, chomp: str) -> Decoded:
-    """YAML 1.1, 9.3: content lines joined by kept or folded breaks, the last ones chomped."""
+    """YAML 1.1, 9.3: join content lines by kept or folded breaks, and chomp the last breaks."""
     decoded = Decoded()
-    pending: list[tuple[str, int, int]] = []  # breaks since the last content line, the line's own first
+    pending: list[tuple[str, int, int]] = []  # the line breaks since the last content line, beginning with its own
     seen = False
-    blank_before = False
+    was_indented = False
     for begin, end, after in lines:
         line = text[begin:end]
         content = line[indent:] if line[:indent].strip(" ") == "" else None
-        mark = "" if after == end else "\n" if text[end:after] not in ("\u2028", "\u2029") else text[end:after]
+        line_break = "" if after == end else _normalised(text[end:after])
         if content is None:
             break
         if not content:
-            pending.append((mark, end, after - end))
+            pending.append((line_break, end, after - end))
             continue
-        blank = content[0] in " \t"
-        if seen and pending and not literal and pending[0][0] == "\n" and not blank_before and not blank:
+        is_indented = content[0] in " \t"
+        if seen and pending and not literal and pending[0][0] == "\n" and not was_indented and not is_indented:
             own, *rest = pending
             if rest:
-                for one in rest:
-                    decoded.add(*one)
+                for pending_break in rest:
+                    decoded.add(*pending_break)
             else:
                 decoded.add(" ", own[1], begin + indent - own[1])
         else:
-            for one in pending:
-                decoded.add(*one)
-        pending = [(mark, end, after - end)]
+            for pending_break in pending:
+                decoded.add(*pending_break)
+        pending = [(line_break, end, after - end)]
         decoded.add(content, begin + indent, end - begin - indent)
-        seen, blank_before = True, blank
+        seen, was_indented = True, is_indented
     if not seen:
         pending.insert(0, ("", 0, 0))
     kept = [] if chomp == "-" else pending if chomp == "+" else pending[:1]
-    for one in kept:
-        decoded.add(*one)
+    for pending_break in kept:
+        decoded.add(*pending_break)
     return decoded

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of a resource file and the arithmetic of places in them: characters, bytes, lines, columns.
+"""The bytes of a resource file, and conversion between bytes, characters, lines and columns.
 
-Refuses what is not UTF-8 with file:line. Counts are kept for blocks of the file, so that any place is found
-in constant time and a 20 MB line costs no more than many short ones; the text is never decoded as a whole.
+Counts of characters and lines are kept for each block of the file. A lookup therefore takes constant time, however long
+the lines are, and the file is never decoded as a whole.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from airgap.errors import ResourceError
 BOM = codecs.BOM_UTF8
 _BLOCK = 1024
 _CONTINUATION = bytes(range(0x80, 0xC0))
-#: What YAML 1.1 (5.1 "Character set") forbids and UTF-8 allows, as far as single bytes tell.
+#: The control characters that YAML 1.1 forbids (5.1 "Character set").
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class Source:
-    """``body`` is the content without a byte order mark, ``base`` the mark's length; ``ascii`` allows short cuts."""
+    """A file's content: ``body`` without the byte order mark, which has ``bom_length`` bytes.
+
+    Raises ResourceError with file:line if the content is not UTF-8. Offsets are bytes of ``body``.
+    """
 
     def __init__(self, content: bytes, file: str) -> None:
         self.file = file
-        self.base = len(BOM) if content.startswith(BOM) else 0
-        self.body = content[self.base :] if self.base else content
+        self.bom_length = len(BOM) if content.startswith(BOM) else 0
+        self.body = content[self.bom_length :] if self.bom_length else content
         self.ascii = self.body.isascii()
-        self._chars: array[int] | None = None
-        self._lines: array[int] | None = None
-        #: The last place that was asked for: byte, line, and where that line begins.
-        self._last = (0, 0, 0)
+        self._chars_before: array[int] | None = None
+        self._lines_before: array[int] | None = None
+        #: The last lookup: byte, line (from 0), and the offset of that line.
+        self._last_lookup = (0, 0, 0)
         if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in content[:2]:
             raise ResourceError(
                 "this file is UTF-16 or UTF-32, which cannot be rewritten in place",
@@ -43,79 +46,80 @@ class Source:
         if not self.ascii:
             self._check_utf8()
 
-    def byte_of(self, char: int) -> int:
-        """The byte of ``body`` at which character number ``char`` begins."""
+    def byte_offset(self, char: int) -> int:
+        """Return the byte at which character number ``char`` begins."""
         if self.ascii:
             return char
-        if self._chars is None:
-            self._chars = self._sum(lambda block: len(block.translate(None, _CONTINUATION)))
-        # The end of the file belongs to the last block, whose sum is the entry before the end's.
-        index = max(min(bisect_right(self._chars, char), len(self._chars) - 1) - 1, 0)
+        if self._chars_before is None:
+            self._chars_before = self._block_sums(lambda block: len(block.translate(None, _CONTINUATION)))
+        # The last entry is for the end of the file, which belongs to the last block.
+        index = max(min(bisect_right(self._chars_before, char), len(self._chars_before) - 1) - 1, 0)
         block = self.body[index * _BLOCK : (index + 1) * _BLOCK]
-        lead = len(block) - len(block.lstrip(_CONTINUATION))
-        text = block[lead:].decode("utf-8", "ignore")
-        wanted = char - self._chars[index]
-        if wanted > len(text):  # behind a character that the block's end cuts
+        continuation_bytes = len(block) - len(block.lstrip(_CONTINUATION))
+        text = block[continuation_bytes:].decode("utf-8", "ignore")
+        remaining = char - self._chars_before[index]
+        if remaining > len(text):  # after a character that is divided by the end of the block
             return index * _BLOCK + len(block)
-        return index * _BLOCK + lead + len(text[:wanted].encode())
+        return index * _BLOCK + continuation_bytes + len(text[:remaining].encode())
 
-    def place(self, byte: int) -> tuple[int, int]:
-        """Line and column of ``body``'s byte, both from 1."""
-        last, line, begin = self._last
-        if 0 <= byte - last <= _BLOCK:  # mostly asked for in order
-            if passed := self.body.count(b"\n", last, byte):
-                line, begin = line + passed, self.body.rfind(b"\n", last, byte) + 1
+    def line_and_column(self, byte: int) -> tuple[int, int]:
+        """Return line and column of ``byte``, both from 1."""
+        last, line, begin = self._last_lookup
+        if 0 <= byte - last <= _BLOCK:  # lookups are mostly in order
+            if line_breaks := self.body.count(b"\n", last, byte):
+                line, begin = line + line_breaks, self.body.rfind(b"\n", last, byte) + 1
         else:
-            line, begin = self._find(byte)
-        self._last = byte, line, begin
-        return line + 1, self._count(begin, byte) + 1
+            line, begin = self._line_start(byte)
+        self._last_lookup = byte, line, begin
+        return line + 1, self._char_count(begin, byte) + 1
 
-    def _find(self, byte: int) -> tuple[int, int]:
-        """The number of line ends before ``byte``, and the byte behind the last of them."""
-        if self._lines is None:
-            self._lines = self._sum(lambda block: block.count(b"\n"))
-        lines = self._lines
+    def _line_start(self, byte: int) -> tuple[int, int]:
+        """The number of line ends before ``byte``, and the offset after the last one."""
+        if self._lines_before is None:
+            self._lines_before = self._block_sums(lambda block: block.count(b"\n"))
+        lines = self._lines_before
         index = min(byte // _BLOCK, len(lines) - 1)
         line = lines[index] + self.body.count(b"\n", index * _BLOCK, byte)
         if line == 0:
             begin = 0
         else:
-            # The block whose lines reach `line` holds the line end before this place.
+            # The last line end is in the block where the count of lines reaches `line`.
             holder = bisect_left(lines, line) - 1
             begin = self.body.rfind(b"\n", holder * _BLOCK, min((holder + 1) * _BLOCK, byte)) + 1
         return line, begin
 
     def line(self, byte: int) -> int:
-        return self.place(byte)[0]
+        """Return the line of ``byte``, from 1."""
+        return self.line_and_column(byte)[0]
 
     def where(self, byte: int) -> str:
-        """``file:line``, as errors say it."""
+        """Return ``file:line`` of ``byte``, for errors."""
         return f"{self.file}:{self.line(byte)}"
 
-    def control(self) -> int | None:
-        """Where the first control character stands that YAML does not take, or ``None``."""
-        found = _CONTROL.search(self.body)
-        return found.start() if found else None
+    def first_control_character(self) -> int | None:
+        """Return the offset of the first control character that YAML forbids, or ``None``."""
+        control_character = _CONTROL.search(self.body)
+        return control_character.start() if control_character else None
 
-    def _count(self, begin: int, end: int) -> int:
-        """Characters between two bytes of ``body``."""
+    def _char_count(self, begin: int, end: int) -> int:
+        """The number of characters between two bytes."""
         if self.ascii:
             return end - begin
         if end - begin <= _BLOCK:
             return len(self.body[begin:end].translate(None, _CONTINUATION))
-        return self.char_of(end) - self.char_of(begin)
+        return self.char_index(end) - self.char_index(begin)
 
-    def char_of(self, byte: int) -> int:
-        """How many characters of ``body`` begin before ``byte``."""
+    def char_index(self, byte: int) -> int:
+        """Return the number of characters that begin before ``byte``."""
         if self.ascii:
             return byte
-        if self._chars is None:
-            self._chars = self._sum(lambda block: len(block.translate(None, _CONTINUATION)))
-        index = min(byte // _BLOCK, len(self._chars) - 1)
-        return self._chars[index] + len(self.body[index * _BLOCK : byte].translate(None, _CONTINUATION))
+        if self._chars_before is None:
+            self._chars_before = self._block_sums(lambda block: len(block.translate(None, _CONTINUATION)))
+        index = min(byte // _BLOCK, len(self._chars_before) - 1)
+        return self._chars_before[index] + len(self.body[index * _BLOCK : byte].translate(None, _CONTINUATION))
 
-    def _sum(self, measure: Callable[[bytes], int]) -> array[int]:
-        """What lies before each block, and one entry more for the end."""
+    def _block_sums(self, measure: Callable[[bytes], int]) -> array[int]:
+        """The sum of ``measure`` over all blocks before each block, and the total as last entry."""
         sums = array("Q", [0])
         for begin in range(0, len(self.body), _BLOCK):
             sums.append(sums[-1] + measure(self.body[begin : begin + _BLOCK]))
@@ -125,12 +129,12 @@ class Source:
         decoder = codecs.getincrementaldecoder("utf-8")()
         view = memoryview(self.body)
         for begin in range(0, len(view), 1 << 16):
-            held = len(decoder.getstate()[0])
+            incomplete_bytes = len(decoder.getstate()[0])
             final = begin + (1 << 16) >= len(view)
             try:
                 decoder.decode(view[begin : begin + (1 << 16)], final)
             except UnicodeDecodeError as error:
-                byte = begin - held + error.start
+                byte = begin - incomplete_bytes + error.start
                 line = self.body.count(b"\n", 0, byte) + 1
                 raise ResourceError(
                     f"this file is not UTF-8: {error.reason}",

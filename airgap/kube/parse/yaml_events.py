@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""YAML as events: libyaml's parser where PyYAML has it, PyYAML's own otherwise, with the same result.
+"""Parse YAML into events, with libyaml if PyYAML has it, otherwise with PyYAML's own parser. The results are the same.
 
-Nothing is composed or constructed. Whatever the parser refuses becomes a ResourceError with file:line; a file
-that holds Helm template syntax is told to be rendered first.
+Nothing is composed or constructed. Parse errors become ResourceError with file:line, with a hint for Helm templates.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ RENDER_FIRST = "this looks like a Helm template; render it first: helm template 
 
 
 def parse(source: Source, *, pure: bool = False) -> Events:
-    """Yield the events of ``source``; raise ResourceError where it is no YAML. ``pure`` leaves libyaml out."""
+    """Yield the events of ``source``. Raises ResourceError if it is not YAML. With ``pure`` libyaml is not used."""
     import yaml
 
     loader: Any = _pure_loader() if pure or not yaml.__with_libyaml__ else yaml.CSafeLoader
-    # ValueError: the pure parser's chr() and int() meet escapes and directives that no type holds.
+    # ValueError and OverflowError: the pure parser passes escapes and directives to chr() and int() unchecked.
     refusals = (yaml.YAMLError, ValueError, OverflowError)
     try:
         parser = loader(source.body)
@@ -51,9 +50,9 @@ def parse(source: Source, *, pure: bool = False) -> Events:
         elif kind in ends:
             yield END, "", 0, 0, "", None, None
         elif kind is mapping or kind is sequence:
-            what = MAPPING if kind is mapping else SEQUENCE
+            event_type = MAPPING if kind is mapping else SEQUENCE
             style = "flow" if event.flow_style else ""
-            yield what, "", event.start_mark.index, 0, style, event.anchor, event.tag
+            yield event_type, "", event.start_mark.index, 0, style, event.anchor, event.tag
         elif kind is yaml.AliasEvent:
             yield ALIAS, event.anchor, event.start_mark.index, event.end_mark.index, "", None, None
         elif kind is yaml.DocumentStartEvent:
@@ -66,7 +65,7 @@ def parse(source: Source, *, pure: bool = False) -> Events:
 
 @cache
 def _pure_loader() -> type[Any]:
-    """PyYAML's own parser, taught to pass over tabs between tokens where libyaml does (before comments above all)."""
+    """PyYAML's own parser, changed to skip tabs between tokens where libyaml does, for example before comments."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -89,20 +88,20 @@ def _pure_loader() -> type[Any]:
 
 def _refuse(source: Source, error: Exception) -> NoReturn:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    control = source.control()
+    control = source.first_control_character()
     if mark is not None:
-        place = source.byte_of(mark.index)
+        place = source.byte_offset(mark.index)
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         context = getattr(error, "context", None)
-        what = f"{problem} ({context})" if context and mark is getattr(error, "problem_mark", None) else problem
+        problem = f"{problem} ({context})" if context and mark is getattr(error, "problem_mark", None) else problem
     elif control is not None:
         place = control
-        what = f"the control character 0x{source.body[control]:02x} is not allowed"
+        problem = f"the control character 0x{source.body[control]:02x} is not allowed"
     else:
         place = 0
-        what = str(error).splitlines()[0] if str(error) else "it cannot be parsed"
+        problem = str(error).splitlines()[0] if str(error) else "it cannot be parsed"
     raise ResourceError(
-        f"not valid YAML: {what}",
+        f"not valid YAML: {problem}",
         where=source.where(min(place, len(source.body))),
         hint=RENDER_FIRST if b"{{" in source.body else None,
     ) from None

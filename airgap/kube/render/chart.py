@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A chart's values: read as helm computes them, changed at single places, and written as a small values file.
+"""Read a chart's computed values, change single ones, and write a small values file.
 
-What helm computes (defaults, subcharts under their aliases, the user's files and ``--set``) is asked of helm itself:
-a copy of the chart gets one more template that prints its values. Nothing of helm's merging is done again here.
+Helm computes the values (defaults, subcharts under their aliases, the user's files and ``--set``): a copy of the chart
+gets one more template that prints them. Helm's merging is not reimplemented here.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airgap.errors import ResourceError
-from airgap.kube.render import programs as render
+from airgap.kube.render import programs
 
-#: Where a value stands: keys of mappings and indexes of lists.
+#: The path of a value: keys of mappings and indexes of lists.
 Path = tuple["str | int", ...]
 
 _PROBE = "templates/airgap-values.yaml"
@@ -33,12 +33,12 @@ data: {values: "{{ .Values | toJson | b64enc }}"}
 """
 _MOST_BYTES = 256 << 20
 _MOST_MEMBERS = 20_000
-#: Keys that YAML reads as text without quotes.
+#: Keys that need no quotes in YAML.
 _PLAIN_KEY = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null)$)[A-Za-z_][A-Za-z0-9_./-]*")
 
 
-def values_of(path: str, name: str, rendering: render.Rendering) -> dict[str, Any]:
-    """The chart's computed values; raises ResourceError where helm cannot render it or its archive is unsafe."""
+def computed_values(path: str, name: str, rendering: programs.Rendering) -> dict[str, Any]:
+    """Return the chart's computed values. Raises ResourceError if helm cannot render it or its archive is unsafe."""
     with tempfile.TemporaryDirectory(prefix="airgap-chart-") as folder:
         copy = os.path.join(folder, "chart")
         if os.path.isdir(path):
@@ -51,10 +51,10 @@ def values_of(path: str, name: str, rendering: render.Rendering) -> dict[str, An
         os.makedirs(os.path.join(copy, "templates"), exist_ok=True)
         with open(os.path.join(copy, _PROBE), "w", encoding="utf-8") as file:
             file.write(_PROBE_TEXT)
-        said = render.template(copy, name, rendering, only=_PROBE)
-    found = re.search(rb'values: "([A-Za-z0-9+/=]*)"', said)
+        rendered = programs.template(copy, name, rendering, only=_PROBE)
+    encoded = re.search(rb'values: "([A-Za-z0-9+/=]*)"', rendered)
     try:
-        values = json.loads(base64.b64decode(found[1]), parse_float=_number) if found else None
+        values = json.loads(base64.b64decode(encoded[1]), parse_float=_number) if encoded else None
     except (ValueError, binascii.Error):
         values = None
     if not isinstance(values, dict):
@@ -63,21 +63,21 @@ def values_of(path: str, name: str, rendering: render.Rendering) -> dict[str, An
 
 
 def _number(text: str) -> int | float:
-    """helm writes large whole numbers as 1e+06."""
+    """Read a number as int where possible: helm writes large whole numbers as 1e+06."""
     number = float(text)
     return int(number) if number.is_integer() else number
 
 
 def _unpack(archive: str, folder: str) -> str:
-    """The files of a chart's archive, none of them outside of ``folder``; the folder of the chart itself."""
-    budget, members, tops = _MOST_BYTES, 0, set()
+    """Extract a chart's archive into ``folder`` and return the folder of the chart in it."""
+    remaining_bytes, member_count, tops = _MOST_BYTES, 0, set()
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for member in tar:
-                members += 1
-                budget -= member.size
+                member_count += 1
+                remaining_bytes -= member.size
                 parts = [part for part in member.name.split("/") if part not in ("", ".")]
-                if budget < 0 or members > _MOST_MEMBERS:
+                if remaining_bytes < 0 or member_count > _MOST_MEMBERS:
                     raise ResourceError("this archive is larger than any chart", where=archive)
                 if not member.isfile() or not parts:
                     continue
@@ -97,47 +97,47 @@ def _unpack(archive: str, folder: str) -> str:
     return os.path.join(folder, tops.pop())
 
 
-def leaves(values: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every text with its place, and every null as an empty one; ``global`` only where it is written, at the top."""
-    waiting = [(at, values)]
-    while waiting:
-        here, value = waiting.pop()
-        if isinstance(value, str) or (value is None and here):
-            yield here, value or ""
+def text_values(values: Any, start: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Yield path and text of every text value; null counts as an empty text. ``global`` is read only at the top."""
+    pending = [(start, values)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, str) or (value is None and path):
+            yield path, value or ""
         elif isinstance(value, dict):
-            waiting += [
-                ((*here, key), inner) for key, inner in reversed(value.items()) if not (here and key == "global")
+            pending += [
+                ((*path, key), child) for key, child in reversed(value.items()) if not (path and key == "global")
             ]
         elif isinstance(value, list):
-            waiting += [((*here, number), inner) for number, inner in reversed(list(enumerate(value)))]
+            pending += [((*path, index), child) for index, child in reversed(list(enumerate(value)))]
 
 
 def overlay(values: Mapping[str, Any], changes: Mapping[Path, str]) -> dict[str, Any]:
-    """A values tree with nothing but ``changes``; a list is there as a whole, since helm replaces it as a whole."""
-    made: dict[str, Any] = {}
+    """Return a values tree with only ``changes``. A changed list is complete, because helm replaces whole lists."""
+    tree: dict[str, Any] = {}
     for path, text in changes.items():
-        old: Any = values
-        new: Any = made
-        for step, after in itertools.pairwise(path):
-            old = _inside(old, step)
-            if isinstance(new, list):
-                assert isinstance(step, int)
-                new = new[step]
+        old_node: Any = values
+        new_node: Any = tree
+        for key, next_key in itertools.pairwise(path):
+            old_node = _child(old_node, key)
+            if isinstance(new_node, list):
+                assert isinstance(key, int)
+                new_node = new_node[key]
             else:
-                fresh = json.loads(json.dumps(old)) if isinstance(old, list) and isinstance(after, int) else {}
-                new = new.setdefault(step, fresh)
-        new[path[-1]] = text
-    return made
+                is_list = isinstance(old_node, list) and isinstance(next_key, int)
+                new_node = new_node.setdefault(key, json.loads(json.dumps(old_node)) if is_list else {})
+        new_node[path[-1]] = text
+    return tree
 
 
-def _inside(value: Any, step: str | int) -> Any:
+def _child(value: Any, key: str | int) -> Any:
     if isinstance(value, dict):
-        return value.get(step)
-    return value[step] if isinstance(value, list) and isinstance(step, int) else None
+        return value.get(key)
+    return value[key] if isinstance(value, list) and isinstance(key, int) else None
 
 
 def dump(values: Mapping[str, Any], indent: str = "") -> str:
-    """As YAML: mappings over lines, every text in double quotes, lists in brackets."""
+    """Return YAML with block mappings and every text in double quotes."""
     lines = []
     for key, value in sorted(values.items()):
         shown = key if _PLAIN_KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False)

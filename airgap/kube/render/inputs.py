@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Charts and kustomizations among what was given, rendered by helm, kubectl or kustomize, for every verb alike."""
+"""Render the charts and kustomizations among the user's paths."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from contextlib import contextmanager
 
 from airgap import kube
 from airgap.errors import ResourceError, UsageError
-from airgap.kube.render import programs as render
+from airgap.kube.render import programs
 from airgap.kube.render.programs import Rendering
 from airgap.records import replace
 
-#: The options that ``helm pull`` needs for a registry, by the registry's name.
-Pull = Callable[[str], Sequence[str]]
+#: Returns the options that ``helm pull`` needs for a registry.
+PullOptions = Callable[[str], Sequence[str]]
 
 
-def no_options(_: str) -> Sequence[str]:
-    """For registries of which nothing was said."""
+def no_pull_options(_: str) -> Sequence[str]:
+    """Return no options for ``helm pull``."""
     return ()
 
 
 def rendered(
-    paths: Sequence[str], rendering: Rendering, pull: Pull = no_options
+    paths: Sequence[str], rendering: Rendering, pull: PullOptions = no_pull_options
 ) -> tuple[list[kube.ResourceFile], list[str]]:
-    """The charts and kustomizations among ``paths`` as resource files, and the other paths.
+    """Return the charts and kustomizations among ``paths`` as resource files, and the other paths.
 
-    Raises ResourceError with the rendering program's words, UsageError for options that have no chart to go to.
+    Raises ResourceError with the message of the rendering program, and UsageError for helm options without a chart.
     """
-    check(paths, rendering)
+    check_options(paths, rendering)
     files: list[kube.ResourceFile] = []
     for path in paths:
-        what = render.what_is(path)
-        if what == render.CHART:
-            with on_disk(path, pull) as place:
-                name = render.chart_name(place)
-                content = render.template(place, name, rendering)
-        elif what == render.KUSTOMIZATION:
-            name, content = folder_name(path), render.kustomize(path)
+        kind = programs.renderable_kind(path)
+        if kind == programs.CHART:
+            with chart_on_disk(path, pull) as chart_path:
+                name = programs.chart_name(chart_path)
+                content = programs.template(chart_path, name, rendering)
+        elif kind == programs.KUSTOMIZATION:
+            name, content = folder_name(path), programs.kustomize(path)
         else:
             continue
         if not content.strip():
             raise ResourceError("rendering this gives nothing", where=path)
-        files.append(kube.ResourceFile(f"{name}.yaml", shown(path), content))
-    return files, [path for path in paths if not render.what_is(path)]
+        files.append(kube.ResourceFile(f"{name}.yaml", rendered_label(path), content))
+    return files, [path for path in paths if not programs.renderable_kind(path)]
 
 
-def apart(files: Sequence[kube.ResourceFile], taken: set[str]) -> Iterator[kube.ResourceFile]:
-    """The same files, with a number in the name of each whose name is ``taken`` by another."""
+def with_unique_names(files: Sequence[kube.ResourceFile], taken: set[str]) -> Iterator[kube.ResourceFile]:
+    """Yield the files, with a number added to names in ``taken``, which is updated."""
     for file in files:
         name, number = file.name, 1
         while name in taken:
@@ -59,16 +59,18 @@ def apart(files: Sequence[kube.ResourceFile], taken: set[str]) -> Iterator[kube.
         yield replace(file, name=name)
 
 
-def check(paths: Sequence[str], rendering: Rendering) -> None:
-    """No chart's address may hold a password, and options for helm need exactly one chart: helm passes over values
-    that a chart does not know."""
+def check_options(paths: Sequence[str], rendering: Rendering) -> None:
+    """Raise UsageError for a password in a chart's address, or helm options without exactly one chart.
+
+    Helm ignores values that a chart does not know, so options for several charts would hide mistakes.
+    """
     for path in paths:
-        _, at, behind = path.rpartition("@")
-        if at and "/" in behind and path.startswith("oci://"):
+        _, at, host_and_path = path.rpartition("@")
+        if at and "/" in host_and_path and path.startswith("oci://"):
             raise UsageError("a chart's address carries no user or password", hint="helm registry login keeps them")
     if rendering == Rendering():
         return
-    charts = [path for path in paths if render.what_is(path) == render.CHART]
+    charts = [path for path in paths if programs.renderable_kind(path) == programs.CHART]
     if not charts:
         raise UsageError("-f, --set and their like are for charts, and no PATH is one")
     if len(charts) > 1:
@@ -83,21 +85,21 @@ def check(paths: Sequence[str], rendering: Rendering) -> None:
 
 
 @contextmanager
-def on_disk(path: str, pull: Pull = no_options) -> Iterator[str]:
-    """Where the chart lies; one in a registry is fetched for as long as it is needed."""
+def chart_on_disk(path: str, pull: PullOptions = no_pull_options) -> Iterator[str]:
+    """Give the chart's path on the disk. A chart in a registry is downloaded into a temporary folder."""
     if not path.startswith("oci://"):
         yield path
         return
     registry = path.removeprefix("oci://").partition("/")[0]
     with tempfile.TemporaryDirectory(prefix="airgap-chart-") as folder:
-        yield render.pull(path, folder, pull(registry))
+        yield programs.pull(path, folder, pull(registry))
 
 
-def shown(path: str) -> str:
-    """What stands before a line's number in what is said of a rendering."""
+def rendered_label(path: str) -> str:
+    """Return the name of a rendering in messages with file:line."""
     return f"{path} (rendered)"
 
 
 def folder_name(path: str) -> str:
-    """What a kustomization is called, which has no name of its own."""
+    """Return the name for a kustomization: that of its folder."""
     return os.path.basename(os.path.abspath(path)) or "kustomization"

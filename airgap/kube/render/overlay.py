@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kustomizations: for ``airgap rewrite`` an overlay whose ``images:`` move them, proven by rendering it."""
+"""Make an overlay whose ``images:`` move the images of a kustomization, and verify it by rendering."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from airgap import kube
 from airgap.durable.output import folder_for
 from airgap.errors import OutputError, UsageError
 from airgap.events import Sink, ignore
-from airgap.kube.render import programs as render
-from airgap.kube.render.inputs import folder_name, shown
-from airgap.kube.render.trace import places, split
-from airgap.kube.render.values_file import Pointed, left_over, wanted
-from airgap.kube.rewrite.files import Locate
+from airgap.kube.render import programs
+from airgap.kube.render.inputs import folder_name, rendered_label
+from airgap.kube.render.trace import sites_by_key, split_name
+from airgap.kube.render.values_file import GeneratedFile, target_references, unmoved_errors
+from airgap.kube.rewrite.file_set import Locate
 from airgap.oci import Reference
 
-FILE = "kustomization.yaml"
+KUSTOMIZATION_FILE = "kustomization.yaml"
 
 
 def overlay_for(
@@ -32,50 +32,50 @@ def overlay_for(
     keep_unknown: bool = False,
     origin: str = "bundle",
     emit: Sink = ignore,
-) -> Pointed:
-    """What belongs in ``output/kustomization.yaml``; nothing stays there but what was there.
+) -> GeneratedFile:
+    """Return the overlay for ``output/kustomization.yaml``. The output folder is not changed.
 
-    Raises UsageError for an output that the kustomization holds or is, since kustomize refuses the circle.
+    Raises UsageError if one of the folders contains the other, because kustomize refuses such a cycle.
     """
-    base, place = Path(path).resolve(), output.resolve()
-    if place == base or place.is_relative_to(base) or base.is_relative_to(place):
+    base, output_folder = Path(path).resolve(), output.resolve()
+    if output_folder == base or output_folder.is_relative_to(base) or base.is_relative_to(output_folder):
         raise UsageError(
             "an overlay cannot lie inside of what it is over, nor around it",
             where=str(output),
             hint="--output names a folder beside it",
         )
-    before = render.kustomize(path)
-    scan = kube.scan(before, shown(path))
-    goals = wanted(scan, locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
-    content = _overlay(os.path.relpath(base, place), _images(scan, goals))
-    after = _proof(place, content)
-    now = places(after, shown(str(output)))
-    was = places(before, shown(path))
-    left = [
+    rendered_base = programs.kustomize(path)
+    scan = kube.scan(rendered_base, rendered_label(path))
+    targets = target_references(scan, locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
+    content = _overlay_content(os.path.relpath(base, output_folder), _images(scan, targets))
+    rendered_overlay = _render_overlay(output_folder, content)
+    new_sites = sites_by_key(rendered_overlay, rendered_label(str(output)))
+    old_sites = sites_by_key(rendered_base, rendered_label(path))
+    unmoved = [
         site
-        for where, site in now.items()
-        if where not in was or site.reference != goals.get(was[where].reference, was[where].reference)
+        for key, site in new_sites.items()
+        if key not in old_sites or site.reference != targets.get(old_sites[key].reference, old_sites[key].reference)
     ]
-    why = "kustomize's images: does not reach it, or cannot tell it from another of that name"
+    reason = "kustomize's images: does not reach it, or cannot tell it from another of that name"
     hint = f"change it by a patch, or rewrite what is rendered: kubectl kustomize {path} | airgap rewrite - --to TARGET"
-    return Pointed(folder_name(path), content, len(goals), left_over(b"", left, why, hint))
+    return GeneratedFile(folder_name(path), content, len(targets), unmoved_errors(b"", unmoved, reason, hint))
 
 
-def _images(scan: kube.Scan, goals: Mapping[Reference, Reference]) -> dict[str, dict[str, str]]:
-    """An entry for each name as it is written, since kustomize compares texts and knows no defaults."""
+def _images(scan: kube.Scan, targets: Mapping[Reference, Reference]) -> dict[str, dict[str, str]]:
+    """An entry for each name as it is written, because kustomize compares texts without expanding them."""
     entries: dict[str, dict[str, str]] = {}
     for site in scan.sites:
-        goal = goals.get(site.reference, site.reference)
-        name = split(site.value)[0]
-        if goal == site.reference or name in entries:
+        target = targets.get(site.reference, site.reference)
+        name = split_name(site.value)[0]
+        if target == site.reference or name in entries:
             continue
-        entries[name] = {"name": name, "newName": goal.name}
-        if goal.digest != site.reference.digest:
-            entries[name]["digest"] = goal.digest
+        entries[name] = {"name": name, "newName": target.name}
+        if target.digest != site.reference.digest:
+            entries[name]["digest"] = target.digest
     return dict(sorted(entries.items()))
 
 
-def _overlay(base: str, images: Mapping[str, Mapping[str, str]]) -> bytes:
+def _overlay_content(base: str, images: Mapping[str, Mapping[str, str]]) -> bytes:
     lines = [
         "apiVersion: kustomize.config.k8s.io/v1beta1",
         "kind: Kustomization",
@@ -89,15 +89,17 @@ def _overlay(base: str, images: Mapping[str, Mapping[str, str]]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _proof(place: Path, content: bytes) -> bytes:
-    """The overlay rendered from a folder beside where it will lie, so that its relative path means the same."""
-    with folder_for(place.parent):
+def _render_overlay(output_folder: Path, content: bytes) -> bytes:
+    """Render the overlay in a temporary folder next to the output, where its relative path is valid too."""
+    with folder_for(output_folder.parent):
         try:
-            trial = tempfile.mkdtemp(prefix=".airgap-overlay-", dir=place.parent)
+            trial = tempfile.mkdtemp(prefix=".airgap-overlay-", dir=output_folder.parent)
         except OSError as error:
-            raise OutputError(f"cannot make a folder here: {error.strerror}", where=str(place.parent)) from error
+            raise OutputError(
+                f"cannot make a folder here: {error.strerror}", where=str(output_folder.parent)
+            ) from error
         try:
-            Path(trial, FILE).write_bytes(content)
-            return render.kustomize(trial)
+            Path(trial, KUSTOMIZATION_FILE).write_bytes(content)
+            return programs.kustomize(trial)
         finally:
             shutil.rmtree(trial, ignore_errors=True)

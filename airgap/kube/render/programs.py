@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Charts and kustomizations, rendered by the user's own ``helm`` and ``kubectl kustomize`` or ``kustomize``.
+"""Run ``helm``, and ``kubectl kustomize`` or ``kustomize``, to render charts and kustomizations.
 
-The programs are looked for on the PATH and run with a time limit, without a shell and without standard input. What
-they refuse is told in their own last words. Nothing is rendered by this program itself, and only what was given by
-name is rendered: inside a walk a chart is a folder like any other.
+The programs are found on the PATH and run with a time limit, without a shell and without standard input. Errors
+contain their last message. Only paths that the user names are rendered, not charts found inside a folder.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from collections.abc import Sequence
 from airgap.errors import ResourceError
 from airgap.records import Record
 
-#: What a PATH may be besides files and folders: a chart on disk or in a registry, a folder with a kustomization.
+#: The kinds of paths that are rendered: a chart on disk or in a registry, and a folder with a kustomization.
 CHART, KUSTOMIZATION = "chart", "kustomization"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_SECONDS = 300
-_SAID = 600
+_TIMEOUT_SECONDS = 300
+_LONGEST_MESSAGE = 600
 
 
 class Rendering(Record):
-    """What the user wants passed on to ``helm template``, in helm's own words."""
+    """The user's options for ``helm template``."""
 
     values: tuple[str, ...] = ()
     set: tuple[str, ...] = ()
@@ -36,7 +35,7 @@ class Rendering(Record):
 
     @property
     def arguments(self) -> list[str]:
-        """Options for helm; values files given later win, and ``--set`` wins over all files."""
+        """The command line options. Later values files override earlier ones, and ``--set`` overrides all files."""
         options = [f"--values={path}" for path in self.values]
         options += [f"--set={text}" for text in self.set]
         options += [f"--set-string={text}" for text in self.set_string]
@@ -48,7 +47,7 @@ class Rendering(Record):
         return options
 
     def over(self, values_file: str) -> Rendering:
-        """The same with one more values file, which wins over the others."""
+        """Return the options with one more values file, which overrides the others."""
         return Rendering(
             (*self.values, values_file),
             self.set,
@@ -59,8 +58,8 @@ class Rendering(Record):
         )
 
 
-def what_is(path: str) -> str:
-    """``CHART`` or ``KUSTOMIZATION``, or an empty string for what is no such thing."""
+def renderable_kind(path: str) -> str:
+    """Return ``CHART``, ``KUSTOMIZATION``, or an empty string for any other path."""
     if path.startswith("oci://"):
         return CHART
     if os.path.isdir(path):
@@ -73,24 +72,25 @@ def what_is(path: str) -> str:
 
 
 def chart_name(path: str) -> str:
-    """The name in Chart.yaml, read by helm; raises ResourceError where it is no name."""
+    """Return the name in Chart.yaml as helm reads it. Raises ResourceError if it is not valid."""
     import yaml
 
-    said = _run(_helm(path), ["show", "chart", _as_path(path)], path)
+    output = _run(_helm(path), ["show", "chart", _as_path(path)], path)
     try:
-        read = yaml.safe_load(said)
+        metadata = yaml.safe_load(output)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ResourceError("Chart.yaml is no YAML", where=path) from error
-    name = read.get("name") if isinstance(read, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", name):
         raise ResourceError(f"Chart.yaml gives no name that a file could have: {name!r}", where=path)
     return name
 
 
 def template(path: str, name: str, rendering: Rendering, only: str = "") -> bytes:
-    """The chart at ``path`` as ``helm template`` gives it, hooks and CRDs too; ``only`` is one template of it.
+    """Return the output of ``helm template`` for the chart at ``path``, with hooks and CRDs.
 
-    Raises ResourceError with helm's words; for a chart whose dependencies are missing, with what brings them.
+    ``only`` is a single template to render. Raises ResourceError with helm's message, and a hint where its
+    dependencies are missing.
     """
     release = re.sub(r"[^a-z0-9]+", "-", name.lower())[:53].strip("-") or "release"
     arguments = ["template", release, _as_path(path), "--include-crds", *rendering.arguments]
@@ -100,7 +100,7 @@ def template(path: str, name: str, rendering: Rendering, only: str = "") -> byte
 
 
 def pull(address: str, folder: str, options: Sequence[str]) -> str:
-    """Fetch ``oci://HOST/PATH[:VERSION]`` into ``folder`` with ``helm pull``; the archive's path."""
+    """Download ``oci://HOST/PATH[:VERSION]`` into ``folder`` with ``helm pull``; return the archive's path."""
     name, colon, version = address.rpartition(":")
     if not colon or "/" in version:
         name, version = address, ""
@@ -108,14 +108,14 @@ def pull(address: str, folder: str, options: Sequence[str]) -> str:
     if version:
         arguments.append(f"--version={version}")
     _run(_helm(address), arguments, address)
-    found = [entry.path for entry in os.scandir(folder) if entry.name.endswith(".tgz")]
-    if len(found) != 1:
+    archives = [entry.path for entry in os.scandir(folder) if entry.name.endswith(".tgz")]
+    if len(archives) != 1:
         raise ResourceError("helm pull brought no chart", where=address)
-    return found[0]
+    return archives[0]
 
 
 def kustomize(folder: str) -> bytes:
-    """The kustomization in ``folder``, rendered; raises ResourceError with the program's words."""
+    """Return the rendered kustomization in ``folder``. Raises ResourceError with the program's message."""
     if kubectl := shutil.which("kubectl"):
         return _run(kubectl, ["kustomize", _as_path(folder)], folder)
     if program := shutil.which("kustomize"):
@@ -128,41 +128,44 @@ def kustomize(folder: str) -> bytes:
 
 
 def _helm(path: str) -> str:
-    found = shutil.which("helm")
-    if found is None:
+    program = shutil.which("helm")
+    if program is None:
         raise ResourceError(
             "this is a Helm chart, whose templates name no images until they are rendered, and helm is not on the PATH",
             where=path,
             hint=f"install helm, or where it is: helm template NAME {path} --include-crds | airgap images -",
         )
-    return found
+    return program
 
 
 def _as_path(path: str) -> str:
-    """So that a name which begins with ``-`` is no option, and one without a slash no chart of a repository."""
+    """The path with ``./`` before it: otherwise ``-x`` would be an option, and ``x`` a chart of a repository."""
     return path if path.startswith("oci://") else os.path.join(".", path)
 
 
 def _run(program: str, arguments: Sequence[str], where: str) -> bytes:
     try:
-        done = subprocess.run(
-            [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        completed = subprocess.run(
+            [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise ResourceError(f"{_called(program)} was not done after {_SECONDS} seconds", where=where) from error
+        raise ResourceError(
+            f"{_name_and_version(program)} was not done after {_TIMEOUT_SECONDS} seconds", where=where
+        ) from error
     except OSError as error:
         raise ResourceError(f"{program} cannot be run: {error.strerror or error}", where=where) from error
-    if done.returncode == 0:
-        return done.stdout
-    said = _last_words(done.stderr.decode("utf-8", "replace")) or f"it ended with exit code {done.returncode}"
+    if completed.returncode == 0:
+        return completed.stdout
+    message = _last_message(completed.stderr.decode("utf-8", "replace"))
+    message = message or f"it ended with exit code {completed.returncode}"
     hint = None
-    if "missing in charts/ directory" in said or "dependency build" in said:
+    if "missing in charts/ directory" in message or "dependency build" in message:
         hint = f"helm dependency build {where}"
-    raise ResourceError(f"{_called(program)} says: {said}", where=where, hint=hint)
+    raise ResourceError(f"{_name_and_version(program)} says: {message}", where=where, hint=hint)
 
 
-def _last_words(text: str) -> str:
-    """From the last line that says ``Error:`` on, as one line without advice for helm's own developers."""
+def _last_message(text: str) -> str:
+    """The last message that begins with ``Error:``, or else the last line, as one line of limited length."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Use --debug flag")]
     starts = [number for number, line in enumerate(lines) if line.lower().startswith("error:")]
     if starts:
@@ -170,19 +173,19 @@ def _last_words(text: str) -> str:
         lines[0] = lines[0][len("error:") :].strip()
     else:
         lines = lines[-1:]
-    said = " ".join(line for line in lines if line.isprintable())
-    return said if len(said) <= _SAID else said[: _SAID - 1] + "…"
+    message = " ".join(line for line in lines if line.isprintable())
+    return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"
 
 
-def _called(program: str) -> str:
-    """The program with its version, asked for only where something went wrong."""
+def _name_and_version(program: str) -> str:
+    """The program's name and version, for error messages."""
     name = os.path.basename(program)
     arguments = {"kubectl": ["version", "--client"], "helm": ["version", "--short"]}.get(name, ["version"])
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return name
-    version = re.search(rb"v[0-9]+\.[0-9]+\.[0-9]+", done.stdout)
+    version = re.search(rb"v[0-9]+\.[0-9]+\.[0-9]+", completed.stdout)
     return f"{name} {version[0].decode()}" if version else name

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``solve``: the values with which a chart's images are where they are wanted, found by search and proven by helm.
+"""Find the values with which a chart's images are at the target, and verify them by rendering.
 
-Recipes say which parts of which values make an image; for each image the wanted name is cut at the recipe's
-constants. Where several images share a value they are solved together. Each solution is rendered, and what did not
-come out as wanted is tried in another way, a few times; what is left is given back by name.
+An image template (:mod:`airgap.kube.render.trace`) tells which slices of values an image consists of. For each image
+the target name is cut at the template's constants. Images that share a slice form a group and are solved together. A
+solution is rendered, and groups whose images are not at the target get another one, for a few rounds. Images that
+could not be moved are returned.
 """
 
 from __future__ import annotations
@@ -13,261 +14,290 @@ from typing import Any
 
 from airgap.errors import ResourceError
 from airgap.kube.model import Site
-from airgap.kube.render import chart
-from airgap.kube.render import trace as provenance
-from airgap.kube.render.trace import Part, Place, Recipe, Render
+from airgap.kube.render import chart, trace
+from airgap.kube.render.trace import ImageTemplate, Render, SiteKey, ValueSlice
 from airgap.oci import Reference
 from airgap.records import Record
 
-_Assignment = dict[Part, str]
-#: How often images that do not come out as wanted are tried in another way, and how many steps one search may have.
+_Assignment = dict[ValueSlice, str]
+"""A new text for each slice."""
+_Options = dict[SiteKey, list[_Assignment]]
+"""The ways to move each image, best first."""
+#: How many solutions each group gets, and how many steps the search for a solution may take.
 _ROUNDS = 6
 _STEPS = 20_000
-#: How many renderings may fail before a search ends: a chart that takes no change at all would be asked for minutes.
+#: How many renderings may fail. A chart that refuses all changed values would otherwise take minutes.
 _REFUSALS = 80
 _CUTS = 64
 
 
 class Solved(Record):
-    """``values`` hold only what differs; ``content`` is the chart rendered with them, ``left`` the sites in it whose
-    image is not the wanted one; ``said`` is what helm said of values that it would not have changed, if anything."""
+    """A solution.
+
+    ``values`` are those that differ from the chart's, ``content`` is the chart rendered with them, ``unmoved`` are its
+    sites whose image is not at the target, and ``helm_message`` is helm's last reason to refuse other values, or "".
+    """
 
     values: dict[str, Any]
     content: bytes
-    left: tuple[Site, ...]
-    said: str
+    unmoved: tuple[Site, ...]
+    helm_message: str
 
 
 def solve(
-    values: Mapping[str, Any], base: bytes, wanted: Mapping[Reference, Reference], render: Render, shown: str
+    values: Mapping[str, Any], base: bytes, targets: Mapping[Reference, Reference], render: Render, label: str
 ) -> Solved:
-    """Look for values with which each image of ``base`` that ``wanted`` knows becomes what it says.
+    """Find values with which each image of ``base``, the chart's rendering, becomes its target.
 
-    ``render`` gives the chart with values over its own. Raises ResourceError where a rendering cannot be scanned.
+    ``values`` are the chart's computed values. ``render`` renders the chart with further values. ``label`` is the name
+    of a rendering in messages. Raises ResourceError if a rendering cannot be scanned.
     """
-    return _Search(values, base, wanted, render, shown).run()
+    return _Search(values, base, targets, render, label).run()
 
 
 class _Search:
     def __init__(
-        self, values: Mapping[str, Any], base: bytes, wanted: Mapping[Reference, Reference], render: Render, shown: str
+        self, values: Mapping[str, Any], base: bytes, targets: Mapping[Reference, Reference], render: Render, label: str
     ) -> None:
-        self.values, self.base, self.shown = values, base, shown
-        self._render, self._seen = render, dict[str, bytes]()
-        self._refusals, self._proving = 0, False
-        self.sites = provenance.places(base, shown)
-        self.goal = {place: wanted.get(site.reference, site.reference) for place, site in self.sites.items()}
-        self.said = ""
-        self.fixed = self._digests()
+        self.values, self.base, self.label = values, base, label
+        self._render, self._renderings = render, dict[str, bytes]()
+        self._refusals, self._is_final = 0, False
+        self.sites = trace.sites_by_key(base, label)
+        self.targets = {key: targets.get(site.reference, site.reference) for key, site in self.sites.items()}
+        self.helm_message = ""
+        self.digest_changes = self._digest_changes()
 
     def run(self) -> Solved:
+        """Try several solutions of each group and return the best ones together."""
         groups = _groups(self._options())
-        tries = [_assignments(group) for group in groups]
+        solutions = [_solutions(group) for group in groups]
         best: list[_Assignment] = [{} for _ in groups]
-        fewest = [len(group) for group in groups]
-        current = [next(one, None) for one in tries]
+        fewest_missing = [len(group) for group in groups]
+        current = {number: next(solutions[number], None) for number in range(len(groups))}
         for _ in range(_ROUNDS):
-            open_ = [number for number, one in enumerate(current) if one is not None]
-            if not open_:
+            tried = {number: assignment for number, assignment in current.items() if assignment is not None}
+            if not tried:
                 break
-            kept, said = provenance.bearable(open_, lambda some: self._rendered([current[n] or {} for n in some]))
-            self.said = said or self.said
-            content = self._attempt([current[number] or {} for number in kept])
-            wrong = self._wrong(content) if content is not None else set(self.sites)
-            for number in open_:
-                missing = len(wrong & set(groups[number])) if number in kept else len(groups[number])
-                if missing < fewest[number]:
-                    best[number], fewest[number] = current[number] or {}, missing
-                current[number] = next(tries[number], None) if missing and fewest[number] else None
-        return self._proven(best)
+            accepted = self._accepted_groups(tried)
+            content = self._try_render([tried[number] for number in accepted])
+            wrong_keys = self._wrong_keys(content) if content is not None else set(self.sites)
+            for number, assignment in tried.items():
+                group_keys = set(groups[number])
+                missing = len(wrong_keys & group_keys) if number in accepted else len(group_keys)
+                if missing < fewest_missing[number]:
+                    best[number], fewest_missing[number] = assignment, missing
+                is_done = missing == 0 or fewest_missing[number] == 0
+                current[number] = None if is_done else next(solutions[number], None)
+        return self._result(best)
 
-    def _proven(self, best: Sequence[_Assignment]) -> Solved:
-        self._proving = True
-        news = [one for one in best if one]
-        content = self._attempt(news)
-        if content is None:  # each by itself was borne, all together are not
-            news, self.said = provenance.bearable(news, self._rendered)
-            content = self._attempt(news)
+    def _accepted_groups(self, assignments: Mapping[int, _Assignment]) -> list[int]:
+        """The numbers of the groups whose assignments helm accepts."""
+
+        def render_groups(numbers: Sequence[int]) -> bytes:
+            return self._render_with([assignments[number] for number in numbers])
+
+        accepted, message = trace.bisect(list(assignments), render_groups)
+        self.helm_message = message or self.helm_message
+        return accepted
+
+    def _result(self, best: Sequence[_Assignment]) -> Solved:
+        self._is_final = True
+        assignments = [assignment for assignment in best if assignment]
+        content = self._try_render(assignments)
+        if content is None:  # helm accepts each one alone, but not all together
+            assignments, self.helm_message = trace.bisect(assignments, self._render_with)
+            content = self._try_render(assignments)
         if content is None:
-            news, content = [], self.base
-        wrong = self._wrong(content)
-        goals = {*self.goal.values()}
-        now = provenance.places(content, self.shown)
-        left = [
+            assignments, content = [], self.base
+        wrong_keys = self._wrong_keys(content)
+        all_targets = {*self.targets.values()}
+        unmoved = [
             site
-            for place, site in now.items()
-            if place in wrong or (place not in self.goal and site.reference not in goals)
+            for key, site in trace.sites_by_key(content, self.label).items()
+            if key in wrong_keys or (key not in self.targets and site.reference not in all_targets)
         ]
-        return Solved(self._tree(news) if content is not self.base else {}, content, tuple(left), self.said)
+        values = self._values_with(assignments) if content is not self.base else {}
+        return Solved(values, content, tuple(unmoved), self.helm_message)
 
-    def _tree(self, news: Sequence[_Assignment]) -> dict[str, Any]:
-        merged = {part: text for one in news for part, text in one.items()}
-        # Where both hold, the name's own change is made in the value whose digest is changed already.
-        return chart.overlay(self.values, provenance.changed(self.values, {**self.fixed, **merged}))
+    def _values_with(self, assignments: Sequence[_Assignment]) -> dict[str, Any]:
+        merged = {value_slice: text for assignment in assignments for value_slice, text in assignment.items()}
+        # A value may hold both a name and a digest: the digest's change and the name's are made in the same text.
+        changes = trace.changed_values(self.values, {**self.digest_changes, **merged})
+        return chart.overlay(self.values, changes)
 
-    def _rendered(self, news: Sequence[_Assignment]) -> bytes:
-        return self.render(self._tree(news))
+    def _render_with(self, assignments: Sequence[_Assignment]) -> bytes:
+        return self.render(self._values_with(assignments))
 
-    def _attempt(self, news: Sequence[_Assignment]) -> bytes | None:
+    def _try_render(self, assignments: Sequence[_Assignment]) -> bytes | None:
         try:
-            return self._rendered(news)
+            return self._render_with(assignments)
         except ResourceError as error:
-            self.said = error.what
+            self.helm_message = error.what
             return None
 
-    def _wrong(self, content: bytes) -> set[Place]:
-        now = provenance.places(content, self.shown)
+    def _wrong_keys(self, content: bytes) -> set[SiteKey]:
+        """The images that are missing in ``content`` or not at their targets."""
+        sites = trace.sites_by_key(content, self.label)
         return {
-            place for place, goal in self.goal.items() if (site := now.get(place)) is None or site.reference != goal
+            key for key, target in self.targets.items() if (site := sites.get(key)) is None or site.reference != target
         }
 
-    def _digests(self) -> _Assignment:
-        """A digest that another stands for is replaced wherever it is a value's text: no two things share one."""
-        news = {
-            site.reference.digest: goal.digest
-            for site, goal in ((self.sites[place], goal) for place, goal in self.goal.items())
-            if site.reference.digest and goal.digest != site.reference.digest
+    def _digest_changes(self) -> _Assignment:
+        """The changes of digests that differ at the target. They need no search, because a digest is unique."""
+        references = [(self.sites[key].reference, target) for key, target in self.targets.items()]
+        new_digests = {
+            reference.digest: target.digest
+            for reference, target in references
+            if reference.digest and target.digest != reference.digest
         }
-        found = {}
-        for path, value in chart.leaves(self.values):
-            for old, new in news.items():
+        changes: _Assignment = {}
+        for path, value in chart.text_values(self.values):
+            for old, new in new_digests.items():
                 for text, replacement in ((old, new), (old.partition(":")[2], new.partition(":")[2])):
                     start = value.find(text)
                     if start >= 0:
-                        found[Part(path, start, start + len(text), text)] = replacement
+                        changes[ValueSlice(path, start, start + len(text), text)] = replacement
                         break
-        return found
+        return changes
 
-    def render(self, tree: Mapping[str, Any]) -> bytes:
-        """Each tree once: halving and proving ask for the same ones again."""
-        key = chart.dump(tree)
-        if key not in self._seen:
-            if self._refusals >= _REFUSALS and not self._proving:
-                raise ResourceError(self.said)
+    def render(self, values: Mapping[str, Any]) -> bytes:
+        """Render the chart with ``values``. Renderings are cached, because a search asks for some of them twice."""
+        cache_key = chart.dump(values)
+        if cache_key not in self._renderings:
+            if self._refusals >= _REFUSALS and not self._is_final:
+                raise ResourceError(self.helm_message)
             try:
-                self._seen[key] = self._render(tree)
+                self._renderings[cache_key] = self._render(values)
             except ResourceError as error:
                 self._refusals += 1
-                self.said = error.what
+                self.helm_message = error.what
                 raise
-        return self._seen[key]
+        return self._renderings[cache_key]
 
-    # From images to what their values could be.
-
-    def _options(self) -> dict[Place, list[_Assignment]]:
-        """For each image to move, the ways to move it, best first. More values are asked while some have none."""
-        moving = {place for place, goal in self.goal.items() if self.sites[place].reference != goal}
-        names = [provenance.split(self.sites[place].value)[0] for place in moving]
-        options: dict[Place, list[_Assignment]] = {}
-        known: list[Part] = []
+    def _options(self) -> _Options:
+        """The options of each image to move. More values are traced as long as an image has none."""
+        moved = {key for key, target in self.targets.items() if self.sites[key].reference != target}
+        names = [trace.split_name(self.sites[key].value)[0] for key in moved]
+        options: _Options = {}
+        known: list[ValueSlice] = []
         for kind in ("image keys", "any key", "unset"):
-            if moving <= options.keys():
+            if moved <= options.keys():
                 break
-            more = provenance.candidates(self.values, names, any_key=kind == "any key")
+            candidates = trace.name_slices(self.values, names, any_key=kind == "any key")
             if kind == "unset":
-                more += provenance.unset(self.values)
-            found = self._asked(known, [part for part in more if part not in known], moving)
-            gained = found.keys() - options.keys()
-            # Only what helps is marked from here on, and what else it is a part of is asked anew with it.
-            helping = {part for place in gained for part in found[place][0]}
+                candidates += trace.unset_registry_slices(self.values)
+            new = [candidate for candidate in candidates if candidate not in known]
+            new_options = self._options_with(known, new, moved)
+            gained = new_options.keys() - options.keys()
             if gained:
-                known += [part for part in more if part in helping and part not in known]
-                options.update(self._asked(known, [], moving))
+                # From now on only slices of the gained images are marked, and all images are traced with them again.
+                helpful = {value_slice for key in gained for value_slice in new_options[key][0]}
+                known += [value_slice for value_slice in new if value_slice in helpful]
+                options.update(self._options_with(known, [], moved))
         return options
 
-    def _asked(self, known: Sequence[Part], new: Sequence[Part], moving: set[Place]) -> dict[Place, list[_Assignment]]:
-        """The ways to move each image that show when ``known`` and as many of ``new`` as the chart bears are marked."""
+    def _options_with(self, known: Sequence[ValueSlice], new: Sequence[ValueSlice], moved: set[SiteKey]) -> _Options:
+        """The options that appear when ``known`` and those of ``new`` that helm accepts are marked."""
+
+        def trace_with(slices: Sequence[ValueSlice]) -> dict[SiteKey, ImageTemplate]:
+            return trace.trace_images(self.values, [*known, *slices], self.render, self.label)
+
+        message = ""
+        templates: dict[SiteKey, ImageTemplate] = {}
         try:
-            good, said = provenance.bearable(new, lambda some: self._trace([*known, *some])) if new else ([], "")
-            recipes = self._trace([*known, *good])
+            accepted: Sequence[ValueSlice] = []
+            if new:
+                accepted, message = trace.bisect(new, trace_with)
+            templates = trace_with(accepted)
         except ResourceError as error:
-            good, said, recipes = [], error.what, {}
-        self.said = said or self.said
-        ways = {place: self._ways(place, recipe) for place, recipe in recipes.items() if place in moving}
-        return {place: some for place, some in ways.items() if some}
+            message = error.what
+        self.helm_message = message or self.helm_message
+        options = {key: self._ways(key, template) for key, template in templates.items() if key in moved}
+        return {key: ways for key, ways in options.items() if ways}
 
-    def _trace(self, parts: Sequence[Part]) -> dict[Place, Recipe]:
-        return provenance.trace(self.values, parts, self.render, self.shown)
-
-    def _ways(self, place: Place, recipe: Recipe) -> list[_Assignment]:
-        site, goal = self.sites[place], self.goal[place]
-        text = goal.name + provenance.split(site.value)[1]  # what becomes of its digest is decided already
-        first, last = recipe.constants[0], recipe.constants[-1]
+    def _ways(self, key: SiteKey, template: ImageTemplate) -> list[_Assignment]:
+        """The assignments with which ``template`` makes the image's target, best first."""
+        # The tag and digest stay: a changed digest is one of the digest changes.
+        text = self.targets[key].name + trace.split_name(self.sites[key].value)[1]
+        first, last = template.constants[0], template.constants[-1]
         if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
             return []
         middle = text[len(first) : len(text) - len(last)]
         ways: list[_Assignment] = []
-        for cut in _cuts(middle, recipe.constants[1:-1]):
+        for cut in _cuts(middle, template.constants[1:-1]):
             way: _Assignment = {}
-            if all(way.setdefault(part, piece) == piece for part, piece in zip(recipe.parts, cut, strict=True)):
+            # A slice may occur more than once in a template; it must then get the same text each time.
+            if all(way.setdefault(part, text) == text for part, text in zip(template.slices, cut, strict=True)):
                 ways.append(way)
             if len(ways) == _CUTS:
                 break
-        return sorted(ways, key=lambda way: _rank(way, recipe))
+        return sorted(ways, key=lambda way: _rank(way, template))
 
 
-def _rank(way: _Assignment, recipe: Recipe) -> int:
-    """A part that was a host becomes the target's host, as the first cut has it; where it was host and path, what
-    stands behind it is kept if it can be."""
-    if "/" not in recipe.parts[0].text or len(recipe.parts) == 1:
+def _rank(way: _Assignment, template: ImageTemplate) -> int:
+    """Sort key of a way: 0 keeps the order of cuts, in which a host first becomes the target's host.
+
+    If the first slice was host and path, the ways that change the fewest slices come first.
+    """
+    if "/" not in template.slices[0].text or len(template.slices) == 1:
         return 0
-    return sum(part.text != text for part, text in way.items())
+    return sum(value_slice.text != text for value_slice, text in way.items())
 
 
 def _cuts(text: str, constants: Sequence[str]) -> Iterator[list[str]]:
-    """Every way to read ``text`` as non-empty pieces with ``constants`` between them."""
+    """Yield every way to divide ``text`` into non-empty pieces with ``constants`` between them."""
     if not constants:
         if text:
             yield [text]
         return
-    sign = constants[0]
-    at = text.find(sign, 1) if sign else -1
-    while at > 0:
-        for rest in _cuts(text[at + len(sign) :], constants[1:]):
-            yield [text[:at], *rest]
-        at = text.find(sign, at + 1)
+    constant = constants[0]
+    position = text.find(constant, 1) if constant else -1
+    while position > 0:
+        for rest in _cuts(text[position + len(constant) :], constants[1:]):
+            yield [text[:position], *rest]
+        position = text.find(constant, position + 1)
 
 
-def _groups(options: Mapping[Place, list[_Assignment]]) -> list[dict[Place, list[_Assignment]]]:
-    """Images that share parts of values, directly or through others."""
-    owner: dict[Part, int] = {}
-    groups: dict[int, dict[Place, list[_Assignment]]] = {}
-    for number, (place, ways) in enumerate(options.items()):
-        touched = {owner[part] for part in ways[0] if part in owner}
-        merged = {place: ways}
-        for one in touched:
-            merged.update(groups.pop(one))
+def _groups(options: _Options) -> list[_Options]:
+    """The images that share slices, directly or through other images."""
+    group_of_slice: dict[ValueSlice, int] = {}
+    groups: dict[int, _Options] = {}
+    for number, (key, ways) in enumerate(options.items()):
+        touched = {group_of_slice[value_slice] for value_slice in ways[0] if value_slice in group_of_slice}
+        merged = {key: ways}
+        for touched_number in touched:
+            merged.update(groups.pop(touched_number))
         groups[number] = merged
-        for part in {part for some in merged.values() for part in some[0]}:
-            owner[part] = number
+        for value_slice in {value_slice for group_ways in merged.values() for value_slice in group_ways[0]}:
+            group_of_slice[value_slice] = number
     return list(groups.values())
 
 
-def _assignments(group: Mapping[Place, list[_Assignment]]) -> Iterator[_Assignment]:
-    """Values with which all images of a group come out; where there are none, with which all but some do."""
-    wanted = sorted(group.values(), key=len)
-    while wanted:
-        found = False
-        for one in _consistent(wanted):
-            found = True
-            yield one
-        if found:
+def _solutions(group: _Options) -> Iterator[_Assignment]:
+    """Yield assignments that move all images of a group or, if there are none, as many as possible."""
+    options = sorted(group.values(), key=len)
+    while options:
+        has_solution = False
+        for assignment in _consistent(options):
+            has_solution = True
+            yield assignment
+        if has_solution:
             return
-        wanted = wanted[1:]
+        options = options[1:]
 
 
-def _consistent(wanted: Sequence[list[_Assignment]]) -> Iterator[_Assignment]:
-    """Depth first without recursion: a way for each image, no part with two texts."""
+def _consistent(options: Sequence[list[_Assignment]]) -> Iterator[_Assignment]:
+    """Yield combinations of one way for each image in which each slice has one text. Depth first, no recursion."""
     stack: list[tuple[int, _Assignment]] = [(0, {})]
     steps = 0
     while stack and steps < _STEPS:
         steps += 1
         depth, chosen = stack.pop()
-        if depth == len(wanted):
+        if depth == len(options):
             yield chosen
             continue
         stack += [
             (depth + 1, {**chosen, **way})
-            for way in reversed(wanted[depth])
-            if all(chosen.get(part, text) == text for part, text in way.items())
+            for way in reversed(options[depth])
+            if all(chosen.get(value_slice, text) == text for value_slice, text in way.items())
         ]

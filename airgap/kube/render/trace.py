@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which values of a chart does each rendered image come from? Asked of helm, not guessed from names.
+"""Trace the images of a rendered chart to the values that they come from.
 
-Every value that could be part of an image's name gets a mark of its own, the chart is rendered once, and each image
-in the result shows its recipe: marks, and between them what the template itself says. A value that helm refuses to
-have marked (a schema, a check of the chart) is found by halving and left out.
+Each slice of a value that may be part of an image's name is replaced by a unique mark, and helm renders the chart.
+Every image in the result then shows its template: marks, and the constant text between them. A value with which helm
+refuses to render (because of a schema or a check in the chart) is found by bisection and left out.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from airgap.kube.model import Site
 from airgap.kube.render import chart
 from airgap.records import Record
 
-#: One image's place in a rendering: document, path, and which of several there.
-Place = tuple[int, str, int]
-#: Values over the chart's own in, resource file out.
+#: The place of an image in a rendering: document, path, and number among several images there.
+SiteKey = tuple[int, str, int]
+#: Renders the chart with values that override its own.
 Render = Callable[[Mapping[str, Any]], bytes]
 Item = TypeVar("Item")
 
 _MARK = re.compile(r"airgap-m([0-9]+)-x(?:\.invalid)?")
 _IMAGE_KEY = re.compile(r"image|registr|repo|hub", re.IGNORECASE)
-#: Keys that charts read though their values.yaml need not have them; what an unset one means is the template's.
+#: Paths that many charts read even though their values.yaml does not have them.
 UNDECLARED: tuple[chart.Path, ...] = (("global", "imageRegistry"), ("global", "image", "registry"))
 
 
-class Part(Record):
-    """The characters ``start`` to ``end`` of the value at ``path``, which are ``text``: a piece of a name."""
+class ValueSlice(Record):
+    """``text``, the characters ``start`` to ``end`` of the value at ``path``; a part of an image's name."""
 
     path: chart.Path
     start: int
@@ -40,26 +40,26 @@ class Part(Record):
     text: str
 
 
-class Recipe(Record):
-    """How a template makes one image: ``constants[0] parts[0] constants[1] … constants[-1]``."""
+class ImageTemplate(Record):
+    """What an image consists of: ``constants[0] slices[0] constants[1] … constants[-1]``."""
 
     constants: tuple[str, ...]
-    parts: tuple[Part, ...]
+    slices: tuple[ValueSlice, ...]
 
 
-def places(content: bytes, shown: str) -> dict[Place, Site]:
-    """Every site of a rendering by its place."""
-    seen: Counter[tuple[int, str]] = Counter()
-    found: dict[Place, Site] = {}
-    for site in scan(content, shown).sites:
+def sites_by_key(content: bytes, label: str) -> dict[SiteKey, Site]:
+    """Return the sites of a rendering by key. ``label`` is its name in messages."""
+    counts: Counter[tuple[int, str]] = Counter()
+    slices: dict[SiteKey, Site] = {}
+    for site in scan(content, label).sites:
         where = site.document, site.path
-        found[(where[0], where[1], seen[where])] = site
-        seen[where] += 1
-    return found
+        slices[(where[0], where[1], counts[where])] = site
+        counts[where] += 1
+    return slices
 
 
-def split(text: str) -> tuple[str, str]:
-    """A reference's name, and its tag and digest with their signs."""
+def split_name(text: str) -> tuple[str, str]:
+    """Return a reference's name, and the rest with its ``:`` or ``@``."""
     name = text.partition("@")[0]
     colon = name.rfind(":")
     if colon > name.rfind("/"):
@@ -67,92 +67,102 @@ def split(text: str) -> tuple[str, str]:
     return name, text[len(name) :]
 
 
-def candidates(values: Mapping[str, Any], names: Iterable[str], *, any_key: bool) -> list[Part]:
-    """The parts of values that stand in one of ``names``, or hold one; without ``any_key`` only under image's keys."""
-    wanted = sorted(set(names), key=lambda name: (-len(name), name))
-    found = []
-    for path, value in chart.leaves(values):
+def name_slices(values: Mapping[str, Any], names: Iterable[str], *, any_key: bool) -> list[ValueSlice]:
+    """Return the slices of values that contain one of ``names`` or are part of one.
+
+    Without ``any_key`` only values under keys that name images, and values with a slash, are searched.
+    """
+    longest_first = sorted(set(names), key=lambda name: (-len(name), name))
+    slices = []
+    for path, value in chart.text_values(values):
         if not value or not (any_key or "/" in value or any(_IMAGE_KEY.search(str(step)) for step in path)):
             continue
-        found += _holding(path, value, wanted) or _standing_in(path, value, wanted)
-    return found
+        slices += _names_in_value(path, value, longest_first) or _value_in_names(path, value, longest_first)
+    return slices
 
 
-def unset(values: Mapping[str, Any]) -> list[Part]:
-    """Empty values under a registry's key, and well-known ones that are not declared."""
-    found = [Part(path, 0, 0, "") for path, value in chart.leaves(values) if not value and _is_registry(path)]
-    there = {part.path for part in found} | {path for path, _ in chart.leaves(values)}
-    return found + [Part(path, 0, 0, "") for path in UNDECLARED if path not in there]
+def unset_registry_slices(values: Mapping[str, Any]) -> list[ValueSlice]:
+    """Return empty values under a registry's key, and the ``UNDECLARED`` ones that the chart does not have."""
+    slices = [
+        ValueSlice(path, 0, 0, "") for path, value in chart.text_values(values) if not value and _is_registry(path)
+    ]
+    known_paths = {value_slice.path for value_slice in slices} | {path for path, _ in chart.text_values(values)}
+    return slices + [ValueSlice(path, 0, 0, "") for path in UNDECLARED if path not in known_paths]
 
 
 def _is_registry(path: chart.Path) -> bool:
     return re.search("registry$|^hub$", str(path[-1]), re.IGNORECASE) is not None
 
 
-def _holding(path: chart.Path, value: str, names: Sequence[str]) -> list[Part]:
-    """Whole names inside a value: the value itself, with or without tag, or options and texts that name images."""
-    found: list[Part] = []
+def _names_in_value(path: chart.Path, value: str, names: Sequence[str]) -> list[ValueSlice]:
+    """Whole names in a value: the value itself, with or without a tag, or a text that contains names."""
+    slices: list[ValueSlice] = []
     for name in names:
         whole = value == name or value.startswith((f"{name}:", f"{name}@"))
         if name not in value or not (whole or "/" in name):
             continue
         for match in re.finditer(rf"(?<![\w./-]){re.escape(name)}(?![\w./-])", value):
-            if all(match.end() <= one.start or match.start() >= one.end for one in found):
-                found.append(Part(path, match.start(), match.end(), name))
-    return found
+            if all(match.end() <= other.start or match.start() >= other.end for other in slices):
+                slices.append(ValueSlice(path, match.start(), match.end(), name))
+    return slices
 
 
-def _standing_in(path: chart.Path, value: str, names: Sequence[str]) -> list[Part]:
-    """A value that is a part of a name, from one slash to another."""
-    for core in (value.strip("/"), split(value)[0].strip("/")):  # a port is no tag
+def _value_in_names(path: chart.Path, value: str, names: Sequence[str]) -> list[ValueSlice]:
+    """The slice of a value that is part of a name, from one slash to another."""
+    for core in (value.strip("/"), split_name(value)[0].strip("/")):  # the second form is without a tag
         if core and any(f"/{core}/" in f"/{name}/" for name in names):
             start = value.index(core)
-            return [Part(path, start, start + len(core), core)]
+            return [ValueSlice(path, start, start + len(core), core)]
     return []
 
 
-def changed(values: Mapping[str, Any], news: Mapping[Part, str]) -> dict[chart.Path, str]:
-    """The values that differ once each part has its new text."""
-    texts = dict(chart.leaves(values))
-    made: dict[chart.Path, str] = {}
-    for part, new in sorted(news.items(), key=lambda item: -item[0].start):
-        text = made.get(part.path, texts.get(part.path, ""))
-        made[part.path] = text[: part.start] + new + text[part.end :]
-    return {path: text for path, text in made.items() if text != texts.get(path, "")}
+def changed_values(values: Mapping[str, Any], replacements: Mapping[ValueSlice, str]) -> dict[chart.Path, str]:
+    """Return the values that differ when each slice has its new text."""
+    texts = dict(chart.text_values(values))
+    new_texts: dict[chart.Path, str] = {}
+    for value_slice, new in sorted(replacements.items(), key=lambda item: -item[0].start):
+        text = new_texts.get(value_slice.path, texts.get(value_slice.path, ""))
+        new_texts[value_slice.path] = text[: value_slice.start] + new + text[value_slice.end :]
+    return {path: text for path, text in new_texts.items() if text != texts.get(path, "")}
 
 
-def trace(values: Mapping[str, Any], parts: Sequence[Part], render: Render, shown: str) -> dict[Place, Recipe]:
-    """The recipe of every image of which some of ``parts`` are a part."""
-    if not parts:
+def trace_images(
+    values: Mapping[str, Any], slices: Sequence[ValueSlice], render: Render, label: str
+) -> dict[SiteKey, ImageTemplate]:
+    """Return the template of each image that contains some of ``slices``."""
+    if not slices:
         return {}
-    content = render(chart.overlay(values, changed(values, _marks(parts))))
-    recipes = {}
-    for place, site in places(content, shown).items():
+    content = render(chart.overlay(values, changed_values(values, _marks(slices))))
+    templates = {}
+    for place, site in sites_by_key(content, label).items():
         pieces = _MARK.split(site.value)
-        numbers = [int(number) for number in pieces[1::2]]
-        if numbers and all(number < len(parts) for number in numbers):
-            recipes[place] = Recipe(tuple(pieces[::2]), tuple(parts[number] for number in numbers))
-    return recipes
+        slice_numbers = [int(number) for number in pieces[1::2]]
+        if slice_numbers and all(number < len(slices) for number in slice_numbers):
+            templates[place] = ImageTemplate(tuple(pieces[::2]), tuple(slices[number] for number in slice_numbers))
+    return templates
 
 
-def _marks(parts: Sequence[Part]) -> dict[Part, str]:
-    """A mark looks like a host where the part begins with one, so that what is recognised by its host still is."""
+def _marks(slices: Sequence[ValueSlice]) -> dict[ValueSlice, str]:
+    """A mark for each slice, like a host where the slice is one: a scan recognises some images by their host."""
     marks = {}
-    for number, part in enumerate(parts):
-        host = re.match(r"[^/]*[.:]|localhost(?:/|$)", part.text) or not part.text
-        marks[part] = f"airgap-m{number}-x{'.invalid' if host else ''}"
+    for number, value_slice in enumerate(slices):
+        host = re.match(r"[^/]*[.:]|localhost(?:/|$)", value_slice.text) or not value_slice.text
+        marks[value_slice] = f"airgap-m{number}-x{'.invalid' if host else ''}"
     return marks
 
 
-def bearable(items: Sequence[Item], attempt: Callable[[Sequence[Item]], object]) -> tuple[list[Item], str]:
-    """The items with which ``attempt`` does not end in a ResourceError, by halving; and the last error's words."""
+def bisect(items: Sequence[Item], attempt: Callable[[Sequence[Item]], object]) -> tuple[list[Item], str]:
+    """Return the items with which ``attempt`` raises no ResourceError, and the message of the last error or "".
+
+    Items are tried together and divided into halves where that fails.
+    """
     try:
         attempt(items)
     except ResourceError as error:
         if len(items) < 2:
             return [], error.what
         middle = len(items) // 2
-        left, said_left = bearable(items[:middle], attempt)
-        right, said_right = bearable(items[middle:], attempt)
-        return left + right, said_right or said_left
+        left, left_error = bisect(items[:middle], attempt)
+        right, right_error = bisect(items[middle:], attempt)
+        return left + right, right_error or left_error
     return list(items), ""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was not rendered: templates of a chart that were given as files, and charts and kustomizations inside of a
-folder that was given. Both are recognised, so that what is said is what to run.
+"""Explain inputs that need to be rendered first.
+
+These are templates of a chart given as files, and charts and kustomizations inside a given folder.
 """
 
 from __future__ import annotations
@@ -12,26 +13,26 @@ from pathlib import Path
 
 from airgap import kube
 from airgap.errors import ResourceError
-from airgap.kube.render import programs as render
+from airgap.kube.render import programs
 
-#: What helm's templates say and other programs' templates do not.
+#: Syntax of helm's templates that other template languages do not have.
 _HELM = re.compile(
     rb"\{\{-?\s*(?:/\*|(?:(?:if|with|range|else|toYaml|tpl|quote|default|\()[\s(]*)?(?:(?:not|and|or|eq)\s+)?"
     rb"(?:\.|\$\.?)(?:Values|Release|Chart|Capabilities)\b|include\s+\"|template\s+\"|define\s+\")"
 )
 
 
-def explained(error: ResourceError, file: kube.ResourceFile) -> ResourceError:
-    """The same error, or for a template what it is and what renders it."""
-    hint = advice([file])
+def explain_template_error(error: ResourceError, file: kube.ResourceFile) -> ResourceError:
+    """Return ``error``, or for a helm template an error that says how to render it."""
+    hint = render_hint([file])
     if hint is None:
         return error
     what = "this is a template of a Helm chart, which is no YAML and names no images until it is rendered"
     return ResourceError(what, where=error.where or file.path, hint=hint)
 
 
-def advice(files: Iterable[kube.ResourceFile]) -> str | None:
-    """What to run for the first template among ``files``, if there is one."""
+def render_hint(files: Iterable[kube.ResourceFile]) -> str | None:
+    """Return the command that renders the first helm template among ``files``, or ``None``."""
     for file in files:
         if _HELM.search(file.content):
             chart = _chart_of(file.path)
@@ -40,31 +41,34 @@ def advice(files: Iterable[kube.ResourceFile]) -> str | None:
 
 
 def _chart_of(path: str) -> str:
-    """The folder with Chart.yaml that ``path`` lies in."""
+    """The folder above ``path`` with a Chart.yaml, or ""."""
     if path == "-" or "://" in path:
         return ""
     return next((str(folder) for folder in Path(path).parents if (folder / "Chart.yaml").is_file()), "")
 
 
-def passed_by(paths: Sequence[str], files: Iterable[str]) -> tuple[str, ...]:
-    """The charts and kustomizations below the folders ``paths`` that ``files``, their members, lie in, sorted."""
+def unrendered_folders(paths: Sequence[str], files: Iterable[str]) -> tuple[str, ...]:
+    """Return the charts and kustomizations inside the given folders that contain some of ``files``, sorted."""
     tops = [path for path in paths if os.path.isdir(path)]
-    seen: dict[str, bool] = {}
+    checked: set[str] = set()
+    renderable: set[str] = set()
     for file in files:
         top = next((top for top in tops if file.startswith(os.path.join(top, ""))), None)
         folder = os.path.dirname(file)
-        while top is not None and len(folder) > len(top.rstrip("/")) and folder not in seen:
-            seen[folder] = render.what_is(folder) != ""
+        while top is not None and len(folder) > len(top.rstrip("/")) and folder not in checked:
+            checked.add(folder)
+            if programs.renderable_kind(folder):
+                renderable.add(folder)
             folder = os.path.dirname(folder)
-    return tuple(sorted(folder for folder, is_one in seen.items() if is_one))
+    return tuple(sorted(renderable))
 
 
-def unrendered(folders: Sequence[str]) -> list[str]:
-    """One warning for all of ``folders``, with the command for the first; nothing for none."""
+def unrendered_warnings(folders: Sequence[str]) -> list[str]:
+    """Return one warning for all of ``folders``, with the command for the first. Returns [] for no folders."""
     if not folders:
         return []
     first, *others = folders
-    what = "chart" if render.what_is(first) == render.CHART else "kustomization"
+    what = "chart" if programs.renderable_kind(first) == programs.CHART else "kustomization"
     more = f" (and so are {', '.join(others[:3])}{' and others' if len(others) > 3 else ''})" if others else ""
     return [
         f"{first}: inside a folder this {what} is not rendered but read file by file{more}; "

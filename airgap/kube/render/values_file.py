@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Charts, for ``airgap rewrite``: a values file that moves their images.
+"""Make a values file that moves the images of a chart.
 
-The values file is proven before anybody gets it: the chart is rendered with it, and each image that is not at the
-target then is named.
+The chart is rendered with the values file before it is returned, and each image that is not at the target is reported.
 """
 
 from __future__ import annotations
@@ -15,78 +14,88 @@ from typing import TYPE_CHECKING, Any
 from airgap import kube
 from airgap.errors import AirgapError, ContentMissing, Incomplete, ResourceError, raise_all
 from airgap.events import Sink, Warned, ignore
-from airgap.kube.render import chart
-from airgap.kube.render import programs as render
-from airgap.kube.render.inputs import Pull, check, no_options, on_disk, shown
+from airgap.kube.render import chart, programs
+from airgap.kube.render.inputs import PullOptions, chart_on_disk, check_options, no_pull_options, rendered_label
 from airgap.kube.render.programs import Rendering
 from airgap.kube.render.solver import solve
 from airgap.oci import Reference
 from airgap.records import Record
 
 if TYPE_CHECKING:
-    from airgap.kube.rewrite.files import Locate
+    from airgap.kube.rewrite.file_set import Locate
 
 
-class Pointed(Record):
-    """``name`` of the chart or folder, ``content`` of the file that moves its images; ``left`` says which it does
-    not move, each with its line in the rendering."""
+class GeneratedFile(Record):
+    """A values file or an overlay.
+
+    ``name`` is that of the chart or folder, ``images`` the number of images, and ``unmoved`` an error for each image
+    that does not move, with its line in the rendering.
+    """
 
     name: str
     content: bytes
     images: int
-    left: tuple[Incomplete, ...]
+    unmoved: tuple[Incomplete, ...]
 
 
-def values_for(
+def values_file_for(
     path: str,
     rendering: Rendering,
     locate: Locate,
     *,
-    pull: Pull = no_options,
+    pull: PullOptions = no_pull_options,
     keep_unknown: bool = False,
     origin: str = "bundle",
     emit: Sink = ignore,
-) -> Pointed:
-    """A values file with which the chart's images are where ``locate`` puts them.
+) -> GeneratedFile:
+    """Return a values file with which the chart's images are where ``locate`` puts them.
 
-    Raises ResourceError as rendering does, and ContentMissing for images that ``locate`` does not know.
+    Raises ResourceError if the chart cannot be rendered, and ContentMissing for images that ``locate`` does not know.
     """
-    check([path], rendering)
-    with on_disk(path, pull) as place, tempfile.TemporaryDirectory(prefix="airgap-values-") as folder:
-        name = render.chart_name(place)
+    check_options([path], rendering)
+    with chart_on_disk(path, pull) as chart_path, tempfile.TemporaryDirectory(prefix="airgap-values-") as folder:
+        name = programs.chart_name(chart_path)
         extra = os.path.join(folder, "values.yaml")
 
-        def rendered_with(values: Mapping[str, Any]) -> bytes:
+        def render_with(values: Mapping[str, Any]) -> bytes:
             if not values:
-                return render.template(place, name, rendering)
+                return programs.template(chart_path, name, rendering)
             with open(extra, "w", encoding="utf-8") as file:
                 file.write(chart.dump(values))
-            return render.template(place, name, rendering.over(extra))
+            return programs.template(chart_path, name, rendering.over(extra))
 
-        base = rendered_with({})
-        goals = wanted(kube.scan(base, shown(path)), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
-        solved = solve(chart.values_of(place, name, rendering), base, goals, rendered_with, shown(path))
+        base = render_with({})
+        targets = target_references(
+            kube.scan(base, rendered_label(path)), locate, keep_unknown=keep_unknown, origin=origin, emit=emit
+        )
+        solved = solve(
+            chart.computed_values(chart_path, name, rendering), base, targets, render_with, rendered_label(path)
+        )
     why = "no value of the chart moves this image"
     command = f"helm template {name} {path} --include-crds | airgap rewrite - --to TARGET"
     hint = f"change the chart, or rewrite what it renders: {command}"
-    if solved.said:
-        hint = f"other values were refused: {solved.said}\n  {hint}"
+    if solved.helm_message:
+        hint = f"other values were refused: {solved.helm_message}\n  {hint}"
     head = f"# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n"
     content = head + (chart.dump(solved.values) or "{}\n")
-    left = left_over(solved.content, solved.left, why, hint)
-    return Pointed(name, content.encode(), len(goals), left)
+    unmoved = unmoved_errors(solved.content, solved.unmoved, why, hint)
+    return GeneratedFile(name, content.encode(), len(targets), unmoved)
 
 
-def wanted(
+def target_references(
     scan: kube.Scan, locate: Locate, *, keep_unknown: bool = False, origin: str = "bundle", emit: Sink = ignore
 ) -> dict[Reference, Reference]:
-    """Where each image of a rendering belongs; one that is not known is an error, or with ``keep_unknown`` is told."""
-    goals: dict[Reference, Reference] = {}
+    """Return the target of each image of a rendering.
+
+    Raises ContentMissing for unknown images, or warns about them with ``keep_unknown``; ``origin`` names where they are
+    missing. Raises ResourceError if there is no image.
+    """
+    targets: dict[Reference, Reference] = {}
     errors: list[AirgapError] = []
     for site in scan.sites:
         target = locate(site.reference)
         if target is not None:
-            goals[site.reference] = target
+            targets[site.reference] = target
             continue
         where, what = f"{site.file}:{site.line}", f"{site.reference} is not in the {origin}"
         if keep_unknown:
@@ -96,19 +105,20 @@ def wanted(
     raise_all(errors)
     if not scan.sites:
         raise ResourceError("no image is named in what this renders to")
-    return goals
+    return targets
 
 
-def left_over(content: bytes, sites: Sequence[kube.Site], why: str, hint: str) -> tuple[Incomplete, ...]:
-    """Each site as an error of its own; helm's ``# Source:`` comment above it names the template."""
+def unmoved_errors(content: bytes, sites: Sequence[kube.Site], why: str, hint: str) -> tuple[Incomplete, ...]:
+    """Return an error for each site. It names the template, which is in helm's ``# Source:`` comment above the site."""
     errors = []
     for number, site in enumerate(sites, 1):
-        at = content.rfind(b"\n# Source: ", 0, site.scalar.start)
-        source = content[at + 11 : content.find(b"\n", at + 1)].decode("utf-8", "replace").strip() if at >= 0 else ""
-        place = f"{source}, {site.path}" if source else site.path
+        comment = content.rfind(b"\n# Source: ", 0, site.scalar.start)
+        line = content[comment + 11 : content.find(b"\n", comment + 1)] if comment >= 0 else b""
+        source = line.decode("utf-8", "replace").strip()
+        chart_path = f"{source}, {site.path}" if source else site.path
         errors.append(
             Incomplete(
-                f"{site.reference} stays ({place}): {why}",
+                f"{site.reference} stays ({chart_path}): {why}",
                 where=f"{site.file}:{site.line}",
                 hint=hint if number == len(sites) else None,
             )

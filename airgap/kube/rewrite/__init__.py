@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""New names spliced into the bytes of sites, and the proof that nothing else changed."""
+"""Replace the bytes of sites, verify that nothing else changed, write the files and keep a log to revert them."""

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record of a rewriting (``.airgap-rewrite.log``), and reverting files by it.
+"""The log of rewrites (``.airgap-rewrite.log``), and reverting files with it.
 
-One JSON line for each change: ``file`` (its path as the user gave it), ``line``, ``offset``, ``before``, ``after``;
-``name``, the file's path relative to the record's folder; ``sha256`` and ``sha256_before``, the digests of the file
-after and before the run; and ``first`` if the run made the file anew (``--output``) instead of changing it in place.
-Records of version 0.1.0 have neither ``sha256_before`` nor ``first``.
+The log has one JSON line for each edit: ``file`` (the path that the user gave), ``line``, ``offset``, ``before``,
+``after``; ``name``, the file's path relative to the log's folder; ``sha256`` and ``sha256_before``, the digests of the
+file after and before the run; and ``first`` if the run created the file (``--output``) instead of editing it in place.
+Logs of version 0.1.0 have neither ``sha256_before`` nor ``first``.
 
-A record is written before the files that it is about. After a crash its last runs may therefore not have reached
-their file. The file's digest shows how far it came, and later runs are ignored. ``--revert`` undoes runs from the
-last to the first and refuses a file that matches none of them: it has been edited.
+The log is written before its files. After a crash the last runs in it may therefore not have changed their file. The
+file's digest tells which run it is at, and later runs are ignored. ``--revert`` undoes runs from the last to the first.
+It refuses a file that matches no run, because that file has been edited.
 """
 
 from __future__ import annotations
@@ -22,41 +22,44 @@ from pathlib import Path, PurePosixPath
 from airgap.durable import replace_file
 from airgap.errors import AirgapError, OutputError, ResourceError, raise_all
 from airgap.kube.files import ResourceFile
-from airgap.kube.model import Change
-from airgap.kube.rewrite.files import RewrittenFile
-from airgap.kube.rewrite.rewriter import revert as revert_changes
+from airgap.kube.model import Edit
+from airgap.kube.rewrite.file_set import RewrittenFile
+from airgap.kube.rewrite.rewriter import revert_content
 from airgap.records import Record, as_dict
 
-#: ``kubectl apply -f DIR`` ignores a name with this ending.
-RECORD = ".airgap-rewrite.log"
+#: The name of the log. ``kubectl apply -f DIR`` ignores files with this ending.
+REWRITE_LOG = ".airgap-rewrite.log"
 _KEYS = ("file", "line", "offset", "before", "after")
 
 
-class Entry(Record):
-    """One line of a record."""
+class LogEntry(Record):
+    """One line of a log."""
 
     name: str
     sha256: str
-    change: Change
+    edit: Edit
     sha256_before: str
     first: bool
-    #: The line as it is in the record, without its end.
+    #: The line in the log, without its end.
     text: str
 
 
-_Run = list[Entry]
+_Run = list[LogEntry]
 
 
-class Reverted(Record):
-    """``file`` is what is to be written; ``names`` what it is called in each record that it was reverted by."""
+class RevertedFile(Record):
+    """A reverted file, and its names in each log that it was reverted with."""
 
     file: RewrittenFile
     names: Mapping[Path, frozenset[str]]
 
 
-def read(path: Path) -> list[Entry]:
-    """Every change in the order in which they were made. Raises ResourceError with the line that is not valid, and for
-    names that lead out of the record's folder."""
+def read_log(path: Path) -> list[LogEntry]:
+    """Return all entries in the order of the log.
+
+    Raises ResourceError for a log that is a link or cannot be read, for lines that are not valid, and for names
+    outside of the log's folder.
+    """
     if path.is_symlink():
         raise ResourceError("this record is a link, so it is not used", where=str(path))
     entries = []
@@ -68,7 +71,7 @@ def read(path: Path) -> list[Entry]:
         if not line:
             continue
         try:
-            entry = _entry(line)
+            entry = _parse_entry(line)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ResourceError("this line is no record of a rewriting", where=f"{path}:{number}") from error
         if entry.name.startswith("/") or ".." in PurePosixPath(entry.name).parts:
@@ -77,69 +80,73 @@ def read(path: Path) -> list[Entry]:
     return entries
 
 
-def note(log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None]], *, first: bool) -> None:
-    """Add a run to a record, before it is written to its files. Each file comes with its name and its present content
-    (``None``: it does not exist). Earlier runs stay as far as the present content is reverted by them; with ``first``
-    the run does not build on them. Called again when all files are written, it drops the runs that no longer serve.
+def append_run(log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None]], *, first: bool) -> None:
+    """Add a run to a log, before the files are written.
+
+    Each file comes with its name and its present content, ``None`` if it does not exist. Only the earlier runs that
+    lead to the present content stay. With ``first`` the run creates the files and does not build on earlier ones. A
+    second call after all files are written drops the runs that are no longer needed.
     """
-    there = read(log) if log.is_symlink() or log.exists() else []
-    runs = _runs(there)
-    noted = {name for name, _, _ in files}
-    lines = [entry.text for entry in there if entry.name not in noted]
+    logged_entries = read_log(log) if log.is_symlink() or log.exists() else []
+    runs = _runs_by_name(logged_entries)
+    names = {name for name, _, _ in files}
+    lines = [entry.text for entry in logged_entries if entry.name not in names]
     for name, file, content in files:
         earlier = runs.get(name, [])
         if content is None or (first and content == file.after):
-            chain: list[_Run] | None = []
+            kept_runs: list[_Run] | None = []
         else:
-            chain = _in_force(earlier, content)
-        if chain is None:
-            # The file has been edited. Runs that are made in place stay on top of one another: reverting is refused.
-            chain = [] if first else earlier
-        lines += [entry.text for run in chain for entry in run]
-        lines += _lines(name, file, first=first, even_unchanged=bool(chain))
-    _write(log, lines)
+            kept_runs = _runs_behind(earlier, content)
+        if kept_runs is None:
+            # The file has been edited. Runs in place are all kept, so that reverting is refused.
+            kept_runs = [] if first else earlier
+        lines += [entry.text for run in kept_runs for entry in run]
+        lines += _run_lines(name, file, first=first, mark_unchanged=bool(kept_runs))
+    _write_log(log, lines)
 
 
-def revert(files: Sequence[ResourceFile], paths: Iterable[str]) -> list[Reverted]:
-    """What ``files``, read from the ``paths`` that the user gave, were before they were rewritten. Only records at or
-    below a given folder are read, and that of a file's own folder. Files that no record names are skipped. Raises
-    ResourceError if none is named, and for files that have been edited since."""
+def revert_files(files: Sequence[ResourceFile], paths: Iterable[str]) -> list[RevertedFile]:
+    """Return ``files``, read from the user's ``paths``, as they were before they were rewritten.
+
+    Reads the logs in and below the given folders, and the log in each file's own folder. Skips files without a log.
+    Raises ResourceError if no file has one, and for files that have been edited since.
+    """
     folders = [Path(path).resolve() for path in paths if os.path.isdir(path)]
-    records: dict[Path, dict[Path, list[Entry]]] = {}
-    reverted: list[Reverted] = []
+    logs: dict[Path, dict[Path, list[LogEntry]]] = {}
+    reverted: list[RevertedFile] = []
     errors: list[AirgapError] = []
     for file in files:
-        if file.path == "-" or not (places := _recorded(Path(file.path).resolve(), folders, records)):
+        if file.path == "-" or not (entries_by_log := _entries_of_file(Path(file.path).resolve(), folders, logs)):
             continue
         try:
-            content, changes = _reverted(file, [entry for entries in places.values() for entry in entries])
+            content, edits = _revert_file(file, [entry for entries in entries_by_log.values() for entry in entries])
         except ResourceError as error:
             errors.append(error)
             continue
-        names = {record: frozenset(entry.name for entry in entries) for record, entries in places.items()}
-        reverted.append(Reverted(RewrittenFile(file.name, file.path, file.content, content, changes), names))
+        names = {log: frozenset(entry.name for entry in entries) for log, entries in entries_by_log.items()}
+        reverted.append(RevertedFile(RewrittenFile(file.name, file.path, file.content, content, edits), names))
     raise_all(errors)
     if not reverted:
         raise ResourceError(
             "no record of a rewriting names these files",
             where=", ".join(file.path for file in files),
-            hint=f"give the folder that holds {RECORD}; folders above the one that is given are not searched",
+            hint=f"give the folder that holds {REWRITE_LOG}; folders above the one that is given are not searched",
         )
     return reverted
 
 
-def forget(reverted: Sequence[Reverted]) -> None:
-    """Remove files that were reverted in place from their records; an empty record is deleted."""
-    gone: dict[Path, set[str]] = {}
+def remove_reverted(reverted: Sequence[RevertedFile]) -> None:
+    """Remove files that were reverted in place from their logs; delete empty logs."""
+    names_by_log: dict[Path, set[str]] = {}
     for item in reverted:
-        for record, names in item.names.items():
-            gone.setdefault(record, set()).update(names)
-    for record in gone:
-        _write(record, [entry.text for entry in read(record) if entry.name not in gone[record]])
+        for log, names in item.names.items():
+            names_by_log.setdefault(log, set()).update(names)
+    for log in names_by_log:
+        _write_log(log, [entry.text for entry in read_log(log) if entry.name not in names_by_log[log]])
 
 
-def _entry(line: str) -> Entry:
-    """Raises ValueError, KeyError or TypeError for a line that is not valid, or holds what cannot be written."""
+def _parse_entry(line: str) -> LogEntry:
+    """Raises ValueError, KeyError or TypeError for a line that is not valid or holds text that cannot be written."""
     fields = json.loads(line)
     texts = [fields[key] for key in ("file", "before", "after", "name", "sha256")]
     texts.append(sha256_before := fields.get("sha256_before", ""))
@@ -149,25 +156,25 @@ def _entry(line: str) -> Entry:
         raise ValueError
     if not fields["name"] or "\0" in fields["name"] or type(first) is not bool:
         raise ValueError
-    change = Change(**{key: fields[key] for key in _KEYS})
+    edit = Edit(**{key: fields[key] for key in _KEYS})
     os.fsencode(fields["name"])
-    (change.before + change.after).encode()
-    return Entry(fields["name"], fields["sha256"], change, sha256_before, first, line)
+    (edit.before + edit.after).encode()
+    return LogEntry(fields["name"], fields["sha256"], edit, sha256_before, first, line)
 
 
-def _lines(name: str, file: RewrittenFile, *, first: bool, even_unchanged: bool) -> list[str]:
-    """A run of one file. One without changes has a line only if the runs before it would be taken for its own."""
-    changes = file.changes
-    if not changes and even_unchanged:
-        changes = (Change(file.path, 1, 0, "", ""),)
-    run: dict[str, object] = {"name": name, "sha256": _sum(file.after), "sha256_before": _sum(file.before)}
+def _run_lines(name: str, file: RewrittenFile, *, first: bool, mark_unchanged: bool) -> list[str]:
+    """The lines of a run of one file. A run without edits has a line only if ``mark_unchanged``."""
+    edits = file.edits
+    if not edits and mark_unchanged:
+        edits = (Edit(file.path, 1, 0, "", ""),)
+    run: dict[str, object] = {"name": name, "sha256": _sha256(file.after), "sha256_before": _sha256(file.before)}
     if first:
         run["first"] = True
-    return [json.dumps(as_dict(change) | run, ensure_ascii=False) for change in changes]
+    return [json.dumps(as_dict(edit) | run, ensure_ascii=False) for edit in edits]
 
 
-def _write(log: Path, lines: Sequence[str]) -> None:
-    """Make these the lines of the record; without lines there is no record."""
+def _write_log(log: Path, lines: Sequence[str]) -> None:
+    """Write the log with these lines, or delete it if there are none."""
     content = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
     try:
         if not content:
@@ -178,23 +185,23 @@ def _write(log: Path, lines: Sequence[str]) -> None:
         raise OutputError(f"cannot write the record: {error.strerror}", where=str(log)) from error
 
 
-def _runs(entries: Sequence[Entry]) -> dict[str, list[_Run]]:
+def _runs_by_name(entries: Sequence[LogEntry]) -> dict[str, list[_Run]]:
     """The runs of each name."""
-    by_name: dict[str, list[Entry]] = {}
+    by_name: dict[str, list[LogEntry]] = {}
     for entry in entries:
         by_name.setdefault(entry.name, []).append(entry)
-    return {name: _split(same_name) for name, same_name in by_name.items()}
+    return {name: _split_runs(same_name) for name, same_name in by_name.items()}
 
 
-def _split(entries: Sequence[Entry]) -> list[_Run]:
-    """The runs of one file. Inside a run the digests are the same and the offsets rise."""
+def _split_runs(entries: Sequence[LogEntry]) -> list[_Run]:
+    """The runs of one file. In a run the digests are the same and the offsets rise."""
     runs: list[_Run] = []
     last = None
     for entry in entries:
         if (
             last is not None
             and (last.sha256, last.sha256_before, last.first) == (entry.sha256, entry.sha256_before, entry.first)
-            and last.change.offset < entry.change.offset
+            and last.edit.offset < entry.edit.offset
         ):
             runs[-1].append(entry)
         else:
@@ -203,9 +210,9 @@ def _split(entries: Sequence[Entry]) -> list[_Run]:
     return runs
 
 
-def _in_force(runs: Sequence[_Run], content: bytes) -> list[_Run] | None:
-    """The runs that made ``content``, in order; ``None`` if it has been edited since."""
-    digest = _sum(content)
+def _runs_behind(runs: Sequence[_Run], content: bytes) -> list[_Run] | None:
+    """The runs that lead to ``content``, in order; ``None`` if it has been edited since."""
+    digest = _sha256(content)
     for count in range(len(runs), -1, -1):
         if count and runs[count - 1][0].sha256 == digest:
             break
@@ -219,60 +226,63 @@ def _in_force(runs: Sequence[_Run], content: bytes) -> list[_Run] | None:
     return list(runs[start:count])
 
 
-def _recorded(
-    file: Path, folders: Sequence[Path], records: dict[Path, dict[Path, list[Entry]]]
-) -> dict[Path, list[Entry]]:
-    """The entries of ``file`` in each record that names it. The one in its own folder comes last: ``--output`` writes
-    one for the whole folder, and rewriting in place then adds one beside the file. ``records`` keeps what was read."""
-    places: dict[Path, list[Entry]] = {}
+def _entries_of_file(
+    file: Path, folders: Sequence[Path], logs: dict[Path, dict[Path, list[LogEntry]]]
+) -> dict[Path, list[LogEntry]]:
+    """The entries of ``file`` in each log that names it, with the log in its own folder last.
+
+    ``--output`` writes a log for the whole folder, and rewriting in place later adds one next to the file. ``logs``
+    caches the logs that were read.
+    """
+    entries_by_log: dict[Path, list[LogEntry]] = {}
     for folder in file.parents:
         if folder != file.parent and not any(folder.is_relative_to(given) for given in folders):
             break
-        record = folder / RECORD
-        if record not in records:
-            records[record] = _by_file(record) if record.is_symlink() or record.exists() else {}
-        if entries := records[record].get(file):
-            places = {record: entries, **places}
-    return places
+        log = folder / REWRITE_LOG
+        if log not in logs:
+            logs[log] = _entries_by_file(log) if log.is_symlink() or log.exists() else {}
+        if entries := logs[log].get(file):
+            entries_by_log = {log: entries, **entries_by_log}
+    return entries_by_log
 
 
-def _by_file(record: Path) -> dict[Path, list[Entry]]:
-    """The entries of a record by the files that they are about; a name that leads out through a link is refused."""
-    entries: dict[Path, list[Entry]] = {}
-    places: dict[str, Path] = {}
-    for entry in read(record):
-        if entry.name not in places:
-            places[entry.name] = place = Path(os.path.realpath(record.parent / entry.name))
-            if not place.is_relative_to(record.parent):
-                raise ResourceError(f"the name {entry.name!r} leads out of the record's folder", where=str(record))
-        entries.setdefault(places[entry.name], []).append(entry)
+def _entries_by_file(log: Path) -> dict[Path, list[LogEntry]]:
+    """The entries of a log by file. Raises ResourceError for a name that leads out of its folder through a link."""
+    entries: dict[Path, list[LogEntry]] = {}
+    paths: dict[str, Path] = {}
+    for entry in read_log(log):
+        if entry.name not in paths:
+            paths[entry.name] = path = Path(os.path.realpath(log.parent / entry.name))
+            if not path.is_relative_to(log.parent):
+                raise ResourceError(f"the name {entry.name!r} leads out of the record's folder", where=str(log))
+        entries.setdefault(paths[entry.name], []).append(entry)
     return entries
 
 
-def _reverted(file: ResourceFile, entries: Sequence[Entry]) -> tuple[bytes, tuple[Change, ...]]:
-    """The file's first content, and the changes that were undone."""
+def _revert_file(file: ResourceFile, entries: Sequence[LogEntry]) -> tuple[bytes, tuple[Edit, ...]]:
+    """The file's first content, and the edits that were undone."""
     content = file.content
-    changes: list[Change] = []
-    every = _split(entries)
-    runs = _in_force(every, content)
-    for run in reversed(every if runs is None else runs):
-        if _sum(content) != run[0].sha256:
+    edits: list[Edit] = []
+    all_runs = _split_runs(entries)
+    runs = _runs_behind(all_runs, content)
+    for run in reversed(all_runs if runs is None else runs):
+        if _sha256(content) != run[0].sha256:
             raise ResourceError(
                 "the file has been edited since it was rewritten",
                 where=file.path,
                 hint="restore the file from before the rewriting, or change it by hand",
             )
-        undone = [entry.change for entry in run]
-        content = revert_changes(content, undone)
-        if run[0].sha256_before not in ("", _sum(content)):
+        undone_edits = [entry.edit for entry in run]
+        content = revert_content(content, undone_edits)
+        if run[0].sha256_before not in ("", _sha256(content)):
             raise ResourceError(
                 "the record does not give the bytes that the file had",
                 where=file.path,
                 hint="the record has been changed: restore the file from before the rewriting",
             )
-        changes = [*undone, *changes]
-    return content, tuple(changes)
+        edits = [*undone_edits, *edits]
+    return content, tuple(edits)
 
 
-def _sum(content: bytes) -> str:
+def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rewritten files on the disk: below an output folder or in place, the record of the changes first."""
+"""Write rewritten files into an output folder or in place, after the log of their edits."""
 
 from __future__ import annotations
 
@@ -11,46 +11,45 @@ from airgap.durable import replace_file
 from airgap.durable.output import inside
 from airgap.errors import OutputError, UsageError
 from airgap.kube.rewrite import log
-from airgap.kube.rewrite.files import RewrittenFile
-from airgap.kube.rewrite.log import RECORD
+from airgap.kube.rewrite.file_set import RewrittenFile
+from airgap.kube.rewrite.log import REWRITE_LOG
 
 
 def write_rewritten(folder: Path, files: Sequence[tuple[str, bytes]], changed: Sequence[RewrittenFile]) -> None:
-    """Write ``files`` under ``folder``, after the record of how those ``changed`` were rewritten."""
+    """Write ``files`` (name and content) into ``folder``, after the log of the edits of ``changed``."""
     try:
-        places = [(inside(folder, name), content) for name, content in files]
-        _note(folder, changed)
-        for path, content in places:
+        targets = [(inside(folder, name), content) for name, content in files]
+        _append_run(folder, changed)
+        for path, content in targets:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)
-        _note(folder, changed)
+        _append_run(folder, changed)
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
 
 
-def check_record(folder: Path) -> None:
-    """Raise :class:`ResourceError` where a record that cannot be read is in the way of the new one."""
-    if (folder / RECORD).exists():
-        log.read(folder / RECORD)
+def check_log(folder: Path) -> None:
+    """Raise :class:`ResourceError` if ``folder`` has a log that cannot be read."""
+    if (folder / REWRITE_LOG).exists():
+        log.read_log(folder / REWRITE_LOG)
 
 
 def check_in_place(files: Sequence[RewrittenFile]) -> None:
-    """Raise :class:`UsageError` for what is no file."""
+    """Raise :class:`UsageError` if one of ``files`` is standard input or an address."""
     if any(file.path == "-" or "://" in file.path for file in files):
         raise UsageError("standard input cannot be replaced in place", hint="leave --in-place out")
 
 
 def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -> None:
-    """Replace each changed file, keeping its mode and owner. If ``recorded``, the record in its folder is written
-    first."""
+    """Replace each changed file, keeping its mode and owner; if ``recorded``, after the log in its folder."""
     check_in_place(files)
-    # A link stays: the file that it leads to is replaced.
+    # A symbolic link stays; its target is replaced.
     changed = {Path(file.path).resolve(): file for file in files if file.before != file.after}
     for folder in dict.fromkeys(path.parent for path in changed):
         members = {path: file for path, file in changed.items() if path.parent == folder}
         if recorded:
-            noted = [(path.name, file, file.before) for path, file in members.items()]
-            log.note(folder / RECORD, noted, first=False)
+            members_with_content = [(path.name, file, file.before) for path, file in members.items()]
+            log.append_run(folder / REWRITE_LOG, members_with_content, first=False)
         for path, file in members.items():
             try:
                 status = path.stat()
@@ -59,13 +58,13 @@ def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -
                 raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
 
 
-def _note(folder: Path, changed: Sequence[RewrittenFile]) -> None:
+def _append_run(folder: Path, changed: Sequence[RewrittenFile]) -> None:
     if changed:
-        files = [(file.name, file, _content(folder / file.name)) for file in changed]
-        log.note(folder / RECORD, files, first=True)
+        files = [(file.name, file, _content_or_none(folder / file.name)) for file in changed]
+        log.append_run(folder / REWRITE_LOG, files, first=True)
 
 
-def _content(path: Path) -> bytes | None:
+def _content_or_none(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proof of a rewriting: old and new parsed side by side are the same, but for the values that were to change and
-the entries that were put in; otherwise a ResourceError says where they differ.
+"""Verify a rewrite: parse old and new content side by side and compare their events.
+
+Only the values that were to change and the entries that were inserted may differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from typing import NoReturn
 
 from airgap.errors import ResourceError
 from airgap.kube.model import Scalar
@@ -17,88 +19,99 @@ from airgap.records import Record
 
 
 class ValueEdit(Record):
-    """``text`` in place of the characters ``span`` of a scalar's value."""
+    """``text`` replaces the characters ``span`` of a scalar's value."""
 
     span: tuple[int, int]
     text: str
 
 
 class Insertion(Record):
-    """``text`` put in at byte ``at``: an entry ``newName`` with the value ``name``."""
+    """``text``, inserted at byte ``offset``: an entry ``newName`` with the value ``name``."""
 
-    at: int
+    offset: int
     text: str
     name: str
 
 
-def applied(document: bytes, edits: Sequence[tuple[int, int, str]]) -> bytes:
-    """``document`` with bytes replaced; the edits are in order."""
+def applied(document: bytes, splices: Sequence[tuple[int, int, str]]) -> bytes:
+    """Return ``document`` with the spans replaced. The splices are in the order of the document."""
     pieces: list[bytes] = []
-    at = 0
-    for start, end, text in edits:
-        pieces += document[at:start], text.encode()
-        at = end
-    return b"".join([*pieces, document[at:]])
+    position = 0
+    for start, end, text in splices:
+        pieces += document[position:start], text.encode()
+        position = end
+    return b"".join([*pieces, document[position:]])
 
 
 def verify(
     old: bytes,
     new: bytes,
-    members: Mapping[Scalar, Sequence[ValueEdit]],
-    inserts: Sequence[Insertion],
+    value_edits: Mapping[Scalar, Sequence[ValueEdit]],
+    insertions: Sequence[Insertion],
     file: str,
     *,
     where: str = "",
 ) -> None:
-    """Compare all but positions and the style of rewritten scalars. ``members`` are in the order of the document;
-    ``where`` is what to say for a document inside a value."""
-    before, after = Source(old, file), Source(new, file)
-    json = any(scalar.style == "json" for scalar in members)
-    parse = json_events.parse if json else yaml_events.parse
-    ends = iter([*((scalar.end - before.base, edits) for scalar, edits in members.items()), (-1, ())])
-    end, edits = next(ends)
-    unit = end if json else before.char_of(end)
-    entries = sorted(inserts, key=lambda one: one.at)
-    places = [one.at - before.base if json else before.char_of(one.at - before.base) for one in entries]
-    others = parse(after)
+    """Raise ResourceError unless ``new`` is ``old`` with the edited values and the insertions, and nothing else.
+
+    Offsets and the style of rewritten scalars are not compared. The scalars in ``value_edits`` are in the order of
+    the document. ``where`` is the place for messages about an embedded document.
+    """
+    old_source, new_source = Source(old, file), Source(new, file)
+    is_json = any(scalar.style == "json" for scalar in value_edits)
+    parse = json_events.parse if is_json else yaml_events.parse
+
+    def offset_of(byte: int) -> int:
+        """A byte of the old body in the parser's unit."""
+        return byte if is_json or byte < 0 else old_source.char_index(byte)
+
+    pending_edits = [(scalar.end - old_source.bom_length, edits) for scalar, edits in value_edits.items()]
+    pending_edits.reverse()
+    edit_end = offset_of(pending_edits[-1][0]) if pending_edits else -1
+    pending_insertions = sorted(insertions, key=lambda insertion: -insertion.offset)
+    insertion_places = [offset_of(insertion.offset - old_source.bom_length) for insertion in pending_insertions]
+    new_events = parse(new_source)
     try:
-        for one, other in zip_longest(parse(before), others):
-            if places and one is not None and other is not None and one[0] == ev.SCALAR and one[2] == places[0]:
-                value = next(others, None)
-                if other[1] != "newName" or value is None or value[1] != entries[0].name:
-                    _differ(before, one, json, where)
-                other = next(others, None)
-                places.pop(0)
-                entries.pop(0)
-            same = one is not None and other is not None and one[0] == other[0] and one[5:] == other[5:]
-            if same and one[0] == ev.SCALAR and one[3] == unit and edits:
-                same = other is not None and other[1] == _expected(one[1], edits)
-                end, edits = next(ends)
-                unit = end if json or end < 0 else before.char_of(end)
-            elif same and other is not None:
-                same = one[1] == other[1]
-            if not same:
-                _differ(before, one or other, json, where)
-    except json_events.NotJSON as fault:
-        raise ResourceError("rewriting would not leave valid JSON", where=where or after.where(fault.byte)) from fault
-    if edits or places:
-        raise ResourceError("this site does not stand in this file", where=where or before.where(max(end, 0)))
+        for event, new_event in zip_longest(parse(old_source), new_events):
+            if event is None or new_event is None:
+                _differ(old_source, event or new_event, is_json, where)
+            if insertion_places and event[0] == ev.SCALAR and event[2] == insertion_places[-1]:
+                value = next(new_events, None)
+                insertion_places.pop()
+                if new_event[1] != "newName" or value is None or value[1] != pending_insertions.pop().name:
+                    _differ(old_source, event, is_json, where)
+                new_event = next(new_events, None)
+                if new_event is None:
+                    _differ(old_source, event, is_json, where)
+            expected_value = event[1]
+            if event[0] == ev.SCALAR and pending_edits and event[3] == edit_end:
+                expected_value = _edited(event[1], pending_edits.pop()[1])
+                edit_end = offset_of(pending_edits[-1][0]) if pending_edits else -1
+            if (new_event[0], new_event[1], new_event[5:]) != (event[0], expected_value, event[5:]):
+                _differ(old_source, event, is_json, where)
+    except json_events.NotJSON as error:
+        place = where or new_source.where(error.byte)
+        raise ResourceError("rewriting would not leave valid JSON", where=place) from error
+    if pending_edits or insertion_places:
+        end = pending_edits[-1][0] if pending_edits else 0
+        raise ResourceError("this site does not stand in this file", where=where or old_source.where(max(end, 0)))
 
 
-def _differ(source: Source, event: ev.Event | None, json: bool, where: str) -> None:
+def _differ(source: Source, event: ev.Event | None, is_json: bool, where: str) -> NoReturn:
     place = event[2] if event is not None else 0
     raise ResourceError(
         "rewriting would change more than the image here, so nothing was written",
-        where=where or source.where(place if json else source.byte_of(place)),
+        where=where or source.where(place if is_json else source.byte_offset(place)),
         hint="write the value in double quotes, and report this",
     )
 
 
-def _expected(value: str, edits: Sequence[ValueEdit]) -> str:
+def _edited(value: str, edits: Sequence[ValueEdit]) -> str:
+    """``value`` after ``edits``, which are in order."""
     pieces: list[str] = []
-    at = 0
+    position = 0
     for edit in edits:
         start, end = edit.span
-        pieces += value[at:start], edit.text
-        at = end
-    return "".join([*pieces, value[at:]])
+        pieces += value[position:start], edit.text
+        position = end
+    return "".join([*pieces, value[position:]])

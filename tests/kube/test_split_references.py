@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from airgap.errors import ResourceError
-from airgap.kube import revert, rewrite, scan
+from airgap.kube import revert_content, rewrite_content, scan
 from tests.kube.support import only
 
 pytestmark = pytest.mark.usefixtures("parser")
@@ -23,10 +23,10 @@ def moved(content: str, policy: str = "basename") -> str:
         name = site.reference.repository
         name = name.rpartition("/")[2] if policy == "basename" else name
         pairs.append((site, str(site.reference).replace(site.reference.name, f"{TARGET}/{name}", 1)))
-    done = rewrite(content.encode(), pairs)
+    done = rewrite_content(content.encode(), pairs)
     again = scan(done.content, "x.yaml").sites
     assert [str(site.reference) for site in again] == [new for _, new in pairs]
-    assert revert(done.content, done.changes).decode() == content
+    assert revert_content(done.content, done.edits).decode() == content
     return done.content.decode()
 
 
@@ -119,15 +119,15 @@ def test_what_only_sounds_like_it(text: str) -> None:
 def test_a_shared_registry_can_be_only_one() -> None:
     content = b"hub: q.io/x\nimage1: {image: a, tag: '1'}\nimage2: {image: b, tag: '2'}\n"
     first, second = scan(content, "x.yaml").sites
-    both = rewrite(content, [(first, "t.example/p/a:1"), (second, "t.example/p/b:2")])
+    both = rewrite_content(content, [(first, "t.example/p/a:1"), (second, "t.example/p/b:2")])
     assert both.content == content.replace(b"q.io/x", b"t.example/p")
     with pytest.raises(ResourceError, match=r"^x\.yaml:2: .*several images"):
-        rewrite(content, [(first, "t.example/p/a:1"), (second, "q.io/x/b:2")])
+        rewrite_content(content, [(first, "t.example/p/a:1"), (second, "q.io/x/b:2")])
 
 
 def test_a_digest_without_a_key_goes_behind_the_tag() -> None:
     content = b"image: {repository: a/b, tag: v1}\n"
-    done = rewrite(content, [(only(content), f"t.example/b:v1@{DIGEST}")])
+    done = rewrite_content(content, [(only(content), f"t.example/b:v1@{DIGEST}")])
     assert done.content == f"image: {{repository: t.example/b, tag: v1@{DIGEST}}}\n".encode()
 
 

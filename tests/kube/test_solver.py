@@ -61,13 +61,17 @@ def solved(chart: Chart, policy: str = "basename", to: str = "t.example:5000/pre
     assert found.content == pods(images)
     wanted = {str(goal) for goal in goals.values()}
     stays = [image for image in images if str(Reference.parse(image)) not in wanted]
-    assert [site.value for site in found.left] == stays
+    assert [site.value for site in found.unmoved] == stays
     return found, images
 
 
 def test_one_value_is_one_image() -> None:
     found, images = solved(Chart({"image": "quay.io/a/x:1"}, lambda v: [v["image"]]))
-    assert (found.values, images, found.left) == ({"image": "t.example:5000/pre/x:1"}, ["t.example:5000/pre/x:1"], ())
+    assert (found.values, images, found.unmoved) == (
+        {"image": "t.example:5000/pre/x:1"},
+        ["t.example:5000/pre/x:1"],
+        (),
+    )
 
 
 def test_a_registry_and_a_repository() -> None:
@@ -75,7 +79,7 @@ def test_a_registry_and_a_repository() -> None:
     chart = Chart(values, lambda v: ["{registry}/{repository}:{tag}".format(**v["image"])])
     found, _ = solved(chart)
     assert found.values == {"image": {"registry": "t.example:5000", "repository": "pre/x"}}
-    assert found.left == ()
+    assert found.unmoved == ()
     found, _ = solved(chart, "path", "t.example")
     assert found.values == {"image": {"registry": "t.example"}}
 
@@ -143,7 +147,7 @@ def test_hard_coded_images_are_told_and_move_nothing() -> None:
     values = {"image": "quay.io/a/x:1", "name": "fixed", "empty": {"registry": ""}}
     found, images = solved(Chart(values, lambda v: [v["image"], "quay.io/a/fixed:2"]))
     assert images == ["t.example:5000/pre/x:1", "quay.io/a/fixed:2"]
-    assert [str(site.reference) for site in found.left] == ["quay.io/a/fixed:2"]
+    assert [str(site.reference) for site in found.unmoved] == ["quay.io/a/fixed:2"]
     assert found.values == {"image": "t.example:5000/pre/x:1"}
 
 
@@ -163,7 +167,7 @@ def test_a_value_that_the_chart_refuses_to_have_changed() -> None:
 
     found, images = solved(Chart(values, template))
     assert images == ["t.example:5000/pre/x:1", "quay.io/a/y:1", "t.example:5000/pre/z:1"]
-    assert "not yours to change" in found.said
+    assert "not yours to change" in found.helm_message
 
 
 def test_a_chart_that_takes_no_change_is_not_asked_for_ever() -> None:
@@ -176,8 +180,8 @@ def test_a_chart_that_takes_no_change_is_not_asked_for_ever() -> None:
 
     chart = Chart(values, template)
     found, images = solved(chart)
-    assert len(found.left) == len(images) == 300
-    assert found.said == "set allowOtherImages=true"
+    assert len(found.unmoved) == len(images) == 300
+    assert found.helm_message == "set allowOtherImages=true"
     assert chart.renderings < 100
 
 
@@ -192,7 +196,7 @@ def test_only_one_of_two_can_be_had() -> None:
     goals = {first: Reference.parse("t.example/one:1"), second: Reference.parse("t.example/two:2")}
     found = solve(chart.values, base, goals, chart, "x")
     assert found.values["image"] in ("t.example/one", "t.example/two")
-    assert len(found.left) == 1
+    assert len(found.unmoved) == 1
 
 
 def test_digests_that_platforms_changed() -> None:
@@ -205,7 +209,7 @@ def test_digests_that_platforms_changed() -> None:
     goals = {Reference.parse(f"quay.io/a/x@{D1}"): Reference.parse(f"t.example/x@{D2}")}
     found = solve(values, chart({}), goals, chart, "x")
     assert template(merge(values, found.values)) == [f"t.example/x@{D2}"] * 2
-    assert found.left == ()
+    assert found.unmoved == ()
 
 
 def test_images_inside_longer_texts_and_lists() -> None:
@@ -258,4 +262,4 @@ def test_every_form_by_every_policy(images: list[tuple[str, list[str], str, str]
         return made
 
     found, _ = solved(Chart(values, template), policy, to)
-    assert found.left == ()
+    assert found.unmoved == ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The resource files that a bundle carries, rewritten for a target."""
+"""Rewrite the resource files of a bundle for a target."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from collections.abc import Collection, Mapping, Sequence
 
 from airgap.bundle import BundleReader
 from airgap.events import Sink, Warned
-from airgap.kube.detect.custom_rules import Custom
+from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.scan import scan
 from airgap.kube.files import ResourceFile
-from airgap.kube.rewrite.files import RewrittenFile, rewrite_files
+from airgap.kube.rewrite.file_set import RewrittenFile, rewrite_files
 from airgap.oci import Reference
 
 
-def rewrite_carried(
-    bundle: BundleReader, targets: Mapping[Reference, Reference], rules: Custom, emit: Sink
+def rewrite_bundle_files(
+    bundle: BundleReader, targets: Mapping[Reference, Reference], rules: CustomRules, emit: Sink
 ) -> list[RewrittenFile]:
-    """Rewrite every resource file of ``bundle`` in memory. ``targets`` gives the reference at the target of each image;
-    other images stay as they are, with a warning. Raises :class:`airgap.errors.ResourceError`."""
+    """Rewrite every resource file of ``bundle`` in memory.
+
+    ``targets`` maps each image to its reference at the target; other images stay, with a warning. Raises
+    :class:`airgap.errors.ResourceError`.
+    """
     scanned = []
     for entry in bundle.inventory.resources:
         content = bundle.member(entry.member)
@@ -27,9 +30,9 @@ def rewrite_carried(
 
 
 def without_failed_images(
-    files: Sequence[RewrittenFile], failed: Collection[str], rules: Custom, emit: Sink
+    files: Sequence[RewrittenFile], failed: Collection[str], rules: CustomRules, emit: Sink
 ) -> list[RewrittenFile]:
-    """The ``files`` that need none of the ``failed`` images (references as text); a warning for each of the others."""
+    """Return the files that need none of the ``failed`` images (references as text); warn about each other file."""
     if not failed:
         return list(files)
     kept = []

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from airgap.errors import ResourceError
-from airgap.kube import Site, rewrite, scan
+from airgap.kube import Site, rewrite_content, scan
 from tests.kube.support import only, pod
 
 pytestmark = pytest.mark.usefixtures("parser")
@@ -23,12 +23,17 @@ def lying(content: bytes, site: Site, other: bytes) -> list[tuple[Site, str]]:
     (part,) = site.parts
     assert part.value == "nginx"
     assert content.count(other) == 1
-    shift = part.local[0] - part.span[0]
+    shift = part.document_span[0] - part.span[0]
     (begin, end), place = part.span, content.index(other) + len(other) - 1
-    first = part._replace(span=(begin, end - 1), local=(begin + shift, end - 1 + shift), text="ngin", value="ngin")
+    span, document_span = (begin, end - 1), (begin + shift, end - 1 + shift)
+    first = part._replace(span=span, document_span=document_span, text="ngin", value="ngin")
     text = content[place : place + 1].decode()
     second = part._replace(
-        span=(place, place + 1), local=(place + shift, place + 1 + shift), text=text, value=text, value_span=(5, 5)
+        span=(place, place + 1),
+        document_span=(place + shift, place + 1 + shift),
+        text=text,
+        value=text,
+        value_span=(5, 5),
     )
     return [(site._replace(parts=(first,)), "new"), (site._replace(parts=(second,)), "x")]
 
@@ -52,7 +57,7 @@ def test_everything_but_the_image_stays(lines: bytes, other: bytes) -> None:
     content = pod(b'  - image: "nginx"\n' + lines)
     sites = lying(content, only(content), other)
     with pytest.raises(ResourceError, match=MORE) as caught:
-        rewrite(content, sites)
+        rewrite_content(content, sites)
     line = content[: content.index(other)].count(b"\n") + 1 + (other[:1] == b"\n")
     assert str(caught.value).startswith(f"x.yaml:{line}: ")
 
@@ -62,7 +67,7 @@ def test_everything_but_the_image_stays_in_json() -> None:
         {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx", "name": "y"}]}}
     ).encode()
     with pytest.raises(ResourceError, match=MORE):
-        rewrite(content, lying(content, only(content), b'"y'))
+        rewrite_content(content, lying(content, only(content), b'"y'))
 
 
 @pytest.mark.parametrize(("lines", "other"), OTHERS.values(), ids=OTHERS.keys())
@@ -75,9 +80,9 @@ def test_everything_but_the_image_stays_in_a_document_inside_a_value(lines: byte
     (part,) = second.parts
     document = part.scalar.document.encode()
     place = document.index(other) + len(other) - 1
-    second = second._replace(parts=(part._replace(local=(place, place + 1)),))
+    second = second._replace(parts=(part._replace(document_span=(place, place + 1)),))
     with pytest.raises(ResourceError, match=MORE) as caught:
-        rewrite(content, [(first, new), (second, x)])
+        rewrite_content(content, [(first, new), (second, x)])
     assert str(caught.value).startswith(f"x.yaml:{site.line}: ")
 
 
@@ -89,9 +94,9 @@ def test_the_anchor_and_the_tag_of_the_image_itself_stay(property_: bytes) -> No
     (part,) = site.parts
     span = (content.index(property_), part.span[1])
     scalar = part.scalar._replace(start=span[0])
-    claimed = part._replace(span=span, local=span, text=content[slice(*span)].decode(), scalar=scalar)
+    claimed = part._replace(span=span, document_span=span, text=content[slice(*span)].decode(), scalar=scalar)
     with pytest.raises(ResourceError, match=rf"^x\.yaml:5: .*{MORE}"):
-        rewrite(content, [(site._replace(parts=(claimed,)), "new")])
+        rewrite_content(content, [(site._replace(parts=(claimed,)), "new")])
 
 
 def test_the_value_is_what_was_to_be_written() -> None:
@@ -100,6 +105,6 @@ def test_the_value_is_what_was_to_be_written() -> None:
     site = only(content)
     (part,) = site.parts
     short = (part.span[0], part.span[1] - 1)
-    claimed = part._replace(span=short, local=short, text="ngin")
+    claimed = part._replace(span=short, document_span=short, text="ngin")
     with pytest.raises(ResourceError, match=MORE):
-        rewrite(content, [(site._replace(parts=(claimed,)), "new")])
+        rewrite_content(content, [(site._replace(parts=(claimed,)), "new")])

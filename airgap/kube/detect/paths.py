@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The path of a value in a document, for people (``spec.containers[0].image``) and for rules (``[]`` for indexes)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from airgap.kube.detect.walker import Candidate, Node
+
+#: A longer key is cut, because it is part of the path of every value below it.
+_LONGEST_KEY = 512
+_INDEX = re.compile(r"\[[0-9]+\]")
+_SIMPLE_KEY = re.compile(r"[^.\[\]\s\"]+")
+
+
+class _ParentPath(NamedTuple):
+    """The path of ``node`` below the object, and the same as rules write it."""
+
+    node: Node | None
+    path: str
+    rule_path: str
+
+
+class ObjectPaths:
+    """Paths of the candidates of one object; ``top`` is ``None`` for candidates outside of objects.
+
+    The paths of the last parent are kept, because neighbours share them.
+    """
+
+    def __init__(self, top: Node | None) -> None:
+        self._top = top
+        self._object_path = _path_between(top, None)
+        self._last_parent = _ParentPath(None, "", "")
+
+    def full_path(self, candidate: Candidate) -> str:
+        """Return the path in the document, as in ``spec.containers[0].image``."""
+        return (self._object_path + self._node_path(candidate.node) + _step(candidate.key)).lstrip(".")
+
+    def rule_path(self, candidate: Candidate) -> str:
+        """Return the path below the object, with ``[]`` for each index."""
+        node = candidate.node
+        prefix = ""
+        if node is not self._top and node.parent is not None:
+            prefix = self._parent_path(node.parent).rule_path + _rule_step(node.parent_key)
+        return (prefix + _rule_step(candidate.key)).lstrip(".")
+
+    def _node_path(self, node: Node) -> str:
+        if node is self._top or node.parent is None:
+            return ""
+        return self._parent_path(node.parent).path + _step(node.parent_key)
+
+    def _parent_path(self, parent: Node) -> _ParentPath:
+        if parent is not self._last_parent.node:
+            path = _path_between(parent, self._top)
+            self._last_parent = _ParentPath(parent, path, _INDEX.sub("[]", path))
+        return self._last_parent
+
+
+def _path_between(node: Node | None, top: Node | None) -> str:
+    """The steps from ``top``, exclusive, down to ``node``."""
+    return "".join(reversed([_step(ancestor.parent_key) for ancestor in _ancestors(node, top)]))
+
+
+def _ancestors(node: Node | None, top: Node | None) -> Iterator[Node]:
+    while node is not None and node is not top:
+        yield node
+        node = node.parent
+
+
+def _step(key: str | int | None) -> str:
+    if key is None:
+        return ""
+    if isinstance(key, int):
+        return f"[{key}]"
+    if len(key) > _LONGEST_KEY:
+        key = key[:_LONGEST_KEY] + "…"
+    return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
+
+
+def _rule_step(key: str | int | None) -> str:
+    return "[]" if isinstance(key, int) else _INDEX.sub("[]", _step(key))

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rewrite several resource files in memory, so that their images are at the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from airgap.errors import AirgapError, ContentMissing, raise_all
+from airgap.events import Noted, Sink, Warned, ignore
+from airgap.kube.files import ResourceFile
+from airgap.kube.model import POSSIBLE, Edit, Scan, Site
+from airgap.kube.rewrite.rewriter import rewrite_content
+from airgap.oci import Reference
+from airgap.records import Record
+
+Locate = Callable[[Reference], Reference | None]
+"""Returns the target reference of a source reference, or ``None`` if it is not known."""
+
+
+class RewrittenFile(Record):
+    """A resource file with its content before and after the rewrite, and the edits that revert it."""
+
+    name: str
+    path: str
+    before: bytes
+    after: bytes
+    edits: tuple[Edit, ...]
+
+
+def rewrite_files(
+    files: Sequence[tuple[ResourceFile, Scan]],
+    locate: Locate,
+    *,
+    keep_unknown: bool = False,
+    guesses: bool = True,
+    origin: str = "bundle",
+    emit: Sink = ignore,
+) -> list[RewrittenFile]:
+    """Rewrite all sites whose image ``locate`` knows.
+
+    An unknown image is ContentMissing with file and line, or with ``keep_unknown`` a warning; ``origin`` names where
+    it is missing in the message. A value that only looks like an image stays if its image is not known, and without
+    ``guesses`` also if no other site certainly names that image.
+    """
+    certain_references = {site.reference for _, scan in files for site in scan.sites if site.confidence != POSSIBLE}
+    rewritten_files = []
+    errors: list[AirgapError] = []
+    for file, scan in files:
+        sites_and_new: list[tuple[Site, str]] = []
+        for site in scan.sites:
+            is_guess = site.confidence == POSSIBLE
+            where, problem = f"{file.path}:{site.line}", f"{site.reference} is not in the {origin}"
+            target = locate(site.reference) if guesses or site.reference in certain_references else None
+            if target is not None:
+                sites_and_new.append((site, str(target)))
+            elif is_guess or keep_unknown:
+                if not guesses:
+                    problem = f"{site.text} looks like an image, but nothing says that it is one"
+                emit((Noted if is_guess else Warned)(f"{where}: {problem}; left as it is"))
+                if len(site.parts) > 1:  # a key that it shares with other sites must keep its text
+                    sites_and_new.append((site, str(site.reference)))
+            else:
+                errors.append(ContentMissing(problem, where=where, hint="export it too, or --keep-unknown leaves it"))
+        result = rewrite_content(file.content, sites_and_new)
+        rewritten_files.append(RewrittenFile(file.name, file.path, file.content, result.content, result.edits))
+    raise_all(errors)
+    return rewritten_files
