@@ -7,7 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
-from airgap.bundle.zipapp import program
+from airgap.bundle.zipapp import build_zipapp
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,7 +16,7 @@ def build(target: Path) -> Path:
     """Write the file beside ``target`` and rename it there, so that a half-made one is never found."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")
-    partial.write_bytes(program())
+    partial.write_bytes(build_zipapp())
     partial.chmod(0o755)
     os.replace(partial, target)
     return target

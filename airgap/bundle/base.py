@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``--base`` reads: a bundle, the ``bundle.json`` out of one, or a receipt.
+"""Reads the file given with ``--base``: a bundle, the ``bundle.json`` of one, or a receipt.
 
-A base says what the far side holds, as far as this side can know: everything that its bundle carried, and everything
-that this one in turn required, since its import proved that. Manifests and configs are never part of it.
+It tells which configs and layers the target should already have. For a bundle these are its own and those that it
+required, because its import proved them. Manifests are never among them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from airgap.bundle.documents import EXTRACT, read_document
-from airgap.bundle.inventory import Inventory, Lock
+from airgap.bundle.documents import EXTRACT_HINT, read_document
+from airgap.bundle.inventory import Inventory
+from airgap.bundle.lockfile import Lockfile
 from airgap.bundle.receipt import Receipt
-from airgap.bundle.required_layers import Origin
+from airgap.bundle.required_layers import BundleIdentity
 from airgap.errors import BundleError, UsageError
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
 
 
-class Held(Record):
-    """``size`` is ``None`` where the base does not tell it; ``repositories`` and ``origin`` as in ``Required``."""
+class BaseBlob(Record):
+    """A config or layer that the target should have.
+
+    ``size`` is ``None`` if the base does not tell it. ``repositories`` and ``origin`` are as in
+    :class:`airgap.bundle.RequiredLayer`.
+    """
 
     size: int | None
     repositories: tuple[str, ...]
@@ -28,77 +33,82 @@ class Held(Record):
 
 
 class Base(Record):
-    """``id`` is what the lock records: that of :class:`airgap.bundle.Document`, since a receipt decides more than its
-    bundle does."""
+    """What ``path`` says about the target.
+
+    ``id`` is that of :class:`airgap.bundle.Document` and is written to the lockfile. ``blobs`` maps digests to blobs.
+    ``bundles`` maps the IDs in their ``origin`` to what is known about these bundles.
+    """
 
     path: str
     id: str
-    held: Mapping[str, Held] = field(repr=False)
-    origins: Mapping[str, Origin] = field(default_factory=dict, repr=False)
+    blobs: Mapping[str, BaseBlob] = field(repr=False)
+    bundles: Mapping[str, BundleIdentity] = field(default_factory=dict, repr=False)
 
 
 def read_base(path: str | os.PathLike[str]) -> Base:
-    """Read what ``--base`` names; raises :class:`UsageError` for a lock, which does not say what any side holds."""
+    """Read the base ``path``.
+
+    Raises :class:`UsageError` for a lockfile, which does not describe a target, :class:`BundleError` for a
+    ``bundle.json`` that another program has reformatted, and what :func:`read_document` raises.
+    """
     document = read_document(path)
     content = document.content
-    if isinstance(content, Lock):
+    if isinstance(content, Lockfile):
         raise UsageError(
             "a lock does not say what the far side holds",
             where=document.path,
             hint="give the last bundle, its bundle.json, or a receipt",
         )
     if isinstance(content, Receipt):
-        return Base(document.path, document.id, _held_by_receipt(content), {o.id: o for o in content.bases})
+        bundles = {bundle.id: bundle for bundle in content.bases}
+        return Base(document.path, document.id, _blobs_of_receipt(content), bundles)
     if not document.exact:
         raise BundleError(
             "this is a bundle.json that another program has rewritten, so that it names no bundle",
             where=document.path,
-            hint=EXTRACT,
+            hint=EXTRACT_HINT,
         )
-    itself = Origin(document.id, content.name, content.version)
-    return Base(
-        document.path,
-        document.id,
-        _held_by_bundle(content, document.id),
-        {**{origin.id: origin for origin in content.bases}, itself.id: itself},
-    )
+    bundles = {bundle.id: bundle for bundle in content.bases}
+    bundles[document.id] = BundleIdentity(document.id, content.name, content.version)
+    return Base(document.path, document.id, _blobs_of_bundle(content, document.id), bundles)
 
 
-def _held_by_receipt(receipt: Receipt) -> dict[str, Held]:
+def _blobs_of_receipt(receipt: Receipt) -> dict[str, BaseBlob]:
     return {
-        digest: Held(
+        digest: BaseBlob(
             None,
-            tuple(f"{receipt.registry}/{name}" for name in sorted(names)),
+            tuple(f"{receipt.registry}/{repository}" for repository in sorted(repositories)),
             receipt.origins.get(digest, receipt.bundle),
         )
-        for digest, names in receipt.blobs.items()
+        for digest, repositories in receipt.blobs.items()
     }
 
 
-def _held_by_bundle(inventory: Inventory, identity: str) -> dict[str, Held]:
-    repositories = _repositories(inventory)
-    everywhere = tuple(sorted({image.reference.name for image in inventory.images}))
-    held: dict[str, Held] = {}
+def _blobs_of_bundle(inventory: Inventory, bundle_id: str) -> dict[str, BaseBlob]:
+    repositories = _repositories_by_blob(inventory)
+    all_repositories = tuple(sorted({image.reference.name for image in inventory.images}))
+    blobs: dict[str, BaseBlob] = {}
     for blob in inventory.blobs:
         if not is_manifest_type(blob.media_type):
             names = repositories.get(blob.digest)
-            held[blob.digest] = Held(blob.size, tuple(sorted(names)) if names else everywhere, identity)
+            blobs[blob.digest] = BaseBlob(blob.size, tuple(sorted(names)) if names else all_repositories, bundle_id)
     for required in inventory.requires:
         names = {*required.repositories, *repositories.get(required.digest, ())}
-        held[required.digest] = Held(required.size, tuple(sorted(names)), required.origin)
-    return held
+        blobs[required.digest] = BaseBlob(required.size, tuple(sorted(names)), required.origin)
+    return blobs
 
 
-def _repositories(inventory: Inventory) -> dict[str, set[str]]:
-    """The source repositories of the images that each blob belongs to, or its referrer does."""
-    owners: dict[str, set[str]] = {}
+def _repositories_by_blob(inventory: Inventory) -> dict[str, set[str]]:
+    """Map each blob's digest to the source repositories of the images that need it, directly or for a referrer."""
+    by_root: dict[str, set[str]] = {}
     for image in inventory.images:
-        owners.setdefault(image.descriptor.digest, set()).add(image.reference.name)
-    for referrer, subject in inventory.referrers.items():  # subjects first
-        owners.setdefault(referrer, set()).update(owners.get(subject, ()))
-    everything = [*(blob.digest for blob in inventory.blobs), *(required.digest for required in inventory.requires)]
-    found: dict[str, set[str]] = {}
-    for root, numbers in inventory.uses.items():
-        for number in numbers:
-            found.setdefault(everything[number], set()).update(owners.get(root, ()))
-    return found
+        by_root.setdefault(image.descriptor.digest, set()).add(image.reference.name)
+    # A referrer of a referrer comes after its subject.
+    for referrer, subject in inventory.referrers.items():
+        by_root.setdefault(referrer, set()).update(by_root.get(subject, ()))
+    blob_digests = [*(blob.digest for blob in inventory.blobs), *(required.digest for required in inventory.requires)]
+    by_blob: dict[str, set[str]] = {}
+    for root, indexes in inventory.uses.items():
+        for index in indexes:
+            by_blob.setdefault(blob_digests[index], set()).update(by_root.get(root, ()))
+    return by_blob

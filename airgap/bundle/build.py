@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bundle from its first byte to its final name, over as many runs as that takes.
+"""One bundle from its first byte to its final name, over as many runs as that takes.
 
-The journal's lock is held from the start of a run to its end, so that no two exports work on one bundle.
+A run holds the lock of the bundle's journal from start to end, so that no two exports write the same bundle.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 
-from airgap.bundle.inventory import Inventory, Lock
-from airgap.bundle.journal import ExportJournal, journal_of
+from airgap.bundle.inventory import Inventory
+from airgap.bundle.journal import ExportJournal, journal_path
 from airgap.bundle.leftovers import Leftovers
-from airgap.bundle.media import partial_of
+from airgap.bundle.lockfile import Lockfile
+from airgap.bundle.media import partial_path
 from airgap.bundle.output_format import OutputFormat
-from airgap.bundle.tar import Layout
+from airgap.bundle.tar import TarLayout
 from airgap.bundle.writer import BundleWriter
 from airgap.durable import writing
 from airgap.errors import Interrupted, UsageError
@@ -25,27 +26,41 @@ from airgap.oci import digest as digests
 from airgap.store.protocols import Source
 from airgap.transfer import Plan
 
-#: The name in a plan of what an earlier run with other inputs had fetched.
+#: The name of the leftovers among a plan's sources.
 LEFTOVERS = "leftovers"
 
 
 class BundleBuild:
-    """Loads and locks what an earlier run left. ``refresh`` reuses only its blobs; ``restart`` discards it.
+    """A run that writes a bundle, or continues one. Made by :meth:`open`.
 
-    ``dry_run`` reads the journal without its lock and changes nothing. A context manager: leaving it releases the
-    lock. Raises :class:`airgap.errors.OutputError` where another export of the same bundle is running.
+    A context manager: leaving it releases the journal's lock.
     """
 
-    def __init__(self, output_format: OutputFormat, *, refresh: bool, restart: bool, dry_run: bool, emit: Sink) -> None:
+    def __init__(
+        self, output_format: OutputFormat, journal: ExportJournal | None, *, refresh: bool, restart: bool, emit: Sink
+    ) -> None:
         self.format = output_format
-        self._emit = emit
+        self._journal = journal
         self._refresh = refresh
-        self._leftovers: Leftovers | None = None
-        path = journal_of(output_format.path)
-        self._journal: ExportJournal | None = None
-        if not output_format.streamed:
-            self._journal = ExportJournal.read(path) if dry_run else ExportJournal.open(path, create=False)
         self._restart = restart
+        self._emit = emit
+        self._leftovers: Leftovers | None = None
+
+    @classmethod
+    def open(
+        cls, output_format: OutputFormat, *, refresh: bool, restart: bool, dry_run: bool, emit: Sink
+    ) -> BundleBuild:
+        """Read the journal of an earlier run and take its lock.
+
+        ``refresh`` reuses only the blobs of the earlier run; ``restart`` discards all of it. ``dry_run`` reads the
+        journal without its lock and changes nothing. Raises :class:`airgap.errors.OutputError` if another export of
+        the same bundle is running.
+        """
+        journal: ExportJournal | None = None
+        if not output_format.streamed:
+            path = journal_path(output_format.path)
+            journal = ExportJournal.read(path) if dry_run else ExportJournal.open(path, create=False)
+        return cls(output_format, journal, refresh=refresh, restart=restart, emit=emit)
 
     def __enter__(self) -> BundleBuild:
         return self
@@ -64,22 +79,24 @@ class BundleBuild:
         return self._journal is not None and self._journal.has_content and not self._restart
 
     @property
-    def lock(self) -> Lock | None:
-        """What the earlier run had resolved, so that tags stay at the digests of the first run."""
-        return self._journal.lock if self._journal is not None and self.resuming and not self._refresh else None
+    def lockfile(self) -> Lockfile | None:
+        """The lockfile of the earlier run: tags stay at the digests of the first run."""
+        if self._journal is None or not self.resuming or self._refresh:
+            return None
+        return self._journal.lockfile
 
     def other_inputs(self) -> UsageError:
-        """The error for an earlier run with other inputs."""
+        """Return the error for an earlier run with other inputs."""
         return UsageError(
-            f"{partial_of(self.format.path).name} was begun with other images, files or options",
+            f"{partial_path(self.format.path).name} was begun with other images, files or options",
             where=str(self.format.path),
             hint="--refresh resolves anew and keeps what still serves; --restart begins anew",
         )
 
     @contextmanager
-    def writer(self, plan: Plan, inventory: Inventory, layout: Layout, lock: Lock) -> Iterator[BundleWriter]:
-        """The writer of the bundle. Where the block fails, what was fetched is kept for the next run."""
-        writer = self._open(plan, inventory, layout, lock)
+    def writer(self, plan: Plan, inventory: Inventory, layout: TarLayout, lockfile: Lockfile) -> Iterator[BundleWriter]:
+        """Open the writer of the bundle. If the block fails, what was written is kept for the next run."""
+        writer = self._open_writer(plan, inventory, layout, lockfile)
         try:
             yield writer
         except BaseException as error:
@@ -96,51 +113,62 @@ class BundleBuild:
             self._leftovers.remove()
 
     def with_leftovers(self, plan: Plan, sources: Mapping[str, Source]) -> dict[str, Source]:
-        """``sources``, and before them, for blobs of ``plan`` that lie in leftovers, these leftovers."""
+        """Return ``sources`` and the leftovers, and make them the first source of the blobs that they may have."""
         if self._leftovers is None:
             return dict(sources)
-        begun = [job for job in plan.blobs.values() if self._leftovers.begun(job.descriptor)]
-        if not begun:
+        reusable_jobs = [job for job in plan.blobs.values() if self._leftovers.holds_part_of(job.descriptor)]
+        if not reusable_jobs:
             return dict(sources)
-        for job in begun:
+        for job in reusable_jobs:
             job.sources.insert(0, LEFTOVERS)
-        self._emit(Noted(f"up to {human(sum(job.descriptor.size for job in begun))} of the earlier run still serve"))
+        size = sum(job.descriptor.size for job in reusable_jobs)
+        self._emit(Noted(f"up to {human(size)} of the earlier run still serve"))
         return {**sources, LEFTOVERS: self._leftovers}
 
-    def _open(self, plan: Plan, inventory: Inventory, layout: Layout, lock: Lock) -> BundleWriter:
+    def _open_writer(self, plan: Plan, inventory: Inventory, layout: TarLayout, lockfile: Lockfile) -> BundleWriter:
         contents = {**plan.inline_blobs, **{digest: manifest.content for digest, manifest in plan.manifests.items()}}
         if self.format.streamed:
-            draft = self.format.draft(layout, resume=False)
-            assert draft is not None
-            return BundleWriter.begin(draft, layout, contents)
+            return BundleWriter.begin(self.format.begin_draft(layout), layout, contents)
         if self._journal is None:
-            self._journal = ExportJournal.open(journal_of(self.format.path), create=True)
+            self._journal = ExportJournal.open(journal_path(self.format.path), create=True)
         assert self._journal is not None
-        identity = digests.encoded(digests.of(inventory.to_bytes()))
+        bundle_id = digests.encoded(digests.of(inventory.to_bytes()))
         if self._restart:
-            Leftovers(self.format.path).remove()
-        same = self.resuming and (self._journal.id, self._journal.form) == (identity, self.format.label)
-        if self.resuming and not same:
+            Leftovers.find(self.format.path).remove()
+        recorded = (self._journal.bundle_id, self._journal.output_format)
+        same_bundle = self.resuming and recorded == (bundle_id, self.format.label)
+        if self.resuming and not same_bundle:
             if not self._refresh:
                 raise self.other_inputs()
             self._set_aside(self._journal)
-        self._leftovers = Leftovers(self.format.path)
-        if same:
-            draft = self.format.draft(layout, resume=True)
-            writer = BundleWriter.go_on(draft, layout, contents, self._journal) if draft is not None else None
+        self._leftovers = Leftovers.find(self.format.path)
+        if same_bundle:
+            writer = self._resume_writer(layout, contents, self._journal)
             if writer is not None:
-                self._emit(Noted(f"goes on with what an earlier run left of {self.format.path}"))
                 return writer
-        return self._begin(layout, contents, self._journal, lock, identity)
+        return self._begin_writer(layout, contents, self._journal, lockfile, bundle_id)
 
-    def _begin(
-        self, layout: Layout, contents: Mapping[str, bytes], journal: ExportJournal, lock: Lock, identity: str
+    def _resume_writer(
+        self, layout: TarLayout, contents: Mapping[str, bytes], journal: ExportJournal
+    ) -> BundleWriter | None:
+        draft = self.format.resume_draft(layout)
+        writer = BundleWriter.resume(draft, layout, contents, journal) if draft is not None else None
+        if writer is not None:
+            self._emit(Noted(f"goes on with what an earlier run left of {self.format.path}"))
+        return writer
+
+    def _begin_writer(
+        self,
+        layout: TarLayout,
+        contents: Mapping[str, bytes],
+        journal: ExportJournal,
+        lockfile: Lockfile,
+        bundle_id: str,
     ) -> BundleWriter:
         try:
-            draft = self.format.draft(layout, resume=False)
-            assert draft is not None
+            draft = self.format.begin_draft(layout)
             try:
-                journal.begin(lock, identity, self.format.label)
+                journal.begin(lockfile, bundle_id, self.format.label)
             except BaseException:
                 draft.discard()
                 raise
@@ -151,8 +179,8 @@ class BundleBuild:
         return BundleWriter.begin(draft, layout, contents, journal)
 
     def _set_aside(self, journal: ExportJournal) -> None:
-        """Only a plain tar can be read before it is finished; other forms are begun again in place."""
-        partial = partial_of(self.format.path)
-        if self.format.label == journal.form == "tar" and partial.is_file() and not partial.is_symlink():
+        """Keep the partial file for its blobs, if it can be read before it is finished: only a plain tar can."""
+        partial = partial_path(self.format.path)
+        if self.format.label == journal.output_format == "tar" and partial.is_file() and not partial.is_symlink():
             with writing(partial):
                 Leftovers.set_aside(self.format.path)

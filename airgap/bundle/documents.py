@@ -1,73 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of airgap's files a given file is: a bundle, the ``bundle.json`` out of one, a receipt or a lock.
+"""Recognises and reads airgap's files: a bundle, a ``bundle.json`` extracted from one, a receipt or a lockfile.
 
-The content decides, never the name. A file whose first character is ``{`` is a JSON document, whatever white space or
-UTF-8 byte order mark stands before it; every other file is handed to :class:`BundleReader`. A document is parsed
-completely: one with missing or wrong parts is refused, and the error says which part.
+Only the content decides, not the file name. A file whose first character is ``{``, after white space and a UTF-8 byte
+order mark, is a JSON document and is parsed completely. Every other file is opened as a bundle.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from airgap.bundle.inventory import Inventory, Lock, load
-from airgap.bundle.media.naming import siblings_of
-from airgap.bundle.reader import MAX_MEMBER, BundleReader
+from airgap.bundle.document_format import load_json
+from airgap.bundle.inventory import Inventory
+from airgap.bundle.lockfile import REPAIR_HINT, Lockfile, check_writable
+from airgap.bundle.media.volume_names import sibling_volumes
+from airgap.bundle.reader import MAX_MEMBER, open_bundle
 from airgap.bundle.receipt import Receipt
-from airgap.errors import AirgapError, BundleError, UsageError
+from airgap.errors import AirgapError, BundleError, OutputError, UnsupportedBundle, UsageError
+from airgap.oci import Platform
 from airgap.oci import digest as digests
 from airgap.records import Record
 
-Kind = Literal["bundle", "bundle.json", "receipt", "lock"]
+DocumentKind = Literal["bundle", "bundle.json", "receipt", "lock"]
 
-#: The largest document that is read; a bundle.json in a bundle has the same limit.
+#: The largest document that is read, in bytes. A ``bundle.json`` in a bundle has the same limit.
 MAX_DOCUMENT = MAX_MEMBER
-EXTRACT = "tar xf BUNDLE airgap/bundle.json takes it out of a bundle; the bundle itself will do as well"
+#: The hint for a ``bundle.json`` that is not as it was in its bundle.
+EXTRACT_HINT = "tar xf BUNDLE airgap/bundle.json takes it out of a bundle; the bundle itself will do as well"
 _BOM = b"\xef\xbb\xbf"
 _JSON_SPACE = b" \t\r\n"
-#: The first character of a document must stand within this many bytes.
+#: The first character of a document must be within this many bytes.
 _START = 64 * 1024
 
 
 class Document(Record):
-    """What was read from ``path``. ``id`` is the sha256 of a bundle's ``bundle.json``, of other files that of the file.
+    """The file ``path`` and its parsed content.
 
-    ``exact`` is false for a ``bundle.json`` that another program has written anew, so that its ``id`` means nothing."""
+    ``id`` is the bundle's ID for a bundle and a ``bundle.json``, and the sha256 of the file for other documents.
+    ``exact`` is false for a ``bundle.json`` that another program has reformatted; its ``id`` identifies no bundle.
+    """
 
     path: str
-    kind: Kind
+    kind: DocumentKind
     id: str
-    content: Inventory | Receipt | Lock
+    content: Inventory | Receipt | Lockfile
     exact: bool = True
 
 
 def read_document(path: str | os.PathLike[str], *, unreadable: type[AirgapError] = UsageError) -> Document:
-    """Read a bundle's head or a whole document.
+    """Read a JSON document, or the inventory of a bundle.
 
-    Raises ``unreadable`` for a file that cannot be read, :class:`BundleError` for a file that is none of these.
+    Raises ``unreadable`` for a file that cannot be read, :class:`BundleError` for any other kind of file.
     """
     try:
         document = read_json_document(path, unreadable=unreadable)
     except BundleError:
-        # A volume other than the first begins with any bytes of the bundle.
-        if siblings_of(Path(path)) is None:
+        # A volume other than the first may begin with any byte, "{" included.
+        if sibling_volumes(Path(path)) is None:
             raise
         document = None
     if document is not None:
         return document
-    with BundleReader(path) as bundle:
+    with open_bundle(path) as bundle:
         return Document(os.fspath(path), "bundle", bundle.id, bundle.inventory)
 
 
 def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapError] = UsageError) -> Document | None:
-    """:func:`read_document` for documents alone; ``None`` for a file that does not begin as one."""
+    """Read a JSON document; return ``None`` for a file that does not begin as one. Raises as :func:`read_document`."""
     where = os.fspath(path)
     try:
         with open(path, "rb") as file:
-            content = _document_bytes(file)
+            content = _read_json_bytes(file)
     except OSError as error:
         raise unreadable(f"cannot be read: {error.strerror}", where=where) from error
     if content is None:
@@ -75,36 +80,68 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
     if len(content) > MAX_DOCUMENT:
         raise BundleError(f"more than {MAX_DOCUMENT:,} bytes of JSON, which no such file has", where=where)
     try:
-        document = load(content.removeprefix(_BOM))
+        document = load_json(content.removeprefix(_BOM))
     except (ValueError, RecursionError) as error:
         raise BundleError(f"neither a bundle nor JSON ({error})", where=where) from error
-    return _classified(document, content, where)
+    return _parse_document(document, content, where)
 
 
-def _document_bytes(file: BinaryIO) -> bytes | None:
-    """The content of a JSON document, at most one byte more than is allowed; ``None`` for any other file."""
+def read_lockfile(
+    path: Path, platforms: Sequence[Platform], *, refresh: bool, base: str | None = None
+) -> Lockfile | None:
+    """Read the lockfile ``path``. Return ``None`` if it is to be written: it does not exist, or with ``refresh``.
+
+    Raises :class:`UsageError` for a lockfile of other ``platforms`` or another ``base``, :class:`OutputError` for a
+    path that cannot be written, and what :func:`read_json_document` raises.
+    """
+    if path.is_dir():
+        raise OutputError("a folder stands where the lock should be", where=str(path))
+    if refresh or not path.exists():
+        check_writable(path)
+        return None
+    try:
+        lockfile = _parse_lockfile(path)
+    except UnsupportedBundle:
+        raise
+    except BundleError as error:
+        error.hint = REPAIR_HINT
+        raise
+    lockfile.check_options(platforms, base, where=str(path))
+    return lockfile
+
+
+def _parse_lockfile(path: Path) -> Lockfile:
+    document = read_json_document(path)
+    if document is None or not isinstance(document.content, Lockfile):
+        kind = f"a {document.kind}" if document else "not JSON"
+        raise BundleError(f"this is no lock: it is {kind}", where=str(path))
+    return document.content
+
+
+def _read_json_bytes(file: BinaryIO) -> bytes | None:
+    """Return the content of a JSON document, at most one byte more than is allowed; ``None`` for any other file."""
     start = file.read(_START)
     if start.removeprefix(_BOM).lstrip(_JSON_SPACE)[:1] != b"{":
         return None
     return start + file.read(MAX_DOCUMENT + 1 - len(start))
 
 
-def _classified(document: Mapping[str, Any], content: bytes, where: str) -> Document:
+def _parse_document(document: Mapping[str, Any], content: bytes, where: str) -> Document:
     keys = document.keys()
-    identity = digests.encoded(digests.of(content))
+    file_id = digests.encoded(digests.of(content))
     if keys & {"members", "uses", "requires"}:
-        return _bundle_json(document, content.removeprefix(_BOM).lstrip(_JSON_SPACE), where)
+        return _parse_bundle_json(document, content.removeprefix(_BOM).lstrip(_JSON_SPACE), where)
     if keys & {"target", "bundle"}:
-        return Document(where, "receipt", identity, Receipt.from_json(document, where=where))
+        return Document(where, "receipt", file_id, Receipt.from_json(document, where=where))
     if "platforms" in keys or isinstance(document.get("images"), dict):
-        return Document(where, "lock", identity, Lock.from_json(document, where=where))
-    raise BundleError("this JSON is neither a bundle.json, nor a receipt, nor a lock", where=where, hint=EXTRACT)
+        return Document(where, "lock", file_id, Lockfile.from_json(document, where=where))
+    raise BundleError("this JSON is neither a bundle.json, nor a receipt, nor a lock", where=where, hint=EXTRACT_HINT)
 
 
-def _bundle_json(document: Mapping[str, Any], content: bytes, where: str) -> Document:
-    """``content`` begins at the first brace: a bundle's ID is the sha256 of what stands in the bundle."""
-    exact = Inventory.undamaged(content)
+def _parse_bundle_json(document: Mapping[str, Any], content: bytes, where: str) -> Document:
+    """``content`` begins at the first brace, as the member in the bundle does: its sha256 is the bundle's ID."""
+    exact = Inventory.checksum_matches(content)
     if exact is False:
-        raise BundleError("this bundle.json is not as its bundle has it", where=where, hint=EXTRACT)
+        raise BundleError("this bundle.json is not as its bundle has it", where=where, hint=EXTRACT_HINT)
     inventory = Inventory.from_json(document, where=where)
     return Document(where, "bundle.json", digests.encoded(digests.of(content)), inventory, bool(exact))

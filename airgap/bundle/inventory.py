@@ -1,37 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two documents that say what a bundle is: ``airgap/bundle.json`` inside it, ``airgap.lock`` beside it.
+"""The inventory, ``airgap/bundle.json``: what a bundle contains, blob by blob.
 
-Both ignore keys they do not know; ``format`` and ``features`` say when that is not safe. Neither tells a
-time or a folder: same inputs, same bytes.
+It contains no time and no folder names: the same content always gives the same bytes.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airgap.bundle.required_layers import DIFFERENTIAL, Origin, Required, check_requires, id_of, uses_of
-from airgap.errors import AirgapError, BundleError, UnsupportedBundle, UsageError
+from airgap.bundle.document_format import FORMAT, check_supported, dump_json, load_json, optional_list, optional_text
+from airgap.bundle.required_layers import (
+    DIFFERENTIAL,
+    BundleIdentity,
+    RequiredLayer,
+    check_required_layers,
+    parse_uses,
+)
+from airgap.errors import AirgapError, BundleError, UsageError
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 from airgap.records import Record, field
 
-FORMAT = 1
-#: What this version can read; a bundle that needs more is refused.
-FEATURES: frozenset[str] = frozenset({DIFFERENTIAL})
-FORMS = frozenset({"plain"})
-#: Where resource files lie in the tar.
-RESOURCES = "airgap/resources/"
-#: The inventory's last key: the digest of all that stands before it. Nothing else in a bundle speaks of the
-#: inventory's own bytes, so that without it a bit that flips in a name would go unseen.
+#: The member's name in the tar.
+INVENTORY_MEMBER = "airgap/bundle.json"
+#: The folder of the resource files in the tar.
+RESOURCES_FOLDER = "airgap/resources/"
+#: The inventory's last key, the digest of all bytes before it. No other member contains a checksum of the inventory.
 _CHECK = b',"check":"'
 
 
 class BundledImage(Record):
-    """``reference`` is normalised; ``descriptor`` is what the bundle holds for it; ``derived_from`` is the index
-    that platforms were chosen from."""
+    """An image in the bundle.
+
+    ``reference`` is normalised. ``descriptor`` is that of the manifest or index in the bundle. ``derived_from`` is the
+    digest of the original index if platforms were selected from it, otherwise empty.
+    """
 
     reference: Reference
     descriptor: Descriptor
@@ -40,7 +45,11 @@ class BundledImage(Record):
 
 
 class BundledResource(Record):
-    """``name`` is the path under the resources' common folder, ``member`` where it lies in the tar."""
+    """A resource file in the bundle.
+
+    ``name`` is its path below the common folder of all resource files, ``member`` its name in the tar, ``sha256``
+    that of its content in hexadecimal.
+    """
 
     name: str
     member: str
@@ -48,9 +57,13 @@ class BundledResource(Record):
 
 
 class Inventory(Record):
-    """``members`` maps every other member outside ``blobs/`` to its sha256; ``referrers`` maps the digest of each
-    signature or the like to the digest it speaks of; ``uses`` maps images' and referrers' digests to what they consist
-    of, by number in ``blobs`` followed by ``requires``; ``bases`` names the bundles that ``requires`` speaks of."""
+    """The content of ``airgap/bundle.json``.
+
+    ``blobs`` are in the order in which they lie in the tar. ``members`` maps every other member outside ``blobs/`` to
+    its digest. ``referrers`` maps the digests of signatures and other referrers to their subject's. ``uses`` maps the
+    digest of each image and referrer to what it consists of, as indexes into ``blobs`` followed by ``requires``.
+    ``bases`` identifies the bundles that brought the required layers. ``tool`` is the program that wrote the bundle.
+    """
 
     images: tuple[BundledImage, ...]
     blobs: tuple[Descriptor, ...] = field(repr=False)
@@ -61,17 +74,20 @@ class Inventory(Record):
     version: str | None = None
     tool: str = ""
     uses: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
-    requires: tuple[Required, ...] = ()
-    bases: tuple[Origin, ...] = ()
+    requires: tuple[RequiredLayer, ...] = ()
+    bases: tuple[BundleIdentity, ...] = ()
 
     @property
     def incomplete(self) -> frozenset[str]:
-        """The digests of images and referrers of which something was left out."""
+        """The digests of images and referrers that need a layer which is not in the bundle."""
         if not self.requires:
             return frozenset()
-        return frozenset(root for root, numbers in self.uses.items() if any(n >= len(self.blobs) for n in numbers))
+        return frozenset(
+            root for root, indexes in self.uses.items() if any(index >= len(self.blobs) for index in indexes)
+        )
 
     def to_json(self) -> dict[str, Any]:
+        """Return the document, without the key ``check``."""
         return {
             "format": FORMAT,
             "features": [DIFFERENTIAL] if self.requires else [],
@@ -89,7 +105,10 @@ class Inventory(Record):
                 }
                 for image in self.images
             ],
-            "resources": [{"name": r.name, "member": r.member, "sha256": r.sha256} for r in self.resources],
+            "resources": [
+                {"name": resource.name, "member": resource.member, "sha256": resource.sha256}
+                for resource in self.resources
+            ],
             "referrers": dict(self.referrers),
             "members": dict(self.members),
             "blobs": [
@@ -98,66 +117,75 @@ class Inventory(Record):
             ],
             "requires": [required.to_json() for required in self.requires],
             "bases": [base.to_json() for base in self.bases],
-            "uses": {root: list(numbers) for root, numbers in self.uses.items()},
+            "uses": {root: list(indexes) for root, indexes in self.uses.items()},
         }
 
     def to_bytes(self) -> bytes:
-        body = dump(self.to_json())[:-1]
+        """Return the member's content, with the key ``check`` at its end."""
+        body = dump_json(self.to_json())[:-1]
         return body + _CHECK + digests.of(body).encode() + b'"}'
 
     @staticmethod
-    def undamaged(content: bytes) -> bool | None:
-        """Whether these are bytes that :meth:`to_bytes` gave; ``None`` where they carry no check. Against accidents:
-        a forger needs a signature."""
-        body, found, check = content.rpartition(_CHECK)
-        return check == digests.of(body).encode() + b'"}' if found else None
+    def checksum_matches(content: bytes) -> bool | None:
+        """Whether the key ``check`` matches ``content``; ``None`` where there is no such key.
+
+        This finds accidental damage. Only a signature protects against forgery.
+        """
+        body, separator, check = content.rpartition(_CHECK)
+        return check == digests.of(body).encode() + b'"}' if separator else None
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str) -> Inventory:
-        """Raise :class:`UnsupportedBundle` for what a newer airgap made, :class:`BundleError` for nonsense."""
+        """Parse the member's content.
+
+        Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for an invalid document.
+        """
         try:
-            document = load(content)
+            document = load_json(content)
         except (ValueError, RecursionError) as error:
-            raise BundleError(f"its inventory airgap/bundle.json is unreadable ({error})", where=where) from error
+            raise _unreadable(error, where) from error
         return cls.from_json(document, where=where)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any], *, where: str) -> Inventory:
-        """:meth:`from_bytes` for a document that is parsed already."""
+        """Build an inventory from a parsed document. Raises what :meth:`from_bytes` raises."""
         try:
-            _refuse_unknown(document, where)
-            found = cls(
-                tuple(_image(entry) for entry in document["images"]),
+            check_supported(document, where)
+            inventory = cls(
+                tuple(_parse_image(entry) for entry in document["images"]),
                 tuple(Descriptor.from_json(entry) for entry in document["blobs"]),
-                tuple(_resource(entry) for entry in document["resources"]),
-                {digests.check(k): digests.check(v) for k, v in document.get("referrers", {}).items()},
-                {str(name): str(value) for name, value in document["members"].items()},
-                _text(document.get("name")),
-                _text(document.get("version")),
-                _text(document.get("tool")) or "",
-                uses_of(document),
-                tuple(map(Required.from_json, _list(document.get("requires")))),
-                tuple(map(Origin.from_json, _list(document.get("bases")))),
+                tuple(_parse_resource(entry) for entry in document["resources"]),
+                {
+                    digests.check(referrer): digests.check(subject)
+                    for referrer, subject in document.get("referrers", {}).items()
+                },
+                {str(name): str(digest) for name, digest in document["members"].items()},
+                optional_text(document.get("name")),
+                optional_text(document.get("version")),
+                optional_text(document.get("tool")) or "",
+                parse_uses(document),
+                tuple(map(RequiredLayer.from_json, optional_list(document.get("requires")))),
+                tuple(map(BundleIdentity.from_json, optional_list(document.get("bases")))),
             )
-            found._check()
-            return found
+            inventory._check_consistency()
+            return inventory
         except BundleError as error:
             error.where = error.where or where
             raise
         except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise BundleError(f"its inventory airgap/bundle.json is unreadable ({error})", where=where) from error
+            raise _unreadable(error, where) from error
 
-    def _check(self) -> None:
-        """What the inventory says must agree with itself."""
+    def _check_consistency(self) -> None:
+        """Raise :class:`BundleError` if parts of the inventory contradict each other."""
         sizes = {blob.digest: blob.size for blob in self.blobs}
         if len(sizes) != len(self.blobs):
             raise BundleError("its inventory lists a blob twice")
         references = [str(image.reference) for image in self.images]
-        names = [resource.name for resource in self.resources]
-        for what, listed in (("image", references), ("resource file", names)):
-            if len(set(listed)) != len(listed):
-                twice = next(name for number, name in enumerate(listed) if name in listed[:number])
-                raise BundleError(f"its inventory lists the {what} {twice} twice")
+        resource_names = [resource.name for resource in self.resources]
+        for kind, names in (("image", references), ("resource file", resource_names)):
+            if len(set(names)) != len(names):
+                duplicate = next(name for index, name in enumerate(names) if name in names[:index])
+                raise BundleError(f"its inventory lists the {kind} {duplicate} twice")
         for image in self.images:
             if sizes.get(image.descriptor.digest) != image.descriptor.size:
                 raise BundleError(
@@ -167,114 +195,17 @@ class Inventory(Record):
             if referrer not in sizes:
                 raise BundleError(f"its inventory lists the referrer {referrer}, but no such blob")
         for resource in self.resources:
-            if not resource.member.startswith(RESOURCES) or resource.member not in self.members:
+            if not resource.member.startswith(RESOURCES_FOLDER) or resource.member not in self.members:
                 raise BundleError(f"its inventory has no member for the resource file {resource.name}")
         roots = [*(image.descriptor.digest for image in self.images), *self.referrers]
-        check_requires(self.blobs, self.requires, self.uses, roots)
+        check_required_layers(self.blobs, self.requires, self.uses, roots)
 
 
-class Lock(Record, frozen=False):
-    """What references resolved to, and what else decides a bundle's bytes. References are normalised; ``base`` is
-    that of :class:`airgap.bundle.base.Base`, or ``None``."""
+def resource_name_problem(name: str) -> str | None:
+    """Return why a resource file cannot be carried under this name, or ``None``.
 
-    platforms: tuple[str, ...] = ()
-    images: dict[str, Descriptor] = field(default_factory=dict)
-    referrers: dict[str, list[str]] = field(default_factory=dict)
-    resources: dict[str, str] = field(default_factory=dict)
-    base: str | None = None
-
-    def to_bytes(self) -> bytes:
-        document = {
-            "format": FORMAT,
-            "platforms": list(self.platforms) or None,
-            "images": {
-                name: {"digest": d.digest, "mediaType": d.media_type, "size": d.size}
-                for name, d in sorted(self.images.items())
-            },
-            "referrers": {key: sorted(value) for key, value in sorted(self.referrers.items())},
-            "resources": dict(sorted(self.resources.items())),
-            "base": self.base,
-            "features": [],
-        }
-        return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
-
-    @classmethod
-    def from_bytes(cls, content: bytes, *, where: str) -> Lock:
-        """Raise :class:`UnsupportedBundle` for what a newer airgap made, :class:`BundleError` for nonsense."""
-        try:
-            document = load(content)
-        except (ValueError, RecursionError) as error:
-            raise _bad_lock(error, where) from error
-        return cls.from_json(document, where=where)
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any], *, where: str) -> Lock:
-        """:meth:`from_bytes` for a document that is parsed already."""
-        try:
-            _refuse_unknown(document, where)
-            return cls(
-                tuple(str(Platform.parse(p)) for p in _list(document.get("platforms"))),
-                {str(name): Descriptor.from_json(entry) for name, entry in document["images"].items()},
-                {str(key): [digests.check(d) for d in value] for key, value in document.get("referrers", {}).items()},
-                {str(name): str(value) for name, value in document.get("resources", {}).items()},
-                id_of(document.get("base")),
-            )
-        except UnsupportedBundle:
-            raise
-        except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise _bad_lock(error, where) from error
-
-
-def _bad_lock(error: Exception, where: str) -> BundleError:
-    hint = "mend it, or remove it to have it written anew"
-    return BundleError(f"this lock is unreadable ({error})", where=where, hint=hint)
-
-
-def dump(document: Any) -> bytes:
-    """JSON with fixed bytes: no blanks, keys in the order given."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def load(content: bytes) -> Any:
-    """JSON whose every string is Unicode; :class:`ValueError` otherwise. ``json`` itself lets half surrogates pass."""
-    document = json.loads(content.decode())
-    if b"\\u" in content:
-        dump(document)
-    return document
-
-
-def _refuse_unknown(document: Mapping[str, Any], where: str) -> None:
-    newer = document["format"] != FORMAT
-    unknown: Sequence[str] = sorted(set(map(str, document.get("features") or ())) - FEATURES)
-    forms = sorted({str(blob.get("form", "plain")) for blob in document.get("blobs", ())} - FORMS)
-    if newer or unknown or forms:
-        needs = ", ".join([f"format {document['format']}"] if newer else [*unknown, *forms])
-        raise UnsupportedBundle(
-            f"made by {document.get('tool') or 'another airgap'}, which this version cannot read: it needs {needs}",
-            where=where,
-            hint="take at least the airgap that made it; export --with-self puts it into the bundle",
-        )
-
-
-def _image(entry: Mapping[str, Any]) -> BundledImage:
-    derived = entry.get("derivedFrom")
-    return BundledImage(
-        Reference.parse(entry["reference"]),
-        Descriptor.from_json(entry),
-        tuple(_platforms(entry.get("platforms"))),
-        digests.check(derived) if derived else "",
-    )
-
-
-def _resource(entry: Mapping[str, Any]) -> BundledResource:
-    name = _text(entry["name"]) or ""
-    if reason := name_problem(name):
-        raise BundleError(f"the resource file name {name!r} {reason}")
-    return BundledResource(name, str(entry["member"]), str(entry["sha256"]))
-
-
-def name_problem(name: str) -> str | None:
-    """Why a resource file of this name cannot be carried, or ``None``: it will be written below a folder."""
+    The import writes a file of this name below a folder, possibly on another operating system.
+    """
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
         return "leads out of the folder, or would on another system"
@@ -285,24 +216,29 @@ def name_problem(name: str) -> str | None:
     return None
 
 
-def _platforms(value: Any) -> Iterator[Platform]:
-    """For people alone, so that an image whose publisher gave half a platform is no obstacle."""
-    for text in _list(value):
+def _unreadable(error: Exception, where: str) -> BundleError:
+    return BundleError(f"its inventory airgap/bundle.json is unreadable ({error})", where=where)
+
+
+def _parse_image(entry: Mapping[str, Any]) -> BundledImage:
+    derived_from = entry.get("derivedFrom")
+    return BundledImage(
+        Reference.parse(entry["reference"]),
+        Descriptor.from_json(entry),
+        tuple(_parse_platforms(entry.get("platforms"))),
+        digests.check(derived_from) if derived_from else "",
+    )
+
+
+def _parse_resource(entry: Mapping[str, Any]) -> BundledResource:
+    name = optional_text(entry["name"]) or ""
+    if reason := resource_name_problem(name):
+        raise BundleError(f"the resource file name {name!r} {reason}")
+    return BundledResource(name, str(entry["member"]), str(entry["sha256"]))
+
+
+def _parse_platforms(value: Any) -> Iterator[Platform]:
+    """Skip invalid platforms: they are only shown to the user, and some publishers give half a platform."""
+    for text in optional_list(value):
         with contextlib.suppress(UsageError):
             yield Platform.parse(text)
-
-
-def _list(value: Any) -> list[Any]:
-    if value is not None and not isinstance(value, list):
-        raise ValueError(f"{value!r} is no list")
-    return value or []
-
-
-def _text(value: Any) -> str | None:
-    """A string that can be printed and written, or ``None``; :class:`ValueError` for anything else."""
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no text")
-    value.encode()
-    return value

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``NAME.journal`` beside ``NAME.partial``: what an export has done, so that the next one continues there.
+"""``NAME.journal`` beside ``NAME.partial``: what an export has written, so that the next run can continue it.
 
-The first line says what is being made: the lockfile's content, the bundle's ID and its output format. Then come
-``{"blob":DIGEST,"whole":true}`` for a finished blob, ``{"blob":DIGEST,"at":N}`` for the first N bytes of one, and
-``{"synced":N}``: the bytes that the first N lines speak of are on the disk. What lines after the last ``synced`` say
-is verified by hashing before it is used.
+The first line identifies the bundle: the lockfile's content, the bundle's ID and its output format. The other lines
+are ``{"blob":DIGEST,"whole":true}`` for a finished blob, ``{"blob":DIGEST,"at":N}`` for a blob whose first N bytes are
+written, and ``{"synced":N}``: the bytes that the first N lines refer to were synced to the disk. Blobs of lines after
+the last ``synced`` are verified by their digest before they are used.
 """
 
 from __future__ import annotations
@@ -15,71 +15,77 @@ from pathlib import Path
 from typing import Any
 
 from airgap import durable
-from airgap.bundle.inventory import Lock
+from airgap.bundle.lockfile import Lockfile
 from airgap.durable import FileLocked, writing
 from airgap.errors import AirgapError, OutputError
 
 FORMAT = 1
 
 
-class Progress:
-    """What a journal says was written.
+class RecordedProgress:
+    """What a journal says about the blobs.
 
-    ``whole`` maps digests of finished blobs to whether they are known to be on the disk. ``reached`` maps digests of
-    unfinished blobs to the bytes that were written, ``synced`` to those of them that are known to be on the disk.
+    ``finished`` are the digests of finished blobs; those also in ``finished_synced`` were synced to the disk.
+    ``written`` maps the digests of unfinished blobs to the number of bytes written, ``written_synced`` to the number
+    of those that were synced.
     """
 
     def __init__(self) -> None:
-        self.whole: dict[str, bool] = {}
-        self.reached: dict[str, int] = {}
-        self.synced: dict[str, int] = {}
+        self.finished: set[str] = set()
+        self.finished_synced: set[str] = set()
+        self.written: dict[str, int] = {}
+        self.written_synced: dict[str, int] = {}
 
-    def take(self, entries: Iterable[dict[str, Any]], *, on_disk: bool) -> None:
-        """Apply lines in order."""
+    def apply(self, entries: Iterable[dict[str, Any]], *, synced: bool) -> None:
+        """Apply journal lines in order; ``synced`` says whether their bytes were synced to the disk."""
         for entry in entries:
-            digest, at = entry.get("blob"), entry.get("at")
+            digest, count = entry.get("blob"), entry.get("at")
             if not isinstance(digest, str):
                 continue
             if entry.get("whole"):
-                self.whole[digest] = on_disk or self.whole.get(digest, False)
-                self.reached.pop(digest, None)
-                self.synced.pop(digest, None)
-            elif isinstance(at, int):
-                # A blob that was whole and is written again: what was said of it no longer holds.
-                self.whole.pop(digest, None)
-                self.reached[digest] = max(at, 0)
-                if on_disk:
-                    self.synced[digest] = self.reached[digest]
+                self.finished.add(digest)
+                if synced:
+                    self.finished_synced.add(digest)
+                self.written.pop(digest, None)
+                self.written_synced.pop(digest, None)
+            elif isinstance(count, int):
+                # After a finished blob this line means that the blob is written again.
+                self.finished.discard(digest)
+                self.finished_synced.discard(digest)
+                self.written[digest] = max(count, 0)
+                if synced:
+                    self.written_synced[digest] = self.written[digest]
 
 
 class ExportJournal:
-    """The journal of one bundle, locked for as long as it is open. Thread-safe.
+    """The journal of one bundle. Made by :meth:`open`, which locks it, or by :meth:`read`. Thread-safe.
 
-    ``lock``, ``id`` and ``form`` say what is being made; they are empty until :meth:`begin` where there was no
-    readable journal. Made by :meth:`open` or :meth:`read`.
+    ``lockfile``, ``bundle_id`` and ``output_format`` identify the bundle. They are empty if the file had no valid
+    first line, until :meth:`begin` is called.
     """
 
     def __init__(self, path: Path, file: durable.Journal | None, entries: list[dict[str, Any]]) -> None:
         self.path = path
-        self.lock: Lock | None = None
-        self.id = ""
-        self.form = ""
-        self.progress = Progress()
+        self.lockfile: Lockfile | None = None
+        self.bundle_id = ""
+        self.output_format = ""
+        self.progress = RecordedProgress()
         self._file = file
         try:
-            head, *rest = entries
+            head = entries[0]
             if head["format"] == FORMAT:
-                lock = Lock.from_bytes(json.dumps(head["lock"]).encode(), where=str(path))
-                self.lock, self.id, self.form = lock, str(head["bundle"]), str(head["form"])
-                self._load([head, *rest])
-        except (ValueError, KeyError, TypeError, AirgapError):
-            self.lock = None
+                lockfile = Lockfile.from_bytes(json.dumps(head["lock"]).encode(), where=str(path))
+                self.bundle_id, self.output_format = str(head["bundle"]), str(head["form"])
+                self._load_progress(entries)
+                self.lockfile = lockfile
+        except (ValueError, KeyError, IndexError, TypeError, AirgapError):
+            self.lockfile = None
 
     @classmethod
     def open(cls, path: Path, *, create: bool) -> ExportJournal | None:
-        """Open and lock the journal at ``path``; ``None`` where there is none and ``create`` is false.
+        """Open and lock the journal ``path``. Return ``None`` if it does not exist and ``create`` is false.
 
-        Raises :class:`OutputError`, also where another export of this bundle is running.
+        Raises :class:`OutputError`, also if another export of this bundle is running.
         """
         with writing(path):
             try:
@@ -98,7 +104,7 @@ class ExportJournal:
 
     @classmethod
     def read(cls, path: Path) -> ExportJournal | None:
-        """What the journal at ``path`` says, without its lock; ``None`` where it cannot be read."""
+        """Read the journal ``path`` without locking it. Return ``None`` if it cannot be read."""
         try:
             return cls(path, None, durable.Journal.read(path))
         except OSError:
@@ -106,45 +112,54 @@ class ExportJournal:
 
     @property
     def has_content(self) -> bool:
-        """Whether an earlier run began this journal."""
-        return self.lock is not None
+        """Whether the file has a valid first line."""
+        return self.lockfile is not None
 
     @property
-    def lines(self) -> int:
-        """How many lines are written, for :meth:`sync`."""
+    def line_count(self) -> int:
+        """The number of lines in the file."""
         return self._file.count if self._file is not None else 0
 
-    def begin(self, lock: Lock, identity: str, form: str) -> None:
-        """Replace the content with the first line for the bundle ``identity``, durably. Raises :class:`OutputError`."""
+    def begin(self, lockfile: Lockfile, bundle_id: str, output_format: str) -> None:
+        """Replace the content with a new first line, and sync it. Raises :class:`OutputError`."""
         assert self._file is not None
         with writing(self.path):
             self._file.restart(
-                {"format": FORMAT, "bundle": identity, "form": form, "lock": json.loads(lock.to_bytes())}
+                {
+                    "format": FORMAT,
+                    "bundle": bundle_id,
+                    "form": output_format,
+                    "lock": json.loads(lockfile.to_bytes()),
+                }
             )
-        self.lock, self.id, self.form, self.progress = lock, identity, form, Progress()
+        self.lockfile, self.bundle_id, self.output_format = lockfile, bundle_id, output_format
+        self.progress = RecordedProgress()
 
-    def note(self, digest: str, reached: int) -> None:
-        """The first ``reached`` bytes of a blob are written."""
-        self._append({"blob": digest, "at": reached})
+    def record_written(self, digest: str, count: int) -> None:
+        """Record that the first ``count`` bytes of a blob are written. Raises :class:`OutputError`."""
+        self._append({"blob": digest, "at": count})
 
-    def finished(self, digest: str) -> None:
-        """A blob is written whole and verified."""
+    def record_finished(self, digest: str) -> None:
+        """Record that a blob is completely written and verified. Raises :class:`OutputError`."""
         self._append({"blob": digest, "whole": True})
 
-    def sync(self, lines: int) -> None:
-        """Record durably that every byte of which the first ``lines`` lines speak is on the disk."""
+    def record_synced(self, line_count: int) -> None:
+        """Record that the bytes of the first ``line_count`` lines were synced, and sync the journal itself.
+
+        Raises :class:`OutputError`.
+        """
         assert self._file is not None
-        self._append({"synced": lines})
+        self._append({"synced": line_count})
         with writing(self.path):
             self._file.sync()
 
     def close(self) -> None:
-        """Release the lock and leave the file."""
+        """Release the lock and keep the file."""
         if self._file is not None:
             self._file.close()
 
     def remove(self) -> None:
-        """Delete the file and release the lock."""
+        """Delete the file and release the lock. Raises :class:`OutputError`."""
         if self._file is not None:
             with writing(self.path):
                 self._file.remove()
@@ -154,16 +169,16 @@ class ExportJournal:
         with writing(self.path):
             self._file.append(entry)
 
-    def _load(self, entries: list[dict[str, Any]]) -> None:
+    def _load_progress(self, entries: list[dict[str, Any]]) -> None:
         applied = 0
         for entry in entries:
-            count = entry.get("synced")
-            if isinstance(count, int) and applied < count <= len(entries):
-                self.progress.take(entries[applied:count], on_disk=True)
-                applied = count
-        self.progress.take(entries[applied:], on_disk=False)
+            line_count = entry.get("synced")
+            if isinstance(line_count, int) and applied < line_count <= len(entries):
+                self.progress.apply(entries[applied:line_count], synced=True)
+                applied = line_count
+        self.progress.apply(entries[applied:], synced=False)
 
 
-def journal_of(path: Path) -> Path:
-    """Where the journal of the bundle ``path`` lies."""
+def journal_path(path: Path) -> Path:
+    """Return the path of the journal of the bundle ``path``."""
     return path.with_name(f"{path.name}.journal")

@@ -1,44 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands before the blobs: ``oci-layout``, ``index.json``, ``manifest.json``, the inventory, resources.
+"""Turns a plan into the inventory, the other members before the blobs, and the offset of every byte of the bundle.
 
-Every name goes into two annotations, since programs differ in which they read; a reference with tag and
-digest gets two entries, since a kubelet looks the digest up by itself.
+The members before the blobs are ``oci-layout``, ``index.json``, ``manifest.json`` for ``docker load``, the inventory
+and the resource files. Image names in ``index.json`` are in two annotations, because programs read different ones.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airgap import __version__
-from airgap.bundle.inventory import RESOURCES, BundledImage, BundledResource, Inventory, dump, name_problem
-from airgap.bundle.required_layers import Origin, Required
-from airgap.bundle.tar import Layout, blob_name, lay_out
+from airgap.bundle.document_format import dump_json
+from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_name, descriptors_by_name
+from airgap.bundle.inventory import (
+    INVENTORY_MEMBER,
+    RESOURCES_FOLDER,
+    BundledImage,
+    BundledResource,
+    Inventory,
+    resource_name_problem,
+)
+from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
+from airgap.bundle.tar import TarLayout, blob_name, lay_out
 from airgap.errors import ResourceError
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_INDEX, Manifest
-from airgap.records import Record, replace
+from airgap.records import Record
 from airgap.store.layout import LAYOUT, REF_NAME
 from airgap.transfer import Image, Plan
 
-CONTAINERD_NAME = "io.containerd.image.name"
-INVENTORY = "airgap/bundle.json"
-SELF = "airgap/airgap.pyz"
-NOTES = "airgap/notes"
+#: Names of optional members in the tar.
+PROGRAM_MEMBER = "airgap/airgap.pyz"
+NOTES_MEMBER = "airgap/notes"
 _DOCKER_PLATFORM = Platform("linux", "amd64")
 
 
 class Resource(Record):
-    """A resource file as it was: ``name`` is its path under the common folder of all."""
+    """A resource file. ``name`` is its path below the common folder of all resource files."""
 
     name: str
     content: bytes
 
 
 class Extras(Record):
-    """What a bundle carries beside images."""
+    """What a bundle contains besides images.
+
+    ``program`` is the content of ``airgap.pyz``; ``name``, ``version`` and ``notes`` are those of ``airgap.yaml``.
+    """
 
     resources: Sequence[Resource] = ()
     program: bytes | None = None
@@ -50,15 +61,20 @@ class Extras(Record):
 NO_EXTRAS = Extras()
 
 
-def compose(
-    plan: Plan, extras: Extras = NO_EXTRAS, requires: Sequence[Required] = (), bases: Sequence[Origin] = ()
-) -> tuple[Inventory, Layout]:
-    """Turn a plan into an inventory and the place of every byte. Root labels are references; ``requires`` is what the
-    plan's manifests need beyond its blobs, ``bases`` names the bundles it came with.
+def build_layout(
+    plan: Plan,
+    extras: Extras = NO_EXTRAS,
+    requires: Sequence[RequiredLayer] = (),
+    bases: Sequence[BundleIdentity] = (),
+) -> tuple[Inventory, TarLayout]:
+    """Return the inventory of a plan's bundle and the offset of every member.
 
-    The order depends only on the content: images by reference, then manifests, configs and layers, layers
-    largest first, so that copying in order of size writes in order of place. Raises :class:`ResourceError` for
-    a resource file whose name a reader would refuse.
+    The labels of the plan's roots are references. ``requires`` are the layers that the plan's manifests need besides
+    its blobs, ``bases`` the bundles that brought them.
+
+    The order depends only on the content: images by reference, then manifests, configs and layers, the largest layer
+    first. So workers that copy the largest blobs first also write in the order of the offsets. Raises
+    :class:`ResourceError` for the name of a resource file that a reader would refuse.
     """
     images = sorted((image for image in plan.images if not image.referrer_of), key=lambda image: image.root.label)
     referrers = _subjects_first([image for image in plan.images if image.referrer_of])
@@ -66,36 +82,27 @@ def compose(
         BundledImage(Reference.parse(image.root.label), image.manifest.descriptor, image.platforms, image.derived_from)
         for image in images
     )
-    blobs = _order(plan, [*images, *referrers])
-    uses = _uses(plan, [*images, *referrers], [*(blob.digest for blob in blobs), *(r.digest for r in requires)])
-    # Every other program stops at the first layer that is missing.
+    blobs = _ordered_blobs(plan, [*images, *referrers])
+    uses = _blob_indexes(
+        plan, [*images, *referrers], [*(blob.digest for blob in blobs), *(layer.digest for layer in requires)]
+    )
+    # Other programs stop at the first missing layer, so incomplete images are hidden from them.
     incomplete = Inventory(bundled, blobs, uses=uses, requires=tuple(requires)).incomplete
-    members = [
-        ("oci-layout", LAYOUT),
-        ("index.json", _index(offered(bundled, incomplete), [r for r in referrers if r.digest not in incomplete])),
-        ("manifest.json", _docker_manifest([i for i in images if i.digest not in incomplete], plan, named(bundled))),
-    ]
-    carried = []
-    numbered = []
-    for number, resource in enumerate(extras.resources, 1):
-        if reason := name_problem(resource.name):
-            raise ResourceError(
-                f"the file name {resource.name!r} {reason}",
-                hint="rename it, or leave resource files out with --no-resources",
-            )
-        member = f"{RESOURCES}{number:04}.yaml"
-        carried.append(BundledResource(resource.name, member, hashlib.sha256(resource.content).hexdigest()))
-        numbered.append((member, resource.content))
-    if extras.notes is not None:
-        numbered.append((NOTES, extras.notes))
-    if extras.program is not None:
-        numbered.append((SELF, extras.program))
+    index = _index_json(
+        complete_descriptors_by_name(bundled, incomplete),
+        [referrer for referrer in referrers if referrer.digest not in incomplete],
+    )
+    docker_manifest = _docker_manifest(
+        [image for image in images if image.digest not in incomplete], plan, descriptors_by_name(bundled)
+    )
+    oci_members = [("oci-layout", LAYOUT), ("index.json", index), ("manifest.json", docker_manifest)]
+    resources, extra_members = _extra_members(extras)
     inventory = Inventory(
         bundled,
         blobs,
-        tuple(carried),
+        tuple(resources),
         {image.digest: image.referrer_of for image in referrers},
-        {name: digests.of(content) for name, content in (*members, *numbered)},
+        {name: digests.of(content) for name, content in (*oci_members, *extra_members)},
         extras.name,
         extras.version,
         f"airgap {__version__}",
@@ -103,21 +110,31 @@ def compose(
         tuple(requires),
         tuple(bases),
     )
-    return inventory, lay_out([*members, (INVENTORY, inventory.to_bytes()), *numbered], blobs)
+    return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, inventory.to_bytes()), *extra_members], blobs)
 
 
-def entry_names(reference: Reference) -> list[str]:
-    """The names under which ``index.json`` lists an image."""
-    names = []
-    if reference.tag:
-        names.append(str(replace(reference, digest="")))
-    if reference.digest:
-        names.append(str(replace(reference, tag="")))
-    return names
+def _extra_members(extras: Extras) -> tuple[list[BundledResource], list[tuple[str, bytes]]]:
+    """Return the inventory's entries of the resource files, and all extra members as pairs of name and content."""
+    resources = []
+    members = []
+    for number, resource in enumerate(extras.resources, 1):
+        if reason := resource_name_problem(resource.name):
+            raise ResourceError(
+                f"the file name {resource.name!r} {reason}",
+                hint="rename it, or leave resource files out with --no-resources",
+            )
+        member = f"{RESOURCES_FOLDER}{number:04}.yaml"
+        resources.append(BundledResource(resource.name, member, hashlib.sha256(resource.content).hexdigest()))
+        members.append((member, resource.content))
+    if extras.notes is not None:
+        members.append((NOTES_MEMBER, extras.notes))
+    if extras.program is not None:
+        members.append((PROGRAM_MEMBER, extras.program))
+    return resources, members
 
 
 def _subjects_first(referrers: Sequence[Image]) -> list[Image]:
-    """By digest, but a signature of a signature after that one: readers then know where it belongs."""
+    """Sort by digest, but each referrer after its subject if that is a referrer too."""
     subjects = {image.digest: image.referrer_of for image in referrers}
 
     def depth(digest: str) -> int:
@@ -126,7 +143,8 @@ def _subjects_first(referrers: Sequence[Image]) -> list[Image]:
     return sorted(referrers, key=lambda image: (depth(image.digest), image.digest))
 
 
-def _order(plan: Plan, images: Sequence[Image]) -> tuple[Descriptor, ...]:
+def _ordered_blobs(plan: Plan, images: Sequence[Image]) -> tuple[Descriptor, ...]:
+    """Return manifests, then configs, then layers, the largest layer first."""
     manifests: dict[str, Descriptor] = {}
     configs: dict[str, Descriptor] = {}
     layers: dict[str, Descriptor] = {}
@@ -136,79 +154,74 @@ def _order(plan: Plan, images: Sequence[Image]) -> tuple[Descriptor, ...]:
             for blob in manifest.blobs:
                 if blob.digest in plan.blobs and blob.digest not in configs:
                     (configs if blob is manifest.config else layers)[blob.digest] = blob
-    # One digest may play two parts: an artifact may carry a manifest as its layer.
+    # One digest may be both: an artifact can have a manifest as its layer.
     for digest in manifests:
         configs.pop(digest, None)
     for digest in (*manifests, *configs):
         layers.pop(digest, None)
-    by_size = sorted(layers.values(), key=lambda layer: (-layer.size, layer.digest))
-    everything = [*manifests.values(), *configs.values(), *by_size]
-    return tuple(Descriptor(d.media_type, d.digest, d.size) for d in everything)
+    layers_by_size = sorted(layers.values(), key=lambda layer: (-layer.size, layer.digest))
+    ordered = [*manifests.values(), *configs.values(), *layers_by_size]
+    return tuple(Descriptor(blob.media_type, blob.digest, blob.size) for blob in ordered)
 
 
-def named(images: Sequence[BundledImage]) -> dict[str, Descriptor]:
-    """What each name in ``index.json`` stands for. A plain reference owns its tag, without one the first that is
-    pinned; another goes by its digest."""
-    names: dict[str, Descriptor] = {}
-    for image in sorted(images, key=lambda image: (bool(image.reference.digest), str(image.reference))):
-        for name in entry_names(image.reference):
-            names.setdefault(name, image.descriptor)
-    return names
-
-
-def offered(images: Sequence[BundledImage], incomplete: Collection[str]) -> dict[str, Descriptor]:
-    """The names of :func:`named` whose images are whole. A name of one that is not goes to no other image."""
-    return {name: found for name, found in named(images).items() if found.digest not in incomplete}
-
-
-def _uses(plan: Plan, images: Sequence[Image], order: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """What each root consists of, by number in ``order``."""
-    numbers = {digest: number for number, digest in enumerate(order)}
+def _blob_indexes(plan: Plan, images: Sequence[Image], blob_digests: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Map each image's digest to the manifests and blobs that it consists of, as indexes into ``blob_digests``."""
+    index_of = {digest: index for index, digest in enumerate(blob_digests)}
     uses: dict[str, tuple[int, ...]] = {}
     for image in images:
-        closure = plan.closure(image)
-        parts = {digest for m in closure for digest in (m.descriptor.digest, *(blob.digest for blob in m.blobs))}
-        uses[image.digest] = tuple(sorted(numbers[digest] for digest in parts if digest in numbers))
+        used: set[str] = set()
+        for manifest in plan.closure(image):
+            used.add(manifest.descriptor.digest)
+            used.update(blob.digest for blob in manifest.blobs)
+        uses[image.digest] = tuple(sorted(index_of[digest] for digest in used if digest in index_of))
     return uses
 
 
-def _index(names: Mapping[str, Descriptor], referrers: Sequence[Image]) -> bytes:
-    entries = [_entry(found, {CONTAINERD_NAME: name, REF_NAME: name}) for name, found in sorted(names.items())]
-    entries += [_entry(image.manifest.descriptor, {}) for image in referrers]
-    return dump({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
+def _index_json(names: Mapping[str, Descriptor], referrers: Sequence[Image]) -> bytes:
+    entries = [
+        _index_entry(descriptor, {CONTAINERD_NAME: name, REF_NAME: name}) for name, descriptor in sorted(names.items())
+    ]
+    entries += [_index_entry(image.manifest.descriptor, {}) for image in referrers]
+    return dump_json({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
 
 
-def _entry(descriptor: Descriptor, annotations: dict[str, str]) -> dict[str, Any]:
+def _index_entry(descriptor: Descriptor, annotations: dict[str, str]) -> dict[str, Any]:
     return Descriptor(descriptor.media_type, descriptor.digest, descriptor.size, None, annotations).to_json()
 
 
 def _docker_manifest(images: Sequence[Image], plan: Plan, names: Mapping[str, Descriptor]) -> bytes:
-    """One item for each complete container image: for linux/amd64, or the first platform that there is. An image
-    that has no tag, or whose tag another one owns, gets one from its digest."""
+    """Return ``manifest.json`` for ``docker load``: one item for each complete container image.
+
+    Of an index it contains the linux/amd64 image, or the first one. An image that has no tag, or whose tag refers to
+    another image, gets a tag made from its digest.
+    """
     items: dict[str, dict[str, Any]] = {}
     for image in images:
-        chosen = _for_docker(image, plan)
-        if chosen is None or chosen.config is None or any(b.digest not in plan.blobs for b in chosen.blobs):
+        manifest = _docker_platform(image, plan)
+        if manifest is None or manifest.config is None:
+            continue
+        if any(blob.digest not in plan.blobs for blob in manifest.blobs):
             continue
         reference = Reference.parse(image.root.label)
-        owner = names.get(f"{reference.name}:{reference.tag}")
-        owns = owner is not None and owner.digest == image.digest
-        tag = reference.tag if owns else reference.with_digest(image.digest).digest_tag
+        tagged = names.get(f"{reference.name}:{reference.tag}")
+        owns_tag = tagged is not None and tagged.digest == image.digest
+        tag = reference.tag if owns_tag else reference.with_digest(image.digest).digest_tag
         item = items.setdefault(
-            chosen.descriptor.digest,
+            manifest.descriptor.digest,
             {
-                "Config": blob_name(chosen.config.digest),
+                "Config": blob_name(manifest.config.digest),
                 "RepoTags": [],
-                "Layers": [blob_name(layer.digest) for layer in chosen.layers],
+                "Layers": [blob_name(layer.digest) for layer in manifest.layers],
             },
         )
         name = f"{reference.name}:{tag}"
         if name not in item["RepoTags"]:
             item["RepoTags"].append(name)
-    return dump(list(items.values()))
+    return dump_json(list(items.values()))
 
 
-def _for_docker(image: Image, plan: Plan) -> Manifest | None:
+def _docker_platform(image: Image, plan: Plan) -> Manifest | None:
+    """Return the manifest that ``docker load`` gets of an image, ``None`` if it is no container image."""
     if not image.manifest.is_index:
         return image.manifest if image.manifest.is_container_image else None
     candidates = [

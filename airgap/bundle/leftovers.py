@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unfinished bundles with other content that ``--refresh`` set aside: their blobs need not be fetched again.
+"""Unfinished bundles with other content that ``--refresh`` set aside, so that their blobs need not be fetched again.
 
-``NAME.partial.old`` is what a run with other inputs left; ``NAME.partial.old.1`` and so on are there when a run that
-was using one was itself stopped and refreshed. They are deleted once a bundle is finished, or by ``--restart``.
+They are called ``NAME.partial.old``, and ``NAME.partial.old.1`` and so on if a run that used one was itself refreshed.
+They are deleted once a bundle is finished, and by ``--restart``.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-from airgap.bundle.media import partial_of
-from airgap.bundle.reader import BundleReader
+from airgap.bundle.media import partial_path
+from airgap.bundle.reader import BundleReader, open_bundle
 from airgap.durable import sync_folder
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing
 from airgap.oci import Descriptor
@@ -21,28 +22,35 @@ from airgap.store.protocols import Reader
 
 
 class Leftovers:
-    """A source of the blobs that lie whole in the unfinished bundles beside ``path``.
+    """A source of the blobs in the leftovers of the bundle ``path``. Made by :meth:`find`. Thread-safe.
 
-    The caller holds the lock of the bundle's journal. Each blob is hashed before it is given out: what was damaged, or
-    not finished, is :class:`ContentMissing`, so that the next source is asked.
+    The caller holds the lock of the bundle's journal. Every blob is verified before it is returned. A damaged or
+    unfinished blob is :class:`ContentMissing`, so that the next source is asked.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bundles: Sequence[BundleReader]) -> None:
         self._path = path
-        self._bundles: list[BundleReader] = []
+        self._bundles = list(bundles)
+        #: The bundle that has a verified blob, by the blob's digest; ``None`` if no bundle has it.
         self._verified: dict[str, BundleReader | None] = {}
-        self._guard = threading.Lock()
-        for file in self._files():
-            with contextlib.suppress(AirgapError):
-                self._bundles.append(BundleReader(file))
+        self._lock = threading.Lock()
 
     def __str__(self) -> str:
         return f"the leftovers of an earlier export of {self._path.name}"
 
     @classmethod
-    def set_aside(cls, path: Path) -> None:
-        """Rename the partial file of ``path``, so that another bundle can be begun there. Raises OSError."""
-        partial = partial_of(path)
+    def find(cls, path: Path) -> Leftovers:
+        """Open the leftovers of the bundle ``path``. Files that are no readable bundle are skipped."""
+        bundles = []
+        for file in _leftover_files(path):
+            with contextlib.suppress(AirgapError):
+                bundles.append(open_bundle(file))
+        return cls(path, bundles)
+
+    @staticmethod
+    def set_aside(path: Path) -> None:
+        """Rename the partial file of the bundle ``path`` to the name of a leftover. Raises OSError."""
+        partial = partial_path(path)
         name = partial.with_name(f"{partial.name}.old")
         number = 0
         while os.path.lexists(name):
@@ -51,27 +59,27 @@ class Leftovers:
         os.rename(partial, name)
         sync_folder(path.parent)
 
-    def begun(self, descriptor: Descriptor) -> bool:
-        """Whether a part of the blob, or all of it, was written to one of them."""
-        return any(_begun(bundle, descriptor) for bundle in self._bundles)
+    def holds_part_of(self, descriptor: Descriptor) -> bool:
+        """Whether at least a part of the blob was written to one of the bundles."""
+        return any(_was_begun(bundle, descriptor) for bundle in self._bundles)
 
     def resolve(self, name: str) -> Descriptor:
-        """Names are not asked of leftovers: always :class:`ContentMissing`."""
+        """Raise :class:`ContentMissing`: leftovers resolve no names."""
         raise ContentMissing(f"{name} is not resolved by what an earlier export left", where=str(self._path))
 
     def exists(self, descriptor: Descriptor) -> bool:
-        """Whether the blob lies in one of them whole and undamaged. Reads all of it the first time."""
-        return self._holder(descriptor) is not None
+        """Whether one of the bundles has the complete blob. Reads and verifies it the first time."""
+        return self._bundle_with(descriptor) is not None
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
-        """Raises :class:`ContentMissing` for a blob that is damaged or unfinished."""
-        holder = self._holder(descriptor)
-        if holder is None:
+        """Open a verified blob. Raises :class:`ContentMissing` for a damaged or unfinished one."""
+        bundle = self._bundle_with(descriptor)
+        if bundle is None:
             raise ContentMissing(f"{descriptor.digest} is damaged or unfinished", where=str(self))
-        return holder.open(descriptor, offset)
+        return bundle.open(descriptor, offset)
 
     def close(self) -> None:
-        """Close the files and keep them."""
+        """Close the files and keep them. Closing twice does nothing."""
         bundles, self._bundles = self._bundles, []
         for bundle in bundles:
             bundle.close()
@@ -79,35 +87,37 @@ class Leftovers:
     def remove(self) -> None:
         """Close the files and delete them."""
         self.close()
-        for file in self._files():
+        for file in _leftover_files(self._path):
             with contextlib.suppress(OSError):
                 file.unlink()
 
-    def _files(self) -> list[Path]:
-        partial = partial_of(self._path)
-        try:
-            entries = sorted(partial.parent.iterdir())
-        except OSError:
-            return []
-        prefix = f"{partial.name}.old"
-        return [
-            file
-            for file in entries
-            if file.name == prefix or (file.name.startswith(f"{prefix}.") and file.name[len(prefix) + 1 :].isdecimal())
-        ]
-
-    def _holder(self, descriptor: Descriptor) -> BundleReader | None:
-        with self._guard:
+    def _bundle_with(self, descriptor: Descriptor) -> BundleReader | None:
+        with self._lock:
             if descriptor.digest in self._verified:
                 return self._verified[descriptor.digest]
-        holder = next((bundle for bundle in self._bundles if _whole(bundle, descriptor)), None)
-        with self._guard:
-            self._verified[descriptor.digest] = holder
-        return holder
+        bundle = next((bundle for bundle in self._bundles if _is_intact(bundle, descriptor)), None)
+        with self._lock:
+            self._verified[descriptor.digest] = bundle
+        return bundle
 
 
-def _begun(bundle: BundleReader, descriptor: Descriptor) -> bool:
-    """The header stands before a blob from its first byte on."""
+def _leftover_files(path: Path) -> list[Path]:
+    partial = partial_path(path)
+    try:
+        files = sorted(partial.parent.iterdir())
+    except OSError:
+        return []
+    first_name = f"{partial.name}.old"
+    prefix = f"{first_name}."
+    return [
+        file
+        for file in files
+        if file.name == first_name or (file.name.startswith(prefix) and file.name[len(prefix) :].isdecimal())
+    ]
+
+
+def _was_begun(bundle: BundleReader, descriptor: Descriptor) -> bool:
+    """Whether the blob's header was written, which happens before its first byte."""
     try:
         if not bundle.exists(descriptor):
             return False
@@ -117,7 +127,7 @@ def _begun(bundle: BundleReader, descriptor: Descriptor) -> bool:
     return True
 
 
-def _whole(bundle: BundleReader, descriptor: Descriptor) -> bool:
+def _is_intact(bundle: BundleReader, descriptor: Descriptor) -> bool:
     try:
         if not bundle.exists(descriptor):
             return False

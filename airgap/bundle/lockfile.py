@@ -1,106 +1,162 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap.lock``: read where it is there, written where it is not, and never a surprise after the work is done."""
+"""``airgap.lock``: the digests that references resolved to, and everything else that decides a bundle's bytes.
+
+It is read by :func:`airgap.bundle.documents.read_lockfile`. It contains no time and no folder names: the same content
+always gives the same bytes.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from airgap.bundle import Lock, Resource, read_json_document
+from airgap.bundle.document_format import FORMAT, check_supported, load_json, optional_list
+from airgap.bundle.required_layers import parse_bundle_id
 from airgap.durable import replace_file
-from airgap.errors import BundleError, OutputError, UnsupportedBundle, UsageError
+from airgap.errors import AirgapError, BundleError, OutputError, UnsupportedBundle, UsageError
 from airgap.oci import Descriptor, Platform
-from airgap.transfer import Plan
+from airgap.oci import digest as digests
+from airgap.records import Record, field
+
+if TYPE_CHECKING:
+    from airgap.bundle.layout_builder import Resource
+    from airgap.transfer import Plan
+
+#: The hint for a lockfile that cannot be read.
+REPAIR_HINT = "mend it, or remove it to have it written anew"
 
 
-def read(path: Path, platforms: Sequence[Platform], *, refresh: bool, base: str | None = None) -> Lock | None:
-    """The lock at ``path``; ``None`` where it is to be written, after a look whether that can be done.
+class Lockfile(Record, frozen=False):
+    """The content of a lockfile.
 
-    Raises :class:`UsageError` for a lock of other platforms or another base, :class:`OutputError` for a place that
-    cannot be written, and what :func:`airgap.bundle.read_json_document` raises.
+    ``images`` maps normalised references to what they resolved to, before platforms were selected. ``referrers`` maps
+    a subject's digest to its referrers', ``resources`` the names of resource files to their digests. ``base`` is the
+    ID of the document given with ``--base``, or ``None``.
     """
-    if path.is_dir():
-        raise OutputError("a folder stands where the lock should be", where=str(path))
-    if refresh or not path.exists():
-        folder = path.parent
-        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-            why = "cannot be written" if folder.is_dir() else "does not exist"
-            raise OutputError(f"the lock has no place: its folder {why}", where=str(path), hint="--lock names another")
-        return None
-    try:
-        lock = _parsed(path)
-    except UnsupportedBundle:
-        raise
-    except BundleError as error:
-        error.hint = "mend it, or remove it to have it written anew"
-        raise
-    wanted = tuple(map(str, platforms))
-    if wanted != lock.platforms:
-        raise UsageError(
-            f"the lock is for {', '.join(lock.platforms) or 'all platforms'}, "
-            f"not for {', '.join(wanted) or 'all platforms'}",
-            where=str(path),
-            hint="give the same --platform, or --refresh",
-        )
-    if base != lock.base:
-        raise UsageError(
-            f"the lock is for {f'the base {lock.base}' if lock.base else 'a whole bundle'}, "
-            f"not for {f'the base {base}' if base else 'a whole bundle'}",
-            where=str(path),
-            hint="give the same file with --base, or --refresh",
-        )
-    return lock
 
+    platforms: tuple[str, ...] = ()
+    images: dict[str, Descriptor] = field(default_factory=dict)
+    referrers: dict[str, list[str]] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
+    base: str | None = None
 
-def _parsed(path: Path) -> Lock:
-    document = read_json_document(path)
-    if document is None or not isinstance(document.content, Lock):
-        what = f"a {document.kind}" if document else "not JSON"
-        raise BundleError(f"this is no lock: it is {what}", where=str(path))
-    return document.content
+    def to_bytes(self) -> bytes:
+        """Return the file's content: indented JSON, sorted by key."""
+        document = {
+            "format": FORMAT,
+            "platforms": list(self.platforms) or None,
+            "images": {
+                name: {"digest": image.digest, "mediaType": image.media_type, "size": image.size}
+                for name, image in sorted(self.images.items())
+            },
+            "referrers": {subject: sorted(referrers) for subject, referrers in sorted(self.referrers.items())},
+            "resources": dict(sorted(self.resources.items())),
+            "base": self.base,
+            "features": [],
+        }
+        return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
+    @classmethod
+    def from_bytes(cls, content: bytes, *, where: str) -> Lockfile:
+        """Parse the file's content.
 
-def check_resources(path: Path, lock: Lock, resources: Sequence[Resource]) -> None:
-    """Raise :class:`UsageError` naming the first resource file that is not as it was when the lock was written."""
-    now = _sums(resources)
-    for name in sorted({*now, *lock.resources}):
-        if now.get(name) != lock.resources.get(name):
-            what = "has changed" if name in now and name in lock.resources else "is new" if name in now else "is gone"
+        Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for an invalid document.
+        """
+        try:
+            document = load_json(content)
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(error, where) from error
+        return cls.from_json(document, where=where)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], *, where: str) -> Lockfile:
+        """Build a lockfile from a parsed document. Raises what :meth:`from_bytes` raises."""
+        try:
+            check_supported(document, where)
+            return cls(
+                tuple(str(Platform.parse(platform)) for platform in optional_list(document.get("platforms"))),
+                {str(name): Descriptor.from_json(entry) for name, entry in document["images"].items()},
+                {
+                    str(subject): [digests.check(referrer) for referrer in referrers]
+                    for subject, referrers in document.get("referrers", {}).items()
+                },
+                {str(name): str(digest) for name, digest in document.get("resources", {}).items()},
+                parse_bundle_id(document.get("base")),
+            )
+        except UnsupportedBundle:
+            raise
+        except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise _unreadable(error, where) from error
+
+    def check_options(self, platforms: Sequence[Platform], base: str | None, *, where: str) -> None:
+        """Raise :class:`UsageError` if the lockfile was written for other platforms or for another base."""
+        requested = tuple(map(str, platforms))
+        if requested != self.platforms:
             raise UsageError(
-                f"the resource file {name} {what} since the lock was written",
-                where=str(path),
-                hint="--refresh resolves everything anew and rewrites the lock",
+                f"the lock is for {', '.join(self.platforms) or 'all platforms'}, "
+                f"not for {', '.join(requested) or 'all platforms'}",
+                where=where,
+                hint="give the same --platform, or --refresh",
+            )
+        if base != self.base:
+            raise UsageError(
+                f"the lock is for {f'the base {self.base}' if self.base else 'a whole bundle'}, "
+                f"not for {f'the base {base}' if base else 'a whole bundle'}",
+                where=where,
+                hint="give the same file with --base, or --refresh",
             )
 
+    def check_resources(self, resources: Sequence[Resource], *, where: str) -> None:
+        """Raise :class:`UsageError` that names the first resource file that differs from the lockfile."""
+        current = _resource_digests(resources)
+        for name in sorted({*current, *self.resources}):
+            if current.get(name) != self.resources.get(name):
+                is_known = name in self.resources
+                change = "has changed" if name in current and is_known else "is gone" if is_known else "is new"
+                raise UsageError(
+                    f"the resource file {name} {change} since the lock was written",
+                    where=where,
+                    hint="--refresh resolves everything anew and rewrites the lock",
+                )
 
-def _sums(resources: Sequence[Resource]) -> dict[str, str]:
-    return {resource.name: f"sha256:{hashlib.sha256(resource.content).hexdigest()}" for resource in resources}
 
-
-def lock_of(
-    platforms: Sequence[Platform], planned: Plan, resources: Sequence[Resource], base: str | None = None
-) -> Lock:
-    """What ``planned`` has resolved."""
+def create_lockfile(
+    platforms: Sequence[Platform], plan: Plan, resources: Sequence[Resource], base: str | None = None
+) -> Lockfile:
+    """Return the lockfile of what ``plan`` resolved."""
     images: dict[str, Descriptor] = {}
     referrers: dict[str, list[str]] = {}
-    for image in planned.images:
+    for image in plan.images:
         if image.referrer_of:
             referrers.setdefault(image.referrer_of, []).append(image.digest)
-            continue
-        images[image.root.label] = image.resolved
-    return Lock(
-        tuple(map(str, platforms)),
-        images,
-        referrers,
-        _sums(resources),
-        base,
-    )
+        else:
+            images[image.root.label] = image.resolved
+    return Lockfile(tuple(map(str, platforms)), images, referrers, _resource_digests(resources), base)
 
 
-def write(path: Path, lock: Lock) -> None:
+def check_writable(path: Path) -> None:
+    """Raise :class:`OutputError` if a lockfile cannot be written at ``path``."""
+    folder = path.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        reason = "cannot be written" if folder.is_dir() else "does not exist"
+        raise OutputError(f"the lock has no place: its folder {reason}", where=str(path), hint="--lock names another")
+
+
+def write_lockfile(path: Path, lockfile: Lockfile) -> None:
+    """Write or replace the file ``path`` atomically. Raises :class:`OutputError`."""
     try:
-        replace_file(path, lock.to_bytes())
+        replace_file(path, lockfile.to_bytes())
     except OSError as error:
         raise OutputError(f"the lock cannot be written: {error.strerror}", where=str(path)) from error
+
+
+def _unreadable(error: Exception, where: str) -> BundleError:
+    return BundleError(f"this lock is unreadable ({error})", where=where, hint=REPAIR_HINT)
+
+
+def _resource_digests(resources: Sequence[Resource]) -> dict[str, str]:
+    return {resource.name: f"sha256:{hashlib.sha256(resource.content).hexdigest()}" for resource in resources}

@@ -1,65 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The export's side of a differential bundle: which layers stay behind, and how that is told.
+"""Which layers a differential bundle leaves out, and how that is described to the user.
 
-Only layers do. A manifest or a config is small, an importing side needs them to know what to ask for, and a blob that
-is a config to one image crosses for all.
+Only layers are left out. Manifests and configs are small, and the import needs them to know which layers to look for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from airgap.bundle import Base, Inventory, Origin, Required
+from airgap.bundle.base import Base
+from airgap.bundle.inventory import Inventory
+from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
 from airgap.events import Noted, Sink
 from airgap.formatting import counted, human
 from airgap.records import Record
 from airgap.transfer import Plan
 
 
-class LeftOut(Record):
-    """Layers that stay behind, the largest first, and the names of the bundles that brought them."""
+class OmittedLayers(Record):
+    """The omitted layers, the largest first, and the bundles that brought them to the target."""
 
-    requires: tuple[Required, ...] = ()
-    bases: tuple[Origin, ...] = ()
+    requires: tuple[RequiredLayer, ...] = ()
+    bases: tuple[BundleIdentity, ...] = ()
 
 
-def leave_out(planned: Plan, base: Base | None, emit: Sink) -> LeftOut:
-    """Take what ``base`` holds out of the plan's blobs, and tell how much that is."""
+def omit_layers(plan: Plan, base: Base | None, emit: Sink) -> OmittedLayers:
+    """Remove the layers that ``base`` has from the plan's blobs, and emit a note with their size."""
     if base is None:
-        return LeftOut()
-    crossing = {*planned.manifests, *(m.config.digest for m in planned.manifests.values() if m.config)}
-    total, requires = planned.blob_bytes, []
-    for digest, job in list(planned.blobs.items()):
-        held = base.held.get(digest)
-        # Another size under one digest: one of the two is wrong, and only what crosses can be checked.
-        if held is None or digest in crossing or held.size not in (None, job.descriptor.size):
+        return OmittedLayers()
+    # A layer of one image may be the config, or even the manifest, of another.
+    never_omitted = {*plan.manifests, *(m.config.digest for m in plan.manifests.values() if m.config)}
+    total, requires = plan.blob_bytes, []
+    for digest, job in list(plan.blobs.items()):
+        base_blob = base.blobs.get(digest)
+        if base_blob is None or digest in never_omitted:
             continue
-        requires.append(Required(digest, job.descriptor.size, held.repositories, held.origin))
-        del planned.blobs[digest]
+        # Two sizes for one digest: one of them is wrong, and only a blob in the bundle can be verified.
+        if base_blob.size not in (None, job.descriptor.size):
+            continue
+        requires.append(RequiredLayer(digest, job.descriptor.size, base_blob.repositories, base_blob.origin))
+        del plan.blobs[digest]
     requires.sort(key=lambda required: (-required.size, required.digest))
-    named = {required.origin for required in requires}
-    saved = sum(required.size for required in requires)
-    share = f", {saved * 100 // total} % of what these images need" if total else ""
-    emit(Noted(f"{base.path}: {counted(len(requires), 'layer')} of {human(saved)} stay behind{share}"))
-    return LeftOut(tuple(requires), tuple(base.origins[key] for key in sorted(base.origins) if key in named))
+    origins = {required.origin for required in requires}
+    omitted = sum(required.size for required in requires)
+    share = f", {omitted * 100 // total} % of what these images need" if total else ""
+    emit(Noted(f"{base.path}: {counted(len(requires), 'layer')} of {human(omitted)} stay behind{share}"))
+    bases = tuple(base.bundles[bundle_id] for bundle_id in sorted(base.bundles) if bundle_id in origins)
+    return OmittedLayers(tuple(requires), bases)
 
 
-def by_origin(required: Iterable[Required], bases: Sequence[Origin]) -> list[tuple[str, list[Required]]]:
-    """What is required by what brought it, in words: ``the bundle ID (platform 1.10)``."""
-    names = {base.id: base for base in bases}
-    groups: dict[str | None, list[Required]] = {}
-    for one in required:
-        groups.setdefault(one.origin, []).append(one)
+def group_by_origin(
+    required: Iterable[RequiredLayer], bases: Sequence[BundleIdentity]
+) -> list[tuple[str, list[RequiredLayer]]]:
+    """Group layers by the bundle that brought them, sorted by its ID.
+
+    Returns pairs of the bundle's description, such as ``the bundle ID (platform 1.10)``, and its layers.
+    """
+    bundles = {bundle.id: bundle for bundle in bases}
+    groups: dict[str | None, list[RequiredLayer]] = {}
+    for layer in required:
+        groups.setdefault(layer.origin, []).append(layer)
     return [
-        ("a bundle that nobody named" if origin is None else str(names.get(origin, Origin(origin))), groups[origin])
+        (
+            "a bundle that nobody named" if origin is None else str(bundles.get(origin, BundleIdentity(origin))),
+            groups[origin],
+        )
         for origin in sorted(groups, key=lambda origin: origin or "")
     ]
 
 
-def needs(inventory: Inventory) -> list[str]:
-    """A line for each bundle that this one builds on; none where it is whole."""
+def describe_requirements(inventory: Inventory) -> list[str]:
+    """Return a line for each bundle that a differential bundle builds on; no line for a complete bundle."""
     return [
-        f"differential: without {counted(len(group), 'layer')} of {human(sum(one.size for one in group))} "
-        f"that came with {brought}"
-        for brought, group in by_origin(inventory.requires, inventory.bases)
+        f"differential: without {counted(len(layers), 'layer')} of {human(sum(layer.size for layer in layers))} "
+        f"that came with {bundle}"
+        for bundle, layers in group_by_origin(inventory.requires, inventory.bases)
     ]

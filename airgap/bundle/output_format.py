@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The form in which a bundle is written: one tar, volumes, compressed with zstd, or standard output."""
+"""Where an export writes a bundle and in which form: one tar, volumes, compressed with zstd, or standard output."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from airgap.bundle.media import Draft, FileDraft
-from airgap.bundle.media.naming import DEFAULT_PATTERN, names_of
-from airgap.bundle.tar import Layout
+from airgap.bundle.media.volume_names import DEFAULT_PATTERN, volume_paths
+from airgap.bundle.tar import TarLayout
 from airgap.errors import UsageError
 from airgap.records import Record
 
 
 class OutputFormat(Record):
-    """Where and how a bundle is written.
+    """The place and form of a bundle.
 
-    ``path`` is the file, ``-`` for standard output, compressed if it ends in ``.zst``. With ``volume_size`` (bytes,
-    0 for none) the tar is split into volumes named by ``pattern``; ``volume`` (from 1, 0 for all) selects one.
+    ``path`` is the file, or ``-`` for standard output. A name that ends in ``.zst`` selects compression. With
+    ``volume_size`` (bytes, 0 for none) the tar is split into volumes named by ``pattern``; ``volume`` (from 1, 0 for
+    all) selects one of them.
     """
 
     path: Path
@@ -41,7 +42,7 @@ class OutputFormat(Record):
 
     @property
     def label(self) -> str:
-        """What a journal remembers of the form: a run with another label cannot continue it."""
+        """The form as the journal records it. A run with another label cannot continue the bundle."""
         if self.volume_size:
             which = f"volume {self.volume}" if self.volume else "all volumes"
             return f"{which} of {self.volume_size} bytes, called {self.pattern}"
@@ -56,22 +57,19 @@ class OutputFormat(Record):
         if self.volume and not self.volume_size:
             raise UsageError("--volume makes one of several volumes", hint="give --volume-size as the first time")
 
-    def names(self, layout: Layout) -> list[Path]:
-        """The files that will be written."""
+    def output_paths(self, layout: TarLayout) -> list[Path]:
+        """Return the files that will be written. Raises :class:`UsageError` if the selected volume does not exist."""
         if self.streamed:
             return []
         if not self.volume_size:
             return [self.path]
-        names = names_of(self.path, layout.total, self.volume_size, self.pattern)
-        if self.volume > len(names):
-            raise UsageError(f"there is no volume {self.volume}, there are {len(names)}", where=str(self.path))
-        return names[self.volume - 1 : self.volume] if self.volume else names
+        paths = volume_paths(self.path, layout.total, self.volume_size, self.pattern)
+        if self.volume > len(paths):
+            raise UsageError(f"there is no volume {self.volume}, there are {len(paths)}", where=str(self.path))
+        return paths[self.volume - 1 : self.volume] if self.volume else paths
 
-    def draft(self, layout: Layout, *, resume: bool) -> Draft | None:
-        """Open the place to write to; with ``resume`` an unfinished one, ``None`` where there is none.
-
-        Raises :class:`airgap.errors.OutputError`.
-        """
+    def begin_draft(self, layout: TarLayout) -> Draft:
+        """Create the output. Raises :class:`airgap.errors.OutputError`."""
         if self.streamed:
             from airgap.bundle.media.stream import StreamDraft
 
@@ -79,12 +77,31 @@ class OutputFormat(Record):
         if self.compressed:
             from airgap.bundle.media.frame_draft import FrameDraft
 
-            starts = [layout.places[blob.digest].offset for blob in layout.blobs]
-            return FrameDraft(self.path, layout.total, starts, resume=resume)
+            return FrameDraft.begin(self.path, layout.total, _blob_offsets(layout))
         if self.volume_size:
-            from airgap.bundle.media.volume_draft import VolumeDraft
+            return self._open_volumes(layout, resume=False)
+        return FileDraft.begin(self.path, layout.total)
 
-            only = self.volume - 1 if self.volume else None
-            names = names_of(self.path, layout.total, self.volume_size, self.pattern)
-            return VolumeDraft(self.path, names, layout.total, self.volume_size, only=only, resume=resume)
-        return FileDraft.go_on(self.path, layout.total) if resume else FileDraft.begin(self.path, layout.total)
+    def resume_draft(self, layout: TarLayout) -> Draft | None:
+        """Reopen the unfinished output of an earlier run, which is not streamed. Return ``None`` if there is none.
+
+        Raises :class:`airgap.errors.OutputError`.
+        """
+        if self.compressed:
+            from airgap.bundle.media.frame_draft import FrameDraft
+
+            return FrameDraft.resume(self.path, layout.total, _blob_offsets(layout))
+        if self.volume_size:
+            return self._open_volumes(layout, resume=True)
+        return FileDraft.resume(self.path, layout.total)
+
+    def _open_volumes(self, layout: TarLayout, *, resume: bool) -> Draft:
+        from airgap.bundle.media.volume_draft import VolumeDraft
+
+        only = self.volume - 1 if self.volume else None
+        paths = volume_paths(self.path, layout.total, self.volume_size, self.pattern)
+        return VolumeDraft.open(self.path, paths, layout.total, self.volume_size, only=only, resume=resume)
+
+
+def _blob_offsets(layout: TarLayout) -> list[int]:
+    return [layout.places[blob.digest].header_offset for blob in layout.blobs]

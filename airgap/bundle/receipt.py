@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The receipt: what a target holds, as import leaves it behind or as ``airgap inventory`` asks for it.
+"""The receipt: which images and blobs a target has. ``airgap import`` and ``airgap inventory`` write it.
 
-Keys that are not known are ignored, ``format`` says when that is not safe. ``from`` and ``bases`` are written only
-where there is something to say: which blobs came by another bundle than this one, and how bundles are called.
+Unknown keys are ignored; ``format`` tells when that is not safe. The keys ``from`` and ``bases`` are written only if
+they are not empty.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from airgap.bundle.required_layers import Origin, id_of
+from airgap.bundle.required_layers import BundleIdentity, parse_bundle_id
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle
 from airgap.oci import Reference
 from airgap.oci import digest as digests
@@ -23,9 +23,12 @@ FORMAT = 1
 T = TypeVar("T")
 
 
-class HeldImage(Record):
-    """``source`` is the reference it was exported under, empty where only the target was asked; ``target`` is
-    ``registry/repository:tag``."""
+class ReceiptImage(Record):
+    """An image at the target.
+
+    ``source`` is the reference under which it was exported, empty if only the target was asked. ``target`` is
+    ``registry/repository:tag``.
+    """
 
     source: str
     target: str
@@ -33,27 +36,36 @@ class HeldImage(Record):
 
 
 class Receipt(Record):
-    """``target`` is ``registry[/prefix]``, ``bundle`` the ID of the bundle that was imported, ``None`` for an
-    inventory. ``blobs`` maps configs and layers to repositories of that registry; ``origins`` maps those that came by
-    another bundle to its ID."""
+    """The content of a receipt.
+
+    ``target`` is ``registry[/prefix]``. ``bundle`` is the ID of the bundle that was imported, ``None`` for an
+    inventory. ``blobs`` maps the digests of configs and layers to the repositories of that registry that have them.
+    ``origins`` maps digests to the ID of the bundle that brought them, for blobs of other bundles than ``bundle``;
+    ``bases`` identifies these bundles.
+    """
 
     target: str
     bundle: str | None
-    images: tuple[HeldImage, ...]
+    images: tuple[ReceiptImage, ...]
     blobs: Mapping[str, tuple[str, ...]] = field(repr=False)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False)
-    bases: tuple[Origin, ...] = ()
+    bases: tuple[BundleIdentity, ...] = ()
 
     @property
     def registry(self) -> str:
+        """The host, with its port if there is one."""
         return self.target.partition("/")[0]
 
     def to_bytes(self) -> bytes:
+        """Return the file's content: indented JSON."""
         document: dict[str, Any] = {
             "format": FORMAT,
             "target": self.target,
             "bundle": self.bundle,
-            "images": [{"source": i.source or None, "target": i.target, "digest": i.digest} for i in self.images],
+            "images": [
+                {"source": image.source or None, "target": image.target, "digest": image.digest}
+                for image in self.images
+            ],
             "blobs": {digest: sorted(repositories) for digest, repositories in sorted(self.blobs.items())},
         }
         if self.origins:
@@ -64,7 +76,10 @@ class Receipt(Record):
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any], *, where: str) -> Receipt:
-        """Raise :class:`UnsupportedBundle` for a newer one's, :class:`BundleError` for nonsense."""
+        """Build a receipt from a parsed document.
+
+        Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for an invalid document.
+        """
         try:
             if document["format"] != FORMAT:
                 raise UnsupportedBundle(
@@ -73,15 +88,21 @@ class Receipt(Record):
                     hint="take at least the airgap that made it",
                 )
             return cls(
-                _parsed("target", _target, document["target"]),
-                id_of(document["bundle"]),
-                tuple(_parsed(f"images[{n}]", _image, entry) for n, entry in enumerate(_list(document, "images"))),
+                _parse_at("target", _parse_target, document["target"]),
+                parse_bundle_id(document["bundle"]),
+                tuple(
+                    _parse_at(f"images[{index}]", _parse_image, entry)
+                    for index, entry in enumerate(_list(document, "images"))
+                ),
                 {
-                    digests.check(digest): _parsed(f"blobs[{digest}]", _repositories, names)
+                    digests.check(digest): _parse_at(f"blobs[{digest}]", _parse_repositories, names)
                     for digest, names in _object(document, "blobs").items()
                 },
-                {digests.check(key): id_of(value) or "" for key, value in (document.get("from") or {}).items()},
-                tuple(map(Origin.from_json, document.get("bases") or ())),
+                {
+                    digests.check(digest): parse_bundle_id(origin) or ""
+                    for digest, origin in (document.get("from") or {}).items()
+                },
+                tuple(map(BundleIdentity.from_json, document.get("bases") or ())),
             )
         except UnsupportedBundle:
             raise
@@ -91,19 +112,19 @@ class Receipt(Record):
             raise _unreadable(str(error), where) from error
 
 
-def _unreadable(why: str, where: str) -> BundleError:
+def _unreadable(reason: str, where: str) -> BundleError:
     hint = "airgap inventory TARGET -o FILE makes one"
-    return BundleError(f"this receipt is unreadable: {why}", where=where, hint=hint)
+    return BundleError(f"this receipt is unreadable: {reason}", where=where, hint=hint)
 
 
-def _parsed(place: str, parse: Callable[[Any], T], value: Any) -> T:
-    """``parse(value)``, whose errors say in which ``place`` of the receipt the value stands."""
+def _parse_at(path: str, parse: Callable[[Any], T], value: Any) -> T:
+    """Return ``parse(value)``. Raises :class:`BundleError` that begins with ``path``, the value's path in the JSON."""
     try:
         return parse(value)
     except KeyError as error:
-        raise BundleError(f"{place} has no {error}") from error
+        raise BundleError(f"{path} has no {error}") from error
     except (AirgapError, ValueError, TypeError, AttributeError) as error:
-        raise BundleError(f"{place}: {error}") from error
+        raise BundleError(f"{path}: {error}") from error
 
 
 def _list(document: Mapping[str, Any], key: str) -> list[Any]:
@@ -120,7 +141,7 @@ def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
-def _target(value: Any) -> str:
+def _parse_target(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("not a text")
     if reason := registry_problem(value.partition("/")[0]):
@@ -128,22 +149,22 @@ def _target(value: Any) -> str:
     return value
 
 
-def _image(entry: Mapping[str, Any]) -> HeldImage:
+def _parse_image(entry: Mapping[str, Any]) -> ReceiptImage:
     source = entry["source"]
-    return HeldImage(
+    return ReceiptImage(
         str(Reference.parse(source)) if source is not None else "",
         str(Reference.parse(entry["target"])),
         digests.check(entry["digest"]),
     )
 
 
-def _repositories(names: Any) -> tuple[str, ...]:
+def _parse_repositories(names: Any) -> tuple[str, ...]:
     if not isinstance(names, list):
         raise ValueError("not a list of repositories")
-    return tuple(map(_repository, names))
+    return tuple(map(_parse_repository, names))
 
 
-def _repository(name: Any) -> str:
+def _parse_repository(name: Any) -> str:
     if reason := repository_problem(str(name)):
         raise BundleError(f"{str(name)[:200]!r} is no repository: {reason}")
     return str(name)

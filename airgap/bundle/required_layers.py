@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a differential bundle leaves out: blobs that the far side holds, and which bundle brought each of them there.
+"""The layers that a differential bundle requires at the target, and the bundles that brought them there.
 
-Nothing here is believed of the far side: ``requires`` says where to look, and import looks before it pushes.
+The inventory's key ``requires`` says in which repositories to look for them. An import proves that each one exists
+before it pushes anything.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from airgap.oci import Descriptor, Reference
 from airgap.oci import digest as digests
 from airgap.records import Record
 
-#: The word in ``features`` by which a bundle that is not whole is refused by an airgap that does not know of such.
+#: The entry in an inventory's ``features`` that makes older versions of airgap refuse a differential bundle.
 DIFFERENTIAL = "differential"
-_ID = re.compile(r"[0-9a-f]{64}")
+_BUNDLE_ID = re.compile(r"[0-9a-f]{64}")
 
 
-class Required(Record):
-    """``repositories`` are whole names (``registry/repository``): those of source images, or of a target where a
-    receipt said so. ``origin`` is the ID of the bundle that brought the blob, ``None`` where nobody knows."""
+class RequiredLayer(Record):
+    """A layer that is not in the bundle. ``size`` is in bytes.
+
+    ``repositories`` are full names (``registry/repository``) of source images, or of the target if a receipt named
+    them. ``origin`` is the ID of the bundle that contained the layer, ``None`` if it is not known.
+    """
 
     digest: str
     size: int
@@ -30,21 +34,27 @@ class Required(Record):
     origin: str | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Return the entry of the inventory's ``requires``."""
         names = list(self.repositories)
         return {"digest": self.digest, "size": self.size, "repositories": names, "from": self.origin}
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> Required:
-        """Raise :class:`BundleError`, or what reading a descriptor or a reference raises."""
-        found = Descriptor.from_json({"mediaType": "", **entry})
+    def from_json(cls, entry: Mapping[str, Any]) -> RequiredLayer:
+        """Parse an entry of ``requires``.
+
+        Raises :class:`BundleError`, or what parsing a descriptor or a reference raises.
+        """
+        descriptor = Descriptor.from_json({"mediaType": "", **entry})
         names = entry["repositories"]
         if not isinstance(names, list):
-            raise BundleError(f"its inventory lists no repositories for {found.digest}")
-        return cls(found.digest, found.size, tuple(map(repository_name, names)), id_of(entry.get("from")))
+            raise BundleError(f"its inventory lists no repositories for {descriptor.digest}")
+        return cls(
+            descriptor.digest, descriptor.size, tuple(map(_parse_repository, names)), parse_bundle_id(entry.get("from"))
+        )
 
 
-class Origin(Record):
-    """A bundle by its ID, and how people call it where that is known."""
+class BundleIdentity(Record):
+    """The ID of a bundle, with its name and version from ``airgap.yaml`` where they are known."""
 
     id: str
     name: str | None = None
@@ -55,57 +65,65 @@ class Origin(Record):
         return f"the bundle {self.id}{f' ({title})' if title else ''}"
 
     def to_json(self) -> dict[str, Any]:
+        """Return the entry of ``bases`` in an inventory or a receipt."""
         return {"id": self.id, "name": self.name, "version": self.version}
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> Origin:
-        identity = id_of(entry["id"])
+    def from_json(cls, entry: Mapping[str, Any]) -> BundleIdentity:
+        """Parse an entry of ``bases``. Raises :class:`BundleError`, KeyError or TypeError."""
+        identity = parse_bundle_id(entry["id"])
         if identity is None:
             raise BundleError("its inventory names a bundle without an ID")
-        return cls(identity, _text(entry.get("name")), _text(entry.get("version")))
+        return cls(identity, _parse_title(entry.get("name")), _parse_title(entry.get("version")))
 
 
-def id_of(value: Any) -> str | None:
-    """A bundle's ID, or ``None`` for ``null``; raise :class:`BundleError` for anything else."""
+def parse_bundle_id(value: Any) -> str | None:
+    """Return a bundle's ID, 64 hexadecimal digits, or ``None`` for ``null``. Raises :class:`BundleError`."""
     if value is None:
         return None
-    if not isinstance(value, str) or not _ID.fullmatch(value):
+    if not isinstance(value, str) or not _BUNDLE_ID.fullmatch(value):
         raise BundleError(f"{str(value)[:80]!r} is no ID of a bundle")
     return value
 
 
-def repository_name(name: Any) -> str:
-    """``registry/repository`` as it is written; raises what :meth:`Reference.parse` raises."""
-    parsed = Reference.parse(str(name))
-    if parsed.name != name:
-        raise BundleError(f"{str(name)[:200]!r} is no whole name of a repository")
-    return parsed.name
+def parse_uses(document: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Parse an inventory's ``uses``.
 
-
-def uses_of(document: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The key ``uses``: for each image's or referrer's digest, what it consists of, by number in ``blobs`` followed
-    by ``requires``. Raises :class:`BundleError` or :class:`ValueError`."""
+    It maps the digest of each image and referrer to the blobs that it consists of, as indexes into ``blobs`` followed
+    by ``requires``. Raises :class:`BundleError` or :class:`ValueError`.
+    """
     total = len(document["blobs"]) + len(document.get("requires") or ())
-    found: dict[str, tuple[int, ...]] = {}
-    for digest, numbers in (document.get("uses") or {}).items():
-        if not isinstance(numbers, list) or not all(type(n) is int and 0 <= n < total for n in numbers):
+    uses: dict[str, tuple[int, ...]] = {}
+    for digest, indexes in (document.get("uses") or {}).items():
+        if not isinstance(indexes, list) or not all(type(index) is int and 0 <= index < total for index in indexes):
             raise BundleError(f"its inventory lists nothing usable for {str(digest)[:80]}")
-        found[digests.check(digest)] = tuple(numbers)
-    return found
+        uses[digests.check(digest)] = tuple(indexes)
+    return uses
 
 
-def check_requires(
-    blobs: Iterable[Descriptor], requires: Sequence[Required], uses: Mapping[str, object], roots: Iterable[str]
+def check_required_layers(
+    blobs: Iterable[Descriptor], requires: Sequence[RequiredLayer], uses: Mapping[str, object], roots: Iterable[str]
 ) -> None:
-    """What is required must be what is not there, and every root must say whether it needs any of it."""
-    left_out = {required.digest for required in requires}
-    if len(left_out) != len(requires) or any(blob.digest in left_out for blob in blobs):
+    """Raise :class:`BundleError` for a required layer that is listed twice or is one of ``blobs``.
+
+    Also raises it if layers are required and ``uses`` lacks one of ``roots``, the digests of images and referrers.
+    """
+    required_digests = {required.digest for required in requires}
+    if len(required_digests) != len(requires) or any(blob.digest in required_digests for blob in blobs):
         raise BundleError("its inventory requires a blob twice, or one that is in the bundle")
-    if left_out and any(root not in uses for root in roots):
+    if required_digests and any(root not in uses for root in roots):
         raise BundleError("its inventory does not say which images need what was left out")
 
 
-def _text(value: Any) -> str | None:
+def _parse_repository(name: Any) -> str:
+    """Return ``registry/repository`` if it is written in full. Raises what :meth:`Reference.parse` raises."""
+    reference = Reference.parse(str(name))
+    if reference.name != name:
+        raise BundleError(f"{str(name)[:200]!r} is no whole name of a repository")
+    return reference.name
+
+
+def _parse_title(value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
         raise BundleError(f"{str(value)[:80]!r} is no name of a bundle")
     return value

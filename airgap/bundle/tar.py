@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tar as the bundle uses it: ustar headers (POSIX.1-1988), base-256 for sizes from 8 GiB on, PAX for long paths.
+"""The tar format of a bundle: ustar headers (POSIX.1-1988), base-256 sizes from 8 GiB on, PAX headers for long paths.
 
-``tarfile`` cannot write base-256 sizes under a ustar header, and its reading follows what a file says; here
-every member's place is computed, so that it can be written out of order, and every header is checked.
+Every member's offset is computed in advance, so that blobs can be written out of order and read at once. ``tarfile``
+cannot write base-256 sizes with a ustar header, and accepts headers that a bundle must not have.
 """
 
 from __future__ import annotations
@@ -15,32 +15,44 @@ from airgap.oci import digest as digests
 from airgap.records import Record, field
 
 BLOCK = 512
+#: Sizes from here on do not fit the header's eleven octal digits.
 _OCTAL_LIMIT = 8 * 1024**3
+_MAX_PAX_HEADER = 4096
 #: Two zero blocks end a tar (POSIX.1-1988, 10.1.1).
 END = bytes(2 * BLOCK)
 
+#: Member types in a header.
 FILE, DIRECTORY, PAX = b"0", b"5", b"x"
 
 Pread = Callable[[int, int], bytes]
-"""Gives at most so many bytes from an offset of the tar."""
+"""``pread(count, offset)`` returns up to ``count`` bytes of the tar from ``offset``."""
 
 
 class Member(Record):
-    """One member: ``offset`` is that of its (first) header, ``data`` that of its content."""
+    """A file or folder in the tar. ``header_offset`` is the offset of its first header block; sizes are in bytes."""
 
     name: str
     size: int
-    offset: int
-    data: int
+    header_offset: int
+    content_offset: int
     directory: bool = False
 
     @property
+    def header(self) -> bytes:
+        """The header blocks that the member must have."""
+        return header(self.name, self.size, directory=self.directory)
+
+    @property
     def end(self) -> int:
-        return self.data + padded(self.size)
+        """The offset behind the content and its padding."""
+        return self.content_offset + padded_size(self.size)
 
 
-class Layout(Record):
-    """Where everything stands: ``head`` members with their content, then a place for each blob in order."""
+class TarLayout(Record):
+    """The offset of every member: first the ``head``, members with their content, then the blobs in order.
+
+    ``places`` maps a blob's digest to its member; ``size`` is the size of the tar without the end marker.
+    """
 
     head: tuple[tuple[Member, bytes], ...]
     blobs: tuple[Descriptor, ...]
@@ -53,75 +65,80 @@ class Layout(Record):
         return self.size + len(END)
 
 
-def padded(size: int) -> int:
+def padded_size(size: int) -> int:
+    """Return ``size`` rounded up to whole blocks."""
     return -(-size // BLOCK) * BLOCK
 
 
 def blob_name(digest: str) -> str:
+    """Return the member name of a blob, as in an OCI image layout."""
     return f"blobs/{digests.algorithm(digest)}/{digests.encoded(digest)}"
 
 
 def header(name: str, size: int, *, directory: bool = False) -> bytes:
-    """The header block of a member, with a PAX header before it where the name does not fit ustar's fields."""
-    split = _split(name)
-    if split is not None:
-        return _block(split, size, DIRECTORY if directory else FILE)
+    """Return the header block of a member, with a PAX header before it if the name does not fit the ustar fields."""
+    kind = DIRECTORY if directory else FILE
+    prefix_and_name = _split_name(name)
+    if prefix_and_name is not None:
+        return _header_block(prefix_and_name, size, kind)
     record = _pax_record("path", name)
-    short = name.rpartition("/")[2][:80]
+    short_name = name.rpartition("/")[2][:80]
     return (
-        _block(("", f"PaxHeaders/{short}"), len(record), PAX)
-        + record.ljust(padded(len(record)), b"\0")
-        + _block(("", short), size, DIRECTORY if directory else FILE)
+        _header_block(("", f"PaxHeaders/{short_name}"), len(record), PAX)
+        + record.ljust(padded_size(len(record)), b"\0")
+        + _header_block(("", short_name), size, kind)
     )
 
 
-def lay_out(head: Sequence[tuple[str, bytes]], blobs: Sequence[Descriptor]) -> Layout:
-    """Give every member its place. Directories get a member before their content: without one, unpacking as a
-    normal user fails in other programs."""
+def lay_out(head: Sequence[tuple[str, bytes]], blobs: Sequence[Descriptor]) -> TarLayout:
+    """Compute the offset of every member. ``head`` are pairs of a name and its content.
+
+    Each folder gets a member before the files in it: some programs cannot unpack as a normal user without it.
+    """
     members: list[tuple[Member, bytes]] = []
-    seen: set[str] = set()
+    folders: set[str] = set()
     offset = 0
 
     def add(name: str, content: bytes, *, directory: bool = False) -> None:
         nonlocal offset
-        member = _place(name, len(content), offset, directory=directory)
+        member = _member_at(name, len(content), offset, directory=directory)
         members.append((member, content))
         offset = member.end
 
-    def parents(name: str) -> None:
+    def add_parents(name: str) -> None:
         parts = name.split("/")[:-1]
         for count in range(1, len(parts) + 1):
             folder = "/".join(parts[:count]) + "/"
-            if folder not in seen:
-                seen.add(folder)
+            if folder not in folders:
+                folders.add(folder)
                 add(folder, b"", directory=True)
 
     for name, content in head:
-        parents(name)
+        add_parents(name)
         add(name, content)
-    parents("blobs/sha256/x")
+    add_parents("blobs/sha256/x")
     for blob in blobs:
-        parents(blob_name(blob.digest))
-    places = places_of(blobs, offset)
+        add_parents(blob_name(blob.digest))
+    places = place_blobs(blobs, offset)
     end = max((place.end for place in places.values()), default=offset)
-    return Layout(tuple(members), tuple(blobs), places, end)
+    return TarLayout(tuple(members), tuple(blobs), places, end)
 
 
-def places_of(blobs: Sequence[Descriptor], offset: int) -> dict[str, Member]:
-    """Where each blob must stand if the first begins at ``offset``."""
+def place_blobs(blobs: Sequence[Descriptor], offset: int) -> dict[str, Member]:
+    """Return the member of each blob by digest, if the first one's header is at ``offset``."""
     places: dict[str, Member] = {}
     for blob in blobs:
-        member = _place(blob_name(blob.digest), blob.size, offset)
+        member = _member_at(blob_name(blob.digest), blob.size, offset)
         places[blob.digest] = member
         offset = member.end
     return places
 
 
 def read_member(pread: Pread, offset: int, limit: int | None) -> Member | None:
-    """The member whose header stands at ``offset``, or ``None`` at the end marker.
+    """Read the header at ``offset`` and return its member, or ``None`` at the end marker.
 
-    Raises :class:`BundleError` for anything that is no plain file or folder under a relative path, or that
-    reaches beyond the ``limit`` bytes of the tar where they are known.
+    ``limit`` is the size of the tar where it is known. Raises :class:`BundleError` for a member that is not a plain
+    file or folder with a relative path, or that ends after ``limit``.
     """
     start, long_name = offset, ""
     while True:
@@ -130,13 +147,13 @@ def read_member(pread: Pread, offset: int, limit: int | None) -> Member | None:
             raise BundleError(f"cut short: a tar header is missing at byte {offset}")
         if not any(block):
             return None
-        name, size, kind = _parse(block, offset)
+        name, size, kind = _parse_header(block, offset)
         offset += BLOCK
         if kind == PAX and not long_name:
-            if size > 4096:
+            if size > _MAX_PAX_HEADER:
                 raise BundleError(f"an extended header of {size} bytes at byte {start}")
             long_name = _pax_path(pread(size, offset), start)
-            offset += padded(size)
+            offset += padded_size(size)
             continue
         break
     name = long_name or name
@@ -151,7 +168,7 @@ def read_member(pread: Pread, offset: int, limit: int | None) -> Member | None:
     return Member(name, size, start, offset, directory=kind == DIRECTORY)
 
 
-def _place(name: str, size: int, offset: int, *, directory: bool = False) -> Member:
+def _member_at(name: str, size: int, offset: int, *, directory: bool = False) -> Member:
     return Member(name, size, offset, offset + len(header(name, 0, directory=directory)), directory)
 
 
@@ -161,28 +178,29 @@ def _check_name(name: str) -> None:
         raise BundleError(f"the member name {name!r} is not allowed in a bundle")
 
 
-def _split(name: str) -> tuple[str, str] | None:
-    """``(prefix, name)`` in ustar's 155 and 100 bytes, or ``None`` if it does not fit."""
-    raw = name.encode()
-    if len(raw) <= 100:
+def _split_name(name: str) -> tuple[str, str] | None:
+    """Split ``name`` at a slash into ustar's prefix of 155 and name of 100 bytes; ``None`` if it does not fit."""
+    encoded = name.encode()
+    if len(encoded) <= 100:
         return "", name
-    for position in range(len(raw) - 2, 0, -1):
-        if raw[position : position + 1] == b"/" and position <= 155 and len(raw) - position - 1 <= 100:
-            return raw[:position].decode(), raw[position + 1 :].decode()
+    for slash in range(len(encoded) - 2, 0, -1):
+        if encoded[slash : slash + 1] == b"/" and slash <= 155 and len(encoded) - slash - 1 <= 100:
+            return encoded[:slash].decode(), encoded[slash + 1 :].decode()
     return None
 
 
-def _block(name: tuple[str, str], size: int, kind: bytes) -> bytes:
-    prefix, short = name
+def _header_block(prefix_and_name: tuple[str, str], size: int, kind: bytes) -> bytes:
+    """Return one ustar header block with fixed owner, mode and time (POSIX.1-1988, 10.1.1)."""
+    prefix, name = prefix_and_name
     mode = b"0000755\0" if kind == DIRECTORY else b"0000644\0"
-    length = b"%011o\0" % size if size < _OCTAL_LIMIT else b"\x80" + size.to_bytes(11, "big")
+    size_field = b"%011o\0" % size if size < _OCTAL_LIMIT else b"\x80" + size.to_bytes(11, "big")
     block = bytearray(BLOCK)
-    for offset, field_ in (
-        (0, short.encode()),
+    for offset, value in (
+        (0, name.encode()),
         (100, mode),
         (108, b"0000000\0"),
         (116, b"0000000\0"),
-        (124, length),
+        (124, size_field),
         (136, b"%011o\0" % 0),
         (148, b" " * 8),
         (156, kind),
@@ -191,17 +209,19 @@ def _block(name: tuple[str, str], size: int, kind: bytes) -> bytes:
         (337, b"0000000\0"),
         (345, prefix.encode()),
     ):
-        block[offset : offset + len(field_)] = field_
+        block[offset : offset + len(value)] = value
     block[148:156] = b"%06o\0 " % sum(block)
     return bytes(block)
 
 
-def _parse(block: bytes, offset: int) -> tuple[str, int, bytes]:
+def _parse_header(block: bytes, offset: int) -> tuple[str, int, bytes]:
+    """Return name, size and type of a header block. Raises :class:`BundleError` with the header's ``offset``."""
+    # The checksum is computed with eight blanks in its own field.
     checksum = sum(block) - sum(block[148:156]) + 8 * 32
     try:
         if _octal(block[148:156]) != checksum:
             raise BundleError(f"the tar header at byte {offset} is damaged")
-        # 0x80 alone begins a base-256 number; 0xff would begin a negative one.
+        # A first byte of 0x80 marks a base-256 number (0xff a negative one, which no size is).
         size = int.from_bytes(block[125:136], "big") if block[124] == 0x80 else _octal(block[124:136])
         parts = [block[345:500].rstrip(b"\0").decode(), block[0:100].partition(b"\0")[0].decode()]
     except ValueError as error:
@@ -211,7 +231,7 @@ def _parse(block: bytes, offset: int) -> tuple[str, int, bytes]:
 
 
 def _octal(text: bytes) -> int:
-    """An octal number; :class:`ValueError` for signs and underscores too, which ``int`` would take."""
+    """Parse an octal number. Raises :class:`ValueError`, also for signs and underscores, which ``int`` accepts."""
     digits = text.strip(b" \0") or b"0"
     if not digits.isdigit():
         raise ValueError(f"{text!r} is no octal number")
@@ -219,7 +239,7 @@ def _octal(text: bytes) -> int:
 
 
 def _pax_record(key: str, value: str) -> bytes:
-    # "LENGTH key=value\n", where LENGTH counts itself (POSIX.1-2001 pax).
+    """Return ``LENGTH key=value`` and a newline, where LENGTH includes its own digits (POSIX.1-2001, pax)."""
     body = f" {key}={value}\n".encode()
     length = len(body) + 2
     while len(str(length)) + len(body) != length:
@@ -228,6 +248,7 @@ def _pax_record(key: str, value: str) -> bytes:
 
 
 def _pax_path(content: bytes, offset: int) -> str:
+    """Return the value of ``path`` in a PAX header. Raises :class:`BundleError` with the header's ``offset``."""
     while content:
         length, space, _ = content.partition(b" ")
         if not space or not length.isdigit() or not 0 < int(length) <= len(content):

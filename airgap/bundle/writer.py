@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bundle being made: a store whose blobs are written straight to their own places, by several threads.
+"""Writes a bundle: a store that writes each blob to its own offset, from several threads.
 
-Until ``finish`` no file of the bundle's name appears. Each byte is written once: padding and gaps are the file
-system's own zeros. With a journal, what was written before is kept, and a blob goes on where it stopped.
+The file has its final name only after ``finish``. Each byte is written once; padding and gaps are the file system's
+zeros. With a journal, an interrupted bundle can be continued in the middle of a blob.
 """
 
 from __future__ import annotations
@@ -12,93 +12,111 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from airgap.bundle.background_sync import BackgroundSync
 from airgap.bundle.journal import ExportJournal
 from airgap.bundle.media import Draft, FileDraft
-from airgap.bundle.media.base import Pieces
+from airgap.bundle.media.base import PreadReader
 from airgap.bundle.media.volume_draft import VolumeDraft
-from airgap.bundle.syncing import Syncing
-from airgap.bundle.tar import Layout, Member, header
+from airgap.bundle.tar import Member, TarLayout
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import BUFFER_SIZE, BytesReader, read_verified
 
-#: A blob's progress is noted after so many bytes: a kill costs nothing that was noted.
-_NOTE = 8 * 1024 * 1024
+#: A blob's progress is recorded after this many bytes. A killed process loses at most so much of each blob.
+_RECORD_INTERVAL = 8 * 1024 * 1024
 
 
 class BundleWriter:
-    """Made by :meth:`create`, :meth:`begin` or :meth:`go_on`; filled by ``push``; ended by :meth:`finish`,
-    :meth:`keep` or :meth:`discard`."""
+    """A bundle that is being written. Made by :meth:`create`, :meth:`begin` or :meth:`resume`. Thread-safe.
 
-    def __init__(self, draft: Draft, layout: Layout, journal: ExportJournal | None = None) -> None:
+    Blobs are added with :meth:`push`. One of :meth:`finish`, :meth:`keep` and :meth:`discard` ends it.
+    """
+
+    def __init__(self, draft: Draft, layout: TarLayout, journal: ExportJournal | None = None) -> None:
         self.path = draft.path
-        #: Whether one worker should write blobs in the order of their places.
+        #: Whether one worker should write the blobs in the order of their offsets.
         self.ordered = draft.ordered
         self._draft = draft
         self._layout = layout
         self._journal = journal
-        self._done: set[str] = set()
-        self._begun: dict[str, int] = {}
+        #: The digests of finished blobs.
+        self._finished: set[str] = set()
+        #: How many bytes of unfinished blobs an earlier run wrote, by digest.
+        self._written: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._busy: dict[str, threading.Lock] = {}
-        self._syncing = Syncing(draft, journal) if journal is not None else None
+        self._blob_locks: dict[str, threading.Lock] = {}
+        self._background_sync = BackgroundSync(draft, journal) if journal is not None else None
 
     @classmethod
-    def create(cls, path: str | os.PathLike[str], layout: Layout) -> BundleWriter:
-        """One plain file without a journal. Raises :class:`OutputError` when the folder cannot be written, another
-        airgap is writing the same bundle, or there is too little space."""
+    def create(cls, path: str | os.PathLike[str], layout: TarLayout) -> BundleWriter:
+        """Begin a plain tar without a journal. Raises :class:`OutputError` as :meth:`FileDraft.begin` does."""
         return cls.begin(FileDraft.begin(Path(path), layout.total), layout, {})
 
     @classmethod
     def begin(
-        cls, draft: Draft, layout: Layout, contents: Mapping[str, bytes], journal: ExportJournal | None = None
+        cls, draft: Draft, layout: TarLayout, contents: Mapping[str, bytes], journal: ExportJournal | None = None
     ) -> BundleWriter:
-        """Write the head, and those blobs whose ``contents`` are known by their digest. ``journal`` has begun."""
+        """Begin a bundle: write its head and the blobs in ``contents``, which maps digests to content.
+
+        ``journal`` has its first line already. Raises :class:`OutputError`; the draft is then deleted.
+        """
         writer = cls(draft, layout, journal)
         try:
-            writer._write_known(contents)
+            writer._write_head()
+            writer._write_contents(contents)
         except BaseException:
             writer.discard()
             raise
         return writer
 
     @classmethod
-    def go_on(
-        cls, draft: Draft, layout: Layout, contents: Mapping[str, bytes], journal: ExportJournal
+    def resume(
+        cls, draft: Draft, layout: TarLayout, contents: Mapping[str, bytes], journal: ExportJournal
     ) -> BundleWriter | None:
-        """Take over what the journal's run left; ``None``, and the draft is kept, where its head is another's."""
+        """Continue the bundle of an earlier run. Return ``None`` and keep the draft if its head is different.
+
+        Raises :class:`OutputError`; the draft is then kept.
+        """
         writer = cls(draft, layout, journal)
         try:
             for member, content in layout.head:
-                expected = header(member.name, member.size, directory=member.directory) + content
-                if draft.read(len(expected), member.offset) != expected:
+                expected = member.header + content
+                if draft.read(len(expected), member.header_offset) != expected:
                     draft.keep()
                     return None
-            writer._believe(journal, contents)
-            writer._write_known(contents)
+            writer._load_progress(journal, contents)
+            writer._write_head()
+            writer._write_contents(contents)
         except BaseException:
             writer.keep()
             raise
         return writer
 
     def resolve(self, name: str) -> Descriptor:
+        """Return the blob with the digest ``name``. Raises :class:`NotFound`."""
         for blob in self._layout.blobs:
             if blob.digest == name:
                 return blob
         raise NotFound(f"{name} is not in this bundle", where=str(self.path))
 
     def exists(self, descriptor: Descriptor) -> bool:
-        return descriptor.digest in self._done
+        """Whether the blob is finished."""
+        return descriptor.digest in self._finished
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
-        if descriptor.digest not in self._done:
-            raise ContentMissing(f"{descriptor.digest} is not written yet", where=str(self.path))
+        """Open a finished blob. Raises :class:`ContentMissing`."""
+        self._require_finished(descriptor)
         place = self._layout.places[descriptor.digest]
-        return Pieces(self._draft.read, place.data + offset, place.size - offset, str(self.path))
+        return PreadReader(self._draft.read, place.content_offset + offset, place.size - offset, str(self.path))
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
+        """Write a blob and verify it; continue where an earlier run stopped.
+
+        Raises :class:`ContentMissing` for a blob that the layout does not have, :class:`ContentError` for another size
+        or digest, :class:`OutputError`, and what the reader raises.
+        """
         place = self._layout.places.get(descriptor.digest)
         if place is None:
             raise ContentMissing(f"{descriptor.digest} has no place in this bundle", where=str(self.path))
@@ -108,149 +126,163 @@ class BundleWriter:
                 where=str(self.path),
             )
         with self._lock:
-            busy = self._busy.setdefault(descriptor.digest, threading.Lock())
-        with busy:
-            if descriptor.digest in self._done:
+            blob_lock = self._blob_locks.setdefault(descriptor.digest, threading.Lock())
+        with blob_lock:
+            if descriptor.digest in self._finished:
                 return
-            for start in self._starts(descriptor):
+            for start in self._resume_offsets(descriptor):
                 try:
-                    self._fill(descriptor, place, opener, start)
+                    self._write_blob(descriptor, place, opener, start)
                     break
                 except DigestMismatch as error:
-                    # What an earlier run left may be what a power cut made of it.
-                    self._take_back(place, error)
-                    self._begun.pop(descriptor.digest, None)
+                    # A power cut may have damaged the bytes before `start`.
+                    self._rewind_to_header(place, error)
+                    self._written.pop(descriptor.digest, None)
                     if start == 0:
                         raise
-            self._done.add(descriptor.digest)
-            self._begun.pop(descriptor.digest, None)
+            self._finished.add(descriptor.digest)
+            self._written.pop(descriptor.digest, None)
             if self._journal is not None:
-                self._journal.finished(descriptor.digest)
+                self._journal.record_finished(descriptor.digest)
 
     def tag(self, descriptor: Descriptor, name: str) -> None:
-        """Names stand in ``index.json`` already; here only that the content is there is checked."""
-        if descriptor.digest not in self._done:
-            raise ContentMissing(f"{descriptor.digest} is not written yet", where=str(self.path))
+        """Check that the blob is finished. Names are in ``index.json`` from the start. Raises ContentMissing."""
+        self._require_finished(descriptor)
 
     def finish(self) -> None:
-        """Everything is there: make it last, and give it its name."""
-        missing = [blob.digest for blob in self._layout.blobs if blob.digest not in self._done]
+        """Sync the bundle, give it its final name and delete the journal.
+
+        Raises :class:`AirgapError` if a blob is missing, :class:`OutputError`.
+        """
+        missing = [blob.digest for blob in self._layout.blobs if blob.digest not in self._finished]
         if missing:
             raise AirgapError(f"{len(missing)} blobs were never written, the first is {missing[0]}")
-        if self._syncing is not None:
-            self._syncing.finish()
+        if self._background_sync is not None:
+            self._background_sync.finish()
         self._draft.finish()
         if self._journal is not None:
             self._journal.remove()
 
     def keep(self) -> None:
-        """Leave what is there for the next run."""
-        self._end_syncing()
+        """Close the files and leave them for the next run."""
+        self._wait_for_sync()
         self._draft.keep()
         if self._journal is not None:
             self._journal.close()
 
     def discard(self) -> None:
-        """Leave nothing behind; after :meth:`finish` this does nothing."""
-        self._end_syncing()
+        """Delete the draft and the journal. After :meth:`finish` this does nothing."""
+        self._wait_for_sync()
         self._draft.discard()
         if self._journal is not None:
             self._journal.remove()
 
     @property
     def worth_keeping(self) -> bool:
-        """Whether a run that stops here leaves something that the next one need not fetch."""
-        return self._journal is not None and bool(self._journal.lines > 1)
+        """Whether the journal records any written bytes."""
+        return self._journal is not None and self._journal.line_count > 1
 
-    def _write_known(self, contents: Mapping[str, bytes]) -> None:
+    def _require_finished(self, descriptor: Descriptor) -> None:
+        if descriptor.digest not in self._finished:
+            raise ContentMissing(f"{descriptor.digest} is not written yet", where=str(self.path))
+
+    def _write_head(self) -> None:
         for member, content in self._layout.head:
-            block = header(member.name, member.size, directory=member.directory)
-            self._draft.write(memoryview(block + content), member.offset)
+            self._draft.write(memoryview(member.header + content), member.header_offset)
+
+    def _write_contents(self, contents: Mapping[str, bytes]) -> None:
+        """Write the blobs in ``contents`` that are not finished; an ordered draft only up to the first other blob."""
         for blob in self._layout.blobs:
             place = self._layout.places[blob.digest]
-            if isinstance(self._draft, VolumeDraft) and not self._draft.holds(place.offset, place.end):
-                self._done.add(blob.digest)  # what stands in another volume than the one that is made
-            elif blob.digest in contents and blob.digest not in self._done:
-                read_verified(blob, BytesReader(contents[blob.digest]), lambda piece, at: None)
-                self._draft.write(memoryview(header(place.name, place.size) + contents[blob.digest]), place.offset)
-                self._done.add(blob.digest)
-            elif self.ordered and blob.digest not in self._done:
-                break  # what stands behind it comes after it
+            if isinstance(self._draft, VolumeDraft) and not self._draft.holds(place.header_offset, place.end):
+                # The blob is in other volumes than the one that is written.
+                self._finished.add(blob.digest)
+            elif blob.digest in contents and blob.digest not in self._finished:
+                read_verified(blob, BytesReader(contents[blob.digest]), lambda piece, offset: None)
+                self._draft.write(memoryview(place.header + contents[blob.digest]), place.header_offset)
+                self._finished.add(blob.digest)
+            elif self.ordered and blob.digest not in self._finished:
+                break
 
-    def _believe(self, journal: ExportJournal, contents: Mapping[str, bytes]) -> None:
-        """Take over what is on the disk for certain, and what hashes to what it should; an ordered draft only as far
-        as it has no gap."""
+    def _load_progress(self, journal: ExportJournal, contents: Mapping[str, bytes]) -> None:
+        """Take over the blobs that were synced to the disk, and those that pass verification.
+
+        Of an ordered draft only blobs before the first unfinished one are taken over.
+        """
         progress = journal.progress
-        gap = False
+        past_gap = False
         for blob in self._layout.blobs:
             if blob.digest in contents:
                 continue
             place = self._layout.places[blob.digest]
-            claimed, reached = blob.digest in progress.whole, progress.reached.get(blob.digest, 0)
-            if not gap and claimed and (progress.whole[blob.digest] or self._hashes(blob, place)):
-                self._done.add(blob.digest)
+            recorded_finished = blob.digest in progress.finished
+            written = progress.written.get(blob.digest, 0)
+            is_synced = blob.digest in progress.finished_synced
+            if not past_gap and recorded_finished and (is_synced or self._is_intact(blob, place)):
+                self._finished.add(blob.digest)
                 continue
-            if claimed or (gap and reached):
-                # Withdraw the claim, or the next "synced" line would vouch for it.
-                journal.note(blob.digest, 0)
-            elif reached:
-                self._begun[blob.digest] = min(reached, place.size)
-            gap = self.ordered
-        if any(not on_disk for on_disk in progress.whole.values()):
-            # What was hashed now need not be hashed again by the run after this one.
-            assert self._syncing is not None
-            self._syncing.now()
+            if recorded_finished or (past_gap and written):
+                # Withdraw the line: the next "synced" line would confirm it.
+                journal.record_written(blob.digest, 0)
+            elif written:
+                self._written[blob.digest] = min(written, place.size)
+            past_gap = self.ordered
+        if progress.finished - progress.finished_synced:
+            # Blobs that were just verified need not be verified again by the next run.
+            assert self._background_sync is not None
+            self._background_sync.sync_now()
 
-    def _hashes(self, blob: Descriptor, place: Member) -> bool:
+    def _is_intact(self, blob: Descriptor, place: Member) -> bool:
+        """Whether the blob on the disk has the right digest."""
+        reader = PreadReader(self._draft.read, place.content_offset, place.size, str(self.path))
         try:
-            read_verified(
-                blob, Pieces(self._draft.read, place.data, place.size, str(self.path)), lambda piece, at: None
-            )
+            read_verified(blob, reader, lambda piece, offset: None)
         except (ContentError, BundleError):
             return False
         return True
 
-    def _starts(self, descriptor: Descriptor) -> Iterator[int]:
-        """Where to go on in a blob: behind all that was noted, behind what was synced, at its start."""
-        begun = self._begun.get(descriptor.digest, 0)
-        if begun:
-            yield begun
-        synced = self._journal.progress.synced.get(descriptor.digest, 0) if self._journal is not None else 0
-        if 0 < synced < begun:
+    def _resume_offsets(self, descriptor: Descriptor) -> Iterator[int]:
+        """Yield the offsets in the blob to continue from: after all recorded bytes, after the synced ones, and 0."""
+        written = self._written.get(descriptor.digest, 0)
+        if written:
+            yield written
+        synced = self._journal.progress.written_synced.get(descriptor.digest, 0) if self._journal is not None else 0
+        if 0 < synced < written:
             yield synced
         yield 0
 
-    def _take_back(self, place: Member, error: DigestMismatch) -> None:
+    def _rewind_to_header(self, place: Member, mismatch: DigestMismatch) -> None:
         try:
-            self._draft.cut(place.offset)
-        except OutputError as kept:
-            kept.what = f"{error.what}; {kept.what}"
-            raise kept from error
+            self._draft.rewind(place.header_offset)
+        except OutputError as error:
+            error.what = f"{mismatch.what}; {error.what}"
+            raise error from mismatch
 
-    def _fill(self, descriptor: Descriptor, place: Member, opener: Opener, start: int) -> None:
+    def _write_blob(self, descriptor: Descriptor, place: Member, opener: Opener, start: int) -> None:
+        """Write a blob from the offset ``start`` on, after hashing the ``start`` bytes that are on the disk."""
         hash_, position = digests.hasher(descriptor.digest), 0
-        start = max(0, self._draft.cut(place.data + start) - place.data) if start else 0
+        start = max(0, self._draft.rewind(place.content_offset + start) - place.content_offset) if start else 0
         while position < start:
-            piece = self._draft.read(min(BUFFER_SIZE, start - position), place.data + position)
+            piece = self._draft.read(min(BUFFER_SIZE, start - position), place.content_offset + position)
             if not piece:
                 raise DigestMismatch(f"what an earlier run left of {descriptor.digest} cannot be read")
             hash_.update(piece)
             position += len(piece)
         if not position:
-            self._draft.cut(place.offset)
-            self._draft.write(memoryview(header(place.name, place.size)), place.offset)
-        noted = reached = position
+            self._draft.rewind(place.header_offset)
+            self._draft.write(memoryview(place.header), place.header_offset)
+        recorded = written = position
 
-        def take(piece: memoryview, at: int) -> None:
-            nonlocal noted, reached
-            self._draft.write(piece, place.data + at)
-            reached = at + len(piece)
-            if self._journal is None or self._syncing is None:
+        def take(piece: memoryview, offset: int) -> None:
+            nonlocal recorded, written
+            self._draft.write(piece, place.content_offset + offset)
+            written = offset + len(piece)
+            if self._journal is None or self._background_sync is None:
                 return
-            if reached - noted >= _NOTE:
-                self._journal.note(descriptor.digest, reached)
-                noted = reached
-            self._syncing.wrote(len(piece))
+            if written - recorded >= _RECORD_INTERVAL:
+                self._journal.record_written(descriptor.digest, written)
+                recorded = written
+            self._background_sync.add_written(len(piece))
 
         reader = opener(position)
         try:
@@ -258,13 +290,13 @@ class BundleWriter:
         except ContentError:
             raise
         except AirgapError:
-            # Broken off, not killed: every byte is known, so that the next run fetches none of them again.
-            if self._journal is not None and reached > noted:
-                self._journal.note(descriptor.digest, reached)
+            # The source failed, so the written bytes are good: the next run need not fetch them again.
+            if self._journal is not None and written > recorded:
+                self._journal.record_written(descriptor.digest, written)
             raise
         finally:
             reader.close()
 
-    def _end_syncing(self) -> None:
-        if self._syncing is not None:
-            self._syncing.end()
+    def _wait_for_sync(self) -> None:
+        if self._background_sync is not None:
+            self._background_sync.wait()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """``airgap.pyz``: this program and its pure-Python dependencies in one file for a bare Python 3.10 or later.
 
-What belongs in it is read from the metadata of the installed distributions. Compiled parts stay behind, their
-absence costs speed alone, and so do the tests that some packages install; licences and metadata come along.
-Entries are sorted, with fixed times and modes: the same installation gives the same bytes.
+The metadata of the installed distributions tells which files belong to it. Licences and metadata are included; tests
+and compiled modules are not, without which airgap is only slower. Entries are sorted and have fixed times and modes:
+the same installation always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pathlib import Path, PurePosixPath
 import airgap
 from airgap.errors import AirgapError
 
-#: The earliest moment that a zip entry can hold.
+#: The earliest time of a zip entry (1 January 1980), in seconds since 1970.
 _EPOCH = 315532800
 _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
-#: Half of the file by size, and rich imports them only to colour source code and Markdown, which airgap has none of
-#: (tests/test_dist.py holds it to that).
-_LEFT_OUT = {"pygments", "markdown-it-py"}
+#: Half of the file's size. rich imports them only to render source code and Markdown, which airgap never does
+#: (tests/test_dist.py checks that).
+_EXCLUDED = {"pygments", "markdown-it-py"}
 
 _MAIN = b"""\
 # SPDX-License-Identifier: Apache-2.0
@@ -40,10 +40,10 @@ main()
 """
 
 
-def program() -> bytes:
-    """The content of ``airgap.pyz``: the file that this run comes from, or one made of what is installed.
+def build_zipapp() -> bytes:
+    """Return the content of ``airgap.pyz``: the running zipapp itself, or one made of the installed distributions.
 
-    Raises :class:`AirgapError` where a dependency is missing.
+    Raises :class:`AirgapError` if a dependency is not installed.
     """
     root = Path(airgap.__file__).parent.parent
     if root.is_file():
@@ -57,7 +57,7 @@ def program() -> bytes:
 
 
 def _own_files() -> Iterator[tuple[str, bytes]]:
-    """airgap's own sources and data: an editable installation lists none of them in its metadata."""
+    """Yield airgap's own sources and data, which the metadata of an editable installation does not list."""
     root = Path(airgap.__file__).parent
     for path in root.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
@@ -65,28 +65,30 @@ def _own_files() -> Iterator[tuple[str, bytes]]:
 
 
 def _closure(name: str) -> list[metadata.Distribution]:
-    """The distribution ``name`` and what it leads to. A requirement with a marker, for another Python say, is taken
-    where it is installed, so that an environment can bring what older versions need."""
-    found: dict[str, metadata.Distribution] = {}
-    waiting = [name]
-    while waiting:
-        requirement, _, marker = waiting.pop().partition(";")
+    """Return the distribution ``name`` and everything that it requires, sorted by name.
+
+    A requirement with a marker, such as one for another Python version, is included if it is installed.
+    """
+    distributions: dict[str, metadata.Distribution] = {}
+    pending = [name]
+    while pending:
+        requirement, _, marker = pending.pop().partition(";")
         match = re.match(r"[A-Za-z0-9._-]+", requirement.strip())
         if match is None or "extra" in marker:
             continue
         key = re.sub(r"[-_.]+", "-", match[0]).lower()
-        if key in found or key in _LEFT_OUT:
+        if key in distributions or key in _EXCLUDED:
             continue
         try:
-            found[key] = metadata.distribution(match[0])
+            distributions[key] = metadata.distribution(match[0])
         except metadata.PackageNotFoundError as error:
             if marker:
                 continue
             raise AirgapError(
                 f"{match[0]} is not installed, so {name} cannot be packed", hint="install airgap with pip"
             ) from error
-        waiting += found[key].requires or []
-    return [found[key] for key in sorted(found)]
+        pending += distributions[key].requires or []
+    return [distributions[key] for key in sorted(distributions)]
 
 
 def _files_of(distribution: metadata.Distribution) -> Iterator[tuple[str, bytes]]:
@@ -94,22 +96,22 @@ def _files_of(distribution: metadata.Distribution) -> Iterator[tuple[str, bytes]
         parts = PurePosixPath(path).parts
         if parts[0] in ("..", "airgap") or "__pycache__" in parts or {"test", "tests"} & set(parts):
             continue
-        inside = parts[0].endswith(".dist-info")
-        if inside and not (parts[1] == "METADATA" or path.name.upper().startswith(_LICENCES)):
+        in_metadata = parts[0].endswith(".dist-info")
+        if in_metadata and not (parts[1] == "METADATA" or path.name.upper().startswith(_LICENCES)):
             continue
-        # Beside packages lie the .pth and finder files of editable installations.
-        if inside or (path.suffix == ".py" and not parts[0].startswith("__editable__")):
+        # The .pth and finder files of editable installations are left out.
+        if in_metadata or (path.suffix == ".py" and not parts[0].startswith("__editable__")):
             yield str(path), Path(str(path.locate())).read_bytes()
 
 
 def _zip(entries: dict[str, bytes]) -> bytes:
-    # A package without __init__.py is found in a zip only by the entries of its folders.
+    # Python finds a package without __init__.py in a zip only if its folder has an entry.
     folders = {f"{parent}/" for name in entries for parent in map(str, PurePosixPath(name).parents) if parent != "."}
-    when = time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH") or _EPOCH))[:6]
+    timestamp = time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH") or _EPOCH))[:6]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in sorted((entries | dict.fromkeys(folders, b"")).items()):
-            entry = zipfile.ZipInfo(name, when)
+            entry = zipfile.ZipInfo(name, timestamp)
             entry.compress_type = zipfile.ZIP_DEFLATED if content else zipfile.ZIP_STORED
             entry.create_system = 3
             entry.external_attr = (0o040755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16

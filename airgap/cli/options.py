@@ -215,7 +215,7 @@ def read_stdin() -> bytes:
 
 def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
     """Open the bundle in a file, in standard input (``-``) or in volumes. On a terminal, asks for a missing volume."""
-    from airgap.bundle import BundleReader
+    from airgap.bundle import reader
 
     if "-" in bundles:
         if len(bundles) > 1:
@@ -227,7 +227,7 @@ def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
             )
         if sys.stdin.isatty():
             raise UsageError("- reads standard input, and that is a terminal", hint="ssh … cat bundle.tar | airgap …")
-    return BundleReader(bundles[0], more=bundles[1:], ask=_ask_for_volume if sys.stdin.isatty() else None)
+    return reader.open_bundle(bundles[0], more=bundles[1:], ask=_ask_for_volume if sys.stdin.isatty() else None)
 
 
 def _ask_for_volume(expected: Path) -> Path | None:

@@ -10,10 +10,10 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from airgap.bundle import Extras, Lock, OutputFormat, Resource, compose, read_base
-from airgap.bundle import lockfile as locking
+from airgap.bundle import Extras, Lockfile, OutputFormat, Resource, build_layout, read_base, read_lockfile
 from airgap.bundle.build import BundleBuild
-from airgap.bundle.omitted_layers import leave_out
+from airgap.bundle.lockfile import create_lockfile, write_lockfile
+from airgap.bundle.omitted_layers import omit_layers
 from airgap.durable import output
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed, Noted, Sink, Warned
@@ -64,7 +64,7 @@ class Exported(Record, frozen=False):
 
 def export(request: ExportRequest, found_images: FoundImages, registries: Registries, context: Context) -> Exported:
     """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
-    with BundleBuild(
+    with BundleBuild.open(
         request.form, refresh=request.refresh, restart=request.restart, dry_run=request.dry_run, emit=context.emit
     ) as build:
         return _export(request, found_images, registries, build, context)
@@ -78,13 +78,13 @@ def _export(
     base_id = base.id if base else None
     _check_output(request, found_images, build)
     resources = _resources(request, found_images, emit)
-    locked = build.lock
+    locked = build.lockfile
     if request.lock is not None:
         if request.form.volume and not request.lock.exists():
             raise UsageError("one volume is made again from the lock of all", where=str(request.lock))
-        from_file = locking.read(request.lock, request.platforms, refresh=request.refresh, base=base_id)
+        from_file = read_lockfile(request.lock, request.platforms, refresh=request.refresh, base=base_id)
         if from_file is not None:
-            locking.check_resources(request.lock, from_file, resources)
+            from_file.check_resources(resources, where=str(request.lock))
         locked = from_file or locked
     for place in found_images.warnings():
         emit(Warned(place))
@@ -97,16 +97,16 @@ def _export(
         emit(ImageFailed(label, str(error)))
     extras = Extras(resources, request.program, request.name, request.version, request.notes)
     sizes = measure(planned)
-    left_out = leave_out(planned, base, emit)
-    inventory, layout = compose(planned, extras, left_out.requires, left_out.bases)
+    omitted = omit_layers(planned, base, emit)
+    inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
     result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, resolved.unresolved)
     _tell_sizes(request, sizes, layout.total, emit)
     if request.dry_run:
         return result
-    lock = locking.lock_of(request.platforms, planned, resources, base_id)
-    for path in request.form.names(layout):
+    lockfile = create_lockfile(request.platforms, planned, resources, base_id)
+    for path in request.form.output_paths(layout):
         output.check_place(path, force=request.force or build.resuming)
-    with build.writer(planned, inventory, layout, lock) as writer:
+    with build.writer(planned, inventory, layout, lockfile) as writer:
         result.report = copy(
             planned,
             build.with_leftovers(planned, resolved.sources),
@@ -115,9 +115,9 @@ def _export(
             CopyOptions(verb="fetched", order=layout.blobs if writer.ordered else None),
         )
         writer.finish()
-    result.bundle_size = sum(path.stat().st_size for path in request.form.names(layout)) or layout.total
+    result.bundle_size = sum(path.stat().st_size for path in request.form.output_paths(layout)) or layout.total
     if request.lock is not None and (request.refresh or not request.lock.exists()):
-        locking.write(request.lock, lock)
+        write_lockfile(request.lock, lockfile)
     return result
 
 
@@ -135,8 +135,8 @@ def _check_output(request: ExportRequest, found_images: FoundImages, build: Bund
 
 
 def _resolved(
-    request: ExportRequest, found_images: FoundImages, registries: Registries, locked: Lock | None, build: BundleBuild,
-    context: Context,
+    request: ExportRequest, found_images: FoundImages, registries: Registries, locked: Lockfile | None,
+    build: BundleBuild, context: Context,
 ) -> ResolvedImages:  # fmt: skip
     if locked is not None and build.resuming and locked.platforms != tuple(map(str, request.platforms)):
         raise build.other_inputs()
@@ -146,7 +146,7 @@ def _resolved(
             locked=locked, named=request.named,
         )  # fmt: skip
     except UsageError:
-        if locked is not None and locked is build.lock:
+        if locked is not None and locked is build.lockfile:
             raise build.other_inputs() from None
         raise
 

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap inventory``: ask a target what it holds under its prefix, and write that down as a receipt.
+"""``airgap inventory``: asks a target which images it has and writes a receipt of them.
 
-Only what can be read is written down: a blob stands in the receipt because a manifest that was fetched and verified
-names it. Whether the registry really gives it is proven by the import that relies on it. Signatures that a registry
-lists only through its referrers API are not asked for; they cross again.
+The receipt lists the blobs of the manifests that were fetched and verified. Whether the registry really has each blob
+is proven later, by the import that relies on it. Signatures that a registry lists only through its referrers API are
+not in the receipt, so they are exported again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from airgap.bundle import HeldImage, Receipt
+from airgap.bundle import Receipt, ReceiptImage
 from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Unavailable, raise_all
 from airgap.events import ImageFailed, Noted
 from airgap.formatting import counted
@@ -23,50 +23,36 @@ from airgap.transfer import Context, Destination, Root, parallel_map, plan
 
 
 @runtime_checkable
-class Tagged(Protocol):
-    """A repository that lists its tags."""
+class SupportsTagList(Protocol):
+    """A repository that can list its tags."""
 
-    def tags(self) -> list[str]: ...
+    def tags(self) -> list[str]:
+        """Return all tags. Raises :class:`NotFound` for an unknown repository."""
 
 
-class Found(Record, frozen=False):
-    """``failures`` are images of which something is missing or unreadable; they are not in the receipt."""
+class InventoryResult(Record, frozen=False):
+    """``failures`` are the images with missing or unreadable parts, with their errors. The receipt omits them."""
 
     receipt: Receipt
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
 
 
-def inventory(target: Target, names: Sequence[str], context: Context) -> Found:
-    """``names`` are repositories, with or without the target's prefix; none is all that the registry lists. The receipt
-    has the names that nodes pull by, as that of an import has, whatever way the target was given by.
+def inventory(target: Target, names: Sequence[str], context: Context) -> InventoryResult:
+    """Return a receipt of what the target has.
 
-    Raises :class:`NotFound` for a name that the registry does not know, and what the registry answers where it does
-    not list its repositories.
+    ``names`` are repositories, with or without the target's prefix; without any, all that the registry lists are read.
+    As in the receipt of an import, images have the names by which nodes pull them. Raises :class:`NotFound` for an
+    unknown repository in ``names``, and the registry's error if it cannot list its repositories.
     """
     emit = context.emit
     raise_or_warn(target.preflight(), emit)
     address = target.mapping.address
-    repositories = [_under(address, name) for name in names] or _listed(target)
-    stores: dict[str, Store] = {name: target.open(name) for name in dict.fromkeys(repositories)}
-
-    def tags(name: str) -> list[str]:
-        store = stores[name]
-        try:
-            return store.tags() if isinstance(store, Tagged) else []
-        except NotFound as error:
-            if names:
-                raise NotFound("the registry has no such repository", where=f"{address.registry}/{name}") from error
-            return []  # a catalog goes on listing what was emptied
-
-    roots = []
-    tag_lists = parallel_map(stores, tags, workers=context.jobs.control, cancel=context.cancel)
-    for name, found in zip(stores, tag_lists, strict=True):
-        if isinstance(found, list):
-            label = f"{address.registry}/{name}"
-            roots += [Root(f"{label}:{tag}", name, tag, (Destination(name, tag),)) for tag in sorted(found)]
+    repositories = [_with_prefix(address, name) for name in names] or _listed_repositories(target)
+    stores: dict[str, Store] = {repository: target.open(repository) for repository in dict.fromkeys(repositories)}
+    roots = _tagged_roots(address, stores, context, skip_missing=not names)
     emit(Noted(f"{address}: {counted(len(roots), 'tag')} in {counted(len(stores), 'repository', 'repositories')}"))
     planned = plan(roots, stores, context)
-    raise_all([e for _, e in planned.failures if not _is_lacking(e)])
+    raise_all([error for _, error in planned.failures if not _concerns_one_image(error)])
     failures = [(root.label, error) for root, error in planned.failures]
     for label, error in failures:
         emit(ImageFailed(label, str(error)))
@@ -74,23 +60,53 @@ def inventory(target: Target, names: Sequence[str], context: Context) -> Found:
     receipt = Receipt(
         str(address),
         None,
-        tuple(HeldImage("", label, digest) for label, digest in images),
+        tuple(ReceiptImage("", label, digest) for label, digest in images),
         {digest: tuple(job.targets) for digest, job in planned.blobs.items()},
     )
-    return Found(receipt, failures)
+    return InventoryResult(receipt, failures)
 
 
-def _is_lacking(error: AirgapError) -> bool:
-    """Whether this one image is at fault, not the way to it."""
+def _tagged_roots(
+    address: TargetAddress, stores: Mapping[str, Store], context: Context, *, skip_missing: bool
+) -> list[Root]:
+    """Return a root for each tag of each repository.
+
+    ``skip_missing`` skips unknown repositories: a registry may go on listing empty ones. Otherwise they raise
+    :class:`NotFound`.
+    """
+
+    def list_tags(repository: str) -> list[str]:
+        store = stores[repository]
+        try:
+            return store.tags() if isinstance(store, SupportsTagList) else []
+        except NotFound as error:
+            if skip_missing:
+                return []
+            where = f"{address.registry}/{repository}"
+            raise NotFound("the registry has no such repository", where=where) from error
+
+    roots = []
+    tag_lists = parallel_map(stores, list_tags, workers=context.jobs.control, cancel=context.cancel)
+    for repository, tags in zip(stores, tag_lists, strict=True):
+        if isinstance(tags, list):
+            for tag in sorted(tags):
+                label = f"{address.registry}/{repository}:{tag}"
+                roots.append(Root(label, repository, tag, (Destination(repository, tag),)))
+    return roots
+
+
+def _concerns_one_image(error: AirgapError) -> bool:
+    """Whether the error is about the image's content, not about the connection to the registry."""
     return isinstance(error, (NotFound, ContentError))
 
 
-def _under(address: TargetAddress, name: str) -> str:
+def _with_prefix(address: TargetAddress, name: str) -> str:
     prefix = f"{address.prefix}/" if address.prefix else ""
     return name if name.startswith(prefix) else f"{prefix}{name}"
 
 
-def _listed(target: Target) -> list[str]:
+def _listed_repositories(target: Target) -> list[str]:
+    """Return the repositories that the registry lists; errors get a hint to name the repositories instead."""
     try:
         return target.repositories()
     except Unavailable:

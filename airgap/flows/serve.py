@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap serve``: a bundle as it lies, read-only, or a layout folder that also takes pushes."""
+"""``airgap serve``: a registry over a bundle, read-only, or over a layout folder, which can also accept pushes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from airgap.bundle import BundleReader
-from airgap.bundle.omitted_layers import needs
+from airgap.bundle import BundleReader, open_bundle
+from airgap.bundle.omitted_layers import describe_requirements
 from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
 from airgap.events import Sink, Warned, ignore
 from airgap.server import MirrorNaming, Server
 from airgap.store import ImageLayout
 
 
-def server_of(
+def create_server(
     path: Path,
     host: str,
     port: int,
@@ -25,17 +25,19 @@ def server_of(
     on_request: Callable[[str, str, int], None] | None = None,
     emit: Sink = ignore,
 ) -> Server:
-    """A server that is not yet started. A folder is a layout, anything else a bundle.
+    """Return a server that is not yet started, over a layout if ``path`` is a folder and otherwise over a bundle.
 
-    Of a differential bundle only the images that are whole are served, and the others told; raises
-    :class:`ContentMissing` where none is.
+    ``credentials`` are a user name and a password, ``tls`` a certificate and its key. ``writable`` creates a missing
+    layout. Of a differential bundle only the complete images are served; a warning names the others. Raises
+    :class:`ContentMissing` if no image is complete, :class:`BundleError` for other files and folders,
+    :class:`UsageError` for a bundle with ``writable``.
     """
     if path.is_dir() or (writable and not path.exists()):
         try:
             layout = ImageLayout.create(path) if writable else ImageLayout(path)
         except NotFound as error:
             raise BundleError(error.what, where=error.where or str(path), hint=error.hint) from error
-        # What is still being uploaded lies on the layout's own disk: the system's temporary folder may be small.
+        # Uploads are stored on the layout's own disk: the folder for temporary files may be too small.
         return Server(
             layout, host, port, writable=writable, credentials=credentials, tls=tls, on_request=on_request, uploads=path
         )
@@ -43,23 +45,24 @@ def server_of(
         raise UsageError(
             "a bundle takes no pushes", where=str(path), hint="--writable serves a layout folder, made if missing"
         )
-    bundle = BundleReader(path)
-    _tell_incomplete(bundle, emit)
+    bundle = open_bundle(path)
+    _warn_of_incomplete_images(bundle, emit)
     naming = MirrorNaming(bundle.names())
     return Server(bundle, host, port, credentials=credentials, tls=tls, naming=naming, on_request=on_request)
 
 
-def _tell_incomplete(bundle: BundleReader, emit: Sink) -> None:
+def _warn_of_incomplete_images(bundle: BundleReader, emit: Sink) -> None:
+    """Warn of the images that are not served. Raises :class:`ContentMissing` if that is all of them."""
     inventory = bundle.inventory
-    lacking = [str(i.reference) for i in inventory.images if i.descriptor.digest in inventory.incomplete]
-    if not lacking:
+    incomplete = [str(image.reference) for image in inventory.images if image.descriptor.digest in inventory.incomplete]
+    if not incomplete:
         return
-    if len(lacking) == len(inventory.images):
-        where, why = str(bundle.path), "; ".join(needs(inventory))
+    requirements = "; ".join(describe_requirements(inventory))
+    if len(incomplete) == len(inventory.images):
         bundle.close()
         raise ContentMissing(
-            f"no image in it is whole: {why}",
-            where=where,
+            f"no image in it is whole: {requirements}",
+            where=str(bundle.path),
             hint="airgap import brings it together with what its target holds; airgap serve wants a whole bundle",
         )
-    emit(Warned(f"{'; '.join(needs(inventory))}; not served: {', '.join(lacking)}"))
+    emit(Warned(f"{requirements}; not served: {', '.join(incomplete)}"))

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from airgap.bundle import BundleReader, Required
-from airgap.bundle.omitted_layers import by_origin
+from airgap.bundle import BundleReader, RequiredLayer
+from airgap.bundle.omitted_layers import group_by_origin
 from airgap.errors import ContentMissing, NotFound, Rejected, Unauthorized, raise_all
 from airgap.formatting import counted, human
 from airgap.oci import Descriptor, Reference
@@ -88,7 +88,7 @@ class CompletedBundle:
 
     def _raise_missing(
         self,
-        missing: Iterable[Required],
+        missing: Iterable[RequiredLayer],
         candidates: Mapping[str, Iterable[str]],
         planned: Plan,
         mapping: TargetMapping,
@@ -96,7 +96,7 @@ class CompletedBundle:
         inventory = self.bundle.inventory
         users = _labels_by_blob(planned)
         errors = []
-        for origin, layers in by_origin(missing, inventory.bases):
+        for origin, layers in group_by_origin(missing, inventory.bases):
             described = ", ".join(
                 f"{layer.digest} ({human(layer.size)}, for {', '.join(users[layer.digest])})" for layer in layers
             )
@@ -115,7 +115,7 @@ class CompletedBundle:
         raise_all(errors)
 
 
-def _candidate_repositories(job: BlobJob, required: Required, mapping: TargetMapping) -> list[str]:
+def _candidate_repositories(job: BlobJob, required: RequiredLayer, mapping: TargetMapping) -> list[str]:
     """Repositories of the target that may have a blob, in the order in which they are asked."""
     mapped = (mapping.locate(Reference.parse(name)).repository for name in required.repositories)
     return list(dict.fromkeys((*job.targets, *mapped)))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from airgap.bundle import BundleReader, HeldImage, Origin, Receipt, read_json_document
+from airgap.bundle import BundleIdentity, BundleReader, Receipt, ReceiptImage, read_json_document
 from airgap.durable.output import is_free
 from airgap.errors import BundleError, OutputError, UsageError
 from airgap.targets.assignment import Assignment
@@ -29,7 +29,7 @@ def receipt_of(
     return Receipt(
         str(mapping.address),
         bundle.id,
-        tuple(HeldImage(str(a.source), f"{a.target.name}:{a.tag}", a.digest) for a in imported),
+        tuple(ReceiptImage(str(a.source), f"{a.target.name}:{a.tag}", a.digest) for a in imported),
         {digest: tuple(job.targets) for digest, job in plan.blobs.items()},
         {
             required.digest: required.origin
@@ -40,10 +40,10 @@ def receipt_of(
     ).to_bytes()
 
 
-def _own_origin(bundle: BundleReader) -> list[Origin]:
+def _own_origin(bundle: BundleReader) -> list[BundleIdentity]:
     """The bundle's own name and version; empty if it has neither."""
     inventory = bundle.inventory
-    return [Origin(bundle.id, inventory.name, inventory.version)] if inventory.name or inventory.version else []
+    return [BundleIdentity(bundle.id, inventory.name, inventory.version)] if inventory.name or inventory.version else []
 
 
 def check_receipt(path: Path, folder: Path, names: Iterable[str], *, force: bool) -> None:

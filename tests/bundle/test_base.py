@@ -10,13 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from airgap.bundle import BundleReader, Extras, HeldImage, Inventory, Lock, Origin, Receipt, read_base, read_document
-from airgap.bundle.layout_builder import compose
-from airgap.bundle.required_layers import Required
+from airgap.bundle import (
+    BundleIdentity,
+    Extras,
+    Inventory,
+    Lockfile,
+    Receipt,
+    ReceiptImage,
+    open_bundle,
+    read_base,
+    read_document,
+)
+from airgap.bundle.layout_builder import build_layout
+from airgap.bundle.required_layers import RequiredLayer
 from airgap.errors import AirgapError, BundleError
 from airgap.oci import digest as digests
 from airgap.oci.manifest import is_manifest_type
-from tests.bundle.made import Content, usual
+from tests.bundle.bundles import Content, usual
 from tests.parts.images import Images
 
 DIGESTS = [digests.of(bytes([number])) for number in range(4)]
@@ -40,18 +50,18 @@ def extracted(bundle: Path) -> bytes:
 def test_a_bundle_and_its_bundle_json_say_the_same(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "b.json").write_bytes(extracted(bundle))
     whole, head = read_base(bundle), read_base(tmp_path / "b.json")
-    with BundleReader(bundle) as reader:
+    with open_bundle(bundle) as reader:
         assert whole.id == head.id == reader.id
-        assert whole.origins == {reader.id: Origin(reader.id, "platform", "1.9")}
+        assert whole.bundles == {reader.id: BundleIdentity(reader.id, "platform", "1.9")}
         expected = {b.digest: b.size for b in reader.inventory.blobs if not is_manifest_type(b.media_type)}
-    assert whole.held == head.held
-    assert {digest: held.size for digest, held in whole.held.items()} == expected
-    assert {held.origin for held in whole.held.values()} == {whole.id}
+    assert whole.blobs == head.blobs
+    assert {digest: blob.size for digest, blob in whole.blobs.items()} == expected
+    assert {blob.origin for blob in whole.blobs.values()} == {whole.id}
 
 
 def test_each_layer_is_in_the_repositories_of_its_images(bundle: Path) -> None:
     content = usual()
-    held = read_base(bundle).held
+    held = read_base(bundle).blobs
     for digest, found in held.items():
         users = {
             name.partition("@")[0].rpartition(":")[0] if ":" in name.partition("@")[0].rpartition("/")[2]
@@ -68,7 +78,7 @@ def test_a_bundle_that_does_not_say_what_its_images_use(bundle: Path, tmp_path: 
     inventory = Inventory.from_bytes(json.dumps({**document, "uses": {}}).encode(), where="x")
     (tmp_path / "b.json").write_bytes(inventory.to_bytes())
     every = tuple(sorted({image.reference.name for image in inventory.images}))
-    assert {held.repositories for held in read_base(tmp_path / "b.json").held.values()} == {every}
+    assert {blob.repositories for blob in read_base(tmp_path / "b.json").blobs.values()} == {every}
 
 
 def test_what_a_base_required_counts_as_held(tmp_path: Path) -> None:
@@ -77,27 +87,30 @@ def test_what_a_base_required_counts_as_held(tmp_path: Path) -> None:
     content = Content(images, {"quay.io/a/x:2": images.image(layers=[left, carried])})
     planned, _ = content.planned()
     del planned.blobs[left.descriptor.digest]
-    required = Required(left.descriptor.digest, left.descriptor.size, ("quay.io/a/old",), ONE)
-    inventory, _ = compose(planned, Extras(), [required], [Origin(ONE, "platform", "1.8")])
+    required = RequiredLayer(left.descriptor.digest, left.descriptor.size, ("quay.io/a/old",), ONE)
+    inventory, _ = build_layout(planned, Extras(), [required], [BundleIdentity(ONE, "platform", "1.8")])
     again = Inventory.from_bytes(inventory.to_bytes(), where="x")
     assert (again.requires, again.bases, again.uses) == (inventory.requires, inventory.bases, inventory.uses)
     assert again.incomplete == {inventory.images[0].descriptor.digest}
     (tmp_path / "b.json").write_bytes(inventory.to_bytes())
     base = read_base(tmp_path / "b.json")
-    assert base.held[left.descriptor.digest].origin == ONE
-    assert base.held[left.descriptor.digest].repositories == ("quay.io/a/old", "quay.io/a/x")
-    assert base.held[carried.descriptor.digest].origin == base.id
-    assert base.origins[ONE].version == "1.8"
+    assert base.blobs[left.descriptor.digest].origin == ONE
+    assert base.blobs[left.descriptor.digest].repositories == ("quay.io/a/old", "quay.io/a/x")
+    assert base.blobs[carried.descriptor.digest].origin == base.id
+    assert base.bundles[ONE].version == "1.8"
 
 
 def receipt() -> Receipt:
     return Receipt(
         "10.0.0.1:5000/p",
         TWO,
-        (HeldImage("quay.io/a/x:1", "10.0.0.1:5000/p/x:1", DIGESTS[0]), HeldImage("", "t.example/y:1", DIGESTS[1])),
+        (
+            ReceiptImage("quay.io/a/x:1", "10.0.0.1:5000/p/x:1", DIGESTS[0]),
+            ReceiptImage("", "t.example/y:1", DIGESTS[1]),
+        ),
         {DIGESTS[2]: ("p/x", "p/y"), DIGESTS[3]: ("p/x",)},
         {DIGESTS[3]: ONE},
-        (Origin(ONE, "platform"),),
+        (BundleIdentity(ONE, "platform"),),
     )
 
 
@@ -108,14 +121,14 @@ def test_a_receipt(tmp_path: Path) -> None:
     assert document.content == receipt()
     base = read_base(path)
     assert base.id == digests.encoded(digests.of(path.read_bytes()))
-    assert base.held[DIGESTS[2]].repositories == ("10.0.0.1:5000/p/x", "10.0.0.1:5000/p/y")
-    assert {digest: held.origin for digest, held in base.held.items()} == {DIGESTS[2]: TWO, DIGESTS[3]: ONE}
-    assert base.held[DIGESTS[2]].size is None
+    assert base.blobs[DIGESTS[2]].repositories == ("10.0.0.1:5000/p/x", "10.0.0.1:5000/p/y")
+    assert {digest: blob.origin for digest, blob in base.blobs.items()} == {DIGESTS[2]: TWO, DIGESTS[3]: ONE}
+    assert base.blobs[DIGESTS[2]].size is None
 
 
 def test_a_lock_is_a_document_and_no_base(tmp_path: Path) -> None:
     path = tmp_path / "airgap.lock"
-    lock = Lock(base=ONE)
+    lock = Lockfile(base=ONE)
     path.write_bytes(lock.to_bytes())
     assert read_document(path).content == lock
     with pytest.raises(AirgapError, match="a lock does not say") as caught:

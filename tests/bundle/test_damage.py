@@ -20,21 +20,21 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airgap.bundle import BundleReader
+from airgap.bundle import open_bundle
 from airgap.bundle.tar import END, header, read_member
 from airgap.errors import AirgapError, BundleError, ContentError, DigestMismatch, UnsupportedBundle
 from airgap.oci import digest as digests
-from tests.bundle.made import (
+from tests.bundle.bundles import (
     INVENTORY,
     Content,
-    Part,
+    TarMember,
     changed,
     check,
     extras,
     flipped,
     joined,
     member,
-    parts_of,
+    members_of,
 )
 from tests.cli.command import Airgap
 from tests.parts.images import Images, gzip_of, tar_of
@@ -98,7 +98,7 @@ NO_BUNDLES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "zip": (zipped, "does not begin with oci-layout"),
     "another tar": (lambda _: tar_of({"etc/passwd": b"x"}), "does not begin with oci-layout"),
     "an OCI layout": (
-        lambda good: joined([part for part in parts_of(good) if not part.name.startswith("airgap")]),
+        lambda good: joined([part for part in members_of(good) if not part.name.startswith("airgap")]),
         "an OCI layout, but no airgap bundle",
     ),
     "gzip": (gzip_of, "compressed with gzip"),
@@ -125,7 +125,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         (tmp_path / "none", "No such file"),
     ):
         with pytest.raises(BundleError, match=says) as caught:
-            BundleReader(path)
+            open_bundle(path)
         assert str(path) in str(caught.value)
 
 
@@ -169,7 +169,7 @@ def regions(bundle: bytes) -> dict[str, range]:
     """The parts of a bundle by what they are for, and where they lie."""
     found: dict[str, range] = {}
     offset = 0
-    for part in parts_of(bundle):
+    for part in members_of(bundle):
         found[f"header of {part.name}"] = range(offset, offset + len(part.header))
         data = offset + len(part.header)
         found[f"content of {part.name}"] = range(data, data + len(part.content))
@@ -200,7 +200,7 @@ def test_a_flipped_bit_that_a_checksum_need_not_show(spoilt: Path, good: bytes, 
 @pytest.mark.parametrize("where", ["header", "content", "padding"])
 def test_damage_to_a_blob_names_its_images(spoilt: Path, good: bytes, where: str) -> None:
     places = regions(good)
-    layers = {part.name for part in parts_of(good) if part.content.startswith(b"\x1f\x8b")}
+    layers = {part.name for part in members_of(good) if part.content.startswith(b"\x1f\x8b")}
     assert len(layers) >= 3
     for name in sorted(layers):
         place = places.get(f"{where} of {name}")
@@ -273,7 +273,7 @@ EVIL = {
 @pytest.mark.parametrize("trick", EVIL)
 def test_path_tricks_in_the_head(spoilt: Path, good: bytes, trick: str, where: str) -> None:
     evil, says = EVIL[trick]
-    parts = parts_of(good)
+    parts = members_of(good)
     number = 1 if where == "front" else next(n for n, part in enumerate(parts) if part.name == "blobs/")
     if trick == "twice" and where == "front":
         number = 2
@@ -284,14 +284,14 @@ def test_path_tricks_in_the_head(spoilt: Path, good: bytes, trick: str, where: s
 @pytest.mark.parametrize("trick", EVIL)
 def test_path_tricks_among_and_behind_the_blobs(spoilt: Path, good: bytes, trick: str) -> None:
     evil, _ = EVIL[trick]
-    parts = parts_of(good)
+    parts = members_of(good)
     refused(spoilt, joined([*parts[:-2], evil, *parts[-2:]]), AirgapError)
     refused(spoilt, joined([*parts, evil]), BundleError)
 
 
 def test_a_folder_with_a_size_goes_nowhere(spoilt: Path, good: bytes) -> None:
     """A size that leads back to the same header must not be walked for ever."""
-    parts = parts_of(good)
+    parts = members_of(good)
     for size in (
         b"-0000001000\0",
         b"00000001000\0",
@@ -306,7 +306,7 @@ def test_a_folder_with_a_size_goes_nowhere(spoilt: Path, good: bytes) -> None:
         block[148:156] = b" " * 8
         block[148:156] = b"%06o\0 " % sum(block)
         for number in (1, len(parts) - 1, len(parts)):
-            refused(spoilt, joined([*parts[:number], Part("", bytes(block), b""), *parts[number:]]))
+            refused(spoilt, joined([*parts[:number], TarMember("", bytes(block), b""), *parts[number:]]))
 
 
 @pytest.mark.parametrize("size", [b"-0000001000\0", b"+0000001000\0", b"0000_001000\0", b"0x000001000\0", b"\xff" * 12])
@@ -320,12 +320,12 @@ def test_sizes_that_are_no_octal_numbers(tmp_path: Path, size: bytes) -> None:
 
 
 def test_extended_headers(spoilt: Path, good: bytes) -> None:
-    def extended(records: bytes, size: int | None = None) -> Part:
+    def extended(records: bytes, size: int | None = None) -> TarMember:
         made = tarfile.TarInfo("PaxHeaders/x")
         made.type, made.size = tarfile.XHDTYPE, len(records) if size is None else size
-        return Part("", made.tobuf(tarfile.USTAR_FORMAT), records)
+        return TarMember("", made.tobuf(tarfile.USTAR_FORMAT), records)
 
-    parts = parts_of(good)
+    parts = members_of(good)
     for records in (
         b"",
         b"x",
@@ -453,7 +453,7 @@ def test_an_inventory_that_lies(spoilt: Path, good: bytes, lie: str) -> None:
     edit, kind, says = LIES[lie]
     content = changed(good, edit)
     if lie == "half a character":
-        parts = parts_of(content)
+        parts = members_of(content)
         body = next(part for part in parts if part.name == INVENTORY)
         body.content = body.content.replace(b"\\\\ud800", b"\\ud800")
         body.header = header(INVENTORY, len(body.content))
@@ -479,7 +479,7 @@ def test_a_name_changed_in_the_inventory_alone(spoilt: Path, good: bytes) -> Non
 
 
 def index_with(good: bytes, edit: Callable[[list[dict[str, Any]]], object]) -> bytes:
-    document = json.loads(next(part.content for part in parts_of(good) if part.name == "index.json"))
+    document = json.loads(next(part.content for part in members_of(good) if part.name == "index.json"))
     edit(document["manifests"])
     return changed(good, lambda _: None, more={"index.json": json.dumps(document).encode()})
 
@@ -501,24 +501,24 @@ def test_an_index_that_lies(spoilt: Path, good: bytes) -> None:
 
 
 def test_deep_and_huge_documents(spoilt: Path, good: bytes) -> None:
-    parts = parts_of(good)
+    parts = members_of(good)
     number = next(number for number, part in enumerate(parts) if part.name == INVENTORY)
     for content in (b"[" * 100_000, b'{"a":' * 100_000, b"9" * 100_000, b"\xff" * 10, b"", b"null", b"[]", b'"format"'):
-        evil = Part(INVENTORY, header(INVENTORY, len(content)), content)
+        evil = TarMember(INVENTORY, header(INVENTORY, len(content)), content)
         refused(spoilt, joined([*parts[:number], evil, *parts[number + 1 :]]), match="unreadable")
     refused(spoilt, changed(good, lambda _: None, more={"index.json": b"[" * 100_000}), ContentError)
-    claims = Part(INVENTORY, header(INVENTORY, 1 << 40), b"")
+    claims = TarMember(INVENTORY, header(INVENTORY, 1 << 40), b"")
     refused(spoilt, joined([*parts[:number], claims, *parts[number + 1 :]]), match="cut short")
 
 
 def test_a_member_larger_than_is_read_at_once(spoilt: Path, good: bytes) -> None:
-    number = next(number for number, part in enumerate(parts_of(good)) if part.name == INVENTORY)
-    front = b"".join(part.bytes for part in parts_of(good)[:number])
+    number = next(number for number, part in enumerate(members_of(good)) if part.name == INVENTORY)
+    front = b"".join(part.bytes for part in members_of(good)[:number])
     with spoilt.open("wb") as file:
         file.write(front + header(INVENTORY, 300 << 20))
         file.truncate(len(front) + (400 << 20))
     with pytest.raises(BundleError, match="at most"):
-        BundleReader(spoilt)
+        open_bundle(spoilt)
 
 
 @given(st.binary(max_size=3000))
@@ -576,7 +576,7 @@ COMMANDS = (("inspect",), ("verify",), ("import", "--to", "127.0.0.1:1/x"), ("se
     ("name", "code"), [("cut", 40), ("text", 40), ("newer", 41), ("flipped head", 31), ("folder", 40), ("link", 40)]
 )
 def test_commands_end_with_the_code_and_leave_nothing(airgap: Airgap, good: bytes, name: str, code: int) -> None:
-    parts = parts_of(good)
+    parts = members_of(good)
     bad = {
         "cut": good[:-2000],
         "text": b"no bundle",
@@ -599,7 +599,7 @@ def test_commands_end_with_the_code_and_leave_nothing(airgap: Airgap, good: byte
 
 
 def test_verify_names_the_image_of_a_flipped_bit(airgap: Airgap, good: bytes) -> None:
-    layer = next(part for part in reversed(parts_of(good)) if part.content.startswith(b"\x1f\x8b"))
+    layer = next(part for part in reversed(members_of(good)) if part.content.startswith(b"\x1f\x8b"))
     airgap.write("b.tar", flipped(good, good.index(layer.content) + 40))
     error = airgap.fails(31, "verify", "b.tar").errors[0]
     assert digests.of(layer.content) in error

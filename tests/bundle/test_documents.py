@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from airgap.bundle import BundleReader, Extras, HeldImage, Lock, Receipt, documents, read_document
+from airgap.bundle import Extras, Lockfile, Receipt, ReceiptImage, documents, open_bundle, read_document
 from airgap.errors import AirgapError, BundleError
 from airgap.oci import digest as digests
-from tests.bundle.made import usual
+from tests.bundle.bundles import usual
 
 DIGEST = digests.of(b"x")
-RECEIPT = Receipt("t.example/p", None, (HeldImage("a.example/x:1", "t.example/p/x:1", DIGEST),), {DIGEST: ("p/x",)})
+RECEIPT = Receipt("t.example/p", None, (ReceiptImage("a.example/x:1", "t.example/p/x:1", DIGEST),), {DIGEST: ("p/x",)})
 BEFORE = (b"", b"\n", b" \r\n\t\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", b" " * 60_000)
 
 
@@ -38,7 +38,7 @@ def bundle_json(bundle: Path) -> bytes:
 @pytest.mark.parametrize("before", BEFORE, ids=["nothing", "newline", "white space", "BOM", "BOM, newline", "60 kB"])
 def test_what_may_stand_before_a_document(before: bytes, bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "file"
-    lock = Lock(base="1" * 64)
+    lock = Lockfile(base="1" * 64)
     for kind, content, expected in (("receipt", RECEIPT.to_bytes(), RECEIPT), ("lock", lock.to_bytes(), lock)):
         path.write_bytes(before + content)
         found = read_document(path)
@@ -46,7 +46,7 @@ def test_what_may_stand_before_a_document(before: bytes, bundle: Path, tmp_path:
         assert found.id == digests.encoded(digests.of(before + content))
     path.write_bytes(before + bundle_json(bundle))
     found = read_document(path)
-    with BundleReader(bundle) as reader:
+    with open_bundle(bundle) as reader:
         assert (found.kind, found.content, found.id, found.exact) == ("bundle.json", reader.inventory, reader.id, True)
     assert read_document(bundle).kind == "bundle"
 
@@ -95,7 +95,7 @@ def test_a_receipt_with_a_part_that_is_missing_or_wrong(content: bytes, says: st
 
 def test_each_document_cut_anywhere_is_refused(bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "cut"
-    for content in (RECEIPT.to_bytes(), Lock().to_bytes(), bundle_json(bundle)):
+    for content in (RECEIPT.to_bytes(), Lockfile().to_bytes(), bundle_json(bundle)):
         whole = content.rstrip()
         for keep in {*range(0, len(whole), 1 + len(whole) // 40), len(whole) - 1}:
             path.write_bytes(whole[:keep])

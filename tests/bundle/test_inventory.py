@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap.bundle import Lock
+from airgap.bundle import Lockfile
 from airgap.errors import BundleError, UnsupportedBundle
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_INDEX
 
 DIGESTS = [digests.of(bytes([number])) for number in range(4)]
-LOCK = Lock(
+LOCK = Lockfile(
     ("linux/amd64", "linux/arm64"),
     {
         "quay.io/a/x:v1": Descriptor(OCI_INDEX, DIGESTS[0], 77),
@@ -33,7 +33,7 @@ def edited(**more: Any) -> bytes:
 
 
 def test_round_trip() -> None:
-    found = Lock.from_bytes(LOCK.to_bytes(), where="airgap.lock")
+    found = Lockfile.from_bytes(LOCK.to_bytes(), where="airgap.lock")
     assert found.to_bytes() == LOCK.to_bytes()
     assert (found.platforms, found.images, found.resources) == (LOCK.platforms, LOCK.images, LOCK.resources)
     assert {key: sorted(value) for key, value in LOCK.referrers.items()} == found.referrers
@@ -46,25 +46,25 @@ def test_the_shape() -> None:
     assert document["platforms"] == ["linux/amd64", "linux/arm64"]
     assert document["images"]["quay.io/a/x:v1"] == {"digest": DIGESTS[0], "mediaType": OCI_INDEX, "size": 77}
     assert (document["base"], document["features"]) == (None, [])
-    assert json.loads(Lock().to_bytes())["platforms"] is None
-    assert Lock.from_bytes(Lock().to_bytes(), where="x") == Lock()
+    assert json.loads(Lockfile().to_bytes())["platforms"] is None
+    assert Lockfile.from_bytes(Lockfile().to_bytes(), where="x") == Lockfile()
 
 
 def test_the_order_of_images_decides_nothing() -> None:
-    other = Lock(LOCK.platforms, dict(reversed(LOCK.images.items())), LOCK.referrers, LOCK.resources)
+    other = Lockfile(LOCK.platforms, dict(reversed(LOCK.images.items())), LOCK.referrers, LOCK.resources)
     assert other.to_bytes() == LOCK.to_bytes()
     assert LOCK.to_bytes().endswith(b"}\n")
 
 
 def test_unknown_keys_mean_nothing() -> None:
     content = edited(later={"x": [1]}, images={"a": {"digest": DIGESTS[0], "size": 1, "mediaType": "", "more": 1}})
-    assert Lock.from_bytes(content, where="x").images["a"].size == 1
+    assert Lockfile.from_bytes(content, where="x").images["a"].size == 1
 
 
 @pytest.mark.parametrize("more", [{"format": 2}, {"format": "1"}, {"features": ["x"]}, {"format": None}])
 def test_what_a_newer_airgap_wrote(more: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedBundle) as caught:
-        Lock.from_bytes(edited(**more), where="airgap.lock")
+        Lockfile.from_bytes(edited(**more), where="airgap.lock")
     assert caught.value.exit_code == 41
     assert "airgap.lock" in str(caught.value)
 
@@ -91,7 +91,7 @@ def test_what_a_newer_airgap_wrote(more: dict[str, Any]) -> None:
 )
 def test_nonsense(content: bytes) -> None:
     with pytest.raises(BundleError, match="unreadable") as caught:
-        Lock.from_bytes(content, where="airgap.lock")
+        Lockfile.from_bytes(content, where="airgap.lock")
     assert caught.value.exit_code == 40
     assert str(caught.value).startswith("airgap.lock: ")
     assert caught.value.hint
@@ -100,4 +100,4 @@ def test_nonsense(content: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes(content: bytes) -> None:
     with pytest.raises(BundleError):
-        Lock.from_bytes(content, where="airgap.lock")
+        Lockfile.from_bytes(content, where="airgap.lock")

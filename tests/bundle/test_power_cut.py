@@ -14,15 +14,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from airgap.bundle import OutputFormat, compose, syncing, writer
+from airgap.bundle import OutputFormat, background_sync, build_layout, writer
 from airgap.bundle.build import BundleBuild
-from airgap.bundle.inventory import Lock
+from airgap.bundle.lockfile import Lockfile
 from airgap.bundle.media import file as media_file
 from airgap.events import ignore
 from airgap.oci import Descriptor
 from airgap.store.protocols import Reader
 from airgap.transfer import Context, CopyOptions, Jobs, copy
-from tests.bundle.made import Content
+from tests.bundle.bundles import Content
 from tests.parts.disk import Disk, Operation, recording, restore
 from tests.parts.images import Images
 
@@ -72,10 +72,10 @@ def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "fsync", note_only)
     monkeypatch.setattr(os, "fdatasync", note_only)
-    monkeypatch.setattr(syncing, "SYNC_BYTES", SYNC)
-    monkeypatch.setattr(syncing, "SYNC_SECONDS", 1e9)
-    monkeypatch.setattr(syncing, "threading", SimpleNamespace(Lock=threading.Lock, Thread=Inline))
-    monkeypatch.setattr(writer, "_NOTE", NOTE)
+    monkeypatch.setattr(background_sync, "SYNC_BYTES", SYNC)
+    monkeypatch.setattr(background_sync, "SYNC_SECONDS", 1e9)
+    monkeypatch.setattr(background_sync, "threading", SimpleNamespace(Lock=threading.Lock, Thread=Inline))
+    monkeypatch.setattr(writer, "_RECORD_INTERVAL", NOTE)
     monkeypatch.setattr(media_file, "_fallocate", reserve_by_truncating)
 
 
@@ -94,7 +94,7 @@ class Export:
 
     def run(self, folder: Path, *, restart: bool = False) -> None:
         planned, sources = self.content.planned()
-        inventory, layout = compose(planned)
+        inventory, layout = build_layout(planned)
         name, volume_size = FORMS[self.form]
         self.fetched = []
         outer = self
@@ -111,10 +111,10 @@ class Export:
                 return Pieces(sources["source"].open(descriptor, offset))
 
         with (
-            BundleBuild(
+            BundleBuild.open(
                 OutputFormat(folder / name, volume_size), refresh=False, restart=restart, dry_run=False, emit=ignore
             ) as build,
-            build.writer(planned, inventory, layout, Lock()) as store,
+            build.writer(planned, inventory, layout, Lockfile()) as store,
         ):
             sources_now = build.with_leftovers(planned, {"source": Registry()})
             copy(

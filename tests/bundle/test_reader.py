@@ -14,23 +14,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap.bundle import BundleReader, Extras, Inventory, Resource
+from airgap.bundle import BundleReader, Extras, Inventory, Resource, open_bundle
 from airgap.bundle.tar import END, header
 from airgap.errors import BundleError, ContentMissing, DigestMismatch, NotFound
 from airgap.oci import Descriptor, Platform
 from airgap.oci import manifest as manifests
 from airgap.records import replace
 from airgap.store import FileRange, Source, SupportsNames
-from tests.bundle.made import YAML, Content, Part, check, extras, flipped, usual
+from tests.bundle.bundles import YAML, Content, TarMember, check, extras, flipped, usual
 from tests.parts.images import Images
 from tests.suites.store_suite import Fill, SourceSuite, read_all
 
 
-class ByTag(BundleReader):
+class ByTag:
     """A bundle's names are full references; the suite's are tags of one repository."""
 
+    def __init__(self, bundle: BundleReader) -> None:
+        self._bundle = bundle
+        self.exists, self.open = bundle.exists, bundle.open
+
     def resolve(self, name: str) -> Descriptor:
-        return super().resolve(name if ":" in name else f"quay.io/suite/x:{name}")
+        return self._bundle.resolve(name if ":" in name else f"quay.io/suite/x:{name}")
 
 
 class TestReading(SourceSuite):
@@ -39,7 +43,7 @@ class TestReading(SourceSuite):
         def filled(images: Images, names: Mapping[str, Descriptor]) -> Source:
             content = Content(images, {f"quay.io/suite/x:{name}": root for name, root in names.items()})
             content.write(tmp_path / "b.tar")
-            return ByTag(tmp_path / "b.tar")
+            return ByTag(open_bundle(tmp_path / "b.tar"))
 
         return filled
 
@@ -57,7 +61,7 @@ def content() -> Content:
 
 
 def test_it_is_a_listing_source_of_file_ranges(path: Path, content: Content) -> None:
-    with BundleReader(path) as reader:
+    with open_bundle(path) as reader:
         assert isinstance(reader, SupportsNames)
         root = content.names["quay.io/a/x:v1"]
         assert reader.names()["quay.io/a/x:v1"] == root
@@ -68,7 +72,7 @@ def test_it_is_a_listing_source_of_file_ranges(path: Path, content: Content) -> 
 
 @given(st.data())
 def test_any_blob_at_any_offset(path: Path, content: Content, data: st.DataObject) -> None:
-    with BundleReader(path) as reader:
+    with open_bundle(path) as reader:
         blob = data.draw(st.sampled_from(reader.inventory.blobs))
         offset = data.draw(st.integers(0, blob.size))
         step = data.draw(st.integers(1, 5000))
@@ -76,14 +80,14 @@ def test_any_blob_at_any_offset(path: Path, content: Content, data: st.DataObjec
 
 
 def test_every_blob_at_once(path: Path, content: Content) -> None:
-    with BundleReader(path) as reader, ThreadPoolExecutor(6) as pool:
+    with open_bundle(path) as reader, ThreadPoolExecutor(6) as pool:
         found = pool.map(lambda blob: read_all(reader.open(blob)), reader.inventory.blobs)
         for blob, whole in zip(reader.inventory.blobs, found, strict=True):
             assert whole == content.images.content[blob.digest]
 
 
 def test_manifests_by_name_and_digest(path: Path, content: Content) -> None:
-    with BundleReader(path) as reader:
+    with open_bundle(path) as reader:
         root = content.names["docker.io/library/redis:7"]
         for name in ("docker.io/library/redis:7", root.digest):
             assert reader.manifest(name).content == content.images.content[root.digest]
@@ -95,24 +99,24 @@ def test_manifests_by_name_and_digest(path: Path, content: Content) -> None:
 
 def test_another_size_is_another_blob(path: Path, content: Content) -> None:
     blob = content.names["quay.io/a/x:v1"]
-    with BundleReader(path) as reader:
+    with open_bundle(path) as reader:
         assert reader.exists(blob)
         assert not reader.exists(Descriptor(blob.media_type, blob.digest, blob.size + 1))
 
 
 def test_resource_files(path: Path) -> None:
-    with BundleReader(path) as reader:
-        assert [(one.name, reader.resource(one.member)) for one in reader.inventory.resources] == [
+    with open_bundle(path) as reader:
+        assert [(one.name, reader.member(one.member)) for one in reader.inventory.resources] == [
             ("deploy/a.yaml", YAML),
             ("한글/b.yaml", YAML * 20),
         ]
         with pytest.raises(BundleError, match=r"airgap/bundle\.json is not in its inventory"):
-            reader.resource("airgap/bundle.json")
+            reader.member("airgap/bundle.json")
 
 
 def test_the_inventory_comes_back_as_it_was(tmp_path: Path) -> None:
     made = usual().write(tmp_path / "b.tar", extras())
-    with BundleReader(tmp_path / "b.tar") as reader:
+    with open_bundle(tmp_path / "b.tar") as reader:
         assert reader.inventory == made
         assert reader.size == (tmp_path / "b.tar").stat().st_size
         assert reader.id == hashlib.sha256(made.to_bytes()).hexdigest()
@@ -127,7 +131,7 @@ def test_opening_reads_the_head_alone(tmp_path: Path) -> None:
     raw = (tmp_path / "b.tar").read_bytes()
     layer = max(images.needed(bad), key=lambda one: one.size)
     (tmp_path / "b.tar").write_bytes(flipped(raw, raw.index(images.content[layer.digest]) + 50_000))
-    with BundleReader(tmp_path / "b.tar") as reader:
+    with open_bundle(tmp_path / "b.tar") as reader:
         for one in images.needed(good):
             reader.check_blob(one)
         with pytest.raises(DigestMismatch, match=layer.digest):
@@ -135,14 +139,14 @@ def test_opening_reads_the_head_alone(tmp_path: Path) -> None:
 
 
 def test_closing_twice(path: Path) -> None:
-    reader = BundleReader(path)
+    reader = open_bundle(path)
     reader.close()
     reader.close()
 
 
 def test_a_bundle_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
     usual().write(tmp_path / "b.tar")
-    with BundleReader(tmp_path / "b.tar") as reader:
+    with open_bundle(tmp_path / "b.tar") as reader:
         blob = reader.inventory.blobs[-1]
         opened = reader.open(blob)
         os.truncate(tmp_path / "b.tar", 5000)
@@ -158,7 +162,7 @@ def test_a_medium_that_cannot_be_read(path: Path, monkeypatch: pytest.MonkeyPatc
     def fail(*_: object) -> int:
         raise OSError(errno.EIO, "Input/output error")
 
-    with BundleReader(path) as reader:
+    with open_bundle(path) as reader:
         blob = reader.inventory.blobs[-1]
         with monkeypatch.context() as patch:
             patch.setattr(os, "preadv", fail)
@@ -168,14 +172,14 @@ def test_a_medium_that_cannot_be_read(path: Path, monkeypatch: pytest.MonkeyPatc
             assert "medium is damaged" in (caught.value.hint or "")
         with monkeypatch.context() as patch:
             patch.setattr(os, "pread", fail)
-            for read in (lambda: reader.open(blob), lambda: reader.resource("index.json"), lambda: BundleReader(path)):
+            for read in (lambda: reader.open(blob), lambda: reader.member("index.json"), lambda: open_bundle(path)):
                 with pytest.raises(BundleError, match="Input/output error"):
                     read()
 
 
 def test_what_is_missing_is_missing(path: Path) -> None:
     absent = Descriptor("x", "sha256:" + "1" * 64, 5)
-    with BundleReader(path) as reader:
+    with open_bundle(path) as reader:
         assert not reader.exists(absent)
         for ask in (reader.open, reader.check_blob):
             with pytest.raises(ContentMissing, match=absent.digest):
@@ -186,22 +190,22 @@ def test_signatures_behind_the_blobs_move_nothing(tmp_path: Path) -> None:
     """The place that the form keeps for them; a reader that knows no signatures reads past."""
     usual().write(tmp_path / "b.tar")
     raw = (tmp_path / "b.tar").read_bytes()[: -len(END)]
-    more = [Part("airgap/signatures/", header("airgap/signatures/", 0, directory=True), b"")]
-    more.append(Part("x", header("airgap/signatures/AB.minisig", 5), b"hello"))
+    more = [TarMember("airgap/signatures/", header("airgap/signatures/", 0, directory=True), b"")]
+    more.append(TarMember("x", header("airgap/signatures/AB.minisig", 5), b"hello"))
     (tmp_path / "b.tar").write_bytes(raw + b"".join(part.bytes for part in more) + END)
     assert check(tmp_path / "b.tar").blobs > 10
     os.truncate(tmp_path / "b.tar", (tmp_path / "b.tar").stat().st_size - 1)
     with pytest.raises(BundleError, match="cut short: its last block is missing"):
-        BundleReader(tmp_path / "b.tar")
+        open_bundle(tmp_path / "b.tar")
 
 
 def test_no_resources_no_folder_for_them(tmp_path: Path) -> None:
     content = usual()
     content.write(tmp_path / "none.tar")
     content.write(tmp_path / "one.tar", Extras([Resource("a.yaml", b"")]))
-    with BundleReader(tmp_path / "none.tar") as none, BundleReader(tmp_path / "one.tar") as one:
+    with open_bundle(tmp_path / "none.tar") as none, open_bundle(tmp_path / "one.tar") as one:
         assert none.inventory.resources == ()
-        assert one.resource("airgap/resources/0001.yaml") == b""
+        assert one.member("airgap/resources/0001.yaml") == b""
         assert none.inventory.blobs == one.inventory.blobs
 
 
@@ -217,5 +221,5 @@ def test_half_a_platform_is_no_obstacle(tmp_path: Path) -> None:
     odd = replace(images.image(), platform=Platform("linux", "amd64", "", "five point one"))
     Content(images, {"quay.io/a/half:1": half, "quay.io/a/odd:1": images.index([odd])}).write(tmp_path / "b.tar")
     check(tmp_path / "b.tar")
-    with BundleReader(tmp_path / "b.tar") as reader:
+    with open_bundle(tmp_path / "b.tar") as reader:
         assert [image.platforms for image in reader.inventory.images] == [(), ()]

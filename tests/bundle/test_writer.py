@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from airgap.bundle import BundleReader, BundleWriter, compose
-from airgap.bundle.tar import Layout, lay_out
+from airgap.bundle import BundleWriter, build_layout, open_bundle
+from airgap.bundle.tar import TarLayout, lay_out
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.oci import Descriptor
 from airgap.store import Reader
 from airgap.store.readers import BUFFER_SIZE, BytesReader, bytes_opener
-from tests.bundle.made import Content, check, parts_of, usual
+from tests.bundle.bundles import Content, check, members_of, usual
 from tests.parts.images import Images
 from tests.parts.need import need_privilege
 from tests.suites.store_suite import LARGE, Breaking, described, noise, read_all
@@ -34,12 +34,12 @@ BLOBS = [described(content) for content in CONTENTS]
 
 
 @pytest.fixture
-def layout() -> Layout:
+def layout() -> TarLayout:
     return lay_out([("oci-layout", b"{}")], BLOBS)
 
 
 @pytest.fixture
-def writer(tmp_path: Path, layout: Layout) -> Iterator[BundleWriter]:
+def writer(tmp_path: Path, layout: TarLayout) -> Iterator[BundleWriter]:
     made = BundleWriter.create(tmp_path / "b.tar", layout)
     yield made
     made.discard()
@@ -68,7 +68,7 @@ def mounted(kind: str, options: str) -> Iterator[Path]:
         folder.rmdir()
 
 
-def test_nothing_has_the_final_name_before_the_end(tmp_path: Path, writer: BundleWriter, layout: Layout) -> None:
+def test_nothing_has_the_final_name_before_the_end(tmp_path: Path, writer: BundleWriter, layout: TarLayout) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["b.tar.partial"]
     assert (tmp_path / "b.tar.partial").stat().st_blocks * 512 >= layout.total or writer.ordered
     fill(writer)
@@ -77,12 +77,12 @@ def test_nothing_has_the_final_name_before_the_end(tmp_path: Path, writer: Bundl
     assert [path.name for path in tmp_path.iterdir()] == ["b.tar"]
     raw = (tmp_path / "b.tar").read_bytes()
     assert len(raw) == layout.total
-    assert [part.content for part in parts_of(raw)][-len(CONTENTS) :] == CONTENTS
+    assert [part.content for part in members_of(raw)][-len(CONTENTS) :] == CONTENTS
     writer.discard()
     assert (tmp_path / "b.tar").exists()
 
 
-def test_any_order_gives_the_same_file(tmp_path: Path, layout: Layout) -> None:
+def test_any_order_gives_the_same_file(tmp_path: Path, layout: TarLayout) -> None:
     made = set()
     for step in (1, -1):
         writer = BundleWriter.create(tmp_path / "b.tar", layout)
@@ -100,7 +100,7 @@ def test_many_threads(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda content: writer.push(described(content), bytes_opener(content)), contents))
     writer.finish()
-    assert [part.content for part in parts_of((tmp_path / "b.tar").read_bytes())][2:] == contents
+    assert [part.content for part in members_of((tmp_path / "b.tar").read_bytes())][2:] == contents
 
 
 def test_many_threads_push_one_digest(writer: BundleWriter) -> None:
@@ -150,7 +150,7 @@ def test_wrong_content_is_refused(tmp_path: Path, writer: BundleWriter) -> None:
             writer.tag(BLOBS[0], "x")
     fill(writer)
     writer.finish()
-    assert parts_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
+    assert members_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
 
 
 def test_wrong_content_does_not_spoil_what_is_there(writer: BundleWriter) -> None:
@@ -193,7 +193,7 @@ def test_what_was_not_planned_has_no_place(writer: BundleWriter) -> None:
     assert writer.resolve(BLOBS[0].digest) == BLOBS[0]
 
 
-def test_a_second_writer_is_refused(tmp_path: Path, writer: BundleWriter, layout: Layout) -> None:
+def test_a_second_writer_is_refused(tmp_path: Path, writer: BundleWriter, layout: TarLayout) -> None:
     fill(writer)
     with pytest.raises(OutputError, match="another airgap is writing this bundle"):
         BundleWriter.create(tmp_path / "b.tar", layout)
@@ -203,7 +203,7 @@ def test_a_second_writer_is_refused(tmp_path: Path, writer: BundleWriter, layout
 
 @pytest.mark.parametrize("third", [False, True], ids=["two-writers", "a-third-begins"])
 def test_the_file_that_just_got_its_name_is_not_taken_for_an_unfinished_one(
-    tmp_path: Path, writer: BundleWriter, layout: Layout, monkeypatch: pytest.MonkeyPatch, third: bool
+    tmp_path: Path, writer: BundleWriter, layout: TarLayout, monkeypatch: pytest.MonkeyPatch, third: bool
 ) -> None:
     """Between a second writer's opening and locking, the first one finishes: it holds the finished file's handle."""
     fill(writer)
@@ -219,26 +219,26 @@ def test_the_file_that_just_got_its_name_is_not_taken_for_an_unfinished_one(
     with pytest.raises(OutputError):
         BundleWriter.create(tmp_path / "b.tar", layout)
     assert (tmp_path / "b.tar").stat().st_size == layout.total
-    assert parts_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
+    assert members_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
 
 
-def test_what_a_killed_export_left_is_begun_again(tmp_path: Path, layout: Layout) -> None:
+def test_what_a_killed_export_left_is_begun_again(tmp_path: Path, layout: TarLayout) -> None:
     (tmp_path / "b.tar.partial").write_bytes(b"oci-layout\0" + b"\xff" * 2 * layout.total)
     writer = BundleWriter.create(tmp_path / "b.tar", layout)
     fill(writer)
     writer.finish()
     assert (tmp_path / "b.tar").stat().st_size == layout.total
-    assert [part.content for part in parts_of((tmp_path / "b.tar").read_bytes())][-5:] == CONTENTS
+    assert [part.content for part in members_of((tmp_path / "b.tar").read_bytes())][-5:] == CONTENTS
 
 
-def test_a_file_that_airgap_did_not_begin_is_left_alone(tmp_path: Path, layout: Layout) -> None:
+def test_a_file_that_airgap_did_not_begin_is_left_alone(tmp_path: Path, layout: TarLayout) -> None:
     (tmp_path / "b.tar.partial").write_bytes(b"somebody's notes")
     with pytest.raises(OutputError, match="did not begin"):
         BundleWriter.create(tmp_path / "b.tar", layout)
     assert (tmp_path / "b.tar.partial").read_bytes() == b"somebody's notes"
 
 
-def test_a_link_is_not_followed(tmp_path: Path, layout: Layout) -> None:
+def test_a_link_is_not_followed(tmp_path: Path, layout: TarLayout) -> None:
     (tmp_path / "precious").write_bytes(b"keep")
     (tmp_path / "b.tar.partial").symlink_to(tmp_path / "precious")
     with pytest.raises(OutputError, match="cannot write here"):
@@ -246,7 +246,7 @@ def test_a_link_is_not_followed(tmp_path: Path, layout: Layout) -> None:
     assert (tmp_path / "precious").read_bytes() == b"keep"
 
 
-def test_places_that_cannot_be_written(tmp_path: Path, layout: Layout) -> None:
+def test_places_that_cannot_be_written(tmp_path: Path, layout: TarLayout) -> None:
     (tmp_path / "folder.tar").mkdir()
     for path in (tmp_path / "none" / "b.tar", tmp_path / "folder.tar", Path("/proc/b.tar")):
         with pytest.raises(OutputError) as caught:
@@ -256,7 +256,7 @@ def test_places_that_cannot_be_written(tmp_path: Path, layout: Layout) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["folder.tar"]
 
 
-def test_a_read_only_folder(tmp_path: Path, layout: Layout) -> None:
+def test_a_read_only_folder(tmp_path: Path, layout: TarLayout) -> None:
     with (
         mounted("tmpfs", "ro,size=1m") as folder,
         pytest.raises(OutputError, match="Read-only file system"),
@@ -264,7 +264,7 @@ def test_a_read_only_folder(tmp_path: Path, layout: Layout) -> None:
         BundleWriter.create(folder / "b.tar", layout)
 
 
-def test_a_disk_that_is_too_small(tmp_path: Path, layout: Layout) -> None:
+def test_a_disk_that_is_too_small(tmp_path: Path, layout: TarLayout) -> None:
     with mounted("tmpfs", "size=1m") as folder:
         with pytest.raises(OutputError, match=rf"needs {layout.total:,} bytes and this disk has [\d,]+ free") as caught:
             BundleWriter.create(folder / "b.tar", layout)
@@ -272,7 +272,7 @@ def test_a_disk_that_is_too_small(tmp_path: Path, layout: Layout) -> None:
     assert "--platform" in (caught.value.hint or "")
 
 
-def test_a_disk_that_somebody_else_fills(tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_somebody_else_fills(tmp_path: Path, layout: TarLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Free when asked, full when reserved."""
     with mounted("tmpfs", "size=1m") as folder:
         plenty = os.statvfs(tmp_path)
@@ -282,7 +282,7 @@ def test_a_disk_that_somebody_else_fills(tmp_path: Path, layout: Layout, monkeyp
         assert list(folder.iterdir()) == []
 
 
-def test_space_is_reserved(tmp_path: Path, layout: Layout) -> None:
+def test_space_is_reserved(tmp_path: Path, layout: TarLayout) -> None:
     with mounted("tmpfs", "size=4m") as folder:
         writer = BundleWriter.create(folder / "b.tar", layout)
         assert not writer.ordered
@@ -297,7 +297,7 @@ def test_a_file_system_without_fallocate_is_written_in_order(tmp_path: Path) -> 
     with mounted("ramfs", "mode=0755") as folder:
         content = usual()
         planned, _ = content.planned()
-        writer = BundleWriter.create(folder / "b.tar", compose(planned)[1])
+        writer = BundleWriter.create(folder / "b.tar", build_layout(planned)[1])
         assert writer.ordered
         writer.discard()
         content.write(folder / "b.tar")
@@ -389,12 +389,12 @@ def test_a_short_write_is_gone_on_with(tmp_path: Path, writer: BundleWriter, mon
     monkeypatch.setattr(os, "pwrite", lambda fd, piece, offset: pwrite(fd, memoryview(piece)[:100_000], offset))
     fill(writer)
     writer.finish()
-    assert parts_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
+    assert members_of((tmp_path / "b.tar").read_bytes())[-5].content == CONTENTS[0]
 
 
 def test_a_bundle_of_nothing(tmp_path: Path) -> None:
     Content(Images(1), {}).write(tmp_path / "b.tar")
-    with BundleReader(tmp_path / "b.tar") as reader:
+    with open_bundle(tmp_path / "b.tar") as reader:
         assert reader.inventory.images == ()
         assert dict(reader.names()) == {}
     assert check(tmp_path / "b.tar").blobs == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.bundle import BundleReader
+from airgap.bundle import open_bundle
 from airgap.config.airgap_yaml import ProjectSettings, load_project
 from airgap.errors import UsageError
 from airgap.kube import CustomRules, IgnoreRule, TakeRule
@@ -143,12 +143,12 @@ def test_paths_are_relative_to_the_file_and_flags_win(airgap: Airgap, quay: Regi
         f"registries: {{quay.io: {{mirror: '{quay.url}'}}}}\n",
     )
     airgap.run("export", "--config", "project/airgap.yaml")
-    with BundleReader(airgap.folder / "p-2.0.tar") as opened:
+    with open_bundle(airgap.folder / "p-2.0.tar") as opened:
         assert (opened.inventory.name, opened.inventory.version) == ("p", "2.0")
         assert [str(platform) for platform in opened.inventory.images[0].platforms] == ["linux/arm64"]
         assert [resource.name for resource in opened.inventory.resources] == ["a.yaml"]
     airgap.run("export", "--config", "project/airgap.yaml", "-o", "b.tar", "--platform", "linux/amd64")
-    with BundleReader(airgap.folder / "b.tar") as opened:
+    with open_bundle(airgap.folder / "b.tar") as opened:
         assert [str(platform) for platform in opened.inventory.images[0].platforms] == ["linux/amd64"]
 
 

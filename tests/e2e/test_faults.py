@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from airgap import kube
-from airgap.bundle import BundleReader, OutputFormat
+from airgap.bundle import OutputFormat, open_bundle
 from airgap.errors import AirgapError
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages
@@ -167,7 +167,7 @@ def exported(world: World, address: str, output: Path, timeout: float = TIMEOUT)
 def imported(world: World, address: str, prefix: str, folder: Path, timeout: float = TIMEOUT) -> list[float]:
     mapping = Mapping(TargetAddress.parse(f"http://{address}/{prefix}"), "basename", {})
     request = ImportRequest(folder / "out", folder / "receipt.json")
-    with registries(address, timeout) as (reached, waits), BundleReader(world.bundle) as bundle:
+    with registries(address, timeout) as (reached, waits), open_bundle(world.bundle) as bundle:
         stop, target = CancelToken(reached.abort), PlainTarget(reached, mapping)
         bounded(
             reached,

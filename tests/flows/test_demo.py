@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from airgap.bundle import BundleReader
+from airgap.bundle import open_bundle
 from tests.cli.command import Airgap
 
 
@@ -23,7 +23,7 @@ def test_the_demo(airgap: Airgap) -> None:
         "cert-manager.yaml",
     }
     assert (kept / "airgap-out/cert-manager.yaml").read_bytes() != (kept / "cert-manager.yaml").read_bytes()
-    with BundleReader(kept / "bundle.tar") as opened:
+    with open_bundle(kept / "bundle.tar") as opened:
         assert [len(image.platforms) for image in opened.inventory.images] == [2, 2, 2, 2]
     # It can be shown again.
     airgap.run("demo", "--output", "kept")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.bundle import BundleReader
+from airgap.bundle import open_bundle
 from airgap.oci.manifest import parse
 from airgap.store.readers import fetch
 from tests.cli.command import Airgap, Registry, pod, settings
@@ -21,7 +21,7 @@ from tests.parts.images import Images
 
 
 def names(bundle: Path) -> list[str]:
-    with BundleReader(bundle) as opened:
+    with open_bundle(bundle) as opened:
         return [str(image.reference) for image in opened.inventory.images]
 
 
@@ -85,7 +85,7 @@ def test_json_events(small: Airgap, registry: Registry) -> None:
     done = [event for event in events if event["event"] == "blob-done"]
     assert done
     assert {event["how"] for event in done} == {"fetched"}
-    with BundleReader(small.folder / "b.tar") as opened:
+    with open_bundle(small.folder / "b.tar") as opened:
         sizes = {blob.digest: blob.size for blob in opened.inventory.blobs}
     assert all(sizes[event["digest"]] == event["bytes"] for event in done)
 
@@ -136,7 +136,7 @@ def test_keep_going_with_nothing_to_keep(small: Airgap, registry: Registry) -> N
 
 def test_platforms(small: Airgap, registry: Registry) -> None:
     small.run("export", "pod.yaml", "--platform", "linux/arm64", "-o", "b.tar")
-    with BundleReader(small.folder / "b.tar") as opened:
+    with open_bundle(small.folder / "b.tar") as opened:
         (image,) = opened.inventory.images
     assert [str(platform) for platform in image.platforms] == ["linux/arm64"]
     assert image.derived_from == registry.digest("x/a:1")
@@ -163,7 +163,7 @@ def test_a_secret_is_told_with_file_and_line(small: Airgap, registry: Registry) 
     assert "hunter2" not in said.stderr
     said = small.run("export", "with.yaml", "-o", "c.tar", "--no-resources")
     assert "warning" not in said.stderr
-    with BundleReader(small.folder / "c.tar") as opened:
+    with open_bundle(small.folder / "c.tar") as opened:
         assert opened.inventory.resources == ()
     assert b"hunter2" in (small.folder / "b.tar").read_bytes()
     assert b"hunter2" not in (small.folder / "c.tar").read_bytes()
@@ -177,7 +177,7 @@ def test_a_secret_in_json(small: Airgap, registry: Registry) -> None:
 
 def test_standard_input_is_read_and_not_carried(small: Airgap, registry: Registry) -> None:
     small.run("export", "-", "-o", "b.tar", stdin=pod("quay.io/x/c:1").encode())
-    with BundleReader(small.folder / "b.tar") as opened:
+    with open_bundle(small.folder / "b.tar") as opened:
         assert opened.inventory.resources == ()
         assert [str(image.reference) for image in opened.inventory.images] == ["quay.io/x/c:1"]
 
@@ -186,10 +186,10 @@ def test_files_keep_their_paths_under_their_common_folder(small: Airgap, registr
     small.write("deploy/base/a.yaml", pod("quay.io/x/a:1"))
     small.write("deploy/b.yaml", pod("quay.io/x/b:1"))
     small.run("export", "deploy", "-o", "b.tar")
-    with BundleReader(small.folder / "b.tar") as opened:
+    with open_bundle(small.folder / "b.tar") as opened:
         assert [resource.name for resource in opened.inventory.resources] == ["b.yaml", "base/a.yaml"]
         for resource in opened.inventory.resources:
-            assert opened.resource(resource.member) == (small.folder / "deploy" / resource.name).read_bytes()
+            assert opened.member(resource.member) == (small.folder / "deploy" / resource.name).read_bytes()
 
 
 def test_an_address_is_downloaded_and_carried(small: Airgap, registry: Registry, tmp_path: Path) -> None:
@@ -213,10 +213,10 @@ def test_an_address_is_downloaded_and_carried(small: Airgap, registry: Registry,
             server.shutdown()
             thread.join()
     assert f"{base}/gone.yaml" in missing.errors[0]
-    with BundleReader(small.folder / "b.tar") as opened:
+    with open_bundle(small.folder / "b.tar") as opened:
         (resource,) = opened.inventory.resources
         assert resource.name.endswith("install.yaml")
-        assert opened.resource(resource.member).decode() == content
+        assert opened.member(resource.member).decode() == content
     assert not (small.folder / "c.tar").exists()
 
 
@@ -282,7 +282,7 @@ def test_with_self_from_a_checkout_says_how(small: Airgap, registry: Registry) -
         assert len(said.errors) == 1
         assert not (small.folder / "b.tar").exists()
     else:
-        with BundleReader(small.folder / "b.tar") as opened:
+        with open_bundle(small.folder / "b.tar") as opened:
             assert "airgap/airgap.pyz" in opened.inventory.members
 
 

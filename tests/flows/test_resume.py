@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.bundle.media.frames import FRAME
+from airgap.bundle.media.frames import FRAME_SIZE
 from airgap.oci.manifest import is_manifest_type
 from airgap.store import MemoryStore
 from airgap.store.readers import BUFFER_SIZE
@@ -242,7 +242,7 @@ class Kills:
         self.command = ("export", *IMAGES, "-o", *FORMS[form])
         self.expected = wanted(airgap, source, *FORMS[form])
         #: A frame that is not whole is not written; where there are frames, one blob is written at a time.
-        self.buffered, self.jobs = (FRAME, 1) if form == "zstd" else (0, JOBS)
+        self.buffered, self.jobs = (FRAME_SIZE, 1) if form == "zstd" else (0, JOBS)
         self._begin_anew()
 
     def _begin_anew(self) -> None:

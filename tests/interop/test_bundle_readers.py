@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 
 from airgap.bundle import Extras
-from airgap.flows.serve import server_of
+from airgap.flows.serve import create_server
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.server import Server
-from tests.bundle.made import Content
+from tests.bundle.bundles import Content
 from tests.parts.clients import Command, open_folder, oras, podman, skopeo
 from tests.parts.containerd import Containerd, containerd
 from tests.parts.dockerd import dockerd
@@ -300,8 +300,7 @@ def test_a_member_beyond_eight_gigabytes(tmp_path: Path) -> None:
 
 def sparse(images: Images, root: Descriptor, path: Path) -> None:
     """A bundle whose layout is ours and whose largest blob is a hole."""
-    from airgap.bundle import compose
-    from airgap.bundle.tar import header
+    from airgap.bundle import build_layout
     from airgap.store import MemoryStore
     from airgap.store.readers import bytes_opener
     from airgap.transfer import Destination, Root, plan
@@ -312,21 +311,21 @@ def sparse(images: Images, root: Descriptor, path: Path) -> None:
             store.push(one, bytes_opener(images.content[one.digest]))
     store.tag(root, "x")
     planned = plan([Root("quay.io/a/huge:1", "s", "x", (Destination("b"),))], {"s": store})
-    _, layout = compose(planned)
+    _, layout = build_layout(planned)
     with path.open("wb") as file:
         for member, content in layout.head:
-            file.seek(member.offset)
-            file.write(header(member.name, member.size, directory=member.directory) + content)
+            file.seek(member.header_offset)
+            file.write(member.header + content)
         for digest, place in layout.places.items():
-            file.seek(place.offset)
-            file.write(header(place.name, place.size) + images.content[digest])
+            file.seek(place.header_offset)
+            file.write(place.header + images.content[digest])
         file.truncate(layout.total)
 
 
 @pytest.fixture(scope="module")
 def served(bundle: Bundle) -> Iterator[Server]:
     """What ``airgap serve bundle.tar`` starts."""
-    with server_of(bundle.path, "127.0.0.1", 0) as server:
+    with create_server(bundle.path, "127.0.0.1", 0) as server:
         yield server
 
 

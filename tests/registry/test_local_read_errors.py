@@ -134,7 +134,7 @@ def test_a_bundle_that_is_cut_while_it_is_sent(far: Far, form: str, tmp_path: Pa
 
     far.peer.always("PUT" if form == "whole" else "PATCH", "", cut)
     medium = FileMedium(str(bundle), os.open(bundle, os.O_RDONLY), len(CONTENT))
-    error = far.fails(lambda offset: medium.open(offset, len(CONTENT) - offset))
+    error = far.fails(lambda offset: medium.open_range(offset, len(CONTENT) - offset))
     medium.close()
     assert (error.what.startswith("cut short"), error.where) == (True, str(bundle))
 

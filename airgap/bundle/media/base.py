@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What reader and writer ask of the place where a tar's bytes lie. Offsets are those of the tar, in bytes, whatever
-form the bytes have on the medium."""
+"""The protocols of this package: :class:`Medium` to read a tar and :class:`Draft` to write one.
+
+All offsets and lengths are bytes of the uncompressed tar, in whatever form the medium stores them.
+"""
 
 from __future__ import annotations
 
@@ -10,85 +12,104 @@ from typing import Protocol
 
 from airgap.errors import AirgapError, BundleError
 from airgap.store.protocols import Reader
-from airgap.store.readers import translate_read_errors as translate_read_errors
+
+#: The hint for a bundle that ends too early.
+CUT_SHORT_HINT = "copy it once more; its checksum on the other side tells whether the medium is at fault"
+#: The largest gap between two writes to an ordered draft: a member's padding and the end of the tar are smaller.
+_MAX_GAP = 4096
 
 
 class Medium(Protocol):
-    """A tar to read. ``size`` is the tar's, ``None`` where only its end will tell. ``ordered`` bytes are cheap, or to
-    be had at all, only from the start to the end: then one worker reads blobs in the order of their places."""
+    """A tar to read.
+
+    ``where`` names it in messages. ``size`` is the size of the tar, or ``None`` as long as it is unknown. If
+    ``ordered`` is true, reading out of order is slow or impossible: one worker then reads the blobs in the order of
+    their offsets.
+    """
 
     where: str
     size: int | None
     ordered: bool
 
     def pread(self, count: int, offset: int) -> bytes:
-        """At most ``count`` bytes, fewer only where the tar ends. Raises :class:`BundleError`."""
+        """Return ``count`` bytes from ``offset``, or fewer where the tar ends. Raises :class:`BundleError`."""
 
-    def open(self, offset: int, length: int) -> Reader: ...
+    def open_range(self, offset: int, length: int) -> Reader:
+        """Open a reader for ``length`` bytes from ``offset``. Raises :class:`BundleError`."""
 
-    def expect(self, total: int) -> None:
-        """Raise :class:`BundleError` where it cannot be that the tar has ``total`` bytes."""
+    def expect_size(self, total: int) -> None:
+        """Raise :class:`BundleError` if the tar is known to have fewer than ``total`` bytes."""
 
-    def files_of(self, offset: int, length: int) -> Sequence[str]:
-        """The files in which these bytes lie."""
+    def files_at(self, offset: int, length: int) -> Sequence[str]:
+        """Return the names of the files that store these bytes."""
 
-    def close(self) -> None: ...
-
-
-CUT_SHORT = "copy it once more; its checksum on the other side tells whether the medium is at fault"
+    def close(self) -> None:
+        """Close all files. Closing twice does nothing."""
 
 
-class Draft(Protocol):
-    """A tar being written, which gets its name by :meth:`finish`. An ``ordered`` one is written by one worker in the
-    order of places; what is left out between two writes is zeros. Raises :class:`OutputError` all over."""
+class TarOutput(Protocol):
+    """Where the bytes of a tar are written. Every method raises :class:`OutputError`.
+
+    If ``ordered`` is true, one worker writes, in the order of the offsets. Bytes that are never written are zeros.
+    """
 
     path: Path
     ordered: bool
 
-    def write(self, piece: memoryview, offset: int) -> None: ...
+    def write(self, piece: memoryview, offset: int) -> None:
+        """Write ``piece`` at ``offset``."""
 
     def read(self, count: int, offset: int) -> bytes:
-        """What was written, back; fewer bytes where there is no more."""
+        """Return up to ``count`` bytes that were written at ``offset``."""
 
-    def cut(self, offset: int) -> int:
-        """Forget what stands from ``offset`` on where that cannot simply be written over; return from where on it is
-        to be written, which may be earlier."""
+    def rewind(self, offset: int) -> int:
+        """Prepare to write again from ``offset``.
+
+        Returns the offset at which writing must continue. It is smaller than ``offset`` where the medium can only be
+        cut at certain places.
+        """
 
     def sync(self) -> None:
-        """What was written survives a power cut."""
+        """Make everything that was written survive a power cut."""
 
-    def finish(self) -> None: ...
+
+class Draft(TarOutput, Protocol):
+    """An unfinished tar. It gets its final name in :meth:`finish`; one of the three methods ends it."""
+
+    def finish(self) -> None:
+        """Write the end of the tar, sync it and give it its final name. Raises :class:`OutputError`."""
 
     def keep(self) -> None:
-        """Stop here and leave what is there for the next run."""
+        """Close the unfinished file and leave it for the next run."""
 
     def discard(self) -> None:
-        """Leave nothing behind; after :meth:`finish` or :meth:`keep` this does nothing."""
+        """Close and delete the unfinished file. After :meth:`finish` or :meth:`keep` this does nothing."""
 
 
 def check_gap(length: int) -> None:
-    """What an ordered draft fills with zeros is padding and the end of a tar, or its writer is at fault."""
-    if length > 4096:
+    """Raise :class:`AirgapError` for a gap of ``length`` bytes that is neither padding nor the end of a tar."""
+    if length > _MAX_GAP:
         raise AirgapError(f"{length:,} bytes were left out of the bundle")
 
 
-class Pieces:
-    """A reader over bytes that are had by their offset and do not lie in one file as they are."""
+class PreadReader:
+    """A reader over ``length`` bytes that ``pread(count, offset)`` returns, from ``offset`` on."""
 
     def __init__(self, pread: Callable[[int, int], bytes], offset: int, length: int, where: str) -> None:
         self._pread = pread
         self._offset = offset
-        self._left = length
+        self._remaining = length
         self._where = where
 
     def readinto(self, buffer: memoryview, /) -> int:
-        piece = self._pread(min(len(buffer), self._left), self._offset)
-        if not piece and self._left:
-            raise BundleError(f"cut short: {self._left} bytes are missing", where=self._where)
+        """Fill ``buffer`` and return the number of bytes, 0 at the end. Raises :class:`BundleError`."""
+        piece = self._pread(min(len(buffer), self._remaining), self._offset)
+        if not piece and self._remaining:
+            raise BundleError(f"cut short: {self._remaining} bytes are missing", where=self._where)
         buffer[: len(piece)] = piece
         self._offset += len(piece)
-        self._left -= len(piece)
+        self._remaining -= len(piece)
         return len(piece)
 
     def close(self) -> None:
-        """What the bytes are read from stays open."""
+        """Do nothing: the file that ``pread`` reads belongs to the medium."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tar in one file: read where it lies; written as ``NAME.partial``, its space reserved before the first byte."""
+"""A tar in one file. It is written as ``NAME.partial``, whose disk space is reserved before the first byte."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from airgap.bundle.media.base import CUT_SHORT, translate_read_errors
+from airgap.bundle.media.base import CUT_SHORT_HINT
+from airgap.bundle.media.zstd import MAGIC
 from airgap.durable import FileLocked, is_same_file, lock, publish, write_at, writing
 from airgap.errors import AirgapError, BundleError, OutputError
 from airgap.store.protocols import Reader
-from airgap.store.readers import FileRange
+from airgap.store.readers import FileRange, translate_read_errors
 
 
 class BlobRange(FileRange):
-    """A blob's bytes in a bundle's file."""
+    """The bytes of one blob in a bundle's file."""
 
     def cut_short(self) -> AirgapError:
-        return BundleError(f"cut short: {self.length:,} bytes are missing", where=self.where, hint=CUT_SHORT)
+        """Return the error for a file that ends inside the blob."""
+        return BundleError(f"cut short: {self.length:,} bytes are missing", where=self.where, hint=CUT_SHORT_HINT)
 
 
-def open_regular(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """A file's descriptor and size. Raises :class:`BundleError` for what is no regular file."""
+def open_regular_file(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Open a file and return its file descriptor and size. Raises :class:`BundleError` unless it is a regular file."""
     with translate_read_errors(str(path)):
-        # A pipe is not waited for.
+        # O_NONBLOCK: opening a named pipe would wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        found = os.fstat(fd)
-    if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
         os.close(fd)
-        what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
         hint = "give the .tar that airgap export wrote, or - to read standard input"
         raise BundleError(f"this is {what}, and a bundle is a file", hint=hint)
-    return fd, found.st_size
+    return fd, status.st_size
 
 
 class FileMedium:
-    """One whole file. Takes ``fd`` over."""
+    """A tar in one file. Owns the file descriptor ``fd``; ``size`` is the file's size."""
 
     ordered = False
 
@@ -50,56 +52,66 @@ class FileMedium:
         self._fd = fd
 
     def pread(self, count: int, offset: int) -> bytes:
+        """Return ``count`` bytes from ``offset``, or fewer where the file ends."""
         with translate_read_errors(self.where, offset):
             return os.pread(self._fd, count, offset)
 
-    def open(self, offset: int, length: int) -> Reader:
+    def open_range(self, offset: int, length: int) -> Reader:
+        """Open a reader that can also hand its file range to ``sendfile``."""
         return BlobRange(self._fd, offset, length, where=self.where)
 
-    def expect(self, total: int) -> None:
+    def expect_size(self, total: int) -> None:
+        """Raise :class:`BundleError` if the file has fewer than ``total`` bytes."""
         if self.size is not None and self.size < total:
-            raise BundleError(f"cut short: it should have {total:,} bytes and has {self.size:,}", hint=CUT_SHORT)
+            raise BundleError(f"cut short: it should have {total:,} bytes and has {self.size:,}", hint=CUT_SHORT_HINT)
 
-    def files_of(self, offset: int, length: int) -> Sequence[str]:
+    def files_at(self, offset: int, length: int) -> Sequence[str]:
+        """Return the name of the one file."""
         return (self.where,)
 
     def close(self) -> None:
+        """Close the file. Closing twice does nothing."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 class FileDraft:
-    """Made by :meth:`begin` or :meth:`go_on`."""
+    """An unfinished tar in one file. Made by :meth:`begin` or :meth:`resume`; methods as in :class:`Draft`.
+
+    ``size`` is the size of the finished tar. ``ordered`` is true on file systems where writing out of order is slow.
+    """
 
     def __init__(self, path: Path, fd: int, size: int, *, ordered: bool) -> None:
         self.path = path
-        #: Whether this file system makes writes out of order dear.
         self.ordered = ordered
-        self._partial = partial_of(path)
+        self._partial = partial_path(path)
         self._fd = fd
         self._size = size
 
     @classmethod
     def begin(cls, path: Path, size: int) -> FileDraft:
-        """Reserve the space. Raises :class:`OutputError` when the folder cannot be written, another airgap is writing
-        the same bundle, or there is too little space."""
-        fd = begin_partial(path)
+        """Create an empty partial file and reserve its space.
+
+        Raises :class:`OutputError` where the folder cannot be written, another airgap writes the same bundle, or the
+        disk has too little space.
+        """
+        fd = create_partial(path)
         try:
             with writing(path):
                 os.ftruncate(fd, 0)
                 ordered = not reserve(fd, size, path)
         except BaseException:
-            # Before the lock is given up: what then has this name is another's.
+            # Deleted before the lock is released: afterwards the name may belong to another process.
             with contextlib.suppress(OSError):
-                partial_of(path).unlink()
+                partial_path(path).unlink()
             os.close(fd)
             raise
         return cls(path, fd, size, ordered=ordered)
 
     @classmethod
-    def go_on(cls, path: Path, size: int) -> FileDraft | None:
-        """What an earlier run left, or ``None`` where nothing of this size lies there."""
+    def resume(cls, path: Path, size: int) -> FileDraft | None:
+        """Reopen the partial file of an earlier run, or return ``None`` where there is none of this size."""
         fd = reopen_partial(path, size)
         if fd is None:
             return None
@@ -111,47 +123,57 @@ class FileDraft:
             raise
 
     def write(self, piece: memoryview, offset: int) -> None:
+        """Write ``piece`` at ``offset``."""
         with writing(self.path):
             write_at(self._fd, piece, offset)
 
     def read(self, count: int, offset: int) -> bytes:
+        """Return up to ``count`` bytes from ``offset``."""
         with writing(self.path):
             return os.pread(self._fd, count, offset)
 
-    def cut(self, offset: int) -> int:
+    def rewind(self, offset: int) -> int:
+        """Return ``offset``: a file can be overwritten anywhere."""
         return offset
 
     def sync(self) -> None:
+        """Make everything that was written survive a power cut."""
         with writing(self.path):
             os.fdatasync(self._fd)
 
     def finish(self) -> None:
+        """Sync the file and rename it to its final name."""
         with writing(self.path):
             os.ftruncate(self._fd, self._size)
             publish(self._fd, self._partial, self.path)
         self.keep()
 
     def keep(self) -> None:
+        """Close the file and leave it for the next run."""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
 
     def discard(self) -> None:
+        """Delete and close the file."""
         if self._fd >= 0:
             with contextlib.suppress(OSError):
                 self._partial.unlink()
             self.keep()
 
 
-def partial_of(path: Path) -> Path:
-    """The name of a file while it is being made."""
+def partial_path(path: Path) -> Path:
+    """Return the name that the file ``path`` has while it is being written."""
     return path.with_name(f"{path.name}.partial")
 
 
-def begin_partial(path: Path, *, trusted: bool = False) -> int:
-    """Open and lock ``path``'s partial file, made if missing; what lies there must be one that airgap began, which
-    is known of a ``trusted`` one."""
-    partial = partial_of(path)
+def create_partial(path: Path, *, trusted: bool = False) -> int:
+    """Open and lock the partial file of ``path``, and create it where it is missing.
+
+    With ``trusted`` an existing file is known to be airgap's; otherwise its first bytes must show that. Raises
+    :class:`OutputError`.
+    """
+    partial = partial_path(path)
     if path.is_dir():
         raise OutputError("this is a folder", where=str(path), hint="name a file with -o")
     try:
@@ -161,7 +183,7 @@ def begin_partial(path: Path, *, trusted: bool = False) -> int:
         raise OutputError(f"cannot write here: {error.strerror}", where=str(partial), hint=hint) from error
     try:
         _lock(fd, partial)
-        if not trusted and not _is_ours(fd):
+        if not trusted and not _was_begun_by_airgap(fd):
             raise OutputError(
                 "a file that airgap did not begin is in the way",
                 where=str(partial),
@@ -174,11 +196,12 @@ def begin_partial(path: Path, *, trusted: bool = False) -> int:
 
 
 def reopen_partial(path: Path, size: int | None, *, trusted: bool = False) -> int | None:
-    """Open and lock a partial file of an earlier run, ``None`` where none of up to ``size`` bytes is there.
+    """Open and lock the partial file of an earlier run; return ``None`` where none of up to ``size`` bytes exists.
 
-    A run that was killed between giving the file its name and forgetting its journal left it under its final name.
+    A run that was killed after it renamed the file and before it deleted its journal left the file under its final
+    name. That file is renamed back. Raises :class:`OutputError`.
     """
-    partial = partial_of(path)
+    partial = partial_path(path)
     if not os.path.lexists(partial) and path.is_file() and not path.is_symlink():
         with writing(path):
             if size is not None and path.stat().st_size != size:
@@ -186,27 +209,30 @@ def reopen_partial(path: Path, size: int | None, *, trusted: bool = False) -> in
             os.rename(path, partial)
     if not os.path.lexists(partial):
         return None
-    fd = begin_partial(path, trusted=trusted)
+    fd = create_partial(path, trusted=trusted)
     if size is not None and os.fstat(fd).st_size > size:
         os.close(fd)
         return None
     return fd
 
 
-def _is_ours(fd: int) -> bool:
-    """Whether what lies under the partial's name is nothing, or a bundle that was begun: its first name, a frame of
-    it, or zeros."""
-    begin = os.pread(fd, 512, 0)
-    return begin.startswith((b"oci-layout\0", b"\x28\xb5\x2f\xfd")) or not any(begin)
+def _was_begun_by_airgap(fd: int) -> bool:
+    """Whether the file is empty or begins as a bundle: with the name of its first member, a zstd frame, or zeros."""
+    start = os.pread(fd, 512, 0)
+    return start.startswith((b"oci-layout\0", MAGIC)) or not any(start)
 
 
 def reserve(fd: int, size: int, path: Path) -> bool:
-    """Reserve ``size`` bytes; false where the file system cannot, so that only free space could be compared."""
-    free, found = os.fstatvfs(fd), os.fstat(fd)
-    available = free.f_bavail * free.f_frsize
-    needed = size - found.st_blocks * 512
-    # A file system that keeps no count (ramfs, some of networks) says that it has no blocks at all.
-    if free.f_blocks and needed > available:
+    """Reserve ``size`` bytes of disk space for the file.
+
+    Returns false where the file system cannot reserve space; then only the free space was checked. Raises
+    :class:`OutputError` for too little space, OSError for other failures.
+    """
+    volume, file = os.fstatvfs(fd), os.fstat(fd)
+    available = volume.f_bavail * volume.f_frsize
+    needed = size - file.st_blocks * 512
+    # File systems that do not count blocks (ramfs, some network file systems) report 0 of them.
+    if volume.f_blocks and needed > available:
         raise OutputError(
             f"the bundle needs {size:,} bytes and this disk has {available:,} free",
             where=str(path),
@@ -222,7 +248,10 @@ def reserve(fd: int, size: int, path: Path) -> bool:
 
 
 def _check_largest(fd: int, size: int) -> None:
-    """Raise EFBIG where a file of ``size`` bytes cannot be, without making one: FAT would write all its zeros."""
+    """Raise EFBIG if the file cannot have ``size`` bytes.
+
+    Seeking tells without extending the file: extending a file on FAT writes all its zeros.
+    """
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     try:
         os.lseek(fd, size, os.SEEK_SET)
@@ -235,7 +264,7 @@ def _check_largest(fd: int, size: int) -> None:
 
 
 def _lock(fd: int, path: Path) -> None:
-    """Be the only one who writes ``path``; :class:`OutputError` if another is, or has just been."""
+    """Lock ``path`` for writing. Raises :class:`OutputError` if another process writes it, or has just finished."""
     hint = "wait until it has ended, or choose another place with -o"
     with writing(path):
         try:
@@ -243,13 +272,13 @@ def _lock(fd: int, path: Path) -> None:
         except FileLocked as error:
             raise OutputError("another airgap is writing this bundle", where=str(path), hint=hint) from error
         same = is_same_file(fd, path)
-    # Between our opening and locking it, another may have given this very file its final name.
+    # Another process may have renamed this file to its final name between our open and our lock.
     if not same:
         raise OutputError("another airgap has just written this bundle", where=str(path), hint=hint)
 
 
 def _fallocate(fd: int, size: int) -> int:
-    """``fallocate(2)`` itself; ``posix_fallocate`` would write zeros where a file system lacks it. An errno, or 0."""
+    """Call ``fallocate(2)`` and return 0 or an errno. ``posix_fallocate`` writes zeros where it is not supported."""
     import ctypes
 
     try:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where each zstd frame of a file begins, and where in the tar its content begins."""
+"""The index of a file of zstd frames: where each frame begins, and which bytes of the tar it holds.
+
+"Packed" sizes and offsets are those of the compressed file, "raw" ones those of the tar.
+"""
 
 from __future__ import annotations
 
@@ -8,56 +11,61 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 
+#: The magic number of the skippable frame that holds the seek table (zstd's contrib/seekable_format).
 SKIPPABLE = 0x184D2A5E
+#: The last four bytes of a file with a seek table.
 SEEKABLE = 0x8F92EAB1
 
 
 class FrameTable:
-    """The sizes of consecutive frames. Sixteen bytes a frame; appending and removing the last one are cheap."""
+    """The sizes of consecutive frames. Takes 16 bytes of memory a frame; adding and removing the last one is cheap."""
 
     def __init__(self, sizes: Iterable[tuple[int, int]] = ()) -> None:
-        """``sizes`` are pairs of the compressed and the raw size of each frame, in bytes."""
-        self._packed, self._raw = array("Q", [0]), array("Q", [0])
+        """``sizes`` are pairs of the packed and the raw size of each frame, in bytes."""
+        self._packed_offsets, self._raw_offsets = array("Q", [0]), array("Q", [0])
         for packed, raw in sizes:
             self.append(packed, raw)
 
     def __len__(self) -> int:
-        return len(self._raw) - 1
+        return len(self._raw_offsets) - 1
 
     @property
     def packed_size(self) -> int:
-        """Bytes of all frames in the file."""
-        return self._packed[-1]
+        """The size of all frames in the file, in bytes."""
+        return self._packed_offsets[-1]
 
     @property
     def raw_size(self) -> int:
-        """Bytes of the content of all frames."""
-        return self._raw[-1]
+        """The size of the content of all frames, in bytes."""
+        return self._raw_offsets[-1]
 
     def append(self, packed: int, raw: int) -> None:
         """Add a frame of ``packed`` bytes with ``raw`` bytes of content."""
-        self._packed.append(self._packed[-1] + packed)
-        self._raw.append(self._raw[-1] + raw)
+        self._packed_offsets.append(self._packed_offsets[-1] + packed)
+        self._raw_offsets.append(self._raw_offsets[-1] + raw)
 
     def pop(self) -> None:
         """Remove the last frame."""
-        self._packed.pop()
-        self._raw.pop()
+        self._packed_offsets.pop()
+        self._raw_offsets.pop()
 
-    def at(self, offset: int) -> int:
-        """The number of the frame that holds byte ``offset`` of the content, or would if there were one more."""
-        return bisect_right(self._raw, offset) - 1
+    def frame_at(self, offset: int) -> int:
+        """Return the number of the frame that holds byte ``offset`` of the content.
+
+        For an offset at the end of the content this is the number of the next frame.
+        """
+        return bisect_right(self._raw_offsets, offset) - 1
 
     def packed_range(self, number: int) -> tuple[int, int]:
-        """Offset in the file and compressed size of frame ``number``."""
-        return self._packed[number], self._packed[number + 1] - self._packed[number]
+        """Return the offset in the file and the packed size of frame ``number``."""
+        return self._packed_offsets[number], self._packed_offsets[number + 1] - self._packed_offsets[number]
 
     def raw_range(self, number: int) -> tuple[int, int]:
-        """Offset in the content and raw size of frame ``number``."""
-        return self._raw[number], self._raw[number + 1] - self._raw[number]
+        """Return the offset in the content and the raw size of frame ``number``."""
+        return self._raw_offsets[number], self._raw_offsets[number + 1] - self._raw_offsets[number]
 
     def seek_table(self) -> bytes:
-        """The skippable frame that ends a seekable file: compressed and raw size of each frame before it."""
+        """Return the skippable frame that ends a seekable file: the packed and the raw size of each frame."""
         entries = b"".join(
             struct.pack("<II", self.packed_range(number)[1], self.raw_range(number)[1]) for number in range(len(self))
         )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tar in zstd frames that can be read from anywhere: independent frames of at most 2 MiB, their sizes in a seek
-table, which is itself a skippable frame at the end (the seekable format of zstd's contrib folder).
+"""Reading a ``.tar.zst`` at any offset: independent zstd frames of at most 2 MiB of content and a seek table.
 
-Every zstd program reads such a file from its start. What would not shrink stands in frames of raw blocks.
+The seek table is a skippable frame at the end of the file (zstd's contrib/seekable_format). Every zstd program can
+decompress such a file from its start. Data that compression would not shrink is stored in frames of raw blocks.
 """
 
 from __future__ import annotations
@@ -14,139 +14,159 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from airgap.bundle.media.base import CUT_SHORT, Pieces, translate_read_errors
+from airgap.bundle.media.base import CUT_SHORT_HINT, PreadReader
 from airgap.bundle.media.frame_table import SEEKABLE, SKIPPABLE, FrameTable
-from airgap.bundle.media.zstd import library
+from airgap.bundle.media.zstd import MAGIC, load_zstandard
 from airgap.errors import BundleError, UnsupportedBundle
 from airgap.store.protocols import Reader
+from airgap.store.readers import translate_read_errors
 
-MAGIC = b"\x28\xb5\x2f\xfd"
-FRAME = 2 * 1024 * 1024
+#: The largest content of a frame that airgap writes, in bytes.
+FRAME_SIZE = 2 * 1024 * 1024
 #: RFC 8878, 3.1.1.2.4: a block holds at most 128 KiB.
-_BLOCK = 128 * 1024
-#: Frames that were decompressed last; several workers read several blobs.
-_KEPT = 8
+_BLOCK_SIZE = 128 * 1024
+#: How many decompressed frames are cached: several workers read several blobs at once.
+_CACHED_FRAMES = 8
 
 
 def raw_frame(piece: bytes | memoryview) -> bytes:
-    """A frame that holds ``piece`` as it is (RFC 8878, 3.1.1): one segment, its size in four bytes, no checksum."""
+    """Return a zstd frame that stores ``piece`` uncompressed.
+
+    RFC 8878, 3.1.1: a single segment, its content size in four bytes, no checksum.
+    """
     parts: list[bytes | memoryview] = [MAGIC, b"\xa0", struct.pack("<I", len(piece))]
-    for start in range(0, len(piece), _BLOCK):
-        block = piece[start : start + _BLOCK]
-        last = start + _BLOCK >= len(piece)
-        parts += [(len(block) << 3 | last).to_bytes(3, "little"), block]
+    for start in range(0, len(piece), _BLOCK_SIZE):
+        block = piece[start : start + _BLOCK_SIZE]
+        is_last = start + _BLOCK_SIZE >= len(piece)
+        parts += [(len(block) << 3 | is_last).to_bytes(3, "little"), block]
     return b"".join(parts)
 
 
-def walk(fd: int, size: int) -> FrameTable:
-    """The whole frames from the start of an unfinished file of ``size`` bytes, by their headers alone."""
+def scan_frames(fd: int, size: int) -> FrameTable:
+    """Return the table of the complete frames at the start of an unfinished file of ``size`` bytes.
+
+    Only frame and block headers are read. Raises OSError.
+    """
     table = FrameTable()
-    while (frame := _frame_at(fd, table.packed_size, size)) is not None and frame[1] <= FRAME:
-        table.append(*frame)
+    while (sizes := _frame_sizes(fd, table.packed_size, size)) is not None and sizes[1] <= FRAME_SIZE:
+        table.append(*sizes)
     return table
 
 
-def _frame_at(fd: int, offset: int, size: int) -> tuple[int, int] | None:
-    head = os.pread(fd, 18, offset)
-    if len(head) < 9 or not head.startswith(MAGIC):
+def _frame_sizes(fd: int, offset: int, file_size: int) -> tuple[int, int] | None:
+    """Return the packed and the raw size of the frame at ``offset``, ``None`` if no complete frame is there."""
+    header = os.pread(fd, 18, offset)
+    if len(header) < 9 or not header.startswith(MAGIC):
         return None
-    # RFC 8878, 3.1.1.1: our frames carry their content's size and neither dictionary nor checksum.
-    single, field = head[4] & 0x20, head[4] >> 6
-    start = 5 if single else 6
-    width = (1 if single else 0, 2, 4, 8)[field]
-    raw = int.from_bytes(head[start : start + width], "little") + (256 if width == 2 else 0)
-    at, last = offset + start + width, False
-    while not last:
-        block = os.pread(fd, 3, at)
-        if len(block) < 3:
+    # RFC 8878, 3.1.1.1: airgap's frames carry their content size and have neither a dictionary nor a checksum.
+    single_segment, size_flag = header[4] & 0x20, header[4] >> 6
+    start = 5 if single_segment else 6
+    width = (1 if single_segment else 0, 2, 4, 8)[size_flag]
+    raw_size = int.from_bytes(header[start : start + width], "little") + (256 if width == 2 else 0)
+    position, is_last = offset + start + width, False
+    while not is_last:
+        block_header = os.pread(fd, 3, position)
+        if len(block_header) < 3:
             return None
-        value = int.from_bytes(block, "little")
-        last = bool(value & 1)
-        at += 3 + (1 if value >> 1 & 3 == 1 else value >> 3)
-    return (at - offset, raw) if at <= size else None
+        # RFC 8878, 3.1.1.2: bit 0 marks the last block, bits 1 and 2 are its type (1 is RLE), the rest is its size.
+        value = int.from_bytes(block_header, "little")
+        is_last = bool(value & 1)
+        position += 3 + (1 if value >> 1 & 3 == 1 else value >> 3)
+    return (position - offset, raw_size) if position <= file_size else None
 
 
 class FramesMedium:
-    """Made by :func:`frames_of`. Takes ``fd`` over; ``table`` may change between calls, at its end."""
+    """A tar in zstd frames. Made by :func:`open_frames`. Thread-safe. Owns the file descriptor ``fd``.
+
+    The owner of ``table`` may add and remove frames at its end; after removing any, it calls :meth:`clear_cache`.
+    """
 
     ordered = False
 
     def __init__(self, where: str, fd: int, table: FrameTable) -> None:
-        zstandard = library()
+        zstandard = load_zstandard()
 
         self.where = where
+        self.size: int | None = table.raw_size
         self._fd = fd
         self._table = table
-        self.size: int | None = table.raw_size
         self._lock = threading.Lock()
-        self._kept: OrderedDict[int, bytes] = OrderedDict()
-        self._decompressor = threading.local()
-        self._make: Any = zstandard.ZstdDecompressor
-        self._error: Any = zstandard.ZstdError
+        #: Decompressed frames by number, the most recently used last.
+        self._cache: OrderedDict[int, bytes] = OrderedDict()
+        #: A decompressor for each thread.
+        self._local = threading.local()
+        self._new_decompressor: Any = zstandard.ZstdDecompressor
+        self._zstd_error: Any = zstandard.ZstdError
 
     def pread(self, count: int, offset: int) -> bytes:
+        """Return ``count`` bytes from ``offset``, or fewer where the tar ends. Raises :class:`BundleError`."""
         parts = []
         while count > 0 and offset < self._table.raw_size:
-            number = self._table.at(offset)
+            number = self._table.frame_at(offset)
             start = offset - self._table.raw_range(number)[0]
             part = self._frame(number)[start : start + count]
             parts.append(part)
             offset, count = offset + len(part), count - len(part)
         return b"".join(parts)
 
-    def open(self, offset: int, length: int) -> Reader:
-        return Pieces(self.pread, offset, length, self.where)
+    def open_range(self, offset: int, length: int) -> Reader:
+        """Open a reader that decompresses as it is read."""
+        return PreadReader(self.pread, offset, length, self.where)
 
-    def expect(self, total: int) -> None:
+    def expect_size(self, total: int) -> None:
+        """Raise :class:`BundleError` if the frames hold fewer than ``total`` bytes."""
         if self.size is not None and self.size < total:
-            raise BundleError(f"cut short: it should hold {total:,} bytes and holds {self.size:,}", hint=CUT_SHORT)
+            raise BundleError(f"cut short: it should hold {total:,} bytes and holds {self.size:,}", hint=CUT_SHORT_HINT)
 
-    def files_of(self, offset: int, length: int) -> Sequence[str]:
+    def files_at(self, offset: int, length: int) -> Sequence[str]:
+        """Return the name of the one file."""
         return (self.where,)
 
     def close(self) -> None:
+        """Close the file. Closing twice does nothing."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
-    def forget(self) -> None:
-        """Drop the frames kept in memory: the file's end has changed."""
+    def clear_cache(self) -> None:
+        """Drop the decompressed frames in memory, because frames at the end of the file were removed."""
         with self._lock:
-            self._kept.clear()
+            self._cache.clear()
 
     def _frame(self, number: int) -> bytes:
+        """Return the content of frame ``number``. Raises :class:`BundleError`."""
         with self._lock:
-            if number in self._kept:
-                self._kept.move_to_end(number)
-                return self._kept[number]
-        (place, packed), (_, raw) = self._table.packed_range(number), self._table.raw_range(number)
-        with translate_read_errors(self.where, place):
-            content = os.pread(self._fd, packed, place)
-        tool = getattr(self._decompressor, "tool", None)
-        if tool is None:
-            tool = self._decompressor.tool = self._make()
+            if number in self._cache:
+                self._cache.move_to_end(number)
+                return self._cache[number]
+        (offset, packed_size), (_, raw_size) = self._table.packed_range(number), self._table.raw_range(number)
+        with translate_read_errors(self.where, offset):
+            packed = os.pread(self._fd, packed_size, offset)
+        decompressor = getattr(self._local, "decompressor", None)
+        if decompressor is None:
+            decompressor = self._local.decompressor = self._new_decompressor()
         try:
-            found: bytes = tool.decompress(content, max_output_size=raw)
-        except self._error:
-            found = b""
-        if len(found) != raw:
+            content: bytes = decompressor.decompress(packed, max_output_size=raw_size)
+        except self._zstd_error:
+            content = b""
+        if len(content) != raw_size:
             raise BundleError(
-                f"damaged: the zstd frame at byte {place} cannot be unpacked",
+                f"damaged: the zstd frame at byte {offset} cannot be unpacked",
                 where=self.where,
                 hint="copy the bundle once more from the other side",
             )
         with self._lock:
-            self._kept[number] = found
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return found
+            self._cache[number] = content
+            while len(self._cache) > _CACHED_FRAMES:
+                self._cache.popitem(last=False)
+        return content
 
 
-def frames_of(where: str, fd: int, size: int) -> FramesMedium | None:
-    """The frames of a file that ends with a seek table, ``None`` where there is no such table.
+def open_frames(where: str, fd: int, size: int) -> FramesMedium | None:
+    """Open a file of ``size`` bytes that ends with a seek table; return ``None`` where it does not.
 
-    Raises :class:`BundleError` for a table that does not fit the file, :class:`UnsupportedBundle` for frames larger
-    than are read into memory.
+    Raises :class:`BundleError` for a seek table that does not match the file, :class:`UnsupportedBundle` for frames
+    that are too large to be decompressed in memory.
     """
     with translate_read_errors(where):
         footer = os.pread(fd, 9, max(0, size - 9))
@@ -157,16 +177,18 @@ def frames_of(where: str, fd: int, size: int) -> FramesMedium | None:
             return None
         if flags & 0x7F:
             raise BundleError("damaged: its seek table has flags that nobody has defined", where=where)
-        width = 12 if flags & 0x80 else 8
-        length = count * width + 9
+        entry_size = 12 if flags & 0x80 else 8
+        length = count * entry_size + 9
         if length + 8 > size:
             raise BundleError("damaged: its seek table is longer than the file", where=where)
         content = os.pread(fd, length + 8, size - length - 8)
     if struct.unpack_from("<II", content) != (SKIPPABLE, length):
         raise BundleError("damaged: its seek table does not begin where it should", where=where)
-    sizes: list[tuple[int, int]] = [struct.unpack_from("<II", content, 8 + number * width) for number in range(count)]
+    sizes: list[tuple[int, int]] = [
+        struct.unpack_from("<II", content, 8 + number * entry_size) for number in range(count)
+    ]
     if sum(packed for packed, _ in sizes) != size - length - 8:
-        raise BundleError("damaged: its seek table does not fit the file", where=where, hint=CUT_SHORT)
-    if any(raw > 4 * FRAME for _, raw in sizes):
+        raise BundleError("damaged: its seek table does not fit the file", where=where, hint=CUT_SHORT_HINT)
+    if any(raw > 4 * FRAME_SIZE for _, raw in sizes):
         raise UnsupportedBundle("its zstd frames are too large to be read from anywhere", where=where)
     return FramesMedium(where, fd, FrameTable(sizes))

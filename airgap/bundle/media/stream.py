@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tar that comes from or goes into a pipe: bytes pass once.
+"""A tar that is read from a pipe or written to one: every byte passes once.
 
-Coming, the small things that stand first are kept, and of the blob that is being read what has passed of it, so
-that its push can start again; nothing else is stored. Going, it is written in order and cannot be gone on with.
+While reading, the manifests and configs at the start are kept, and so is the part of the current blob that was read,
+so that an upload of it can be repeated. Nothing else is stored. An interrupted write to a pipe cannot be resumed.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from airgap.bundle.media.base import check_gap, translate_read_errors
-from airgap.bundle.media.zstd import library
+from airgap.bundle.media.base import check_gap
+from airgap.bundle.media.zstd import MAGIC, load_zstandard
 from airgap.durable.files import output_error
 from airgap.errors import BundleError, ContentMissing, OutputError
 from airgap.store.protocols import Reader
-from airgap.store.readers import BUFFER_SIZE
+from airgap.store.readers import BUFFER_SIZE, translate_read_errors
 
-#: What is kept stays in memory up to here, then goes to a temporary file without a name.
+#: Kept bytes stay in memory up to this size; beyond it they go to an unnamed temporary file.
 _IN_MEMORY = 8 * 1024 * 1024
 
 Pull = Callable[[memoryview], int]
-"""Fills a buffer from the pipe; 0 at its end."""
+"""Reads the next bytes of a pipe into a buffer and returns their number, 0 at the end."""
 
 
 class PipeMedium:
-    """``pull`` gives the tar's bytes. Until :meth:`pass_by` is called everything that is read is kept."""
+    """A tar that ``pull`` returns piece by piece. Everything is kept until :meth:`stop_keeping` is called."""
 
     size: int | None = None
     ordered = True
@@ -38,35 +38,46 @@ class PipeMedium:
         self.where = where
         self._pull = pull
         self._close = close
+        #: How many bytes of the tar were read from the pipe.
         self._position = 0
-        self._kept = _spool()
-        #: Up to here everything is kept, from the tar's start on.
-        self._kept_to: int | None = None
-        self._window = _spool()
+        #: The start of the tar, up to ``_head_end``; all of it so far while that is ``None``.
+        self._head = _new_spool()
+        self._head_end: int | None = None
+        #: The part of the current blob that was read, from ``_window_start`` on.
+        self._window = _new_spool()
         self._window_start = 0
 
     def pread(self, count: int, offset: int) -> bytes:
-        if self._kept_to is None or offset + count <= self._kept_to:
-            self._read_to(offset + count, self._kept)
-            return _read_again(self._kept, count, offset)
+        """Return ``count`` bytes from ``offset``, or fewer where the tar ends.
+
+        Raises :class:`ContentMissing` for bytes that passed and were not kept, :class:`BundleError` where the pipe
+        cannot be read, :class:`OutputError` where the temporary file fails.
+        """
+        if self._head_end is None or offset + count <= self._head_end:
+            self._read_to(offset + count, self._head)
+            return _read_kept(self._head, count, offset)
         if offset >= self._position:
             self._begin_window(offset)
         self._read_to(offset + count, self._window)
-        return self._again(count, offset)
+        return self._read_again(count, offset)
 
-    def pass_by(self, offset: int) -> None:
-        """Keep everything up to ``offset``, and from there on only the blob that is being read."""
-        self._read_to(offset, self._kept)
-        self._kept_to = self._window_start = self._position
+    def stop_keeping(self, offset: int) -> None:
+        """Keep everything up to ``offset``; after it keep only the blob that is being read."""
+        self._read_to(offset, self._head)
+        self._head_end = self._window_start = self._position
 
-    def open(self, offset: int, length: int) -> Reader:
-        if self._kept_to is not None and offset >= self._position:
+    def open_range(self, offset: int, length: int) -> Reader:
+        """Open a reader; opening one beyond the current position forgets the blob that was read before."""
+        if self._head_end is not None and offset >= self._position:
             self._begin_window(offset)
-        return _Passing(self, offset, length)
+        return _PipeReader(self, offset, length)
 
     def readinto(self, buffer: memoryview, offset: int) -> int:
-        """What stands at ``offset``: again if it has passed and is kept, else from the pipe, keeping it."""
-        if self._kept_to is None or offset < self._position:
+        """Fill ``buffer`` with the bytes at ``offset`` and return their number, 0 at the end.
+
+        They come from what was kept, or from the pipe, and are then kept.
+        """
+        if self._head_end is None or offset < self._position:
             piece = self.pread(len(buffer), offset)
             buffer[: len(piece)] = piece
             return len(piece)
@@ -76,11 +87,14 @@ class PipeMedium:
         self._position += count
         return count
 
-    def expect(self, total: int) -> None:
-        """Only the end will tell."""
+    def expect_size(self, total: int) -> None:
+        """Do nothing: the size of the tar is known only at the end of the pipe."""
 
     def finish(self, size: int) -> None:
-        """Read to the end, so that whoever writes the pipe is not cut off. Raises where it ends before ``size``."""
+        """Read the pipe to its end, so that the program that writes it can end.
+
+        Raises :class:`BundleError` where it ends before ``size`` bytes.
+        """
         if self._position < size:
             self._read_to(size, None)
         if self._position < size:
@@ -90,36 +104,39 @@ class PipeMedium:
             while self._pull(buffer):
                 pass
 
-    def files_of(self, offset: int, length: int) -> Sequence[str]:
+    def files_at(self, offset: int, length: int) -> Sequence[str]:
+        """Return the name of the pipe."""
         return (self.where,)
 
     def close(self) -> None:
-        for spool in (self._kept, self._window):
-            # Closing writes what is still to be written, and a disk that was full still is.
+        """Delete what was kept."""
+        for spool in (self._head, self._window):
+            # Closing flushes, which fails again if the disk was full.
             with contextlib.suppress(OSError):
                 spool.close()
         self._close()
 
     def _begin_window(self, offset: int) -> None:
-        with _keeping():
+        """Skip to ``offset`` and begin to keep the blob there."""
+        with _spool_errors():
             self._window.seek(0)
             self._window.truncate()
         self._read_to(offset, None)
         self._window_start = self._position
 
-    def _again(self, count: int, offset: int) -> bytes:
-        if self._kept_to is not None and offset < self._kept_to:
-            return _read_again(self._kept, min(count, self._kept_to - offset), offset)
+    def _read_again(self, count: int, offset: int) -> bytes:
+        if self._head_end is not None and offset < self._head_end:
+            return _read_kept(self._head, min(count, self._head_end - offset), offset)
         if offset < self._window_start:
             raise ContentMissing(
                 "these bytes have passed through the pipe already",
                 where=self.where,
                 hint="import the bundle from a file instead",
             )
-        return _read_again(self._window, count, offset - self._window_start)
+        return _read_kept(self._window, count, offset - self._window_start)
 
-    def _read_to(self, offset: int, into: IO[bytes] | None) -> None:
-        """Read on until ``offset``, or the pipe's end."""
+    def _read_to(self, offset: int, spool: IO[bytes] | None) -> None:
+        """Read the pipe up to ``offset`` or its end, and append what is read to ``spool``."""
         if self._position >= offset:
             return
         buffer = memoryview(bytearray(min(BUFFER_SIZE, offset - self._position)))
@@ -128,31 +145,31 @@ class PipeMedium:
                 count = self._pull(buffer[: offset - self._position])
             if not count:
                 return
-            if into is not None:
-                _append(into, buffer[:count])
+            if spool is not None:
+                _append(spool, buffer[:count])
             self._position += count
 
 
-def _spool() -> IO[bytes]:
-    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # closed with the medium
+def _new_spool() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
 
 
 def _append(spool: IO[bytes], piece: memoryview) -> None:
-    with _keeping():
+    with _spool_errors():
         spool.seek(0, os.SEEK_END)
         spool.write(piece)
         spool.flush()
 
 
-def _read_again(spool: IO[bytes], count: int, offset: int) -> bytes:
-    with _keeping():
+def _read_kept(spool: IO[bytes], count: int, offset: int) -> bytes:
+    with _spool_errors():
         spool.seek(offset)
         return spool.read(count)
 
 
 @contextlib.contextmanager
-def _keeping() -> Iterator[None]:
-    """Raise what the temporary file meets as :class:`OutputError`: neither the pipe nor the network failed."""
+def _spool_errors() -> Iterator[None]:
+    """Raise the temporary file's OSError as :class:`OutputError`: neither the pipe nor the network failed."""
     try:
         yield
     except OSError as error:
@@ -163,49 +180,51 @@ def _keeping() -> Iterator[None]:
         ) from error
 
 
-class _Passing:
+class _PipeReader:
+    """A reader over a range of a pipe's tar."""
+
     def __init__(self, medium: PipeMedium, offset: int, length: int) -> None:
         self._medium = medium
         self._offset = offset
-        self._left = length
+        self._remaining = length
 
     def readinto(self, buffer: memoryview, /) -> int:
-        if not self._left:
+        if not self._remaining:
             return 0
-        count = self._medium.readinto(buffer[: min(len(buffer), self._left)], self._offset)
+        count = self._medium.readinto(buffer[: min(len(buffer), self._remaining)], self._offset)
         if not count:
-            raise BundleError(f"cut short: {self._left} bytes are missing", where=self._medium.where)
+            raise BundleError(f"cut short: {self._remaining} bytes are missing", where=self._medium.where)
         self._offset += count
-        self._left -= count
+        self._remaining -= count
         return count
 
     def close(self) -> None:
-        """The pipe stays open."""
+        """Do nothing: the medium closes the pipe."""
 
 
-def pipe_of(fd: int, where: str) -> PipeMedium:
-    """A pipe of a tar, plain or compressed with zstd."""
+def open_pipe(fd: int, where: str) -> PipeMedium:
+    """Open a pipe with a tar, plain or compressed with zstd. Raises :class:`BundleError`."""
     with translate_read_errors(where, 0):
-        first = _read_first(fd)
-    pull = _after(first, lambda buffer: os.readv(fd, [buffer]))
-    if first.startswith(b"\x28\xb5\x2f\xfd"):
-        pull = unpacked(pull, where)
+        start = _read_start(fd)
+    pull = _with_start(start, lambda buffer: os.readv(fd, [buffer]))
+    if start == MAGIC:
+        pull = decompress(pull, where)
     return PipeMedium(where, pull)
 
 
-def unpacked(pull: Pull, where: str) -> Pull:
-    """What a zstd stream holds, of however many frames."""
-    zstandard = library()
+def decompress(pull: Pull, where: str) -> Pull:
+    """Return a function that gives the content of the zstd stream that ``pull`` gives, of any number of frames."""
+    zstandard = load_zstandard()
 
-    class Raw:
+    class Compressed:
         def read(self, count: int) -> bytes:
             buffer = memoryview(bytearray(count))
             return bytes(buffer[: pull(buffer)])
 
-    tool = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-    stream = tool.stream_reader(Raw(), read_size=BUFFER_SIZE, read_across_frames=True)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+    stream = decompressor.stream_reader(Compressed(), read_size=BUFFER_SIZE, read_across_frames=True)
 
-    def decompressed(buffer: memoryview) -> int:
+    def pull_decompressed(buffer: memoryview) -> int:
         try:
             count: int = stream.readinto(buffer)
         except zstandard.ZstdError as error:
@@ -213,35 +232,37 @@ def unpacked(pull: Pull, where: str) -> Pull:
             raise BundleError(f"damaged: zstd cannot unpack it ({error})", where=where, hint=hint) from error
         return count
 
-    return decompressed
+    return pull_decompressed
 
 
-def _read_first(fd: int) -> bytes:
-    first = b""
-    while len(first) < 4:
-        part = os.read(fd, 4 - len(first))
+def _read_start(fd: int) -> bytes:
+    """Read as many bytes as a zstd magic number has, fewer where the pipe ends."""
+    start = b""
+    while len(start) < len(MAGIC):
+        part = os.read(fd, len(MAGIC) - len(start))
         if not part:
             break
-        first += part
-    return first
+        start += part
+    return start
 
 
-def _after(first: bytes, pull: Pull) -> Pull:
-    rest = first
+def _with_start(start: bytes, pull: Pull) -> Pull:
+    """Return a function that gives ``start`` and then what ``pull`` gives."""
+    remaining = start
 
-    def both(buffer: memoryview) -> int:
-        nonlocal rest
-        if rest:
-            count = min(len(rest), len(buffer))
-            buffer[:count], rest = rest[:count], rest[count:]
+    def pull_all(buffer: memoryview) -> int:
+        nonlocal remaining
+        if remaining:
+            count = min(len(remaining), len(buffer))
+            buffer[:count], remaining = remaining[:count], remaining[count:]
             return count
         return pull(buffer)
 
-    return both
+    return pull_all
 
 
 class StreamDraft:
-    """``fd`` takes ``size`` bytes of a tar in order."""
+    """A tar of ``size`` bytes that is written to the pipe ``fd`` in order. Methods as in :class:`Draft`."""
 
     ordered = True
 
@@ -252,13 +273,16 @@ class StreamDraft:
         self._position = 0
 
     def write(self, piece: memoryview, offset: int) -> None:
-        self._fill(offset)
-        self._put(piece)
+        """Write zeros up to ``offset``, then ``piece``."""
+        self._fill_with_zeros(offset)
+        self._write_all(piece)
 
     def read(self, count: int, offset: int) -> bytes:
+        """Return nothing: a pipe cannot be read back."""
         return b""
 
-    def cut(self, offset: int) -> int:
+    def rewind(self, offset: int) -> int:
+        """Raise :class:`OutputError` if anything after ``offset`` was written."""
         if offset < self._position:
             raise OutputError(
                 "what was written to a pipe cannot be taken back", where=str(self.path), hint="run the command again"
@@ -266,24 +290,25 @@ class StreamDraft:
         return offset
 
     def sync(self) -> None:
-        """A pipe keeps nothing."""
+        """Do nothing: a pipe has no disk."""
 
     def finish(self) -> None:
-        self._fill(self._size)
+        """Write zeros up to the end of the tar."""
+        self._fill_with_zeros(self._size)
 
     def keep(self) -> None:
-        """A pipe keeps nothing."""
+        """Do nothing: a pipe keeps no bytes."""
 
     def discard(self) -> None:
-        """A pipe takes nothing back."""
+        """Do nothing: what was written to a pipe is gone."""
 
-    def _fill(self, offset: int) -> None:
+    def _fill_with_zeros(self, offset: int) -> None:
         check_gap(offset - self._position)
         zeros = bytes(min(BUFFER_SIZE, max(0, offset - self._position)))
         while self._position < offset:
-            self._put(memoryview(zeros)[: offset - self._position])
+            self._write_all(memoryview(zeros)[: offset - self._position])
 
-    def _put(self, piece: memoryview) -> None:
+    def _write_all(self, piece: memoryview) -> None:
         try:
             while piece:
                 count = os.write(self._fd, piece)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tar as byte ranges of several files, which may lie on several media, or come one after another in one drive."""
+"""Reading a tar from volumes, which may lie on several media or be inserted into one drive in turn."""
 
 from __future__ import annotations
 
@@ -9,75 +9,99 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from airgap.bundle.media.base import Pieces, translate_read_errors
-from airgap.bundle.media.file import BlobRange, open_regular
-from airgap.bundle.media.naming import siblings_of
+from airgap.bundle.media.base import PreadReader
+from airgap.bundle.media.file import BlobRange, open_regular_file
+from airgap.bundle.media.volume_names import sibling_volumes
 from airgap.errors import BundleError
 from airgap.records import Record
 from airgap.store.protocols import Reader
+from airgap.store.readers import translate_read_errors
 
-Ask = Callable[[Path], "Path | None"]
-"""Told where a volume should be and is not, gives the path where it now is; ``None`` gives up."""
+AskForVolume = Callable[[Path], "Path | None"]
+"""Gets the path at which a volume is missing, and returns the path where it now is, or ``None`` to give up."""
 
 
 class _Volume(Record, frozen=False):
+    """``fd`` is -1 while the file is closed."""
+
     path: Path
     fd: int = -1
 
 
 class VolumesMedium:
-    """All volumes of one bundle. Without ``ask`` they must all be there; with it, missing ones are asked for when
-    they are read, one at a time, and a volume is closed before the next is asked for, so that it can be taken out."""
+    """All volumes of one bundle. Made by :meth:`open`. Thread-safe.
 
-    def __init__(self, paths: Sequence[Path], ask: Ask | None = None) -> None:
+    All volumes but the last have the same size, ``volume_size`` in bytes. Without ``ask`` all of them must exist.
+    With it, ``ask`` is called for a missing volume when it is read; before that all files are closed, so that the
+    medium in the drive can be taken out.
+    """
+
+    def __init__(self, paths: Sequence[Path], ask: AskForVolume | None = None) -> None:
+        self.where = str(paths[0])
+        self.ordered = False
+        self.size: int | None = None
         self._volumes = [_Volume(path) for path in paths]
         self._ask = ask
         self._lock = threading.RLock()
-        self.where = str(paths[0])
+        self._volume_size = 0
+        #: The offset in the tar at which each volume begins.
+        self._starts: list[int] = []
+
+    @classmethod
+    def open(cls, paths: Sequence[Path], ask: AskForVolume | None = None) -> VolumesMedium:
+        """Open the volumes ``paths``. Raises :class:`BundleError` where one is missing or has a wrong size."""
+        medium = cls(paths, ask)
         missing = [path.name for path in paths if not path.exists()]
-        self.ordered = bool(missing)
+        medium.ordered = bool(missing)
         try:
             if missing and ask is None:
-                raise _missing(missing, len(paths))
-            # All but the last have the first one's size, and the first one's head tells the whole.
-            self._each = self._opened(0)[1]
-            self._starts = [number * self._each for number in range(len(paths))]
-            self.size: int | None = None if missing else self._check_sizes()
+                raise _missing_volumes(missing, len(paths))
+            medium._volume_size = medium._file(0)[1]
+            medium._starts = [number * medium._volume_size for number in range(len(paths))]
+            medium.size = None if missing else medium._total_size()
         except BaseException:
-            self.close()
+            medium.close()
             raise
+        return medium
 
     def pread(self, count: int, offset: int) -> bytes:
+        """Return ``count`` bytes from ``offset``, or fewer where the tar ends. Raises :class:`BundleError`."""
         parts = []
-        while count > 0 and offset < len(self._volumes) * self._each:
-            number = self._at(offset)
-            at = offset - self._starts[number]
-            with translate_read_errors(str(self._volumes[number].path), at), self._lock:
-                part = os.pread(self._opened(number)[0], min(count, self._each - at), at)
+        while count > 0 and offset < len(self._volumes) * self._volume_size:
+            number = self._volume_at(offset)
+            position = offset - self._starts[number]
+            with translate_read_errors(str(self._volumes[number].path), position), self._lock:
+                part = os.pread(self._file(number)[0], min(count, self._volume_size - position), position)
             if not part:
                 break
             parts.append(part)
             offset, count = offset + len(part), count - len(part)
         return b"".join(parts)
 
-    def open(self, offset: int, length: int) -> Reader:
-        first, last = self._at(offset), self._at(offset + max(length, 1) - 1)
+    def open_range(self, offset: int, length: int) -> Reader:
+        """Open a reader; if the bytes lie in one volume and none is missing, it can hand its file to ``sendfile``."""
+        first, last = self._volume_at(offset), self._volume_at(offset + max(length, 1) - 1)
         if first == last and not self.ordered:
-            fd, _ = self._opened(first)
+            fd, _ = self._file(first)
             return BlobRange(fd, offset - self._starts[first], length, where=str(self._volumes[first].path))
-        return Pieces(self.pread, offset, length, self.where)
+        return PreadReader(self.pread, offset, length, self.where)
 
-    def files_of(self, offset: int, length: int) -> Sequence[str]:
-        first, last = self._at(offset), self._at(offset + max(length, 1) - 1)
+    def files_at(self, offset: int, length: int) -> Sequence[str]:
+        """Return the paths of the volumes that store these bytes."""
+        first, last = self._volume_at(offset), self._volume_at(offset + max(length, 1) - 1)
         return [str(volume.path) for volume in self._volumes[first : last + 1]]
 
-    def expect(self, total: int) -> None:
-        count = -(-total // self._each)
-        more = [self._named(number) for number in range(len(self._volumes), count)]
-        if more and self._ask is None:
-            raise _missing([path.name for path in more], count)
-        for path in more:
-            self._starts.append(len(self._volumes) * self._each)
+    def expect_size(self, total: int) -> None:
+        """Add the volumes that a tar of ``total`` bytes must have besides the known ones.
+
+        Raises :class:`BundleError` if they are missing and there is nobody to ask, or if the last volume is too short.
+        """
+        count = -(-total // self._volume_size)
+        further = [self._path_of(number) for number in range(len(self._volumes), count)]
+        if further and self._ask is None:
+            raise _missing_volumes([path.name for path in further], count)
+        for path in further:
+            self._starts.append(len(self._volumes) * self._volume_size)
             self._volumes.append(_Volume(path))
             self.ordered, self.size = True, None
         if self.size is not None and self.size < total:
@@ -87,39 +111,43 @@ class VolumesMedium:
                 hint="copy it once more from the other side",
             )
 
-    def _named(self, number: int) -> Path:
-        first = self._volumes[0].path
-        base, _, digits = first.name.rpartition(".")
-        return first.with_name(f"{base}.{number + 1:0{len(digits)}}")
-
     def close(self) -> None:
+        """Close all files. Closing twice does nothing."""
         for volume in self._volumes:
             if volume.fd >= 0:
                 os.close(volume.fd)
                 volume.fd = -1
 
-    def _at(self, offset: int) -> int:
+    def _path_of(self, number: int) -> Path:
+        """Return the path of a volume after the known ones."""
+        first = self._volumes[0].path
+        base, _, digits = first.name.rpartition(".")
+        return first.with_name(f"{base}.{number + 1:0{len(digits)}}")
+
+    def _volume_at(self, offset: int) -> int:
         return bisect_right(self._starts, offset) - 1
 
-    def _opened(self, number: int) -> tuple[int, int]:
+    def _file(self, number: int) -> tuple[int, int]:
+        """Return the file descriptor and the size of a volume; open it, or ask for it, if necessary."""
         volume = self._volumes[number]
         with self._lock:
             if volume.fd < 0:
                 if not volume.path.exists():
                     self.close()
-                    self._await(volume)
-                volume.fd, size = open_regular(volume.path)
+                    self._ask_for(volume)
+                volume.fd, size = open_regular_file(volume.path)
             else:
                 size = os.fstat(volume.fd).st_size
         return volume.fd, size
 
-    def _await(self, volume: _Volume) -> None:
+    def _ask_for(self, volume: _Volume) -> None:
+        """Ask until the volume exists. Raises :class:`BundleError` where the user gives up."""
         while self._ask is not None:
-            found = self._ask(volume.path)
-            if found is None:
+            path = self._ask(volume.path)
+            if path is None:
                 break
-            if found.exists():
-                volume.path = found
+            if path.exists():
+                volume.path = path
                 return
         raise BundleError(
             f"the volume {volume.path.name} is missing",
@@ -127,14 +155,15 @@ class VolumesMedium:
             hint="put it there and run the same command again",
         )
 
-    def _check_sizes(self) -> int:
+    def _total_size(self) -> int:
+        """Return the size of all volumes together. Raises :class:`BundleError` for a volume of a wrong size."""
         total = 0
         for number, volume in enumerate(self._volumes):
-            size = self._opened(number)[1]
-            last = number == len(self._volumes) - 1
-            if size > self._each or (not last and size != self._each):
+            size = self._file(number)[1]
+            is_last = number == len(self._volumes) - 1
+            if size > self._volume_size or (not is_last and size != self._volume_size):
                 raise BundleError(
-                    f"this volume has {size:,} bytes and should have {self._each:,}",
+                    f"this volume has {size:,} bytes and should have {self._volume_size:,}",
                     where=str(volume.path),
                     hint="copy it once more from the other side",
                 )
@@ -142,25 +171,30 @@ class VolumesMedium:
         return total
 
 
-def _missing(names: Sequence[str], count: int) -> BundleError:
+def _missing_volumes(names: Sequence[str], count: int) -> BundleError:
     return BundleError(
         f"{len(names)} of {count} volumes are missing: {', '.join(names)}",
         hint="put them beside the others, or name each of them where it lies",
     )
 
 
-def volumes_from(paths: Sequence[Path], ask: Ask | None = None) -> VolumesMedium | None:
-    """The volumes that one or several given ``paths`` belong to, ``None`` if the only one is no volume. Of several,
-    each may lie in a folder of its own, and none need lie beside the one with the highest number."""
-    known = [found for path in paths if path.parent.is_dir() and (found := siblings_of(path)) is not None]
-    if not known:
+def find_volumes(paths: Sequence[Path], ask: AskForVolume | None = None) -> VolumesMedium | None:
+    """Open the bundle that ``paths`` are volumes of; return ``None`` if there is one path and it is no volume.
+
+    Several paths may lie in different folders, and the other volumes need not lie beside the last one. Raises
+    :class:`BundleError`.
+    """
+    volume_sets = [
+        siblings for path in paths if path.parent.is_dir() and (siblings := sibling_volumes(path)) is not None
+    ]
+    if not volume_sets:
         if len(paths) > 1:
             raise BundleError(
                 f"{paths[0].name} is no volume of a bundle", hint="several files are given for volumes alone, .001 …"
             )
         return None
-    siblings = max(known, key=len)
+    volumes = max(volume_sets, key=len)
     given: Mapping[str, Path] = {path.name: path for path in paths}
-    if strangers := sorted(given.keys() - {path.name for path in siblings}):
-        raise BundleError(f"{', '.join(strangers)} belongs to another bundle than {siblings[0].name}")
-    return VolumesMedium([given.get(path.name, path) for path in siblings], ask)
+    if unrelated := sorted(given.keys() - {path.name for path in volumes}):
+        raise BundleError(f"{', '.join(unrelated)} belongs to another bundle than {volumes[0].name}")
+    return VolumesMedium.open([given.get(path.name, path) for path in volumes], ask)

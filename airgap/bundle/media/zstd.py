@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The library that compresses, asked for only where a bundle is compressed."""
+"""Access to the Python package ``zstandard``, which is imported only for compressed bundles."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from typing import Any
 
 from airgap.errors import UnsupportedBundle
 
+#: The first bytes of a zstd frame (RFC 8878, 3.1.1).
+MAGIC = b"\x28\xb5\x2f\xfd"
 
-def library() -> Any:
-    """The module ``zstandard``. Raises :class:`UnsupportedBundle` where it is missing, as it is from airgap.pyz, which
-    holds nothing that was compiled for one machine."""
+
+def load_zstandard() -> Any:
+    """Import and return the module ``zstandard``.
+
+    Raises :class:`UnsupportedBundle` where it is not installed. ``airgap.pyz`` never has it, because it contains no
+    compiled code.
+    """
     try:
         import zstandard
     except ImportError as error:

@@ -8,9 +8,10 @@ import json
 import click
 
 from airgap.bundle import read_document
+from airgap.bundle.comparison import ByteCounts, Comparison
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
-from airgap.flows.diff import Bytes, Difference, diff
+from airgap.flows.diff import diff
 from airgap.formatting import human
 
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "kept": ("=", None)}
@@ -30,27 +31,27 @@ def command(old: str, new: str, as_json: bool) -> None:
     airgap diff platform-1.9.tar platform-1.10.tar
     airgap diff held.json platform-1.10.tar --json | jq .bytes.added
     """
-    difference = diff(read_document(old), read_document(new))
+    comparison = diff(read_document(old), read_document(new))
     if as_json:
-        click.echo(json.dumps(difference.to_json(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
         return
-    _print_table(difference)
+    _print_table(comparison)
 
 
-def _print_table(difference: Difference) -> None:
+def _print_table(comparison: Comparison) -> None:
     rows = [
-        (line.change, printable(line.reference), _digests(line.old, line.new), *_cells(line.bytes))
-        for line in difference.lines
+        (image.status, printable(image.reference), _digests(image.old, image.new), *_cells(image.bytes))
+        for image in comparison.images
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(1, 6)]
-    for change, name, digests, *numbers in rows:
-        sign, colour = _SIGNS[change]
+    for status, name, digests, *numbers in rows:
+        sign, colour = _SIGNS[status]
         cells = [name.ljust(widths[0]), digests.ljust(widths[1])]
         cells += [cell.rjust(width) for cell, width in zip(numbers, widths[2:], strict=True)]
         click.echo(click.style(f"{sign} {'  '.join(cells)}".rstrip(), fg=colour))
-    counts = ", ".join(f"{difference.count(change)} {change}" for change in ("added", "removed", "changed", "kept"))
+    counts = ", ".join(f"{comparison.count(status)} {status}" for status in ("added", "removed", "changed", "kept"))
     click.echo(f"images: {counts}")
-    added, removed, kept = (cell.strip("+-= ") or "unknown" for cell in _cells(difference.bytes))
+    added, removed, kept = (cell.strip("+-= ") or "unknown" for cell in _cells(comparison.bytes))
     click.echo(f"bytes: {added} added, {removed} removed, {kept} kept")
 
 
@@ -60,7 +61,7 @@ def _digests(old: str, new: str) -> str:
     return " -> ".join(short)
 
 
-def _cells(count: Bytes) -> tuple[str, str, str]:
+def _cells(count: ByteCounts) -> tuple[str, str, str]:
     """The sizes added, removed and kept; an empty string for one that is not known."""
     signs = (("+", count.added), ("-", count.removed), ("=", count.kept))
     return tuple("" if size is None else f"{sign}{human(size)}" for sign, size in signs)  # type: ignore[return-value] # always three

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import click
 
-from airgap.bundle import OutputFormat, journal_of
-from airgap.bundle.media import naming
-from airgap.bundle.media.naming import DEFAULT_PATTERN
+from airgap.bundle import OutputFormat, journal_path
+from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_volume_size
 from airgap.cli import options
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
@@ -130,11 +129,11 @@ def command(
         )
     output_format = OutputFormat(
         Path(output or project.bundle_name),
-        naming.volume_size(volume_size) if volume_size else 0,
+        parse_volume_size(volume_size) if volume_size else 0,
         volume or 0,
-        naming.check_pattern(volume_names),
+        check_pattern(volume_names),
     )
-    if refresh and not lock and not journal_of(output_format.path).exists():
+    if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError("--refresh rewrites a lock, and none is named", hint="add --lock airgap.lock")
     connection_options = options.source_connection(ca_file, plain_http, insecure)
     with open_display(progress) as emit, open_registries(project, connection_options, emit) as registries:
@@ -193,9 +192,9 @@ def _print_result(request: ExportRequest, exported: Exported, seconds: float, em
 
 
 def _zipapp() -> bytes:
-    from airgap.bundle.zipapp import program
+    from airgap.bundle.zipapp import build_zipapp
 
-    return program()
+    return build_zipapp()
 
 
 def _read_notes(project: ProjectSettings) -> bytes | None:

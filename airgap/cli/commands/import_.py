@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from airgap.bundle.media.naming import bundle_name
+from airgap.bundle.media.volume_names import bundle_name
 from airgap.cli import options
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display

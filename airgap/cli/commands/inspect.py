@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from airgap.bundle import BundleReader
-from airgap.bundle.layout_builder import NOTES, SELF
-from airgap.bundle.omitted_layers import needs
+from airgap.bundle import BundleReader, open_bundle
+from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
+from airgap.bundle.omitted_layers import describe_requirements
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
 from airgap.formatting import counted, human
@@ -30,7 +30,7 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
     airgap inspect bundle.tar --json | jq -r '.images[].reference'
     airgap inspect bundle.tar --html bundle.html --csv bundle.csv
     """
-    with BundleReader(bundle) as reader:
+    with open_bundle(bundle) as reader:
         inventory = reader.inventory
         if as_json:
             document = {**inventory.to_json(), "size": reader.size, "volumes": [], "signatures": []}
@@ -44,7 +44,7 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, made by {printable(inventory.tool)}"
         )
         click.echo(f"ID {reader.id}")
-        for line in needs(inventory):
+        for line in describe_requirements(inventory):
             click.echo(printable(line))
         for image in inventory.images:
             click.echo(click.style(str(image.reference), bold=True))
@@ -54,12 +54,12 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             click.echo(f"  {image.descriptor.digest}\n  {platforms}{derived}{incomplete}")
         for resource in inventory.resources:
             click.echo(f"resource file {printable(resource.name)}")
-        if SELF in inventory.members:
-            click.echo(f"this program: tar xf {bundle} {SELF}")
+        if PROGRAM_MEMBER in inventory.members:
+            click.echo(f"this program: tar xf {bundle} {PROGRAM_MEMBER}")
         counts = {"image": inventory.images, "blob": inventory.blobs, "referrer": inventory.referrers}
         click.echo(", ".join(counted(len(items), noun) for noun, items in counts.items()))
-        if NOTES in inventory.members:
-            click.echo(printable(reader.resource(NOTES).decode("utf-8", "replace"), lines=True))
+        if NOTES_MEMBER in inventory.members:
+            click.echo(printable(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True))
 
 
 def _write_tables(reader: BundleReader, html: str | None, csv: str | None, *, force: bool) -> None:

@@ -12,7 +12,7 @@ from airgap.cli.formatting.printable import printable
 from airgap.cli.progress.display import open_display
 from airgap.errors import UsageError
 from airgap.events import Event
-from airgap.flows.serve import server_of
+from airgap.flows.serve import create_server
 
 
 @click.command("serve")
@@ -56,7 +56,7 @@ def command(
     if bool(tls_cert) != bool(tls_key):
         raise UsageError("--tls-cert and --tls-key go together")
     notes: list[Event] = []
-    server = server_of(
+    server = create_server(
         Path(path),
         host or "0.0.0.0",
         int(port),

@@ -10,8 +10,7 @@ from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
 from airgap.events import Noted
-from airgap.flows.verify import against as compare_with_target
-from airgap.flows.verify import verify
+from airgap.flows.verify import verify, verify_target
 from airgap.formatting import counted, human
 from airgap.targets import target_for
 from airgap.transfer import CancelToken, Context, Jobs
@@ -50,14 +49,14 @@ def command(
     with options.open_bundle(bundles, connection.password_stdin) as bundle, open_display(progress) as emit:
         verified = verify(bundle, Context(Jobs.of(jobs), emit))
         emit(Noted(f"{bundles[0]}: {counted(verified.blobs, 'blob')}, {human(verified.bytes)}, all as they should be"))
-        for line in verified.needs:
+        for line in verified.requirements:
             emit(Noted(f"{bundles[0]}: {line}"))
         if against:
             mapping = target_mapping(project, against, policy)
             connection_options = connection.options(mapping.address.registry)
             with open_registries(project, connection_options, emit, target=mapping.address) as registries:
                 target = target_for(registries, mapping, read_only=True)
-                count = compare_with_target(
+                count = verify_target(
                     bundle, mapping, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
                 )
             emit(Noted(f"{mapping.address}: {counted(count, 'tag')}, all with the bundle's digests"))

@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 
-from airgap.bundle import BundleReader, OutputFormat
+from airgap.bundle import OutputFormat, open_bundle
 from airgap.config.airgap_yaml import ProjectSettings
 from airgap.config.connections import ConnectionOptions, open_registries, target_mapping
 from airgap.durable import output
@@ -72,7 +72,7 @@ def demo(folder: Path, *, emit: Sink, show_command: Callable[[str], None]) -> De
         request = ImportRequest(folder / "airgap-out", folder / "bundle.tar.receipt.json", force=True)
         options = ConnectionOptions(via=nexus.url)
         with (
-            BundleReader(bundle_path) as bundle,
+            open_bundle(bundle_path) as bundle,
             open_registries(ProjectSettings(), options, emit, target=mapping.address) as registries,
         ):
             imported = import_(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from airgap.bundle import BundleReader, Inventory, Lock, Receipt, read_document
+from airgap.bundle import Inventory, Lockfile, Receipt, open_bundle, read_document
 from airgap.config.airgap_yaml import ProjectSettings
 from airgap.config.connections import target_mapping
 from airgap.errors import AirgapError, BundleError, TargetError, UsageError
@@ -30,7 +30,7 @@ def lookup_by_file(
     cannot be read.
     """
     if path == "-":
-        with BundleReader(path) as bundle:
+        with open_bundle(path) as bundle:
             return lookup_by_bundle(bundle.inventory, target_mapping(project, to, policy), pin=pin, emit=emit), "bundle"
     document = read_document(path, unreadable=BundleError)
     content = document.content
@@ -39,7 +39,7 @@ def lookup_by_file(
         if policy:
             raise UsageError("--mapping goes with a bundle or a lock: a receipt says itself what images are called")
         return _lookup_by_receipt(path, receipt, to, pin=pin), "receipt"
-    if isinstance(content, Lock):
+    if isinstance(content, Lockfile):
         locked = {Reference.parse(name): descriptor for name, descriptor in content.images.items()}
         mapping = target_mapping(project, to, policy)
         return _lookup_by_lock(path, locked, content.platforms, mapping, pin=pin, emit=emit), "lock"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from airgap.bundle import Lock
+from airgap.bundle import Lockfile
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.images import FoundImages
@@ -36,7 +36,7 @@ def resolve_images(
     *,
     platforms: Sequence[Platform] = (),
     referrers: bool = False,
-    locked: Lock | None = None,
+    locked: Lockfile | None = None,
     named: Collection[str] = (),
 ) -> ResolvedImages:
     """Ask the registries for all images that ``found_images`` names, or take their digests from ``locked``.
@@ -53,7 +53,7 @@ def resolve_images(
     return ResolvedImages(image_plan, sources, _drop_failed_guesses(image_plan, found_images, context.emit))
 
 
-def _roots(found_images: FoundImages, locked: Lock | None, named: Collection[str]) -> list[Root]:
+def _roots(found_images: FoundImages, locked: Lockfile | None, named: Collection[str]) -> list[Root]:
     roots = []
     unlocked = []
     guesses = found_images.guesses()

@@ -24,7 +24,7 @@ def rewrite_bundle_files(
     """
     scanned = []
     for entry in bundle.inventory.resources:
-        content = bundle.resource(entry.member)
+        content = bundle.member(entry.member)
         scanned.append((ResourceFile(entry.name, entry.name, content), scan(content, entry.name, rules)))
     return rewrite_files(scanned, targets.get, keep_unknown=True, emit=emit)
 

@@ -18,8 +18,8 @@ FRAME = 4096
 
 @pytest.fixture(autouse=True)
 def _small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "FRAME", FRAME)
-    monkeypatch.setattr(frame_draft, "FRAME", FRAME)
+    monkeypatch.setattr(frames, "FRAME_SIZE", FRAME)
+    monkeypatch.setattr(frame_draft, "FRAME_SIZE", FRAME)
 
 
 def content(size: int) -> bytes:
@@ -28,7 +28,7 @@ def content(size: int) -> bytes:
 
 
 def unfinished(path: Path, size: int, written: int) -> None:
-    draft = FrameDraft(path, size, [0])
+    draft = FrameDraft.begin(path, size, [0])
     draft.write(memoryview(content(written)), 0)
     draft.keep()
 
@@ -42,7 +42,8 @@ def steps_of_reading_back(path: Path, count: int) -> int:
         nonlocal calls
         calls += event in ("call", "c_call")
 
-    draft = FrameDraft(path, (count + 1) * FRAME, [0], resume=True)
+    draft = FrameDraft.resume(path, (count + 1) * FRAME, [0])
+    assert draft is not None
     read = bytearray()
     sys.setprofile(note)
     try:
@@ -62,10 +63,10 @@ def test_reading_back_is_linear(tmp_path: Path) -> None:
 
 def test_what_is_cut_away_and_written_again_reads_back_new(tmp_path: Path) -> None:
     path = tmp_path / "b.tar.zst"
-    draft = FrameDraft(path, 4 * FRAME, [0, FRAME, 2 * FRAME])
+    draft = FrameDraft.begin(path, 4 * FRAME, [0, FRAME, 2 * FRAME])
     draft.write(memoryview(b"a" * 3 * FRAME), 0)
     assert draft.read(3 * FRAME, 0) == b"a" * 3 * FRAME
-    assert draft.cut(FRAME) == FRAME
+    assert draft.rewind(FRAME) == FRAME
     assert draft.read(3 * FRAME, 0) == b"a" * FRAME
     draft.write(memoryview(b"b" * 3 * FRAME), FRAME)
     assert draft.read(4 * FRAME, 0) == b"a" * FRAME + b"b" * 3 * FRAME
@@ -79,7 +80,8 @@ def test_a_damaged_frame_ends_what_can_be_read_back(tmp_path: Path) -> None:
     damaged = bytearray(partial.read_bytes())
     damaged[len(damaged) // 2 :] = bytes(len(damaged) - len(damaged) // 2)
     partial.write_bytes(damaged)
-    draft = FrameDraft(path, 4 * FRAME, [0], resume=True)
+    draft = FrameDraft.resume(path, 4 * FRAME, [0])
+    assert draft is not None
     assert draft.read(FRAME, 0) == content(3 * FRAME)[:FRAME]
     assert draft.read(FRAME, 2 * FRAME) == b""
     draft.discard()

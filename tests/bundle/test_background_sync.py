@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from airgap.bundle import BundleReader, BundleWriter, compose, syncing
-from airgap.bundle.inventory import Lock
+from airgap.bundle import BundleWriter, background_sync, build_layout, open_bundle
 from airgap.bundle.journal import ExportJournal
+from airgap.bundle.lockfile import Lockfile
 from airgap.bundle.media import FileDraft
 from airgap.errors import OutputError
 from airgap.store.readers import BytesReader, bytes_opener
-from tests.bundle.made import Content, usual
+from tests.bundle.bundles import Content, usual
 from tests.parts.disk import Disk, recording, restore
 
 
@@ -24,7 +24,7 @@ class Slow:
 
     def __init__(self, draft: FileDraft) -> None:
         self.draft = draft
-        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.begun, self.release = threading.Event(), threading.Event()
         self.failure: OutputError | None = None
         self.at_once = self.most = 0
         self.draft_sync, draft.sync = draft.sync, self.sync  # type: ignore[method-assign] # what the test is about
@@ -33,7 +33,7 @@ class Slow:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         self.begun.set()
-        assert self.go_on.wait(20)
+        assert self.release.wait(20)
         self.at_once -= 1
         if self.failure is not None:
             raise self.failure
@@ -42,26 +42,26 @@ class Slow:
 
 @pytest.fixture
 def content(monkeypatch: pytest.MonkeyPatch) -> Content:
-    monkeypatch.setattr(syncing, "SYNC_BYTES", 1)  # every piece is one too many
+    monkeypatch.setattr(background_sync, "SYNC_BYTES", 1)  # every piece is one too many
     return usual()
 
 
 @pytest.fixture
 def slow(content: Content, tmp_path: Path) -> Iterator[tuple[BundleWriter, Slow, ExportJournal]]:
-    layout = compose(content.planned()[0])[1]
+    layout = build_layout(content.planned()[0])[1]
     draft = FileDraft.begin(tmp_path / "b.tar", layout.total)
     journal = ExportJournal.open(tmp_path / "b.tar.journal", create=True)
     assert journal is not None
-    journal.begin(Lock(), "id", "form")
+    journal.begin(Lockfile(), "id", "form")
     held = Slow(draft)
     writer = BundleWriter.begin(draft, layout, {}, journal)
     yield writer, held, journal
-    held.go_on.set()
+    held.release.set()
     writer.discard()
 
 
 def fill(writer: BundleWriter, content: Content) -> None:
-    for blob in compose(content.planned()[0])[1].blobs:
+    for blob in build_layout(content.planned()[0])[1].blobs:
         writer.push(blob, bytes_opener(content.images.content[blob.digest]))
 
 
@@ -70,11 +70,11 @@ def test_no_worker_waits_for_the_disk(content: Content, slow: tuple[BundleWriter
     fill(writer, content)  # all of it, while the first sync has not ended
     assert held.begun.is_set()
     assert held.at_once == 1
-    held.go_on.set()
+    held.release.set()
     writer.finish()
     assert held.most == 1
     assert not journal.path.exists()
-    with BundleReader(writer.path) as reader:
+    with open_bundle(writer.path) as reader:
         for blob in reader.inventory.blobs:
             reader.check_blob(blob)
 
@@ -85,7 +85,7 @@ def test_the_journal_says_nothing_is_on_the_disk_before_it_is(
     writer, held, journal = slow
     fill(writer, content)
     assert b"synced" not in journal.path.read_bytes()
-    held.go_on.set()
+    held.release.set()
     writer.keep()  # waits for the sync that is under way
     assert b"synced" in journal.path.read_bytes()
 
@@ -96,7 +96,7 @@ def test_a_disk_that_is_full_after_all_ends_it(
     writer, held, journal = slow
     held.failure = OutputError("the disk is full")
     fill(writer, content)
-    held.go_on.set()
+    held.release.set()
     with pytest.raises(OutputError, match="full"):
         writer.finish()
     assert not writer.path.exists()
@@ -108,11 +108,11 @@ def test_a_blob_that_is_finished_during_a_sync_is_not_vouched_for(
     content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its last piece is written when the sync has ended, and its line before the journal says what was synced."""
-    layout = compose(content.planned()[0])[1]
+    layout = build_layout(content.planned()[0])[1]
     blob = max(layout.blobs, key=lambda candidate: candidate.size)
     folder, again = tmp_path / "first", tmp_path / "again"
     folder.mkdir()
-    synced, go_on = threading.Event(), threading.Event()
+    synced, release = threading.Event(), threading.Event()
 
     class Pieces(BytesReader):
         """The second piece is given once the first is on the disk."""
@@ -134,24 +134,24 @@ def test_a_blob_that_is_finished_during_a_sync_is_not_vouched_for(
         def sync() -> None:
             real_sync()
             synced.set()
-            assert go_on.wait(20)
+            assert release.wait(20)
 
         monkeypatch.setattr(draft, "sync", sync)
-        journal.begin(Lock(), "id", "form")
+        journal.begin(Lockfile(), "id", "form")
         writer = BundleWriter.begin(draft, layout, {}, journal)
         writer.push(blob, lambda offset: Pieces(content.images.content[blob.digest], offset))
-        go_on.set()
+        release.set()
         writer.keep()
         journal.close()
     disk = Disk(operations)
     killed, cut = disk.after_a_kill(), disk.after_a_power_cut()
     restore({"b.tar.journal": killed["b.tar.journal"], "b.tar.partial": cut["b.tar.partial"]}, again)
     left = ExportJournal.open(again / "b.tar.journal", create=False)
-    reopened = FileDraft.go_on(again / "b.tar", layout.total)
+    reopened = FileDraft.resume(again / "b.tar", layout.total)
     assert left is not None
     assert reopened is not None
-    assert left.progress.whole.keys() == {blob.digest}
-    resumed = BundleWriter.go_on(reopened, layout, {}, left)
+    assert left.progress.finished == {blob.digest}
+    resumed = BundleWriter.resume(reopened, layout, {}, left)
     assert resumed is not None
     assert not resumed.exists(blob)
     resumed.discard()

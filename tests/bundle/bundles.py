@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bundles for the tests: made from content in memory by plan, compose, copy and the writer, or taken apart and
+"""Bundles for the tests: made from content in memory by plan, build_layout, copy and the writer, or taken apart and
 put together again with something changed.
 
 Taking apart goes by Python's ``tarfile``, so that a mistake in our own tar shows.
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airgap.bundle import BundleReader, BundleWriter, Extras, Inventory, Resource, compose
-from airgap.bundle.tar import END, header, padded
-from airgap.flows.verify import Verified, verify
+from airgap.bundle import BundleWriter, Extras, Inventory, Resource, build_layout, open_bundle
+from airgap.bundle.tar import END, header, padded_size
+from airgap.flows.verify import VerifyResult, verify
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.store import MemoryStore
@@ -69,7 +69,7 @@ class Content:
     def write(self, path: Path, extras: Extras | None = None, *, jobs: int = 3, **how: Any) -> Inventory:
         """Make a bundle of it."""
         planned, sources = self.planned(**how)
-        inventory, layout = compose(planned, extras or Extras())
+        inventory, layout = build_layout(planned, extras or Extras())
         writer = BundleWriter.create(path, layout)
         try:
             copy(
@@ -113,14 +113,14 @@ def extras() -> Extras:
     return Extras(files, b"#!/usr/bin/env python3\n" + b"z" * 700, "platform", "1.10", b"what is new")
 
 
-def check(path: Path) -> Verified:
+def check(path: Path) -> VerifyResult:
     """What ``airgap verify`` does."""
-    with BundleReader(path) as bundle:
+    with open_bundle(path) as bundle:
         return verify(bundle, Context(Jobs.of(1)))
 
 
 @dataclass
-class Part:
+class TarMember:
     """One member as it stands in the file: its header blocks and its content without padding."""
 
     name: str
@@ -129,14 +129,14 @@ class Part:
 
     @property
     def bytes(self) -> bytes:
-        return self.header + self.content.ljust(padded(len(self.content)), b"\0")
+        return self.header + self.content.ljust(padded_size(len(self.content)), b"\0")
 
 
-def parts_of(bundle: bytes) -> list[Part]:
+def members_of(bundle: bytes) -> list[TarMember]:
     """The members of a bundle, by ``tarfile``."""
     with tarfile.open(fileobj=io.BytesIO(bundle)) as tar:
         return [
-            Part(
+            TarMember(
                 f"{member.name}/" if member.isdir() else member.name,
                 bundle[member.offset : member.offset_data],
                 bundle[member.offset_data : member.offset_data + member.size],
@@ -145,15 +145,15 @@ def parts_of(bundle: bytes) -> list[Part]:
         ]
 
 
-def joined(parts: Sequence[Part]) -> bytes:
+def joined(parts: Sequence[TarMember]) -> bytes:
     return b"".join(part.bytes for part in parts) + END
 
 
-def member(name: str, content: bytes = b"", *, kind: bytes = tarfile.REGTYPE, link: str = "") -> Part:
+def member(name: str, content: bytes = b"", *, kind: bytes = tarfile.REGTYPE, link: str = "") -> TarMember:
     """A member of any kind, as another program writes it."""
     made = tarfile.TarInfo(name)
     made.type, made.linkname, made.size = kind, link, len(content)
-    return Part(name, made.tobuf(tarfile.USTAR_FORMAT), content)
+    return TarMember(name, made.tobuf(tarfile.USTAR_FORMAT), content)
 
 
 def changed(
@@ -162,7 +162,7 @@ def changed(
     """The bundle with its inventory edited, and with the content of members of its head replaced by ``more``: a
     forger's work, so every checksum that he could mend is right."""
     more = dict(more or {})
-    parts = {part.name: part for part in parts_of(bundle)}
+    parts = {part.name: part for part in members_of(bundle)}
     document = json.loads(parts[INVENTORY].content)
     del document["check"]
     for name, content in more.items():
@@ -171,7 +171,7 @@ def changed(
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()[:-1]
     more[INVENTORY] = body + b',"check":"' + digests.of(body).encode() + b'"}'
     for name, content in more.items():
-        parts[name] = Part(name, header(name, len(content)), content)
+        parts[name] = TarMember(name, header(name, len(content)), content)
     return joined(list(parts.values()))
 
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from airgap.bundle import BundleReader, Extras, Resource, compose
-from airgap.bundle.tar import BLOCK, header, lay_out, padded, read_member
+from airgap.bundle import Extras, Resource, build_layout, open_bundle
+from airgap.bundle.tar import BLOCK, header, lay_out, padded_size, read_member
 from airgap.errors import ResourceError
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
-from tests.bundle.made import INVENTORY, Content, check, extras, parts_of, shuffled, usual
+from tests.bundle.bundles import INVENTORY, Content, check, extras, members_of, shuffled, usual
 from tests.parts.images import Images
 from tests.parts.need import need
 
@@ -79,7 +79,7 @@ def test_every_header_field(bundle: Path) -> None:
             assert member.mode == (0o755 if member.isdir() else 0o644)
             assert block[156:157] == (b"5" if member.isdir() else b"0")
             assert member.offset_data - member.offset == BLOCK
-            padding = raw[member.offset_data + member.size : member.offset_data + padded(member.size)]
+            padding = raw[member.offset_data + member.size : member.offset_data + padded_size(member.size)]
             assert not any(padding)
             whole = bytearray(block)
             whole[148:156] = b" " * 8
@@ -88,7 +88,7 @@ def test_every_header_field(bundle: Path) -> None:
 
 def test_the_same_bytes_as_tarfile_writes(bundle: Path) -> None:
     """Header by header what Python's own USTAR writer makes of the same fields; device numbers mean nothing here."""
-    for part in parts_of(bundle.read_bytes()):
+    for part in members_of(bundle.read_bytes()):
         expected = tarfile.TarInfo(part.name)
         expected.size, expected.mode = len(part.content), 0o644
         if part.name.endswith("/"):
@@ -100,10 +100,10 @@ def test_the_same_bytes_as_tarfile_writes(bundle: Path) -> None:
 
 def test_the_end_and_the_whole_size(bundle: Path) -> None:
     raw = bundle.read_bytes()
-    assert len(raw) == sum(len(part.bytes) for part in parts_of(raw)) + 2 * BLOCK
+    assert len(raw) == sum(len(part.bytes) for part in members_of(raw)) + 2 * BLOCK
     assert raw[-2 * BLOCK :] == bytes(2 * BLOCK)
     planned, _ = usual().planned()
-    assert compose(planned, extras())[1].total == len(raw)
+    assert build_layout(planned, extras())[1].total == len(raw)
 
 
 def test_gnu_tar_unpacks_the_content(bundle: Path, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_docker_gets_one_platform_of_each_container_image(bundle: Path) -> None:
         f"quay.io/a/single:digest-{pinned.digest[7:19]}",
         "10.100.0.102:32415/b/both:2",
     }
-    members = {part.name for part in parts_of(bundle.read_bytes())}
+    members = {part.name for part in members_of(bundle.read_bytes())}
     for tag, item in tags.items():
         assert list(item) == ["Config", "RepoTags", "Layers"]
         assert {item["Config"], *item["Layers"]} <= members
@@ -178,7 +178,9 @@ def test_docker_gets_the_first_platform_where_amd64_is_not_there(tmp_path: Path)
     images = Images(4)
     index = images.index([images.image("linux/s390x"), images.image("linux/arm64")])
     Content(images, {"quay.io/a/x:1": index}).write(tmp_path / "b")
-    item = json.loads(next(p.content for p in parts_of((tmp_path / "b").read_bytes()) if p.name == "manifest.json"))[0]
+    item = json.loads(next(p.content for p in members_of((tmp_path / "b").read_bytes()) if p.name == "manifest.json"))[
+        0
+    ]
     assert json.loads(images.content[f"sha256:{item['Config'][13:]}"])["architecture"] == "s390x"
 
 
@@ -197,7 +199,7 @@ def test_the_inventory(bundle: Path) -> None:
     assert images["quay.io/a/x:v1"]["platforms"] == ["linux/amd64", "linux/arm64"]
     assert images["quay.io/a/single:1.0"]["platforms"] == ["linux/amd64"]
     assert images["ghcr.io/c/chart:0.1"]["platforms"] == []
-    parts = {part.name: part for part in parts_of(raw)}
+    parts = {part.name: part for part in members_of(raw)}
     order = [name for name in parts if name.startswith("blobs/sha256/") and not name.endswith("/")]
     blobs = found["blobs"]
     assert isinstance(blobs, list)
@@ -271,20 +273,20 @@ def test_places_behind_a_large_blob(tmp_path: Path) -> None:
     blobs = [Descriptor("x", digests.of(bytes([number])), size) for number, size in enumerate((9 * GIB + 1, 0, 513))]
     layout = lay_out([("oci-layout", b"{}")], blobs)
     places = [layout.places[blob.digest] for blob in blobs]
-    assert places[1].offset == places[0].data + 9 * GIB + 512
-    assert places[2].offset == places[1].offset + BLOCK
-    assert layout.total == places[2].data + 1024 + 1024
+    assert places[1].header_offset == places[0].content_offset + 9 * GIB + 512
+    assert places[2].header_offset == places[1].header_offset + BLOCK
+    assert layout.total == places[2].content_offset + 1024 + 1024
     with (tmp_path / "b").open("wb") as file:
         for member, content in layout.head:
-            file.seek(member.offset)
+            file.seek(member.header_offset)
             file.write(header(member.name, member.size, directory=member.directory) + content)
         for place in places:
-            file.seek(place.offset)
+            file.seek(place.header_offset)
             file.write(header(place.name, place.size))
         file.truncate(layout.total)
         with tarfile.open(tmp_path / "b") as tar:
             found = [(member.name, member.size, member.offset_data) for member in tar if member.isfile()][1:]
-        assert found == [(place.name, place.size, place.data) for place in places]
+        assert found == [(place.name, place.size, place.content_offset) for place in places]
         listed = subprocess.run(
             [need("tar"), "-tvf", tmp_path / "b"], check=True, capture_output=True, text=True
         ).stdout
@@ -297,8 +299,9 @@ def test_our_reader_agrees_with_tarfile(bundle: Path) -> None:
         for expected in tar:
             found = read_member(pread, offset, size)
             assert found is not None
-            assert (found.name.rstrip("/"), found.size, found.offset) == (expected.name, expected.size, expected.offset)
-            assert (found.data, found.directory) == (expected.offset_data, expected.isdir())
+            assert (found.name.rstrip("/"), found.size) == (expected.name, expected.size)
+            assert (found.header_offset, found.content_offset) == (expected.offset, expected.offset_data)
+            assert found.directory == expected.isdir()
             offset = found.end
         assert read_member(pread, offset, size) is None
 
@@ -307,7 +310,7 @@ def test_our_reader_agrees_with_tarfile(bundle: Path) -> None:
 def test_a_file_name_that_no_reader_takes_is_refused_before_anything_is_written(name: str) -> None:
     planned, _ = usual().planned()
     with pytest.raises(ResourceError) as caught:
-        compose(planned, Extras([Resource(name, b"")]))
+        build_layout(planned, Extras([Resource(name, b"")]))
     assert repr(name) in str(caught.value)
     assert "--no-resources" in (caught.value.hint or "")
 
@@ -332,7 +335,7 @@ def test_one_platform_is_the_original_child(tmp_path: Path, attested: bool) -> N
     assert (image.descriptor.digest, image.derived_from) == (child.digest, index.digest)
     assert [str(platform) for platform in image.platforms] == ["linux/arm64"]
     assert {blob.digest for blob in inventory.blobs} == {one.digest for one in images.needed(child)}
-    with BundleReader(tmp_path / "b") as reader:
+    with open_bundle(tmp_path / "b") as reader:
         assert reader.resolve("quay.io/a/x:v1").digest == child.digest
         assert reader.manifest("quay.io/a/x:v1").content == images.content[child.digest]
 
@@ -346,7 +349,7 @@ def test_several_platforms_are_a_new_index_of_fixed_bytes(tmp_path: Path) -> Non
     inventory = content.write(tmp_path / "b", platforms=wanted)
     (image,) = inventory.images
     assert image.derived_from == index.digest
-    with BundleReader(tmp_path / "b") as reader:
+    with open_bundle(tmp_path / "b") as reader:
         found = reader.manifest("quay.io/a/x:v1")
     original = json.loads(images.content[index.digest])
     kept = [original["manifests"][number] for number in (0, 2, 3, 5)]
@@ -375,7 +378,7 @@ def test_a_layer_that_stays_behind_is_not_offered_to_docker(tmp_path: Path) -> N
     planned, sources = content.planned()
     sources["source"].delete(foreign.descriptor.digest)
     planned.blobs.pop(foreign.descriptor.digest)
-    inventory, layout = compose(planned)
+    inventory, layout = build_layout(planned)
     assert foreign.descriptor.digest not in layout.places
     items = json.loads(next(content for member, content in layout.head if member.name == "manifest.json"))
     assert [item["RepoTags"] for item in items] == [["quay.io/a/whole:1"]]
@@ -385,4 +388,4 @@ def test_a_layer_that_stays_behind_is_not_offered_to_docker(tmp_path: Path) -> N
 def test_tarfile_streams_it_too(bundle: Path) -> None:
     """A pipe into tar, as ``ctr image import -`` reads it."""
     with tarfile.open(fileobj=io.BytesIO(bundle.read_bytes()), mode="r|") as tar:
-        assert len(tar.getnames()) == len(parts_of(bundle.read_bytes()))
+        assert len(tar.getnames()) == len(members_of(bundle.read_bytes()))

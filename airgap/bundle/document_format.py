@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the inventory and the lockfile have in common: JSON as bytes, and the check of their format version.
+
+Both ignore keys that they do not know. ``format`` and ``features`` tell when that is not safe.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from airgap.bundle.required_layers import DIFFERENTIAL
+from airgap.errors import UnsupportedBundle
+
+#: The format version that airgap writes, and the only one that it reads.
+FORMAT = 1
+#: The ``features`` that this version can read. A bundle with any other is refused.
+FEATURES: frozenset[str] = frozenset({DIFFERENTIAL})
+#: The values of a blob's ``form`` that this version can read.
+BLOB_FORMS = frozenset({"plain"})
+
+
+def dump_json(document: Any) -> bytes:
+    """Return JSON as UTF-8 without blanks, keys in the given order: equal documents have equal bytes."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def load_json(content: bytes) -> Any:
+    """Parse JSON in UTF-8. Raises :class:`ValueError`, also for lone surrogates, which ``json`` accepts."""
+    document = json.loads(content.decode())
+    if b"\\u" in content:
+        dump_json(document)
+    return document
+
+
+def check_supported(document: Mapping[str, Any], where: str) -> None:
+    """Raise :class:`UnsupportedBundle` for a document that needs a newer airgap."""
+    is_other_format = document["format"] != FORMAT
+    features = sorted(set(map(str, document.get("features") or ())) - FEATURES)
+    forms = sorted({str(blob.get("form", "plain")) for blob in document.get("blobs", ())} - BLOB_FORMS)
+    if is_other_format or features or forms:
+        needs = ", ".join([f"format {document['format']}"] if is_other_format else [*features, *forms])
+        raise UnsupportedBundle(
+            f"made by {document.get('tool') or 'another airgap'}, which this version cannot read: it needs {needs}",
+            where=where,
+            hint="take at least the airgap that made it; export --with-self puts it into the bundle",
+        )
+
+
+def optional_list(value: Any) -> list[Any]:
+    """Return a list, empty for ``null`` or a missing key. Raises :class:`ValueError` for anything else."""
+    if value is not None and not isinstance(value, list):
+        raise ValueError(f"{value!r} is no list")
+    return value or []
+
+
+def optional_text(value: Any) -> str | None:
+    """Return a string that UTF-8 can encode, or ``None``. Raises :class:`ValueError` for anything else."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    value.encode()
+    return value

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The names and sizes of volumes.
+
+All numbers of a bundle's volumes have the same width, so that the names sort in order and ``cat NAME.[0-9]*`` joins
+them. (``NAME.*`` would also match the file of checksums.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from airgap.bundle.media.checksums import read_checksums
+from airgap.errors import UsageError
+
+#: Bytes that stay free in the last volume, so that a signature can be added without a new volume.
+SIGNATURE_ROOM = 64 * 1024
+MIN_VOLUME = 1024 * 1024
+#: FAT32 stores file sizes in 32 bits.
+_NAMED_SIZES = {"fat32": 4 * 1024**3 - 1}
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?|)b?", re.IGNORECASE)
+DEFAULT_PATTERN = "{name}.{number}"
+_NUMBERED = re.compile(r"(?P<base>.+)\.(?P<number>\d{3,})")
+
+
+def parse_volume_size(text: str) -> int:
+    """Return the bytes that ``4.7GB``, ``25GiB`` or ``fat32`` stands for. Raises :class:`UsageError`."""
+    named = _NAMED_SIZES.get(text.strip().lower())
+    if named is not None:
+        return named
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is no size of a volume", hint="such as 4.7GB, 25GiB or fat32")
+    size = int(float(match[1]) * _UNITS[match[2].lower()])
+    if size < MIN_VOLUME:
+        raise UsageError(f"a volume of {size:,} bytes is too small", hint=f"at least {MIN_VOLUME:,} bytes")
+    return size
+
+
+def check_pattern(pattern: str) -> str:
+    """Return ``pattern``. Raises :class:`UsageError` if two volumes would get the same name or a name with a slash."""
+    try:
+        first, second = (pattern.format(name="n", number=number) for number in ("1", "2"))
+    except (KeyError, IndexError, ValueError, AttributeError):
+        first = second = ""
+    if first == second or "n" not in first or "/" in first:
+        raise UsageError(
+            f"{pattern!r} is no pattern for the names of volumes", hint="such as '{name}.{number}', the default"
+        )
+    return pattern
+
+
+def volume_paths(path: Path, total: int, size: int, pattern: str = DEFAULT_PATTERN) -> list[Path]:
+    """Return the paths of the volumes, in order, for a tar of ``total`` bytes in volumes of ``size`` bytes."""
+    count = max(1, -(-(total + SIGNATURE_ROOM) // size))
+    width = max(3, len(str(count)))
+    return [
+        path.with_name(pattern.format(name=path.name, number=f"{number:0{width}}")) for number in range(1, count + 1)
+    ]
+
+
+def bundle_name(path: str) -> str:
+    """Return the bundle's file name without a volume number; ``bundle`` for standard input."""
+    if path == "-":
+        return "bundle"
+    match = _NUMBERED.fullmatch(Path(path).name)
+    return match["base"] if match else Path(path).name
+
+
+def sibling_volumes(path: Path) -> list[Path] | None:
+    """Return all volumes of the bundle that ``path`` belongs to, in order; ``None`` if it is no volume.
+
+    A ``.sha256`` file in the same folder lists all of them, whether or not they exist. Without one, the volumes are
+    numbered up to the highest number in the folder.
+    """
+    for checksums in sorted(path.parent.glob("*.sha256")):
+        names = read_checksums(checksums)
+        if path.name in names and _are_volumes(list(names), checksums.name.removesuffix(".sha256")):
+            return [path.with_name(name) for name in names]
+    match = _NUMBERED.fullmatch(path.name)
+    if match is None:
+        return None
+    width, base = len(match["number"]), match["base"]
+    numbers = [int(match["number"])]
+    for file in path.parent.iterdir():
+        numbered = _NUMBERED.fullmatch(file.name)
+        if numbered is not None and numbered["base"] == base and len(numbered["number"]) == width:
+            numbers.append(int(numbered["number"]))
+    return [path.with_name(f"{base}.{number:0{width}}") for number in range(1, max(numbers) + 1)]
+
+
+def _are_volumes(names: Sequence[str], bundle: str) -> bool:
+    """Whether the names differ only in their digits and contain the bundle's name.
+
+    Users also list several whole bundles in one file of checksums.
+    """
+    without_digits = {re.sub(r"\d+", "#", name.replace(bundle, "/", 1)) for name in names}
+    return len(names) > 1 and len(without_digits) == 1 and "/" in without_digits.pop()
