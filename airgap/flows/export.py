@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap export``: find the images, resolve them, lay the bundle out, fill it, give it its name.
+"""``airgap export``: resolve the images, give every blob its place in the bundle, fetch them, give the file its name.
 
-A run that broke off is gone on with: what it had resolved holds, and what it had fetched is kept.
+A run that was stopped is resumed: tags stay at the digests of the first run, and no finished blob is fetched again.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from airgap.bundle import Extras, Lockfile, OutputFormat, Resource, build_layout, read_base, read_lockfile
+from airgap.bundle import Base, Extras, Lockfile, OutputFormat, Resource, build_layout, read_base, read_lockfile
 from airgap.bundle.build import BundleBuild
 from airgap.bundle.lockfile import create_lockfile, write_lockfile
 from airgap.bundle.omitted_layers import omit_layers
 from airgap.durable import output
 from airgap.errors import AirgapError, UsageError, raise_all
-from airgap.events import ImageFailed, Noted, Sink, Warned
+from airgap.events import ImageFailed, Noted, Warned
 from airgap.flows.images import FoundImages
+from airgap.flows.steps.carried_resources import carried_resources
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, resolve_images
-from airgap.flows.steps.secret_objects import secret_locations
 from airgap.formatting import human
 from airgap.oci import Platform
 from airgap.records import Record, field
@@ -29,8 +29,8 @@ from airgap.transfer.sizes import Sizes, measure
 
 
 class ExportRequest(Record):
-    """What to make. ``program`` is the content of airgap.pyz where the bundle is to carry it; ``named`` are the
-    registries that airgap.yaml names; ``base`` is a file that says what the far side holds."""
+    """What to make. ``program`` is the content of airgap.pyz for a bundle that carries it; ``named`` are the registries
+    in airgap.yaml; ``base`` is a file that says what the target holds already."""
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
@@ -63,7 +63,7 @@ class Exported(Record, frozen=False):
 
 
 def export(request: ExportRequest, found_images: FoundImages, registries: Registries, context: Context) -> Exported:
-    """Make the bundle. While planning, every failure is collected and raised together, and nothing is left behind."""
+    """Make the bundle. Failures while planning are collected and raised together; then nothing is left behind."""
     with BundleBuild.open(
         request.form, refresh=request.refresh, restart=request.restart, dry_run=request.dry_run, emit=context.emit
     ) as build:
@@ -75,45 +75,37 @@ def _export(
 ) -> Exported:
     emit = context.emit
     base = read_base(request.base) if request.base else None
-    base_id = base.id if base else None
     _check_output(request, found_images, build)
-    resources = _resources(request, found_images, emit)
-    locked = build.lockfile
-    if request.lock is not None:
-        if request.form.volume and not request.lock.exists():
-            raise UsageError("one volume is made again from the lock of all", where=str(request.lock))
-        from_file = read_lockfile(request.lock, request.platforms, refresh=request.refresh, base=base_id)
-        if from_file is not None:
-            from_file.check_resources(resources, where=str(request.lock))
-        locked = from_file or locked
+    resources = carried_resources(found_images, emit) if request.carry_resources else []
+    locked = _read_lockfile(request, base, resources) or build.lockfile
     for place in found_images.warnings():
         emit(Warned(place))
     resolved = _resolved(request, found_images, registries, locked, build, context)
     planned = resolved.plan
     if not request.keep_going or not planned.images:
         raise_all([error for _, error in planned.failures])
-    failures = [(root.label, error) for root, error in planned.failures]
-    for label, error in failures:
-        emit(ImageFailed(label, str(error)))
+    for root, error in planned.failures:
+        emit(ImageFailed(root.label, str(error)))
     extras = Extras(resources, request.program, request.name, request.version, request.notes)
     sizes = measure(planned)
     omitted = omit_layers(planned, base, emit)
     inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
-    result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, resolved.unresolved)
-    _tell_sizes(request, sizes, layout.total, emit)
+    result = Exported(len(inventory.images), len(inventory.blobs), sizes, unresolved=resolved.unresolved)
+    result.failures = [(root.label, error) for root, error in planned.failures]
+    emit(Noted(f"the bundle will have {human(layout.total)}"))
+    # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
+    if not request.platforms and base is None and (saving := sizes.saving()):
+        emit(Noted(f"it holds {len(sizes.platforms)} platforms; --platform {saving[0]} would save {human(saving[1])}"))
     if request.dry_run:
         return result
-    lockfile = create_lockfile(request.platforms, planned, resources, base_id)
+    lockfile = create_lockfile(request.platforms, planned, resources, base.id if base else None)
     for path in request.form.output_paths(layout):
         output.check_place(path, force=request.force or build.resuming)
     with build.writer(planned, inventory, layout, lockfile) as writer:
         result.report = copy(
-            planned,
-            build.with_leftovers(planned, resolved.sources),
-            {BUNDLE: writer},
-            context,
+            planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, context,
             CopyOptions(verb="fetched", order=layout.blobs if writer.ordered else None),
-        )
+        )  # fmt: skip
         writer.finish()
     result.bundle_size = sum(path.stat().st_size for path in request.form.output_paths(layout)) or layout.total
     if request.lock is not None and (request.refresh or not request.lock.exists()):
@@ -121,10 +113,20 @@ def _export(
     return result
 
 
+def _read_lockfile(request: ExportRequest, base: Base | None, resources: Sequence[Resource]) -> Lockfile | None:
+    if request.lock is None:
+        return None
+    if request.form.volume and not request.lock.exists():
+        raise UsageError("one volume is made again from the lock of all", where=str(request.lock))
+    if lockfile := read_lockfile(
+        request.lock, request.platforms, refresh=request.refresh, base=base.id if base else None
+    ):
+        lockfile.check_resources(resources, where=str(request.lock))
+    return lockfile
+
+
 def _check_output(request: ExportRequest, found_images: FoundImages, build: BundleBuild) -> None:
     request.form.check()
-    if request.form.streamed and os.isatty(1):
-        raise UsageError("a bundle is not for a terminal", hint="name a file with -o, or pipe it on: -o - | ssh …")
     if request.form.streamed:
         return
     if not request.form.volume_size:
@@ -149,21 +151,3 @@ def _resolved(
         if locked is not None and locked is build.lockfile:
             raise build.other_inputs() from None
         raise
-
-
-def _resources(request: ExportRequest, found_images: FoundImages, emit: Sink) -> list[Resource]:
-    if not request.carry_resources:
-        return []
-    for place in secret_locations(file for file, _ in found_images.files):
-        emit(Warned(f"{place}: a Secret travels in the bundle as it stands; --no-resources leaves resource files out"))
-    return [Resource(file.name, file.content) for file, _ in found_images.files if file.path != "-"]
-
-
-def _tell_sizes(request: ExportRequest, sizes: Sizes, total: int, emit: Sink) -> None:
-    emit(Noted(f"the bundle will have {human(total)}"))
-    # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
-    if not request.platforms and len(sizes.platforms) > 1 and request.base is None:
-        name = "linux/amd64" if "linux/amd64" in sizes.platforms else next(iter(sizes.platforms))
-        saved = sizes.total - sizes.platforms[name]
-        if saved > 0:
-            emit(Noted(f"it holds {len(sizes.platforms)} platforms; --platform {name} would save {human(saved)}"))

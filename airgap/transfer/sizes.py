@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What would cross, before anything is pulled: bytes by platform, shared blobs counted once."""
+"""How large a bundle of some images is, before anything is pulled: in all and by platform, each blob counted once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ from airgap.transfer import Plan
 
 
 class Sizes(Record):
-    """Bytes. ``platforms`` maps each platform to what a bundle for it alone would hold."""
+    """Bytes: of everything, and of what a bundle for each single platform would hold."""
 
     total: int
     platforms: dict[str, int]
 
+    def saving(self) -> tuple[str, int] | None:
+        """A platform, linux/amd64 if it is there, and how many bytes a bundle for it alone saves; ``None`` for none."""
+        if len(self.platforms) < 2:
+            return None
+        name = "linux/amd64" if "linux/amd64" in self.platforms else next(iter(self.platforms))
+        saved = self.total - self.platforms[name]
+        return (name, saved) if saved > 0 else None
+
 
 def measure(plan: Plan) -> Sizes:
-    """Count each digest once; images of a single platform count for every platform, since they would cross too."""
+    """Sizes of a plan. Images without a platform count for every platform."""
     needed: dict[str, dict[str, int]] = {}
     common: dict[str, int] = {}
     for image in plan.images:

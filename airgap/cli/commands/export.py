@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -127,6 +128,8 @@ def command(
             "one volume is made again from a lock",
             hint="add the --lock of the first time; without one, export all of it again",
         )
+    if output == "-" and sys.stdout.isatty():
+        raise UsageError("a bundle is not for a terminal", hint="name a file with -o, or pipe it on: -o - | ssh …")
     output_format = OutputFormat(
         Path(output or project.bundle_name),
         parse_volume_size(volume_size) if volume_size else 0,
