@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``airgap export``: resolve the images, give every blob its place in the bundle, fetch them, give the file its name.
-
-A run that was stopped is resumed: tags stay at the digests of the first run, and no finished blob is fetched again.
-"""
+A run that was stopped is resumed: tags stay at the digests of the first run, and no finished blob is fetched again."""
 
 from __future__ import annotations
 
@@ -64,9 +62,8 @@ class Exported(Record, frozen=False):
 
 def export(request: ExportRequest, found_images: FoundImages, registries: Registries, context: Context) -> Exported:
     """Make the bundle. Failures while planning are collected and raised together; then nothing is left behind."""
-    with BundleBuild.open(
-        request.form, refresh=request.refresh, restart=request.restart, dry_run=request.dry_run, emit=context.emit
-    ) as build:
+    how = {"refresh": request.refresh, "restart": request.restart, "dry_run": request.dry_run}
+    with BundleBuild.open(request.form, **how, emit=context.emit) as build:
         return _export(request, found_images, registries, build, context)
 
 
@@ -84,14 +81,14 @@ def _export(
     planned = resolved.plan
     if not request.keep_going or not planned.images:
         raise_all([error for _, error in planned.failures])
-    for root, error in planned.failures:
-        emit(ImageFailed(root.label, str(error)))
+    failures = [(root.label, error) for root, error in planned.failures]
+    for label, error in failures:
+        emit(ImageFailed(label, str(error)))
     extras = Extras(resources, request.program, request.name, request.version, request.notes)
     sizes = measure(planned)
     omitted = omit_layers(planned, base, emit)
     inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
-    result = Exported(len(inventory.images), len(inventory.blobs), sizes, unresolved=resolved.unresolved)
-    result.failures = [(root.label, error) for root, error in planned.failures]
+    result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, resolved.unresolved)
     emit(Noted(f"the bundle will have {human(layout.total)}"))
     # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
     if not request.platforms and base is None and (saving := sizes.saving()):
@@ -118,9 +115,8 @@ def _read_lockfile(request: ExportRequest, base: Base | None, resources: Sequenc
         return None
     if request.form.volume and not request.lock.exists():
         raise UsageError("one volume is made again from the lock of all", where=str(request.lock))
-    if lockfile := read_lockfile(
-        request.lock, request.platforms, refresh=request.refresh, base=base.id if base else None
-    ):
+    base_id = base.id if base else None
+    if lockfile := read_lockfile(request.lock, request.platforms, refresh=request.refresh, base=base_id):
         lockfile.check_resources(resources, where=str(request.lock))
     return lockfile
 
