@@ -27,7 +27,8 @@ _NOTE_DELAY = 1.0
 
 
 def listen(reporter: ErrorReporter) -> None:
-    """Install the signal handlers. SIGINT keeps its handler if it is not Python's default one."""
+    """Install the signal handlers. SIGINT keeps its handler if it is not Python's default one; SIGTERM and SIGHUP stay
+    ignored if they are (``nohup``)."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
@@ -36,7 +37,8 @@ def listen(reporter: ErrorReporter) -> None:
     threading.Thread(target=_watch, args=(reading, reporter), name="airgap-signals", daemon=True).start()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
 
@@ -48,7 +50,8 @@ def block() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     for name in SIGNALS:
-        signal.signal(name, _do_nothing)
+        if signal.getsignal(name) is not signal.SIG_IGN:
+            signal.signal(name, _do_nothing)
     raise KeyboardInterrupt
 
 

@@ -112,6 +112,28 @@ def test_a_second_signal_ends_it_at_once_and_the_same_command_goes_on(airgap: Ai
     assert {path.name for path in airgap.folder.iterdir()} == {"airgap.yaml", "b.tar"}
 
 
+def test_nohup_keeps_it_running_when_the_terminal_is_gone(airgap: Airgap, full: Registry) -> None:
+    with faulty_line(full.address, limit=600_000, ending=STALL) as line:
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": line.url}}))
+        command = [need("nohup"), *airgap.command("export", *IMAGES, "-o", "b.tar")]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=airgap.folder,
+            env=airgap.whole_environment(),
+        )
+        assert line.stalled.wait(60)
+        process.send_signal(signal.SIGHUP)
+        wait_until(at_rest(process.pid))
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130, stderr
+    assert b"stopped; " in stderr
+
+
 def test_what_ends_a_process_and_its_group_sends_one_signal_twice(airgap: Airgap, full: Registry) -> None:
     """As ``timeout`` does, and Ctrl-C where whoever started airgap passes it on: the end is a clean one."""
     with faulty_line(full.address, limit=600_000, ending=STALL) as line:
