@@ -24,7 +24,7 @@ from tests.registry.tools import together
 CROWD = 8
 
 
-class Clock(threading.document_span):
+class Clock(threading.local):
     """Each thread has its own time, which stands still but for what that thread sleeps."""
 
     now = 1000.0
