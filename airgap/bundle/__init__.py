@@ -12,17 +12,23 @@
 No name, link or size in a bundle is used before it was checked. This room knows neither Kubernetes nor targets.
 """
 
-from airgap.bundle.base import Base, read_base
-from airgap.bundle.documents import Document, read_document, read_json_document, read_lockfile
-from airgap.bundle.inventory import BundledImage, Inventory
-from airgap.bundle.journal import ExportJournal, journal_path
-from airgap.bundle.layout_builder import Extras, Resource, build_layout
-from airgap.bundle.lockfile import Lockfile
-from airgap.bundle.output_format import OutputFormat
-from airgap.bundle.reader import BundleReader, open_bundle
-from airgap.bundle.receipt import Receipt, ReceiptImage
-from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
-from airgap.bundle.writer import BundleWriter
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airgap.bundle.base import Base, read_base
+    from airgap.bundle.documents import Document, read_document, read_json_document, read_lockfile
+    from airgap.bundle.inventory import BundledImage, Inventory
+    from airgap.bundle.journal import ExportJournal, journal_path
+    from airgap.bundle.layout_builder import Extras, Resource, build_layout
+    from airgap.bundle.lockfile import Lockfile
+    from airgap.bundle.output_format import OutputFormat
+    from airgap.bundle.reader import BundleReader, open_bundle
+    from airgap.bundle.receipt import Receipt, ReceiptImage
+    from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
+    from airgap.bundle.writer import BundleWriter
 
 __all__ = [
     "Base",
@@ -48,3 +54,35 @@ __all__ = [
     "read_json_document",
     "read_lockfile",
 ]
+
+_MODULES = {
+    "Base": "base",
+    "BundleIdentity": "required_layers",
+    "BundleReader": "reader",
+    "BundleWriter": "writer",
+    "BundledImage": "inventory",
+    "Document": "documents",
+    "ExportJournal": "journal",
+    "Extras": "layout_builder",
+    "Inventory": "inventory",
+    "Lockfile": "lockfile",
+    "OutputFormat": "output_format",
+    "Receipt": "receipt",
+    "ReceiptImage": "receipt",
+    "RequiredLayer": "required_layers",
+    "Resource": "layout_builder",
+    "build_layout": "layout_builder",
+    "journal_path": "journal",
+    "open_bundle": "reader",
+    "read_base": "base",
+    "read_document": "documents",
+    "read_json_document": "documents",
+    "read_lockfile": "documents",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Import on first use: reading a bundle needs a third of these modules.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from airgap.bundle import BundleReader, RequiredLayer
-from airgap.bundle.omitted_layers import group_by_origin
 from airgap.errors import ContentMissing, NotFound, Rejected, Unauthorized, raise_all
 from airgap.formatting import counted, human
 from airgap.oci import Descriptor, Reference
@@ -93,6 +92,9 @@ class CompletedBundle:
         planned: Plan,
         mapping: TargetMapping,
     ) -> None:
+        # Only a bundle that lacks layers needs the module.
+        from airgap.bundle.omitted_layers import group_by_origin
+
         inventory = self.bundle.inventory
         users = _labels_by_blob(planned)
         errors = []

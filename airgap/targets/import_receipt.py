@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from airgap.bundle import BundleIdentity, BundleReader, Receipt, ReceiptImage, read_json_document
+from airgap.bundle import BundleIdentity, BundleReader, Receipt, ReceiptImage
 from airgap.durable.output import is_free
 from airgap.errors import BundleError, OutputError, UsageError
 from airgap.targets.assignment import Assignment
@@ -68,6 +68,8 @@ def check_receipt(path: Path, folder: Path, names: Iterable[str], *, force: bool
 
 
 def _is_receipt(path: Path) -> bool:
+    from airgap.bundle.documents import read_json_document
+
     try:
         document = read_json_document(path)
     except (BundleError, UsageError):
