@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """One bundle from its first byte to its final name, over as many runs as that takes.
 
-A run holds the lock of the bundle's journal from start to end, so that no two exports write the same bundle.
+A run holds the lock of the bundle's journal while it writes, so that no two exports write the same bundle. If an
+earlier run left a journal, the lock is held from the start, otherwise from just before the first byte.
+
+The unfinished file is ``NAME.partial`` (a draft is its open form). Leftovers are unfinished bundles with other content
+that ``--refresh`` set aside.
 """
 
 from __future__ import annotations
@@ -80,13 +84,13 @@ class BundleBuild:
 
     @property
     def lockfile(self) -> Lockfile | None:
-        """The lockfile of the earlier run: tags stay at the digests of the first run."""
+        """The lockfile of the earlier run. With it, tags are not resolved again when a run is continued."""
         if self._journal is None or not self.resuming or self._refresh:
             return None
         return self._journal.lockfile
 
     def other_inputs(self) -> UsageError:
-        """Return the error for an earlier run with other inputs."""
+        """Return the error to raise if the earlier run had other images, files or options."""
         return UsageError(
             f"{partial_path(self.format.path).name} was begun with other images, files or options",
             where=str(self.format.path),

@@ -222,7 +222,7 @@ class BundleWriter:
                 self._finished.add(blob.digest)
                 continue
             if recorded_finished or (past_gap and written):
-                # Withdraw the line: the next "synced" line would confirm it.
+                # Cancel the earlier line; otherwise the next "synced" line would declare these bytes good.
                 journal.record_written(blob.digest, 0)
             elif written:
                 self._written[blob.digest] = min(written, place.size)

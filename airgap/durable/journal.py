@@ -2,7 +2,8 @@
 """An append-only file of JSON objects, one on each line, with one writer at a time.
 
 The rule for damage: a line counts when it ends with a newline and holds a JSON object. Reading stops at the first
-line that does not; opening for writing removes that line and everything after it. A kill tears at most the last line.
+line that does not; opening for writing removes that line and everything after it. A killed process leaves at most the
+last line incomplete.
 A power cut may lose or garble every line after the last :meth:`Journal.sync`, and none before it.
 """
 
@@ -43,7 +44,7 @@ class Journal:
     def open(cls, path: Path, *, create: bool = True, mode: int = 0o600) -> Journal:
         """Open the journal at ``path`` for appending and take its lock.
 
-        Without ``create`` a missing file is FileNotFoundError. Raises :class:`FileLocked` where another process holds
+        Raises FileNotFoundError for a missing file unless ``create``, :class:`FileLocked` where another process holds
         the lock, OSError for everything else.
         """
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
@@ -69,7 +70,7 @@ class Journal:
         return self._count
 
     def restart(self, head: Mapping[str, object]) -> None:
-        """Replace the content with the line ``head``, synced together with the file's name. Raises OSError."""
+        """Replace the content with the line ``head``, and sync the file and its folder. Raises OSError."""
         with self._guard:
             os.ftruncate(self._fd, 0)
             self.entries, self._count, self._size = [], 0, 0

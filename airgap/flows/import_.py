@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap import``: settle the target, place every image, push what is missing, read it back, then write the YAML."""
+"""``airgap import``: choose each image's name, check the target, push what is missing, read it back, write the YAML."""
 
 from __future__ import annotations
 
@@ -65,14 +65,15 @@ def import_(request: ImportRequest, bundle: BundleReader, target: Target, contex
     """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt.
 
     Raises :class:`airgap.errors.TargetError` before anything is pushed, and what the transfer
-    raises. A file is written only when every image that it names was pushed and read back.
+    raises. A file is written only if every image that it names was already at the target, or was pushed and its tag
+    read back.
     """
     with nullcontext() if request.dry_run or request.shard else output.folder_for(request.output):
         return _import(request, bundle, target, context)
 
 
 def _import(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> Imported:
-    placement = _settle(request, bundle, target, context)
+    placement = _check_and_place(request, bundle, target, context)
     files = placement.files
     roots = roots_of(bundle, placement.assignments)
     completed = CompletedBundle(bundle) if bundle.inventory.requires else None
@@ -112,10 +113,10 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
     return result
 
 
-def _settle(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> _Placement:
+def _check_and_place(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> _Placement:
     """Refuse collisions and occupied output files before anything is asked of the target, then check the target.
 
-    Nodes may turn out to pull by another name than images are pushed by: then everything is placed by that name.
+    The preflight may find that nodes pull by another address; the names are then computed again with it.
     """
     placement = _place(request, bundle, target.mapping, context)
     raise_or_warn(target.preflight(), context.emit)

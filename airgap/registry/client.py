@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client of one registry: address, trust, login, retries and rate limit on top of the transport.
 
-Redirects are followed here only: at most five, and without credentials when they leave the registry's own origin
-(distribution-spec "Pulling blobs" allows a 307 to any address).
+Only this module follows redirects: of GET and HEAD, at most five, and without credentials when they leave the
+registry's own origin (distribution-spec "Pulling blobs" allows a 307 to any address).
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class RegistryClient(Record, frozen=False, eq=False):
     #: Bytes of the largest body, once connections have broken: larger blobs are sent in chunks of this size, each over
     #: a new connection.
     max_body: int | None = None
-    #: The upload sessions of an earlier run, and those that this run may leave.
+    #: Unfinished upload sessions: read from an earlier run, recorded for the next.
     sessions: UploadSessions = field(default_factory=NoUploadSessions)
     #: Held while the index of referrers under a fallback tag is read, extended and written.
     referrers_lock: threading.Lock = field(default_factory=threading.Lock)
-    #: Replaces an error by one that knows the registry's product. The default returns it unchanged.
+    #: Turns an error of :meth:`request` into one with advice for the registry's product. By default unchanged.
     refine_error: Callable[[AirgapError], AirgapError] = lambda error: error
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         )
 
     def ping(self) -> None:
-        """Send ``GET /v2/`` and log in if the registry asks for it; raise the error that requests would meet.
+        """Send ``GET /v2/`` and log in if the registry asks for it; raise the error that any later request would raise.
 
         This is done before workers start, so a wrong password is sent only once.
         """

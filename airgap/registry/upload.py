@@ -2,9 +2,9 @@
 """Uploading a blob (distribution-spec "Pushing blobs"): POST, then one PUT with the whole body.
 
 The blob is sent in chunks if the registry demands it or the connection breaks, and an upload is continued at the byte
-that the registry has received. The bytes of a file are sent unread, over plain HTTP by ``sendfile``, and the registry
-verifies them: it answers a wrong digest with 400. Other content is hashed while it is sent, and its last piece is
-withheld if it does not match the digest.
+that the registry has received. The bytes of a file are not hashed here (short bodies go by ``sendfile`` over plain
+HTTP); the registry verifies them and answers a wrong digest with 400. Other content is hashed while it is sent, and its
+last piece is withheld if it does not match the digest.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Session(enum.Enum):
 
     #: There is none yet.
     NONE = enum.auto()
-    #: This attempt has begun it, and knows how many bytes it has.
+    #: Every byte that it has was sent by this attempt, which knows how many they are.
     STARTED = enum.auto()
     #: It has bytes of an earlier attempt, and this attempt knows how many.
     RESUMED = enum.auto()

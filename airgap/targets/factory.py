@@ -67,7 +67,7 @@ def probe_for(
     repository: str = "docker-hosted",
     connector: int = 0,
 ) -> Probe:
-    """Return the probe of an address that was not asked yet.
+    """Return a probe of the address. Sends no request.
 
     ``nexus`` is the address of Nexus's REST API; it is asked with the credentials of the target. ``repository`` and
     ``connector`` are those of :class:`airgap.targets.nexus.probe.NexusProbe`.
@@ -85,7 +85,7 @@ def probe_for(
 class LazyTarget:
     """A target that is made when it is first needed, so that other problems are reported before a request is sent.
 
-    ``mapping`` is the given one until :meth:`preflight`, and then the target's own, which may differ.
+    :meth:`preflight` replaces ``mapping`` by the target's own, which may differ.
     """
 
     def __init__(self, mapping: Mapping, make: Callable[[], Target]) -> None:

@@ -14,11 +14,11 @@ from airgap.targets.mapping import Mapping
 from airgap.transfer import (
     Context,
     Destination,
-    ExistingBlobs,
+    ExistingContent,
     Image,
     Plan,
     Root,
-    find_existing_blobs,
+    find_existing_content,
     resolve_tags,
 )
 
@@ -50,7 +50,7 @@ def roots_of(bundle: BundleReader, assignments: Sequence[Assignment]) -> list[Ro
 
 def missing_images(
     planned: Plan, stores: dict[str, Store], context: Context, *, overwrite: bool
-) -> tuple[list[Image], int, ExistingBlobs]:
+) -> tuple[list[Image], int, ExistingContent]:
     """Return the images that the target lacks, how many it has, and which blobs it is known to have.
 
     Raises :class:`TargetError` for tags that have another digest, unless ``overwrite``.
@@ -75,7 +75,7 @@ def missing_images(
             )
         missing.append(image)
     raise_all(errors)
-    existing = find_existing_blobs(planned, missing, tags, stores, context)
+    existing = find_existing_content(planned, missing, tags, stores, context)
     # A signature or the like has no tag and is found by its digest only.
     missing = [image for image in missing if image.root.destinations[0].tag or not existing.has_image(image)]
     return missing, present, existing

@@ -9,7 +9,7 @@ tar nor HTTP.
 
 from airgap.transfer.context import Context
 from airgap.transfer.engine import CopyOptions, Report, copy
-from airgap.transfer.existing import ExistingBlobs, find_existing_blobs
+from airgap.transfer.existing import ExistingContent, find_existing_content
 from airgap.transfer.graph import Destination, Image, Root
 from airgap.transfer.plan import Plan, plan, shard_of
 from airgap.transfer.pool import CancelToken, Jobs, parallel_map
@@ -21,7 +21,7 @@ __all__ = [
     "Context",
     "CopyOptions",
     "Destination",
-    "ExistingBlobs",
+    "ExistingContent",
     "Image",
     "Jobs",
     "Meter",
@@ -29,7 +29,7 @@ __all__ = [
     "Report",
     "Root",
     "copy",
-    "find_existing_blobs",
+    "find_existing_content",
     "parallel_map",
     "plan",
     "resolve_tags",

@@ -20,14 +20,14 @@ from airgap.records import Record, field
 from airgap.store.protocols import Opener, Reader, Source, Store, SupportsBlobCheck, SupportsMount
 from airgap.store.readers import bytes_opener
 from airgap.transfer.context import Context
-from airgap.transfer.existing import ExistingBlobs
+from airgap.transfer.existing import ExistingContent
 from airgap.transfer.graph import Destination, Root
 from airgap.transfer.plan import BlobJob, Plan
 from airgap.transfer.pool import Item, Result, parallel_map
 from airgap.transfer.progress import Meter
 
-_CHANGED = "what carries the bytes may have changed them: run the same command again"
-_TWICE = (
+_MISMATCH_HINT = "what carries the bytes may have changed them: run the same command again"
+_SECOND_MISMATCH_HINT = (
     "it was so twice: something on the way changes bytes, or the registry's own content is damaged; go over https://, "
     "by another line or from another machine"
 )
@@ -36,7 +36,7 @@ _LACKS_PARTS = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
 @runtime_checkable
-class ManifestTaker(Protocol):
+class SupportsManifestPush(Protocol):
     """A store that takes a manifest and its name in one request."""
 
     def push_manifest(self, descriptor: Descriptor, content: bytes, name: str, /) -> None:
@@ -44,23 +44,24 @@ class ManifestTaker(Protocol):
 
 
 class CopyOptions(Record):
-    """How a copy behaves. ``keep_going`` lists images that fail instead of stopping at the first.
+    """How a copy behaves. With ``keep_going`` a failing image does not stop the copy; it is listed in the report.
 
     ``verb`` is the word of events for a blob that moved: ``fetched`` or ``pushed``. Blobs go one after another in
-    ``order`` where it is given, else several at a time, the largest first. What is ``existing`` is not asked for.
+    ``order`` if it is given, else several at a time, the largest first. Targets are not asked again about content in
+    ``existing``.
     """
 
     keep_going: bool = False
     verb: str = "pushed"
     order: Sequence[Descriptor] | None = None
-    existing: ExistingBlobs | None = None
+    existing: ExistingContent | None = None
 
 
 class Report(Record, frozen=False):
     """What a copy did: numbers of blobs and their bytes.
 
-    ``mounted`` counts repositories that a blob was mounted into. Of those ``moved``, ``resumed`` continued an earlier
-    run; ``resumed_bytes`` were there already and are not in ``moved_bytes``. ``seconds`` is the duration.
+    ``mounted`` counts repositories that a blob was mounted into. ``resumed`` counts the moved blobs that continued an
+    earlier run; ``resumed_bytes`` were already there and are not part of ``moved_bytes``. ``seconds`` is the duration.
     """
 
     moved: int = 0
@@ -115,14 +116,16 @@ class _Copy(Record, frozen=False):
         started = time.monotonic()
         jobs = self._ordered_jobs()
         workers = 1 if self.options.order else self.context.jobs.transfers
-        for job, result in zip(jobs, self._map(jobs, self._blob, workers), strict=True):
+        for job, result in zip(jobs, self._map(jobs, self._copy_blob, workers), strict=True):
             if isinstance(result, AirgapError):
                 self.failed[job.descriptor.digest] = result
             else:
                 self._count(job, result)
-        tags = self._tags()
-        for level in self._levels():
-            results = self._map(level, lambda manifest: self._manifest(manifest, tags), self.context.jobs.transfers)
+        tags = self._tagged_destinations()
+        for level in self._manifests_by_height():
+            results = self._map(
+                level, lambda manifest: self._copy_manifest(manifest, tags), self.context.jobs.transfers
+            )
             for manifest, failure in zip(level, results, strict=True):
                 if isinstance(failure, AirgapError):
                     self.failed[manifest.descriptor.digest] = failure
@@ -161,7 +164,7 @@ class _Copy(Record, frozen=False):
             self.report.skipped += 1
             self.report.skipped_bytes += size
 
-    def _blob(self, job: BlobJob) -> _BlobResult:
+    def _copy_blob(self, job: BlobJob) -> _BlobResult:
         """Put one blob into every repository that lacks it."""
         descriptor = job.descriptor
         self.context.emit(BlobStarted(descriptor.digest, descriptor.size))
@@ -196,8 +199,9 @@ class _Copy(Record, frozen=False):
     def _locate(self, job: BlobJob) -> tuple[list[str], dict[str, bool]]:
         """The repositories that have the blob, and the others, each with whether it is known to lack the blob.
 
-        Where one repository has it, mounting from there makes asking the others unnecessary. A repository in which
-        nothing of ours is known is asked only if it is the first: an earlier run that was stopped began there too.
+        Where one repository has it, mounting from there makes asking the others unnecessary. Of the repositories where
+        planning found none of our tags or manifests, only the first is asked: an interrupted run would have started
+        there.
         """
         digest, existing = job.descriptor.digest, self.options.existing
         lacking = dict.fromkeys(job.targets, False)
@@ -206,8 +210,8 @@ class _Copy(Record, frozen=False):
             holders = [name for name in job.targets if existing.has(name, digest)]
             for name in holders:
                 del lacking[name]
-            if not holders and digest in existing.holder:
-                holders = [existing.holder[digest]]
+            if not holders and digest in existing.holder_by_digest:
+                holders = [existing.holder_by_digest[digest]]
             if holders:
                 return holders, lacking
             used_repositories = existing.used_repositories
@@ -234,7 +238,7 @@ class _Copy(Record, frozen=False):
             self._try_twice(job, lambda: self.targets[name].push(descriptor, meter.open))
         except ContentError as error:
             error.where = error.where or str(self.sources[job.sources[-1]])
-            error.hint = error.hint or (_TWICE if isinstance(error, DigestMismatch) else _CHANGED)
+            error.hint = error.hint or (_SECOND_MISMATCH_HINT if isinstance(error, DigestMismatch) else _MISMATCH_HINT)
             raise
         return meter.resumed_bytes
 
@@ -244,12 +248,12 @@ class _Copy(Record, frozen=False):
         try:
             push()
         except DigestMismatch as error:
-            self._check_source(job)
+            self._raise_if_source_damaged(job)
             self.context.emit(Retrying(job.descriptor.digest, error.what, 1, 0.0))
             push()
 
-    def _check_source(self, job: BlobJob) -> None:
-        """Raise the damage of the blob where it lies on this machine."""
+    def _raise_if_source_damaged(self, job: BlobJob) -> None:
+        """Raise the error if the local copy of the blob is itself damaged."""
         descriptor = job.descriptor
         for source in (self.sources[name] for name in job.sources):
             if isinstance(source, SupportsBlobCheck) and source.exists(descriptor):
@@ -271,14 +275,14 @@ class _Copy(Record, frozen=False):
 
         return open_
 
-    def _tags(self) -> dict[str, list[Destination]]:
+    def _tagged_destinations(self) -> dict[str, list[Destination]]:
         """The tagged destinations of each root manifest, by digest."""
         tags: dict[str, list[Destination]] = {}
         for image in self.plan.images:
             tags.setdefault(image.digest, []).extend(place for place in image.root.destinations if place.tag)
         return tags
 
-    def _levels(self) -> list[list[Manifest]]:
+    def _manifests_by_height(self) -> list[list[Manifest]]:
         """Manifests by their height above the leaves. A manifest with a subject comes after its subject."""
         heights: dict[str, int] = {}
 
@@ -297,7 +301,7 @@ class _Copy(Record, frozen=False):
             levels.setdefault(height(digest), []).append(manifest)
         return [levels[key] for key in sorted(levels)]
 
-    def _manifest(self, manifest: Manifest, tags: Mapping[str, list[Destination]]) -> None:
+    def _copy_manifest(self, manifest: Manifest, tags: Mapping[str, list[Destination]]) -> None:
         descriptor, existing = manifest.descriptor, self.options.existing
         for needed in successors(manifest):
             if needed.digest in self.failed:
@@ -323,7 +327,7 @@ class _Copy(Record, frozen=False):
 
     def _put_manifest(self, manifest: Manifest, destination: Destination) -> None:
         target, descriptor = self.targets[destination.repository], manifest.descriptor
-        if isinstance(target, ManifestTaker):
+        if isinstance(target, SupportsManifestPush):
             target.push_manifest(descriptor, manifest.content, destination.tag or descriptor.digest)
             return
         if not target.exists(descriptor):

@@ -17,16 +17,16 @@ from airgap.transfer.plan import Plan
 from airgap.transfer.pool import parallel_map
 
 
-class ExistingBlobs(Record, frozen=False):
+class ExistingContent(Record, frozen=False):
     """Digests of manifests and blobs by repository of the target.
 
-    ``used_repositories`` have at least one of the tags or manifests that were asked for. ``holder`` gives one
+    ``used_repositories`` have at least one of the tags or manifests that were asked for. ``holder_by_digest`` gives one
     repository for each digest, to mount it from. Filled before the copy; workers only read it.
     """
 
     digests: dict[str, set[str]] = field(default_factory=dict)
     used_repositories: set[str] = field(default_factory=set)
-    holder: dict[str, str] = field(default_factory=dict)
+    holder_by_digest: dict[str, str] = field(default_factory=dict)
 
     def add(self, plan: Plan, image: Image, repository: str) -> None:
         """Note that ``repository`` has the image's manifest, and so everything below it."""
@@ -35,7 +35,7 @@ class ExistingBlobs(Record, frozen=False):
             digests.add(manifest.descriptor.digest)
             for blob in manifest.blobs:
                 digests.add(blob.digest)
-                self.holder.setdefault(blob.digest, repository)
+                self.holder_by_digest.setdefault(blob.digest, repository)
 
     def has(self, repository: str, digest: str) -> bool:
         """Whether ``repository`` is known to hold ``digest``."""
@@ -46,20 +46,20 @@ class ExistingBlobs(Record, frozen=False):
         return all(self.has(destination.repository, image.digest) for destination in image.root.destinations)
 
 
-def find_existing_blobs(
+def find_existing_content(
     plan: Plan,
     missing: Sequence[Image],
     tags: Mapping[Destination, str],
     targets: Mapping[str, Source],
     context: Context | None = None,
-) -> ExistingBlobs:
+) -> ExistingContent:
     """What the targets hold of the images in ``missing``, whose tags are absent or point elsewhere.
 
     ``tags`` is the answer of :func:`airgap.transfer.resolve_tags`. A manifest of which they do not tell is asked for by
     one HEAD: a tag may be new although its image is not.
     """
     context = context or Context()
-    existing = ExistingBlobs(used_repositories={destination.repository for destination in tags})
+    existing = ExistingContent(used_repositories={destination.repository for destination in tags})
     if not missing:
         return existing
     tagged: dict[str, set[str]] = {}

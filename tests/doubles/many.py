@@ -24,7 +24,7 @@ from airgap.transfer import (
     Plan,
     Root,
     copy,
-    find_existing_blobs,
+    find_existing_content,
     plan,
     resolve_tags,
 )
@@ -163,7 +163,7 @@ def importing(many: Many, *, there: bool, jobs: int = 4) -> tuple[Plan, object]:
         image for image in transfer_plan.images if existing_tags.get(image.root.destinations[0]) != image.digest
     ]
     assert len(missing_images) == (0 if there else many.count)
-    existing_blobs = find_existing_blobs(transfer_plan, missing_images, existing_tags, stores, Context(Jobs.of(jobs)))
+    existing_blobs = find_existing_content(transfer_plan, missing_images, existing_tags, stores, Context(Jobs.of(jobs)))
     return transfer_plan.subset(missing_images), existing_blobs
 
 
@@ -171,7 +171,7 @@ def moving(many: Many, jobs: int = 4) -> object:
     """And the whole of an import into a target that takes everything at once."""
     transfer_plan, existing_blobs = importing(many, there=False, jobs=jobs)
     stores = {f"p/app{number}": Far(many, "") for number in range(many.count)}
-    report = copy(transfer_plan, {"r": many}, stores, Context(Jobs.of(jobs)), CopyOptions(existing=existing_blobs))  # type: ignore[arg-type] # it is ExistingBlobs
+    report = copy(transfer_plan, {"r": many}, stores, Context(Jobs.of(jobs)), CopyOptions(existing=existing_blobs))  # type: ignore[arg-type] # it is ExistingContent
     assert report.moved == many.blobs
     assert report.mounted == SHARED * (many.count - 1)
     return transfer_plan

@@ -11,7 +11,7 @@ import pytest
 from airgap.oci import Descriptor
 from airgap.registry import Credentials, Registries
 from airgap.registry.http.retry import RetryPolicy
-from airgap.transfer import CopyOptions, Destination, Root, copy, find_existing_blobs, plan, resolve_tags
+from airgap.transfer import CopyOptions, Destination, Root, copy, find_existing_content, plan, resolve_tags
 from tests.doubles.registry import Double, Shelf, double
 from tests.doubles.registry.shelf import error
 from tests.parts.images import Images
@@ -38,7 +38,7 @@ class Far:
         self.peer.requests.clear()
         there = resolve_tags(planned, stores)
         todo = [image for image in planned.images if there.get(image.root.destinations[0]) != image.digest]
-        known = find_existing_blobs(planned, todo, there, stores)
+        known = find_existing_content(planned, todo, there, stores)
         copy(planned.subset(todo), {"here": source}, stores, options=CopyOptions(existing=known))
         return self.asked()
 

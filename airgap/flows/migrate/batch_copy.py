@@ -14,12 +14,12 @@ from airgap.records import Record, as_dict, field, replace
 from airgap.transfer import (
     CopyOptions,
     Destination,
-    ExistingBlobs,
+    ExistingContent,
     Plan,
     Report,
     Root,
     copy,
-    find_existing_blobs,
+    find_existing_content,
     plan,
     verify_tags,
 )
@@ -70,7 +70,7 @@ def _copy_batch(
     target_digests = {
         Destination(target.full_name(tag.repository), tag.name): tag.target_digest for tag in tags if tag.target_digest
     }
-    existing = find_existing_blobs(batch_plan, batch_plan.images, target_digests, targets, migration.context)
+    existing = find_existing_content(batch_plan, batch_plan.images, target_digests, targets, migration.context)
     _add_recorded_blobs(migration, batch_plan, existing)
     context = replace(migration.context, emit=_recording_sink(migration, batch_plan))
     options = CopyOptions(keep_going=keep_going, existing=existing)
@@ -102,11 +102,11 @@ def _roots(migration: Migration, tags: Sequence[Tag]) -> Iterator[tuple[Root, li
         yield Root(source.tag_label(image_tags[0]), source.full_name(repository), digest, destinations), image_tags
 
 
-def _add_recorded_blobs(migration: Migration, batch_plan: Plan, existing: ExistingBlobs) -> None:
+def _add_recorded_blobs(migration: Migration, batch_plan: Plan, existing: ExistingContent) -> None:
     """Add the blobs that an earlier run pushed, by the journal."""
     for digest in batch_plan.blobs:
         if repository := migration.journal.state.blobs.get(digest):
-            existing.holder.setdefault(digest, repository)
+            existing.holder_by_digest.setdefault(digest, repository)
             existing.digests.setdefault(repository, set()).add(digest)
 
 

@@ -7,8 +7,8 @@ file after and before the run; and ``first`` if the run created the file (``--ou
 Logs of version 0.1.0 have neither ``sha256_before`` nor ``first``.
 
 The log is written before its files. After a crash the last runs in it may therefore not have changed their file. The
-file's digest tells which run it is at, and later runs are ignored. ``--revert`` undoes runs from the last to the first.
-It refuses a file that matches no run, because that file has been edited.
+file's digest shows which run wrote it last; runs recorded after that one are ignored. ``--revert`` undoes runs from
+the last to the first. It refuses a file that matches no run, because that file has been edited.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def append_run(log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None
         else:
             kept_runs = _runs_behind(earlier, content)
         if kept_runs is None:
-            # The file has been edited. Runs in place are all kept, so that reverting is refused.
+            # The file has been edited. For a run in place all earlier runs are kept; their digests do not match, so
+            # that --revert refuses the file.
             kept_runs = [] if first else earlier
         lines += [entry.text for run in kept_runs for entry in run]
         lines += _run_lines(name, file, first=first, mark_unchanged=bool(kept_runs))
