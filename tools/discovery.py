@@ -42,7 +42,7 @@ def table() -> str:
         cells = (f"`{rule.id}`", rule.kind, rule.confidence, _objects(rule), path, rule.shape, rule.why)
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "| not taken below | because |", "|-|-|"]
-    lines += [f"| `{place}` | {why} |" for place, why in rules.ELSEWHERE]
+    lines += [f"| `{place}` | {why} |" for place, why in rules.NEVER_PULLED]
     return "\n".join(lines)
 
 

@@ -80,7 +80,7 @@ class BundleBuild:
     @property
     def resuming(self) -> bool:
         """Whether an earlier run left something to continue."""
-        return self._journal is not None and self._journal.has_content and not self._restart
+        return self._journal is not None and self._journal.identifies_bundle and not self._restart
 
     @property
     def lockfile(self) -> Lockfile | None:
@@ -89,7 +89,7 @@ class BundleBuild:
             return None
         return self._journal.lockfile
 
-    def other_inputs(self) -> UsageError:
+    def other_inputs_error(self) -> UsageError:
         """Return the error to raise if the earlier run had other images, files or options."""
         return UsageError(
             f"{partial_path(self.format.path).name} was begun with other images, files or options",
@@ -143,7 +143,7 @@ class BundleBuild:
         same_bundle = self.resuming and recorded == (bundle_id, self.format.label)
         if self.resuming and not same_bundle:
             if not self._refresh:
-                raise self.other_inputs()
+                raise self.other_inputs_error()
             self._set_aside(self._journal)
         self._leftovers = Leftovers.find(self.format.path)
         if same_bundle:
@@ -177,7 +177,7 @@ class BundleBuild:
                 draft.discard()
                 raise
         except BaseException:
-            if not journal.has_content:
+            if not journal.identifies_bundle:
                 journal.remove()
             raise
         return BundleWriter.begin(draft, layout, contents, journal)

@@ -111,7 +111,7 @@ class ExportJournal:
             return None
 
     @property
-    def has_content(self) -> bool:
+    def identifies_bundle(self) -> bool:
         """Whether the file has a valid first line."""
         return self.lockfile is not None
 

@@ -137,7 +137,7 @@ def _resolved(
     build: BundleBuild, context: Context,
 ) -> ResolvedImages:  # fmt: skip
     if locked is not None and build.resuming and locked.platforms != tuple(map(str, request.platforms)):
-        raise build.other_inputs()
+        raise build.other_inputs_error()
     try:
         return resolve_images(
             found_images, registries, context, platforms=request.platforms, referrers=request.referrers,
@@ -145,5 +145,5 @@ def _resolved(
         )  # fmt: skip
     except UsageError:
         if locked is not None and locked is build.lockfile:
-            raise build.other_inputs() from None
+            raise build.other_inputs_error() from None
         raise

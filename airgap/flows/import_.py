@@ -18,7 +18,7 @@ from airgap.kube.rewrite.output import check_log, write_rewritten
 from airgap.records import Record, field
 from airgap.store.protocols import Store
 from airgap.targets import Assignment, Mapping, SupportsCapacity, SupportsUploadProbe, Target
-from airgap.targets.base_layers import CompletedBundle
+from airgap.targets.base_layers import BundleWithBaseLayers
 from airgap.targets.findings import raise_or_warn
 from airgap.targets.import_plan import BUNDLE, assignments_of, missing_images, roots_of
 from airgap.targets.import_receipt import check_receipt, receipt_of
@@ -42,7 +42,7 @@ class ImportRequest(Record):
     shard: Shard | None = None
 
 
-class Imported(Record, frozen=False):
+class ImportResult(Record, frozen=False):
     """``names`` are the images that were pushed, or would be; ``present`` counts those that the target had already;
     ``files`` were written; ``failures`` are the images left out by ``keep_going``."""
 
@@ -61,7 +61,7 @@ class _Placement(Record):
     files: list[RewrittenFile]
 
 
-def import_(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> Imported:
+def import_(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> ImportResult:
     """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt.
 
     Raises :class:`airgap.errors.TargetError` before anything is pushed, and what the transfer
@@ -72,24 +72,24 @@ def import_(request: ImportRequest, bundle: BundleReader, target: Target, contex
         return _import(request, bundle, target, context)
 
 
-def _import(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> Imported:
+def _import(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> ImportResult:
     placement = _check_and_place(request, bundle, target, context)
     files = placement.files
     roots = roots_of(bundle, placement.assignments)
-    completed = CompletedBundle(bundle) if bundle.inventory.requires else None
-    sources = {BUNDLE: completed or bundle}
+    bundle_with_base = BundleWithBaseLayers(bundle) if bundle.inventory.requires else None
+    sources = {BUNDLE: bundle_with_base or bundle}
     planned = plan(roots, sources, context, workers=1)
     raise_all([error for _, error in planned.failures])
     repositories = sorted({place.repository for root in roots for place in root.destinations})
     stores: dict[str, Store] = {name: target.open(name) for name in repositories}
     missing, present, existing = missing_images(planned, stores, context, overwrite=request.overwrite)
     needed = planned.subset(missing)
-    if completed is not None:
-        completed.find_base_layers(needed, placement.mapping, target, context)
+    if bundle_with_base is not None:
+        bundle_with_base.find_base_layers(needed, placement.mapping, target, context)
     if isinstance(target, SupportsCapacity):
         new_tags = sum(bool(place.tag) for image in missing for place in image.root.destinations)
         raise_or_warn(target.check_capacity(new_tags), context.emit)
-    result = Imported([image.root.label for image in missing if image.root.destinations[0].tag], present, files)
+    result = ImportResult([image.root.label for image in missing if image.root.destinations[0].tag], present, files)
     if request.dry_run:
         return result
     if missing and isinstance(target, SupportsUploadProbe):

@@ -15,7 +15,7 @@ from airgap.oci import Descriptor
 from airgap.records import Record
 from airgap.store.protocols import Store
 from airgap.targets import Mapping, Target
-from airgap.targets.base_layers import CompletedBundle
+from airgap.targets.base_layers import BundleWithBaseLayers
 from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of
 from airgap.transfer import Context, Destination, Meter, Root, parallel_map, plan, resolve_tags
 
@@ -114,7 +114,7 @@ def _check_complete(bundle: BundleReader) -> None:
     required layers to other programs.
     """
     roots = [Root(str(image.reference), BUNDLE, image.descriptor.digest) for image in bundle.inventory.images]
-    completed = CompletedBundle(bundle)
+    completed = BundleWithBaseLayers(bundle)
     planned = plan(roots, {BUNDLE: completed}, workers=1)
     raise_all([error for _, error in planned.failures])
     for image in planned.images:

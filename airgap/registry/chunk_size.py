@@ -27,7 +27,7 @@ class ChunkSize:
         self._client = client
         self._blob_size = blob_size
         #: ``None`` for the whole blob at once.
-        self._size = client.chunk_limit
+        self._size = client.initial_chunk_size
         #: The smallest chunk that the registry accepts (distribution-spec, ``OCI-Chunk-Min-Length``).
         self._minimum = 0
         #: Whether the connection broke during the last body.
@@ -69,7 +69,7 @@ class ChunkSize:
         self._size = max(MIN_CHUNK, min(refused_length, MAX_CHUNK * 4) // 4, self._minimum)
         return True
 
-    def body_lost(self) -> bool:
+    def count_lost_body(self) -> bool:
         """Count a body that broke and left nothing at the registry; return whether chunks have become smaller."""
         if not self.body_broke:
             return False
@@ -88,4 +88,4 @@ class ChunkSize:
 
     def remember(self) -> None:
         """Let the next uploads to this registry start with this chunk size."""
-        self._client.chunk_limit = self._size
+        self._client.initial_chunk_size = self._size

@@ -45,7 +45,7 @@ class RegistryClient(Record, frozen=False, eq=False):
     trust: Trust = field(init=False)
     timeout: float = field(init=False)
     #: Bytes of a chunk, once the registry has refused a whole blob: later uploads start with this size.
-    chunk_limit: int | None = None
+    initial_chunk_size: int | None = None
     #: Bytes of the largest body, once connections have broken: larger blobs are sent in chunks of this size, each over
     #: a new connection.
     max_body: int | None = None
@@ -127,7 +127,7 @@ class RegistryClient(Record, frozen=False, eq=False):
             response = self._exchange(method, url, all_headers, body, limited=limited).read()
             if response.status == 429:
                 if self._auth.is_untested((), authorization):
-                    raise self._auth.mark_locked_out(response, ())
+                    raise self._auth.locked_out_error(response, ())
                 raise response.error()
             return response
 
@@ -216,7 +216,7 @@ class RegistryClient(Record, frozen=False, eq=False):
                 # A 401 of a server that the registry redirects to is not a challenge of the registry.
                 if stream.status != 401 or _origin(stream.url) != _origin(self.base_url):
                     if stream.status == 429 and self._auth.is_untested(scopes, authorization):
-                        raise self._auth.mark_locked_out(stream.read(), scopes)
+                        raise self._auth.locked_out_error(stream.read(), scopes)
                     if stream.status < 500:
                         self._auth.mark_accepted(scopes, authorization)
                     break
@@ -259,7 +259,7 @@ class RegistryClient(Record, frozen=False, eq=False):
             other_headers = {name: value for name, value in headers.items() if name != "Authorization"}
             response = self._follow(method, url, other_headers, body, authorization).read()
             if response.status == 429 and self._auth.is_untested((), authorization):
-                raise self._auth.mark_locked_out(response, ())
+                raise self._auth.locked_out_error(response, ())
             if response.status == 429 or response.status >= 500:
                 raise response.error()
             return response

@@ -178,13 +178,13 @@ class BlobUpload:
             else:
                 self._cancel_session()
             self._offset = 0
-            self._count_lost_body()
+            self._shrink_after_lost_body()
             return False
         # "0-0" means one byte or none. If it is one byte, the registry will refuse a chunk at offset 0.
         self._offset = int(match[1]) + 1 if int(match[1]) else 0
         self._session = _Session.RESUMED if self._offset > 0 else _Session.STARTED
         if self._offset < previous_offset + _MIN_PROGRESS:
-            self._count_lost_body()
+            self._shrink_after_lost_body()
         self._note_progress(_MIN_PROGRESS)
         if response.headers.get("Location"):
             self._location = session_path(self._client, response, self._location)
@@ -200,8 +200,8 @@ class BlobUpload:
             self._failures = 0
         self._furthest = max(self._furthest, self._offset)
 
-    def _count_lost_body(self) -> None:
-        if self._chunk.body_lost():
+    def _shrink_after_lost_body(self) -> None:
+        if self._chunk.count_lost_body():
             self._failures = 0
 
     def _drop_session(self) -> None:

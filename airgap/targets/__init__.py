@@ -8,7 +8,7 @@ address which product it is and makes the target: ``nexus``, ``harbor``, or ``pl
 ``import_plan``, ``base_layers``, ``import_receipt`` and ``findings`` are steps of an import.
 
 To add a product: write a folder with a ``target.py`` that has ``open_target`` (see ``product``), and add it to
-``factory.products``.
+``factory.target_openers``.
 """
 
 from airgap.targets.address import TargetAddress

@@ -23,7 +23,7 @@ from airgap.transfer import Context, Plan, parallel_map
 from airgap.transfer.plan import BlobJob
 
 
-class CompletedBundle:
+class BundleWithBaseLayers:
     """A differential bundle together with the layers that the target has, as one source of a copy.
 
     A layer of the target is downloaded only if the registry does not mount it.

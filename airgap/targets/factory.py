@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airgap.registry import Registries
 
 
-def products() -> tuple[OpenTarget, ...]:
+def target_openers() -> tuple[OpenTarget, ...]:
     """Return the products that airgap recognizes, in the order in which they are tried. Add a new product here."""
     from airgap.targets.harbor import target as harbor
     from airgap.targets.nexus import target as nexus
@@ -47,10 +47,10 @@ def target_for(
     if isinstance(response, AirgapError):
         raise response
     request = TargetRequest(probe, registries, _run_checks, create_projects, dry_run, read_only)
-    for open_target in products():
+    for open_target in target_openers():
         if (target := open_target(request)) is not None:
             return target
-    return PlainTarget(registries, mapping, is_open=is_registry(response) and response.status == 200)
+    return PlainTarget(registries, mapping, needs_no_login=is_registry(response) and response.status == 200)
 
 
 def _run_checks(probe: Probe, names: Sequence[str]) -> list[Finding]:

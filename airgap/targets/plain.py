@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 class PlainTarget:
     """A registry without a known product.
 
-    ``registries`` has the settings of the mapping's registry, ``--via`` among them. ``is_open`` says that the registry
-    was asked already and needs no sign-in.
+    ``registries`` has the settings of the mapping's registry, ``--via`` among them. ``needs_no_login`` says that the
+    registry was asked already and needs no sign-in.
     """
 
-    def __init__(self, registries: Registries, mapping: Mapping, *, is_open: bool = False) -> None:
-        self._is_open = is_open
+    def __init__(self, registries: Registries, mapping: Mapping, *, needs_no_login: bool = False) -> None:
+        self._is_open = needs_no_login
         self._registries = registries
         self.mapping = mapping
         self._repositories: dict[str, Repository] = {}

@@ -2,7 +2,8 @@
 """What the folder of a product provides, and what it is given.
 
 Its ``target.py`` has a function ``open_target`` of type :data:`OpenTarget`. It looks at ``request.probe.response``,
-the answer to ``GET /v2/``, and returns a target if this is its product. ``factory.products`` lists these functions.
+the answer to ``GET /v2/``, and returns a target if this is its product. ``factory.target_openers`` lists these
+functions.
 """
 
 from __future__ import annotations

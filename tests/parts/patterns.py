@@ -197,7 +197,9 @@ def computed() -> dict[Unknown, list[Pattern]]:
     name = "f'(?<![\\\\w./-]){re.escape(name)}(?![\\\\w./-])'"
     of("airgap.kube.render.trace", name, [r"(?<![\w./-])aa\.b/a(?![\w./-])"], "finditer")
     known = [rule for rule in _items(vars(rules).values()) if isinstance(rule, Rule)]
-    places = [rule.path for rule in known] + [place for place, _ in rules.ELSEWHERE] + ["**.a.**.b[].*.**.c.**.{d,e}"]
+    places = (
+        [rule.path for rule in known] + [place for place, _ in rules.NEVER_PULLED] + ["**.a.**.b[].*.**.c.**.{d,e}"]
+    )
     of("airgap.kube.detect.rule", "text", map(compile_path, places), "fullmatch")
     of("airgap.kube.detect.rule", "self.name", [rule.name for rule in known], "fullmatch")
     special = (

@@ -65,7 +65,7 @@ def far(request: pytest.FixtureRequest, network: Network, authority: Authority) 
 def form(request: pytest.FixtureRequest, far: Far) -> str:
     """Whether blobs go in one piece or in several."""
     if request.param == "chunks":
-        far.repository.client.chunk_limit = MIB
+        far.repository.client.initial_chunk_size = MIB
     return str(request.param)
 
 

@@ -485,7 +485,7 @@ def test_a_product_is_recognized_by_a_function_that_opens_it(
         response = request.probe.response
         return quay if response is not None and response.headers["Server"] == "Quay" else None
 
-    known = factory.products()
-    monkeypatch.setattr(factory, "products", lambda: (*known, open_target))
+    known = factory.target_openers()
+    monkeypatch.setattr(factory, "target_openers", lambda: (*known, open_target))
     assert target_for(registries, mapping) is quay
     assert double.count() == 1

@@ -19,7 +19,7 @@ from airgap.config.connections import open_registries, target_mapping
 from airgap.config.state import keep_upload_journal
 from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
-from airgap.flows.import_ import Imported, ImportRequest, import_
+from airgap.flows.import_ import ImportRequest, ImportResult, import_
 from airgap.formatting import counted
 from airgap.targets import LazyTarget, target_for
 from airgap.transfer import CancelToken, Context, Jobs, Report
@@ -123,7 +123,7 @@ def command(
         _print_result(request, imported, str(target.mapping.address), time.monotonic() - start, emit)
 
 
-def _print_result(request: ImportRequest, imported: Imported, target: str, seconds: float, emit: Sink) -> None:
+def _print_result(request: ImportRequest, imported: ImportResult, target: str, seconds: float, emit: Sink) -> None:
     """Emit the last lines; raise :class:`Incomplete` if ``--keep-going`` left images out."""
     if request.dry_run:
         for name in imported.names:

@@ -108,7 +108,7 @@ def command(
         reverted = rewrite_log.revert_files(kube.load(reverted_paths, options.read_stdin), reverted_paths)
         _write_or_show([item.file for item in reverted], destination, recorded=False)
         if in_place and not dry_run:
-            rewrite_log.remove_reverted(reverted)
+            rewrite_log.forget_reverted(reverted)
         return
     mapping = None if source else target_mapping(project, to, policy)
     resources = paths or project.resources

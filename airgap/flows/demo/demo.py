@@ -20,7 +20,7 @@ from airgap.events import Sink
 from airgap.flows.demo.images import push_images
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.images import find_images
-from airgap.flows.import_ import Imported, ImportRequest, import_
+from airgap.flows.import_ import ImportRequest, ImportResult, import_
 from airgap.records import Record
 from airgap.registry import RegistrySettings
 from airgap.server import Server
@@ -39,7 +39,7 @@ class DemoResult(Record):
     source: Path
     bundle: Path
     exported: Exported
-    imported: Imported
+    imported: ImportResult
 
 
 def demo(folder: Path, *, emit: Sink, show_command: Callable[[str], None]) -> DemoResult:

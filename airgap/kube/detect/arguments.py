@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from airgap.kube.detect import rules
-from airgap.kube.detect.rule import COMPLETE, TAGGED, Rule
+from airgap.kube.detect.rule import COMPLETE, QUALIFIED, Rule
 from airgap.kube.detect.walker import ScalarToken, is_complete_reference
 
 #: An option with its value, alone or among others in a string, with or without shell quotes.
@@ -56,7 +56,7 @@ def _argument_references(name: str, value: str, begin: int, end: int) -> Iterato
     for rule in rules.ARGUMENTS:
         if not rule.matches_name(name):
             continue
-        if rule.shape == TAGGED:  # a list of references; an item may have a name and = before it
+        if rule.shape == QUALIFIED:  # a list of references; an item may have a name and = before it
             for item in re.finditer(r"[^,]+", value[begin:end]):
                 name_length = item[0].rfind("=") + 1
                 if name_length < len(item[0]):

@@ -11,7 +11,7 @@ from airgap.errors import AirgapError, InvalidReference, ResourceError, raise_al
 from airgap.kube import model
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
-from airgap.kube.detect.rule import TAGGED, Rule
+from airgap.kube.detect.rule import QUALIFIED, Rule
 from airgap.kube.detect.split_references import SplitPart
 from airgap.kube.detect.walker import ScalarToken
 from airgap.kube.model import CERTAIN, PLACEHOLDER, POSSIBLE, NearMiss, Scan, Site, SitePart
@@ -116,7 +116,7 @@ class SiteCollector:
             if token.is_plain and scalars.NOT_TEXT.fullmatch(token.value):
                 raise InvalidReference(f"{token.value} is no text in YAML; put it in quotes if it is meant as an image")
             reference = Reference.parse(text)
-            if rule.shape == TAGGED and not re.search("[:@/]", text):
+            if rule.shape == QUALIFIED and not re.search("[:@/]", text):
                 raise InvalidReference(f"{text!r} has neither path nor tag nor digest")
         except InvalidReference as error:
             if rule.confidence == CERTAIN and not embedded:

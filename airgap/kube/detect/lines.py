@@ -59,7 +59,7 @@ def _line_references(line: str) -> Iterator[tuple[int, int, Rule]]:
         value, start = setting["value"], setting.start("value")
         if keys.names_image(setting["key"]):
             for begin, end in items(value):
-                yield start + begin, start + end, rules.SETTING
+                yield start + begin, start + end, rules.SETTING_LINE
             return
         if is_complete_reference(value):
             yield start, setting.end("value"), rules.LINE

@@ -26,7 +26,7 @@ SCHEMA = ("apiextensions.k8s.io/*/CustomResourceDefinition",)
 
 #: Shapes: "name" is whatever parses as a reference; "tagged" has a tag or digest, or a path; "complete" has a
 #: registry's address and a tag or digest.
-NAME, TAGGED, COMPLETE = "name", "tagged", "complete"
+NAME, QUALIFIED, COMPLETE = "name", "tagged", "complete"
 
 
 class Rule(Record):

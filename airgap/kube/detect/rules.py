@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airgap.kube.detect import keys
-from airgap.kube.detect.rule import ANY, BUT_SCHEMAS, COMPLETE, DATA, EVERYWHERE, LOOSE, NAME, SCHEMA, TAGGED, Rule
+from airgap.kube.detect.rule import ANY, BUT_SCHEMAS, COMPLETE, DATA, EVERYWHERE, LOOSE, NAME, QUALIFIED, SCHEMA, Rule
 from airgap.kube.model import CERTAIN, LIKELY, POSSIBLE
 
 _CONTAINERS = "{containers,initContainers,ephemeralContainers}[].image"
@@ -54,7 +54,7 @@ def _key_rules(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iter
         "**",
         f"a field whose name ends in image, imageName or the like, in {where}",
         objects,
-        TAGGED,
+        QUALIFIED,
         key=image,
         split=True,
     )
@@ -106,7 +106,7 @@ FIELDS: tuple[Rule, ...] = (
         "spec.package",
         "the type's contract: its controller pulls and unpacks this OCI image (Crossplane, Package API)",
         ("pkg.crossplane.io/*",),
-        TAGGED,
+        QUALIFIED,
     ),
     *_key_rules("object", "crd", ANY, "an object whose type is not built in"),
     *_key_rules("loose", "helm-values", LOOSE, "YAML that is no Kubernetes object"),
@@ -117,7 +117,7 @@ FIELDS: tuple[Rule, ...] = (
         "{data,stringData}**",
         "a setting whose name says image",
         DATA,
-        TAGGED,
+        QUALIFIED,
         key=keys.IMAGE,
         split=True,
     ),
@@ -141,7 +141,7 @@ KUSTOMIZE = Rule(
     "an entry of a kustomization's images: newName, else name, with newTag or digest",
     objects=EVERYWHERE,
 )
-REFERRED = Rule(
+DOCKER_IMAGE_FROM = Rule(
     "from-image",
     "crd",
     LIKELY,
@@ -157,7 +157,7 @@ DEFAULT = Rule(
     "**.default",
     "the default of a field that is named image: the API server fills it in",
     SCHEMA,
-    TAGGED,
+    QUALIFIED,
 )
 PARAMETER = Rule(
     "parameter-image",
@@ -165,7 +165,7 @@ PARAMETER = Rule(
     LIKELY,
     "**.{value,default}",
     "a parameter whose name says that its value is an image",
-    shape=TAGGED,
+    shape=QUALIFIED,
     objects=EVERYWHERE,
 )
 LISTED = Rule(
@@ -174,11 +174,17 @@ LISTED = Rule(
     LIKELY,
     "**",
     "an entry of a list or mapping that is called images",
-    shape=TAGGED,
+    shape=QUALIFIED,
     objects=EVERYWHERE,
 )
 ITEM = Rule(
-    "list-variable", "crd", LIKELY, "**[]", "an item NAME=value whose name says image", shape=TAGGED, objects=EVERYWHERE
+    "list-variable",
+    "crd",
+    LIKELY,
+    "**[]",
+    "an item NAME=value whose name says image",
+    shape=QUALIFIED,
+    objects=EVERYWHERE,
 )
 ANNOTATION = Rule(
     "annotation-image", "crd", LIKELY, "**.annotations**", "an annotation whose name says image", shape=COMPLETE
@@ -199,7 +205,7 @@ ADDRESS = Rule(
     "an address of the form docker://: it says that an image stands behind it",
     EVERYWHERE,
 )
-SERVED = Rule(
+MODEL_STORAGE_URI = Rule(
     "storage-image",
     "crd",
     LIKELY,
@@ -215,13 +221,13 @@ SHAPE = Rule(
     BUT_SCHEMAS,
     COMPLETE,
 )
-SETTING = Rule(
+SETTING_LINE = Rule(
     "setting-image",
     "embedded",
     LIKELY,
     "**",
     "a line NAME=value whose name says image",
-    shape=TAGGED,
+    shape=QUALIFIED,
     objects=BUT_SCHEMAS,
 )
 LINE = Rule(
@@ -233,7 +239,7 @@ LINE = Rule(
     shape=COMPLETE,
     objects=BUT_SCHEMAS,
 )
-SETTINGS = Rule(
+SETTING_GROUP = Rule(
     "setting-parts",
     "embedded",
     LIKELY,
@@ -247,7 +253,7 @@ PULLED = Rule(
     LIKELY,
     "**",
     "a command that pulls this image, or runs it",
-    shape=TAGGED,
+    shape=QUALIFIED,
     objects=BUT_SCHEMAS,
 )
 SCRIPT = Rule(
@@ -255,7 +261,7 @@ SCRIPT = Rule(
 )
 
 #: Paths where a value is not an image that is pulled. Only a certain rule goes before them. Each with the reason.
-ELSEWHERE: tuple[tuple[str, str], ...] = (
+NEVER_PULLED: tuple[tuple[str, str], ...] = (
     ("{status,items[].status}.**", "a status tells what was, nothing is pulled for it"),
     (
         "**.{labels,annotations,matchLabels,selector,nodeSelector}.**",
@@ -304,7 +310,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         LIKELY,
         "**.{args,command}[]",
         "an option whose name ends in images, with name=reference behind it",
-        shape=TAGGED,
+        shape=QUALIFIED,
         name=r"-{1,2}(?:[A-Za-z0-9._-]*[-._])?images|-{1,2}[A-Za-z0-9._-]*[a-z0-9]Images",
         objects=BUT_SCHEMAS,
     ),

@@ -17,7 +17,7 @@ from airgap.kube.detect.collector import Location, SiteCollector
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
 from airgap.kube.detect.paths import ObjectPaths
-from airgap.kube.detect.rule import COMPLETE, SCHEMA, TAGGED, Rule, compile_path, object_matches
+from airgap.kube.detect.rule import COMPLETE, QUALIFIED, SCHEMA, Rule, compile_path, object_matches
 from airgap.kube.detect.split_references import SplitPart, SplitReference, join
 from airgap.kube.detect.walker import Batch, Candidate, Node, ScalarToken, is_complete_reference
 from airgap.kube.model import CERTAIN
@@ -96,13 +96,15 @@ class DocumentScanner:
         if self._scan_kustomize_entry(candidate, token):
             return
         is_docker_image_source = node.parent_key == "from" and key == "name" and node.kind == "DockerImage"
-        field_rules = (rules.REFERRED,) if is_docker_image_source else _field_rules(*self._object_type, rule_path, key)
+        field_rules = (
+            (rules.DOCKER_IMAGE_FROM,) if is_docker_image_source else _field_rules(*self._object_type, rule_path, key)
+        )
         if not field_rules:
             if not self._scan_document(candidate, token):
                 self._scan_shape(candidate, token)
             return
         rule = field_rules[0]
-        if rule.confidence != CERTAIN and (reason := _irrelevant_reason(rule_path)):
+        if rule.confidence != CERTAIN and (reason := _never_pulled_reason(rule_path)):
             self._scan_irrelevant_field(candidate, token, rule_path, reason)
         elif token.is_null:
             pass
@@ -133,7 +135,7 @@ class DocumentScanner:
     def _scan_requested(self, candidate: Candidate, token: ScalarToken, reason: str) -> None:
         """Take the value for a rule of airgap.yaml; of an argument, what follows the option's name."""
         if candidate.node.items is not None:
-            rule = Rule("airgap.yaml", "arg", model.LIKELY, "**", reason, shape=TAGGED)
+            rule = Rule("airgap.yaml", "arg", model.LIKELY, "**", reason, shape=QUALIFIED)
             self._add_listed(candidate, token, rule)
         elif not self._scan_document(candidate, token):
             self._add(candidate, token, Rule("airgap.yaml", "crd", model.LIKELY, "**", reason), token.value)
@@ -149,7 +151,7 @@ class DocumentScanner:
 
     def _scan_shape(self, candidate: Candidate, token: ScalarToken) -> None:
         rule_path = self._paths.rule_path(candidate)
-        for scheme, rule in (("docker://", rules.ADDRESS), ("oci://", rules.SERVED)):
+        for scheme, rule in (("docker://", rules.ADDRESS), ("oci://", rules.MODEL_STORAGE_URI)):
             if token.value.startswith(scheme):
                 if rule.fits(*self._object_type, rule_path):
                     self._add(candidate, token, rule, token.value[len(scheme) :], len(scheme))
@@ -162,7 +164,7 @@ class DocumentScanner:
         elif self._is_schema():
             reason = "it looks like a reference, but a schema's text and examples are not pulled"
             self._add_near_miss(candidate, token, reason)
-        elif irrelevant := _irrelevant_reason(rule_path):
+        elif irrelevant := _never_pulled_reason(rule_path):
             self._add_near_miss(candidate, token, irrelevant)
         else:
             self._add(candidate, token, rules.SHAPE, token.value)
@@ -177,7 +179,7 @@ class DocumentScanner:
         if self._already_scanned(walker.VARIABLE, token):
             return
         if parent is None or parent.mapping or parent.parent_key != "env":
-            if keys.names_image(name.value) and not _irrelevant_reason(self._paths.rule_path(candidate)):
+            if keys.names_image(name.value) and not _never_pulled_reason(self._paths.rule_path(candidate)):
                 self._add_listed(candidate, token, rules.PARAMETER)
             elif not self._scan_document(candidate, token):
                 self._scan_shape(candidate, token)
@@ -202,7 +204,7 @@ class DocumentScanner:
                 self._add(candidate, token, rule, item, begin)
 
     def _scan_item(self, candidate: Candidate, token: ScalarToken) -> None:
-        if reason := _irrelevant_reason(self._paths.rule_path(candidate)):
+        if reason := _never_pulled_reason(self._paths.rule_path(candidate)):
             self._add_near_miss(candidate, token, reason)
             return
         variable = _VARIABLE.match(token.value)
@@ -229,7 +231,7 @@ class DocumentScanner:
         for index, token, begin, end, rule in arguments.argument_references(items):
             if rule.fits(*self._object_type, rule_path):
                 self._add(candidate._replace(key=index), token, rule, token.value[begin:end], begin)
-        if rules.SETTING.fits(*self._object_type, rule_path):
+        if rules.SETTING_LINE.fits(*self._object_type, rule_path):
             for item, token in texts:
                 if "\n" in token.value:  # a script, which may contain here-documents with settings
                     self._scan_settings(item, token)
@@ -237,7 +239,7 @@ class DocumentScanner:
     def _scan_document(self, candidate: Candidate, token: ScalarToken) -> bool:
         """Scan the value as a document or as settings; return whether it may be one of them."""
         rule_path = self._paths.rule_path(candidate)
-        if _irrelevant_reason(rule_path) and ".annotations" not in f".{rule_path}":
+        if _never_pulled_reason(rule_path) and ".annotations" not in f".{rule_path}":
             return False
         if self._is_schema() or not walker.may_name_images(token.value):
             return False
@@ -275,7 +277,7 @@ class DocumentScanner:
         for split_reference in grouped.split_references(token.value):
             parts = [SplitPart(part.role, token, (part.token.start, part.token.end)) for part in split_reference.parts]
             begins.update(part.token.start for part in split_reference.parts)
-            self._add_split(candidate, rules.SETTINGS, split_reference._replace(parts=tuple(parts)))
+            self._add_split(candidate, rules.SETTING_GROUP, split_reference._replace(parts=tuple(parts)))
         for begin, end, rule in (*scripts.pulled_references(token.value), *lines.setting_references(token.value)):
             if begin not in begins:
                 begins.add(begin)
@@ -340,6 +342,6 @@ def _field_rules(api: str, kind: str, rule_path: str, key: str) -> tuple[Rule, .
 
 
 @lru_cache(maxsize=1024)
-def _irrelevant_reason(rule_path: str) -> str | None:
+def _never_pulled_reason(rule_path: str) -> str | None:
     """Why a value at this path is not an image that is pulled, or ``None``."""
-    return next((reason for place, reason in rules.ELSEWHERE if compile_path(place).fullmatch(rule_path)), None)
+    return next((reason for place, reason in rules.NEVER_PULLED if compile_path(place).fullmatch(rule_path)), None)

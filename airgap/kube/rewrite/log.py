@@ -80,7 +80,7 @@ def read_log(path: Path) -> list[LogEntry]:
     return entries
 
 
-def append_run(log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None]], *, first: bool) -> None:
+def record_run(log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None]], *, first: bool) -> None:
     """Add a run to a log, before the files are written.
 
     Each file comes with its name and its present content, ``None`` if it does not exist. Only the earlier runs that
@@ -136,7 +136,7 @@ def revert_files(files: Sequence[ResourceFile], paths: Iterable[str]) -> list[Re
     return reverted
 
 
-def remove_reverted(reverted: Sequence[RevertedFile]) -> None:
+def forget_reverted(reverted: Sequence[RevertedFile]) -> None:
     """Remove files that were reverted in place from their logs; delete empty logs."""
     names_by_log: dict[Path, set[str]] = {}
     for item in reverted:

@@ -49,7 +49,7 @@ def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -
         members = {path: file for path, file in changed.items() if path.parent == folder}
         if recorded:
             members_with_content = [(path.name, file, file.before) for path, file in members.items()]
-            log.append_run(folder / REWRITE_LOG, members_with_content, first=False)
+            log.record_run(folder / REWRITE_LOG, members_with_content, first=False)
         for path, file in members.items():
             try:
                 status = path.stat()
@@ -61,7 +61,7 @@ def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -
 def _append_run(folder: Path, changed: Sequence[RewrittenFile]) -> None:
     if changed:
         files = [(file.name, file, _content_or_none(folder / file.name)) for file in changed]
-        log.append_run(folder / REWRITE_LOG, files, first=True)
+        log.record_run(folder / REWRITE_LOG, files, first=True)
 
 
 def _content_or_none(path: Path) -> bytes | None:

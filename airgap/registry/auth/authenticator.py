@@ -140,7 +140,7 @@ class Authenticator(Record, frozen=False, eq=False):
         """Whether ``authorization`` contains a password that the registry has not accepted yet."""
         return authorization.startswith("Basic ") and self._credential(scopes) not in self._accepted
 
-    def mark_locked_out(self, response: Response, scopes: Sequence[str]) -> Unauthorized:
+    def locked_out_error(self, response: Response, scopes: Sequence[str]) -> Unauthorized:
         """Return the error for a 429 to an untested password, which is not sent again in this run."""
         error, credential = locked_out(response.error()), self._credential(scopes)
         if credential is not None:
