@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from airgap.oci.manifest import Manifest
 from airgap.records import Record
-from airgap.transfer import Plan
+from airgap.transfer.plan import Plan
 
 
 class Sizes(Record):
