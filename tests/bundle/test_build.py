@@ -15,6 +15,7 @@ from airgap.bundle.journal import ExportJournal, journal_path
 from airgap.bundle.lockfile import Lockfile
 from airgap.errors import OutputError
 from airgap.events import ignore
+from airgap.transfer import Context, Jobs, copy
 from tests.bundle.bundles import usual
 
 
@@ -65,3 +66,14 @@ def test_nothing_is_left_where_the_journal_cannot_be_written(tmp_path: Path, mon
         pass
     assert list(tmp_path.iterdir()) == []
     assert len(os.listdir("/proc/self/fd")) == open_files
+
+
+def test_a_finished_bundle_needs_no_leftovers(tmp_path: Path) -> None:
+    plan, sources = usual().planned()
+    inventory, layout = build_layout(plan)
+    (tmp_path / "b.tar.partial.old").write_bytes(b"no bundle")
+    with open_build(tmp_path / "b.tar") as build, build.writer(plan, inventory, layout, Lockfile()) as store:
+        copy(plan, sources, {"bundle": store}, Context(Jobs.of(1)))
+        store.finish()
+        assert (tmp_path / "b.tar.partial.old").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["b.tar"]

@@ -239,6 +239,7 @@ def test_finishing_reads_a_pipe_to_its_end(path: Path, monkeypatch: pytest.Monke
         monkeypatch.setattr(sys, "stdin", stdin)
         written = pool.submit(write)
         with open_bundle("-") as reader:
+            assert reader.size == path.stat().st_size
             reader.finish()
         assert os.read(reading, 1) == b""
         written.result()

@@ -127,3 +127,25 @@ def test_a_resumed_file_has_the_same_bytes(tmp_path: Path) -> None:
         assert path.read_bytes() == expected, f"interrupted after {count} frames"
     # Two frames are stored, two are compressed.
     assert 2 * FRAME < len(expected) < 3 * FRAME
+
+
+def test_keeping_twice_does_nothing(tmp_path: Path) -> None:
+    draft = FrameDraft.begin(tmp_path / "b.tar.zst", 2 * FRAME, [0])
+    draft.keep()
+    draft.keep()
+    assert [path.name for path in tmp_path.iterdir()] == ["b.tar.zst.partial"]
+
+
+def test_discarding_where_standard_input_was_closed(tmp_path: Path) -> None:
+    """The file then has the descriptor 0."""
+    stdin = os.dup(0)
+    try:
+        os.close(0)
+        draft = FrameDraft.begin(tmp_path / "b.tar.zst", 2 * FRAME, [0])
+        draft.discard()
+        assert list(tmp_path.iterdir()) == []
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(0)
+    finally:
+        os.dup2(stdin, 0)
+        os.close(stdin)
