@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from airgap.bundle.media.volume_draft import VolumeDraft
-from airgap.errors import DigestMismatch
+from airgap.errors import DigestMismatch, OutputError
 
 SIZE = 1000
 
@@ -37,3 +38,14 @@ def test_a_volume_with_another_checksum_gets_no_final_name(tmp_path: Path) -> No
     with pytest.raises(DigestMismatch, match=r"b\.tar\.002 hashes to [0-9a-f]{64}, and b\.tar\.sha256 says"):
         write_volumes(tmp_path, b"a" * SIZE + b"c" * SIZE, only=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tar.001", "b.tar.sha256"]
+
+
+@pytest.mark.parametrize(("resume", "kept"), [(False, ["b.tar.002"]), (True, ["b.tar.001.partial", "b.tar.002"])])
+def test_volumes_that_cannot_all_be_opened(tmp_path: Path, resume: bool, kept: list[str]) -> None:
+    paths = [tmp_path / f"b.tar.{number:03}" for number in (1, 2)]
+    paths[1].mkdir()
+    open_files = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OutputError, match="this is a folder"):
+        VolumeDraft.open(tmp_path / "b.tar", paths, 2 * SIZE, SIZE, resume=resume)
+    assert sorted(path.name for path in tmp_path.iterdir()) == kept
+    assert len(os.listdir("/proc/self/fd")) == open_files
