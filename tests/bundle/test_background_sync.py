@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from airgap.bundle import BundleWriter, background_sync, build_layout, open_bundle
+from airgap.bundle.background_sync import BackgroundSync
 from airgap.bundle.journal import ExportJournal
 from airgap.bundle.lockfile import Lockfile
 from airgap.bundle.media import FileDraft
@@ -17,6 +20,7 @@ from airgap.errors import OutputError
 from airgap.store.readers import BytesReader, bytes_opener
 from tests.bundle.bundles import Content, usual
 from tests.parts.disk import Disk, recording, restore
+from tests.parts.waiting import at_rest, wait_until
 
 
 class Slow:
@@ -155,3 +159,42 @@ def test_a_blob_that_is_finished_during_a_sync_is_not_vouched_for(
     assert resumed is not None
     assert not resumed.exists(blob)
     resumed.discard()
+
+
+def test_a_sync_is_due_after_exactly_as_many_bytes(
+    slow: tuple[BundleWriter, Slow, ExportJournal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, held, journal = slow
+    monkeypatch.setattr(background_sync, "SYNC_BYTES", 100)
+    monkeypatch.setattr(background_sync, "SYNC_SECONDS", 1e9)
+    sync = BackgroundSync(held.draft, journal)
+    held.release.set()
+    sync.add_written(99)
+    sync.wait()
+    assert not held.begun.is_set()
+    sync.add_written(1)
+    sync.wait()
+    assert held.begun.is_set()
+
+
+def test_two_workers_begin_one_sync(
+    slow: tuple[BundleWriter, Slow, ExportJournal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second worker comes when the first has decided to begin a sync and has not yet begun it."""
+    _, held, journal = slow
+    sync = BackgroundSync(held.draft, journal)
+    second = threading.Thread(target=sync.add_written, args=(1,))
+    waits = at_rest(os.getpid(), lambda: [second.native_id or 0])
+
+    def clock() -> float:
+        if second.ident is None:
+            second.start()
+            wait_until(lambda: not second.is_alive() or waits())
+        return 0.0
+
+    monkeypatch.setattr(background_sync, "time", SimpleNamespace(monotonic=clock))
+    sync.add_written(1)
+    second.join()
+    assert [thread.name for thread in threading.enumerate()].count("airgap-sync") == 1
+    held.release.set()
+    sync.finish()

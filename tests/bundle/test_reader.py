@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -223,3 +224,40 @@ def test_half_a_platform_is_no_obstacle(tmp_path: Path) -> None:
     check(tmp_path / "b.tar")
     with open_bundle(tmp_path / "b.tar") as reader:
         assert [image.platforms for image in reader.inventory.images] == [(), ()]
+
+
+def test_finishing_reads_a_pipe_to_its_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program that writes it would otherwise wait, or end with an error."""
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(path.read_bytes() + bytes(1024 * 1024))
+
+    # A failing test closes the pipe before it waits for the thread.
+    with ThreadPoolExecutor(1) as pool, os.fdopen(reading, "rb") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        written = pool.submit(write)
+        with open_bundle("-") as reader:
+            assert reader.size == path.stat().st_size
+            reader.finish()
+        assert os.read(reading, 1) == b""
+        written.result()
+
+
+def test_finishing_notices_a_pipe_that_ended_early(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = path.read_bytes()[: -len(END)]
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(content)
+
+    with ThreadPoolExecutor(1) as pool, os.fdopen(reading, "rb") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        pool.submit(write)
+        with (
+            open_bundle("-") as reader,
+            pytest.raises(BundleError, match=f"cut short: it ended after {len(content):,}"),
+        ):
+            reader.finish()

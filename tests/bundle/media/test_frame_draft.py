@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import sys
 from pathlib import Path
 from types import FrameType
@@ -85,3 +87,65 @@ def test_a_damaged_frame_ends_what_can_be_read_back(tmp_path: Path) -> None:
     assert draft.read(FRAME, 0) == content(3 * FRAME)[:FRAME]
     assert draft.read(FRAME, 2 * FRAME) == b""
     draft.discard()
+
+
+def test_rewinding_into_an_unfinished_frame(tmp_path: Path) -> None:
+    draft = FrameDraft.begin(tmp_path / "b.tar.zst", 2 * FRAME, [0])
+    draft.write(memoryview(b"a" * 100), 0)
+    assert draft.rewind(200) == 100
+    assert draft.rewind(40) == 40
+    draft.write(memoryview(b"b" * FRAME), 40)
+    assert draft.read(FRAME, 0) == b"a" * 40 + b"b" * (FRAME - 40)
+    draft.discard()
+
+
+def test_discarding_deletes_and_closes_the_file(tmp_path: Path) -> None:
+    open_files = len(os.listdir("/proc/self/fd"))
+    draft = FrameDraft.begin(tmp_path / "b.tar.zst", 2 * FRAME, [0])
+    draft.discard()
+    draft.discard()
+    assert list(tmp_path.iterdir()) == []
+    assert len(os.listdir("/proc/self/fd")) == open_files
+
+
+def test_a_resumed_file_has_the_same_bytes(tmp_path: Path) -> None:
+    """The first frame of a blob decides whether the rest is compressed, also in the run that continues it."""
+    noise, zeros = random.Random(1).randbytes(FRAME), bytes(FRAME)
+    whole = noise + zeros + zeros + zeros
+    starts = [0, 2 * FRAME]
+    expected = b""
+    for count in range(5):
+        path = tmp_path / f"{count}.tar.zst"
+        draft = FrameDraft.begin(path, len(whole), starts)
+        draft.write(memoryview(whole)[: count * FRAME], 0)
+        draft.keep()
+        resumed = FrameDraft.resume(path, len(whole), starts)
+        assert resumed is not None
+        resumed.write(memoryview(whole), 0)
+        resumed.finish()
+        expected = expected or path.read_bytes()
+        assert path.read_bytes() == expected, f"interrupted after {count} frames"
+    # Two frames are stored, two are compressed.
+    assert 2 * FRAME < len(expected) < 3 * FRAME
+
+
+def test_keeping_twice_does_nothing(tmp_path: Path) -> None:
+    draft = FrameDraft.begin(tmp_path / "b.tar.zst", 2 * FRAME, [0])
+    draft.keep()
+    draft.keep()
+    assert [path.name for path in tmp_path.iterdir()] == ["b.tar.zst.partial"]
+
+
+def test_discarding_where_standard_input_was_closed(tmp_path: Path) -> None:
+    """The file then has the descriptor 0."""
+    stdin = os.dup(0)
+    try:
+        os.close(0)
+        draft = FrameDraft.begin(tmp_path / "b.tar.zst", 2 * FRAME, [0])
+        draft.discard()
+        assert list(tmp_path.iterdir()) == []
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(0)
+    finally:
+        os.dup2(stdin, 0)
+        os.close(stdin)
