@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.durable.output import check_place
+from airgap.durable.output import check_place, is_free
 from airgap.errors import OutputError
 
 
@@ -26,3 +26,11 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
 
 def test_a_free_name_is_accepted(tmp_path: Path) -> None:
     check_place(tmp_path / "b.tar", force=False)
+
+
+def test_a_place_that_cannot_be_looked_at_is_not_free(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert not is_free(loop)
+    assert not is_free(tmp_path / ("x" * 300))
+    assert is_free(tmp_path / "missing")

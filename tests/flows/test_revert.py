@@ -56,6 +56,19 @@ def test_what_was_edited_since_is_refused_and_stays(airgap: Airgap) -> None:
     assert airgap.files() == before
 
 
+def test_every_file_that_was_edited_since_is_named(airgap: Airgap) -> None:
+    for name in "abc":
+        airgap.write(f"k/{name}.yaml", pod("nginx"))
+    airgap.run("rewrite", "k", *TO, "--in-place")
+    for name in "ac":
+        path = airgap.folder / f"k/{name}.yaml"
+        path.write_text(path.read_text() + "# mine\n")
+    said = airgap.fails(10, "rewrite", "k", "--revert", "--in-place")
+    assert "k/a.yaml" in said.stderr
+    assert "k/b.yaml" not in said.stderr
+    assert "k/c.yaml" in said.stderr
+
+
 def test_a_record_is_needed_and_must_be_one(airgap: Airgap) -> None:
     airgap.write("a.yaml", pod("nginx"))
     assert ".airgap-rewrite.log" in airgap.fails(10, "rewrite", "a.yaml", "--revert").stderr
