@@ -77,6 +77,16 @@ def test_one_writer_at_a_time(path: Path) -> None:
     Journal.open(path).close()
 
 
+def test_a_refused_open_leaves_no_file_open(path: Path) -> None:
+    journal = Journal.open(path)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises(FileLocked):
+            Journal.open(path)
+    assert len(os.listdir("/proc/self/fd")) == before
+    journal.close()
+
+
 def test_a_file_that_its_last_holder_removed_is_made_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Removed between our opening and our locking: a lock on it would keep nobody out."""
     path.write_bytes(b'{"old":1}\n')

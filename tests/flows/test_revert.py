@@ -56,6 +56,18 @@ def test_what_was_edited_since_is_refused_and_stays(airgap: Airgap) -> None:
     assert airgap.files() == before
 
 
+def test_every_file_that_was_edited_since_is_named(airgap: Airgap) -> None:
+    for name in "abc":
+        airgap.write(f"k/{name}.yaml", pod("nginx"))
+    airgap.run("rewrite", "k", *TO, "--in-place")
+    for name in "ac":
+        path = airgap.folder / f"k/{name}.yaml"
+        path.write_text(path.read_text() + "# mine\n")
+    said = airgap.run("rewrite", "k", "--revert", "--in-place", code=10)
+    edited = "the file has been edited since it was rewritten"
+    assert said.errors == [f"k/a.yaml: {edited}", f"k/c.yaml: {edited}"]
+
+
 def test_a_record_is_needed_and_must_be_one(airgap: Airgap) -> None:
     airgap.write("a.yaml", pod("nginx"))
     assert ".airgap-rewrite.log" in airgap.fails(10, "rewrite", "a.yaml", "--revert").stderr

@@ -108,3 +108,12 @@ def test_the_value_is_what_was_to_be_written() -> None:
     claimed = part._replace(span=short, document_span=short, text="ngin")
     with pytest.raises(ResourceError, match=MORE):
         rewrite_content(content, [(site._replace(parts=(claimed,)), "new")])
+
+
+def test_json_stays_json() -> None:
+    """A site that claims the last brace of the document too."""
+    pod_in_json = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx", "name": "y"}]}}
+    content = json.dumps(pod_in_json).encode()
+    first, second = lying(content, only(content), b"}]}}")
+    with pytest.raises(ResourceError, match=r"^x\.yaml:1: rewriting would not leave valid JSON"):
+        rewrite_content(content, [first, second])

@@ -131,6 +131,20 @@ def test_a_digest_without_a_key_goes_behind_the_tag() -> None:
     assert done.content == f"image: {{repository: t.example/b, tag: v1@{DIGEST}}}\n".encode()
 
 
+def test_a_key_for_a_digest_needs_one() -> None:
+    content = f"image:\n  repository: a/b\n  tag: v1\n  digest: {DIGEST}\n".encode()
+    with pytest.raises(ResourceError, match=r"^x\.yaml:4: t\.example/b:v1 has no digest for the key that holds one"):
+        rewrite_content(content, [(only(content), "t.example/b:v1")])
+
+
+def test_a_tag_in_the_name_stays_there_with_the_digest_behind_it() -> None:
+    content = b"image: {registry: q.io, repository: 'a/b:v1'}\n"
+    done = rewrite_content(content, [(only(content), f"t.example/p/b:v2@{DIGEST}")])
+    assert done.content == f"image: {{registry: t.example, repository: 'p/b:v2@{DIGEST}'}}\n".encode()
+    done = rewrite_content(content, [(only(content), "t.example/p/b:v2")])
+    assert done.content == b"image: {registry: t.example, repository: 'p/b:v2'}\n"
+
+
 KUSTOMIZATIONS = [
     ("- name: a\n  newName: q.io/a\n  newTag: v1\n", "- name: a\n  newName: {}/a\n  newTag: v1\n"),
     ("- name: q.io/x/a # note\n  newTag: v1\n", "- newName: {}/a\n  name: q.io/x/a # note\n  newTag: v1\n"),

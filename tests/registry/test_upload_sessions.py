@@ -9,6 +9,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from airgap.errors import NotReady, OutputError
 from airgap.events import Event, Warned
 from airgap.registry import SessionJournal
 from airgap.registry.upload_sessions import is_upload_path
+from tests.parts.waiting import at_rest, wait_until
 
 HEAD = {"target": "r.test/p", "address": "https://r.test", "bundle": "b" * 64}
 DIGEST = "sha256:" + "1" * 64
@@ -114,6 +116,13 @@ def test_what_is_no_upload_there_is_not_believed(path: Path, location: str) -> N
     assert SessionJournal.open(path, HEAD).find("p/app", DIGEST) == ""
 
 
+def test_the_longest_path_that_is_believed() -> None:
+    start = "/v2/p/app/blobs/uploads/"
+    longest = start + "1" * (8192 - len(start))
+    assert is_upload_path("p/app", longest)
+    assert not is_upload_path("p/app", longest + "1")
+
+
 def test_one_import_at_a_time(path: Path) -> None:
     first = SessionJournal.open(path, HEAD)
     code = "from airgap.registry import SessionJournal as S; from pathlib import Path; "
@@ -172,4 +181,33 @@ def test_a_full_disk_is_said_and_stops_nothing(path: Path, monkeypatch: pytest.M
     assert journal.find("p/app", OTHER) == HERE
     (said,) = [event for event in events if isinstance(event, Warned)]
     assert "No space left" in said.text
+    journal.close()
+
+
+def test_a_full_disk_is_said_once_to_threads_that_write_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[Event] = []
+    journal = SessionJournal.open(path, HEAD, events.append)
+    journal.note("p/app", OTHER, HERE)
+    before = path.read_bytes()
+    syncing, failing = threading.Event(), threading.Event()
+
+    def full(fd: int) -> None:
+        syncing.set()
+        assert failing.wait(60)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("airgap.durable.journal.os.fdatasync", full)
+    noting = threading.Thread(target=journal.note, args=("p/app", DIGEST, HERE))
+    forgetting = threading.Thread(target=journal.forget, args=("p/app", OTHER))
+    noting.start()
+    assert syncing.wait(60)
+    forgetting.start()
+    rested = at_rest(os.getpid(), lambda: [forgetting.native_id or 0])
+    wait_until(lambda: not forgetting.is_alive() or rested())
+    failing.set()
+    noting.join()
+    forgetting.join()
+    lines = path.read_bytes().removeprefix(before).splitlines()
+    assert [json.loads(line)["digest"] for line in lines] == [DIGEST], "nothing is recorded after the failure"
+    assert len([event for event in events if isinstance(event, Warned)]) == 1
     journal.close()

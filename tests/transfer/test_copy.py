@@ -126,7 +126,8 @@ def test_mounted_from_where_it_already_is(images: Images) -> None:
     made = plan([root("v1", Destination("a", "v1"), Destination("b", "v1"))], {"here": source})
     report = copy(made, {"here": source}, siblings)
     assert siblings["a"].did("blob") == siblings["b"].did("blob") == []
-    assert report.mounted == len(made.blobs)
+    assert (report.mounted, report.mounted_bytes) == (len(made.blobs), made.blob_bytes)
+    assert (report.moved, report.skipped) == (0, 0)
     holds(siblings["b"], images, v1=whole)
 
 
@@ -176,6 +177,18 @@ def test_a_tagged_root_is_put_once_by_its_tag(images: Images) -> None:
     children = [d.digest for d in images.needed(whole) if d.platform]
     assert sorted(puts) == sorted([*children, "v1", "latest"])
     assert set(puts[:2]) == set(children)
+
+
+def test_a_manifest_is_reported_under_the_name_that_it_got(images: Images) -> None:
+    whole = images.two_platforms()
+    source, events = source_of(images, v1=whole), list[Event]()
+    made = plan([root("v1", Destination("there", "v1"), Destination("there", "latest"))], {"here": source})
+    copy(made, {"here": source}, {"there": Noting()}, Context(emit=events.append))
+    children = {d.digest for d in images.needed(whole) if d.platform}
+    reported = [(event.digest, event.name) for event in events if isinstance(event, ManifestDone)]
+    expected = {(digest, digest) for digest in children} | {(whole.digest, "v1"), (whole.digest, "latest")}
+    assert set(reported) == expected
+    assert len(reported) == len(expected)
 
 
 def test_derived_indexes_are_pushed(images: Images) -> None:
@@ -263,6 +276,19 @@ def test_healing_is_tried_once(images: Images) -> None:
                 {"there": net.repository(peer.address, "team/app", push=True)},
             )
         assert peer.count("PUT", "/manifests/") == 2
+
+
+def test_a_manifest_that_is_refused_is_not_sent_again(images: Images) -> None:
+    source = source_of(images, v1=images.image())
+    with double(Shelf()) as peer, registries() as net:
+        peer.always("PUT", "/manifests/", error(400, "MANIFEST_INVALID"))
+        with pytest.raises(RegistryError, match="MANIFEST_INVALID"):
+            copy(
+                planned(source, "v1"),
+                {"here": source},
+                {"there": net.repository(peer.address, "team/app", push=True)},
+            )
+        assert peer.count("PUT", "/manifests/") == 1
 
 
 class Altering(Noting):

@@ -58,6 +58,12 @@ def test_a_journal_of_another_pair_is_begun_anew(path: Path) -> None:
     assert MigrationJournal.read(path, HEAD).state.tags == {}
 
 
+def test_reading_a_missing_journal_gives_an_empty_state(path: Path) -> None:
+    journal = MigrationJournal.read(path, HEAD)
+    assert (journal.state.tags, journal.state.blobs, journal.is_open) == ({}, {}, False)
+    assert not path.parent.exists()
+
+
 def test_one_migration_at_a_time(path: Path) -> None:
     journal = MigrationJournal.open(path, HEAD)
     with pytest.raises(NotReady, match="another migration"):

@@ -227,6 +227,15 @@ def test_dates_are_those_of_the_images(
     assert kinds(old.requests())["GET", "manifests"] == 0, "dates are remembered"
 
 
+def test_the_date_of_an_index_is_read_through_three_levels(airgap: Airgap, old: Registry, new: Registry) -> None:
+    images = Images(6)
+    three = images.index([images.index([images.index([dated(images, "2020-03-01T10:00:00Z")])])])
+    old.fill(images, {"a:three": three, "a:four": images.index([three])})
+    said = airgap.run(*sides(old, new, "--since", "2022-01-01"))
+    assert new.names() == ["a:four"]
+    assert "a:four: nothing tells a date" in said.stderr
+
+
 def test_a_signature_by_its_tag_goes_where_its_image_goes(airgap: Airgap, old: Registry, new: Registry) -> None:
     images = Images(5)
     names = by_year(images)
@@ -279,6 +288,7 @@ def test_a_tag_with_another_digest_stops_all_before_anything_is_pushed(
     said = airgap.fails(50, *sides(old, new))
     assert "team0/deep/app0:v0" in said.errors[0]
     assert "no earlier run put it there" in said.errors[0]
+    assert "--overwrite moves it" in said.stderr
     assert not writes(new.requests())
     kept = new.digest("team0/deep/app0:v0")
     said = airgap.run(*sides(old, new, "--delta", "--keep-going"), code=3)
