@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must survive a kill or a power cut: append-only journals and atomically replaced files.
 
-``journal`` is the append-only file; ``files`` locks, syncs and replaces files; ``output`` checks places for output before
-work is done for them. This room knows no bundle, no registry and no resource file. It imports only ``errors``.
+``journal`` is the append-only file; ``files`` locks, syncs and replaces files; ``output`` checks places for output
+before work is done for them. This room knows no bundle, no registry and no resource file, and imports only ``errors``.
 """
 
 from airgap.durable.files import FileLocked, is_same_file, lock, publish, replace_file, sync_folder, write_at, writing
