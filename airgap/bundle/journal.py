@@ -18,6 +18,7 @@ from airgap import durable
 from airgap.bundle.lockfile import Lockfile
 from airgap.durable import FileLocked, writing
 from airgap.errors import AirgapError, OutputError
+from airgap.i18n import tr
 
 FORMAT = 1
 
@@ -96,9 +97,9 @@ class ExportJournal:
                 return None
             except FileLocked as error:
                 raise OutputError(
-                    "another airgap is writing this bundle",
+                    tr("another airgap is writing this bundle"),
                     where=str(path),
-                    hint="wait until it has ended, or choose another place with -o",
+                    hint=tr("wait until it has ended, or choose another place with -o"),
                 ) from error
         return cls(path, file, file.entries)
 

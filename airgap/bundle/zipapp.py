@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 import airgap
 from airgap.errors import AirgapError
+from airgap.i18n import tr
 
 #: The earliest time of a zip entry (1 January 1980), in seconds since 1970.
 _EPOCH = 315532800
@@ -52,7 +53,7 @@ def build_zipapp() -> bytes:
     for distribution in _closure("airgap"):
         for name, content in _files_of(distribution):
             if entries.setdefault(name, content) != content:
-                raise AirgapError(f"two of the installed distributions bring {name}")
+                raise AirgapError(tr("two of the installed distributions bring {name}", name=name))
     return b"#!/usr/bin/env python3\n" + _zip(entries)
 
 
@@ -85,7 +86,8 @@ def _closure(name: str) -> list[metadata.Distribution]:
             if marker:
                 continue
             raise AirgapError(
-                f"{match[0]} is not installed, so {name} cannot be packed", hint="install airgap with pip"
+                tr("{match} is not installed, so {name} cannot be packed", match=match[0], name=name),
+                hint=tr("install airgap with pip"),
             ) from error
         pending += distributions[key].requires or []
     return [distributions[key] for key in sorted(distributions)]

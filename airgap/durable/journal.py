@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap.durable.files import is_same_file, lock, sync_folder
+from airgap.i18n import tr
 
 
 class Journal:
@@ -109,7 +110,7 @@ class Journal:
 
     def _append(self, entry: Mapping[str, object]) -> None:
         if self._fd < 0:
-            raise OSError(errno.EBADF, "the journal is closed")
+            raise OSError(errno.EBADF, tr("the journal is closed"))
         line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
         written = 0
         try:

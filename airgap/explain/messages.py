@@ -8,6 +8,7 @@ import pkgutil
 from typing import Any
 
 from airgap.explain.model import ANSWER, CAUSE, WRAPPER, KnownMessage, Step
+from airgap.i18n import tr
 
 _WEIGHTS = {"cause": CAUSE, "answer": ANSWER, "wrapper": WRAPPER}
 
@@ -24,11 +25,11 @@ def known_messages() -> tuple[KnownMessage, ...]:
 def _known_message(item: dict[str, Any]) -> KnownMessage:
     return KnownMessage(
         item["id"],
-        item["title"],
+        tr(item["title"]),
         tuple(item["phrases"]),
         item["seen"],
-        item["cause"],
-        tuple(Step(step["say"], tuple(step.get("run", ()))) for step in item["steps"]),
+        tr(item["cause"]),
+        tuple(Step(tr(step["say"]), tuple(step.get("run", ()))) for step in item["steps"]),
         item.get("guide", ""),
         _WEIGHTS[item["weight"]],
     )
