@@ -63,7 +63,8 @@ def translated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_python(code: str, path: Path, *arguments: str, **environment: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "AIRGAP_LANG"))}
     completed = subprocess.run(
-        [sys.executable, "-c", code, *arguments], env={**kept, "PYTHONPATH": str(path), "PYTHONUTF8": "1", **environment},
+        [sys.executable, "-c", code, *arguments],
+        env={**kept, "PYTHONPATH": str(path), "PYTHONUTF8": "1", **environment},
         capture_output=True, text=True, check=True, cwd="/",
     )  # fmt: skip
     return completed.stdout.strip()

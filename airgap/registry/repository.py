@@ -18,11 +18,9 @@ from airgap.oci import manifest as manifests
 from airgap.oci.reference import check_tag
 from airgap.records import replace
 from airgap.registry.client import RegistryClient
-from airgap.registry.download import BlobReader
 from airgap.registry.http.errors import not_a_registry, public_url
 from airgap.registry.http.transport import Response
 from airgap.registry.pagination import pages, parse_page
-from airgap.registry.upload import BlobUpload
 from airgap.registry.upload_sessions import session_path
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import BytesReader
@@ -118,6 +116,8 @@ class Repository:
         """Open content at a byte offset; raise :class:`ContentMissing` if the registry lacks it."""
         if manifests.is_manifest_type(descriptor.media_type):
             return BytesReader(self._manifest_content(descriptor), offset)
+        from airgap.registry.download import BlobReader  # a target that has all needs neither of the two
+
         return BlobReader.open(self.client, self._content_path(descriptor), self._scopes, descriptor, offset)
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
@@ -127,6 +127,8 @@ class Repository:
             return
         with self._lock:
             location = self._mount_sessions.pop(descriptor.digest, "")
+        from airgap.registry.upload import BlobUpload
+
         BlobUpload(self.client, self.name, self._scopes, descriptor, opener, location).run()
 
     def push_manifest(self, descriptor: Descriptor, content: bytes, name: str) -> None:

@@ -8,7 +8,6 @@ is never sent again in this run.
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import threading
@@ -164,6 +163,8 @@ class Authenticator(Record, frozen=False, eq=False):
         credential = self.credentials.find(self.registry, repository)
         refused = self._refused.get(credential) if credential is not None else None
         if refused is not None:
+            import copy
+
             raise copy.copy(refused)
         return credential
 
