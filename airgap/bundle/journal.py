@@ -101,7 +101,7 @@ class ExportJournal:
                     where=str(path),
                     hint=tr("wait until it has ended, or choose another place with -o"),
                 ) from error
-        return cls(path, file, file.entries)
+        return cls(path, file, file.entries_at_open)
 
     @classmethod
     def read(cls, path: Path) -> ExportJournal | None:
@@ -119,13 +119,13 @@ class ExportJournal:
     @property
     def line_count(self) -> int:
         """The number of lines in the file."""
-        return self._file.count if self._file is not None else 0
+        return self._file.line_count if self._file is not None else 0
 
     def begin(self, lockfile: Lockfile, bundle_id: str, output_format: str) -> None:
         """Replace the content with a new first line, and sync it. Raises :class:`OutputError`."""
         assert self._file is not None
         with writing(self.path):
-            self._file.restart(
+            self._file.reset(
                 {
                     "format": FORMAT,
                     "bundle": bundle_id,

@@ -77,7 +77,7 @@ class BundleReader:
         place = self._places[descriptor.digest]
         return self._medium.files_at(place.header_offset, place.end - place.header_offset)
 
-    def finish(self) -> None:
+    def drain(self) -> None:
         """Read a pipe to its end, so that the program that writes it can end. Raises :class:`BundleError`."""
         if isinstance(self._medium, PipeMedium):
             self._medium.finish(self._blobs_end + len(END))
@@ -154,7 +154,7 @@ class BundleReader:
 
         Raises :class:`BundleError`.
         """
-        self.finish()
+        self.drain()
         if isinstance(self._medium, PipeMedium):
             return
         end = offset = _check_tail(self._medium, self._blobs_end)

@@ -208,7 +208,7 @@ class BundleWriter:
         """Write the blobs in ``contents`` that are not finished; an ordered draft only up to the first other blob."""
         for blob in self._layout.blobs:
             place = self._layout.places[blob.digest]
-            if isinstance(self._draft, VolumeDraft) and not self._draft.holds(place.header_offset, place.end):
+            if isinstance(self._draft, VolumeDraft) and not self._draft.overlaps(place.header_offset, place.end):
                 # The blob is in other volumes than the one that is written.
                 self._finished.add(blob.digest)
             elif blob.digest in contents and blob.digest not in self._finished:

@@ -121,7 +121,7 @@ class BlobUpload:
                 self._client.retry.pause(f"PUT {self._digest}", self._failures, error)
 
     def _attempt(self) -> None:
-        if self._session is _Session.UNKNOWN and self._is_complete():
+        if self._session is _Session.UNKNOWN and self._blob_has_arrived():
             return
         self._chunk.body_broke = False
         if self._session is _Session.NONE:
@@ -155,7 +155,7 @@ class BlobUpload:
         if self._size >= _MIN_RECORDED_SIZE:
             self._client.sessions.note(self._repository, self._digest, location)
 
-    def _is_complete(self) -> bool:
+    def _blob_has_arrived(self) -> bool:
         """Ask the registry how many bytes the session has; drop the session if it is gone or the answer is unusable.
 
         Returns whether the registry has the whole blob already. Then only the response to the upload was lost.
@@ -248,7 +248,9 @@ class BlobUpload:
     def _finish(self) -> None:
         """End a session to which all bytes were sent."""
         if not self._last_reader_is_file:
-            self._hash.at(self._size, self._opener)  # raises if the bytes of this or an earlier run are not the blob
+            self._hash.extended_to(
+                self._size, self._opener
+            )  # raises if the bytes of this or an earlier run are not the blob
         response = self._send("PUT", self._final_path(), 0, None)
         if response.status not in (201, 204):
             self._check_session(response)
@@ -291,7 +293,7 @@ class BlobUpload:
                     )
                 write_body = functools.partial(send_file, reader=reader, length=length)
             else:
-                blob_hash = self._hash.at(self._offset, self._opener)
+                blob_hash = self._hash.extended_to(self._offset, self._opener)
                 write_body = functools.partial(blob_hash.send, reader=reader, length=length)
             response = self._client.send_body(
                 method,

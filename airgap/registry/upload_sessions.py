@@ -84,10 +84,10 @@ class SessionJournal:
             journal = Journal.open(path)
             sessions = cls(path, journal, emit)
             try:
-                if journal.entries[:1] == [head]:
-                    sessions._load(journal.entries[1:])
+                if journal.entries_at_open[:1] == [head]:
+                    sessions._load(journal.entries_at_open[1:])
                 else:
-                    journal.restart(head)
+                    journal.reset(head)
             except BaseException:
                 journal.close()
                 raise

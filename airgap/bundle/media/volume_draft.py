@@ -93,7 +93,7 @@ class VolumeDraft:
                 parts.append(os.pread(self._fds[number], end - start, position))
         return b"".join(parts)
 
-    def holds(self, offset: int, end: int) -> bool:
+    def overlaps(self, offset: int, end: int) -> bool:
         """Whether any of the bytes from ``offset`` to ``end`` belong to a volume that is written."""
         return any(number in self._fds for number, *_ in self._parts(end - offset, offset))
 

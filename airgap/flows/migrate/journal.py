@@ -46,8 +46,8 @@ class MigrationJournal:
             file = Journal.open(path)
             journal = cls(file, emit)
             try:
-                if file.entries[:1] != [head]:
-                    file.restart(head)
+                if file.entries_at_open[:1] != [head]:
+                    file.reset(head)
             except BaseException:
                 file.close()
                 raise
@@ -59,7 +59,7 @@ class MigrationJournal:
             ) from error
         except OSError as error:
             raise _unusable(path, error) from error
-        for entry in file.entries[1:]:
+        for entry in file.entries_at_open[1:]:
             journal.state.apply(entry)
         return journal
 

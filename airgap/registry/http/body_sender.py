@@ -37,7 +37,7 @@ class BlobHash:
         self._hash = digests.hasher(descriptor.digest)
         self.position = 0
 
-    def at(self, offset: int, opener: Opener) -> BlobHash:
+    def extended_to(self, offset: int, opener: Opener) -> BlobHash:
         """Return a new hash of the first ``offset`` bytes. Bytes that were not hashed yet are read from ``opener``."""
         copy = BlobHash(self._descriptor)
         if self.position <= offset:
