@@ -15,6 +15,7 @@ from airgap.records import replace
 from airgap.store import MemoryStore
 from airgap.store.readers import bytes_opener
 from airgap.transfer import CancelToken, Context, Destination, Plan, Root, plan
+from airgap.transfer.plan import NameList
 from tests.parts.images import OCI_LAYER_NONDISTRIBUTABLE, Images
 from tests.parts.steps import steps
 from tests.transfer.tools import Noting, root, source_of
@@ -308,3 +309,13 @@ def test_stopped(images: Images) -> None:
     stop.set()
     with pytest.raises(Interrupted):
         plan([Root("x", "here", "v1")], {"here": MemoryStore()}, Context(cancel=stop))
+
+
+def test_a_name_is_in_a_list_once() -> None:
+    """Also in a long one, which remembers its names in a set."""
+    names = NameList()
+    many = [f"repository-{number}" for number in range(40)]
+    for name in many:
+        names.add([name, name])
+    names.add(many)
+    assert names == many

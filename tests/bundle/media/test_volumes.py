@@ -25,3 +25,29 @@ def test_refused_volumes_are_closed(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="this volume has 999 bytes and should have 1,000"):
         VolumesMedium.open(paths)
     assert len(os.listdir("/proc/self/fd")) == open_files
+
+
+def test_the_names_of_missing_volumes_follow_the_first(tmp_path: Path) -> None:
+    """Of three volumes two are there: the name of the third is made from theirs."""
+    for number in (1, 2):
+        (tmp_path / f"b.tar.{number:03}").write_bytes(bytes(1000))
+    asked: list[str] = []
+
+    def ask(path: Path, problem: str | None = None) -> Path | None:
+        asked.append(path.name)
+        return None
+
+    medium = VolumesMedium.open([tmp_path / "b.tar.001"], ask)
+    medium.expect_size(2500)
+    with pytest.raises(BundleError):
+        medium.pread(10, 2000)
+    medium.close()
+    assert asked[-1] == "b.tar.003"
+
+
+def test_the_name_of_a_second_volume_follows_the_only_one(tmp_path: Path) -> None:
+    (tmp_path / "b.tar.001").write_bytes(bytes(1000))
+    medium = VolumesMedium.open([tmp_path / "b.tar.001"])
+    with pytest.raises(BundleError, match=r"b\.tar\.002"):
+        medium.expect_size(1500)
+    medium.close()
