@@ -319,3 +319,17 @@ def test_a_name_is_in_a_list_once() -> None:
         names.add([name, name])
     names.add(many)
     assert names == many
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (None, "r.test/app:v1"),
+        ("https://mirror.test/v2/", "r.test/app:v1 at https://mirror.test/v2/"),
+        ("r.test/app:v1 at https://mirror.test/v2/", "r.test/app:v1 at https://mirror.test/v2/"),
+    ],
+)
+def test_a_failure_names_the_image_once(images: Images, where: str | None, expected: str) -> None:
+    source = source_of(images, v1=images.image())
+    source.fail[source.resolve("v1").digest] = NotFound("it is gone", where=where)
+    assert str(error_of(plan([root("v1")], {"here": source}))) == f"{expected}: it is gone"
