@@ -261,3 +261,12 @@ def test_finishing_notices_a_pipe_that_ended_early(path: Path, monkeypatch: pyte
             pytest.raises(BundleError, match=f"cut short: it ended after {len(content):,}"),
         ):
             reader.drain()
+
+
+def test_an_error_names_the_bundle_once(tmp_path: Path) -> None:
+    """Also where the place in it is named already."""
+    path = tmp_path / "b.tar"
+    path.write_bytes(b"no tar" * 1000)
+    with pytest.raises(BundleError) as caught:
+        open_bundle(path)
+    assert str(caught.value).count(str(path)) == 1

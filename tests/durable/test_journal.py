@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -219,3 +221,13 @@ def test_what_was_synced_survives_a_power_cut(path: Path, monkeypatch: pytest.Mo
     assert Disk(operations[:synced]).after_a_power_cut() == {path.name: b'{"head":1}\n{"a":1}\n'}
     assert Disk(operations).after_a_power_cut() == {path.name: b'{"head":1}\n{"a":1}\n'}
     assert Disk(operations).after_a_kill() == {path.name: b'{"head":1}\n{"a":1}\n{"b":2}\n'}
+
+
+def test_closing_frees_the_lock_of_a_process_without_standard_input(tmp_path: Path) -> None:
+    """The journal may then have descriptor 0."""
+    code = (
+        "import sys; from pathlib import Path; from airgap.durable.journal import Journal\n"
+        "path = Path(sys.argv[1]); Journal.open(path).close(); Journal.open(path).close()"
+    )
+    command = 'exec "$0" -c "$1" "$2" <&-'
+    subprocess.run(["sh", "-c", command, sys.executable, code, str(tmp_path / "j")], check=True)
