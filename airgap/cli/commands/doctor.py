@@ -119,7 +119,12 @@ def _explain(text: str, target: str | None, *, as_json: bool) -> None:
 
     if not text.strip():
         raise UsageError(tr("there is no text to explain"), hint=tr("give the message as it was printed"))
-    matches = find_matches(text, host=TargetAddress.parse(target).registry if target else "")
+    address = TargetAddress.parse(target) if target else None
+    matches = find_matches(
+        text,
+        host=address.registry if address else "",
+        plain_http=address.plain_http if address else None,
+    )
     if as_json:
         click.echo(json.dumps([explanation_json(match) for match in matches], indent=2, ensure_ascii=False))
     if not matches:
