@@ -192,7 +192,7 @@ def test_the_request_to_a_mirror_stands_in_the_command_if_a_shell_takes_it() -> 
 
 def test_the_image_of_the_text_is_named_even_if_a_mirror_is_asked() -> None:
     said = 'failed to get sandbox image "rancher/pause:3.6": failed to pull "docker.io/rancher/pause:3.6": Head "https:'
-    export = "airgap export --image docker.io/rancher/pause:3.6 -o pause.tar"
+    export = "airgap export --image docker.io/rancher/pause:3.6 --platform linux/amd64 -o pause.tar"
     for host in ("registry-1.docker.io", "mirror.corp:5000"):
         assert export in runs(f'{said}//{host}/v2/rancher/pause/manifests/3.6": i/o timeout')
 
