@@ -22,6 +22,7 @@ _VARIABLES = ("AIRGAP_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
 #: The catalogue in use; ``None`` is English.
 _catalogue: NullTranslations | None = None
+_language = "en"
 
 
 def tr(message: str, /, **fields: object) -> str:
@@ -52,9 +53,15 @@ def requested_language() -> str:
 
 def use_language(language: str) -> bool:
     """Use the catalogue of ``language``; return false, and use English, if there is none."""
-    global _catalogue
+    global _catalogue, _language
     _catalogue = None if language == "en" else _load(language)
-    return language == "en" or _catalogue is not None
+    _language = language if _catalogue else "en"
+    return _language == language
+
+
+def language_in_use() -> str:
+    """Return the language of the catalogue in use, such as ``ko``; ``en`` without one."""
+    return _language
 
 
 def _load(language: str) -> NullTranslations | None:

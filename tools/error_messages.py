@@ -13,6 +13,7 @@ import re
 import sys
 from pathlib import Path
 
+from airgap import i18n
 from airgap.explain import PLACEHOLDERS, KnownMessage, fill_in, known_messages
 
 BEGIN, END = "<!-- made by tools/error_messages.py -->", "<!-- end -->"
@@ -46,7 +47,9 @@ def _shown(text: str) -> str:
 def made(page: str, name: str) -> str:
     """``page`` with its sections as they must be."""
     language, said_by, guide = PAGES[name]
-    body = "\n".join(section(message, said_by, guide) for message in known_messages(language))
+    i18n.use_language(language)
+    known_messages.cache_clear()
+    body = "\n".join(section(message, said_by, guide) for message in known_messages())
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{body}{END}{after}"

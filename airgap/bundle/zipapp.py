@@ -27,6 +27,8 @@ _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 #: Half of the file's size. rich imports them only to render source code and Markdown, which airgap never does
 #: (tests/test_dist.py checks that).
 _EXCLUDED = {"pygments", "markdown-it-py"}
+#: Files of the package that the program does not read: byte code, and what translators edit.
+_UNUSED_SUFFIXES = (".pyc", ".po", ".pot")
 
 _MAIN = b"""\
 # SPDX-License-Identifier: Apache-2.0
@@ -61,7 +63,7 @@ def _own_files() -> Iterator[tuple[str, bytes]]:
     """Yield airgap's own sources and data, which the metadata of an editable installation does not list."""
     root = Path(airgap.__file__).parent
     for path in root.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in _UNUSED_SUFFIXES:
             yield str(path.relative_to(root.parent)), path.read_bytes()
 
 

@@ -54,7 +54,6 @@ def find_matches(
     *,
     host: str = "",
     plain_http: bool | None = None,
-    language: str = "en",
     messages: Sequence[KnownMessage] | None = None,
 ) -> list[Match]:
     """Return the known messages in ``text``, the most useful first; if there are none, up to three similar ones.
@@ -62,10 +61,9 @@ def find_matches(
     Causes come before answers and wrappers. Among equals the last one in the text is first, since chains of errors
     end with the reason. A message that is only a part of another one is left out, and so are wrappers beside a reason.
     ``host`` is the address to use in steps and ``plain_http`` its scheme; by default both are taken from the text.
-    ``language`` is that of titles, causes and steps.
     """
     plain = " ".join(_CONTROL_CHARACTERS.sub("", text[-_MAX_TEXT:]).replace("\\", " ").split())
-    messages = known_messages(language) if messages is None else messages
+    messages = known_messages() if messages is None else messages
     values = _placeholder_values(plain, host, plain_http)
     found = _exact_messages(plain, messages)
     if not found:

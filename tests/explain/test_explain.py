@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap.explain import LANGUAGES, PLACEHOLDERS, KnownMessage, find_matches, known_messages
+from airgap import i18n
+from airgap.explain import PLACEHOLDERS, KnownMessage, find_matches, known_messages
 
 HOST = "172.25.0.84:30018"
 DIGEST = f"sha256:{'5a' * 32}"
@@ -261,10 +263,20 @@ def test_any_text_is_borne(text: str) -> None:
     find_matches(text)
 
 
-def test_korean_texts_are_whole_and_english_is_the_default() -> None:
-    assert set(LANGUAGES) == {"en", "ko"}
-    assert known_messages("xx") == known_messages("en") == known_messages()
-    for english, korean in zip(known_messages(), known_messages("ko"), strict=True):
+@pytest.fixture
+def korean() -> Iterator[None]:
+    """Korean messages, for the length of a test."""
+    i18n.use_language("ko")
+    known_messages.cache_clear()
+    yield
+    i18n.use_language("en")
+    known_messages.cache_clear()
+
+
+def test_korean_texts_are_whole(request: pytest.FixtureRequest) -> None:
+    all_english = known_messages()
+    request.getfixturevalue("korean")
+    for english, korean in zip(all_english, known_messages(), strict=True):
         assert (korean.id, korean.phrases, korean.weight) == (english.id, english.phrases, english.weight)
         assert [step.run for step in korean.steps] == [step.run for step in english.steps]
         for text in (korean.title, korean.cause, *(step.say for step in korean.steps)):
@@ -273,22 +285,11 @@ def test_korean_texts_are_whole_and_english_is_the_default() -> None:
             assert set(re.findall(r"\{[a-z]+\}", theirs.say)) == set(re.findall(r"\{[a-z]+\}", ours.say)), theirs.say
 
 
-def test_a_message_is_explained_in_the_chosen_language() -> None:
+def test_a_message_is_explained_in_the_chosen_language(request: pytest.FixtureRequest) -> None:
     said = f"http://{HOST}/v2/: unauthorized: authentication required"
-    (english,), (korean,) = find_matches(said), find_matches(said, language="ko")
+    (english,) = find_matches(said)
+    request.getfixturevalue("korean")
+    (korean,) = find_matches(said)
     assert korean.message.title == "레지스트리가 이 사용자 또는 익명 접속을 거절함"
     assert korean.message.guide == "nodes.ko.md"
     assert [step.run for step in korean.steps] == [step.run for step in english.steps]
-
-
-def test_korean_texts_are_read_only_if_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pkgutil
-
-    read: list[str] = []
-    original = pkgutil.get_data
-    monkeypatch.setattr(pkgutil, "get_data", lambda package, name: read.append(name) or original(package, name))
-    known_messages.cache_clear()
-    known_messages()
-    assert read == ["data/messages.yaml"]
-    known_messages("ko")
-    assert read == ["data/messages.yaml", "data/messages.ko.yaml"]

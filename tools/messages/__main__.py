@@ -14,6 +14,7 @@ import argparse
 import io
 import re
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -25,6 +26,18 @@ from tools.messages.strays import strays
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCALE = ROOT / "airgap/locale"
+#: The time in compiled catalogues, so that the same messages give the same bytes.
+_EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
+#: Lines of the header that change with each run, or that Babel fills with placeholders.
+_LEFT_OUT = (
+    b'"POT-Creation-Date',
+    b'"PO-Revision-Date',
+    b'"Generated-By',
+    b'"Project-Id-Version',
+    b'"Report-Msgid-Bugs-To',
+    b'"Last-Translator',
+    b'"Language-Team',
+)
 
 
 def main() -> int:
@@ -58,7 +71,7 @@ def main() -> int:
 
 def template_catalog(root: Path) -> Catalog:
     """Return the catalogue of all English texts, each with the files that it is in."""
-    catalog = Catalog(project="airgap", copyright_holder="the airgap authors", fuzzy=False)
+    catalog = Catalog(fuzzy=False)
     for message in messages(root):
         text = (message.text, message.plural) if message.plural else message.text
         catalog.add(text, locations=[(message.file, 0)])
@@ -69,7 +82,7 @@ def catalog_problems(catalog: Catalog, path: Path) -> list[str]:
     """Return the translations whose fields are not those of the English text."""
     problems: list[str] = []
     for message in catalog:
-        translations = [message.string] if isinstance(message.string, str) else list(message.string)
+        translations = [message.string] if isinstance(message.string, str) else list(message.string or ())
         english = message.id if isinstance(message.id, str) else message.id[-1]
         differing = [text for text in translations if message.id and text and _fields(text) != _fields(english)]
         problems += [f"{path}: the fields differ from the English ones: {text[:80]!r}" for text in differing]
@@ -81,20 +94,16 @@ def _fields(text: str) -> set[str]:
 
 
 def po_bytes(catalog: Catalog) -> bytes:
-    """Return the catalogue as a PO file, without times and line numbers."""
+    """Return the catalogue as a PO file, without times, names of people and line numbers."""
+    catalog.header_comment = "# SPDX-License-Identifier: Apache-2.0"
     buffer = io.BytesIO()
-    write_po(
-        buffer, catalog, width=110, omit_header=False, include_lineno=False, sort_output=True, ignore_obsolete=True
-    )
-    lines = buffer.getvalue().split(b"\n")
-    kept = [
-        line for line in lines if not line.startswith((b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Generated-By'))
-    ]
-    return b"\n".join(kept)
+    write_po(buffer, catalog, width=110, include_lineno=False, sort_output=True, ignore_obsolete=True)
+    return b"\n".join(line for line in buffer.getvalue().split(b"\n") if not line.startswith(_LEFT_OUT))
 
 
 def mo_bytes(catalog: Catalog) -> bytes:
     """Return the catalogue as the program reads it."""
+    catalog.creation_date = catalog.revision_date = _EPOCH
     buffer = io.BytesIO()
     write_mo(buffer, catalog)
     return buffer.getvalue()
