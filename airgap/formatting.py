@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Formatting of counts and sizes in messages."""
+"""Formatting of counts, sizes and shell arguments in messages."""
 
 from __future__ import annotations
+
+import os
+import shlex
 
 from airgap.i18n import plural as plural_form
 
@@ -18,3 +21,8 @@ def human(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def quoted(argument: str | os.PathLike[str]) -> str:
+    """Return ``argument`` as a POSIX shell reads it back: in quotes where it has blanks or other special characters."""
+    return shlex.quote(os.fspath(argument))

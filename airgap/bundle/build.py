@@ -59,8 +59,9 @@ class BundleBuild:
 
         ``refresh`` reuses only the blobs of the earlier run; ``restart`` discards all of it. ``dry_run`` reads the
         journal without its lock and changes nothing. Raises :class:`airgap.errors.OutputError` if another export of
-        the same bundle is running.
+        the same bundle is running, and what :meth:`OutputFormat.check` raises.
         """
+        output_format.check()
         journal: ExportJournal | None = None
         if not output_format.streamed:
             path = journal_path(output_format.path)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 from airgap.bundle.document_format import load_json
 from airgap.bundle.inventory import Inventory
 from airgap.bundle.lockfile import REPAIR_HINT, Lockfile, check_writable
-from airgap.bundle.media.volume_names import sibling_volumes
+from airgap.bundle.media.volume_names import sibling_volumes, volumes_called
 from airgap.bundle.reader import MAX_MEMBER, open_bundle
 from airgap.bundle.receipt import Receipt
 from airgap.errors import AirgapError, BundleError, OutputError, UnsupportedBundle, UsageError
@@ -30,6 +30,8 @@ DocumentKind = Literal["bundle", "bundle.json", "receipt", "lock"]
 MAX_DOCUMENT = MAX_MEMBER
 #: The hint for a ``bundle.json`` that is not as it was in its bundle.
 EXTRACT_HINT = tr("tar xf BUNDLE airgap/bundle.json takes it out of a bundle; the bundle itself will do as well")
+#: How a bundle begins: the name of its first member in a tar header.
+_FIRST_MEMBER = b"oci-layout\0"
 _BOM = b"\xef\xbb\xbf"
 _JSON_SPACE = b" \t\r\n"
 #: The first character of a document must be within this many bytes.
@@ -56,7 +58,7 @@ def read_document(path: str | os.PathLike[str], *, unreadable: type[AirgapError]
     Raises ``unreadable`` for a file that cannot be read, :class:`BundleError` for any other kind of file.
     """
     try:
-        document = read_json_document(path, unreadable=unreadable)
+        document = read_json_document(path, unreadable=unreadable) if volumes_called(Path(path)) is None else None
     except BundleError:
         # A volume other than the first may begin with any byte, "{" included.
         if sibling_volumes(Path(path)) is None:
@@ -88,6 +90,18 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
     except (ValueError, RecursionError) as error:
         raise BundleError(tr("neither a bundle nor JSON ({error})", error=error), where=where) from error
     return _parse_document(document, content, where)
+
+
+def own_kind(path: str | os.PathLike[str]) -> DocumentKind | None:
+    """Return what a file is if it is one of airgap's, ``None`` for any other. A damaged document is any other file."""
+    try:
+        with open(path, "rb") as file:
+            if file.read(len(_FIRST_MEMBER)) == _FIRST_MEMBER:
+                return "bundle"
+        document = read_json_document(path)
+    except (AirgapError, OSError):
+        return None
+    return document.kind if document is not None else None
 
 
 def read_lockfile(

@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from airgap.bundle.media import Draft, FileDraft
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, volume_paths
 from airgap.bundle.tar import TarLayout
+from airgap.durable.output import check_file_name
 from airgap.errors import UsageError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.records import Record
+
+#: Endings of archives that export does not write.
+_OTHER_FORMATS = (".gz", ".tgz", ".zip", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".lz4", ".rar")
 
 
 class OutputFormat(Record):
@@ -31,10 +37,11 @@ class OutputFormat(Record):
         """Whether the bundle goes to standard output."""
         return str(self.path) == "-"
 
-    @property
-    def name(self) -> str:
-        """The place, for messages."""
-        return tr("standard output") if self.streamed else str(self.path)
+    def describe(self, paths: Sequence[Path]) -> str:
+        """Return the files ``paths`` for messages: one name, or those of the first and the last volume."""
+        if self.streamed:
+            return tr("standard output")
+        return f"{paths[0]} … {paths[-1].name}" if len(paths) > 1 else str(paths[0])
 
     @property
     def compressed(self) -> bool:
@@ -55,7 +62,11 @@ class OutputFormat(Record):
         return "tar.zst" if self.compressed else "tar"
 
     def check(self) -> None:
-        """Raise :class:`UsageError` for options that exclude each other."""
+        """Raise :class:`UsageError` for options that exclude each other and for a name that promises another format,
+        :class:`OutputError` for a folder."""
+        if not self.streamed:
+            check_file_name(self.path)
+            _check_suffix(self.path)
         if self.volume_size and self.streamed:
             raise UsageError(
                 tr("standard output has no volumes"), hint=tr("leave --volume-size out, or name a file with -o")
@@ -114,6 +125,23 @@ class OutputFormat(Record):
         only = self.volume - 1 if self.volume else None
         paths = volume_paths(self.path, layout.total, self.volume_size, self.pattern)
         return VolumeDraft.open(self.path, paths, layout.total, self.volume_size, only=only, resume=resume)
+
+
+def _check_suffix(path: Path) -> None:
+    """Raise :class:`UsageError` for the name of an archive that a bundle is not."""
+    suffix = next((suffix for suffix in _OTHER_FORMATS if path.name.lower().endswith(suffix)), None)
+    if suffix is not None:
+        stem = path.name[: -len(suffix)].removesuffix(".tar") or "bundle"
+        plain, compressed = path.with_name(f"{stem}.tar"), path.with_name(f"{stem}.tar.zst")
+        raise UsageError(
+            tr("a bundle is a plain tar or one compressed with zstd, not a {suffix}", suffix=suffix),
+            where=str(path),
+            hint=tr(
+                "names that work: -o {plain}, or compressed: -o {compressed}",
+                plain=quoted(plain),
+                compressed=quoted(compressed),
+            ),
+        )
 
 
 def _blob_offsets(layout: TarLayout) -> list[int]:

@@ -26,6 +26,9 @@ from airgap.store.readers import BUFFER_SIZE, fetch, read_verified
 
 __all__ = ["MAX_MEMBER", "BundleReader", "open_bundle"]
 
+#: The path of a bundle in standard input, for messages.
+_STANDARD_INPUT = Path(tr("standard input"))
+
 
 class BundleReader:
     """An open bundle. Made by :func:`open_bundle`. A context manager: leaving it closes the files.
@@ -66,6 +69,11 @@ class BundleReader:
     def ordered(self) -> bool:
         """Whether one worker should read the blobs in the inventory's order."""
         return self._medium.ordered
+
+    @property
+    def is_standard_input(self) -> bool:
+        """Whether the bundle is read from standard input, so that no path leads to it."""
+        return self.path == _STANDARD_INPUT
 
     @property
     def is_split(self) -> bool:
@@ -203,7 +211,7 @@ def open_bundle(
     ``ask`` is called for volumes that are missing. Raises :class:`BundleError` for a damaged bundle and for other
     files.
     """
-    shown_path = Path(tr("standard input") if str(path) == "-" else path)
+    shown_path = _STANDARD_INPUT if str(path) == "-" else Path(path)
     try:
         medium = open_medium([Path(path), *map(Path, more)], ask)
         try:

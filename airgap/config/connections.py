@@ -132,8 +132,13 @@ def helm_options(project: ProjectSettings, options: ConnectionOptions) -> Callab
     return helm_arguments
 
 
-def target_mapping(project: ProjectSettings, to: str | None, policy: str | None) -> TargetMapping:
-    """Return the mapping to the target ``to`` or that of the project. Raises :class:`UsageError` without either."""
+def target_mapping(
+    project: ProjectSettings, to: str | None, policy: str | None, *, plain_http: bool = False
+) -> TargetMapping:
+    """Return the mapping to the target ``to`` or that of the project. Raises :class:`UsageError` without either.
+
+    If the address has no scheme, ``plain_http`` (the option) and then ``airgap.yaml`` say whether it is plain HTTP.
+    """
     from airgap.targets import DEFAULT_POLICY, TargetAddress
     from airgap.targets import Mapping as TargetMapping
 
@@ -142,7 +147,11 @@ def target_mapping(project: ProjectSettings, to: str | None, policy: str | None)
         raise UsageError(
             tr("where should the images go?"), hint=tr("give --to HOST:PORT/PREFIX, or target: in airgap.yaml")
         )
-    return TargetMapping(TargetAddress.parse(text), policy or project.policy or DEFAULT_POLICY, project.overrides)
+    address = TargetAddress.parse(text)
+    if address.plain_http is None:
+        configured = project.registries.get(address.registry, RegistrySettings()).plain_http
+        address = replace(address, plain_http=True if plain_http else configured)
+    return TargetMapping(address, policy or project.policy or DEFAULT_POLICY, project.overrides)
 
 
 def target_credential(environment: Mapping[str, str], username: str | None, password: str | None) -> Credential | None:
@@ -164,7 +173,7 @@ def target_credential(environment: Mapping[str, str], username: str | None, pass
     return Credential(username, password)
 
 
-def source_credential(environment: Mapping[str, str], username: str | None) -> Credential | None:
+def source_credential(environment: Mapping[str, str], username: str | None, source: TargetAddress) -> Credential | None:
     """Return the source's credential from ``--source-username`` and ``AIRGAP_SOURCE_PASSWORD``, if there is one.
 
     Raises :class:`UsageError` for a user without a password.
@@ -173,9 +182,10 @@ def source_credential(environment: Mapping[str, str], username: str | None) -> C
         return None
     password = environment.get("AIRGAP_SOURCE_PASSWORD")
     if password is None:
+        host = replace(source, prefix="").argument
         raise UsageError(
             tr("a user at the source without a password"),
-            hint=tr("put it into AIRGAP_SOURCE_PASSWORD, or sign in once with airgap login"),
+            hint=tr("put it into AIRGAP_SOURCE_PASSWORD, or sign in once: airgap login {host}", host=host),
         )
     from airgap.registry import Credential
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from airgap.durable.files import replace_file
 from airgap.errors import OutputError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 
 _ELSEWHERE = tr("--output chooses another folder")
@@ -48,6 +49,14 @@ def write_files(folder: Path, files: Sequence[tuple[str, bytes]]) -> None:
         ) from error
 
 
+def check_file_name(path: Path, *, option: str = "-o") -> None:
+    """Raise :class:`OutputError` for a folder, and for ``/``, ``.`` and ``..``, which can be nothing else."""
+    if not path.name or path.name == ".." or path.is_dir():
+        raise OutputError(
+            tr("a folder is already there"), where=str(path), hint=tr("{option} names a file", option=option)
+        )
+
+
 def check_place(path: Path, *, force: bool, option: str = "-o") -> None:
     """Raise :class:`OutputError` where a file cannot be put at ``path``, before any work is done for it."""
     folder = path.parent
@@ -59,10 +68,7 @@ def check_place(path: Path, *, force: bool, option: str = "-o") -> None:
         raise OutputError(
             tr("no file can be here: {strerror}", strerror=error.strerror), where=str(path)[:200]
         ) from error
-    if path.is_dir():
-        raise OutputError(
-            tr("a folder is already there"), where=str(path), hint=tr("{option} names a file", option=option)
-        )
+    check_file_name(path, option=option)
     if path.is_symlink():
         raise OutputError(
             tr("a link is already there"), where=str(path), hint=tr("{option} names the file itself", option=option)
@@ -76,7 +82,9 @@ def check_place(path: Path, *, force: bool, option: str = "-o") -> None:
     if path.exists() and not force:
         raise OutputError(tr("a file is already there"), where=str(path), hint=tr("--force replaces it"))
     if not folder.is_dir():
-        raise OutputError(tr("its folder does not exist"), where=str(path), hint=tr("mkdir -p {folder}", folder=folder))
+        raise OutputError(
+            tr("its folder does not exist"), where=str(path), hint=tr("mkdir -p {folder}", folder=quoted(folder))
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(
             tr("its folder cannot be written"), where=str(path), hint=tr("{option} chooses another", option=option)

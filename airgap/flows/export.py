@@ -56,6 +56,7 @@ class Exported(Record, frozen=False):
     blobs: int
     sizes: Sizes
     bundle_size: int = 0
+    paths: Sequence[Path] = ()
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
     report: Report | None = None
@@ -76,8 +77,8 @@ def _export(
     _check_output(request, found_images, build)
     resources = carried_resources(found_images, emit) if request.carry_resources else []
     locked = _read_lockfile(request, base, resources) or build.lockfile
-    for place in found_images.warnings():
-        context.warn(place)
+    for event in found_images.events():
+        emit(event)
     resolved = _resolved(request, found_images, registries, locked, build, context)
     planned = resolved.plan
     if not request.keep_going or not planned.images:
@@ -85,11 +86,12 @@ def _export(
     failures = [(root.label, error) for root, error in planned.failures]
     for label, error in failures:
         emit(ImageFailed(label, str(error)))
-    extras = Extras(resources, request.program, request.name, request.version, request.notes)
     sizes = measure(planned)
     omitted = omit_layers(planned, base, emit)
+    extras = Extras(resources, request.program, request.name, request.version, request.notes)
     inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
-    result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, resolved.unresolved)
+    result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, (), failures, resolved.unresolved)
+    result.paths = request.form.output_paths(layout)
     context.note(tr("the bundle will have {total}", total=human(layout.total)))
     # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
     if not request.platforms and base is None and (advice := sizes.advice()):
@@ -97,7 +99,7 @@ def _export(
     if request.dry_run:
         return result
     lockfile = create_lockfile(request.platforms, planned, resources, base.id if base else None)
-    for path in request.form.output_paths(layout):
+    for path in result.paths:
         output.check_place(path, force=request.force or build.resuming)
     with build.writer(planned, inventory, layout, lockfile) as writer:
         result.report = copy(
@@ -105,7 +107,7 @@ def _export(
             CopyOptions(verb="fetched", order=layout.blobs if writer.ordered else None),
         )  # fmt: skip
         writer.finish()
-    result.bundle_size = sum(path.stat().st_size for path in request.form.output_paths(layout)) or layout.total
+    result.bundle_size = sum(path.stat().st_size for path in result.paths) or layout.total
     if request.lock is not None and (request.refresh or not request.lock.exists()):
         write_lockfile(request.lock, lockfile)
     return result
@@ -123,7 +125,6 @@ def _read_lockfile(request: ExportRequest, base: Base | None, resources: Sequenc
 
 
 def _check_output(request: ExportRequest, found_images: FoundImages, build: BundleBuild) -> None:
-    request.form.check()
     if request.form.streamed:
         return
     if not request.form.volume_size:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from airgap import kube
 from airgap.errors import AirgapError, ResourceError, UsageError, raise_all
+from airgap.events import Event, Noted, Warned
+from airgap.flows.steps.own_files import OwnFiles
 from airgap.i18n import tr
 from airgap.kube.model import PLACEHOLDER, POSSIBLE
 from airgap.kube.render import inputs, unrendered
@@ -24,6 +26,8 @@ class FoundImages(Record):
     extra: tuple[Reference, ...] = ()
     #: Charts and kustomizations inside a given folder, whose files were read without rendering them.
     unrendered_folders: tuple[str, ...] = ()
+    #: What says which of airgap's own files were skipped in a given folder; empty if none.
+    skipped_note: str = ""
 
     @property
     def sites(self) -> list[kube.Site]:
@@ -48,6 +52,11 @@ class FoundImages(Record):
             if miss.reason == PLACEHOLDER and miss.path.endswith(".image")
         ]
         return [*unrendered.unrendered_warnings(self.unrendered_folders), *placeholders]
+
+    def events(self) -> list[Event]:
+        """Return what to tell the user before images are resolved or rewritten: skipped files, then warnings."""
+        notes = [Noted(self.skipped_note)] if self.skipped_note else []
+        return [*notes, *map(Warned, self.warnings())]
 
     def references(self) -> dict[Reference, list[kube.Site]]:
         """Return each image once, sorted, with its sites; an image given without a file may have none."""
@@ -74,12 +83,13 @@ def find_images(
     rendering: Rendering | None = None,
     pull: inputs.PullOptions = inputs.no_pull_options,
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES,
+    project_file: str = "",
 ) -> FoundImages:
     """Read and scan the resource files at ``paths``, and add ``images``.
 
     ``stdin`` reads the path ``-`` and ``download`` fetches an ``http(s)://`` address; without them these are refused.
     Charts and kustomizations are rendered with ``rendering``; ``pull`` returns helm's options for a registry.
-    ``rules`` are those of airgap.yaml.
+    ``rules`` are those of airgap.yaml, and ``project_file`` is its path. In a folder, airgap's own files are skipped.
 
     Raises :class:`UsageError` if there is nothing to read, and :class:`ResourceError` for all files that cannot be read
     and if no image is named.
@@ -89,7 +99,8 @@ def find_images(
             tr("what should be read?"), hint=tr("give a PATH or - for standard input, or resources: in airgap.yaml")
         )
     rendered_files, paths = inputs.rendered(paths, rendering or Rendering(), pull)
-    read_files = [*_local_files(paths, stdin, download), *_downloaded_files(paths, download)]
+    own_files = OwnFiles(project_file)
+    read_files = [*_local_files(paths, stdin, download, own_files), *_downloaded_files(paths, download)]
     files = []
     errors: list[AirgapError] = []
     for file in [*read_files, *inputs.with_unique_names(rendered_files, {file.name for file in read_files})]:
@@ -99,7 +110,7 @@ def find_images(
             errors.append(unrendered.explain_template_error(error, file))
     raise_all(errors)
     folders = unrendered.unrendered_folders(paths, (file.path for file, _ in files))
-    found_images = FoundImages(tuple(files), tuple(images), folders)
+    found_images = FoundImages(tuple(files), tuple(images), folders, own_files.note())
     if not found_images.references():
         names = ", ".join([*map(_without_secrets, paths), *(file.path for file in rendered_files)])
         raise ResourceError(
@@ -111,13 +122,16 @@ def find_images(
 
 
 def _local_files(
-    paths: Sequence[str], stdin: Callable[[], bytes] | None, download: Callable[[str], bytes] | None
+    paths: Sequence[str],
+    stdin: Callable[[], bytes] | None,
+    download: Callable[[str], bytes] | None,
+    own_files: OwnFiles,
 ) -> list[kube.ResourceFile]:
     if download is None and any(_is_address(path) for path in paths):
         raise ResourceError(
             tr("an address can only be given to airgap export"), hint=tr("download the file, then give its path")
         )
-    return kube.load([path for path in paths if not _is_address(path)], stdin)
+    return kube.load([path for path in paths if not _is_address(path)], stdin, own_files.skip)
 
 
 def _downloaded_files(paths: Sequence[str], download: Callable[[str], bytes] | None) -> list[kube.ResourceFile]:

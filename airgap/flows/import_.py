@@ -21,7 +21,7 @@ from airgap.targets import Assignment, Mapping, SupportsCapacity, SupportsUpload
 from airgap.targets.base_layers import BundleWithBaseLayers
 from airgap.targets.findings import raise_or_warn
 from airgap.targets.import_plan import BUNDLE, assignments_of, missing_images, roots_of
-from airgap.targets.import_receipt import check_receipt, receipt_of
+from airgap.targets.import_receipt import check_receipt, default_receipt, receipt_of
 from airgap.transfer import Context, CopyOptions, Report, copy, plan, verify_tags
 from airgap.transfer.shard import Shard
 
@@ -29,11 +29,14 @@ from airgap.transfer.shard import Shard
 class ImportRequest(Record):
     """Where the rewritten files and the receipt go, and what may be replaced.
 
+    Without ``receipt`` it goes beside ``output``, named after ``bundle_name``.
+
     With a ``shard`` only its blobs are pushed: no manifest, no file, no receipt.
     """
 
     output: Path
-    receipt: Path
+    receipt: Path | None = None
+    bundle_name: str = "bundle"
     overwrite: bool = False
     keep_going: bool = False
     dry_run: bool = False
@@ -44,21 +47,23 @@ class ImportRequest(Record):
 
 class ImportResult(Record, frozen=False):
     """``names`` are the images that were pushed, or would be; ``present`` counts those that the target had already;
-    ``files`` were written; ``failures`` are the images left out by ``keep_going``."""
+    ``files`` were written, and ``receipt``; ``failures`` are the images left out by ``keep_going``."""
 
     names: list[str] = field(default_factory=list)
     present: int = 0
     files: list[RewrittenFile] = field(default_factory=list)
+    receipt: Path = Path()
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
     report: Report | None = None
 
 
 class _Placement(Record):
-    """Where everything goes: the images by ``mapping``, and the resource files rewritten for it."""
+    """Where everything goes: the images by ``mapping``, and the resource files rewritten for it, and the receipt."""
 
     mapping: Mapping
     assignments: Sequence[Assignment]
     files: list[RewrittenFile]
+    receipt: Path
 
 
 def import_(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> ImportResult:
@@ -89,7 +94,9 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
     if isinstance(target, SupportsCapacity):
         new_tags = sum(bool(place.tag) for image in missing for place in image.root.destinations)
         raise_or_warn(target.check_capacity(new_tags), context.emit)
-    result = ImportResult([image.root.label for image in missing if image.root.destinations[0].tag], present, files)
+    result = ImportResult(
+        [image.root.label for image in missing if image.root.destinations[0].tag], present, files, placement.receipt
+    )
     if request.dry_run:
         return result
     if missing and isinstance(target, SupportsUploadProbe):
@@ -109,7 +116,7 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
     result.files = without_failed_images(files, failed, request.rules, context.emit)
     write_rewritten(request.output, [(file.name, file.after) for file in result.files], result.files)
     receipt = receipt_of(bundle, placement.mapping, placement.assignments, planned, failed)
-    output.write_files(request.receipt.parent, [(request.receipt.name, receipt)])
+    output.write_files(placement.receipt.parent, [(placement.receipt.name, receipt)])
     return result
 
 
@@ -127,13 +134,14 @@ def _place(request: ImportRequest, bundle: BundleReader, mapping: Mapping, conte
     assignments = assignments_of(bundle.inventory, mapping, emit=context.emit)
     references = {assignment.source: assignment.target for assignment in assignments}
     files = rewrite_bundle_files(bundle, references, request.rules, context.emit)
+    receipt = request.receipt or default_receipt(request.output, request.bundle_name, mapping.address)
     if not request.shard:
-        _check_output(request, files)
-    return _Placement(mapping, assignments, files)
+        _check_output(request, files, receipt)
+    return _Placement(mapping, assignments, files, receipt)
 
 
-def _check_output(request: ImportRequest, files: Sequence[RewrittenFile]) -> None:
+def _check_output(request: ImportRequest, files: Sequence[RewrittenFile], receipt: Path) -> None:
     output.check_free(request.output, [(file.name, file.after) for file in files], force=request.force)
     check_log(request.output)
     names = [REWRITE_LOG, *(file.name for file in files)]
-    check_receipt(request.receipt, request.output, names, force=request.force)
+    check_receipt(receipt, request.output, names, force=request.force)

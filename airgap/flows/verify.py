@@ -11,11 +11,12 @@ from airgap.bundle.damage import damaged_file, images_by_blob
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, raise_all
 from airgap.events import BlobDone, BlobStarted, Planned
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.records import Record
 from airgap.store.protocols import Store
-from airgap.targets import Mapping, Target
+from airgap.targets import DEFAULT_POLICY, Mapping, Target
 from airgap.targets.base_layers import BundleWithBaseLayers
 from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of
 from airgap.transfer import Context, Destination, Meter, Root, parallel_map, plan, resolve_tags
@@ -63,12 +64,19 @@ def verify(bundle: BundleReader, context: Context) -> VerifyResult:
     return VerifyResult(len(blobs), sum(blob.size for blob in blobs), describe_requirements(bundle.inventory))
 
 
-def verify_target(bundle: BundleReader, mapping: Mapping, target: Target, context: Context) -> int:
+def verify_target(
+    bundle: BundleReader, mapping: Mapping, target: Target, context: Context, *, connection: str = ""
+) -> int:
     """Compare the target's tags with the bundle and return their number.
+
+    ``connection`` are the options with which a command reaches the target, for the hint of a missing tag.
 
     Raises :class:`ContentMissing` for each missing tag and :class:`ContentError` for each tag with another digest.
     """
     target.preflight()
+    source = "BUNDLE" if bundle.is_standard_input else quoted(bundle.path)
+    policy = "" if mapping.policy == DEFAULT_POLICY else tr(" --mapping {policy}", policy=mapping.policy)
+    to = f"{mapping.address.argument}{connection}{policy}"
     assignments = assignments_of(bundle.inventory, target.mapping)
     stores: dict[str, Store] = {assignment.repository: target.open(assignment.repository) for assignment in assignments}
     planned = plan(roots_of(bundle, assignments), {BUNDLE: bundle}, context, workers=1)
@@ -82,7 +90,7 @@ def verify_target(bundle: BundleReader, mapping: Mapping, target: Target, contex
                 ContentMissing(
                     tr("the target does not have it"),
                     where=where,
-                    hint=tr("airgap import {path} --to {address} pushes it", path=bundle.path, address=mapping.address),
+                    hint=f"airgap import {source} --to {to}",
                 )
             )
         elif digest != assignment.digest:

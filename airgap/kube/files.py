@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from airgap.errors import ResourceError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.kube.parse import events as ev
 from airgap.kube.parse import json_events, yaml_events
@@ -46,8 +47,12 @@ class _Input(Record):
     content: bytes
 
 
-def load(paths: Sequence[str], stdin: Callable[[], bytes] | None = None) -> list[ResourceFile]:
+def load(
+    paths: Sequence[str], stdin: Callable[[], bytes] | None = None, skip: Callable[[str], bool] = lambda path: False
+) -> list[ResourceFile]:
     """Read all inputs in the given order. A file that is given twice is read once.
+
+    A walk leaves out each file and each folder below the given one for whose path ``skip`` returns true.
 
     Raises ResourceError for a path that is missing or cannot be read, a folder without resource files, a chart's
     folder, and for ``-`` without standard input.
@@ -61,12 +66,12 @@ def load(paths: Sequence[str], stdin: Callable[[], bytes] | None = None) -> list
             continue
         if os.path.isdir(path):
             folders.append(os.path.abspath(path))
-            members = list(_folder(path))
+            members = list(_folder(path, skip))
             if not members:
                 raise ResourceError(
                     tr("no resource files in this folder"),
                     where=path,
-                    hint=tr("resource files end in .yaml, .yml or .json; hidden ones are skipped"),
+                    hint=tr("resource files end in .yaml, .yml or .json; hidden ones and airgap's own are skipped"),
                 )
         else:
             folders.append(os.path.dirname(os.path.abspath(path)))
@@ -131,12 +136,12 @@ def _top_level_object(events: ev.Events) -> bool:
     return found_object
 
 
-def _folder(path: str) -> Iterator[tuple[str, bytes]]:
+def _folder(path: str, skip: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     if os.path.exists(os.path.join(path, "Chart.yaml")):
         raise ResourceError(
             tr("this folder is a Helm chart, whose templates name no images until they are rendered"),
             where=path,
-            hint=f"helm template {path} | airgap images -",
+            hint=f"helm template {quoted(path)} | airgap images -",
         )
     visited: set[tuple[int, int]] = set()
     pending = [path]
@@ -146,9 +151,11 @@ def _folder(path: str) -> Iterator[tuple[str, bytes]]:
             status = os.stat(current)
             if not stat.S_ISDIR(status.st_mode):
                 if stat.S_ISREG(status.st_mode):
-                    yield from _member(current)
+                    yield from _member(current, skip)
                 continue
             if (status.st_dev, status.st_ino) in visited:
+                continue
+            if current != path and skip(current):
                 continue
             visited.add((status.st_dev, status.st_ino))
             names = sorted(os.listdir(current), reverse=True)
@@ -159,10 +166,11 @@ def _folder(path: str) -> Iterator[tuple[str, bytes]]:
         pending += [os.path.join(current, name) for name in names if not name.startswith(".")]
 
 
-def _member(path: str) -> Iterator[tuple[str, bytes]]:
+def _member(path: str, skip: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     suffix = os.path.splitext(path)[1]
     if suffix.lower() in _SUFFIXES:
-        yield path, _read(path)
+        if not skip(path):
+            yield path, _read(path)
     elif not suffix:
         with _opened(path) as file:
             head = file.read(_SNIFF)
@@ -182,14 +190,15 @@ def _read(path: str) -> bytes:
 
 def _refuse_archive(head: bytes, path: str) -> None:
     """Raise ResourceError if the file is a bundle or another archive."""
+    shown = quoted(path) if path != "-" else "FILE"
     if head[257:262] == _TAR and head.startswith(_BUNDLE):
         raise ResourceError(
             tr("this is a bundle, not a resource file"),
             where=path,
             hint=tr(
-                "airgap inspect {path} shows what it holds; airgap import writes the files that it carries, "
-                "rewritten, and others are rewritten by: airgap rewrite FILES --from {path} --to TARGET",
-                path=path,
+                "an import writes the files that it carries, rewritten; to rewrite others, use it as --from {shown}; "
+                "to show what it holds: airgap inspect {shown}",
+                shown=shown,
             ),
         )
     if head[257:262] == _TAR or head.startswith(_COMPRESSED):
@@ -197,9 +206,9 @@ def _refuse_archive(head: bytes, path: str) -> None:
             tr("this is an archive, not a resource file"),
             where=path,
             hint=tr(
-                "if it is a bundle, airgap inspect {path} shows what it holds; "
-                "a chart's archive ends in .tgz, and other files are unpacked first",
-                path=path,
+                "a chart's archive ends in .tgz, and other files are unpacked first; if it is a bundle, show what it "
+                "holds: airgap inspect {shown}",
+                shown=shown,
             ),
         )
 

@@ -42,7 +42,7 @@ _HEADER = """\
 _SECRET_TEMPLATE = """\
 # An imagePullSecret without its credential. Never put a password on a command line, where every user of the
 # machine can read it. Either sign in once and let kubectl take the file that this writes:
-#   airgap login {address}
+#   airgap login {login_address}
 #   kubectl -n {namespace} create secret generic {name} --type=kubernetes.io/dockerconfigjson \\
 #     --from-file=.dockerconfigjson="$HOME/.docker/config.json"
 # (that file may hold credentials of other registries too), or run airgap hosts again with --username and
@@ -59,11 +59,14 @@ stringData:
 """
 
 
-def pull_secret(address: str, name: str, namespace: str, credential: tuple[str, str] | None) -> bytes:
+def pull_secret(
+    address: str, name: str, namespace: str, credential: tuple[str, str] | None, *, login_address: str
+) -> bytes:
     """Return the YAML of an imagePullSecret for ``address``.
 
-    ``credential`` is (user, password). Without one, returns a template with comments that say how to fill it in.
-    Raises :class:`UsageError` for a ``name`` or ``namespace`` that Kubernetes does not accept.
+    ``login_address`` is the address as ``airgap login`` takes it. ``credential`` is (user, password). Without one,
+    returns a template with comments that say how to fill it in. Raises :class:`UsageError` for a ``name`` or
+    ``namespace`` that Kubernetes does not accept.
     """
     for text in (name, namespace):
         if not _OBJECT_NAME.fullmatch(text):
@@ -71,7 +74,9 @@ def pull_secret(address: str, name: str, namespace: str, credential: tuple[str, 
                 tr("{text!r} is no name that Kubernetes takes", text=text), hint=tr("a-z, 0-9, '-' and '.'")
             )
     if credential is None:
-        return _SECRET_TEMPLATE.format(address=address, name=name, namespace=namespace).encode()
+        return _SECRET_TEMPLATE.format(
+            address=address, name=name, namespace=namespace, login_address=login_address
+        ).encode()
     auth = base64.b64encode(":".join(credential).encode()).decode()
     user, password = credential
     document = {"auths": {address: {"username": user, "password": password, "auth": auth}}}

@@ -63,7 +63,11 @@ class RegistryClient(Record, frozen=False, eq=False):
         self.trust = Trust(self.settings.ca_file, self.settings.insecure)
         self.limiter = Limiter(self.retry.patience, sleep=self.retry.sleep, clock=self.retry.clock)
         self._auth = Authenticator(
-            self.settings.credential_name(self.registry), self.base_url, self.credentials, self._send_login
+            self.settings.credential_name(self.registry),
+            self.base_url,
+            self.credentials,
+            self._send_login,
+            self.settings.login_arguments(self.registry),
         )
 
     def ping(self) -> None:
@@ -201,8 +205,11 @@ class RegistryClient(Record, frozen=False, eq=False):
     def _error(self, response: Response) -> AirgapError:
         error = response.error()
         if isinstance(error, Unauthorized) and response.status == 401:
-            # Credentials are saved under the registry's name in references, whatever its address is.
-            error.hint = f"airgap login {self.settings.credential_name(self.registry)}; {error.hint}"
+            error.hint = tr(
+                "{hint}; to sign in: airgap login {login_arguments}",
+                hint=error.hint,
+                login_arguments=self.settings.login_arguments(self.registry),
+            )
         elif response.status in _REDIRECTS:
             to_https = response.headers.get("Location", "").startswith("https://") and self.is_plain_http
             error.hint = tr("it redirects to HTTPS: write the address as https://") if to_https else None

@@ -7,6 +7,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from airgap.errors import UsageError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.oci.reference import DOCKER_HUB
 from airgap.records import Record
@@ -36,7 +37,7 @@ class RegistrySettings(Record):
 
     def base_url(self, registry: str) -> str:
         """Return the address of ``registry``, ``scheme://host[:port][/path]``; raise :class:`UsageError` if invalid."""
-        address = self.mirror or self.endpoint or (_HUB_ADDRESS if registry == DOCKER_HUB else registry)
+        address = self.mirror or self.endpoint or _address_of(registry)
         if "://" not in address:
             plain = is_loopback(address) if self.plain_http is None else self.plain_http
             address = f"{'http' if plain else 'https'}://{address}"
@@ -55,6 +56,29 @@ class RegistrySettings(Record):
     def credential_name(self, registry: str) -> str:
         """Return the name to look credentials up by. A mirror never gets the credentials of the registry itself."""
         return urlsplit(self.base_url(registry)).netloc if self.mirror else registry
+
+    def arguments(self, registry: str) -> str:
+        """Return the options with which a command reaches ``registry`` in the same way, with a blank before each."""
+        return self._options(registry, self.base_url(registry))
+
+    def login_arguments(self, registry: str) -> str:
+        """Return what ``airgap login`` needs to sign in where requests for ``registry`` go: its name, ``http://`` where
+        that is needed, and options."""
+        name, base_url = self.credential_name(registry), self.base_url(registry)
+        is_plain = base_url.startswith("http://")
+        scheme = "" if is_plain == is_loopback(name) else "http://" if is_plain else "https://"
+        return f"{quoted(f'{scheme}{name}')}{self._options(name, base_url)}"
+
+    def _options(self, name: str, base_url: str) -> str:
+        is_elsewhere = base_url.partition("://")[2] != _address_of(name)
+        via = tr(" --via {base_url}", base_url=quoted(base_url)) if is_elsewhere else ""
+        ca_file = f" --ca-file {quoted(self.ca_file)}" if self.ca_file else ""
+        return f"{via}{ca_file}{' --insecure' if self.insecure else ''}"
+
+
+def _address_of(registry: str) -> str:
+    """The host that requests for ``registry`` go to by default."""
+    return _HUB_ADDRESS if registry == DOCKER_HUB else registry
 
 
 def is_loopback(address: str) -> bool:

@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from airgap.errors import UsageError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.oci.reference import registry_problem, repository_problem
 from airgap.records import Record
+from airgap.registry.settings import is_loopback
 
 _EXAMPLE = tr(
     "write it as HOST:PORT/PREFIX, such as 10.100.0.102:32415/my-docker-image, with http:// before it for plain HTTP"
@@ -16,7 +18,16 @@ _EXAMPLE = tr(
 
 
 class CredentialsInAddress(UsageError):
-    """The address contains a user or a password."""
+    """The address contains a user or a password. ``address`` is its scheme and host alone, as a shell reads them."""
+
+    def __init__(self, what: str, address: str) -> None:
+        self.address = quoted(address)
+        hint = tr(
+            "give them by --username with --password-stdin, by AIRGAP_USERNAME and AIRGAP_PASSWORD, "
+            "or sign in once: airgap login {address}",
+            address=self.address,
+        )
+        super().__init__(what, hint=hint)
 
 
 class TargetAddress(Record):
@@ -44,11 +55,7 @@ class TargetAddress(Record):
         prefix = prefix.rstrip("/")
         if "@" in registry:
             raise CredentialsInAddress(
-                tr("a target carries no user or password"),
-                hint=tr(
-                    "give them by --username with --password-stdin, by AIRGAP_USERNAME and AIRGAP_PASSWORD, "
-                    "or sign in once with airgap login"
-                ),
+                tr("a target carries no user or password"), f"{scheme}{separator}{registry.rpartition('@')[2]}"
             )
         if not registry or (reason := registry_problem(registry)):
             raise UsageError(
@@ -78,6 +85,15 @@ class TargetAddress(Record):
     def below(self, repositories: Iterable[str]) -> list[str]:
         """Return the repositories whose names begin with the prefix and a slash; without a prefix, all of them."""
         return [name for name in repositories if not self.prefix or name.startswith(f"{self.prefix}/")]
+
+    @property
+    def argument(self) -> str:
+        """The address as a command line takes it: in quotes where a shell needs them, and with its scheme if that is
+        known and a client would not choose it by itself."""
+        scheme = ""
+        if self.plain_http is not None and self.plain_http != is_loopback(self.registry):
+            scheme = "http://" if self.plain_http else "https://"
+        return quoted(f"{scheme}{self}")
 
     def __str__(self) -> str:
         return f"{self.registry}/{self.prefix}" if self.prefix else self.registry

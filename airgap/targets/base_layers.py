@@ -126,10 +126,10 @@ class BundleWithBaseLayers:
                     ),
                     where=str(self.bundle),
                     hint=tr(
-                        "{first}export without --base, or with one that airgap inventory {address} "
-                        "-o FILE has written; nothing was pushed",
+                        "nothing was pushed; {first}export without --base, or with the base that this writes: "
+                        "airgap inventory {argument} -o held.json",
                         first=first,
-                        address=mapping.address,
+                        argument=mapping.address.argument,
                     ),
                 )
             )

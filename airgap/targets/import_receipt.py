@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from airgap.bundle import BundleIdentity, BundleReader, Receipt, ReceiptImage
 from airgap.durable.output import is_free
 from airgap.errors import BundleError, OutputError, UsageError
 from airgap.i18n import tr
+from airgap.targets.address import TargetAddress
 from airgap.targets.assignment import Assignment
 from airgap.targets.mapping import Mapping
 from airgap.transfer import Plan
@@ -47,6 +49,21 @@ def _own_origin(bundle: BundleReader) -> list[BundleIdentity]:
     return [BundleIdentity(bundle.id, inventory.name, inventory.version)] if inventory.name or inventory.version else []
 
 
+def default_receipt(output_folder: Path, bundle_name: str, address: TargetAddress) -> Path:
+    """Return where the receipt of an import goes by default: ``BUNDLE.receipt.json`` beside the output folder.
+
+    If there is a receipt of another target, it stays: then the name has the target's address before the ending.
+    """
+    # The path "." has itself as its parent.
+    is_named = output_folder.name not in ("", "..")
+    folder = output_folder.parent if is_named else Path(os.path.abspath(output_folder)).parent
+    path = folder / f"{bundle_name}.receipt.json"
+    existing = _read_receipt(path)
+    if existing is None or existing.target == str(address):
+        return path
+    return folder / f"{bundle_name}.{re.sub(r'[^A-Za-z0-9.-]+', '_', str(address))}.receipt.json"
+
+
 def check_receipt(path: Path, folder: Path, names: Iterable[str], *, force: bool) -> None:
     """Check before a push that the receipt can be written to ``path``.
 
@@ -59,12 +76,12 @@ def check_receipt(path: Path, folder: Path, names: Iterable[str], *, force: bool
         raise OutputError(
             tr("the receipt would replace a rewritten file"), where=str(path), hint=tr("--receipt names another")
         )
-    parent = next(candidate for candidate in resolved.parents if candidate.exists())
+    parent = next((candidate for candidate in resolved.parents if candidate.exists()), resolved)
     if path.is_dir() or not is_free(path) or not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(
             tr("the receipt cannot be written here"), where=str(path), hint=tr("--receipt names another place")
         )
-    if path.exists() and not force and not _is_receipt(path):
+    if path.exists() and not force and _read_receipt(path) is None:
         raise OutputError(
             tr("a file that is no receipt is already there"),
             where=str(path),
@@ -72,11 +89,12 @@ def check_receipt(path: Path, folder: Path, names: Iterable[str], *, force: bool
         )
 
 
-def _is_receipt(path: Path) -> bool:
+def _read_receipt(path: Path) -> Receipt | None:
+    """Return the receipt at ``path``; ``None`` if there is no file or another one."""
     from airgap.bundle.documents import read_json_document
 
     try:
         document = read_json_document(path)
     except (BundleError, UsageError):
-        return False
-    return document is not None and document.kind == "receipt"
+        return None
+    return document.content if document is not None and isinstance(document.content, Receipt) else None

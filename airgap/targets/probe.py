@@ -55,6 +55,11 @@ class Probe(Record, frozen=False, eq=False):
         return self.mapping.address.registry
 
     @property
+    def target(self) -> str:
+        """The target as a command line takes it, with the options that reach it in the same way."""
+        return f"{self.mapping.address.argument}{self.client.settings.arguments(self.client.registry)}"
+
+    @property
     def url(self) -> str:
         """The address that requests go to, with scheme and path, without a trailing slash."""
         return self.client.base_url

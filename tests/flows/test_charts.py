@@ -119,7 +119,7 @@ def test_a_template_by_itself_says_what_to_run(airgap: Airgap) -> None:
     shutil.copytree(SHOP, airgap.folder / "shop")
     said = airgap.fails(10, "images", "shop/templates/web.yaml")
     assert re.match(r"shop/templates/web\.yaml:\d+: this is a template of a Helm chart", said.errors[0])
-    assert "airgap images shop," in said.stderr
+    assert "airgap images shop\n" in said.stderr
     airgap.write("quoted.yaml", 'apiVersion: v1\nkind: Pod\nspec: {containers: [{image: "{{ .Values.image }}"}]}\n')
     said = airgap.fails(10, "images", "quoted.yaml")
     assert "helm template CHART | airgap images -" in said.stderr

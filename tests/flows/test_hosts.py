@@ -163,7 +163,7 @@ def test_a_pull_secret_is_written_for_its_owner_alone_and_shown_nowhere(airgap: 
 def test_without_a_credential_the_secret_is_a_template(airgap: Airgap) -> None:
     airgap.run("hosts", TARGET, "--for", "containerd", "-o", "n", "--pull-secret", "nexus")
     text = (airgap.folder / "n/pull-secret.yaml").read_text()
-    assert "airgap login 172.25.0.84:30018" in text
+    assert "airgap login http://172.25.0.84:30018" in text
     assert "BASE64 OF USER:PASSWORD" in text
 
 

@@ -248,17 +248,17 @@ def test_every_setup_is_settled_and_says_what_to_restart(runtime: str, endpoint:
 def test_a_pull_secret_holds_the_credential_as_kubernetes_reads_it() -> None:
     import base64
 
-    secret = yaml.safe_load(objects.pull_secret(ADDRESS, "nexus", "apps", ("u", "p:w'\"")))
+    secret = yaml.safe_load(objects.pull_secret(ADDRESS, "nexus", "apps", ("u", "p:w'\""), login_address=ADDRESS))
     assert secret["metadata"] == {"name": "nexus", "namespace": "apps"}
     document = json.loads(base64.b64decode(secret["data"][".dockerconfigjson"]))
     (entry,) = document["auths"].values()
     assert list(document["auths"]) == [ADDRESS]
     assert base64.b64decode(entry["auth"]).decode() == "u:p:w'\""
-    template = objects.pull_secret(ADDRESS, "nexus", "apps", None).decode()
+    template = objects.pull_secret(ADDRESS, "nexus", "apps", None, login_address=ADDRESS).decode()
     assert ADDRESS in yaml.safe_load(template)["stringData"][".dockerconfigjson"]
     assert "--from-file=.dockerconfigjson" in template
     with pytest.raises(UsageError):
-        objects.pull_secret(ADDRESS, "Nexus", "apps", None)
+        objects.pull_secret(ADDRESS, "Nexus", "apps", None, login_address=ADDRESS)
 
 
 def test_a_daemonset_takes_what_needs_no_restart_only() -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from airgap.bundle.media.checksums import read_checksums
+from airgap.bundle.media.checksums import checksums_path, read_checksums
 from airgap.errors import UsageError
 from airgap.i18n import tr
 
@@ -94,6 +94,21 @@ def sibling_volumes(path: Path) -> list[Path] | None:
         if numbered is not None and numbered["base"] == base and len(numbered["number"]) == width:
             numbers.append(int(numbered["number"]))
     return [path.with_name(f"{base}.{number:0{width}}") for number in range(1, max(numbers) + 1)]
+
+
+def volumes_called(path: Path) -> list[Path] | None:
+    """Return all volumes of the bundle ``path``, in order, if no file has that name; ``None`` if there are none.
+
+    They are found as :func:`sibling_volumes` finds them.
+    """
+    if path.exists() or not path.parent.is_dir():
+        return None
+    listed = list(read_checksums(checksums_path(path)))
+    first = next((path.with_name(name) for name in listed if path.with_name(name).exists()), None)
+    if first is None:
+        numbered = [file for file in sorted(path.parent.iterdir()) if bundle_name(str(file)) == path.name]
+        first = next((file for file in numbered if file.name != path.name), None)
+    return sibling_volumes(first) if first is not None else None
 
 
 def _are_volumes(names: Sequence[str], bundle: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airgap.bundle.media.base import PreadReader
 from airgap.bundle.media.file import BlobRange, open_regular_file
-from airgap.bundle.media.volume_names import sibling_volumes
+from airgap.bundle.media.volume_names import sibling_volumes, volumes_called
 from airgap.errors import BundleError
 from airgap.i18n import tr
 from airgap.records import Record
@@ -162,10 +162,10 @@ class VolumesMedium:
 
     def _total_size(self) -> int:
         """Return the size of all volumes together. Raises :class:`BundleError` for a volume of a wrong size."""
-        total = 0
-        for number, volume in enumerate(self._volumes):
-            size = self._file(number)[1]
-            is_last = number == len(self._volumes) - 1
+        sizes = [self._file(number)[1] for number in range(len(self._volumes))]
+        for number, (volume, size) in enumerate(zip(self._volumes, sizes, strict=True)):
+            # Where the room for a signature needs a volume of its own, the tar ends in the one before that.
+            is_last = not any(sizes[number + 1 :])
             if size > self._volume_size or (not is_last and size != self._volume_size):
                 raise BundleError(
                     tr(
@@ -176,8 +176,7 @@ class VolumesMedium:
                     where=str(volume.path),
                     hint=tr("copy it once more from the other side"),
                 )
-            total += size
-        return total
+        return sum(sizes)
 
 
 def _missing_volumes(names: Sequence[str], count: int) -> BundleError:
@@ -195,12 +194,16 @@ def _missing_volumes(names: Sequence[str], count: int) -> BundleError:
 def find_volumes(paths: Sequence[Path], ask: AskForVolume | None = None) -> VolumesMedium | None:
     """Open the bundle that ``paths`` are volumes of; return ``None`` if there is one path and it is no volume.
 
+    One path may also be the bundle's own name, which no file has.
+
     Several paths may lie in different folders, and the other volumes need not lie beside the last one. Raises
     :class:`BundleError`.
     """
     volume_sets = [
         siblings for path in paths if path.parent.is_dir() and (siblings := sibling_volumes(path)) is not None
     ]
+    if not volume_sets and len(paths) == 1 and (called := volumes_called(paths[0])) is not None:
+        return VolumesMedium.open(called, ask)
     if not volume_sets:
         if len(paths) > 1:
             raise BundleError(

@@ -92,7 +92,7 @@ def command(
     project = load_project(config)
     if not (target or project.target):
         raise UsageError(tr("what is to be looked at?"), hint=tr('give a TARGET, or a message: --explain "MESSAGE"'))
-    mapping = target_mapping(project, target, None)
+    mapping = target_mapping(project, target, None, plain_http=connection.plain_http)
     connection_options = connection.options(mapping.address.registry)
     request = DoctorRequest(mapping, nexus, repository, connector)
     diagnosis, done_changes = examine_and_fix(

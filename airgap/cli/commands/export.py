@@ -20,7 +20,7 @@ from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.images import find_images
-from airgap.formatting import counted, human
+from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
 from airgap.oci import Platform, Reference
@@ -145,6 +145,13 @@ def command(
         volume or 0,
         check_pattern(volume_names),
     )
+    if output and output.endswith("/"):
+        raise UsageError(
+            tr("a bundle is a file"),
+            where=output,
+            hint=tr("name one in it: -o {output}", output=quoted(f"{output}bundle.tar")),
+        )
+    output_format.check()
     if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
     connection_options = options.source_connection(ca_file, plain_http, insecure)
@@ -162,6 +169,7 @@ def command(
             rendering=rendering,
             pull=helm_options(project, connection_options),
             rules=project.rules,
+            project_file=config or "",
         )
         request = ExportRequest(
             form=output_format,
@@ -194,11 +202,12 @@ def command(
 
 def _print_result(request: ExportRequest, exported: Exported, seconds: float, emit: Sink) -> None:
     """Emit the last line; raise :class:`Incomplete` if ``--keep-going`` left images out."""
+    where = request.form.describe(exported.paths)
     contents = f"{counted(exported.images, 'image')}, {counted(exported.blobs, 'blob')}"
     if request.dry_run:
-        emit(Noted(tr("would write {name}: {contents}", name=request.form.name, contents=contents)))
+        emit(Noted(tr("would write {where}: {contents}", where=where, contents=contents)))
     else:
-        text = f"{request.form.name}: {contents}, {human(exported.bundle_size)}"
+        text = f"{where}: {contents}, {human(exported.bundle_size)}"
         emit(finished_event(text, "fetched", exported.images, exported.report or Report(), seconds))
     if exported.failures:
         names = ", ".join(label for label, _ in exported.failures)

@@ -21,6 +21,7 @@ from airgap.flows import hosts
 from airgap.i18n import tr
 from airgap.nodes import RUNTIMES, Create, NodeSetup, setup_for
 from airgap.nodes.files import FileChange, new_file, plan_changes, write_changes
+from airgap.records import replace
 
 _PULL_SECRET_FILE, _DAEMONSET_FILE = "pull-secret.yaml", "daemonset.yaml"
 
@@ -90,7 +91,7 @@ def command(
     if policy and not source:
         raise click.UsageError(tr("--mapping goes with --from"))
     project = load_project(config)
-    mapping = target_mapping(project, target, policy)
+    mapping = target_mapping(project, target, policy, plain_http=plain_http)
     endpoint = hosts.pull_endpoint(
         project, mapping.address, plain_http=plain_http, insecure=insecure, ca_file=ca_file or ""
     )
@@ -114,7 +115,10 @@ def command(
 
             if pull_secret:
                 credential = _pull_credential(mapping.address.registry, username, password_stdin)
-                content = objects.pull_secret(mapping.address.registry, pull_secret, namespace, credential)
+                login = replace(mapping.address, prefix="").argument
+                content = objects.pull_secret(
+                    mapping.address.registry, pull_secret, namespace, credential, login_address=login
+                )
                 changes.append(new_file(folder, _PULL_SECRET_FILE, content, secret=True))
             if daemonset:
                 changes.append(new_file(folder, _DAEMONSET_FILE, objects.daemonset(runtime, setup.files, daemonset)))

@@ -68,7 +68,10 @@ def command(
         rendering=rendering,
         pull=helm_options(project, connection_options),
         rules=project.rules,
+        project_file=config or "",
     )
+    if found_images.skipped_note:
+        click.echo(printable(found_images.skipped_note), err=True)
     if as_json:
         click.echo(json.dumps([_site_json(site) for site in found_images.sites], indent=2, ensure_ascii=False))
     elif refs:

@@ -20,7 +20,7 @@ from airgap.config.state import keep_upload_journal
 from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
 from airgap.flows.import_ import ImportRequest, ImportResult, import_
-from airgap.formatting import counted
+from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.targets import LazyTarget, target_for
 from airgap.transfer import CancelToken, Context, Jobs, Report
@@ -93,13 +93,13 @@ def command(
     """
     start = time.monotonic()
     project = load_project(config)
-    mapping = target_mapping(project, to, policy)
+    mapping = target_mapping(project, to, policy, plain_http=connection.plain_http)
     connection_options = connection.options(mapping.address.registry)
-    receipt_name = f"{bundle_name(bundles[0])}.receipt.json"
     request = ImportRequest(
         # The receipt is beside the output folder: kubectl apply -f would fail on a .json in it that is no object.
         Path(output),
-        Path(receipt) if receipt else Path(output).parent / receipt_name,
+        Path(receipt) if receipt else None,
+        bundle_name(bundles[0]),
         overwrite,
         keep_going,
         dry_run,
@@ -168,10 +168,12 @@ def _print_result(request: ImportRequest, imported: ImportResult, target: str, s
             )
         )
     if not request.shard:
-        emit(Noted(tr("wrote {receipt}", receipt=request.receipt)))
+        emit(Noted(tr("wrote {receipt}", receipt=imported.receipt)))
     if imported.files:
         recursive = " -R" if any("/" in file.name for file in imported.files) else ""
-        emit(Noted(tr("next: kubectl apply{recursive} -f {output}", recursive=recursive, output=request.output)))
+        emit(
+            Noted(tr("next: kubectl apply{recursive} -f {output}", recursive=recursive, output=quoted(request.output)))
+        )
     if imported.failures:
         names = ", ".join(sorted({label for label, _ in imported.failures}))
         raise Incomplete(tr("not pushed: {names}", names=names), hint=tr("the same command tries these again"))

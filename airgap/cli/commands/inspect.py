@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from airgap.bundle import BundleReader, open_bundle
+from airgap.bundle.image_sizes import ImageSize, image_sizes
 from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
-from airgap.formatting import counted, human
+from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 
 
@@ -53,23 +54,37 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
         click.echo(tr("ID {id}", id=reader.id))
         for line in describe_requirements(inventory):
             click.echo(printable(line))
+        sizes = image_sizes(inventory)
         for image in inventory.images:
             click.echo(click.style(str(image.reference), bold=True))
             platforms = ", ".join(map(str, image.platforms)) or tr("no platform")
             derived = tr(", derived from {derived_from}", derived_from=image.derived_from) if image.derived_from else ""
             incomplete = tr(", not whole") if image.descriptor.digest in inventory.incomplete else ""
-            click.echo(f"  {image.descriptor.digest}\n  {platforms}{derived}{incomplete}")
+            size = _describe_size(sizes.get(image.descriptor.digest))
+            click.echo(f"  {image.descriptor.digest}\n  {platforms}{size}{derived}{incomplete}")
         for resource in inventory.resources:
             click.echo(tr("resource file {name}", name=printable(resource.name)))
         if PROGRAM_MEMBER in inventory.members:
             click.echo(
-                tr("this program: tar xf {bundle} {program_member}", bundle=bundle, program_member=PROGRAM_MEMBER)
+                tr(
+                    "this program: tar xf {bundle} {program_member}",
+                    bundle=quoted(bundle),
+                    program_member=PROGRAM_MEMBER,
+                )
             )
         images = counted(len(inventory.images), "image")
         blobs = counted(len(inventory.blobs), "blob")
         click.echo(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
         if NOTES_MEMBER in inventory.members:
             click.echo(printable(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True))
+
+
+def _describe_size(size: ImageSize | None) -> str:
+    """Return the size of an image for its line, with a comma before it; empty if it is not known."""
+    if size is None:
+        return ""
+    shared = tr(" ({own} own, {shared} shared)", own=human(size.own), shared=human(size.shared)) if size.shared else ""
+    return f", {human(size.total)}{shared}"
 
 
 def _write_tables(reader: BundleReader, html: str | None, csv: str | None, *, force: bool) -> None:

@@ -63,7 +63,7 @@ def command(
     airgap inventory https://nexus.corp/repository/docker/k8s --nexus https://nexus.corp -o held.json
     """
     project = load_project(config)
-    mapping = target_mapping(project, target, None)
+    mapping = target_mapping(project, target, None, plain_http=connection.plain_http)
     connection_options = connection.options(mapping.address.registry)
     path = Path(output)
     if output != "-":

@@ -14,6 +14,7 @@ from airgap.config.connections import ConnectionOptions, open_registries
 from airgap.errors import UsageError
 from airgap.flows.login import login
 from airgap.i18n import tr
+from airgap.records import replace
 from airgap.registry import Credential
 from airgap.targets import TargetAddress
 
@@ -24,6 +25,7 @@ from airgap.targets import TargetAddress
 @click.option("--password-stdin", is_flag=True, help=tr("Read the password from standard input instead of asking."))
 @click.option("--plain-http", is_flag=True, help=tr("Speak plain HTTP, as http:// before REGISTRY does."))
 @click.option("--insecure", is_flag=True, help=tr("Trust any certificate."))
+@click.option("--via", metavar="URL", default="", help=tr("Reach the registry here instead of at its own address."))
 @options.ca_file
 @options.config
 def command(
@@ -32,6 +34,7 @@ def command(
     password_stdin: bool,
     plain_http: bool,
     insecure: bool,
+    via: str,
     ca_file: str | None,
     config: str | None,
 ) -> None:
@@ -43,9 +46,10 @@ def command(
     """
     address = TargetAddress.parse(registry)
     if address.prefix:
+        host = replace(address, prefix="").argument
         raise UsageError(
             tr("{registry!r} has a path", registry=registry),
-            hint=tr("sign in to {registry}", registry=address.registry),
+            hint=tr("sign in to the registry itself: airgap login {host}", host=host),
         )
     if password_stdin and not username:
         raise UsageError(tr("--password-stdin goes with --username"))
@@ -60,7 +64,8 @@ def command(
         ca_file or "",
         (address.registry,) if insecure else (),
         (address.registry,) if plain_http else (),
-        credential=credential,
+        via,
+        credential,
     )
     with (
         open_display("plain") as emit,

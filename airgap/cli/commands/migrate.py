@@ -108,10 +108,13 @@ def command(
     start = time.monotonic()
     tag_filter = TagFilter.parse(include, exclude, newest or 0, since)
     project = load_project(config)
-    source_address, mapping = _parse_source(source), target_mapping(project, target, None)
+    source_address, mapping = (
+        _parse_source(source),
+        target_mapping(project, target, None, plain_http=connection.plain_http),
+    )
     connection_options = connection.options(mapping.address.registry)
     connection_options = connection_options.with_source(
-        source_address, source_credential(os.environ, source_username), insecure=source_insecure
+        source_address, source_credential(os.environ, source_username, source_address), insecure=source_insecure
     )
     report_path = Path(report) if report else None
     if report_path is not None:
@@ -155,7 +158,11 @@ def _parse_source(text: str) -> TargetAddress:
     except UsageError as error:
         hint = error.hint
         if isinstance(error, CredentialsInAddress):
-            hint = tr("give them by --source-username and AIRGAP_SOURCE_PASSWORD, or sign in once with airgap login")
+            host = error.address
+            hint = tr(
+                "give them by --source-username and AIRGAP_SOURCE_PASSWORD, or sign in once: airgap login {host}",
+                host=host,
+            )
         raise UsageError(tr("SOURCE: {what}", what=error.what), hint=hint) from error
 
 

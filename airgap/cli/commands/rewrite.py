@@ -18,7 +18,6 @@ from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, helm_options, target_mapping
 from airgap.durable import output as out
 from airgap.errors import UsageError, WouldChange
-from airgap.events import Warned
 from airgap.flows.images import find_images
 from airgap.flows.steps.image_lookup import lookup_by_file, lookup_by_mapping
 from airgap.formatting import counted
@@ -58,8 +57,11 @@ from airgap.records import Record
 @click.option(
     "-o",
     "--output",
-    metavar="DIR",
-    help=tr("Write the files there; for a chart, the values file, for a kustomization, the overlay."),
+    metavar="DIR|FILE",
+    help=tr(
+        "Write the files there, or one file to a name that ends in .yaml, .yml or .json; for a chart, the values "
+        "file, for a kustomization, the overlay."
+    ),
 )
 @click.option("--in-place", is_flag=True, help=tr("Replace the files themselves."))
 @click.option("--diff", is_flag=True, help=tr("Print a unified diff and write nothing."))
@@ -124,7 +126,11 @@ def command(
         raise UsageError(
             tr("a chart or a kustomization is not changed itself"), hint=tr("--output names what goes with it")
         )
-    found_images = None if rendered else find_images(resources, stdin=options.read_stdin, rules=project.rules)
+    found_images = (
+        None
+        if rendered
+        else find_images(resources, stdin=options.read_stdin, rules=project.rules, project_file=config or "")
+    )
     with open_display("plain") as emit:
         if mapping is not None:
             locate, origin = lookup_by_mapping(mapping), "bundle"
@@ -138,8 +144,8 @@ def command(
                 force=force, dry_run=dry_run, emit=emit,
             )  # fmt: skip
             return
-        for warning in found_images.warnings():
-            emit(Warned(warning))
+        for event in found_images.events():
+            emit(event)
         files = rewrite_files(
             found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit
         )
@@ -177,6 +183,11 @@ def _write_or_show(files: Sequence[RewrittenFile], destination: _Destination, *,
                     ),
                     err=True,
                 )
+    elif folder and _is_file_name(folder, files):
+        with out.folder_for(folder.parent):
+            out.check_free(folder.parent, [(folder.name, files[0].after)], force=destination.force)
+            out.write_files(folder.parent, [(folder.name, files[0].after)])
+        click.echo(tr("wrote {folder}", folder=folder), err=True)
     elif folder:
         contents = [(file.name, file.after) for file in files]
         with out.folder_for(folder):
@@ -196,6 +207,8 @@ def _print_dry_run(files: Sequence[RewrittenFile], destination: _Destination) ->
     folder = destination.folder
     if destination.in_place:
         check_in_place(files)
+    elif folder and _is_file_name(folder, files):
+        out.check_free(folder.parent, [(folder.name, files[0].after)], force=destination.force)
     elif folder:
         out.check_free(folder, [(file.name, file.after) for file in files], force=destination.force)
     elif len(files) > 1:
@@ -206,7 +219,7 @@ def _print_dry_run(files: Sequence[RewrittenFile], destination: _Destination) ->
         if destination.in_place:
             where = file.path
         else:
-            where = str(folder / file.name) if folder else tr("{path} to standard output", path=file.path)
+            where = str(_path_in(folder, file, files)) if folder else tr("{path} to standard output", path=file.path)
         click.echo(
             tr("would write {where}: {change_count}", where=where, change_count=counted(len(file.edits), "change")),
             err=True,
@@ -221,6 +234,26 @@ def _print_dry_run(files: Sequence[RewrittenFile], destination: _Destination) ->
         ),
         err=True,
     )
+
+
+def _is_file_name(path: Path, files: Sequence[RewrittenFile]) -> bool:
+    """Whether ``--output`` names a file: it ends as one of YAML or JSON and is no folder. The log is for folders.
+
+    Raises :class:`UsageError` if that is to hold several files.
+    """
+    if path.suffix.lower() not in (".yaml", ".yml", ".json") or path.is_dir():
+        return False
+    if len(files) > 1:
+        raise UsageError(
+            tr("{files_count} files do not fit into one", files_count=len(files)),
+            where=str(path),
+            hint=tr("--output names a folder"),
+        )
+    return True
+
+
+def _path_in(folder: Path, file: RewrittenFile, files: Sequence[RewrittenFile]) -> Path:
+    return folder if _is_file_name(folder, files) else folder / file.name
 
 
 def _too_many_for_stdout(files: Sequence[RewrittenFile]) -> UsageError:

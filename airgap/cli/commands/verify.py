@@ -62,13 +62,15 @@ def command(
         for line in verified.requirements:
             emit(Noted(f"{bundles[0]}: {line}"))
         if against:
-            mapping = target_mapping(project, against, policy)
+            mapping = target_mapping(project, against, policy, plain_http=connection.plain_http)
             connection_options = connection.options(mapping.address.registry)
             with open_registries(project, connection_options, emit, target=mapping.address) as registries:
                 target = target_for(registries, mapping, read_only=True)
+                registry = mapping.address.registry
                 count = verify_target(
-                    bundle, mapping, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
-                )
+                    bundle, mapping, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
+                    connection=registries.client(registry).settings.arguments(registry),
+                )  # fmt: skip
             emit(
                 Noted(
                     tr(

@@ -8,19 +8,21 @@ import io
 from html import escape
 
 from airgap.bundle import Inventory
+from airgap.bundle.image_sizes import ImageSize, image_sizes
 from airgap.formatting import counted, human
 from airgap.i18n import tr
 
-_COLUMNS = ("reference", "digest", "mediaType", "size", "platforms", "derivedFrom")
+_COLUMNS = ("reference", "digest", "mediaType", "size", "own", "shared", "platforms", "derivedFrom")
 
 
 def _rows(inventory: Inventory) -> list[tuple[str, ...]]:
+    sizes = image_sizes(inventory)
     return [
         (
             str(image.reference),
             image.descriptor.digest,
             image.descriptor.media_type,
-            str(image.descriptor.size),
+            *_sizes(sizes.get(image.descriptor.digest)),
             " ".join(map(str, image.platforms)),
             image.derived_from,
         )
@@ -28,8 +30,13 @@ def _rows(inventory: Inventory) -> list[tuple[str, ...]]:
     ]
 
 
+def _sizes(size: ImageSize | None) -> tuple[str, str, str]:
+    """The total, own and shared bytes; empty strings if they are not known."""
+    return ("", "", "") if size is None else (str(size.total), str(size.own), str(size.shared))
+
+
 def inventory_csv(inventory: Inventory) -> bytes:
-    """Return CSV (RFC 4180) with a header and one line per image. ``size`` is the manifest's, in bytes."""
+    """Return CSV (RFC 4180) with a header and one line per image. Sizes are in bytes, as in :class:`ImageSize`."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(_COLUMNS)
@@ -53,7 +60,7 @@ def inventory_html(inventory: Inventory, size: int) -> bytes:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:14px sans-serif;margin:2em}}td,th{{text-align:left;padding:.2em .8em;border-bottom:1px solid #ccc}}
-td:nth-child(2),td:nth-child(6){{font:11px monospace}}</style></head><body>
+td:nth-child(2),td:nth-child(8){{font:11px monospace}}</style></head><body>
 <h1>{title}</h1>
 <p>{escape(summary)}</p>
 <table><tr>{"".join(f"<th>{name}</th>" for name in _COLUMNS)}</tr>

@@ -21,6 +21,7 @@ from airgap.flows.demo.images import push_images
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.images import find_images
 from airgap.flows.import_ import ImportRequest, ImportResult, import_
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.records import Record
 from airgap.registry import RegistrySettings
@@ -59,7 +60,7 @@ def demo(folder: Path, *, emit: Sink, show_command: Callable[[str], None]) -> De
     found_images = find_images([str(yaml_path)])
     push_images(quay_store, {reference.repository: reference.tag for reference in found_images.references()})
     with Server(quay_store) as quay, Server(nexus_store, writable=True) as nexus:
-        show_command(f"airgap export {yaml_path} -o {bundle_path}")
+        show_command(f"airgap export {quoted(yaml_path)} -o {quoted(bundle_path)}")
         project = ProjectSettings(registries={"quay.io": RegistrySettings(mirror=quay.url)})
         with open_registries(project, ConnectionOptions(), emit) as registries:
             exported = export(
@@ -68,7 +69,7 @@ def demo(folder: Path, *, emit: Sink, show_command: Callable[[str], None]) -> De
                 registries,
                 Context(Jobs(), emit, CancelToken(registries.abort)),
             )
-        show_command(f"airgap import {bundle_path} --to {TARGET} --output {folder / 'airgap-out'}")
+        show_command(f"airgap import {quoted(bundle_path)} --to {TARGET} --output {quoted(folder / 'airgap-out')}")
         mapping = target_mapping(ProjectSettings(), TARGET, None)
         request = ImportRequest(folder / "airgap-out", folder / "bundle.tar.receipt.json", force=True)
         options = ConnectionOptions(via=nexus.url)

@@ -14,6 +14,7 @@ from airgap import kube
 from airgap.durable.output import folder_for
 from airgap.errors import OutputError, UsageError
 from airgap.events import Sink, ignore
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.kube.render import programs
 from airgap.kube.render.inputs import folder_name, rendered_label
@@ -58,10 +59,8 @@ def overlay_for(
         if key not in old_sites or site.reference != targets.get(old_sites[key].reference, old_sites[key].reference)
     ]
     reason = tr("kustomize's images: does not reach it, or cannot tell it from another of that name")
-    hint = tr(
-        "change it by a patch, or rewrite what is rendered: kubectl kustomize {path} | airgap rewrite - --to TARGET",
-        path=path,
-    )
+    command = tr("kubectl kustomize {path} | airgap rewrite - --to TARGET", path=quoted(path))
+    hint = tr("change it by a patch, or rewrite what is rendered: {command}", command=command)
     return GeneratedFile(folder_name(path), content, len(targets), unmoved_errors(b"", unmoved, reason, hint))
 
 

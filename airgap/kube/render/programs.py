@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Sequence
 
 from airgap.errors import ResourceError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.records import Record
 
@@ -124,7 +125,10 @@ def kustomize(folder: str) -> bytes:
     raise ResourceError(
         tr("this folder is a kustomization, and neither kubectl nor kustomize is on the PATH to render it"),
         where=folder,
-        hint=tr("install one of them, or where they are: kubectl kustomize {folder} | airgap images -", folder=folder),
+        hint=tr(
+            "install one of them, or where they are: kubectl kustomize {folder} | airgap images -",
+            folder=quoted(folder),
+        ),
     )
 
 
@@ -138,7 +142,8 @@ def _helm(path: str) -> str:
             ),
             where=path,
             hint=tr(
-                "install helm, or where it is: helm template NAME {path} --include-crds | airgap images -", path=path
+                "install helm, or where it is: helm template NAME {path} --include-crds | airgap images -",
+                path=quoted(path),
             ),
         )
     return program

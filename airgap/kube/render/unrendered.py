@@ -13,6 +13,7 @@ from pathlib import Path
 
 from airgap import kube
 from airgap.errors import ResourceError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.kube.render import programs
 
@@ -37,7 +38,11 @@ def render_hint(files: Iterable[kube.ResourceFile]) -> str | None:
     for file in files:
         if _HELM.search(file.content):
             chart = _chart_of(file.path)
-            return tr("airgap images {chart}, or: helm template {chart} | airgap images -", chart=chart or "CHART")
+            shown = quoted(chart) if chart else "CHART"
+            return tr(
+                "render it: helm template {shown} | airgap images -; or give the chart: airgap images {shown}",
+                shown=shown,
+            )
     return None
 
 
@@ -82,9 +87,10 @@ def unrendered_warnings(folders: Sequence[str]) -> list[str]:
     return [
         tr(
             "{first}: inside a folder this {what} is not rendered but read file by file{more}; "
-            "for what it makes: airgap images {first}",
+            "for what it makes: airgap images {first_2}",
             first=first,
             what=what,
             more=more,
+            first_2=quoted(first),
         )
     ]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airgap import kube
 from airgap.errors import AirgapError, ContentMissing, Incomplete, ResourceError, raise_all
 from airgap.events import Sink, Warned, ignore
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.kube.render import chart, programs
 from airgap.kube.render.inputs import PullOptions, chart_on_disk, check_options, no_pull_options, rendered_label
@@ -73,15 +74,12 @@ def values_file_for(
             chart.computed_values(chart_path, name, rendering), base, targets, render_with, rendered_label(path)
         )
     why = tr("no value of the chart moves this image")
-    command = f"helm template {name} {path} --include-crds | airgap rewrite - --to TARGET"
+    command = f"helm template {name} {quoted(path)} --include-crds | airgap rewrite - --to TARGET"
     hint = tr("change the chart, or rewrite what it renders: {command}", command=command)
     if solved.helm_message:
         hint = tr("other values were refused: {helm_message}\n  {hint}", helm_message=solved.helm_message, hint=hint)
-    head = tr(
-        "# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n",
-        name=name,
-        path=path,
-    )
+    install = tr("helm install NAME {path} -f … -f THIS_FILE", path=quoted(path))
+    head = tr("# Where the images of {name} are. The last values file wins: {install}\n", name=name, install=install)
     content = head + (chart.dump(solved.values) or "{}\n")
     unmoved = unmoved_errors(solved.content, solved.unmoved, why, hint)
     return GeneratedFile(name, content.encode(), len(targets), unmoved)

@@ -41,12 +41,14 @@ class Authenticator(Record, frozen=False, eq=False):
     """Knows the ``Authorization`` for each request to one registry. Thread-safe.
 
     ``registry`` is the name for which credentials are looked up, ``base_url`` the address of the requests.
+    ``login_arguments`` are those of ``airgap login`` for this registry.
     """
 
     registry: str
     base_url: str
     credentials: Credentials
     send: Send
+    login_arguments: str
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _token_locks: dict[str, threading.Lock] = field(default_factory=dict)
@@ -130,7 +132,7 @@ class Authenticator(Record, frozen=False, eq=False):
                 raise Unauthorized(
                     tr("the registry wants a user and password, and none is known"),
                     where=public_url(self.base_url),
-                    hint=f"airgap login {self.registry}",
+                    hint=tr("sign in once: airgap login {login_arguments}", login_arguments=self.login_arguments),
                 )
             self._basic = True
             return
@@ -152,8 +154,8 @@ class Authenticator(Record, frozen=False, eq=False):
         if credential is not None and response.status == 401 and isinstance(error, Unauthorized):
             error.where = error.where or public_url(self.base_url)
             error.hint = tr(
-                "check user and password: airgap login {registry} (tried once, to lock no account)",
-                registry=self.registry,
+                "it was tried once, to lock no account; with the right one: airgap login {login_arguments}",
+                login_arguments=self.login_arguments,
             )
             self._refused[credential] = error
         return error

@@ -20,6 +20,8 @@ from airgap.i18n import tr
 from airgap.oci.reference import DOCKER_HUB
 from airgap.records import Record, field
 
+#: The hint for an entry that cannot be read.
+_AGAIN = tr("sign in to it again, which replaces the entry, or remove the entry")
 #: The key of Docker Hub in docker's file.
 _HUB_KEY = "https://index.docker.io/v1/"
 
@@ -163,9 +165,7 @@ def _parse_entry(entry: dict[str, Any], path: Path, key: str) -> Credential | No
             username, _, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             # "from None", because the cause contains the decoded text.
-            raise Unauthorized(
-                tr("the entry for {key} is damaged", key=key), where=str(path), hint=f"airgap login {key}"
-            ) from None
+            raise Unauthorized(tr("the entry for {key} is damaged", key=key), where=str(path), hint=_AGAIN) from None
     password = password.rstrip("\0")
     return Credential(username, password, token) if username or token else None
 

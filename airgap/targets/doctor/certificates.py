@@ -11,6 +11,7 @@ import ipaddress
 import ssl
 import time
 
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.records import replace
 from airgap.registry.http.connect import Trust
@@ -155,8 +156,8 @@ def _explain_trust(probe: Probe, error: ssl.SSLCertVerificationError, certificat
             f"{show} | openssl x509 > ca.pem"
             if is_self_signed
             else f"{show}    # the last certificate, or ask for the CA",
-            f"airgap doctor https://{probe.mapping.address} --ca-file ca.pem",
-            f"airgap hosts https://{probe.registry} --for containerd --ca-file ca.pem --output nodes/",
+            f"airgap doctor {quoted(f'https://{probe.mapping.address}')} --ca-file ca.pem",
+            f"airgap hosts {quoted(f'https://{probe.registry}')} --for containerd --ca-file ca.pem --output nodes/",
         ),
     )
 

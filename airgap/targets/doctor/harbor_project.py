@@ -22,5 +22,7 @@ def check_project(probe: Probe) -> list[Finding]:
         ]
     if HarborProjects(probe).status(project) == 404:
         what = tr("Harbor has no project {project} that this user may see", project=project)
-        return [Finding("problem", what, tr("make it: --fix, or airgap import --create-projects"), fix="project")]
+        return [
+            Finding("problem", what, tr("--fix makes it, and so does an import with --create-projects"), fix="project")
+        ]
     return [Finding("ok", tr("the project {project} is there", project=project))]

@@ -7,6 +7,7 @@ import socket
 import ssl
 
 from airgap.errors import AirgapError, RegistryError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.records import replace
 from airgap.registry.http.connect import Trust
@@ -206,7 +207,7 @@ def check_protocol(probe: Probe) -> list[Finding]:
                     "'server gave HTTP "
                     "response to HTTPS client'"
                 ),
-                run=(f"airgap doctor http://{probe.mapping.address}", hosts_command(probe, "http")),
+                run=(f"airgap doctor {quoted(f'http://{probe.mapping.address}')}", hosts_command(probe, "http")),
             )
         ]
     if probe.scheme == "http" and speaks_tls:
@@ -215,7 +216,7 @@ def check_protocol(probe: Probe) -> list[Finding]:
                 "problem",
                 tr("{netloc} speaks HTTPS, and was asked by plain HTTP", netloc=netloc),
                 tr("write the address with https:// before it, and leave --plain-http out"),
-                run=(f"airgap doctor https://{probe.mapping.address}",),
+                run=(f"airgap doctor {quoted(f'https://{probe.mapping.address}')}",),
             )
         ]
     return [

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.targets.probe import Probe
 from airgap.targets.protocols import Finding
@@ -39,8 +40,11 @@ def check_nodes(probe: Probe) -> list[Finding]:
 
 def hosts_command(probe: Probe, scheme: str) -> str:
     """Return the command that writes the nodes' configuration."""
-    trust = f" --ca-file {probe.client.trust.ca_file}" if scheme == "https" and probe.client.trust.ca_file else ""
-    return f"airgap hosts {scheme}://{probe.registry} --for containerd{trust} --output nodes/"
+    trust = (
+        f" --ca-file {quoted(probe.client.trust.ca_file)}" if scheme == "https" and probe.client.trust.ca_file else ""
+    )
+    address = f"{scheme}://{probe.registry}"
+    return f"airgap hosts {quoted(address)} --for containerd{trust} --output nodes/"
 
 
 def _hosts_toml(url: str, setting: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from airgap.errors import AirgapError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.targets.doctor import nexus_settings, tls_probe
 from airgap.targets.harbor.detection import is_harbor
@@ -109,7 +110,7 @@ def _not_registry(probe: Probe, status: int, where: str) -> Finding:
                 "from as target",
                 addresses_of=nexus_settings.addresses_of(probe),
             ),
-            run=(f"airgap import BUNDLE --to NODES-ADDRESS --via {route.base}",),
+            run=(f"airgap import BUNDLE --to NODES-ADDRESS --via {quoted(route.base)}",),
         )
     if serves_nexus_pages(probe):
         return _nexus_pages(probe, what)
@@ -129,7 +130,7 @@ def _not_registry(probe: Probe, status: int, where: str) -> Finding:
 def _nexus_pages(probe: Probe, what: str) -> Finding:
     what = tr("{what}: it is Nexus's own port (its pages), not a Docker connector", what=what)
     if not isinstance(probe, NexusProbe):
-        run = (f"airgap doctor {probe.mapping.address} --nexus {probe.root}",)
+        run = (f"airgap doctor {probe.target} --nexus {quoted(probe.root)}",)
         return Finding("problem", what, tr("use the connector's port of the hosted repository"), run=run)
     addresses = nexus_settings.addresses_of(probe)
     fix = "" if probe.rest.registries else "repository"

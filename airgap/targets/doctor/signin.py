@@ -99,7 +99,7 @@ def check_sign_in(probe: Probe) -> list[Finding]:
     if response is not None and response.status == 200:
         probe.signed_in = True
         return [Finding("ok", tr("it answers without a sign-in"))]
-    login = f"airgap login {name}"
+    login = f"airgap login {client.settings.login_arguments(client.registry)}"
     if credential is None and "basic" in _schemes(probe):
         return [_credential_needed(login)]
     try:
@@ -118,7 +118,7 @@ def check_sign_in(probe: Probe) -> list[Finding]:
 def settings_unreadable(client: RegistryClient, error: AirgapError) -> Finding:
     """Return the problem that made the first request to Nexus's REST API fail."""
     if client.password_refused:
-        login = f"airgap login {client.settings.credential_name(client.registry)}"
+        login = f"airgap login {client.settings.login_arguments(client.registry)}"
         return replace(_wrong_password(login), check="sign-in")
     explained = explain(error)
     return Finding("problem", explained.what, explained.hint or "", check="sign-in")
@@ -159,6 +159,6 @@ def _rejected(probe: Probe, error: Unauthorized, login: str) -> Finding:
             tr("tokens are given and then not taken: the realm {realm} is not switched on", realm=realm),
             REALM_HINT,
             fix="realm" if has_settings else "",
-            run=() if has_settings else (f"airgap doctor {probe.mapping.address} --nexus URL --fix",),
+            run=() if has_settings else (f"airgap doctor {probe.target} --nexus URL --fix",),
         )
     return Finding("problem", error.what, error.hint or "", run=(login,))

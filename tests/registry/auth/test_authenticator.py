@@ -126,7 +126,7 @@ def test_no_password_known(network: Network, peer: Double, shelf: Shelf) -> None
     shelf.guard = asks_basic("me", "s3cret-word")
     with pytest.raises(Unauthorized, match="none is known") as caught:
         repository(network, peer, None).resolve("v1")
-    assert caught.value.hint == f"airgap login {peer.address}"
+    assert caught.value.hint == f"sign in once: airgap login {peer.address}"
 
 
 def test_a_password_revoked_in_the_middle(network: Network, peer: Double, shelf: Shelf) -> None:
@@ -338,7 +338,7 @@ class Scripted:
         credentials = Credentials({"HOME": "/nonexistent"}, {"r.test": credential} if credential else None)
         self.clock = now or [0.0]
         self.answer = b'{"token":"one"}'
-        self.auth = Authenticator("r.test", base_url, credentials, self._send, lambda: self.clock[0])
+        self.auth = Authenticator("r.test", base_url, credentials, self._send, "r.test", lambda: self.clock[0])
 
     def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
         self.sent.append((url, headers.get("Authorization", "")))
