@@ -66,7 +66,8 @@ class RegistrySettings(Record):
         that is needed, and options."""
         name, base_url = self.credential_name(registry), self.base_url(registry)
         is_plain = base_url.startswith("http://")
-        scheme = "" if is_plain == is_loopback(name) else "http://" if is_plain else "https://"
+        is_default = self.plain_http is None and is_plain == is_loopback(name)
+        scheme = "" if is_default else "http://" if is_plain else "https://"
         return f"{quoted(f'{scheme}{name}')}{self._options(name, base_url)}"
 
     def _options(self, name: str, base_url: str) -> str:

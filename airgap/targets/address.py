@@ -10,7 +10,6 @@ from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.oci.reference import registry_problem, repository_problem
 from airgap.records import Record
-from airgap.registry.settings import is_loopback
 
 _EXAMPLE = tr(
     "write it as HOST:PORT/PREFIX, such as 10.100.0.102:32415/my-docker-image, with http:// before it for plain HTTP"
@@ -88,11 +87,8 @@ class TargetAddress(Record):
 
     @property
     def argument(self) -> str:
-        """The address as a command line takes it: in quotes where a shell needs them, and with its scheme if that is
-        known and a client would not choose it by itself."""
-        scheme = ""
-        if self.plain_http is not None and self.plain_http != is_loopback(self.registry):
-            scheme = "http://" if self.plain_http else "https://"
+        """The address as a command line takes it: with its scheme if that is known, in quotes if a shell needs them."""
+        scheme = "" if self.plain_http is None else "http://" if self.plain_http else "https://"
         return quoted(f"{scheme}{self}")
 
     def __str__(self) -> str:

@@ -64,3 +64,17 @@ def test_a_password_in_the_address_is_refused_and_not_repeated(text: str) -> Non
     said = f"{caught.value} {caught.value.hint}"
     assert "hunter2" not in said
     assert "AIRGAP_PASSWORD" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "argument"),
+    [
+        ("http://10.0.0.5:5000/p", "http://10.0.0.5:5000/p"),
+        ("https://10.0.0.5:5000/p", "https://10.0.0.5:5000/p"),
+        ("10.0.0.5:5000/p", "10.0.0.5:5000/p"),
+        ("https://127.0.0.1:5000", "https://127.0.0.1:5000"),
+        ("http://[fd00::1]:5000/p", "'http://[fd00::1]:5000/p'"),
+    ],
+)
+def test_the_argument_of_a_command_line(text: str, argument: str) -> None:
+    assert TargetAddress.parse(text).argument == argument

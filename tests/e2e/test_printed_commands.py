@@ -1,0 +1,438 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command of airgap that a message prints works when it is pasted into a shell.
+
+The registries listen on an address of a network of the test's own that is not loopback, where plain HTTP must be said.
+The working folder has a blank and Hangul in its name, and so have the files. A scenario produces the message, takes
+the command out of it, runs it by ``sh -c`` and looks at what the message promised. A message without a scenario, and
+without a reason in ``EXCEPTIONS``, fails the test of completeness.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from airgap.explain import known_messages
+from tests.cli.command import ROOT, TRACEBACK, pod
+from tests.parts.certificates import Pair
+from tests.parts.dockerregistry import docker_registry
+from tests.parts.messages import printed_texts
+from tests.parts.need import need
+from tests.parts.network import ClosedNetwork, closed_network
+from tests.parts.service import clean_environment
+
+HOST = "10.100.0.102"
+OPEN, GUARDED, SECURE = f"{HOST}:32415", f"{HOST}:32416", f"{HOST}:32417"
+BUNDLE = "내 번들 (1).tar"
+IMAGE = "cert-manager-webhook:v1.14.4"
+CHART = "차트 폴더/shop's"
+#: Prints the Pod, or for ``helm show chart`` the Chart.yaml, of the chart's folder among its arguments, as helm would.
+HELM = """\
+#!/bin/sh
+if [ "$1" = show ]; then file=Chart.yaml; else file=rendered; fi
+for argument; do if [ -f "$argument/Chart.yaml" ]; then exec cat "$argument/$file"; fi; done
+exit 1
+"""
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended and what it printed, both streams."""
+
+    code: int
+    text: str
+
+    def command(self, pattern: str) -> str:
+        """The command that the group of ``pattern`` finds on a line, as it is printed."""
+        match = re.search(pattern, self.text, re.MULTILINE)
+        assert match, self.text
+        return match[1]
+
+
+@dataclass
+class Desk:
+    """A user's working folder inside the closed network, with ``airgap`` on the PATH."""
+
+    folder: Path
+    network: ClosedNetwork
+    environment: Mapping[str, str]
+    bin: Path
+    home: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.home = Path(self.environment["HOME"])
+
+    def run(self, command: str, code: int = 0, **environment: str) -> Said:
+        """Run a command line as it is written, by ``sh -c``."""
+        done = subprocess.run(
+            [*self.network.prefix, "sh", "-c", f"cd {shlex.quote(str(self.folder))}\n{command}"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**self.environment, **environment},
+            timeout=60,
+            check=False,
+        )
+        said = Said(done.returncode, done.stdout.decode() + done.stderr.decode())
+        assert not TRACEBACK.search(said.text), said.text
+        assert said.code == code, f"{command}\nexit code {said.code}:\n{said.text}"
+        return said
+
+    def sign_in(self, command: str) -> None:
+        """Run a printed ``airgap login`` on a terminal, answer what it asks for, and sign out again once it is kept."""
+        said = self.answer(command, {"Username:": "admin", "Password:": "s3cret"})
+        kept = json.loads((self.home / ".docker/config.json").read_bytes())["auths"]
+        assert GUARDED in kept, said
+        self.run(f"airgap inventory http://{GUARDED} -o 목록.json --force")
+        self.run(f"airgap logout {GUARDED}")
+
+    def answer(self, command: str, answers: Mapping[str, str]) -> str:
+        """Run a command on a terminal, answer its prompts, and return what it printed."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen(
+            [*self.network.prefix, "sh", "-c", f"cd {shlex.quote(str(self.folder))}\n{command}"],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=dict(self.environment),
+            start_new_session=True,
+        )
+        os.close(slave)
+        said, left, deadline = "", dict(answers), time.monotonic() + 40
+        try:
+            while select.select([master], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                try:
+                    said += os.read(master, 65536).decode(errors="replace")
+                except OSError:  # EIO: the program has ended
+                    break
+                for prompt in [prompt for prompt in left if said.rstrip().endswith(prompt)]:
+                    os.write(master, f"{left.pop(prompt)}\n".encode())
+            assert process.wait(5) == 0, f"{command}\n{said}"
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            os.close(master)
+        return said
+
+    def write(self, name: str, content: str | bytes) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.fixture(scope="module")
+def network_and_registries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClosedNetwork]:
+    """Three registries of one address: open, with a password, and by TLS with a certificate of its own."""
+    folder = tmp_path_factory.mktemp("network")
+    key, certificate = folder / "tls.key", folder / "tls.crt"
+    subprocess.run(
+        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", f"/CN={HOST}",
+         "-addext", f"subjectAltName=IP:{HOST}", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        network = stack.enter_context(closed_network(folder / "n", HOST, names={}))
+        for name, listen, users, tls in (
+            ("open", OPEN, None, None),
+            ("guarded", GUARDED, {"admin": "s3cret"}, None),
+            ("secure", SECURE, None, Pair(certificate, key)),
+        ):
+            stack.enter_context(
+                docker_registry(folder / name, within=network, listen=listen, users=users, tls=tls, access_log=False)
+            )
+        yield network
+
+
+@pytest.fixture
+def desk(network_and_registries: ClosedNetwork, tmp_path: Path, bundle: Path) -> Desk:
+    folder, home, programs = tmp_path / "작업 폴더", tmp_path / "user", tmp_path / "bin"
+    for path in (folder, home, programs):
+        path.mkdir()
+    environment = clean_environment(home, PYTHONPATH=str(ROOT), XDG_STATE_HOME=str(home / "state"))
+    for name, text in (("airgap", f'#!/bin/sh\nexec {sys.executable} -m airgap "$@"\n'), ("helm", HELM)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    environment["PATH"] = f"{programs}:{environment['PATH']}"
+    shutil.copy(bundle, folder / BUNDLE)
+    return Desk(folder, network_and_registries, environment, programs)
+
+
+# Scenarios
+
+
+def no_password_is_known(desk: Desk) -> None:
+    said = desk.run(f"airgap import {shlex.quote(BUNDLE)} --to http://{GUARDED}/p", 21)
+    desk.sign_in(said.command(r"sign in once: (airgap login .+)$"))
+    said = desk.run(f"airgap inventory {GUARDED} --plain-http -o 목록.json --force", 21)
+    desk.sign_in(said.command(r"sign in once: (airgap login .+)$"))
+    desk.write("airgap.yaml", json.dumps({"registries": {GUARDED: {"plain_http": True}}}))
+    said = desk.run(f"airgap inventory {GUARDED} -o 목록.json --force", 21)
+    (desk.folder / "airgap.yaml").unlink()
+    desk.sign_in(said.command(r"sign in once: (airgap login .+)$"))
+
+
+def a_password_is_wrong(desk: Desk) -> None:
+    wrong = {"AIRGAP_USERNAME": "admin", "AIRGAP_PASSWORD": "wrong"}
+    said = desk.run(f"airgap import {shlex.quote(BUNDLE)} --to http://{GUARDED}/p", 21, **wrong)
+    desk.sign_in(said.command(r"with the right one: (airgap login .+)$"))
+
+
+def the_target_is_reached_elsewhere(desk: Desk) -> None:
+    """The name in references is not where the registry is reached; ``login`` keeps the credential for the name."""
+    said = desk.run(f"airgap inventory nexus.corp:8443 --via http://{GUARDED} -o 목록.json", 21)
+    desk.answer(said.command(r"sign in once: (airgap login .+)$"), {"Username:": "admin", "Password:": "s3cret"})
+    desk.run(f"airgap inventory nexus.corp:8443 --via http://{GUARDED} -o 목록.json")
+
+
+def login_with_a_path(desk: Desk) -> None:
+    said = desk.run(f"airgap login http://{GUARDED}/p -u admin --password-stdin", 2)
+    desk.sign_in(said.command(r"(airgap login .+)$"))
+
+
+def a_password_in_the_source(desk: Desk) -> None:
+    said = desk.run(f"airgap migrate http://a:b@{GUARDED} http://{OPEN}/copy", 2)
+    desk.sign_in(said.command(r"sign in once: (airgap login .+)$"))
+
+
+def a_source_user_without_a_password(desk: Desk) -> None:
+    said = desk.run(f"airgap migrate http://{GUARDED}/p http://{OPEN}/copy --source-username admin", 2)
+    desk.sign_in(said.command(r"sign in once: (airgap login .+)$"))
+
+
+def a_password_in_the_target(desk: Desk) -> None:
+    said = desk.run(f"airgap import {shlex.quote(BUNDLE)} --to http://a:b@{GUARDED}/p", 2)
+    desk.sign_in(said.command(r"sign in once: (airgap login .+)$"))
+
+
+def a_tag_is_missing(desk: Desk) -> None:
+    verify = f"airgap verify {shlex.quote(BUNDLE)} --against http://{OPEN}/new --mapping path"
+    said = desk.run(verify, 32)
+    desk.run(said.command(r"^ +(airgap import .+)$"))
+    desk.run(verify)
+
+
+def a_layer_of_the_base_is_missing(desk: Desk) -> None:
+    desk.run(f"airgap import {shlex.quote(BUNDLE)} --to http://{OPEN}/base")
+    export = f"airgap export --image {OPEN}/base/{IMAGE} --plain-http {OPEN}"
+    desk.run(f"{export} -o whole.tar && {export} --base whole.tar -o 'with base.tar'")
+    said = desk.run(f"airgap import 'with base.tar' --to http://{OPEN}/elsewhere", 32)
+    desk.run(said.command(r"this writes: (airgap inventory .+)$"))
+    assert json.loads((desk.folder / "held.json").read_bytes())["target"] == f"{OPEN}/elsewhere"
+
+
+def a_bundle_as_a_resource(desk: Desk) -> None:
+    said = desk.run(f"airgap images {shlex.quote(BUNDLE)}", 10)
+    assert IMAGE in desk.run(said.command(r"(airgap inspect .+)$")).text
+
+
+def an_archive_as_a_resource(desk: Desk) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    desk.write("내 번들.tar.zst", zstandard.ZstdCompressor().compress((desk.folder / BUNDLE).read_bytes()))
+    said = desk.run("airgap images '내 번들.tar.zst'", 10)
+    assert IMAGE in desk.run(said.command(r"(airgap inspect .+)$")).text
+
+
+def _write_chart(desk: Desk) -> None:
+    desk.write(f"{CHART}/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n")
+    desk.write(f"{CHART}/rendered", pod("quay.io/x/rendered:1"))
+    desk.write(f"{CHART}/templates/web.yaml", "{{- if .Values.web }}\nimage: {{ .Values.image }}\n{{- end }}\n")
+
+
+def a_chart_among_rewritten_files(desk: Desk) -> None:
+    _write_chart(desk)
+    said = desk.run(f"airgap rewrite {shlex.quote(CHART)} --revert", 10)
+    assert "x/rendered:1" in desk.run(said.command(r"(helm template .+)$")).text
+
+
+def a_chart_without_helm(desk: Desk) -> None:
+    _write_chart(desk)
+    (desk.bin / "helm").rename(desk.bin / "helm.away")
+    said = desk.run(f"PATH={shlex.quote(str(desk.bin))} airgap images {shlex.quote(CHART)}", 10)
+    (desk.bin / "helm.away").rename(desk.bin / "helm")
+    assert "x/rendered:1" in desk.run(said.command(r"(helm template .+)$")).text
+
+
+def a_template_by_itself(desk: Desk) -> None:
+    _write_chart(desk)
+    said = desk.run(f"airgap images {shlex.quote(f'{CHART}/templates/web.yaml')}", 10)
+    for pattern in (r"render it: (helm template .+?);", r"give the chart: (airgap images .+)$"):
+        assert "x/rendered:1" in desk.run(said.command(pattern)).text
+
+
+def _write_kustomization(desk: Desk) -> None:
+    need("kubectl")
+    desk.write("자료 폴더/app one/kustomization.yaml", "resources: [pod.yaml]\nnamePrefix: a-\n")
+    desk.write("자료 폴더/app one/pod.yaml", pod("quay.io/x/kustomized:1"))
+
+
+def a_kustomization_in_a_folder(desk: Desk) -> None:
+    _write_kustomization(desk)
+    said = desk.run("airgap images '자료 폴더'")
+    shown = desk.run(said.command(r"for what it makes: (airgap images .+)$"))
+    assert "(rendered)" in shown.text
+
+
+def a_kustomization_without_kubectl(desk: Desk) -> None:
+    _write_kustomization(desk)
+    said = desk.run(f"PATH={shlex.quote(str(desk.bin))} airgap images '자료 폴더/app one'", 10)
+    assert "x/kustomized:1" in desk.run(said.command(r"(kubectl kustomize .+)$")).text
+
+
+def a_pull_secret_without_a_credential(desk: Desk) -> None:
+    desk.run(f"airgap hosts http://{GUARDED} --for containerd -o 'nodes 1' --pull-secret registry")
+    template = Said(0, (desk.folder / "nodes 1/pull-secret.yaml").read_text())
+    desk.sign_in(template.command(r"^# +(airgap login .+)$"))
+
+
+def doctor_wants_a_password(desk: Desk) -> None:
+    said = desk.run(f"airgap doctor http://{GUARDED}/p", 51)
+    desk.sign_in(said.command(r"^ +(airgap login .+)$"))
+    wrong = {"AIRGAP_USERNAME": "admin", "AIRGAP_PASSWORD": "wrong"}
+    said = desk.run(f"airgap doctor http://{GUARDED}/p", 51, **wrong)
+    desk.sign_in(said.command(r"^ +(airgap login .+)$"))
+
+
+def doctor_meets_plain_http(desk: Desk) -> None:
+    said = desk.run(f"airgap doctor https://{OPEN}/p", 51)
+    assert "speaks plain HTTP, as it was asked" in desk.run(said.command(r"^ +(airgap doctor .+)$")).text
+    desk.run(said.command(r"^ +(airgap hosts .+)$"))
+    assert f"http://{OPEN}" in (desk.folder / f"nodes/etc/containerd/certs.d/{OPEN}/hosts.toml").read_text()
+
+
+def doctor_meets_tls(desk: Desk) -> None:
+    said = desk.run(f"airgap doctor http://{SECURE}", 51)
+    assert "speaks HTTPS, as it was asked" in desk.run(said.command(r"^ +(airgap doctor .+)$"), 51).text
+
+
+def doctor_meets_an_unknown_certificate(desk: Desk) -> None:
+    said = desk.run(f"airgap doctor https://{SECURE}/p", 51)
+    desk.run(said.command(r"^ +(openssl .+)$"))
+    good = desk.run(said.command(r"^ +(airgap doctor .+)$"))
+    assert "certificate is good" in good.text
+    for printed in (said, good):
+        desk.run(printed.command(r"^ +(airgap hosts .+)$"))
+        assert list((desk.folder / "nodes").rglob("*.crt"))
+        shutil.rmtree(desk.folder / "nodes")
+
+
+#: How a literal in airgap/ begins, with ``{}`` for what is filled in, and what shows that its command works.
+SCENARIOS: dict[str, tuple[Callable[[Desk], None], ...]] = {
+    "sign in once: airgap login {}": (no_password_is_known, the_target_is_reached_elsewhere),
+    "it was tried once, to lock no account": (a_password_is_wrong,),
+    "sign in to the registry itself: airgap login {}": (login_with_a_path,),
+    "give them by --source-username and": (a_password_in_the_source,),
+    "put it into AIRGAP_SOURCE_PASSWORD": (a_source_user_without_a_password,),
+    "give them by --username with": (a_password_in_the_target,),
+    "airgap import {} --to {}": (a_tag_is_missing,),
+    "nothing was pushed; {}export without --base": (a_layer_of_the_base_is_missing,),
+    "an import writes the files that it carries": (a_bundle_as_a_resource,),
+    "a chart's archive ends in .tgz": (an_archive_as_a_resource,),
+    "helm template {} | airgap images -": (a_chart_among_rewritten_files,),
+    "install helm, or where it is": (a_chart_without_helm,),
+    "render it: helm template {}": (a_template_by_itself,),
+    "{}: inside a folder this {} is not rendered": (a_kustomization_in_a_folder,),
+    "install one of them, or where they are": (a_kustomization_without_kubectl,),
+    "# An imagePullSecret without its credential": (a_pull_secret_without_a_credential,),
+    "airgap login {}": (doctor_wants_a_password,),
+    "airgap doctor {}": (doctor_meets_plain_http, doctor_meets_tls),
+    "airgap hosts {} --for containerd{} --output nodes/": (doctor_meets_plain_http,),
+    "airgap doctor {} --ca-file ca.pem": (doctor_meets_an_unknown_certificate,),
+    "airgap hosts {} --for containerd --ca-file ca.pem": (doctor_meets_an_unknown_certificate,),
+}
+NO_COMMAND = "names a command of airgap in a sentence, and is no command to paste"
+PLACEHOLDER = "has a word in capitals for what is not known where the message is made"
+NEXUS = "is printed for Nexus alone, whose double serves loopback; tests/flows/test_doctor.py has it"
+#: How a literal begins, and why no scenario runs it.
+EXCEPTIONS = {
+    "make it with airgap export": NO_COMMAND,
+    "a bundle is made by airgap export": NO_COMMAND,
+    "give the .tar that airgap export wrote": NO_COMMAND,
+    "an address can only be given to airgap export": NO_COMMAND,
+    "airgap import brings it together": NO_COMMAND,
+    "# Made by airgap hosts. To sign in": NO_COMMAND,
+    "# Made by airgap hosts: lays its files": NO_COMMAND,
+    "zstd -dc BUNDLE.tar.zst | airgap import -": PLACEHOLDER,
+    "airgap inventory TARGET -o FILE": PLACEHOLDER,
+    "give all of it: kubectl describe pod POD": PLACEHOLDER,
+    "this looks like a Helm template": PLACEHOLDER,
+    "kubectl kustomize {} | airgap rewrite - --to TARGET": PLACEHOLDER,
+    "helm template {} {} --include-crds | airgap rewrite - --to TARGET": PLACEHOLDER,
+    "no user or password belongs in it; airgap login REGISTRY": PLACEHOLDER,
+    "airgap import BUNDLE --to NODES-ADDRESS": PLACEHOLDER,
+    "airgap doctor {} --nexus URL --fix": PLACEHOLDER,
+    "sign in to its pages as admin": PLACEHOLDER,
+    "check the spelling of the repository in the address": PLACEHOLDER,
+    "airgap doctor {} --nexus {}": NEXUS,
+    "{}; to sign in: airgap login {}": "is printed where a registry refuses a token that it gave; the arguments are "
+    "those of the other login hints, and tests/registry/auth/test_authenticator.py has the message",
+    "airgap export {} -o {}": "is what the demo shows while it does the same itself; its registries are not real",
+    "airgap import {} --to {} --output {}": "is what the demo shows while it does the same itself",
+}
+
+
+def test_every_message_with_a_command_has_a_scenario_or_a_reason() -> None:
+    texts = printed_texts()
+    assert len(texts) > 40
+    unknown = [
+        f"{printed.place}: {printed.text!r}"
+        for printed in texts
+        if not printed.text.startswith((*SCENARIOS, *EXCEPTIONS))
+    ]
+    assert unknown == [], "give it a scenario in SCENARIOS, or a reason in EXCEPTIONS"
+    unused = [key for key in (*SCENARIOS, *EXCEPTIONS) if not any(printed.text.startswith(key) for printed in texts)]
+    assert unused == []
+
+
+@pytest.mark.interop
+@pytest.mark.requires("docker-registry", "htpasswd", "openssl")
+@pytest.mark.parametrize(
+    "scenario", dict.fromkeys(scenario for group in SCENARIOS.values() for scenario in group), ids=lambda s: s.__name__
+)
+def test_the_printed_command_works(desk: Desk, scenario: Callable[[Desk], None]) -> None:
+    scenario(desk)
+
+
+@pytest.mark.interop
+@pytest.mark.requires("docker-registry", "htpasswd", "openssl")
+@pytest.mark.parametrize("target", ["", f"http://{GUARDED}"])
+def test_what_explain_says_to_sign_in_works(desk: Desk, target: str) -> None:
+    seen = f'Error: Get "{"https" if target else "http"}://{GUARDED}/v2/": no basic auth credentials'
+    said = desk.run(f"airgap doctor {target} --explain {shlex.quote(seen)}")
+    desk.sign_in(said.command(r"^ +(airgap login .+)$"))
+
+
+@pytest.mark.interop
+@pytest.mark.requires("docker-registry", "htpasswd", "openssl")
+def test_the_next_step_of_an_import_is_quoted(desk: Desk) -> None:
+    need("kubectl")
+    said = desk.run(f"airgap import {shlex.quote(BUNDLE)} --to http://{OPEN}/p --output '나온 것 1' --force")
+    words = shlex.split(said.command(r"next: (kubectl apply .+)$"))
+    assert (desk.folder / words[-1]).is_dir()
+
+
+def test_commands_that_explain_prints_are_ones_that_airgap_has(airgap: object) -> None:
+    """Their options exist: ``--help`` after them is printed only if the rest of the line was understood."""
+    from click.testing import CliRunner
+
+    from airgap.cli.app import cli
+
+    lines = [line for message in known_messages() for step in message.steps for line in step.run]
+    commands = [match[1] for line in lines if (match := re.search(r"(?:^|\| )airgap ([a-z]+ .*)$", line))]
+    assert len(commands) > 20
+    for command in commands:
+        words = shlex.split(re.sub(r"\{(host|target|name)\}", GUARDED, command).replace("{image}", f"{GUARDED}/x:1"))
+        assert CliRunner().invoke(cli, [*words, "--help"]).exit_code == 0, command
