@@ -9,6 +9,7 @@ import inspect
 import click
 
 from airgap import __version__
+from airgap.cli.error_reporter import ErrorReporter
 from airgap.i18n import tr
 
 #: The commands in the order of ``--help``, each with its one-line help, so that ``--help`` imports none of them.
@@ -31,6 +32,23 @@ COMMANDS = {
 }
 
 
+def _set_verbose(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and isinstance(context.obj, ErrorReporter):
+        context.obj.verbose = True
+
+
+def _verbose_option() -> click.Option:
+    """``--verbose``, which every command has: what a message of four lines has no room for is printed too."""
+    return click.Option(
+        ["--verbose"],
+        is_flag=True,
+        is_eager=True,  # so that errors in other options are already reported in full
+        expose_value=False,
+        callback=_set_verbose,
+        help=tr("Print messages in full, and each failure by itself."),
+    )
+
+
 class _LazyGroup(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -42,6 +60,8 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"airgap.cli.commands.{module_name}")
         command: click.Command = module.command
         command.help = tr(inspect.cleandoc(command.help or ""))
+        if all(parameter.name != "verbose" for parameter in command.params):
+            command.params.append(_verbose_option())
         return command
 
     def resolve_command(
@@ -78,3 +98,6 @@ def cli() -> None:
     On a connected machine `airgap export` writes one bundle; on the far side `airgap import` pushes it into
     Nexus or any registry and writes the YAML back with its images pointing there.
     """
+
+
+cli.params.append(_verbose_option())

@@ -7,20 +7,32 @@ import json
 
 import click
 
+from airgap.cli.formatting.message import Message, MessageLimits, messages
 from airgap.cli.formatting.printable import printable
 from airgap.errors import AirgapError, Failures
 from airgap.events import Failed, Noted, as_json
 from airgap.i18n import tr
 from airgap.records import Record
 
+_PREFIX = "error: "
+
 
 class ErrorReporter(Record, frozen=False):
-    """Prints the errors of one run. Commands reach it as click's ``obj``; ``--progress json`` sets ``json``."""
+    """Prints the errors of one run. Commands reach it as click's ``obj``.
+
+    ``--progress json`` sets ``json``, and ``--verbose`` sets ``verbose``, which shows messages of any length.
+    """
 
     json: bool = False
+    verbose: bool = False
+
+    @property
+    def limits(self) -> MessageLimits:
+        """How long messages on standard error may be."""
+        return MessageLimits.of_terminal(verbose=self.verbose)
 
     def report(self, error: AirgapError) -> None:
-        """Print a paragraph for each error of ``error``, with its hint; with ``json``, one object for all."""
+        """Print a paragraph for each cause in ``error``, with its hint; with ``json``, one object for all errors."""
         errors = error.errors if isinstance(error, Failures) else (error,)
         if self.json:
             first, *others = errors
@@ -30,10 +42,8 @@ class ErrorReporter(Record, frozen=False):
             )
             self._print_json(Failed(error.exit_code, first.what, first.where, first.hint, more))
             return
-        for single_error in errors:
-            click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(str(single_error))}", err=True)
-            if single_error.hint:
-                click.echo(f"  {printable(single_error.hint)}", err=True)
+        for message in messages(errors, verbose=self.verbose):
+            self._print(message)
 
     def report_usage_error(self, error: click.ClickException) -> None:
         """Print an error that click found in the command line."""
@@ -49,7 +59,7 @@ class ErrorReporter(Record, frozen=False):
         if self.json:
             self._print_json(Failed(1, what, None, hint))
         else:
-            click.echo(tr("error: {what}\n  {hint}", what=printable(what), hint=hint), err=True)
+            self._print(Message(what, hint))
 
     def format(self, message: AirgapError | Noted) -> str:
         """Return the text that would be printed for one error or note, without colour, with its line ends."""
@@ -58,12 +68,27 @@ class ErrorReporter(Record, frozen=False):
             return f"{json.dumps(as_json(event), ensure_ascii=False)}\n"
         if isinstance(message, Noted):
             return f"{message.text}\n"
-        return tr("error: {message}\n", message=printable(str(message))) + (
-            f"  {printable(message.hint)}\n" if message.hint else ""
-        )
+        return click.unstyle("".join(f"{line}\n" for line in self._lines(Message(str(message), message.hint or ""))))
+
+    def _print(self, message: Message) -> None:
+        for line in self._lines(message):
+            click.echo(line, err=True)
+
+    def _lines(self, message: Message) -> list[str]:
+        printed = Message(printable(message.text), printable(message.hint))
+        shown = self.limits.message(printed, used=len(_PREFIX))
+        first = f"{click.style(_PREFIX.rstrip(), fg='red', bold=True)} {shown.text}"
+        return [first, f"  {shown.hint}"] if shown.hint else [first]
 
     def _print_json(self, event: Failed) -> None:
         click.echo(json.dumps(as_json(event), ensure_ascii=False), err=True)
+
+
+def current_reporter() -> ErrorReporter:
+    """Return the reporter of the command that runs; one with the defaults outside of a command."""
+    context = click.get_current_context(silent=True)
+    reporter = context.find_object(ErrorReporter) if context else None
+    return reporter or ErrorReporter()
 
 
 def _failed(error: AirgapError) -> Failed:

@@ -12,6 +12,7 @@ import pytest
 
 from airgap import events
 from airgap.cli.formatting.event_text import event_text
+from airgap.cli.formatting.message import MessageLimits
 from airgap.cli.progress import display
 from airgap.cli.progress.display import BarDisplay, PlainDisplay, open_display
 from airgap.events import (
@@ -209,5 +210,5 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.M
 
 
 def test_words_are_only_for_what_people_read() -> None:
-    assert event_text(BlobDone("sha256:a", 1, "fetched")) == ""
-    assert event_text(Noted("x")) == "x"
+    assert event_text(BlobDone("sha256:a", 1, "fetched"), MessageLimits()) == ""
+    assert event_text(Noted("x"), MessageLimits()) == "x"

@@ -8,7 +8,8 @@ import json
 import click
 
 from airgap.cli import options
-from airgap.cli.formatting.printable import printable
+from airgap.cli.error_reporter import current_reporter
+from airgap.cli.formatting.event_text import warning_text
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options
 from airgap.flows.images import FoundImages, find_images
@@ -99,7 +100,7 @@ def _print_table(found_images: FoundImages, *, why: bool) -> None:
         for miss in found_images.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
     for warning in found_images.warnings():
-        click.echo(f"{click.style('warning:', fg='yellow')} {printable(warning)}", err=True)
+        click.echo(warning_text(warning, current_reporter().limits), err=True)
     where = tr(
         "{site_count} in {file_count}",
         site_count=counted(len(found_images.sites), "site"),

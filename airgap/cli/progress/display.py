@@ -13,12 +13,16 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import click
 
+from airgap.cli.error_reporter import current_reporter
 from airgap.cli.formatting.event_text import event_text
+from airgap.cli.formatting.message import MAX_SEPARATE, cause_of_failure
+from airgap.cli.formatting.printable import printable
 from airgap.cli.progress.model import ProgressModel
 from airgap.cli.progress.view import draw, draw_plain
 from airgap.errors import OutputError
@@ -43,6 +47,9 @@ class Display:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._limits = current_reporter().limits
+        #: The images that failed, by cause.
+        self._failed_images: dict[str, list[str]] = {}
 
     def __call__(self, event: Event) -> None:
         """Show ``event``. Raises :class:`OutputError` if standard error cannot be written.
@@ -59,8 +66,30 @@ class Display:
 
     def show(self, event: Event) -> None:
         """Print what this display shows of ``event``. The caller holds the lock."""
-        if isinstance(event, Warned | ImageFailed):
-            self.print_line(event_text(event))
+        if isinstance(event, ImageFailed):
+            self.show_failed_image(event)
+        elif isinstance(event, Warned):
+            self.print_line(event_text(event, self._limits))
+
+    def show_failed_image(self, event: ImageFailed) -> None:
+        """Print that an image failed, for the first images of each cause; the others are counted."""
+        images = self._failed_images.setdefault(cause_of_failure(event), [])
+        images.append(event.reference)
+        if len(images) <= MAX_SEPARATE or self._limits.verbose:
+            self.print_line(event_text(event, self._limits))
+
+    def show_more_failed_images(self) -> None:
+        """Print a line for each cause of which not every image was shown."""
+        failed_images, self._failed_images = self._failed_images, {}
+        for images in failed_images.values():
+            if (more := images[MAX_SEPARATE:]) and not self._limits.verbose:
+                text = tr(
+                    "{more_count} more for the same reason as {images}: {more}",
+                    more_count=len(more),
+                    images=images[0],
+                    more=", ".join(more),
+                )
+                self.print_line(f"{click.style('failed:', fg='red')} {self._limits.line(printable(text), used=8)}")
 
     def print_line(self, text: str) -> None:
         """Print one line on standard error."""
@@ -72,7 +101,9 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Do nothing; displays that keep something on the screen remove it here."""
+        """Print what is still to be said; displays that keep something on the screen remove it here."""
+        with self._lock, suppress(OSError):
+            self.show_more_failed_images()
 
 
 class JsonDisplay(Display):
@@ -101,7 +132,10 @@ class PlainDisplay(Display):
             self.begin()
         elif isinstance(event, Finished):
             self.end()
-        if text := event_text(event):
+            self.show_more_failed_images()
+        if isinstance(event, ImageFailed):
+            self.show_failed_image(event)
+        elif text := event_text(event, self._limits):
             self.print_line(text)
 
     def begin(self) -> None:
@@ -125,6 +159,7 @@ class PlainDisplay(Display):
         """Stop showing the progress."""
         with self._lock:
             self.end()
+        super().__exit__(kind, error, trace)
 
     def _run_ticks(self) -> None:
         # If this thread handled a signal, the main thread would not be interrupted. See also airgap.transfer.pool.

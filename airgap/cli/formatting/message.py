@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps messages short: at most four lines, one message for failures of one cause. ``--verbose`` shows everything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from airgap.errors import AirgapError
+from airgap.events import ImageFailed
+from airgap.i18n import tr
+from airgap.records import Record
+
+#: The most lines of one message, its hint included.
+MAX_LINES = 4
+#: Characters of a line where standard error is no terminal. A narrower terminal than the minimum counts as that wide.
+_WIDTH, _MIN_WIDTH = 120, 80
+#: Up to this number, failures of one cause are separate messages.
+MAX_SEPARATE = 3
+_MORE = tr(" … (--verbose shows all of it)")
+#: Characters before a hint.
+_INDENT = 2
+
+
+class Message(Record):
+    """One error as it is printed: what happened, and its hint or an empty string."""
+
+    text: str
+    hint: str
+
+
+class MessageLimits(Record):
+    """How much of a message is printed: ``MAX_LINES`` lines of ``width`` characters; with ``verbose``, all of it."""
+
+    verbose: bool = False
+    width: int = _WIDTH
+
+    @classmethod
+    def of_terminal(cls, *, verbose: bool) -> MessageLimits:
+        """Return the limits for standard error."""
+        if not sys.stderr.isatty():
+            return cls(verbose)
+        import shutil
+
+        return cls(verbose, max(_MIN_WIDTH, shutil.get_terminal_size().columns))
+
+    def line(self, text: str, *, used: int = 0) -> str:
+        """Return a warning or a note, shortened. ``used`` characters are printed before it."""
+        return self._cut(text, MAX_LINES * self.width - used)
+
+    def message(self, message: Message, *, used: int) -> Message:
+        """Return an error shortened. Its hint, which may have a command to paste, is cut only if it fills three lines.
+
+        ``used`` characters are printed before the text, and as many as fit an indentation before the hint.
+        """
+        hint = self._cut(message.hint, (MAX_LINES - 1) * self.width - _INDENT)
+        hint_lines = -(-(len(hint) + _INDENT) // self.width) if hint else 0
+        return Message(self._cut(message.text, (MAX_LINES - hint_lines) * self.width - used), hint)
+
+    def _cut(self, text: str, limit: int) -> str:
+        if self.verbose or len(text) <= limit:
+            return text
+        kept = text[: limit - len(_MORE)]
+        # Whole words, unless the text has none.
+        return f"{kept[: kept.rfind(' ')] if ' ' in kept else kept}{_MORE}".replace(", …", " …")
+
+
+def messages(errors: Sequence[AirgapError], *, verbose: bool) -> list[Message]:
+    """Return a message for each error, and one for more than three of one cause; with ``verbose`` one for each."""
+    groups: dict[tuple[object, ...], list[AirgapError]] = {}
+    for number, error in enumerate(errors):
+        groups.setdefault((number,) if verbose else _cause(error), []).append(error)
+    shown: list[Message] = []
+    for group in groups.values():
+        if len(group) > MAX_SEPARATE:
+            shown.append(_group_message(group))
+        else:
+            shown += [Message(str(error), error.hint or "") for error in group]
+    return shown
+
+
+def cause_of_failure(event: ImageFailed) -> str:
+    """Return what is the same for all images that failed for one reason."""
+    return _without_place(event.reason, event.reference)
+
+
+def _cause(error: AirgapError) -> tuple[object, ...]:
+    """What errors of one cause have in common: everything but the place, which text and hint may repeat."""
+    return type(error), _without_place(error.what, error.where), _without_place(error.hint or "", error.where)
+
+
+def _without_place(text: str, where: str | None) -> str:
+    """``text`` without ``where`` and without the last part of it, such as a tag or a line number."""
+    if not where:
+        return text
+    text = text.replace(where, "")
+    for separator in ("@", ":"):
+        name, found, last = where.rpartition(separator)
+        if found and last:
+            return " ".join(word for word in text.replace(name, "").split() if word.strip(",;.()'\"") != last)
+    return text
+
+
+def _group_message(group: Sequence[AirgapError]) -> Message:
+    first = group[0]
+    others = [error.where or "" for error in group[1:]]
+    names = ", ".join(_distinct(other for other in others if other and other != first.where))
+    also = tr("; the same for {names}", names=names) if names else ""
+    return Message(
+        tr(
+            "{group_count} failures of one cause; the first: {first}{also}",
+            group_count=len(group),
+            first=first,
+            also=also,
+        ),
+        first.hint or "",
+    )
+
+
+def _distinct(items: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(items))
