@@ -18,6 +18,7 @@ from airgap.bundle.lockfile import REPAIR_HINT, Lockfile, check_writable
 from airgap.bundle.media.volume_names import sibling_volumes, volumes_called
 from airgap.bundle.reader import MAX_MEMBER, open_bundle
 from airgap.bundle.receipt import Receipt
+from airgap.durable import missing_file, read_hint
 from airgap.errors import AirgapError, BundleError, OutputError, UnsupportedBundle, UsageError
 from airgap.i18n import tr
 from airgap.oci import Platform
@@ -55,7 +56,8 @@ class Document(Record):
 def read_document(path: str | os.PathLike[str], *, unreadable: type[AirgapError] = UsageError) -> Document:
     """Read a JSON document, or the inventory of a bundle.
 
-    Raises ``unreadable`` for a file that cannot be read, :class:`BundleError` for any other kind of file.
+    Raises :class:`UsageError` for a missing file, ``unreadable`` for one that cannot be read, :class:`BundleError` for
+    any other kind of file.
     """
     try:
         document = read_json_document(path, unreadable=unreadable) if volumes_called(Path(path)) is None else None
@@ -76,8 +78,11 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
     try:
         with open(path, "rb") as file:
             content = _read_json_bytes(file)
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing_file(where) from None
     except OSError as error:
-        raise unreadable(tr("cannot be read: {strerror}", strerror=error.strerror), where=where) from error
+        hint = read_hint(error, where)
+        raise unreadable(tr("cannot be read: {strerror}", strerror=error.strerror), where=where, hint=hint) from error
     if content is None:
         return None
     if len(content) > MAX_DOCUMENT:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from airgap.cli.error_reporter import ErrorReporter
+from airgap.cli.prompts import password_prompt
 from airgap.errors import UsageError
 from airgap.i18n import tr
 from airgap.records import Record
@@ -173,7 +174,10 @@ class TargetConnection(Record):
         return any((self.ca_file, self.plain_http, self.insecure, self.via, self.username, self.password_stdin))
 
     def options(self, registry: str) -> ConnectionOptions:
-        """Return the connection options if ``registry`` is the target. Reads the password from standard input."""
+        """Return the connection options if ``registry`` is the target.
+
+        Reads the password from standard input, or asks for it on a terminal, if it is missing.
+        """
         from airgap.config.connections import ConnectionOptions, target_credential
 
         password = read_password() if self.password_stdin else None
@@ -182,7 +186,7 @@ class TargetConnection(Record):
             (registry,) if self.insecure else (),
             (registry,) if self.plain_http else (),
             self.via,
-            target_credential(os.environ, self.username, password),
+            target_credential(os.environ, self.username, password, registry=registry, ask=password_prompt()),
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airgap import kube
+from airgap.durable import missing_file, read_hint
 from airgap.errors import AirgapError, UsageError
 from airgap.i18n import tr
 from airgap.oci import Platform, Reference
@@ -60,9 +61,12 @@ def load_project(path: str | None) -> ProjectSettings:
     except FileNotFoundError as error:
         if path is None:
             return ProjectSettings()
-        raise UsageError(tr("there is no such file"), where=path) from error
+        raise missing_file(path) from error
     except OSError as error:
-        raise UsageError(tr("cannot read it: {strerror}", strerror=error.strerror), where=str(file)) from error
+        hint = read_hint(error, file)
+        raise UsageError(
+            tr("cannot read it: {strerror}", strerror=error.strerror), where=str(file), hint=hint
+        ) from error
     import yaml
 
     try:

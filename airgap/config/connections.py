@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from airgap.config.airgap_yaml import ProjectSettings
+from airgap.durable import require_file
 from airgap.errors import UsageError
 from airgap.events import Sink
 from airgap.i18n import tr
@@ -60,8 +61,11 @@ def open_registries(
     settings = dict(project.registries)
     # Check now: over plain HTTP the file would never be read, and the mistake would show only later.
     for ca_file in {options.ca_file, *(entry.ca_file for entry in settings.values())} - {""}:
+        require_file(ca_file)
         if not os.path.isfile(ca_file):
-            raise UsageError(tr("there is no such file with certificates"), where=ca_file)
+            raise UsageError(
+                tr("this is no file with certificates"), where=ca_file, hint=tr("--ca-file takes a PEM file")
+            )
     for registry in (*options.plain_http, *options.insecure):
         if reason := registry_problem(registry):
             raise UsageError(reason, hint=tr("name the registry as it stands in references, such as 10.0.0.5:5000"))
@@ -154,15 +158,26 @@ def target_mapping(
     return TargetMapping(address, policy or project.policy or DEFAULT_POLICY, project.overrides)
 
 
-def target_credential(environment: Mapping[str, str], username: str | None, password: str | None) -> Credential | None:
-    """Return the target's credential from the options, else ``AIRGAP_USERNAME`` and ``AIRGAP_PASSWORD``.
+def target_credential(
+    environment: Mapping[str, str],
+    username: str | None,
+    password: str | None,
+    *,
+    registry: str,
+    ask: Callable[[str], str] | None = None,
+) -> Credential | None:
+    """Return the credential of the target ``registry`` from the options, else from the environment.
 
-    ``None`` if there is none at all. Raises :class:`UsageError` for a user without a password or the reverse.
+    The variables are ``AIRGAP_USERNAME`` and ``AIRGAP_PASSWORD``. ``ask`` is called for a password that is missing.
+    ``None`` if there is no credential at all. Raises :class:`UsageError` for a password without a user, and without
+    ``ask`` for a user without a password.
     """
     username = username or environment.get("AIRGAP_USERNAME")
     password = password if password is not None else environment.get("AIRGAP_PASSWORD")
     if not username and password is None:
         return None
+    if username and password is None and ask is not None:
+        password = ask(tr("{username} at {registry}", username=username, registry=registry))
     if not username or password is None:
         raise UsageError(
             tr("a user without a password, or a password without a user"),
@@ -173,14 +188,23 @@ def target_credential(environment: Mapping[str, str], username: str | None, pass
     return Credential(username, password)
 
 
-def source_credential(environment: Mapping[str, str], username: str | None, source: TargetAddress) -> Credential | None:
-    """Return the source's credential from ``--source-username`` and ``AIRGAP_SOURCE_PASSWORD``, if there is one.
+def source_credential(
+    environment: Mapping[str, str],
+    username: str | None,
+    source: TargetAddress,
+    *,
+    ask: Callable[[str], str] | None = None,
+) -> Credential | None:
+    """Return the credential of the source from ``--source-username`` and ``AIRGAP_SOURCE_PASSWORD``.
 
-    Raises :class:`UsageError` for a user without a password.
+    ``ask`` is called for a password that is missing. ``None`` without a user. Raises :class:`UsageError` for a user
+    without a password, and without ``ask``.
     """
     if not username:
         return None
     password = environment.get("AIRGAP_SOURCE_PASSWORD")
+    if password is None and ask is not None:
+        password = ask(tr("{username} at {registry}", username=username, registry=source.registry))
     if password is None:
         host = replace(source, prefix="").argument
         raise UsageError(

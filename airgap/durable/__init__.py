@@ -2,19 +2,24 @@
 """What must survive a kill or a power cut: append-only journals and atomically replaced files.
 
 ``journal`` is the append-only file; ``files`` locks, syncs and replaces files; ``output`` checks places for output
-before work is done for them. This room knows no bundle, no registry and no resource file, and imports only ``errors``.
+before work is done for them; ``reading`` says what a missing or unreadable file means. This room knows no bundle, no
+registry and no resource file, and imports only ``errors``.
 """
 
 from airgap.durable.files import FileLocked, is_same_file, lock, publish, replace_file, sync_folder, write_at, writing
 from airgap.durable.journal import Journal
+from airgap.durable.reading import missing_file, read_hint, require_file
 
 __all__ = [
     "FileLocked",
     "Journal",
     "is_same_file",
     "lock",
+    "missing_file",
     "publish",
+    "read_hint",
     "replace_file",
+    "require_file",
     "sync_folder",
     "write_at",
     "writing",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from airgap.durable.files import replace_file
+from airgap.durable.files import output_error, replace_file
 from airgap.errors import OutputError
 from airgap.formatting import quoted
 from airgap.i18n import tr
@@ -39,14 +39,12 @@ def check_free(folder: Path, files: Iterable[tuple[str, bytes]], *, force: bool)
 
 def write_files(folder: Path, files: Sequence[tuple[str, bytes]]) -> None:
     """Write each of ``files`` (name and content) below ``folder``, whole. Raises :class:`OutputError`."""
-    try:
-        for path, content in [(inside(folder, name), content) for name, content in files]:
+    for path, content in [(inside(folder, name), content) for name, content in files]:
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)
-    except OSError as error:
-        raise OutputError(
-            tr("cannot write: {strerror}", strerror=error.strerror), where=str(error.filename or folder)
-        ) from error
+        except OSError as error:
+            raise output_error(error, Path(error.filename or path)) from error
 
 
 def check_file_name(path: Path, *, option: str = "-o") -> None:

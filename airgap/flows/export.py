@@ -12,7 +12,7 @@ from airgap.bundle import Base, Extras, Lockfile, OutputFormat, Resource, build_
 from airgap.bundle.build import BundleBuild
 from airgap.bundle.lockfile import create_lockfile, write_lockfile
 from airgap.bundle.omitted_layers import omit_layers
-from airgap.durable import output
+from airgap.durable import missing_file, output
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed
 from airgap.flows.images import FoundImages
@@ -117,7 +117,7 @@ def _read_lockfile(request: ExportRequest, base: Base | None, resources: Sequenc
     if request.lock is None:
         return None
     if request.form.volume and not request.lock.exists():
-        raise UsageError(tr("one volume is made again from the lock of all"), where=str(request.lock))
+        raise missing_file(request.lock, hint=tr("one volume is made again from the lock of all of them"))
     base_id = base.id if base else None
     if lockfile := read_lockfile(request.lock, request.platforms, refresh=request.refresh, base=base_id):
         lockfile.check_resources(resources, where=str(request.lock))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap.config.airgap_yaml import ProjectSettings
+from airgap.durable import missing_file, read_hint
 from airgap.errors import BundleError, TargetError, UsageError
 from airgap.i18n import tr
 from airgap.nodes import MirroredRegistry, PullEndpoint, mirrored_registries
@@ -66,8 +67,11 @@ def mirrors_from_file(path: str, mapping: Mapping, *, policy: str | None) -> lis
 def _read_certificates(path: str) -> bytes:
     try:
         content = Path(path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing_file(path) from None
     except OSError as error:
-        raise UsageError(tr("cannot read it: {strerror}", strerror=error.strerror), where=path) from error
+        hint = read_hint(error, path)
+        raise UsageError(tr("cannot read it: {strerror}", strerror=error.strerror), where=path, hint=hint) from error
     if b"-----BEGIN CERTIFICATE-----" not in content:
         raise UsageError(
             tr("there is no certificate in PEM form in it"), where=path, hint="openssl x509 -in FILE -inform DER"

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from airgap import kube
 from airgap.bundle import BundleReader
 from airgap.durable import output
-from airgap.errors import AirgapError, raise_all
+from airgap.errors import AirgapError, OutputError, raise_all
+from airgap.i18n import tr
 from airgap.kube.rewrite.bundle_files import rewrite_bundle_files, without_failed_images
 from airgap.kube.rewrite.file_set import RewrittenFile
 from airgap.kube.rewrite.log import REWRITE_LOG
@@ -114,10 +115,23 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
     result.names = [name for name in result.names if name not in failed]
     verify_tags([image for image in missing if image.root.label not in failed], stores, context)
     result.files = without_failed_images(files, failed, request.rules, context.emit)
-    write_rewritten(request.output, [(file.name, file.after) for file in result.files], result.files)
     receipt = receipt_of(bundle, placement.mapping, placement.assignments, planned, failed)
-    output.write_files(placement.receipt.parent, [(placement.receipt.name, receipt)])
+    with _pushed_already():
+        write_rewritten(request.output, [(file.name, file.after) for file in result.files], result.files)
+        output.write_files(placement.receipt.parent, [(placement.receipt.name, receipt)])
     return result
+
+
+@contextmanager
+def _pushed_already() -> Iterator[None]:
+    """Add to an :class:`OutputError` that the images need not be pushed again."""
+    try:
+        yield
+    except OutputError as error:
+        error.hint = tr(
+            "the images are pushed already: free space, or choose another folder with --output, and run it again"
+        )
+        raise
 
 
 def _check_and_place(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> _Placement:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 from airgap.bundle import BundleReader, open_bundle
 from airgap.bundle.omitted_layers import describe_requirements
+from airgap.durable import require_file
 from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
 from airgap.events import Sink, Warned, ignore
 from airgap.i18n import tr
@@ -33,6 +35,8 @@ def create_server(
     :class:`ContentMissing` if no image is complete, :class:`BundleError` for other files and folders,
     :class:`UsageError` for a bundle with ``writable``.
     """
+    for file in tls or ():
+        require_file(file)
     if path.is_dir() or (writable and not path.exists()):
         try:
             layout = ImageLayout.create(path) if writable else ImageLayout(path)
@@ -42,6 +46,10 @@ def create_server(
         return Server(
             layout, host, port, writable=writable, credentials=credentials, tls=tls, on_request=on_request, uploads=path
         )
+    require_file(
+        path,
+        hint=tr("--writable makes a new layout folder: airgap serve {path} --writable", path=shlex.quote(str(path))),
+    )
     if writable:
         raise UsageError(
             tr("a bundle takes no pushes"),

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from airgap.errors import ResourceError
+from airgap.durable import missing_file, read_hint
+from airgap.errors import AirgapError, ResourceError
 from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.kube.parse import events as ev
@@ -54,8 +55,8 @@ def load(
 
     A walk leaves out each file and each folder below the given one for whose path ``skip`` returns true.
 
-    Raises ResourceError for a path that is missing or cannot be read, a folder without resource files, a chart's
-    folder, and for ``-`` without standard input.
+    Raises UsageError for a path that is missing, ResourceError for one that cannot be read, a folder
+    without resource files, a chart's folder, and for ``-`` without standard input.
     """
     inputs: dict[str | None, _Input] = {}
     folders: list[str] = []
@@ -222,12 +223,11 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: str, error: OSError) -> ResourceError:
-    missing = isinstance(error, FileNotFoundError)
+def _unreadable(path: str, error: OSError) -> AirgapError:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return missing_file(path, hint=tr("give a file, a folder, or - for standard input"))
     return ResourceError(
-        tr("no such file or folder") if missing else tr("cannot be read: {strerror}", strerror=error.strerror or error),
-        where=path,
-        hint=tr("give a file, a folder, or - for standard input") if missing else None,
+        tr("cannot be read: {strerror}", strerror=error.strerror or error), where=path, hint=read_hint(error, path)
     )
 
 

@@ -110,10 +110,15 @@ class Reference(Record, order=True):
         return f"{self.name}{tag}{digest}"
 
 
+_HINT = tr("write it as REGISTRY/REPOSITORY:TAG, such as quay.io/jetstack/cert-manager-webhook:v1.14.4")
+
+
 def check_tag(tag: str) -> str:
     """Return ``tag`` if the distribution specification allows it; raise :class:`InvalidReference` otherwise."""
     if not _TAG.fullmatch(tag):
-        raise InvalidReference(tr("invalid tag {tag!r}: {tag_problem}", tag=tag[:160], tag_problem=_tag_problem(tag)))
+        raise InvalidReference(
+            tr("invalid tag {tag!r}: {tag_problem}", tag=tag[:160], tag_problem=_tag_problem(tag)), hint=_HINT
+        )
     return tag
 
 
@@ -179,4 +184,4 @@ def _invalid(text: str, reason: str) -> InvalidReference:
     if rest := _after_credentials(text):
         text = f"…@{rest}"
     shown = text if len(text) <= 160 else f"{text[:157]}..."
-    return InvalidReference(tr("invalid image reference {shown!r}: {reason}", shown=shown, reason=reason))
+    return InvalidReference(tr("invalid image reference {shown!r}: {reason}", shown=shown, reason=reason), hint=_HINT)

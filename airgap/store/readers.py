@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
 
+from airgap.durable import read_hint
 from airgap.errors import AirgapError, BundleError, ContentError, DigestMismatch
 from airgap.i18n import tr
 from airgap.oci import Descriptor
@@ -18,7 +18,6 @@ from airgap.store.protocols import Opener, Reader, Source
 #: Bytes in the read buffer of each worker. Large buffers need fewer system calls, and the GIL is released while a
 #: buffer is hashed and in system calls.
 BUFFER_SIZE = 1024 * 1024
-_DAMAGED = tr("the medium is damaged; copy the bundle once more to another one")
 
 
 @contextlib.contextmanager
@@ -31,7 +30,7 @@ def translate_read_errors(where: str, offset: int | None = None) -> Iterator[Non
         yield
     except OSError as error:
         what = tr("cannot read it") if offset is None else tr("cannot read it at byte {offset:,}", offset=offset)
-        hint = _DAMAGED if error.errno == errno.EIO else None
+        hint = read_hint(error, where) if where else None
         raise BundleError(f"{what}: {error.strerror or error}", where=where or None, hint=hint) from error
 
 

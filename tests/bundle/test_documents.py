@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airgap.bundle import Extras, Lockfile, Receipt, ReceiptImage, documents, open_bundle, read_document
-from airgap.errors import AirgapError, BundleError
+from airgap.errors import AirgapError, BundleError, UsageError
 from airgap.oci import digest as digests
 from tests.bundle.bundles import usual
 
@@ -127,9 +127,11 @@ def test_a_document_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("error", [BundleError, AirgapError])
 def test_the_caller_says_which_error_a_file_is_that_cannot_be_read(error: type[AirgapError], tmp_path: Path) -> None:
-    with pytest.raises(AirgapError, match="cannot be read: No such file") as caught:
-        read_document(tmp_path / "absent", unreadable=error)
+    with pytest.raises(AirgapError, match="cannot be read: Is a directory") as caught:
+        read_document(tmp_path, unreadable=error)
     assert type(caught.value) is error
+    with pytest.raises(UsageError, match="no such file"):
+        read_document(tmp_path / "absent", unreadable=error)
 
 
 def test_a_volume_that_begins_like_a_document_is_a_bundle(bundle: Path, tmp_path: Path) -> None:

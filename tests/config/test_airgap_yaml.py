@@ -130,7 +130,7 @@ def test_deep_nesting_is_refused(tmp_path: Path) -> None:
 def test_the_file_that_config_names_must_be_there(airgap: Airgap) -> None:
     airgap.write("a.yaml", pod("a:1"))
     said = airgap.fails(2, "images", "a.yaml", "--config", "other.yaml")
-    assert said.errors == ["other.yaml: there is no such file"]
+    assert said.errors == ["other.yaml: there is no such file or folder"]
     airgap.run("images", "a.yaml")
 
 

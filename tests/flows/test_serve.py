@@ -105,9 +105,10 @@ def test_tls(airgap: Airgap, bundle: Path, authority: Authority) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("gone.tar",), 40, "gone.tar"),
+        (("gone.tar",), 2, "gone.tar"),
         (("gone", "--writable", "--listen", "5000"), 2, "HOST:PORT"),
         (("gone", "--writable", "--listen", "127.0.0.1:99999"), 2, "HOST:PORT"),
+        (("gone", "--writable", "--listen", "127.0.0.1:²"), 2, "HOST:PORT"),
         (("gone", "--user", "x"), 2, "--password-stdin"),
         (("gone", "--tls-cert", "x"), 2, "--tls-key"),
         (("empty",), 40, "empty"),
@@ -129,3 +130,20 @@ def test_certificates_that_are_none(airgap: Airgap, bundle: Path) -> None:
     airgap.write("x.pem", "nothing")
     said = airgap.fails(51, "serve", bundle, "--tls-cert", "x.pem", "--tls-key", "x.pem", "--listen", "127.0.0.1:0")
     assert "x.pem" in said.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("listen", "warned"), [("0.0.0.0:0", True), (":0", True), ("127.0.0.1:0", False), ("localhost:0", False)]
+)
+def test_pushes_from_the_network_without_a_password(airgap: Airgap, listen: str, warned: bool) -> None:
+    process = airgap.started("serve", "layout", "--writable", "--listen", listen)
+    assert process.stderr is not None
+    try:
+        assert b"is served at" in process.stderr.readline()
+        if warned:
+            assert f"warning: everybody who reaches {listen} can push" in process.stderr.readline().decode()
+        process.terminate()
+        said = process.stderr.read().decode()
+    finally:
+        end(process)
+    assert "warning:" not in said

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.errors import ResourceError
+from airgap.errors import ResourceError, UsageError
 from airgap.kube import load
 from tests.kube.support import pod
 
@@ -84,7 +84,7 @@ def test_what_is_no_file_in_a_folder_is_passed_over(tmp_path: Path) -> None:
 
 def test_nothing_there(tmp_path: Path) -> None:
     missing = tmp_path / "gone.yaml"
-    with pytest.raises(ResourceError, match="no such file") as caught:
+    with pytest.raises(UsageError, match="no such file") as caught:
         load([str(missing)])
     assert caught.value.where == str(missing)
     (tmp_path / "empty").mkdir()

@@ -115,15 +115,26 @@ def on_terminal(
     folder: Path,
     look: Callable[[str, subprocess.Popen[bytes]], None] = lambda said, process: None,
     seconds: float = 40,
+    answer: bytes | None = None,
 ) -> tuple[int, str]:
-    """Run ``command`` with a terminal as its output; its exit code and everything that it wrote there. ``look`` is
-    called with that as it grows, and the process. Raises :class:`TimeoutError` after ``seconds``."""
+    """Run ``command`` with a terminal as its output; its exit code and everything that it wrote there.
+
+    ``look`` is called with that as it grows, and the process. With ``answer`` the terminal is its input too, and
+    ``answer`` is typed at the first question. Raises :class:`TimeoutError` after ``seconds``.
+    """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
     said, deadline = b"", time.monotonic() + seconds
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=dict(environment), cwd=folder
+            command,
+            stdin=subprocess.DEVNULL if answer is None else slave,
+            stdout=slave,
+            stderr=slave,
+            env=dict(environment),
+            cwd=folder,
+            # Its controlling terminal: where a password is asked for. Never that of whoever runs the tests.
+            preexec_fn=_own_terminal if answer is not None else None,
         )
     finally:
         os.close(slave)
@@ -139,9 +150,17 @@ def on_terminal(
             if not piece:
                 return process.wait(5), said.decode()
             said += piece
+            if answer is not None and said.endswith(b": "):
+                os.write(master, answer)
+                answer = None
             look(said.decode(errors="replace"), process)
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
         os.close(master)
+
+
+def _own_terminal() -> None:
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from airgap.bundle.media.base import CUT_SHORT_HINT
 from airgap.bundle.media.zstd import MAGIC
-from airgap.durable import FileLocked, is_same_file, lock, publish, write_at, writing
+from airgap.durable import FileLocked, is_same_file, lock, publish, require_file, write_at, writing
 from airgap.errors import AirgapError, BundleError, OutputError
 from airgap.i18n import tr
 from airgap.store.protocols import Reader
@@ -31,7 +31,11 @@ class BlobRange(FileRange):
 
 
 def open_regular_file(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Open a file and return its file descriptor and size. Raises :class:`BundleError` unless it is a regular file."""
+    """Open a file and return its file descriptor and size.
+
+    Raises :class:`airgap.errors.UsageError` for a missing file, :class:`BundleError` for anything but a regular file.
+    """
+    require_file(path)
     with translate_read_errors(str(path)):
         # O_NONBLOCK: opening a named pipe would wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

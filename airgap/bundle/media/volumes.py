@@ -12,6 +12,7 @@ from pathlib import Path
 from airgap.bundle.media.base import PreadReader
 from airgap.bundle.media.file import BlobRange, open_regular_file
 from airgap.bundle.media.volume_names import sibling_volumes, volumes_called
+from airgap.durable import require_file
 from airgap.errors import BundleError
 from airgap.i18n import tr
 from airgap.records import Record
@@ -197,13 +198,16 @@ def find_volumes(paths: Sequence[Path], ask: AskForVolume | None = None) -> Volu
     One path may also be the bundle's own name, which no file has.
 
     Several paths may lie in different folders, and the other volumes need not lie beside the last one. Raises
-    :class:`BundleError`.
+    :class:`BundleError`, and :class:`airgap.errors.UsageError` for a given path that does not exist.
     """
+    if len(paths) == 1 and (called := volumes_called(paths[0])) is not None:
+        return VolumesMedium.open(called, ask)
+    if ask is None:
+        for path in paths:
+            require_file(path)
     volume_sets = [
         siblings for path in paths if path.parent.is_dir() and (siblings := sibling_volumes(path)) is not None
     ]
-    if not volume_sets and len(paths) == 1 and (called := volumes_called(paths[0])) is not None:
-        return VolumesMedium.open(called, ask)
     if not volume_sets:
         if len(paths) > 1:
             raise BundleError(

@@ -16,6 +16,7 @@ from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import ProjectSettings, load_project
 from airgap.config.connections import helm_options, open_registries
+from airgap.durable import missing_file, read_hint
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.export import Exported, ExportRequest, export
@@ -225,7 +226,10 @@ def _read_notes(project: ProjectSettings) -> bytes | None:
         return None
     try:
         return Path(project.notes).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing_file(project.notes, hint=tr("notes: in airgap.yaml names it")) from None
     except OSError as error:
+        hint = read_hint(error, project.notes)
         raise UsageError(
-            tr("cannot read the notes: {strerror}", strerror=error.strerror), where=project.notes
+            tr("cannot read the notes: {strerror}", strerror=error.strerror), where=project.notes, hint=hint
         ) from error

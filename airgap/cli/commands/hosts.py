@@ -13,6 +13,7 @@ from airgap.cli import options
 from airgap.cli.formatting.printable import printable
 from airgap.cli.formatting.unified_diff import unified_diff
 from airgap.cli.progress.display import open_display
+from airgap.cli.prompts import password_prompt
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import target_credential, target_mapping
 from airgap.errors import UsageError
@@ -173,7 +174,8 @@ def _print_diff(changes: Sequence[FileChange]) -> None:
 
 def _pull_credential(registry: str, username: str | None, password_stdin: bool) -> tuple[str, str] | None:
     """User and password from the options, else those that login saved; ``None`` without either."""
-    credential = target_credential(os.environ, username, options.read_password() if password_stdin else None)
+    password = options.read_password() if password_stdin else None
+    credential = target_credential(os.environ, username, password, registry=registry, ask=password_prompt())
     if credential is None:
         from airgap.registry import Credentials
 

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from airgap.cli import options
 from airgap.cli.progress.display import open_display
+from airgap.cli.prompts import ask_password, can_ask
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, open_registries
 from airgap.errors import UsageError
@@ -53,12 +52,16 @@ def command(
         )
     if password_stdin and not username:
         raise UsageError(tr("--password-stdin goes with --username"))
-    if not password_stdin and not sys.stdin.isatty():
+    if not password_stdin and not can_ask():
         raise UsageError(
             tr("there is no terminal to ask for the password at"), hint=tr("add --username and --password-stdin")
         )
-    username = username or click.prompt(tr("Username"), err=True)
-    password = options.read_password() if password_stdin else click.prompt(tr("Password"), hide_input=True, err=True)
+    username = username or str(click.prompt(tr("Username"), err=True))
+    password = (
+        options.read_password()
+        if password_stdin
+        else ask_password(tr("{username} at {registry}", username=username, registry=address.registry))
+    )
     credential = Credential(username, password)
     connection_options = ConnectionOptions(
         ca_file or "",

@@ -14,6 +14,7 @@ from airgap.cli import options
 from airgap.cli.formatting.printable import printable
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.prompts import password_prompt
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, source_credential, target_mapping
 from airgap.errors import Incomplete, Interrupted, UsageError
@@ -114,7 +115,9 @@ def command(
     )
     connection_options = connection.options(mapping.address.registry)
     connection_options = connection_options.with_source(
-        source_address, source_credential(os.environ, source_username, source_address), insecure=source_insecure
+        source_address,
+        source_credential(os.environ, source_username, source_address, ask=password_prompt()),
+        insecure=source_insecure,
     )
     report_path = Path(report) if report else None
     if report_path is not None:

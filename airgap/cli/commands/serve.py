@@ -10,10 +10,12 @@ import click
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
 from airgap.cli.progress.display import open_display
+from airgap.cli.prompts import ask_password, can_ask
 from airgap.errors import UsageError
-from airgap.events import Event
+from airgap.events import Event, Warned
 from airgap.flows.serve import create_server
 from airgap.i18n import tr
+from airgap.registry.settings import is_loopback
 
 
 @click.command("serve")
@@ -26,8 +28,8 @@ from airgap.i18n import tr
     help=tr("Where to answer; 0.0.0.0:5000 is every address of this machine."),
 )
 @click.option("--writable", is_flag=True, help=tr("Take pushes into a layout folder, made where there is none."))
-@click.option("--user", metavar="NAME", help=tr("Ask for this user and a password."))
-@click.option("--password-stdin", is_flag=True, help=tr("Read that password from standard input."))
+@click.option("--user", metavar="NAME", help=tr("Ask clients for this user and a password."))
+@click.option("--password-stdin", is_flag=True, help=tr("Read that password from standard input instead of asking."))
 @click.option("--tls-cert", metavar="PEM", help=tr("Certificate (with its chain) to serve HTTPS with."))
 @click.option("--tls-key", metavar="PEM", help=tr("Its key."))
 def command(
@@ -49,23 +51,26 @@ def command(
     airgap serve bundle.tar
     airgap serve layout/ --writable --listen 0.0.0.0:5000
     """
-    host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise UsageError(
-            tr("{listen!r} is no address to listen on", listen=listen),
-            hint=tr("write it as HOST:PORT, such as 0.0.0.0:5000"),
-        )
-    if bool(user) != password_stdin:
-        raise UsageError(tr("--user and --password-stdin go together"))
+    host, port = _parse_address(listen)
+    credentials = _credentials(user, password_stdin, listen)
     if bool(tls_cert) != bool(tls_key):
-        raise UsageError(tr("--tls-cert and --tls-key go together"))
+        raise UsageError(tr("--tls-cert and --tls-key go together"), hint=tr("add the other one"))
     notes: list[Event] = []
+    if writable and not user and not is_loopback(listen):
+        notes.append(
+            Warned(
+                tr(
+                    "everybody who reaches {listen} can push and replace images; --user NAME asks for a password",
+                    listen=listen,
+                )
+            )
+        )
     server = create_server(
         Path(path),
-        host or "0.0.0.0",
-        int(port),
+        host,
+        port,
         writable=writable,
-        credentials=(user, options.read_password()) if user else None,
+        credentials=credentials,
         tls=(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None,
         on_request=lambda method, url, status: click.echo(printable(f"{status} {method} {url}"), err=True),
         emit=notes.append,
@@ -81,3 +86,29 @@ def command(
         click.echo("stopped", err=True)
     finally:
         server.stop()
+
+
+def _parse_address(listen: str) -> tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    # isdecimal and isascii: isdigit also accepts "\u00b2", which int() refuses.
+    if not colon or not (port.isascii() and port.isdecimal()) or len(port) > 5 or int(port) > 65535:
+        raise UsageError(
+            tr("{listen!r} is no address to listen on", listen=listen),
+            hint=tr("write it as HOST:PORT, such as 0.0.0.0:5000"),
+        )
+    return host or "0.0.0.0", int(port)
+
+
+def _credentials(user: str | None, password_stdin: bool, listen: str) -> tuple[str, str] | None:
+    """User and password that clients need; asks for the password on a terminal. ``None`` without a user."""
+    if not user:
+        if password_stdin:
+            raise UsageError(tr("--user and --password-stdin go together"), hint=tr("add --user NAME"))
+        return None
+    if password_stdin:
+        return user, options.read_password()
+    if not can_ask():
+        raise UsageError(
+            tr("--user and --password-stdin go together"), hint=tr("there is no terminal to ask for the password at")
+        )
+    return user, ask_password(tr("{user} at {listen}", user=user, listen=listen))

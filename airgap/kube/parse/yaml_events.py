@@ -6,6 +6,9 @@ Nothing is composed or constructed. Parse errors become ResourceError with file:
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 from functools import cache
 from typing import Any, NoReturn
 
@@ -101,8 +104,21 @@ def _refuse(source: Source, error: Exception) -> NoReturn:
     else:
         place = 0
         problem = str(error).splitlines()[0] if str(error) else tr("it cannot be parsed")
+    place = min(place, len(source.body))
     raise ResourceError(
-        tr("not valid YAML: {problem}", problem=problem),
-        where=source.where(min(place, len(source.body))),
-        hint=RENDER_FIRST if b"{{" in source.body else None,
+        tr("not valid YAML: {problem}", problem=problem), where=source.where(place), hint=_syntax_hint(source, place)
     ) from None
+
+
+def _syntax_hint(source: Source, place: int) -> str | None:
+    if b"{{" in source.body:
+        return RENDER_FIRST
+    line_start = source.body.rfind(b"\n", 0, place) + 1
+    indentation = re.match(rb"[ \t]*", source.body[line_start : line_start + 1000])
+    if (indentation and b"\t" in indentation[0]) or source.body[place : place + 1] == b"\t":
+        if source.file == "-":
+            return tr("YAML is indented by spaces, not by tabs; expand -i -t 2 replaces the tabs on the way")
+        stem, suffix = os.path.splitext(source.file)
+        command = f"expand -i -t 2 {shlex.quote(source.file)} > {shlex.quote(f'{stem}-spaces{suffix}')}"
+        return tr("YAML is indented by spaces, not by tabs: {command}", command=command)
+    return None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from airgap import kube
+from airgap.durable import require_file
 from airgap.errors import ResourceError, UsageError
 from airgap.i18n import tr
 from airgap.kube.render import programs
@@ -84,8 +85,10 @@ def check_options(paths: Sequence[str], rendering: Rendering) -> None:
     for path in rendering.values:
         if path == "-":
             raise UsageError(tr("values cannot come from standard input"), hint=tr("put them into a file"))
-        if "://" not in path and not os.path.isfile(path):
-            raise UsageError(tr("there is no such values file"), where=path)
+        if "://" not in path:
+            require_file(path)
+            if not os.path.isfile(path):
+                raise UsageError(tr("this is no values file"), where=path, hint=tr("-f takes a YAML file"))
 
 
 @contextmanager

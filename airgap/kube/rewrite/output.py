@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airgap.durable import replace_file
+from airgap.durable.files import output_error
 from airgap.durable.output import inside
-from airgap.errors import OutputError, UsageError
+from airgap.errors import UsageError
 from airgap.i18n import tr
 from airgap.kube.rewrite import log
 from airgap.kube.rewrite.file_set import RewrittenFile
@@ -26,9 +27,7 @@ def write_rewritten(folder: Path, files: Sequence[tuple[str, bytes]], changed: S
             replace_file(path, content)
         _append_run(folder, changed)
     except OSError as error:
-        raise OutputError(
-            tr("cannot write: {strerror}", strerror=error.strerror), where=str(error.filename or folder)
-        ) from error
+        raise output_error(error, Path(error.filename or folder)) from error
 
 
 def check_log(folder: Path) -> None:
@@ -58,7 +57,7 @@ def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -
                 status = path.stat()
                 replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
             except OSError as error:
-                raise OutputError(tr("cannot write: {strerror}", strerror=error.strerror), where=file.path) from error
+                raise output_error(error, Path(file.path)) from error
 
 
 def _append_run(folder: Path, changed: Sequence[RewrittenFile]) -> None:

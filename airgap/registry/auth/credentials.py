@@ -249,7 +249,10 @@ def _load(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except PermissionError as error:
-        raise Unauthorized(tr("cannot read this file with credentials"), where=str(path)) from error
+        from airgap.durable import read_hint
+
+        hint = read_hint(error, path)
+        raise Unauthorized(tr("cannot read this file with credentials"), where=str(path), hint=hint) from error
     except (OSError, ValueError, RecursionError):
         # "from None", because a JSON error contains the whole text.
         raise Unauthorized(
@@ -266,5 +269,10 @@ def _write(path: Path, document: dict[str, Any]) -> None:
         replace_file(path.resolve(), (json.dumps(document, indent="\t") + "\n").encode(), mode=0o600)
     except OSError as error:
         raise AirgapError(
-            tr("cannot write credentials: {strerror}", strerror=error.strerror), where=str(path)
+            tr("cannot write credentials: {strerror}", strerror=error.strerror),
+            where=str(path),
+            hint=tr(
+                "export DOCKER_CONFIG=FOLDER keeps them in another folder, for docker too; AIRGAP_USERNAME and "
+                "AIRGAP_PASSWORD give them to each command"
+            ),
         ) from error

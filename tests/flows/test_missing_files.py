@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A file that is missing is exit 2 with a hint, in every command and for every argument that names a file to read."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import click
+import pytest
+
+from airgap.cli.app import COMMANDS, cli
+from airgap.durable import read_hint
+from tests.cli.command import Airgap, Registry, pod
+
+TO = "127.0.0.1:1/p"
+#: What each command is given, by the argument or option that names the missing file FILE.
+READS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("images", "PATHS"): ("images", "FILE"),
+    ("images", "--values"): ("images", "chart", "-f", "FILE"),
+    ("images", "--ca-file"): ("images", "pod.yaml", "--sizes", "--ca-file", "FILE"),
+    ("images", "--config"): ("images", "pod.yaml", "--config", "FILE"),
+    ("export", "PATHS"): ("export", "FILE", "-o", "new.tar"),
+    ("export", "--base"): ("export", "pod.yaml", "-o", "new.tar", "--base", "FILE"),
+    ("export", "--values"): ("export", "chart", "-o", "new.tar", "-f", "FILE"),
+    ("export", "--lock"): (
+        "export",
+        "pod.yaml",
+        "-o",
+        "n.tar",
+        "--volume-size",
+        "2MB",
+        "--volume",
+        "1",
+        "--lock",
+        "FILE",
+    ),
+    ("export", "--ca-file"): ("export", "pod.yaml", "-o", "new.tar", "--ca-file", "FILE"),
+    ("export", "--config"): ("export", "pod.yaml", "-o", "new.tar", "--config", "FILE"),
+    ("inspect", "BUNDLE"): ("inspect", "FILE"),
+    ("verify", "BUNDLES"): ("verify", "FILE"),
+    ("verify", "--ca-file"): ("verify", "BUNDLE", "--against", TO, "--ca-file", "FILE"),
+    ("verify", "--config"): ("verify", "BUNDLE", "--config", "FILE"),
+    ("import", "BUNDLES"): ("import", "FILE", "--to", TO),
+    ("import", "--ca-file"): ("import", "BUNDLE", "--to", TO, "--ca-file", "FILE"),
+    ("import", "--config"): ("import", "BUNDLE", "--to", TO, "--config", "FILE"),
+    ("rewrite", "PATHS"): ("rewrite", "FILE", "--to", TO),
+    ("rewrite", "--revert"): ("rewrite", "FILE", "--revert"),
+    ("rewrite", "--from"): ("rewrite", "pod.yaml", "--to", TO, "--from", "FILE"),
+    ("rewrite", "--values"): ("rewrite", "chart", "--to", TO, "-f", "FILE"),
+    ("rewrite", "--config"): ("rewrite", "pod.yaml", "--to", TO, "--config", "FILE"),
+    ("inventory", "--ca-file"): ("inventory", TO, "-o", "held.json", "--ca-file", "FILE"),
+    ("inventory", "--config"): ("inventory", TO, "-o", "held.json", "--config", "FILE"),
+    ("diff", "OLD"): ("diff", "FILE", "BUNDLE"),
+    ("diff", "NEW"): ("diff", "BUNDLE", "FILE"),
+    ("serve", "PATH"): ("serve", "FILE", "--listen", "127.0.0.1:0"),
+    ("serve", "--tls-cert"): ("serve", "BUNDLE", "--tls-cert", "FILE", "--tls-key", "pod.yaml"),
+    ("serve", "--tls-key"): ("serve", "BUNDLE", "--tls-cert", "pod.yaml", "--tls-key", "FILE"),
+    ("migrate", "--ca-file"): ("migrate", "127.0.0.1:1/a", "127.0.0.1:2/b", "--ca-file", "FILE"),
+    ("migrate", "--config"): ("migrate", "127.0.0.1:1/a", "127.0.0.1:2/b", "--config", "FILE"),
+    ("hosts", "--from"): ("hosts", TO, "--for", "podman", "--from", "FILE"),
+    ("hosts", "--ca-file"): ("hosts", "nexus.corp:1/p", "--for", "podman", "--ca-file", "FILE"),
+    ("hosts", "--config"): ("hosts", TO, "--for", "podman", "--config", "FILE"),
+    ("doctor", "--ca-file"): ("doctor", TO, "--ca-file", "FILE"),
+    ("doctor", "--config"): ("doctor", TO, "--config", "FILE"),
+    ("login", "--ca-file"): ("login", "127.0.0.1:1", "-u", "u", "--password-stdin", "--ca-file", "FILE"),
+    ("login", "--config"): ("login", "127.0.0.1:1", "-u", "u", "--password-stdin", "--config", "FILE"),
+}
+#: Options whose value is a file that the command writes, or no file of this machine at all.
+NO_READING = {"--output", "--receipt", "--csv", "--html", "--report", "--state", "--root"}
+
+
+def options_with_files() -> set[tuple[str, str]]:
+    """Every argument and option of every command whose value is called a file, by its metavar."""
+    found = set()
+    for name in COMMANDS:
+        loaded = cli.get_command(click.Context(cli), name)
+        assert loaded is not None
+        for parameter in loaded.params:
+            metavar = (parameter.metavar or "").strip("[].")
+            option = max(parameter.opts, key=len) if isinstance(parameter, click.Option) else parameter.name.upper()
+            files = {"FILE", "PEM", "PATH", "BUNDLE", "OLD", "NEW", "BUNDLE|RECEIPT", "BUNDLE|LAYOUT"}
+            if metavar in files and option not in NO_READING:
+                found.add((name, option))
+    return found
+
+
+def test_every_argument_that_names_a_file_is_here() -> None:
+    assert options_with_files() <= READS.keys()
+
+
+@pytest.mark.parametrize("which", READS, ids=" ".join)
+def test_a_missing_file(airgap: Airgap, bundle: Path, which: tuple[str, str]) -> None:
+    airgap.write("pod.yaml", pod("127.0.0.1:1/a/x:1"))
+    airgap.write("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n")
+    file = "없는 폴더/absent.yaml"
+    words = [{"FILE": file, "BUNDLE": str(bundle)}.get(word, word) for word in READS[which]]
+    before = airgap.files()
+    said = airgap.fails(2, *words, stdin=b"secret\n")
+    assert said.errors == [f"{file}: there is no such file or folder"]
+    assert said.stderr.splitlines()[-1].startswith("  ")
+    assert airgap.files() == before
+
+
+@pytest.mark.parametrize("command", [("verify",), ("inspect",), ("import", "--to", TO)])
+def test_a_volume_that_is_named_and_missing(airgap: Airgap, command: tuple[str, ...]) -> None:
+    assert "there is no such file" in airgap.fails(2, *command, "absent.tar.001").errors[0]
+
+
+def test_a_name_that_is_nearly_right(airgap: Airgap, bundle: Path) -> None:
+    airgap.write("my bundle.tar", bundle.read_bytes())
+    assert "did you mean 'my bundle.tar'?" in airgap.fails(2, "verify", "my bundel.tar").stderr
+
+
+def test_a_layout_that_serve_could_make(airgap: Airgap) -> None:
+    said = airgap.fails(2, "serve", "new layout")
+    assert "airgap serve 'new layout' --writable" in said.stderr
+
+
+def test_notes_that_are_missing(airgap: Airgap, quay: Registry) -> None:
+    airgap.write("airgap.yaml", f'{{"notes": "CHANGES.md", "registries": {{"quay.io": {{"mirror": "{quay.url}"}}}}}}')
+    said = airgap.fails(2, "export", "--image", "quay.io/jetstack/cert-manager-webhook:v1.14.4", "-o", "b.tar")
+    assert said.errors == ["CHANGES.md: there is no such file or folder"]
+    assert "notes: in airgap.yaml" in said.stderr
+
+
+def test_permission_denied_has_a_hint(tmp_path: Path) -> None:
+    """Tests run as root, whom no mode stops: the hint for the error itself."""
+    path = tmp_path / "my file"
+    hint = read_hint(PermissionError(errno.EACCES, "Permission denied"), path)
+    assert hint == f"run airgap as a user who may read it; ls -ld '{path}' shows who may"
+    assert read_hint(OSError(errno.ENXIO, "x"), path) is None
