@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
+from airgap.bundle.head import COPY_AGAIN_HINT
 from airgap.bundle.media.checksums import damaged_files
+from airgap.bundle.media.volume_names import bundle_name
 from airgap.bundle.reader import BundleReader
 from airgap.errors import AirgapError
+from airgap.i18n import tr
 
 
 def images_by_blob(bundle: BundleReader, digests: set[str]) -> dict[str, list[str]]:
@@ -21,6 +27,29 @@ def damaged_file(bundle: BundleReader, digest: str) -> str:
     """Return the file that has a damaged blob; of several volumes those whose checksum is wrong, or else all."""
     files = bundle.files_of(bundle.resolve(digest))
     return ", ".join(damaged_files(files) or files)
+
+
+def repair_hint(bundle: BundleReader, digest: str) -> str:
+    """Return how a damaged blob is repaired: by another copy; a volume also by being made again."""
+    if not bundle.is_split:
+        return COPY_AGAIN_HINT
+    files = bundle.files_of(bundle.resolve(digest))
+    names = [Path(file).name for file in bundle.files]
+    numbers = [names.index(Path(file).name) + 1 for file in damaged_files(files) or files]
+    options = tr(
+        "-o {bundle_name} --volume-size {volume_size} --lock LOCK",
+        bundle_name=shlex.quote(bundle_name(names[0])),
+        volume_size=bundle.volume_size,
+    )
+    commands = "; ".join(
+        tr("airgap export FILES {options} --volume {number}", options=options, number=number) for number in numbers
+    )
+    volumes = ", ".join(map(str, numbers))
+    return tr(
+        "copy volume {volumes} once more; or make it again with the files and the lock of the first time: {commands}",
+        volumes=volumes,
+        commands=commands,
+    )
 
 
 def _reachable_digests(bundle: BundleReader, root: str) -> set[str]:

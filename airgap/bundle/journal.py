@@ -90,7 +90,7 @@ class ExportJournal:
         """
         with writing(path):
             try:
-                file = durable.Journal.open(path, create=create, mode=0o644)
+                file = durable.Journal.open(path, create=create, mode=0o666)
             except FileNotFoundError:
                 if create:
                     raise

@@ -80,6 +80,16 @@ class BundleReader:
         """Whether the bundle is split into volumes."""
         return isinstance(self._medium, VolumesMedium)
 
+    @property
+    def files(self) -> Sequence[str]:
+        """The volumes in order, or the bundle's file."""
+        return self._medium.files_at(0, self.size)
+
+    @property
+    def volume_size(self) -> int:
+        """The bytes of each volume but the last, or of the bundle's file."""
+        return os.stat(self.files[0]).st_size
+
     def files_of(self, descriptor: Descriptor) -> Sequence[str]:
         """Return the volumes that contain a blob, or the bundle's file."""
         place = self._places[descriptor.digest]

@@ -14,6 +14,7 @@ from airgap.i18n import tr
 
 #: The commands in the order of ``--help``, each with its one-line help, so that ``--help`` imports none of them.
 COMMANDS = {
+    "init": tr("Write a commented airgap.yaml for a folder."),
     "images": tr("List the images that resource files name, and where."),
     "export": tr("Pull the images and write one bundle."),
     "inspect": tr("Show what a bundle holds."),

@@ -6,7 +6,18 @@ before work is done for them; ``reading`` says what a missing or unreadable file
 registry and no resource file, and imports only ``errors``.
 """
 
-from airgap.durable.files import FileLocked, is_same_file, lock, publish, replace_file, sync_folder, write_at, writing
+from airgap.durable.files import (
+    FileLocked,
+    is_same_file,
+    lock,
+    locked_folder,
+    new_file_mode,
+    publish,
+    replace_file,
+    sync_folder,
+    write_at,
+    writing,
+)
 from airgap.durable.journal import Journal
 from airgap.durable.reading import missing_file, read_hint, require_file
 
@@ -15,7 +26,9 @@ __all__ = [
     "Journal",
     "is_same_file",
     "lock",
+    "locked_folder",
     "missing_file",
+    "new_file_mode",
     "publish",
     "read_hint",
     "replace_file",

@@ -36,6 +36,21 @@ def lock(fd: int) -> None:
         raise
 
 
+@contextlib.contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Hold the exclusive lock of a folder while the block runs; waits for other processes that hold it.
+
+    It protects files that are replaced, whose own locks end with them. Where a file system has no locks there is none.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
 def is_same_file(fd: int, path: Path) -> bool:
     """Whether ``path``, not followed if it is a link, is still the file that ``fd`` has open."""
     try:
@@ -77,10 +92,24 @@ def publish(fd: int, temporary: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def replace_file(path: Path, content: bytes, *, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
+def new_file_mode() -> int:
+    """Return the mode that the umask gives to new files. Temporary files, which have 0600 first, get it at the end."""
+    with (
+        contextlib.suppress(OSError, StopIteration, ValueError),
+        open("/proc/self/status", encoding="ascii", errors="replace") as status,
+    ):
+        return 0o666 & ~int(next(line for line in status if line.startswith("Umask:")).split()[1], 8)
+    # Without /proc it can only be read by setting it, for all threads.
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def replace_file(path: Path, content: bytes, *, mode: int | None = None, owner: tuple[int, int] | None = None) -> None:
     """Replace ``path`` with ``content`` atomically: a reader, and a power cut, see the old or the new file, whole.
 
-    ``owner`` is user and group ID. Raises OSError; the old file is then untouched.
+    ``mode`` is by default what the umask leaves of 0666; ``owner`` is user and group ID. Raises OSError; the old file
+    is then untouched.
     """
     fd, name = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
     temporary = Path(name)
@@ -89,7 +118,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644, owner: tuple[
             write_at(fd, memoryview(content), 0)
             if owner is not None and owner != (os.getuid(), os.getgid()):
                 os.fchown(fd, *owner)
-            os.fchmod(fd, mode)
+            os.fchmod(fd, new_file_mode() if mode is None else mode)
             publish(fd, temporary, path)
         finally:
             os.close(fd)

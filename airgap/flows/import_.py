@@ -70,9 +70,8 @@ class _Placement(Record):
 def import_(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> ImportResult:
     """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt.
 
-    Raises :class:`airgap.errors.TargetError` before anything is pushed, and what the transfer
-    raises. A file is written only if every image that it names was already at the target, or was pushed and its tag
-    read back.
+    Raises :class:`airgap.errors.TargetError` before anything is pushed, and what the transfer raises. A file is written
+    only if every image that it names was already at the target, or was pushed and its tag read back.
     """
     with nullcontext() if request.dry_run or request.shard else output.folder_for(request.output):
         return _import(request, bundle, target, context)
@@ -124,7 +123,6 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
 
 @contextmanager
 def _pushed_already() -> Iterator[None]:
-    """Add to an :class:`OutputError` that the images need not be pushed again."""
     try:
         yield
     except OutputError as error:

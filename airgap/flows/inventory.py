@@ -49,6 +49,15 @@ def inventory(target: Target, names: Sequence[str], context: Context) -> Invento
     raise_or_warn(target.preflight(), emit)
     address = target.mapping.address
     repositories = [_with_prefix(address, name) for name in names] or _listed_repositories(target)
+    if not repositories and address.prefix:
+        raise NotFound(
+            tr("the registry has no repository below this prefix"),
+            where=str(address),
+            hint=tr(
+                "check the spelling; this asks for all: airgap inventory {url_text} -o held.json",
+                url_text=address.url_text(prefix=""),
+            ),
+        )
     stores: dict[str, Store] = {repository: target.open(repository) for repository in dict.fromkeys(repositories)}
     roots = _tagged_roots(address, stores, context, skip_missing=not names)
     emit(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from airgap.bundle import BundleReader
-from airgap.bundle.damage import damaged_file, images_by_blob
+from airgap.bundle.damage import damaged_file, images_by_blob, repair_hint
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, raise_all
 from airgap.events import BlobDone, BlobStarted, Planned
@@ -20,12 +20,6 @@ from airgap.targets import DEFAULT_POLICY, Mapping, Target
 from airgap.targets.base_layers import BundleWithBaseLayers
 from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of
 from airgap.transfer import Context, Destination, Meter, Root, parallel_map, plan, resolve_tags
-
-#: The hint for a damaged blob, by whether the bundle is split into volumes.
-_REPAIR_HINTS = {
-    False: tr("copy the bundle once more from the other side"),
-    True: tr("copy this volume once more; export --volume N --lock makes it again"),
-}
 
 
 class VerifyResult(Record):
@@ -123,7 +117,7 @@ def _raise_damage(bundle: BundleReader, errors: dict[str, AirgapError]) -> None:
                     what=error.what,
                 ),
                 where=damaged_file(bundle, digest),
-                hint=_REPAIR_HINTS[bundle.is_split],
+                hint=repair_hint(bundle, digest),
             )
             for digest, error in errors.items()
         ]

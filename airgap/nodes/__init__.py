@@ -19,6 +19,7 @@ from airgap.nodes.model import Create, MirroredRegistry, NodeFile, NodeSetup, Pu
 #: The name of each supported runtime, and the module of this package that configures it.
 RUNTIMES = {
     "containerd": "containerd",
+    "nerdctl": "containerd",
     "docker": "docker",
     "podman": "containers",
     "crio": "containers",

@@ -2,7 +2,8 @@
 """containerd and nerdctl: ``certs.d/HOST/hosts.toml`` and ``config_path`` (containerd docs/hosts.md).
 
 containerd asks a mirror for an image's whole original path. It can add a prefix to that path (``override_path``) but
-not remove a part of it. An image that lost path elements at the target therefore cannot be mirrored, and is refused.
+not remove a part of it. An image that lost path elements at the target therefore cannot be mirrored, which is a
+warning.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
-from airgap.errors import OutputError, TargetError
+from airgap.errors import OutputError
 from airgap.i18n import tr
 from airgap.nodes import toml
 from airgap.nodes.model import Create, MirroredRegistry, NodeFile, NodeSetup, PullEndpoint, replace_with
@@ -28,15 +29,13 @@ _CA_FILE = "ca.crt"
 _PULL_AND_PUSH, _PULL = ("pull", "resolve", "push"), ("pull", "resolve")
 #: Keys that say how to connect. Those that an earlier run set and this one does not are removed.
 _CONNECTION_KEYS = {("ca",), ("skip_verify",), ("override_path",)}
-_NOTES = (
-    tr(
-        'containerd must look there: config_path = "{certs_folder}" in {config_file} (containerd-1.x.toml and '
-        "containerd-2.x.toml beside the files show where); on a node itself, --root / sets it",
-        certs_folder=CERTS_FOLDER,
-        config_file=CONFIG_FILE,
-    ),
-    tr("nerdctl reads the same folder; without root it is ~/.config/containerd/certs.d"),
+_CONFIG_PATH_NOTE = tr(
+    'containerd must look there: config_path = "{certs_folder}" in {config_file} (containerd-1.x.toml and '
+    "containerd-2.x.toml beside the files show where); on a node itself, --root / sets it",
+    certs_folder=CERTS_FOLDER,
+    config_file=CONFIG_FILE,
 )
+_NERDCTL_NOTE = tr("nerdctl reads the same folder; without root it is ~/.config/containerd/certs.d")
 _MIRROR_NOTE = tr(
     "under its original name an image is pulled without the target's pull secret: let nodes read anonymously"
 )
@@ -45,11 +44,16 @@ _MIRROR_NOTE = tr(
 def setup(endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry], runtime: str = "containerd") -> NodeSetup:
     """Return a hosts.toml for the target and one for each mirrored registry, and the ``config_path`` setting.
 
-    Raises :class:`TargetError` if the target changed the path of an image by more than a prefix.
+    A registry with an image whose path the target changed by more than a prefix is not mirrored; a warning names it.
     """
     files = [*_host_files(endpoint.address, _target_settings(endpoint), endpoint)]
+    warnings = []
     for mirror in mirrors:
-        files += _host_files(mirror.registry, _mirror_settings(endpoint, mirror), endpoint)
+        if mirror.prefix is None:
+            warnings.append(_not_mirrored(endpoint, mirror))
+        else:
+            files += _host_files(mirror.registry, _mirror_settings(endpoint, mirror, mirror.prefix), endpoint)
+    has_mirrors = len(warnings) < len(mirrors)
     config = NodeFile(CONFIG_FILE, with_config_path(b""), with_config_path, Create.ON_NODE)
     snippets = {
         f"containerd-{name}.toml": toml.format_document(
@@ -64,7 +68,9 @@ def setup(endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry], runtime: 
             "systemctl restart containerd (running containers go on)"
         ),
         {name: text.encode() for name, text in snippets.items()},
-        (*_NOTES, _MIRROR_NOTE) if mirrors else _NOTES,
+        (_NERDCTL_NOTE, _MIRROR_NOTE) if has_mirrors else (_NERDCTL_NOTE,),
+        (_CONFIG_PATH_NOTE,),
+        tuple(warnings),
     )
 
 
@@ -143,29 +149,28 @@ def _target_settings(endpoint: PullEndpoint) -> toml.Settings:
     return {(): {"server": endpoint.url, **server_keys}, ("host", endpoint.url): host}
 
 
-def _mirror_settings(endpoint: PullEndpoint, mirror: MirroredRegistry) -> toml.Settings:
+def _not_mirrored(endpoint: PullEndpoint, mirror: MirroredRegistry) -> str:
+    """The warning about a registry whose images lost path elements at the target."""
+    source, target = mirror.example
+    names = ", ".join(f"{mirror.registry}/{repository}" for repository in mirror.repositories)
+    return tr(
+        "containerd cannot pull {registry}/{source} from {address}/{target}, since it asks a mirror "
+        "for the whole original path; the rewritten names work, and these originals need --mapping path, at airgap "
+        "import and here: {names}",
+        registry=mirror.registry,
+        source=source,
+        address=endpoint.address,
+        target=target,
+        names=names,
+    )
+
+
+def _mirror_settings(endpoint: PullEndpoint, mirror: MirroredRegistry, prefix: str) -> toml.Settings:
     """The hosts.toml of an original registry.
 
     ``server`` is the target too. With the original registry there, containerd would ask that one last, and its
     connection error is what the user of a closed network would see.
     """
-    prefix = mirror.prefix
-    if prefix is None:
-        source, target = mirror.example
-        raise TargetError(
-            tr(
-                "containerd cannot pull {registry}/{source} from {address}/{target}: it asks a mirror for "
-                "the whole original path, and can put something before it but take nothing away",
-                registry=mirror.registry,
-                source=source,
-                address=endpoint.address,
-                target=target,
-            ),
-            hint=tr(
-                "import with --mapping path or full, or leave --from out and let nodes pull by the rewritten names; "
-                "podman, crio, k3s and rke2 can follow"
-            ),
-        )
     url = f"{endpoint.url}/v2/{prefix}" if prefix else endpoint.url
     keys: dict[str, toml.Value] = {"capabilities": _PULL, **_trust_keys(endpoint)}
     if prefix:

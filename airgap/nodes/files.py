@@ -65,12 +65,12 @@ def write_changes(changes: Sequence[FileChange]) -> list[tuple[Path, Path | None
     for change in changes:
         if not change.needed:
             continue
-        mode, owner, backup = 0o600 if change.secret else 0o644, None, None
+        mode, owner, backup = 0o600 if change.secret else None, None, None
         try:
             change.path.parent.mkdir(parents=True, exist_ok=True)
             if change.before is not None:
                 status = change.path.stat()
-                mode = mode if change.secret else stat.S_IMODE(status.st_mode)
+                mode = 0o600 if change.secret else stat.S_IMODE(status.st_mode)
                 owner = status.st_uid, status.st_gid
                 backup = _backup_path(change.path)
                 replace_file(backup, change.before, mode=mode, owner=owner)

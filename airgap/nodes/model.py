@@ -91,13 +91,15 @@ class NodeSetup(Record):
     """The configuration of one container runtime.
 
     ``restart`` tells the user what to restart on a node. ``snippets`` maps file names to additions for files that
-    exist only on the node. ``notes`` are for the user to know; ``warnings`` list what will not work.
+    exist only on the node. ``notes`` are for the user to know; ``copying_notes`` too, where the files are copied to
+    nodes, whose other settings are not changed then; ``warnings`` list what will not work.
     """
 
     files: tuple[NodeFile, ...]
     restart: str
     snippets: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    copying_notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -16,7 +16,11 @@ from airgap.i18n import tr
 from airgap.nodes.model import Create, NodeFile
 
 #: The runtimes that a DaemonSet can configure, and the folder whose files they read again without a restart.
-DAEMONSET_FOLDERS = {"containerd": "/etc/containerd/certs.d", "crio": "/etc/containers/registries.conf.d"}
+DAEMONSET_FOLDERS = {
+    "containerd": "/etc/containerd/certs.d",
+    "nerdctl": "/etc/containerd/certs.d",
+    "crio": "/etc/containers/registries.conf.d",
+}
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _COPY_SCRIPT = """\
 set -eu

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from airgap.durable import publish, replace_file, sync_folder, write_at
+from airgap.durable import new_file_mode, publish, replace_file, sync_folder, write_at
 from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.i18n import tr
 from airgap.oci import Descriptor
@@ -134,7 +134,7 @@ class ImageLayout:
             finally:
                 reader.close()
             with _translate_write_errors(path):
-                os.fchmod(fd, 0o644)
+                os.fchmod(fd, new_file_mode())
                 publish(fd, Path(temporary), path)
         finally:
             os.close(fd)

@@ -9,7 +9,7 @@ from airgap.errors import UsageError
 from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.oci.reference import registry_problem, repository_problem
-from airgap.records import Record
+from airgap.records import Record, replace
 
 _EXAMPLE = tr(
     "write it as HOST:PORT/PREFIX, such as 10.100.0.102:32415/my-docker-image, with http:// before it for plain HTTP"
@@ -77,6 +77,13 @@ class TargetAddress(Record):
                 ),
                 hint=tr("add the port or the domain, such as nexus:8082 or nexus.example"),
             )
+        if prefix == "v2" or prefix.startswith("v2/"):
+            rest = prefix.removeprefix("v2").strip("/")
+            address = f"{scheme}{separator}{registry}{'/' if rest else ''}{rest}"
+            raise UsageError(
+                tr("{text!r} is no target: /v2 is the registry's API, no prefix", text=text),
+                hint=tr("write {address}", address=address),
+            )
         if prefix and (reason := repository_problem(prefix)):
             raise UsageError(tr("{text!r} is no target: {reason}", text=text, reason=reason), hint=_EXAMPLE)
         return cls(registry, prefix, {"": None, "http": True, "https": False}[scheme])
@@ -88,8 +95,12 @@ class TargetAddress(Record):
     @property
     def argument(self) -> str:
         """The address as a command line takes it: with its scheme if that is known, in quotes if a shell needs them."""
-        scheme = "" if self.plain_http is None else "http://" if self.plain_http else "https://"
-        return quoted(f"{scheme}{self}")
+        return quoted(self.url_text())
+
+    def url_text(self, *, prefix: str | None = None) -> str:
+        """Return the address with its scheme if that is known, and with another prefix if one is given."""
+        scheme = {None: "", True: "http://", False: "https://"}[self.plain_http]
+        return f"{scheme}{self if prefix is None else replace(self, prefix=prefix)}"
 
     def __str__(self) -> str:
         return f"{self.registry}/{self.prefix}" if self.prefix else self.registry

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airgap.durable import FileLocked, is_same_file, lock, publish, replace_file, writing
+from airgap.durable import FileLocked, is_same_file, lock, new_file_mode, publish, replace_file, writing
 from airgap.errors import OutputError
 from tests.parts.disk import Disk, recording
 
@@ -150,3 +150,15 @@ def test_a_failed_write_says_what_helps(number: int, what: str, hint: str) -> No
     assert caught.value.where == "/media/usb/b.tar"
     assert hint in (caught.value.hint or "")
     assert caught.value.exit_code == 42
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600), (0o027, 0o640)])
+def test_new_files_have_what_the_umask_leaves(folder: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        replace_file(folder / "a.txt", b"x")
+        assert new_file_mode() == mode
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    assert (folder / "a.txt").stat().st_mode & 0o777 == mode

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,3 +151,27 @@ def test_standard_error_on_a_full_disk(ready: Airgap, target: tuple[Registry, li
         ).returncode  # fmt: skip
     assert code == 42
     assert registry.names() == []
+
+
+def test_a_disk_that_is_full_after_the_push(ready: Airgap, tmp_path: Path) -> None:
+    """Whatever call of writing the files fails, the hint says that the images are pushed already; and they are."""
+    found = 0
+    for count in range(1, 40):
+        marker = tmp_path / f"broken-{count}"
+        with Registry() as registry:
+            arguments = ("import", "b.tar", "--to", f"{registry.url}/p", "--force", "--state", f"state-{count}")
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.parts.failing_disk", "full", str(count), str(marker), *arguments],
+                cwd=ready.folder,
+                env=ready.whole_environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            pushed = registry.names()
+        if not marker.exists():
+            break
+        if "airgap-out" in done.stderr and done.returncode == 42 and pushed:
+            found += 1
+            assert "the images are pushed already" in done.stderr, done.stderr
+    assert found >= 2

@@ -101,8 +101,11 @@ def test_a_receipt_says_what_images_are_called(airgap: Airgap) -> None:
 
 
 def test_a_bundle_goes_by_the_mapping(airgap: Airgap, bundle: Path) -> None:
-    said = airgap.fails(50, "hosts", f"{TARGET}/k", "--for", "containerd", "--from", bundle)
-    assert "take nothing away" in said.errors[0]
+    said = airgap.run("hosts", f"{TARGET}/k", "--for", "containerd", "--from", bundle)
+    assert f"# /etc/containerd/certs.d/{ADDRESS}/hosts.toml" in said.text
+    assert "certs.d/quay.io" not in said.text
+    assert "warning: containerd cannot pull quay.io/jetstack/cert-manager-" in said.stderr
+    assert "need --mapping path, at airgap import and here: quay.io/jetstack/cert-manager-acmesolver, " in said.stderr
     done = airgap.run("hosts", f"{TARGET}/k", "--for", "containerd", "--from", bundle, "--mapping", "full")
     assert f'server = "{TARGET}/v2/k/quay.io"' in done.text
     done = airgap.run("hosts", f"{TARGET}/k", "--for", "k3s", "--from", bundle)
@@ -123,7 +126,7 @@ def test_what_airgap_yaml_says_of_the_target_holds(airgap: Airgap, authority: Au
 def test_no_private_key_reaches_a_node(airgap: Airgap, authority: Authority) -> None:
     pair = authority.good()
     airgap.write("both.pem", authority.ca.read_bytes() + pair.key.read_bytes())
-    for file, says in (("both.pem", "private key"), ("nothing.pem", "cannot read"), ("/dev/null", "no certificate")):
+    for file, says in (("both.pem", "private key"), ("nothing.pem", "no such file"), ("/dev/null", "no certificate")):
         said = airgap.fails(2, "hosts", "https://b.test", "--for", "podman", "--ca-file", file)
         assert says in said.errors[0]
     said = airgap.fails(2, "hosts", TARGET, "--for", "podman", "--ca-file", authority.ca)
@@ -256,3 +259,13 @@ def test_the_daemonsets_script_lays_the_files_whole_and_keeps_what_was_there(air
     assert security["capabilities"] == {"drop": ["ALL"]}
     assert security["allowPrivilegeEscalation"] is False
     assert "privileged" not in security
+
+
+def test_config_path_is_asked_for_only_where_it_is_not_set(airgap: Airgap) -> None:
+    for runtime in ("containerd", "nerdctl"):
+        for more in ((), ("-o", f"nodes-{runtime}")):
+            assert "containerd must look there" in airgap.run("hosts", TARGET, "--for", runtime, *more).stderr
+        said = airgap.run("hosts", TARGET, "--for", runtime, "--root", f"node-{runtime}").stderr
+        assert "must look there" not in said
+        config = airgap.files()[f"node-{runtime}/etc/containerd/config.toml"]
+        assert b'config_path = "/etc/containerd/certs.d"' in config

@@ -139,3 +139,13 @@ def test_a_file_in_the_way(airgap: Airgap, filled: Registry, tmp_path: Path) -> 
     assert (airgap.folder / "held.json").read_text() == "mine"
     airgap.run("inventory", TARGET, "--via", filled.url, "-o", "held.json", "--force")
     airgap.fails(42, "inventory", TARGET, "--via", filled.url, "-o", tmp_path / "no/held.json")
+
+
+def test_a_prefix_that_nothing_is_below(airgap: Airgap, filled: Registry) -> None:
+    said = airgap.fails(22, "inventory", f"http://{filled.address}/typo", "-o", "held.json")
+    assert said.errors == [f"{filled.address}/typo: the registry has no repository below this prefix"]
+    assert not (airgap.folder / "held.json").exists()
+    command = said.stderr.rpartition("airgap ")[2].split()
+    assert command[1] == f"http://{filled.address}"
+    airgap.run(*command)
+    assert len(held(airgap)["images"]) == 5

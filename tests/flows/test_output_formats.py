@@ -117,9 +117,17 @@ class TestVolumes:
             byte = file.read(1)
             file.seek(1000)
             file.write(bytes([byte[0] ^ 1]))
-        said = split.fails(31, "verify", "v.tar.001").errors[0]
-        assert said.startswith("v.tar.004: ")
-        assert "quay.io/a/" in said
+        good = (split.folder / "v.tar.004").read_bytes()
+        said = split.fails(31, "verify", "v.tar.001")
+        assert said.errors[0].startswith("v.tar.004: ")
+        assert "quay.io/a/" in said.errors[0]
+        # The hint's command makes just this volume again.
+        command = said.stderr.rpartition("airgap ")[2].strip()
+        assert command == "export FILES -o v.tar --volume-size 1048576 --lock LOCK --volume 4"
+        (split.folder / "v.tar.004").unlink()
+        export(split, *command.replace("LOCK", "airgap.lock").split()[2:])
+        assert (split.folder / "v.tar.004").read_bytes() != good
+        split.run("verify", "v.tar.001")
 
     def test_missing_volumes_are_asked_for_by_name(self, split: Airgap) -> None:
         for name in ("v.tar.002", "v.tar.004"):

@@ -93,3 +93,26 @@ def test_what_only_looks_like_an_image_does_not_stop_a_rewriting(airgap: Airgap,
     assert "a.yaml:3" in said.stderr
     airgap.write("a.yaml", text.replace("key", "image"))
     airgap.fails(32, "rewrite", "a.yaml", *TO, "--from", bundle)
+
+
+def test_it_says_what_it_did(airgap: Airgap) -> None:
+    airgap.write("k/a.yaml", pod("nginx", "redis:2"))
+    airgap.write("k/b.yaml", pod("nginx"))
+    airgap.run("rewrite", "k", *TO, "--in-place")
+    assert "would" in airgap.run("rewrite", "k", "--revert", "--in-place", "--dry-run").stderr
+    said = airgap.run("rewrite", "k", "--revert", "--in-place").stderr
+    assert said.splitlines() == ["reverted 2 changes of k/a.yaml", "reverted 1 change of k/b.yaml"]
+
+
+def test_runs_at_the_same_time_lose_no_record(airgap: Airgap) -> None:
+    names = [f"k/{number}.yaml" for number in range(8)]
+    for name in names:
+        airgap.write(name, pod("nginx"))
+    before = airgap.files()
+    runs = [airgap.started("rewrite", name, *TO, "--in-place") for name in names]
+    for run in runs:
+        with run:
+            assert run.wait(60) == 0
+    assert len((airgap.folder / "k/.airgap-rewrite.log").read_text().splitlines()) == len(names)
+    airgap.run("rewrite", "k", "--revert", "--in-place")
+    assert airgap.files() == before

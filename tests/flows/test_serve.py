@@ -136,14 +136,11 @@ def test_certificates_that_are_none(airgap: Airgap, bundle: Path) -> None:
     ("listen", "warned"), [("0.0.0.0:0", True), (":0", True), ("127.0.0.1:0", False), ("localhost:0", False)]
 )
 def test_pushes_from_the_network_without_a_password(airgap: Airgap, listen: str, warned: bool) -> None:
-    process = airgap.started("serve", "layout", "--writable", "--listen", listen)
-    assert process.stderr is not None
-    try:
+    with airgap.started("serve", "layout", "--writable", "--listen", listen) as process:
+        assert process.stderr is not None
         assert b"is served at" in process.stderr.readline()
         if warned:
             assert f"warning: everybody who reaches {listen} can push" in process.stderr.readline().decode()
-        process.terminate()
-        said = process.stderr.read().decode()
-    finally:
         end(process)
+        said = process.stderr.read().decode()
     assert "warning:" not in said

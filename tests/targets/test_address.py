@@ -42,6 +42,8 @@ def test_forms(text: str, registry: str, prefix: str, plain: bool | None) -> Non
         ("nexus:8082/a:v1", "may hold"),
         ("nexus:port/x", "no registry address"),
         ("nexus:0", "no port"),
+        ("http://nexus:8082/v2", "the registry's API"),
+        ("nexus:8082/v2/", "the registry's API"),
         ("nexus:70000/x", "no port"),
         ("ne xus:8082", "no registry address"),
         ("nexus:8082?x=1", "no registry address"),
@@ -78,3 +80,15 @@ def test_a_password_in_the_address_is_refused_and_not_repeated(text: str) -> Non
 )
 def test_the_argument_of_a_command_line(text: str, argument: str) -> None:
     assert TargetAddress.parse(text).argument == argument
+
+
+def test_the_api_is_no_prefix_and_the_hint_is_the_address_without_it() -> None:
+    for text, better in (
+        ("http://h:1/v2/x", "http://h:1/x"),
+        ("h:1/v2/a/b/", "h:1/a/b"),
+        ("https://h/v2", "https://h"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            TargetAddress.parse(text.replace("//h/", "//h.test/"))
+        assert caught.value.hint == f"write {better.replace('//h', '//h.test') if better.endswith('//h') else better}"
+    assert TargetAddress.parse("h:1/v2x").prefix == "v2x"

@@ -187,7 +187,7 @@ def create_partial(path: Path, *, trusted: bool = False) -> int:
     if path.is_dir():
         raise OutputError(tr("this is a folder"), where=str(path), hint=tr("name a file with -o"))
     try:
-        fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     except OSError as error:
         hint = tr("choose another place with -o")
         raise OutputError(

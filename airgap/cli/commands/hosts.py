@@ -104,7 +104,7 @@ def command(
         if not (output or root):
             if not (diff or dry_run):
                 _print_files(setup)
-                _print_notes(setup, emit)
+                _print_notes(setup, emit, on_node=False)
                 return
             raise UsageError(
                 tr("there is nothing to compare with"), hint=tr("add --output DIR, or --root / on a node itself")
@@ -139,7 +139,7 @@ def command(
                 )
             if not any(change.needed for change in changes):
                 emit(Noted(tr("everything is there already")))
-        _print_notes(setup, emit)
+        _print_notes(setup, emit, on_node=bool(root))
 
 
 def _print_files(setup: NodeSetup) -> None:
@@ -149,8 +149,8 @@ def _print_files(setup: NodeSetup) -> None:
         click.echo(content.decode())
 
 
-def _print_notes(setup: NodeSetup, emit: Sink) -> None:
-    for note in setup.notes:
+def _print_notes(setup: NodeSetup, emit: Sink, *, on_node: bool) -> None:
+    for note in setup.notes if on_node else (*setup.copying_notes, *setup.notes):
         emit(Noted(note))
     emit(Noted(tr("restart: {restart}", restart=setup.restart)))
 

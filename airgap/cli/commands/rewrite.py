@@ -118,6 +118,16 @@ def command(
         _write_or_show([item.file for item in reverted], destination, recorded=False)
         if in_place and not dry_run:
             rewrite_log.forget_reverted(reverted)
+        if not (diff or check or dry_run):
+            for item in reverted:
+                click.echo(
+                    tr(
+                        "reverted {change_count} of {path}",
+                        change_count=counted(len(item.file.edits), "change"),
+                        path=item.file.path,
+                    ),
+                    err=True,
+                )
         return
     mapping = None if source else target_mapping(project, to, policy)
     resources = paths or project.resources
@@ -175,7 +185,7 @@ def _write_or_show(files: Sequence[RewrittenFile], destination: _Destination, *,
         _print_dry_run(files, destination)
     elif destination.in_place:
         replace_in_place(files, recorded=recorded)
-        for file in files:
+        for file in files if recorded else ():
             if file.edits:
                 click.echo(
                     tr(

@@ -76,11 +76,11 @@ def command(
         emit=notes.append,
     )
     server.start()
-    click.echo(tr("{path} is served at {url}; Ctrl-C ends it", path=path, url=server.url), err=True)
-    with open_display("plain") as show:  # after the address, which programs wait for
-        for note in notes:
-            show(note)
     try:
+        click.echo(tr("{path} is served at {url}; Ctrl-C ends it", path=path, url=server.url), err=True)
+        with open_display("plain") as show:  # after the address, which programs wait for
+            for note in notes:
+                show(note)
         server.serve_forever()
     except KeyboardInterrupt:
         click.echo("stopped", err=True)

@@ -19,7 +19,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from airgap.durable import replace_file
+from airgap.durable import locked_folder, replace_file
 from airgap.errors import AirgapError, OutputError, ResourceError, raise_all
 from airgap.i18n import tr
 from airgap.kube.files import ResourceFile
@@ -149,7 +149,8 @@ def forget_reverted(reverted: Sequence[RevertedFile]) -> None:
         for log, names in item.names.items():
             names_by_log.setdefault(log, set()).update(names)
     for log in names_by_log:
-        _write_log(log, [entry.text for entry in read_log(log) if entry.name not in names_by_log[log]])
+        with locked_folder(log.parent):
+            _write_log(log, [entry.text for entry in read_log(log) if entry.name not in names_by_log[log]])
 
 
 def _parse_entry(line: str) -> LogEntry:

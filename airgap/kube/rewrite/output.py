@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
-from airgap.durable import replace_file
+from airgap.durable import locked_folder, replace_file
 from airgap.durable.files import output_error
 from airgap.durable.output import inside
-from airgap.errors import UsageError
+from airgap.errors import OutputError, UsageError
 from airgap.i18n import tr
 from airgap.kube.rewrite import log
 from airgap.kube.rewrite.file_set import RewrittenFile
@@ -21,11 +22,12 @@ def write_rewritten(folder: Path, files: Sequence[tuple[str, bytes]], changed: S
     """Write ``files`` (name and content) into ``folder``, after the log of the edits of ``changed``."""
     try:
         targets = [(inside(folder, name), content) for name, content in files]
-        _append_run(folder, changed)
-        for path, content in targets:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, content)
-        _append_run(folder, changed)
+        with locked_folder(folder) if changed else nullcontext():
+            _append_run(folder, changed)
+            for path, content in targets:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, content)
+            _append_run(folder, changed)
     except OSError as error:
         raise output_error(error, Path(error.filename or folder)) from error
 
@@ -49,15 +51,28 @@ def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -
     changed = {Path(file.path).resolve(): file for file in files if file.before != file.after}
     for folder in dict.fromkeys(path.parent for path in changed):
         members = {path: file for path, file in changed.items() if path.parent == folder}
-        if recorded:
-            members_with_content = [(path.name, file, file.before) for path, file in members.items()]
-            log.record_run(folder / REWRITE_LOG, members_with_content, first=False)
-        for path, file in members.items():
-            try:
-                status = path.stat()
-                replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
-            except OSError as error:
-                raise output_error(error, Path(file.path)) from error
+        with locked_folder(folder):
+            _replace_members(folder, members, recorded=recorded)
+
+
+def _replace_members(folder: Path, members: Mapping[Path, RewrittenFile], *, recorded: bool) -> None:
+    """Replace files of one folder, whose lock is held, so that no other run replaces the log or the files meanwhile."""
+    for path, file in members.items():
+        if _content_or_none(path) != file.before:
+            raise OutputError(
+                tr("another program has changed this file since it was read"),
+                where=file.path,
+                hint=tr("run the same command again"),
+            )
+    if recorded:
+        members_with_content = [(path.name, file, file.before) for path, file in members.items()]
+        log.record_run(folder / REWRITE_LOG, members_with_content, first=False)
+    for path, file in members.items():
+        try:
+            status = path.stat()
+            replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
+        except OSError as error:
+            raise output_error(error, Path(file.path)) from error
 
 
 def _append_run(folder: Path, changed: Sequence[RewrittenFile]) -> None:

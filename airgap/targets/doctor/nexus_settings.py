@@ -68,7 +68,7 @@ def check_rest(probe: Probe) -> list[Finding]:
         return [
             Finding(
                 "warning",
-                tr("no Nexus answers at {url}, so its settings were not looked at", url=probe.rest.url),
+                tr("{url} does not answer as Nexus's REST API, so the settings were not looked at", url=probe.rest.url),
                 tr("--nexus is Nexus's own address, that of its pages, with its context path"),
                 run=(f"curl -i {probe.rest.url_of('status')}",),
             )

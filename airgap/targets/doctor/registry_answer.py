@@ -8,7 +8,7 @@ from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.targets.doctor import nexus_settings, tls_probe
 from airgap.targets.harbor.detection import is_harbor
-from airgap.targets.nexus.detection import is_nexus
+from airgap.targets.nexus.detection import is_nexus_response
 from airgap.targets.nexus.probe import NexusProbe, version_of
 from airgap.targets.nexus.refusals import ANNOTATE, find_refusal
 from airgap.targets.nexus.routes import find_repository_route, serves_nexus_pages
@@ -55,7 +55,7 @@ def _product_name(probe: Probe) -> str:
     version, edition = version_of(probe.response) if probe.response is not None else ("", "")
     if version:
         return tr("Nexus {version} ({edition})", version=version, edition=edition)
-    if is_nexus(probe):
+    if probe.response is not None and is_nexus_response(probe.response):
         return "Nexus"
     return "Harbor" if is_harbor(probe) else "a registry"
 
