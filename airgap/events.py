@@ -27,10 +27,11 @@ class Planned(Event):
 
 
 class BlobStarted(Event):
-    """The transfer of a blob of ``size`` bytes begins."""
+    """The transfer of a blob of ``size`` bytes begins. ``image`` is the first image that needs it, if that is known."""
 
     digest: str
     size: int
+    image: str = ""
 
 
 class BlobProgress(Event):
@@ -101,7 +102,8 @@ class Finished(Event):
 
     ``seconds`` and ``rate`` (bytes per second) are for the copy alone, ``elapsed`` is the seconds of the whole command.
     ``resumed`` blobs are also counted in ``moved``, with the bytes that were transferred; ``resumed_bytes`` are the
-    bytes that needed no transfer.
+    bytes that needed no transfer. ``name`` is the bundle or the target, ``platforms`` are those of the images, and
+    ``next`` is the command to run next; they are empty where the result is shown as one line.
     """
 
     text: str
@@ -119,6 +121,9 @@ class Finished(Event):
     seconds: float
     rate: float
     elapsed: float
+    name: str = ""
+    platforms: tuple[str, ...] = ()
+    next: str = ""
 
 
 class Failed(Event):

@@ -110,11 +110,13 @@ class _Copy(Record, frozen=False):
     context: Context
     options: CopyOptions
     report: Report = field(default_factory=Report)
+    image_names: dict[str, str] = field(default_factory=dict)
     #: Blobs and manifests that failed, by digest.
     failed: dict[str, AirgapError] = field(default_factory=dict)
 
     def run(self) -> Report:
         started = time.monotonic()
+        self.image_names = self.plan.image_names()
         jobs = self._ordered_jobs()
         workers = 1 if self.options.order else self.context.jobs.transfers
         for job, result in zip(jobs, self._map(jobs, self._copy_blob, workers), strict=True):
@@ -168,7 +170,7 @@ class _Copy(Record, frozen=False):
     def _copy_blob(self, job: BlobJob) -> _BlobResult:
         """Put one blob into every repository that lacks it."""
         descriptor = job.descriptor
-        self.context.emit(BlobStarted(descriptor.digest, descriptor.size))
+        self.context.emit(BlobStarted(descriptor.digest, descriptor.size, self.image_names[descriptor.digest]))
         try:
             result = self._put_everywhere(job)
         except AirgapError as error:

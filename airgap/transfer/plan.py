@@ -78,6 +78,15 @@ class Plan(Record, frozen=False):
         """The size of all blobs together, each digest counted once."""
         return sum(job.descriptor.size for job in self.blobs.values())
 
+    def image_names(self) -> dict[str, str]:
+        """Map the digest of each blob to what messages call the first image that needs it."""
+        names = dict.fromkeys(self.blobs, "")
+        for image in self.images:
+            for manifest in self.closure(image):
+                for blob in manifest.blobs:
+                    names[blob.digest] = names.get(blob.digest) or image.root.label
+        return names
+
     def closure(self, image: Image) -> list[Manifest]:
         """The image's manifest and those below it, children first."""
         ordered: dict[str, Manifest] = {}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.cli.command import Airgap
+from tests.cli.command import Airgap, Registry
 
 SAID = 'Head "https://172.25.0.84:30018/v2/x/manifests/1": http: server gave HTTP response to HTTPS client'
 
@@ -55,3 +55,12 @@ def test_without_a_text_it_is_a_usage_error(airgap: Airgap) -> None:
         said = airgap.fails(2, "doctor", *arguments)
         assert "--explain" in said.stderr or "as it was printed" in said.stderr
     assert "--yes goes with --fix" in airgap.run("doctor", "nexus.invalid:5", "--yes", code=2).stderr
+
+
+def test_an_address_that_is_not_nexus_is_not_called_nexus(airgap: Airgap, nexus: Registry) -> None:
+    """``--nexus`` says where its REST API should be; who answers as the registry is seen by the answer."""
+    said = airgap.run("doctor", f"{nexus.url}/p", "--nexus", nexus.url, code=None).text
+    assert f"{nexus.url}/v2/ is answered by a registry" in said
+    assert f"{nexus.url} does not answer as Nexus's REST API" in said
+    assert "answered by Nexus" not in said
+    assert "no Nexus" not in said

@@ -25,6 +25,8 @@ def test_every_command_imports_what_it_needs(prepared: Airgap, nexus: Registry) 
 
     to = f"{nexus.address}/p"
     assert run("images", "cert-manager.yaml", "--refs").text.count("\n") == 4
+    (prepared.folder / "empty").mkdir()
+    run("init", "empty")
     run("export", "cert-manager.yaml", "-o", "b.tar", "--lock", "airgap.lock")
     run("export", "cert-manager.yaml", "-o", "b.tar.zst", "--lock", "airgap.lock")
     run("export", "cert-manager.yaml", "-o", "v.tar", "--volume-size", "1MiB", "--lock", "airgap.lock")

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
@@ -34,13 +36,30 @@ def test_the_summary_is_an_event(airgap: Airgap, nexus: Registry, bundle: Path) 
 
 
 def test_the_summary_in_words(prepared: Airgap, nexus: Registry) -> None:
-    said = prepared.run("export", "cert-manager.yaml", "-o", "b.tar").stderr.splitlines()[-1]
-    assert said.startswith("b.tar: 4 images, ")
-    assert " fetched at " in said
-    assert said.endswith(" s in all")
-    said = prepared.run("import", "b.tar", "--to", f"{nexus.address}/p").stderr
-    assert f"{nexus.address}/p: 4 images pushed, 0 already there; " in said
-    assert " pushed at " in said
+    """The last lines are aligned, and their command works."""
+
+    def last_lines(said: str) -> dict[str, str]:
+        rows = said.splitlines()[-7:]
+        assert all(row[9:11] == "  " and row[11] != " " for row in rows), rows
+        return {row[:11].strip(): row[11:] for row in rows}
+
+    made = last_lines(prepared.run("export", "cert-manager.yaml", "-o", "b ü.tar").stderr)
+    assert list(made) == ["bundle", "images", "platforms", "new", "reused", "time", "next"]
+    assert made["bundle"] == "b ü.tar"
+    assert made["images"].startswith("4 images, ")
+    assert made["platforms"] == "linux/amd64, linux/arm64"
+    assert " fetched at " in made["new"]
+    assert made["reused"] == "nothing"
+    assert re.fullmatch(r"\d+\.\d s", made["time"])
+    command = made["next"].replace("HOST:PORT/PREFIX", f"{nexus.address}/p")
+    assert command == f"airgap import 'b ü.tar' --to {nexus.address}/p"
+    pushed = last_lines(prepared.run(*shlex.split(command)[1:], "--output", "out put").stderr)
+    assert list(pushed) == ["target", *list(made)[1:]]
+    assert pushed["target"] == f"{nexus.address}/p"
+    assert pushed["images"] == "4 images pushed, 0 already there"
+    assert pushed["platforms"] == made["platforms"]
+    assert " pushed at " in pushed["new"]
+    assert pushed["next"] == "kubectl apply -f 'out put'"
 
 
 def test_an_error_is_the_last_object(airgap: Airgap, quay: Registry) -> None:

@@ -221,3 +221,23 @@ def test_one_line_for_logs(model: ProgressModel, time: Clock) -> None:
 )
 def test_times(seconds: float, said: str) -> None:
     assert format_seconds(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("image", "width", "label"),
+    [
+        ("quay.io/jetstack/cert-manager-webhook:v1.14.4", 120, "cert-manager-webhook:v1.14.4 000000000001"),
+        (f"quay.io/a/x:1@sha256:{'0' * 64}", 80, "x:1 000000000001"),
+        ("quay.io/jetstack/cert-manager-webhook:v1.14.4", 60, "cert-manager-w 000000000001"),
+        ("quay.io/jetstack/cert-manager-webhook:v1.14.4", 30, "000000000001"),
+        ("quay.io/a/\x1b[31mx:1", 80, "\ufffd[31mx:1 000000000001"),
+        ("", 80, "000000000001"),
+    ],
+)
+def test_a_blob_is_called_by_its_image(image: str, width: int, label: str) -> None:
+    made = ProgressModel(lambda: 0.0)
+    made.update(Planned(1, 1, 1, 1000))
+    made.update(BlobStarted(f"sha256:{'000000000001':<064}", 1000, image))
+    line = draw(made, width, 24)[1]
+    assert line.startswith(f"  {label}   0%")
+    assert len(line) < width

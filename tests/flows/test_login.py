@@ -141,3 +141,11 @@ def test_something_that_is_no_registry(airgap: Airgap) -> None:
 
 def test_without_a_terminal_there_is_nobody_to_ask(airgap: Airgap) -> None:
     assert "--password-stdin" in airgap.fails(2, "login", "127.0.0.1:1", "-u", "a", stdin=b"").stderr
+
+
+def test_credentials_that_cannot_be_written(airgap: Airgap, guarded: Registry) -> None:
+    airgap.write("file", "")
+    airgap.environment["DOCKER_CONFIG"] = str(airgap.folder / "file")
+    said = login(airgap, guarded, b"s3cret\n", code=1)
+    assert "cannot write credentials" in said
+    assert "export DOCKER_CONFIG=FOLDER" in said

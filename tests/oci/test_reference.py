@@ -174,3 +174,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert registry_problem(found.registry) is None
     assert repository_problem(found.repository) is None
     assert found.tag or found.digest
+
+
+@pytest.mark.parametrize("text", ["UPPER:1", "a:", "x y", "a:-1", "quay.io//x"])
+def test_a_refusal_has_the_form_as_its_hint(text: str) -> None:
+    with pytest.raises(InvalidReference) as caught:
+        Reference.parse(text)
+    assert "REGISTRY/REPOSITORY:TAG" in (caught.value.hint or "")

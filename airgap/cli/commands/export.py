@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -198,18 +199,31 @@ def command(
             if isinstance(error, Interrupted) and error.hint:
                 raise
             raise Interrupted(tr("stopped; nothing is left behind"), hint=tr("the same command begins again")) from None
-        _print_result(request, exported, time.monotonic() - start, emit)
+        target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
+        _print_result(request, exported, target, time.monotonic() - start, emit)
 
 
-def _print_result(request: ExportRequest, exported: Exported, seconds: float, emit: Sink) -> None:
-    """Emit the last line; raise :class:`Incomplete` if ``--keep-going`` left images out."""
+def _print_result(request: ExportRequest, exported: Exported, target: str, seconds: float, emit: Sink) -> None:
+    """Emit the last lines; raise :class:`Incomplete` if ``--keep-going`` left images out."""
     where = request.form.describe(exported.paths)
     contents = f"{counted(exported.images, 'image')}, {counted(exported.blobs, 'blob')}"
     if request.dry_run:
         emit(Noted(tr("would write {where}: {contents}", where=where, contents=contents)))
     else:
-        text = f"{where}: {contents}, {human(exported.bundle_size)}"
-        emit(finished_event(text, "fetched", exported.images, exported.report or Report(), seconds))
+        # A volume alone, or a bundle that another program receives, is no bundle to import here.
+        whole = not request.form.volume and not request.form.streamed
+        emit(
+            finished_event(
+                f"{contents}, {human(exported.bundle_size)}",
+                "fetched",
+                exported.images,
+                exported.report or Report(),
+                seconds,
+                name=where,
+                platforms=exported.sizes.platforms,
+                next_command=f"airgap import {quoted(request.form.path)} --to {target}" if whole else "",
+            )
+        )
     if exported.failures:
         names = ", ".join(label for label, _ in exported.failures)
         raise Incomplete(tr("not in the bundle: {names}", names=names))

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import shlex
 import time
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from airgap.events import Noted, Sink
 from airgap.flows.import_ import ImportRequest, ImportResult, import_
 from airgap.formatting import counted, quoted
 from airgap.i18n import tr
+from airgap.oci import Platform
 from airgap.targets import LazyTarget, target_for
 from airgap.transfer import CancelToken, Context, Jobs, Report
 from airgap.transfer.shard import Shard
@@ -127,10 +130,19 @@ def command(
                 tr("stopped; what the registry has taken is kept, no file was written"),
                 hint=tr("the same command goes on where this one stopped"),
             ) from None
-        _print_result(request, imported, str(target.mapping.address), time.monotonic() - start, emit)
+        platforms = dict.fromkeys(platform for image in bundle.inventory.images for platform in image.platforms)
+        seconds = time.monotonic() - start
+        _print_result(request, imported, str(target.mapping.address), sorted(platforms, key=str), seconds, emit)
 
 
-def _print_result(request: ImportRequest, imported: ImportResult, target: str, seconds: float, emit: Sink) -> None:
+def _print_result(
+    request: ImportRequest,
+    imported: ImportResult,
+    target: str,
+    platforms: Iterable[Platform],
+    seconds: float,
+    emit: Sink,
+) -> None:
     """Emit the last lines; raise :class:`Incomplete` if ``--keep-going`` left images out."""
     if request.dry_run:
         for name in imported.names:
@@ -146,16 +158,17 @@ def _print_result(request: ImportRequest, imported: ImportResult, target: str, s
             )
         )
         return
-    text = tr(
-        "{target}: {image_count} pushed, {present} already there",
-        target=target,
-        image_count=counted(len(imported.names), "image"),
-        present=imported.present,
-    )
+    report, count = imported.report or Report(), len(imported.names)
     if request.shard:
-        text = tr("{target}: shard {shard} is there", target=target, shard=request.shard)
-    emit(finished_event(text, "pushed", len(imported.names), imported.report or Report(), seconds))
-    if request.shard:
+        emit(
+            finished_event(
+                tr("{target}: shard {shard} is there", target=target, shard=request.shard),
+                "pushed",
+                count,
+                report,
+                seconds,
+            )
+        )
         emit(Noted(tr("next, when all shards are done: the same command without --shard")))
     for file in imported.files:
         emit(
@@ -169,10 +182,19 @@ def _print_result(request: ImportRequest, imported: ImportResult, target: str, s
         )
     if not request.shard:
         emit(Noted(tr("wrote {receipt}", receipt=imported.receipt)))
-    if imported.files:
-        recursive = " -R" if any("/" in file.name for file in imported.files) else ""
+        next_command = ""
+        if imported.files:
+            recursive = " -R" if any("/" in file.name for file in imported.files) else ""
+            next_command = f"kubectl apply{recursive} -f {quoted(request.output)}"
+        text = tr(
+            "{image_count} pushed, {present} already there",
+            image_count=counted(count, "image"),
+            present=imported.present,
+        )
         emit(
-            Noted(tr("next: kubectl apply{recursive} -f {output}", recursive=recursive, output=quoted(request.output)))
+            finished_event(
+                text, "pushed", count, report, seconds, name=target, platforms=platforms, next_command=next_command
+            )
         )
     if imported.failures:
         names = ", ".join(sorted({label for label, _ in imported.failures}))

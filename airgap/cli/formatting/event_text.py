@@ -33,7 +33,7 @@ def event_text(event: Event, limits: MessageLimits) -> str:
     if isinstance(event, ImageFailed):
         return f"{click.style('failed:', fg='red')} {limits.line(printable(event.reason), used=8)}"
     if isinstance(event, Finished):
-        return printable(summary(event))
+        return printable(summary(event), lines=True)
     return ""
 
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last line of export, import and migrate."""
+"""The last lines of export, import and migrate."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from airgap.cli.formatting.printable import printable
 from airgap.events import Finished
 from airgap.formatting import counted, human
 from airgap.i18n import tr
@@ -14,17 +16,51 @@ if TYPE_CHECKING:
 
 
 def summary(finished: Finished) -> str:
-    """Return the line: what was made, how much moved and how fast, and what did not need to move."""
-    parts = [
-        tr(
-            "{moved_bytes} {how} at {rate}/s",
-            moved_bytes=human(finished.moved_bytes),
-            how=finished.how,
-            rate=human(finished.rate),
-        )
-        if finished.moved
-        else tr("nothing {how}", how=finished.how)
+    """Return the result: one line, or with ``name`` aligned lines.
+
+    It tells what was made, how much moved and how fast, and what did not need to move.
+    """
+    if finished.name:
+        return "\n".join(_aligned(_rows(finished)))
+    return tr(
+        "{text}; {value}; {elapsed:.1f} s in all",
+        text=finished.text,
+        value=", ".join([_new(finished), *_reused(finished)]),
+        elapsed=finished.elapsed,
+    )
+
+
+def _rows(finished: Finished) -> list[tuple[str, str]]:
+    rows = [
+        ("bundle" if finished.how == "fetched" else "target", finished.name),
+        ("images", finished.text),
+        ("platforms", ", ".join(finished.platforms)),
+        ("new", _new(finished)),
+        ("reused", ", ".join(_reused(finished)) or "nothing"),
+        ("time", f"{finished.elapsed:.1f} s"),
+        ("next", finished.next),
     ]
+    return [(label, printable(value)) for label, value in rows if value]
+
+
+def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max(len(label) for label, _ in rows)
+    return [f"{label:<{width}}  {value}" for label, value in rows]
+
+
+def _new(finished: Finished) -> str:
+    if not finished.moved:
+        return tr("nothing {how}", how=finished.how)
+    return tr(
+        "{moved_bytes} {how} at {rate}/s",
+        moved_bytes=human(finished.moved_bytes),
+        how=finished.how,
+        rate=human(finished.rate),
+    )
+
+
+def _reused(finished: Finished) -> list[str]:
+    parts = []
     if finished.resumed:
         parts.append(
             tr(
@@ -39,17 +75,29 @@ def summary(finished: Finished) -> str:
     ):
         if count:
             parts.append(f"{counted(count, 'blob')} ({human(size)}) {word}")
-    return tr(
-        "{text}; {parts}; {elapsed:.1f} s in all", text=finished.text, parts=", ".join(parts), elapsed=finished.elapsed
-    )
+    return parts
 
 
-def finished_event(text: str, how: str, images: int, report: Report, seconds: float) -> Finished:
-    """Return the event at the end of a copy. ``seconds`` is the time of the whole command."""
+def finished_event(
+    text: str,
+    how: str,
+    images: int,
+    report: Report,
+    seconds: float,
+    *,
+    name: str = "",
+    platforms: Iterable[object] = (),
+    next_command: str = "",
+) -> Finished:
+    """Return the event at the end of a copy. ``seconds`` is the time of the whole command.
+
+    With ``name``, of the bundle or the target, the result is shown in aligned lines.
+    """
     rate = report.moved_bytes / max(report.seconds, 0.001)
     return Finished(
         text, how, images, report.manifests,
         report.moved, report.moved_bytes, report.resumed, report.resumed_bytes,
         report.mounted, report.mounted_bytes, report.skipped, report.skipped_bytes,
         round(report.seconds, 3), round(rate), round(seconds, 3),
+        name, tuple(map(str, platforms)), next_command,
     )  # fmt: skip

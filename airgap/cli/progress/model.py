@@ -35,13 +35,14 @@ class BlobTransfer(Record, frozen=False):
     """A blob that is being copied.
 
     ``moved`` of ``size`` bytes have moved, both without what was already there; ``moved`` never decreases.
-    ``position`` is where the current attempt is.
+    ``position`` is where the current attempt is. ``image`` is an image that needs the blob; empty if none is known.
     """
 
     digest: str
     size: int
     moved: int = 0
     position: int = 0
+    image: str = ""
 
     def add(self, count: int) -> int:
         """Add ``count`` bytes, negative if the transfer goes back. Returns how many of them had not moved before."""
@@ -72,7 +73,7 @@ class ProgressModel(Record, frozen=False):
             self._retries.clear()
             self._samples = deque([(self.clock(), 0)])
         elif isinstance(event, BlobStarted):
-            self.transfers[event.digest] = BlobTransfer(event.digest, event.size)
+            self.transfers[event.digest] = BlobTransfer(event.digest, event.size, image=event.image)
         elif isinstance(event, BlobResumed):
             self._transfer(event.digest).size -= event.bytes
             self.total -= event.bytes

@@ -20,6 +20,8 @@ _MAX_LINES = 5
 _SHORTEST_BAR, _MIN_BAR, _MAX_BAR = 4, 8, 40
 #: A line about a blob that is narrower than this shows only percentage and digest.
 _MIN_BLOB_LINE = 24
+#: An image's name that would get fewer characters than this is left out.
+_MIN_NAME = 4
 
 
 def draw(model: ProgressModel, width: int, height: int, *, ascii_only: bool = False) -> list[str]:
@@ -80,14 +82,27 @@ def _total_line(model: ProgressModel, columns: int, ascii_only: bool) -> str:
 def _blob_line(
     transfer: BlobTransfer, retry: PendingRetry | None, model: ProgressModel, columns: int, ascii_only: bool
 ) -> str:
-    digest = _short_digest(transfer.digest)
-    if retry is not None:
-        return f"  {digest}  {_retry_reason(retry, model)}"
     ratio = transfer.moved / transfer.size if transfer.size > 0 else 0.0
     if columns < _MIN_BLOB_LINE:
-        return f"{_percentage(ratio)} {digest}"
+        digest = _short_digest(transfer.digest)
+        return f"  {digest}  {_retry_reason(retry, model)}" if retry else f"{_percentage(ratio)} {digest}"
+    label = _blob_label(transfer, columns // 2)
+    if retry is not None:
+        return f"  {label}  {_retry_reason(retry, model)}"
     size = tr("{moved} of {size}", moved=human(transfer.moved), size=human(transfer.size))
-    return _bar_line(f"  {digest} {_percentage(ratio)}", ratio, [size], columns, ascii_only)
+    return _bar_line(f"  {label} {_percentage(ratio)}", ratio, [size], columns, ascii_only)
+
+
+def _blob_label(transfer: BlobTransfer, columns: int) -> str:
+    """The image's name without registry and path, and the digest, by which layers of one image are told apart.
+
+    Not wider than ``columns``, as far as the digest allows that.
+    """
+    digest = _short_digest(transfer.digest)
+    name, at, _ = transfer.image.partition("@")
+    name = printable(name if at else transfer.image).rpartition("/")[2]
+    room = columns - len(digest) - 3
+    return f"{name[:room]} {digest}" if name and room >= _MIN_NAME else digest
 
 
 def _retries_line(retries: Sequence[PendingRetry], model: ProgressModel, columns: int) -> str:
