@@ -132,7 +132,7 @@ def test_a_missing_base_is_refused_before_anything_is_pushed(platform: Platform,
     before = platform.airgap.files()
     far.requests()
     for more in ((), ("--dry-run",)):
-        said = platform.carry("2", far, 32, *more)
+        said = platform.carry("2", far, 32, "--verbose", *more)
         assert f"lacks 34 layers that the bundle {platform.id('1')} (platform 1) brings" in said.errors[0]
         for required in platform.inventory("2")["requires"]:
             assert required["digest"] in said.errors[0]
@@ -150,7 +150,7 @@ def test_one_blob_is_missing(platform: Platform, far: Far) -> None:
     platform.export("2", "a/x", "a/y", base="1.json")
     far.delete("p/x", own.descriptor.digest)
     far.requests()
-    said = platform.carry("2", far, 32)
+    said = platform.carry("2", far, 32, "--verbose")
     assert f"lacks 1 layer that the bundle {platform.id('1')} (platform 1) brings" in said.errors[0]
     assert own.descriptor.digest in said.errors[0]
     assert "for quay.io/a/x:2" in said.errors[0]
@@ -175,7 +175,7 @@ def test_a_chain_of_three(platform: Platform, far: Far) -> None:
         [(one, "1"), (two, "2")]
     )
 
-    refused = platform.airgap.run("import", "3.tar", "--to", TARGET, "--via", far.url, code=32)
+    refused = platform.airgap.run("import", "3.tar", "--to", TARGET, "--via", far.url, "--verbose", code=32)
     assert len(refused.errors) == 2
     for identity, layer in ((one, first), (two, second)):
         assert any(f"{identity} (platform " in e and layer.descriptor.digest in e for e in refused.errors)
@@ -240,7 +240,7 @@ def test_another_mapping_finds_nothing_and_a_receipt_does(platform: Platform) ->
         platform.carry("1", far)
         platform.offer({"b/new": [common]}, "2")
         platform.export("2", "b/new", base="1.json")
-        said = platform.carry("2", far, 32, "--mapping", "path")
+        said = platform.carry("2", far, 32, "--mapping", "path", "--verbose")
         assert "asked in p/a/old, p/b/new" in said.errors[0]
         assert "--mapping" in said.stderr
         platform.export("2", "b/new", base="1.tar.receipt.json")
@@ -355,7 +355,7 @@ def test_any_form_of_a_differential_bundle(platform: Platform) -> None:
     for bundle, stdin in (("2.tar.zst", None), ("v.tar.001", None), ("-", piped)):
         with double(Shelf()) as registry:
             far = Far(registry.url, list)
-            command = ["import", bundle, "--to", TARGET, "--via", far.url, "--force"]
+            command = ["import", bundle, "--to", TARGET, "--via", far.url, "--force", "--verbose"]
             assert common.descriptor.digest in airgap.fails(32, *command, stdin=stdin).errors[0]
             assert not registry.count("POST")
             platform.carry("1", far)
