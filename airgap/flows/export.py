@@ -72,22 +72,21 @@ def export(request: ExportRequest, found_images: FoundImages, registries: Regist
 def _export(
     request: ExportRequest, found_images: FoundImages, registries: Registries, build: BundleBuild, context: Context
 ) -> Exported:
-    emit = context.emit
     base = read_base(request.base) if request.base else None
     _check_output(request, found_images, build)
-    resources = carried_resources(found_images, emit) if request.carry_resources else []
+    resources = carried_resources(found_images, context.emit) if request.carry_resources else []
     locked = _read_lockfile(request, base, resources) or build.lockfile
     for event in found_images.events():
-        emit(event)
+        context.emit(event)
     resolved = _resolved(request, found_images, registries, locked, build, context)
     planned = resolved.plan
     if not request.keep_going or not planned.images:
         raise_all([error for _, error in planned.failures])
     failures = [(root.label, error) for root, error in planned.failures]
     for label, error in failures:
-        emit(ImageFailed(label, str(error)))
+        context.emit(ImageFailed(label, str(error)))
     sizes = measure(planned)
-    omitted = omit_layers(planned, base, emit)
+    omitted = omit_layers(planned, base, context.emit)
     extras = Extras(resources, request.program, request.name, request.version, request.notes)
     inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
     result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, (), failures, resolved.unresolved)

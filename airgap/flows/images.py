@@ -42,12 +42,8 @@ class FoundImages(Record):
     def warnings(self) -> list[str]:
         """Return warnings about unrendered folders and about image fields with an unfilled placeholder."""
         placeholders = [
-            tr(
-                "{file}:{line}: {text!r} is a placeholder, so this image is neither carried nor rewritten",
-                file=miss.file,
-                line=miss.line,
-                text=miss.text,
-            )
+            f"{miss.file}:{miss.line}: "
+            + tr("{text!r} is a placeholder, so this image is neither carried nor rewritten", text=miss.text)
             for miss in self.misses
             if miss.reason == PLACEHOLDER and miss.path.endswith(".image")
         ]
@@ -95,9 +91,8 @@ def find_images(
     and if no image is named.
     """
     if not paths and not images:
-        raise UsageError(
-            tr("what should be read?"), hint=tr("give a PATH or - for standard input, or resources: in airgap.yaml")
-        )
+        hint = tr("give a PATH or - for standard input, or resources: in airgap.yaml")
+        raise UsageError(tr("what should be read?"), hint=hint)
     rendered_files, paths = inputs.rendered(paths, rendering or Rendering(), pull)
     own_files = OwnFiles(project_file)
     read_files = [*_local_files(paths, stdin, download, own_files), *_downloaded_files(paths, download)]
@@ -128,9 +123,8 @@ def _local_files(
     own_files: OwnFiles,
 ) -> list[kube.ResourceFile]:
     if download is None and any(_is_address(path) for path in paths):
-        raise ResourceError(
-            tr("an address can only be given to airgap export"), hint=tr("download the file, then give its path")
-        )
+        hint = tr("download the file, then give its path")
+        raise ResourceError(tr("an address can only be given to airgap export"), hint=hint)
     return kube.load([path for path in paths if not _is_address(path)], stdin, own_files.skip)
 
 

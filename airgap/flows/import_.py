@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from airgap import kube
 from airgap.bundle import BundleReader
 from airgap.durable import output
-from airgap.errors import AirgapError, OutputError, raise_all
-from airgap.i18n import tr
+from airgap.errors import AirgapError, raise_all
+from airgap.flows.steps.after_push import images_are_pushed
 from airgap.kube.rewrite.bundle_files import rewrite_bundle_files, without_failed_images
 from airgap.kube.rewrite.file_set import RewrittenFile
 from airgap.kube.rewrite.log import REWRITE_LOG
@@ -115,21 +115,10 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
     verify_tags([image for image in missing if image.root.label not in failed], stores, context)
     result.files = without_failed_images(files, failed, request.rules, context.emit)
     receipt = receipt_of(bundle, placement.mapping, placement.assignments, planned, failed)
-    with _pushed_already():
+    with images_are_pushed():
         write_rewritten(request.output, [(file.name, file.after) for file in result.files], result.files)
         output.write_files(placement.receipt.parent, [(placement.receipt.name, receipt)])
     return result
-
-
-@contextmanager
-def _pushed_already() -> Iterator[None]:
-    try:
-        yield
-    except OutputError as error:
-        error.hint = tr(
-            "the images are pushed already: free space, or choose another folder with --output, and run it again"
-        )
-        raise
 
 
 def _check_and_place(request: ImportRequest, bundle: BundleReader, target: Target, context: Context) -> _Placement:

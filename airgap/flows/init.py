@@ -50,21 +50,18 @@ class NewProject(Record):
 
 
 def init(folder: Path) -> NewProject:
-    """Write ``airgap.yaml`` into ``folder``.
+    """Write ``airgap.yaml`` into ``folder``. Raises :class:`UsageError` if ``folder`` is none.
 
-    Raises :class:`OutputError` if there is one already or it cannot be written, and :class:`UsageError` for a folder
-    that is none.
+    Raises :class:`OutputError` if there is such a file already or it cannot be written.
     """
     require_file(folder)
     if not folder.is_dir():
-        raise UsageError(
-            tr("this is no folder"), where=str(folder), hint=tr("airgap init takes the folder of resource files")
-        )
+        hint = tr("airgap init takes the folder of resource files")
+        raise UsageError(tr("this is no folder"), where=str(folder), hint=hint)
     path = folder / FILE
     if os.path.lexists(path):
-        raise OutputError(
-            tr("this file is already there"), where=str(path), hint=tr("edit it; airgap init replaces nothing")
-        )
+        hint = tr("edit it; airgap init replaces nothing")
+        raise OutputError(tr("this file is already there"), where=str(path), hint=hint)
     resources, skipped = _find_resources(folder)
     project = NewProject(path, resources, skipped)
     output.write_files(folder, [(FILE, _content(project).encode())])
@@ -120,7 +117,7 @@ def _content(project: NewProject) -> str:
         """# Settings of airgap for this folder. Every key is optional; options of the command line win over them.
 
 # With version:, the default file name of the bundle: {name}-1.0.tar.
-name: {yaml}
+name: {quoted_name}
 # version: "1.0"
 
 # What `airgap export` reads: files, folders, charts, kustomizations.
@@ -138,13 +135,13 @@ name: {yaml}
 # mapping: {{policy: path}}
 
 # Where images are pulled from, if not from the registries themselves.
-# registries: {{{yaml_2}: {{mirror: "http://127.0.0.1:5000"}}}}
+# registries: {{{registry}: {{mirror: "http://127.0.0.1:5000"}}}}
 """,
         name=name,
-        yaml=_yaml(name),
+        quoted_name=_yaml(name),
         resources=resources,
         platforms=platforms,
-        yaml_2=_yaml(registries[0]),
+        registry=_yaml(registries[0]),
     )
 
 

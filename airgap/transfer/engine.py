@@ -116,8 +116,7 @@ class _Copy(Record, frozen=False):
 
     def run(self) -> Report:
         started = time.monotonic()
-        self.image_names = self.plan.image_names()
-        jobs = self._ordered_jobs()
+        self.image_names, jobs = self.plan.image_names(), self._ordered_jobs()
         workers = 1 if self.options.order else self.context.jobs.transfers
         for job, result in zip(jobs, self._map(jobs, self._copy_blob, workers), strict=True):
             if isinstance(result, AirgapError):

@@ -10,6 +10,7 @@ import click
 from airgap.cli import options
 from airgap.cli.error_reporter import current_reporter
 from airgap.cli.formatting.event_text import warning_text
+from airgap.cli.formatting.printable import printable
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options
 from airgap.flows.images import FoundImages, find_images

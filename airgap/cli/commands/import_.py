@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -185,7 +184,9 @@ def _print_result(
         next_command = ""
         if imported.files:
             recursive = " -R" if any("/" in file.name for file in imported.files) else ""
-            next_command = f"kubectl apply{recursive} -f {quoted(request.output)}"
+            next_command = tr(
+                "kubectl apply{recursive} -f {output}", recursive=recursive, output=quoted(request.output)
+            )
         text = tr(
             "{image_count} pushed, {present} already there",
             image_count=counted(count, "image"),
