@@ -68,7 +68,7 @@ def test_two_wheels_are_identical(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     one = build("wheel.py", tmp_path / "a", 0o022)
     other = build("wheel.py", tmp_path / "b", 0o077, TZ="Asia/Seoul", PYTHONHASHSEED="7")
-    assert one.name == other.name == f"airgap-{airgap.__version__}-py3-none-any.whl"
+    assert one.name == other.name == f"airgap_oci-{airgap.__version__}-py3-none-any.whl"
     assert one.read_bytes() == other.read_bytes()
     dated = build("wheel.py", tmp_path / "b", 0o022, SOURCE_DATE_EPOCH="1700000000")
     assert dated.read_bytes() != one.read_bytes()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``dist/airgap-VERSION-py3-none-any.whl``: the same bytes from the same tree, wherever it is built.
+"""``dist/airgap_oci-VERSION-py3-none-any.whl``: the same bytes from the same tree, wherever it is built.
 
 The sources are copied aside with fixed modes first, since a wheel keeps those, and a ``build/`` folder left in
 the tree would bring files back that are no longer there. Nothing is fetched: the back end is the environment's.

@@ -7,7 +7,7 @@ Both ignore keys that they do not know. ``format`` and ``features`` tell when th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airgap.bundle.required_layers import DIFFERENTIAL
@@ -16,8 +16,11 @@ from airgap.i18n import tr
 
 #: The format version that airgap writes, and the only one that it reads.
 FORMAT = 1
-#: The ``features`` that this version can read. A bundle with any other is refused.
-FEATURES: frozenset[str] = frozenset({DIFFERENTIAL})
+#: The first version that reads this format.
+_FORMAT_SINCE = "0.1.0"
+#: The ``features`` that this version can read, each with the first version that reads it. A bundle with any other is
+#: refused.
+FEATURES: Mapping[str, str] = {DIFFERENTIAL: "0.1.0"}
 #: The values of a blob's ``form`` that this version can read.
 BLOB_FORMS = frozenset({"plain"})
 
@@ -35,23 +38,33 @@ def load_json(content: bytes) -> Any:
     return document
 
 
+def oldest_reader(features: Iterable[str]) -> str:
+    """Return the oldest airgap that reads a bundle with ``features``, such as ``airgap 0.1.0``.
+
+    Bundles carry this instead of the version that wrote them, so that later versions write the same bytes.
+    """
+    versions = [_FORMAT_SINCE, *(FEATURES[feature] for feature in features)]
+    return tr("airgap {versions}", versions=max(versions, key=lambda version: tuple(map(int, version.split(".")))))
+
+
 def check_supported(document: Mapping[str, Any], where: str) -> None:
     """Raise :class:`UnsupportedBundle` for a document that needs a newer airgap."""
     is_other_format = document["format"] != FORMAT
-    features = sorted(set(map(str, document.get("features") or ())) - FEATURES)
+    features = sorted(set(map(str, document.get("features") or ())) - FEATURES.keys())
     forms = sorted({str(blob.get("form", "plain")) for blob in document.get("blobs", ())} - BLOB_FORMS)
     if is_other_format or features or forms:
         needs = ", ".join(
             [tr("format {document}", document=document["format"])] if is_other_format else [*features, *forms]
         )
+        readers = (
+            tr("{document} and newer read", document=document["tool"])
+            if document.get("tool")
+            else tr("a newer airgap reads")
+        )
         raise UnsupportedBundle(
-            tr(
-                "made by {document}, which this version cannot read: it needs {needs}",
-                document=document.get("tool") or tr("another airgap"),
-                needs=needs,
-            ),
+            tr("this version cannot read it: it needs {needs}, which {readers}", needs=needs, readers=readers),
             where=where,
-            hint=tr("take at least the airgap that made it; export --with-self puts it into the bundle"),
+            hint=tr("use that version or a newer one; export --with-self puts the program into the bundle"),
         )
 
 

@@ -63,7 +63,8 @@ class Inventory(Record):
     ``blobs`` are in the order in which they lie in the tar. ``members`` maps every other member outside ``blobs/`` to
     its digest. ``referrers`` maps the digests of signatures and other referrers to their subject's. ``uses`` maps the
     digest of each image and referrer to what it consists of, as indexes into ``blobs`` followed by ``requires``.
-    ``bases`` identifies the bundles that brought the required layers. ``tool`` is the program that wrote the bundle.
+    ``bases`` identifies the bundles that brought the required layers. ``tool`` is the oldest airgap that
+    reads the bundle.
     """
 
     images: tuple[BundledImage, ...]

@@ -11,8 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airgap import __version__
-from airgap.bundle.document_format import dump_json
+from airgap.bundle.document_format import dump_json, oldest_reader
 from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_name, descriptors_by_name
 from airgap.bundle.inventory import (
     INVENTORY_MEMBER,
@@ -22,7 +21,7 @@ from airgap.bundle.inventory import (
     Inventory,
     resource_name_problem,
 )
-from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
+from airgap.bundle.required_layers import DIFFERENTIAL, BundleIdentity, RequiredLayer
 from airgap.bundle.tar import TarLayout, blob_name, lay_out
 from airgap.errors import ResourceError
 from airgap.i18n import tr
@@ -106,7 +105,7 @@ def build_layout(
         {name: digests.of(content) for name, content in (*oci_members, *extra_members)},
         extras.name,
         extras.version,
-        f"airgap {__version__}",
+        oldest_reader([DIFFERENTIAL] if requires else []),
         uses,
         tuple(requires),
         tuple(bases),

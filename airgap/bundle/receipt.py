@@ -89,7 +89,7 @@ class Receipt(Record):
                         document=document["format"],
                     ),
                     where=where,
-                    hint=tr("take at least the airgap that made it"),
+                    hint=tr("use the airgap that wrote it, or a newer one"),
                 )
             return cls(
                 _parse_at("target", _parse_target, document["target"]),

@@ -23,6 +23,8 @@ from airgap.i18n import tr
 
 #: The earliest time of a zip entry (1 January 1980), in seconds since 1970.
 _EPOCH = 315532800
+#: What package indexes call airgap: there, the name ``airgap`` belongs to another project.
+_DISTRIBUTION = "airgap-oci"
 _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 #: Half of the file's size. rich imports them only to render source code and Markdown, which airgap never does
 #: (tests/test_dist.py checks that).
@@ -52,7 +54,7 @@ def build_zipapp() -> bytes:
     if root.is_file():
         return root.read_bytes()
     entries: dict[str, bytes] = {"__main__.py": _MAIN, **dict(_own_files())}
-    for distribution in _closure("airgap"):
+    for distribution in _closure(_DISTRIBUTION):
         for name, content in _files_of(distribution):
             if entries.setdefault(name, content) != content:
                 raise AirgapError(tr("two of the installed distributions bring {name}", name=name))
@@ -89,7 +91,7 @@ def _closure(name: str) -> list[metadata.Distribution]:
                 continue
             raise AirgapError(
                 tr("{match} is not installed, so {name} cannot be packed", match=match[0], name=name),
-                hint=tr("install airgap with pip"),
+                hint=tr("install airgap again, with its dependencies"),
             ) from error
         pending += distributions[key].requires or []
     return [distributions[key] for key in sorted(distributions)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 
 import click
 
@@ -29,6 +30,7 @@ COMMANDS = {
     "doctor": tr("Check a registry, or explain what a failed pull says."),
     "login": tr("Sign in to a registry and keep the credential."),
     "logout": tr("Forget a registry's credential."),
+    "completion": tr("Print a completion script for bash, zsh or fish."),
     "demo": tr("Show the whole journey on this machine."),
 }
 
@@ -50,6 +52,20 @@ def _verbose_option() -> click.Option:
     )
 
 
+#: Set by the completion scripts when they ask for completions.
+_COMPLETING = "_AIRGAP_COMPLETE"
+#: The metavars of parameters that take a path; other words of the shell cannot be completed.
+_FILES, _FOLDERS = {"PATH", "BUNDLE", "RECEIPT", "LAYOUT", "FILE", "PEM", "OLD", "NEW"}, {"DIR"}
+
+
+def _complete_paths(command: click.Command) -> None:
+    """Give every parameter that takes a path a type by which shells complete file names."""
+    for parameter in command.params:
+        kinds = {word.strip("[].") for word in (parameter.metavar or "").split("|")}
+        if parameter.type is click.STRING and kinds & (_FILES | _FOLDERS):
+            parameter.type = click.Path(file_okay=not kinds <= _FOLDERS)
+
+
 class _LazyGroup(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -63,6 +79,8 @@ class _LazyGroup(click.Group):
         command.help = tr(inspect.cleandoc(command.help or ""))
         if all(parameter.name != "verbose" for parameter in command.params):
             command.params.append(_verbose_option())
+        if _COMPLETING in os.environ:
+            _complete_paths(command)
         return command
 
     def resolve_command(

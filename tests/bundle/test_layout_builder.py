@@ -189,6 +189,7 @@ def test_the_inventory(bundle: Path) -> None:
     raw = bundle.read_bytes()
     assert list(found)[:5] == ["format", "features", "name", "version", "tool"]
     assert (found["format"], found["features"], found["name"], found["version"]) == (1, [], "platform", "1.10")
+    assert found["tool"] == "airgap 0.1.0", "the oldest that reads it: later versions write the same bytes"
     assert found["requires"] == []
     images = {image["reference"]: image for image in found["images"]}
     assert set(images) == set(content.names)

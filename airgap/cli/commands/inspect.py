@@ -42,15 +42,8 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             _write_tables(reader, html, csv, force=force)
             return
         title = printable(" ".join(part for part in (inventory.name, inventory.version) if part))
-        click.echo(
-            tr(
-                "{bundle}{title}, {size}, made by {tool}",
-                bundle=bundle,
-                title=f": {title}" if title else "",
-                size=human(reader.size),
-                tool=printable(inventory.tool),
-            )
-        )
+        readers = tr("read by {tool} and newer", tool=printable(inventory.tool))
+        click.echo(f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, {readers}")
         click.echo(tr("ID {id}", id=reader.id))
         for line in describe_requirements(inventory):
             click.echo(printable(line))

@@ -50,7 +50,7 @@ def inventory_html(inventory: Inventory, size: int) -> bytes:
     images = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in _rows(inventory))
     files = "".join(f"<li>{escape(resource.name)}</li>\n" for resource in inventory.resources)
     summary = tr(
-        "{images}, {blobs} of {blob_size}, in a bundle of {size}, made by {tool}.",
+        "{images}, {blobs} of {blob_size}, in a bundle of {size}, read by {tool} and newer.",
         images=counted(len(inventory.images), "image"),
         blobs=counted(len(inventory.blobs), "blob"),
         blob_size=human(sum(blob.size for blob in inventory.blobs)),
