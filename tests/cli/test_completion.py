@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import ROOT, Airgap
+from tests.cli.command import Airgap
 from tests.parts.need import need
 
 #: What is typed before the tab, and what the line must be after it.
@@ -121,12 +121,3 @@ def test_a_folder_is_asked_for_where_only_a_folder_serves(installed: Airgap) -> 
 def test_another_shell_is_a_usage_error(airgap: Airgap) -> None:
     said = airgap.run("completion", "tcsh", code=2)
     assert "'tcsh' is not one of 'bash', 'zsh', 'fish'" in said.stderr
-
-
-def test_readme_names_no_other_distribution() -> None:
-    """The name airgap on the public index belongs to another project."""
-    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "manifests").rglob("*")):
-        if path.is_file():
-            text = path.read_text(encoding="utf-8")
-            assert "pip install airgap" not in text, path
-            assert "pipx install airgap\n" not in text, path
