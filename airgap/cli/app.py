@@ -18,20 +18,20 @@ COMMANDS = {
     "init": tr("Write a commented airgap.yaml for a folder."),
     "images": tr("List the images that resource files name, and where."),
     "export": tr("Pull the images and write one bundle."),
-    "inspect": tr("Show what a bundle holds."),
+    "inspect": tr("Show the contents of a bundle."),
     "verify": tr("Check a bundle byte for byte."),
     "import": tr("Push a bundle into a registry and rewrite its YAML."),
     "rewrite": tr("Rewrite YAML so that its images point at a registry."),
-    "inventory": tr("Ask a registry what it holds, for the next export."),
+    "inventory": tr("List what a registry has, for the next export."),
     "diff": tr("Show what changes from one bundle to the next."),
     "serve": tr("Serve a bundle or a layout folder as a registry."),
     "migrate": tr("Copy one registry into another, without a bundle."),
     "hosts": tr("Configure nodes so that they can pull from a registry."),
-    "doctor": tr("Check a registry, or explain what a failed pull says."),
-    "login": tr("Sign in to a registry and keep the credential."),
-    "logout": tr("Forget a registry's credential."),
+    "doctor": tr("Check a registry, or explain the message of a failed pull."),
+    "login": tr("Sign in to a registry and save the credential."),
+    "logout": tr("Remove the saved credential of a registry."),
     "completion": tr("Print a completion script for bash, zsh or fish."),
-    "demo": tr("Show the whole journey on this machine."),
+    "demo": tr("Run the whole procedure on this machine."),
 }
 
 
@@ -114,8 +114,8 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Carry the images that Kubernetes YAML names into a closed network.
 
-    On a connected machine `airgap export` writes one bundle; on the far side `airgap import` pushes it into
-    Nexus or any registry and writes the YAML back with its images pointing there.
+    On a connected machine, `airgap export` pulls the images and writes one bundle. In the closed network, `airgap
+    import` pushes it into Nexus or any registry, and writes the YAML with the new image addresses.
     """
 
 

@@ -55,7 +55,7 @@ progress = click.option(
     type=click.Choice(["auto", "bar", "plain", "json", "none"]),
     default="auto",
     show_default=True,
-    help=tr("How to tell what happens, on standard error."),
+    help=tr("How to show progress, on standard error."),
 )
 
 
@@ -63,37 +63,40 @@ jobs = click.option(
     "--jobs",
     type=click.IntRange(1, 64),
     show_default="4 for blobs, 8 for small requests",
-    help=tr("Requests at the same time, of any kind."),
+    help=tr("Number of requests at the same time, of any kind."),
 )
 
-force = click.option("--force", is_flag=True, help=tr("Replace files that are already there."))
+force = click.option("--force", is_flag=True, help=tr("Replace files that exist."))
 
-dry_run = click.option("--dry-run", is_flag=True, help=tr("Say what would be done, and do nothing."))
+dry_run = click.option("--dry-run", is_flag=True, help=tr("Show what would be done, and change nothing."))
 
-ca_file = click.option("--ca-file", metavar="PEM", help=tr("Certificates to trust beside the system's own."))
+ca_file = click.option("--ca-file", metavar="PEM", help=tr("Trust these certificates too, besides the system's."))
 
-as_json = click.option("--json", "as_json", is_flag=True, help=tr("JSON on standard output."))
+as_json = click.option("--json", "as_json", is_flag=True, help=tr("Print JSON."))
 
 source_options = _combine(
     ca_file,
     click.option(
-        "--plain-http", multiple=True, metavar="REGISTRY", help=tr("Speak plain HTTP to this registry. Repeatable.")
+        "--plain-http", multiple=True, metavar="REGISTRY", help=tr("Use plain HTTP for this registry. Repeatable.")
     ),
     click.option(
-        "--insecure", multiple=True, metavar="REGISTRY", help=tr("Trust any certificate of this registry. Repeatable.")
+        "--insecure",
+        multiple=True,
+        metavar="REGISTRY",
+        help=tr("Do not verify this registry's certificate. Repeatable."),
     ),
 )
 
 _target_options = _combine(
     ca_file,
-    click.option("--plain-http", is_flag=True, help=tr("Speak plain HTTP to the target, as http:// before it does.")),
-    click.option("--insecure", is_flag=True, help=tr("Trust any certificate of the target.")),
+    click.option("--plain-http", is_flag=True, help=tr("Use plain HTTP for the target, like http:// before it.")),
+    click.option("--insecure", is_flag=True, help=tr("Do not verify the target's certificate.")),
+    click.option("--via", metavar="URL", default="", help=tr("Push to this address, if nodes pull from another.")),
     click.option(
-        "--via", metavar="URL", default="", help=tr("Reach the target here instead of where nodes pull from.")
+        "--username", metavar="NAME", help=tr("User at the target. [default: AIRGAP_USERNAME, or airgap login]")
     ),
-    click.option("--username", metavar="NAME", help=tr("User at the target; or AIRGAP_USERNAME, or airgap login.")),
     click.option(
-        "--password-stdin", is_flag=True, help=tr("Read the password from standard input; or AIRGAP_PASSWORD.")
+        "--password-stdin", is_flag=True, help=tr("Read the password from standard input. [default: AIRGAP_PASSWORD]")
     ),
 )
 
@@ -101,7 +104,7 @@ nexus = click.option(
     "--nexus",
     metavar="URL",
     default="",
-    help=tr("Nexus's own address, that of its pages: its settings and limits are looked at too."),
+    help=tr("Address of Nexus's own web pages: also check its settings and limits."),
 )
 
 mapping = click.option(
@@ -110,7 +113,7 @@ mapping = click.option(
     # The policies and the default of airgap.targets.mapping, whose import would slow down --help.
     type=click.Choice(["basename", "path", "full"]),
     help=tr(
-        "How images are named under the target: quay.io/jetstack/x becomes x, jetstack/x or quay.io/jetstack/x. "
+        "Names of the images under the target: quay.io/jetstack/x becomes x, jetstack/x or quay.io/jetstack/x. "
         "[default: basename]"
     ),
 )
@@ -118,14 +121,14 @@ mapping = click.option(
 
 _chart_options = _combine(
     click.option(
-        "-f", "--values", multiple=True, metavar="FILE", help=tr("For a chart, as helm takes it. Repeatable.")
+        "-f", "--values", multiple=True, metavar="FILE", help=tr("For a chart: passed on to helm. Repeatable.")
     ),
-    click.option("--set", "set_", multiple=True, metavar="K=V", help=tr("For a chart, as helm takes it. Repeatable.")),
-    click.option("--set-string", multiple=True, metavar="K=V", help=tr("For a chart, as helm takes it. Repeatable.")),
-    click.option("--namespace", metavar="NAME", default="", help=tr("For a chart: the namespace it is installed in.")),
+    click.option("--set", "set_", multiple=True, metavar="K=V", help=tr("For a chart: passed on to helm. Repeatable.")),
+    click.option("--set-string", multiple=True, metavar="K=V", help=tr("For a chart: passed on to helm. Repeatable.")),
+    click.option("--namespace", metavar="NAME", default="", help=tr("For a chart: the namespace of the release.")),
     click.option("--kube-version", metavar="VERSION", default="", help=tr("For a chart: the cluster's version.")),
     click.option(
-        "--api-versions", multiple=True, metavar="API", help=tr("For a chart: what the cluster knows. Repeatable.")
+        "--api-versions", multiple=True, metavar="API", help=tr("For a chart: an API of the cluster. Repeatable.")
     ),
 )
 

@@ -249,7 +249,7 @@ def test_the_repository_that_the_readme_makes_listens_where_the_service_points(r
 @pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
 def test_what_was_not_run_is_said(path: Path) -> None:
     head = path.read_text(encoding="utf-8")[:700]
-    assert "**Not run here.**" in head or "**여기서 실행해 보지 못했습니다.**" in head
+    assert "**Not run here with a real Nexus.**" in head or "**실제 Nexus로는 실행해 보지 못했습니다.**" in head
     for manifest in [*APPLIED, NEXUS / "helm" / "values.yaml"]:
         assert "# Written from" in manifest.read_text(encoding="utf-8")[:300], manifest
 

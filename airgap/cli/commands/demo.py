@@ -16,10 +16,10 @@ from airgap.i18n import tr
 
 
 @click.command("demo")
-@click.option("--output", metavar="DIR", default="airgap-demo", show_default=True, help=tr("Where its files are kept."))
+@click.option("--output", metavar="DIR", default="airgap-demo", show_default=True, help=tr("Folder for its files."))
 @options.progress
 def command(output: str, progress: str) -> None:
-    """Show the whole journey on this machine: two registries on loopback, one bundle, rewritten YAML.
+    """Run the whole procedure on this machine: two registries on loopback, one bundle, rewritten YAML.
 
     \b
     airgap demo

@@ -25,8 +25,8 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
 def command(old: str, new: str, as_json: bool) -> None:
     """Show which images and how many bytes NEW adds to OLD, removes from it, changes and keeps.
 
-    Each is a bundle, the bundle.json out of one, a receipt, an inventory or a lock. Bytes are told where both say
-    enough: a lock names no layers, a receipt no sizes. The exit code is 0 whatever differs.
+    Each is a bundle, the bundle.json of one, a receipt, an inventory or a lock. Bytes are shown where both files have
+    them: a lock lists no layers, a receipt no sizes. The exit code is 0 even if they differ.
 
     \b
     airgap diff platform-1.9.tar platform-1.10.tar

@@ -23,29 +23,30 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @click.argument("target", metavar="[TARGET]", required=False)
 @click.option(
-    "--explain", "text", metavar="TEXT", help=tr("What a message of docker, kubelet, helm or Nexus means; - reads it.")
+    "--explain",
+    "text",
+    metavar="TEXT",
+    help=tr("Explain this message of docker, kubelet, helm or Nexus; - reads standard input."),
 )
 @click.option(
     "--fix",
     is_flag=True,
-    help=tr("Make what an API can mend: repository, connector, realm, licence, Harbor's project."),
+    help=tr("Fix what an API can change: repository, connector, realm, licence, Harbor's project. Asks first."),
 )
-@click.option("--yes", is_flag=True, help=tr("With --fix: ask nothing."))
+@click.option("--yes", is_flag=True, help=tr("With --fix: do not ask."))
 @click.option(
     "--repository",
     metavar="NAME",
     default="docker-hosted",
     show_default=True,
-    help=tr("With --fix: the hosted repository to make in Nexus, or to give a connector to."),
+    help=tr("With --fix: the hosted repository to create in Nexus, or to add a connector to."),
 )
 @click.option(
     "--connector",
     metavar="PORT",
     type=click.IntRange(0, 65535),
     default=0,
-    help=tr(
-        "With --fix: its connector port, where a NodePort or proxy shows it under another. [default: TARGET's port]"
-    ),
+    help=tr("With --fix: the connector's port, if a NodePort or proxy maps it to another. [default: TARGET's port]"),
 )
 @options.as_json
 @options.nexus
@@ -63,12 +64,12 @@ def command(
     connection: options.TargetConnection,
     config: str | None,
 ) -> None:
-    """Look at a target from the outside in, and say what is wrong and how to mend it; or explain a message.
+    """Check a target and report what is wrong and how to fix it; or explain a message.
 
-    Name, connection, certificate, registry, sign-in (tried once), Nexus's settings, and an upload that is called off:
-    the first problem is the cause. Ends with 51 where there is one.
+    Checks DNS, connection, TLS, registry, login (one attempt), Nexus's settings and a test upload, in this order. The
+    first problem is the cause of the later ones. The exit code is 51 if there is a problem.
 
-    TEXT is a message as it was printed, or all of the output around it. The address is taken from it, or from TARGET.
+    TEXT is a message as it was printed, alone or within other output. The address is taken from TEXT, or from TARGET.
 
     \b
     airgap doctor http://10.100.0.102:32415/my-docker-image

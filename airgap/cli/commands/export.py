@@ -35,23 +35,25 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
     "--output",
     metavar="BUNDLE",
     help=tr(
-        "The bundle to write: .tar, or .tar.zst for fewer bytes; - is standard output. "
+        "The bundle to write: .tar, or .tar.zst to compress; - is standard output. "
         "[default: NAME-VERSION.tar of airgap.yaml]"
     ),
 )
-@click.option("--image", "images", multiple=True, metavar="REF", help=tr("An image that no file names. Repeatable."))
+@click.option(
+    "--image", "images", multiple=True, metavar="REF", help=tr("Add this image, which no file names. Repeatable.")
+)
 @click.option(
     "--platform",
     "platforms",
     multiple=True,
     metavar="OS/ARCH",
-    help=tr("Only this platform, such as linux/amd64. Repeatable. [default: all]"),
+    help=tr("Carry only this platform, such as linux/amd64. Repeatable. [default: all]"),
 )
-@click.option("--lock", metavar="FILE", help=tr("Take digests from this lock; write it where it is not there yet."))
+@click.option("--lock", metavar="FILE", help=tr("Use the digests of this lock file; write it if it does not exist."))
 @click.option(
     "--refresh",
     is_flag=True,
-    help=tr("Resolve anew, rewrite the lock, and keep what still serves of an earlier run that broke off."),
+    help=tr("Resolve tags again, rewrite the lock, and reuse the blobs of an interrupted run."),
 )
 @click.option("--volume-size", metavar="SIZE", help=tr("Split into volumes of this size: 4.7GB, 25GiB, fat32."))
 @click.option(
@@ -59,18 +61,18 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
     metavar="PATTERN",
     default=DEFAULT_PATTERN,
     show_default=True,
-    help=tr("What volumes are called."),
+    help=tr("File names of the volumes."),
 )
-@click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Make this volume alone again, from --lock."))
-@click.option("--restart", is_flag=True, help=tr("Forget what an earlier run that broke off has left."))
+@click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume again, from --lock."))
+@click.option("--restart", is_flag=True, help=tr("Delete what an interrupted run left, and begin again."))
 @click.option(
     "--base",
     metavar="FILE",
-    help=tr("Leave out layers that the far side holds, by the last bundle, its bundle.json, or a receipt."),
+    help=tr("Leave out layers that the target already has: the last bundle, its bundle.json, or a receipt."),
 )
 @click.option("--no-resources", is_flag=True, help=tr("Leave the resource files out of the bundle."))
 @click.option(
-    "--with-self", is_flag=True, help=tr("Carry airgap.pyz, this program for a far side that has only Python.")
+    "--with-self", is_flag=True, help=tr("Put this program (airgap.pyz) into the bundle; it needs only Python there.")
 )
 @click.option(
     "--referrers/--no-referrers",
@@ -78,7 +80,7 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
     help=tr("Carry what refers to an image, such as signatures and SBOMs. [default: yes]"),
 )
 @click.option(
-    "--keep-going", is_flag=True, help=tr("Leave out images that no registry offers, and end with exit code 3.")
+    "--keep-going", is_flag=True, help=tr("Leave out images that cannot be pulled, and end with exit code 3.")
 )
 @options.force
 @options.dry_run
@@ -115,10 +117,12 @@ def command(
 ) -> None:
     """Pull every image that the resource files name and write one bundle.
 
-    PATH is a file, a folder, - for standard input or an https:// address of YAML; without one, the resources of
-    airgap.yaml. A chart (its folder, its .tgz or oci://...) is rendered by helm, a folder with a kustomization by
-    kubectl or kustomize, and what was rendered is what is carried. The bundle is an OCI image layout in a tar, which
-    skopeo, podman, ctr and docker read too.
+    PATH is a file, a folder, - for standard input or the https:// address of a YAML file. The default is the resources
+    of airgap.yaml. A chart (folder, .tgz or oci://...) is rendered by helm, a folder with a kustomization by kubectl
+    or kustomize; the bundle contains the rendered YAML. The bundle is an OCI image layout in a tar, which skopeo,
+    podman, ctr and docker read too.
+
+    Run the same command again to continue an interrupted export.
 
     \b
     airgap export cert-manager.yaml -o bundle.tar

@@ -29,27 +29,35 @@ _PULL_SECRET_FILE, _DAEMONSET_FILE = "pull-secret.yaml", "daemonset.yaml"
 
 @click.command("hosts")
 @click.argument("target", metavar="TARGET")
-@click.option("--for", "runtime", type=click.Choice(list(RUNTIMES)), required=True, help=tr("What pulls on the nodes."))
+@click.option(
+    "--for", "runtime", type=click.Choice(list(RUNTIMES)), required=True, help=tr("The container runtime of the nodes.")
+)
 @click.option(
     "--from",
     "source",
     metavar="BUNDLE|RECEIPT",
-    help=tr("Mirror the registries that its images came from, so that YAML which was not rewritten pulls too."),
+    help=tr("Also mirror the registries of its images, so that nodes can pull by the original names."),
 )
 @options.mapping
 @options.ca_file
-@click.option("--plain-http", is_flag=True, help=tr("Nodes speak plain HTTP to the target, as http:// before it does."))
-@click.option("--insecure", is_flag=True, help=tr("Nodes trust any certificate of the target."))
+@click.option("--plain-http", is_flag=True, help=tr("Nodes use plain HTTP for the target, like http:// before it."))
+@click.option("--insecure", is_flag=True, help=tr("Nodes do not verify the target's certificate."))
 @click.option(
-    "-o", "--output", metavar="DIR", help=tr("Write the files there, under the paths that they have on a node.")
+    "-o", "--output", metavar="DIR", help=tr("Write the files into this folder, under their paths on a node.")
 )
-@click.option("--root", metavar="DIR", help=tr("Change this node itself: / or where its root is mounted."))
-@click.option("--pull-secret", metavar="NAME", help=tr("With --output: an imagePullSecret too, readable by you alone."))
-@click.option("--namespace", default="default", show_default=True, help=tr("Of the imagePullSecret."))
-@click.option("--username", metavar="NAME", help=tr("For --pull-secret; or AIRGAP_USERNAME, or airgap login."))
+@click.option("--root", metavar="DIR", help=tr("Change this node: / or the folder where its root is mounted."))
+@click.option(
+    "--pull-secret", metavar="NAME", help=tr("With --output: also write an imagePullSecret, readable only by you.")
+)
+@click.option("--namespace", default="default", show_default=True, help=tr("Namespace of the imagePullSecret."))
+@click.option(
+    "--username", metavar="NAME", help=tr("User for --pull-secret. [default: AIRGAP_USERNAME, or airgap login]")
+)
 @click.option("--password-stdin", is_flag=True, help=tr("Read the password from standard input; or AIRGAP_PASSWORD."))
 @click.option(
-    "--daemonset", metavar="IMAGE", help=tr("With --output: a DaemonSet too, which lays the files on every node.")
+    "--daemonset",
+    metavar="IMAGE",
+    help=tr("With --output: also write a DaemonSet that copies the files to every node."),
 )
 @click.option("--diff", is_flag=True, help=tr("Print a unified diff and write nothing."))
 @options.dry_run
@@ -73,10 +81,10 @@ def command(
     dry_run: bool,
     config: str | None,
 ) -> None:
-    """Configure nodes so that they can pull from TARGET. Asks no registry.
+    """Configure nodes so that they can pull from TARGET. Sends no requests to it.
 
-    Without --output and --root the files are printed, each under its path on a node. Files that are there are merged
-    and a copy of them is kept. What must be restarted is said.
+    Without --output and --root, the files are printed, each with its path on a node. Existing files are merged, and a
+    copy of them is kept. The last line says what must be restarted.
 
     \b
     airgap hosts http://172.25.0.84:30018 --for containerd --output nodes/

@@ -23,9 +23,9 @@ from airgap.kube.render.programs import Rendering
 @click.command("images")
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.as_json
-@click.option("--refs", is_flag=True, help=tr("One reference a line, for scripts."))
-@click.option("--why", is_flag=True, help=tr("The rule behind each site, and what was not taken and why."))
-@click.option("--sizes", is_flag=True, help=tr("Ask the registries how much would cross."))
+@click.option("--refs", is_flag=True, help=tr("Print one reference per line, for scripts."))
+@click.option("--why", is_flag=True, help=tr("Show the rule that found each image, and what was ignored and why."))
+@click.option("--sizes", is_flag=True, help=tr("Ask the registries for the sizes."))
 @options.chart_options
 @options.source_options
 @options.config
@@ -47,8 +47,8 @@ def command(
 ) -> None:
     """List the images that resource files name, and where.
 
-    PATH is a file, a folder, or - for standard input; without one, the resources of airgap.yaml. A chart (its folder,
-    its .tgz or oci://...) is rendered by helm, a folder with a kustomization by kubectl or kustomize.
+    PATH is a file, a folder, or - for standard input. The default is the resources of airgap.yaml. A chart (folder,
+    .tgz or oci://...) is rendered by helm, a folder with a kustomization by kubectl or kustomize.
 
     \b
     airgap images cert-manager.yaml

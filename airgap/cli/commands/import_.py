@@ -36,25 +36,27 @@ from airgap.transfer.shard import Shard
 )
 @options.mapping
 @click.option(
-    "--output", metavar="DIR", default="airgap-out", show_default=True, help=tr("Where the rewritten files go.")
+    "--output", metavar="DIR", default="airgap-out", show_default=True, help=tr("Folder for the rewritten files.")
 )
 @click.option(
     "--receipt",
     metavar="FILE",
-    help=tr("Where the receipt goes. [default: BUNDLE.receipt.json beside the output folder]"),
+    help=tr("The receipt to write. [default: BUNDLE.receipt.json beside the output folder]"),
 )
-@click.option("--overwrite", is_flag=True, help=tr("Move tags that are already there with another digest."))
-@click.option("--keep-going", is_flag=True, help=tr("Go on when an image fails, and end with exit code 3."))
-@click.option("--create-projects", is_flag=True, help=tr("Harbor: make the projects that are missing, private ones."))
+@click.option("--overwrite", is_flag=True, help=tr("Replace tags that exist with another digest."))
+@click.option("--keep-going", is_flag=True, help=tr("Continue when an image fails, and end with exit code 3."))
+@click.option("--create-projects", is_flag=True, help=tr("Harbor: create missing projects, as private ones."))
 @click.option(
     "--shard",
     metavar="I/N",
-    help=tr("Send only the blobs of part I (from 0) of N: no image, no file. A last run without it does the rest."),
+    help=tr(
+        "Send only part I (from 0) of N of the blobs, no manifests and no files. A last run without it does the rest."
+    ),
 )
 @click.option(
     "--state",
     metavar="DIR",
-    help=tr("Where half-sent uploads are noted for the next run. [default: $XDG_STATE_HOME/airgap]"),
+    help=tr("Folder for the record of unfinished uploads. [default: $XDG_STATE_HOME/airgap]"),
 )
 @options.force
 @options.dry_run
@@ -82,12 +84,12 @@ def command(
     jobs: int | None,
     progress: str,
 ) -> None:
-    """Push a bundle into a registry, and write its YAML back with the images pointing there.
+    """Push a bundle into a registry, and write its YAML with the new image addresses.
 
-    What the registry already has is not sent again; after a kill or a broken line the same command goes on, inside
-    a blob too where the registry keeps half of one. The YAML appears only after every image was pushed and read
-    back. Of a bundle in volumes any one is enough if the others lie beside it; name several where they lie on
-    several media. - reads a bundle from standard input.
+    Skips what the registry already has. Run the same command again to continue an interrupted import; it continues
+    inside a blob if the registry keeps half-sent ones. The YAML is written only after every image has been pushed and
+    read back. Of a bundle in volumes, name any one if all are in one folder, or several if they are on several
+    media. - reads a bundle from standard input.
 
     \b
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image

@@ -21,11 +21,11 @@ from airgap.i18n import tr
 @click.command("inspect")
 @click.argument("bundle", metavar="BUNDLE")
 @options.as_json
-@click.option("--html", metavar="FILE", help=tr("Write one page that lists everything."))
-@click.option("--csv", metavar="FILE", help=tr("Write a table with a line for each image."))
+@click.option("--html", metavar="FILE", help=tr("Write a web page that lists everything."))
+@click.option("--csv", metavar="FILE", help=tr("Write a table with one line per image."))
 @options.force
 def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force: bool) -> None:
-    """Show what a bundle holds. Reads its head alone; `airgap verify` reads all of it.
+    """Show the contents of a bundle. Reads only its head; `airgap verify` reads all of it.
 
     \b
     airgap inspect bundle.tar

@@ -32,7 +32,7 @@ from airgap.transfer import CancelToken, Context, Jobs
     "repositories",
     multiple=True,
     metavar="NAME",
-    help=tr("Ask for this repository instead of all that the registry lists. Repeatable."),
+    help=tr("Read this repository instead of all that the registry lists. Repeatable."),
 )
 @options.force
 @options.nexus
@@ -51,11 +51,11 @@ def command(
     jobs: int | None,
     progress: str,
 ) -> None:
-    """Ask a registry what it holds, for `airgap export --base` on the other side.
+    """List what a registry has, for `airgap export --base` on the other side.
 
-    Every tag under the target's prefix is read, and the receipt lists images and blobs with their repositories, as
-    that of an import does, by the names that nodes pull. Nothing is changed at the registry. Many registries list
-    their repositories to administrators alone: then name them with --repository.
+    Reads every tag under the target's prefix. The receipt lists images and blobs with their repositories, like that
+    of an import, by the names that nodes pull. Changes nothing at the registry. Many registries list their
+    repositories only to administrators; name them with --repository in that case.
 
     \b
     airgap inventory http://10.100.0.102:32415/my-docker-image -o held.json

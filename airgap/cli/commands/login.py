@@ -20,11 +20,11 @@ from airgap.targets import TargetAddress
 
 @click.command("login")
 @click.argument("registry", metavar="REGISTRY")
-@click.option("--username", "-u", metavar="NAME", help=tr("Asked for where it is not given."))
+@click.option("--username", "-u", metavar="NAME", help=tr("The user. [default: ask]"))
 @click.option("--password-stdin", is_flag=True, help=tr("Read the password from standard input instead of asking."))
-@click.option("--plain-http", is_flag=True, help=tr("Speak plain HTTP, as http:// before REGISTRY does."))
-@click.option("--insecure", is_flag=True, help=tr("Trust any certificate."))
-@click.option("--via", metavar="URL", default="", help=tr("Reach the registry here instead of at its own address."))
+@click.option("--plain-http", is_flag=True, help=tr("Use plain HTTP, like http:// before REGISTRY."))
+@click.option("--insecure", is_flag=True, help=tr("Do not verify the certificate."))
+@click.option("--via", metavar="URL", default="", help=tr("Connect to this address instead of the registry's own."))
 @options.ca_file
 @options.config
 def command(
@@ -37,7 +37,7 @@ def command(
     ca_file: str | None,
     config: str | None,
 ) -> None:
-    """Sign in to a registry once, and keep the credential in docker's file for docker, podman and airgap alike.
+    """Sign in to a registry, and save the credential in docker's file, which docker, podman and airgap read.
 
     \b
     airgap login http://10.100.0.102:32415 -u admin

@@ -13,7 +13,7 @@ from airgap.targets import TargetAddress
 @click.command("logout")
 @click.argument("registry", metavar="REGISTRY")
 def command(registry: str) -> None:
-    """Forget the credential that `airgap login` kept.
+    """Remove the credential that `airgap login` saved.
 
     \b
     airgap logout 10.100.0.102:32415

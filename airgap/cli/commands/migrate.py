@@ -38,36 +38,40 @@ from airgap.transfer import CancelToken, Context, Jobs
     "--include",
     multiple=True,
     metavar="PATTERN",
-    help=tr("Only these: REPOSITORY or REPOSITORY:TAG below SOURCE; * is one or more path elements. Repeatable."),
+    help=tr("Copy only these: REPOSITORY or REPOSITORY:TAG below SOURCE; * is one or more path elements. Repeatable."),
 )
-@click.option("--exclude", multiple=True, metavar="PATTERN", help=tr("Not these; wins over --include. Repeatable."))
-@click.option("--newest", type=click.IntRange(1), metavar="N", help=tr("Only the newest N tags of each repository."))
-@click.option("--since", metavar="DATE", help=tr("Only what is of this date or newer, such as 2026-01-31."))
+@click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help=tr("Do not copy these, even if --include matches. Repeatable.")
+)
+@click.option(
+    "--newest", type=click.IntRange(1), metavar="N", help=tr("Copy only the newest N tags of each repository.")
+)
+@click.option("--since", metavar="DATE", help=tr("Copy only what is of this date or newer, such as 2026-01-31."))
 @click.option(
     "--nexus-source",
     metavar="URL",
     default="",
-    help=tr("The source is a Nexus with this address of its own: ask its REST API what there is and how old."),
+    help=tr("Address of the source's Nexus itself: list images and dates by its REST API."),
 )
 @click.option(
-    "--delta", is_flag=True, help=tr("A later run: only what has changed since, and tags that moved are moved.")
+    "--delta", is_flag=True, help=tr("Copy only what has changed since an earlier run, and move tags that have moved.")
 )
+@click.option("--overwrite", is_flag=True, help=tr("Replace tags that exist at the target with another digest."))
+@click.option("--keep-going", is_flag=True, help=tr("Continue when an image fails, and end with exit code 3."))
 @click.option(
-    "--overwrite", is_flag=True, help=tr("Move tags that the target has with another digest, whoever put them.")
+    "--report", metavar="FILE", help=tr("Write a JSON report of what was copied and what is on one side only.")
 )
-@click.option("--keep-going", is_flag=True, help=tr("Go on when an image fails, and end with exit code 3."))
-@click.option("--report", metavar="FILE", help=tr("Write what was done and what is on one side only, as JSON."))
 @click.option(
     "--state",
     metavar="DIR",
-    help=tr("Where it is noted what was done, for the next run. [default: $XDG_STATE_HOME/airgap]"),
+    help=tr("Folder for the record of earlier runs. [default: $XDG_STATE_HOME/airgap]"),
 )
 @click.option(
     "--source-username",
     metavar="NAME",
-    help=tr("User at the source, with the password in AIRGAP_SOURCE_PASSWORD; or airgap login."),
+    help=tr("User at the source; the password is in AIRGAP_SOURCE_PASSWORD. [default: airgap login]"),
 )
-@click.option("--source-insecure", is_flag=True, help=tr("Trust any certificate of the source."))
+@click.option("--source-insecure", is_flag=True, help=tr("Do not verify the source's certificate."))
 @options.dry_run
 @options.nexus
 @options.target_options
@@ -96,10 +100,10 @@ def command(
     jobs: int | None,
     progress: str,
 ) -> None:
-    """Copy one registry into another: the same names and tags, the same digests, no bundle between them.
+    """Copy one registry into another, without a bundle, with the same names, tags and digests.
 
-    Indexes come with their images, images with their signatures. What the target has is not sent again; after a kill
-    the same command goes on. Nothing is deleted on either side. What is on one side only is told on standard output.
+    Copies indexes with their images, and images with their signatures. Skips what the target already has; run the same
+    command again to continue an interrupted run. Deletes nothing. Lists on standard output what is on one side only.
 
     \b
     airgap migrate https://old-nexus.corp:8443 http://10.100.0.102:32415 --dry-run

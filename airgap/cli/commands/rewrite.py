@@ -39,19 +39,16 @@ from airgap.records import Record
     "--from",
     "source",
     metavar="FILE",
-    help=tr(
-        "Rewrite only what this bundle, receipt or lock knows, to the digests that it says. "
-        "A receipt knows the target too."
-    ),
+    help=tr("Rewrite only images of this bundle, receipt or lock, with its digests. A receipt also gives the target."),
 )
-@click.option("--keep-unknown", is_flag=True, help=tr("With --from: leave images that are not in it as they are."))
-@click.option("--pin", is_flag=True, help=tr("With --from: add each image's digest: what was carried is what runs."))
+@click.option("--keep-unknown", is_flag=True, help=tr("With --from: leave images that are not in it unchanged."))
+@click.option("--pin", is_flag=True, help=tr("With --from: add the digest of each image."))
 @click.option(
     "--revert",
     is_flag=True,
     help=tr(
-        "Restore the bytes that rewritten files had, by the record (.airgap-rewrite.log) in the given folder or "
-        "in the file's own folder. Folders above are not searched."
+        "Restore the original bytes, by the record (.airgap-rewrite.log) in the given folder or in the file's own "
+        "folder. Folders above are not searched."
     ),
 )
 @click.option(
@@ -59,13 +56,13 @@ from airgap.records import Record
     "--output",
     metavar="DIR|FILE",
     help=tr(
-        "Write the files there, or one file to a name that ends in .yaml, .yml or .json; for a chart, the values "
-        "file, for a kustomization, the overlay."
+        "Write the files into this folder, or one file to a name that ends in .yaml, .yml or .json; for a chart, the "
+        "values file; for a kustomization, the overlay."
     ),
 )
-@click.option("--in-place", is_flag=True, help=tr("Replace the files themselves."))
+@click.option("--in-place", is_flag=True, help=tr("Change the files themselves."))
 @click.option("--diff", is_flag=True, help=tr("Print a unified diff and write nothing."))
-@click.option("--check", is_flag=True, help=tr("Write nothing; end with exit code 4 if anything would change."))
+@click.option("--check", is_flag=True, help=tr("Write nothing; end with exit code 4 if something would change."))
 @options.dry_run
 @options.chart_options
 @options.force
@@ -87,11 +84,11 @@ def command(
     config: str | None,
     rendering: Rendering,
 ) -> None:
-    """Rewrite resource files so that their images point at TARGET, every other byte as it was. Asks no registry.
+    """Change the image addresses in resource files to TARGET, and no other byte. Sends no requests to registries.
 
-    Without --output, --in-place, --diff or --check, a single file goes to standard output. For a chart, this makes a
-    values file with which helm renders every image at TARGET, for a kustomization an overlay; both are proven by
-    rendering with them, and where an image does not move it is named and the exit code is 3.
+    Without --output, --in-place, --diff or --check, a single file is printed. For a chart, writes a values file with
+    which helm renders every image at TARGET; for a kustomization, an overlay. Both are checked by rendering with
+    them; an image that still has its old address is named, and the exit code is 3.
 
     \b
     airgap rewrite cert-manager.yaml --to 10.100.0.102:32415/my-docker-image

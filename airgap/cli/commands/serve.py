@@ -25,13 +25,15 @@ from airgap.registry.settings import is_loopback
     metavar="HOST:PORT",
     default="127.0.0.1:5000",
     show_default=True,
-    help=tr("Where to answer; 0.0.0.0:5000 is every address of this machine."),
+    help=tr("Address to listen on; 0.0.0.0:5000 is every address of this machine."),
 )
-@click.option("--writable", is_flag=True, help=tr("Take pushes into a layout folder, made where there is none."))
-@click.option("--user", metavar="NAME", help=tr("Ask clients for this user and a password."))
+@click.option(
+    "--writable", is_flag=True, help=tr("Accept pushes into a layout folder, which is created if it does not exist.")
+)
+@click.option("--user", metavar="NAME", help=tr("Require this user and a password."))
 @click.option("--password-stdin", is_flag=True, help=tr("Read that password from standard input instead of asking."))
-@click.option("--tls-cert", metavar="PEM", help=tr("Certificate (with its chain) to serve HTTPS with."))
-@click.option("--tls-key", metavar="PEM", help=tr("Its key."))
+@click.option("--tls-cert", metavar="PEM", help=tr("Serve HTTPS with this certificate and its chain."))
+@click.option("--tls-key", metavar="PEM", help=tr("The key of the certificate."))
 def command(
     path: str,
     listen: str,
@@ -41,11 +43,11 @@ def command(
     tls_cert: str | None,
     tls_key: str | None,
 ) -> None:
-    """Serve a bundle as a read-only registry, as it lies, or a layout folder that also takes pushes.
+    """Serve a bundle as a read-only registry, without unpacking it, or a layout folder that also accepts pushes.
 
-    An image of a bundle is found under its full name (127.0.0.1:5000/quay.io/jetstack/x:v1) and under its path alone
-    (127.0.0.1:5000/jetstack/x:v1), so that the address also works as a mirror. Of a differential bundle only the images
-    that are whole are served.
+    An image of a bundle has its full name (127.0.0.1:5000/quay.io/jetstack/x:v1) and its path alone
+    (127.0.0.1:5000/jetstack/x:v1), so that the address also works as a mirror. Of a differential bundle, only complete
+    images are served.
 
     \b
     airgap serve bundle.tar

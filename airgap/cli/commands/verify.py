@@ -19,7 +19,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 
 @click.command("verify")
 @click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
-@click.option("--against", metavar="TARGET", help=tr("Compare the target's tags with the bundle as well."))
+@click.option("--against", metavar="TARGET", help=tr("Also compare the target's tags with the bundle."))
 @options.mapping
 @options.target_options
 @options.config
@@ -34,11 +34,10 @@ def command(
     jobs: int | None,
     progress: str,
 ) -> None:
-    """Check a bundle byte for byte, and that every image in it is complete. A differential bundle is checked by itself,
-    and what it builds on is told.
+    """Check every byte of a bundle, and that every image in it is complete.
 
-    Of a bundle in volumes any one is enough if the others lie beside it; name several where they lie on several
-    media. - reads a bundle from standard input.
+    A differential bundle is checked alone; the bundles that it needs are listed. Of a bundle in volumes, name any one
+    if all are in one folder, or several if they are on several media. - reads a bundle from standard input.
 
     \b
     airgap verify bundle.tar
