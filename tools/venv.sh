@@ -50,8 +50,8 @@ fi
 
 pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 pip install --constraint constraints.txt pip setuptools
-# Up to 0.1.0 the distribution was called airgap. Two that own bin/airgap would remove it from each other.
-if [ -n "$("$venv/bin/python" -c 'import importlib.metadata as m; print(*m.packages_distributions().get("airgap", ()))' | tr " " "\n" | grep -x airgap)" ]; then
+# Up to 0.1.0 the distribution was called airgap. It is removed first: both own bin/airgap.
+if "$venv/bin/python" -c 'import importlib.metadata as m; m.distribution("airgap")' 2>/dev/null; then
   pip uninstall --yes airgap
 fi
 # The build back end is the pinned one in the environment, so nothing is fetched for it aside from the list.

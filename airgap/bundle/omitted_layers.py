@@ -45,17 +45,13 @@ def omit_layers(plan: Plan, base: Base | None, emit: Sink) -> OmittedLayers:
     origins = {required.origin for required in requires}
     omitted = sum(required.size for required in requires)
     share = tr(", {omitted} % of what these images need", omitted=omitted * 100 // total) if total else ""
-    emit(
-        Noted(
-            tr(
-                "{path}: {layer_count} of {omitted} stay behind{share}",
-                path=base.path,
-                layer_count=counted(len(requires), "layer"),
-                omitted=human(omitted),
-                share=share,
-            )
-        )
+    layers = tr(
+        "{layer_count} ({omitted} in total{share})",
+        layer_count=counted(len(requires), "layer"),
+        omitted=human(omitted),
+        share=share,
     )
+    emit(Noted(tr("{path}: skipping {layers} that the target already has", path=base.path, layers=layers)))
     bases = tuple(base.bundles[bundle_id] for bundle_id in sorted(base.bundles) if bundle_id in origins)
     return OmittedLayers(tuple(requires), bases)
 

@@ -91,7 +91,7 @@ def _export(
     inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
     result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, (), failures, resolved.unresolved)
     result.paths = request.form.output_paths(layout)
-    context.note(tr("the bundle will have {total}", total=human(layout.total)))
+    context.note(tr("bundle size: {total}", total=human(layout.total)))
     # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
     if not request.platforms and base is None and (advice := sizes.advice()):
         context.note(advice)

@@ -251,7 +251,12 @@ class GraphReader(Record, frozen=False):
             return []
         if self.known_referrers is None and image.derived_from and source.referrers(image.derived_from):
             emit(
-                Noted(tr("{label}: signatures of the whole index do not fit, and stay behind", label=image.root.label))
+                Noted(
+                    tr(
+                        "{label}: signatures of the whole index are left out: only some platforms were chosen",
+                        label=image.root.label,
+                    )
+                )
             )
         destinations = tuple(dict.fromkeys(replace(place, tag="") for place in image.root.destinations))
         if self.known_referrers is None:

@@ -17,7 +17,7 @@ from tests.parts.terminal import Screen, on_terminal
 
 #: What stays on the screen: the bar and what hangs under it must not be among that.
 STAYS = re.compile(
-    r"trying again in .* too early\)|the bundle will have .*|(?:bundle|images|platforms|new|reused|time|next)  .*|"
+    r"trying again in .* too early\)|bundle size: .*|(?:bundle|images|platforms|new|reused|time|next)  .*|"
     r"error: stopped.*|  the same .*"
 )
 BAR = re.compile(r"\s*(\d+)%(?:$| [━─]+)")

@@ -35,7 +35,7 @@ def check_nodes(probe: Probe) -> list[Finding]:
                 run=(*_hosts_toml(f"https://{probe.registry}", 'ca = "ca.crt"'), hosts_command(probe, "https")),
             )
         ]
-    return [Finding("ok", tr("nodes can pull from {registry} without further words", registry=probe.registry))]
+    return [Finding("ok", tr("nodes can pull from {registry}; no configuration needed", registry=probe.registry))]
 
 
 def hosts_command(probe: Probe, scheme: str) -> str:

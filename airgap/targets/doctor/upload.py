@@ -76,9 +76,7 @@ def _send_body(probe: Probe, location: str, scopes: tuple[str, ...]) -> Finding:
             tr("what stands in front cuts it: {buffering}", buffering=BUFFERING),
         )
     if response.status in (200, 201, 202, 204):
-        return Finding(
-            "ok", tr("an upload may begin, and {size:,} bytes of a body get through; it was called off", size=_SIZE)
-        )
+        return Finding("ok", tr("the test upload of {size:,} bytes works; it was cancelled", size=_SIZE))
     if response.status == 413:
         return Finding(
             "problem",
