@@ -68,7 +68,9 @@ def check_options(paths: Sequence[str], rendering: Rendering) -> None:
         _, at, host_and_path = path.rpartition("@")
         if at and "/" in host_and_path and path.startswith("oci://"):
             raise UsageError("a chart's address carries no user or password", hint="helm registry login keeps them")
-    if rendering == Rendering():
+    if rendering.no_tests and not any(programs.renderable_kind(path) == programs.CHART for path in paths):
+        raise UsageError("--no-tests is for charts, and no PATH is one")
+    if replace(rendering, no_tests=False) == Rendering():
         return
     charts = [path for path in paths if programs.renderable_kind(path) == programs.CHART]
     if not charts:
