@@ -33,12 +33,12 @@ def check_free(folder: Path, files: Iterable[tuple[str, bytes]], *, force: bool)
             )
 
 
-def write_files(folder: Path, files: Sequence[tuple[str, bytes]]) -> None:
+def write_files(folder: Path, files: Sequence[tuple[str, bytes]], *, mode: int = 0o644) -> None:
     """Write each of ``files`` (name and content) below ``folder``, whole. Raises :class:`OutputError`."""
     try:
         for path, content in [(inside(folder, name), content) for name, content in files]:
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, content)
+            replace_file(path, content, mode=mode)
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
 

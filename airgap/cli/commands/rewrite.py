@@ -11,7 +11,7 @@ import click
 
 from airgap import kube
 from airgap.cli import options
-from airgap.cli.commands.rewrite_rendered import is_rendered, rewrite_rendered
+from airgap.cli.commands.rewrite_rendered import is_chart, is_rendered, rewrite_rendered
 from airgap.cli.formatting.unified_diff import file_diff
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import load_project
@@ -54,6 +54,12 @@ from airgap.records import Record
     metavar="DIR",
     help="Write the files there; for a chart, the values file, for a kustomization, the overlay.",
 )
+@click.option(
+    "--post-renderer",
+    metavar="FILE",
+    help="For a chart: also write this program, with which helm moves what no value moves. FOLDER/ makes a plugin of "
+    "helm 4 of it.",
+)
 @click.option("--in-place", is_flag=True, help="Replace the files themselves.")
 @click.option("--diff", is_flag=True, help="Print a unified diff and write nothing.")
 @click.option("--check", is_flag=True, help="Write nothing; end with exit code 4 if anything would change.")
@@ -70,6 +76,7 @@ def command(
     pin: bool,
     revert: bool,
     output: str | None,
+    post_renderer: str | None,
     in_place: bool,
     diff: bool,
     check: bool,
@@ -82,12 +89,14 @@ def command(
 
     Without --output, --in-place, --diff or --check, a single file goes to standard output. For a chart, this makes a
     values file with which helm renders every image at TARGET, for a kustomization an overlay; both are proven by
-    rendering with them, and where an image does not move it is named and the exit code is 3.
+    rendering with them, and where an image does not move it is named and the exit code is 3. What no value of a chart
+    moves, --post-renderer does.
 
     \b
     airgap rewrite cert-manager.yaml --to 10.100.0.102:32415/my-docker-image
     airgap rewrite deploy/ --to nexus.corp:8443/k8s --mapping path --output rewritten/
     airgap rewrite charts/shop --to nexus.corp:8443/k8s -f production.yaml -o airgap-values.yaml
+    airgap rewrite charts/shop --to nexus.corp:8443/k8s --post-renderer rewrite-images -o airgap-values.yaml
     airgap rewrite deploy/ --from bundle.tar.receipt.json --in-place
     airgap rewrite deploy/ --revert --in-place
     """
@@ -102,6 +111,8 @@ def command(
     project = load_project(config)
     destination = _Destination(Path(output) if output else None, in_place, diff, check, dry_run, force)
     if revert:
+        if post_renderer:
+            raise click.UsageError("--revert makes no --post-renderer")
         if to or policy or source:
             raise click.UsageError("--revert goes by the record alone, without --to, --mapping and --from")
         reverted_paths = paths or project.resources
@@ -115,6 +126,8 @@ def command(
     rendered = is_rendered(resources, rendering)
     if rendered and (in_place or diff or check):
         raise UsageError("a chart or a kustomization is not changed itself", hint="--output names what goes with it")
+    if post_renderer and not (rendered and is_chart(resources[0])):
+        raise UsageError("--post-renderer is for a chart, and PATH is none")
     found_images = None if rendered else find_images(resources, stdin=options.read_stdin, rules=project.rules)
     with open_display("plain") as emit:
         if mapping is not None:
@@ -125,8 +138,8 @@ def command(
         if found_images is None:
             pull = helm_options(project, ConnectionOptions())
             rewrite_rendered(
-                resources[0], locate, output, rendering, pull=pull, keep_unknown=keep_unknown, origin=origin,
-                force=force, dry_run=dry_run, emit=emit,
+                resources[0], locate, output, rendering, post_renderer=post_renderer, pull=pull,
+                keep_unknown=keep_unknown, origin=origin, force=force, dry_run=dry_run, emit=emit,
             )  # fmt: skip
             return
         for warning in found_images.warnings():

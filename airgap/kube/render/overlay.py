@@ -17,7 +17,8 @@ from airgap.events import Sink, ignore
 from airgap.kube.render import programs
 from airgap.kube.render.inputs import folder_name, rendered_label
 from airgap.kube.render.trace import sites_by_key, split_name
-from airgap.kube.render.values_file import GeneratedFile, target_references, unmoved_errors
+from airgap.kube.render.unmoved import unmoved_errors
+from airgap.kube.render.values_file import GeneratedFile, target_references
 from airgap.kube.rewrite.file_set import Locate
 from airgap.oci import Reference
 
@@ -58,7 +59,7 @@ def overlay_for(
     ]
     reason = "kustomize's images: does not reach it, or cannot tell it from another of that name"
     hint = f"change it by a patch, or rewrite what is rendered: kubectl kustomize {path} | airgap rewrite - --to TARGET"
-    return GeneratedFile(folder_name(path), content, len(targets), unmoved_errors(b"", unmoved, reason, hint))
+    return GeneratedFile(folder_name(path), content, len(targets), unmoved_errors(unmoved, {}, reason, hint))
 
 
 def _images(scan: kube.Scan, targets: Mapping[Reference, Reference]) -> dict[str, dict[str, str]]:

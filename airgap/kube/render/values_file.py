@@ -7,8 +7,9 @@ The chart is rendered with the values file before it is returned, and each image
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airgap import kube
@@ -18,6 +19,7 @@ from airgap.kube.render import chart, programs
 from airgap.kube.render.inputs import PullOptions, chart_on_disk, check_options, no_pull_options, rendered_label
 from airgap.kube.render.programs import Rendering
 from airgap.kube.render.solver import solve
+from airgap.kube.render.unmoved import crd_warnings, hook_warnings, left_by_post_renderer, sort_unmoved, unmoved_errors
 from airgap.oci import Reference
 from airgap.records import Record
 
@@ -29,13 +31,17 @@ class GeneratedFile(Record):
     """A values file or an overlay.
 
     ``name`` is that of the chart or folder, ``images`` the number of images, and ``unmoved`` an error for each image
-    that does not move, with its line in the rendering.
+    that does not move, with its line in the rendering. ``left`` are warnings about images that stay where they are and
+    are no failure. ``post_renderer`` is the executable that was asked for; it moves ``post_rendered`` places.
     """
 
     name: str
     content: bytes
     images: int
     unmoved: tuple[Incomplete, ...]
+    left: tuple[str, ...] = ()
+    post_renderer: bytes = b""
+    post_rendered: int = 0
 
 
 def values_file_for(
@@ -46,9 +52,13 @@ def values_file_for(
     pull: PullOptions = no_pull_options,
     keep_unknown: bool = False,
     origin: str = "bundle",
+    with_post_renderer: bool = False,
     emit: Sink = ignore,
 ) -> GeneratedFile:
     """Return a values file with which the chart's images are where ``locate`` puts them.
+
+    ``with_post_renderer`` adds an executable that moves what no value moves. Images of hooks that do not move are no
+    error: a test is run by nobody but ``helm test``, and the others are told.
 
     Raises ResourceError if the chart cannot be rendered, and ContentMissing for images that ``locate`` does not know.
     """
@@ -71,15 +81,45 @@ def values_file_for(
         solved = solve(
             chart.computed_values(chart_path, name, rendering), base, targets, render_with, rendered_label(path)
         )
-    why = "no value of the chart moves this image"
-    command = f"helm template {name} {path} --include-crds | airgap rewrite - --to TARGET"
-    hint = f"change the chart, or rewrite what it renders: {command}"
-    if solved.helm_message:
-        hint = f"other values were refused: {solved.helm_message}\n  {hint}"
-    head = f"# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n"
-    content = head + (chart.dump(solved.values) or "{}\n")
-    unmoved = unmoved_errors(solved.content, solved.unmoved, why, hint)
-    return GeneratedFile(name, content.encode(), len(targets), unmoved)
+    label = rendered_label(path)
+    unmoved = sort_unmoved(solved.content, solved.unmoved, label)
+    left = hook_warnings(unmoved, with_post_renderer=with_post_renderer)
+    crds = f"helm show crds {shlex.quote(path)} | airgap rewrite - --to TARGET | kubectl apply --server-side -f -"
+    program, errors = b"", [*unmoved.templates, *unmoved.crd_files]
+    if with_post_renderer:
+        from airgap.kube.render.post_renderer import post_renderer
+
+        program = post_renderer(name, targets)
+        errors = left_by_post_renderer(solved.content, unmoved.templates, targets, label)
+        left += crd_warnings(unmoved, crds)
+    hint = f"helm installs crds/ as it is; before that: {crds}"
+    if with_post_renderer or unmoved.templates:
+        hint = _hint(name, path, solved.helm_message, with_post_renderer=with_post_renderer)
+    return GeneratedFile(
+        name,
+        (_head(name, path) + (chart.dump(solved.values) or "{}\n")).encode(),
+        len(targets),
+        unmoved_errors(errors, unmoved.origins, "no value of the chart moves this image", hint),
+        left,
+        program,
+        len(unmoved.templates) - len(errors) if with_post_renderer else 0,
+    )
+
+
+def _head(name: str, path: str) -> str:
+    """The first line of the values file."""
+    return f"# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n"
+
+
+def _hint(name: str, path: str, helm_message: str, *, with_post_renderer: bool) -> str:
+    """What helps with images that do not move."""
+    command = f"helm template {name} {shlex.quote(path)} --include-crds | airgap rewrite - --to TARGET"
+    hint = f"rewrite what the chart renders: {command}"
+    if not with_post_renderer:
+        hint = f"--post-renderer FILE makes a program with which helm moves it; or {hint}"
+    if helm_message:
+        hint = f"other values were refused ({helm_message}); {hint}"
+    return hint
 
 
 def target_references(
@@ -106,21 +146,3 @@ def target_references(
     if not scan.sites:
         raise ResourceError("no image is named in what this renders to")
     return targets
-
-
-def unmoved_errors(content: bytes, sites: Sequence[kube.Site], why: str, hint: str) -> tuple[Incomplete, ...]:
-    """Return an error for each site. It names the template, which is in helm's ``# Source:`` comment above the site."""
-    errors = []
-    for number, site in enumerate(sites, 1):
-        comment = content.rfind(b"\n# Source: ", 0, site.scalar.start)
-        line = content[comment + 11 : content.find(b"\n", comment + 1)] if comment >= 0 else b""
-        source = line.decode("utf-8", "replace").strip()
-        chart_path = f"{source}, {site.path}" if source else site.path
-        errors.append(
-            Incomplete(
-                f"{site.reference} stays ({chart_path}): {why}",
-                where=f"{site.file}:{site.line}",
-                hint=hint if number == len(sites) else None,
-            )
-        )
-    return tuple(errors)
