@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,11 @@ class Charts:
 @pytest.fixture(params=HELMS, ids=["helm3", "helm4"])
 def charts(request: pytest.FixtureRequest, airgap: Airgap) -> Charts:
     return Charts(airgap, request.param)
+
+
+def base_python() -> str:
+    """The interpreter that the virtual environment of the tests was made with."""
+    return str(getattr(sys, "_base_executable", sys.executable))
 
 
 def left_in(content: bytes) -> list[str]:
@@ -129,9 +135,8 @@ class TestPostRenderer:
         return charts.airgap.folder / "rewrite-them"
 
     def run(self, program: Path, content: bytes, code: int = 0) -> bytes:
-        """Nothing is installed where it runs: only a shell, and a Python without any package."""
-        environment = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere"}
-        environment |= {"AIRGAP_PYTHON": os.environ["AIRGAP_PYTHON"]} if "AIRGAP_PYTHON" in os.environ else {}
+        """It runs with the Python that this environment was made of, which has no packages, and with nothing else."""
+        environment = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "AIRGAP_PYTHON": base_python()}
         done = subprocess.run([program], input=content, capture_output=True, env=environment, check=False)
         assert done.returncode == code, done.stderr
         assert b"Traceback" not in done.stderr
