@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from airgap import kube
 from airgap.errors import AirgapError, ResourceError, UsageError, raise_all
+from airgap.i18n import tr
 from airgap.kube.model import PLACEHOLDER, POSSIBLE
 from airgap.kube.render import inputs, unrendered
 from airgap.kube.render.programs import Rendering
@@ -37,7 +38,12 @@ class FoundImages(Record):
     def warnings(self) -> list[str]:
         """Return warnings about unrendered folders and about image fields with an unfilled placeholder."""
         placeholders = [
-            f"{miss.file}:{miss.line}: {miss.text!r} is a placeholder, so this image is neither carried nor rewritten"
+            tr(
+                "{file}:{line}: {text!r} is a placeholder, so this image is neither carried nor rewritten",
+                file=miss.file,
+                line=miss.line,
+                text=miss.text,
+            )
             for miss in self.misses
             if miss.reason == PLACEHOLDER and miss.path.endswith(".image")
         ]
@@ -80,7 +86,7 @@ def find_images(
     """
     if not paths and not images:
         raise UsageError(
-            "what should be read?", hint="give a PATH or - for standard input, or resources: in airgap.yaml"
+            tr("what should be read?"), hint=tr("give a PATH or - for standard input, or resources: in airgap.yaml")
         )
     rendered_files, paths = inputs.rendered(paths, rendering or Rendering(), pull)
     read_files = [*_local_files(paths, stdin, download), *_downloaded_files(paths, download)]
@@ -97,9 +103,9 @@ def find_images(
     if not found_images.references():
         names = ", ".join([*map(_without_secrets, paths), *(file.path for file in rendered_files)])
         raise ResourceError(
-            f"no image is named in what was read ({names or 'nothing was given'})",
+            tr("no image is named in what was read ({names})", names=names or tr("nothing was given")),
             hint=unrendered.render_hint(resource for resource, _ in files)
-            or "give Kubernetes YAML or JSON, a folder of it, or - for standard input",
+            or tr("give Kubernetes YAML or JSON, a folder of it, or - for standard input"),
         )
     return found_images
 
@@ -109,7 +115,7 @@ def _local_files(
 ) -> list[kube.ResourceFile]:
     if download is None and any(_is_address(path) for path in paths):
         raise ResourceError(
-            "an address can only be given to airgap export", hint="download the file, then give its path"
+            tr("an address can only be given to airgap export"), hint=tr("download the file, then give its path")
         )
     return kube.load([path for path in paths if not _is_address(path)], stdin)
 

@@ -13,6 +13,7 @@ from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options
 from airgap.flows.images import FoundImages, find_images
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.kube import Site
 from airgap.kube.render.programs import Rendering
 
@@ -20,9 +21,9 @@ from airgap.kube.render.programs import Rendering
 @click.command("images")
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.as_json
-@click.option("--refs", is_flag=True, help="One reference a line, for scripts.")
-@click.option("--why", is_flag=True, help="The rule behind each site, and what was not taken and why.")
-@click.option("--sizes", is_flag=True, help="Ask the registries how much would cross.")
+@click.option("--refs", is_flag=True, help=tr("One reference a line, for scripts."))
+@click.option("--why", is_flag=True, help=tr("The rule behind each site, and what was not taken and why."))
+@click.option("--sizes", is_flag=True, help=tr("Ask the registries how much would cross."))
 @options.chart_options
 @options.source_options
 @options.config
@@ -53,9 +54,11 @@ def command(
     airgap images charts/shop -f production.yaml --set ingress.enabled=true
     """
     if as_json + refs + why + sizes > 1:
-        raise click.UsageError("choose one of --json, --refs, --why and --sizes")
+        raise click.UsageError(tr("choose one of --json, --refs, --why and --sizes"))
     if not sizes and (ca_file or plain_http or insecure):
-        raise click.UsageError("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
+        raise click.UsageError(
+            tr("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
+        )
     project = load_project(config)
     connection_options = options.source_connection(ca_file, plain_http, insecure)
     found_images = find_images(
@@ -87,15 +90,19 @@ def _print_table(found_images: FoundImages, *, why: bool) -> None:
             rule = f"   {site.rule}, {site.confidence}: {site.path}" if why else ""
             click.echo(f"  {site.file}:{site.line}{rule}")
         if not sites:
-            click.echo("  named in airgap.yaml")
+            click.echo(tr("  named in airgap.yaml"))
     if why and found_images.misses:
-        click.echo(click.style("not taken", bold=True))
+        click.echo(click.style(tr("not taken"), bold=True))
         for miss in found_images.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
     for warning in found_images.warnings():
         click.echo(f"{click.style('warning:', fg='yellow')} {printable(warning)}", err=True)
-    where = f"{counted(len(found_images.sites), 'site')} in {counted(len(found_images.files), 'file')}"
-    click.echo(f"{counted(len(references), 'image')} at {where}", err=True)
+    where = tr(
+        "{site_count} in {file_count}",
+        site_count=counted(len(found_images.sites), "site"),
+        file_count=counted(len(found_images.files), "file"),
+    )
+    click.echo(tr("{image_count} at {where}", image_count=counted(len(references), "image"), where=where), err=True)
 
 
 def _site_json(site: Site) -> dict[str, object]:

@@ -16,6 +16,7 @@ from airgap.durable import output as out
 from airgap.errors import UsageError, raise_all
 from airgap.events import Sink, Warned
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.kube.render import programs
 from airgap.kube.render.inputs import PullOptions, check_options
 from airgap.kube.render.overlay import KUSTOMIZATION_FILE, overlay_for
@@ -42,7 +43,9 @@ def is_rendered(paths: Sequence[str], rendering: programs.Rendering) -> bool:
     kinds = [programs.renderable_kind(path) for path in paths]
     check_options(paths, rendering)
     if any(kinds) and len(kinds) > 1:
-        raise UsageError("a chart or a kustomization is rewritten by itself", hint="give the others in another command")
+        raise UsageError(
+            tr("a chart or a kustomization is rewritten by itself"), hint=tr("give the others in another command")
+        )
     return any(kinds)
 
 
@@ -75,14 +78,16 @@ def rewrite_rendered(
             destination /= f"{generated.name}-values.yaml"
     else:
         if output is None:
-            raise UsageError("where should the overlay go?", hint="add --output DIR, a folder beside the kustomization")
+            raise UsageError(
+                tr("where should the overlay go?"), hint=tr("add --output DIR, a folder beside the kustomization")
+            )
         with _remove_new_folders(Path(output).parent) if dry_run else nullcontext():
             generated = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
         destination = Path(output) / KUSTOMIZATION_FILE
     files = [] if destination is None else [_File(destination, generated.content)]
     program = _program_files(generated, post_renderer) if post_renderer else []
     if destination in [file.path for file in program]:
-        raise UsageError("--output and --post-renderer name the same file", where=str(destination))
+        raise UsageError(tr("--output and --post-renderer name the same file"), where=str(destination))
     for warning in generated.left:
         emit(Warned(warning))
     _write([*files, *program], force=force, dry_run=dry_run)
@@ -111,9 +116,13 @@ def _program_files(generated: GeneratedFile, post_renderer: str) -> list[_File]:
 
 def _report(destination: Path | None, generated: GeneratedFile, *, dry_run: bool) -> None:
     places_left = len(generated.unmoved) + len(generated.left) + generated.post_rendered
-    moved = f"{counted(places_left, 'place')} not moved" if places_left else "proven by rendering with it"
-    verb = "would write" if dry_run else "wrote"
-    where = str(destination) if destination else "the values file to standard output"
+    moved = (
+        tr("{place_count} not moved", place_count=counted(places_left, "place"))
+        if places_left
+        else tr("proven by rendering with it")
+    )
+    verb = tr("would write") if dry_run else tr("wrote")
+    where = str(destination) if destination else tr("the values file to standard output")
     click.echo(f"{verb} {where}: {counted(generated.images, 'image')}, {moved}", err=True)
 
 
@@ -121,15 +130,21 @@ def _report_program(program: Path, generated: GeneratedFile, *, is_plugin: bool,
     """Tell what the post-renderer moves, and the options of helm 3 and helm 4 that use it."""
     from airgap.kube.render.post_renderer import plugin_name
 
-    verb = "would write" if dry_run else "wrote"
-    moved = f"it moves {counted(generated.post_rendered, 'place')}" if generated.post_rendered else "no place needs it"
+    verb = tr("would write") if dry_run else tr("wrote")
+    moved = (
+        tr("it moves {place_count}", place_count=counted(generated.post_rendered, "place"))
+        if generated.post_rendered
+        else tr("no place needs it")
+    )
     click.echo(f"{verb} {program}: {moved}", err=True)
-    click.echo(f"helm 3: --post-renderer {_argument(program)}", err=True)
+    click.echo(tr("helm 3: --post-renderer {path}", path=_argument(program)), err=True)
     if is_plugin:
         name = plugin_name(generated.name)
-        click.echo(f"helm 4: helm plugin install {_argument(program.parent)}, then --post-renderer {name}", err=True)
+        folder = _argument(program.parent)
+        use = tr("helm 4: helm plugin install {folder}, then --post-renderer {name}", folder=folder, name=name)
     else:
-        click.echo("helm 4 takes plugins only: --post-renderer FOLDER/ makes one", err=True)
+        use = tr("helm 4 takes plugins only: --post-renderer FOLDER/ makes one")
+    click.echo(use, err=True)
 
 
 def _argument(path: Path) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.kube.detect.collector import SiteCollector
 from airgap.kube.detect.custom_rules import NO_CUSTOM_RULES, CustomRules
 from airgap.kube.detect.document_view import DocumentView
@@ -31,7 +32,7 @@ def scan(content: bytes, file: str, custom_rules: CustomRules = NO_CUSTOM_RULES)
         return _run(source, yaml_events.parse(source), custom_rules, is_json=False)
     except ResourceError as error:
         if json_error is not None and file.endswith(".json"):
-            raise ResourceError("not valid JSON", where=source.where(json_error.byte)) from error
+            raise ResourceError(tr("not valid JSON"), where=source.where(json_error.byte)) from error
         raise
 
 

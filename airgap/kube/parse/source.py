@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 
 BOM = codecs.BOM_UTF8
 _BLOCK = 1024
@@ -39,9 +40,9 @@ class Source:
         self._last_lookup = (0, 0, 0)
         if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in content[:2]:
             raise ResourceError(
-                "this file is UTF-16 or UTF-32, which cannot be rewritten in place",
+                tr("this file is UTF-16 or UTF-32, which cannot be rewritten in place"),
                 where=f"{file}:1",
-                hint=f"convert it: iconv -t UTF-8 {file}",
+                hint=tr("convert it: iconv -t UTF-8 {file}", file=file),
             )
         if not self.ascii:
             self._check_utf8()
@@ -137,7 +138,7 @@ class Source:
                 byte = begin - incomplete_bytes + error.start
                 line = self.body.count(b"\n", 0, byte) + 1
                 raise ResourceError(
-                    f"this file is not UTF-8: {error.reason}",
+                    tr("this file is not UTF-8: {reason}", reason=error.reason),
                     where=f"{self.file}:{line}",
-                    hint="convert it to UTF-8 first",
+                    hint=tr("convert it to UTF-8 first"),
                 ) from None

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from airgap import __version__
 from airgap.bundle.zipapp import pack, program_files
 from airgap.errors import AirgapError, TargetError
-from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.oci import Reference
 
 #: The name of the executable in the folder of a plugin, and in the zipapp that of the table.
@@ -28,8 +28,8 @@ _DISTRIBUTIONS = {"yaml": "pyyaml"}
 _HEAD = """\
 #!/bin/sh
 # A post-renderer for helm, made by airgap {version} for the chart {name}.
-# It reads a rendering from standard input and writes it with {count} replaced. Every other byte stays as it is, and so
-# does what has been replaced already. It needs Python 3.10 or later.
+# It reads a rendering from standard input and writes it with its image references replaced ({count}). Every
+# other byte stays as it is, and so does what has been replaced already. It needs Python 3.10 or later.
 # The references: unzip -p FILE {table}
 for python in "${{AIRGAP_PYTHON:-python3}}" python3.14 python3.13 python3.12 python3.11 python3.10; do
   if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
@@ -78,8 +78,13 @@ def post_renderer(name: str, targets: Mapping[Reference, Reference]) -> bytes:
     for source, target in moved.items():
         if target in moved:
             raise TargetError(
-                f"{source} would become {target}, which itself would become {moved[target]}",
-                hint="a post-renderer must not change what it has changed; choose another --mapping",
+                tr(
+                    "{source} would become {target}, which itself would become {next_target}",
+                    source=source,
+                    target=target,
+                    next_target=moved[target],
+                ),
+                hint=tr("a post-renderer must not change what it has changed; choose another --mapping"),
             )
     table = {str(source): str(target) for source, target in moved.items()}
     entries = {
@@ -87,7 +92,7 @@ def post_renderer(name: str, targets: Mapping[Reference, Reference]) -> bytes:
         TABLE: (json.dumps(dict(sorted(table.items())), indent=1, ensure_ascii=False) + "\n").encode(),
         **_modules(program_files()),
     }
-    head = _HEAD.format(version=__version__, name=name, count=counted(len(table), "image reference"), table=TABLE)
+    head = _HEAD.format(version=__version__, name=name, count=len(table), table=TABLE)
     return pack(entries, head.encode())
 
 
@@ -133,7 +138,7 @@ def _modules(files: Mapping[str, bytes]) -> dict[str, bytes]:
             if folder == top or (folder.lower().startswith(licences) and folder.endswith(".dist-info")):
                 found[name] = content
         if not any(PurePosixPath(name).parts[0] == top for name in found):
-            raise AirgapError(f"the files of {top} are not found", hint="install airgap with pip")
+            raise AirgapError(tr("the files of {name} are not found", name=top), hint=tr("install airgap with pip"))
     return found
 
 

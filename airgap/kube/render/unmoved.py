@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from airgap.errors import Incomplete
+from airgap.i18n import tr
 from airgap.kube.model import Site
 from airgap.kube.render import trace
 from airgap.kube.render.origins import Origin, origins_by_document
@@ -58,7 +59,7 @@ def unmoved_errors(sites: Sequence[Site], origins: Mapping[int, Origin], why: st
         chart_path = f"{template}, {site.path}" if template else site.path
         errors.append(
             Incomplete(
-                f"{site.reference} stays ({chart_path}): {why}",
+                tr("{reference} stays ({chart_path}): {why}", reference=site.reference, chart_path=chart_path, why=why),
                 where=f"{site.file}:{site.line}",
                 hint=hint if number == len(sites) else None,
             )
@@ -73,29 +74,48 @@ def hook_warnings(unmoved: UnmovedImages, *, with_post_renderer: bool) -> tuple[
         origin = _origin(unmoved.origins, site)
         image, template, events = site.reference, origin.template, ", ".join(sorted(origin.hooks))
         if with_post_renderer and origin.is_test:
-            warning = (
-                f"{image} stays in the test {template}: no value moves it, and helm 3 hands no hook to a post-renderer "
-                "(helm 4 does); --no-tests leaves tests out"
+            warning = tr(
+                "{image} stays in the test {template}: no value moves it, and helm 3 hands no hook to a post-renderer "
+                "(helm 4 does); --no-tests leaves tests out",
+                image=image,
+                template=template,
             )
         elif with_post_renderer:
-            warning = (
-                f"{image} stays in the hook {template} ({events}): no value moves it, and helm 3 hands no hook to a "
-                "post-renderer (helm 4 does)"
+            warning = tr(
+                "{image} stays in the hook {template} ({events}): no value moves it, and helm 3 hands no hook to a "
+                "post-renderer (helm 4 does)",
+                image=image,
+                template=template,
+                events=events,
             )
         elif origin.is_test:
-            warning = f"{image} stays in the test {template}: no value moves it; --no-tests leaves tests out"
+            warning = tr(
+                "{image} stays in the test {template}: no value moves it; --no-tests leaves tests out",
+                image=image,
+                template=template,
+            )
         else:
-            warning = f"{image} stays in the hook {template} ({events}): no value of the chart moves it"
+            warning = tr(
+                "{image} stays in the hook {template} ({events}): no value of the chart moves it",
+                image=image,
+                template=template,
+                events=events,
+            )
         warnings.append(warning)
     return tuple(dict.fromkeys(warnings))
 
 
 def crd_warnings(unmoved: UnmovedImages, command: str) -> tuple[str, ...]:
     """Return a warning for each image in a folder ``crds``. ``command`` installs those CRDs with their images moved."""
-    warnings = []
-    for site in unmoved.crd_files:
-        template = _origin(unmoved.origins, site).template
-        warnings.append(f"{site.reference} stays in {template}: helm installs crds/ as it is; before that: {command}")
+    warnings = [
+        tr(
+            "{image} stays in {template}: helm installs crds/ as it is; before that: {command}",
+            image=site.reference,
+            template=_origin(unmoved.origins, site).template,
+            command=command,
+        )
+        for site in unmoved.crd_files
+    ]
     return tuple(dict.fromkeys(warnings))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from airgap import kube
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.kube.render import programs
 
 #: Syntax of helm's templates that other template languages do not have.
@@ -27,7 +28,7 @@ def explain_template_error(error: ResourceError, file: kube.ResourceFile) -> Res
     hint = render_hint([file])
     if hint is None:
         return error
-    what = "this is a template of a Helm chart, which is no YAML and names no images until it is rendered"
+    what = tr("this is a template of a Helm chart, which is no YAML and names no images until it is rendered")
     return ResourceError(what, where=error.where or file.path, hint=hint)
 
 
@@ -36,7 +37,7 @@ def render_hint(files: Iterable[kube.ResourceFile]) -> str | None:
     for file in files:
         if _HELM.search(file.content):
             chart = _chart_of(file.path)
-            return f"airgap images {chart or 'CHART'}, or: helm template {chart or 'CHART'} | airgap images -"
+            return tr("airgap images {chart}, or: helm template {chart} | airgap images -", chart=chart or "CHART")
     return None
 
 
@@ -69,8 +70,21 @@ def unrendered_warnings(folders: Sequence[str]) -> list[str]:
         return []
     first, *others = folders
     what = "chart" if programs.renderable_kind(first) == programs.CHART else "kustomization"
-    more = f" (and so are {', '.join(others[:3])}{' and others' if len(others) > 3 else ''})" if others else ""
+    more = (
+        tr(
+            " (and so are {others}{rest})",
+            others=", ".join(others[:3]),
+            rest=tr(" and others") if len(others) > 3 else "",
+        )
+        if others
+        else ""
+    )
     return [
-        f"{first}: inside a folder this {what} is not rendered but read file by file{more}; "
-        f"for what it makes: airgap images {first}"
+        tr(
+            "{first}: inside a folder this {what} is not rendered but read file by file{more}; "
+            "for what it makes: airgap images {first}",
+            first=first,
+            what=what,
+            more=more,
+        )
     ]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airgap import kube
 from airgap.errors import AirgapError, ContentMissing, Incomplete, ResourceError, raise_all
 from airgap.events import Sink, Warned, ignore
+from airgap.i18n import tr
 from airgap.kube.render import chart, programs
 from airgap.kube.render.inputs import PullOptions, chart_on_disk, check_options, no_pull_options, rendered_label
 from airgap.kube.render.programs import Rendering
@@ -92,14 +93,14 @@ def values_file_for(
         program = post_renderer(name, targets)
         errors = left_by_post_renderer(solved.content, unmoved.templates, targets, label)
         left += crd_warnings(unmoved, crds)
-    hint = f"helm installs crds/ as it is; before that: {crds}"
+    hint = tr("helm installs crds/ as it is; before that: {command}", command=crds)
     if with_post_renderer or unmoved.templates:
         hint = _hint(name, path, solved.helm_message, with_post_renderer=with_post_renderer)
     return GeneratedFile(
         name,
         (_head(name, path) + (chart.dump(solved.values) or "{}\n")).encode(),
         len(targets),
-        unmoved_errors(errors, unmoved.origins, "no value of the chart moves this image", hint),
+        unmoved_errors(errors, unmoved.origins, tr("no value of the chart moves this image"), hint),
         left,
         program,
         len(unmoved.templates) - len(errors) if with_post_renderer else 0,
@@ -108,17 +109,25 @@ def values_file_for(
 
 def _head(name: str, path: str) -> str:
     """The first line of the values file."""
-    return f"# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n"
+    return tr(
+        "# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n",
+        name=name,
+        path=path,
+    )
 
 
 def _hint(name: str, path: str, helm_message: str, *, with_post_renderer: bool) -> str:
     """What helps with images that do not move."""
     command = f"helm template {name} {shlex.quote(path)} --include-crds | airgap rewrite - --to TARGET"
-    hint = f"rewrite what the chart renders: {command}"
-    if not with_post_renderer:
-        hint = f"--post-renderer FILE makes a program with which helm moves it; or {hint}"
+    if with_post_renderer:
+        hint = tr("rewrite what the chart renders: {command}", command=command)
+    else:
+        hint = tr(
+            "--post-renderer FILE makes a program with which helm moves it; or rewrite what is rendered: {command}",
+            command=command,
+        )
     if helm_message:
-        hint = f"other values were refused ({helm_message}); {hint}"
+        hint = tr("other values were refused ({helm_message}); {hint}", helm_message=helm_message, hint=hint)
     return hint
 
 
@@ -137,12 +146,15 @@ def target_references(
         if target is not None:
             targets[site.reference] = target
             continue
-        where, what = f"{site.file}:{site.line}", f"{site.reference} is not in the {origin}"
+        where, what = (
+            f"{site.file}:{site.line}",
+            tr("{reference} is not in the {origin}", reference=site.reference, origin=origin),
+        )
         if keep_unknown:
-            emit(Warned(f"{where}: {what}; left as it is"))
+            emit(Warned(tr("{where}: {what}; left as it is", where=where, what=what)))
         else:
-            errors.append(ContentMissing(what, where=where, hint="export it too, or --keep-unknown leaves it"))
+            errors.append(ContentMissing(what, where=where, hint=tr("export it too, or --keep-unknown leaves it")))
     raise_all(errors)
     if not scan.sites:
-        raise ResourceError("no image is named in what this renders to")
+        raise ResourceError(tr("no image is named in what this renders to"))
     return targets

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airgap.events import Sink, ignore
+from airgap.i18n import tr
 from airgap.kube.detect.scan import scan
 from airgap.kube.files import ResourceFile
 from airgap.kube.rewrite.file_set import rewrite_files
@@ -13,7 +14,7 @@ from airgap.oci import Reference
 
 
 def rewrite_rendering(
-    content: bytes, targets: Mapping[Reference, Reference], label: str = "standard input", emit: Sink = ignore
+    content: bytes, targets: Mapping[Reference, Reference], label: str = "stdin", emit: Sink = ignore
 ) -> bytes:
     """Return ``content`` with each image of ``targets`` at its target, every other byte as it was.
 
@@ -22,6 +23,6 @@ def rewrite_rendering(
     """
     known = {**{target: target for target in targets.values()}, **targets}
     file = ResourceFile(label, label, content)
-    origin = "mapping of this post-renderer"
+    origin = tr("mapping of this post-renderer")
     rewritten = rewrite_files([(file, scan(content, label))], known.get, keep_unknown=True, origin=origin, emit=emit)
     return rewritten[0].after
