@@ -50,15 +50,33 @@ def build_zipapp() -> bytes:
 
     Raises :class:`AirgapError` if a dependency is not installed.
     """
-    root = Path(airgap.__file__).parent.parent
+    root = _root()
     if root.is_file():
         return root.read_bytes()
-    entries: dict[str, bytes] = {"__main__.py": _MAIN, **dict(_own_files())}
+    return pack({"__main__.py": _MAIN, **program_files()}, b"#!/usr/bin/env python3\n")
+
+
+def program_files() -> dict[str, bytes]:
+    """Return this program and its dependencies, by name in a zipapp, without a ``__main__.py``.
+
+    Raises :class:`AirgapError` if a dependency is not installed.
+    """
+    root = _root()
+    if root.is_file():
+        with zipfile.ZipFile(root) as archive:
+            names = [name for name in archive.namelist() if name != "__main__.py" and not name.endswith("/")]
+            return {name: archive.read(name) for name in names}
+    files = dict(_own_files())
     for distribution in _closure(_DISTRIBUTION):
         for name, content in _files_of(distribution):
-            if entries.setdefault(name, content) != content:
+            if files.setdefault(name, content) != content:
                 raise AirgapError(tr("two of the installed distributions bring {name}", name=name))
-    return b"#!/usr/bin/env python3\n" + _zip(entries)
+    return files
+
+
+def _root() -> Path:
+    """The zipapp that runs, or the folder that holds the package ``airgap``."""
+    return Path(airgap.__file__).parent.parent
 
 
 def _own_files() -> Iterator[tuple[str, bytes]]:
@@ -110,7 +128,8 @@ def _files_of(distribution: metadata.Distribution) -> Iterator[tuple[str, bytes]
             yield str(path), Path(str(path.locate())).read_bytes()
 
 
-def _zip(entries: dict[str, bytes]) -> bytes:
+def pack(entries: dict[str, bytes], head: bytes) -> bytes:
+    """Return a zipapp of ``entries``, content by name. ``head`` are the lines before the archive, to start Python."""
     # Python finds a package without __init__.py in a zip only if its folder has an entry.
     folders = {f"{parent}/" for name in entries for parent in map(str, PurePosixPath(name).parents) if parent != "."}
     timestamp = time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH") or _EPOCH))[:6]
@@ -122,4 +141,4 @@ def _zip(entries: dict[str, bytes]) -> bytes:
             entry.create_system = 3
             entry.external_attr = (0o040755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
             archive.writestr(entry, content, compresslevel=9)
-    return buffer.getvalue()
+    return head + buffer.getvalue()

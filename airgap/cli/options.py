@@ -130,6 +130,7 @@ _chart_options = _combine(
     click.option(
         "--api-versions", multiple=True, metavar="API", help=tr("For a chart: an API of the cluster. Repeatable.")
     ),
+    click.option("--no-tests", is_flag=True, help=tr("For a chart: leave out what only helm test runs.")),
 )
 
 
@@ -144,11 +145,12 @@ def chart_options(function: F) -> F:
         namespace: str,
         kube_version: str,
         api_versions: tuple[str, ...],
+        no_tests: bool,
         **others: Any,
     ) -> Any:
         from airgap.kube.render.programs import Rendering
 
-        rendering = Rendering(values, set_, set_string, namespace, kube_version, api_versions)
+        rendering = Rendering(values, set_, set_string, namespace, kube_version, api_versions, no_tests)
         return function(rendering=rendering, **others)
 
     return _chart_options(cast("F", with_one_argument))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from airgap.durable.files import output_error, replace_file
+from airgap.durable.files import new_file_mode, output_error, replace_file
 from airgap.errors import OutputError
 from airgap.formatting import quoted
 from airgap.i18n import tr
@@ -37,12 +37,18 @@ def check_free(folder: Path, files: Iterable[tuple[str, bytes]], *, force: bool)
             )
 
 
-def write_files(folder: Path, files: Sequence[tuple[str, bytes]]) -> None:
-    """Write each of ``files`` (name and content) below ``folder``, whole. Raises :class:`OutputError`."""
+def write_files(folder: Path, files: Sequence[tuple[str, bytes]], *, executable: bool = False) -> None:
+    """Write each of ``files`` (name and content) below ``folder``, whole. Raises :class:`OutputError`.
+
+    ``executable`` allows those to run them whom the umask lets read them.
+    """
+    mode = new_file_mode()
+    if executable:
+        mode |= (mode & 0o444) >> 2
     for path, content in [(inside(folder, name), content) for name, content in files]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, content)
+            replace_file(path, content, mode=mode)
         except OSError as error:
             raise output_error(error, Path(error.filename or path)) from error
 

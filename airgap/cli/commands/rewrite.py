@@ -11,7 +11,7 @@ import click
 
 from airgap import kube
 from airgap.cli import options
-from airgap.cli.commands.rewrite_rendered import is_rendered, rewrite_rendered
+from airgap.cli.commands.rewrite_rendered import is_chart, is_rendered, rewrite_rendered
 from airgap.cli.formatting.unified_diff import file_diff
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import load_project
@@ -60,6 +60,14 @@ from airgap.records import Record
         "values file; for a kustomization, the overlay."
     ),
 )
+@click.option(
+    "--post-renderer",
+    metavar="FILE",
+    help=tr(
+        "For a chart: also write this program, with which helm moves the images that no value moves. FOLDER/ makes it "
+        "a plugin of helm 4."
+    ),
+)
 @click.option("--in-place", is_flag=True, help=tr("Change the files themselves."))
 @click.option("--diff", is_flag=True, help=tr("Print a unified diff and write nothing."))
 @click.option("--check", is_flag=True, help=tr("Write nothing; end with exit code 4 if something would change."))
@@ -76,6 +84,7 @@ def command(
     pin: bool,
     revert: bool,
     output: str | None,
+    post_renderer: str | None,
     in_place: bool,
     diff: bool,
     check: bool,
@@ -88,12 +97,14 @@ def command(
 
     Without --output, --in-place, --diff or --check, a single file is printed. For a chart, writes a values file with
     which helm renders every image at TARGET; for a kustomization, an overlay. Both are checked by rendering with
-    them; an image that still has its old address is named, and the exit code is 3.
+    them; an image that still has its old address is named, and the exit code is 3. --post-renderer moves what no value
+    of a chart moves.
 
     \b
     airgap rewrite cert-manager.yaml --to 10.100.0.102:32415/my-docker-image
     airgap rewrite deploy/ --to nexus.corp:8443/k8s --mapping path --output rewritten/
     airgap rewrite charts/shop --to nexus.corp:8443/k8s -f production.yaml -o airgap-values.yaml
+    airgap rewrite charts/shop --to nexus.corp:8443/k8s --post-renderer rewrite-images -o airgap-values.yaml
     airgap rewrite deploy/ --from bundle.tar.receipt.json --in-place
     airgap rewrite deploy/ --revert --in-place
     """
@@ -108,6 +119,8 @@ def command(
     project = load_project(config)
     destination = _Destination(Path(output) if output else None, in_place, diff, check, dry_run, force)
     if revert:
+        if post_renderer:
+            raise click.UsageError(tr("--revert makes no --post-renderer"))
         if to or policy or source:
             raise click.UsageError(tr("--revert goes by the record alone, without --to, --mapping and --from"))
         reverted_paths = paths or project.resources
@@ -133,6 +146,8 @@ def command(
         raise UsageError(
             tr("a chart or a kustomization is not changed itself"), hint=tr("--output names what goes with it")
         )
+    if post_renderer and not (rendered and is_chart(resources[0])):
+        raise UsageError(tr("--post-renderer is for a chart, and PATH is none"))
     found_images = (
         None
         if rendered
@@ -147,8 +162,8 @@ def command(
         if found_images is None:
             pull = helm_options(project, ConnectionOptions())
             rewrite_rendered(
-                resources[0], locate, output, rendering, pull=pull, keep_unknown=keep_unknown, origin=origin,
-                force=force, dry_run=dry_run, emit=emit,
+                resources[0], locate, output, rendering, post_renderer=post_renderer, pull=pull,
+                keep_unknown=keep_unknown, origin=origin, force=force, dry_run=dry_run, emit=emit,
             )  # fmt: skip
             return
         for event in found_images.events():

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -12,14 +14,28 @@ import click
 
 from airgap.durable import output as out
 from airgap.errors import UsageError, raise_all
-from airgap.events import Sink
+from airgap.events import Sink, Warned
 from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.kube.render import programs
 from airgap.kube.render.inputs import PullOptions, check_options
 from airgap.kube.render.overlay import KUSTOMIZATION_FILE, overlay_for
-from airgap.kube.render.values_file import values_file_for
+from airgap.kube.render.values_file import GeneratedFile, values_file_for
 from airgap.kube.rewrite.file_set import Locate
+from airgap.records import Record
+
+
+class _File(Record):
+    """A file to write."""
+
+    path: Path
+    content: bytes
+    executable: bool = False
+
+
+def is_chart(path: str) -> bool:
+    """Whether ``path`` is a chart."""
+    return programs.renderable_kind(path) == programs.CHART
 
 
 def is_rendered(paths: Sequence[str], rendering: programs.Rendering) -> bool:
@@ -39,6 +55,7 @@ def rewrite_rendered(
     output: str | None,
     rendering: programs.Rendering,
     *,
+    post_renderer: str | None,
     pull: PullOptions,
     keep_unknown: bool,
     origin: str,
@@ -48,41 +65,91 @@ def rewrite_rendered(
 ) -> None:
     """Write the values file or the overlay for ``path``; with ``dry_run`` only tell what would be written.
 
-    Raises the errors of the images that it does not move (exit code 3), after it is written.
+    ``post_renderer`` names the executable to write too, or with a slash at its end the folder of a plugin. Raises the
+    errors of the images that are not moved (exit code 3), after the files are written.
     """
-    if programs.renderable_kind(path) == programs.CHART:
-        addition = values_file_for(
-            path, rendering, locate, pull=pull, keep_unknown=keep_unknown, origin=origin, emit=emit
-        )
-        if output is None and not dry_run:
-            sys.stdout.buffer.write(addition.content)
-            sys.stdout.flush()
-            raise_all(addition.unmoved)
-            return
-        destination = Path(output or "-")
-        if output and (destination.is_dir() or output.endswith("/")):
-            destination /= f"{addition.name}-values.yaml"
+    if is_chart(path):
+        generated = values_file_for(
+            path, rendering, locate, pull=pull, keep_unknown=keep_unknown, origin=origin,
+            with_post_renderer=bool(post_renderer), emit=emit,
+        )  # fmt: skip
+        destination = None if output is None else Path(output)
+        if destination and (destination.is_dir() or str(output).endswith("/")):
+            destination /= f"{generated.name}-values.yaml"
     else:
         if output is None:
             raise UsageError(
                 tr("where should the overlay go?"), hint=tr("add --output DIR, a folder beside the kustomization")
             )
         with _remove_new_folders(Path(output).parent) if dry_run else nullcontext():
-            addition = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
+            generated = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
         destination = Path(output) / KUSTOMIZATION_FILE
-    if not dry_run:
-        _write(destination, addition.content, force=force)
-    elif output:
-        out.check_free(destination.parent, [(destination.name, addition.content)], force=force)
+    files = [] if destination is None else [_File(destination, generated.content)]
+    program = _program_files(generated, post_renderer) if post_renderer else []
+    if destination in [file.path for file in program]:
+        raise UsageError(tr("--output and --post-renderer name the same file"), where=str(destination))
+    for warning in generated.left:
+        emit(Warned(warning))
+    _write([*files, *program], force=force, dry_run=dry_run)
+    if destination is None and not dry_run:
+        sys.stdout.buffer.write(generated.content)
+        sys.stdout.flush()
+    else:
+        _report(destination, generated, dry_run=dry_run)
+    if post_renderer:
+        _report_program(program[0].path, generated, is_plugin=len(program) > 1, dry_run=dry_run)
+    raise_all(generated.unmoved)
+
+
+def _program_files(generated: GeneratedFile, post_renderer: str) -> list[_File]:
+    """The executable, and in a folder the file that makes a plugin of helm 4 of it."""
+    if not (post_renderer.endswith("/") or os.path.isdir(post_renderer)):
+        return [_File(Path(post_renderer), generated.post_renderer, executable=True)]
+    from airgap.kube.render.post_renderer import PROGRAM, plugin_manifest
+
+    folder = Path(post_renderer)
+    return [
+        _File(folder / PROGRAM, generated.post_renderer, executable=True),
+        _File(folder / "plugin.yaml", plugin_manifest(generated.name)),
+    ]
+
+
+def _report(destination: Path | None, generated: GeneratedFile, *, dry_run: bool) -> None:
+    places_left = len(generated.unmoved) + len(generated.left) + generated.post_rendered
     moved = (
-        tr("proven by rendering with it")
-        if not addition.unmoved
-        else tr("{place_count} not moved", place_count=counted(len(addition.unmoved), "place"))
+        tr("{place_count} not moved", place_count=counted(places_left, "place"))
+        if places_left
+        else tr("proven by rendering with it")
     )
-    verb = tr("would write") if dry_run else "wrote"
-    where = str(destination) if output else tr("the values file to standard output")
-    click.echo(f"{verb} {where}: {counted(addition.images, 'image')}, {moved}", err=True)
-    raise_all(addition.unmoved)
+    verb = tr("would write") if dry_run else tr("wrote")
+    where = str(destination) if destination else tr("the values file to standard output")
+    click.echo(f"{verb} {where}: {counted(generated.images, 'image')}, {moved}", err=True)
+
+
+def _report_program(program: Path, generated: GeneratedFile, *, is_plugin: bool, dry_run: bool) -> None:
+    """Tell what the post-renderer moves, and the options of helm 3 and helm 4 that use it."""
+    from airgap.kube.render.post_renderer import plugin_name
+
+    verb = tr("would write") if dry_run else tr("wrote")
+    moved = (
+        tr("it moves {place_count}", place_count=counted(generated.post_rendered, "place"))
+        if generated.post_rendered
+        else tr("no place needs it")
+    )
+    click.echo(f"{verb} {program}: {moved}", err=True)
+    click.echo(tr("helm 3: --post-renderer {path}", path=_argument(program)), err=True)
+    if is_plugin:
+        name = plugin_name(generated.name)
+        folder = _argument(program.parent)
+        use = tr("helm 4: helm plugin install {folder}, then --post-renderer {name}", folder=folder, name=name)
+    else:
+        use = tr("helm 4 takes plugins only: --post-renderer FOLDER/ makes one")
+    click.echo(use, err=True)
+
+
+def _argument(path: Path) -> str:
+    """The path as a word of a shell. With a slash in it, helm does not look for it on the PATH."""
+    return shlex.quote(str(path) if path.is_absolute() else os.path.join(".", path))
 
 
 @contextmanager
@@ -100,7 +167,10 @@ def _remove_new_folders(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def _write(path: Path, content: bytes, *, force: bool) -> None:
-    with out.folder_for(path.parent):
-        out.check_free(path.parent, [(path.name, content)], force=force)
-        out.write_files(path.parent, [(path.name, content)])
+def _write(files: Sequence[_File], *, force: bool, dry_run: bool) -> None:
+    """Write the files, after it is sure that none of them replaces another file."""
+    for file in files:
+        out.check_free(file.path.parent, [(file.path.name, file.content)], force=force)
+    for file in files if not dry_run else ():
+        with out.folder_for(file.path.parent):
+            out.write_files(file.path.parent, [(file.path.name, file.content)], executable=file.executable)

@@ -44,7 +44,8 @@ def computed_values(path: str, name: str, rendering: programs.Rendering) -> dict
         copy = os.path.join(folder, "chart")
         if os.path.isdir(path):
             try:
-                shutil.copytree(path, copy, ignore=shutil.ignore_patterns(".git"), ignore_dangling_symlinks=True)
+                # Links are followed, as helm does: a dependency may lie outside of the chart. helm refuses broken ones.
+                shutil.copytree(path, copy, ignore=shutil.ignore_patterns(".git"))
             except (OSError, shutil.Error) as error:
                 raise ResourceError(tr("this chart cannot be read: {error}", error=error), where=path) from error
         else:
@@ -52,7 +53,10 @@ def computed_values(path: str, name: str, rendering: programs.Rendering) -> dict
         os.makedirs(os.path.join(copy, "templates"), exist_ok=True)
         with open(os.path.join(copy, _PROBE), "w", encoding="utf-8") as file:
             file.write(_PROBE_TEXT)
-        rendered = programs.template(copy, name, rendering, only=_PROBE)
+        try:
+            rendered = programs.template(copy, name, rendering, only=_PROBE)
+        except ResourceError as error:
+            raise ResourceError(error.what.replace(copy, path), where=path) from error
     encoded = re.search(rb'values: "([A-Za-z0-9+/=]*)"', rendered)
     try:
         values = json.loads(base64.b64decode(encoded[1]), parse_float=_number) if encoded else None
@@ -111,6 +115,20 @@ def text_values(values: Any, start: Path = ()) -> Iterator[tuple[Path, str]]:
             ]
         elif isinstance(value, list):
             pending += [((*path, index), child) for index, child in reversed(list(enumerate(value)))]
+
+
+def mapping_paths(values: Any) -> Iterator[Path]:
+    """Yield the path of every mapping below the top that is not inside a list. ``global`` is read only at the top."""
+    pending: list[tuple[Path, Any]] = [((), values)]
+    while pending:
+        path, value = pending.pop()
+        if path:
+            yield path
+        pending += [
+            ((*path, key), child)
+            for key, child in reversed(value.items())
+            if isinstance(child, dict) and not (path and key == "global")
+        ]
 
 
 def overlay(values: Mapping[str, Any], changes: Mapping[Path, str]) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def check_options(paths: Sequence[str], rendering: Rendering) -> None:
             raise UsageError(
                 tr("a chart's address carries no user or password"), hint=tr("helm registry login keeps them")
             )
-    if rendering == Rendering():
+    if rendering.no_tests and not any(programs.renderable_kind(path) == programs.CHART for path in paths):
+        raise UsageError(tr("--no-tests is for charts, and no PATH is one"))
+    if replace(rendering, no_tests=False) == Rendering():
         return
     charts = [path for path in paths if programs.renderable_kind(path) == programs.CHART]
     if not charts:

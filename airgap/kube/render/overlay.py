@@ -19,7 +19,8 @@ from airgap.i18n import tr
 from airgap.kube.render import programs
 from airgap.kube.render.inputs import folder_name, rendered_label
 from airgap.kube.render.trace import sites_by_key, split_name
-from airgap.kube.render.values_file import GeneratedFile, target_references, unmoved_errors
+from airgap.kube.render.unmoved import unmoved_errors
+from airgap.kube.render.values_file import GeneratedFile, target_references
 from airgap.kube.rewrite.file_set import Locate
 from airgap.oci import Reference
 
@@ -59,9 +60,9 @@ def overlay_for(
         if key not in old_sites or site.reference != targets.get(old_sites[key].reference, old_sites[key].reference)
     ]
     reason = tr("kustomize's images: does not reach it, or cannot tell it from another of that name")
-    command = tr("kubectl kustomize {path} | airgap rewrite - --to TARGET", path=quoted(path))
+    command = f"kubectl kustomize {quoted(path)} | airgap rewrite - --to TARGET"
     hint = tr("change it by a patch, or rewrite what is rendered: {command}", command=command)
-    return GeneratedFile(folder_name(path), content, len(targets), unmoved_errors(b"", unmoved, reason, hint))
+    return GeneratedFile(folder_name(path), content, len(targets), unmoved_errors(unmoved, {}, reason, hint))
 
 
 def _images(scan: kube.Scan, targets: Mapping[Reference, Reference]) -> dict[str, dict[str, str]]:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from airgap.errors import ResourceError
 from airgap.formatting import quoted
 from airgap.i18n import tr
-from airgap.records import Record
+from airgap.records import Record, replace
 
 #: The kinds of paths that are rendered: a chart on disk or in a registry, and a folder with a kustomization.
 CHART, KUSTOMIZATION = "chart", "kustomization"
@@ -34,6 +34,8 @@ class Rendering(Record):
     namespace: str = ""
     kube_version: str = ""
     api_versions: tuple[str, ...] = ()
+    #: Whether the pods of ``helm test`` are left out.
+    no_tests: bool = False
 
     @property
     def arguments(self) -> list[str]:
@@ -46,18 +48,13 @@ class Rendering(Record):
             options.append(f"--namespace={self.namespace}")
         if self.kube_version:
             options.append(f"--kube-version={self.kube_version}")
+        if self.no_tests:
+            options.append("--skip-tests")
         return options
 
     def over(self, values_file: str) -> Rendering:
         """Return the options with one more values file, which overrides the others."""
-        return Rendering(
-            (*self.values, values_file),
-            self.set,
-            self.set_string,
-            self.namespace,
-            self.kube_version,
-            self.api_versions,
-        )
+        return replace(self, values=(*self.values, values_file))
 
 
 def renderable_kind(path: str) -> str:

@@ -26,7 +26,8 @@ _Options = dict[SiteKey, list[_Assignment]]
 #: How many solutions each group gets, and how many steps the search for a solution may take.
 _ROUNDS = 6
 _STEPS = 20_000
-#: How many renderings may fail. A chart that refuses all changed values would otherwise take minutes.
+#: How many renderings may fail while values are traced, and again while solutions are tried. A chart that refuses all
+#: changed values would otherwise take minutes.
 _REFUSALS = 80
 _CUTS = 64
 
@@ -70,6 +71,7 @@ class _Search:
     def run(self) -> Solved:
         """Try several solutions of each group and return the best ones together."""
         groups = _groups(self._options())
+        self._refusals = 0  # values that the chart does not have may all have been refused
         solutions = [_solutions(group) for group in groups]
         best: list[_Assignment] = [{} for _ in groups]
         fewest_missing = [len(group) for group in groups]
@@ -139,7 +141,11 @@ class _Search:
         """The images that are missing in ``content`` or not at their targets."""
         sites = trace.sites_by_key(content, self.label)
         return {
-            key for key, target in self.targets.items() if (site := sites.get(key)) is None or site.reference != target
+            key
+            for key, target in self.targets.items()
+            if (site := sites.get(key)) is None
+            or site.reference != target
+            or not trace.keeps_parts(self.sites[key], site)
         }
 
     def _digest_changes(self) -> _Assignment:
@@ -177,15 +183,17 @@ class _Search:
     def _options(self) -> _Options:
         """The options of each image to move. More values are traced as long as an image has none."""
         moved = {key for key, target in self.targets.items() if self.sites[key].reference != target}
-        names = [trace.split_name(self.sites[key].value)[0] for key in moved]
+        names = [self._written_name(key)[0] for key in moved]
         options: _Options = {}
         known: list[ValueSlice] = []
-        for kind in ("image keys", "any key", "unset"):
+        for kind in ("image keys", "any key", "unset", "templates"):
             if moved <= options.keys():
                 break
             candidates = trace.name_slices(self.values, names, any_key=kind == "any key")
             if kind == "unset":
-                candidates += trace.unset_registry_slices(self.values)
+                candidates += trace.unset_slices(self.values)
+            elif kind == "templates":
+                candidates += trace.template_slices(self.values)
             new = [candidate for candidate in candidates if candidate not in known]
             new_options = self._options_with(known, new, moved)
             gained = new_options.keys() - options.keys()
@@ -215,10 +223,14 @@ class _Search:
         options = {key: self._ways(key, template) for key, template in templates.items() if key in moved}
         return {key: ways for key, ways in options.items() if ways}
 
+    def _written_name(self, key: SiteKey) -> tuple[str, str]:
+        """The image's name, and its tag and digest, as the chart writes them."""
+        return trace.split_name(trace.written_reference(self.sites[key]))
+
     def _ways(self, key: SiteKey, template: ImageTemplate) -> list[_Assignment]:
         """The assignments with which ``template`` makes the image's target, best first."""
         # The tag and digest stay: a changed digest is one of the digest changes.
-        text = self.targets[key].name + trace.split_name(self.sites[key].value)[1]
+        text = self.targets[key].name + self._written_name(key)[1]
         first, last = template.constants[0], template.constants[-1]
         if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
             return []

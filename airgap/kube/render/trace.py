@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from airgap.errors import ResourceError
+from airgap.kube import model
 from airgap.kube.detect.scan import scan
 from airgap.kube.model import Site
 from airgap.kube.render import chart
@@ -27,6 +28,11 @@ Item = TypeVar("Item")
 
 _MARK = re.compile(r"airgap-m([0-9]+)-x(?:\.invalid)?")
 _IMAGE_KEY = re.compile(r"image|registr|repo|hub", re.IGNORECASE)
+#: The last key of a value that names an image or a part of one, and that of a mapping that describes one.
+_IMAGE_VALUE = re.compile(r"(?:image|registry|repository|repo)$|^hub$", re.IGNORECASE)
+_IMAGE_MAPPING = re.compile(r"image$", re.IGNORECASE)
+#: The keys under which charts look for an image's name.
+_IMAGE_PARTS = ("registry", "repository", "name")
 #: Paths that many charts read even though their values.yaml does not have them.
 UNDECLARED: tuple[chart.Path, ...] = (("global", "imageRegistry"), ("global", "image", "registry"))
 
@@ -58,6 +64,30 @@ def sites_by_key(content: bytes, label: str) -> dict[SiteKey, Site]:
     return slices
 
 
+def written_reference(site: Site) -> str:
+    """Return the site's reference as it is written: for separate keys, what a program gets that joins all of them."""
+    parts = {part.role: part.value.strip() for part in site.parts}
+    if model.NAME not in parts:
+        return site.value
+    text = parts[model.NAME]
+    if registry := parts.get(model.REGISTRY):
+        text = f"{registry.rstrip('/')}/{text.lstrip('/')}"
+    if tag := parts.get(model.TAG):
+        text = f"{text}:{tag}"
+    if digest := parts.get(model.DIGEST):
+        text = f"{text}@{digest}" if ":" in digest else f"{text}@sha256:{digest}"
+    return text
+
+
+def keeps_parts(old: Site, new: Site) -> bool:
+    """Whether each key that ``old`` is joined of is still a part of ``new``.
+
+    A scan takes a name with a registry for complete and leaves out the key of the registry. The program that reads the
+    object may not: it joined the keys before and joins them again.
+    """
+    return {part.role for part in old.parts} - {model.WHOLE} <= {part.role for part in new.parts}
+
+
 def split_name(text: str) -> tuple[str, str]:
     """Return a reference's name, and the rest with its ``:`` or ``@``."""
     name = text.partition("@")[0]
@@ -81,17 +111,44 @@ def name_slices(values: Mapping[str, Any], names: Iterable[str], *, any_key: boo
     return slices
 
 
-def unset_registry_slices(values: Mapping[str, Any]) -> list[ValueSlice]:
-    """Return empty values under a registry's key, and the ``UNDECLARED`` ones that the chart does not have."""
-    slices = [
-        ValueSlice(path, 0, 0, "") for path, value in chart.text_values(values) if not value and _is_registry(path)
+def unset_slices(values: Mapping[str, Any]) -> list[ValueSlice]:
+    """Return the values that may name an image and are empty or missing: the template then has a default of its own.
+
+    These are empty texts under keys that name images, the keys that a mapping for an image lacks (``image: {}``), and
+    the ``UNDECLARED`` ones.
+    """
+    set_paths, empty_paths = set(), []
+    for path, value in chart.text_values(values):
+        if not value and _may_name_image(path):
+            empty_paths.append(path)
+        else:
+            set_paths.add(path)
+    missing_paths = [
+        (*path, key)
+        for path in chart.mapping_paths(values)
+        if _IMAGE_MAPPING.search(str(path[-1]))
+        for key in _IMAGE_PARTS
     ]
-    known_paths = {value_slice.path for value_slice in slices} | {path for path, _ in chart.text_values(values)}
-    return slices + [ValueSlice(path, 0, 0, "") for path in UNDECLARED if path not in known_paths]
+    paths = dict.fromkeys([*empty_paths, *missing_paths, *UNDECLARED])
+    return [ValueSlice(path, 0, 0, "") for path in paths if path not in set_paths]
 
 
-def _is_registry(path: chart.Path) -> bool:
-    return re.search("registry$|^hub$", str(path[-1]), re.IGNORECASE) is not None
+def template_slices(values: Mapping[str, Any]) -> list[ValueSlice]:
+    """Return the names in values that are templates themselves (``image: "{{ .Values.registry }}/x:1"``)."""
+    slices = []
+    for path, value in chart.text_values(values):
+        name = split_name(value)[0]
+        if "{{" in name and _may_name_image(path):
+            slices.append(ValueSlice(path, 0, len(name), name))
+    return slices
+
+
+def _may_name_image(path: chart.Path) -> bool:
+    """Whether the last key says registry, repository or image, or is a name below an image's key."""
+    key = str(path[-1])
+    if len(path) > 1 and key.lower() == "name":
+        return _IMAGE_MAPPING.search(str(path[-2])) is not None
+    return _IMAGE_VALUE.search(key) is not None
 
 
 def _names_in_value(path: chart.Path, value: str, names: Sequence[str]) -> list[ValueSlice]:
@@ -108,12 +165,23 @@ def _names_in_value(path: chart.Path, value: str, names: Sequence[str]) -> list[
 
 
 def _value_in_names(path: chart.Path, value: str, names: Sequence[str]) -> list[ValueSlice]:
-    """The slice of a value that is part of a name, from one slash to another."""
+    """The slice of a value that is part of a name, in whole words: a template may add ``-fips``."""
     for core in (value.strip("/"), split_name(value)[0].strip("/")):  # the second form is without a tag
-        if core and any(f"/{core}/" in f"/{name}/" for name in names):
+        if core and any(_contains_words(name, core) for name in names):
             start = value.index(core)
             return [ValueSlice(path, start, start + len(core), core)]
     return []
+
+
+def _contains_words(name: str, part: str) -> bool:
+    """Whether ``name`` contains ``part`` between slashes, dashes, dots and underscores."""
+    start = name.find(part)
+    while start >= 0:
+        around = name[max(start - 1, 0) : start] + name[start + len(part) : start + len(part) + 1]
+        if not any(character.isalnum() for character in around):
+            return True
+        start = name.find(part, start + 1)
+    return False
 
 
 def changed_values(values: Mapping[str, Any], replacements: Mapping[ValueSlice, str]) -> dict[chart.Path, str]:
@@ -135,7 +203,7 @@ def trace_images(
     content = render(chart.overlay(values, changed_values(values, _marks(slices))))
     templates = {}
     for place, site in sites_by_key(content, label).items():
-        pieces = _MARK.split(site.value)
+        pieces = _MARK.split(written_reference(site))
         slice_numbers = [int(number) for number in pieces[1::2]]
         if slice_numbers and all(number < len(slices) for number in slice_numbers):
             templates[place] = ImageTemplate(tuple(pieces[::2]), tuple(slices[number] for number in slice_numbers))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airgap import kube
@@ -20,6 +20,7 @@ from airgap.kube.render import chart, programs
 from airgap.kube.render.inputs import PullOptions, chart_on_disk, check_options, no_pull_options, rendered_label
 from airgap.kube.render.programs import Rendering
 from airgap.kube.render.solver import solve
+from airgap.kube.render.unmoved import crd_warnings, hook_warnings, left_by_post_renderer, sort_unmoved, unmoved_errors
 from airgap.oci import Reference
 from airgap.records import Record
 
@@ -31,13 +32,17 @@ class GeneratedFile(Record):
     """A values file or an overlay.
 
     ``name`` is that of the chart or folder, ``images`` the number of images, and ``unmoved`` an error for each image
-    that does not move, with its line in the rendering.
+    that does not move, with its line in the rendering. ``left`` are warnings about images that stay where they are and
+    are no failure. ``post_renderer`` is the executable that was asked for; it moves ``post_rendered`` places.
     """
 
     name: str
     content: bytes
     images: int
     unmoved: tuple[Incomplete, ...]
+    left: tuple[str, ...] = ()
+    post_renderer: bytes = b""
+    post_rendered: int = 0
 
 
 def values_file_for(
@@ -48,9 +53,13 @@ def values_file_for(
     pull: PullOptions = no_pull_options,
     keep_unknown: bool = False,
     origin: str = "bundle",
+    with_post_renderer: bool = False,
     emit: Sink = ignore,
 ) -> GeneratedFile:
     """Return a values file with which the chart's images are where ``locate`` puts them.
+
+    ``with_post_renderer`` adds an executable that moves what no value moves. Images of hooks that do not move are no
+    error: a test is run by nobody but ``helm test``, and the others are told.
 
     Raises ResourceError if the chart cannot be rendered, and ContentMissing for images that ``locate`` does not know.
     """
@@ -73,16 +82,50 @@ def values_file_for(
         solved = solve(
             chart.computed_values(chart_path, name, rendering), base, targets, render_with, rendered_label(path)
         )
-    why = tr("no value of the chart moves this image")
+    label = rendered_label(path)
+    unmoved = sort_unmoved(solved.content, solved.unmoved, label)
+    left = hook_warnings(unmoved, with_post_renderer=with_post_renderer)
+    crds = f"helm show crds {quoted(path)} | airgap rewrite - --to TARGET | kubectl apply --server-side -f -"
+    program, errors = b"", [*unmoved.templates, *unmoved.crd_files]
+    if with_post_renderer:
+        from airgap.kube.render.post_renderer import post_renderer
+
+        program = post_renderer(name, targets)
+        errors = left_by_post_renderer(solved.content, unmoved.templates, targets, label)
+        left += crd_warnings(unmoved, crds)
+    hint = tr("helm installs crds/ as it is; before that: {command}", command=crds)
+    if with_post_renderer or unmoved.templates:
+        hint = _hint(name, path, solved.helm_message, with_post_renderer=with_post_renderer)
+    return GeneratedFile(
+        name,
+        (_head(name, path) + (chart.dump(solved.values) or "{}\n")).encode(),
+        len(targets),
+        unmoved_errors(errors, unmoved.origins, tr("no value of the chart moves this image"), hint),
+        left,
+        program,
+        len(unmoved.templates) - len(errors) if with_post_renderer else 0,
+    )
+
+
+def _head(name: str, path: str) -> str:
+    """The first line of the values file."""
+    install = f"helm install NAME {quoted(path)} -f … -f THIS_FILE"
+    return tr("# Where the images of {name} are. The last values file wins: {install}\n", name=name, install=install)
+
+
+def _hint(name: str, path: str, helm_message: str, *, with_post_renderer: bool) -> str:
+    """What helps with images that do not move."""
     command = f"helm template {name} {quoted(path)} --include-crds | airgap rewrite - --to TARGET"
-    hint = tr("change the chart, or rewrite what it renders: {command}", command=command)
-    if solved.helm_message:
-        hint = tr("other values were refused: {helm_message}\n  {hint}", helm_message=solved.helm_message, hint=hint)
-    install = tr("helm install NAME {path} -f … -f THIS_FILE", path=quoted(path))
-    head = tr("# Where the images of {name} are. The last values file wins: {install}\n", name=name, install=install)
-    content = head + (chart.dump(solved.values) or "{}\n")
-    unmoved = unmoved_errors(solved.content, solved.unmoved, why, hint)
-    return GeneratedFile(name, content.encode(), len(targets), unmoved)
+    if with_post_renderer:
+        hint = tr("rewrite what the chart renders: {command}", command=command)
+    else:
+        hint = tr(
+            "--post-renderer FILE makes a program with which helm moves it; or rewrite what is rendered: {command}",
+            command=command,
+        )
+    if helm_message:
+        hint = tr("other values were refused ({helm_message}); {hint}", helm_message=helm_message, hint=hint)
+    return hint
 
 
 def target_references(
@@ -112,21 +155,3 @@ def target_references(
     if not scan.sites:
         raise ResourceError(tr("no image is named in what this renders to"))
     return targets
-
-
-def unmoved_errors(content: bytes, sites: Sequence[kube.Site], why: str, hint: str) -> tuple[Incomplete, ...]:
-    """Return an error for each site. It names the template, which is in helm's ``# Source:`` comment above the site."""
-    errors = []
-    for number, site in enumerate(sites, 1):
-        comment = content.rfind(b"\n# Source: ", 0, site.scalar.start)
-        line = content[comment + 11 : content.find(b"\n", comment + 1)] if comment >= 0 else b""
-        source = line.decode("utf-8", "replace").strip()
-        chart_path = f"{source}, {site.path}" if source else site.path
-        errors.append(
-            Incomplete(
-                tr("{reference} stays ({chart_path}): {why}", reference=site.reference, chart_path=chart_path, why=why),
-                where=f"{site.file}:{site.line}",
-                hint=hint if number == len(sites) else None,
-            )
-        )
-    return tuple(errors)
