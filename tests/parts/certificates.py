@@ -115,6 +115,35 @@ class Authority:
         )
         return pair
 
+    def through_intermediate(self, *, complete: bool) -> Pair:
+        """For the right host, issued by an intermediate authority, whose certificate the server sends only if
+        ``complete``."""
+        middle, pair = self._pair("middle"), self._pair("below")
+        for made, subject, section, above in (
+            (middle, "An intermediate authority", "authority", Pair(self.ca, self._folder / "ca.key")),
+            (pair, "localhost", "server", middle),
+        ):
+            request = self._folder / "request.csr"
+            self._run(
+                "req", "-new", *_NEW_KEY, "-subj", f"/CN={subject}", "-keyout", str(made.key), "-out", str(request)
+            )
+            section_file = self._folder / f"{section}.ext"
+            lines = _CONFIGURATION.format(folder=self._folder).partition(f"[{section}]\n")[2].partition("[")[0]
+            names = f"subjectAltName = {','.join(LOCAL)}\n" if section == "server" else ""
+            section_file.write_text(lines + names)
+            self._sign(request, made.certificate, above, section_file)
+        if complete:
+            with pair.certificate.open("a") as chain:
+                chain.write(middle.certificate.read_text())
+        return pair
+
+    def _sign(self, request: Path, certificate: Path, above: Pair, extensions: Path) -> None:
+        command = [self._openssl, "x509", "-req", "-in", str(request), "-out", str(certificate), "-days", "30"]
+        command += ["-CA", str(above.certificate), "-CAkey", str(above.key), "-CAcreateserial"]
+        run = subprocess.run([*command, "-extfile", str(extensions)], capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise RuntimeError(f"{' '.join(command)}:\n{run.stderr}")
+
     def _issue(self, name: str, names: tuple[str, ...], *dates: str, subject: str = "") -> Pair:
         pair, request = self._pair(name), self._folder / f"{name}.csr"
         subject = subject or names[0].partition(":")[2]

@@ -95,6 +95,8 @@ class Access:
             base = "null://" + base.partition("://")[2]
         elif self._settings.realm == "http443":
             base = "http://" + base.partition("://")[2].partition(":")[0] + ":443"
+        elif self._settings.doubles_port and ":" in (request.headers.get("X-Forwarded-Host") or ""):
+            base += ":" + base.rpartition(":")[2]
         url = f"{base}{self._token_root(route)}/v2/token"
         scoped = self._settings.scope if self._settings.scope is not None else self._settings.profile != "3.8x"
         return f'Bearer realm="{url}",service="{url}"' + (',scope="repository:*:pull"' if scoped else "")
@@ -166,6 +168,13 @@ class Access:
 
     def _realm(self, route: Route) -> str:
         return OCI_REALM if route.content is not None and route.content.settings.format == "oci" else DOCKER_REALM
+
+    def refuse_rest(self) -> Answer:
+        """What REST answers to a request without credentials that needs a permission (46): a challenge only from 3.96,
+        and only where anonymous access is off; else 403 without a challenge."""
+        if self._settings.rest_challenges:
+            return answers.unauthorized(BASIC)
+        return answers.only_reason(403, "Forbidden")
 
     def of_rest(self, request: Request) -> User | Answer | None:
         """REST knows name and password alone; wrong ones are 401 even where none are needed (section 3)."""

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tests.doubles.nexus import answers, rest_components, rest_repositories, rest_uploads
-from tests.doubles.nexus.access import BASIC
 from tests.doubles.nexus.policy import READ_ONLY
 from tests.doubles.nexus.settings import BASIC_REALMS, DOCKER_REALM, OCI_REALM, User
 from tests.doubles.registry import Answer, Request
@@ -41,7 +40,7 @@ def handle(nexus: Nexus, request: Request, scheme: str) -> Answer:
     if handler is None:
         return answers.html(404, "Not Found")
     if admin and (user is None or not user.admin):
-        return answers.unauthorized(BASIC) if user is None else answers.only_reason(403, "Forbidden")
+        return nexus.access.refuse_rest() if user is None else answers.only_reason(403, "Forbidden")
     return handler(nexus, request, user or _anonymous(nexus), scheme)
 
 

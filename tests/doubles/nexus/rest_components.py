@@ -12,7 +12,6 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from tests.doubles.nexus import answers
-from tests.doubles.nexus.access import BASIC
 from tests.doubles.nexus.content import Content
 from tests.doubles.nexus.routes import base_of
 from tests.doubles.nexus.settings import User
@@ -47,7 +46,7 @@ def _of_repository(
     content = nexus.contents.get(name)
     if content is None:
         return answers.only_reason(422, "Unprocessable Entity")
-    refused = _may(user, "browse", content)
+    refused = _may(nexus, user, "browse", content)
     if refused is not None:
         return refused
     with nexus.lock:
@@ -78,7 +77,7 @@ def component(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer
     if match is None:
         return answers.only_reason(404, "Not Found")
     content, name, version = match
-    refused = _may(user, "read", content)
+    refused = _may(nexus, user, "read", content)
     if refused is not None:
         return refused
     base = base_of(request, scheme) + nexus.settings.context
@@ -93,7 +92,7 @@ def delete(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     if match is None:
         return answers.only_reason(404, "Not Found")
     content, name, version = match
-    refused = _may(user, "delete", content)
+    refused = _may(nexus, user, "delete", content)
     if refused is not None:
         return refused
     with nexus.lock:
@@ -101,10 +100,10 @@ def delete(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     return Answer(204)
 
 
-def _may(user: User, action: str, content: Content) -> Answer | None:
+def _may(nexus: Nexus, user: User, action: str, content: Content) -> Answer | None:
     if user.may(action, content.name):
         return None
-    return answers.only_reason(403, "Forbidden") if user.name != "anonymous" else answers.unauthorized(BASIC)
+    return answers.only_reason(403, "Forbidden") if user.name != "anonymous" else nexus.access.refuse_rest()
 
 
 def _page(request: Request, items: list[dict[str, Any]], size: int) -> Answer:

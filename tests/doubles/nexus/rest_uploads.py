@@ -49,7 +49,7 @@ def upload(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     if content is None:
         return answers.only_reason(422, "Unprocessable Entity")
     if not user.may("edit", content.name):
-        return answers.only_reason(403, "Forbidden") if user.name != "anonymous" else answers.unauthorized(BASIC)
+        return answers.only_reason(403, "Forbidden") if user.name != "anonymous" else nexus.access.refuse_rest()
     if nexus.frozen:
         return answers.text(503, policy.READ_ONLY)
     kept = content.settings

@@ -101,6 +101,11 @@ class Settings:
     #: hides the prefix needs it bare, or must let ``/repository/`` through too.
     repository_realm: Literal["prefixed", "bare"] = "prefixed"
     realm: Realm = "right"  # (44 O) null:// of 3.77, http://…:443 of wrong forwarded headers
+    #: (47 O) the realm's port twice wherever X-Forwarded-Host has one: 3.78 to 3.80.
+    doubles_port: bool = False
+    #: (46) whether REST without credentials answers 401 with a challenge; else 403 without one. By profile and
+    #: anonymous access: on 3.96 with anonymous access off.
+    rest_challenge: bool | None = None
     token_seconds: float | None = None  # (not established) how long a token lives
     tokens_per_repository: bool = False  # np#873: another repository's token is refused
     path_anonymous: bool = True  # np#836: False is 3.87.0, where anonymous pull fails on the path route
@@ -182,6 +187,12 @@ class Settings:
     def edition_name(self) -> str:
         """Community exists since 3.77; before, the free edition was OSS."""
         return self.edition or ("COMMUNITY" if self.modern else "OSS")
+
+    @property
+    def rest_challenges(self) -> bool:
+        if self.rest_challenge is not None:
+            return self.rest_challenge
+        return self.profile == "3.96" and not self.anonymous
 
     @property
     def sign_ins_suffered(self) -> int:

@@ -205,6 +205,19 @@ def test_44_realms_that_lead_nowhere(realm: str, expected: str) -> None:
         assert re.search(f'realm="{expected}v2/token"', challenge(f"{double.connector().url}/v2/"))
 
 
+def test_47_a_forwarded_port_comes_twice() -> None:
+    with nexus(Settings(repositories=OPEN, doubles_port=True)) as double:
+        port = double.connector().port
+        said = ask("GET", f"{double.connector().url}/v2/", user=None, X_Forwarded_Host=f"a.example:{port}")
+        assert f'realm="http://a.example:{port}:{port}/v2/token"' in said.headers["WWW-Authenticate"]
+        assert (
+            "a.example/v2/token"
+            in ask("GET", f"{double.connector().url}/v2/", user=None, X_Forwarded_Host="a.example").headers[
+                "WWW-Authenticate"
+            ]
+        )
+
+
 def test_12_number_and_time_are_switches() -> None:
     with nexus(Settings(profile="3.71", lockout=0, lockout_seconds=5)) as double:
         url = f"{double.connector().url}/v2/"

@@ -149,6 +149,17 @@ def test_45_docker_and_groups_take_no_upload_by_rest() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("anonymous", [True, False])
+@pytest.mark.parametrize("path", ["security/realms/active", "repositorySettings", "system/eula"])
+def test_46_only_a_late_one_without_anonymous_access_challenges(profile: Profile, anonymous: bool, path: str) -> None:
+    with nexus(Settings(profile=profile, anonymous=anonymous)) as double:
+        said = rest(double, "GET", path, user=None)
+        challenged = profile == "3.96" and not anonymous
+        assert (said.status, "WWW-Authenticate" in said.headers) == ((401, True) if challenged else (403, False))
+        assert rest(double, "GET", path, user=ADMIN).status == 200
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_45_status(profile: Profile) -> None:
     with nexus(Settings(profile=profile)) as double:
         said = rest(double, "GET", "status", user=None)
@@ -157,7 +168,7 @@ def test_45_status(profile: Profile) -> None:
         wrong = User(PUSHER.name, "wrong")
         assert rest(double, "GET", "status", user=wrong).status == 401
         assert rest(double, "GET", "status/writable", user=wrong).status == (200 if profile == "3.96" else 401)
-        assert rest(double, "GET", "status/check", user=None).status == 401
+        assert rest(double, "GET", "status/check", user=None).status == (401 if profile == "3.96" else 403)
         assert rest(double, "GET", "status/check", user=READER).status == 403
         assert rest(double, "GET", "status/check").json()
 
