@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from airgap.errors import AirgapError, Unauthorized, Unavailable
 from airgap.i18n import tr
 from airgap.records import Record, field
-from airgap.registry.auth.authenticator import Authenticator
+from airgap.registry.auth.authenticator import Authenticator, PasswordTrials
 from airgap.registry.auth.credentials import Credentials
 from airgap.registry.http.connect import Trust
 from airgap.registry.http.errors import join_url, not_a_registry, public_url, split_url
@@ -42,6 +42,8 @@ class RegistryClient(Record, frozen=False, eq=False):
     transport: Transport
     credentials: Credentials
     retry: RetryPolicy
+    #: What the registry thought of passwords; clients of other addresses of the same registry share it.
+    trials: PasswordTrials = field(default_factory=PasswordTrials)
     base_url: str = field(init=False)
     trust: Trust = field(init=False)
     timeout: float = field(init=False)
@@ -68,6 +70,7 @@ class RegistryClient(Record, frozen=False, eq=False):
             self.credentials,
             self._send_login,
             self.settings.login_arguments(self.registry),
+            trials=self.trials,
         )
 
     def ping(self) -> None:
@@ -186,6 +189,13 @@ class RegistryClient(Record, frozen=False, eq=False):
             return response.body
 
         return self.retry.run(f"GET {public_url(url)}", attempt)
+
+    def sign_in_at_once(self) -> bool:
+        """Send user and password with every request, for servers that refuse without asking for them.
+
+        Returns whether they are known. Raises :class:`Unauthorized` if they were refused before.
+        """
+        return self._auth.offer_basic()
 
     @property
     def password_refused(self) -> bool:

@@ -60,13 +60,16 @@ class Registries:
             return self._clients[registry]
 
     def client_at(self, registry: str, base_url: str) -> RegistryClient:
-        """Return a new client for another address of ``registry``, with the same trust and credentials.
+        """Return a new client for another address of ``registry``, with the same trust and credentials: a refused
+        password is not tried again there.
 
         ``base_url`` is ``http://host:8081/repository/docker`` for example, or the address of the REST API.
         """
         main_client = self.client(registry)
         settings = replace(main_client.settings, endpoint=base_url, mirror="")
-        client = RegistryClient(registry, settings, self._transport, self._credentials, self._retry)
+        client = RegistryClient(
+            registry, settings, self._transport, self._credentials, self._retry, trials=main_client.trials
+        )
         client.sessions = main_client.sessions
         return client
 

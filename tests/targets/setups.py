@@ -3,6 +3,8 @@
 
 ``says`` and ``helps`` are regular expressions for the first problem (the first warning where there is no problem):
 for its text, and for its hint with the lines to type. Both are empty for a set-up in which nothing is wrong.
+
+The list was written before the first run, which was right in 77 of the 124.
 """
 
 from __future__ import annotations

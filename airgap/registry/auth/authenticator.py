@@ -37,6 +37,15 @@ class _Token(Record, frozen=False):
     expires: float
 
 
+class PasswordTrials(Record, frozen=False, eq=False):
+    """Which credentials one registry has accepted or refused. The clients of all of its addresses share this."""
+
+    #: Held while a credential is sent that the registry has not accepted yet.
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    accepted: set[Credential] = field(default_factory=set)
+    refused: dict[Credential, Unauthorized] = field(default_factory=dict)
+
+
 class Authenticator(Record, frozen=False, eq=False):
     """Knows the ``Authorization`` for each request to one registry. Thread-safe.
 
@@ -50,6 +59,7 @@ class Authenticator(Record, frozen=False, eq=False):
     send: Send
     login_arguments: str
     clock: Callable[[], float] = time.monotonic
+    trials: PasswordTrials = field(default_factory=PasswordTrials)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _token_locks: dict[str, threading.Lock] = field(default_factory=dict)
     _tokens: dict[str, _Token] = field(default_factory=dict)
@@ -58,9 +68,7 @@ class Authenticator(Record, frozen=False, eq=False):
     _basic: bool = False
     #: Scopes that challenges named in addition to the requested ones: a registry may use other repository names.
     _extra_scopes: dict[str, list[str]] = field(default_factory=dict)
-    #: Held while a credential is sent that the registry has not accepted yet.
-    _trial: threading.Lock = field(default_factory=threading.Lock)
-    _accepted: set[Credential] = field(default_factory=set)
+    #: Refused at this address. Another address of the registry may have accepted the same credential.
     _refused: dict[Credential, Unauthorized] = field(default_factory=dict)
 
     @property
@@ -71,7 +79,14 @@ class Authenticator(Record, frozen=False, eq=False):
     @property
     def password_refused(self) -> bool:
         """Whether the registry has refused a credential in this run."""
-        return bool(self._refused)
+        return bool(self._refused or self.trials.refused)
+
+    def offer_basic(self) -> bool:
+        """Send user and password with every request from now on, if they are known; return whether they are."""
+        credential = self._credential(())
+        if credential is not None and credential.username:
+            self._basic = True
+        return self._basic
 
     def header(self, scopes: Sequence[str]) -> str:
         """Return the ``Authorization`` for a request with ``scopes``, an empty string before any challenge.
@@ -96,17 +111,17 @@ class Authenticator(Record, frozen=False, eq=False):
             yield self.header(scopes)
             return
         credential = self._credential(scopes)
-        if credential is None or credential in self._accepted:
+        if credential is None or credential in self.trials.accepted:
             yield credential.basic if credential else ""
             return
-        with self._trial:
+        with self.trials.lock:
             self._credential(scopes)  # raises if it was refused while this thread waited
             yield credential.basic
 
     def mark_accepted(self, scopes: Sequence[str], authorization: str) -> None:
         """Note that the registry has accepted the credential in ``authorization``."""
         if authorization.startswith("Basic ") and (credential := self._credential(scopes)) is not None:
-            self._accepted.add(credential)
+            self.trials.accepted.add(credential)
 
     def handle_challenge(self, response: Response, scopes: Sequence[str], authorization: str) -> None:
         """Keep the challenge of a 401, so that the next :meth:`header` answers it.
@@ -140,34 +155,42 @@ class Authenticator(Record, frozen=False, eq=False):
 
     def is_untested(self, scopes: Sequence[str], authorization: str) -> bool:
         """Whether ``authorization`` contains a password that the registry has not accepted yet."""
-        return authorization.startswith("Basic ") and self._credential(scopes) not in self._accepted
+        return authorization.startswith("Basic ") and self._credential(scopes) not in self.trials.accepted
 
     def locked_out_error(self, response: Response, scopes: Sequence[str]) -> Unauthorized:
         """Return the error for a 429 to an untested password, which is not sent again in this run."""
         error, credential = locked_out(response.error()), self._credential(scopes)
         if credential is not None:
-            self._refused[credential] = error
+            self._keep_refusal(credential, error)
         return error
+
+    def _keep_refusal(self, credential: Credential, error: Unauthorized) -> None:
+        self._refused[credential] = error
+        if credential not in self.trials.accepted:
+            self.trials.refused[credential] = error
 
     def _mark_refused(self, response: Response, credential: Credential | None) -> AirgapError:
         error = response.error()
+        if credential is None and isinstance(error, Unauthorized):
+            error.hint = f"airgap login {self.registry}; {error.hint}"
         if credential is not None and response.status == 401 and isinstance(error, Unauthorized):
             error.where = error.where or public_url(self.base_url)
             error.hint = tr(
                 "it was tried once, to lock no account; with the right one: airgap login {login_arguments}",
                 login_arguments=self.login_arguments,
             )
-            self._refused[credential] = error
+            self._keep_refusal(credential, error)
         return error
 
     def _credential(self, scopes: Sequence[str]) -> Credential | None:
         repository = scopes[0].split(":")[1] if scopes and scopes[0].startswith("repository:") else ""
         credential = self.credentials.find(self.registry, repository)
-        refused = self._refused.get(credential) if credential is not None else None
-        if refused is not None:
-            import copy
+        if credential is not None:
+            refused = self._refused.get(credential) or self.trials.refused.get(credential)
+            if refused is not None:
+                import copy
 
-            raise copy.copy(refused)
+                raise copy.copy(refused)
         return credential
 
     def _token(self, scopes: Sequence[str]) -> str:
@@ -185,11 +208,11 @@ class Authenticator(Record, frozen=False, eq=False):
         realm, service = bearer["realm"], bearer.get("service", "")
         credential = self._credential(scopes)
         self._check_realm(realm, credential)
-        if credential is None or credential in self._accepted:
+        if credential is None or credential in self.trials.accepted:
             return self._request_token(realm, service, scopes, credential)
-        with self._trial:
+        with self.trials.lock:
             token = self._request_token(realm, service, scopes, self._credential(scopes))
-            self._accepted.add(credential)
+            self.trials.accepted.add(credential)
             return token
 
     def _request_token(self, realm: str, service: str, scopes: Sequence[str], credential: Credential | None) -> _Token:

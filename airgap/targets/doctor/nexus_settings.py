@@ -116,7 +116,9 @@ def check_repository(probe: Probe) -> list[Finding]:
             Finding(
                 "warning",
                 tr("this user sees no repository in Nexus"),
-                tr("its role needs nx-repository-view-docker-REPOSITORY-browse; for the settings, an administrator"),
+                tr("its role needs nx-repository-view-docker-REPOSITORY-browse; for the settings, an administrator")
+                if nexus.rest.has_user
+                else tr("no user is known for Nexus: airgap login {registry}", registry=nexus.registry),
             )
         ]
     if not nexus.rest.registries:

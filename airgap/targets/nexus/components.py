@@ -60,9 +60,11 @@ class ComponentLister(Record, frozen=False, eq=False):
     def find_repository(self, registry: str, prefix: str) -> str:
         """Sign in, and return the name of the repository behind a registry's address.
 
-        Raises :class:`NotReady` if the user sees none, and :class:`UsageError` if there are several and neither the
+        Raises :class:`NotReady` if the user sees none (:class:`Unauthorized` without a user), and :class:`UsageError` if there are several and neither the
         registry's port nor the first element of the prefix selects one.
         """
+        if not self.rest.answers:
+            raise self._not_nexus()
         self.rest.sign_in()
         documents = [item for item in self._read("repositories", {}) if isinstance(item, dict)]
         listed = map(RepositorySettings.from_json, documents)
@@ -72,7 +74,7 @@ class ComponentLister(Record, frozen=False, eq=False):
                 raise NotReady(
                     tr("Nexus shows this user no docker repository {repository}", repository=self.repository),
                     where=self.rest.url,
-                    hint=_choose_hint(names),
+                    hint=self._choose_hint(names),
                 )
             return self.repository
         by_port = self._repository_by_port(registry)
@@ -81,13 +83,17 @@ class ComponentLister(Record, frozen=False, eq=False):
             self.repository = by_port if by_port in names else first
         elif len(names) == 1:
             self.repository = next(iter(names))
-        else:
+        elif names:
             raise UsageError(
-                tr("which of Nexus's docker repositories is behind {registry}?", registry=registry) if names
-                else tr("Nexus shows this user no docker repository"),
+                tr("which of Nexus's docker repositories is behind {registry}?", registry=registry),
                 where=self.rest.url,
-                hint=_choose_hint(names),
-            )  # fmt: skip
+                hint=self._choose_hint(names),
+            )
+        else:
+            kind = NotReady if self.rest.has_user else Unauthorized
+            raise kind(
+                tr("Nexus shows this user no docker repository"), where=self.rest.url, hint=self._choose_hint(names)
+            )
         return self.repository
 
     def components(self) -> Iterator[Component]:
@@ -123,9 +129,11 @@ class ComponentLister(Record, frozen=False, eq=False):
             raise self._not_nexus() from error
         if response.status == 403:
             raise Unauthorized(
-                tr("this user may not list Nexus's {path}", path=path),
+                tr("this user may not list Nexus's {path}", path=path)
+                if self.rest.has_user
+                else tr("Nexus lists its {path} only to users who sign in", path=path),
                 where=self.rest.url_of(path),
-                hint=tr("give the user nx-repository-view-docker-NAME-browse and -read for this repository"),
+                hint=self._rights_hint(),
             )
         if response.status == 422:
             raise NotReady(
@@ -152,18 +160,25 @@ class ComponentLister(Record, frozen=False, eq=False):
                 return str(document.get("name"))
         return ""
 
+    def _choose_hint(self, names: set[str]) -> str:
+        if not names:
+            return self._rights_hint()
+        return tr("add it to --nexus-source as /repository/NAME: {names}", names=", ".join(sorted(names)))
+
+    def _rights_hint(self) -> str:
+        if not self.rest.has_user:
+            return tr(
+                "no user is known for it: airgap login {registry}, or --source-username",
+                registry=self.rest.client.registry,
+            )
+        return tr("give the user nx-repository-view-docker-NAME-browse and -read for this repository")
+
     def _not_nexus(self) -> RegistryError:
         return RegistryError(
             tr("what answers there is no Nexus REST API"),
             where=self.rest.url,
             hint=tr("--nexus-source is the address of Nexus's pages (often port 8081 or 8443), with its context path"),
         )
-
-
-def _choose_hint(names: set[str]) -> str:
-    if not names:
-        return tr("the user needs the privilege to browse it")
-    return tr("add it to --nexus-source as /repository/NAME: {names}", names=", ".join(sorted(names)))
 
 
 def _digest_of(asset: dict[str, Any]) -> str:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of Nexus's REST API (``<base>/service/rest/v1``), as far as pushing images needs it.
 
-The user signs in once, by a request that anonymous users may not make, because lists are returned to anybody but with
-fewer items. After a refused sign-in nothing more is requested with that credential. Requests go through the registry
-client, with its retries and its limit of requests.
+User and password are sent at once where they are known: most versions answer a request without them with 403 and no
+challenge, or with a shorter list. The first request is one that proves the password; after a refusal nothing more is
+requested with it. Requests go through the registry client, with its retries and its limit of requests.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class NexusRest(Record, frozen=False, eq=False):
     """The REST API of one Nexus. ``client`` has Nexus's own address as its base, with the context path."""
 
     client: RegistryClient
+    #: Whether requests carry a user and password; known after :meth:`sign_in`.
+    has_user: bool = field(default=False, init=False)
+    #: The active realms as the request that signs in has returned them; ``None`` if this user may not see them.
+    _realms: Any = field(default=None, init=False)
     _signed_in: bool = field(default=False, init=False)
 
     @property
@@ -70,9 +74,10 @@ class NexusRest(Record, frozen=False, eq=False):
         if self._signed_in:
             return
         self._signed_in = True
-        credential = self.client.credentials.find(self.client.registry)
-        if credential is not None and credential.username:
-            self.call("GET", "security/realms/active", ok=_NOT_401)
+        self.has_user = self.answers and self.client.sign_in_at_once()
+        if self.has_user:
+            response = self.call("GET", "security/realms/active", ok=_NOT_401)
+            self._realms = _json_of(response) if response.status == 200 else None
 
     def get(self, path: str, **query: str) -> Any:
         """Return a document; ``None`` if this user may not see it or the server does not have it."""
@@ -126,7 +131,8 @@ class NexusRest(Record, frozen=False, eq=False):
     @cached_property
     def realms(self) -> list[str] | None:
         """The active realms, in their order; ``None`` if this user may not see them."""
-        names = self.get("security/realms/active")
+        self.sign_in()
+        names = self._realms
         return [str(name) for name in names] if isinstance(names, list) else None
 
     @cached_property

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands learn from Nexus's REST API, in each profile, with anonymous access on and off (statement 46)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.cli.command import Airgap
+from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, nexus
+from tests.doubles.nexus.settings import BASIC_REALMS, PROFILES
+from tests.flows.migrate.migrations import Old, between, fill, secret_environment, tags_of
+
+HOSTED = Repository("docker-hosted", connector="http")
+OPEN = replace(HOSTED, force_basic=False)
+EACH = [(profile, anonymous) for profile in PROFILES for anonymous in (False, True)]
+
+
+@pytest.fixture
+def fresh() -> Iterator[Nexus]:
+    with nexus(Settings(repositories=(HOSTED,))) as double:
+        yield double
+
+
+@pytest.fixture(scope="module")
+def old() -> Old:
+    return Old.of(8, 3, seed=46)
+
+
+@pytest.mark.parametrize(("profile", "anonymous"), EACH)
+@pytest.mark.parametrize("open_", [False, True])
+def test_migrate_sees_what_the_source_lists(
+    airgap: Airgap, fresh: Nexus, old: Old, profile: Any, anonymous: bool, open_: bool
+) -> None:
+    repository = OPEN if open_ else HOSTED
+    with nexus(
+        Settings(profile=profile, repositories=(repository,), anonymous=anonymous, oci_images="accepted")
+    ) as far:
+        fill(far.connector().address, old, PUSHER)
+        secret_environment(airgap)
+        said = airgap.run(*between(far, fresh, "--nexus-source", far.url))
+        assert "components and catalog" in said.stderr
+        assert tags_of(fresh) == old.digests
+        assert far.tries[READER.name][1:] == (0, 0)
+
+
+@pytest.mark.parametrize(("profile", "anonymous"), EACH)
+def test_fix_sees_and_changes_the_settings(airgap: Airgap, profile: Any, anonymous: bool) -> None:
+    settings = Settings(profile=profile, repositories=(OPEN,), anonymous=anonymous, realms=BASIC_REALMS)
+    with nexus(settings) as double:
+        airgap.environment = {"AIRGAP_USERNAME": ADMIN.name, "AIRGAP_PASSWORD": ADMIN.password}
+        target = f"http://{double.connector().address}/p"
+        said = airgap.run("doctor", target, "--nexus", double.url, "--fix", "--yes")
+        assert "done: switch the realm DockerToken on" in said.text
+        assert "ok" in said.text.partition("repository")[0]
+        assert double.access.realms[-1] == "DockerToken"
+
+
+@pytest.mark.parametrize(("profile", "anonymous"), EACH)
+def test_nobody_known_is_told_to_sign_in(airgap: Airgap, fresh: Nexus, profile: Any, anonymous: bool) -> None:
+    settings = Settings(
+        profile=profile,
+        repositories=(OPEN,),
+        anonymous=anonymous,
+        anonymous_actions=frozenset({"read"}),
+        anonymous_without_token=True,
+    )
+    with nexus(settings) as far:
+        secret_environment(airgap)
+        sides = [f"http://{far.connector().address}", f"http://{fresh.connector().address}"]
+        said = airgap.fails(21, "migrate", *sides, "--nexus-source", far.url)
+        assert "airgap login" in said.stderr
+
+
+#: A command with a wrong password for the double at ``{}``, whose pages are at ``{pages}``.
+COMMANDS = {
+    "doctor": "doctor {target}",
+    "doctor with the pages": "doctor {target} --nexus {pages}",
+    "doctor before a closed port": "doctor http://127.0.0.1:9/p --nexus {pages}",
+    "fix": "doctor {target} --nexus {pages} --fix --yes",
+    "inventory": "inventory {target} -o held.json",
+    "inventory with the pages": "inventory {target} --nexus {pages} -o held.json",
+    "migrate to it": "migrate {good} {target}",
+    "migrate from it": "migrate {target} {good} --source-username {reader}",
+    "migrate from it with the pages": "migrate {target} {good} --source-username {reader} --nexus-source {pages}",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("profile", ["3.71", "3.96"])
+@pytest.mark.parametrize("kind", ["basic", "tokens", "tokens, anonymous"])
+def test_a_wrong_password_is_tried_once(
+    airgap: Airgap, old: Old, fresh: Nexus, command: str, profile: Any, kind: str
+) -> None:
+    repository = HOSTED if kind == "basic" else OPEN
+    anonymous = "anonymous" in kind
+    settings = Settings(
+        profile=profile, repositories=(repository,), anonymous=anonymous, anonymous_without_token=anonymous, lockout=-1
+    )
+    with nexus(settings) as double:
+        airgap.environment = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_SOURCE_PASSWORD": "x", "AIRGAP_PASSWORD": "x"}
+        words = COMMANDS[command].format(
+            target=f"http://{double.connector().address}",
+            good=f"http://{fresh.connector().address}",
+            pages=double.url,
+            reader=READER.name,
+        )
+        if words.startswith("migrate") and words.split()[2].endswith(fresh.connector().address):
+            airgap.environment["AIRGAP_PASSWORD"] = PUSHER.password
+        airgap.run(*words.split(), code=None)
+        tries = {name: sum(count) for name, count in double.tries.items() if name != "anonymous"}
+        assert set(tries.values()) <= {1}, tries
