@@ -36,6 +36,12 @@ def challenges_of(response: Response) -> list[Challenge]:
     return challenge.parse(response.headers.get_all("WWW-Authenticate") or [])
 
 
+def asks_for_tokens(probe: Probe) -> bool:
+    """Whether the registry asks for Bearer tokens."""
+    response = probe.response
+    return response is not None and any(challenge.scheme == "bearer" for challenge in challenges_of(response))
+
+
 class Probe(Record, frozen=False, eq=False):
     """An address that is examined; its answers are requested once and kept.
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import Airgap
-from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, nexus
+from tests.cli.command import Airgap, Registry, pod
+from tests.cli.command import settings as registry_settings
+from tests.doubles.front import front
+from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
 from tests.doubles.nexus.settings import BASIC_REALMS, PROFILES
 from tests.flows.migrate.migrations import Old, between, fill, secret_environment, tags_of
 
@@ -113,3 +115,34 @@ def test_a_wrong_password_is_tried_once(
         airgap.run(*words.split(), code=None)
         tries = {name: sum(count) for name, count in double.tries.items() if name != "anonymous"}
         assert set(tries.values()) <= {1}, tries
+
+
+OTHER = Repository("docker-other", connector="http")
+OCI = Repository("oci-hosted", format="oci", connector="http", force_basic=False)
+#: What is behind a NodePort, where the settings do not tell which repository it is, and the active realms.
+BEHIND = {
+    "Basic, no token realm": ((HOSTED, OTHER), BASIC_REALMS),
+    "Basic alone, no token realm": ((HOSTED,), BASIC_REALMS),
+    "oci with its own realm": ((OCI, OTHER), (*BASIC_REALMS, "OciBearerToken")),
+    "oci alone with its own realm": ((OCI,), (*BASIC_REALMS, "OciBearerToken")),
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("user", [ADMIN, PUSHER], ids=lambda user: user.name)
+def test_the_pages_take_nothing_away(airgap: Airgap, old: Old, behind: str, user: User) -> None:
+    """An import into a NodePort succeeds with Nexus's pages given as it does without them."""
+    repositories, realms = BEHIND[behind]
+    settings = Settings(repositories=repositories, realms=realms)
+    name = repositories[0].name
+    with Registry() as source, nexus(settings) as double, front(double.connector(name).url) as nodes:
+        source.fill(old.images, dict(list(old.names.items())[:2]))
+        airgap.write("airgap.yaml", registry_settings({"quay.io": {"mirror": source.url}}))
+        airgap.write("app.yaml", pod(*(f"quay.io/{name}" for name in list(old.names)[:2])))
+        airgap.run("export", "app.yaml", "-o", "b.tar", "--restart")
+        airgap.environment = {"AIRGAP_USERNAME": user.name, "AIRGAP_PASSWORD": user.password}
+        target = f"http://{nodes.address}/p"
+        airgap.run("import", "b.tar", "--to", target, "--nexus", double.url)
+        assert len(double.repository(name).tags) == 2
+        said = airgap.run("doctor", target, "--nexus", double.url, "--json")
+        assert said.json["ready"]

@@ -132,10 +132,11 @@ def _nothing_listens(probe: Probe) -> list[Finding]:
         tr("check the port (a Service's nodePort, a connector's port) and that the pod runs"),
         run=("kubectl get service -A | grep -i nexus",),
     )
-    nexus = nexus_settings.readable(probe)
-    if nexus is None:
+    if not isinstance(probe, NexusProbe) or not probe.rest.answers:
         return [problem]
+    nexus = probe
     try:
+        nexus.rest.sign_in()
         registries, licence = nexus.rest.registries, nexus_settings.check_licence(nexus)
     except AirgapError as error:
         unexplained = replace(problem, hint=tr("Nexus's settings, which may say why, could not be read"))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from airgap.errors import AirgapError, RegistryError
 from airgap.i18n import tr
+from airgap.records import replace
+from airgap.targets.doctor.rest_answer import explain_silence
 from airgap.targets.nexus.probe import NexusProbe
 from airgap.targets.nexus.realms import REALM_HINT, realm_for
 from airgap.targets.nexus.refusals import REFUSALS_BY_ID
 from airgap.targets.nexus.settings import RepositorySettings
-from airgap.targets.probe import Probe
+from airgap.targets.probe import Probe, asks_for_tokens, is_registry
 from airgap.targets.protocols import Finding
 
 #: Fraction of an edition's limit of components from which on a warning is given.
@@ -20,8 +22,10 @@ _NEARLY_FULL = 0.95
 
 
 def readable(probe: Probe) -> NexusProbe | None:
-    """Return the probe if it has a REST API, and a Nexus answers there."""
-    return probe if isinstance(probe, NexusProbe) and probe.rest.answers else None
+    """Return the probe if it has a REST API, a Nexus answers there, and it does not refuse the user."""
+    if not isinstance(probe, NexusProbe) or not probe.rest.answers or probe.rest.refusal is not None:
+        return None
+    return probe
 
 
 def registries_of(probe: Probe) -> list[RepositorySettings]:
@@ -61,17 +65,22 @@ def addresses_of(probe: Probe) -> str:
 
 
 def check_rest(probe: Probe) -> list[Finding]:
-    """Check that a Nexus answers at the address of the REST API."""
+    """Check that a Nexus answers at the address of the REST API, and takes the user.
+
+    Nothing here prevents a push: without these settings as much works as without ``--nexus``.
+    """
     if not isinstance(probe, NexusProbe):
         return []
     if not probe.rest.answers:
+        return [explain_silence(probe)]
+    if (refusal := probe.rest.refusal) is not None:
+        what = tr(
+            "the Nexus at {url} refuses this user, so its settings were not looked at ({what})",
+            url=probe.rest.url,
+            what=refusal.what,
+        )
         return [
-            Finding(
-                "warning",
-                tr("{url} does not answer as Nexus's REST API, so the settings were not looked at", url=probe.rest.url),
-                tr("--nexus is Nexus's own address, that of its pages, with its context path"),
-                run=(f"curl -i {probe.rest.url_of('status')}",),
-            )
+            Finding("warning", what, tr("check that --nexus is the Nexus behind this registry, and that user's rights"))
         ]
     version, edition = probe.version
     return [
@@ -122,16 +131,19 @@ def check_repository(probe: Probe) -> list[Finding]:
             )
         ]
     if not nexus.rest.registries:
+        serves = probe.response is not None and is_registry(probe.response)
         return [
             Finding(
-                "problem",
+                "warning" if serves else "problem",
                 tr("Nexus has no Docker repository that this user may see"),
-                tr(
+                tr("its role needs nx-repository-view-docker-REPOSITORY-browse")
+                if serves
+                else tr(
                     "make one; --fix does: {fix_repository}, hosted, port {fix_port}",
                     fix_repository=nexus.fix_repository,
                     fix_port=nexus.fix_port,
                 ),
-                fix="repository",
+                fix="" if serves else "repository",
             )
         ]
     repository = nexus.repository
@@ -140,7 +152,11 @@ def check_repository(probe: Probe) -> list[Finding]:
         return [
             Finding("ok", tr("which of its repositories this address leads to cannot be told ({names})", names=names))
         ]
-    return [_check_settings(repository)]
+    finding = _check_settings(repository)
+    if finding.level == "problem" and not nexus.repository_is_certain:
+        # It is only the single one that this user sees: the address may lead to another.
+        return [replace(finding, level="warning")]
+    return [finding]
 
 
 def _check_settings(repository: RepositorySettings) -> Finding:
@@ -241,7 +257,10 @@ def connector_remedy(probe: NexusProbe, *, port_is_free: bool) -> tuple[str, str
 
 
 def check_realms(probe: Probe) -> list[Finding]:
-    """Check that the realm of the repository's format is active; tokens and anonymous pulls need it."""
+    """Check that the realm of the repository's format is active; tokens and anonymous pulls need it.
+
+    Where a token was accepted, or the registry asks for Basic, a push does not need to know.
+    """
     nexus = readable(probe)
     if nexus is None or nexus.rest.realms is None:
         return []
@@ -249,9 +268,16 @@ def check_realms(probe: Probe) -> list[Finding]:
     realm = realm_for(repository)
     if realm in nexus.rest.realms:
         return [Finding("ok", tr("the realm {realm} is active", realm=realm))]
-    if repository is not None and repository.force_basic:
+    if not asks_for_tokens(probe) or (repository is not None and repository.force_basic):
         what = tr("the realm {realm} is not active, and not needed while all sign in by Basic", realm=realm)
-        return [Finding("ok", what, tr("whoever pulls without signing in needs it: ") + REALM_HINT, fix="realm")]
+        fix = "realm" if repository is not None else ""
+        return [Finding("ok", what, tr("whoever pulls without signing in needs it: ") + REALM_HINT, fix=fix)]
+    if probe.signed_in or repository is None:
+        return (
+            [Finding("ok", tr("the realm {realm} is not active, and tokens are accepted", realm=realm))]
+            if probe.signed_in
+            else []
+        )
     what = tr("the realm {realm} is not active, so tokens are given and not taken", realm=realm)
     return [Finding("problem", what, REALM_HINT, fix="realm")]
 

@@ -60,8 +60,8 @@ class ComponentLister(Record, frozen=False, eq=False):
     def find_repository(self, registry: str, prefix: str) -> str:
         """Sign in, and return the name of the repository behind a registry's address.
 
-        Raises :class:`NotReady` if the user sees none (:class:`Unauthorized` without a user), and :class:`UsageError` if there are several and neither the
-        registry's port nor the first element of the prefix selects one.
+        Raises :class:`NotReady` if the user sees none (:class:`Unauthorized` without a user), and :class:`UsageError`
+        if there are several and neither the registry's port nor the first element of the prefix selects one.
         """
         if not self.rest.answers:
             raise self._not_nexus()

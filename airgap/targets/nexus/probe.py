@@ -53,7 +53,18 @@ class NexusProbe(Probe, frozen=False, eq=False):
 
     @property
     def repository(self) -> RepositorySettings | None:
-        """The repository that the address leads to: by path, connector port or subdomain; ``None`` if unknown."""
+        """The repository that the address leads to: by path, connector port or subdomain, or as the only one that this
+        user sees; ``None`` if unknown."""
+        registries = self.rest.registries
+        return self._named_repository or (registries[0] if len(registries) == 1 else None)
+
+    @property
+    def repository_is_certain(self) -> bool:
+        """Whether the address names :attr:`repository`, and it is not only the single one that this user sees."""
+        return self._named_repository is not None
+
+    @property
+    def _named_repository(self) -> RepositorySettings | None:
         registries = self.rest.registries
         path = self.url.partition("://")[2].partition("/")[2].split("/")
         if "repository" in path[:-1]:
@@ -68,7 +79,7 @@ class NexusProbe(Probe, frozen=False, eq=False):
                 return repository
             if repository.subdomain and repository.subdomain == self.host.partition(".")[0]:
                 return repository
-        return registries[0] if len(registries) == 1 else None
+        return None
 
 
 def version_of(response: Response) -> tuple[str, str]:

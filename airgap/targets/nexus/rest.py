@@ -73,11 +73,11 @@ class NexusRest(Record, frozen=False, eq=False):
         """Sign in, if there is a user; only once. Raises :class:`airgap.errors.Unauthorized` if that is refused."""
         if self._signed_in:
             return
-        self._signed_in = True
         self.has_user = self.answers and self.client.sign_in_at_once()
         if self.has_user:
             response = self.call("GET", "security/realms/active", ok=_NOT_401)
             self._realms = _json_of(response) if response.status == 200 else None
+        self._signed_in = True
 
     def get(self, path: str, **query: str) -> Any:
         """Return a document; ``None`` if this user may not see it or the server does not have it."""
@@ -121,12 +121,26 @@ class NexusRest(Record, frozen=False, eq=False):
         return read_pages(read, repository, what=path)
 
     @cached_property
-    def answers(self) -> bool:
-        """Whether a Nexus answers at this address. Its status needs no user."""
+    def status_answer(self) -> Response | AirgapError:
+        """The response to the API's status, which needs no user, or the error of the connection."""
         try:
-            return is_status(self.client.request_url("GET", f"{self.client.base_url}{API}/status"))
-        except AirgapError:
-            return False
+            return self.client.request_url("GET", self.url_of("status"))
+        except AirgapError as error:
+            return error
+
+    @property
+    def answers(self) -> bool:
+        """Whether a Nexus answers at this address."""
+        return not isinstance(self.status_answer, AirgapError) and is_status(self.status_answer)
+
+    @cached_property
+    def refusal(self) -> AirgapError | None:
+        """The error of the sign-in at this address; ``None`` if it went well or there is no user."""
+        try:
+            self.sign_in()
+        except AirgapError as error:
+            return error
+        return None
 
     @cached_property
     def realms(self) -> list[str] | None:

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recognizes what is no registry, such as a portal or a proxy's page, and quotes its title and ``Server`` header."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+from airgap.i18n import tr
+
+if TYPE_CHECKING:
+    from airgap.registry.http.transport import Response
+
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TAGS = re.compile(r"<(script|style|head).*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\s]+")
+
+
+def title_of(response: Response) -> str:
+    """The title of an HTML page, at most 100 characters; empty if it has none."""
+    match = _TITLE.search(response.body[:65_536])
+    return _clean(match[1].decode("utf-8", "replace"))[:100] if match else ""
+
+
+def text_of(response: Response) -> str:
+    """The beginning of a page's text without its tags, at most 200 characters; the title of a page without text."""
+    text = response.body[:16_384].decode("utf-8", "replace")
+    return _clean(_TAGS.sub(" ", text))[:200] or title_of(response)
+
+
+def server_of(response: Response) -> str:
+    """The ``Server`` header, made printable."""
+    return _clean(response.headers.get("Server", ""))[:100]
+
+
+def described(response: Response) -> str:
+    """Words for a page: its status, its title and the server that sent it."""
+    status, title, server = f"{response.status} {response.reason}".strip(), title_of(response), server_of(response)
+    if title and server:
+        return tr(
+            '{status}, a page with the title "{title}", sent by {server}', status=status, title=title, server=server
+        )
+    if title:
+        return tr('{status}, a page with the title "{title}"', status=status, title=title)
+    return tr("{status}, sent by {server}", status=status, server=server) if server else status
+
+
+def _clean(text: str) -> str:
+    return _UNPRINTABLE.sub(" ", html.unescape(text)).strip()
