@@ -18,6 +18,7 @@ from airgap.records import Record
 from airgap.store.protocols import Store
 from airgap.targets import DEFAULT_POLICY, Mapping, Target
 from airgap.targets.base_layers import BundleWithBaseLayers
+from airgap.targets.findings import raise_or_warn
 from airgap.targets.import_plan import BUNDLE, assignments_of, roots_of
 from airgap.transfer import Context, Destination, Meter, Root, parallel_map, plan, resolve_tags
 
@@ -67,9 +68,9 @@ def verify_target(
 
     Raises :class:`ContentMissing` for each missing tag and :class:`ContentError` for each tag with another digest.
     """
-    target.preflight()
+    raise_or_warn(target.preflight(), context.emit)
     source = "BUNDLE" if bundle.is_standard_input else quoted(bundle.path)
-    policy = "" if mapping.policy == DEFAULT_POLICY else tr(" --mapping {policy}", policy=mapping.policy)
+    policy = "" if mapping.policy == DEFAULT_POLICY else f" --mapping {mapping.policy}"
     to = f"{mapping.address.argument}{connection}{policy}"
     assignments = assignments_of(bundle.inventory, target.mapping)
     stores: dict[str, Store] = {assignment.repository: target.open(assignment.repository) for assignment in assignments}

@@ -52,6 +52,8 @@ class RegistryClient(Record, frozen=False, eq=False):
     #: Bytes of the largest body, once connections have broken: larger blobs are sent in chunks of this size, each over
     #: a new connection.
     max_body: int | None = None
+    #: Whether the registry has answered a request to mount a blob with an upload session.
+    refuses_mounts: bool = False
     #: Unfinished upload sessions: read from an earlier run, recorded for the next.
     sessions: UploadSessions = field(default_factory=NoUploadSessions)
     #: Held while the index of referrers under a fallback tag is read, extended and written.
@@ -177,6 +179,8 @@ class RegistryClient(Record, frozen=False, eq=False):
             report(response.status, _retry_after(response.status, response.headers))
         if response.status == 401:
             self._auth.handle_challenge(response, scopes, authorization)
+        elif response.status < 500:
+            self._auth.mark_accepted(scopes, authorization)
         return response
 
     def download(self, url: str) -> bytes:
@@ -196,6 +200,10 @@ class RegistryClient(Record, frozen=False, eq=False):
         Returns whether they are known. Raises :class:`Unauthorized` if they were refused before.
         """
         return self._auth.offer_basic()
+
+    def use_one_token(self) -> None:
+        """Use one token for all repositories, for servers whose tokens are not bound to a scope."""
+        self._auth.shares_tokens = True
 
     @property
     def password_refused(self) -> bool:

@@ -179,8 +179,11 @@ class Repository:
     def mount(self, descriptor: Descriptor, from_repository: str) -> bool:
         """Mount a blob from another repository of the registry (end-11); return whether it is here now.
 
-        A registry that does not mount it begins an upload session, which the next :meth:`push` of this blob uses.
+        A registry that does not mount it begins an upload session, which the next :meth:`push` of this blob uses. After
+        the first such answer the registry is not asked to mount again: some, Nexus among them, never do.
         """
+        if self.client.refuses_mounts:
+            return False
         query = urlencode({"mount": descriptor.digest, "from": from_repository})
         scopes = (*self._scopes, f"repository:{from_repository}:pull")
         path = f"/v2/{self.name}/blobs/uploads/"
@@ -192,6 +195,7 @@ class Repository:
             return False  # the blob is pushed next, and that reports what is wrong
         if response.status == 201:
             return True
+        self.client.refuses_mounts = True
         with self._lock:
             self._mount_sessions[descriptor.digest] = session_path(self.client, response, path)
         return False

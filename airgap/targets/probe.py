@@ -6,7 +6,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, Unauthorized
 from airgap.records import Record, field
 from airgap.registry.settings import is_loopback
 from airgap.targets.mapping import Mapping
@@ -54,6 +54,7 @@ class Probe(Record, frozen=False, eq=False):
     mapping: Mapping
     answer: Response | AirgapError | None = field(default=None, init=False)
     signed_in: bool = field(default=False, init=False)
+    _refusal: Unauthorized | None = field(default=None, init=False)
 
     @property
     def registry(self) -> str:
@@ -122,6 +123,19 @@ class Probe(Record, frozen=False, eq=False):
             except AirgapError as error:
                 self.answer = error
         return self.answer
+
+    def sign_in(self) -> None:
+        """Sign in, once. Raises the error of the connection, and :class:`Unauthorized` if the user is refused."""
+        if self.signed_in:
+            return
+        if self._refusal is not None:
+            raise self._refusal
+        try:
+            self.client.ping()
+        except Unauthorized as error:
+            self._refusal = error
+            raise
+        self.signed_in = True
 
     @property
     def response(self) -> Response | None:

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from airgap.errors import AirgapError
 from airgap.records import Record, field
 from airgap.store.protocols import Source
 from airgap.transfer.context import Context
 from airgap.transfer.graph import Destination, Image
 from airgap.transfer.plan import Plan
 from airgap.transfer.pool import parallel_map
+
+#: How many manifests are asked for at a target that has none of the tags, before the others count as missing.
+_SAMPLES = 2
 
 
 class ExistingContent(Record, frozen=False):
@@ -75,14 +79,25 @@ def find_existing_content(
     unknown = [
         (repository, image) for (repository, digest), image in manifests.items() if not existing.has(repository, digest)
     ]
-    answers = parallel_map(
-        unknown,
-        lambda item: targets[item[0]].exists(item[1].manifest.descriptor),
-        workers=context.jobs.control,
-        cancel=context.cancel,
-    )
-    for (repository, image), answer in zip(unknown, answers, strict=True):
+    # At a target that has none of the tags, a few questions show whether it has the images under other tags.
+    samples = len(unknown) if tags else _SAMPLES
+    answers = _ask(unknown[:samples], targets, context)
+    if any(answer is True for answer in answers):
+        answers += _ask(unknown[samples:], targets, context)
+    for (repository, image), answer in zip(unknown, answers, strict=False):
         if answer is True:
             existing.add(plan, image, repository)
             existing.used_repositories.add(repository)
     return existing
+
+
+def _ask(
+    items: Sequence[tuple[str, Image]], targets: Mapping[str, Source], context: Context
+) -> list[bool | AirgapError]:
+    """Whether each repository has the image's manifest."""
+    return parallel_map(
+        items,
+        lambda item: targets[item[0]].exists(item[1].manifest.descriptor),
+        workers=context.jobs.control,
+        cancel=context.cancel,
+    )

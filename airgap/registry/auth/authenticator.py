@@ -32,9 +32,15 @@ Send = Callable[[str, str, dict[str, str], bytes | None], Response]
 """``send(method, url, headers, body)`` sends a request, with retries and without adding credentials."""
 
 
+class TokenRefused(Unauthorized):
+    """The registry has refused a token that it has just issued."""
+
+
 class _Token(Record, frozen=False):
     value: str = field(repr=False)
     expires: float
+    #: Whether the registry has accepted it.
+    accepted: bool = False
 
 
 class PasswordTrials(Record, frozen=False, eq=False):
@@ -63,6 +69,8 @@ class Authenticator(Record, frozen=False, eq=False):
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _token_locks: dict[str, threading.Lock] = field(default_factory=dict)
     _tokens: dict[str, _Token] = field(default_factory=dict)
+    #: Whether one token is used for all scopes.
+    shares_tokens: bool = False
     #: The parameters of the last Bearer challenge.
     _bearer: dict[str, str] | None = None
     _basic: bool = False
@@ -119,7 +127,10 @@ class Authenticator(Record, frozen=False, eq=False):
             yield credential.basic
 
     def mark_accepted(self, scopes: Sequence[str], authorization: str) -> None:
-        """Note that the registry has accepted the credential in ``authorization``."""
+        """Note that the registry has accepted the credential or token in ``authorization``."""
+        token = self._tokens.get(self._token_key(scopes))
+        if token is not None and authorization == f"Bearer {token.value}":
+            token.accepted = True
         if authorization.startswith("Basic ") and (credential := self._credential(scopes)) is not None:
             self.trials.accepted.add(credential)
 
@@ -131,15 +142,7 @@ class Authenticator(Record, frozen=False, eq=False):
         offered = challenges.parse(response.headers.get_all("WWW-Authenticate") or [])
         bearer = next((c.parameters for c in offered if c.scheme == "bearer" and c.parameters.get("realm")), None)
         if bearer is not None:
-            key = _scope_key(scopes)
-            with self._lock:
-                token = self._tokens.get(key)
-                if token and authorization == f"Bearer {token.value}":
-                    del self._tokens[key]  # it has expired early, or its scope is too small: fetch another
-                requested = {scope.rpartition(":")[0] for scope in scopes}
-                challenged = bearer.get("scope", "").split()
-                self._extra_scopes[key] = [s for s in challenged if s.rpartition(":")[0] not in requested]
-                self._bearer = dict(bearer)
+            self._keep_challenge(bearer, scopes, authorization)
             return
         if any(c.scheme == "basic" for c in offered) and not authorization.startswith("Basic "):
             credential = self._credential(scopes)
@@ -152,6 +155,32 @@ class Authenticator(Record, frozen=False, eq=False):
             self._basic = True
             return
         raise self._mark_refused(response, self._credential(scopes) if authorization else None)
+
+    def _keep_challenge(self, bearer: dict[str, str], scopes: Sequence[str], authorization: str) -> None:
+        """Keep a Bearer challenge and forget the token that it refuses: it has expired early, or its scope is too
+        small. Raises :class:`TokenRefused` if a new token of the same scopes would be refused, too."""
+        key = _scope_key(scopes)
+        requested = {scope.rpartition(":")[0] for scope in scopes}
+        challenged = bearer.get("scope", "").split()
+        extra_scopes = [scope for scope in challenged if scope.rpartition(":")[0] not in requested]
+        with self._lock:
+            token_key = self._token_key(scopes)
+            token = self._tokens.get(token_key)
+            if token and authorization == f"Bearer {token.value}":
+                del self._tokens[token_key]
+                if self.shares_tokens and token.accepted:
+                    self.shares_tokens = False  # it was issued for another scope
+                elif not token.accepted and bearer == self._bearer and extra_scopes == self._extra_scopes.get(key):
+                    raise TokenRefused(
+                        tr("the registry has refused a token that it had just issued"),
+                        where=public_url(self.base_url),
+                        hint=tr(
+                            "in Nexus: Settings > Security > Realms, activate the Docker Bearer Token Realm (for a "
+                            "repository of format oci the OCI Bearer Token Realm)"
+                        ),
+                    )
+            self._extra_scopes[key] = extra_scopes
+            self._bearer = dict(bearer)
 
     def is_untested(self, scopes: Sequence[str], authorization: str) -> bool:
         """Whether ``authorization`` contains a password that the registry has not accepted yet."""
@@ -194,7 +223,7 @@ class Authenticator(Record, frozen=False, eq=False):
         return credential
 
     def _token(self, scopes: Sequence[str]) -> str:
-        key = _scope_key(scopes)
+        key = self._token_key(scopes)
         with self._lock:
             token_lock = self._token_locks.setdefault(key, threading.Lock())
         with token_lock:
@@ -202,6 +231,9 @@ class Authenticator(Record, frozen=False, eq=False):
             if token is None or token.expires <= self.clock():
                 token = self._tokens[key] = self._fetch_token(scopes)
             return token.value
+
+    def _token_key(self, scopes: Sequence[str]) -> str:
+        return "" if self.shares_tokens else _scope_key(scopes)
 
     def _fetch_token(self, scopes: Sequence[str]) -> _Token:
         bearer = self._bearer or {}

@@ -103,13 +103,12 @@ def check_sign_in(probe: Probe) -> list[Finding]:
     if credential is None and "basic" in _schemes(probe):
         return [_credential_needed(login)]
     try:
-        client.ping()
+        probe.sign_in()
     except Unauthorized as error:
         return [_rejected(probe, error, login) if credential is not None else _credential_needed(login)]
     except AirgapError as error:
         explained = explain(error)
         return [Finding("problem", str(explained), explained.hint or "")]
-    probe.signed_in = True
     if credential is None:
         return [Finding("ok", tr("it lets everybody in, with a token and without a password"))]
     return [Finding("ok", tr("{username} is let in", username=credential.username or tr("the token")))]

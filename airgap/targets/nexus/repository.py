@@ -22,8 +22,8 @@ from airgap.targets.nexus.refusals import RedeployForbidden, explain
 class ServerBehavior:
     """What was observed of a server in this run; its repositories share it."""
 
-    #: HEAD of a tag has succeeded before, so that a 404 is trusted.
-    head_finds_tags = False
+    #: Whether HEAD finds tags; ``None`` before it was asked for a tag that exists.
+    head_finds_tags: bool | None = None
 
 
 class NexusRepository(Repository):
@@ -32,15 +32,24 @@ class NexusRepository(Repository):
     def __init__(self, client: RegistryClient, name: str, behavior: ServerBehavior) -> None:
         super().__init__(client, name, push=True)
         self._behavior = behavior
+        #: Tags that this run has pushed: HEAD must find them.
+        self._pushed_tags: set[str] = set()
 
     def resolve(self, name: str) -> Descriptor:
-        """Return the descriptor of a tag or digest. A 404 to HEAD is checked with GET until HEAD has found a tag."""
+        """Return the descriptor of a tag or digest.
+
+        A tag is asked for by GET until HEAD has found one that was pushed before.
+        """
         is_tag = bool(digests.problem(name))
+        finds = self._behavior.head_finds_tags
+        if is_tag and (finds is False or (finds is None and name not in self._pushed_tags)):
+            return self.manifest(name).descriptor
         try:
             descriptor = super().resolve(name)
         except NotFound:
-            if self._behavior.head_finds_tags or not is_tag:
+            if finds or not is_tag:
                 raise
+            self._behavior.head_finds_tags = False
             return self.manifest(name).descriptor  # raises NotFound if the tag does not exist
         if is_tag:
             self._behavior.head_finds_tags = True
@@ -79,10 +88,12 @@ class NexusRepository(Repository):
 
         Raises :class:`RedeployForbidden` if the tag has another digest and may not be moved.
         """
+        is_tag = bool(digests.problem(name))
         try:
             super().push_manifest(descriptor, content, name)
+            if is_tag:
+                self._pushed_tags.add(name)
         except RedeployForbidden as error:
-            is_tag = bool(digests.problem(name))
             if not is_tag:
                 if self._can_get(descriptor):
                     return

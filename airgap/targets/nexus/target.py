@@ -70,6 +70,7 @@ class NexusTarget:
         self._behavior = ServerBehavior()
         self._repositories: dict[str, NexusRepository] = {}
         probe.client.refine_error = explain
+        probe.client.use_one_token()
 
     def preflight(self) -> list[Finding]:
         """Sign in once and run the checks; the first problem is the cause.
@@ -81,7 +82,7 @@ class NexusTarget:
             raise answer
         if answer.status == 401:
             try:
-                self._probe.client.ping()  # before the checks, for its own errors and exit codes
+                self._probe.sign_in()  # before the checks, for its own errors and exit codes
             except Unauthorized:
                 if self._probe.client.password_refused:
                     raise
@@ -89,7 +90,6 @@ class NexusTarget:
                 if any(isinstance(finding, RealmMissing) for finding in findings):
                     return findings  # the password is right
                 raise
-            self._probe.signed_in = True
         checks = [name for name in self._checks if name != "sign-in" or not self._probe.signed_in]
         return self._run_checks(self._probe, checks)
 
