@@ -13,7 +13,7 @@ To add a product: write a folder with a ``target.py`` that has ``open_target`` (
 
 from airgap.targets.address import TargetAddress
 from airgap.targets.assignment import Assignment, assign, collision_hint
-from airgap.targets.factory import LazyTarget, target_for
+from airgap.targets.factory import LazyTarget, open_source, target_for
 from airgap.targets.mapping import DEFAULT_POLICY, POLICIES, Mapping
 from airgap.targets.plain import PlainTarget
 from airgap.targets.protocols import Finding, SupportsCapacity, SupportsUploadProbe, Target
@@ -32,5 +32,6 @@ __all__ = [
     "TargetAddress",
     "assign",
     "collision_hint",
+    "open_source",
     "target_for",
 ]

@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, Unavailable
+from airgap.events import Sink
 from airgap.oci import Reference
 from airgap.store.protocols import Store
+from airgap.targets.address import TargetAddress
+from airgap.targets.findings import raise_or_warn
 from airgap.targets.mapping import Mapping
 from airgap.targets.plain import PlainTarget
 from airgap.targets.probe import Probe, is_registry
@@ -35,6 +38,7 @@ def target_for(
     create_projects: bool = False,
     dry_run: bool = False,
     read_only: bool = False,
+    any_route: bool = False,
 ) -> Target:
     """Send one request to the address and return the target of the product that answers.
 
@@ -46,11 +50,28 @@ def target_for(
     response = probe.ask()
     if isinstance(response, AirgapError):
         raise response
-    request = TargetRequest(probe, registries, _run_checks, create_projects, dry_run, read_only)
+    request = TargetRequest(probe, registries, _run_checks, create_projects, dry_run, read_only, any_route)
     for open_target in target_openers():
         if (target := open_target(request)) is not None:
             return target
-    return PlainTarget(registries, mapping, needs_no_login=is_registry(response) and response.status == 200)
+    return PlainTarget(
+        registries, mapping, needs_no_login=is_registry(response) and response.status == 200, read_only=read_only
+    )
+
+
+def open_source(registries: Registries, address: TargetAddress, emit: Sink) -> Target:
+    """Return a registry to copy from, signed in to. The address may be any that can be read, Nexus's pages among them.
+
+    Raises what :func:`target_for` raises, and the errors of the sign-in, with the options that are the source's.
+    """
+    try:
+        source = target_for(registries, Mapping(address), read_only=True, any_route=True)
+        raise_or_warn(source.preflight(), emit)
+    except Unavailable as error:
+        if error.hint:
+            error.hint = error.hint.replace("--insecure", "--source-insecure")
+        raise
+    return source
 
 
 def _run_checks(probe: Probe, names: Sequence[str]) -> list[Finding]:

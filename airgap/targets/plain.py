@@ -18,10 +18,13 @@ class PlainTarget:
     """A registry without a known product.
 
     ``registries`` has the settings of the mapping's registry, ``--via`` among them. ``needs_no_login`` says that the
-    registry was asked already and needs no sign-in.
+    registry was asked already and needs no sign-in. With ``read_only`` no right to push is asked for.
     """
 
-    def __init__(self, registries: Registries, mapping: Mapping, *, needs_no_login: bool = False) -> None:
+    def __init__(
+        self, registries: Registries, mapping: Mapping, *, needs_no_login: bool = False, read_only: bool = False
+    ) -> None:
+        self._read_only = read_only
         self._is_open = needs_no_login
         self._registries = registries
         self.mapping = mapping
@@ -53,8 +56,8 @@ class PlainTarget:
         return address.below(list_repositories(self._registries.client(address.registry)))
 
     def open(self, repository: str) -> Repository:
-        """Return the repository, for pulling and pushing."""
+        """Return the repository, for pulling and pushing; with ``read_only`` for pulling."""
         if repository not in self._repositories:
             registry = self.mapping.address.registry
-            self._repositories[repository] = self._registries.repository(registry, repository, push=True)
+            self._repositories[repository] = self._registries.repository(registry, repository, push=not self._read_only)
         return self._repositories[repository]

@@ -27,7 +27,8 @@ class TargetRequest(Record):
     """An address whose product is to be found, and what the user wants from it.
 
     ``create_projects`` allows the target to create what images are grouped by; with ``dry_run`` it only pretends to.
-    With ``read_only``, nothing will be pushed, so that what prevents a push is not a problem.
+    With ``read_only``, nothing will be pushed, so that what prevents a push is not a problem. With ``any_route``, the
+    address may also be one that no node can pull from, if it can be read.
     """
 
     probe: Probe
@@ -36,6 +37,7 @@ class TargetRequest(Record):
     create_projects: bool = False
     dry_run: bool = False
     read_only: bool = False
+    any_route: bool = False
 
 
 OpenTarget = Callable[[TargetRequest], Target | None]

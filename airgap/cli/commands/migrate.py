@@ -26,7 +26,7 @@ from airgap.flows.migrate.migration import MigrateRequest
 from airgap.flows.migrate.tag_filter import TagFilter
 from airgap.formatting import counted
 from airgap.i18n import tr
-from airgap.targets import TargetAddress, target_for
+from airgap.targets import TargetAddress, open_source, target_for
 from airgap.targets.address import CredentialsInAddress
 from airgap.transfer import CancelToken, Context, Jobs
 
@@ -136,9 +136,13 @@ def command(
     ):
         try:
             migration_report, copy_report = migrate(
-                request, registries, target_for(registries, mapping, nexus=nexus, dry_run=dry_run), journal,
+                request,
+                registries,
+                open_source(registries, source_address, emit),
+                target_for(registries, mapping, nexus=nexus, dry_run=dry_run),
+                journal,
                 Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
-            )  # fmt: skip
+            )
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
                 tr("stopped; what the target has taken is kept and noted"),

@@ -64,7 +64,7 @@ def command(
             mapping = target_mapping(project, against, policy, plain_http=connection.plain_http)
             connection_options = connection.options(mapping.address.registry)
             with open_registries(project, connection_options, emit, target=mapping.address) as registries:
-                target = target_for(registries, mapping, read_only=True)
+                target = target_for(registries, mapping, read_only=True, any_route=True)
                 registry = mapping.address.registry
                 count = verify_target(
                     bundle, mapping, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),

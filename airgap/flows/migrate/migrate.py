@@ -16,9 +16,9 @@ from airgap.flows.migrate.report import MigrationReport
 from airgap.flows.migrate.source_listing import list_source
 from airgap.flows.migrate.untagged import find_untagged
 from airgap.i18n import tr
-from airgap.targets import SupportsUploadProbe, Target, TargetAddress
+from airgap.targets import SupportsUploadProbe, Target
 from airgap.targets.findings import raise_or_warn
-from airgap.targets.nexus.components import ComponentLister, split_address
+from airgap.targets.nexus.components import ComponentLister, repository_in, split_address
 from airgap.targets.nexus.rest import NexusRest
 from airgap.transfer import Context, Report
 
@@ -27,16 +27,20 @@ if TYPE_CHECKING:
 
 
 def migrate(
-    request: MigrateRequest, registries: Registries, target: Target, journal: MigrationJournal, context: Context
+    request: MigrateRequest,
+    registries: Registries,
+    source: Target,
+    target: Target,
+    journal: MigrationJournal,
+    context: Context,
 ) -> tuple[MigrationReport, Report]:
     """Make the target have the source's tags; return the result and the copy's numbers.
 
-    All tags are compared before the first one is copied. Without ``keep_going`` the failures of the comparison are
-    raised then, together.
+    ``source`` was signed in to. All tags are compared before the first one is copied. Without ``keep_going`` the
+    failures of the comparison are raised then, together.
     """
-    registries.client(request.source.registry).ping()
     raise_or_warn(target.preflight(), context.emit)
-    migration = Migration(request, _source_view(request.source, registries), _target_view(target), journal, context)
+    migration = Migration(request, _view(source), _view(target), journal, context)
     listing = list_source(migration, _nexus_of_source(request, registries))
     comparison = compare(migration, listing)
     _check_failures(migration, comparison)
@@ -75,23 +79,14 @@ def _check_failures(migration: Migration, comparison: Comparison) -> None:
         migration.context.emit(ImageFailed(label, str(error)))
 
 
-def _source_view(address: TargetAddress, registries: Registries) -> RegistryView:
-    from airgap.registry.pagination import list_repositories
-
-    client = registries.client(address.registry)
-    return RegistryView(
-        address, lambda name: registries.repository(address.registry, name), lambda: list_repositories(client)
-    )
-
-
-def _target_view(target: Target) -> RegistryView:
-    # The address to push to, where that is not the address to pull from.
+def _view(target: Target) -> RegistryView:
+    # The address by which it is read: it may differ from the one that was given.
     address = target.mapping.address
 
     def open_repository(name: str) -> ListableRepository:
         store = target.open(name)
         if not isinstance(store, ListableRepository):
-            raise NotReady(tr("this target does not list its tags"), where=str(address))
+            raise NotReady(tr("this registry does not list its tags"), where=str(address))
         return store
 
     return RegistryView(address, open_repository, target.repositories)
@@ -102,4 +97,5 @@ def _nexus_of_source(request: MigrateRequest, registries: Registries) -> Compone
     if not request.nexus:
         return None
     base_url, repository = split_address(request.nexus)
+    repository = repository or repository_in(request.source.prefix)
     return ComponentLister(NexusRest(registries.client_at(request.source.registry, base_url)), repository)

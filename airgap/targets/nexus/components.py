@@ -51,6 +51,12 @@ def split_address(url: str) -> tuple[str, str]:
     return base.removesuffix(API), name.partition("/")[0]
 
 
+def repository_in(prefix: str) -> str:
+    """The repository that a prefix with ``repository/NAME`` in it names; else empty."""
+    parts = prefix.split("/")
+    return parts[parts.index("repository") + 1] if "repository" in parts[:-1] else ""
+
+
 class ComponentLister(Record, frozen=False, eq=False):
     """Lists one hosted repository. ``repository`` is its name, which :meth:`find_repository` fills in if empty."""
 

@@ -45,14 +45,17 @@ def pushes_by_repository_route(probe: Probe) -> bool:
     return not is_registry(probe.response) or (has_route and is_nexus(probe))
 
 
-def probe_repository_route(registries: Registries, probe: Probe) -> Probe | None:
+def probe_repository_route(registries: Registries, probe: Probe, *, any_route: bool = False) -> Probe | None:
     """Return the probe of the first ``/repository/NAME`` that answers as a registry, or ``None``.
 
-    Its mapping makes the names that nodes pull. Raises :class:`NotReady` if nodes cannot pull them by any route.
+    Its mapping makes the names that nodes pull. Raises :class:`NotReady` if nodes cannot pull them by any route, unless
+    ``any_route``: then its mapping makes the names below ``/repository/NAME``.
     """
     for route in repository_routes(probe):
         if not _answers_as_registry(probe, f"{route.base}/v2/"):
             continue
+        if any_route:
+            return probe_of_route(registries, probe, route)
         mapping = _mapping_for_nodes(probe, route)
         if mapping is None:
             raise NotReady(
@@ -76,6 +79,12 @@ def probe_repository_route(registries: Registries, probe: Probe) -> Probe | None
             return same_address
         return replace(probe, client=registries.client_at(probe.registry, route.base), mapping=mapping)
     return None
+
+
+def probe_of_route(registries: Registries, probe: Probe, route: RepositoryRoute) -> Probe:
+    """Return the probe of ``/repository/NAME`` itself; names are those in the repository."""
+    mapping = replace(probe.mapping, address=replace(probe.mapping.address, prefix=route.inner))
+    return replace(probe, client=registries.client_at(probe.registry, route.base), mapping=mapping)
 
 
 def find_repository_route(probe: Probe) -> RepositoryRoute | None:

@@ -10,11 +10,17 @@ from airgap.errors import AirgapError, NotFound, NotReady, RegistryError, Reject
 from airgap.oci import Reference
 from airgap.targets.mapping import Mapping
 from airgap.targets.nexus.detection import is_nexus
+from airgap.targets.nexus.pages import only_repository
 from airgap.targets.nexus.probe import NexusProbe
 from airgap.targets.nexus.realms import RealmMissing
 from airgap.targets.nexus.refusals import explain
 from airgap.targets.nexus.repository import NexusRepository, ServerBehavior
-from airgap.targets.nexus.routes import probe_repository_route, pushes_by_repository_route
+from airgap.targets.nexus.routes import (
+    probe_of_route,
+    probe_repository_route,
+    pushes_by_repository_route,
+    serves_nexus_pages,
+)
 from airgap.targets.probe import Probe, is_registry
 from airgap.targets.product import RunChecks, TargetRequest
 from airgap.targets.protocols import Finding
@@ -31,7 +37,10 @@ def open_target(request: TargetRequest) -> NexusTarget | None:
     """Return the target if Nexus answers at the address, by whichever route. See :data:`OpenTarget`."""
     probe = request.probe
     if pushes_by_repository_route(probe):
-        probe = probe_repository_route(request.registries, probe) or probe
+        probe = probe_repository_route(request.registries, probe, any_route=request.any_route) or probe
+    if request.any_route and _may_be_pages(probe):
+        route = only_repository(request.registries, probe)
+        probe = probe_of_route(request.registries, probe, route) if route else probe
     if probe.response is None or not is_nexus(probe):
         return None
     if is_registry(probe.response) or probe.response.status >= 500:
@@ -45,6 +54,13 @@ def open_target(request: TargetRequest) -> NexusTarget | None:
         if finding.level == "problem":
             raise NotReady(finding.what, where=str(probe.mapping.address), hint=finding.hint)
     return None
+
+
+def _may_be_pages(probe: Probe) -> bool:
+    response = probe.response
+    if response is None or response.status >= 500 or is_registry(response):
+        return False
+    return serves_nexus_pages(probe)
 
 
 class NexusTarget:

@@ -461,7 +461,7 @@ def test_from_each_nexus_by_components(airgap: Airgap, fresh: Nexus, profile: st
         assert report["listedBy"] == ["components", "catalog", "lists of tags"]
         assert (report["componentsOnly"], report["tagsOnly"], report["digestOnly"]) == ([], [], [])
         assert "warning" not in said.stderr
-        assert {one.method for one in double.seen} == {"GET", "HEAD"}
+        assert {one.method for one in double.seen} <= {"GET", "HEAD"}
         pages = [one for one in double.seen if "components" in one.target]
         assert len(pages) == (3 if profile in ("legacy", "3.71") else 1)
         double.seen.clear(), fresh.seen.clear()

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the repository to read where an address is that of Nexus's own pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airgap.errors import NotReady, Unauthorized, UsageError
+from airgap.i18n import tr
+from airgap.targets.nexus.rest import NexusRest
+from airgap.targets.nexus.routes import RepositoryRoute
+from airgap.targets.nexus.settings import RepositorySettings
+from airgap.targets.probe import Probe
+
+if TYPE_CHECKING:
+    from airgap.registry import Registries
+
+
+def rest_behind(registries: Registries, probe: Probe) -> tuple[NexusRest, str] | None:
+    """Return the REST API at the address, or at the address with its prefix as context path, and the rest of the
+    prefix; ``None`` if there is none."""
+    prefix = probe.mapping.address.prefix
+    for base, inner in ((probe.url, prefix), (f"{probe.url}/{prefix}", "")):
+        rest = NexusRest(registries.client_at(probe.registry, base))
+        if rest.answers:
+            return rest, inner
+        if not prefix:
+            break
+    return None
+
+
+def only_repository(registries: Registries, probe: Probe) -> RepositoryRoute | None:
+    """Return the way to the only registry behind Nexus's pages; ``None`` if the address is not that of its pages.
+
+    Hosted repositories take precedence. Raises :class:`UsageError` with a list if there are several, and
+    :class:`Unauthorized` or :class:`NotReady` if this user sees none.
+    """
+    found = rest_behind(registries, probe)
+    if found is None:
+        return None
+    rest, inner = found
+    rest.sign_in()
+    hosted = [repository for repository in rest.registries if repository.type == "hosted"]
+    candidates = hosted or rest.registries
+    if len(candidates) == 1:
+        name = candidates[0].name
+        return RepositoryRoute(name, f"{rest.client.base_url}/repository/{name}", inner)
+    if candidates:
+        listed = ", ".join(map(_with_connector, candidates))
+        raise UsageError(
+            tr(
+                "these are Nexus's pages, and behind them are {candidates_count} Docker repositories: {listed}",
+                candidates_count=len(candidates),
+                listed=listed,
+            ),
+            where=rest.url,
+            hint=tr("name one of them: {url}/repository/{name}", url=rest.url, name=candidates[0].name),
+        )
+    if not rest.has_user:
+        raise Unauthorized(
+            tr("these are Nexus's pages, and they list their repositories only to users who sign in"),
+            where=rest.url,
+            hint=f"airgap login {probe.registry}",
+        )
+    raise NotReady(
+        tr("these are Nexus's pages, and this user sees no Docker repository behind them"),
+        where=rest.url,
+        hint=tr("give the user nx-repository-view-docker-NAME-browse and -read, or give the address of a connector"),
+    )
+
+
+def _with_connector(repository: RepositorySettings) -> str:
+    if repository.ports:
+        return tr("{name} (port {ports})", name=repository.name, ports=repository.ports[0])
+    return repository.name
