@@ -4,8 +4,8 @@
     python tools/nexus_requests.py           # write the tables
     python tools/nexus_requests.py --check   # end with 1 if a page says something else
 
-The requests are counted at the tests' stand-in for Nexus 3.87, once with Basic and once with tokens, one at a time: with
-several at once the numbers differ by a few. What stands
+The requests are counted at the tests' stand-in for Nexus 3.87, once with Basic and once with tokens, one at a time:
+with several at once the numbers differ by a few. What stands
 between the marks is made here; the words around it are written by hand.
 """
 
@@ -102,7 +102,7 @@ def counts(force_basic: bool, folder: Path) -> list[Count]:
                 "-o",
                 "held.json",
             ),
-            count("doctor", start + 3, "doctor", target),
+            count("doctor", start + 4, "doctor", target),
         ]
         with nexus(Settings(profile="3.8x", repositories=(place,))) as new:
             at_source, at_target = len(old.seen), len(new.seen)

@@ -87,9 +87,13 @@ class RegistryClient(Record, frozen=False, eq=False):
     def ping_anonymously(self) -> Response:
         """Send ``GET /v2/`` without credentials and return any response. A challenge is kept for later requests.
 
+        A redirect to another host or port is not followed: what answers there says nothing of this address.
+
         Raises the error of a connection that fails.
         """
-        response = self.retry.run("GET /v2/", lambda: self._follow("GET", self._url("/v2/"), {}, None, "").read())
+        response = self.retry.run(
+            "GET /v2/", lambda: self._follow("GET", self._url("/v2/"), {}, None, "", stay=True).read()
+        )
         if response.status == 401:
             with contextlib.suppress(Unauthorized):  # without credentials; a request that needs them will fail
                 self._auth.handle_challenge(response, (), "")
@@ -251,9 +255,19 @@ class RegistryClient(Record, frozen=False, eq=False):
         return stream
 
     def _follow(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, authorization: str
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        authorization: str,
+        *,
+        stay: bool = False,
     ) -> StreamedResponse:
-        """Send a request and follow redirects. ``authorization`` is sent to the origin of ``url`` only."""
+        """Send a request and follow redirects. ``authorization`` is sent to the origin of ``url`` only.
+
+        With ``stay``, a redirect to another origin is returned.
+        """
         origin = _origin(url)
         for _ in range(_MAX_REDIRECTS + 1):
             all_headers = dict(headers)
@@ -263,9 +277,16 @@ class RegistryClient(Record, frozen=False, eq=False):
             location = stream.headers.get("Location")
             if stream.status not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
                 return stream
+            next_url = join_url(url, location)
+            if stay and _origin(next_url) != origin:
+                return stream
             stream.read()
-            url = join_url(url, location)
-        raise Unavailable(tr("redirects without end"), where=public_url(self.base_url))
+            url = next_url
+        raise Unavailable(
+            tr("redirects without end, the last one to {public_url}", public_url=public_url(url)),
+            where=public_url(self.base_url),
+            hint=tr("what stands in front, such as a sign-on page, must let /v2/ through unchanged"),
+        )
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limited: bool

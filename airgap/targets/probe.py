@@ -21,12 +21,19 @@ if TYPE_CHECKING:
 
 def is_registry(response: Response) -> bool:
     """Whether an answer to ``GET /v2/`` is a registry's, and not that of some web page or its login."""
+    if response.status == 401 and response.headers.get("Docker-Distribution-Api-Version") is not None:
+        return True
     if response.headers.get_content_type() == "text/html":
         return False
     if response.status == 200:
         return True
-    has_api_version = response.headers.get("Docker-Distribution-Api-Version") is not None
-    return response.status == 401 and (has_api_version or response.headers.get_content_type() == "application/json")
+    is_json = response.headers.get_content_type() == "application/json"
+    return response.status == 401 and is_json and not is_kubernetes(response)
+
+
+def is_kubernetes(response: Response) -> bool:
+    """Whether an answer is that of Kubernetes' API server."""
+    return b'"kind":"Status"' in response.body.replace(b" ", b"")
 
 
 def challenges_of(response: Response) -> list[Challenge]:

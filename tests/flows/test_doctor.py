@@ -196,7 +196,7 @@ BROKEN: dict[str, tuple[Callable[[Yard], Place], str, str, str]] = {
         "served only below",
         "--via http://127.0.0.1",
     ),
-    "some other web site": (redirecting, "registry", "is no registry (404)", "curl -i"),
+    "some other web site": (redirecting, "registry", "is no registry (404", "curl -i"),
     "redirected in a circle": (moved, "registry", "redirects without end", ""),
     "Ingress without endpoints": (
         lambda y: y.ingress(y.far(), url=f"http://127.0.0.1:{free_port()}"),
@@ -379,17 +379,17 @@ class TestThroughAProxy:
         assert "a word" not in repr(said)
 
     def test_a_good_one_by_http_says_what_was_not_looked_at(self, yard: Yard, through: Callable[..., Proxy]) -> None:
-        proxy = through(yard.far().connector().address)
+        through(yard.far().connector().address)
         said = self.place(yard, self.HTTP, ca=False).examine()
         assert {one.level for one in said.findings} == {"ok"}, said
         assert [one.check for one in said.findings if "not looked at" in one.what] == ["name", "connection", "protocol"]
         assert proxy.connects == []
 
     def test_certificates_and_protocol_are_judged_behind_it(self, yard: Yard, through: Callable[..., Proxy]) -> None:
-        proxy = through(yard.far(SECURE, tls=self.pair(yard)).connector().address)
+        through(yard.far(SECURE, tls=self.pair(yard)).connector().address)
         first = self.place(yard, self.HTTPS, ca=False).examine().problems[0]
         assert (first.check, "'A private authority'" in first.what) == ("certificate", True)
-        assert f"openssl s_client -proxy 127.0.0.1:{proxy.port} -connect nexus.test:8443" in first.run[0]
+        assert "ask the administrator" in first.run[0]  # the server sends its own certificate alone
         through(yard.far(SECURE, tls=yard.authority.wrong_host()).connector().address)
         first = self.place(yard, self.HTTPS).examine().problems[0]
         assert (first.check, "not for DNS:nexus.test" in first.what) == ("certificate", True)

@@ -4,12 +4,15 @@
 ``says`` and ``helps`` are regular expressions for the first problem (the first warning where there is no problem):
 for its text, and for its hint with the lines to type. Both are empty for a set-up in which nothing is wrong.
 
-The list was written before the first run, which was right in 77 of the 124.
+The list was written before the first run, which was right in 77 of the 124. All are right now; for one of them, the
+Authorization header that is stripped, the double had to name the anonymous user first, since by the status alone it
+cannot be told from a wrong password.
 """
 
 from __future__ import annotations
 
 import ssl
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -86,8 +89,10 @@ def own(yard: Yard, *repositories: Repository, name: str = "", user: User = ADMI
 def old_tls(yard: Yard) -> Place:
     context = yard.authority.good().context()
     context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it is what old servers still speak
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
     return with_ca(yard, site(yard, Answer(401), tls=context))
 
 
@@ -739,7 +744,7 @@ SETUPS = [
     ),
     SetUp(
         "Authorization stripped",
-        lambda y: before(y, y.far(), stripped),
+        lambda y: before(y, y.far(names_anonymous=True), stripped),
         "a proxy takes Authorization away",
         "have it passed on",
         r"Authorization",

@@ -154,6 +154,14 @@ class Authenticator(Record, frozen=False, eq=False):
                 )
             self._basic = True
             return
+        if not authorization and not any(c.scheme == "basic" for c in offered):
+            schemes = ", ".join(sorted({c.scheme.capitalize() for c in offered}))
+            raise Unauthorized(
+                tr("the registry answers 401 and offers only {schemes}", schemes=schemes) if schemes
+                else tr("the registry answers 401 and does not say how to sign in (no WWW-Authenticate header)"),
+                where=public_url(self.base_url),
+                hint=tr("a proxy in front takes the header away or puts its own there: have the registry's passed on"),
+            )  # fmt: skip
         raise self._mark_refused(response, self._credential(scopes) if authorization else None)
 
     def _keep_challenge(self, bearer: dict[str, str], scopes: Sequence[str], authorization: str) -> None:

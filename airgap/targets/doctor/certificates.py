@@ -24,6 +24,8 @@ from airgap.targets.protocols import Finding
 _SELF_SIGNED = 18
 #: Besides that: a self-signed certificate in the chain, an issuer that is not known, and a chain without its issuer.
 _UNKNOWN_ISSUER = (19, 20, 21)
+#: OpenSSL's reasons where the server has no version of TLS that is still allowed.
+_OLD_VERSION = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "VERSION_TOO_LOW")
 
 
 def check_certificate(probe: Probe) -> list[Finding]:
@@ -70,10 +72,7 @@ def _certificate_of(probe: Probe) -> dict[str, object]:
 def _explain(probe: Probe, error: Exception, certificate: dict[str, object]) -> Finding:
     netloc = probe.netloc
     if not isinstance(error, ssl.SSLCertVerificationError):
-        return Finding(
-            "problem",
-            tr("TLS with {netloc} fails ({getattr})", netloc=netloc, getattr=getattr(error, "reason", None) or error),
-        )
+        return _explain_handshake(netloc, str(getattr(error, "reason", None) or error))
     renew = (
         f'openssl req -x509 -newkey rsa:2048 -nodes -days 825 -keyout tls.key -out tls.crt -subj "/CN={probe.host}" '
         f'-addext "subjectAltName={probe.subject_alt_name}"'
@@ -123,6 +122,31 @@ def _explain(probe: Probe, error: Exception, certificate: dict[str, object]) -> 
     return _explain_trust(probe, error, certificate)
 
 
+def _explain_handshake(netloc: str, reason: str) -> Finding:
+    """Explain a handshake that failed for another reason than the certificate."""
+    if reason in _OLD_VERSION:
+        return Finding(
+            "problem",
+            tr(
+                "{netloc} speaks an older TLS, no TLS 1.2 ({reason}): neither airgap nor a node connects to it",
+                netloc=netloc,
+                reason=reason,
+            ),
+            tr("have TLSv1.2 and TLSv1.3 switched on at the server; nginx: ssl_protocols TLSv1.2 TLSv1.3;"),
+        )
+    if "HANDSHAKE_FAILURE" in reason or "CERTIFICATE_REQUIRED" in reason:
+        return Finding(
+            "problem",
+            tr(
+                "{netloc} ends the TLS handshake ({reason}): it wants a client certificate, or has no cipher in common",
+                netloc=netloc,
+                reason=reason,
+            ),
+            tr("airgap sends no client certificate: use an address of the registry that asks for none"),
+        )
+    return Finding("problem", tr("TLS with {netloc} fails ({reason})", netloc=netloc, reason=reason))
+
+
 def _explain_trust(probe: Probe, error: ssl.SSLCertVerificationError, certificate: dict[str, object]) -> Finding:
     netloc = probe.netloc
     is_self_signed = error.verify_code == _SELF_SIGNED or certificate.get("issuer") == certificate.get("subject")
@@ -140,22 +164,43 @@ def _explain_trust(probe: Probe, error: ssl.SSLCertVerificationError, certificat
             netloc=netloc,
             issuer_of=_issuer_of(certificate),
         )
+    sends_chain = is_self_signed or tls_probe.chain_length(probe) != 1
+    if not sends_chain and probe.client.trust.ca_file:
+        return Finding(
+            "problem",
+            tr(
+                "{netloc} does not send the intermediate certificate: its own was issued by {issuer_of}, "
+                "which --ca-file does not hold",
+                netloc=netloc,
+                issuer_of=_issuer_of(certificate),
+            ),
+            tr(
+                "the server must send the whole chain, its certificate first and then that of each intermediate "
+                "authority; nginx: both in the file of ssl_certificate. If --ca-file is another authority's, give the "
+                "right one"
+            ),
+        )
     proxy = tls_probe.proxy_of(probe)
     via = f" -proxy {proxy.host}:{proxy.port}" if proxy else ""
     show = f"openssl s_client{via} -connect {netloc} -showcerts </dev/null"
     needed = tr("the certificate itself") if is_self_signed else tr("its issuer's")
+    fingerprint = tr("(compare its fingerprint with the administrator's first)")
+    alone = "" if sends_chain else tr("; the server sends no other: if that is an intermediate, it must send the chain")
     return Finding(
         "problem",
         what,
         tr(
-            "give {needed} with --ca-file, here and on the nodes "
-            "(compare its fingerprint with the administrator's first):",
+            "give {needed} with --ca-file, here and on the nodes {fingerprint}{alone}:",
             needed=needed,
+            fingerprint=fingerprint,
+            alone=alone,
         ),
         run=(
             f"{show} | openssl x509 > ca.pem"
             if is_self_signed
-            else f"{show}    # the last certificate, or ask for the CA",
+            else f"{show}    # the last certificate, or ask for the CA"
+            if sends_chain
+            else tr("# ask the administrator for the authority's certificate: the server does not send it"),
             f"airgap doctor {quoted(f'https://{probe.mapping.address}')} --ca-file ca.pem",
             f"airgap hosts {quoted(f'https://{probe.registry}')} --for containerd --ca-file ca.pem --output nodes/",
         ),

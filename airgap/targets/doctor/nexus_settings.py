@@ -61,6 +61,8 @@ def addresses_of(probe: Probe) -> str:
             addresses.append(
                 tr("{label} at {subdomain}.{host}", label=label, subdomain=repository.subdomain, host=probe.host)
             )
+        if not (repository.ports or repository.path_enabled or repository.subdomain):
+            addresses.append(tr("{label}, without a connector", label=label))
     return ", ".join(addresses[:6]) or tr("no Docker repository that can be reached by a port, a path or a subdomain")
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, Unauthorized
@@ -18,7 +19,11 @@ from airgap.targets.probe import Probe, challenges_of
 from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
+    from airgap.registry.auth.challenge import Challenge
     from airgap.registry.client import RegistryClient
+
+#: The address of tokens with its port written twice.
+_DOUBLED_PORT = re.compile(r"https?://[^/]+:(\d+):\1(/|$)")
 
 
 def check_challenge(probe: Probe) -> list[Finding]:
@@ -43,6 +48,8 @@ def check_challenge(probe: Probe) -> list[Finding]:
 
 def _check_realm(probe: Probe, realm: str) -> Finding:
     """Check a bearer challenge's ``realm``, the address that tokens are requested from."""
+    if _DOUBLED_PORT.match(realm):
+        return _doubled_port(probe, realm)
     try:
         parts = split_url(realm)
     except AirgapError:
@@ -53,7 +60,8 @@ def _check_realm(probe: Probe, realm: str) -> Finding:
     if (parts.scheme, parts.hostname, port) == (probe.scheme, probe.host, probe.port):
         return Finding("ok", tr("tokens are given at {realm}", realm=realm[:200]))
     is_downgrade = probe.scheme == "https" and parts.scheme == "http"
-    if is_nexus(probe) or parts.hostname == probe.host:
+    is_near = parts.hostname == probe.host and (is_downgrade or is_harbor(probe))
+    if is_nexus(probe) or is_near:
         how = tr("by plain HTTP, ") if is_downgrade else ""
         return _wrong_realm(
             probe, realm, tr("{how}which is not where it is reached ({root})", how=how, root=probe.root)
@@ -61,6 +69,29 @@ def _check_realm(probe: Probe, realm: str) -> Finding:
     if is_downgrade:
         return _wrong_realm(probe, realm, tr("where a password would travel unprotected"))
     return Finding("ok", tr("tokens are given elsewhere, at {realm}; nodes must reach it too", realm=realm[:200]))
+
+
+def _doubled_port(probe: Probe, realm: str) -> Finding:
+    return Finding(
+        "problem",
+        tr("it sends those who sign in to {realm}, with the port twice", realm=realm[:200]),
+        tr(
+            "this Nexus (seen in 3.78 to 3.80) adds the port to an X-Forwarded-Host that carries it: have the proxy in "
+            "front send the host without its port"
+        ),
+        run=_forwarded_headers(probe),
+    )
+
+
+def _forwarded_headers(probe: Probe) -> tuple[str, ...]:
+    """nginx's directives. X-Forwarded-Host carries no port: some versions of Nexus would write it twice."""
+    host = f"[{probe.host}]" if ":" in probe.host else probe.host
+    return (
+        tr("proxy_set_header Host {netloc};", netloc=probe.netloc),
+        tr("proxy_set_header X-Forwarded-Proto {scheme};", scheme=probe.scheme),
+        tr("proxy_set_header X-Forwarded-Host {host};", host=host),
+        tr("proxy_set_header X-Forwarded-Port {port};", port=probe.port),
+    )
 
 
 def _wrong_realm(probe: Probe, realm: str, reason: str) -> Finding:
@@ -79,12 +110,7 @@ def _wrong_realm(probe: Probe, realm: str, reason: str) -> Finding:
             "(ingress-nginx sets them itself, unless another proxy stands before it: then "
             'use-forwarded-headers: "true")'
         ),
-        run=(
-            f"proxy_set_header Host {probe.netloc};",
-            f"proxy_set_header X-Forwarded-Proto {probe.scheme};",
-            f"proxy_set_header X-Forwarded-Host {probe.netloc};",
-            f"proxy_set_header X-Forwarded-Port {probe.port};",
-        ),
+        run=_forwarded_headers(probe),
     )
 
 
@@ -107,11 +133,27 @@ def check_sign_in(probe: Probe) -> list[Finding]:
     except Unauthorized as error:
         return [_rejected(probe, error, login) if credential is not None else _credential_needed(login)]
     except AirgapError as error:
-        explained = explain(error)
-        return [Finding("problem", str(explained), explained.hint or "")]
+        return [_sign_in_failed(probe, explain(error))]
     if credential is None:
         return [Finding("ok", tr("it lets everybody in, with a token and without a password"))]
     return [Finding("ok", tr("{username} is let in", username=credential.username or tr("the token")))]
+
+
+def _sign_in_failed(probe: Probe, error: AirgapError) -> Finding:
+    """Explain a sign-in that ended in something else than a refusal. The address of the tokens may be wrong."""
+    realm = next((challenge.parameters.get("realm", "") for challenge in _challenges(probe, "bearer")), "")
+    if not realm or (error.where and error.where.startswith(probe.url)):
+        return Finding("problem", str(error), error.hint or "")
+    what = tr(
+        "it gives tokens at {realm}, and that address does not answer: {what}", realm=realm[:200], what=error.what
+    )
+    if is_harbor(probe) and not is_nexus(probe):
+        hint = tr(
+            "Harbor takes this from external_url in harbor.yml: set it to {root} and prepare anew", root=probe.root
+        )
+        return Finding("problem", what, hint)
+    hint = tr("the registry names this address: have its external address put right there, or the token server started")
+    return Finding("problem", what, tr("{hint}; nodes must reach it too (DNS, firewall)", hint=hint))
 
 
 def settings_unreadable(client: RegistryClient, error: AirgapError) -> Finding:
@@ -127,6 +169,12 @@ def _credential_needed(login: str) -> Finding:
     return Finding("problem", tr("it wants a user and password, and none is known"), tr("sign in once:"), run=(login,))
 
 
+def _user(probe: Probe) -> str:
+    """The name that the user signs in with; empty for none."""
+    credential = probe.client.credentials.find(probe.client.settings.credential_name(probe.client.registry))
+    return credential.username if credential else ""
+
+
 def _wrong_password(login: str) -> Finding:
     return Finding(
         "problem",
@@ -139,6 +187,11 @@ def _wrong_password(login: str) -> Finding:
     )
 
 
+def _challenges(probe: Probe, scheme: str) -> list[Challenge]:
+    response = probe.response
+    return [c for c in challenges_of(response) if c.scheme == scheme] if response is not None else []
+
+
 def _schemes(probe: Probe) -> set[str]:
     response = probe.response
     return {challenge.scheme for challenge in challenges_of(response)} if response is not None else set()
@@ -149,6 +202,20 @@ def _rejected(probe: Probe, error: Unauthorized, login: str) -> Finding:
     if isinstance(error, AccountLocked) or "locked" in error.said:
         return Finding("problem", error.what, error.hint or "")
     if probe.client.password_refused:
+        if re.search(r"\banonymous\b", error.said, re.IGNORECASE):
+            return Finding(
+                "problem",
+                tr(
+                    "user and password do not arrive: it takes the request with them for an anonymous one, so a proxy in "
+                    "front takes the Authorization header away"
+                ),
+                tr("have it passed on; nginx: proxy_set_header Authorization $http_authorization;"),
+            )
+        user = _user(probe)
+        if is_harbor(probe) and user.startswith("robot") and "$" not in user:
+            finding = _wrong_password(login)
+            hint = tr("a robot's whole name holds a $: write it in single quotes, 'robot$NAME', or the shell takes it")
+            return replace(finding, hint=hint)
         return _wrong_password(login)
     if is_nexus(probe) and "bearer" in _schemes(probe):
         has_settings = isinstance(probe, NexusProbe)

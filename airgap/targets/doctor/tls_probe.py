@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import http.client
+from typing import Any
 
+from airgap.errors import AirgapError
 from airgap.registry.http.connect import ConnectionKey, Connector, Trust
 from airgap.registry.http.errors import from_exception
 from airgap.registry.http.proxy import Proxy, proxy_for_url
@@ -31,6 +33,22 @@ def shake_hands(probe: Probe, trust: Trust) -> None:
         connection.connect()
     except http.client.HTTPException as error:
         raise from_exception(error, probe.url, answered_before=False) from error
+    finally:
+        connection.close()
+
+
+def chain_length(probe: Probe) -> int:
+    """Return how many certificates the server sends; 0 if that cannot be found out."""
+    peer = ConnectionKey(probe.scheme, probe.host, probe.port, Trust(insecure=True))
+    connection = Connector().connection(peer, proxy_of(probe), TIMEOUT)
+    try:
+        connection.connect()
+        sock: Any = connection.sock
+        # A method of the socket itself since Python 3.13.
+        read_chain = getattr(sock, "get_unverified_chain", None) or sock._sslobj.get_unverified_chain
+        return len(read_chain() or ())
+    except (OSError, AirgapError, AttributeError, http.client.HTTPException):
+        return 0
     finally:
         connection.close()
 

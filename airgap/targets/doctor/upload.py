@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 
-from airgap.errors import AirgapError, RegistryError
+from airgap.errors import AirgapError, RegistryError, Unauthorized
 from airgap.i18n import tr
-from airgap.targets.nexus.refusals import BODY_SIZE, BUFFERING, explain, find_refusal
+from airgap.targets.doctor import nexus_settings
+from airgap.targets.doctor.web_page import without_tags
+from airgap.targets.harbor.detection import is_harbor
+from airgap.targets.nexus.detection import is_nexus
+from airgap.targets.nexus.refusals import BODY_SIZE, BUFFERING, REFUSALS_BY_ID, explain, find_refusal
 from airgap.targets.probe import Probe
 from airgap.targets.protocols import Finding
 
@@ -32,15 +37,20 @@ def _check(probe: Probe, *, with_body: bool) -> list[Finding]:
     from airgap.registry.upload_sessions import session_path
 
     prefix = probe.mapping.address.prefix
+    if not prefix and with_body and is_harbor(probe) and not is_nexus(probe):
+        return []  # every push needs a project, and none is named
     repository = f"{prefix}/{_IMAGE}" if prefix else _IMAGE
     uploads, scopes = f"/v2/{repository}/blobs/uploads/", (f"repository:{repository}:pull,push",)
     try:
         response = probe.client.request("POST", uploads, scopes=scopes, headers={"Content-Length": "0"}, ok=(202,))
         location = session_path(probe.client, response, uploads)
     except AirgapError as error:
-        return [_begin_refused(error)]
+        return [_begin_refused(probe, error)]
     try:
-        return [_send_body(probe, location, scopes)] if with_body else [Finding("ok", tr("an upload may begin"))]
+        if not with_body:
+            return [Finding("ok", tr("an upload may begin"))]
+        finding = _send_body(probe, location, scopes)
+        return [_check_read(probe, repository, scopes) or finding] if finding.level == "ok" else [finding]
     finally:
         # Not every server supports cancelling, and a user who may only push may not be allowed to. The server's own
         # clean-up then removes the upload (in Nexus the task "Docker - Delete incomplete uploads").
@@ -48,9 +58,56 @@ def _check(probe: Probe, *, with_body: bool) -> list[Finding]:
             probe.client.request("DELETE", location, scopes=scopes, ok=tuple(range(200, 600)))
 
 
-def _begin_refused(error: AirgapError) -> Finding:
+def _check_read(probe: Probe, repository: str, scopes: tuple[str, ...]) -> Finding | None:
+    """The problem of a user who may push and not read: an import compares and reads back what it pushes."""
+    path = f"/v2/{repository}/manifests/latest"
+    try:
+        probe.client.request(
+            "HEAD", path, scopes=scopes, ok=tuple(status for status in range(200, 600) if status != 403)
+        )
+    except Unauthorized:
+        return Finding(
+            "problem",
+            tr("this user may push and may not read, and an import reads back what it has pushed"),
+            tr(
+                "the user's role needs the privilege to read as well; in Nexus nx-repository-view-docker-REPOSITORY-read"
+            ),
+        )
+    except AirgapError:
+        return None
+    return None
+
+
+def _begin_refused(probe: Probe, error: AirgapError) -> Finding:
     explained = explain(error)
     hint = explained.hint or ""
+    said = error.said if isinstance(error, RegistryError) else ""
+    status = error.status if isinstance(error, RegistryError) else 0
+    if explained is error and status >= 500:
+        words = without_tags(said)
+        if status == 507 or re.search(r"no space left|disk|storage", words, re.IGNORECASE):
+            hint = tr("make room on the disk of the registry's storage (in Nexus that of the blob store), then go on")
+        return Finding("problem", tr("no upload may begin ({status}: {words})", status=status, words=words), hint)
+    if explained is error and status in (403, 405) and "<html" in said.lower():
+        return Finding(
+            "problem",
+            tr(
+                "a proxy or filter in front refuses POST ({status}: {without_tags})",
+                status=status,
+                without_tags=without_tags(said),
+            ),
+            tr(
+                "have it let the methods POST, PATCH, PUT and DELETE through below /v2/ (nginx: limit_except; a filter's "
+                "rules)"
+            ),
+        )
+    if explained is error and status == 405:
+        what = tr("the registry takes no uploads here (405): this is a proxy or group repository, or a mirror")
+        return Finding("problem", what, tr("push to a hosted repository"))
+    if find_refusal(status, said) is REFUSALS_BY_ID["missing"] and nexus_settings.registries_of(probe):
+        return Finding(
+            "problem", explained.what, tr("there is {addresses_of}", addresses_of=nexus_settings.addresses_of(probe))
+        )
     if isinstance(error, RegistryError) and error.status == 403 and explained is error:
         return Finding("problem", tr("this user may not push here ({what})", what=error.what), hint)
     return Finding("problem", explained.what, hint)

@@ -23,10 +23,9 @@ def title_of(response: Response) -> str:
     return _clean(match[1].decode("utf-8", "replace"))[:100] if match else ""
 
 
-def text_of(response: Response) -> str:
-    """The beginning of a page's text without its tags, at most 200 characters; the title of a page without text."""
-    text = response.body[:16_384].decode("utf-8", "replace")
-    return _clean(_TAGS.sub(" ", text))[:200] or title_of(response)
+def without_tags(text: str) -> str:
+    """The beginning of a text without HTML tags, at most 200 characters."""
+    return _clean(_TAGS.sub(" ", text))[:200]
 
 
 def server_of(response: Response) -> str:

@@ -110,7 +110,7 @@ def serves_nexus_pages(probe: Probe) -> bool:
     """Whether the address is that of Nexus's own pages and REST API. Its status needs no user."""
     if probe.response is not None and has_server_header(probe.response):
         return True
-    response = _get(probe, f"{probe.url}{API}/status")
+    response = get(probe, f"{probe.url}{API}/status")
     return response is not None and is_status(response)
 
 
@@ -119,7 +119,7 @@ def _mapping_for_nodes(probe: Probe, route: RepositoryRoute) -> Mapping | None:
     the settings name and that answers."""
     mapping = probe.mapping
     if probe.response is not None and is_registry(probe.response):
-        response = _get(probe, f"{probe.root}/v2/{route.repository}/airgap-probe/tags/list")
+        response = get(probe, f"{probe.root}/v2/{route.repository}/airgap-probe/tags/list")
         if response is not None and response.headers.get_content_type() == "application/json":
             prefix = "/".join(part for part in (route.repository, route.inner) if part)
             return replace(mapping, address=replace(mapping.address, prefix=prefix))
@@ -135,11 +135,11 @@ def _mapping_for_nodes(probe: Probe, route: RepositoryRoute) -> Mapping | None:
 
 
 def _answers_as_registry(probe: Probe, url: str) -> bool:
-    response = _get(probe, url)
+    response = get(probe, url)
     return response is not None and is_registry(response)
 
 
-def _get(probe: Probe, url: str) -> Response | None:
+def get(probe: Probe, url: str) -> Response | None:
     """GET ``url`` without a credential; ``None`` if there is no answer."""
     try:
         return probe.client.request_url("GET", url)

@@ -96,6 +96,9 @@ class NexusTarget:
         answer = self._probe.ask()
         if isinstance(answer, AirgapError):
             raise answer
+        challenge = self._run_checks(self._probe, ("challenge",))
+        if any(finding.level == "problem" for finding in challenge):
+            return challenge
         if answer.status == 401:
             try:
                 self._probe.sign_in()  # before the checks, for its own errors and exit codes

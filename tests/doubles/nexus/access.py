@@ -137,6 +137,10 @@ class Access:
             user = self._bearer(route, request)
         if isinstance(user, Answer):
             return user
+        if user is None and self._settings.names_anonymous and not request.authorization:
+            answer = answers.problem(401, "UNAUTHORIZED", "access is not authorized", "user: anonymous")
+            answer.headers["WWW-Authenticate"] = challenge
+            return answer
         if user is None:
             return answers.unauthorized(challenge)
         if not action or route.content is None or user.may(action, route.content.name):

@@ -106,6 +106,8 @@ class Settings:
     #: (46) whether REST without credentials answers 401 with a challenge; else 403 without one. By profile and
     #: anonymous access: on 3.96 with anonymous access off.
     rest_challenge: bool | None = None
+    #: (not established) whether the 401 to a request without Authorization names the anonymous user.
+    names_anonymous: bool = False
     token_seconds: float | None = None  # (not established) how long a token lives
     tokens_per_repository: bool = False  # np#873: another repository's token is refused
     path_anonymous: bool = True  # np#836: False is 3.87.0, where anonymous pull fails on the path route
