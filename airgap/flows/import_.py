@@ -18,10 +18,10 @@ from airgap.kube.rewrite.log import REWRITE_LOG
 from airgap.kube.rewrite.output import check_log, write_rewritten
 from airgap.records import Record, field
 from airgap.store.protocols import Store
-from airgap.targets import Assignment, Mapping, SupportsCapacity, SupportsUploadProbe, Target
+from airgap.targets import Assignment, Mapping, SupportsCapacity, SupportsTagPolicy, SupportsUploadProbe, Target
 from airgap.targets.base_layers import BundleWithBaseLayers
 from airgap.targets.findings import raise_or_warn
-from airgap.targets.import_plan import BUNDLE, assignments_of, missing_images, roots_of
+from airgap.targets.import_plan import BUNDLE, assignments_of, count_new_tags, missing_images, roots_of
 from airgap.targets.import_receipt import check_receipt, default_receipt, receipt_of
 from airgap.transfer import Context, CopyOptions, Report, copy, plan, verify_tags
 from airgap.transfer.shard import Shard
@@ -87,13 +87,15 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
     raise_all([error for _, error in planned.failures])
     repositories = sorted({place.repository for root in roots for place in root.destinations})
     stores: dict[str, Store] = {name: target.open(name) for name in repositories}
-    missing, present, existing = missing_images(planned, stores, context, overwrite=request.overwrite)
+    fixed_tag = target.fixed_tag if isinstance(target, SupportsTagPolicy) else lambda _: None
+    missing, present, existing = missing_images(
+        planned, stores, context, overwrite=request.overwrite, fixed_tag=fixed_tag
+    )
     needed = planned.subset(missing)
     if bundle_with_base is not None:
         bundle_with_base.find_base_layers(needed, placement.mapping, target, context)
     if isinstance(target, SupportsCapacity):
-        new_tags = sum(bool(place.tag) for image in missing for place in image.root.destinations)
-        raise_or_warn(target.check_capacity(new_tags), context.emit)
+        raise_or_warn(target.check_capacity(count_new_tags(missing)), context.emit)
     result = ImportResult(
         [image.root.label for image in missing if image.root.destinations[0].tag], present, files, placement.receipt
     )

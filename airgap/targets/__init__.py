@@ -16,7 +16,7 @@ from airgap.targets.assignment import Assignment, assign, collision_hint
 from airgap.targets.factory import LazyTarget, open_source, target_for
 from airgap.targets.mapping import DEFAULT_POLICY, POLICIES, Mapping
 from airgap.targets.plain import PlainTarget
-from airgap.targets.protocols import Finding, SupportsCapacity, SupportsUploadProbe, Target
+from airgap.targets.protocols import Finding, SupportsCapacity, SupportsTagPolicy, SupportsUploadProbe, Target
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -27,6 +27,7 @@ __all__ = [
     "Mapping",
     "PlainTarget",
     "SupportsCapacity",
+    "SupportsTagPolicy",
     "SupportsUploadProbe",
     "Target",
     "TargetAddress",

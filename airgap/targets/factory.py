@@ -16,7 +16,7 @@ from airgap.targets.mapping import Mapping
 from airgap.targets.plain import PlainTarget
 from airgap.targets.probe import Probe, is_registry
 from airgap.targets.product import OpenTarget, TargetRequest
-from airgap.targets.protocols import Finding, SupportsCapacity, SupportsUploadProbe, Target
+from airgap.targets.protocols import Finding, SupportsCapacity, SupportsTagPolicy, SupportsUploadProbe, Target
 
 if TYPE_CHECKING:
     from airgap.registry import Registries
@@ -124,6 +124,11 @@ class LazyTarget:
         """Check the capacity if the target has a limit."""
         target = self._target()
         return target.check_capacity(new_tags) if isinstance(target, SupportsCapacity) else []
+
+    def fixed_tag(self, tag: str) -> Finding | None:
+        """Ask the target whether it forbids to move the tag, if it has such a policy."""
+        target = self._target()
+        return target.fixed_tag(tag) if isinstance(target, SupportsTagPolicy) else None
 
     def probe_upload(self) -> list[Finding]:
         """Probe an upload if the target supports that."""

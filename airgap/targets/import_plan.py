@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from airgap.bundle import BundleReader, Inventory
 from airgap.errors import AirgapError, TargetError, raise_all
@@ -12,6 +12,7 @@ from airgap.i18n import tr
 from airgap.store.protocols import Store
 from airgap.targets.assignment import Assignment, assign
 from airgap.targets.mapping import Mapping
+from airgap.targets.protocols import Finding
 from airgap.transfer import (
     Context,
     Destination,
@@ -52,11 +53,17 @@ def roots_of(bundle: BundleReader, assignments: Sequence[Assignment]) -> list[Ro
 
 
 def missing_images(
-    planned: Plan, stores: dict[str, Store], context: Context, *, overwrite: bool
+    planned: Plan,
+    stores: dict[str, Store],
+    context: Context,
+    *,
+    overwrite: bool,
+    fixed_tag: Callable[[str], Finding | None] = lambda _: None,
 ) -> tuple[list[Image], int, ExistingContent]:
     """Return the images that the target lacks, how many it has, and which blobs it is known to have.
 
-    Raises :class:`TargetError` for tags that have another digest, unless ``overwrite``.
+    ``fixed_tag`` gives the problem of a tag that the target lets nobody move. Raises :class:`TargetError` for tags that
+    have another digest, unless ``overwrite`` and they may be moved.
     """
     tags = resolve_tags(planned, stores, context)
     missing, present = [], 0
@@ -68,7 +75,21 @@ def missing_images(
             present += 1
             context.emit(ManifestDone(image.digest, destination.tag, "skipped"))
             continue
-        if digest is not None and not overwrite:
+        fixed = fixed_tag(destination.tag) if digest is not None else None
+        if fixed is not None:
+            errors.append(
+                TargetError(
+                    tr(
+                        "the tag is already there with {digest}, the bundle has {image_digest}, and {what}",
+                        digest=digest,
+                        image_digest=image.digest,
+                        what=fixed.what,
+                    ),
+                    where=f"{stores[destination.repository]}:{destination.tag}",
+                    hint=fixed.hint,
+                )
+            )
+        elif digest is not None and not overwrite:
             errors.append(
                 TargetError(
                     tr(
@@ -86,3 +107,16 @@ def missing_images(
     # A signature or the like has no tag and is found by its digest only.
     missing = [image for image in missing if image.root.destinations[0].tag or not existing.has_image(image)]
     return missing, present, existing
+
+
+def count_new_tags(images: Sequence[Image]) -> int:
+    """How many tags an import of ``images`` adds at a registry without the referrers API: those of the images, and one
+    for the list of each subject's referrers."""
+    tags = {destination for image in images for destination in image.root.destinations if destination.tag}
+    lists = {
+        (destination.repository, image.manifest.subject.digest)
+        for image in images
+        if image.manifest.subject is not None
+        for destination in image.root.destinations
+    }
+    return len(tags) + len(lists)

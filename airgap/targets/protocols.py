@@ -61,6 +61,17 @@ class SupportsCapacity(Protocol):
 
 
 @runtime_checkable
+class SupportsTagPolicy(Protocol):
+    """A target that may forbid to move tags."""
+
+    def fixed_tag(self, tag: str, /) -> Finding | None:
+        """Return the problem if a tag that exists cannot be moved; ``None`` if it can, or that is not known.
+
+        Call this after the preflight.
+        """
+
+
+@runtime_checkable
 class SupportsUploadProbe(Protocol):
     """A target that must be asked for an upload to find out whether it accepts one."""
 

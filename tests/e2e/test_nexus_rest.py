@@ -146,3 +146,55 @@ def test_the_pages_take_nothing_away(airgap: Airgap, old: Old, behind: str, user
         assert len(double.repository(name).tags) == 2
         said = airgap.run("doctor", target, "--nexus", double.url, "--json")
         assert said.json["ready"]
+
+
+def test_a_policy_that_was_read_is_said_instead_of_an_option_that_cannot_help(airgap: Airgap, old: Old) -> None:
+    names = list(old.names)[:2]
+    repository = replace(HOSTED, write_policy="ALLOW_ONCE")
+    with Registry() as source, nexus(Settings(repositories=(repository,))) as double:
+        airgap.environment = {"AIRGAP_USERNAME": ADMIN.name, "AIRGAP_PASSWORD": ADMIN.password}
+        airgap.write("airgap.yaml", registry_settings({"quay.io": {"mirror": source.url}}))
+        airgap.write("app.yaml", pod("quay.io/team/app:1"))
+        target = f"http://{double.connector().address}/p"
+        for number in range(2):
+            source.fill(old.images, {"team/app:1": old.names[names[number]]})
+            airgap.run("export", "app.yaml", "-o", f"{number}.tar")
+            if not number:
+                airgap.run("import", "0.tar", "--to", target, "--nexus", double.url)
+        before = len(double.seen)
+        for more in ([], ["--overwrite"]):
+            said = airgap.fails(50, "import", "1.tar", "--to", target, "--nexus", double.url, "--output", "o", *more)
+            assert "ALLOW_ONCE" in said.stderr
+            assert "--overwrite" not in said.stderr
+        assert {seen.method for seen in double.seen[before:]} == {"GET"}
+
+
+@pytest.mark.parametrize("command", ["import b.tar --to", "inventory -o held.json", "verify b.tar --against", "doctor"])
+def test_a_repository_that_is_offline_is_not_waited_for(airgap: Airgap, old: Old, command: str) -> None:
+    offline = Settings(repositories=(replace(HOSTED, online=False),), server_header=False)
+    with Registry() as source, nexus(offline) as double:
+        name = next(iter(old.names))
+        source.fill(old.images, {"team/app:1": old.names[name]})
+        airgap.write("airgap.yaml", registry_settings({"quay.io": {"mirror": source.url}}))
+        airgap.write("app.yaml", pod("quay.io/team/app:1"))
+        airgap.run("export", "app.yaml", "-o", "b.tar")
+        airgap.environment = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
+        said = airgap.run(*command.split(), f"http://{double.connector().address}/p", code=51)
+        assert "offline" in said.stderr
+        assert len(double.seen) <= 2
+
+
+@pytest.mark.parametrize("pages", [True, False])
+@pytest.mark.parametrize("command", ["import b.tar --to", "verify b.tar --against", "inventory -o held.json"])
+def test_a_missing_realm_is_named_after_one_token(airgap: Airgap, old: Old, command: str, pages: bool) -> None:
+    with Registry() as source, nexus(Settings(repositories=(OPEN,), realms=BASIC_REALMS)) as double:
+        names = dict(list(old.names.items())[:3])
+        source.fill(old.images, names)
+        airgap.write("airgap.yaml", registry_settings({"quay.io": {"mirror": source.url}}))
+        airgap.write("app.yaml", pod(*(f"quay.io/{name}" for name in names)))
+        airgap.run("export", "app.yaml", "-o", "b.tar")
+        airgap.environment = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
+        more = [] if not pages or "verify" in command else ["--nexus", double.url]
+        said = airgap.fails(51, *command.split(), f"http://{double.connector().address}/p", *more)
+        assert "DockerToken" in said.stderr
+        assert len(double.asked("GET", "/v2/token")) == 1

@@ -379,7 +379,7 @@ class TestThroughAProxy:
         assert "a word" not in repr(said)
 
     def test_a_good_one_by_http_says_what_was_not_looked_at(self, yard: Yard, through: Callable[..., Proxy]) -> None:
-        through(yard.far().connector().address)
+        proxy = through(yard.far().connector().address)
         said = self.place(yard, self.HTTP, ca=False).examine()
         assert {one.level for one in said.findings} == {"ok"}, said
         assert [one.check for one in said.findings if "not looked at" in one.what] == ["name", "connection", "protocol"]

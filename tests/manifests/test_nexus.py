@@ -209,6 +209,27 @@ def test_the_chart_values_say_what_the_manifests_say() -> None:
     assert f"{chart['image']['repository']}:{chart['image']['tag']}" == container["image"] + "-ubi"
 
 
+@pytest.mark.parametrize("page", ["nexus.md", "nexus.ko.md"])
+def test_by_helm_the_objects_have_the_names_that_the_guide_uses(page: str) -> None:
+    """The chart names StatefulSet and Service by fullnameOverride (its templates, version 5.17.1)."""
+    chart = documents(NEXUS / "helm" / "values.yaml")[0]
+    (nodeport,) = documents(NEXUS / "helm" / "nodeports.yaml")
+    by_helm = {("statefulset", chart["fullnameOverride"]), ("service", chart["fullnameOverride"])}
+    by_helm |= {("service", nodeport["metadata"]["name"])}
+    by_kustomize = {("statefulset", name) for name in objects("StatefulSet")}
+    by_kustomize |= {("service", name) for name in objects("Service")}
+    guide = (NEXUS.parents[1] / "docs" / page).read_text(encoding="utf-8")
+    used = set(re.findall(r"\b(statefulset|service)/([a-z0-9-]+)", guide))
+    assert {("statefulset", "nexus"), ("service", "nexus")} <= used
+    assert used <= by_helm
+    assert used <= by_kustomize
+    job = (NEXUS / "provision.yaml").read_text(encoding="utf-8")
+    hosts = set(re.findall(r"\b([a-z0-9-]+)\.nexus\.svc\b", job))
+    assert {("service", host) for host in hosts} <= by_helm & by_kustomize
+    plain = objects("StatefulSet")["nexus"]["metadata"]["labels"]["app.kubernetes.io/name"]
+    assert chart["nameOverride"] == nodeport["spec"]["selector"]["app.kubernetes.io/name"] == plain
+
+
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_the_readme_says_what_the_files_say(readme: Path) -> None:
     text = readme.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -164,7 +164,7 @@ class Authenticator(Record, frozen=False, eq=False):
             )  # fmt: skip
         raise self._mark_refused(response, self._credential(scopes) if authorization else None)
 
-    def _keep_challenge(self, bearer: dict[str, str], scopes: Sequence[str], authorization: str) -> None:
+    def _keep_challenge(self, bearer: Mapping[str, str], scopes: Sequence[str], authorization: str) -> None:
         """Keep a Bearer challenge and forget the token that it refuses: it has expired early, or its scope is too
         small. Raises :class:`TokenRefused` if a new token of the same scopes would be refused, too."""
         key = _scope_key(scopes)
@@ -178,7 +178,9 @@ class Authenticator(Record, frozen=False, eq=False):
                 del self._tokens[token_key]
                 if self.shares_tokens and token.accepted:
                     self.shares_tokens = False  # it was issued for another scope
-                elif not token.accepted and bearer == self._bearer and extra_scopes == self._extra_scopes.get(key):
+                elif (
+                    not token.accepted and dict(bearer) == self._bearer and extra_scopes == self._extra_scopes.get(key)
+                ):
                     raise TokenRefused(
                         tr("the registry has refused a token that it had just issued"),
                         where=public_url(self.base_url),

@@ -4,7 +4,8 @@
 ``CHECKS`` lists them in the order in which they run: from the network to the settings, so that the first problem is the
 cause. A check that depends on something that failed is skipped. Targets run some of them before an import.
 
-``network``, ``certificates`` and ``tls_probe`` examine the connection; ``registry_answer`` what answers; ``signin`` the
+``network``, ``certificates`` and ``tls_probe`` examine the connection; ``registry_answer`` what answers (``web_page``
+quotes what is no registry) and ``rest_answer`` what answers instead of Nexus's REST API; ``signin`` the
 sign-in; ``nexus_settings`` Nexus's REST API; ``harbor_project`` Harbor's; ``upload`` a push; ``nodes`` what the nodes
 need. ``fixes`` holds the changes of ``--fix``.
 """

@@ -155,10 +155,28 @@ def check_repository(probe: Probe) -> list[Finding]:
             Finding("ok", tr("which of its repositories this address leads to cannot be told ({names})", names=names))
         ]
     finding = _check_settings(repository)
+    if finding.level == "ok" and repository.signature_enforcement not in ("", "NONE"):
+        return [finding, _signatures_needed(repository)]
     if finding.level == "problem" and not nexus.repository_is_certain:
         # It is only the single one that this user sees: the address may lead to another.
         return [replace(finding, level="warning")]
     return [finding]
+
+
+def _signatures_needed(repository: RepositorySettings) -> Finding:
+    return Finding(
+        "warning",
+        tr(
+            "{name} gives out only images with a cosign signature (enforcement "
+            "{signature_enforcement}): what is pushed without one can be pulled by no node",
+            name=repository.name,
+            signature_enforcement=repository.signature_enforcement,
+        ),
+        tr(
+            "carry the signatures too (airgap export --referrers) if they are keyless ones that this Nexus can verify; "
+            "else in Nexus: Settings > Repositories > the repository > Cosign enforcement: None"
+        ),
+    )
 
 
 def _check_settings(repository: RepositorySettings) -> Finding:

@@ -21,7 +21,7 @@ def is_nexus(probe: Probe) -> bool:
 
 def is_nexus_response(response: Response) -> bool:
     """Whether an answer is Nexus's: by its ``Server`` header, which a proxy may remove, or by its challenge."""
-    if has_server_header(response):
+    if has_server_header(response) or (response.status == 503 and b"Repository offline" in response.body):
         return True
     for challenge in challenges_of(response):
         realm, service = challenge.parameters.get("realm", ""), challenge.parameters.get("service", "")

@@ -13,7 +13,9 @@ class RepositorySettings(Record):
     """The settings of one repository. ``None`` is what the API did not return to this user.
 
     ``type`` is ``hosted``, ``group`` or ``proxy``; ``policy`` the deployment policy: ``ALLOW``, ``ALLOW_ONCE`` or
-    ``DENY``. ``latest_exempt`` says that the tag ``latest`` may be moved in spite of ALLOW_ONCE.
+    ``DENY``. ``signature_enforcement`` of format ``oci`` (3.94 and later) is ``KEYLESS`` where every pull needs a
+    cosign signature as a referrer, else ``NONE``. ``latest_exempt`` says that the tag ``latest`` may be moved in spite
+    of ALLOW_ONCE.
     """
 
     name: str
@@ -28,6 +30,7 @@ class RepositorySettings(Record):
     subdomain: str = ""
     path_enabled: bool = False
     blob_store: str = ""
+    signature_enforcement: str = ""
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> RepositorySettings:
@@ -36,6 +39,7 @@ class RepositorySettings(Record):
         storage, docker = (
             value if isinstance(value := document.get(key), dict) else {} for key in ("storage", repository_format)
         )
+        cosign = document.get("cosign")
         force_basic, online = docker.get("forceBasicAuth"), document.get("online")
         return cls(
             str(document.get("name")),
@@ -50,6 +54,7 @@ class RepositorySettings(Record):
             str(docker.get("subdomain") or ""),
             docker.get("pathEnabled") is True,
             str(storage.get("blobStoreName") or ""),
+            str(cosign.get("enforcement") or "").upper() if isinstance(cosign, dict) else "",
         )
 
     @property

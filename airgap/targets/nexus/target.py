@@ -13,7 +13,7 @@ from airgap.targets.nexus.detection import is_nexus
 from airgap.targets.nexus.pages import only_repository
 from airgap.targets.nexus.probe import NexusProbe
 from airgap.targets.nexus.realms import RealmMissing
-from airgap.targets.nexus.refusals import explain
+from airgap.targets.nexus.refusals import REFUSALS_BY_ID, explain
 from airgap.targets.nexus.repository import NexusRepository, ServerBehavior
 from airgap.targets.nexus.routes import (
     probe_of_route,
@@ -119,6 +119,17 @@ class NexusTarget:
         self._probe.new_tags = new_tags
         findings = self._run_checks(self._probe, ("components",))
         return [finding for finding in findings if finding.level != "ok"]
+
+    def fixed_tag(self, tag: str) -> Finding | None:
+        """The problem of a repository with ALLOW_ONCE, if its settings are known by ``--nexus``."""
+        nexus = self._probe
+        if not isinstance(nexus, NexusProbe) or not nexus.rest.answers or nexus.rest.refusal is not None:
+            return None
+        repository = nexus.repository if nexus.repository_is_certain else None
+        if repository is None or repository.policy != "ALLOW_ONCE" or (tag == "latest" and repository.latest_exempt):
+            return None
+        refusal = REFUSALS_BY_ID["redeploy"]
+        return Finding("problem", refusal.what, refusal.hint)
 
     def probe_upload(self) -> list[Finding]:
         """Begin an upload and cancel it. If this user may not cancel, Nexus removes the empty upload later."""

@@ -64,6 +64,9 @@ class Repository:
     online: bool = True
     write_policy: Policy = "ALLOW"
     latest_policy: bool = False
+    #: Of format oci: ``KEYLESS`` gives out only what has a cosign signature (REST schema of 3.95; the refusal of a
+    #: pull is not established and not played).
+    cosign: Literal["NONE", "KEYLESS"] = "NONE"
     members: tuple[str, ...] = ()
     remote: str = ""
 
