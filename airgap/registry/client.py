@@ -277,7 +277,11 @@ class RegistryClient(Record, frozen=False, eq=False):
             location = stream.headers.get("Location")
             if stream.status not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
                 return stream
-            next_url = join_url(url, location)
+            try:
+                next_url = join_url(url, location)
+            except Unavailable:
+                stream.read()
+                raise
             if stay and _origin(next_url) != origin:
                 return stream
             stream.read()

@@ -126,12 +126,13 @@ CASES = [
 
 
 @pytest.mark.parametrize(("profile", "basic", "kind"), CASES)
+@pytest.mark.parametrize("anonymous", [False, True])
 def test_what_is_exported_is_pulled(
-    carried: dict[bool, Carried], airgap: Airgap, profile: Any, basic: bool, kind: str
+    carried: dict[bool, Carried], airgap: Airgap, profile: Any, basic: bool, kind: str, anonymous: bool
 ) -> None:
     there = carried[profile == "legacy"]
     user = ADMIN if kind == "repository" else PUSHER
-    with nexus(Settings(profile=profile, repositories=(place(kind, basic),))) as double:
+    with nexus(Settings(profile=profile, repositories=(place(kind, basic),), anonymous=anonymous)) as double:
         airgap.environment = {"AIRGAP_USERNAME": user.name, "AIRGAP_PASSWORD": user.password}
         airgap.run("import", there.bundle, "--to", *targets(double, kind))
         text = (airgap.folder / "airgap-out" / "app.yaml").read_text()

@@ -198,3 +198,21 @@ def test_a_missing_realm_is_named_after_one_token(airgap: Airgap, old: Old, comm
         said = airgap.fails(51, *command.split(), f"http://{double.connector().address}/p", *more)
         assert "DockerToken" in said.stderr
         assert len(double.asked("GET", "/v2/token")) == 1
+
+
+@pytest.mark.parametrize("pages", [True, False])
+@pytest.mark.parametrize("repository", [HOSTED, OPEN], ids=["basic", "tokens"])
+@pytest.mark.parametrize("command", ["import b.tar --to", "import b.tar --dry-run --to", "verify b.tar --against"])
+def test_a_wrong_password_is_tried_once_for_a_bundle(
+    airgap: Airgap, old: Old, command: str, repository: Repository, pages: bool
+) -> None:
+    with Registry() as source, nexus(Settings(repositories=(repository,), lockout=-1)) as double:
+        names = dict(list(old.names.items())[:3])
+        source.fill(old.images, names)
+        airgap.write("airgap.yaml", registry_settings({"quay.io": {"mirror": source.url}}))
+        airgap.write("app.yaml", pod(*(f"quay.io/{name}" for name in names)))
+        airgap.run("export", "app.yaml", "-o", "b.tar")
+        airgap.environment = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": "wrong"}
+        more = ["--nexus", double.url] if pages and "verify" not in command else []
+        airgap.fails(21, *command.split(), f"http://{double.connector().address}/p", *more)
+        assert double.tries == {PUSHER.name: (0, 1, 0)}
