@@ -129,7 +129,10 @@ def test_three_hundred_tags_from_nexus_to_nexus(airgap: Airgap) -> None:
         old.seen.clear(), new.seen.clear()
         said.append(airgap.run(*arguments).stderr)
         again = content_asked(old, new)
-        assert {one.method for one in again} == {"HEAD"}
+        assert {one.method for one in again} <= {"GET", "HEAD"}
+        assert (
+            len([one for one in again if one.method == "GET"]) <= 2 * 8
+        )  # one a worker and side, then HEAD is trusted
         assert len(again) == 2 * len(made.names)
     texts = [*said, *(content.decode("utf-8", "replace") for content in files_of(airgap).values())]
     assert not [text for text in texts if SOURCE_WORD in text or TARGET_WORD in text]

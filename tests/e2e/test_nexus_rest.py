@@ -14,6 +14,8 @@ from tests.cli.command import settings as registry_settings
 from tests.doubles.front import front
 from tests.doubles.nexus import ADMIN, PUSHER, READER, Nexus, Repository, Settings, User, nexus
 from tests.doubles.nexus.settings import BASIC_REALMS, PROFILES
+from tests.doubles.registry import Answer
+from tests.doubles.registry import double as registry_double
 from tests.flows.migrate.migrations import Old, between, fill, secret_environment, tags_of
 
 HOSTED = Repository("docker-hosted", connector="http")
@@ -216,3 +218,20 @@ def test_a_wrong_password_is_tried_once_for_a_bundle(
         more = ["--nexus", double.url] if pages and "verify" not in command else []
         airgap.fails(21, *command.split(), f"http://{double.connector().address}/p", *more)
         assert double.tries == {PUSHER.name: (0, 1, 0)}
+
+
+@pytest.mark.parametrize(("challenge", "words"), [("", "does not say how to sign in"), ("Negotiate", "only Negotiate")])
+def test_a_401_without_a_usable_challenge_says_so(airgap: Airgap, challenge: str, words: str) -> None:
+    head = {"WWW-Authenticate": challenge} if challenge else {}
+    with registry_double(lambda _: Answer(401, b"{}", {"Content-Type": "application/json", **head})) as there:
+        said = airgap.fails(21, "inventory", there.url, "-o", "held.json")
+        assert words in said.stderr
+        assert "proxy" in said.stderr
+
+
+def test_realms_on_a_closed_port_are_told_by_the_challenge(airgap: Airgap) -> None:
+    """The address of the tokens is looked at before it is asked."""
+    with nexus(Settings(repositories=(OPEN,), realm="http443")) as far:
+        airgap.environment = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
+        said = airgap.fails(51, "inventory", f"http://{far.connector().address}", "-o", "held.json")
+        assert "which is not where it is reached" in said.stderr

@@ -184,17 +184,22 @@ def _explain_trust(probe: Probe, error: ssl.SSLCertVerificationError, certificat
     via = f" -proxy {proxy.host}:{proxy.port}" if proxy else ""
     show = f"openssl s_client{via} -connect {netloc} -showcerts </dev/null"
     needed = tr("the certificate itself") if is_self_signed else tr("its issuer's")
-    fingerprint = tr("(compare its fingerprint with the administrator's first)")
-    alone = "" if sends_chain else tr("; the server sends no other: if that is an intermediate, it must send the chain")
+    if sends_chain:
+        hint = tr(
+            "give {needed} with --ca-file, here and on the nodes "
+            "(compare its fingerprint with the administrator's first):",
+            needed=needed,
+        )
+    else:
+        hint = tr(
+            "give {needed} with --ca-file, here and on the nodes; the server sends no other certificate than its own: "
+            "if that issuer is an intermediate authority, the server must send the whole chain",
+            needed=needed,
+        )
     return Finding(
         "problem",
         what,
-        tr(
-            "give {needed} with --ca-file, here and on the nodes {fingerprint}{alone}:",
-            needed=needed,
-            fingerprint=fingerprint,
-            alone=alone,
-        ),
+        hint,
         run=(
             f"{show} | openssl x509 > ca.pem"
             if is_self_signed

@@ -128,6 +128,8 @@ def check_sign_in(probe: Probe) -> list[Finding]:
     login = f"airgap login {client.settings.login_arguments(client.registry)}"
     if credential is None and "basic" in _schemes(probe):
         return [_credential_needed(login)]
+    if is_nexus(probe):
+        client.use_one_token()
     try:
         probe.sign_in()
     except Unauthorized as error:
@@ -152,8 +154,14 @@ def _sign_in_failed(probe: Probe, error: AirgapError) -> Finding:
             "Harbor takes this from external_url in harbor.yml: set it to {root} and prepare anew", root=probe.root
         )
         return Finding("problem", what, hint)
-    hint = tr("the registry names this address: have its external address put right there, or the token server started")
-    return Finding("problem", what, tr("{hint}; nodes must reach it too (DNS, firewall)", hint=hint))
+    return Finding(
+        "problem",
+        what,
+        tr(
+            "the registry names this address: have its external address put right there, or the token server started; "
+            "nodes must reach it too (DNS, firewall)"
+        ),
+    )
 
 
 def settings_unreadable(client: RegistryClient, error: AirgapError) -> Finding:

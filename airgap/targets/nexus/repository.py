@@ -24,6 +24,8 @@ class ServerBehavior:
 
     #: Whether HEAD finds tags; ``None`` before it was asked for a tag that exists.
     head_finds_tags: bool | None = None
+    #: GET has found a tag, so that HEAD is worth a try.
+    has_tags = False
 
 
 class NexusRepository(Repository):
@@ -38,19 +40,24 @@ class NexusRepository(Repository):
     def resolve(self, name: str) -> Descriptor:
         """Return the descriptor of a tag or digest.
 
-        A tag is asked for by GET until HEAD has found one that was pushed before.
+        HEAD is smaller, but some servers answer it with 404 for tags that exist. So tags are asked for by GET until one
+        was found or pushed, and HEAD counts once it has found one.
         """
         is_tag = bool(digests.problem(name))
         finds = self._behavior.head_finds_tags
-        if is_tag and (finds is False or (finds is None and name not in self._pushed_tags)):
-            return self.manifest(name).descriptor
+        may_find = self._behavior.has_tags or name in self._pushed_tags
+        if is_tag and (finds is False or (finds is None and not may_find)):
+            descriptor = self.manifest(name).descriptor  # raises NotFound if the tag does not exist
+            self._behavior.has_tags = True
+            return descriptor
         try:
             descriptor = super().resolve(name)
         except NotFound:
             if finds or not is_tag:
                 raise
+            descriptor = self.manifest(name).descriptor  # raises NotFound if the tag does not exist
             self._behavior.head_finds_tags = False
-            return self.manifest(name).descriptor  # raises NotFound if the tag does not exist
+            return descriptor
         if is_tag:
             self._behavior.head_finds_tags = True
         return descriptor
