@@ -70,7 +70,7 @@ def verify_target(
     """
     raise_or_warn(target.preflight(), context.emit)
     source = "BUNDLE" if bundle.is_standard_input else quoted(bundle.path)
-    policy = "" if mapping.policy == DEFAULT_POLICY else f" --mapping {mapping.policy}"
+    policy = "" if mapping.policy == DEFAULT_POLICY else tr(" --mapping {policy}", policy=mapping.policy)
     to = f"{mapping.address.argument}{connection}{policy}"
     assignments = assignments_of(bundle.inventory, target.mapping)
     stores: dict[str, Store] = {assignment.repository: target.open(assignment.repository) for assignment in assignments}

@@ -395,6 +395,9 @@ EXCEPTIONS = {
     "sign in to its pages as admin": PLACEHOLDER,
     "check the spelling of the repository in the address": PLACEHOLDER,
     "airgap doctor {} --nexus {}": NEXUS,
+    "no user is known for Nexus: airgap login {}": NEXUS,
+    "no user is known for it: airgap login {}": NEXUS,
+    "carry the signatures too (airgap export --referrers)": NO_COMMAND,
     "{}; to sign in: airgap login {}": "is printed where a registry refuses a token that it gave; the arguments are "
     "those of the other login hints, and tests/registry/auth/test_authenticator.py has the message",
     "next: airgap export": "takes all from the file that was just written; tests/flows/test_init.py runs it",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from airgap.errors import AirgapError, RegistryError
 from airgap.i18n import tr
 from airgap.records import replace
+from airgap.targets.doctor.repository_settings import check_repository_settings, refused
 from airgap.targets.doctor.rest_answer import explain_silence
 from airgap.targets.nexus.probe import NexusProbe
 from airgap.targets.nexus.realms import REALM_HINT, realm_for
@@ -102,7 +103,7 @@ def check_licence(probe: Probe) -> list[Finding]:
         return []
     eula = nexus.rest.get("system/eula")
     if isinstance(eula, dict) and eula.get("accepted") is False and nexus.version[1] != "PRO":
-        return [_problem("eula", fix="eula")]
+        return [refused("eula", fix="eula")]
     return []
 
 
@@ -113,7 +114,7 @@ def check_writable(probe: Probe) -> list[Finding]:
         return []
     status = nexus.rest.status("status/writable")
     if status == 503:
-        return [_problem("frozen")]
+        return [refused("frozen")]
     return [Finding("ok", tr("Nexus takes writes"))] if status == 200 else []
 
 
@@ -154,58 +155,11 @@ def check_repository(probe: Probe) -> list[Finding]:
         return [
             Finding("ok", tr("which of its repositories this address leads to cannot be told ({names})", names=names))
         ]
-    finding = _check_settings(repository)
-    if finding.level == "ok" and repository.signature_enforcement not in ("", "NONE"):
-        return [finding, _signatures_needed(repository)]
+    finding, *warnings = check_repository_settings(repository)
     if finding.level == "problem" and not nexus.repository_is_certain:
         # It is only the single one that this user sees: the address may lead to another.
-        return [replace(finding, level="warning")]
-    return [finding]
-
-
-def _signatures_needed(repository: RepositorySettings) -> Finding:
-    return Finding(
-        "warning",
-        tr(
-            "{name} gives out only images with a cosign signature (enforcement "
-            "{signature_enforcement}): what is pushed without one can be pulled by no node",
-            name=repository.name,
-            signature_enforcement=repository.signature_enforcement,
-        ),
-        tr(
-            "carry the signatures too (airgap export --referrers) if they are keyless ones that this Nexus can verify; "
-            "else in Nexus: Settings > Repositories > the repository > Cosign enforcement: None"
-        ),
-    )
-
-
-def _check_settings(repository: RepositorySettings) -> Finding:
-    if repository.type in ("group", "proxy"):
-        return _problem(repository.type, repository)
-    if repository.online is False:
-        return _problem("offline", repository)
-    if repository.policy == "DENY":
-        return _problem("deny", repository)
-    facts = [
-        tr(
-            "{name} is a {type} {format} repository",
-            name=repository.name,
-            type=repository.type,
-            format=repository.format,
-        )
-    ]
-    if repository.policy == "ALLOW_ONCE":
-        exception = tr(", latest excepted") if repository.latest_exempt else ""
-        facts.append(tr("tags may not be moved (ALLOW_ONCE){exception}", exception=exception))
-    if repository.force_basic is not None:
-        facts.append(tr("sign-in is by Basic") if repository.force_basic else tr("sign-in is by token"))
-    return Finding("ok", "; ".join(facts))
-
-
-def _problem(refusal_id: str, repository: RepositorySettings | None = None, *, fix: str = "") -> Finding:
-    refusal = REFUSALS_BY_ID[refusal_id]
-    what = f"{repository.name}: {refusal.what}" if repository is not None else refusal.what
-    return Finding("problem", what, refusal.hint, fix=fix)
+        return [replace(finding, level="warning"), *warnings]
+    return [finding, *warnings]
 
 
 def check_connector(probe: Probe) -> list[Finding]:

@@ -214,8 +214,8 @@ def _rejected(probe: Probe, error: Unauthorized, login: str) -> Finding:
             return Finding(
                 "problem",
                 tr(
-                    "user and password do not arrive: it takes the request with them for an anonymous one, so a proxy in "
-                    "front takes the Authorization header away"
+                    "user and password do not arrive: it takes the request with them for an anonymous one, so a proxy "
+                    "in front takes the Authorization header away"
                 ),
                 tr("have it passed on; nginx: proxy_set_header Authorization $http_authorization;"),
             )

@@ -70,7 +70,8 @@ def _check_read(probe: Probe, repository: str, scopes: tuple[str, ...]) -> Findi
             "problem",
             tr("this user may push and may not read, and an import reads back what it has pushed"),
             tr(
-                "the user's role needs the privilege to read as well; in Nexus nx-repository-view-docker-REPOSITORY-read"
+                "the user's role needs the privilege to read as well; in Nexus "
+                "nx-repository-view-docker-REPOSITORY-read"
             ),
         )
     except AirgapError:
@@ -97,8 +98,8 @@ def _begin_refused(probe: Probe, error: AirgapError) -> Finding:
                 without_tags=without_tags(said),
             ),
             tr(
-                "have it let the methods POST, PATCH, PUT and DELETE through below /v2/ (nginx: limit_except; a filter's "
-                "rules)"
+                "have it let the methods POST, PATCH, PUT and DELETE through below /v2/ (nginx: limit_except; "
+                "a filter's rules)"
             ),
         )
     if explained is error and status == 405:
