@@ -233,5 +233,5 @@ def test_realms_on_a_closed_port_are_told_by_the_challenge(airgap: Airgap) -> No
     """The address of the tokens is looked at before it is asked."""
     with nexus(Settings(repositories=(OPEN,), realm="http443")) as far:
         airgap.environment = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
-        said = airgap.fails(51, "inventory", f"http://{far.connector().address}", "-o", "held.json")
+        said = airgap.fails(51, "inventory", f"http://{far.connector().address}", "-o", "held.json", "--verbose")
         assert "which is not where it is reached" in said.stderr
