@@ -17,11 +17,14 @@ import click
 
 from airgap.cli.error_reporter import ErrorReporter
 from airgap.errors import UsageError
-from airgap.records import Record
+from airgap.records import Record, replace
 
 if TYPE_CHECKING:
     from airgap.bundle import BundleReader
     from airgap.config.connections import ConnectionOptions
+    from airgap.kube.cluster import ClusterScope
+    from airgap.kube.render.programs import Rendering
+    from airgap.kube.walk.reader import WalkOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -112,7 +115,13 @@ _chart_options = _combine(
     click.option("-f", "--values", multiple=True, metavar="FILE", help="For a chart, as helm takes it. Repeatable."),
     click.option("--set", "set_", multiple=True, metavar="K=V", help="For a chart, as helm takes it. Repeatable."),
     click.option("--set-string", multiple=True, metavar="K=V", help="For a chart, as helm takes it. Repeatable."),
-    click.option("--namespace", metavar="NAME", default="", help="For a chart: the namespace it is installed in."),
+    click.option(
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        default="",
+        help="For a chart: the namespace it is installed in. With --cluster: only this one.",
+    ),
     click.option("--kube-version", metavar="VERSION", default="", help="For a chart: the cluster's version."),
     click.option(
         "--api-versions", multiple=True, metavar="API", help="For a chart: what the cluster knows. Repeatable."
@@ -139,6 +148,58 @@ def chart_options(function: F) -> F:
         return function(rendering=rendering, **others)
 
     return _chart_options(cast("F", with_one_argument))
+
+
+_walk_options = _combine(
+    click.option("--strict", is_flag=True, help="Name each file of a folder that cannot be read, and end with 10."),
+    click.option("--walk", is_flag=True, help="Read a chart's or kustomization's folder file by file."),
+    click.option("--render", is_flag=True, help="Render each chart inside of a folder once, with its own values."),
+)
+
+
+cluster_options = _combine(
+    click.option("--cluster", is_flag=True, help="Read what a running cluster needs, by kubectl, instead of PATH."),
+    click.option("--context", metavar="NAME", default="", help="With --cluster: this context of the kubeconfig."),
+)
+
+
+def cluster_scope(
+    cluster: bool, context: str, paths: tuple[str, ...], rendering: Rendering
+) -> tuple[ClusterScope | None, Rendering]:
+    """Return what to read of the cluster, and the helm options without its namespace.
+
+    Raises :class:`UsageError` for options that contradict each other.
+    """
+    if not cluster:
+        if context:
+            raise UsageError("--context goes with --cluster")
+        return None, rendering
+    if paths:
+        raise UsageError(
+            "either PATH or --cluster is read", hint="make two lists, or give what kubectl prints as PATH -"
+        )
+    from airgap.kube.cluster import ClusterScope
+
+    return ClusterScope(context, rendering.namespace), replace(rendering, namespace="")
+
+
+class Walking(Record):
+    """The options about folders, as :func:`walk_options` passes them."""
+
+    strict: bool
+    options: WalkOptions
+
+
+def walk_options(function: F) -> F:
+    """Add the options about folders; the command gets them as one argument ``walking``."""
+
+    @functools.wraps(function)
+    def with_one_argument(strict: bool, walk: bool, render: bool, **others: Any) -> Any:
+        from airgap.kube.walk.reader import WalkOptions
+
+        return function(walking=Walking(strict, WalkOptions(walk, render)), **others)
+
+    return _walk_options(cast("F", with_one_argument))
 
 
 def source_connection(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str, ...]) -> ConnectionOptions:

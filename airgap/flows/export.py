@@ -14,21 +14,22 @@ from airgap.bundle.lockfile import create_lockfile, write_lockfile
 from airgap.bundle.omitted_layers import omit_layers
 from airgap.durable import output
 from airgap.errors import AirgapError, UsageError, raise_all
-from airgap.events import ImageFailed, Noted, Warned
+from airgap.events import ImageFailed, Noted
 from airgap.flows.images import FoundImages
-from airgap.flows.steps.carried_resources import carried_resources
+from airgap.flows.steps.carried_resources import carried_resources, skipped_names
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, resolve_images
 from airgap.formatting import human
 from airgap.oci import Platform
 from airgap.records import Record, field
 from airgap.registry import Registries
+from airgap.store.local.base import LocalImages
 from airgap.transfer import Context, CopyOptions, Report, copy
 from airgap.transfer.sizes import Sizes, measure
 
 
 class ExportRequest(Record):
-    """What to make. ``program`` is the content of airgap.pyz for a bundle that carries it; ``named`` are the registries
-    in airgap.yaml; ``base`` is a file that says what the target holds already."""
+    """What to make. ``program`` is the content of airgap.pyz to carry; ``named`` are the registries in airgap.yaml;
+    ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from."""
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
@@ -46,6 +47,7 @@ class ExportRequest(Record):
     notes: bytes | None = None
     named: Collection[str] = ()
     base: Path | None = None
+    at_hand: Sequence[LocalImages] = ()
 
 
 class Exported(Record, frozen=False):
@@ -70,13 +72,11 @@ def export(request: ExportRequest, found_images: FoundImages, registries: Regist
 def _export(
     request: ExportRequest, found_images: FoundImages, registries: Registries, build: BundleBuild, context: Context
 ) -> Exported:
-    emit = context.emit
-    base = read_base(request.base) if request.base else None
+    emit, base = context.emit, read_base(request.base) if request.base else None
     _check_output(request, found_images, build)
     resources = carried_resources(found_images, emit) if request.carry_resources else []
     locked = _read_lockfile(request, base, resources) or build.lockfile
-    for place in found_images.warnings():
-        emit(Warned(place))
+    found_images.emit_messages(emit)
     resolved = _resolved(request, found_images, registries, locked, build, context)
     planned = resolved.plan
     if not request.keep_going or not planned.images:
@@ -84,9 +84,9 @@ def _export(
     failures = [(root.label, error) for root, error in planned.failures]
     for label, error in failures:
         emit(ImageFailed(label, str(error)))
-    extras = Extras(resources, request.program, request.name, request.version, request.notes)
-    sizes = measure(planned)
-    omitted = omit_layers(planned, base, emit)
+    skipped = skipped_names(found_images)
+    extras = Extras(resources, request.program, request.name, request.version, request.notes, skipped)
+    sizes, omitted = measure(planned), omit_layers(planned, base, emit)
     inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
     result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, resolved.unresolved)
     emit(Noted(f"the bundle will have {human(layout.total)}"))
@@ -127,8 +127,9 @@ def _check_output(request: ExportRequest, found_images: FoundImages, build: Bund
         return
     if not request.form.volume_size:
         output.check_place(request.form.path, force=request.force or request.dry_run or build.resuming)
+    path = request.form.path
     for file, _ in found_images.files:
-        if request.form.path.exists() and os.path.exists(file.path) and os.path.samefile(request.form.path, file.path):
+        if path.exists() and os.path.exists(file.path) and os.path.samefile(path, file.path):
             raise UsageError("the bundle would replace a resource file that it is made of", where=file.path)
 
 
@@ -141,7 +142,7 @@ def _resolved(
     try:
         return resolve_images(
             found_images, registries, context, platforms=request.platforms, referrers=request.referrers,
-            locked=locked, named=request.named,
+            locked=locked, named=request.named, at_hand=request.at_hand,
         )  # fmt: skip
     except UsageError:
         if locked is not None and locked is build.lockfile:

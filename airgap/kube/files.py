@@ -3,18 +3,19 @@
 
 A folder is walked in sorted order. The walk reads ``*.yaml``, ``*.yml``, ``*.json``, and files without a suffix that
 hold Kubernetes objects (apiVersion and kind). It skips hidden files and folders. It follows symbolic links, but enters
-each real folder only once. A chart's folder is refused with the command that renders it.
+each real folder only once. A file of a walk that cannot be read does not end the walk.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from airgap.errors import ResourceError
+from airgap.errors import ResourceError, raise_all
 from airgap.kube.parse import events as ev
 from airgap.kube.parse import json_events, yaml_events
 from airgap.kube.parse.source import Source
@@ -30,19 +31,40 @@ _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", *(bytes([low]) + b"\x2a\x4d\x18
 
 
 class ResourceFile(Record):
-    """A resource file. ``name`` is unique and relative to the common folder of all inputs; ``path`` is for messages."""
+    """A resource file. ``name`` is unique and relative to the common folder of all inputs; ``path`` is for messages.
+
+    ``walked`` is true for a file that was found in a folder. ``carried`` is false for content that is no file.
+    """
 
     name: str
     path: str
     content: bytes
+    walked: bool = False
+    carried: bool = True
+
+
+class UnreadFile(Record):
+    """A file of a walk that cannot be read, with the reason. ``name`` and ``path`` are as in :class:`ResourceFile`."""
+
+    name: str
+    path: str
+    error: ResourceError
 
 
 class _Input(Record):
-    """A file that was read: ``absolute`` is its path, ``None`` for standard input; ``path`` is as the user gave it."""
+    """A file that was read: ``absolute`` is its path, ``None`` for standard input; ``path`` is as the user gave it.
+
+    ``content`` is the error of a file that cannot be read.
+    """
 
     absolute: str | None
     path: str
-    content: bytes
+    content: bytes | ResourceError
+    walked: bool = False
+
+
+#: Returns whether a walk leaves out a folder.
+Prune = Callable[[str], bool]
 
 
 def load(paths: Sequence[str], stdin: Callable[[], bytes] | None = None) -> list[ResourceFile]:
@@ -51,6 +73,25 @@ def load(paths: Sequence[str], stdin: Callable[[], bytes] | None = None) -> list
     Raises ResourceError for a path that is missing or cannot be read, a folder without resource files, a chart's
     folder, and for ``-`` without standard input.
     """
+    for path in paths:
+        if os.path.exists(os.path.join(path, "Chart.yaml")):
+            raise ResourceError(
+                "this folder is a Helm chart, whose templates name no images until they are rendered",
+                where=path,
+                hint=f"helm template {shlex.quote(path)} | airgap images -",
+            )
+    files, unread = load_readable(paths, stdin)
+    raise_all([file.error for file in unread])
+    return files
+
+
+def load_readable(
+    paths: Sequence[str], stdin: Callable[[], bytes] | None = None, prune: Prune = lambda _: False
+) -> tuple[list[ResourceFile], list[UnreadFile]]:
+    """Read all inputs as :func:`load` does, charts too, and return those files of a walk apart that cannot be read.
+
+    Folders for which ``prune`` is true are not entered.
+    """
     inputs: dict[str | None, _Input] = {}
     folders: list[str] = []
     for path in paths:
@@ -58,10 +99,13 @@ def load(paths: Sequence[str], stdin: Callable[[], bytes] | None = None) -> list
             if None not in inputs:
                 inputs[None] = _Input(None, path, _standard_input(stdin))
             continue
-        if os.path.isdir(path):
+        walked = os.path.isdir(path)
+        members: list[tuple[str, bytes | ResourceError]]
+        if walked:
             folders.append(os.path.abspath(path))
-            members = list(_folder(path))
-            if not members:
+            pruned: list[str] = []
+            members = list(_folder(path, prune, pruned))
+            if not members and not pruned:
                 raise ResourceError(
                     "no resource files in this folder",
                     where=path,
@@ -72,15 +116,26 @@ def load(paths: Sequence[str], stdin: Callable[[], bytes] | None = None) -> list
             members = [(path, _read(path))]
         for member, content in members:
             absolute = os.path.abspath(member)
-            inputs.setdefault(absolute, _Input(absolute, member, content))
+            known = inputs.get(absolute)
+            if known is None or (known.walked and not walked):
+                inputs[absolute] = _Input(absolute, member, content, walked)
     common = os.path.commonpath(folders) if folders else ""
     used_names: set[str] = set()
-    return [ResourceFile(_unique(_name(item, common), used_names), item.path, item.content) for item in inputs.values()]
+    files: list[ResourceFile] = []
+    unread: list[UnreadFile] = []
+    for item in inputs.values():
+        name = _unique(_name(item, common), used_names)
+        if isinstance(item.content, bytes):
+            files.append(ResourceFile(name, item.path, item.content, item.walked, item.absolute is not None))
+        else:
+            unread.append(UnreadFile(name, item.path, item.content))
+    return files, unread
 
 
 def _name(item: _Input, common: str) -> str:
     """The path relative to the folder ``common``, or a name for standard input."""
     if item.absolute is None:
+        assert isinstance(item.content, bytes)
         return "stdin.json" if item.content.lstrip()[:1] in (b"{", b"[") else "stdin.yaml"
     return os.path.relpath(item.absolute, common)
 
@@ -130,13 +185,8 @@ def _top_level_object(events: ev.Events) -> bool:
     return found_object
 
 
-def _folder(path: str) -> Iterator[tuple[str, bytes]]:
-    if os.path.exists(os.path.join(path, "Chart.yaml")):
-        raise ResourceError(
-            "this folder is a Helm chart, whose templates name no images until they are rendered",
-            where=path,
-            hint=f"helm template {path} | airgap images -",
-        )
+def _folder(path: str, prune: Prune, pruned: list[str]) -> Iterator[tuple[str, bytes | ResourceError]]:
+    """Yield the files below ``path`` in sorted order, with their content or why they cannot be read."""
     visited: set[tuple[int, int]] = set()
     pending = [path]
     while pending:
@@ -150,26 +200,34 @@ def _folder(path: str) -> Iterator[tuple[str, bytes]]:
             if (status.st_dev, status.st_ino) in visited:
                 continue
             visited.add((status.st_dev, status.st_ino))
+            if prune(current):
+                pruned.append(current)
+                continue
             names = sorted(os.listdir(current), reverse=True)
         except OSError as error:
-            if current != path and os.path.islink(current):
-                continue  # a broken or circular link
-            raise _unreadable(current, error) from error
+            if current == path:
+                raise _unreadable(current, error) from error
+            if not os.path.islink(current):  # otherwise a broken or circular link
+                yield current, _unreadable(current, error)
+            continue
         pending += [os.path.join(current, name) for name in names if not name.startswith(".")]
 
 
-def _member(path: str) -> Iterator[tuple[str, bytes]]:
+def _member(path: str) -> Iterator[tuple[str, bytes | ResourceError]]:
     suffix = os.path.splitext(path)[1]
-    if suffix.lower() in _SUFFIXES:
-        yield path, _read(path)
-    elif not suffix:
-        with _opened(path) as file:
-            head = file.read(_SNIFF)
-            if b"\0" in head:
-                return
-            content = head + file.read()
-        if holds_objects(content, path):
-            yield path, content
+    try:
+        if suffix.lower() in _SUFFIXES:
+            yield path, _read(path)
+        elif not suffix:
+            with _opened(path) as file:
+                head = file.read(_SNIFF)
+                if b"\0" in head:
+                    return
+                content = head + file.read()
+            if holds_objects(content, path):
+                yield path, content
+    except ResourceError as error:
+        yield path, error
 
 
 def _read(path: str) -> bytes:

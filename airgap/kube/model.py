@@ -104,7 +104,10 @@ class Site(NamedTuple):
 
 
 class NearMiss(Record):
-    """A value that looks like an image or has an image's place, and is not taken; ``reason`` is text for the user."""
+    """A value that looks like an image or has an image's place, and is not taken; ``reason`` is text for the user.
+
+    ``certain`` is true for a value in a typed field of images that is no reference.
+    """
 
     file: str
     line: int
@@ -112,6 +115,7 @@ class NearMiss(Record):
     path: str
     text: str
     reason: str
+    certain: bool = False
 
 
 class Scan(Record):

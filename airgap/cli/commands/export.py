@@ -12,6 +12,7 @@ import click
 from airgap.bundle import OutputFormat, journal_path
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_volume_size
 from airgap.cli import options
+from airgap.cli.commands.export_from import every_image, open_at_hand
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import ProjectSettings, load_project
@@ -36,6 +37,14 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
     "[default: NAME-VERSION.tar of airgap.yaml]",
 )
 @click.option("--image", "images", multiple=True, metavar="REF", help="An image that no file names. Repeatable.")
+@click.option(
+    "--from",
+    "locations",
+    multiple=True,
+    metavar="SOURCE",
+    help="Take images from here instead of a registry: oci-archive:F, docker-archive:F, oci:DIR or containerd:. "
+    "Without PATH and --image, all of them. Repeatable.",
+)
 @click.option(
     "--platform",
     "platforms",
@@ -75,6 +84,8 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
 @options.force
 @options.dry_run
 @options.chart_options
+@options.walk_options
+@options.cluster_options
 @options.source_options
 @options.config
 @options.jobs
@@ -83,6 +94,7 @@ def command(
     paths: tuple[str, ...],
     output: str | None,
     images: tuple[str, ...],
+    locations: tuple[str, ...],
     platforms: tuple[str, ...],
     lock: str | None,
     refresh: bool,
@@ -104,6 +116,9 @@ def command(
     jobs: int | None,
     progress: str,
     rendering: Rendering,
+    walking: options.Walking,
+    cluster: bool,
+    context: str,
 ) -> None:
     """Pull every image that the resource files name and write one bundle.
 
@@ -115,11 +130,13 @@ def command(
     \b
     airgap export cert-manager.yaml -o bundle.tar
     airgap export deploy/ --image busybox:1.36 --platform linux/amd64 -o bundle.tar
+    airgap export --from docker-archive:saved.tar -o bundle.tar
     airgap export cert-manager.yaml --base last-month.tar -o bundle.tar
     airgap export oci://registry.example/charts/shop:1.4.2 -f production.yaml -o shop.tar
     """
     start = time.monotonic()
     project = load_project(config)
+    scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
     given_images = [*project.images, *map(Reference.parse, images)]
     if not output and not project.name:
         raise UsageError("where should the bundle go?", hint="give -o bundle.tar, or name: in airgap.yaml")
@@ -139,9 +156,15 @@ def command(
     if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError("--refresh rewrites a lock, and none is named", hint="add --lock airgap.lock")
     connection_options = options.source_connection(ca_file, plain_http, insecure)
-    with open_display(progress) as emit, open_registries(project, connection_options, emit) as registries:
-        resources = paths or project.resources
-        if not resources and not given_images:
+    with (
+        open_at_hand(locations) as at_hand,
+        open_display(progress) as emit,
+        open_registries(project, connection_options, emit) as registries,
+    ):
+        resources = () if scope else paths or project.resources
+        if at_hand and not paths and not images and not scope:
+            resources, given_images = (), every_image(at_hand)
+        if not resources and not given_images and not scope:
             raise UsageError("what should be exported?", hint="give a PATH or --image REF, or write an airgap.yaml")
         found_images = find_images(
             resources,
@@ -151,7 +174,11 @@ def command(
             rendering=rendering,
             pull=helm_options(project, connection_options),
             rules=project.rules,
+            walking=walking.options,
+            cluster=scope,
         )
+        if walking.strict and (skipped := found_images.incomplete(strict=True)):
+            raise skipped
         request = ExportRequest(
             form=output_format,
             platforms=list(dict.fromkeys(map(Platform.parse, platforms))) or project.platforms,
@@ -169,6 +196,7 @@ def command(
             notes=_read_notes(project),
             named=project.registries,
             base=Path(base) if base else None,
+            at_hand=at_hand,
         )
         try:
             exported = export(
@@ -179,6 +207,8 @@ def command(
                 raise
             raise Interrupted("stopped; nothing is left behind", hint="the same command begins again") from None
         _print_result(request, exported, time.monotonic() - start, emit)
+        if incomplete := found_images.incomplete(strict=False):
+            raise incomplete
 
 
 def _print_result(request: ExportRequest, exported: Exported, seconds: float, emit: Sink) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import click
 
@@ -24,6 +25,8 @@ from airgap.kube.render.programs import Rendering
 @click.option("--why", is_flag=True, help="The rule behind each site, and what was not taken and why.")
 @click.option("--sizes", is_flag=True, help="Ask the registries how much would cross.")
 @options.chart_options
+@options.walk_options
+@options.cluster_options
 @options.source_options
 @options.config
 @options.jobs
@@ -41,15 +44,20 @@ def command(
     jobs: int | None,
     progress: str,
     rendering: Rendering,
+    walking: options.Walking,
+    cluster: bool,
+    context: str,
 ) -> None:
     """List the images that resource files name, and where.
 
     PATH is a file, a folder, or - for standard input; without one, the resources of airgap.yaml. A chart (its folder,
     its .tgz or oci://...) is rendered by helm, a folder with a kustomization by kubectl or kustomize.
+    Other folders are walked: what cannot be read is skipped with a warning and exit code 3.
 
     \b
     airgap images cert-manager.yaml
     kubectl get deploy,ds,sts -A -o json | airgap images - --refs
+    airgap images --cluster --context production
     airgap images charts/shop -f production.yaml --set ingress.enabled=true
     """
     if as_json + refs + why + sizes > 1:
@@ -57,14 +65,17 @@ def command(
     if not sizes and (ca_file or plain_http or insecure):
         raise click.UsageError("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
     project = load_project(config)
+    scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
     connection_options = options.source_connection(ca_file, plain_http, insecure)
     found_images = find_images(
-        paths or project.resources,
+        () if scope else paths or project.resources,
         images=project.images,
         stdin=options.read_stdin,
         rendering=rendering,
         pull=helm_options(project, connection_options),
         rules=project.rules,
+        walking=walking.options,
+        cluster=scope,
     )
     if as_json:
         click.echo(json.dumps([_site_json(site) for site in found_images.sites], indent=2, ensure_ascii=False))
@@ -77,25 +88,37 @@ def command(
         print_sizes(found_images, project, connection_options, jobs, progress)
     else:
         _print_table(found_images, why=why)
+    if as_json or refs or sizes:
+        _print_messages(found_images.read.warnings(), found_images.read.notes())
+    if error := found_images.incomplete(strict=walking.strict):
+        raise error
 
 
 def _print_table(found_images: FoundImages, *, why: bool) -> None:
     references = found_images.references()
+    objects = {file.path for file, _ in found_images.files if not file.carried and file.path != "-"}
     for reference, sites in references.items():
         click.echo(click.style(str(reference), bold=True))
         for site in sites:
             rule = f"   {site.rule}, {site.confidence}: {site.path}" if why else ""
-            click.echo(f"  {site.file}:{site.line}{rule}")
+            place = f"{site.file}  {site.path}" if site.file in objects else f"{site.file}:{site.line}"
+            click.echo(f"  {place}{rule}")
         if not sites:
             click.echo("  named in airgap.yaml")
     if why and found_images.misses:
         click.echo(click.style("not taken", bold=True))
         for miss in found_images.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
-    for warning in found_images.warnings():
-        click.echo(f"{click.style('warning:', fg='yellow')} {printable(warning)}", err=True)
+    _print_messages(found_images.warnings(), found_images.read.notes())
     where = f"{counted(len(found_images.sites), 'site')} in {counted(len(found_images.files), 'file')}"
     click.echo(f"{counted(len(references), 'image')} at {where}", err=True)
+
+
+def _print_messages(warnings: Sequence[str], notes: Sequence[str]) -> None:
+    for warning in warnings:
+        click.echo(f"{click.style('warning:', fg='yellow')} {printable(warning)}", err=True)
+    for note in notes:
+        click.echo(printable(note), err=True)
 
 
 def _site_json(site: Site) -> dict[str, object]:

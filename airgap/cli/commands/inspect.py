@@ -54,6 +54,8 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             click.echo(f"  {image.descriptor.digest}\n  {platforms}{derived}{incomplete}")
         for resource in inventory.resources:
             click.echo(f"resource file {printable(resource.name)}")
+        for skipped in inventory.skipped:
+            click.echo(f"not read for images: {printable(skipped.name)}: {printable(skipped.why)}")
         if PROGRAM_MEMBER in inventory.members:
             click.echo(f"this program: tar xf {bundle} {PROGRAM_MEMBER}")
         counts = {"image": inventory.images, "blob": inventory.blobs, "referrer": inventory.referrers}

@@ -18,7 +18,6 @@ from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, helm_options, target_mapping
 from airgap.durable import output as out
 from airgap.errors import UsageError, WouldChange
-from airgap.events import Warned
 from airgap.flows.images import find_images
 from airgap.flows.steps.image_lookup import lookup_by_file, lookup_by_mapping
 from airgap.formatting import counted
@@ -129,12 +128,13 @@ def command(
                 force=force, dry_run=dry_run, emit=emit,
             )  # fmt: skip
             return
-        for warning in found_images.warnings():
-            emit(Warned(warning))
+        found_images.emit_messages(emit)
         files = rewrite_files(
             found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit
         )
     _write_or_show(files, destination)
+    if error := found_images.incomplete(strict=False):
+        raise error
 
 
 class _Destination(Record):

@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
 from airgap.errors import ResourceError
+from airgap.kube.parse import encodings
 
 BOM = codecs.BOM_UTF8
 _BLOCK = 1024
@@ -37,11 +38,11 @@ class Source:
         self._lines_before: array[int] | None = None
         #: The last lookup: byte, line (from 0), and the offset of that line.
         self._last_lookup = (0, 0, 0)
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in content[:2]:
+        if encoding := encodings.wide_encoding(content):
             raise ResourceError(
-                "this file is UTF-16 or UTF-32, which cannot be rewritten in place",
+                f"this file is {encoding}, which cannot be rewritten in place",
                 where=f"{file}:1",
-                hint=f"convert it: iconv -t UTF-8 {file}",
+                hint=encodings.conversion_hint(encoding, file),
             )
         if not self.ascii:
             self._check_utf8()
@@ -136,8 +137,11 @@ class Source:
             except UnicodeDecodeError as error:
                 byte = begin - incomplete_bytes + error.start
                 line = self.body.count(b"\n", 0, byte) + 1
+                korean = encodings.is_korean(self.body)
                 raise ResourceError(
-                    f"this file is not UTF-8: {error.reason}",
+                    f"this file is {encodings.KOREAN}, not UTF-8"
+                    if korean
+                    else f"this file is not UTF-8: {error.reason}",
                     where=f"{self.file}:{line}",
-                    hint="convert it to UTF-8 first",
+                    hint=encodings.conversion_hint(encodings.KOREAN if korean else "ENCODING", self.file),
                 ) from None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parse YAML into events, with libyaml if PyYAML has it, otherwise with PyYAML's own parser. The results are the same.
 
-Nothing is composed or constructed. Parse errors become ResourceError with file:line, with a hint for Helm templates.
+Nothing is composed or constructed. Parse errors become ResourceError with file:line, with a hint for templates.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from airgap.errors import ResourceError
 from airgap.kube.parse.events import ALIAS, DOCUMENT, DOCUMENT_END, END, MAPPING, SCALAR, SEQUENCE, Events
 from airgap.kube.parse.source import Source
 
-RENDER_FIRST = "this looks like a Helm template; render it first: helm template RELEASE CHART | airgap images -"
+#: The hint for text with ``{{``. What fills in the template is known only where a file belongs to a chart.
+TEMPLATE_HINT = "it holds {{ }}: this is a template; give what it is once its program has filled it in"
 
 
 def parse(source: Source, *, pure: bool = False) -> Events:
@@ -103,5 +104,5 @@ def _refuse(source: Source, error: Exception) -> NoReturn:
     raise ResourceError(
         f"not valid YAML: {problem}",
         where=source.where(min(place, len(source.body))),
-        hint=RENDER_FIRST if b"{{" in source.body else None,
+        hint=TEMPLATE_HINT if b"{{" in source.body else None,
     ) from None

@@ -18,7 +18,8 @@ from airgap.records import Record
 
 #: The kinds of paths that are rendered: a chart on disk or in a registry, and a folder with a kustomization.
 CHART, KUSTOMIZATION = "chart", "kustomization"
-_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+#: The names of the file that makes a folder a kustomization.
+KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _TIMEOUT_SECONDS = 300
 _LONGEST_MESSAGE = 600
 
@@ -65,7 +66,7 @@ def renderable_kind(path: str) -> str:
     if os.path.isdir(path):
         if os.path.exists(os.path.join(path, "Chart.yaml")):
             return CHART
-        if any(os.path.exists(os.path.join(path, name)) for name in _KUSTOMIZATIONS):
+        if any(os.path.exists(os.path.join(path, name)) for name in KUSTOMIZATION_NAMES):
             return KUSTOMIZATION
         return ""
     return CHART if path.endswith((".tgz", ".tar.gz")) and os.path.isfile(path) else ""
@@ -75,7 +76,7 @@ def chart_name(path: str) -> str:
     """Return the name in Chart.yaml as helm reads it. Raises ResourceError if it is not valid."""
     import yaml
 
-    output = _run(_helm(path), ["show", "chart", _as_path(path)], path)
+    output = run_program(_helm(path), ["show", "chart", _as_path(path)], path)
     try:
         metadata = yaml.safe_load(output)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -96,7 +97,7 @@ def template(path: str, name: str, rendering: Rendering, only: str = "") -> byte
     arguments = ["template", release, _as_path(path), "--include-crds", *rendering.arguments]
     if only:
         arguments.append(f"--show-only={only}")
-    return _run(_helm(path), arguments, path)
+    return run_program(_helm(path), arguments, path)
 
 
 def pull(address: str, folder: str, options: Sequence[str]) -> str:
@@ -107,7 +108,7 @@ def pull(address: str, folder: str, options: Sequence[str]) -> str:
     arguments = ["pull", name, f"--destination={folder}", *options]
     if version:
         arguments.append(f"--version={version}")
-    _run(_helm(address), arguments, address)
+    run_program(_helm(address), arguments, address)
     archives = [entry.path for entry in os.scandir(folder) if entry.name.endswith(".tgz")]
     if len(archives) != 1:
         raise ResourceError("helm pull brought no chart", where=address)
@@ -117,9 +118,9 @@ def pull(address: str, folder: str, options: Sequence[str]) -> str:
 def kustomize(folder: str) -> bytes:
     """Return the rendered kustomization in ``folder``. Raises ResourceError with the program's message."""
     if kubectl := shutil.which("kubectl"):
-        return _run(kubectl, ["kustomize", _as_path(folder)], folder)
+        return run_program(kubectl, ["kustomize", _as_path(folder)], folder)
     if program := shutil.which("kustomize"):
-        return _run(program, ["build", _as_path(folder)], folder)
+        return run_program(program, ["build", _as_path(folder)], folder)
     raise ResourceError(
         "this folder is a kustomization, and neither kubectl nor kustomize is on the PATH to render it",
         where=folder,
@@ -143,7 +144,8 @@ def _as_path(path: str) -> str:
     return path if path.startswith("oci://") else os.path.join(".", path)
 
 
-def _run(program: str, arguments: Sequence[str], where: str) -> bytes:
+def run_program(program: str, arguments: Sequence[str], where: str) -> bytes:
+    """Return what a program prints. Raises ResourceError with its last message."""
     try:
         completed = subprocess.run(
             [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False

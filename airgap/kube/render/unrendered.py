@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from airgap import kube
 from airgap.errors import ResourceError
+from airgap.formatting import counted
 from airgap.kube.render import programs
 
 #: Syntax of helm's templates that other template languages do not have.
@@ -23,7 +25,7 @@ _HELM = re.compile(
 
 
 def explain_template_error(error: ResourceError, file: kube.ResourceFile) -> ResourceError:
-    """Return ``error``, or for a helm template an error that says how to render it."""
+    """Return ``error``, or for a template of a chart an error that says how to render it."""
     hint = render_hint([file])
     if hint is None:
         return error
@@ -32,16 +34,16 @@ def explain_template_error(error: ResourceError, file: kube.ResourceFile) -> Res
 
 
 def render_hint(files: Iterable[kube.ResourceFile]) -> str | None:
-    """Return the command that renders the first helm template among ``files``, or ``None``."""
+    """Return the command that renders the first helm template among ``files`` below a chart, or ``None``."""
     for file in files:
-        if _HELM.search(file.content):
-            chart = _chart_of(file.path)
-            return f"airgap images {chart or 'CHART'}, or: helm template {chart or 'CHART'} | airgap images -"
+        if (chart := chart_of(file.path)) and _HELM.search(file.content):
+            quoted = shlex.quote(chart)
+            return f"airgap images {quoted}, or: helm template {quoted} | airgap images -"
     return None
 
 
-def _chart_of(path: str) -> str:
-    """The folder above ``path`` with a Chart.yaml, or ""."""
+def chart_of(path: str) -> str:
+    """Return the folder above ``path`` with a Chart.yaml, or ""."""
     if path == "-" or "://" in path:
         return ""
     return next((str(folder) for folder in Path(path).parents if (folder / "Chart.yaml").is_file()), "")
@@ -72,5 +74,15 @@ def unrendered_warnings(folders: Sequence[str]) -> list[str]:
     more = f" (and so are {', '.join(others[:3])}{' and others' if len(others) > 3 else ''})" if others else ""
     return [
         f"{first}: inside a folder this {what} is not rendered but read file by file{more}; "
-        f"for what it makes: airgap images {first}"
+        f"for what it makes: airgap images {shlex.quote(first)}"
     ]
+
+
+def unreached_warnings(unreached: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a warning for each rendered folder with files that name images and are not reached, by folder."""
+    warnings = []
+    for folder, files in unreached.items():
+        what = "chart" if programs.renderable_kind(folder) == programs.CHART else "kustomization"
+        reach = f"rendering this {what} does not reach {counted(len(files), 'file')} with images, such as {files[0]}"
+        warnings.append(f"{folder}: {reach}; to read all files: airgap images --walk {shlex.quote(folder)}")
+    return warnings

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recognise the encodings of resource files that are not UTF-8, and name the command that converts them."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import shlex
+
+#: Microsoft's superset of EUC-KR, as iconv calls it.
+KOREAN = "CP949"
+#: UTF-32's marks begin with those of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+
+
+def wide_encoding(content: bytes) -> str:
+    """Return the name of UTF-16 or UTF-32, with the byte order if there is no mark; "" for other encodings.
+
+    A file without a mark is recognised by its first character, which is ASCII in YAML and JSON.
+    """
+    for mark, name in _MARKS:
+        if content.startswith(mark):
+            return name
+    if content[:1] == b"\0":
+        return "UTF-32BE" if content[1:3] == b"\0\0" else "UTF-16BE"
+    if content[1:2] == b"\0":
+        return "UTF-32LE" if content[2:4] == b"\0\0" else "UTF-16LE"
+    return ""
+
+
+def is_korean(content: bytes) -> bool:
+    """Return whether ``content``, which is not UTF-8, is text in CP949 with Hangul in it."""
+    try:
+        return _HANGUL.search(content.decode("cp949")) is not None
+    except UnicodeDecodeError:
+        return False
+
+
+def conversion_hint(encoding: str, file: str) -> str:
+    """Return the command that converts ``file`` to UTF-8. ``ENCODING`` is for the user to replace."""
+    if file == "-":
+        return f"convert it first: iconv -f {encoding} -t UTF-8 FILE | airgap images -"
+    stem, dot, suffix = file.rpartition(".")
+    converted = f"{stem}.utf8{dot}{suffix}" if dot and "/" not in suffix else f"{file}.utf8"
+    return f"convert it: iconv -f {encoding} -t UTF-8 {shlex.quote(file)} > {shlex.quote(converted)}"
+
+
+def is_other_encoding(content: bytes) -> bool:
+    """Return whether ``content`` is not UTF-8."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return True
+    return False

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Archives of ``docker save``, ``podman save`` and skopeo's ``docker-archive`` (Docker "Image Tarball", v1.2).
+
+Such an archive has the configuration and the layers of an image, uncompressed, and not its manifest. A manifest is
+made from them. It depends on them alone, so its digest is always the same, but it is not the registry's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from airgap.errors import ContentError, ContentMissing, InvalidReference, UsageError
+from airgap.oci import Descriptor
+from airgap.oci import digest as digests
+from airgap.oci.manifest import OCI_CONFIG, OCI_MANIFEST
+from airgap.store.local.base import LocalImages, full_reference
+from airgap.store.local.tar_index import TarIndex
+from airgap.store.protocols import Reader
+from airgap.store.readers import BUFFER_SIZE, BytesReader
+
+_LAYER = "application/vnd.oci.image.layer.v1.tar"
+_GZIP = b"\x1f\x8b"
+_MAX_DOCUMENT = 8 * 1024 * 1024
+#: Far more than any runtime mounts.
+_MAX_LAYERS = 1_000
+
+
+class DockerArchive(LocalImages):
+    """The archive at ``path``; ``wanted`` is the name of its only image that is offered, "" for all."""
+
+    keeps_digests = False
+
+    def __init__(self, label: str, path: str, wanted: str = "") -> None:
+        super().__init__(label)
+        self._tar = TarIndex(path)
+        self._path = path
+        self._manifests: dict[str, bytes] = {}
+        #: The member that holds a config or layer, by digest.
+        self._blobs: dict[str, str] = {}
+        try:
+            self._read_images(wanted)
+        except BaseException:
+            self._tar.close()
+            raise
+
+    def size_of(self, digest: str) -> int | None:
+        """Return the size of content in bytes, or ``None`` if it is not here."""
+        if digest in self._manifests:
+            return len(self._manifests[digest])
+        return self._tar.size(self._blobs[digest]) if digest in self._blobs else None
+
+    def open(self, descriptor: Descriptor, offset: int = 0, /) -> Reader:
+        """Open content at a byte offset; raise :class:`airgap.errors.ContentMissing` if it is not here."""
+        if descriptor.digest in self._manifests:
+            return BytesReader(self._manifests[descriptor.digest], offset)
+        if descriptor.digest not in self._blobs:
+            raise ContentMissing(f"{descriptor.digest} is not there", where=self.label)
+        return self._tar.open(self._blobs[descriptor.digest], offset)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._tar.close()
+
+    def _read_images(self, wanted: str) -> None:
+        items = self._json("manifest.json")
+        if not isinstance(items, list):
+            raise ContentError("manifest.json is no list", where=self._path)
+        reference = full_reference(wanted)
+        if wanted and not reference:
+            raise UsageError(f"{wanted} is no reference with a tag", where=self.label)
+        for item in items:
+            names = _texts(item, "RepoTags", self._path)
+            references = [found for found in map(full_reference, names) if found]
+            if wanted and reference not in references:
+                if len(items) > 1:
+                    continue
+                references = [reference]
+            descriptor = self._image(item)
+            for found in [reference] if wanted else references:
+                self.named[found] = descriptor
+        if wanted and not self.named:
+            raise UsageError(f"there is no image {wanted}", where=self.label)
+
+    def _image(self, item: dict[str, Any]) -> Descriptor:
+        """Make the manifest of an entry of manifest.json."""
+        config_name, layer_names = item.get("Config"), _texts(item, "Layers", self._path)
+        if not isinstance(config_name, str):
+            raise ContentError("manifest.json has an image without Config", where=self._path)
+        config = self._tar.read(config_name, _MAX_DOCUMENT)
+        diff_ids = self._diff_ids(config, config_name)
+        if len(diff_ids) != len(layer_names) or len(layer_names) > _MAX_LAYERS:
+            problem = f"{config_name} has {len(diff_ids)} layers, and manifest.json {len(layer_names)}"
+            raise ContentError(problem, where=self._path)
+        config_digest = digests.of(config)
+        self._blobs[config_digest] = config_name
+        layers = [self._layer(name, diff_id) for name, diff_id in zip(layer_names, diff_ids, strict=True)]
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": {"mediaType": OCI_CONFIG, "digest": config_digest, "size": len(config)},
+            "layers": layers,
+        }
+        content = json.dumps(document, separators=(",", ":")).encode()
+        descriptor = Descriptor(OCI_MANIFEST, digests.of(content), len(content))
+        self._manifests[descriptor.digest] = content
+        return descriptor
+
+    def _layer(self, name: str, diff_id: str) -> dict[str, Any]:
+        """The descriptor of a layer. The digest of an uncompressed one is in the config, that of others is computed."""
+        size = self._tar.size(name)
+        if size is None:
+            raise ContentError(f"lacks the layer {name}", where=self._path)
+        media_type, digest = _LAYER, diff_id
+        if size >= 2 and self._start(name) == _GZIP:
+            media_type, digest = f"{_LAYER}+gzip", self._digest(name)
+        self._blobs[digest] = name
+        return {"mediaType": media_type, "digest": digest, "size": size}
+
+    def _start(self, name: str) -> bytes:
+        start = bytearray(len(_GZIP))
+        self._tar.open(name).readinto(memoryview(start))
+        return bytes(start)
+
+    def _digest(self, name: str) -> str:
+        hasher, buffer, reader = hashlib.sha256(), memoryview(bytearray(BUFFER_SIZE)), self._tar.open(name)
+        while count := reader.readinto(buffer):
+            hasher.update(buffer[:count])
+        return f"sha256:{hasher.hexdigest()}"
+
+    def _diff_ids(self, config: bytes, name: str) -> list[str]:
+        try:
+            diff_ids = json.loads(config)["rootfs"]["diff_ids"]
+            return [digests.check(diff_id) for diff_id in diff_ids]
+        except (ValueError, KeyError, TypeError, RecursionError, InvalidReference) as error:
+            raise ContentError(f"{name} lists no layers ({error})", where=self._path) from error
+
+    def _json(self, name: str) -> Any:
+        if self._tar.size(name) is None:
+            hint = "it is an OCI archive: oci-archive:F" if self._tar.size("oci-layout") is not None else None
+            raise ContentError(f"is no Docker archive: it has no {name}", where=self._path, hint=hint)
+        try:
+            return json.loads(self._tar.read(name, _MAX_DOCUMENT))
+        except (ValueError, RecursionError) as error:
+            raise ContentError(f"{name} is no JSON ({error})", where=self._path) from error
+
+
+def _texts(item: Any, key: str, where: str) -> list[str]:
+    """A list of strings in ``item``; empty for ``null``, which skopeo writes for an image without a name."""
+    value = item.get(key) if isinstance(item, dict) else None
+    if value is None and isinstance(item, dict):
+        return []
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ContentError(f"manifest.json has no list {key}", where=where)
+    return value
