@@ -21,7 +21,7 @@ from airgap.kube.detect.scan import scan
 from airgap.kube.files import ResourceFile
 from airgap.kube.model import Scan
 from airgap.kube.parse.source import Source
-from airgap.kube.render.programs import run_program
+from airgap.kube.render.programs import run_program, try_program
 from airgap.kube.walk.reader import ReadFiles
 from airgap.kube.walk.skipped import OBJECTS, SkippedFile
 from airgap.records import Record
@@ -59,7 +59,9 @@ def read_cluster(scope: ClusterScope, rules: CustomRules) -> ReadFiles:
     """
     kubectl = _Kubectl(scope)
     result = ReadFiles()
-    found = [_resource_file(item) for item in kubectl.objects(kubectl.types(), result.skipped) if _runs(item)]
+    found = [
+        _resource_file(item) for item in kubectl.objects(kubectl.types(result.skipped), result.skipped) if _runs(item)
+    ]
     scanned = [(file, scan(file.content, file.path, rules, strict=False), owned) for file, owned in found]
     own_references = {site.reference for _, scanned_file, owned in scanned if not owned for site in scanned_file.sites}
     for file, scanned_file, owned in scanned:
@@ -80,13 +82,22 @@ class _Kubectl:
             )
         self._program = program
         self._scope = scope
+        self._context = [f"--context={scope.context}"] if scope.context else []
 
-    def types(self) -> list[str]:
-        """The workloads and the custom resources that the cluster knows, as ``plural.group``."""
+    def types(self, skipped: list[SkippedFile]) -> list[str]:
+        """The workloads and the custom resources that the cluster knows, as ``plural.group``.
+
+        Where the server of an aggregated API does not answer, kubectl prints the other types and fails.
+        """
         arguments = ["api-resources", "--verbs=list", "--output=name"]
         if self._scope.namespace:
             arguments.append("--namespaced=true")
-        known = self._run(arguments).decode("utf-8", "replace").split()
+        output, error = try_program(self._program, [*arguments, *self._context], "cluster")
+        if error is not None:
+            if not output.strip():
+                raise error
+            skipped.append(SkippedFile("cluster/api-resources", "api-resources", OBJECTS, error))
+        known = output.decode("utf-8", "replace").split()
         custom = sorted(name for name in known if _is_custom(name))
         return [*(name for name in _WORKLOADS if name in known), *custom]
 
@@ -104,17 +115,13 @@ class _Kubectl:
 
     def _get(self, types: str) -> list[dict[str, Any]]:
         scope = f"--namespace={self._scope.namespace}" if self._scope.namespace else "--all-namespaces"
-        output = self._run(["get", types, scope, "--output=json"])
+        output = run_program(self._program, ["get", types, scope, "--output=json", *self._context], types)
         try:
             document = json.loads(output)
             items = document["items"] if document["kind"].endswith("List") else [document]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ResourceError("kubectl did not print a list of objects", where=types) from error
         return [item for item in items if isinstance(item, dict)]
-
-    def _run(self, arguments: Sequence[str]) -> bytes:
-        context = [f"--context={self._scope.context}"] if self._scope.context else []
-        return run_program(self._program, [*arguments, *context], "cluster")
 
 
 def _is_custom(name: str) -> bool:

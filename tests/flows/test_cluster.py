@@ -24,7 +24,7 @@ with open(os.environ["KUBECTL_LOG"], "a") as log:
 answers = json.load(open(os.environ["KUBECTL_ANSWERS"]))
 if words[0] == "api-resources":
     print("\\n".join(answers["types"]))
-    sys.exit()
+    sys.exit(answers["discovery"])
 items = []
 for name in words[1].split(","):
     if name in answers["forbidden"]:
@@ -61,6 +61,7 @@ ANSWERS: dict[str, Any] = {
         "configmaps", "nodes", "pods", "deployments.apps", "replicasets.apps", "ingresses.networking.k8s.io",
         "databases.example.com", "secrets.example.com", "machines.cluster.x-k8s.io",
     ],
+    "discovery": None,
     "forbidden": [],
     "objects": {
         "deployments.apps": [workload("Deployment", "web", "quay.io/e/web:2", replicas=1)],
@@ -178,6 +179,15 @@ def test_types_that_may_not_be_listed_are_named(airgap: Airgap, cluster: Cluster
     assert "nodes is forbidden" in warning
     said = airgap.run("images", "--cluster", "--strict", code=10)
     assert len(said.errors) == 2
+
+
+def test_an_api_whose_server_does_not_answer(airgap: Airgap, cluster: Cluster) -> None:
+    cluster.answers["discovery"] = "error: unable to list all: metrics.k8s.io/v1beta1: the server is busy"
+    cluster.save()
+    said = airgap.run("images", "--cluster", "--refs", code=3)
+    assert said.text.split() == EVERYTHING
+    (warning,) = [line for line in said.stderr.splitlines() if line.startswith("warning:")]
+    assert "metrics.k8s.io/v1beta1: the server is busy" in warning
 
 
 def test_export_takes_them_and_carries_no_objects(airgap: Airgap, cluster: Cluster) -> None:

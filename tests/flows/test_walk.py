@@ -11,6 +11,7 @@ import pytest
 
 from airgap.bundle import open_bundle
 from tests.cli.command import Airgap, Registry, pod, settings
+from tests.parts.helm import helm as helm_program
 from tests.parts.images import Images
 
 TEMPLATE = """apiVersion: v1
@@ -86,7 +87,7 @@ def test_everything_readable_is_listed_with_a_warning_for_each_reason(tree: Airg
         "iconv -f CP949 -t UTF-8 ./deploy/korean.yaml > ./deploy/korean.utf8.yaml"
     )
     assert "iconv -f UTF-16 -t UTF-8 ./deploy/windows.yaml" in told[3]
-    assert told[4].startswith("skipped 2 files that neither YAML nor JSON can be read from: ./deploy/broken.json:1 (")
+    assert told[4].startswith("skipped 2 files in which YAML or JSON does not parse: ./deploy/broken.json:1 (")
     assert "./deploy/placeholder.yaml:1 (" in told[4]
     assert told[5].startswith("./deploy/patch.yaml:7: invalid image reference 'IMAGE_URL'")
     assert told[6].startswith("./deploy/patch.yaml:9: invalid image reference 'docker.io/YOUR ID/app'")
@@ -120,7 +121,10 @@ def test_files_of_other_programs_alone_change_no_exit_code(airgap: Airgap) -> No
     said = airgap.run("images", "k")
     assert "left out 3 files" in said.stderr
     assert "warning" not in said.stderr
-    airgap.run("images", "k", "--strict")
+    for name in "abcd":
+        airgap.write(f"k/{name}.yaml", "site_name: x\n")
+    assert "k/a.yaml, k/b.yaml, k/c.yaml, …" in airgap.run("images", "k").stderr
+    assert "k/package.json, k/tsconfig.json" in airgap.run("images", "k", "--strict").stderr
 
 
 def test_strict_prints_the_list_and_names_every_file(tree: Airgap) -> None:
@@ -181,6 +185,16 @@ def test_many_fields_without_a_reference_are_one_warning(airgap: Airgap) -> None
     assert warning.startswith("9 image fields with no reference in them are neither carried nor rewritten: k/a.yaml:7")
     assert warning.endswith("and 4 more (airgap images --why lists all)")
     assert airgap.run("images", "k", "--why").text.count("invalid image reference") == 9
+
+
+def test_another_encoding_is_not_called_korean(airgap: Airgap) -> None:
+    airgap.write("k/a.yaml", pod("quay.io/e/a:1"))
+    airgap.write("k/chinese.yaml", "# 这是一个用于部署应用程序的配置文件\n".encode("gbk"))
+    airgap.write("k/french.yaml", "# déployé\n".encode("latin-1"))
+    (warning,) = warnings(airgap.run("images", "k", code=3).stderr)
+    assert warning.startswith(
+        "skipped 2 files in another encoding: k/chinese.yaml, k/french.yaml; convert it: iconv -f"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -287,3 +301,19 @@ def test_a_chart_at_the_root_says_what_it_hides(airgap: Airgap) -> None:
     assert said.text.split() == ["quay.io/e/default:v1", "quay.io/e/example:1"]
     said = airgap.run("images", "k", "--walk", "--render", "--refs")
     assert said.text.split() == ["quay.io/e/rendered-k:1"]
+
+
+def test_render_by_the_real_helm(airgap: Airgap) -> None:
+    airgap.environment["PATH"] = f"{helm_program().parent}:{os.environ['PATH']}"
+    airgap.write("k/shop/Chart.yaml", CHART)
+    airgap.write("k/shop/values.yaml", "enabled: true\nimage: quay.io/e/shop:1\n")
+    airgap.write("k/shop/templates/a.yaml", TEMPLATE)
+    airgap.write("k/lib/Chart.yaml", CHART.replace("shop", "lib") + "type: library\n")
+    airgap.write("k/broken/Chart.yaml", CHART.replace("shop", "broken"))
+    airgap.write("k/broken/templates/a.yaml", '{{ required "a name is needed" .Values.name }}\n')
+    said = airgap.run("images", "k", "--render", code=3)
+    assert said.text.splitlines()[0] == "quay.io/e/shop:1"
+    assert "k/shop (rendered):" in said.text
+    (warning,) = warnings(said.stderr)
+    assert "k/broken (helm v" in warning
+    assert "a name is needed" in warning

@@ -15,7 +15,9 @@ from tests.cli.command import Airgap, Registry, pod
 from tests.cli.fixtures import airgap  # noqa: F401 - a fixture
 from tests.parts.clients import Command, podman, skopeo
 from tests.parts.containerd import Containerd, containerd
+from tests.parts.helm import helm
 from tests.parts.images import Images
+from tests.parts.service import clean_environment
 
 pytestmark = pytest.mark.interop
 
@@ -120,3 +122,19 @@ def test_what_a_node_holds(airgap: Airgap, quay: Quay, copy: Command, node: Cont
     assert digests(airgap.folder / "c.tar") == {INDEX: quay.child(0).digest, SINGLE: quay.roots[SINGLE].digest}
     said = airgap.fails(2, "export", "--from", "containerd:/run/nothing.sock", "-o", "d.tar")
     assert "ctr says" in said.errors[0]
+
+
+def test_a_chart_that_helm_pushed_crosses_by_its_reference(airgap: Airgap, tmp_path: Path) -> None:  # noqa: F811
+    program = Command((str(helm()),), clean_environment(tmp_path / "helm"), tmp_path)
+    chart = tmp_path / "shop"
+    chart.mkdir()
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 1.4.2\n")
+    program.run("package", chart, "--destination", tmp_path)
+    with Registry() as registry, Registry() as nexus:
+        program.run("push", "--plain-http", tmp_path / "shop-1.4.2.tgz", f"oci://{registry.address}/charts")
+        airgap.run("export", "--image", f"{registry.address}/charts/shop:1.4.2", "-o", "b.tar")
+        airgap.run("import", "b.tar", "--to", f"{nexus.address}/k8s")
+        program.run(
+            "pull", "--plain-http", f"oci://{nexus.address}/k8s/shop", "--version", "1.4.2", "--destination", chart
+        )
+    assert (chart / "shop-1.4.2.tgz").read_bytes() == (tmp_path / "shop-1.4.2.tgz").read_bytes()

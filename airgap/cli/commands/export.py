@@ -43,7 +43,7 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
     multiple=True,
     metavar="SOURCE",
     help="Take images from here instead of a registry: oci-archive:F, docker-archive:F, oci:DIR or containerd:. "
-    "Without PATH and --image, all of them. Repeatable.",
+    "Without other images, all of them. Repeatable.",
 )
 @click.option(
     "--platform",
@@ -162,8 +162,8 @@ def command(
         open_registries(project, connection_options, emit) as registries,
     ):
         resources = () if scope else paths or project.resources
-        if at_hand and not paths and not images and not scope:
-            resources, given_images = (), every_image(at_hand)
+        if at_hand and not resources and not given_images and not scope:
+            given_images = every_image(at_hand)
         if not resources and not given_images and not scope:
             raise UsageError("what should be exported?", hint="give a PATH or --image REF, or write an airgap.yaml")
         found_images = find_images(
@@ -178,6 +178,7 @@ def command(
             cluster=scope,
         )
         if walking.strict and (skipped := found_images.incomplete(strict=True)):
+            found_images.emit_messages(emit)
             raise skipped
         request = ExportRequest(
             form=output_format,

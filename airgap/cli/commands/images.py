@@ -88,8 +88,11 @@ def command(
         print_sizes(found_images, project, connection_options, jobs, progress)
     else:
         _print_table(found_images, why=why)
-    if as_json or refs or sizes:
-        _print_messages(found_images.read.warnings(), found_images.read.notes())
+    # Scripts that read the other forms get no more than what makes the list incomplete.
+    warnings = found_images.read.warnings() if as_json or refs or sizes else found_images.warnings()
+    _print_messages(warnings, found_images.read.notes(every=walking.strict))
+    if not (as_json or refs or sizes):
+        _print_counts(found_images)
     if error := found_images.incomplete(strict=walking.strict):
         raise error
 
@@ -109,9 +112,11 @@ def _print_table(found_images: FoundImages, *, why: bool) -> None:
         click.echo(click.style("not taken", bold=True))
         for miss in found_images.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
-    _print_messages(found_images.warnings(), found_images.read.notes())
+
+
+def _print_counts(found_images: FoundImages) -> None:
     where = f"{counted(len(found_images.sites), 'site')} in {counted(len(found_images.files), 'file')}"
-    click.echo(f"{counted(len(references), 'image')} at {where}", err=True)
+    click.echo(f"{counted(len(found_images.references()), 'image')} at {where}", err=True)
 
 
 def _print_messages(warnings: Sequence[str], notes: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
-_HANGUL = re.compile("[\uac00-\ud7a3]")
+_HANGUL, _HANJA = re.compile("[\uac00-\ud7a3]"), re.compile("[\u4e00-\u9fff\uf900-\ufaff]")
 
 
 def wide_encoding(content: bytes) -> str:
@@ -35,11 +35,15 @@ def wide_encoding(content: bytes) -> str:
 
 
 def is_korean(content: bytes) -> bool:
-    """Return whether ``content``, which is not UTF-8, is text in CP949 with Hangul in it."""
+    """Return whether ``content``, which is not UTF-8, is text in CP949.
+
+    Chinese text in GBK often decodes too, to as many Chinese characters as Hangul.
+    """
     try:
-        return _HANGUL.search(content.decode("cp949")) is not None
+        text = content.decode("cp949")
     except UnicodeDecodeError:
         return False
+    return len(_HANGUL.findall(text)) > 10 * len(_HANJA.findall(text))
 
 
 def conversion_hint(encoding: str, file: str) -> str:

@@ -146,6 +146,14 @@ def _as_path(path: str) -> str:
 
 def run_program(program: str, arguments: Sequence[str], where: str) -> bytes:
     """Return what a program prints. Raises ResourceError with its last message."""
+    output, error = try_program(program, arguments, where)
+    if error is not None:
+        raise error
+    return output
+
+
+def try_program(program: str, arguments: Sequence[str], where: str) -> tuple[bytes, ResourceError | None]:
+    """Return what a program prints, and an error with its last message if it fails."""
     try:
         completed = subprocess.run(
             [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
@@ -157,13 +165,13 @@ def run_program(program: str, arguments: Sequence[str], where: str) -> bytes:
     except OSError as error:
         raise ResourceError(f"{program} cannot be run: {error.strerror or error}", where=where) from error
     if completed.returncode == 0:
-        return completed.stdout
+        return completed.stdout, None
     message = _last_message(completed.stderr.decode("utf-8", "replace"))
     message = message or f"it ended with exit code {completed.returncode}"
     hint = None
     if "missing in charts/ directory" in message or "dependency build" in message:
         hint = f"helm dependency build {where}"
-    raise ResourceError(f"{_name_and_version(program)} says: {message}", where=where, hint=hint)
+    return completed.stdout, ResourceError(f"{_name_and_version(program)} says: {message}", where=where, hint=hint)
 
 
 def _last_message(text: str) -> str:

@@ -52,12 +52,12 @@ class ReadFiles(Record, frozen=False):
         """Return a warning for each group of skipped files and each folder that is not reached as a whole."""
         return [*skips.skip_warnings(self.skipped), *unrendered.unreached_warnings(self.unreached)]
 
-    def notes(self) -> list[str]:
-        """Return the note about the files of other programs."""
+    def notes(self, *, every: bool = False) -> list[str]:
+        """Return the note about the files of other programs; it names the first ones, or ``every`` one."""
         if not self.foreign:
             return []
-        more = ", …" if len(self.foreign) > _SHOWN else ""
-        names = ", ".join(self.foreign[:_SHOWN]) + more
+        shown = self.foreign if every else self.foreign[:_SHOWN]
+        names = ", ".join(shown) + (", …" if len(self.foreign) > len(shown) else "")
         what = "no Kubernetes object, kustomization, values file or compose file"
         return [f"left out {counted(len(self.foreign), 'file')} with {what}: {names}"]
 

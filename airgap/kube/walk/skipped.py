@@ -122,7 +122,7 @@ def _warning(group: str, detail: str, items: Sequence[SkippedFile]) -> str:
     if group == TEMPLATE:
         return f"skipped {counted(count, 'template')} with {{{{ }}}} or {{% %}}: {_paths(items)}"
     if group == SYNTAX:
-        return f"skipped {counted(count, 'file')} that neither YAML nor JSON can be read from: {_reasons(items)}"
+        return f"skipped {counted(count, 'file')} in which YAML or JSON does not parse: {_reasons(items)}"
     if group == CHART:
         return f"skipped {counted(count, 'chart')} that could not be rendered: {_reasons(items)}"
     if group == OBJECTS:
