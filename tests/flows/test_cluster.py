@@ -177,6 +177,7 @@ def test_types_that_may_not_be_listed_are_named(airgap: Airgap, cluster: Cluster
     assert warning.startswith("warning: skipped 2 types of objects: ")
     assert "secrets.example.com is forbidden" in warning
     assert "nodes is forbidden" in warning
+    assert said.errors == ["2 types of objects could not be read and may name more images"]
     said = airgap.run("images", "--cluster", "--strict", code=10)
     assert len(said.errors) == 2
 

@@ -97,6 +97,30 @@ def test_an_index_of_which_one_platform_is_there(airgap: Airgap) -> None:
     assert "warning" not in said.stderr
 
 
+def test_an_image_without_all_layers_is_asked_of_its_registry(airgap: Airgap, quay: Registry) -> None:
+    """A containerd may drop the compressed layers that it has unpacked."""
+    made = Images(1)
+    image = made.image()
+    folder = layout(airgap.folder, {"quay.io/e/remote:1": image}, made)
+    layer = manifests.parse(made.content[image.digest]).layers[0]
+    (folder / "blobs/sha256" / layer.digest.partition(":")[2]).unlink()
+    said = airgap.run("export", "--from", "oci:layout", "-o", "b.tar")
+    warning = "warning: oci:layout has 1 image without all layers, so their registries are asked: quay.io/e/remote:1"
+    assert warning in said.stderr.splitlines()
+    assert digests(airgap.folder / "b.tar") == {"quay.io/e/remote:1": quay.digest("e/remote:1")}
+
+
+def test_a_damaged_manifest_at_hand_is_an_error(airgap: Airgap) -> None:
+    made = Images(1)
+    image = made.image()
+    folder = layout(airgap.folder, {"quay.io/e/remote:1": image}, made)
+    path = folder / "blobs/sha256" / image.digest.partition(":")[2]
+    path.write_bytes(path.read_bytes().replace(b"config", b"CONFIG"))
+    said = airgap.fails(31, "export", "--from", "oci:layout", "-o", "b.tar")
+    assert "quay.io/e/remote:1" in said.errors[0]
+    assert not (airgap.folder / "b.tar").exists()
+
+
 def test_a_lock_finds_its_digests_at_hand(airgap: Airgap, quay: Registry) -> None:
     made = Images(1)
     first, second = made.image(), made.image()

@@ -65,6 +65,16 @@ def test_layers_may_be_compressed_or_links(tmp_path: Path) -> None:
     assert everything(open_images(f"docker-archive:{path}"), WEB)[2:] == LAYERS
 
 
+def test_images_share_configs_and_layers(tmp_path: Path) -> None:
+    packed = gzip.compress(LAYERS[0])
+    members = docker_members([packed, LAYERS[1]], ["web:1"])
+    (entry,) = json.loads(members["manifest.json"])
+    members["manifest.json"] = json.dumps([entry, {**entry, "RepoTags": ["other:1"]}]).encode()
+    images = open_images(f"docker-archive:{write_tar(tmp_path / 'a.tar', members)}")
+    assert everything(images, WEB) == everything(images, "docker.io/library/other:1")
+    assert everything(images, WEB)[2:] == [packed, LAYERS[1]]
+
+
 def test_an_image_without_a_name_gets_one_in_the_location(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", docker_members(LAYERS, None))
     assert not open_images(f"docker-archive:{path}").named

@@ -10,7 +10,7 @@ from airgap.events import Noted, Sink, Warned
 from airgap.formatting import counted
 from airgap.oci import Reference
 from airgap.store.local.base import LocalImages
-from airgap.transfer import Image, Plan
+from airgap.transfer import Plan
 
 _SHOWN = 3
 
@@ -35,27 +35,34 @@ def report_at_hand(plan: Plan, at_hand: Sequence[LocalImages], *, chosen: bool, 
     ``chosen`` says that the user chose the platforms.
     """
     for images in at_hand:
-        taken = [image for image in plan.images if image.root.source == images.label]
+        place = images.label
+        if images.incomplete:
+            count, names = counted(len(images.incomplete), "image"), _shown(images.incomplete)
+            emit(Warned(f"{place} has {count} without all layers, so their registries are asked: {names}"))
+        taken = [image for image in plan.images if image.root.source == place]
+        count, names = counted(len(taken), "image"), _shown([image.root.label for image in taken])
         if not taken:
-            emit(Warned(f"{images.label}: none of the images is there"))
+            emit(Warned(f"{place}: none of the images is there"))
             continue
-        emit(Noted(f"{counted(len(taken), 'image')} from {images.label}"))
+        emit(Noted(f"{count} from {place}"))
         if not images.keeps_digests:
-            others = "their digests here are not the registry's, and references by digest do not find them"
             emit(
-                Warned(f"{images.label} keeps no digests of {counted(len(taken), 'image')}; {others}: {_labels(taken)}")
+                Warned(
+                    f"{place} keeps no digests of {count}; their digests here are not the registry's, "
+                    f"and references by digest do not find them: {names}"
+                )
             )
         partial = [image for image in taken if image.derived_from]
         if partial and not chosen:
+            count, names = counted(len(partial), "image"), _shown([image.root.label for image in partial])
             held = ", ".join(dict.fromkeys(str(platform) for image in partial for platform in image.platforms))
-            which = f"{counted(len(partial), 'image')} only for {held}"
             emit(
                 Warned(
-                    f"{images.label} holds {which}; the bundle has these under digests of their own: {_labels(partial)}"
+                    f"{place} holds {count} only for {held}; the bundle has these under digests of their own: {names}"
                 )
             )
 
 
-def _labels(images: Sequence[Image]) -> str:
-    more = f" and {len(images) - _SHOWN} more" if len(images) > _SHOWN else ""
-    return ", ".join(image.root.label for image in images[:_SHOWN]) + more
+def _shown(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else ""
+    return ", ".join(labels[:_SHOWN]) + more

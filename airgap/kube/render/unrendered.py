@@ -83,6 +83,9 @@ def unreached_warnings(unreached: Mapping[str, Sequence[str]]) -> list[str]:
     warnings = []
     for folder, files in unreached.items():
         what = "chart" if programs.renderable_kind(folder) == programs.CHART else "kustomization"
-        reach = f"rendering this {what} does not reach {counted(len(files), 'file')} with images, such as {files[0]}"
-        warnings.append(f"{folder}: {reach}; to read all files: airgap images --walk {shlex.quote(folder)}")
+        count, first, quoted = counted(len(files), "file"), files[0], shlex.quote(folder)
+        warnings.append(
+            f"{folder}: rendering this {what} does not reach {count} with images, such as {first}; "
+            f"to read all files: airgap images --walk {quoted}"
+        )
     return warnings

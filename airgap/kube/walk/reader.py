@@ -58,8 +58,8 @@ class ReadFiles(Record, frozen=False):
             return []
         shown = self.foreign if every else self.foreign[:_SHOWN]
         names = ", ".join(shown) + (", …" if len(self.foreign) > len(shown) else "")
-        what = "no Kubernetes object, kustomization, values file or compose file"
-        return [f"left out {counted(len(self.foreign), 'file')} with {what}: {names}"]
+        count = counted(len(self.foreign), "file")
+        return [f"left out {count} with no Kubernetes object, kustomization, values file or compose file: {names}"]
 
 
 def read(

@@ -14,8 +14,8 @@ from airgap.kube.parse import encodings
 from airgap.kube.render.unrendered import chart_of
 from airgap.records import Record
 
-#: The groups of reasons.
-CHART_TEMPLATE, CHART, TEMPLATE, ENCODING, SYNTAX, UNREADABLE, OBJECTS = (
+#: The groups of reasons, in the order of their warnings.
+CHART_TEMPLATE, CHART, TEMPLATE, ENCODING, SYNTAX, UNREADABLE, OBJECTS = _GROUPS = (
     "template of a chart", "chart", "template", "encoding", "syntax", "unreadable", "objects"
 )  # fmt: skip
 _SHOWN = 3
@@ -85,13 +85,9 @@ def skip_warnings(skipped: Sequence[SkippedFile]) -> list[str]:
     groups: dict[tuple[str, str], list[SkippedFile]] = {}
     for item in skipped:
         groups.setdefault((item.group, item.detail if item.group == ENCODING else ""), []).append(item)
-    for (group, detail), items in sorted(groups.items(), key=lambda entry: _ORDER.index(entry[0][0])):
+    for (group, detail), items in sorted(groups.items(), key=lambda entry: _GROUPS.index(entry[0][0])):
         warnings.append(_warning(group, detail, items))
     return warnings
-
-
-#: The order of the groups' warnings.
-_ORDER = (CHART_TEMPLATE, CHART, TEMPLATE, ENCODING, SYNTAX, UNREADABLE, OBJECTS)
 
 
 def skip_error(skipped: Sequence[SkippedFile], *, strict: bool) -> AirgapError | None:
@@ -101,9 +97,13 @@ def skip_error(skipped: Sequence[SkippedFile], *, strict: bool) -> AirgapError |
     if strict:
         errors = [item.error if item.error.where else _with_path(item) for item in skipped]
         return errors[0] if len(errors) == 1 else Failures(errors)
+    if all(item.group == OBJECTS for item in skipped):
+        what = counted(len(skipped), "type of objects", "types of objects")
+    else:
+        what = counted(len(skipped), "file")
     return Incomplete(
-        f"{counted(len(skipped), 'file')} could not be read and may name more images",
-        hint="--strict names each file and why",
+        f"{what} could not be read and may name more images",
+        hint="--strict names each and why",
     )
 
 
@@ -112,22 +112,24 @@ def _with_path(item: SkippedFile) -> ResourceError:
 
 
 def _warning(group: str, detail: str, items: Sequence[SkippedFile]) -> str:
-    count = len(items)
-    first = items[0]
+    files, paths, reasons = counted(len(items), "file"), _paths(items), _reasons(items)
     if group == CHART_TEMPLATE:
         return _chart_warning(items)
     if group == ENCODING:
-        hint = first.error.hint or ""
-        return f"skipped {counted(count, 'file')} in {detail or 'another encoding'}: {_paths(items)}; {hint}"
+        encoding, hint = detail or "another encoding", items[0].error.hint or ""
+        return f"skipped {files} in {encoding}: {paths}; {hint}"
     if group == TEMPLATE:
-        return f"skipped {counted(count, 'template')} with {{{{ }}}} or {{% %}}: {_paths(items)}"
+        templates = counted(len(items), "template")
+        return f"skipped {templates} with {{{{ }}}} or {{% %}}: {paths}"
     if group == SYNTAX:
-        return f"skipped {counted(count, 'file')} in which YAML or JSON does not parse: {_reasons(items)}"
+        return f"skipped {files} in which YAML or JSON does not parse: {reasons}"
     if group == CHART:
-        return f"skipped {counted(count, 'chart')} that could not be rendered: {_reasons(items)}"
+        charts = counted(len(items), "chart")
+        return f"skipped {charts} that could not be rendered: {reasons}"
     if group == OBJECTS:
-        return f"skipped {counted(count, 'type')} of objects: {_reasons(items)}"
-    return f"skipped {counted(count, 'file')} that cannot be read: {_reasons(items)}"
+        types = counted(len(items), "type")
+        return f"skipped {types} of objects: {reasons}"
+    return f"skipped {files} that cannot be read: {reasons}"
 
 
 def _chart_warning(items: Sequence[SkippedFile]) -> str:
@@ -135,13 +137,20 @@ def _chart_warning(items: Sequence[SkippedFile]) -> str:
     counts: dict[str, int] = {}
     for item in items:
         counts[item.detail] = counts.get(item.detail, 0) + 1
-    (first, count), *others = counts.items()
-    warning = f"skipped {counted(count, 'template')} of the chart {first}: airgap images {shlex.quote(first)}"
+    (chart, number), *others = counts.items()
+    templates, quoted = counted(number, "template"), shlex.quote(chart)
     if not others:
-        return warning
+        return f"skipped {templates} of the chart {chart}: airgap images {quoted}"
     rest = ", ".join(f"{number} of {chart}" for chart, number in others[:_SHOWN])
-    more = f" and those of {counted(len(others) - _SHOWN, 'more chart')}" if len(others) > _SHOWN else ""
-    return f"{warning}; also {rest}{more}; --render renders every chart"
+    if len(others) > _SHOWN:
+        more = counted(len(others) - _SHOWN, "more chart")
+        return (
+            f"skipped {templates} of the chart {chart}: airgap images {quoted}; also {rest} and those of {more}; "
+            "--render renders every chart"
+        )
+    return (
+        f"skipped {templates} of the chart {chart}: airgap images {quoted}; also {rest}; --render renders every chart"
+    )
 
 
 def _paths(items: Sequence[SkippedFile]) -> str:

@@ -27,15 +27,22 @@ class LocalImages(ABC):
     def __init__(self, label: str) -> None:
         self.label = label
         self.named: dict[str, Descriptor] = {}
+        #: The references that were looked for and are here without all of their layers.
+        self.incomplete: list[str] = []
 
     def find(self, reference: Reference, digest: str = "") -> str | None:
         """Return the name under which :meth:`resolve` knows an image, or ``None``.
 
-        An image with a digest, its own or ``digest``, is found by that alone.
+        An image with a digest, its own or ``digest``, is found by that alone. One that lacks a layer is not found.
         """
         if digest := digest or reference.digest:
-            return digest if self.size_of(digest) is not None else None
-        return str(reference) if str(reference) in self.named else None
+            name = digest if self.size_of(digest) is not None else None
+        else:
+            name = str(reference) if str(reference) in self.named else None
+        if name is not None and not self._is_whole(name):
+            self.incomplete.append(str(reference))
+            return None
+        return name
 
     def resolve(self, name: str) -> Descriptor:
         """Return the descriptor of a reference or digest; raise :class:`NotFound`."""
@@ -75,13 +82,28 @@ class LocalImages(ABC):
         held = [child.platform for child in children if self._holds_image(child)]
         return [platform for platform in held if platform] if len(held) < len(children) else []
 
+    def _is_whole(self, name: str) -> bool:
+        """Whether an image is here with its layers, of an index at least one platform."""
+        descriptor = self.resolve(name)
+        try:
+            manifest = manifests.parse(fetch(self, descriptor, limit=manifests.MAX_MANIFEST), descriptor.media_type)
+        except AirgapError:
+            return True  # planning reads it again, and says what is wrong with it
+        if not manifest.is_index:
+            return self._holds_all(manifest.blobs)
+        children = [child for child in manifest.children if child.platform and child.platform.is_known]
+        return not children or any(map(self._holds_image, children))
+
+    def _holds_all(self, blobs: Sequence[Descriptor]) -> bool:
+        return all(self.exists(blob) or manifests.is_nondistributable(blob) for blob in blobs)
+
     def _holds_image(self, child: Descriptor) -> bool:
         try:
             content = fetch(self, child, limit=manifests.MAX_MANIFEST)
             blobs = manifests.parse(content, child.media_type).blobs
         except AirgapError:
             return False
-        return all(self.exists(blob) or manifests.is_nondistributable(blob) for blob in blobs)
+        return self._holds_all(blobs)
 
 
 def full_reference(name: str) -> str:

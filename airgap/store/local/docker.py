@@ -39,6 +39,10 @@ class DockerArchive(LocalImages):
         self._manifests: dict[str, bytes] = {}
         #: The member that holds a config or layer, by digest.
         self._blobs: dict[str, str] = {}
+        #: What is known of members that several images share: descriptors of layers, and diff IDs of configs.
+        self._layers: dict[tuple[str, str], dict[str, Any]] = {}
+        self._compressed_digests: dict[str, str] = {}
+        self._configs: dict[str, tuple[dict[str, Any], list[str]]] = {}
         try:
             self._read_images(wanted)
         except BaseException:
@@ -88,18 +92,15 @@ class DockerArchive(LocalImages):
         config_name, layer_names = item.get("Config"), _texts(item, "Layers", self._path)
         if not isinstance(config_name, str):
             raise ContentError("manifest.json has an image without Config", where=self._path)
-        config = self._tar.read(config_name, _MAX_DOCUMENT)
-        diff_ids = self._diff_ids(config, config_name)
+        config, diff_ids = self._config(config_name)
         if len(diff_ids) != len(layer_names) or len(layer_names) > _MAX_LAYERS:
             problem = f"{config_name} has {len(diff_ids)} layers, and manifest.json {len(layer_names)}"
             raise ContentError(problem, where=self._path)
-        config_digest = digests.of(config)
-        self._blobs[config_digest] = config_name
         layers = [self._layer(name, diff_id) for name, diff_id in zip(layer_names, diff_ids, strict=True)]
         document = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
-            "config": {"mediaType": OCI_CONFIG, "digest": config_digest, "size": len(config)},
+            "config": config,
             "layers": layers,
         }
         content = json.dumps(document, separators=(",", ":")).encode()
@@ -107,27 +108,42 @@ class DockerArchive(LocalImages):
         self._manifests[descriptor.digest] = content
         return descriptor
 
+    def _config(self, name: str) -> tuple[dict[str, Any], list[str]]:
+        """The descriptor of a config, and the digests of its uncompressed layers."""
+        if name not in self._configs:
+            content = self._tar.read(name, _MAX_DOCUMENT)
+            digest = digests.of(content)
+            self._blobs[digest] = name
+            descriptor = {"mediaType": OCI_CONFIG, "digest": digest, "size": len(content)}
+            self._configs[name] = descriptor, self._diff_ids(content, name)
+        return self._configs[name]
+
     def _layer(self, name: str, diff_id: str) -> dict[str, Any]:
         """The descriptor of a layer. The digest of an uncompressed one is in the config, that of others is computed."""
+        if (name, diff_id) in self._layers:
+            return self._layers[name, diff_id]
         size = self._tar.size(name)
         if size is None:
             raise ContentError(f"lacks the layer {name}", where=self._path)
         media_type, digest = _LAYER, diff_id
         if size >= 2 and self._start(name) == _GZIP:
-            media_type, digest = f"{_LAYER}+gzip", self._digest(name)
+            media_type, digest = f"{_LAYER}+gzip", self._compressed_digest(name)
         self._blobs[digest] = name
-        return {"mediaType": media_type, "digest": digest, "size": size}
+        self._layers[name, diff_id] = {"mediaType": media_type, "digest": digest, "size": size}
+        return self._layers[name, diff_id]
 
     def _start(self, name: str) -> bytes:
         start = bytearray(len(_GZIP))
         self._tar.open(name).readinto(memoryview(start))
         return bytes(start)
 
-    def _digest(self, name: str) -> str:
-        hasher, buffer, reader = hashlib.sha256(), memoryview(bytearray(BUFFER_SIZE)), self._tar.open(name)
-        while count := reader.readinto(buffer):
-            hasher.update(buffer[:count])
-        return f"sha256:{hasher.hexdigest()}"
+    def _compressed_digest(self, name: str) -> str:
+        if name not in self._compressed_digests:
+            hasher, buffer, reader = hashlib.sha256(), memoryview(bytearray(BUFFER_SIZE)), self._tar.open(name)
+            while count := reader.readinto(buffer):
+                hasher.update(buffer[:count])
+            self._compressed_digests[name] = f"sha256:{hasher.hexdigest()}"
+        return self._compressed_digests[name]
 
     def _diff_ids(self, config: bytes, name: str) -> list[str]:
         try:
