@@ -7,7 +7,7 @@ JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-long mutants bench bench-short check format dist clean
+.PHONY: help setup packages demo test test-long mutants bench bench-short messages check format dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,7 +40,11 @@ bench: setup ## beside the other tools on PATH, into bench/RESULTS.md: an hour o
 bench-short: setup ## the same in minutes, into bench/RESULTS.short.md
 	$(BIN)/python -m bench.transfer --short --output bench/RESULTS.short.md
 
-check: $(VENV)/.ready ## style, types, layers, oldest Python
+messages: $(VENV)/.ready ## collect the messages for translators, and compile the catalogues
+	$(BIN)/python -m tools.messages
+
+check: $(VENV)/.ready ## style, types, layers, messages, oldest Python
+	$(BIN)/python -m tools.messages --check
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -12,9 +12,9 @@ The rooms, in the order in which data passes them:
 7. ``nodes``     tells container runtimes how to pull from there; ``explain`` says what their errors mean;
 8. ``server``    is a registry over any store, for the demo, for tests and for ``airgap serve``.
 
-``durable`` writes what must survive a power cut. ``config`` reads ``airgap.yaml``. ``flows`` has one recipe for each
-verb; ``cli`` turns options into flows, events into text and errors into exit codes. docs/architecture.md shows which
-room may import which.
+``durable`` writes what must survive a power cut. ``i18n`` translates messages. ``config`` reads ``airgap.yaml``.
+``flows`` has one recipe for each verb; ``cli`` turns options into flows, events into text and errors into exit codes.
+docs/architecture.md shows which room may import which.
 """
 
 __version__ = "0.1.0"

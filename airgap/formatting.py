@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from airgap.i18n import plural as plural_form
+
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return ``1 image`` or ``2 images``. ``plural`` is for nouns whose plural is not formed with an s."""
-    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+    return plural_form(f"{{number}} {noun}", f"{{number}} {plural or f'{noun}s'}", number)
 
 
 def human(count: float) -> str:

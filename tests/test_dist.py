@@ -97,9 +97,27 @@ def test_holds_the_whole_program_and_no_compiled_part(pyz: Path) -> None:
         inside = [name for name in names if name.startswith(f"{info}/")]
         assert f"{info}/METADATA" in inside
         assert any("LICEN" in name.upper() or "COPYING" in name.upper() for name in inside), info
+    assert {name for name in names if name.startswith("airgap/") and not name.endswith("/")} == own_files()
+
+
+def own_files() -> set[str]:
     own = {str(path.relative_to(ROOT)) for path in (ROOT / "airgap").rglob("*") if path.is_file()}
-    own = {name for name in own if "/__pycache__/" not in name}
-    assert {name for name in names if name.startswith("airgap/") and not name.endswith("/")} == own
+    return {name for name in own if "/__pycache__/" not in name and not name.endswith((".po", ".pot"))}
+
+
+def test_the_wheel_holds_the_whole_program(tmp_path: Path) -> None:
+    with zipfile.ZipFile(build("wheel.py", tmp_path / "wheel", 0o022)) as archive:
+        assert {name for name in archive.namelist() if name.startswith("airgap/")} == own_files()
+
+
+def test_messages_are_explained_in_korean_from_inside(pyz: Path) -> None:
+    program = f"import os, sys; os.environ['AIRGAP_LANG'] = 'ko'; sys.path.insert(0, {str(pyz)!r}); "
+    program += "from airgap.explain import find_matches; "
+    program += "print(find_matches('toomanyrequests')[0].message.title)"
+    command = [sys.executable, "-I", "-S", "-X", "utf8", "-c", program]
+    run = subprocess.run(command, capture_output=True, check=False)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert run.stdout.decode("utf-8").strip() == "레지스트리가 요청 수를 제한함"
 
 
 def test_starts_by_its_first_line(pyz: Path) -> None:

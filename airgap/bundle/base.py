@@ -16,6 +16,7 @@ from airgap.bundle.lockfile import Lockfile
 from airgap.bundle.receipt import Receipt
 from airgap.bundle.required_layers import BundleIdentity
 from airgap.errors import BundleError, UsageError
+from airgap.i18n import tr
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
 
@@ -55,16 +56,16 @@ def read_base(path: str | os.PathLike[str]) -> Base:
     content = document.content
     if isinstance(content, Lockfile):
         raise UsageError(
-            "a lock does not say what the far side holds",
+            tr("a lock does not say what the far side holds"),
             where=document.path,
-            hint="give the last bundle, its bundle.json, or a receipt",
+            hint=tr("give the last bundle, its bundle.json, or a receipt"),
         )
     if isinstance(content, Receipt):
         bundles = {bundle.id: bundle for bundle in content.bases}
         return Base(document.path, document.id, _blobs_of_receipt(content), bundles)
     if not document.exact:
         raise BundleError(
-            "this is a bundle.json that another program has rewritten, so that it names no bundle",
+            tr("this is a bundle.json that another program has rewritten, so that it names no bundle"),
             where=document.path,
             hint=EXTRACT_HINT,
         )

@@ -26,6 +26,7 @@ from airgap.durable import writing
 from airgap.errors import Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.formatting import human
+from airgap.i18n import tr
 from airgap.oci import digest as digests
 from airgap.store.protocols import Source
 from airgap.transfer import Plan
@@ -92,9 +93,9 @@ class BundleBuild:
     def other_inputs_error(self) -> UsageError:
         """Return the error to raise if the earlier run had other images, files or options."""
         return UsageError(
-            f"{partial_path(self.format.path).name} was begun with other images, files or options",
+            tr("{name} was begun with other images, files or options", name=partial_path(self.format.path).name),
             where=str(self.format.path),
-            hint="--refresh resolves anew and keeps what still serves; --restart begins anew",
+            hint=tr("--refresh resolves anew and keeps what still serves; --restart begins anew"),
         )
 
     @contextmanager
@@ -108,10 +109,10 @@ class BundleBuild:
                 writer.discard()
                 raise
             writer.keep()
-            kept = f"what has arrived is kept beside {self.format.path}"
+            kept = tr("what has arrived is kept beside {path}", path=self.format.path)
             if isinstance(error, KeyboardInterrupt | Interrupted):
-                raise Interrupted(f"stopped; {kept}", hint="the same command goes on") from None
-            self._emit(Noted(f"{kept}; the same command goes on"))
+                raise Interrupted(tr("stopped; {kept}", kept=kept), hint=tr("the same command goes on")) from None
+            self._emit(Noted(tr("{kept}; the same command goes on", kept=kept)))
             raise
         if self._leftovers is not None:
             self._leftovers.remove()
@@ -126,7 +127,7 @@ class BundleBuild:
         for job in reusable_jobs:
             job.sources.insert(0, LEFTOVERS)
         size = sum(job.descriptor.size for job in reusable_jobs)
-        self._emit(Noted(f"up to {human(size)} of the earlier run still serve"))
+        self._emit(Noted(tr("up to {size} of the earlier run still serve", size=human(size))))
         return {**sources, LEFTOVERS: self._leftovers}
 
     def _open_writer(self, plan: Plan, inventory: Inventory, layout: TarLayout, lockfile: Lockfile) -> BundleWriter:
@@ -158,7 +159,7 @@ class BundleBuild:
         draft = self.format.resume_draft(layout)
         writer = BundleWriter.resume(draft, layout, contents, journal) if draft is not None else None
         if writer is not None:
-            self._emit(Noted(f"goes on with what an earlier run left of {self.format.path}"))
+            self._emit(Noted(tr("goes on with what an earlier run left of {path}", path=self.format.path)))
         return writer
 
     def _begin_writer(

@@ -12,6 +12,7 @@ from typing import Any
 
 from airgap.bundle.required_layers import DIFFERENTIAL
 from airgap.errors import UnsupportedBundle
+from airgap.i18n import tr
 
 #: The format version that airgap writes, and the only one that it reads.
 FORMAT = 1
@@ -40,18 +41,24 @@ def check_supported(document: Mapping[str, Any], where: str) -> None:
     features = sorted(set(map(str, document.get("features") or ())) - FEATURES)
     forms = sorted({str(blob.get("form", "plain")) for blob in document.get("blobs", ())} - BLOB_FORMS)
     if is_other_format or features or forms:
-        needs = ", ".join([f"format {document['format']}"] if is_other_format else [*features, *forms])
+        needs = ", ".join(
+            [tr("format {document}", document=document["format"])] if is_other_format else [*features, *forms]
+        )
         raise UnsupportedBundle(
-            f"made by {document.get('tool') or 'another airgap'}, which this version cannot read: it needs {needs}",
+            tr(
+                "made by {document}, which this version cannot read: it needs {needs}",
+                document=document.get("tool") or tr("another airgap"),
+                needs=needs,
+            ),
             where=where,
-            hint="take at least the airgap that made it; export --with-self puts it into the bundle",
+            hint=tr("take at least the airgap that made it; export --with-self puts it into the bundle"),
         )
 
 
 def optional_list(value: Any) -> list[Any]:
     """Return a list, empty for ``null`` or a missing key. Raises :class:`ValueError` for anything else."""
     if value is not None and not isinstance(value, list):
-        raise ValueError(f"{value!r} is no list")
+        raise ValueError(tr("{value!r} is no list", value=value))
     return value or []
 
 
@@ -60,6 +67,6 @@ def optional_text(value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no text")
+        raise ValueError(tr("{value!r} is no text", value=value))
     value.encode()
     return value

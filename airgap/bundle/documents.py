@@ -19,6 +19,7 @@ from airgap.bundle.media.volume_names import sibling_volumes
 from airgap.bundle.reader import MAX_MEMBER, open_bundle
 from airgap.bundle.receipt import Receipt
 from airgap.errors import AirgapError, BundleError, OutputError, UnsupportedBundle, UsageError
+from airgap.i18n import tr
 from airgap.oci import Platform
 from airgap.oci import digest as digests
 from airgap.records import Record
@@ -28,7 +29,7 @@ DocumentKind = Literal["bundle", "bundle.json", "receipt", "lock"]
 #: The largest document that is read, in bytes. A ``bundle.json`` in a bundle has the same limit.
 MAX_DOCUMENT = MAX_MEMBER
 #: The hint for a ``bundle.json`` that is not as it was in its bundle.
-EXTRACT_HINT = "tar xf BUNDLE airgap/bundle.json takes it out of a bundle; the bundle itself will do as well"
+EXTRACT_HINT = tr("tar xf BUNDLE airgap/bundle.json takes it out of a bundle; the bundle itself will do as well")
 _BOM = b"\xef\xbb\xbf"
 _JSON_SPACE = b" \t\r\n"
 #: The first character of a document must be within this many bytes.
@@ -74,15 +75,18 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
         with open(path, "rb") as file:
             content = _read_json_bytes(file)
     except OSError as error:
-        raise unreadable(f"cannot be read: {error.strerror}", where=where) from error
+        raise unreadable(tr("cannot be read: {strerror}", strerror=error.strerror), where=where) from error
     if content is None:
         return None
     if len(content) > MAX_DOCUMENT:
-        raise BundleError(f"more than {MAX_DOCUMENT:,} bytes of JSON, which no such file has", where=where)
+        raise BundleError(
+            tr("more than {max_document:,} bytes of JSON, which no such file has", max_document=MAX_DOCUMENT),
+            where=where,
+        )
     try:
         document = load_json(content.removeprefix(_BOM))
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"neither a bundle nor JSON ({error})", where=where) from error
+        raise BundleError(tr("neither a bundle nor JSON ({error})", error=error), where=where) from error
     return _parse_document(document, content, where)
 
 
@@ -95,7 +99,7 @@ def read_lockfile(
     path that cannot be written, and what :func:`read_json_document` raises.
     """
     if path.is_dir():
-        raise OutputError("a folder stands where the lock should be", where=str(path))
+        raise OutputError(tr("a folder stands where the lock should be"), where=str(path))
     if refresh or not path.exists():
         check_writable(path)
         return None
@@ -113,8 +117,8 @@ def read_lockfile(
 def _parse_lockfile(path: Path) -> Lockfile:
     document = read_json_document(path)
     if document is None or not isinstance(document.content, Lockfile):
-        kind = f"a {document.kind}" if document else "not JSON"
-        raise BundleError(f"this is no lock: it is {kind}", where=str(path))
+        kind = f"a {document.kind}" if document else tr("not JSON")
+        raise BundleError(tr("this is no lock: it is {kind}", kind=kind), where=str(path))
     return document.content
 
 
@@ -135,13 +139,15 @@ def _parse_document(document: Mapping[str, Any], content: bytes, where: str) -> 
         return Document(where, "receipt", file_id, Receipt.from_json(document, where=where))
     if "platforms" in keys or isinstance(document.get("images"), dict):
         return Document(where, "lock", file_id, Lockfile.from_json(document, where=where))
-    raise BundleError("this JSON is neither a bundle.json, nor a receipt, nor a lock", where=where, hint=EXTRACT_HINT)
+    raise BundleError(
+        tr("this JSON is neither a bundle.json, nor a receipt, nor a lock"), where=where, hint=EXTRACT_HINT
+    )
 
 
 def _parse_bundle_json(document: Mapping[str, Any], content: bytes, where: str) -> Document:
     """``content`` begins at the first brace, as the member in the bundle does: its sha256 is the bundle's ID."""
     exact = Inventory.checksum_matches(content)
     if exact is False:
-        raise BundleError("this bundle.json is not as its bundle has it", where=where, hint=EXTRACT_HINT)
+        raise BundleError(tr("this bundle.json is not as its bundle has it"), where=where, hint=EXTRACT_HINT)
     inventory = Inventory.from_json(document, where=where)
     return Document(where, "bundle.json", digests.encoded(digests.of(content)), inventory, bool(exact))

@@ -11,6 +11,7 @@ from airgap.bundle.media import Medium
 from airgap.bundle.media.zstd import MAGIC
 from airgap.bundle.tar import BLOCK, Member, padded_size, place_blobs, read_member
 from airgap.errors import BundleError, DigestMismatch
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
@@ -18,7 +19,7 @@ from airgap.oci import manifest as manifests
 #: The largest member before the blobs that is read, in bytes.
 MAX_MEMBER = 256 * 1024 * 1024
 #: The hint for a damaged bundle.
-COPY_AGAIN_HINT = "copy the bundle once more from the other side"
+COPY_AGAIN_HINT = tr("copy the bundle once more from the other side")
 _FIRST_MEMBER = "oci-layout"
 _BLOBS_FOLDER = "blobs/"
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", MAGIC: "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
@@ -56,22 +57,31 @@ class BundleHead:
         members, end = _read_members(medium)
         if INVENTORY_MEMBER not in members:
             raise BundleError(
-                "an OCI layout, but no airgap bundle: airgap/bundle.json is missing", hint="make it with airgap export"
+                tr("an OCI layout, but no airgap bundle: airgap/bundle.json is missing"),
+                hint=tr("make it with airgap export"),
             )
         content = _read_content(medium, members[INVENTORY_MEMBER], where)
         if Inventory.checksum_matches(content) is False:
-            raise BundleError(f"{INVENTORY_MEMBER} is damaged", where=where, hint=COPY_AGAIN_HINT)
+            raise BundleError(
+                tr("{inventory_member} is damaged", inventory_member=INVENTORY_MEMBER),
+                where=where,
+                hint=COPY_AGAIN_HINT,
+            )
         inventory = Inventory.from_bytes(content, where=where)
         return cls(medium, where, members, end, inventory, digests.encoded(digests.of(content)))
 
     def member(self, name: str) -> bytes:
         """Return the content of a member. Raises :class:`DigestMismatch` if it differs from the inventory."""
         if name not in self.inventory.members:
-            raise BundleError(f"the member {name} is not in its inventory", where=self._where)
+            raise BundleError(tr("the member {name} is not in its inventory", name=name), where=self._where)
         content = _read_content(self._medium, self.members[name], self._where)
         digest = digests.of(content)
         if digest != self.inventory.members[name]:
-            raise DigestMismatch(f"{name} is damaged: it hashes to {digest}", where=self._where, hint=COPY_AGAIN_HINT)
+            raise DigestMismatch(
+                tr("{name} is damaged: it hashes to {digest}", name=name, digest=digest),
+                where=self._where,
+                hint=COPY_AGAIN_HINT,
+            )
         return content
 
     def check_members(self) -> None:
@@ -79,13 +89,19 @@ class BundleHead:
         expected = {*self.inventory.members, INVENTORY_MEMBER}
         present = {name for name, member in self.members.items() if not member.directory}
         for name in sorted(expected ^ present):
-            problem = "is not in its inventory" if name in present else "is missing"
-            raise BundleError(f"the member {name} {problem}")
+            problem = tr("is not in its inventory") if name in present else tr("is missing")
+            raise BundleError(tr("the member {name} {problem}", name=name, problem=problem))
         folders = {f"{name[:end]}/" for name in present for end in range(len(name)) if name[end] == "/"}
         folders |= {_BLOBS_FOLDER, f"{_BLOBS_FOLDER}sha256/"}
         folders |= {f"{_BLOBS_FOLDER}{digests.algorithm(blob.digest)}/" for blob in self.inventory.blobs}
         for name in sorted(folders ^ (self.members.keys() - present)):
-            raise BundleError(f"the folder {name} {'is missing' if name in folders else 'has no place in a bundle'}")
+            raise BundleError(
+                tr(
+                    "the folder {name} {problem}",
+                    name=name,
+                    problem=tr("is missing") if name in folders else tr("has no place in a bundle"),
+                )
+            )
 
     def read_index(self) -> dict[str, Descriptor]:
         """Return the names in ``index.json``. Raises :class:`BundleError` if they differ from the inventory.
@@ -98,27 +114,33 @@ class BundleHead:
         for entry in index.children:
             blob = blobs.get(entry.digest)
             if blob is None or blob.size != entry.size:
-                raise BundleError(f"index.json names {entry.digest}, which is not in the inventory")
+                raise BundleError(tr("index.json names {digest}, which is not in the inventory", digest=entry.digest))
             if name := entry.annotations.get(CONTAINERD_NAME, ""):
                 if name in names:
-                    raise BundleError(f"index.json has the name {name} twice")
+                    raise BundleError(tr("index.json has the name {name} twice", name=name))
                 names[name] = Descriptor(entry.media_type, entry.digest, entry.size)
         expected = complete_descriptors_by_name(self.inventory.images, self.inventory.incomplete)
         for name in sorted({*names, *expected}):
             if name not in names or name not in expected or names[name].digest != expected[name].digest:
-                raise BundleError(f"index.json and the inventory do not agree on {name}")
+                raise BundleError(tr("index.json and the inventory do not agree on {name}", name=name))
         return names
 
     def verify(self) -> None:
         """Verify every byte of the head. Raises :class:`BundleError` or :class:`DigestMismatch`."""
         if not Inventory.checksum_matches(_read_content(self._medium, self.members[INVENTORY_MEMBER], self._where)):
-            raise BundleError(f"{INVENTORY_MEMBER} carries no check of itself", where=self._where, hint=COPY_AGAIN_HINT)
+            raise BundleError(
+                tr("{inventory_member} carries no check of itself", inventory_member=INVENTORY_MEMBER),
+                where=self._where,
+                hint=COPY_AGAIN_HINT,
+            )
         for name in self.inventory.members:
             self.member(name)
         for member in self.members.values():
             header_size = member.content_offset - member.header_offset
             if self._medium.pread(header_size, member.header_offset) != member.header:
-                raise BundleError(f"the header of {member.name} is damaged", where=self._where, hint=COPY_AGAIN_HINT)
+                raise BundleError(
+                    tr("the header of {name} is damaged", name=member.name), where=self._where, hint=COPY_AGAIN_HINT
+                )
             check_padding(self._medium, member, self._where)
 
 
@@ -126,7 +148,9 @@ def check_padding(medium: Medium, member: Member, where: str) -> None:
     """Raise :class:`BundleError` unless the bytes between a member's content and the next header are zeros."""
     content_end = member.content_offset + member.size
     if any(medium.pread(padded_size(member.size) - member.size, content_end)):
-        raise BundleError(f"the padding behind {member.name} is damaged", where=where, hint=COPY_AGAIN_HINT)
+        raise BundleError(
+            tr("the padding behind {name} is damaged", name=member.name), where=where, hint=COPY_AGAIN_HINT
+        )
 
 
 def _refuse_other_files(medium: Medium) -> None:
@@ -135,10 +159,13 @@ def _refuse_other_files(medium: Medium) -> None:
         return
     for magic, program in _COMPRESSIONS.items():
         if start.startswith(magic):
-            raise BundleError(f"this file is compressed with {program}", hint=f"unpack it with {program} -d first")
+            raise BundleError(
+                tr("this file is compressed with {program}", program=program),
+                hint=tr("unpack it with {program} -d first", program=program),
+            )
     raise BundleError(
-        "this is no airgap bundle: it does not begin with oci-layout",
-        hint="a bundle is made by airgap export; other archives can be read with skopeo or podman",
+        tr("this is no airgap bundle: it does not begin with oci-layout"),
+        hint=tr("a bundle is made by airgap export; other archives can be read with skopeo or podman"),
     )
 
 
@@ -150,7 +177,7 @@ def _read_members(medium: Medium) -> tuple[dict[str, Member], int]:
         if member.name.startswith(_BLOBS_FOLDER) and not member.directory:
             break
         if member.name in members or not (member.directory or _is_allowed(member.name)):
-            raise BundleError(f"the member {member.name!r} has no place in a bundle")
+            raise BundleError(tr("the member {name!r} has no place in a bundle", name=member.name))
         members[member.name] = member
         offset = member.end
     return members, offset
@@ -162,8 +189,15 @@ def _is_allowed(name: str) -> bool:
 
 def _read_content(medium: Medium, member: Member, where: str) -> bytes:
     if member.size > MAX_MEMBER:
-        raise BundleError(f"{member.name} has {member.size} bytes; at most {MAX_MEMBER} are read")
+        raise BundleError(
+            tr(
+                "{name} has {size} bytes; at most {max_member} are read",
+                name=member.name,
+                size=member.size,
+                max_member=MAX_MEMBER,
+            )
+        )
     content = medium.pread(member.size, member.content_offset)
     if len(content) != member.size:
-        raise BundleError(f"cut short in {member.name}", where=where)
+        raise BundleError(tr("cut short in {name}", name=member.name), where=where)
     return content

@@ -19,6 +19,7 @@ from airgap.bundle.required_layers import (
     parse_uses,
 )
 from airgap.errors import AirgapError, BundleError, UsageError
+from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 from airgap.records import Record, field
@@ -194,24 +195,32 @@ class Inventory(Record):
         """Raise :class:`BundleError` if parts of the inventory contradict each other."""
         sizes = {blob.digest: blob.size for blob in self.blobs}
         if len(sizes) != len(self.blobs):
-            raise BundleError("its inventory lists a blob twice")
+            raise BundleError(tr("its inventory lists a blob twice"))
         references = [str(image.reference) for image in self.images]
         resource_names = [resource.name for resource in self.resources]
-        for kind, names in (("image", references), ("resource file", resource_names)):
+        for kind, names in (("image", references), (tr("resource file"), resource_names)):
             if len(set(names)) != len(names):
                 duplicate = next(name for index, name in enumerate(names) if name in names[:index])
-                raise BundleError(f"its inventory lists the {kind} {duplicate} twice")
+                raise BundleError(
+                    tr("its inventory lists the {kind} {duplicate} twice", kind=kind, duplicate=duplicate)
+                )
         for image in self.images:
             if sizes.get(image.descriptor.digest) != image.descriptor.size:
                 raise BundleError(
-                    f"its inventory has no manifest of {image.descriptor.size} bytes for {image.reference}"
+                    tr(
+                        "its inventory has no manifest of {size} bytes for {reference}",
+                        size=image.descriptor.size,
+                        reference=image.reference,
+                    )
                 )
         for referrer in self.referrers:
             if referrer not in sizes:
-                raise BundleError(f"its inventory lists the referrer {referrer}, but no such blob")
+                raise BundleError(
+                    tr("its inventory lists the referrer {referrer}, but no such blob", referrer=referrer)
+                )
         for resource in self.resources:
             if not resource.member.startswith(RESOURCES_FOLDER) or resource.member not in self.members:
-                raise BundleError(f"its inventory has no member for the resource file {resource.name}")
+                raise BundleError(tr("its inventory has no member for the resource file {name}", name=resource.name))
         roots = [*(image.descriptor.digest for image in self.images), *self.referrers]
         check_required_layers(self.blobs, self.requires, self.uses, roots)
 
@@ -223,16 +232,16 @@ def resource_name_problem(name: str) -> str | None:
     """
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
-        return "leads out of the folder, or would on another system"
+        return tr("leads out of the folder, or would on another system")
     try:
         name.encode()
     except UnicodeEncodeError:
-        return "is not UTF-8"
+        return tr("is not UTF-8")
     return None
 
 
 def _unreadable(error: Exception, where: str) -> BundleError:
-    return BundleError(f"its inventory airgap/bundle.json is unreadable ({error})", where=where)
+    return BundleError(tr("its inventory airgap/bundle.json is unreadable ({error})", error=error), where=where)
 
 
 def _parse_image(entry: Mapping[str, Any]) -> BundledImage:
@@ -248,7 +257,7 @@ def _parse_image(entry: Mapping[str, Any]) -> BundledImage:
 def _parse_resource(entry: Mapping[str, Any]) -> BundledResource:
     name = optional_text(entry["name"]) or ""
     if reason := resource_name_problem(name):
-        raise BundleError(f"the resource file name {name!r} {reason}")
+        raise BundleError(tr("the resource file name {name!r} {reason}", name=name, reason=reason))
     return BundledResource(name, str(entry["member"]), str(entry["sha256"]))
 
 

@@ -18,6 +18,7 @@ from airgap import durable
 from airgap.bundle.lockfile import Lockfile
 from airgap.durable import FileLocked, writing
 from airgap.errors import AirgapError, OutputError
+from airgap.i18n import tr
 
 FORMAT = 1
 
@@ -96,11 +97,11 @@ class ExportJournal:
                 return None
             except FileLocked as error:
                 raise OutputError(
-                    "another airgap is writing this bundle",
+                    tr("another airgap is writing this bundle"),
                     where=str(path),
-                    hint="wait until it has ended, or choose another place with -o",
+                    hint=tr("wait until it has ended, or choose another place with -o"),
                 ) from error
-        return cls(path, file, file.entries)
+        return cls(path, file, file.entries_at_open)
 
     @classmethod
     def read(cls, path: Path) -> ExportJournal | None:
@@ -118,13 +119,13 @@ class ExportJournal:
     @property
     def line_count(self) -> int:
         """The number of lines in the file."""
-        return self._file.count if self._file is not None else 0
+        return self._file.line_count if self._file is not None else 0
 
     def begin(self, lockfile: Lockfile, bundle_id: str, output_format: str) -> None:
         """Replace the content with a new first line, and sync it. Raises :class:`OutputError`."""
         assert self._file is not None
         with writing(self.path):
-            self._file.restart(
+            self._file.reset(
                 {
                     "format": FORMAT,
                     "bundle": bundle_id,

@@ -26,6 +26,7 @@ from airgap.bundle.inventory import (
 from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
 from airgap.bundle.tar import TarLayout, blob_name, lay_out
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_INDEX, Manifest
@@ -124,8 +125,8 @@ def _extra_members(extras: Extras) -> tuple[list[BundledResource], list[tuple[st
     for number, resource in enumerate(extras.resources, 1):
         if reason := resource_name_problem(resource.name):
             raise ResourceError(
-                f"the file name {resource.name!r} {reason}",
-                hint="rename it, or leave resource files out with --no-resources",
+                tr("the file name {name!r} {reason}", name=resource.name, reason=reason),
+                hint=tr("rename it, or leave resource files out with --no-resources"),
             )
         member = f"{RESOURCES_FOLDER}{number:04}.yaml"
         resources.append(BundledResource(resource.name, member, hashlib.sha256(resource.content).hexdigest()))

@@ -17,6 +17,7 @@ from airgap.bundle.media import partial_path
 from airgap.bundle.reader import BundleReader, open_bundle
 from airgap.durable import sync_folder
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.store.protocols import Reader
 
@@ -36,7 +37,7 @@ class Leftovers:
         self._lock = threading.Lock()
 
     def __str__(self) -> str:
-        return f"the leftovers of an earlier export of {self._path.name}"
+        return tr("the leftovers of an earlier export of {name}", name=self._path.name)
 
     @classmethod
     def find(cls, path: Path) -> Leftovers:
@@ -65,7 +66,9 @@ class Leftovers:
 
     def resolve(self, name: str) -> Descriptor:
         """Raise :class:`ContentMissing`: leftovers resolve no names."""
-        raise ContentMissing(f"{name} is not resolved by what an earlier export left", where=str(self._path))
+        raise ContentMissing(
+            tr("{name} is not resolved by what an earlier export left", name=name), where=str(self._path)
+        )
 
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether one of the bundles has the complete blob. Reads and verifies it the first time."""
@@ -75,7 +78,7 @@ class Leftovers:
         """Open a verified blob. Raises :class:`ContentMissing` for a damaged or unfinished one."""
         bundle = self._bundle_with(descriptor)
         if bundle is None:
-            raise ContentMissing(f"{descriptor.digest} is damaged or unfinished", where=str(self))
+            raise ContentMissing(tr("{digest} is damaged or unfinished", digest=descriptor.digest), where=str(self))
         return bundle.open(descriptor, offset)
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from airgap.bundle.document_format import FORMAT, check_supported, load_json, op
 from airgap.bundle.required_layers import parse_bundle_id
 from airgap.durable import replace_file
 from airgap.errors import AirgapError, BundleError, OutputError, UnsupportedBundle, UsageError
+from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.records import Record, field
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from airgap.transfer import Plan
 
 #: The hint for a lockfile that cannot be read.
-REPAIR_HINT = "mend it, or remove it to have it written anew"
+REPAIR_HINT = tr("mend it, or remove it to have it written anew")
 
 
 class Lockfile(Record, frozen=False):
@@ -97,17 +98,23 @@ class Lockfile(Record, frozen=False):
         requested = tuple(map(str, platforms))
         if requested != self.platforms:
             raise UsageError(
-                f"the lock is for {', '.join(self.platforms) or 'all platforms'}, "
-                f"not for {', '.join(requested) or 'all platforms'}",
+                tr(
+                    "the lock is for {platforms}, not for {requested}",
+                    platforms=", ".join(self.platforms) or tr("all platforms"),
+                    requested=", ".join(requested) or tr("all platforms"),
+                ),
                 where=where,
-                hint="give the same --platform, or --refresh",
+                hint=tr("give the same --platform, or --refresh"),
             )
         if base != self.base:
             raise UsageError(
-                f"the lock is for {f'the base {self.base}' if self.base else 'a whole bundle'}, "
-                f"not for {f'the base {base}' if base else 'a whole bundle'}",
+                tr(
+                    "the lock is for {base}, not for {requested}",
+                    base=tr("the base {base}", base=self.base) if self.base else tr("a whole bundle"),
+                    requested=tr("the base {base}", base=base) if base else tr("a whole bundle"),
+                ),
                 where=where,
-                hint="give the same file with --base, or --refresh",
+                hint=tr("give the same file with --base, or --refresh"),
             )
 
     def check_resources(self, resources: Sequence[Resource], *, where: str) -> None:
@@ -116,11 +123,13 @@ class Lockfile(Record, frozen=False):
         for name in sorted({*current, *self.resources}):
             if current.get(name) != self.resources.get(name):
                 is_known = name in self.resources
-                change = "has changed" if name in current and is_known else "is gone" if is_known else "is new"
+                change = (
+                    tr("has changed") if name in current and is_known else tr("is gone") if is_known else tr("is new")
+                )
                 raise UsageError(
-                    f"the resource file {name} {change} since the lock was written",
+                    tr("the resource file {name} {change} since the lock was written", name=name, change=change),
                     where=where,
-                    hint="--refresh resolves everything anew and rewrites the lock",
+                    hint=tr("--refresh resolves everything anew and rewrites the lock"),
                 )
 
 
@@ -142,8 +151,12 @@ def check_writable(path: Path) -> None:
     """Raise :class:`OutputError` if a lockfile cannot be written at ``path``."""
     folder = path.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        reason = "cannot be written" if folder.is_dir() else "does not exist"
-        raise OutputError(f"the lock has no place: its folder {reason}", where=str(path), hint="--lock names another")
+        reason = tr("cannot be written") if folder.is_dir() else tr("does not exist")
+        raise OutputError(
+            tr("the lock has no place: its folder {reason}", reason=reason),
+            where=str(path),
+            hint=tr("--lock names another"),
+        )
 
 
 def write_lockfile(path: Path, lockfile: Lockfile) -> None:
@@ -151,11 +164,13 @@ def write_lockfile(path: Path, lockfile: Lockfile) -> None:
     try:
         replace_file(path, lockfile.to_bytes())
     except OSError as error:
-        raise OutputError(f"the lock cannot be written: {error.strerror}", where=str(path)) from error
+        raise OutputError(
+            tr("the lock cannot be written: {strerror}", strerror=error.strerror), where=str(path)
+        ) from error
 
 
 def _unreadable(error: Exception, where: str) -> BundleError:
-    return BundleError(f"this lock is unreadable ({error})", where=where, hint=REPAIR_HINT)
+    return BundleError(tr("this lock is unreadable ({error})", error=error), where=where, hint=REPAIR_HINT)
 
 
 def _resource_digests(resources: Sequence[Resource]) -> dict[str, str]:

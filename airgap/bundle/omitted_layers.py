@@ -13,6 +13,7 @@ from airgap.bundle.inventory import Inventory
 from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
 from airgap.events import Noted, Sink
 from airgap.formatting import counted, human
+from airgap.i18n import tr
 from airgap.records import Record
 from airgap.transfer import Plan
 
@@ -43,8 +44,18 @@ def omit_layers(plan: Plan, base: Base | None, emit: Sink) -> OmittedLayers:
     requires.sort(key=lambda required: (-required.size, required.digest))
     origins = {required.origin for required in requires}
     omitted = sum(required.size for required in requires)
-    share = f", {omitted * 100 // total} % of what these images need" if total else ""
-    emit(Noted(f"{base.path}: {counted(len(requires), 'layer')} of {human(omitted)} stay behind{share}"))
+    share = tr(", {omitted} % of what these images need", omitted=omitted * 100 // total) if total else ""
+    emit(
+        Noted(
+            tr(
+                "{path}: {layer_count} of {omitted} stay behind{share}",
+                path=base.path,
+                layer_count=counted(len(requires), "layer"),
+                omitted=human(omitted),
+                share=share,
+            )
+        )
+    )
     bases = tuple(base.bundles[bundle_id] for bundle_id in sorted(base.bundles) if bundle_id in origins)
     return OmittedLayers(tuple(requires), bases)
 
@@ -62,7 +73,7 @@ def group_by_origin(
         groups.setdefault(layer.origin, []).append(layer)
     return [
         (
-            "a bundle that nobody named" if origin is None else str(bundles.get(origin, BundleIdentity(origin))),
+            tr("a bundle that nobody named") if origin is None else str(bundles.get(origin, BundleIdentity(origin))),
             groups[origin],
         )
         for origin in sorted(groups, key=lambda origin: origin or "")
@@ -72,7 +83,11 @@ def group_by_origin(
 def describe_requirements(inventory: Inventory) -> list[str]:
     """Return a line for each bundle that a differential bundle builds on; no line for a complete bundle."""
     return [
-        f"differential: without {counted(len(layers), 'layer')} of {human(sum(layer.size for layer in layers))} "
-        f"that came with {bundle}"
+        tr(
+            "differential: without {layer_count} of {sum} that came with {bundle}",
+            layer_count=counted(len(layers), "layer"),
+            sum=human(sum(layer.size for layer in layers)),
+            bundle=bundle,
+        )
         for bundle, layers in group_by_origin(inventory.requires, inventory.bases)
     ]

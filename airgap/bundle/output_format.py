@@ -9,6 +9,7 @@ from airgap.bundle.media import Draft, FileDraft
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, volume_paths
 from airgap.bundle.tar import TarLayout
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.records import Record
 
 
@@ -33,7 +34,7 @@ class OutputFormat(Record):
     @property
     def name(self) -> str:
         """The place, for messages."""
-        return "standard output" if self.streamed else str(self.path)
+        return tr("standard output") if self.streamed else str(self.path)
 
     @property
     def compressed(self) -> bool:
@@ -44,18 +45,27 @@ class OutputFormat(Record):
     def label(self) -> str:
         """The form as the journal records it. A run with another label cannot continue the bundle."""
         if self.volume_size:
-            which = f"volume {self.volume}" if self.volume else "all volumes"
-            return f"{which} of {self.volume_size} bytes, called {self.pattern}"
+            which = tr("volume {volume}", volume=self.volume) if self.volume else tr("all volumes")
+            return tr(
+                "{which} of {volume_size} bytes, called {pattern}",
+                which=which,
+                volume_size=self.volume_size,
+                pattern=self.pattern,
+            )
         return "tar.zst" if self.compressed else "tar"
 
     def check(self) -> None:
         """Raise :class:`UsageError` for options that exclude each other."""
         if self.volume_size and self.streamed:
-            raise UsageError("standard output has no volumes", hint="leave --volume-size out, or name a file with -o")
+            raise UsageError(
+                tr("standard output has no volumes"), hint=tr("leave --volume-size out, or name a file with -o")
+            )
         if self.volume_size and self.compressed:
-            raise UsageError("volumes are of a plain tar", hint="call it .tar: layers are compressed already")
+            raise UsageError(tr("volumes are of a plain tar"), hint=tr("call it .tar: layers are compressed already"))
         if self.volume and not self.volume_size:
-            raise UsageError("--volume makes one of several volumes", hint="give --volume-size as the first time")
+            raise UsageError(
+                tr("--volume makes one of several volumes"), hint=tr("give --volume-size as the first time")
+            )
 
     def output_paths(self, layout: TarLayout) -> list[Path]:
         """Return the files that will be written. Raises :class:`UsageError` if the selected volume does not exist."""
@@ -65,7 +75,10 @@ class OutputFormat(Record):
             return [self.path]
         paths = volume_paths(self.path, layout.total, self.volume_size, self.pattern)
         if self.volume > len(paths):
-            raise UsageError(f"there is no volume {self.volume}, there are {len(paths)}", where=str(self.path))
+            raise UsageError(
+                tr("there is no volume {volume}, there are {paths_count}", volume=self.volume, paths_count=len(paths)),
+                where=str(self.path),
+            )
         return paths[self.volume - 1 : self.volume] if self.volume else paths
 
     def begin_draft(self, layout: TarLayout) -> Draft:

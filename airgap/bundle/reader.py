@@ -17,6 +17,7 @@ from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
 from airgap.bundle.tar import END, Member, read_member
 from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
@@ -76,7 +77,7 @@ class BundleReader:
         place = self._places[descriptor.digest]
         return self._medium.files_at(place.header_offset, place.end - place.header_offset)
 
-    def finish(self) -> None:
+    def drain(self) -> None:
         """Read a pipe to its end, so that the program that writes it can end. Raises :class:`BundleError`."""
         if isinstance(self._medium, PipeMedium):
             self._medium.finish(self._blobs_end + len(END))
@@ -85,7 +86,7 @@ class BundleReader:
         """Return the descriptor for a full image name or a digest. Raises :class:`NotFound`."""
         descriptor = self._names.get(name) or self._blobs.get(name)
         if descriptor is None:
-            raise NotFound(f"{name} is not in this bundle", where=str(self.path))
+            raise NotFound(tr("{name} is not in this bundle", name=name), where=str(self.path))
         return descriptor
 
     def names(self) -> Mapping[str, Descriptor]:
@@ -153,24 +154,30 @@ class BundleReader:
 
         Raises :class:`BundleError`.
         """
-        self.finish()
+        self.drain()
         if isinstance(self._medium, PipeMedium):
             return
         end = offset = _check_tail(self._medium, self._blobs_end)
         while piece := self._medium.pread(BUFFER_SIZE, offset):
             if any(piece):
-                raise BundleError(f"there is something behind its end at byte {end:,}", where=str(self.path))
+                raise BundleError(
+                    tr("there is something behind its end at byte {end:,}", end=end), where=str(self.path)
+                )
             offset += len(piece)
 
     def _checked_place(self, digest: str) -> Member:
         """Return the blob's member. Raises :class:`BundleError` if the tar has another header there."""
         place = self._places.get(digest)
         if place is None:
-            raise ContentMissing(f"{digest} is not in this bundle", where=str(self.path))
+            raise ContentMissing(tr("{digest} is not in this bundle", digest=digest), where=str(self.path))
         expected = place.header
         if self._medium.pread(len(expected), place.header_offset) != expected:
             raise BundleError(
-                f"the header of {digest} at byte {place.header_offset} is damaged",
+                tr(
+                    "the header of {digest} at byte {header_offset} is damaged",
+                    digest=digest,
+                    header_offset=place.header_offset,
+                ),
                 where=str(self.path),
                 hint=COPY_AGAIN_HINT,
             )
@@ -196,7 +203,7 @@ def open_bundle(
     ``ask`` is called for volumes that are missing. Raises :class:`BundleError` for a damaged bundle and for other
     files.
     """
-    shown_path = Path("standard input" if str(path) == "-" else path)
+    shown_path = Path(tr("standard input") if str(path) == "-" else path)
     try:
         medium = open_medium([Path(path), *map(Path, more)], ask)
         try:
@@ -229,8 +236,8 @@ def _check_tail(medium: Medium, offset: int) -> int:
     """
     while (member := read_member(medium.pread, offset, medium.size)) is not None:
         if not member.name.startswith("airgap/signatures/"):
-            raise BundleError(f"the member {member.name!r} behind the blobs has no place in a bundle")
+            raise BundleError(tr("the member {name!r} behind the blobs has no place in a bundle", name=member.name))
         offset = member.end
     if medium.size is not None and medium.size < offset + len(END):
-        raise BundleError("cut short: its last block is missing", hint=COPY_AGAIN_HINT)
+        raise BundleError(tr("cut short: its last block is missing"), hint=COPY_AGAIN_HINT)
     return offset

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from airgap.bundle.required_layers import BundleIdentity, parse_bundle_id
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle
+from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.oci import digest as digests
 from airgap.oci.reference import registry_problem, repository_problem
@@ -83,9 +84,12 @@ class Receipt(Record):
         try:
             if document["format"] != FORMAT:
                 raise UnsupportedBundle(
-                    f"this receipt is of format {document['format']}, which this version cannot read",
+                    tr(
+                        "this receipt is of format {document}, which this version cannot read",
+                        document=document["format"],
+                    ),
                     where=where,
-                    hint="take at least the airgap that made it",
+                    hint=tr("take at least the airgap that made it"),
                 )
             return cls(
                 _parse_at("target", _parse_target, document["target"]),
@@ -107,14 +111,14 @@ class Receipt(Record):
         except UnsupportedBundle:
             raise
         except KeyError as error:
-            raise _unreadable(f"it has no {error}", where) from error
+            raise _unreadable(tr("it has no {error}", error=error), where) from error
         except (AirgapError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise _unreadable(str(error), where) from error
 
 
 def _unreadable(reason: str, where: str) -> BundleError:
-    hint = "airgap inventory TARGET -o FILE makes one"
-    return BundleError(f"this receipt is unreadable: {reason}", where=where, hint=hint)
+    hint = tr("airgap inventory TARGET -o FILE makes one")
+    return BundleError(tr("this receipt is unreadable: {reason}", reason=reason), where=where, hint=hint)
 
 
 def _parse_at(path: str, parse: Callable[[Any], T], value: Any) -> T:
@@ -122,7 +126,7 @@ def _parse_at(path: str, parse: Callable[[Any], T], value: Any) -> T:
     try:
         return parse(value)
     except KeyError as error:
-        raise BundleError(f"{path} has no {error}") from error
+        raise BundleError(tr("{path} has no {error}", path=path, error=error)) from error
     except (AirgapError, ValueError, TypeError, AttributeError) as error:
         raise BundleError(f"{path}: {error}") from error
 
@@ -130,20 +134,20 @@ def _parse_at(path: str, parse: Callable[[Any], T], value: Any) -> T:
 def _list(document: Mapping[str, Any], key: str) -> list[Any]:
     value = document[key]
     if not isinstance(value, list):
-        raise ValueError(f"{key!r} is not a list")
+        raise ValueError(tr("{key!r} is not a list", key=key))
     return value
 
 
 def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = document[key]
     if not isinstance(value, dict):
-        raise ValueError(f"{key!r} is not an object")
+        raise ValueError(tr("{key!r} is not an object", key=key))
     return value
 
 
 def _parse_target(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("not a text")
+        raise ValueError(tr("not a text"))
     if reason := registry_problem(value.partition("/")[0]):
         raise BundleError(reason)
     return value
@@ -160,11 +164,11 @@ def _parse_image(entry: Mapping[str, Any]) -> ReceiptImage:
 
 def _parse_repositories(names: Any) -> tuple[str, ...]:
     if not isinstance(names, list):
-        raise ValueError("not a list of repositories")
+        raise ValueError(tr("not a list of repositories"))
     return tuple(map(_parse_repository, names))
 
 
 def _parse_repository(name: Any) -> str:
     if reason := repository_problem(str(name)):
-        raise BundleError(f"{str(name)[:200]!r} is no repository: {reason}")
+        raise BundleError(tr("{name!r} is no repository: {reason}", name=str(name)[:200], reason=reason))
     return str(name)

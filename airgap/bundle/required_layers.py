@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airgap.errors import BundleError
+from airgap.i18n import tr
 from airgap.oci import Descriptor, Reference
 from airgap.oci import digest as digests
 from airgap.records import Record
@@ -47,7 +48,7 @@ class RequiredLayer(Record):
         descriptor = Descriptor.from_json({"mediaType": "", **entry})
         names = entry["repositories"]
         if not isinstance(names, list):
-            raise BundleError(f"its inventory lists no repositories for {descriptor.digest}")
+            raise BundleError(tr("its inventory lists no repositories for {digest}", digest=descriptor.digest))
         return cls(
             descriptor.digest, descriptor.size, tuple(map(_parse_repository, names)), parse_bundle_id(entry.get("from"))
         )
@@ -62,7 +63,7 @@ class BundleIdentity(Record):
 
     def __str__(self) -> str:
         title = " ".join(part for part in (self.name, self.version) if part)
-        return f"the bundle {self.id}{f' ({title})' if title else ''}"
+        return tr("the bundle {id}{title}", id=self.id, title=f" ({title})" if title else "")
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of ``bases`` in an inventory or a receipt."""
@@ -73,7 +74,7 @@ class BundleIdentity(Record):
         """Parse an entry of ``bases``. Raises :class:`BundleError`, KeyError or TypeError."""
         identity = parse_bundle_id(entry["id"])
         if identity is None:
-            raise BundleError("its inventory names a bundle without an ID")
+            raise BundleError(tr("its inventory names a bundle without an ID"))
         return cls(identity, _parse_title(entry.get("name")), _parse_title(entry.get("version")))
 
 
@@ -82,7 +83,7 @@ def parse_bundle_id(value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not _BUNDLE_ID.fullmatch(value):
-        raise BundleError(f"{str(value)[:80]!r} is no ID of a bundle")
+        raise BundleError(tr("{value!r} is no ID of a bundle", value=str(value)[:80]))
     return value
 
 
@@ -96,7 +97,7 @@ def parse_uses(document: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     uses: dict[str, tuple[int, ...]] = {}
     for digest, indexes in (document.get("uses") or {}).items():
         if not isinstance(indexes, list) or not all(type(index) is int and 0 <= index < total for index in indexes):
-            raise BundleError(f"its inventory lists nothing usable for {str(digest)[:80]}")
+            raise BundleError(tr("its inventory lists nothing usable for {digest}", digest=str(digest)[:80]))
         uses[digests.check(digest)] = tuple(indexes)
     return uses
 
@@ -110,20 +111,20 @@ def check_required_layers(
     """
     required_digests = {required.digest for required in requires}
     if len(required_digests) != len(requires) or any(blob.digest in required_digests for blob in blobs):
-        raise BundleError("its inventory requires a blob twice, or one that is in the bundle")
+        raise BundleError(tr("its inventory requires a blob twice, or one that is in the bundle"))
     if required_digests and any(root not in uses for root in roots):
-        raise BundleError("its inventory does not say which images need what was left out")
+        raise BundleError(tr("its inventory does not say which images need what was left out"))
 
 
 def _parse_repository(name: Any) -> str:
     """Return ``registry/repository`` if it is written in full. Raises what :meth:`Reference.parse` raises."""
     reference = Reference.parse(str(name))
     if reference.name != name:
-        raise BundleError(f"{str(name)[:200]!r} is no whole name of a repository")
+        raise BundleError(tr("{name!r} is no whole name of a repository", name=str(name)[:200]))
     return reference.name
 
 
 def _parse_title(value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise BundleError(f"{str(value)[:80]!r} is no name of a bundle")
+        raise BundleError(tr("{value!r} is no name of a bundle", value=str(value)[:80]))
     return value

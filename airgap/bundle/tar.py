@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from airgap.errors import BundleError
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.records import Record, field
@@ -144,27 +145,36 @@ def read_member(pread: Pread, offset: int, limit: int | None) -> Member | None:
     while True:
         block = pread(BLOCK, offset)
         if len(block) < BLOCK:
-            raise BundleError(f"cut short: a tar header is missing at byte {offset}")
+            raise BundleError(tr("cut short: a tar header is missing at byte {offset}", offset=offset))
         if not any(block):
             return None
         name, size, kind = _parse_header(block, offset)
         offset += BLOCK
         if kind == PAX and not long_name:
             if size > _MAX_PAX_HEADER:
-                raise BundleError(f"an extended header of {size} bytes at byte {start}")
+                raise BundleError(tr("an extended header of {size} bytes at byte {start}", size=size, start=start))
             long_name = _pax_path(pread(size, offset), start)
             offset += padded_size(size)
             continue
         break
     name = long_name or name
     if kind not in (FILE, DIRECTORY):
-        what = {b"1": "a hard link", b"2": "a symbolic link"}.get(kind, f"of the type {kind!r}")
-        raise BundleError(f"the member {name!r} is {what}; a bundle holds only plain files and folders")
+        what = {b"1": tr("a hard link"), b"2": tr("a symbolic link")}.get(kind, tr("of the type {kind!r}", kind=kind))
+        raise BundleError(
+            tr("the member {name!r} is {what}; a bundle holds only plain files and folders", name=name, what=what)
+        )
     _check_name(name)
     if kind == DIRECTORY and size:
-        raise BundleError(f"the folder {name} has {size} bytes")
+        raise BundleError(tr("the folder {name} has {size} bytes", name=name, size=size))
     if limit is not None and offset + size > limit:
-        raise BundleError(f"cut short: {name} should reach byte {offset + size}, the file has {limit}")
+        raise BundleError(
+            tr(
+                "cut short: {name} should reach byte {offset}, the file has {limit}",
+                name=name,
+                offset=offset + size,
+                limit=limit,
+            )
+        )
     return Member(name, size, start, offset, directory=kind == DIRECTORY)
 
 
@@ -175,7 +185,7 @@ def _member_at(name: str, size: int, offset: int, *, directory: bool = False) ->
 def _check_name(name: str) -> None:
     parts = name.rstrip("/").split("/")
     if name.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\\" in name or not name.isprintable():
-        raise BundleError(f"the member name {name!r} is not allowed in a bundle")
+        raise BundleError(tr("the member name {name!r} is not allowed in a bundle", name=name))
 
 
 def _split_name(name: str) -> tuple[str, str] | None:
@@ -220,12 +230,12 @@ def _parse_header(block: bytes, offset: int) -> tuple[str, int, bytes]:
     checksum = sum(block) - sum(block[148:156]) + 8 * 32
     try:
         if _octal(block[148:156]) != checksum:
-            raise BundleError(f"the tar header at byte {offset} is damaged")
+            raise BundleError(tr("the tar header at byte {offset} is damaged", offset=offset))
         # A first byte of 0x80 marks a base-256 number (0xff a negative one, which no size is).
         size = int.from_bytes(block[125:136], "big") if block[124] == 0x80 else _octal(block[124:136])
         parts = [block[345:500].rstrip(b"\0").decode(), block[0:100].partition(b"\0")[0].decode()]
     except ValueError as error:
-        raise BundleError(f"what stands at byte {offset} is no tar header") from error
+        raise BundleError(tr("what stands at byte {offset} is no tar header", offset=offset)) from error
     kind = block[156:157].replace(b"\0", FILE)
     return "/".join(part for part in parts if part), size, kind
 
@@ -234,7 +244,7 @@ def _octal(text: bytes) -> int:
     """Parse an octal number. Raises :class:`ValueError`, also for signs and underscores, which ``int`` accepts."""
     digits = text.strip(b" \0") or b"0"
     if not digits.isdigit():
-        raise ValueError(f"{text!r} is no octal number")
+        raise ValueError(tr("{text!r} is no octal number", text=text))
     return int(digits, 8)
 
 
@@ -260,4 +270,4 @@ def _pax_path(content: bytes, offset: int) -> str:
             except UnicodeDecodeError:
                 break
         content = content[int(length) :]
-    raise BundleError(f"the extended header at byte {offset} is damaged")
+    raise BundleError(tr("the extended header at byte {offset} is damaged", offset=offset))

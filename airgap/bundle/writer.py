@@ -19,6 +19,7 @@ from airgap.bundle.media.base import PreadReader
 from airgap.bundle.media.volume_draft import VolumeDraft
 from airgap.bundle.tar import Member, TarLayout
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.store.protocols import Opener, Reader
@@ -99,7 +100,7 @@ class BundleWriter:
         for blob in self._layout.blobs:
             if blob.digest == name:
                 return blob
-        raise NotFound(f"{name} is not in this bundle", where=str(self.path))
+        raise NotFound(tr("{name} is not in this bundle", name=name), where=str(self.path))
 
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether the blob is finished."""
@@ -119,10 +120,17 @@ class BundleWriter:
         """
         place = self._layout.places.get(descriptor.digest)
         if place is None:
-            raise ContentMissing(f"{descriptor.digest} has no place in this bundle", where=str(self.path))
+            raise ContentMissing(
+                tr("{digest} has no place in this bundle", digest=descriptor.digest), where=str(self.path)
+            )
         if place.size != descriptor.size:
             raise ContentError(
-                f"{descriptor.digest} has {descriptor.size} bytes, its place in this bundle {place.size}",
+                tr(
+                    "{digest} has {size} bytes, its place in this bundle {place_size}",
+                    digest=descriptor.digest,
+                    size=descriptor.size,
+                    place_size=place.size,
+                ),
                 where=str(self.path),
             )
         with self._lock:
@@ -156,7 +164,13 @@ class BundleWriter:
         """
         missing = [blob.digest for blob in self._layout.blobs if blob.digest not in self._finished]
         if missing:
-            raise AirgapError(f"{len(missing)} blobs were never written, the first is {missing[0]}")
+            raise AirgapError(
+                tr(
+                    "{missing_count} blobs were never written, the first is {missing}",
+                    missing_count=len(missing),
+                    missing=missing[0],
+                )
+            )
         if self._background_sync is not None:
             self._background_sync.finish()
         self._draft.finish()
@@ -184,7 +198,7 @@ class BundleWriter:
 
     def _require_finished(self, descriptor: Descriptor) -> None:
         if descriptor.digest not in self._finished:
-            raise ContentMissing(f"{descriptor.digest} is not written yet", where=str(self.path))
+            raise ContentMissing(tr("{digest} is not written yet", digest=descriptor.digest), where=str(self.path))
 
     def _write_head(self) -> None:
         for member, content in self._layout.head:
@@ -194,7 +208,7 @@ class BundleWriter:
         """Write the blobs in ``contents`` that are not finished; an ordered draft only up to the first other blob."""
         for blob in self._layout.blobs:
             place = self._layout.places[blob.digest]
-            if isinstance(self._draft, VolumeDraft) and not self._draft.holds(place.header_offset, place.end):
+            if isinstance(self._draft, VolumeDraft) and not self._draft.overlaps(place.header_offset, place.end):
                 # The blob is in other volumes than the one that is written.
                 self._finished.add(blob.digest)
             elif blob.digest in contents and blob.digest not in self._finished:
@@ -265,7 +279,9 @@ class BundleWriter:
         while position < start:
             piece = self._draft.read(min(BUFFER_SIZE, start - position), place.content_offset + position)
             if not piece:
-                raise DigestMismatch(f"what an earlier run left of {descriptor.digest} cannot be read")
+                raise DigestMismatch(
+                    tr("what an earlier run left of {digest} cannot be read", digest=descriptor.digest)
+                )
             hash_.update(piece)
             position += len(piece)
         if not position:

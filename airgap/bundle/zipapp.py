@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 import airgap
 from airgap.errors import AirgapError
+from airgap.i18n import tr
 
 #: The earliest time of a zip entry (1 January 1980), in seconds since 1970.
 _EPOCH = 315532800
@@ -26,6 +27,8 @@ _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 #: Half of the file's size. rich imports them only to render source code and Markdown, which airgap never does
 #: (tests/test_dist.py checks that).
 _EXCLUDED = {"pygments", "markdown-it-py"}
+#: Files of the package that the program does not read: byte code, and what translators edit.
+_UNUSED_SUFFIXES = (".pyc", ".po", ".pot")
 
 _MAIN = b"""\
 # SPDX-License-Identifier: Apache-2.0
@@ -52,7 +55,7 @@ def build_zipapp() -> bytes:
     for distribution in _closure("airgap"):
         for name, content in _files_of(distribution):
             if entries.setdefault(name, content) != content:
-                raise AirgapError(f"two of the installed distributions bring {name}")
+                raise AirgapError(tr("two of the installed distributions bring {name}", name=name))
     return b"#!/usr/bin/env python3\n" + _zip(entries)
 
 
@@ -60,7 +63,7 @@ def _own_files() -> Iterator[tuple[str, bytes]]:
     """Yield airgap's own sources and data, which the metadata of an editable installation does not list."""
     root = Path(airgap.__file__).parent
     for path in root.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in _UNUSED_SUFFIXES:
             yield str(path.relative_to(root.parent)), path.read_bytes()
 
 
@@ -85,7 +88,8 @@ def _closure(name: str) -> list[metadata.Distribution]:
             if marker:
                 continue
             raise AirgapError(
-                f"{match[0]} is not installed, so {name} cannot be packed", hint="install airgap with pip"
+                tr("{match} is not installed, so {name} cannot be packed", match=match[0], name=name),
+                hint=tr("install airgap with pip"),
             ) from error
         pending += distributions[key].requires or []
     return [distributions[key] for key in sorted(distributions)]

@@ -10,6 +10,7 @@ import click
 from airgap.cli.formatting.printable import printable
 from airgap.errors import AirgapError, Failures
 from airgap.events import Failed, Noted, as_json
+from airgap.i18n import tr
 from airgap.records import Record
 
 
@@ -43,12 +44,12 @@ class ErrorReporter(Record, frozen=False):
 
     def report_bug(self, error: Exception, debug_variable: str) -> None:
         """Print an unexpected exception. ``debug_variable`` names the environment variable that shows its traceback."""
-        what = f"this should not have happened: {type(error).__name__}: {error}"
-        hint = f"please report it; {debug_variable}=1 shows where it was"
+        what = tr("this should not have happened: {name}: {error}", name=type(error).__name__, error=error)
+        hint = tr("please report it; {debug_variable}=1 shows where it was", debug_variable=debug_variable)
         if self.json:
             self._print_json(Failed(1, what, None, hint))
         else:
-            click.echo(f"error: {printable(what)}\n  {hint}", err=True)
+            click.echo(tr("error: {what}\n  {hint}", what=printable(what), hint=hint), err=True)
 
     def format(self, message: AirgapError | Noted) -> str:
         """Return the text that would be printed for one error or note, without colour, with its line ends."""
@@ -57,7 +58,9 @@ class ErrorReporter(Record, frozen=False):
             return f"{json.dumps(as_json(event), ensure_ascii=False)}\n"
         if isinstance(message, Noted):
             return f"{message.text}\n"
-        return f"error: {printable(str(message))}\n" + (f"  {printable(message.hint)}\n" if message.hint else "")
+        return tr("error: {message}\n", message=printable(str(message))) + (
+            f"  {printable(message.hint)}\n" if message.hint else ""
+        )
 
     def _print_json(self, event: Failed) -> None:
         click.echo(json.dumps(as_json(event), ensure_ascii=False), err=True)

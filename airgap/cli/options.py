@@ -17,6 +17,7 @@ import click
 
 from airgap.cli.error_reporter import ErrorReporter
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.records import Record, replace
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _combine(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-config = click.option("--config", metavar="FILE", help="Project file instead of ./airgap.yaml.")
+config = click.option("--config", metavar="FILE", help=tr("Project file instead of ./airgap.yaml."))
 
 
 def _set_error_format(context: click.Context, _: click.Parameter, value: str) -> str:
@@ -56,7 +57,7 @@ progress = click.option(
     type=click.Choice(["auto", "bar", "plain", "json", "none"]),
     default="auto",
     show_default=True,
-    help="How to tell what happens, on standard error.",
+    help=tr("How to tell what happens, on standard error."),
 )
 
 
@@ -64,41 +65,45 @@ jobs = click.option(
     "--jobs",
     type=click.IntRange(1, 64),
     show_default="4 for blobs, 8 for small requests",
-    help="Requests at the same time, of any kind.",
+    help=tr("Requests at the same time, of any kind."),
 )
 
-force = click.option("--force", is_flag=True, help="Replace files that are already there.")
+force = click.option("--force", is_flag=True, help=tr("Replace files that are already there."))
 
-dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+dry_run = click.option("--dry-run", is_flag=True, help=tr("Say what would be done, and do nothing."))
 
-ca_file = click.option("--ca-file", metavar="PEM", help="Certificates to trust beside the system's own.")
+ca_file = click.option("--ca-file", metavar="PEM", help=tr("Certificates to trust beside the system's own."))
 
-as_json = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+as_json = click.option("--json", "as_json", is_flag=True, help=tr("JSON on standard output."))
 
 source_options = _combine(
     ca_file,
     click.option(
-        "--plain-http", multiple=True, metavar="REGISTRY", help="Speak plain HTTP to this registry. Repeatable."
+        "--plain-http", multiple=True, metavar="REGISTRY", help=tr("Speak plain HTTP to this registry. Repeatable.")
     ),
     click.option(
-        "--insecure", multiple=True, metavar="REGISTRY", help="Trust any certificate of this registry. Repeatable."
+        "--insecure", multiple=True, metavar="REGISTRY", help=tr("Trust any certificate of this registry. Repeatable.")
     ),
 )
 
 _target_options = _combine(
     ca_file,
-    click.option("--plain-http", is_flag=True, help="Speak plain HTTP to the target, as http:// before it does."),
-    click.option("--insecure", is_flag=True, help="Trust any certificate of the target."),
-    click.option("--via", metavar="URL", default="", help="Reach the target here instead of where nodes pull from."),
-    click.option("--username", metavar="NAME", help="User at the target; or AIRGAP_USERNAME, or airgap login."),
-    click.option("--password-stdin", is_flag=True, help="Read the password from standard input; or AIRGAP_PASSWORD."),
+    click.option("--plain-http", is_flag=True, help=tr("Speak plain HTTP to the target, as http:// before it does.")),
+    click.option("--insecure", is_flag=True, help=tr("Trust any certificate of the target.")),
+    click.option(
+        "--via", metavar="URL", default="", help=tr("Reach the target here instead of where nodes pull from.")
+    ),
+    click.option("--username", metavar="NAME", help=tr("User at the target; or AIRGAP_USERNAME, or airgap login.")),
+    click.option(
+        "--password-stdin", is_flag=True, help=tr("Read the password from standard input; or AIRGAP_PASSWORD.")
+    ),
 )
 
 nexus = click.option(
     "--nexus",
     metavar="URL",
     default="",
-    help="Nexus's own address, that of its pages: its settings and limits are looked at too.",
+    help=tr("Nexus's own address, that of its pages: its settings and limits are looked at too."),
 )
 
 mapping = click.option(
@@ -106,25 +111,29 @@ mapping = click.option(
     "policy",
     # The policies and the default of airgap.targets.mapping, whose import would slow down --help.
     type=click.Choice(["basename", "path", "full"]),
-    help="How images are named under the target: quay.io/jetstack/x becomes x, jetstack/x or quay.io/jetstack/x. "
-    "[default: basename]",
+    help=tr(
+        "How images are named under the target: quay.io/jetstack/x becomes x, jetstack/x or quay.io/jetstack/x. "
+        "[default: basename]"
+    ),
 )
 
 
 _chart_options = _combine(
-    click.option("-f", "--values", multiple=True, metavar="FILE", help="For a chart, as helm takes it. Repeatable."),
-    click.option("--set", "set_", multiple=True, metavar="K=V", help="For a chart, as helm takes it. Repeatable."),
-    click.option("--set-string", multiple=True, metavar="K=V", help="For a chart, as helm takes it. Repeatable."),
+    click.option(
+        "-f", "--values", multiple=True, metavar="FILE", help=tr("For a chart, as helm takes it. Repeatable.")
+    ),
+    click.option("--set", "set_", multiple=True, metavar="K=V", help=tr("For a chart, as helm takes it. Repeatable.")),
+    click.option("--set-string", multiple=True, metavar="K=V", help=tr("For a chart, as helm takes it. Repeatable.")),
     click.option(
         "-n",
         "--namespace",
         metavar="NAME",
         default="",
-        help="For a chart: the namespace it is installed in. With --cluster: only this one.",
+        help=tr("For a chart: the namespace it is installed in. With --cluster: only this one."),
     ),
-    click.option("--kube-version", metavar="VERSION", default="", help="For a chart: the cluster's version."),
+    click.option("--kube-version", metavar="VERSION", default="", help=tr("For a chart: the cluster's version.")),
     click.option(
-        "--api-versions", multiple=True, metavar="API", help="For a chart: what the cluster knows. Repeatable."
+        "--api-versions", multiple=True, metavar="API", help=tr("For a chart: what the cluster knows. Repeatable.")
     ),
 )
 
@@ -151,15 +160,15 @@ def chart_options(function: F) -> F:
 
 
 _walk_options = _combine(
-    click.option("--strict", is_flag=True, help="Name each file of a folder that cannot be read, and end with 10."),
-    click.option("--walk", is_flag=True, help="Read a chart's or kustomization's folder file by file."),
-    click.option("--render", is_flag=True, help="Render each chart inside of a folder once, with its own values."),
+    click.option("--strict", is_flag=True, help=tr("Name each file of a folder that cannot be read, and end with 10.")),
+    click.option("--walk", is_flag=True, help=tr("Read a chart's or kustomization's folder file by file.")),
+    click.option("--render", is_flag=True, help=tr("Render each chart inside of a folder once, with its own values.")),
 )
 
 
 cluster_options = _combine(
-    click.option("--cluster", is_flag=True, help="Read what a running cluster needs, by kubectl, instead of PATH."),
-    click.option("--context", metavar="NAME", default="", help="With --cluster: this context of the kubeconfig."),
+    click.option("--cluster", is_flag=True, help=tr("Read what a running cluster needs, by kubectl, instead of PATH.")),
+    click.option("--context", metavar="NAME", default="", help=tr("With --cluster: this context of the kubeconfig.")),
 )
 
 
@@ -172,11 +181,11 @@ def cluster_scope(
     """
     if not cluster:
         if context:
-            raise UsageError("--context goes with --cluster")
+            raise UsageError(tr("--context goes with --cluster"))
         return None, rendering
     if paths:
         raise UsageError(
-            "either PATH or --cluster is read", hint="make two lists, or give what kubectl prints as PATH -"
+            tr("either PATH or --cluster is read"), hint=tr("make two lists, or give what kubectl prints as PATH -")
         )
     from airgap.kube.cluster import ClusterScope
 
@@ -261,8 +270,8 @@ def read_password() -> str:
     """Return one line of standard input, without its line end. Raises :class:`UsageError` for a terminal."""
     if sys.stdin.isatty():
         raise UsageError(
-            "--password-stdin wants the password on standard input, and that is a terminal",
-            hint='echo "$PASSWORD" | airgap … --password-stdin',
+            tr("--password-stdin wants the password on standard input, and that is a terminal"),
+            hint=tr('echo "$PASSWORD" | airgap … --password-stdin'),
         )
     return sys.stdin.readline().rstrip("\r\n")
 
@@ -270,7 +279,9 @@ def read_password() -> str:
 def read_stdin() -> bytes:
     """Return all of standard input, for the path ``-``. Raises :class:`UsageError` for a terminal."""
     if sys.stdin.isatty():
-        raise UsageError("- reads standard input, and that is a terminal", hint="kubectl get deploy -o json | airgap …")
+        raise UsageError(
+            tr("- reads standard input, and that is a terminal"), hint=tr("kubectl get deploy -o json | airgap …")
+        )
     return sys.stdin.buffer.read()
 
 
@@ -280,22 +291,27 @@ def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
 
     if "-" in bundles:
         if len(bundles) > 1:
-            raise UsageError("standard input is one bundle, and more are named", hint="give - alone")
+            raise UsageError(tr("standard input is one bundle, and more are named"), hint=tr("give - alone"))
         if password_stdin:
             raise UsageError(
-                "standard input cannot be both the bundle and the password",
-                hint="AIRGAP_USERNAME and AIRGAP_PASSWORD in the environment carry credentials too",
+                tr("standard input cannot be both the bundle and the password"),
+                hint=tr("AIRGAP_USERNAME and AIRGAP_PASSWORD in the environment carry credentials too"),
             )
         if sys.stdin.isatty():
-            raise UsageError("- reads standard input, and that is a terminal", hint="ssh … cat bundle.tar | airgap …")
+            raise UsageError(
+                tr("- reads standard input, and that is a terminal"), hint=tr("ssh … cat bundle.tar | airgap …")
+            )
     return reader.open_bundle(bundles[0], more=bundles[1:], ask=_ask_for_volume if sys.stdin.isatty() else None)
 
 
 def _ask_for_volume(expected: Path) -> Path | None:
     """Ask the user for a volume on another medium, and return its path; ``None`` if the user gives up."""
-    click.echo(f"{expected} is not there.", err=True)
+    click.echo(tr("{expected} is not there.", expected=expected), err=True)
     answer = click.prompt(
-        "Put its medium in and press Enter, or say where it lies (q gives up)", default="", show_default=False, err=True
+        tr("Put its medium in and press Enter, or say where it lies (q gives up)"),
+        default="",
+        show_default=False,
+        err=True,
     ).strip()
     if answer == "q":
         return None

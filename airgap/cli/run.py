@@ -14,6 +14,7 @@ from airgap.cli import stopping
 from airgap.cli.app import cli
 from airgap.cli.error_reporter import ErrorReporter
 from airgap.errors import AirgapError, Interrupted, OutputError
+from airgap.i18n import tr
 
 DEBUG_VARIABLE = "AIRGAP_DEBUG"
 
@@ -33,7 +34,7 @@ def run(arguments: Sequence[str] | None) -> int:
         reporter.report_usage_error(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return _report_interrupted(Interrupted("stopped"), reporter)
+        return _report_interrupted(Interrupted(tr("stopped")), reporter)
     except Interrupted as error:
         return _report_interrupted(error, reporter)
     except AirgapError as error:

@@ -18,6 +18,7 @@ from types import FrameType
 from airgap.cli.error_reporter import ErrorReporter
 from airgap.errors import Interrupted
 from airgap.events import Noted
+from airgap.i18n import tr
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Seconds within which the same signal counts once: ``timeout`` sends it to the process and then to its group.
@@ -67,7 +68,7 @@ def _watch(reading: int, reporter: ErrorReporter) -> None:
     poll.register(reading, select.POLLIN)
     while True:
         if not poll.poll(_NOTE_DELAY * 1000 if first_signal and not noted else None):
-            _write(reporter.format(Noted("still stopping; another Ctrl-C ends airgap at once")))
+            _write(reporter.format(Noted(tr("still stopping; another Ctrl-C ends airgap at once"))))
             noted = True
             continue
         for number in os.read(reading, 64):
@@ -81,7 +82,7 @@ def _watch(reading: int, reporter: ErrorReporter) -> None:
 
 
 def _exit_now(reporter: ErrorReporter) -> None:
-    error = Interrupted("stopped at once", hint="run the same command again to go on")
+    error = Interrupted(tr("stopped at once"), hint=tr("run the same command again to go on"))
     if not reporter.json and os.isatty(2) and os.environ.get("TERM") not in (None, "", "dumb"):
         _write("\x1b[?25h\n")  # show the cursor, which the progress bar hides
     _write(reporter.format(error))

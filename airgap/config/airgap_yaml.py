@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airgap import kube
 from airgap.errors import AirgapError, UsageError
+from airgap.i18n import tr
 from airgap.oci import Platform, Reference
 from airgap.oci.reference import registry_problem
 from airgap.records import Record, field
@@ -59,9 +60,9 @@ def load_project(path: str | None) -> ProjectSettings:
     except FileNotFoundError as error:
         if path is None:
             return ProjectSettings()
-        raise UsageError("there is no such file", where=path) from error
+        raise UsageError(tr("there is no such file"), where=path) from error
     except OSError as error:
-        raise UsageError(f"cannot read it: {error.strerror}", where=str(file)) from error
+        raise UsageError(tr("cannot read it: {strerror}", strerror=error.strerror), where=str(file)) from error
     import yaml
 
     try:
@@ -69,7 +70,9 @@ def load_project(path: str | None) -> ProjectSettings:
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else str(file)
-        raise UsageError(f"this is no YAML: {getattr(error, 'problem', None) or error}", where=where) from error
+        raise UsageError(
+            tr("this is no YAML: {getattr}", getattr=getattr(error, "problem", None) or error), where=where
+        ) from error
     project = ProjectSettings()
     if root is not None and root.tag != "tag:yaml.org,2002:null":
         _ProjectReader(str(file), file.parent, project).read(root)
@@ -112,7 +115,7 @@ class _ProjectReader(Record, frozen=False):
                 raise UsageError(
                     reason,
                     where=self._where(value),
-                    hint="registries are called as in references: quay.io, 10.0.0.5:5000",
+                    hint=tr("registries are called as in references: quay.io, 10.0.0.5:5000"),
                 )
             self.project.registries[name] = self._registry(value)
 
@@ -139,8 +142,8 @@ class _ProjectReader(Record, frozen=False):
         values = {key: self._text(value) for key, value in self._mapping(node, known).items()}
         for key in required:
             if key not in values:
-                hint = f"it needs {' and '.join(required)}"
-                raise UsageError(f"this rule lacks {key!r}", where=self._where(node), hint=hint)
+                hint = tr("it needs {required}", required=" and ".join(required))
+                raise UsageError(tr("this rule lacks {key!r}", key=key), where=self._where(node), hint=hint)
         return values
 
     def _take_rule(self, node: Any) -> kube.TakeRule:
@@ -171,14 +174,16 @@ class _ProjectReader(Record, frozen=False):
             seconds = 0.0
         # The limit of one day also excludes infinity; the comparison excludes not-a-number.
         if not 0 < seconds <= 86400:
-            raise UsageError(f"{text!r} is no number of seconds", where=self._where(node), hint="write it as 120")
+            raise UsageError(
+                tr("{text!r} is no number of seconds", text=text), where=self._where(node), hint=tr("write it as 120")
+            )
         return seconds
 
     def _file_name(self, node: Any) -> str:
         """A text that can be part of a file name."""
         text = self._text(node)
         if "/" in text or "\0" in text or text.startswith("."):
-            raise UsageError(f"{text!r} cannot be part of a file's name", where=self._where(node))
+            raise UsageError(tr("{text!r} cannot be part of a file's name", text=text), where=self._where(node))
         return text
 
     def _path(self, node: Any) -> str:
@@ -196,7 +201,7 @@ class _ProjectReader(Record, frozen=False):
     def _mapping(self, node: Any, known: tuple[str, ...] | None) -> dict[str, Any]:
         """A mapping's values by key; only ``known`` keys are allowed, or any key with ``None``."""
         if not hasattr(node, "value") or node.id != "mapping":
-            raise UsageError("a mapping of keys and values belongs here", where=self._where(node))
+            raise UsageError(tr("a mapping of keys and values belongs here"), where=self._where(node))
         entries: dict[str, Any] = {}
         for key_node, value in node.value:
             key = self._text(key_node)
@@ -204,27 +209,31 @@ class _ProjectReader(Record, frozen=False):
                 import difflib
 
                 similar = difflib.get_close_matches(key, known, 1)
-                hint = f"did you mean {similar[0]}?" if similar else f"known are {', '.join(known)}"
-                raise UsageError(f"unknown key {key!r}", where=self._where(key_node), hint=hint)
+                hint = (
+                    tr("did you mean {similar}?", similar=similar[0])
+                    if similar
+                    else tr("known are {known}", known=", ".join(known))
+                )
+                raise UsageError(tr("unknown key {key!r}", key=key), where=self._where(key_node), hint=hint)
             if key in entries:
-                raise UsageError(f"the key {key!r} stands here twice", where=self._where(key_node))
+                raise UsageError(tr("the key {key!r} stands here twice", key=key), where=self._where(key_node))
             entries[key] = value
         return entries
 
     def _list(self, node: Any) -> list[Any]:
         if node.id != "sequence":
-            raise UsageError("a list belongs here", where=self._where(node))
+            raise UsageError(tr("a list belongs here"), where=self._where(node))
         return list(node.value)
 
     def _text(self, node: Any) -> str:
         if node.id != "scalar" or node.value == "":
-            raise UsageError("a text belongs here", where=self._where(node))
+            raise UsageError(tr("a text belongs here"), where=self._where(node))
         return str(node.value)
 
     def _flag(self, node: Any) -> bool:
         text = self._text(node).lower()
         if text not in ("true", "false"):
-            raise UsageError("true or false belongs here", where=self._where(node))
+            raise UsageError(tr("true or false belongs here"), where=self._where(node))
         return text == "true"
 
     def _where(self, node: Any) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from airgap.config.airgap_yaml import ProjectSettings
 from airgap.errors import UsageError
 from airgap.events import Sink
+from airgap.i18n import tr
 from airgap.oci.reference import registry_problem
 from airgap.records import Record, replace
 from airgap.registry import RegistrySettings
@@ -60,10 +61,10 @@ def open_registries(
     # Check now: over plain HTTP the file would never be read, and the mistake would show only later.
     for ca_file in {options.ca_file, *(entry.ca_file for entry in settings.values())} - {""}:
         if not os.path.isfile(ca_file):
-            raise UsageError("there is no such file with certificates", where=ca_file)
+            raise UsageError(tr("there is no such file with certificates"), where=ca_file)
     for registry in (*options.plain_http, *options.insecure):
         if reason := registry_problem(registry):
-            raise UsageError(reason, hint="name the registry as it stands in references, such as 10.0.0.5:5000")
+            raise UsageError(reason, hint=tr("name the registry as it stands in references, such as 10.0.0.5:5000"))
     for registry in options.plain_http:
         settings[registry] = replace(settings.get(registry, RegistrySettings()), plain_http=True)
     for registry in options.insecure:
@@ -99,11 +100,11 @@ def _add_source(
 ) -> None:  # fmt: skip
     if target is not None and source.registry == target.registry:
         if source.prefix == target.prefix:
-            raise UsageError("source and target are the same", where=str(source))
+            raise UsageError(tr("source and target are the same"), where=str(source))
         if options.source_credential is not None:
             raise UsageError(
-                "source and target are one registry, so one user does for both",
-                hint="leave --source-username out",
+                tr("source and target are one registry, so one user does for both"),
+                hint=tr("leave --source-username out"),
             )
     elif source.plain_http is not None or source.registry not in settings:
         entry = settings.get(source.registry, RegistrySettings(ca_file=options.ca_file))
@@ -138,7 +139,9 @@ def target_mapping(project: ProjectSettings, to: str | None, policy: str | None)
 
     text = to or project.target
     if not text:
-        raise UsageError("where should the images go?", hint="give --to HOST:PORT/PREFIX, or target: in airgap.yaml")
+        raise UsageError(
+            tr("where should the images go?"), hint=tr("give --to HOST:PORT/PREFIX, or target: in airgap.yaml")
+        )
     return TargetMapping(TargetAddress.parse(text), policy or project.policy or DEFAULT_POLICY, project.overrides)
 
 
@@ -153,8 +156,8 @@ def target_credential(environment: Mapping[str, str], username: str | None, pass
         return None
     if not username or password is None:
         raise UsageError(
-            "a user without a password, or a password without a user",
-            hint="give --username with --password-stdin, or both AIRGAP_USERNAME and AIRGAP_PASSWORD",
+            tr("a user without a password, or a password without a user"),
+            hint=tr("give --username with --password-stdin, or both AIRGAP_USERNAME and AIRGAP_PASSWORD"),
         )
     from airgap.registry import Credential
 
@@ -171,8 +174,8 @@ def source_credential(environment: Mapping[str, str], username: str | None) -> C
     password = environment.get("AIRGAP_SOURCE_PASSWORD")
     if password is None:
         raise UsageError(
-            "a user at the source without a password",
-            hint="put it into AIRGAP_SOURCE_PASSWORD, or sign in once with airgap login",
+            tr("a user at the source without a password"),
+            hint=tr("put it into AIRGAP_SOURCE_PASSWORD, or sign in once with airgap login"),
         )
     from airgap.registry import Credential
 

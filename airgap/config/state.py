@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from airgap.errors import OutputError, UsageError
 from airgap.events import Sink, Warned
+from airgap.i18n import tr
 from airgap.targets import TargetAddress
 from airgap.transfer.shard import Shard
 
@@ -68,12 +69,12 @@ def _open_journal(
     }
     name = hashlib.sha256("\n".join((head["target"] or "", bundle_id, head["shard"] or "")).encode()).hexdigest()[:24]
     if folder is not None and not folder:
-        raise UsageError("--state names no folder")
+        raise UsageError(tr("--state names no folder"))
     journal_folder = Path(folder) if folder else state_folder(os.environ)
     try:
         return SessionJournal.open(journal_folder / f"import-{name}.jsonl", head, emit)
     except OutputError as error:
         if folder:
             raise
-        emit(Warned(f"{error}; a blob that is half sent when this import is killed will begin again"))
+        emit(Warned(tr("{error}; a blob that is half sent when this import is killed will begin again", error=error)))
         return None

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airgap.errors import OutputError
+from airgap.i18n import tr
 
 
 class FileLocked(OSError):
@@ -31,7 +32,7 @@ def lock(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.EACCES):
-            raise FileLocked(error.errno, "locked by another process") from error
+            raise FileLocked(error.errno, tr("locked by another process")) from error
         raise
 
 
@@ -68,9 +69,9 @@ def publish(fd: int, temporary: Path, path: Path) -> None:
     os.fsync(fd)
     if not is_same_file(fd, temporary):
         raise OutputError(
-            "another process replaced this file while it was being written",
+            tr("another process replaced this file while it was being written"),
             where=str(temporary),
-            hint="make sure that only one airgap writes here, then run the same command again",
+            hint=tr("make sure that only one airgap writes here, then run the same command again"),
         )
     os.rename(temporary, path)
     sync_folder(path.parent)
@@ -110,10 +111,10 @@ def writing(path: Path) -> Iterator[None]:
 def output_error(error: OSError, path: Path) -> OutputError:
     """What a failed write to ``path`` means for the user."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        what, hint = "the disk is full", "free space, or choose another disk with -o"
+        what, hint = tr("the disk is full"), tr("free space, or choose another disk with -o")
     elif error.errno == errno.EFBIG:
-        what = "this file system cannot hold a file of this size"
-        hint = "--volume-size fat32 splits the bundle; or format the medium with exFAT, ext4 or NTFS"
+        what = tr("this file system cannot hold a file of this size")
+        hint = tr("--volume-size fat32 splits the bundle; or format the medium with exFAT, ext4 or NTFS")
     else:
-        what, hint = f"cannot write: {error.strerror}", "choose another place with -o"
+        what, hint = tr("cannot write: {strerror}", strerror=error.strerror), tr("choose another place with -o")
     return OutputError(what, where=str(path), hint=hint)

@@ -19,17 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from airgap.durable.files import is_same_file, lock, sync_folder
+from airgap.i18n import tr
 
 
 class Journal:
     """An open and locked journal. Thread-safe.
 
-    ``entries`` are the objects that the file held when it was opened. Made by :meth:`open`.
+    ``entries_at_open`` are the objects that the file held when it was opened. Made by :meth:`open`.
     """
 
     def __init__(self, path: Path, fd: int, entries: list[dict[str, Any]], size: int) -> None:
         self.path = path
-        self.entries = entries
+        self.entries_at_open = entries
         self._fd = fd
         self._count = len(entries)
         self._size = size
@@ -65,15 +66,15 @@ class Journal:
             os.close(fd)
 
     @property
-    def count(self) -> int:
+    def line_count(self) -> int:
         """How many lines the file has. Every one of them is written, though not necessarily synced."""
         return self._count
 
-    def restart(self, head: Mapping[str, object]) -> None:
+    def reset(self, head: Mapping[str, object]) -> None:
         """Replace the content with the line ``head``, and sync the file and its folder. Raises OSError."""
         with self._guard:
             os.ftruncate(self._fd, 0)
-            self.entries, self._count, self._size = [], 0, 0
+            self.entries_at_open, self._count, self._size = [], 0, 0
             self._append(head)
             os.fsync(self._fd)
             sync_folder(self.path.parent)
@@ -109,7 +110,7 @@ class Journal:
 
     def _append(self, entry: Mapping[str, object]) -> None:
         if self._fd < 0:
-            raise OSError(errno.EBADF, "the journal is closed")
+            raise OSError(errno.EBADF, tr("the journal is closed"))
         line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
         written = 0
         try:

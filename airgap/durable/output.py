@@ -11,8 +11,9 @@ from pathlib import Path
 
 from airgap.durable.files import replace_file
 from airgap.errors import OutputError
+from airgap.i18n import tr
 
-_ELSEWHERE = "--output chooses another folder"
+_ELSEWHERE = tr("--output chooses another folder")
 
 
 def check_free(folder: Path, files: Iterable[tuple[str, bytes]], *, force: bool) -> None:
@@ -20,16 +21,18 @@ def check_free(folder: Path, files: Iterable[tuple[str, bytes]], *, force: bool)
     for name, content in files:
         path = inside(folder, name)
         if not is_free(path):
-            raise OutputError("something that is no file is already there", where=str(path), hint=_ELSEWHERE)
+            raise OutputError(tr("something that is no file is already there"), where=str(path), hint=_ELSEWHERE)
         try:
             same = force or not path.exists() or path.read_bytes() == content
         except OSError as error:
-            raise OutputError(f"cannot be read: {error.strerror}", where=str(path), hint=_ELSEWHERE) from error
+            raise OutputError(
+                tr("cannot be read: {strerror}", strerror=error.strerror), where=str(path), hint=_ELSEWHERE
+            ) from error
         if not same:
             raise OutputError(
-                "a file with other content is already there",
+                tr("a file with other content is already there"),
                 where=str(path),
-                hint=f"--force replaces it; {_ELSEWHERE}",
+                hint=tr("--force replaces it; {elsewhere}", elsewhere=_ELSEWHERE),
             )
 
 
@@ -40,7 +43,9 @@ def write_files(folder: Path, files: Sequence[tuple[str, bytes]]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)
     except OSError as error:
-        raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
+        raise OutputError(
+            tr("cannot write: {strerror}", strerror=error.strerror), where=str(error.filename or folder)
+        ) from error
 
 
 def check_place(path: Path, *, force: bool, option: str = "-o") -> None:
@@ -51,19 +56,31 @@ def check_place(path: Path, *, force: bool, option: str = "-o") -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise OutputError(f"no file can be here: {error.strerror}", where=str(path)[:200]) from error
+        raise OutputError(
+            tr("no file can be here: {strerror}", strerror=error.strerror), where=str(path)[:200]
+        ) from error
     if path.is_dir():
-        raise OutputError("a folder is already there", where=str(path), hint=f"{option} names a file")
+        raise OutputError(
+            tr("a folder is already there"), where=str(path), hint=tr("{option} names a file", option=option)
+        )
     if path.is_symlink():
-        raise OutputError("a link is already there", where=str(path), hint=f"{option} names the file itself")
+        raise OutputError(
+            tr("a link is already there"), where=str(path), hint=tr("{option} names the file itself", option=option)
+        )
     if not is_free(path):
-        raise OutputError("something that is no file is already there", where=str(path), hint=f"{option} names another")
+        raise OutputError(
+            tr("something that is no file is already there"),
+            where=str(path),
+            hint=tr("{option} names another", option=option),
+        )
     if path.exists() and not force:
-        raise OutputError("a file is already there", where=str(path), hint="--force replaces it")
+        raise OutputError(tr("a file is already there"), where=str(path), hint=tr("--force replaces it"))
     if not folder.is_dir():
-        raise OutputError("its folder does not exist", where=str(path), hint=f"mkdir -p {folder}")
+        raise OutputError(tr("its folder does not exist"), where=str(path), hint=tr("mkdir -p {folder}", folder=folder))
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError("its folder cannot be written", where=str(path), hint=f"{option} chooses another")
+        raise OutputError(
+            tr("its folder cannot be written"), where=str(path), hint=tr("{option} chooses another", option=option)
+        )
 
 
 def is_free(path: Path) -> bool:
@@ -85,10 +102,12 @@ def folder_for(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"cannot make this folder: {error.strerror}", where=str(folder), hint="--output chooses another"
+            tr("cannot make this folder: {strerror}", strerror=error.strerror),
+            where=str(folder),
+            hint=tr("--output chooses another"),
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError("this folder cannot be written", where=str(folder), hint="--output chooses another")
+        raise OutputError(tr("this folder cannot be written"), where=str(folder), hint=tr("--output chooses another"))
     try:
         yield
     except BaseException:
@@ -102,5 +121,5 @@ def inside(folder: Path, name: str) -> Path:
     """``folder/name``, refused if a link on the way leads out of ``folder``."""
     path = folder / name
     if not path.parent.resolve().is_relative_to(folder.resolve()) or path.is_symlink():
-        raise OutputError("a link leads out of the output folder", where=str(path))
+        raise OutputError(tr("a link leads out of the output folder"), where=str(path))
     return path

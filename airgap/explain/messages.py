@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads the known messages from ``data/messages.yaml``."""
+"""Loads the known messages from ``data/messages.yaml``, with their texts in the user's language."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import functools
 import pkgutil
 from typing import Any
 
-from airgap.explain.model import ANSWER, CAUSE, WRAPPER, KnownMessage, Step
+from airgap.explain.model import ANSWER, CAUSE, DECISIVE, WRAPPER, KnownMessage, Step
+from airgap.i18n import language_in_use, tr
 
-_WEIGHTS = {"cause": CAUSE, "answer": ANSWER, "wrapper": WRAPPER}
+_WEIGHTS = {"decisive": DECISIVE, "cause": CAUSE, "answer": ANSWER, "wrapper": WRAPPER}
 
 
 @functools.cache
@@ -22,13 +23,16 @@ def known_messages() -> tuple[KnownMessage, ...]:
 
 
 def _known_message(item: dict[str, Any]) -> KnownMessage:
+    language = language_in_use()
+    guide = item.get("guide", "")
     return KnownMessage(
         item["id"],
-        item["title"],
+        tr(item["title"]),
         tuple(item["phrases"]),
         item["seen"],
-        item["cause"],
-        tuple(Step(step["say"], tuple(step.get("run", ()))) for step in item["steps"]),
-        item.get("guide", ""),
+        tr(item["cause"]),
+        tuple(Step(tr(step["say"]), tuple(step.get("run", ()))) for step in item["steps"]),
+        guide if language == "en" else guide.replace(".md", f".{language}.md"),
         _WEIGHTS[item["weight"]],
+        tuple(item.get("expressions", ())),
     )

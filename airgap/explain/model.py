@@ -4,20 +4,43 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 
 from airgap.records import Record
 
 #: The ``weight`` of a message. A cause names what is wrong, an answer may have several causes, and a wrapper only
-#: contains another message. If a text has several messages, the heaviest is shown first.
-CAUSE, ANSWER, WRAPPER = 3, 2, 1
+#: contains another message. A decisive message comes before the causes that are named with it: a proxy that refuses a
+#: connection, for example, is mended at the proxy. If a text has several messages, the heaviest is shown first.
+DECISIVE, CAUSE, ANSWER, WRAPPER = 4, 3, 2, 1
+
+
+#: What steps may contain in braces, and what documentation shows there. ``host`` is host:port as image references have
+#: it, ``name`` the host without port, ``endpoint`` the host with its port always, ``san`` the entry of a certificate;
+#: ``address`` is what airgap's commands take (``http://`` before it if the text says so), ``url`` the same with its
+#: scheme always, ``request`` the address of the registry request in the text.
+PLACEHOLDERS = {
+    "host": "HOST:PORT",
+    "name": "HOST",
+    "endpoint": "HOST:PORT",
+    "san": "IP:ADDRESS",
+    "image": "HOST:PORT/IMAGE:TAG",
+    "address": "http://HOST:PORT",
+    "url": "http://HOST:PORT",
+    "request": "http://HOST:PORT/v2/",
+}
+_PLACEHOLDER = re.compile(r"\{(host|name|endpoint|san|image|address|url|request)\}")
+
+
+def fill_in(text: str, values: Mapping[str, str]) -> str:
+    """Return ``text`` with its placeholders replaced by ``values``."""
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
 class Step(Record):
     """One thing to do: ``say`` is a sentence, ``run`` are lines to type or to write into a file.
 
-    Both may contain the placeholders ``{host}`` (host:port), ``{name}`` (host without port), ``{san}`` (``IP:…`` or
-    ``DNS:…``) and ``{image}``.
+    Both may contain the placeholders of :data:`PLACEHOLDERS`.
     """
 
     say: str
@@ -29,6 +52,7 @@ class KnownMessage(Record):
 
     ``phrases`` are texts that programs print. In them a space matches any characters that are not letters or digits,
     so that quotes, escapes and line breaks do not matter; ``…`` matches up to 200 characters; case is ignored.
+    ``expressions`` are regular expressions for what no phrase can say, in text whose blanks are single spaces.
     ``seen`` names the programs. ``guide`` is a path relative to docs/, or empty.
     """
 
@@ -40,11 +64,14 @@ class KnownMessage(Record):
     steps: tuple[Step, ...]
     guide: str = ""
     weight: int = CAUSE
+    expressions: tuple[str, ...] = ()
 
     @cached_property
     def patterns(self) -> tuple[tuple[frozenset[str], re.Pattern[str]], ...]:
         """For each phrase its words in lower case, and its pattern. A text without all the words cannot match."""
-        return tuple((frozenset(words(phrase)), _compile(phrase)) for phrase in self.phrases)
+        phrases = [(frozenset(words(phrase)), _compile(phrase)) for phrase in self.phrases]
+        expressions = [(frozenset[str](), re.compile(expression, re.IGNORECASE)) for expression in self.expressions]
+        return (*phrases, *expressions)
 
 
 def words(text: str) -> list[str]:

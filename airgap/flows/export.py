@@ -14,11 +14,12 @@ from airgap.bundle.lockfile import create_lockfile, write_lockfile
 from airgap.bundle.omitted_layers import omit_layers
 from airgap.durable import output
 from airgap.errors import AirgapError, UsageError, raise_all
-from airgap.events import ImageFailed, Noted
+from airgap.events import ImageFailed
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.carried_resources import carried_resources, skipped_names
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, resolve_images
 from airgap.formatting import human
+from airgap.i18n import tr
 from airgap.oci import Platform
 from airgap.records import Record, field
 from airgap.registry import Registries
@@ -89,10 +90,10 @@ def _export(
     sizes, omitted = measure(planned), omit_layers(planned, base, emit)
     inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
     result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, failures, resolved.unresolved)
-    emit(Noted(f"the bundle will have {human(layout.total)}"))
+    context.note(tr("the bundle will have {total}", total=human(layout.total)))
     # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
-    if not request.platforms and base is None and (saving := sizes.saving()):
-        emit(Noted(f"it holds {len(sizes.platforms)} platforms; --platform {saving[0]} would save {human(saving[1])}"))
+    if not request.platforms and base is None and (advice := sizes.advice()):
+        context.note(advice)
     if request.dry_run:
         return result
     lockfile = create_lockfile(request.platforms, planned, resources, base.id if base else None)
@@ -114,7 +115,7 @@ def _read_lockfile(request: ExportRequest, base: Base | None, resources: Sequenc
     if request.lock is None:
         return None
     if request.form.volume and not request.lock.exists():
-        raise UsageError("one volume is made again from the lock of all", where=str(request.lock))
+        raise UsageError(tr("one volume is made again from the lock of all"), where=str(request.lock))
     base_id = base.id if base else None
     if lockfile := read_lockfile(request.lock, request.platforms, refresh=request.refresh, base=base_id):
         lockfile.check_resources(resources, where=str(request.lock))
@@ -127,10 +128,9 @@ def _check_output(request: ExportRequest, found_images: FoundImages, build: Bund
         return
     if not request.form.volume_size:
         output.check_place(request.form.path, force=request.force or request.dry_run or build.resuming)
-    path = request.form.path
     for file, _ in found_images.files:
-        if path.exists() and os.path.exists(file.path) and os.path.samefile(path, file.path):
-            raise UsageError("the bundle would replace a resource file that it is made of", where=file.path)
+        if request.form.path.exists() and os.path.exists(file.path) and os.path.samefile(request.form.path, file.path):
+            raise UsageError(tr("the bundle would replace a resource file that it is made of"), where=file.path)
 
 
 def _resolved(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airgap.config.airgap_yaml import ProjectSettings
 from airgap.errors import BundleError, TargetError, UsageError
+from airgap.i18n import tr
 from airgap.nodes import MirroredRegistry, PullEndpoint, mirrored_registries
 from airgap.oci import Reference
 from airgap.records import replace
@@ -33,8 +34,10 @@ def pull_endpoint(
     insecure = insecure or (settings.insecure and not ca_file)
     ca_path = ca_file or ("" if insecure or is_plain else settings.ca_file)
     if ca_path and (is_plain or insecure):
-        what = "plain HTTP shows no certificate" if is_plain else "--insecure trusts any certificate"
-        raise UsageError(f"{what}, so there is nothing for --ca-file to do", hint="leave one of them out")
+        what = tr("plain HTTP shows no certificate") if is_plain else tr("--insecure trusts any certificate")
+        raise UsageError(
+            tr("{what}, so there is nothing for --ca-file to do", what=what), hint=tr("leave one of them out")
+        )
     return PullEndpoint(address.registry, is_plain, insecure, _read_certificates(ca_path) if ca_path else b"")
 
 
@@ -52,10 +55,10 @@ def mirrors_from_file(path: str, mapping: Mapping, *, policy: str | None) -> lis
     registry = mapping.address.registry
     if isinstance(content, Receipt):
         if policy:
-            raise UsageError("--mapping goes with a bundle: a receipt says itself what images are called")
+            raise UsageError(tr("--mapping goes with a bundle: a receipt says itself what images are called"))
         return mirrored_registries(_receipt_images(path, content, registry), registry)
     if document.kind != "bundle" or not isinstance(content, Inventory):
-        raise BundleError(f"this is a {document.kind}; --from takes a bundle or a receipt", where=path)
+        raise BundleError(tr("this is a {kind}; --from takes a bundle or a receipt", kind=document.kind), where=path)
     assignments = assignments_of(content, mapping)
     return mirrored_registries([(assignment.source, assignment.target) for assignment in assignments], registry)
 
@@ -64,14 +67,14 @@ def _read_certificates(path: str) -> bytes:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read it: {error.strerror}", where=path) from error
+        raise UsageError(tr("cannot read it: {strerror}", strerror=error.strerror), where=path) from error
     if b"-----BEGIN CERTIFICATE-----" not in content:
         raise UsageError(
-            "there is no certificate in PEM form in it", where=path, hint="openssl x509 -in FILE -inform DER"
+            tr("there is no certificate in PEM form in it"), where=path, hint="openssl x509 -in FILE -inform DER"
         )
     if b"PRIVATE KEY-----" in content:
         raise UsageError(
-            "there is a private key in it, which no node may get", where=path, hint="give a certificate alone"
+            tr("there is a private key in it, which no node may get"), where=path, hint=tr("give a certificate alone")
         )
     return content
 
@@ -84,8 +87,12 @@ def _receipt_images(path: str, receipt: Receipt, registry: str) -> list[tuple[Re
     other_registries = {target.registry for _, target in images} - {registry}
     if other_registries:
         raise TargetError(
-            f"this receipt is one of {', '.join(sorted(other_registries))}, not of {registry}",
+            tr(
+                "this receipt is one of {other_registries}, not of {registry}",
+                other_registries=", ".join(sorted(other_registries)),
+                registry=registry,
+            ),
             where=path,
-            hint="give the target that it was imported into, or the receipt of this one",
+            hint=tr("give the target that it was imported into, or the receipt of this one"),
         )
     return images

@@ -10,6 +10,7 @@ from airgap import kube
 from airgap.errors import AirgapError, ResourceError, UsageError, raise_all
 from airgap.events import Noted, Sink, Warned
 from airgap.flows.steps.downloads import downloaded_files, is_address, without_secrets
+from airgap.i18n import tr
 from airgap.kube.cluster import ClusterScope, read_cluster
 from airgap.kube.model import POSSIBLE
 from airgap.kube.render import inputs, unrendered
@@ -102,11 +103,11 @@ def find_images(
     """
     if not paths and not images and cluster is None:
         raise UsageError(
-            "what should be read?", hint="give a PATH or - for standard input, or resources: in airgap.yaml"
+            tr("what should be read?"), hint=tr("give a PATH or - for standard input, or resources: in airgap.yaml")
         )
     if download is None and any(is_address(path) for path in paths):
         raise ResourceError(
-            "an address can only be given to airgap export", hint="download the file, then give its path"
+            tr("an address can only be given to airgap export"), hint=tr("download the file, then give its path")
         )
     local_paths = [path for path in paths if not is_address(path)]
     if cluster is not None:
@@ -121,11 +122,11 @@ def find_images(
     folders = unrendered.unrendered_folders(local_paths, (file.path for file, _ in files))
     found_images = FoundImages(tuple(files), tuple(images), folders, result)
     if not found_images.references():
-        names = ", ".join(map(without_secrets, paths)) or ("the cluster" if cluster else "nothing was given")
+        names = ", ".join(map(without_secrets, paths)) or (tr("the cluster") if cluster else tr("nothing was given"))
         nothing = ResourceError(
-            f"no image is named in what was read ({names})",
+            tr("no image is named in what was read ({names})", names=names),
             hint=unrendered.render_hint(resource for resource, _ in files)
-            or "give Kubernetes YAML or JSON, a folder of it, or - for standard input",
+            or tr("give Kubernetes YAML or JSON, a folder of it, or - for standard input"),
         )
         raise_all([nothing, *map(ResourceError, result.warnings())])
     return found_images

@@ -99,7 +99,7 @@ def _import(request: ImportRequest, bundle: BundleReader, target: Target, contex
     order = bundle.inventory.blobs if bundle.ordered else None
     options = CopyOptions(keep_going=request.keep_going, order=order, existing=existing)
     result.report = copy(needed, sources, stores, context, options)
-    bundle.finish()
+    bundle.drain()
     if request.shard:
         return result
     result.failures = [(root.label, error) for root, error in result.report.failures]

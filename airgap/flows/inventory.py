@@ -15,6 +15,7 @@ from airgap.bundle import Receipt, ReceiptImage
 from airgap.errors import AirgapError, ContentError, NotFound, RegistryError, Unavailable, raise_all
 from airgap.events import ImageFailed, Noted
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.store.protocols import Store
 from airgap.targets import Target, TargetAddress
@@ -50,7 +51,16 @@ def inventory(target: Target, names: Sequence[str], context: Context) -> Invento
     repositories = [_with_prefix(address, name) for name in names] or _listed_repositories(target)
     stores: dict[str, Store] = {repository: target.open(repository) for repository in dict.fromkeys(repositories)}
     roots = _tagged_roots(address, stores, context, skip_missing=not names)
-    emit(Noted(f"{address}: {counted(len(roots), 'tag')} in {counted(len(stores), 'repository', 'repositories')}"))
+    emit(
+        Noted(
+            tr(
+                "{address}: {tag_count} in {repository_count}",
+                address=address,
+                tag_count=counted(len(roots), "tag"),
+                repository_count=counted(len(stores), "repository", "repositories"),
+            )
+        )
+    )
     planned = plan(roots, stores, context)
     raise_all([error for _, error in planned.failures if not _concerns_one_image(error)])
     failures = [(root.label, error) for root, error in planned.failures]
@@ -83,7 +93,7 @@ def _tagged_roots(
             if skip_missing:
                 return []
             where = f"{address.registry}/{repository}"
-            raise NotFound("the registry has no such repository", where=where) from error
+            raise NotFound(tr("the registry has no such repository"), where=where) from error
 
     roots = []
     tag_lists = parallel_map(stores, list_tags, workers=context.jobs.control, cancel=context.cancel)
@@ -112,6 +122,6 @@ def _listed_repositories(target: Target) -> list[str]:
     except Unavailable:
         raise
     except RegistryError as error:
-        hint = "name the repositories with --repository NAME, once for each"
-        error.hint = hint if not error.hint else f"{hint}; or {error.hint}"
+        hint = tr("name the repositories with --repository NAME, once for each")
+        error.hint = hint if not error.hint else tr("{hint}; or {error_hint}", hint=hint, error_hint=error.hint)
         raise

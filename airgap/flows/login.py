@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from airgap.events import Sink, Warned, ignore
+from airgap.i18n import tr
 from airgap.registry import Credential, Credentials, Registries
 
 
@@ -17,7 +18,11 @@ def login(registry: str, credential: Credential, registries: Registries, *, emit
     client = registries.client(registry)
     client.ping()
     if not client.credentials_requested:
-        emit(Warned(f"{registry} asks for no password now, so whether it takes this one is not known"))
+        emit(
+            Warned(
+                tr("{registry} asks for no password now, so whether it takes this one is not known", registry=registry)
+            )
+        )
     return Credentials().save(registry, credential)
 
 

@@ -10,6 +10,7 @@ from airgap.bundle import BundleReader, open_bundle
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
 from airgap.events import Sink, Warned, ignore
+from airgap.i18n import tr
 from airgap.server import MirrorNaming, Server
 from airgap.store import ImageLayout
 
@@ -43,7 +44,9 @@ def create_server(
         )
     if writable:
         raise UsageError(
-            "a bundle takes no pushes", where=str(path), hint="--writable serves a layout folder, made if missing"
+            tr("a bundle takes no pushes"),
+            where=str(path),
+            hint=tr("--writable serves a layout folder, made if missing"),
         )
     bundle = open_bundle(path)
     _warn_of_incomplete_images(bundle, emit)
@@ -61,8 +64,12 @@ def _warn_of_incomplete_images(bundle: BundleReader, emit: Sink) -> None:
     if len(incomplete) == len(inventory.images):
         bundle.close()
         raise ContentMissing(
-            f"no image in it is whole: {requirements}",
+            tr("no image in it is whole: {requirements}", requirements=requirements),
             where=str(bundle.path),
-            hint="airgap import brings it together with what its target holds; airgap serve wants a whole bundle",
+            hint=tr("airgap import brings it together with what its target holds; airgap serve wants a whole bundle"),
         )
-    emit(Warned(f"{requirements}; not served: {', '.join(incomplete)}"))
+    emit(
+        Warned(
+            tr("{requirements}; not served: {incomplete}", requirements=requirements, incomplete=", ".join(incomplete))
+        )
+    )

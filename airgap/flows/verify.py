@@ -11,6 +11,7 @@ from airgap.bundle.damage import damaged_file, images_by_blob
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing, DigestMismatch, raise_all
 from airgap.events import BlobDone, BlobStarted, Planned
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.records import Record
 from airgap.store.protocols import Store
@@ -21,8 +22,8 @@ from airgap.transfer import Context, Destination, Meter, Root, parallel_map, pla
 
 #: The hint for a damaged blob, by whether the bundle is split into volumes.
 _REPAIR_HINTS = {
-    False: "copy the bundle once more from the other side",
-    True: "copy this volume once more; export --volume N --lock makes it again",
+    False: tr("copy the bundle once more from the other side"),
+    True: tr("copy this volume once more; export --volume N --lock makes it again"),
 }
 
 
@@ -79,13 +80,22 @@ def verify_target(bundle: BundleReader, mapping: Mapping, target: Target, contex
         if digest is None:
             errors.append(
                 ContentMissing(
-                    "the target does not have it",
+                    tr("the target does not have it"),
                     where=where,
-                    hint=f"airgap import {bundle.path} --to {mapping.address} pushes it",
+                    hint=tr("airgap import {path} --to {address} pushes it", path=bundle.path, address=mapping.address),
                 )
             )
         elif digest != assignment.digest:
-            errors.append(ContentError(f"the target has {digest}, the bundle {assignment.digest}", where=where))
+            errors.append(
+                ContentError(
+                    tr(
+                        "the target has {digest}, the bundle {assignment_digest}",
+                        digest=digest,
+                        assignment_digest=assignment.digest,
+                    ),
+                    where=where,
+                )
+            )
     raise_all(errors)
     return len(assignments)
 
@@ -98,7 +108,12 @@ def _raise_damage(bundle: BundleReader, errors: dict[str, AirgapError]) -> None:
     raise_all(
         [
             DigestMismatch(
-                f"{digest} is damaged, and with it {', '.join(references.get(digest, ['no image']))} ({error.what})",
+                tr(
+                    "{digest} is damaged, and with it {references} ({what})",
+                    digest=digest,
+                    references=", ".join(references.get(digest, [tr("no image")])),
+                    what=error.what,
+                ),
                 where=damaged_file(bundle, digest),
                 hint=_REPAIR_HINTS[bundle.is_split],
             )
@@ -121,6 +136,11 @@ def _check_complete(bundle: BundleReader) -> None:
         for manifest in planned.closure(image):
             for blob in manifest.blobs:
                 if blob.digest in planned.blobs and not completed.exists(blob):
-                    raise ContentMissing(f"{blob.digest} is not in the bundle", where=image.root.label)
+                    raise ContentMissing(
+                        tr("{digest} is not in the bundle", digest=blob.digest), where=image.root.label
+                    )
                 if blob.digest in completed.required and image.digest not in bundle.inventory.incomplete:
-                    raise BundleError(f"{blob.digest} was left out, and the inventory hides it", where=image.root.label)
+                    raise BundleError(
+                        tr("{digest} was left out, and the inventory hides it", digest=blob.digest),
+                        where=image.root.label,
+                    )

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airgap.errors import ResourceError, UsageError
+from airgap.i18n import tr
 from airgap.kube.detect import keys
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.reference_list import scan_list
@@ -77,8 +78,8 @@ class _Kubectl:
         program = shutil.which("kubectl")
         if program is None:
             raise UsageError(
-                "--cluster asks kubectl, and it is not on the PATH",
-                hint="where it is: kubectl get deploy,ds,sts,job,cronjob,pod -A -o json | airgap images -",
+                tr("--cluster asks kubectl, and it is not on the PATH"),
+                hint=tr("where it is: kubectl get deploy,ds,sts,job,cronjob,pod -A -o json | airgap images -"),
             )
         self._program = program
         self._scope = scope
@@ -120,7 +121,7 @@ class _Kubectl:
             document = json.loads(output)
             items = document["items"] if document["kind"].endswith("List") else [document]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ResourceError("kubectl did not print a list of objects", where=types) from error
+            raise ResourceError(tr("kubectl did not print a list of objects"), where=types) from error
         return [item for item in items if isinstance(item, dict)]
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from airgap.errors import ResourceError, raise_all
+from airgap.i18n import tr
 from airgap.kube.parse import events as ev
 from airgap.kube.parse import json_events, yaml_events
 from airgap.kube.parse.source import Source
@@ -76,7 +77,7 @@ def load(paths: Sequence[str], stdin: Callable[[], bytes] | None = None) -> list
     for path in paths:
         if os.path.exists(os.path.join(path, "Chart.yaml")):
             raise ResourceError(
-                "this folder is a Helm chart, whose templates name no images until they are rendered",
+                tr("this folder is a Helm chart, whose templates name no images until they are rendered"),
                 where=path,
                 hint=f"helm template {shlex.quote(path)} | airgap images -",
             )
@@ -107,9 +108,9 @@ def load_readable(
             members = list(_folder(path, prune, pruned))
             if not members and not pruned:
                 raise ResourceError(
-                    "no resource files in this folder",
+                    tr("no resource files in this folder"),
                     where=path,
-                    hint="resource files end in .yaml, .yml or .json; hidden ones are skipped",
+                    hint=tr("resource files end in .yaml, .yml or .json; hidden ones are skipped"),
                 )
         else:
             folders.append(os.path.dirname(os.path.abspath(path)))
@@ -241,17 +242,23 @@ def _refuse_archive(head: bytes, path: str) -> None:
     """Raise ResourceError if the file is a bundle or another archive."""
     if head[257:262] == _TAR and head.startswith(_BUNDLE):
         raise ResourceError(
-            "this is a bundle, not a resource file",
+            tr("this is a bundle, not a resource file"),
             where=path,
-            hint=f"airgap inspect {path} shows what it holds; airgap import writes the files that it carries, "
-            f"rewritten, and others are rewritten by: airgap rewrite FILES --from {path} --to TARGET",
+            hint=tr(
+                "airgap inspect {path} shows what it holds; airgap import writes the files that it carries, "
+                "rewritten, and others are rewritten by: airgap rewrite FILES --from {path} --to TARGET",
+                path=path,
+            ),
         )
     if head[257:262] == _TAR or head.startswith(_COMPRESSED):
         raise ResourceError(
-            "this is an archive, not a resource file",
+            tr("this is an archive, not a resource file"),
             where=path,
-            hint=f"if it is a bundle, airgap inspect {path} shows what it holds; "
-            "a chart's archive ends in .tgz, and other files are unpacked first",
+            hint=tr(
+                "if it is a bundle, airgap inspect {path} shows what it holds; "
+                "a chart's archive ends in .tgz, and other files are unpacked first",
+                path=path,
+            ),
         )
 
 
@@ -267,15 +274,15 @@ def _opened(path: str) -> Iterator[BinaryIO]:
 def _unreadable(path: str, error: OSError) -> ResourceError:
     missing = isinstance(error, FileNotFoundError)
     return ResourceError(
-        "no such file or folder" if missing else f"cannot be read: {error.strerror or error}",
+        tr("no such file or folder") if missing else tr("cannot be read: {strerror}", strerror=error.strerror or error),
         where=path,
-        hint="give a file, a folder, or - for standard input" if missing else None,
+        hint=tr("give a file, a folder, or - for standard input") if missing else None,
     )
 
 
 def _standard_input(stdin: Callable[[], bytes] | None) -> bytes:
     if stdin is None:
-        raise ResourceError("standard input cannot be read here", where="-", hint="give a file or a folder")
+        raise ResourceError(tr("standard input cannot be read here"), where="-", hint=tr("give a file or a folder"))
     try:
         content = stdin()
     except OSError as error:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.records import Record
 
 #: How sure a rule is: a typed field, a name and a shape that agree, or a shape only.
 CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
 #: The reason of a near miss that is a template's or a script's placeholder.
-PLACEHOLDER = "it holds a placeholder, so no image is named yet"
+PLACEHOLDER = tr("it holds a placeholder, so no image is named yet")
 
 
 class Scalar(NamedTuple):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from airgap.errors import OutputError, TargetError
+from airgap.i18n import tr
 from airgap.nodes import toml
 from airgap.nodes.model import Create, MirroredRegistry, NodeFile, NodeSetup, PullEndpoint, replace_with
 
@@ -28,11 +29,17 @@ _PULL_AND_PUSH, _PULL = ("pull", "resolve", "push"), ("pull", "resolve")
 #: Keys that say how to connect. Those that an earlier run set and this one does not are removed.
 _CONNECTION_KEYS = {("ca",), ("skip_verify",), ("override_path",)}
 _NOTES = (
-    f'containerd must look there: config_path = "{CERTS_FOLDER}" in {CONFIG_FILE} (containerd-1.x.toml and '
-    "containerd-2.x.toml beside the files show where); on a node itself, --root / sets it",
-    "nerdctl reads the same folder; without root it is ~/.config/containerd/certs.d",
+    tr(
+        'containerd must look there: config_path = "{certs_folder}" in {config_file} (containerd-1.x.toml and '
+        "containerd-2.x.toml beside the files show where); on a node itself, --root / sets it",
+        certs_folder=CERTS_FOLDER,
+        config_file=CONFIG_FILE,
+    ),
+    tr("nerdctl reads the same folder; without root it is ~/.config/containerd/certs.d"),
 )
-_MIRROR_NOTE = "under its original name an image is pulled without the target's pull secret: let nodes read anonymously"
+_MIRROR_NOTE = tr(
+    "under its original name an image is pulled without the target's pull secret: let nodes read anonymously"
+)
 
 
 def setup(endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry], runtime: str = "containerd") -> NodeSetup:
@@ -52,8 +59,10 @@ def setup(endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry], runtime: 
     }
     return NodeSetup(
         (*files, config),
-        "hosts.toml counts from the next pull on, without a restart; if config_path was changed: "
-        "systemctl restart containerd (running containers go on)",
+        tr(
+            "hosts.toml counts from the next pull on, without a restart; if config_path was changed: "
+            "systemctl restart containerd (running containers go on)"
+        ),
         {name: text.encode() for name, text in snippets.items()},
         (*_NOTES, _MIRROR_NOTE) if mirrors else _NOTES,
     )
@@ -76,7 +85,7 @@ def with_config_path(config: bytes) -> bytes:
     value = next((statement.value for statement in statements if statement.path == path), '""')
     config_path = toml.parse_string(value)
     if config_path is None:
-        raise OutputError(f"its config_path is {value}, which is no text", where=CONFIG_FILE)
+        raise OutputError(tr("its config_path is {value}, which is no text", value=value), where=CONFIG_FILE)
     folders = [folder for folder in config_path.split(":") if folder]
     if CERTS_FOLDER in folders:
         return config
@@ -89,9 +98,15 @@ def _config_version(statements: Sequence[toml.Statement]) -> int:
     version = int(value) if value.isdecimal() else 0
     if version not in REGISTRY_TABLES:
         raise OutputError(
-            f"its version is {value}, and airgap knows {', '.join(map(str, REGISTRY_TABLES))}",
+            tr(
+                "its version is {value}, and airgap knows {versions}",
+                value=value,
+                versions=", ".join(map(str, REGISTRY_TABLES)),
+            ),
             where=CONFIG_FILE,
-            hint=f'set config_path = "{CERTS_FOLDER}" under its registry settings by hand',
+            hint=tr(
+                'set config_path = "{certs_folder}" under its registry settings by hand', certs_folder=CERTS_FOLDER
+            ),
         )
     return version
 
@@ -108,9 +123,14 @@ def _refuse_old_settings(statements: Sequence[toml.Statement], table: toml.Path)
         kind, rest = statement.path[depth], statement.path[depth + 1 :]
         if kind == "mirrors" or (kind == "configs" and "tls" in rest[1:]):
             raise OutputError(
-                f"{CONFIG_FILE} has registry.{kind}.{rest[0]!r}, with which containerd takes no config_path",
+                tr(
+                    "{config_file} has registry.{kind}.{rest!r}, with which containerd takes no config_path",
+                    config_file=CONFIG_FILE,
+                    kind=kind,
+                    rest=rest[0],
+                ),
                 where=CONFIG_FILE,
-                hint="move what it says into certs.d/HOST/hosts.toml and remove it, then run this again",
+                hint=tr("move what it says into certs.d/HOST/hosts.toml and remove it, then run this again"),
             )
 
 
@@ -133,10 +153,18 @@ def _mirror_settings(endpoint: PullEndpoint, mirror: MirroredRegistry) -> toml.S
     if prefix is None:
         source, target = mirror.example
         raise TargetError(
-            f"containerd cannot pull {mirror.registry}/{source} from {endpoint.address}/{target}: it asks a mirror for "
-            "the whole original path, and can put something before it but take nothing away",
-            hint="import with --mapping path or full, or leave --from out and let nodes pull by the rewritten names; "
-            "podman, crio, k3s and rke2 can follow",
+            tr(
+                "containerd cannot pull {registry}/{source} from {address}/{target}: it asks a mirror for "
+                "the whole original path, and can put something before it but take nothing away",
+                registry=mirror.registry,
+                source=source,
+                address=endpoint.address,
+                target=target,
+            ),
+            hint=tr(
+                "import with --mapping path or full, or leave --from out and let nodes pull by the rewritten names; "
+                "podman, crio, k3s and rke2 can follow"
+            ),
         )
     url = f"{endpoint.url}/v2/{prefix}" if prefix else endpoint.url
     keys: dict[str, toml.Value] = {"capabilities": _PULL, **_trust_keys(endpoint)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from airgap.errors import OutputError
+from airgap.i18n import tr
 from airgap.nodes import toml
 from airgap.nodes.model import MirroredRegistry, NodeFile, NodeSetup, PullEndpoint, replace_with
 
@@ -18,8 +19,8 @@ FILE = "/etc/containers/registries.conf.d/90-airgap.conf"
 CERTS_FOLDER = "/etc/containers/certs.d"
 _HEADER = b"# Made by airgap hosts. An entry with one of its prefixes in a file that sorts later wins.\n"
 _RESTART = {
-    "podman": "nothing to restart: it counts from the next command on",
-    "crio": "systemctl reload crio (CRI-O reads these files again at SIGHUP; running containers go on)",
+    "podman": tr("nothing to restart: it counts from the next command on"),
+    "crio": tr("systemctl reload crio (CRI-O reads these files again at SIGHUP; running containers go on)"),
 }
 
 
@@ -34,10 +35,10 @@ def setup(endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry], runtime: 
     files = [NodeFile(FILE, _merge_entries(_HEADER, entries), merge)]
     if endpoint.ca and not endpoint.unverified:
         files.append(NodeFile(f"{CERTS_FOLDER}/{endpoint.address}/ca.crt", endpoint.ca, replace_with(endpoint.ca)))
-    notes = ["without root, podman reads ~/.config/containers/registries.conf.d and ~/.config/containers/certs.d"]
+    notes = [tr("without root, podman reads ~/.config/containers/registries.conf.d and ~/.config/containers/certs.d")]
     if mirrors and runtime == "crio":
-        notes = ["under its original name an image is pulled without the target's pull secret: let nodes read "
-                 "anonymously"]  # fmt: skip
+        notes = [tr("under its original name an image is pulled without the target's pull secret: let nodes read "
+"anonymously")]  # fmt: skip
     return NodeSetup(tuple(files), _RESTART[runtime], notes=() if runtime == "crio" and not mirrors else tuple(notes))
 
 
@@ -64,7 +65,7 @@ def _merge_entries(existing: bytes, entries: Mapping[str, bytes]) -> bytes:
     try:
         text = existing.decode()
     except UnicodeDecodeError as error:
-        raise OutputError("it is not UTF-8", where=FILE, hint="move it away") from error
+        raise OutputError(tr("it is not UTF-8"), where=FILE, hint=tr("move it away")) from error
     statements = list(toml.statements(text))
     headers = [statement for statement in statements if not statement.key]
     # Each table reaches from its header to the next header; the last one to the end of the file.

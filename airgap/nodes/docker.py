@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airgap.errors import OutputError
+from airgap.i18n import tr
 from airgap.nodes.model import Create, MirroredRegistry, NodeFile, NodeSetup, PullEndpoint, replace_with
 from airgap.oci.reference import DOCKER_HUB
 
@@ -38,9 +39,9 @@ def setup(endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry], runtime: 
         return _merge_lists(existing, lists, endpoint)
 
     files.append(NodeFile(FILE, merge(b""), merge, Create.ALWAYS if lists else Create.NEVER))
-    restart = "nothing to restart: certificates count from the next pull on"
+    restart = tr("nothing to restart: certificates count from the next pull on")
     if lists or endpoint.ca:
-        restart = (
+        restart = tr(
             "if daemon.json changed: systemctl reload docker (both lists are read again at SIGHUP; containers go on)"
         )
     return NodeSetup(tuple(files), restart, warnings=tuple(_mirror_warnings(mirrors)))
@@ -52,12 +53,19 @@ def _mirror_warnings(mirrors: Sequence[MirroredRegistry]) -> list[str]:
         source, target = mirror.example
         if mirror.registry != DOCKER_HUB:
             warnings.append(
-                f"docker has no mirrors for {mirror.registry}: its images are pulled by their rewritten names only"
+                tr(
+                    "docker has no mirrors for {registry}: its images are pulled by their rewritten names only",
+                    registry=mirror.registry,
+                )
             )
         elif mirror.prefix != "":
             warnings.append(
-                f"docker asks a mirror of Docker Hub for {source}, and at the target it is {target}: no mirror is "
-                "configured (--mapping path and a target without prefix would make one)"
+                tr(
+                    "docker asks a mirror of Docker Hub for {source}, and at the target it is {target}: no mirror is "
+                    "configured (--mapping path and a target without prefix would make one)",
+                    source=source,
+                    target=target,
+                )
             )
     return warnings
 
@@ -70,14 +78,16 @@ def _merge_lists(existing: bytes, lists: dict[str, list[str]], endpoint: PullEnd
     try:
         document: Any = json.loads(existing) if existing.strip() else {}
     except (ValueError, RecursionError) as error:
-        raise OutputError(f"this is no JSON: {error}", where=FILE, hint="mend it, or move it away") from error
+        raise OutputError(
+            tr("this is no JSON: {error}", error=error), where=FILE, hint=tr("mend it, or move it away")
+        ) from error
     if not isinstance(document, dict):
-        raise OutputError("this is no JSON object", where=FILE, hint="mend it, or move it away")
+        raise OutputError(tr("this is no JSON object"), where=FILE, hint=tr("mend it, or move it away"))
     before = json.dumps(document)
     for key in _LIST_KEYS:
         old_entries, new_entries = document.get(key, []), lists.get(key, [])
         if not isinstance(old_entries, list):
-            raise OutputError(f"{key} is no list", where=FILE, hint="mend it, or move it away")
+            raise OutputError(tr("{key} is no list", key=key), where=FILE, hint=tr("mend it, or move it away"))
         outdated = {endpoint.address, f"http://{endpoint.address}", f"https://{endpoint.address}"} - set(new_entries)
         merged = [entry for entry in old_entries if not (isinstance(entry, str) and entry.rstrip("/") in outdated)]
         merged += [entry for entry in new_entries if entry not in merged]

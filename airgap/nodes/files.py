@@ -11,6 +11,7 @@ from pathlib import Path
 from airgap.durable import replace_file
 from airgap.durable.output import inside
 from airgap.errors import AirgapError, OutputError
+from airgap.i18n import tr
 from airgap.nodes.model import Create, NodeFile, NodeSetup
 from airgap.records import Record
 
@@ -75,7 +76,9 @@ def write_changes(changes: Sequence[FileChange]) -> list[tuple[Path, Path | None
                 replace_file(backup, change.before, mode=mode, owner=owner)
             replace_file(change.path, change.after, mode=mode, owner=owner)
         except OSError as error:
-            raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or change.path)) from error
+            raise OutputError(
+                tr("cannot write: {strerror}", strerror=error.strerror), where=str(error.filename or change.path)
+            ) from error
         written.append((change.path, backup))
     return written
 
@@ -96,12 +99,12 @@ def _plan_change(folder: Path, file: NodeFile) -> FileChange:
 def _read(path: Path) -> bytes | None:
     try:
         if path.exists() and not path.is_file():
-            raise OutputError("something that is no file is already there", where=str(path))
+            raise OutputError(tr("something that is no file is already there"), where=str(path))
         return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise OutputError(f"cannot read it: {error.strerror}", where=str(path)) from error
+        raise OutputError(tr("cannot read it: {strerror}", strerror=error.strerror), where=str(path)) from error
 
 
 def _backup_path(path: Path) -> Path:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from airgap.i18n import tr
 from airgap.nodes import yaml_edit
 from airgap.nodes.model import MirroredRegistry, NodeFile, NodeSetup, PullEndpoint, replace_with
 from airgap.nodes.yaml_changes import Value, YamlChanges, new_document
 
 _RESTART = {
-    "k3s": "systemctl restart k3s on servers, k3s-agent on agents: registries.yaml is read at the start",
-    "rke2": "systemctl restart rke2-server on servers, rke2-agent on agents: registries.yaml is read at the start",
+    "k3s": tr("systemctl restart k3s on servers, k3s-agent on agents: registries.yaml is read at the start"),
+    "rke2": tr("systemctl restart rke2-server on servers, rke2-agent on agents: registries.yaml is read at the start"),
 }
 
 
@@ -44,9 +45,12 @@ def setup(endpoint: PullEndpoint, mirrors: Sequence[MirroredRegistry], runtime: 
     content = (header + yaml_edit.dump(new_document(changes))).encode()
     files.append(NodeFile(path, content, lambda existing: yaml_edit.edit(existing, changes, path)))
     notes = (
-        f"to sign in, add auth: {{username, password}} under configs: {endpoint.address}: on each node (chmod 600)",
-        "the original registries are still asked last; --disable-default-registry-endpoint keeps nodes from it",
-        f"{runtime}: written from its documentation, not run here",
+        tr(
+            "to sign in, add auth: {{username, password}} under configs: {address}: on each node (chmod 600)",
+            address=endpoint.address,
+        ),
+        tr("the original registries are still asked last; --disable-default-registry-endpoint keeps nodes from it"),
+        tr("{runtime}: written from its documentation, not run here", runtime=runtime),
     )
     return NodeSetup(tuple(files), _RESTART[runtime], notes=notes)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 
 from airgap.errors import TargetError
+from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.records import Record, field
 
@@ -69,7 +70,7 @@ class Create(Enum):
 
     ALWAYS = "always"
     #: Only on the node itself. In an output folder it would later be copied over the node's own file.
-    ON_NODE = "on the node"
+    ON_NODE = tr("on the node")
     #: Never: there is nothing to add, but an existing file may hold outdated entries to remove.
     NEVER = "never"
 
@@ -112,8 +113,13 @@ def mirrored_registries(images: Iterable[tuple[Reference, Reference]], address: 
         known_target = repositories.setdefault(source.registry, {}).setdefault(source.repository, target.repository)
         if known_target != target.repository:
             raise TargetError(
-                f"{source.name} is at the target both as {known_target} and as {target.repository}",
-                hint="nodes go by the name alone: import both tags under one name, or leave --from out",
+                tr(
+                    "{name} is at the target both as {known_target} and as {repository}",
+                    name=source.name,
+                    known_target=known_target,
+                    repository=target.repository,
+                ),
+                hint=tr("nodes go by the name alone: import both tags under one name, or leave --from out"),
             )
     return [
         MirroredRegistry(registry, dict(sorted(repositories[registry].items()))) for registry in sorted(repositories)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.nodes.model import Create, NodeFile
 
 #: The runtimes that a DaemonSet can configure, and the folder whose files they read again without a restart.
@@ -66,7 +67,9 @@ def pull_secret(address: str, name: str, namespace: str, credential: tuple[str, 
     """
     for text in (name, namespace):
         if not _OBJECT_NAME.fullmatch(text):
-            raise UsageError(f"{text!r} is no name that Kubernetes takes", hint="a-z, 0-9, '-' and '.'")
+            raise UsageError(
+                tr("{text!r} is no name that Kubernetes takes", text=text), hint=tr("a-z, 0-9, '-' and '.'")
+            )
     if credential is None:
         return _SECRET_TEMPLATE.format(address=address, name=name, namespace=namespace).encode()
     auth = base64.b64encode(":".join(credential).encode()).decode()
@@ -91,7 +94,7 @@ def daemonset(runtime: str, files: Sequence[NodeFile], image: str) -> bytes:
     """
     if runtime not in DAEMONSET_FOLDERS:
         raise UsageError(
-            f"a DaemonSet cannot configure {runtime}, which must be restarted for it",
+            tr("a DaemonSet cannot configure {runtime}, which must be restarted for it", runtime=runtime),
             hint="lay the files on each node by your own means (ansible, pdsh), then restart it",
         )
     folder = DAEMONSET_FOLDERS[runtime]
@@ -99,8 +102,8 @@ def daemonset(runtime: str, files: Sequence[NodeFile], image: str) -> bytes:
     outside = [file.path for file in files if file.create is not Create.ON_NODE and file not in copied.values()]
     if outside:
         raise UsageError(
-            f"the DaemonSet can lay files in {folder} only, not {outside[0]}",
-            hint="trust the certificate on each node by your own means, then leave --ca-file out here",
+            tr("the DaemonSet can lay files in {folder} only, not {outside}", folder=folder, outside=outside[0]),
+            hint=tr("trust the certificate on each node by your own means, then leave --ca-file out here"),
         )
     data = {key: file.content.decode() for key, file in copied.items()}
     lines = [f"lay {key} {shlex.quote(file.path[len(folder) + 1 :])}" for key, file in copied.items()]

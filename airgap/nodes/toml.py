@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from airgap.errors import OutputError
+from airgap.i18n import tr
 from airgap.records import Record
 
 Value = str | bool | int | Sequence[str]
@@ -154,8 +155,17 @@ def _set_key(text: str, table: Path, key: str, value: str) -> str:
         if _conflicts(statement, table, path):
             line = text.count("\n", 0, statement.start) + 1
             raise OutputError(
-                f"{_format_path(path)} cannot be set without rewriting line {line}",
-                hint=f"write {key} = {value} under [{_format_path(table)}] by hand",
+                tr(
+                    "{format_path} cannot be set without rewriting line {line}",
+                    format_path=_format_path(path),
+                    line=line,
+                ),
+                hint=tr(
+                    "write {key} = {value} under [{format_path}] by hand",
+                    key=key,
+                    value=value,
+                    format_path=_format_path(table),
+                ),
             )
     newline = "\r\n" if "\r\n" in text else "\n"
     in_table = [statement for statement in parsed if statement.table == table]
@@ -249,4 +259,6 @@ def _format_path(path: Path) -> str:
 
 def _syntax_error(text: str, index: int) -> OutputError:
     line = text.count("\n", 0, index) + 1
-    return OutputError(f"line {line} is no TOML that airgap understands", hint="mend the file, or move it away")
+    return OutputError(
+        tr("line {line} is no TOML that airgap understands", line=line), hint=tr("mend the file, or move it away")
+    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airgap.errors import OutputError
+from airgap.i18n import tr
 from airgap.nodes.yaml_nodes import ALIAS, NULL, ParsedYaml, key_text
 from airgap.records import Record
 
@@ -57,7 +58,7 @@ def verify_edit(before: ParsedYaml, changes: YamlChanges, after: str) -> None:
     except OutputError:
         correct = False
     if not correct:
-        before.refuse(0, "airgap cannot add to this file without changing something else in it")
+        before.refuse(0, tr("airgap cannot add to this file without changing something else in it"))
 
 
 def _expected(parsed: ParsedYaml, node: yaml.Node | None, changes: YamlChanges) -> Any:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airgap.errors import OutputError
+from airgap.i18n import tr
 from airgap.nodes.yaml_changes import Value, YamlChanges, has_content, new_document, verify_edit
 from airgap.nodes.yaml_nodes import ALIAS, LINE_BREAK, NULL, ParsedYaml, is_block_scalar, key_text, last_node, walk
 
@@ -40,7 +41,9 @@ def edit(content: bytes, changes: YamlChanges, where: str) -> bytes:
         text = content[len(byte_order_mark) :].decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise OutputError("this is not UTF-8", where=f"{where}:{line}", hint="mend it, or move it away") from error
+        raise OutputError(
+            tr("this is not UTF-8"), where=f"{where}:{line}", hint=tr("mend it, or move it away")
+        ) from error
     before = ParsedYaml.parse(text, where)
     editor = _Editor(before)
     editor.change_document(changes)
@@ -96,9 +99,9 @@ class _Editor:
         if isinstance(node, yaml.MappingNode):
             self._change_mapping(node, changes)
         elif node.tag == ALIAS:
-            self.parsed.refuse(node, f"airgap cannot add to what the alias *{node.value} stands for")
+            self.parsed.refuse(node, tr("airgap cannot add to what the alias *{value} stands for", value=node.value))
         elif node.tag != NULL:
-            self.parsed.refuse(node, "where a mapping belongs there is something else")
+            self.parsed.refuse(node, tr("where a mapping belongs there is something else"))
         elif added := new_document(changes):
             if node.value or flow:
                 self._fill(node, added)
@@ -138,7 +141,7 @@ class _Editor:
     ) -> None:
         """Add and remove entries of ``node``. ``entries`` maps key texts to key and value nodes."""
         if "<<" in entries:
-            self.parsed.refuse(node, "airgap cannot change a mapping that takes in others by <<")
+            self.parsed.refuse(node, tr("airgap cannot change a mapping that takes in others by <<"))
         kept = [entry for entry in node.value if key_text(entry[0]) not in removed]
         if node.flow_style:
             self._change_flow(node, kept, added, bool(removed))
@@ -238,7 +241,7 @@ class _Editor:
             for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
                 name = key_text(key)
                 if name in seen:
-                    self.parsed.refuse(key, f"the key {name} is there twice in one mapping")
+                    self.parsed.refuse(key, tr("the key {name} is there twice in one mapping", name=name))
                 if name is not None:
                     seen.add(name)
 
@@ -246,7 +249,7 @@ class _Editor:
         """Refuse a node that aliases refer to: they would change with it."""
         anchor = self.parsed.anchors.get(id(node))
         if anchor in self.parsed.aliased:
-            self.parsed.refuse(node, f"airgap cannot change what aliases *{anchor} stand for too")
+            self.parsed.refuse(node, tr("airgap cannot change what aliases *{anchor} stand for too", anchor=anchor))
 
     def _check_all_unshared(self, node: yaml.Node) -> None:
         for inner in walk(node):
@@ -255,10 +258,10 @@ class _Editor:
     def _check_plain(self, node: yaml.Node) -> None:
         """Refuse a node with a tag or an anchor in front of it."""
         if self.text[node.start_mark.index : node.start_mark.index + 1] in ("&", "!"):
-            self.parsed.refuse(node, "airgap cannot change a value that has a tag or an anchor")
+            self.parsed.refuse(node, tr("airgap cannot change a value that has a tag or an anchor"))
 
     def _check_line(self, key: yaml.Node) -> None:
         """Refuse a key that is not the first thing on its line."""
         start = key.start_mark
         if self.text[start.index - start.column : start.index].strip(" "):
-            self.parsed.refuse(key, "airgap cannot change a mapping whose key does not begin its line")
+            self.parsed.refuse(key, tr("airgap cannot change a mapping whose key does not begin its line"))

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airgap.errors import OutputError
+from airgap.i18n import tr
 
 if TYPE_CHECKING:
     import yaml
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 ALIAS = "alias"
 NULL = "tag:yaml.org,2002:null"
 LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-_HINT = "edit it by hand, or move it away and merge what airgap then writes"
+_HINT = tr("edit it by hand, or move it away and merge what airgap then writes")
 
 
 class ParsedYaml:
@@ -44,10 +45,10 @@ class ParsedYaml:
         except (yaml.YAMLError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
             index = mark.index if mark is not None else getattr(error, "position", 0)
-            problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is nested too deeply"
+            problem = getattr(error, "problem", None) or getattr(error, "reason", None) or tr("it is nested too deeply")
             if "another document" in problem:
-                problem = "there is more than one document"
-            _refuse(text, where, index, f"this is no YAML that airgap can edit: {problem}")
+                problem = tr("there is more than one document")
+            _refuse(text, where, index, tr("this is no YAML that airgap can edit: {problem}", problem=problem))
         return cls(text, where, root, loader.named, loader.aliased)
 
     def refuse(self, place: yaml.Node | int, what: str) -> NoReturn:
@@ -126,7 +127,7 @@ def _loader() -> type[Any]:
             if parser.check_event(yaml.AliasEvent):
                 parser.get_event()
                 if event.anchor not in self.anchors:
-                    problem = f"found undefined alias {event.anchor!r}"
+                    problem = tr("found undefined alias {anchor!r}", anchor=event.anchor)
                     raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
                 self.aliased.add(event.anchor)
                 return yaml.ScalarNode(ALIAS, event.anchor, event.start_mark, event.end_mark)

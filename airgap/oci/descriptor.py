@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from airgap.errors import ContentError
+from airgap.i18n import tr
 from airgap.oci import digest as digests
 from airgap.oci.platform import Platform
 from airgap.records import Record, field
@@ -30,13 +31,18 @@ class Descriptor(Record):
     def from_json(cls, value: Any, *, where: str = "descriptor") -> Descriptor:
         """Read a descriptor; raise :class:`ContentError` if the content could not be fetched and verified by it."""
         if not isinstance(value, Mapping):
-            raise ContentError("a descriptor must be a JSON object", where=where)
+            raise ContentError(tr("a descriptor must be a JSON object"), where=where)
         digest, size = value.get("digest"), value.get("size")
         if not isinstance(digest, str) or digests.problem(digest):
-            reason = digests.problem(digest) if isinstance(digest, str) else "it is missing"
-            raise ContentError(f"descriptor with the digest {str(digest)[:160]!r}: {reason}", where=where)
+            reason = digests.problem(digest) if isinstance(digest, str) else tr("it is missing")
+            raise ContentError(
+                tr("descriptor with the digest {digest!r}: {reason}", digest=str(digest)[:160], reason=reason),
+                where=where,
+            )
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 1 << 62:
-            raise ContentError(f"descriptor of {digest} with the size {size!r}", where=where)
+            raise ContentError(
+                tr("descriptor of {digest} with the size {size!r}", digest=digest, size=size), where=where
+            )
         platform, annotations, urls = value.get("platform"), value.get("annotations"), value.get("urls")
         return cls(
             str(value.get("mediaType") or ""),

@@ -11,6 +11,7 @@ import re
 from typing import Protocol
 
 from airgap.errors import DigestMismatch, InvalidReference
+from airgap.i18n import tr
 
 #: The supported algorithms, with the length of their hexadecimal form.
 ALGORITHMS = {"sha256": 64, "sha384": 96, "sha512": 128}
@@ -36,13 +37,19 @@ class Hash(Protocol):
 def problem(text: str) -> str | None:
     """Return the reason why ``text`` is not a supported digest, or ``None`` if it is one."""
     if not _GRAMMAR.fullmatch(text):
-        return "a digest is written algorithm:hex, such as sha256 and 64 characters of 0-9a-f"
+        return tr("a digest is written algorithm:hex, such as sha256 and 64 characters of 0-9a-f")
     algorithm, _, encoded = text.partition(":")
     length = ALGORITHMS.get(algorithm)
     if length is None:
-        return f"unknown digest algorithm {algorithm!r}; known are {', '.join(ALGORITHMS)}"
+        return tr(
+            "unknown digest algorithm {algorithm!r}; known are {algorithms}",
+            algorithm=algorithm,
+            algorithms=", ".join(ALGORITHMS),
+        )
     if len(encoded) != length or not _HEX.fullmatch(encoded):
-        return f"a {algorithm} digest has {length} characters of 0-9a-f after the colon"
+        return tr(
+            "a {algorithm} digest has {length} characters of 0-9a-f after the colon", algorithm=algorithm, length=length
+        )
     return None
 
 
@@ -55,7 +62,7 @@ def check(text: str) -> str:
     """Return ``text`` if it is a supported digest; raise :class:`InvalidReference` otherwise."""
     reason = problem(text)
     if reason:
-        raise InvalidReference(f"invalid digest {text[:160]!r}: {reason}")
+        raise InvalidReference(tr("invalid digest {text!r}: {reason}", text=text[:160], reason=reason))
     return text
 
 
@@ -83,5 +90,7 @@ def verify(content: bytes, digest: str, *, where: str | None = None) -> bytes:
     """Return ``content`` if it hashes to ``digest``; raise :class:`DigestMismatch` otherwise."""
     actual = of(content, algorithm(digest))
     if actual != digest:
-        raise DigestMismatch(f"content hashes to {actual}, not to {digest}", where=where)
+        raise DigestMismatch(
+            tr("content hashes to {actual}, not to {digest}", actual=actual, digest=digest), where=where
+        )
     return content

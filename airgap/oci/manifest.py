@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airgap.errors import ContentError, NotFound
+from airgap.i18n import tr
 from airgap.oci import digest as digests
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.platform import Platform
@@ -92,19 +93,22 @@ def parse(content: bytes, media_type: str = "", *, where: str | None = None) -> 
     if media_type in ("", "application/json", "text/plain", "application/octet-stream"):
         media_type = ""
     if stated is not None and not isinstance(stated, str):
-        raise ContentError("mediaType is no string", where=where)
+        raise ContentError(tr("mediaType is no string"), where=where)
     if stated and media_type and stated != media_type and is_manifest_type(stated) and is_manifest_type(media_type):
-        raise ContentError(f"announced as {media_type}, but says of itself {stated}", where=where)
+        raise ContentError(
+            tr("announced as {media_type}, but says of itself {stated}", media_type=media_type, stated=stated),
+            where=where,
+        )
     media_type = media_type or stated or _media_type_from_fields(document)
     if media_type in DOCKER_SCHEMA1 or document.get("schemaVersion") == 1:
         raise NotFound(
-            "the registry offers this image only in Docker's schema 1, which was given up in 2017",
+            tr("the registry offers this image only in Docker's schema 1, which was given up in 2017"),
             where=where,
-            hint="push the image once more with a current docker, podman or skopeo, then export it again",
+            hint=tr("push the image once more with a current docker, podman or skopeo, then export it again"),
         )
     # Reject a document that one client would read as an index and another as an image (CVE-2021-41190).
     if media_type in INDEXES + MANIFESTS and "manifests" in document and ("layers" in document or "config" in document):
-        raise ContentError("has the parts of an index and of an image manifest at once", where=where)
+        raise ContentError(tr("has the parts of an index and of an image manifest at once"), where=where)
     descriptor = Descriptor(media_type, digests.of(content), len(content))
     if media_type in INDEXES:
         entries = _descriptors(document, "manifests", where)
@@ -121,7 +125,7 @@ def parse(content: bytes, media_type: str = "", *, where: str | None = None) -> 
         layers = "blobs" if media_type == OCI_ARTIFACT else "layers"
         config = _optional_descriptor(document, "config", where)
         if config is None and media_type != OCI_ARTIFACT:
-            raise ContentError("a manifest without config", where=where)
+            raise ContentError(tr("a manifest without config"), where=where)
         return Manifest(
             descriptor,
             content,
@@ -171,8 +175,8 @@ def select_platforms(index: Manifest, platforms: Sequence[Platform]) -> tuple[De
     if missing:
         has = ", ".join(dict.fromkeys(str(c.platform) for c in index.children if c.platform and c.platform.is_known))
         raise NotFound(
-            f"has no {', '.join(map(str, missing))}",
-            hint=f"it has {has or 'no platform at all'}; choose among these, or leave --platform out",
+            tr("has no {missing}", missing=", ".join(map(str, missing))),
+            hint=tr("it has {has}; choose among these, or leave --platform out", has=has or tr("no platform at all")),
         )
     return tuple(child for child in index.children if child.digest in kept or attested_digest(child) in kept)
 
@@ -201,9 +205,9 @@ def _parse_object(content: bytes, where: str | None) -> dict[str, Any]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ContentError(f"not JSON, so no manifest ({error})", where=where) from error
+        raise ContentError(tr("not JSON, so no manifest ({error})", error=error), where=where) from error
     if not isinstance(document, dict):
-        raise ContentError("a manifest must be a JSON object", where=where)
+        raise ContentError(tr("a manifest must be a JSON object"), where=where)
     return document
 
 
@@ -221,7 +225,7 @@ def _descriptors(document: Mapping[str, Any], key: str, where: str | None) -> tu
     if value is None:
         value = []
     if not isinstance(value, list):
-        raise ContentError(f"{key} is no list", where=where)
+        raise ContentError(tr("{key} is no list", key=key), where=where)
     return tuple(Descriptor.from_json(entry, where=where or key) for entry in value)
 
 

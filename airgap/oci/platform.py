@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.records import Record
 
 _PART = re.compile(r"[A-Za-z0-9_.-]+")
@@ -40,7 +41,8 @@ class Platform(Record, order=True):
         match = re.fullmatch(r"([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]+)\))?/([^/]+)(?:/([^/]+))?", text)
         if not match or not all(_PART.fullmatch(part) for part in match.groups() if part):
             raise UsageError(
-                f"{text!r} is no platform", hint="write it as os/architecture, such as linux/amd64 or linux/arm/v7"
+                tr("{text!r} is no platform", text=text),
+                hint=tr("write it as os/architecture, such as linux/amd64 or linux/arm/v7"),
             )
         os, os_version, architecture, variant = match.groups()
         architecture = architecture.lower()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from airgap.errors import InvalidReference
+from airgap.i18n import tr
 from airgap.oci import digest as digests
 from airgap.records import Record, replace
 
@@ -51,28 +52,28 @@ class Reference(Record, order=True):
         if (reference := cls.parse_common(text)) is not None:
             return reference
         if _IMAGE_ID.fullmatch(text):
-            raise _invalid(text, "64 hexadecimal digits are an image's ID on one machine, which no registry knows")
+            raise _invalid(text, tr("64 hexadecimal digits are an image's ID on one machine, which no registry knows"))
         if "://" in text:
-            raise _invalid(text, "it is no address; leave out what stands before the registry, such as http://")
+            raise _invalid(text, tr("it is no address; leave out what stands before the registry, such as http://"))
         if _after_credentials(text):
-            raise _invalid(text, "no user or password belongs in it; airgap login REGISTRY keeps them")
+            raise _invalid(text, tr("no user or password belongs in it; airgap login REGISTRY keeps them"))
         name, at, digest = text.partition("@")
         if at and (reason := digests.problem(digest)):
             raise _invalid(text, reason)
         name, tag = _split_tag(text, name)
         registry, repository = _split_registry(name)
         if not _REGISTRY.fullmatch(registry):
-            raise _invalid(text, f"{registry!r} is no registry address")
+            raise _invalid(text, tr("{registry!r} is no registry address", registry=registry))
         port = registry.rpartition(":")[2] if not registry.endswith("]") and ":" in registry else ""
         if port and not 0 < int(port) < 65536:
-            raise _invalid(text, f"{port} is no port")
+            raise _invalid(text, tr("{port} is no port", port=port))
         _check_repository(text, repository)
         if registry in _HUB_ALIASES:
             registry = DOCKER_HUB
         if registry == DOCKER_HUB and "/" not in repository:
             repository = f"library/{repository}"
         if len(registry) + 1 + len(repository) > MAX_NAME:
-            raise _invalid(text, f"the name is longer than {MAX_NAME} characters")
+            raise _invalid(text, tr("the name is longer than {max_name} characters", max_name=MAX_NAME))
         return cls(registry, repository, tag or ("" if digest else "latest"), digest)
 
     @classmethod
@@ -112,29 +113,29 @@ class Reference(Record, order=True):
 def check_tag(tag: str) -> str:
     """Return ``tag`` if the distribution specification allows it; raise :class:`InvalidReference` otherwise."""
     if not _TAG.fullmatch(tag):
-        raise InvalidReference(f"invalid tag {tag[:160]!r}: {_tag_problem(tag)}")
+        raise InvalidReference(tr("invalid tag {tag!r}: {tag_problem}", tag=tag[:160], tag_problem=_tag_problem(tag)))
     return tag
 
 
 def repository_problem(repository: str) -> str | None:
     """Return the reason why ``repository`` is not a valid repository name, or ``None`` if it is one."""
     if not repository:
-        return "the repository is empty"
+        return tr("the repository is empty")
     for part in repository.split("/"):
         if not part:
-            return "a part of the repository is empty"
+            return tr("a part of the repository is empty")
         if part != part.lower():
-            return "repository names are lower case"
+            return tr("repository names are lower case")
         if not _COMPONENT.fullmatch(part):
-            return f"{part!r} may hold a-z and 0-9, separated by one '.', '_', '__' or by '-'"
+            return tr("{part!r} may hold a-z and 0-9, separated by one '.', '_', '__' or by '-'", part=part)
     if len(repository) > MAX_NAME:
-        return f"the name is longer than {MAX_NAME} characters"
+        return tr("the name is longer than {max_name} characters", max_name=MAX_NAME)
     return None
 
 
 def registry_problem(registry: str) -> str | None:
     """Return the reason why ``registry`` is not ``host[:port]``, or ``None`` if it is."""
-    return None if _REGISTRY.fullmatch(registry) else f"{registry!r} is no registry address"
+    return None if _REGISTRY.fullmatch(registry) else tr("{registry!r} is no registry address", registry=registry)
 
 
 def _split_tag(text: str, name: str) -> tuple[str, str]:
@@ -162,10 +163,10 @@ def _check_repository(text: str, repository: str) -> None:
 
 def _tag_problem(tag: str) -> str:
     if not tag:
-        return "the tag after ':' is empty"
+        return tr("the tag after ':' is empty")
     if len(tag) > 128:
-        return "a tag has at most 128 characters"
-    return f"the tag {tag!r} may hold letters, digits, '_', '.' and '-', and not begin with '.' or '-'"
+        return tr("a tag has at most 128 characters")
+    return tr("the tag {tag!r} may hold letters, digits, '_', '.' and '-', and not begin with '.' or '-'", tag=tag)
 
 
 def _after_credentials(text: str) -> str:
@@ -178,4 +179,4 @@ def _invalid(text: str, reason: str) -> InvalidReference:
     if rest := _after_credentials(text):
         text = f"…@{rest}"
     shown = text if len(text) <= 160 else f"{text[:157]}..."
-    return InvalidReference(f"invalid image reference {shown!r}: {reason}")
+    return InvalidReference(tr("invalid image reference {shown!r}: {reason}", shown=shown, reason=reason))

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from airgap.errors import AirgapError, Unauthorized, Unavailable
+from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.auth.authenticator import Authenticator
 from airgap.registry.auth.credentials import Credentials
@@ -204,7 +205,7 @@ class RegistryClient(Record, frozen=False, eq=False):
             error.hint = f"airgap login {self.settings.credential_name(self.registry)}; {error.hint}"
         elif response.status in _REDIRECTS:
             to_https = response.headers.get("Location", "").startswith("https://") and self.is_plain_http
-            error.hint = "it redirects to HTTPS: write the address as https://" if to_https else None
+            error.hint = tr("it redirects to HTTPS: write the address as https://") if to_https else None
         return error
 
     def _request_authenticated(
@@ -239,7 +240,7 @@ class RegistryClient(Record, frozen=False, eq=False):
                 return stream
             stream.read()
             url = join_url(url, location)
-        raise Unavailable("redirects without end", where=public_url(self.base_url))
+        raise Unavailable(tr("redirects without end"), where=public_url(self.base_url))
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limited: bool

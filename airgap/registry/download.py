@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from airgap.errors import ContentError, ContentMissing, Interrupted, NotFound
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.registry.client import RegistryClient
 from airgap.registry.http.errors import Transient, public_url
@@ -60,9 +61,11 @@ class BlobReader:
                 assert self._stream is not None
                 count = self._stream.readinto(buffer[: min(len(buffer), remaining)])
                 if count == 0 and self._client.transport.aborted:
-                    raise Interrupted("stopped")
+                    raise Interrupted(tr("stopped"))
                 if count == 0:
-                    raise Transient(f"the body ended {remaining} bytes too early", where=self._where)
+                    raise Transient(
+                        tr("the body ended {remaining} bytes too early", remaining=remaining), where=self._where
+                    )
             except Transient as error:
                 self._release()
                 self._failures += 1
@@ -88,11 +91,12 @@ class BlobReader:
             stream = self._client.open(self._path, scopes=self._scopes, headers=headers, ok=(200, 206, 416))
         except NotFound as error:
             raise ContentMissing(
-                f"the registry lacks {self._descriptor.digest}, which a manifest there names", where=self._where
+                tr("the registry lacks {digest}, which a manifest there names", digest=self._descriptor.digest),
+                where=self._where,
             ) from error
         if stream.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
             stream.release()
-            raise ContentError("the server re-encoded the blob, though it was asked not to", where=self._where)
+            raise ContentError(tr("the server re-encoded the blob, though it was asked not to"), where=self._where)
         self._stream = stream
         if stream.status != 200:
             self._check_range(stream)
@@ -107,14 +111,20 @@ class BlobReader:
             return
         self._release()
         self._use_range = False
-        raise Transient("the server answered another range than it was asked for", where=self._where)
+        raise Transient(tr("the server answered another range than it was asked for"), where=self._where)
 
     def _check_length(self, stream: StreamedResponse) -> None:
         length = stream.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) != self._descriptor.size:
             self._release()
             raise ContentError(
-                f"{self._descriptor.digest} has {length} bytes there, not {self._descriptor.size}", where=self._where
+                tr(
+                    "{digest} has {length} bytes there, not {size}",
+                    digest=self._descriptor.digest,
+                    length=length,
+                    size=self._descriptor.size,
+                ),
+                where=self._where,
             )
 
     def _skip(self, stream: StreamedResponse) -> None:
@@ -124,7 +134,7 @@ class BlobReader:
             count = stream.readinto(buffer[: min(remaining, len(buffer))])
             if count == 0:
                 self._release()
-                raise Transient("the body ended too early", where=self._where)
+                raise Transient(tr("the body ended too early"), where=self._where)
             remaining -= count
 
     def _finish(self) -> None:
@@ -135,7 +145,11 @@ class BlobReader:
             stream.release()
             if surplus:
                 raise ContentError(
-                    f"{self._descriptor.digest} is longer there than the {self._descriptor.size} bytes it should have",
+                    tr(
+                        "{digest} is longer there than the {size} bytes it should have",
+                        digest=self._descriptor.digest,
+                        size=self._descriptor.size,
+                    ),
                     where=self._where,
                 )
 

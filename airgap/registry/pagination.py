@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from airgap.errors import NotFound, RegistryError, Rejected, Unauthorized
+from airgap.i18n import tr
 from airgap.registry.http.errors import join_url, public_url, split_url
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ def pages(client: RegistryClient, path: str, scopes: Sequence[str], *, ok: Seque
         header = ", ".join(response.headers.get_all("Link") or ())
         if len(header) > _MAX_LINK_LENGTH:
             raise RegistryError(
-                f"the Link header of a list has {len(header):,} characters; at most {_MAX_LINK_LENGTH:,} are accepted",
+                tr(
+                    "the Link header of a list has {header_count:,} characters; at most {max_link_length:,} "
+                    "are accepted",
+                    header_count=len(header),
+                    max_link_length=_MAX_LINK_LENGTH,
+                ),
                 where=public_url(join_url(client.base_url, path)),
             )
         target = next((target for target, parameters in _links(header) if _NEXT.search(parameters)), "")
@@ -62,7 +68,7 @@ def parse_page(response: Response, key: str, *, where: str) -> list[str]:
             raise TypeError("no list")
         return list(map(str, items))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RegistryError(f"the list of {key} is unreadable", where=where) from error
+        raise RegistryError(tr("the list of {key} is unreadable", key=key), where=where) from error
 
 
 def list_repositories(client: RegistryClient) -> list[str]:
@@ -73,6 +79,6 @@ def list_repositories(client: RegistryClient) -> list[str]:
         for response in pages(client, "/v2/_catalog", ("registry:catalog:*",), ok=(200,)):
             repositories += parse_page(response, "repositories", where=where)
     except (NotFound, Rejected, Unauthorized) as error:
-        error.what = f"the registry does not list its repositories ({error.what})"
+        error.what = tr("the registry does not list its repositories ({what})", what=error.what)
         raise
     return list(dict.fromkeys(repositories))

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from airgap.errors import Interrupted
 from airgap.events import Sink, ignore
+from airgap.i18n import tr
 from airgap.records import replace
 from airgap.registry.auth.credentials import Credentials
 from airgap.registry.client import RegistryClient
@@ -92,7 +93,7 @@ class Registries:
 
     def _sleep(self, seconds: float) -> None:
         if self._aborted.wait(seconds):
-            raise Interrupted("stopped")
+            raise Interrupted(tr("stopped"))
 
     def __enter__(self) -> Registries:
         return self

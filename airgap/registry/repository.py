@@ -11,17 +11,16 @@ from urllib.parse import quote, urlencode
 
 from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, RegistryError, Rejected, Unauthorized
 from airgap.events import Retrying
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.reference import check_tag
 from airgap.records import replace
 from airgap.registry.client import RegistryClient
-from airgap.registry.download import BlobReader
 from airgap.registry.http.errors import not_a_registry, public_url
 from airgap.registry.http.transport import Response
 from airgap.registry.pagination import pages, parse_page
-from airgap.registry.upload import BlobUpload
 from airgap.registry.upload_sessions import session_path
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import BytesReader
@@ -56,7 +55,9 @@ class Repository:
         if response.status != 200 or not digests.is_digest(digest) or not length.isdecimal():
             return self.manifest(name).descriptor
         if digests.is_digest(name) and digest != name and digests.algorithm(digest) == digests.algorithm(name):
-            raise DigestMismatch(f"asked for {name}, the registry offers {digest}", where=str(self))
+            raise DigestMismatch(
+                tr("asked for {name}, the registry offers {digest}", name=name, digest=digest), where=str(self)
+            )
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         return Descriptor(media_type, digest, int(length))
 
@@ -81,7 +82,9 @@ class Repository:
         is_digest = digests.is_digest(name)
         where = f"{self}{'@' if is_digest else ':'}{name}"
         if len(response.body) > manifests.MAX_MANIFEST:
-            raise ContentError(f"a manifest of {len(response.body)} bytes is not read", where=where)
+            raise ContentError(
+                tr("a manifest of {body_count} bytes is not read", body_count=len(response.body)), where=where
+            )
         header_digest = response.headers.get("Docker-Content-Digest", "")
         if is_digest:
             digests.verify(response.body, name, where=where)
@@ -113,6 +116,8 @@ class Repository:
         """Open content at a byte offset; raise :class:`ContentMissing` if the registry lacks it."""
         if manifests.is_manifest_type(descriptor.media_type):
             return BytesReader(self._manifest_content(descriptor), offset)
+        from airgap.registry.download import BlobReader  # a target that has all needs neither of the two
+
         return BlobReader.open(self.client, self._content_path(descriptor), self._scopes, descriptor, offset)
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
@@ -122,6 +127,8 @@ class Repository:
             return
         with self._lock:
             location = self._mount_sessions.pop(descriptor.digest, "")
+        from airgap.registry.upload import BlobUpload
+
         BlobUpload(self.client, self.name, self._scopes, descriptor, opener, location).run()
 
     def push_manifest(self, descriptor: Descriptor, content: bytes, name: str) -> None:
@@ -141,9 +148,13 @@ class Repository:
             response = self._put_manifest(path, descriptor, content)
             if other_digest := self._other_stored_digest(response, descriptor):
                 raise DigestMismatch(
-                    f"the registry stored {other_digest} for {descriptor.digest}",
+                    tr(
+                        "the registry stored {other_digest} for {digest}",
+                        other_digest=other_digest,
+                        digest=descriptor.digest,
+                    ),
                     where=f"{self}:{name}",
-                    hint="something on the way changes what is sent; import over https:// with --overwrite",
+                    hint=tr("something on the way changes what is sent; import over https:// with --overwrite"),
                 )
         manifest = manifests.parse(content, descriptor.media_type)
         if manifest.subject is not None and not response.headers.get("OCI-Subject"):
@@ -234,9 +245,9 @@ class Repository:
         else:
             if index.descriptor.media_type != manifests.OCI_INDEX:
                 raise Rejected(
-                    "something else than a list of referrers has this tag, so the referrer cannot be listed",
+                    tr("something else than a list of referrers has this tag, so the referrer cannot be listed"),
                     where=f"{self}:{tag}",
-                    hint="remove that tag, or leave signatures out with --no-referrers at export",
+                    hint=tr("remove that tag, or leave signatures out with --no-referrers at export"),
                 )
             if any(entry.digest == descriptor.digest for entry in (*index.children, *index.layers)):
                 return
@@ -255,14 +266,16 @@ class Repository:
         try:
             self.push_manifest(new_index, content, tag)
         except Rejected as error:
-            error.hint = "the registry takes no referrers; leave signatures out with --no-referrers at export"
+            error.hint = tr("the registry takes no referrers; leave signatures out with --no-referrers at export")
             raise
 
     def _manifest_content(self, descriptor: Descriptor) -> bytes:
         try:
             return self.manifest(descriptor.digest).content
         except NotFound as error:
-            raise ContentMissing(f"the registry lacks the manifest {descriptor.digest}", where=str(self)) from error
+            raise ContentMissing(
+                tr("the registry lacks the manifest {digest}", digest=descriptor.digest), where=str(self)
+            ) from error
 
     def _manifest_path(self, name: str) -> str:
         return f"/v2/{self.name}/manifests/{quote(name, safe=':')}"
@@ -274,9 +287,12 @@ class Repository:
     def _not_found(self, name: str) -> NotFound:
         is_digest = digests.is_digest(name)
         return NotFound(
-            f"the registry has no {'manifest with this digest' if is_digest else f'tag {name}'}",
+            tr(
+                "the registry has no {content}",
+                content=tr("manifest with this digest") if is_digest else tr("tag {name}", name=name),
+            ),
             where=f"{self}{'@' if is_digest else ':'}{name}",
-            hint=f"check the spelling; asked at {public_url(self.client.base_url)}",
+            hint=tr("check the spelling; asked at {public_url}", public_url=public_url(self.client.base_url)),
         )
 
 
@@ -287,7 +303,7 @@ def _fallback_tag(digest: str) -> str:
 
 def _read_manifest(descriptor: Descriptor, opener: Opener) -> bytes:
     if descriptor.size > manifests.MAX_MANIFEST:
-        raise ContentError(f"a manifest of {descriptor.size} bytes is not sent")
+        raise ContentError(tr("a manifest of {size} bytes is not sent", size=descriptor.size))
     content, reader = bytearray(descriptor.size), opener(0)
     view, filled = memoryview(content), 0
     try:

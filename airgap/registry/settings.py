@@ -7,6 +7,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.oci.reference import DOCKER_HUB
 from airgap.records import Record
 
@@ -46,7 +47,9 @@ class RegistrySettings(Record):
             valid = False
         if not valid:
             shown = address.rpartition("@")[2]
-            raise UsageError(f"{shown!r} is no address of a registry", hint="write it as http://host:port")
+            raise UsageError(
+                tr("{shown!r} is no address of a registry", shown=shown), hint=tr("write it as http://host:port")
+            )
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
     def credential_name(self, registry: str) -> str:

@@ -17,6 +17,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from airgap.errors import ContentError, DigestMismatch, RegistryError, Rejected
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.registry.chunk_size import MIN_CHUNK, ChunkSize
@@ -120,7 +121,7 @@ class BlobUpload:
                 self._client.retry.pause(f"PUT {self._digest}", self._failures, error)
 
     def _attempt(self) -> None:
-        if self._session is _Session.UNKNOWN and self._is_complete():
+        if self._session is _Session.UNKNOWN and self._blob_has_arrived():
             return
         self._chunk.body_broke = False
         if self._session is _Session.NONE:
@@ -154,7 +155,7 @@ class BlobUpload:
         if self._size >= _MIN_RECORDED_SIZE:
             self._client.sessions.note(self._repository, self._digest, location)
 
-    def _is_complete(self) -> bool:
+    def _blob_has_arrived(self) -> bool:
         """Ask the registry how many bytes the session has; drop the session if it is gone or the answer is unusable.
 
         Returns whether the registry has the whole blob already. Then only the response to the upload was lost.
@@ -221,7 +222,7 @@ class BlobUpload:
         error = response.error()
         if response.status == 404 and isinstance(error, RegistryError) and error.code == "BLOB_UPLOAD_UNKNOWN":
             self._drop_session()
-            raise Transient("the registry has forgotten the upload", where=error.where)
+            raise Transient(tr("the registry has forgotten the upload"), where=error.where)
 
     def _send_chunks(self) -> None:
         while self._offset < self._size:
@@ -235,7 +236,7 @@ class BlobUpload:
             self._check_session(response)
             if response.status == 416:
                 self._session = _Session.UNKNOWN
-                raise Transient("the registry has come to another byte of this upload", where=response.url)
+                raise Transient(tr("the registry has come to another byte of this upload"), where=response.url)
             if response.status not in (202, 201, 204):
                 # If the registry refuses chunks too, its first refusal explains more.
                 refusal = self._refusal
@@ -247,7 +248,9 @@ class BlobUpload:
     def _finish(self) -> None:
         """End a session to which all bytes were sent."""
         if not self._last_reader_is_file:
-            self._hash.at(self._size, self._opener)  # raises if the bytes of this or an earlier run are not the blob
+            self._hash.extended_to(
+                self._size, self._opener
+            )  # raises if the bytes of this or an earlier run are not the blob
         response = self._send("PUT", self._final_path(), 0, None)
         if response.status not in (201, 204):
             self._check_session(response)
@@ -255,7 +258,7 @@ class BlobUpload:
             if isinstance(error, DigestMismatch) and self._session is _Session.RESUMED:
                 # The bytes of the earlier attempt were not those of the blob: send all of it again.
                 self._drop_session()
-                raise Transient(f"what the registry had kept of it was something else ({error.what})")
+                raise Transient(tr("what the registry had kept of it was something else ({what})", what=error.what))
             raise error
         if self._refusal is not None:
             self._chunk.remember()
@@ -280,10 +283,17 @@ class BlobUpload:
             if isinstance(reader, FileRange):
                 size = self._offset + reader.length
                 if size != self._size:
-                    raise ContentError(f"{self._digest} has {size} bytes here, not {self._size}")
+                    raise ContentError(
+                        tr(
+                            "{digest} has {size} bytes here, not {self_size}",
+                            digest=self._digest,
+                            size=size,
+                            self_size=self._size,
+                        )
+                    )
                 write_body = functools.partial(send_file, reader=reader, length=length)
             else:
-                blob_hash = self._hash.at(self._offset, self._opener)
+                blob_hash = self._hash.extended_to(self._offset, self._opener)
                 write_body = functools.partial(blob_hash.send, reader=reader, length=length)
             response = self._client.send_body(
                 method,
@@ -310,7 +320,7 @@ class BlobUpload:
     def _check_stored_digest(self, response: Response) -> None:
         stored = response.headers.get("Docker-Content-Digest", "")
         if stored and stored != self._digest and digests.algorithm(stored) == digests.algorithm(self._digest):
-            raise DigestMismatch(f"the registry stored {stored} for {self._digest}")
+            raise DigestMismatch(tr("the registry stored {stored} for {digest}", stored=stored, digest=self._digest))
 
     def _error(self, response: Response) -> Exception:
         error = response.error()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from airgap.durable import FileLocked, Journal
 from airgap.errors import NotReady, OutputError, RegistryError
 from airgap.events import Sink, Warned, ignore
+from airgap.i18n import tr
 from airgap.registry.http.errors import join_url, split_url
 
 if TYPE_CHECKING:
@@ -83,24 +84,24 @@ class SessionJournal:
             journal = Journal.open(path)
             sessions = cls(path, journal, emit)
             try:
-                if journal.entries[:1] == [head]:
-                    sessions._load(journal.entries[1:])
+                if journal.entries_at_open[:1] == [head]:
+                    sessions._load(journal.entries_at_open[1:])
                 else:
-                    journal.restart(head)
+                    journal.reset(head)
             except BaseException:
                 journal.close()
                 raise
         except FileLocked as error:
             raise NotReady(
-                "another import of this bundle to this target is running",
+                tr("another import of this bundle to this target is running"),
                 where=str(path),
-                hint="wait for its end; the same command then goes on where it stopped",
+                hint=tr("wait for its end; the same command then goes on where it stopped"),
             ) from error
         except OSError as error:
             raise OutputError(
-                f"what an import leaves for the next run cannot be kept here: {error.strerror}",
+                tr("what an import leaves for the next run cannot be kept here: {strerror}", strerror=error.strerror),
                 where=str(path),
-                hint="--state DIR chooses another folder",
+                hint=tr("--state DIR chooses another folder"),
             ) from error
         return sessions
 
@@ -151,8 +152,12 @@ class SessionJournal:
             self._failed = True
             self._emit(
                 Warned(
-                    f"{self.path}: cannot be written ({error.strerror}); if this import is killed, the blobs that are "
-                    "on their way then begin again"
+                    tr(
+                        "{path}: cannot be written ({strerror}); if this import is killed, the blobs that are "
+                        "on their way then begin again",
+                        path=self.path,
+                        strerror=error.strerror,
+                    )
                 )
             )
 
@@ -174,7 +179,7 @@ def session_path(client: RegistryClient, response: Response, request_path: str) 
     """
     location = response.headers.get("Location")
     if not location:
-        raise RegistryError("the registry began an upload and did not say where", where=response.url)
+        raise RegistryError(tr("the registry began an upload and did not say where"), where=response.url)
     parts = split_url(join_url(f"{client.base_url}{request_path}", location))
     path = parts.path
     # A proxy may serve the registry under another path prefix than the registry itself knows.

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from airgap.errors import NotReady, UsageError
+from airgap.i18n import tr
 from airgap.server.app import OnRequest, RegistryApp
 from airgap.server.naming import Naming, PlainNaming
 from airgap.store import Source, Store
@@ -46,7 +47,9 @@ class Server:
         uploads: StrPath | None = None,
     ) -> None:
         if writable and not isinstance(store, Store):
-            raise UsageError("this can only be read", hint="serve it without --writable, or serve a layout folder")
+            raise UsageError(
+                tr("this can only be read"), hint=tr("serve it without --writable, or serve a layout folder")
+            )
         self._registry = RegistryApp(
             store,
             naming or PlainNaming(),
@@ -75,18 +78,18 @@ class Server:
             server = HttpServer((self._host, self._port), self._registry, self._tls)
         except OSError as error:  # includes ssl.SSLError
             raise NotReady(
-                f"certificate and key cannot be used: {error.strerror or error}",
+                tr("certificate and key cannot be used: {strerror}", strerror=error.strerror or error),
                 where=", ".join(self._tls or ()),
-                hint="both must be PEM files that belong together",
+                hint=tr("both must be PEM files that belong together"),
             ) from error
         try:
             server.prepare()
         except OSError as error:
             cause = server.refusal or error
             raise NotReady(
-                f"cannot listen here: {cause.strerror or cause}",
+                tr("cannot listen here: {strerror}", strerror=cause.strerror or cause),
                 where=_address(self._host, self._port),
-                hint="choose another address or port with --listen HOST:PORT, or end the program that holds it",
+                hint=tr("choose another address or port with --listen HOST:PORT, or end the program that holds it"),
             ) from error
         self._server = server
         self._port = server.bind_addr[1]

@@ -22,6 +22,7 @@ from typing import Any
 
 from airgap.durable import publish, replace_file, sync_folder, write_at
 from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_INDEX
@@ -43,7 +44,7 @@ class ImageLayout:
         with translate_read_errors(str(self.path)):
             is_layout = (self.path / "oci-layout").is_file()
         if not is_layout:
-            raise NotFound("this folder is no OCI image layout: it has no oci-layout file", where=str(self.path))
+            raise NotFound(tr("this folder is no OCI image layout: it has no oci-layout file"), where=str(self.path))
 
     @classmethod
     def create(cls, path: str | os.PathLike[str]) -> ImageLayout:
@@ -56,7 +57,9 @@ class ImageLayout:
             if not (folder / "index.json").exists():
                 _write_index(folder, [])
         except OSError as error:
-            raise OutputError(f"cannot make a layout here: {error.strerror}", where=str(folder)) from error
+            raise OutputError(
+                tr("cannot make a layout here: {strerror}", strerror=error.strerror), where=str(folder)
+            ) from error
         return cls(folder)
 
     def resolve(self, name: str) -> Descriptor:
@@ -74,7 +77,7 @@ class ImageLayout:
             size = self._size(name)
             if size is not None:
                 return Descriptor("", name, size)
-        raise NotFound(f"{name} is not in this layout", where=str(self.path))
+        raise NotFound(tr("{name} is not in this layout", name=name), where=str(self.path))
 
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether there is a file of the right size for the content."""
@@ -93,12 +96,18 @@ class ImageLayout:
             except OSError as error:
                 if error.errno not in _ABSENT:
                     raise
-                raise ContentMissing(f"{descriptor.digest} is not in this layout", where=str(self.path)) from error
+                raise ContentMissing(
+                    tr("{digest} is not in this layout", digest=descriptor.digest), where=str(self.path)
+                ) from error
             status = os.fstat(fd)
         is_file = stat.S_ISREG(status.st_mode)
         if not is_file or status.st_size != descriptor.size:
             os.close(fd)
-            what = f"has {status.st_size} bytes, not {descriptor.size}" if is_file else "is no regular file"
+            what = (
+                tr("has {st_size} bytes, not {size}", st_size=status.st_size, size=descriptor.size)
+                if is_file
+                else tr("is no regular file")
+            )
             raise ContentError(what, where=str(path))
         return VerifiedRange(descriptor, fd, offset, where=str(path))
 
@@ -135,7 +144,7 @@ class ImageLayout:
     def tag(self, descriptor: Descriptor, name: str) -> None:
         """Give a name to content; raise :class:`ContentMissing` if the content is not here."""
         if not self.exists(descriptor):
-            raise ContentMissing(f"{descriptor.digest} is not in this layout", where=str(self.path))
+            raise ContentMissing(tr("{digest} is not in this layout", digest=descriptor.digest), where=str(self.path))
         with self._locked_index():
             entries = [entry for entry in self._read_index() if entry.annotations.get(REF_NAME) != name]
             entries.append(
@@ -196,7 +205,7 @@ class ImageLayout:
                 document: Any = json.loads(path.read_bytes())
                 return [Descriptor.from_json(entry, where=str(path)) for entry in document["manifests"]]
             except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError) as error:
-                raise ContentError(f"unreadable index: {error}", where=str(path)) from error
+                raise ContentError(tr("unreadable index: {error}", error=error), where=str(path)) from error
 
     @contextlib.contextmanager
     def _locked_index(self) -> Iterator[None]:
@@ -222,7 +231,9 @@ class VerifiedRange(FileRange):
         if self._hash is not None:
             self._hash.update(buffer[:count])
             if self.length == 0 and self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
-                raise DigestMismatch(f"the file does not hash to {self._descriptor.digest}", where=self.where)
+                raise DigestMismatch(
+                    tr("the file does not hash to {digest}", digest=self._descriptor.digest), where=self.where
+                )
         return count
 
 
@@ -237,4 +248,4 @@ def _translate_write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write: {error.strerror}", where=str(path)) from error
+        raise OutputError(tr("cannot write: {strerror}", strerror=error.strerror), where=str(path)) from error

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from airgap.errors import ContentMissing, NotFound
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import BytesReader, read_verified
@@ -23,7 +24,7 @@ class MemoryStore:
             return self._names[name]
         if name in self._content:
             return Descriptor(self._media_types[name], name, len(self._content[name]))
-        raise NotFound(f"{name} is not in this store")
+        raise NotFound(tr("{name} is not in this store", name=name))
 
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether the content is here."""
@@ -34,7 +35,7 @@ class MemoryStore:
         try:
             return BytesReader(self._content[descriptor.digest], offset)
         except KeyError:
-            raise ContentMissing(f"{descriptor.digest} is not in this store") from None
+            raise ContentMissing(tr("{digest} is not in this store", digest=descriptor.digest)) from None
 
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
         """Store content after verifying it; raise what :func:`read_verified` raises."""
@@ -55,7 +56,7 @@ class MemoryStore:
     def tag(self, descriptor: Descriptor, name: str) -> None:
         """Give a name to content; raise :class:`ContentMissing` if the content is not here."""
         if descriptor.digest not in self._content:
-            raise ContentMissing(f"{descriptor.digest} is not in this store")
+            raise ContentMissing(tr("{digest} is not in this store", digest=descriptor.digest))
         self._names[name] = descriptor
 
     def untag(self, name: str) -> None:

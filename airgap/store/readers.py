@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from airgap.errors import AirgapError, BundleError, ContentError, DigestMismatch
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.store.protocols import Opener, Reader, Source
@@ -17,7 +18,7 @@ from airgap.store.protocols import Opener, Reader, Source
 #: Bytes in the read buffer of each worker. Large buffers need fewer system calls, and the GIL is released while a
 #: buffer is hashed and in system calls.
 BUFFER_SIZE = 1024 * 1024
-_DAMAGED = "the medium is damaged; copy the bundle once more to another one"
+_DAMAGED = tr("the medium is damaged; copy the bundle once more to another one")
 
 
 @contextlib.contextmanager
@@ -29,7 +30,7 @@ def translate_read_errors(where: str, offset: int | None = None) -> Iterator[Non
     try:
         yield
     except OSError as error:
-        what = "cannot read it" if offset is None else f"cannot read it at byte {offset:,}"
+        what = tr("cannot read it") if offset is None else tr("cannot read it at byte {offset:,}", offset=offset)
         hint = _DAMAGED if error.errno == errno.EIO else None
         raise BundleError(f"{what}: {error.strerror or error}", where=where or None, hint=hint) from error
 
@@ -73,7 +74,7 @@ class FileRange:
 
     def cut_short(self) -> AirgapError:
         """Return the error for a file that ends before the range does."""
-        return ContentError(f"the file ends {self.length} bytes too early", where=self.where or None)
+        return ContentError(tr("the file ends {length} bytes too early", length=self.length), where=self.where or None)
 
     def advance(self, count: int) -> None:
         """Consume ``count`` bytes. A caller that reads from ``fd`` itself calls this after each read."""
@@ -118,7 +119,14 @@ def fetch(source: Source, descriptor: Descriptor, *, limit: int) -> bytes:
     Raises :class:`ContentError` for content of more than ``limit`` bytes, and :class:`DigestMismatch`.
     """
     if descriptor.size > limit:
-        raise ContentError(f"{descriptor.digest} has {descriptor.size} bytes; at most {limit} are read at once")
+        raise ContentError(
+            tr(
+                "{digest} has {size} bytes; at most {limit} are read at once",
+                digest=descriptor.digest,
+                size=descriptor.size,
+                limit=limit,
+            )
+        )
     try:
         return _read_into_memory(source, descriptor)
     except DigestMismatch:
@@ -134,7 +142,14 @@ def _read_into_memory(source: Source, descriptor: Descriptor) -> bytes:
             with translate_read_errors(descriptor.digest, filled):
                 count = reader.readinto(view[filled:])
             if count == 0:
-                raise ContentError(f"{descriptor.digest} ends after {filled} of {descriptor.size} bytes")
+                raise ContentError(
+                    tr(
+                        "{digest} ends after {filled} of {size} bytes",
+                        digest=descriptor.digest,
+                        filled=filled,
+                        size=descriptor.size,
+                    )
+                )
             filled += count
     finally:
         reader.close()
@@ -173,13 +188,26 @@ def read_verified(
         if not count:
             break
         if position + count > descriptor.size:
-            raise ContentError(f"{descriptor.digest} is longer than the {descriptor.size} bytes that it should have")
+            raise ContentError(
+                tr(
+                    "{digest} is longer than the {size} bytes that it should have",
+                    digest=descriptor.digest,
+                    size=descriptor.size,
+                )
+            )
         piece = buffer[:count]
         content_hash.update(piece)
         write(piece, position)
         position += count
     if position != descriptor.size:
-        raise ContentError(f"{descriptor.digest} ends after {position} of {descriptor.size} bytes")
+        raise ContentError(
+            tr(
+                "{digest} ends after {position} of {size} bytes",
+                digest=descriptor.digest,
+                position=position,
+                size=descriptor.size,
+            )
+        )
     if content_hash.hexdigest() != digests.encoded(descriptor.digest):
         actual = f"{digests.algorithm(descriptor.digest)}:{content_hash.hexdigest()}"
-        raise DigestMismatch(f"content hashes to {actual}, not to {descriptor.digest}")
+        raise DigestMismatch(tr("content hashes to {actual}, not to {digest}", actual=actual, digest=descriptor.digest))

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.oci.reference import registry_problem, repository_problem
 from airgap.records import Record
 
-_EXAMPLE = (
+_EXAMPLE = tr(
     "write it as HOST:PORT/PREFIX, such as 10.100.0.102:32415/my-docker-image, with http:// before it for plain HTTP"
 )
 
@@ -36,27 +37,42 @@ class TargetAddress(Record):
         if not separator:
             scheme, rest = "", text
         if scheme not in ("", "http", "https"):
-            raise UsageError(f"a target is reached by http:// or https://, not by {scheme}://", hint=_EXAMPLE)
+            raise UsageError(
+                tr("a target is reached by http:// or https://, not by {scheme}://", scheme=scheme), hint=_EXAMPLE
+            )
         registry, _, prefix = rest.partition("/")
         prefix = prefix.rstrip("/")
         if "@" in registry:
             raise CredentialsInAddress(
-                "a target carries no user or password",
-                hint="give them by --username with --password-stdin, by AIRGAP_USERNAME and AIRGAP_PASSWORD, "
-                "or sign in once with airgap login",
+                tr("a target carries no user or password"),
+                hint=tr(
+                    "give them by --username with --password-stdin, by AIRGAP_USERNAME and AIRGAP_PASSWORD, "
+                    "or sign in once with airgap login"
+                ),
             )
         if not registry or (reason := registry_problem(registry)):
-            raise UsageError(f"{text!r} is no target: {reason if registry else 'the host is missing'}", hint=_EXAMPLE)
+            raise UsageError(
+                tr(
+                    "{text!r} is no target: {reason}",
+                    text=text,
+                    reason=reason if registry else tr("the host is missing"),
+                ),
+                hint=_EXAMPLE,
+            )
         _, colon, port = registry.removeprefix(registry.rpartition("]")[0]).rpartition(":")
         if colon and not 0 < int(port) < 65536:
-            raise UsageError(f"{text!r} is no target: {port} is no port", hint=_EXAMPLE)
+            raise UsageError(tr("{text!r} is no target: {port} is no port", text=text, port=port), hint=_EXAMPLE)
         if "." not in registry and ":" not in registry and registry != "localhost":
             raise UsageError(
-                f"{text!r} is no target: in an image reference {registry!r} would be read as a name on Docker Hub",
-                hint="add the port or the domain, such as nexus:8082 or nexus.example",
+                tr(
+                    "{text!r} is no target: in an image reference {registry!r} would be read as a name on Docker Hub",
+                    text=text,
+                    registry=registry,
+                ),
+                hint=tr("add the port or the domain, such as nexus:8082 or nexus.example"),
             )
         if prefix and (reason := repository_problem(prefix)):
-            raise UsageError(f"{text!r} is no target: {reason}", hint=_EXAMPLE)
+            raise UsageError(tr("{text!r} is no target: {reason}", text=text, reason=reason), hint=_EXAMPLE)
         return cls(registry, prefix, {"": None, "http": True, "https": False}[scheme])
 
     def below(self, repositories: Iterable[str]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from airgap.errors import AirgapError, TargetError, raise_all
 from airgap.events import Sink, Warned, ignore
+from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.records import Record, replace
 from airgap.targets.mapping import Mapping
@@ -61,8 +62,16 @@ def _reject_collisions(assignments: Sequence[Assignment], mapping: Mapping) -> N
         if owner.digest != assignment.digest:
             errors.append(
                 TargetError(
-                    f"{owner.source} ({owner.digest}) and {assignment.source} ({assignment.digest}) would both become "
-                    f"{assignment.target.name}:{assignment.tag}",
+                    tr(
+                        "{source} ({digest}) and {assignment_source} ({assignment_digest}) would both become "
+                        "{name}:{tag}",
+                        source=owner.source,
+                        digest=owner.digest,
+                        assignment_source=assignment.source,
+                        assignment_digest=assignment.digest,
+                        name=assignment.target.name,
+                        tag=assignment.tag,
+                    ),
                     hint=collision_hint(owner.source, assignment.source, mapping),
                 )
             )
@@ -74,8 +83,8 @@ def collision_hint(first: Reference, second: Reference, mapping: Mapping) -> str
     for policy in ("path", "full"):
         other_mapping = replace(mapping, policy=policy)
         if policy != mapping.policy and other_mapping.locate(first).name != other_mapping.locate(second).name:
-            return f"--mapping {policy} keeps them apart, and so does an override in airgap.yaml"
-    return "name one of them by an override under mapping: in airgap.yaml"
+            return tr("--mapping {policy} keeps them apart, and so does an override in airgap.yaml", policy=policy)
+    return tr("name one of them by an override under mapping: in airgap.yaml")
 
 
 def _warn_of_shared_names(assignments: Sequence[Assignment], emit: Sink) -> None:
@@ -84,4 +93,8 @@ def _warn_of_shared_names(assignments: Sequence[Assignment], emit: Sink) -> None
         sources.setdefault(assignment.target.name, {})[assignment.source.name] = None
     for name, owners in sources.items():
         if len(owners) > 1:
-            emit(Warned(f"{' and '.join(owners)} share the name {name}, under different tags"))
+            emit(
+                Warned(
+                    tr("{owners} share the name {name}, under different tags", owners=" and ".join(owners), name=name)
+                )
+            )

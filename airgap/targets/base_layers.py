@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from airgap.bundle import BundleReader, RequiredLayer
 from airgap.errors import ContentMissing, NotFound, Rejected, Unauthorized, raise_all
 from airgap.formatting import counted, human
+from airgap.i18n import tr
 from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import Manifest
 from airgap.store.protocols import Opener, Reader, Store
@@ -100,18 +101,36 @@ class BundleWithBaseLayers:
         errors = []
         for origin, layers in group_by_origin(missing, inventory.bases):
             described = ", ".join(
-                f"{layer.digest} ({human(layer.size)}, for {', '.join(users[layer.digest])})" for layer in layers
+                tr(
+                    "{digest} ({size}, for {users})",
+                    digest=layer.digest,
+                    size=human(layer.size),
+                    users=", ".join(users[layer.digest]),
+                )
+                for layer in layers
             )
             asked = sorted({name for layer in layers for name in candidates[layer.digest]})
             has_origin = any(layer.origin for layer in layers)
-            first = "import that bundle first, to the same target with the same --mapping; or " if has_origin else ""
+            first = (
+                tr("import that bundle first, to the same target with the same --mapping; or ") if has_origin else ""
+            )
             errors.append(
                 ContentMissing(
-                    f"the target lacks {counted(len(layers), 'layer')} that {origin} "
-                    f"{'brings' if has_origin else 'brought there'}: {described}; asked in {', '.join(asked)}",
+                    tr(
+                        "the target lacks {layer_count} that {origin} {verb}: {described}; asked in {asked}",
+                        layer_count=counted(len(layers), "layer"),
+                        origin=origin,
+                        verb=tr("brings") if has_origin else tr("brought there"),
+                        described=described,
+                        asked=", ".join(asked),
+                    ),
                     where=str(self.bundle),
-                    hint=f"{first}export without --base, or with one that airgap inventory {mapping.address} "
-                    "-o FILE has written; nothing was pushed",
+                    hint=tr(
+                        "{first}export without --base, or with one that airgap inventory {address} "
+                        "-o FILE has written; nothing was pushed",
+                        first=first,
+                        address=mapping.address,
+                    ),
                 )
             )
         raise_all(errors)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from airgap.bundle import BundleReader, Inventory
 from airgap.errors import AirgapError, TargetError, raise_all
 from airgap.events import ManifestDone, Sink, ignore
+from airgap.i18n import tr
 from airgap.store.protocols import Store
 from airgap.targets.assignment import Assignment, assign
 from airgap.targets.mapping import Mapping
@@ -42,7 +43,9 @@ def roots_of(bundle: BundleReader, assignments: Sequence[Assignment]) -> list[Ro
             # The subject is a referrer itself, such as a signature of a signature.
             repositories = dict.fromkeys(d.repository for d in roots_by_digest[subject].destinations)
         if repositories:
-            root = Root(f"referrer of {subject}", BUNDLE, referrer, tuple(map(Destination, repositories)))
+            root = Root(
+                tr("referrer of {subject}", subject=subject), BUNDLE, referrer, tuple(map(Destination, repositories))
+            )
             roots_by_digest.setdefault(referrer, root)
             roots.append(root)
     return roots
@@ -68,9 +71,13 @@ def missing_images(
         if digest is not None and not overwrite:
             errors.append(
                 TargetError(
-                    f"the tag is already there with {digest}, the bundle has {image.digest}",
+                    tr(
+                        "the tag is already there with {digest}, the bundle has {image_digest}",
+                        digest=digest,
+                        image_digest=image.digest,
+                    ),
                     where=f"{stores[destination.repository]}:{destination.tag}",
-                    hint="--overwrite moves the tag to the bundle's image",
+                    hint=tr("--overwrite moves the tag to the bundle's image"),
                 )
             )
         missing.append(image)

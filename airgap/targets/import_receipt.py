@@ -10,6 +10,7 @@ from pathlib import Path
 from airgap.bundle import BundleIdentity, BundleReader, Receipt, ReceiptImage
 from airgap.durable.output import is_free
 from airgap.errors import BundleError, OutputError, UsageError
+from airgap.i18n import tr
 from airgap.targets.assignment import Assignment
 from airgap.targets.mapping import Mapping
 from airgap.transfer import Plan
@@ -55,15 +56,19 @@ def check_receipt(path: Path, folder: Path, names: Iterable[str], *, force: bool
     """
     resolved = path.resolve()
     if any(resolved == (folder / name).resolve() for name in names):
-        raise OutputError("the receipt would replace a rewritten file", where=str(path), hint="--receipt names another")
+        raise OutputError(
+            tr("the receipt would replace a rewritten file"), where=str(path), hint=tr("--receipt names another")
+        )
     parent = next(candidate for candidate in resolved.parents if candidate.exists())
     if path.is_dir() or not is_free(path) or not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputError("the receipt cannot be written here", where=str(path), hint="--receipt names another place")
+        raise OutputError(
+            tr("the receipt cannot be written here"), where=str(path), hint=tr("--receipt names another place")
+        )
     if path.exists() and not force and not _is_receipt(path):
         raise OutputError(
-            "a file that is no receipt is already there",
+            tr("a file that is no receipt is already there"),
             where=str(path),
-            hint="--force replaces it; --receipt names another",
+            hint=tr("--force replaces it; --receipt names another"),
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping as Dictionary
 from functools import cached_property
 
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.oci.reference import repository_problem
 from airgap.records import Record, field, replace
@@ -15,9 +16,9 @@ from airgap.targets.address import TargetAddress
 
 #: What each policy does with ``quay.io/jetstack/x``.
 POLICIES = {
-    "basename": "the last path element: x",
-    "path": "the path without the registry: jetstack/x",
-    "full": "the registry as first element, ':' written '_': quay.io/jetstack/x",
+    "basename": tr("the last path element: x"),
+    "path": tr("the path without the registry: jetstack/x"),
+    "full": tr("the registry as first element, ':' written '_': quay.io/jetstack/x"),
 }
 #: The policy if neither ``--mapping`` nor ``airgap.yaml`` names one.
 DEFAULT_POLICY = "basename"
@@ -37,16 +38,29 @@ class Mapping(Record):
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
-            raise UsageError(f"{self.policy!r} is no mapping policy; there are {', '.join(POLICIES)}")
+            raise UsageError(
+                tr(
+                    "{policy!r} is no mapping policy; there are {policies}",
+                    policy=self.policy,
+                    policies=", ".join(POLICIES),
+                )
+            )
         for pattern, name in self.overrides.items():
             if name.count("*") > pattern.count("*") or pattern.count("*") > 1:
                 raise UsageError(
-                    f"the mapping override {pattern!r}: {name!r} does not fit together",
-                    hint="one * on the left, and at most one on the right",
+                    tr("the mapping override {pattern!r}: {name!r} does not fit together", pattern=pattern, name=name),
+                    hint=tr("one * on the left, and at most one on the right"),
                 )
             reason = repository_problem(name.replace("*", "x"))
             if reason:
-                raise UsageError(f"the mapping override {pattern!r}: {name!r} names no repository: {reason}")
+                raise UsageError(
+                    tr(
+                        "the mapping override {pattern!r}: {name!r} names no repository: {reason}",
+                        pattern=pattern,
+                        name=name,
+                        reason=reason,
+                    )
+                )
 
     def locate(self, reference: Reference) -> Reference:
         """Return the target reference: registry, prefix and the mapped name, with the same tag and digest.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.targets.mapping import Mapping
 from airgap.targets.protocols import Finding
@@ -31,7 +32,14 @@ class PlainTarget:
         client = self._registries.client(self.mapping.address.registry)
         if not self._is_open:
             client.ping()
-        return [Finding("ok", f"{self.mapping.address.registry} answers at {client.base_url}")]
+        return [
+            Finding(
+                "ok",
+                tr(
+                    "{registry} answers at {base_url}", registry=self.mapping.address.registry, base_url=client.base_url
+                ),
+            )
+        ]
 
     def locate(self, reference: Reference) -> Reference:
         """Return the reference that nodes will pull."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from airgap.events import Sink, ignore
+from airgap.events import Noted, Sink, Warned, ignore
 from airgap.records import Record, field
 from airgap.transfer.pool import CancelToken, Jobs
 
@@ -17,3 +17,11 @@ class Context(Record):
     jobs: Jobs = Jobs()
     emit: Sink = ignore
     cancel: CancelToken = field(default_factory=CancelToken)
+
+    def note(self, text: str) -> None:
+        """Emit ``text`` as a step of the work."""
+        self.emit(Noted(text))
+
+    def warn(self, text: str) -> None:
+        """Emit ``text`` as a warning."""
+        self.emit(Warned(text))

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMismatch, Interrupted, RegistryError
 from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Planned, Retrying, ignore
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci.manifest import Manifest, successors
 from airgap.records import Record, field
@@ -26,8 +27,8 @@ from airgap.transfer.plan import BlobJob, Plan
 from airgap.transfer.pool import Item, Result, parallel_map
 from airgap.transfer.progress import Meter
 
-_MISMATCH_HINT = "what carries the bytes may have changed them: run the same command again"
-_SECOND_MISMATCH_HINT = (
+_MISMATCH_HINT = tr("what carries the bytes may have changed them: run the same command again")
+_SECOND_MISMATCH_HINT = tr(
     "it was so twice: something on the way changes bytes, or the registry's own content is damaged; go over https://, "
     "by another line or from another machine"
 )
@@ -261,7 +262,7 @@ class _Copy(Record, frozen=False):
                     meter = Meter(descriptor, partial(source.open, descriptor), ignore, self.context.cancel)
                     source.check_blob(descriptor, meter.open)
                 except ContentError as damage:
-                    damage.what = f"{descriptor.digest} is damaged where it lies: {damage.what}"
+                    damage.what = f"{tr('{digest} is damaged where it lies', digest=descriptor.digest)}: {damage.what}"
                     raise
 
     def _opener(self, job: BlobJob) -> Opener:

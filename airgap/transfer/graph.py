@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from airgap.errors import AirgapError, ContentError, NotFound
 from airgap.events import Noted, Sink, Warned
+from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
@@ -113,7 +114,9 @@ class GraphReader(Record, frozen=False):
             return self._choose_platforms(root, source, manifest)
         except AirgapError as error:
             if error.where is None or root.label not in error.where:
-                error.where = root.label if error.where is None else f"{root.label} at {error.where}"
+                error.where = (
+                    root.label if error.where is None else tr("{label} at {where}", label=root.label, where=error.where)
+                )
             raise
 
     def read_children(self, images: list[Image], failures: list[tuple[Root, AirgapError]]) -> list[Image]:
@@ -131,7 +134,7 @@ class GraphReader(Record, frozen=False):
             if not unread:
                 break
             if depth == MAX_DEPTH:
-                too_deep = ContentError(f"indexes are nested more than {MAX_DEPTH} deep")
+                too_deep = ContentError(tr("indexes are nested more than {max_depth} deep", max_depth=MAX_DEPTH))
                 unreadable.update(dict.fromkeys(unread, too_deep))
                 break
             results = parallel_map(
@@ -168,7 +171,15 @@ class GraphReader(Record, frozen=False):
             next_subjects: list[Image] = []
             for image, result in zip(subjects, results, strict=True):
                 if isinstance(result, AirgapError):
-                    emit(Warned(f"{image.root.label}: its signatures could not be asked for ({result})"))
+                    emit(
+                        Warned(
+                            tr(
+                                "{label}: its signatures could not be asked for ({result})",
+                                label=image.root.label,
+                                result=result,
+                            )
+                        )
+                    )
                     continue
                 next_subjects += [referrer for referrer in result if referrer.digest not in seen]
                 seen.update(referrer.digest for referrer in result)
@@ -183,8 +194,12 @@ class GraphReader(Record, frozen=False):
             platform = self._config_platform(source, manifest)
             if self.platforms and platform is not None and not any(platform.matches(p) for p in self.platforms):
                 raise NotFound(
-                    f"is for {platform} alone, not for {', '.join(map(str, self.platforms))}",
-                    hint="choose another tag for this image, or leave --platform out",
+                    tr(
+                        "is for {platform} alone, not for {requested}",
+                        platform=platform,
+                        requested=", ".join(map(str, self.platforms)),
+                    ),
+                    hint=tr("choose another tag for this image, or leave --platform out"),
                 )
             return Image(root, manifest, (platform,) if platform else (), manifest.descriptor)
         platforms = _known_platforms(manifest.children)
@@ -214,7 +229,12 @@ class GraphReader(Record, frozen=False):
         manifest = read_manifest(self.sources[root.source], descriptor.digest)
         if manifest.descriptor.size != descriptor.size:
             raise ContentError(
-                f"{descriptor.digest} has {manifest.descriptor.size} bytes, its index says {descriptor.size}",
+                tr(
+                    "{digest} has {size} bytes, its index says {descriptor_size}",
+                    digest=descriptor.digest,
+                    size=manifest.descriptor.size,
+                    descriptor_size=descriptor.size,
+                ),
                 where=root.label,
             )
         return manifest
@@ -239,7 +259,9 @@ class GraphReader(Record, frozen=False):
         if not isinstance(source, ReferrerSource):
             return []
         if self.known_referrers is None and image.derived_from and source.referrers(image.derived_from):
-            emit(Noted(f"{image.root.label}: signatures of the whole index do not fit, and stay behind"))
+            emit(
+                Noted(tr("{label}: signatures of the whole index do not fit, and stay behind", label=image.root.label))
+            )
         destinations = tuple(dict.fromkeys(replace(place, tag="") for place in image.root.destinations))
         if self.known_referrers is None:
             digests = [descriptor.digest for descriptor in source.referrers(image.digest)]
@@ -250,7 +272,15 @@ class GraphReader(Record, frozen=False):
             root = Root(image.root.label, image.root.source, digest, destinations)
             manifest = read_manifest(source, digest)
             if missing := [blob.digest for blob in manifest.blobs if not source.exists(blob)]:
-                emit(Warned(f"{image.root.label}: a referrer stays behind, the registry lacks its {missing[0]}"))
+                emit(
+                    Warned(
+                        tr(
+                            "{label}: a referrer stays behind, the registry lacks its {missing}",
+                            label=image.root.label,
+                            missing=missing[0],
+                        )
+                    )
+                )
                 continue
             referrers.append(Image(root, manifest, (), manifest.descriptor, image.digest))
         return referrers

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from airgap.errors import AirgapError, ContentError
 from airgap.events import Sink, Warned
+from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
@@ -162,7 +163,12 @@ def _add_image(plan: Plan, image: Image, everything: Plan) -> None:
         known_size = sizes.setdefault(blob.digest, job.descriptor.size if job else blob.size)
         if known_size != blob.size:
             raise ContentError(
-                f"{blob.digest} has {blob.size} bytes in one manifest and {known_size} in another",
+                tr(
+                    "{digest} has {size} bytes in one manifest and {known_size} in another",
+                    digest=blob.digest,
+                    size=blob.size,
+                    known_size=known_size,
+                ),
                 where=image.root.label,
             )
     for manifest in closure:
@@ -186,7 +192,11 @@ def _drop_absent_foreign_layers(plan: Plan, sources: Mapping[str, Source], emit:
             del plan.blobs[digest]
             emit(
                 Warned(
-                    f"{digest} is a layer that its publisher lets nobody pass on; it stays behind, and nodes "
-                    f"will fetch it from {', '.join(descriptor.urls) or 'its own address'}"
+                    tr(
+                        "{digest} is a layer that its publisher lets nobody pass on; it stays behind, and nodes "
+                        "will fetch it from {urls}",
+                        digest=digest,
+                        urls=", ".join(descriptor.urls) or tr("its own address"),
+                    )
                 )
             )

@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from airgap.errors import AirgapError, Interrupted
+from airgap.i18n import tr
 from airgap.records import Record
 
 Item = TypeVar("Item")
@@ -50,7 +51,7 @@ class CancelToken:
     def check(self) -> None:
         """Raise :class:`Interrupted` once the token is set. Called for every piece that moves."""
         if self._event.is_set():
-            raise Interrupted("stopped")
+            raise Interrupted(tr("stopped"))
 
 
 def parallel_map(

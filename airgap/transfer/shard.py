@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.records import Record
 
 
@@ -24,5 +25,7 @@ class Shard(Record):
         match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
         shard = cls(int(match[1]), int(match[2])) if match else None
         if shard is None or shard.index >= shard.count:
-            raise UsageError(f"--shard {text[:40]} is none", hint="four shards are 0/4, 1/4, 2/4 and 3/4")
+            raise UsageError(
+                tr("--shard {text} is none", text=text[:40]), hint=tr("four shards are 0/4, 1/4, 2/4 and 3/4")
+            )
         return shard

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from airgap.formatting import human
+from airgap.i18n import tr
 from airgap.oci.manifest import Manifest
 from airgap.records import Record
 from airgap.transfer.plan import Plan
@@ -21,6 +23,18 @@ class Sizes(Record):
         name = "linux/amd64" if "linux/amd64" in self.platforms else next(iter(self.platforms))
         saved = self.total - self.platforms[name]
         return (name, saved) if saved > 0 else None
+
+    def advice(self) -> str:
+        """Return what one platform would save, as a message; empty if it would save nothing."""
+        saving = self.saving()
+        if saving is None:
+            return ""
+        return tr(
+            "it holds {platform_count} platforms; --platform {platform} would save {saved}",
+            platform_count=len(self.platforms),
+            platform=saving[0],
+            saved=human(saving[1]),
+        )
 
 
 def measure(plan: Plan) -> Sizes:

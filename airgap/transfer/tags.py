@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from airgap.errors import ContentError, NotFound
+from airgap.i18n import tr
 from airgap.store.protocols import Store
 from airgap.transfer.context import Context
 from airgap.transfer.graph import Destination, Image
@@ -46,9 +47,11 @@ def verify_tags(images: Sequence[Image], targets: Mapping[str, Store], context: 
         digest = targets[destination.repository].resolve(destination.tag).digest
         if digest != image.digest:
             raise ContentError(
-                f"reads back as {digest}, though {image.digest} was pushed",
+                tr(
+                    "reads back as {digest}, though {image_digest} was pushed", digest=digest, image_digest=image.digest
+                ),
                 where=f"{targets[destination.repository]}:{destination.tag}",
-                hint="somebody else may be pushing the same tag; run the same command again",
+                hint=tr("somebody else may be pushing the same tag; run the same command again"),
             )
 
     parallel_map(pushed, verify, workers=context.jobs.control, cancel=context.cancel)

@@ -53,10 +53,14 @@ def test_nothing_is_left_where_the_journal_cannot_be_written(tmp_path: Path, mon
     plan, _ = usual().planned()
     inventory, layout = build_layout(plan)
 
-    def full(fd: int, content: object, offset: int) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    write, failures = os.pwrite, [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
 
-    monkeypatch.setattr(os, "pwrite", full)
+    def full_once(fd: int, content: bytes, offset: int) -> int:
+        if failures:
+            raise failures.pop()
+        return write(fd, content, offset)
+
+    monkeypatch.setattr(os, "pwrite", full_once)
     open_files = len(os.listdir("/proc/self/fd"))
     with (
         open_build(tmp_path / "b.tar") as build,
@@ -77,3 +81,19 @@ def test_a_finished_bundle_needs_no_leftovers(tmp_path: Path) -> None:
         store.finish()
         assert (tmp_path / "b.tar.partial.old").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["b.tar"]
+
+
+def test_a_failure_to_begin_is_told_where_the_journal_knows_no_bundle_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An output that cannot be made: the error goes on, and the new journal goes away."""
+    plan, _ = usual().planned()
+    inventory, layout = build_layout(plan)
+    (tmp_path / "b.tar.partial").mkdir()
+    with (
+        open_build(tmp_path / "b.tar") as build,
+        pytest.raises(OutputError, match=r"b\.tar\.partial"),
+        build.writer(plan, inventory, layout, Lockfile()),
+    ):
+        pytest.fail("the bundle was begun")
+    assert [path.name for path in tmp_path.iterdir()] == ["b.tar.partial"]

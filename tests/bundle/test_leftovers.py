@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from airgap.bundle import open_bundle
 from airgap.bundle.leftovers import Leftovers
+from airgap.errors import ContentMissing
 from tests.bundle.bundles import usual
 from tests.parts.disk import Disk, recording
-from tests.suites.store_suite import read_all
+from tests.suites.store_suite import described, read_all
 
 
 def test_what_is_set_aside_has_its_new_name_after_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,3 +43,27 @@ def test_closing_keeps_the_files_and_leaves_none_open(tmp_path: Path) -> None:
     leftovers.close()
     assert len(os.listdir("/proc/self/fd")) == open_files
     assert [path.name for path in tmp_path.iterdir()] == ["b.tar.partial.old"]
+
+
+def test_leftovers_resolve_no_names(tmp_path: Path) -> None:
+    usual().write(tmp_path / "b.tar.partial.old")
+    leftovers = Leftovers.find(tmp_path / "b.tar")
+    with pytest.raises(ContentMissing, match=r"quay\.io/a/x:v1 is not resolved"):
+        leftovers.resolve("quay.io/a/x:v1")
+    leftovers.close()
+
+
+def test_a_blob_whose_header_is_not_there_was_not_begun(tmp_path: Path) -> None:
+    content = usual()
+    path = tmp_path / "b.tar.partial.old"
+    content.write(path)
+    leftovers = Leftovers.find(tmp_path / "b.tar")
+    with open_bundle(path) as reader:
+        first, *_, last = reader.inventory.blobs
+    os.truncate(path, path.stat().st_size - 1024 - (last.size + 511) // 512 * 512 - 512)
+    with path.open("ab") as file:
+        file.write(bytes((last.size + 511) // 512 * 512 + 512 + 1024))
+    assert leftovers.holds_part_of(first)
+    assert not leftovers.holds_part_of(last)
+    assert not leftovers.holds_part_of(described(b"a blob of another bundle"))
+    leftovers.close()

@@ -240,7 +240,7 @@ def test_finishing_reads_a_pipe_to_its_end(path: Path, monkeypatch: pytest.Monke
         written = pool.submit(write)
         with open_bundle("-") as reader:
             assert reader.size == path.stat().st_size
-            reader.finish()
+            reader.drain()
         assert os.read(reading, 1) == b""
         written.result()
 
@@ -260,4 +260,13 @@ def test_finishing_notices_a_pipe_that_ended_early(path: Path, monkeypatch: pyte
             open_bundle("-") as reader,
             pytest.raises(BundleError, match=f"cut short: it ended after {len(content):,}"),
         ):
-            reader.finish()
+            reader.drain()
+
+
+def test_an_error_names_the_bundle_once(tmp_path: Path) -> None:
+    """Also where the place in it is named already."""
+    path = tmp_path / "b.tar"
+    path.write_bytes(b"no tar" * 1000)
+    with pytest.raises(BundleError) as caught:
+        open_bundle(path)
+    assert str(caught.value).count(str(path)) == 1

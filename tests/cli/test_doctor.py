@@ -16,10 +16,16 @@ def test_a_message_is_explained_with_the_address_in_it(airgap: Airgap) -> None:
     assert "http://nexus.corp:5 " in airgap.run("doctor", "http://nexus.corp:5", "--explain", SAID).text
 
 
+def test_the_scheme_of_the_target_stands_in_the_commands(airgap: Airgap) -> None:
+    for target, address in (("http://nexus.corp:5", "http://nexus.corp:5"), ("nexus.corp:5", "nexus.corp:5")):
+        said = airgap.run("doctor", target, "--explain", "unauthorized: authentication required").text
+        assert f"      airgap login {address}\n" in said
+
+
 def test_all_of_the_output_may_come_from_standard_input(airgap: Airgap) -> None:
     events = f"Events:\n  Warning  Failed  kubelet  {SAID}\n  Warning  Failed  kubelet  Error: ErrImagePull\n"
     found = airgap.run("doctor", "--explain", "-", "--json", stdin=events.encode()).json
-    assert [one["id"] for one in found] == ["http-to-https", "pull-failed"]
+    assert [one["id"] for one in found] == ["http-to-https"]
     assert found[0]["certainty"] == "exact"
     assert found[0]["guide"] == "docs/nodes.md"
     assert found[0]["remedy"][0]["run"] == ["airgap hosts http://172.25.0.84:30018 --for containerd --output nodes/"]

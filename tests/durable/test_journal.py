@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -33,10 +35,10 @@ def test_entries_come_back_in_order(path: Path) -> None:
     filled(path, {"a": 1}, {"b": "한글"})
     assert Journal.read(path) == [{"a": 1}, {"b": "한글"}]
     journal = Journal.open(path)
-    assert journal.entries == [{"a": 1}, {"b": "한글"}]
-    assert journal.count == 2
+    assert journal.entries_at_open == [{"a": 1}, {"b": "한글"}]
+    assert journal.line_count == 2
     journal.append({"c": None})
-    assert journal.count == 3
+    assert journal.line_count == 3
     journal.close()
     assert Journal.read(path) == [{"a": 1}, {"b": "한글"}, {"c": None}]
 
@@ -62,7 +64,7 @@ def test_what_follows_a_damaged_line_is_removed(path: Path, damage: bytes) -> No
     assert Journal.read(path) == [{"a": 1}]
     assert path.read_bytes() == whole + damage, "reading changes nothing"
     journal = Journal.open(path)
-    assert journal.entries == [{"a": 1}]
+    assert journal.entries_at_open == [{"a": 1}]
     journal.append({"b": 2})
     journal.close()
     assert path.read_bytes() == whole + b'{"b":2}\n'
@@ -102,7 +104,7 @@ def test_a_file_that_its_last_holder_removed_is_made_anew(path: Path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", open_)
         journal = Journal.open(path)
-    assert journal.entries == []
+    assert journal.entries_at_open == []
     with pytest.raises(FileLocked):
         Journal.open(path)
     journal.close()
@@ -131,8 +133,8 @@ def test_the_mode_is_private_unless_asked_otherwise(path: Path) -> None:
 def test_restart_replaces_everything(path: Path) -> None:
     filled(path, {"a": 1}, {"b": 2})
     journal = Journal.open(path)
-    journal.restart({"head": 1})
-    assert (journal.entries, journal.count) == ([], 1)
+    journal.reset({"head": 1})
+    assert (journal.entries_at_open, journal.line_count) == ([], 1)
     journal.append({"c": 3})
     journal.close()
     assert path.read_bytes() == b'{"head":1}\n{"c":3}\n'
@@ -172,7 +174,7 @@ def test_half_a_line_that_a_full_disk_took_is_removed(path: Path, monkeypatch: p
         with pytest.raises(OSError, match="No space"):
             journal.append({"lost": True})
     assert path.read_bytes() == b'{"a":1}\n'
-    assert journal.count == 1
+    assert journal.line_count == 1
     journal.append({"b": 2})
     journal.close()
     assert Journal.read(path) == [{"a": 1}, {"b": 2}]
@@ -197,7 +199,7 @@ def test_threads_tear_no_line(path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert journal.count == 1200
+    assert journal.line_count == 1200
     journal.close()
     entries = Journal.read(path)
     assert len(entries) == 1200
@@ -208,7 +210,7 @@ def test_threads_tear_no_line(path: Path) -> None:
 def test_what_was_synced_survives_a_power_cut(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with recording(path.parent, monkeypatch) as operations:
         journal = Journal.open(path)
-        journal.restart({"head": 1})
+        journal.reset({"head": 1})
         restarted = len(operations)
         journal.append({"a": 1})
         journal.sync()
@@ -219,3 +221,13 @@ def test_what_was_synced_survives_a_power_cut(path: Path, monkeypatch: pytest.Mo
     assert Disk(operations[:synced]).after_a_power_cut() == {path.name: b'{"head":1}\n{"a":1}\n'}
     assert Disk(operations).after_a_power_cut() == {path.name: b'{"head":1}\n{"a":1}\n'}
     assert Disk(operations).after_a_kill() == {path.name: b'{"head":1}\n{"a":1}\n{"b":2}\n'}
+
+
+def test_closing_frees_the_lock_of_a_process_without_standard_input(tmp_path: Path) -> None:
+    """The journal may then have descriptor 0."""
+    code = (
+        "import sys; from pathlib import Path; from airgap.durable.journal import Journal\n"
+        "path = Path(sys.argv[1]); Journal.open(path).close(); Journal.open(path).close()"
+    )
+    command = 'exec "$0" -c "$1" "$2" <&-'
+    subprocess.run(["sh", "-c", command, sys.executable, code, str(tmp_path / "j")], check=True)

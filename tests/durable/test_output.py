@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.durable.output import check_place, is_free
+from airgap.durable.output import check_place, folder_for, is_free
 from airgap.errors import OutputError
 
 
@@ -62,3 +62,12 @@ def test_the_folder_of_a_place_must_be_there_and_writable(tmp_path: Path, monkey
             patch.setattr(os, "access", lambda path, wanted, mode=mode: not wanted & mode)
             with pytest.raises(OutputError, match="its folder cannot be written"):
                 check_place(tmp_path / "b.tar", force=False)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with (
+        pytest.raises(OutputError, match=r"file/out: cannot make this folder: Not a directory"),
+        folder_for(tmp_path / "file" / "out"),
+    ):
+        pytest.fail("the work began")

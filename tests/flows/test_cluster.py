@@ -157,7 +157,7 @@ def test_workloads_custom_resources_and_what_nodes_hold(airgap: Airgap, cluster:
     assert "  Pod shop/web-2-b  spec.containers[1].image\n" in table
     assert "web-2-a" not in table  # its Deployment names the same
     assert "  Database shop/db  spec.image\n" in table
-    assert "  nodes  line 1\n" in table
+    assert "  nodes  lines[0]\n" in table
 
 
 def test_a_context_and_a_namespace(airgap: Airgap, cluster: Cluster) -> None:

@@ -225,3 +225,11 @@ data:
 """
     (site,) = scan(content.encode(), "x").sites
     assert site.confidence == "likely"
+
+
+def test_a_value_that_utf8_cannot_hold_is_no_document() -> None:
+    """JSON may escape half of a surrogate pair; the rest of the file is read all the same."""
+    content = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"k": "image: q.io/a/b:1\n\ud800: 1"}})
+    pod = '{"kind": "Pod", "apiVersion": "v1", "spec": {"containers": [{"image": "q.io/c/d:2"}]}}'
+    listed = f'{{"apiVersion": "v1", "kind": "List", "items": [{content}, {pod}]}}'
+    assert [str(site.reference) for site in scan(listed.encode(), "x.json").sites] == ["q.io/c/d:2"]

@@ -207,3 +207,10 @@ def test_revert_refuses_what_was_edited_since() -> None:
     done = rewrite_content(content, [(only(content), NEW)])
     with pytest.raises(ResourceError, match=r"^x\.yaml:5: .*edited since"):
         revert_content(done.content.replace(b"my-docker-image", b"other"), done.edits)
+
+
+@pytest.mark.parametrize("new", ["not a reference", "q.io/UPPER/b:1", "q.io/a/b:"])
+def test_parts_need_a_reference_that_is_valid(new: str) -> None:
+    content = b"image:\n  registry: quay.io\n  repository: a/b\n  tag: v1\n"
+    with pytest.raises(ResourceError, match=r"^x\.yaml:3: (invalid image reference|.*not one printable word)"):
+        rewrite_content(content, [(only(content), new)])

@@ -62,3 +62,18 @@ def test_each_character_has_its_place(text: str, style: str, value: str, part: s
 
 def test_a_value_that_the_parser_reads_otherwise_has_no_map() -> None:
     assert decode('"one\\x41"', '"', "oneB") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("|\n  one\n  two\n", "one\ntwo\n"),
+        ("|+\n  one\n\n\n", "one\n\n\n"),
+        ("|+\n  one\n# a comment ends the value\n\n\n", "one\n"),
+        (">-\n  one\n  two\n# a comment\n", "one two"),
+    ],
+)
+def test_a_block_ends_at_a_line_that_is_indented_less(text: str, value: str) -> None:
+    decoded = decode(text, text[0], value)
+    assert decoded is not None
+    assert decoded.value == value

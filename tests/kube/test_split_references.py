@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
+import yaml
 
 from airgap.errors import ResourceError
 from airgap.kube import revert_content, rewrite_content, scan
@@ -173,3 +176,15 @@ def test_a_new_name_without_a_tag_leaves_it_to_another_file() -> None:
     found = scan(b"images:\n- name: a\n  newName: q.io/x/a\n", "x")
     assert found.sites == ()
     assert "another file" in found.misses[0].reason
+
+
+@pytest.mark.parametrize("host", ["t.example:5000", "[::1]:5000"])
+def test_what_is_inserted_is_quoted_where_yaml_needs_it(host: str) -> None:
+    """An address in brackets begins a list."""
+    for name, flow in itertools.product(("q.io/a", "'q.io/a'"), (False, True)):
+        entry = f"{{name: {name}, newTag: v1}}" if flow else f"name: {name}\n  newTag: v1"
+        content = f"kind: Kustomization\nimages:\n- {entry}\n".encode()
+        (site,) = scan(content, "x").sites
+        after = rewrite_content(content, [(site, f"{host}/p/a:v1")]).content
+        assert yaml.safe_load(after)["images"] == [{"name": "q.io/a", "newName": f"{host}/p/a", "newTag": "v1"}]
+        assert (f"newName: {host}/p/a".encode() in after) == (host[0] != "[")

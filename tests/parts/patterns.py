@@ -190,8 +190,11 @@ def computed() -> dict[Unknown, list[Pattern]]:
         made[Unknown(module, source)] = [Pattern(module, p.pattern, p.flags, frozenset({how})) for p in compiled]
 
     made: dict[Unknown, list[Pattern]] = {}
-    phrases = [pattern for message in known_messages() for _, pattern in message.patterns]
+    messages = known_messages()
+    phrases = [pattern for message in messages for _, pattern in message.patterns[: len(message.phrases)]]
     of("airgap.explain.model", "f'(?<![^\\\\W_]){pattern}(?![^\\\\W_])'", phrases, "finditer")
+    expressions = [expression for message in messages for expression in message.expressions]
+    of("airgap.explain.model", "expression", expressions, "finditer")
     # Written by the user of `airgap migrate`, and read for names of repositories and tags only.
     of("airgap.flows.migrate.tag_filter", "expression", [], "fullmatch")
     name = "f'(?<![\\\\w./-]){re.escape(name)}(?![\\\\w./-])'"

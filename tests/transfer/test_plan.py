@@ -15,6 +15,7 @@ from airgap.records import replace
 from airgap.store import MemoryStore
 from airgap.store.readers import bytes_opener
 from airgap.transfer import CancelToken, Context, Destination, Plan, Root, plan
+from airgap.transfer.plan import NameList
 from tests.parts.images import OCI_LAYER_NONDISTRIBUTABLE, Images
 from tests.parts.steps import steps
 from tests.transfer.tools import Noting, root, source_of
@@ -308,3 +309,27 @@ def test_stopped(images: Images) -> None:
     stop.set()
     with pytest.raises(Interrupted):
         plan([Root("x", "here", "v1")], {"here": MemoryStore()}, Context(cancel=stop))
+
+
+def test_a_name_is_in_a_list_once() -> None:
+    """Also in a long one, which remembers its names in a set."""
+    names = NameList()
+    many = [f"repository-{number}" for number in range(40)]
+    for name in many:
+        names.add([name, name])
+    names.add(many)
+    assert names == many
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (None, "r.test/app:v1"),
+        ("https://mirror.test/v2/", "r.test/app:v1 at https://mirror.test/v2/"),
+        ("r.test/app:v1 at https://mirror.test/v2/", "r.test/app:v1 at https://mirror.test/v2/"),
+    ],
+)
+def test_a_failure_names_the_image_once(images: Images, where: str | None, expected: str) -> None:
+    source = source_of(images, v1=images.image())
+    source.fail[source.resolve("v1").digest] = NotFound("it is gone", where=where)
+    assert str(error_of(plan([root("v1")], {"here": source}))) == f"{expected}: it is gone"

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from airgap.errors import AirgapError, BundleError
+from airgap.i18n import tr
 from airgap.store.protocols import Reader
 
 #: The hint for a bundle that ends too early.
-CUT_SHORT_HINT = "copy it once more; its checksum on the other side tells whether the medium is at fault"
+CUT_SHORT_HINT = tr("copy it once more; its checksum on the other side tells whether the medium is at fault")
 #: The largest gap between two writes to an ordered draft: a member's padding and the end of the tar are smaller.
 _MAX_GAP = 4096
 
@@ -89,7 +90,7 @@ class Draft(TarOutput, Protocol):
 def check_gap(length: int) -> None:
     """Raise :class:`AirgapError` for a gap of ``length`` bytes that is neither padding nor the end of a tar."""
     if length > _MAX_GAP:
-        raise AirgapError(f"{length:,} bytes were left out of the bundle")
+        raise AirgapError(tr("{length:,} bytes were left out of the bundle", length=length))
 
 
 class PreadReader:
@@ -105,7 +106,9 @@ class PreadReader:
         """Fill ``buffer`` and return the number of bytes, 0 at the end. Raises :class:`BundleError`."""
         piece = self._pread(min(len(buffer), self._remaining), self._offset)
         if not piece and self._remaining:
-            raise BundleError(f"cut short: {self._remaining} bytes are missing", where=self._where)
+            raise BundleError(
+                tr("cut short: {remaining} bytes are missing", remaining=self._remaining), where=self._where
+            )
         buffer[: len(piece)] = piece
         self._offset += len(piece)
         self._remaining -= len(piece)

@@ -15,6 +15,7 @@ from airgap.bundle.media.base import CUT_SHORT_HINT
 from airgap.bundle.media.zstd import MAGIC
 from airgap.durable import FileLocked, is_same_file, lock, publish, write_at, writing
 from airgap.errors import AirgapError, BundleError, OutputError
+from airgap.i18n import tr
 from airgap.store.protocols import Reader
 from airgap.store.readers import FileRange, translate_read_errors
 
@@ -24,7 +25,9 @@ class BlobRange(FileRange):
 
     def cut_short(self) -> AirgapError:
         """Return the error for a file that ends inside the blob."""
-        return BundleError(f"cut short: {self.length:,} bytes are missing", where=self.where, hint=CUT_SHORT_HINT)
+        return BundleError(
+            tr("cut short: {length:,} bytes are missing", length=self.length), where=self.where, hint=CUT_SHORT_HINT
+        )
 
 
 def open_regular_file(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -35,9 +38,9 @@ def open_regular_file(path: str | os.PathLike[str]) -> tuple[int, int]:
         status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-        hint = "give the .tar that airgap export wrote, or - to read standard input"
-        raise BundleError(f"this is {what}, and a bundle is a file", hint=hint)
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else tr("no regular file")
+        hint = tr("give the .tar that airgap export wrote, or - to read standard input")
+        raise BundleError(tr("this is {what}, and a bundle is a file", what=what), hint=hint)
     return fd, status.st_size
 
 
@@ -63,7 +66,10 @@ class FileMedium:
     def expect_size(self, total: int) -> None:
         """Raise :class:`BundleError` if the file has fewer than ``total`` bytes."""
         if self.size is not None and self.size < total:
-            raise BundleError(f"cut short: it should have {total:,} bytes and has {self.size:,}", hint=CUT_SHORT_HINT)
+            raise BundleError(
+                tr("cut short: it should have {total:,} bytes and has {size:,}", total=total, size=self.size),
+                hint=CUT_SHORT_HINT,
+            )
 
     def files_at(self, offset: int, length: int) -> Sequence[str]:
         """Return the name of the one file."""
@@ -175,19 +181,21 @@ def create_partial(path: Path, *, trusted: bool = False) -> int:
     """
     partial = partial_path(path)
     if path.is_dir():
-        raise OutputError("this is a folder", where=str(path), hint="name a file with -o")
+        raise OutputError(tr("this is a folder"), where=str(path), hint=tr("name a file with -o"))
     try:
         fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
-        hint = "choose another place with -o"
-        raise OutputError(f"cannot write here: {error.strerror}", where=str(partial), hint=hint) from error
+        hint = tr("choose another place with -o")
+        raise OutputError(
+            tr("cannot write here: {strerror}", strerror=error.strerror), where=str(partial), hint=hint
+        ) from error
     try:
         _lock(fd, partial)
         if not trusted and not _was_begun_by_airgap(fd):
             raise OutputError(
-                "a file that airgap did not begin is in the way",
+                tr("a file that airgap did not begin is in the way"),
                 where=str(partial),
-                hint="move it, or choose another place with -o",
+                hint=tr("move it, or choose another place with -o"),
             )
     except BaseException:
         os.close(fd)
@@ -234,9 +242,9 @@ def reserve(fd: int, size: int, path: Path) -> bool:
     # File systems that do not count blocks (ramfs, some network file systems) report 0 of them.
     if volume.f_blocks and needed > available:
         raise OutputError(
-            f"the bundle needs {size:,} bytes and this disk has {available:,} free",
+            tr("the bundle needs {size:,} bytes and this disk has {available:,} free", size=size, available=available),
             where=str(path),
-            hint="free space, choose another disk with -o, or fewer platforms with --platform",
+            hint=tr("free space, choose another disk with -o, or fewer platforms with --platform"),
         )
     failure = _fallocate(fd, size)
     if failure in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
@@ -265,16 +273,16 @@ def _check_largest(fd: int, size: int) -> None:
 
 def _lock(fd: int, path: Path) -> None:
     """Lock ``path`` for writing. Raises :class:`OutputError` if another process writes it, or has just finished."""
-    hint = "wait until it has ended, or choose another place with -o"
+    hint = tr("wait until it has ended, or choose another place with -o")
     with writing(path):
         try:
             lock(fd)
         except FileLocked as error:
-            raise OutputError("another airgap is writing this bundle", where=str(path), hint=hint) from error
+            raise OutputError(tr("another airgap is writing this bundle"), where=str(path), hint=hint) from error
         same = is_same_file(fd, path)
     # Another process may have renamed this file to its final name between our open and our lock.
     if not same:
-        raise OutputError("another airgap has just written this bundle", where=str(path), hint=hint)
+        raise OutputError(tr("another airgap has just written this bundle"), where=str(path), hint=hint)
 
 
 def _fallocate(fd: int, size: int) -> int:

@@ -18,6 +18,7 @@ from airgap.bundle.media.base import CUT_SHORT_HINT, PreadReader
 from airgap.bundle.media.frame_table import SEEKABLE, SKIPPABLE, FrameTable
 from airgap.bundle.media.zstd import MAGIC, load_zstandard
 from airgap.errors import BundleError, UnsupportedBundle
+from airgap.i18n import tr
 from airgap.store.protocols import Reader
 from airgap.store.readers import translate_read_errors
 
@@ -116,7 +117,10 @@ class FramesMedium:
     def expect_size(self, total: int) -> None:
         """Raise :class:`BundleError` if the frames hold fewer than ``total`` bytes."""
         if self.size is not None and self.size < total:
-            raise BundleError(f"cut short: it should hold {total:,} bytes and holds {self.size:,}", hint=CUT_SHORT_HINT)
+            raise BundleError(
+                tr("cut short: it should hold {total:,} bytes and holds {size:,}", total=total, size=self.size),
+                hint=CUT_SHORT_HINT,
+            )
 
     def files_at(self, offset: int, length: int) -> Sequence[str]:
         """Return the name of the one file."""
@@ -151,9 +155,9 @@ class FramesMedium:
             content = b""
         if len(content) != raw_size:
             raise BundleError(
-                f"damaged: the zstd frame at byte {offset} cannot be unpacked",
+                tr("damaged: the zstd frame at byte {offset} cannot be unpacked", offset=offset),
                 where=self.where,
-                hint="copy the bundle once more from the other side",
+                hint=tr("copy the bundle once more from the other side"),
             )
         with self._lock:
             self._cache[number] = content
@@ -176,19 +180,19 @@ def open_frames(where: str, fd: int, size: int) -> FramesMedium | None:
         if magic != SEEKABLE:
             return None
         if flags & 0x7F:
-            raise BundleError("damaged: its seek table has flags that nobody has defined", where=where)
+            raise BundleError(tr("damaged: its seek table has flags that nobody has defined"), where=where)
         entry_size = 12 if flags & 0x80 else 8
         length = count * entry_size + 9
         if length + 8 > size:
-            raise BundleError("damaged: its seek table is longer than the file", where=where)
+            raise BundleError(tr("damaged: its seek table is longer than the file"), where=where)
         content = os.pread(fd, length + 8, size - length - 8)
     if struct.unpack_from("<II", content) != (SKIPPABLE, length):
-        raise BundleError("damaged: its seek table does not begin where it should", where=where)
+        raise BundleError(tr("damaged: its seek table does not begin where it should"), where=where)
     sizes: list[tuple[int, int]] = [
         struct.unpack_from("<II", content, 8 + number * entry_size) for number in range(count)
     ]
     if sum(packed for packed, _ in sizes) != size - length - 8:
-        raise BundleError("damaged: its seek table does not fit the file", where=where, hint=CUT_SHORT_HINT)
+        raise BundleError(tr("damaged: its seek table does not fit the file"), where=where, hint=CUT_SHORT_HINT)
     if any(raw > 4 * FRAME_SIZE for _, raw in sizes):
-        raise UnsupportedBundle("its zstd frames are too large to be read from anywhere", where=where)
+        raise UnsupportedBundle(tr("its zstd frames are too large to be read from anywhere"), where=where)
     return FramesMedium(where, fd, FrameTable(sizes))

@@ -18,6 +18,7 @@ from airgap.bundle.media.base import check_gap
 from airgap.bundle.media.zstd import MAGIC, load_zstandard
 from airgap.durable.files import output_error
 from airgap.errors import BundleError, ContentMissing, OutputError
+from airgap.i18n import tr
 from airgap.store.protocols import Reader
 from airgap.store.readers import BUFFER_SIZE, translate_read_errors
 
@@ -98,7 +99,10 @@ class PipeMedium:
         if self._position < size:
             self._read_to(size, None)
         if self._position < size:
-            raise BundleError(f"cut short: it ended after {self._position:,} of {size:,} bytes", where=self.where)
+            raise BundleError(
+                tr("cut short: it ended after {position:,} of {size:,} bytes", position=self._position, size=size),
+                where=self.where,
+            )
         buffer = memoryview(bytearray(BUFFER_SIZE))
         with translate_read_errors(self.where, size):
             while self._pull(buffer):
@@ -129,9 +133,9 @@ class PipeMedium:
             return _read_kept(self._head, min(count, self._head_end - offset), offset)
         if offset < self._window_start:
             raise ContentMissing(
-                "these bytes have passed through the pipe already",
+                tr("these bytes have passed through the pipe already"),
                 where=self.where,
-                hint="import the bundle from a file instead",
+                hint=tr("import the bundle from a file instead"),
             )
         return _read_kept(self._window, count, offset - self._window_start)
 
@@ -174,9 +178,12 @@ def _spool_errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"what has passed through the pipe cannot be kept in a temporary file: {error.strerror or error}",
+            tr(
+                "what has passed through the pipe cannot be kept in a temporary file: {strerror}",
+                strerror=error.strerror or error,
+            ),
             where=tempfile.tempdir,
-            hint="set TMPDIR to a folder with more space, or import the bundle from a file",
+            hint=tr("set TMPDIR to a folder with more space, or import the bundle from a file"),
         ) from error
 
 
@@ -193,7 +200,9 @@ class _PipeReader:
             return 0
         count = self._medium.readinto(buffer[: min(len(buffer), self._remaining)], self._offset)
         if not count:
-            raise BundleError(f"cut short: {self._remaining} bytes are missing", where=self._medium.where)
+            raise BundleError(
+                tr("cut short: {remaining} bytes are missing", remaining=self._remaining), where=self._medium.where
+            )
         self._offset += count
         self._remaining -= count
         return count
@@ -228,8 +237,10 @@ def decompress(pull: Pull, where: str) -> Pull:
         try:
             count: int = stream.readinto(buffer)
         except zstandard.ZstdError as error:
-            hint = "copy the bundle once more from the other side"
-            raise BundleError(f"damaged: zstd cannot unpack it ({error})", where=where, hint=hint) from error
+            hint = tr("copy the bundle once more from the other side")
+            raise BundleError(
+                tr("damaged: zstd cannot unpack it ({error})", error=error), where=where, hint=hint
+            ) from error
         return count
 
     return pull_decompressed
@@ -266,7 +277,7 @@ class StreamDraft:
 
     ordered = True
 
-    def __init__(self, fd: int, size: int, where: str = "standard output") -> None:
+    def __init__(self, fd: int, size: int, where: str = tr("standard output")) -> None:
         self.path = Path(where)
         self._fd = fd
         self._size = size
@@ -285,7 +296,9 @@ class StreamDraft:
         """Raise :class:`OutputError` if anything after ``offset`` was written."""
         if offset < self._position:
             raise OutputError(
-                "what was written to a pipe cannot be taken back", where=str(self.path), hint="run the command again"
+                tr("what was written to a pipe cannot be taken back"),
+                where=str(self.path),
+                hint=tr("run the command again"),
             )
         return offset
 
@@ -315,7 +328,7 @@ class StreamDraft:
                 self._position += count
                 piece = piece[count:]
         except BrokenPipeError as error:
-            hint = "run the command again"
-            raise OutputError("whoever read it has ended", where=str(self.path), hint=hint) from error
+            hint = tr("run the command again")
+            raise OutputError(tr("whoever read it has ended"), where=str(self.path), hint=hint) from error
         except OSError as error:
             raise output_error(error, self.path) from error

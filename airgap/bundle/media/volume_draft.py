@@ -15,6 +15,7 @@ from airgap.bundle.media.checksums import checksums_path, file_sha256, format_ch
 from airgap.bundle.media.file import create_partial, partial_path, reopen_partial, reserve
 from airgap.durable import publish, replace_file, write_at, writing
 from airgap.errors import DigestMismatch
+from airgap.i18n import tr
 
 
 class VolumeDraft:
@@ -92,7 +93,7 @@ class VolumeDraft:
                 parts.append(os.pread(self._fds[number], end - start, position))
         return b"".join(parts)
 
-    def holds(self, offset: int, end: int) -> bool:
+    def overlaps(self, offset: int, end: int) -> bool:
         """Whether any of the bytes from ``offset`` to ``end`` belong to a volume that is written."""
         return any(number in self._fds for number, *_ in self._parts(end - offset, offset))
 
@@ -133,9 +134,15 @@ class VolumeDraft:
         for name, sha256 in checksums:
             if expected.get(name, sha256) != sha256:
                 raise DigestMismatch(
-                    f"{name} hashes to {sha256}, and {target.name} says {expected[name]}",
+                    tr(
+                        "{name} hashes to {sha256}, and {target_name} says {expected}",
+                        name=name,
+                        sha256=sha256,
+                        target_name=target.name,
+                        expected=expected[name],
+                    ),
                     where=str(self.path.parent),
-                    hint="the lock, the resource files or airgap's version differ from when the bundle was made",
+                    hint=tr("the lock, the resource files or airgap's version differ from when the bundle was made"),
                 )
 
     def keep(self) -> None:

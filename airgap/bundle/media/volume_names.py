@@ -13,6 +13,7 @@ from pathlib import Path
 
 from airgap.bundle.media.checksums import read_checksums
 from airgap.errors import UsageError
+from airgap.i18n import tr
 
 #: Bytes that stay free in the last volume, so that a signature can be added without a new volume.
 SIGNATURE_ROOM = 64 * 1024
@@ -32,10 +33,13 @@ def parse_volume_size(text: str) -> int:
         return named
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"{text!r} is no size of a volume", hint="such as 4.7GB, 25GiB or fat32")
+        raise UsageError(tr("{text!r} is no size of a volume", text=text), hint=tr("such as 4.7GB, 25GiB or fat32"))
     size = int(float(match[1]) * _UNITS[match[2].lower()])
     if size < MIN_VOLUME:
-        raise UsageError(f"a volume of {size:,} bytes is too small", hint=f"at least {MIN_VOLUME:,} bytes")
+        raise UsageError(
+            tr("a volume of {size:,} bytes is too small", size=size),
+            hint=tr("at least {min_volume:,} bytes", min_volume=MIN_VOLUME),
+        )
     return size
 
 
@@ -47,7 +51,8 @@ def check_pattern(pattern: str) -> str:
         first = second = ""
     if first == second or "n" not in first or "/" in first:
         raise UsageError(
-            f"{pattern!r} is no pattern for the names of volumes", hint="such as '{name}.{number}', the default"
+            tr("{pattern!r} is no pattern for the names of volumes", pattern=pattern),
+            hint=tr("such as '{name}.{number}', the default"),
         )
     return pattern
 

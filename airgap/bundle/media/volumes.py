@@ -13,6 +13,7 @@ from airgap.bundle.media.base import PreadReader
 from airgap.bundle.media.file import BlobRange, open_regular_file
 from airgap.bundle.media.volume_names import sibling_volumes
 from airgap.errors import BundleError
+from airgap.i18n import tr
 from airgap.records import Record
 from airgap.store.protocols import Reader
 from airgap.store.readers import translate_read_errors
@@ -106,9 +107,13 @@ class VolumesMedium:
             self.ordered, self.size = True, None
         if self.size is not None and self.size < total:
             raise BundleError(
-                f"cut short: the volumes have {self.size:,} bytes together and should have {total:,}",
+                tr(
+                    "cut short: the volumes have {size:,} bytes together and should have {total:,}",
+                    size=self.size,
+                    total=total,
+                ),
                 where=str(self._volumes[-1].path),
-                hint="copy it once more from the other side",
+                hint=tr("copy it once more from the other side"),
             )
 
     def close(self) -> None:
@@ -150,9 +155,9 @@ class VolumesMedium:
                 volume.path = path
                 return
         raise BundleError(
-            f"the volume {volume.path.name} is missing",
+            tr("the volume {name} is missing", name=volume.path.name),
             where=str(volume.path.parent),
-            hint="put it there and run the same command again",
+            hint=tr("put it there and run the same command again"),
         )
 
     def _total_size(self) -> int:
@@ -163,9 +168,13 @@ class VolumesMedium:
             is_last = number == len(self._volumes) - 1
             if size > self._volume_size or (not is_last and size != self._volume_size):
                 raise BundleError(
-                    f"this volume has {size:,} bytes and should have {self._volume_size:,}",
+                    tr(
+                        "this volume has {size:,} bytes and should have {volume_size:,}",
+                        size=size,
+                        volume_size=self._volume_size,
+                    ),
                     where=str(volume.path),
-                    hint="copy it once more from the other side",
+                    hint=tr("copy it once more from the other side"),
                 )
             total += size
         return total
@@ -173,8 +182,13 @@ class VolumesMedium:
 
 def _missing_volumes(names: Sequence[str], count: int) -> BundleError:
     return BundleError(
-        f"{len(names)} of {count} volumes are missing: {', '.join(names)}",
-        hint="put them beside the others, or name each of them where it lies",
+        tr(
+            "{names_count} of {count} volumes are missing: {names}",
+            names_count=len(names),
+            count=count,
+            names=", ".join(names),
+        ),
+        hint=tr("put them beside the others, or name each of them where it lies"),
     )
 
 
@@ -190,11 +204,18 @@ def find_volumes(paths: Sequence[Path], ask: AskForVolume | None = None) -> Volu
     if not volume_sets:
         if len(paths) > 1:
             raise BundleError(
-                f"{paths[0].name} is no volume of a bundle", hint="several files are given for volumes alone, .001 …"
+                tr("{name} is no volume of a bundle", name=paths[0].name),
+                hint=tr("several files are given for volumes alone, .001 …"),
             )
         return None
     volumes = max(volume_sets, key=len)
     given: Mapping[str, Path] = {path.name: path for path in paths}
     if unrelated := sorted(given.keys() - {path.name for path in volumes}):
-        raise BundleError(f"{', '.join(unrelated)} belongs to another bundle than {volumes[0].name}")
+        raise BundleError(
+            tr(
+                "{unrelated} belongs to another bundle than {name}",
+                unrelated=", ".join(unrelated),
+                name=volumes[0].name,
+            )
+        )
     return VolumesMedium.open([given.get(path.name, path) for path in volumes], ask)

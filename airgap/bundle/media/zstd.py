@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from airgap.errors import UnsupportedBundle
+from airgap.i18n import tr
 
 #: The first bytes of a zstd frame (RFC 8878, 3.1.1).
 MAGIC = b"\x28\xb5\x2f\xfd"
@@ -21,7 +22,7 @@ def load_zstandard() -> Any:
         import zstandard
     except ImportError as error:
         raise UnsupportedBundle(
-            "zstd needs the Python package zstandard, which is not installed",
-            hint="zstd -dc BUNDLE.tar.zst | airgap import - does without it; so does a plain .tar",
+            tr("zstd needs the Python package zstandard, which is not installed"),
+            hint=tr("zstd -dc BUNDLE.tar.zst | airgap import - does without it; so does a plain .tar"),
         ) from error
     return zstandard

@@ -12,10 +12,11 @@ from airgap.cli.formatting.unified_diff import file_diff
 from airgap.cli.progress.display import open_display
 from airgap.flows.demo.demo import demo
 from airgap.formatting import counted, human
+from airgap.i18n import tr
 
 
 @click.command("demo")
-@click.option("--output", metavar="DIR", default="airgap-demo", show_default=True, help="Where its files are kept.")
+@click.option("--output", metavar="DIR", default="airgap-demo", show_default=True, help=tr("Where its files are kept."))
 @options.progress
 def command(output: str, progress: str) -> None:
     """Show the whole journey on this machine: two registries on loopback, one bundle, rewritten YAML.
@@ -24,12 +25,24 @@ def command(output: str, progress: str) -> None:
     airgap demo
     """
     folder = Path(output)
-    click.echo("Two registries on loopback play quay.io and Nexus; nothing leaves this machine.")
+    click.echo(tr("Two registries on loopback play quay.io and Nexus; nothing leaves this machine."))
     with open_display(progress) as emit:
         result = demo(folder, emit=emit, show_command=lambda text: click.echo(click.style(f"$ {text}", bold=True)))
     exported, imported = result.exported, result.imported
-    click.echo(f"{counted(exported.images, 'image')} in {result.bundle} ({human(exported.bundle_size)})")
-    click.echo(f"{counted(len(imported.names), 'image')} pushed and read back; the YAML, before and after:")
+    click.echo(
+        tr(
+            "{image_count} in {bundle} ({bundle_size})",
+            image_count=counted(exported.images, "image"),
+            bundle=result.bundle,
+            bundle_size=human(exported.bundle_size),
+        )
+    )
+    click.echo(
+        tr(
+            "{image_count} pushed and read back; the YAML, before and after:",
+            image_count=counted(len(imported.names), "image"),
+        )
+    )
     for file in imported.files:
         click.echo(file_diff(file), nl=False)
-    click.echo(f"all files are kept in {folder}/")
+    click.echo(tr("all files are kept in {folder}/", folder=folder))

@@ -13,6 +13,7 @@ from airgap.cli import options
 from airgap.cli.formatting.printable import printable
 from airgap.flows.diff import diff
 from airgap.formatting import human
+from airgap.i18n import tr
 
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "kept": ("=", None)}
 
@@ -50,9 +51,9 @@ def _print_table(comparison: Comparison) -> None:
         cells += [cell.rjust(width) for cell, width in zip(numbers, widths[2:], strict=True)]
         click.echo(click.style(f"{sign} {'  '.join(cells)}".rstrip(), fg=colour))
     counts = ", ".join(f"{comparison.count(status)} {status}" for status in ("added", "removed", "changed", "kept"))
-    click.echo(f"images: {counts}")
+    click.echo(tr("images: {counts}", counts=counts))
     added, removed, kept = (cell.strip("+-= ") or "unknown" for cell in _cells(comparison.bytes))
-    click.echo(f"bytes: {added} added, {removed} removed, {kept} kept")
+    click.echo(tr("bytes: {added} added, {removed} removed, {kept} kept", added=added, removed=removed, kept=kept))
 
 
 def _digests(old: str, new: str) -> str:

@@ -12,6 +12,7 @@ import click
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
 from airgap.errors import AirgapError, NotReady, UsageError
+from airgap.i18n import tr
 from airgap.records import as_dict
 
 if TYPE_CHECKING:
@@ -22,25 +23,29 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @click.argument("target", metavar="[TARGET]", required=False)
 @click.option(
-    "--explain", "text", metavar="TEXT", help="What a message of docker, kubelet, helm or Nexus means; - reads it."
+    "--explain", "text", metavar="TEXT", help=tr("What a message of docker, kubelet, helm or Nexus means; - reads it.")
 )
 @click.option(
-    "--fix", is_flag=True, help="Make what an API can mend: repository, connector, realm, licence, Harbor's project."
+    "--fix",
+    is_flag=True,
+    help=tr("Make what an API can mend: repository, connector, realm, licence, Harbor's project."),
 )
-@click.option("--yes", is_flag=True, help="With --fix: ask nothing.")
+@click.option("--yes", is_flag=True, help=tr("With --fix: ask nothing."))
 @click.option(
     "--repository",
     metavar="NAME",
     default="docker-hosted",
     show_default=True,
-    help="With --fix: the hosted repository to make in Nexus, or to give a connector to.",
+    help=tr("With --fix: the hosted repository to make in Nexus, or to give a connector to."),
 )
 @click.option(
     "--connector",
     metavar="PORT",
     type=click.IntRange(0, 65535),
     default=0,
-    help="With --fix: its connector port, where a NodePort or proxy shows it under another. [default: TARGET's port]",
+    help=tr(
+        "With --fix: its connector port, where a NodePort or proxy shows it under another. [default: TARGET's port]"
+    ),
 )
 @options.as_json
 @options.nexus
@@ -75,9 +80,9 @@ def command(
         message = options.read_stdin().decode("utf-8", "replace") if text == "-" else text
         return _explain(message, target, as_json=as_json)
     if yes and not fix:
-        raise click.UsageError("--yes goes with --fix")
+        raise click.UsageError(tr("--yes goes with --fix"))
     if fix and not yes and not sys.stdin.isatty():
-        raise UsageError("--fix asks before it changes anything, and there is nobody to ask", hint="add --yes")
+        raise UsageError(tr("--fix asks before it changes anything, and there is nobody to ask"), hint=tr("add --yes"))
 
     from airgap.config.airgap_yaml import load_project
     from airgap.config.connections import open_registries, target_mapping
@@ -86,7 +91,7 @@ def command(
 
     project = load_project(config)
     if not (target or project.target):
-        raise UsageError("what is to be looked at?", hint='give a TARGET, or a message: --explain "MESSAGE"')
+        raise UsageError(tr("what is to be looked at?"), hint=tr('give a TARGET, or a message: --explain "MESSAGE"'))
     mapping = target_mapping(project, target, None)
     connection_options = connection.options(mapping.address.registry)
     request = DoctorRequest(mapping, nexus, repository, connector)
@@ -101,7 +106,7 @@ def command(
         _print_findings(diagnosis, done_changes, fix=fix)
     problems = diagnosis.problems
     if problems:
-        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        more = tr(", and {problems_count} more", problems_count=len(problems) - 1) if len(problems) > 1 else ""
         raise NotReady(f"{problems[0].check}: {problems[0].what}{more}", where=str(mapping.address))
     return None
 
@@ -113,30 +118,38 @@ def _explain(text: str, target: str | None, *, as_json: bool) -> None:
     from airgap.targets import TargetAddress
 
     if not text.strip():
-        raise UsageError("there is no text to explain", hint="give the message as it was printed")
-    matches = find_matches(text, host=TargetAddress.parse(target).registry if target else "")
+        raise UsageError(tr("there is no text to explain"), hint=tr("give the message as it was printed"))
+    address = TargetAddress.parse(target) if target else None
+    matches = find_matches(
+        text,
+        host=address.registry if address else "",
+        plain_http=address.plain_http if address else None,
+    )
     if as_json:
         click.echo(json.dumps([explanation_json(match) for match in matches], indent=2, ensure_ascii=False))
     if not matches:
         raise AirgapError(
-            "no message that airgap knows is in this text",
-            hint="give all of it: kubectl describe pod POD | airgap doctor --explain -, or on the node journalctl -u "
-            "containerd -n 200 | airgap doctor --explain -; if it stays unknown, report that output with the versions "
-            "of client and registry, without passwords",
+            tr("no message that airgap knows is in this text"),
+            hint=tr(
+                "give all of it: kubectl describe pod POD | airgap doctor --explain -, or on the node journalctl -u "
+                "containerd -n 200 | airgap doctor --explain -; if it stays unknown, report that output with "
+                "the versions "
+                "of client and registry, without passwords"
+            ),
         )
     if not as_json:
         if matches[0].certainty == "near":
-            click.echo("No known message stands there word for word; these resemble it.", err=True)
+            click.echo(tr("No known message stands there word for word; these resemble it."), err=True)
         for line in explanation_lines(matches):
             click.echo(line)
 
 
 def _confirm(change: SettingChange, yes: bool) -> bool:
     """Print a change and ask whether to make it; ``yes`` answers for the user."""
-    click.echo(f"to do: {printable(change.what)}", err=True)
+    click.echo(tr("to do: {what}", what=printable(change.what)), err=True)
     click.echo(f"  {change.request}", err=True)
     click.echo(f"  {printable(json.dumps(change.document, ensure_ascii=False))}", err=True)
-    return yes or click.confirm("Do it?", default=False, err=True)
+    return yes or click.confirm(tr("Do it?"), default=False, err=True)
 
 
 #: The word and the colour for each level of a finding.
@@ -145,7 +158,7 @@ _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("
 
 def _print_findings(diagnosis: Diagnosis, done_changes: list[SettingChange], *, fix: bool) -> None:
     for change in done_changes:
-        click.echo(f"done: {printable(change.what)}")
+        click.echo(tr("done: {what}", what=printable(change.what)))
     for finding in diagnosis.findings:
         word, colour = _MARKS[finding.level]
         mark = click.style(f"{word:<8}", fg=colour, bold=finding.level == "problem")
@@ -155,7 +168,9 @@ def _print_findings(diagnosis: Diagnosis, done_changes: list[SettingChange], *, 
         for line in finding.run:
             click.echo(f"{'':23} {printable(line)}")
     if diagnosis.changes and not fix:
-        click.echo(f"\n--fix would {'; '.join(printable(change.what) for change in diagnosis.changes)}")
+        click.echo(
+            tr("\n--fix would {changes}", changes="; ".join(printable(change.what) for change in diagnosis.changes))
+        )
 
 
 def _print_json(target: str, diagnosis: Diagnosis, done_changes: list[SettingChange]) -> None:

@@ -22,6 +22,7 @@ from airgap.events import Noted, Sink
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.images import find_images
 from airgap.formatting import counted, human
+from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
 from airgap.oci import Platform, Reference
 from airgap.transfer import CancelToken, Context, Jobs, Report
@@ -33,54 +34,62 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
     "-o",
     "--output",
     metavar="BUNDLE",
-    help="The bundle to write: .tar, or .tar.zst for fewer bytes; - is standard output. "
-    "[default: NAME-VERSION.tar of airgap.yaml]",
+    help=tr(
+        "The bundle to write: .tar, or .tar.zst for fewer bytes; - is standard output. "
+        "[default: NAME-VERSION.tar of airgap.yaml]"
+    ),
 )
-@click.option("--image", "images", multiple=True, metavar="REF", help="An image that no file names. Repeatable.")
+@click.option("--image", "images", multiple=True, metavar="REF", help=tr("An image that no file names. Repeatable."))
 @click.option(
     "--from",
     "locations",
     multiple=True,
     metavar="SOURCE",
-    help="Take images from here instead of a registry: oci-archive:F, docker-archive:F, oci:DIR or containerd:. "
-    "Without other images, all of them. Repeatable.",
+    help=tr(
+        "Take images from here instead of a registry: oci-archive:F, docker-archive:F, oci:DIR or containerd:. "
+        "Without other images, all of them. Repeatable."
+    ),
 )
 @click.option(
     "--platform",
     "platforms",
     multiple=True,
     metavar="OS/ARCH",
-    help="Only this platform, such as linux/amd64. Repeatable. [default: all]",
+    help=tr("Only this platform, such as linux/amd64. Repeatable. [default: all]"),
 )
-@click.option("--lock", metavar="FILE", help="Take digests from this lock; write it where it is not there yet.")
+@click.option("--lock", metavar="FILE", help=tr("Take digests from this lock; write it where it is not there yet."))
 @click.option(
     "--refresh",
     is_flag=True,
-    help="Resolve anew, rewrite the lock, and keep what still serves of an earlier run that broke off.",
+    help=tr("Resolve anew, rewrite the lock, and keep what still serves of an earlier run that broke off."),
 )
-@click.option("--volume-size", metavar="SIZE", help="Split into volumes of this size: 4.7GB, 25GiB, fat32.")
+@click.option("--volume-size", metavar="SIZE", help=tr("Split into volumes of this size: 4.7GB, 25GiB, fat32."))
 @click.option(
     "--volume-names",
     metavar="PATTERN",
     default=DEFAULT_PATTERN,
     show_default=True,
-    help="What volumes are called.",
+    help=tr("What volumes are called."),
 )
-@click.option("--volume", type=click.IntRange(1), metavar="N", help="Make this volume alone again, from --lock.")
-@click.option("--restart", is_flag=True, help="Forget what an earlier run that broke off has left.")
+@click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Make this volume alone again, from --lock."))
+@click.option("--restart", is_flag=True, help=tr("Forget what an earlier run that broke off has left."))
 @click.option(
     "--base",
     metavar="FILE",
-    help="Leave out layers that the far side holds, by the last bundle, its bundle.json, or a receipt.",
+    help=tr("Leave out layers that the far side holds, by the last bundle, its bundle.json, or a receipt."),
 )
-@click.option("--no-resources", is_flag=True, help="Leave the resource files out of the bundle.")
-@click.option("--with-self", is_flag=True, help="Carry airgap.pyz, this program for a far side that has only Python.")
+@click.option("--no-resources", is_flag=True, help=tr("Leave the resource files out of the bundle."))
+@click.option(
+    "--with-self", is_flag=True, help=tr("Carry airgap.pyz, this program for a far side that has only Python.")
+)
 @click.option(
     "--referrers/--no-referrers",
     default=True,
-    help="Carry what refers to an image, such as signatures and SBOMs. [default: yes]",
+    help=tr("Carry what refers to an image, such as signatures and SBOMs. [default: yes]"),
 )
-@click.option("--keep-going", is_flag=True, help="Leave out images that no registry offers, and end with exit code 3.")
+@click.option(
+    "--keep-going", is_flag=True, help=tr("Leave out images that no registry offers, and end with exit code 3.")
+)
 @options.force
 @options.dry_run
 @options.chart_options
@@ -139,14 +148,16 @@ def command(
     scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
     given_images = [*project.images, *map(Reference.parse, images)]
     if not output and not project.name:
-        raise UsageError("where should the bundle go?", hint="give -o bundle.tar, or name: in airgap.yaml")
+        raise UsageError(tr("where should the bundle go?"), hint=tr("give -o bundle.tar, or name: in airgap.yaml"))
     if volume and not lock:
         raise UsageError(
-            "one volume is made again from a lock",
-            hint="add the --lock of the first time; without one, export all of it again",
+            tr("one volume is made again from a lock"),
+            hint=tr("add the --lock of the first time; without one, export all of it again"),
         )
     if output == "-" and sys.stdout.isatty():
-        raise UsageError("a bundle is not for a terminal", hint="name a file with -o, or pipe it on: -o - | ssh …")
+        raise UsageError(
+            tr("a bundle is not for a terminal"), hint=tr("name a file with -o, or pipe it on: -o - | ssh …")
+        )
     output_format = OutputFormat(
         Path(output or project.bundle_name),
         parse_volume_size(volume_size) if volume_size else 0,
@@ -154,7 +165,7 @@ def command(
         check_pattern(volume_names),
     )
     if refresh and not lock and not journal_path(output_format.path).exists():
-        raise UsageError("--refresh rewrites a lock, and none is named", hint="add --lock airgap.lock")
+        raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
     connection_options = options.source_connection(ca_file, plain_http, insecure)
     with (
         open_at_hand(locations) as at_hand,
@@ -165,7 +176,9 @@ def command(
         if at_hand and not resources and not given_images and not scope:
             given_images = every_image(at_hand)
         if not resources and not given_images and not scope:
-            raise UsageError("what should be exported?", hint="give a PATH or --image REF, or write an airgap.yaml")
+            raise UsageError(
+                tr("what should be exported?"), hint=tr("give a PATH or --image REF, or write an airgap.yaml")
+            )
         found_images = find_images(
             resources,
             images=given_images,
@@ -206,7 +219,7 @@ def command(
         except (KeyboardInterrupt, Interrupted) as error:
             if isinstance(error, Interrupted) and error.hint:
                 raise
-            raise Interrupted("stopped; nothing is left behind", hint="the same command begins again") from None
+            raise Interrupted(tr("stopped; nothing is left behind"), hint=tr("the same command begins again")) from None
         _print_result(request, exported, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):
             raise incomplete
@@ -216,13 +229,13 @@ def _print_result(request: ExportRequest, exported: Exported, seconds: float, em
     """Emit the last line; raise :class:`Incomplete` if ``--keep-going`` left images out."""
     contents = f"{counted(exported.images, 'image')}, {counted(exported.blobs, 'blob')}"
     if request.dry_run:
-        emit(Noted(f"would write {request.form.name}: {contents}"))
+        emit(Noted(tr("would write {name}: {contents}", name=request.form.name, contents=contents)))
     else:
         text = f"{request.form.name}: {contents}, {human(exported.bundle_size)}"
         emit(finished_event(text, "fetched", exported.images, exported.report or Report(), seconds))
     if exported.failures:
         names = ", ".join(label for label, _ in exported.failures)
-        raise Incomplete(f"not in the bundle: {names}")
+        raise Incomplete(tr("not in the bundle: {names}", names=names))
 
 
 def _zipapp() -> bytes:
@@ -237,4 +250,6 @@ def _read_notes(project: ProjectSettings) -> bytes | None:
     try:
         return Path(project.notes).read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read the notes: {error.strerror}", where=project.notes) from error
+        raise UsageError(
+            tr("cannot read the notes: {strerror}", strerror=error.strerror), where=project.notes
+        ) from error

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.oci import Reference
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def open_at_hand(locations: Sequence[str]) -> Iterator[list[LocalImages]]:
             images = open_images(location)
             stack.callback(images.close)
             if images.label in opened:
-                raise UsageError("this place is given twice", where=location)
+                raise UsageError(tr("this place is given twice"), where=location)
             opened[images.label] = images
         yield list(opened.values())
 
@@ -38,8 +39,8 @@ def every_image(at_hand: Sequence[LocalImages]) -> list[Reference]:
     references = {Reference.parse(name): None for images in at_hand for name in images.named}
     if not references:
         raise UsageError(
-            "no image in it has a name",
+            tr("no image in it has a name"),
             where=at_hand[0].label,
-            hint=f"name the image: --from {at_hand[0].label}:docker.io/library/NAME:TAG",
+            hint=tr("name the image: --from {label}:docker.io/library/NAME:TAG", label=at_hand[0].label),
         )
     return list(references)

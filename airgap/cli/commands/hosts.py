@@ -18,6 +18,7 @@ from airgap.config.connections import target_credential, target_mapping
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink, Warned
 from airgap.flows import hosts
+from airgap.i18n import tr
 from airgap.nodes import RUNTIMES, Create, NodeSetup, setup_for
 from airgap.nodes.files import FileChange, new_file, plan_changes, write_changes
 
@@ -26,27 +27,29 @@ _PULL_SECRET_FILE, _DAEMONSET_FILE = "pull-secret.yaml", "daemonset.yaml"
 
 @click.command("hosts")
 @click.argument("target", metavar="TARGET")
-@click.option("--for", "runtime", type=click.Choice(list(RUNTIMES)), required=True, help="What pulls on the nodes.")
+@click.option("--for", "runtime", type=click.Choice(list(RUNTIMES)), required=True, help=tr("What pulls on the nodes."))
 @click.option(
     "--from",
     "source",
     metavar="BUNDLE|RECEIPT",
-    help="Mirror the registries that its images came from, so that YAML which was not rewritten pulls too.",
+    help=tr("Mirror the registries that its images came from, so that YAML which was not rewritten pulls too."),
 )
 @options.mapping
 @options.ca_file
-@click.option("--plain-http", is_flag=True, help="Nodes speak plain HTTP to the target, as http:// before it does.")
-@click.option("--insecure", is_flag=True, help="Nodes trust any certificate of the target.")
-@click.option("-o", "--output", metavar="DIR", help="Write the files there, under the paths that they have on a node.")
-@click.option("--root", metavar="DIR", help="Change this node itself: / or where its root is mounted.")
-@click.option("--pull-secret", metavar="NAME", help="With --output: an imagePullSecret too, readable by you alone.")
-@click.option("--namespace", default="default", show_default=True, help="Of the imagePullSecret.")
-@click.option("--username", metavar="NAME", help="For --pull-secret; or AIRGAP_USERNAME, or airgap login.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; or AIRGAP_PASSWORD.")
+@click.option("--plain-http", is_flag=True, help=tr("Nodes speak plain HTTP to the target, as http:// before it does."))
+@click.option("--insecure", is_flag=True, help=tr("Nodes trust any certificate of the target."))
 @click.option(
-    "--daemonset", metavar="IMAGE", help="With --output: a DaemonSet too, which lays the files on every node."
+    "-o", "--output", metavar="DIR", help=tr("Write the files there, under the paths that they have on a node.")
 )
-@click.option("--diff", is_flag=True, help="Print a unified diff and write nothing.")
+@click.option("--root", metavar="DIR", help=tr("Change this node itself: / or where its root is mounted."))
+@click.option("--pull-secret", metavar="NAME", help=tr("With --output: an imagePullSecret too, readable by you alone."))
+@click.option("--namespace", default="default", show_default=True, help=tr("Of the imagePullSecret."))
+@click.option("--username", metavar="NAME", help=tr("For --pull-secret; or AIRGAP_USERNAME, or airgap login."))
+@click.option("--password-stdin", is_flag=True, help=tr("Read the password from standard input; or AIRGAP_PASSWORD."))
+@click.option(
+    "--daemonset", metavar="IMAGE", help=tr("With --output: a DaemonSet too, which lays the files on every node.")
+)
+@click.option("--diff", is_flag=True, help=tr("Print a unified diff and write nothing."))
 @options.dry_run
 @options.config
 def command(
@@ -79,13 +82,13 @@ def command(
     airgap hosts http://172.25.0.84:30018 --for containerd --from bundle.tar --mapping path -o nodes/
     """
     if output and root:
-        raise click.UsageError("choose one of --output and --root")
+        raise click.UsageError(tr("choose one of --output and --root"))
     if (pull_secret or daemonset) and not output:
-        raise click.UsageError("--pull-secret and --daemonset go with --output")
+        raise click.UsageError(tr("--pull-secret and --daemonset go with --output"))
     if (username or password_stdin) and not pull_secret:
-        raise click.UsageError("--username and --password-stdin go with --pull-secret")
+        raise click.UsageError(tr("--username and --password-stdin go with --pull-secret"))
     if policy and not source:
-        raise click.UsageError("--mapping goes with --from")
+        raise click.UsageError(tr("--mapping goes with --from"))
     project = load_project(config)
     mapping = target_mapping(project, target, policy)
     endpoint = hosts.pull_endpoint(
@@ -101,7 +104,9 @@ def command(
                 _print_files(setup)
                 _print_notes(setup, emit)
                 return
-            raise UsageError("there is nothing to compare with", hint="add --output DIR, or --root / on a node itself")
+            raise UsageError(
+                tr("there is nothing to compare with"), hint=tr("add --output DIR, or --root / on a node itself")
+            )
         folder = Path(output or root or "")
         changes = plan_changes(setup, folder, on_node=bool(root))
         if pull_secret or daemonset:
@@ -118,12 +123,17 @@ def command(
         elif dry_run:
             for change in changes:
                 verb = "keep" if not change.needed else "make" if change.before is None else "change"
-                emit(Noted(f"would {verb} {change.path}"))
+                emit(Noted(tr("would {verb} {path}", verb=verb, path=change.path)))
         else:
             for path, backup in write_changes(changes):
-                emit(Noted(f"wrote {path}" + (f"; what was there is in {backup.name}" if backup else "")))
+                emit(
+                    Noted(
+                        tr("wrote {path}", path=path)
+                        + (tr("; what was there is in {name}", name=backup.name) if backup else "")
+                    )
+                )
             if not any(change.needed for change in changes):
-                emit(Noted("everything is there already"))
+                emit(Noted(tr("everything is there already")))
         _print_notes(setup, emit)
 
 
@@ -137,7 +147,7 @@ def _print_files(setup: NodeSetup) -> None:
 def _print_notes(setup: NodeSetup, emit: Sink) -> None:
     for note in setup.notes:
         emit(Noted(note))
-    emit(Noted(f"restart: {setup.restart}"))
+    emit(Noted(tr("restart: {restart}", restart=setup.restart)))
 
 
 def _print_diff(changes: Sequence[FileChange]) -> None:
@@ -145,7 +155,12 @@ def _print_diff(changes: Sequence[FileChange]) -> None:
         if change.secret:
             if change.needed:
                 click.echo(
-                    f"{change.path} would {'be made' if change.before is None else 'change'} (not shown)", err=True
+                    tr(
+                        "{path} would {change} (not shown)",
+                        path=change.path,
+                        change=tr("be made") if change.before is None else tr("change"),
+                    ),
+                    err=True,
                 )
             continue
         for line in unified_diff(str(change.path).lstrip("/"), change.before, change.after):

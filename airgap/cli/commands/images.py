@@ -14,6 +14,7 @@ from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options
 from airgap.flows.images import FoundImages, find_images
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.kube import Site
 from airgap.kube.render.programs import Rendering
 
@@ -21,9 +22,9 @@ from airgap.kube.render.programs import Rendering
 @click.command("images")
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.as_json
-@click.option("--refs", is_flag=True, help="One reference a line, for scripts.")
-@click.option("--why", is_flag=True, help="The rule behind each site, and what was not taken and why.")
-@click.option("--sizes", is_flag=True, help="Ask the registries how much would cross.")
+@click.option("--refs", is_flag=True, help=tr("One reference a line, for scripts."))
+@click.option("--why", is_flag=True, help=tr("The rule behind each site, and what was not taken and why."))
+@click.option("--sizes", is_flag=True, help=tr("Ask the registries how much would cross."))
 @options.chart_options
 @options.walk_options
 @options.cluster_options
@@ -61,9 +62,11 @@ def command(
     airgap images charts/shop -f production.yaml --set ingress.enabled=true
     """
     if as_json + refs + why + sizes > 1:
-        raise click.UsageError("choose one of --json, --refs, --why and --sizes")
+        raise click.UsageError(tr("choose one of --json, --refs, --why and --sizes"))
     if not sizes and (ca_file or plain_http or insecure):
-        raise click.UsageError("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
+        raise click.UsageError(
+            tr("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
+        )
     project = load_project(config)
     scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
     connection_options = options.source_connection(ca_file, plain_http, insecure)
@@ -107,16 +110,21 @@ def _print_table(found_images: FoundImages, *, why: bool) -> None:
             place = f"{site.file}  {site.path}" if site.file in objects else f"{site.file}:{site.line}"
             click.echo(f"  {place}{rule}")
         if not sites:
-            click.echo("  named in airgap.yaml")
+            click.echo(tr("  named in airgap.yaml"))
     if why and found_images.misses:
-        click.echo(click.style("not taken", bold=True))
+        click.echo(click.style(tr("not taken"), bold=True))
         for miss in found_images.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
 
 
 def _print_counts(found_images: FoundImages) -> None:
-    where = f"{counted(len(found_images.sites), 'site')} in {counted(len(found_images.files), 'file')}"
-    click.echo(f"{counted(len(found_images.references()), 'image')} at {where}", err=True)
+    where = tr(
+        "{site_count} in {file_count}",
+        site_count=counted(len(found_images.sites), "site"),
+        file_count=counted(len(found_images.files), "file"),
+    )
+    image_count = counted(len(found_images.references()), "image")
+    click.echo(tr("{image_count} at {where}", image_count=image_count, where=where), err=True)
 
 
 def _print_messages(warnings: Sequence[str], notes: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from airgap.errors import Incomplete, Interrupted
 from airgap.events import Noted, Sink
 from airgap.flows.import_ import ImportRequest, ImportResult, import_
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.targets import LazyTarget, target_for
 from airgap.transfer import CancelToken, Context, Jobs, Report
 from airgap.transfer.shard import Shard
@@ -28,24 +29,30 @@ from airgap.transfer.shard import Shard
 
 @click.command("import")
 @click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
-@click.option("--to", metavar="TARGET", help="[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
-@options.mapping
-@click.option("--output", metavar="DIR", default="airgap-out", show_default=True, help="Where the rewritten files go.")
 @click.option(
-    "--receipt", metavar="FILE", help="Where the receipt goes. [default: BUNDLE.receipt.json beside the output folder]"
+    "--to", metavar="TARGET", help=tr("[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
 )
-@click.option("--overwrite", is_flag=True, help="Move tags that are already there with another digest.")
-@click.option("--keep-going", is_flag=True, help="Go on when an image fails, and end with exit code 3.")
-@click.option("--create-projects", is_flag=True, help="Harbor: make the projects that are missing, private ones.")
+@options.mapping
+@click.option(
+    "--output", metavar="DIR", default="airgap-out", show_default=True, help=tr("Where the rewritten files go.")
+)
+@click.option(
+    "--receipt",
+    metavar="FILE",
+    help=tr("Where the receipt goes. [default: BUNDLE.receipt.json beside the output folder]"),
+)
+@click.option("--overwrite", is_flag=True, help=tr("Move tags that are already there with another digest."))
+@click.option("--keep-going", is_flag=True, help=tr("Go on when an image fails, and end with exit code 3."))
+@click.option("--create-projects", is_flag=True, help=tr("Harbor: make the projects that are missing, private ones."))
 @click.option(
     "--shard",
     metavar="I/N",
-    help="Send only the blobs of part I (from 0) of N: no image, no file. A last run without it does the rest.",
+    help=tr("Send only the blobs of part I (from 0) of N: no image, no file. A last run without it does the rest."),
 )
 @click.option(
     "--state",
     metavar="DIR",
-    help="Where half-sent uploads are noted for the next run. [default: $XDG_STATE_HOME/airgap]",
+    help=tr("Where half-sent uploads are noted for the next run. [default: $XDG_STATE_HOME/airgap]"),
 )
 @options.force
 @options.dry_run
@@ -117,8 +124,8 @@ def command(
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
-                "stopped; what the registry has taken is kept, no file was written",
-                hint="the same command goes on where this one stopped",
+                tr("stopped; what the registry has taken is kept, no file was written"),
+                hint=tr("the same command goes on where this one stopped"),
             ) from None
         _print_result(request, imported, str(target.mapping.address), time.monotonic() - start, emit)
 
@@ -127,22 +134,44 @@ def _print_result(request: ImportRequest, imported: ImportResult, target: str, s
     """Emit the last lines; raise :class:`Incomplete` if ``--keep-going`` left images out."""
     if request.dry_run:
         for name in imported.names:
-            emit(Noted(f"would push {name}"))
-        emit(Noted(f"{target}: {counted(len(imported.names), 'image')} to push; {imported.present} already there"))
+            emit(Noted(tr("would push {name}", name=name)))
+        emit(
+            Noted(
+                tr(
+                    "{target}: {image_count} to push; {present} already there",
+                    target=target,
+                    image_count=counted(len(imported.names), "image"),
+                    present=imported.present,
+                )
+            )
+        )
         return
-    text = f"{target}: {counted(len(imported.names), 'image')} pushed, {imported.present} already there"
+    text = tr(
+        "{target}: {image_count} pushed, {present} already there",
+        target=target,
+        image_count=counted(len(imported.names), "image"),
+        present=imported.present,
+    )
     if request.shard:
-        text = f"{target}: shard {request.shard} is there"
+        text = tr("{target}: shard {shard} is there", target=target, shard=request.shard)
     emit(finished_event(text, "pushed", len(imported.names), imported.report or Report(), seconds))
     if request.shard:
-        emit(Noted("next, when all shards are done: the same command without --shard"))
+        emit(Noted(tr("next, when all shards are done: the same command without --shard")))
     for file in imported.files:
-        emit(Noted(f"wrote {request.output / file.name} ({counted(len(file.edits), 'image')} rewritten)"))
+        emit(
+            Noted(
+                tr(
+                    "wrote {output} ({image_count} rewritten)",
+                    output=request.output / file.name,
+                    image_count=counted(len(file.edits), "image"),
+                )
+            )
+        )
     if not request.shard:
-        emit(Noted(f"wrote {request.receipt}"))
+        emit(Noted(tr("wrote {receipt}", receipt=request.receipt)))
     if imported.files:
         recursive = " -R" if any("/" in file.name for file in imported.files) else ""
-        emit(Noted(f"next: kubectl apply{recursive} -f {request.output}"))
+        emit(Noted(tr("next: kubectl apply{recursive} -f {output}", recursive=recursive, output=request.output)))
     if imported.failures:
         names = ", ".join(sorted({label for label, _ in imported.failures}))
-        raise Incomplete(f"not pushed: {names}", hint="the same command tries these again")
+        raise Incomplete(tr("not pushed: {names}", names=names), hint=tr("the same command tries these again"))

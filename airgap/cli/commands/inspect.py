@@ -14,13 +14,14 @@ from airgap.bundle.omitted_layers import describe_requirements
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
 from airgap.formatting import counted, human
+from airgap.i18n import tr
 
 
 @click.command("inspect")
 @click.argument("bundle", metavar="BUNDLE")
 @options.as_json
-@click.option("--html", metavar="FILE", help="Write one page that lists everything.")
-@click.option("--csv", metavar="FILE", help="Write a table with a line for each image.")
+@click.option("--html", metavar="FILE", help=tr("Write one page that lists everything."))
+@click.option("--csv", metavar="FILE", help=tr("Write a table with a line for each image."))
 @options.force
 def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force: bool) -> None:
     """Show what a bundle holds. Reads its head alone; `airgap verify` reads all of it.
@@ -41,25 +42,35 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             return
         title = printable(" ".join(part for part in (inventory.name, inventory.version) if part))
         click.echo(
-            f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, made by {printable(inventory.tool)}"
+            tr(
+                "{bundle}{title}, {size}, made by {tool}",
+                bundle=bundle,
+                title=f": {title}" if title else "",
+                size=human(reader.size),
+                tool=printable(inventory.tool),
+            )
         )
-        click.echo(f"ID {reader.id}")
+        click.echo(tr("ID {id}", id=reader.id))
         for line in describe_requirements(inventory):
             click.echo(printable(line))
         for image in inventory.images:
             click.echo(click.style(str(image.reference), bold=True))
-            platforms = ", ".join(map(str, image.platforms)) or "no platform"
-            derived = f", derived from {image.derived_from}" if image.derived_from else ""
-            incomplete = ", not whole" if image.descriptor.digest in inventory.incomplete else ""
+            platforms = ", ".join(map(str, image.platforms)) or tr("no platform")
+            derived = tr(", derived from {derived_from}", derived_from=image.derived_from) if image.derived_from else ""
+            incomplete = tr(", not whole") if image.descriptor.digest in inventory.incomplete else ""
             click.echo(f"  {image.descriptor.digest}\n  {platforms}{derived}{incomplete}")
         for resource in inventory.resources:
-            click.echo(f"resource file {printable(resource.name)}")
+            click.echo(tr("resource file {name}", name=printable(resource.name)))
         for skipped in inventory.skipped:
-            click.echo(f"not read for images: {printable(skipped.name)}: {printable(skipped.why)}")
+            name, why = printable(skipped.name), printable(skipped.why)
+            click.echo(tr("not read for images: {name}: {why}", name=name, why=why))
         if PROGRAM_MEMBER in inventory.members:
-            click.echo(f"this program: tar xf {bundle} {PROGRAM_MEMBER}")
-        counts = {"image": inventory.images, "blob": inventory.blobs, "referrer": inventory.referrers}
-        click.echo(", ".join(counted(len(items), noun) for noun, items in counts.items()))
+            click.echo(
+                tr("this program: tar xf {bundle} {program_member}", bundle=bundle, program_member=PROGRAM_MEMBER)
+            )
+        images = counted(len(inventory.images), "image")
+        blobs = counted(len(inventory.blobs), "blob")
+        click.echo(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
         if NOTES_MEMBER in inventory.members:
             click.echo(printable(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True))
 
@@ -71,7 +82,7 @@ def _write_tables(reader: BundleReader, html: str | None, csv: str | None, *, fo
     contents = {html: inventory_html(reader.inventory, reader.size), csv: inventory_csv(reader.inventory)}
     files = {Path(name): content for name, content in contents.items() if name}
     for path in files:
-        output.check_place(path, force=force, option="--html or --csv")
+        output.check_place(path, force=force, option=tr("--html or --csv"))
     for path, content in files.items():
         output.write_files(path.parent, [(path.name, content)])
-        click.echo(f"wrote {path}", err=True)
+        click.echo(tr("wrote {path}", path=path), err=True)

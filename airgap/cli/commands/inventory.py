@@ -17,19 +17,22 @@ from airgap.errors import Incomplete
 from airgap.events import Noted
 from airgap.flows.inventory import inventory
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.targets import target_for
 from airgap.transfer import CancelToken, Context, Jobs
 
 
 @click.command("inventory")
 @click.argument("target", metavar="TARGET")
-@click.option("-o", "--output", metavar="RECEIPT", required=True, help="The receipt to write; - is standard output.")
+@click.option(
+    "-o", "--output", metavar="RECEIPT", required=True, help=tr("The receipt to write; - is standard output.")
+)
 @click.option(
     "--repository",
     "repositories",
     multiple=True,
     metavar="NAME",
-    help="Ask for this repository instead of all that the registry lists. Repeatable.",
+    help=tr("Ask for this repository instead of all that the registry lists. Repeatable."),
 )
 @options.force
 @options.nexus
@@ -81,8 +84,18 @@ def command(
             out.write_files(path.parent, [(path.name, content)])
             receipt = result.receipt
             emit(
-                Noted(f"wrote {output}: {counted(len(receipt.images), 'image')}, {counted(len(receipt.blobs), 'blob')}")
+                Noted(
+                    tr(
+                        "wrote {output}: {image_count}, {blob_count}",
+                        output=output,
+                        image_count=counted(len(receipt.images), "image"),
+                        blob_count=counted(len(receipt.blobs), "blob"),
+                    )
+                )
             )
     if result.failures:
         names = ", ".join(label for label, _ in result.failures)
-        raise Incomplete(f"not in the receipt: {names}", hint="what is listed there can be relied on all the same")
+        raise Incomplete(
+            tr("not in the receipt: {names}", names=names),
+            hint=tr("what is listed there can be relied on all the same"),
+        )

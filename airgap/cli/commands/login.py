@@ -13,16 +13,17 @@ from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, open_registries
 from airgap.errors import UsageError
 from airgap.flows.login import login
+from airgap.i18n import tr
 from airgap.registry import Credential
 from airgap.targets import TargetAddress
 
 
 @click.command("login")
 @click.argument("registry", metavar="REGISTRY")
-@click.option("--username", "-u", metavar="NAME", help="Asked for where it is not given.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
-@click.option("--plain-http", is_flag=True, help="Speak plain HTTP, as http:// before REGISTRY does.")
-@click.option("--insecure", is_flag=True, help="Trust any certificate.")
+@click.option("--username", "-u", metavar="NAME", help=tr("Asked for where it is not given."))
+@click.option("--password-stdin", is_flag=True, help=tr("Read the password from standard input instead of asking."))
+@click.option("--plain-http", is_flag=True, help=tr("Speak plain HTTP, as http:// before REGISTRY does."))
+@click.option("--insecure", is_flag=True, help=tr("Trust any certificate."))
 @options.ca_file
 @options.config
 def command(
@@ -42,13 +43,18 @@ def command(
     """
     address = TargetAddress.parse(registry)
     if address.prefix:
-        raise UsageError(f"{registry!r} has a path", hint=f"sign in to {address.registry}")
+        raise UsageError(
+            tr("{registry!r} has a path", registry=registry),
+            hint=tr("sign in to {registry}", registry=address.registry),
+        )
     if password_stdin and not username:
-        raise UsageError("--password-stdin goes with --username")
+        raise UsageError(tr("--password-stdin goes with --username"))
     if not password_stdin and not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask for the password at", hint="add --username and --password-stdin")
-    username = username or click.prompt("Username", err=True)
-    password = options.read_password() if password_stdin else click.prompt("Password", hide_input=True, err=True)
+        raise UsageError(
+            tr("there is no terminal to ask for the password at"), hint=tr("add --username and --password-stdin")
+        )
+    username = username or click.prompt(tr("Username"), err=True)
+    password = options.read_password() if password_stdin else click.prompt(tr("Password"), hide_input=True, err=True)
     credential = Credential(username, password)
     connection_options = ConnectionOptions(
         ca_file or "",
@@ -61,4 +67,12 @@ def command(
         open_registries(load_project(config), connection_options, emit, target=address) as registries,
     ):
         path = login(address.registry, credential, registries, emit=emit)
-    click.echo(f"signed in to {address.registry} as {username}; kept in {path}", err=True)
+    click.echo(
+        tr(
+            "signed in to {registry} as {username}; kept in {path}",
+            registry=address.registry,
+            username=username,
+            path=path,
+        ),
+        err=True,
+    )

@@ -24,6 +24,7 @@ from airgap.flows.migrate.migrate import migrate
 from airgap.flows.migrate.migration import MigrateRequest
 from airgap.flows.migrate.tag_filter import TagFilter
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.targets import TargetAddress, target_for
 from airgap.targets.address import CredentialsInAddress
 from airgap.transfer import CancelToken, Context, Jobs
@@ -36,32 +37,36 @@ from airgap.transfer import CancelToken, Context, Jobs
     "--include",
     multiple=True,
     metavar="PATTERN",
-    help="Only these: REPOSITORY or REPOSITORY:TAG below SOURCE; * is one or more path elements. Repeatable.",
+    help=tr("Only these: REPOSITORY or REPOSITORY:TAG below SOURCE; * is one or more path elements. Repeatable."),
 )
-@click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these; wins over --include. Repeatable.")
-@click.option("--newest", type=click.IntRange(1), metavar="N", help="Only the newest N tags of each repository.")
-@click.option("--since", metavar="DATE", help="Only what is of this date or newer, such as 2026-01-31.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help=tr("Not these; wins over --include. Repeatable."))
+@click.option("--newest", type=click.IntRange(1), metavar="N", help=tr("Only the newest N tags of each repository."))
+@click.option("--since", metavar="DATE", help=tr("Only what is of this date or newer, such as 2026-01-31."))
 @click.option(
     "--nexus-source",
     metavar="URL",
     default="",
-    help="The source is a Nexus with this address of its own: ask its REST API what there is and how old.",
+    help=tr("The source is a Nexus with this address of its own: ask its REST API what there is and how old."),
 )
-@click.option("--delta", is_flag=True, help="A later run: only what has changed since, and tags that moved are moved.")
-@click.option("--overwrite", is_flag=True, help="Move tags that the target has with another digest, whoever put them.")
-@click.option("--keep-going", is_flag=True, help="Go on when an image fails, and end with exit code 3.")
-@click.option("--report", metavar="FILE", help="Write what was done and what is on one side only, as JSON.")
+@click.option(
+    "--delta", is_flag=True, help=tr("A later run: only what has changed since, and tags that moved are moved.")
+)
+@click.option(
+    "--overwrite", is_flag=True, help=tr("Move tags that the target has with another digest, whoever put them.")
+)
+@click.option("--keep-going", is_flag=True, help=tr("Go on when an image fails, and end with exit code 3."))
+@click.option("--report", metavar="FILE", help=tr("Write what was done and what is on one side only, as JSON."))
 @click.option(
     "--state",
     metavar="DIR",
-    help="Where it is noted what was done, for the next run. [default: $XDG_STATE_HOME/airgap]",
+    help=tr("Where it is noted what was done, for the next run. [default: $XDG_STATE_HOME/airgap]"),
 )
 @click.option(
     "--source-username",
     metavar="NAME",
-    help="User at the source, with the password in AIRGAP_SOURCE_PASSWORD; or airgap login.",
+    help=tr("User at the source, with the password in AIRGAP_SOURCE_PASSWORD; or airgap login."),
 )
-@click.option("--source-insecure", is_flag=True, help="Trust any certificate of the source.")
+@click.option("--source-insecure", is_flag=True, help=tr("Trust any certificate of the source."))
 @options.dry_run
 @options.nexus
 @options.target_options
@@ -126,12 +131,12 @@ def command(
             )  # fmt: skip
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
-                "stopped; what the target has taken is kept and noted",
-                hint="the same command goes on where this one stopped",
+                tr("stopped; what the target has taken is kept and noted"),
+                hint=tr("the same command goes on where this one stopped"),
             ) from None
         if report_path is not None:
             reports.write(report_path, migration_report)
-            emit(Noted(f"wrote {report_path}"))
+            emit(Noted(tr("wrote {report_path}", report_path=report_path)))
         text = _summary_text(migration_report)
         if dry_run:
             emit(Noted(text))
@@ -141,7 +146,7 @@ def command(
     _print_one_sided(migration_report)
     if migration_report.failures:
         names = ", ".join(dict.fromkeys(label for label, _ in migration_report.failures))
-        raise Incomplete(f"not migrated: {names}", hint="the same command tries these again")
+        raise Incomplete(tr("not migrated: {names}", names=names), hint=tr("the same command tries these again"))
 
 
 def _parse_source(text: str) -> TargetAddress:
@@ -150,18 +155,18 @@ def _parse_source(text: str) -> TargetAddress:
     except UsageError as error:
         hint = error.hint
         if isinstance(error, CredentialsInAddress):
-            hint = "give them by --source-username and AIRGAP_SOURCE_PASSWORD, or sign in once with airgap login"
-        raise UsageError(f"SOURCE: {error.what}", hint=hint) from error
+            hint = tr("give them by --source-username and AIRGAP_SOURCE_PASSWORD, or sign in once with airgap login")
+        raise UsageError(tr("SOURCE: {what}", what=error.what), hint=hint) from error
 
 
 def _summary_text(report: reports.MigrationReport) -> str:
-    would = "would be " if report.dry_run else ""
+    would = tr("would be ") if report.dry_run else ""
     text = f"{report.target}: {counted(len(report.copied), 'tag')} {would}copied"
     if report.moved:
         text += f", {len(report.moved)} {would}moved"
-    text += f", {len(report.comparison.present)} already there"
+    text += tr(", {present_count} already there", present_count=len(report.comparison.present))
     if report.comparison.excluded:
-        text += f", {len(report.comparison.excluded)} left out"
+        text += tr(", {excluded_count} left out", excluded_count=len(report.comparison.excluded))
     return text + (f", {len(report.failures)} failed" if report.failures else "")
 
 
@@ -179,10 +184,16 @@ def _print_one_sided(report: reports.MigrationReport) -> None:
     if not groups:
         return
     counts = Counter(entry.side for entry in report.one_sided)
-    click.echo(f"only at the source: {counts['source']}, only at the target: {counts['target']}")
+    click.echo(
+        tr(
+            "only at the source: {at_source}, only at the target: {at_target}",
+            at_source=counts["source"],
+            at_target=counts["target"],
+        )
+    )
     rows = []
     for (side, repository, reason), names in sorted(groups.items()):
-        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+        more = tr(" and {names_count} more", names_count=len(names) - _MAX_NAMES) if len(names) > _MAX_NAMES else ""
         rows.append((side, repository, ", ".join(names[:_MAX_NAMES]) + more, reason))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:

@@ -21,6 +21,7 @@ from airgap.errors import UsageError, WouldChange
 from airgap.flows.images import find_images
 from airgap.flows.steps.image_lookup import lookup_by_file, lookup_by_mapping
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
 from airgap.kube.rewrite import log as rewrite_log
 from airgap.kube.rewrite.file_set import RewrittenFile, rewrite_files
@@ -30,32 +31,38 @@ from airgap.records import Record
 
 @click.command("rewrite")
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@click.option("--to", metavar="TARGET", help="[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
+@click.option(
+    "--to", metavar="TARGET", help=tr("[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
+)
 @options.mapping
 @click.option(
     "--from",
     "source",
     metavar="FILE",
-    help="Rewrite only what this bundle, receipt or lock knows, to the digests that it says. "
-    "A receipt knows the target too.",
+    help=tr(
+        "Rewrite only what this bundle, receipt or lock knows, to the digests that it says. "
+        "A receipt knows the target too."
+    ),
 )
-@click.option("--keep-unknown", is_flag=True, help="With --from: leave images that are not in it as they are.")
-@click.option("--pin", is_flag=True, help="With --from: add each image's digest: what was carried is what runs.")
+@click.option("--keep-unknown", is_flag=True, help=tr("With --from: leave images that are not in it as they are."))
+@click.option("--pin", is_flag=True, help=tr("With --from: add each image's digest: what was carried is what runs."))
 @click.option(
     "--revert",
     is_flag=True,
-    help="Restore the bytes that rewritten files had, by the record (.airgap-rewrite.log) in the given folder or "
-    "in the file's own folder. Folders above are not searched.",
+    help=tr(
+        "Restore the bytes that rewritten files had, by the record (.airgap-rewrite.log) in the given folder or "
+        "in the file's own folder. Folders above are not searched."
+    ),
 )
 @click.option(
     "-o",
     "--output",
     metavar="DIR",
-    help="Write the files there; for a chart, the values file, for a kustomization, the overlay.",
+    help=tr("Write the files there; for a chart, the values file, for a kustomization, the overlay."),
 )
-@click.option("--in-place", is_flag=True, help="Replace the files themselves.")
-@click.option("--diff", is_flag=True, help="Print a unified diff and write nothing.")
-@click.option("--check", is_flag=True, help="Write nothing; end with exit code 4 if anything would change.")
+@click.option("--in-place", is_flag=True, help=tr("Replace the files themselves."))
+@click.option("--diff", is_flag=True, help=tr("Print a unified diff and write nothing."))
+@click.option("--check", is_flag=True, help=tr("Write nothing; end with exit code 4 if anything would change."))
 @options.dry_run
 @options.chart_options
 @options.force
@@ -91,18 +98,18 @@ def command(
     airgap rewrite deploy/ --revert --in-place
     """
     if bool(output) + in_place + diff + check > 1:
-        raise click.UsageError("choose one of --output, --in-place, --diff and --check")
+        raise click.UsageError(tr("choose one of --output, --in-place, --diff and --check"))
     if dry_run and (diff or check):
-        raise click.UsageError("--diff and --check write nothing: leave --dry-run out")
+        raise click.UsageError(tr("--diff and --check write nothing: leave --dry-run out"))
     if keep_unknown and not source:
-        raise click.UsageError("--keep-unknown goes with --from")
+        raise click.UsageError(tr("--keep-unknown goes with --from"))
     if pin and not source:
-        raise click.UsageError("--pin goes with --from: only that says which digests were carried")
+        raise click.UsageError(tr("--pin goes with --from: only that says which digests were carried"))
     project = load_project(config)
     destination = _Destination(Path(output) if output else None, in_place, diff, check, dry_run, force)
     if revert:
         if to or policy or source:
-            raise click.UsageError("--revert goes by the record alone, without --to, --mapping and --from")
+            raise click.UsageError(tr("--revert goes by the record alone, without --to, --mapping and --from"))
         reverted_paths = paths or project.resources
         reverted = rewrite_log.revert_files(kube.load(reverted_paths, options.read_stdin), reverted_paths)
         _write_or_show([item.file for item in reverted], destination, recorded=False)
@@ -113,7 +120,9 @@ def command(
     resources = paths or project.resources
     rendered = is_rendered(resources, rendering)
     if rendered and (in_place or diff or check):
-        raise UsageError("a chart or a kustomization is not changed itself", hint="--output names what goes with it")
+        raise UsageError(
+            tr("a chart or a kustomization is not changed itself"), hint=tr("--output names what goes with it")
+        )
     found_images = None if rendered else find_images(resources, stdin=options.read_stdin, rules=project.rules)
     with open_display("plain") as emit:
         if mapping is not None:
@@ -162,13 +171,20 @@ def _write_or_show(files: Sequence[RewrittenFile], destination: _Destination, *,
         replace_in_place(files, recorded=recorded)
         for file in files:
             if file.edits:
-                click.echo(f"rewrote {counted(len(file.edits), 'image')} in {file.path}", err=True)
+                click.echo(
+                    tr(
+                        "rewrote {image_count} in {path}", image_count=counted(len(file.edits), "image"), path=file.path
+                    ),
+                    err=True,
+                )
     elif folder:
         contents = [(file.name, file.after) for file in files]
         with out.folder_for(folder):
             out.check_free(folder, contents, force=destination.force)
             write_rewritten(folder, contents, files if recorded else ())
-        click.echo(f"wrote {counted(len(files), 'file')} to {folder}", err=True)
+        click.echo(
+            tr("wrote {file_count} to {folder}", file_count=counted(len(files), "file"), folder=folder), err=True
+        )
     elif len(files) == 1:
         sys.stdout.buffer.write(files[0].after)
     else:
@@ -190,16 +206,27 @@ def _print_dry_run(files: Sequence[RewrittenFile], destination: _Destination) ->
         if destination.in_place:
             where = file.path
         else:
-            where = str(folder / file.name) if folder else f"{file.path} to standard output"
-        click.echo(f"would write {where}: {counted(len(file.edits), 'change')}", err=True)
+            where = str(folder / file.name) if folder else tr("{path} to standard output", path=file.path)
+        click.echo(
+            tr("would write {where}: {change_count}", where=where, change_count=counted(len(file.edits), "change")),
+            err=True,
+        )
     total = sum(len(file.edits) for file in files)
     changed_files = sum(file.before != file.after for file in files)
-    click.echo(f"{counted(total, 'change')} in {counted(changed_files, 'file')}; nothing was written", err=True)
+    click.echo(
+        tr(
+            "{change_count} in {file_count}; nothing was written",
+            change_count=counted(total, "change"),
+            file_count=counted(changed_files, "file"),
+        ),
+        err=True,
+    )
 
 
 def _too_many_for_stdout(files: Sequence[RewrittenFile]) -> UsageError:
     return UsageError(
-        f"{len(files)} files do not fit on standard output", hint="add --output DIR, --in-place, --diff or --check"
+        tr("{files_count} files do not fit on standard output", files_count=len(files)),
+        hint=tr("add --output DIR, --in-place, --diff or --check"),
     )
 
 
@@ -210,6 +237,11 @@ def _check(files: Sequence[RewrittenFile]) -> None:
         count = sum(len(file.edits) for file in changed_files)
         names = ", ".join(file.path for file in changed_files)
         raise WouldChange(
-            f"{counted(count, 'image')} in {counted(len(changed_files), 'file')} would change: {names}",
-            hint="--diff shows them, --in-place rewrites them",
+            tr(
+                "{image_count} in {file_count} would change: {names}",
+                image_count=counted(count, "image"),
+                file_count=counted(len(changed_files), "file"),
+                names=names,
+            ),
+            hint=tr("--diff shows them, --in-place rewrites them"),
         )

@@ -14,6 +14,7 @@ from airgap.durable import output as out
 from airgap.errors import UsageError, raise_all
 from airgap.events import Sink
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.kube.render import programs
 from airgap.kube.render.inputs import PullOptions, check_options
 from airgap.kube.render.overlay import KUSTOMIZATION_FILE, overlay_for
@@ -26,7 +27,9 @@ def is_rendered(paths: Sequence[str], rendering: programs.Rendering) -> bool:
     kinds = [programs.renderable_kind(path) for path in paths]
     check_options(paths, rendering)
     if any(kinds) and len(kinds) > 1:
-        raise UsageError("a chart or a kustomization is rewritten by itself", hint="give the others in another command")
+        raise UsageError(
+            tr("a chart or a kustomization is rewritten by itself"), hint=tr("give the others in another command")
+        )
     return any(kinds)
 
 
@@ -61,7 +64,9 @@ def rewrite_rendered(
             destination /= f"{addition.name}-values.yaml"
     else:
         if output is None:
-            raise UsageError("where should the overlay go?", hint="add --output DIR, a folder beside the kustomization")
+            raise UsageError(
+                tr("where should the overlay go?"), hint=tr("add --output DIR, a folder beside the kustomization")
+            )
         with _remove_new_folders(Path(output).parent) if dry_run else nullcontext():
             addition = overlay_for(path, Path(output), locate, keep_unknown=keep_unknown, origin=origin, emit=emit)
         destination = Path(output) / KUSTOMIZATION_FILE
@@ -70,12 +75,12 @@ def rewrite_rendered(
     elif output:
         out.check_free(destination.parent, [(destination.name, addition.content)], force=force)
     moved = (
-        "proven by rendering with it"
+        tr("proven by rendering with it")
         if not addition.unmoved
-        else f"{counted(len(addition.unmoved), 'place')} not moved"
+        else tr("{place_count} not moved", place_count=counted(len(addition.unmoved), "place"))
     )
-    verb = "would write" if dry_run else "wrote"
-    where = str(destination) if output else "the values file to standard output"
+    verb = tr("would write") if dry_run else "wrote"
+    where = str(destination) if output else tr("the values file to standard output")
     click.echo(f"{verb} {where}: {counted(addition.images, 'image')}, {moved}", err=True)
     raise_all(addition.unmoved)
 

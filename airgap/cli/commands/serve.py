@@ -13,6 +13,7 @@ from airgap.cli.progress.display import open_display
 from airgap.errors import UsageError
 from airgap.events import Event
 from airgap.flows.serve import create_server
+from airgap.i18n import tr
 
 
 @click.command("serve")
@@ -22,13 +23,13 @@ from airgap.flows.serve import create_server
     metavar="HOST:PORT",
     default="127.0.0.1:5000",
     show_default=True,
-    help="Where to answer; 0.0.0.0:5000 is every address of this machine.",
+    help=tr("Where to answer; 0.0.0.0:5000 is every address of this machine."),
 )
-@click.option("--writable", is_flag=True, help="Take pushes into a layout folder, made where there is none.")
-@click.option("--user", metavar="NAME", help="Ask for this user and a password.")
-@click.option("--password-stdin", is_flag=True, help="Read that password from standard input.")
-@click.option("--tls-cert", metavar="PEM", help="Certificate (with its chain) to serve HTTPS with.")
-@click.option("--tls-key", metavar="PEM", help="Its key.")
+@click.option("--writable", is_flag=True, help=tr("Take pushes into a layout folder, made where there is none."))
+@click.option("--user", metavar="NAME", help=tr("Ask for this user and a password."))
+@click.option("--password-stdin", is_flag=True, help=tr("Read that password from standard input."))
+@click.option("--tls-cert", metavar="PEM", help=tr("Certificate (with its chain) to serve HTTPS with."))
+@click.option("--tls-key", metavar="PEM", help=tr("Its key."))
 def command(
     path: str,
     listen: str,
@@ -50,11 +51,14 @@ def command(
     """
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"{listen!r} is no address to listen on", hint="write it as HOST:PORT, such as 0.0.0.0:5000")
+        raise UsageError(
+            tr("{listen!r} is no address to listen on", listen=listen),
+            hint=tr("write it as HOST:PORT, such as 0.0.0.0:5000"),
+        )
     if bool(user) != password_stdin:
-        raise UsageError("--user and --password-stdin go together")
+        raise UsageError(tr("--user and --password-stdin go together"))
     if bool(tls_cert) != bool(tls_key):
-        raise UsageError("--tls-cert and --tls-key go together")
+        raise UsageError(tr("--tls-cert and --tls-key go together"))
     notes: list[Event] = []
     server = create_server(
         Path(path),
@@ -67,7 +71,7 @@ def command(
         emit=notes.append,
     )
     server.start()
-    click.echo(f"{path} is served at {server.url}; Ctrl-C ends it", err=True)
+    click.echo(tr("{path} is served at {url}; Ctrl-C ends it", path=path, url=server.url), err=True)
     with open_display("plain") as show:  # after the address, which programs wait for
         for note in notes:
             show(note)

@@ -12,13 +12,14 @@ from airgap.config.connections import open_registries, target_mapping
 from airgap.events import Noted
 from airgap.flows.verify import verify, verify_target
 from airgap.formatting import counted, human
+from airgap.i18n import tr
 from airgap.targets import target_for
 from airgap.transfer import CancelToken, Context, Jobs
 
 
 @click.command("verify")
 @click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
-@click.option("--against", metavar="TARGET", help="Compare the target's tags with the bundle as well.")
+@click.option("--against", metavar="TARGET", help=tr("Compare the target's tags with the bundle as well."))
 @options.mapping
 @options.target_options
 @options.config
@@ -44,11 +45,20 @@ def command(
     airgap verify bundle.tar --against http://10.100.0.102:32415/my-docker-image
     """
     if not against and (policy or connection.given):
-        raise click.UsageError("what is said of a target goes with --against")
+        raise click.UsageError(tr("what is said of a target goes with --against"))
     project = load_project(config)
     with options.open_bundle(bundles, connection.password_stdin) as bundle, open_display(progress) as emit:
         verified = verify(bundle, Context(Jobs.of(jobs), emit))
-        emit(Noted(f"{bundles[0]}: {counted(verified.blobs, 'blob')}, {human(verified.bytes)}, all as they should be"))
+        emit(
+            Noted(
+                tr(
+                    "{bundles}: {blob_count}, {bytes}, all as they should be",
+                    bundles=bundles[0],
+                    blob_count=counted(verified.blobs, "blob"),
+                    bytes=human(verified.bytes),
+                )
+            )
+        )
         for line in verified.requirements:
             emit(Noted(f"{bundles[0]}: {line}"))
         if against:
@@ -59,4 +69,12 @@ def command(
                 count = verify_target(
                     bundle, mapping, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
                 )
-            emit(Noted(f"{mapping.address}: {counted(count, 'tag')}, all with the bundle's digests"))
+            emit(
+                Noted(
+                    tr(
+                        "{address}: {tag_count}, all with the bundle's digests",
+                        address=mapping.address,
+                        tag_count=counted(count, "tag"),
+                    )
+                )
+            )

@@ -8,6 +8,7 @@ import click
 from airgap.cli.formatting.printable import printable
 from airgap.cli.formatting.summary import summary
 from airgap.events import Event, Finished, ImageFailed, Noted, Retrying, Warned
+from airgap.i18n import tr
 
 
 def event_text(event: Event) -> str:
@@ -17,7 +18,12 @@ def event_text(event: Event) -> str:
     if isinstance(event, Warned):
         return f"{click.style('warning:', fg='yellow')} {printable(event.text)}"
     if isinstance(event, Retrying):
-        return f"trying again in {event.delay:.1f} s ({printable(event.what)}: {printable(event.reason)})"
+        return tr(
+            "trying again in {delay:.1f} s ({what}: {reason})",
+            delay=event.delay,
+            what=printable(event.what),
+            reason=printable(event.reason),
+        )
     if isinstance(event, ImageFailed):
         return f"{click.style('failed:', fg='red')} {printable(event.reason)}"
     if isinstance(event, Finished):

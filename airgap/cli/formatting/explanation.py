@@ -9,6 +9,7 @@ import click
 
 from airgap.cli.formatting.printable import printable
 from airgap.explain import Match
+from airgap.i18n import tr
 
 #: Matches that are shown in full. The first one is the most likely cause; the rest are only named.
 _MAX_SHOWN = 3
@@ -23,7 +24,7 @@ def explanation_lines(matches: Sequence[Match]) -> list[str]:
         message = match.message
         lines.append(f"{click.style(message.title, bold=True)}  [{message.id}]")
         lines.append(f"  said:  {printable(match.text)}")
-        lines.append(f"  cause: {message.cause}")
+        lines.append(tr("  cause: {cause}", cause=message.cause))
         for step in match.steps:
             lines.append(f"  - {step.say}")
             lines += [f"      {line}" for line in step.run]
@@ -31,7 +32,7 @@ def explanation_lines(matches: Sequence[Match]) -> list[str]:
             lines.append(f"  more:  {_guide_path(message.guide)}")
     rest = [match.message.id for match in matches[_MAX_SHOWN:]]
     if rest:
-        lines += ["", f"also in this text: {', '.join(rest)} (docs/error-messages.md)"]
+        lines += ["", tr("also in this text: {rest} (docs/error-messages.md)", rest=", ".join(rest))]
     return lines
 
 

@@ -8,7 +8,8 @@ import io
 from html import escape
 
 from airgap.bundle import Inventory
-from airgap.formatting import human
+from airgap.formatting import counted, human
+from airgap.i18n import tr
 
 _COLUMNS = ("reference", "digest", "mediaType", "size", "platforms", "derivedFrom")
 
@@ -38,20 +39,26 @@ def inventory_csv(inventory: Inventory) -> bytes:
 
 def inventory_html(inventory: Inventory, size: int) -> bytes:
     """Return one self-contained page. ``size`` is the bundle's, in bytes."""
-    title = escape(" ".join(part for part in (inventory.name, inventory.version) if part) or "airgap bundle")
+    title = escape(" ".join(part for part in (inventory.name, inventory.version) if part) or tr("bundle of airgap"))
     images = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in _rows(inventory))
     files = "".join(f"<li>{escape(resource.name)}</li>\n" for resource in inventory.resources)
-    layers = sum(blob.size for blob in inventory.blobs)
+    summary = tr(
+        "{images}, {blobs} of {blob_size}, in a bundle of {size}, made by {tool}.",
+        images=counted(len(inventory.images), "image"),
+        blobs=counted(len(inventory.blobs), "blob"),
+        blob_size=human(sum(blob.size for blob in inventory.blobs)),
+        size=human(size),
+        tool=inventory.tool,
+    )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:14px sans-serif;margin:2em}}td,th{{text-align:left;padding:.2em .8em;border-bottom:1px solid #ccc}}
 td:nth-child(2),td:nth-child(6){{font:11px monospace}}</style></head><body>
 <h1>{title}</h1>
-<p>{len(inventory.images)} images, {len(inventory.blobs)} blobs of {human(layers)}, in a bundle of {human(size)},
-made by {escape(inventory.tool)}.</p>
+<p>{escape(summary)}</p>
 <table><tr>{"".join(f"<th>{name}</th>" for name in _COLUMNS)}</tr>
 {images}</table>
-<h2>Resource files</h2>
+<h2>{escape(tr("Resource files"))}</h2>
 <ul>
 {files}</ul>
 </body></html>

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airgap.events import Finished
 from airgap.formatting import counted, human
+from airgap.i18n import tr
 
 if TYPE_CHECKING:
     from airgap.transfer import Report
@@ -15,21 +16,32 @@ if TYPE_CHECKING:
 def summary(finished: Finished) -> str:
     """Return the line: what was made, how much moved and how fast, and what did not need to move."""
     parts = [
-        f"{human(finished.moved_bytes)} {finished.how} at {human(finished.rate)}/s"
+        tr(
+            "{moved_bytes} {how} at {rate}/s",
+            moved_bytes=human(finished.moved_bytes),
+            how=finished.how,
+            rate=human(finished.rate),
+        )
         if finished.moved
-        else f"nothing {finished.how}"
+        else tr("nothing {how}", how=finished.how)
     ]
     if finished.resumed:
         parts.append(
-            f"{counted(finished.resumed, 'blob')} resumed ({human(finished.resumed_bytes)} of them already there)"
+            tr(
+                "{blob_count} resumed ({resumed_bytes} of them already there)",
+                blob_count=counted(finished.resumed, "blob"),
+                resumed_bytes=human(finished.resumed_bytes),
+            )
         )
     for count, size, word in (
         (finished.mounted, finished.mounted_bytes, "mounted"),
-        (finished.skipped, finished.skipped_bytes, "already there"),
+        (finished.skipped, finished.skipped_bytes, tr("already there")),
     ):
         if count:
             parts.append(f"{counted(count, 'blob')} ({human(size)}) {word}")
-    return f"{finished.text}; {', '.join(parts)}; {finished.elapsed:.1f} s in all"
+    return tr(
+        "{text}; {parts}; {elapsed:.1f} s in all", text=finished.text, parts=", ".join(parts), elapsed=finished.elapsed
+    )
 
 
 def finished_event(text: str, how: str, images: int, report: Report, seconds: float) -> Finished:

@@ -23,6 +23,7 @@ from airgap.cli.progress.model import ProgressModel
 from airgap.cli.progress.view import draw, draw_plain
 from airgap.errors import OutputError
 from airgap.events import Event, Finished, ImageFailed, Planned, Warned, as_json
+from airgap.i18n import tr
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +53,9 @@ class Display:
             try:
                 self.show(event)
             except OSError as error:
-                raise OutputError(f"cannot write: {error.strerror or error}", where="standard error") from error
+                raise OutputError(
+                    tr("cannot write: {strerror}", strerror=error.strerror or error), where=tr("standard error")
+                ) from error
 
     def show(self, event: Event) -> None:
         """Print what this display shows of ``event``. The caller holds the lock."""

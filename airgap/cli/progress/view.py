@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from airgap.cli.formatting.printable import printable
 from airgap.cli.progress.model import BlobTransfer, PendingRetry, ProgressModel
 from airgap.formatting import human
+from airgap.i18n import tr
 
 #: The most lines below the bar.
 _MAX_LINES = 5
@@ -41,14 +42,14 @@ def draw(model: ProgressModel, width: int, height: int, *, ascii_only: bool = Fa
         lines.insert(min(last_line, len(lines)), _retries_line(other_retries, model, columns))
     if len(lines) > max_lines > 1 and not other_retries:
         hidden = len(lines) - max_lines + 1
-        lines = [*lines[: max_lines - 1], f"  and {hidden} more"]
+        lines = [*lines[: max_lines - 1], tr("  and {hidden} more", hidden=hidden)]
     lines = [_total_line(model, columns, ascii_only), *lines[:max_lines]]
     return [line[: max(0, columns)].rstrip() for line in lines]
 
 
 def draw_plain(model: ProgressModel) -> str:
     """Return one line with the progress of the whole copy, for logs."""
-    parts = [f"{human(model.moved)} of {human(model.total)}", f"{human(model.rate)}/s"]
+    parts = [tr("{moved} of {total}", moved=human(model.moved), total=human(model.total)), f"{human(model.rate)}/s"]
     seconds_left = model.seconds_left
     if seconds_left is not None:
         parts.append(f"{format_seconds(seconds_left)} left")
@@ -67,7 +68,9 @@ def format_seconds(seconds: float) -> str:
 def _total_line(model: ProgressModel, columns: int, ascii_only: bool) -> str:
     seconds_left = model.seconds_left
     parts = [
-        f"{human(model.moved)} of {human(model.total)}".rjust(len(human(model.total)) * 2 + 4),
+        tr("{moved} of {total}", moved=human(model.moved), total=human(model.total)).rjust(
+            len(human(model.total)) * 2 + 4
+        ),
         f"{human(model.rate)}/s".rjust(10),
         (f"{format_seconds(seconds_left)} left" if seconds_left is not None else "").rjust(12),
     ]
@@ -83,20 +86,20 @@ def _blob_line(
     ratio = transfer.moved / transfer.size if transfer.size > 0 else 0.0
     if columns < _MIN_BLOB_LINE:
         return f"{_percentage(ratio)} {digest}"
-    size = f"{human(transfer.moved)} of {human(transfer.size)}"
+    size = tr("{moved} of {size}", moved=human(transfer.moved), size=human(transfer.size))
     return _bar_line(f"  {digest} {_percentage(ratio)}", ratio, [size], columns, ascii_only)
 
 
 def _retries_line(retries: Sequence[PendingRetry], model: ProgressModel, columns: int) -> str:
     """One line for all requests that are not about a blob on its way: the next one and the number of the others."""
     next_retry = retries[0]
-    more = f" (and {len(retries) - 1} more)" if len(retries) > 1 else ""
+    more = tr(" (and {retries_count} more)", retries_count=len(retries) - 1) if len(retries) > 1 else ""
     return f"  {printable(next_retry.what)[: max(12, columns // 2)]}  {_retry_reason(next_retry, model)}{more}"
 
 
 def _retry_reason(retry: PendingRetry, model: ProgressModel) -> str:
     seconds = max(0.0, retry.until - model.clock())
-    return f"again in {seconds:.0f} s: {printable(retry.reason)}"
+    return tr("again in {seconds:.0f} s: {reason}", seconds=seconds, reason=printable(retry.reason))
 
 
 def _short_digest(digest: str) -> str:

@@ -21,6 +21,7 @@ from airgap.flows.demo.images import push_images
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.images import find_images
 from airgap.flows.import_ import ImportRequest, ImportResult, import_
+from airgap.i18n import tr
 from airgap.records import Record
 from airgap.registry import RegistrySettings
 from airgap.server import Server
@@ -50,7 +51,7 @@ def demo(folder: Path, *, emit: Sink, show_command: Callable[[str], None]) -> De
     yaml_path, bundle_path = folder / YAML, folder / "bundle.tar"
     yaml_content = pkgutil.get_data("airgap.flows.demo", f"data/{YAML}")
     if yaml_content is None:
-        raise AirgapError("the demo's YAML is missing from this installation")
+        raise AirgapError(tr("the demo's YAML is missing from this installation"))
     with output.folder_for(folder):
         output.check_free(folder, [(YAML, yaml_content)], force=False)
         output.write_files(folder, [(YAML, yaml_content)])

@@ -10,6 +10,7 @@ from airgap.events import BlobDone, Event, ImageFailed, Noted, Sink
 from airgap.flows.migrate.migration import Failure, Migration
 from airgap.flows.migrate.registry_view import Tag
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.records import Record, as_dict, field, replace
 from airgap.transfer import (
     CopyOptions,
@@ -46,7 +47,9 @@ def copy_in_batches(
     result = BatchCopyResult()
     for start in range(0, len(tags), BATCH_SIZE):
         if len(tags) > BATCH_SIZE:
-            migration.context.emit(Noted(f"{start} of {counted(len(tags), 'tag')} done"))
+            migration.context.emit(
+                Noted(tr("{start} of {tag_count} done", start=start, tag_count=counted(len(tags), "tag")))
+            )
         _copy_batch(migration, tags[start : start + BATCH_SIZE], referrers, result)
         migration.journal.sync()
     return result

@@ -11,6 +11,7 @@ from airgap.flows.migrate.registry_view import Tag
 from airgap.flows.migrate.source_listing import SourceListing
 from airgap.flows.migrate.tag_filter import is_referrers_tag
 from airgap.flows.migrate.tag_selection import select_tags
+from airgap.i18n import tr
 from airgap.records import Record, field
 
 
@@ -75,7 +76,9 @@ def _target_tags(migration: Migration, listing: SourceListing) -> dict[str, set[
     except Unavailable:
         raise
     except RegistryError as error:
-        note = f"{target.address}: {error.what}; repositories that it alone has stay unknown"
+        note = tr(
+            "{address}: {what}; repositories that it alone has stay unknown", address=target.address, what=error.what
+        )
         migration.context.emit(Noted(note))
 
     def list_tags(name: str) -> set[str]:
@@ -103,17 +106,28 @@ def _decide(migration: Migration, tag: Tag, comparison: Comparison) -> None:
         comparison.to_copy.append(tag)
     elif request.overwrite or (request.delta and is_recorded):
         comparison.to_move.append(tag)
-        why = "has moved at the source" if is_recorded else "is another one at the target"
-        digests = f"from {tag.target_digest[:19]} to {tag.digest[:19]}"
-        migration.context.emit(Noted(f"{label}: the tag {why}; it is moved {digests}"))
+        why = tr("has moved at the source") if is_recorded else tr("is another one at the target")
+        digests = tr("from {target_digest} to {digest}", target_digest=tag.target_digest[:19], digest=tag.digest[:19])
+        migration.context.emit(
+            Noted(tr("{label}: the tag {why}; it is moved {digests}", label=label, why=why, digests=digests))
+        )
     else:
         history = (
-            "an earlier run put it there, and it has moved since" if is_recorded else "no earlier run put it there"
+            tr("an earlier run put it there, and it has moved since")
+            if is_recorded
+            else tr("no earlier run put it there")
         )
         error = TargetError(
-            f"the tag is already there with {tag.target_digest}, the source has {tag.digest}; {history}",
+            tr(
+                "the tag is already there with {target_digest}, the source has {digest}; {history}",
+                target_digest=tag.target_digest,
+                digest=tag.digest,
+                history=history,
+            ),
             where=label,
-            hint="--delta moves the tags that this migration put there" if is_recorded else "--overwrite moves it",
+            hint=tr("--delta moves the tags that this migration put there")
+            if is_recorded
+            else tr("--overwrite moves it"),
         )
         comparison.failures.append((label, error))
 

@@ -10,6 +10,7 @@ from airgap.errors import AirgapError, ContentError, NotFound
 from airgap.flows.migrate.migration import Migration
 from airgap.flows.migrate.registry_view import ListableRepository, Tag
 from airgap.flows.migrate.tag_filter import real_date
+from airgap.i18n import tr
 from airgap.oci import dates
 from airgap.store.readers import fetch
 from airgap.transfer.graph import MAX_CONFIG
@@ -54,7 +55,7 @@ def _created(repository: ListableRepository, digest: str, depth: int) -> str:
     try:
         document = json.loads(fetch(repository, manifest.config, limit=MAX_CONFIG))
     except (ValueError, RecursionError) as error:
-        raise ContentError("the image's config is no JSON", where=f"{repository}@{digest}") from error
+        raise ContentError(tr("the image's config is no JSON"), where=f"{repository}@{digest}") from error
     except NotFound:
         return ""
     created = document.get("created") if isinstance(document, dict) else None

@@ -19,6 +19,7 @@ from airgap.durable import FileLocked, Journal
 from airgap.errors import NotReady, OutputError
 from airgap.events import Sink, Warned, ignore
 from airgap.flows.migrate.state import MigrationState
+from airgap.i18n import tr
 
 
 class MigrationJournal:
@@ -45,20 +46,20 @@ class MigrationJournal:
             file = Journal.open(path)
             journal = cls(file, emit)
             try:
-                if file.entries[:1] != [head]:
-                    file.restart(head)
+                if file.entries_at_open[:1] != [head]:
+                    file.reset(head)
             except BaseException:
                 file.close()
                 raise
         except FileLocked as error:
             raise NotReady(
-                "another migration from this source to this target is running",
+                tr("another migration from this source to this target is running"),
                 where=str(path),
-                hint="wait for its end; the same command then goes on where it stopped",
+                hint=tr("wait for its end; the same command then goes on where it stopped"),
             ) from error
         except OSError as error:
             raise _unusable(path, error) from error
-        for entry in file.entries[1:]:
+        for entry in file.entries_at_open[1:]:
             journal.state.apply(entry)
         return journal
 
@@ -126,14 +127,22 @@ class MigrationJournal:
             write()
         except OSError as error:
             assert self._file is not None
-            self._emit(Warned(f"{self._file.path}: cannot be written ({error.strerror}); the next run will ask more"))
+            self._emit(
+                Warned(
+                    tr(
+                        "{path}: cannot be written ({strerror}); the next run will ask more",
+                        path=self._file.path,
+                        strerror=error.strerror,
+                    )
+                )
+            )
             self._file.close()
             self._file = None
 
 
 def _unusable(path: Path, error: OSError) -> OutputError:
     return OutputError(
-        f"what a migration leaves for the next run cannot be kept here: {error.strerror}",
+        tr("what a migration leaves for the next run cannot be kept here: {strerror}", strerror=error.strerror),
         where=str(path),
-        hint="--state DIR chooses another folder",
+        hint=tr("--state DIR chooses another folder"),
     )

@@ -15,6 +15,7 @@ from airgap.errors import OutputError, UsageError
 from airgap.events import Sink, Warned
 from airgap.flows.migrate.journal import MigrationJournal
 from airgap.flows.migrate.migration import MigrateRequest
+from airgap.i18n import tr
 
 if TYPE_CHECKING:
     from airgap.registry import Registries
@@ -31,7 +32,7 @@ def open_journal(
     goes on without a file. A dry run writes nothing.
     """
     if folder is not None and not folder:
-        raise UsageError("--state names no folder")
+        raise UsageError(tr("--state names no folder"))
     head = {"source": str(request.source), "target": str(request.target)}
     path = (Path(folder) if folder else state_folder(os.environ)) / _file_name(request)
     try:
@@ -39,7 +40,9 @@ def open_journal(
     except OutputError as error:
         if folder:
             raise
-        emit(Warned(f"{error}; after a kill more will be asked, and --delta will know of no earlier run"))
+        emit(
+            Warned(tr("{error}; after a kill more will be asked, and --delta will know of no earlier run", error=error))
+        )
         journal = MigrationJournal()
     try:
         if journal.is_open:

@@ -15,6 +15,7 @@ from airgap.flows.migrate.registry_view import ListableRepository, RegistryView
 from airgap.flows.migrate.report import MigrationReport
 from airgap.flows.migrate.source_listing import list_source
 from airgap.flows.migrate.untagged import find_untagged
+from airgap.i18n import tr
 from airgap.targets import SupportsUploadProbe, Target, TargetAddress
 from airgap.targets.findings import raise_or_warn
 from airgap.targets.nexus.components import ComponentLister, split_address
@@ -59,7 +60,7 @@ def migrate(
     try:
         report.untagged = find_untagged(migration, listing)
     except RegistryError as error:
-        context.emit(Warned(f"what no tag leads to could not be listed: {error}"))
+        context.emit(Warned(tr("what no tag leads to could not be listed: {error}", error=error)))
     failed_labels = {label for label, _ in report.failures}
     failed_tags = [tag for tag in listing.all_tags if migration.source.tag_label(tag) in failed_labels]
     report.finalize(journal.state, failed_tags)
@@ -90,7 +91,7 @@ def _target_view(target: Target) -> RegistryView:
     def open_repository(name: str) -> ListableRepository:
         store = target.open(name)
         if not isinstance(store, ListableRepository):
-            raise NotReady("this target does not list its tags", where=str(address))
+            raise NotReady(tr("this target does not list its tags"), where=str(address))
         return store
 
     return RegistryView(address, open_repository, target.repositories)

@@ -15,6 +15,7 @@ from airgap.flows.migrate.migration import Failure
 from airgap.flows.migrate.registry_view import Tag
 from airgap.flows.migrate.source_listing import SourceListing
 from airgap.flows.migrate.state import MigrationState
+from airgap.i18n import tr
 from airgap.records import Record, field
 
 
@@ -46,15 +47,17 @@ class MigrationReport(Record, frozen=False):
 
     def finalize(self, state: MigrationState, failed: Sequence[Tag]) -> None:
         """Fill ``one_sided``, once everything else is known. ``failed`` are the tags in ``failures``."""
-        self.one_sided = [OneSided("source", str(tag), "left out by the filters") for tag in self.comparison.excluded]
+        self.one_sided = [
+            OneSided("source", str(tag), tr("left out by the filters")) for tag in self.comparison.excluded
+        ]
         self.one_sided += [OneSided("source", str(tag), "failed") for tag in failed if not tag.target_digest]
         if self.dry_run:
-            self.one_sided += [OneSided("source", str(tag), "would be copied") for tag in self.copied]
-        self.one_sided += [OneSided("source", name, "no tag leads to it") for name in self.untagged or ()]
+            self.one_sided += [OneSided("source", str(tag), tr("would be copied")) for tag in self.copied]
+        self.one_sided += [OneSided("source", name, tr("no tag leads to it")) for name in self.untagged or ()]
         for repository, tags in sorted(self.comparison.target_only.items()):
             for name in (f"{repository}:{tag}" for tag in tags):
                 was_migrated = name in state.tags
-                reason = "gone from the source since it was migrated" if was_migrated else "not of the source"
+                reason = tr("gone from the source since it was migrated") if was_migrated else tr("not of the source")
                 self.one_sided.append(OneSided("target", name, reason))
 
     def to_json(self) -> dict[str, Any]:
@@ -88,9 +91,9 @@ def check_output(path: Path) -> None:
         document = None
     if not isinstance(document, dict) or not {"format", "source", "target", "onlyAt"} <= document.keys():
         raise OutputError(
-            "a file that is no report of a migration is already there",
+            tr("a file that is no report of a migration is already there"),
             where=str(path),
-            hint="--report names another place",
+            hint=tr("--report names another place"),
         )
 
 

@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airgap.errors import AirgapError, InvalidReference, NotFound, RegistryError, Rejected, Unavailable
-from airgap.events import Noted, Sink, Warned
 from airgap.flows.migrate.migration import Migration
 from airgap.flows.migrate.nexus_components import ComponentListing, list_components
 from airgap.flows.migrate.registry_view import Tag
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.oci.reference import check_tag, repository_problem
 from airgap.records import Record, field
 from airgap.targets.nexus.components import ComponentLister
+from airgap.transfer import Context
 
 
 class SourceListing(Record, frozen=False):
@@ -42,7 +43,7 @@ def list_source(migration: Migration, nexus: ComponentLister | None) -> SourceLi
     A tag that any of them names is taken. Raises the registry's error if nothing can be listed, and :class:`NotFound`
     for an ``--include`` that matches nothing.
     """
-    tag_filter, emit = migration.request.tag_filter, migration.context.emit
+    tag_filter = migration.request.tag_filter
     listing = SourceListing()
     if nexus is not None:
         listing.components = list_components(migration, nexus)
@@ -55,34 +56,38 @@ def list_source(migration: Migration, nexus: ComponentLister | None) -> SourceLi
     for pattern in tag_filter.include:
         if not any(pattern.matches(name, tag) for name, tags in listing.tags.items() for tag in tags):
             raise NotFound(
-                f"nothing at the source matches --include {pattern.text}",
+                tr("nothing at the source matches --include {text}", text=pattern.text),
                 where=str(migration.source.address),
-                hint="names are those below the source's prefix; * is one or more path elements",
+                hint=tr("names are those below the source's prefix; * is one or more path elements"),
             )
     listing.tags = {name: listing.tags[name] for name in sorted(listing.tags) if listing.tags[name]}
     listing.unreadable = dict(sorted(listing.unreadable.items()))
+    tags = counted(len(listing.all_tags), "tag")
     repositories = counted(len(listing.tags), "repository", "repositories")
-    tags = f"{counted(len(listing.all_tags), 'tag')} in {repositories}"
-    emit(Noted(f"{migration.source.address}: {tags}, by {' and '.join(listing.methods)}"))
-    _warn(listing, emit)
+    summary = tr("{tags} in {repositories}, by {methods}", tags=tags, repositories=repositories,
+                 methods=tr(" and ").join(listing.methods))  # fmt: skip
+    migration.context.note(f"{migration.source.address}: {summary}")
+    _warn(listing, migration.context)
     return listing
 
 
 def _catalog(migration: Migration, listing: SourceListing) -> list[str]:
     """The repositories in the registry's catalog. Raises its error if there is no other way to learn names."""
-    source, tag_filter, emit = migration.source, migration.request.tag_filter, migration.context.emit
+    source, tag_filter, context = migration.source, migration.request.tag_filter, migration.context
     try:
         names = source.repository_names()
     except Unavailable:
         raise
     except RegistryError as error:
         if listing.components is not None:
-            emit(Warned(f"{source.address}: {error.what}; components alone say what there is"))
+            context.warn(f"{source.address}: {error.what}; {tr('components alone say what there is')}")
         elif tag_filter.include and all(pattern.is_literal for pattern in tag_filter.include):
-            emit(Noted(f"{source.address}: {error.what}; the repositories that --include names are asked for"))
+            context.note(f"{source.address}: {error.what}; {tr('the repositories that --include names are asked for')}")
         else:
-            hint = "name the repositories by --include NAME, once for each, or give Nexus's own address: --nexus-source"
-            error.hint = hint if not error.hint else f"{hint}; or {error.hint}"
+            hint = tr(
+                "name the repositories by --include NAME, once for each, or give Nexus's own address: --nexus-source"
+            )
+            error.hint = hint if not error.hint else tr("{hint}; or {error_hint}", hint=hint, error_hint=error.hint)
             raise
         return []
     listing.methods.append("catalog")
@@ -107,12 +112,12 @@ def _add_tags(migration: Migration, listing: SourceListing, names: Sequence[str]
             return source.repository(name).tags()
         except (NotFound, Rejected) as error:
             if name in included and not compared:
-                raise NotFound("the source has no such repository", where=source.label(name)) from error
+                raise NotFound(tr("the source has no such repository"), where=source.label(name)) from error
             # Catalogs still list emptied repositories, and names that the registry itself rejects.
             listing.unreadable[name] = error.what
             return None
 
-    listing.methods.append("lists of tags")
+    listing.methods.append(tr("lists of tags"))
     for name, result in zip(names, migration.map(names, list_tags), strict=True):
         tags = listing.tags.setdefault(name, {})
         if result is None or isinstance(result, AirgapError):
@@ -128,12 +133,12 @@ def _add_tags(migration: Migration, listing: SourceListing, names: Sequence[str]
                 listing.unreadable[f"{name}:{tag[:128]}"] = error.what
 
 
-def _warn(listing: SourceListing, emit: Sink) -> None:
+def _warn(listing: SourceListing, context: Context) -> None:
     for names, problem in (
-        (listing.components_only, "listed by components and not by its tags; asked for all the same"),
-        (listing.tags_only, "listed by its tags and not by components"),
-        (list(listing.unreadable), "listed and cannot be asked for"),
+        (listing.components_only, tr("listed by components and not by its tags; asked for all the same")),
+        (listing.tags_only, tr("listed by its tags and not by components")),
+        (list(listing.unreadable), tr("listed and cannot be asked for")),
     ):
         if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            emit(Warned(f"{', '.join(names[:3])}{more}: {problem}"))
+            more = tr(" and {names_count} more", names_count=len(names) - 3) if len(names) > 3 else ""
+            context.warn(f"{', '.join(names[:3])}{more}: {problem}")

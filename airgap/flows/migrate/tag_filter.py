@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 
 from airgap.errors import UsageError
 from airgap.flows.migrate.registry_view import Tag
+from airgap.i18n import tr
 from airgap.oci import dates
 from airgap.records import Record
 
@@ -67,12 +68,15 @@ class TagFilter(Record):
         for text in (*include, *exclude):
             if not re.fullmatch(r"[^:\s]+(:[^:\s]+)?", text):
                 raise UsageError(
-                    f"{text!r} is no pattern",
-                    hint="REPOSITORY or REPOSITORY:TAG, with * for one or more path elements: 'team/*', '*:v1.*'",
+                    tr("{text!r} is no pattern", text=text),
+                    hint=tr("REPOSITORY or REPOSITORY:TAG, with * for one or more path elements: 'team/*', '*:v1.*'"),
                 )
         day = dates.parse(since) if since else None
         if since and day is None:
-            raise UsageError(f"--since {since[:40]!r} is no date", hint="write it as 2026-01-31 or 2026-01-31T12:00Z")
+            raise UsageError(
+                tr("--since {since!r} is no date", since=since[:40]),
+                hint=tr("write it as 2026-01-31 or 2026-01-31T12:00Z"),
+            )
         return cls(tuple(map(TagPattern, include)), tuple(map(TagPattern, exclude)), newest, day)
 
     @property

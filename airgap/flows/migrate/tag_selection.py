@@ -8,9 +8,10 @@ from airgap.events import Noted, Warned
 from airgap.flows.migrate.image_dates import read_dates
 from airgap.flows.migrate.migration import Migration
 from airgap.flows.migrate.registry_view import Tag
+from airgap.i18n import tr
 from airgap.records import Record, field
 
-_DATE_SOURCES = {"lastModified": "Nexus's lastModified", "created": "those in the images' configs"}
+_DATE_SOURCES = {"lastModified": "Nexus's lastModified", "created": tr("those in the images' configs")}
 
 
 class TagSelection(Record, frozen=False):
@@ -33,7 +34,7 @@ def select_tags(migration: Migration, tags: list[Tag]) -> TagSelection:
         tags = _without(tags, [tag for tag, _ in undatable])
         date_sources = sorted({tag.date_source for tag in tags} - {""})
         used = " and ".join(_DATE_SOURCES[date_source] for date_source in date_sources)
-        emit(Noted(f"dates are {used or 'told by nothing'}"))
+        emit(Noted(tr("dates are {used}", used=used or tr("told by nothing"))))
     by_repository: dict[str, list[Tag]] = {}
     for tag in tags:
         by_repository.setdefault(tag.repository, []).append(tag)
@@ -44,9 +45,9 @@ def select_tags(migration: Migration, tags: list[Tag]) -> TagSelection:
         selection.excluded += _without(repository_tags, selected)
         undated += selected_undated
     if undated:
-        more = f" and {len(undated) - 3} more" if len(undated) > 3 else ""
+        more = tr(" and {undated_count} more", undated_count=len(undated) - 3) if len(undated) > 3 else ""
         names = ", ".join(map(str, undated[:3]))
-        emit(Warned(f"{names}{more}: nothing tells a date, so they are taken"))
+        emit(Warned(tr("{names}{more}: nothing tells a date, so they are taken", names=names, more=more)))
     return selection
 
 
@@ -58,9 +59,9 @@ def _resolve(migration: Migration, tags: list[Tag]) -> list[tuple[Tag, AirgapErr
         digest = source.resolve(tag)
         if not digest:
             raise NotFound(
-                "the source lists this tag and has no manifest for it",
+                tr("the source lists this tag and has no manifest for it"),
                 where=source.tag_label(tag),
-                hint="leave it out by --exclude, or go on without it by --keep-going",
+                hint=tr("leave it out by --exclude, or go on without it by --keep-going"),
             )
         if tag.digest not in ("", digest):
             tag.date = None  # Nexus gave the date of another image

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from airgap.bundle import Lockfile
 from airgap.events import Noted, Sink, Warned
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.store.local.base import LocalImages
 from airgap.transfer import Plan
@@ -38,18 +39,32 @@ def report_at_hand(plan: Plan, at_hand: Sequence[LocalImages], *, chosen: bool, 
         place = images.label
         if images.incomplete:
             count, names = counted(len(images.incomplete), "image"), _shown(images.incomplete)
-            emit(Warned(f"{place} has {count} without all layers, so their registries are asked: {names}"))
+            emit(
+                Warned(
+                    tr(
+                        "{place} has {count} without all layers, so their registries are asked: {names}",
+                        place=place,
+                        count=count,
+                        names=names,
+                    )
+                )
+            )
         taken = [image for image in plan.images if image.root.source == place]
         count, names = counted(len(taken), "image"), _shown([image.root.label for image in taken])
         if not taken:
-            emit(Warned(f"{place}: none of the images is there"))
+            emit(Warned(tr("{place}: none of the images is there", place=place)))
             continue
-        emit(Noted(f"{count} from {place}"))
+        emit(Noted(tr("{count} from {place}", count=count, place=place)))
         if not images.keeps_digests:
             emit(
                 Warned(
-                    f"{place} keeps no digests of {count}; their digests here are not the registry's, "
-                    f"and references by digest do not find them: {names}"
+                    tr(
+                        "{place} keeps no digests of {count}; their digests here are not the registry's, "
+                        "and references by digest do not find them: {names}",
+                        place=place,
+                        count=count,
+                        names=names,
+                    )
                 )
             )
         partial = [image for image in taken if image.derived_from]
@@ -58,11 +73,18 @@ def report_at_hand(plan: Plan, at_hand: Sequence[LocalImages], *, chosen: bool, 
             held = ", ".join(dict.fromkeys(str(platform) for image in partial for platform in image.platforms))
             emit(
                 Warned(
-                    f"{place} holds {count} only for {held}; the bundle has these under digests of their own: {names}"
+                    tr(
+                        "{place} holds {count} only for {held}; "
+                        "the bundle has these under digests of their own: {names}",
+                        place=place,
+                        count=count,
+                        held=held,
+                        names=names,
+                    )
                 )
             )
 
 
 def _shown(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else ""
+    more = tr(" and {number} more", number=len(labels) - _SHOWN) if len(labels) > _SHOWN else ""
     return ", ".join(labels[:_SHOWN]) + more

@@ -8,6 +8,7 @@ from airgap.bundle.inventory import SkippedName
 from airgap.events import Sink, Warned
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.secret_objects import secret_locations
+from airgap.i18n import tr
 
 
 def carried_resources(found_images: FoundImages, emit: Sink) -> list[Resource]:
@@ -16,7 +17,14 @@ def carried_resources(found_images: FoundImages, emit: Sink) -> list[Resource]:
     A Secret in one of them is a warning with its file and line.
     """
     for place in secret_locations(file for file, _ in found_images.files):
-        emit(Warned(f"{place}: a Secret travels in the bundle as it stands; --no-resources leaves resource files out"))
+        emit(
+            Warned(
+                tr(
+                    "{place}: a Secret travels in the bundle as it stands; --no-resources leaves resource files out",
+                    place=place,
+                )
+            )
+        )
     return [Resource(file.name, file.content) for file, _ in found_images.files if file.carried]
 
 

@@ -10,6 +10,7 @@ from airgap.config.airgap_yaml import ProjectSettings
 from airgap.config.connections import target_mapping
 from airgap.errors import AirgapError, BundleError, TargetError, UsageError
 from airgap.events import Sink, ignore
+from airgap.i18n import tr
 from airgap.kube.rewrite.file_set import Locate
 from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import INDEXES
@@ -37,14 +38,15 @@ def lookup_by_file(
     if isinstance(content, Receipt):
         receipt = _parse_receipt(path, content)
         if policy:
-            raise UsageError("--mapping goes with a bundle or a lock: a receipt says itself what images are called")
+            raise UsageError(tr("--mapping goes with a bundle or a lock: a receipt says itself what images are called"))
         return _lookup_by_receipt(path, receipt, to, pin=pin), "receipt"
     if isinstance(content, Lockfile):
         locked = {Reference.parse(name): descriptor for name, descriptor in content.images.items()}
         mapping = target_mapping(project, to, policy)
         return _lookup_by_lock(path, locked, content.platforms, mapping, pin=pin, emit=emit), "lock"
     if document.kind != "bundle":
-        raise BundleError(f"this is a {document.kind}; --from takes a bundle, a receipt or a lock", where=path)
+        message = tr("this is a {kind}; --from takes a bundle, a receipt or a lock", kind=document.kind)
+        raise BundleError(message, where=path)
     return lookup_by_bundle(content, target_mapping(project, to, policy), pin=pin, emit=emit), "bundle"
 
 
@@ -60,7 +62,8 @@ def lookup_by_mapping(mapping: TargetMapping) -> Locate:
         first = sources.setdefault(target, source)
         if first != source:
             raise TargetError(
-                f"{first} and {source} would both become {target}", hint=collision_hint(first, source, mapping)
+                tr("{first} and {source} would both become {target}", first=first, source=source, target=target),
+                hint=collision_hint(first, source, mapping),
             )
         return target
 
@@ -95,11 +98,12 @@ def _parse_receipt(path: str, receipt: Receipt) -> _ReceiptImages:
             if image.source
         ]
     except AirgapError as error:
-        raise BundleError(f"this receipt is unreadable ({error})", where=path) from error
+        raise BundleError(tr("this receipt is unreadable ({error})", error=error), where=path) from error
     prefix = f"{address.prefix}/" if address.prefix else ""
     for _, target, _ in images:
         if target.registry != address.registry or not target.repository.startswith(prefix):
-            raise BundleError(f"this receipt is of {address}, and yet has {target} in it", where=path)
+            message = tr("this receipt is of {address}, and yet has {target} in it", address=address, target=target)
+            raise BundleError(message, where=path)
     return _ReceiptImages(address, images)
 
 
@@ -109,15 +113,14 @@ def _lookup_by_receipt(path: str, receipt: _ReceiptImages, to: str | None, *, pi
         given = TargetAddress.parse(to)
         if (given.registry, given.prefix) != (address.registry, address.prefix):
             raise TargetError(
-                f"this receipt is one of {address}, not of {given}",
+                tr("this receipt is one of {address}, not of {given}", address=address, given=given),
                 where=path,
-                hint="leave --to out, or give the receipt of that target",
+                hint=tr("leave --to out, or give the receipt of that target"),
             )
     targets = {}
     for source, target, digest in receipt.images:
         # Keep the source's tag: an image without one was pushed under a tag made from its digest.
-        kept_digest = digest if pin or source.digest else ""
-        targets[source] = Reference(target.registry, target.repository, source.tag, kept_digest)
+        targets[source] = replace(target, tag=source.tag, digest=digest if pin or source.digest else "")
     return targets.get
 
 
@@ -139,11 +142,9 @@ def _lookup_by_lock(
     def locate(source: Reference) -> Reference | None:
         target = targets.get(source)
         if target is not None and target.digest and source in changed:
-            raise UsageError(
-                f"which digest {replace(source, digest='')} has for {', '.join(platforms)} is not in the lock",
-                where=path,
-                hint="give --from the bundle, or the receipt of its import",
-            )
+            image, chosen = replace(source, digest=""), ", ".join(platforms)
+            message = tr("which digest {image} has for {platforms} is not in the lock", image=image, platforms=chosen)
+            raise UsageError(message, where=path, hint=tr("give --from the bundle, or the receipt of its import"))
         return target
 
     return locate

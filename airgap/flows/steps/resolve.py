@@ -10,6 +10,7 @@ from airgap.errors import UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.at_hand import find_at_hand, report_at_hand
+from airgap.i18n import tr
 from airgap.oci import Platform, Reference
 from airgap.records import Record
 from airgap.registry import Registries, Repository
@@ -89,8 +90,8 @@ def _roots(
         roots.append(Root(str(reference), source_name, name, (Destination(BUNDLE),)))
     if unlocked:
         raise UsageError(
-            f"the lock does not know {', '.join(unlocked)}",
-            hint="--refresh resolves everything anew and rewrites the lock",
+            tr("the lock does not know {unlocked}", unlocked=", ".join(unlocked)),
+            hint=tr("--refresh resolves everything anew and rewrites the lock"),
         )
     return roots
 
@@ -108,9 +109,9 @@ def _drop_failed_guesses(image_plan: Plan, found_images: FoundImages, emit: Sink
     unresolved = sorted(guesses - {image.root.label for image in image_plan.images})
     for label in unresolved:
         why = (
-            "its registry does not know it"
+            tr("its registry does not know it")
             if label in refused
-            else "nothing else names its registry, so none was asked"
+            else tr("nothing else names its registry, so none was asked")
         )
-        emit(Noted(f"{label} looked like an image, but {why}; left out (--image takes it)"))
+        emit(Noted(tr("{label} looked like an image, but {why}; left out (--image takes it)", label=label, why=why)))
     return unresolved

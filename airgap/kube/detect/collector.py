@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from airgap.errors import AirgapError, InvalidReference, ResourceError, raise_all
+from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
@@ -78,7 +79,7 @@ class SiteCollector:
         if reference is None:
             return
         if self.custom.ignore and (reason := self.custom.ignore_reason(reference)):
-            self.add_near_miss(location, token, f"ignored by airgap.yaml: {reason}", text)
+            self.add_near_miss(location, token, tr("ignored by airgap.yaml: {reason}", reason=reason), text)
             return
         site_parts = []
         for part in parts:
@@ -114,14 +115,16 @@ class SiteCollector:
             self.add_near_miss(location, token, PLACEHOLDER, text)
             return None
         if rule.confidence != CERTAIN and _FILE.fullmatch(text):
-            self.add_near_miss(location, token, "its ending is that of a picture or a disk", text)
+            self.add_near_miss(location, token, tr("its ending is that of a picture or a disk"), text)
             return None
         try:
             if token.is_plain and scalars.NOT_TEXT.fullmatch(token.value):
-                raise InvalidReference(f"{token.value} is no text in YAML; put it in quotes if it is meant as an image")
+                raise InvalidReference(
+                    tr("{value} is no text in YAML; put it in quotes if it is meant as an image", value=token.value)
+                )
             reference = Reference.parse(text)
             if rule.shape == QUALIFIED and not re.search("[:@/]", text):
-                raise InvalidReference(f"{text!r} has neither path nor tag nor digest")
+                raise InvalidReference(tr("{text!r} has neither path nor tag nor digest", text=text))
         except InvalidReference as error:
             if rule.confidence != CERTAIN or embedded:
                 self.add_near_miss(location, token, error.what, text)
@@ -168,7 +171,7 @@ class SiteCollector:
             return self._insertion_point(view, part)
         scalar_view = view.scalar_view(token)
         if scalar_view is None:
-            problem = "this value is written in a way whose place in the file cannot be told; write it on one line"
+            problem = tr("this value is written in a way whose place in the file cannot be told; write it on one line")
             if view.outer is None and self.strict:
                 self._add_error(view, token, problem)
             else:

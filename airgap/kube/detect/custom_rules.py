@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.kube.detect.rule import compile_path
 from airgap.oci import Reference
 from airgap.records import Record, field
@@ -34,8 +35,8 @@ class TakeRule(Record):
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path):
             raise UsageError(
-                f"{self.path!r} is no path of a rule",
-                hint="keys joined by dots, [] for an item of a list, ** for any keys: spec.workers[].image",
+                tr("{path!r} is no path of a rule", path=self.path),
+                hint=tr("keys joined by dots, [] for an item of a list, ** for any keys: spec.workers[].image"),
             )
 
     def last_key(self) -> str:

@@ -7,6 +7,7 @@ only selects the images to replace.
 
 from __future__ import annotations
 
+from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.detect.split_references import SplitPart, SplitReference
 from airgap.kube.detect.walker import Candidate, ScalarToken
@@ -38,11 +39,11 @@ def images_entry(
         selects_only = "image" not in tokens and (not kind or api.startswith("kustomize."))
         return _NOTHING if selects_only else None
     if tag is None and digest is None:
-        return "the tag stays that of the image it replaces, which another file names"
+        return tr("the tag stays that of the image it replaces, which another file names")
     if new_name is not None:
         parts = [SplitPart(model.NAME, new_name)]
     elif embedded:
-        return "a kustomization inside a value gets no newName; write it into the entry"
+        return tr("a kustomization inside a value gets no newName; write it into the entry")
     else:
         parts = [SplitPart(model.SELECTOR, token), SplitPart(model.INSERT, token)]
     text = (new_name or token).value

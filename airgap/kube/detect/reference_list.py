@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from airgap.errors import AirgapError, InvalidReference, ResourceError, raise_all
+from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.model import CERTAIN, NearMiss, Scalar, Scan, Site, SitePart
@@ -39,7 +40,7 @@ def scan_list(source: Source, custom_rules: CustomRules, *, strict: bool) -> Sca
         if style != line_events.STYLE:
             continue
         line, column = source.line_and_column(start)
-        path = f"line {line}"
+        path = f"lines[{line - 1}]"
         try:
             reference = Reference.parse(value)
         except InvalidReference as error:
@@ -48,7 +49,7 @@ def scan_list(source: Source, custom_rules: CustomRules, *, strict: bool) -> Sca
             misses.append(NearMiss(source.file, line, column, path, value, error.what, certain=True))
             continue
         if reason := custom_rules.ignore_reason(reference):
-            ignored = f"ignored by airgap.yaml: {reason}"
+            ignored = tr("ignored by airgap.yaml: {reason}", reason=reason)
             misses.append(NearMiss(source.file, line, column, path, value, ignored))
             continue
         span = (start + source.bom_length, end + source.bom_length)

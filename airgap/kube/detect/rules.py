@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from airgap.i18n import tr
 from airgap.kube.detect import keys
 from airgap.kube.detect.rule import ANY, BUT_SCHEMAS, COMPLETE, DATA, EVERYWHERE, LOOSE, NAME, QUALIFIED, SCHEMA, Rule
 from airgap.kube.model import CERTAIN, LIKELY, POSSIBLE
@@ -45,14 +46,22 @@ def _key_rules(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iter
     """Yield the rules for keys whose names say image."""
     image, repository = keys.IMAGE, keys.REPOSITORY
     yield Rule(
-        f"{id}-image", kind, LIKELY, "**", f"a field named image in {where}", objects, key=image, exact=True, split=True
+        f"{id}-image",
+        kind,
+        LIKELY,
+        "**",
+        tr("a field named image in {where}", where=where),
+        objects,
+        key=image,
+        exact=True,
+        split=True,
     )
     yield Rule(
         f"{id}-image-field",
         kind,
         LIKELY,
         "**",
-        f"a field whose name ends in image, imageName or the like, in {where}",
+        tr("a field whose name ends in image, imageName or the like, in {where}", where=where),
         objects,
         QUALIFIED,
         key=image,
@@ -63,7 +72,7 @@ def _key_rules(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iter
         kind,
         LIKELY,
         "**",
-        f"a repository with a tag or digest beside it, in {where}",
+        tr("a repository with a tag or digest beside it, in {where}", where=where),
         objects,
         key=repository,
         split=True,
@@ -73,7 +82,7 @@ def _key_rules(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iter
         kind,
         LIKELY,
         "**.name",
-        f"a name with a tag or digest below image, in {where}",
+        tr("a name with a tag or digest below image, in {where}", where=where),
         objects,
         key=keys.NAME,
         split=True,
@@ -81,22 +90,24 @@ def _key_rules(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iter
 
 
 FIELDS: tuple[Rule, ...] = (
-    *_workloads("pod-container", _CONTAINERS, "a container's image in a workload"),
-    *_workloads("pod-image-volume", _VOLUME, "an image mounted as a volume"),
+    *_workloads("pod-container", _CONTAINERS, tr("a container's image in a workload")),
+    *_workloads("pod-image-volume", _VOLUME, tr("an image mounted as a volume")),
     Rule(
         "template-container",
         "crd",
         LIKELY,
         f"**.{_CONTAINERS}",
-        "a container's image in the pod template of another object",
+        tr("a container's image in the pod template of another object"),
     ),
-    Rule("template-image-volume", "crd", LIKELY, f"**.{_VOLUME}", "an image volume in the template of another object"),
+    Rule(
+        "template-image-volume", "crd", LIKELY, f"**.{_VOLUME}", tr("an image volume in the template of another object")
+    ),
     Rule(
         "compose-service",
         "compose",
         LIKELY,
         "services.*.image",
-        "the image of a compose service",
+        tr("the image of a compose service"),
         LOOSE,
     ),
     Rule(
@@ -104,18 +115,18 @@ FIELDS: tuple[Rule, ...] = (
         "crd",
         LIKELY,
         "spec.package",
-        "the type's contract: its controller pulls and unpacks this OCI image (Crossplane, Package API)",
+        tr("the type's contract: its controller pulls and unpacks this OCI image (Crossplane, Package API)"),
         ("pkg.crossplane.io/*",),
         QUALIFIED,
     ),
-    *_key_rules("object", "crd", ANY, "an object whose type is not built in"),
-    *_key_rules("loose", "helm-values", LOOSE, "YAML that is no Kubernetes object"),
+    *_key_rules("object", "crd", ANY, tr("an object whose type is not built in")),
+    *_key_rules("loose", "helm-values", LOOSE, tr("YAML that is no Kubernetes object")),
     Rule(
         "data-image",
         "embedded",
         LIKELY,
         "{data,stringData}**",
-        "a setting whose name says image",
+        tr("a setting whose name says image"),
         DATA,
         QUALIFIED,
         key=keys.IMAGE,
@@ -126,7 +137,7 @@ FIELDS: tuple[Rule, ...] = (
         "embedded",
         LIKELY,
         "{data,stringData}**",
-        "settings for repository and tag that are called alike",
+        tr("settings for repository and tag that are called alike"),
         DATA,
         key=keys.REPOSITORY,
         split=True,
@@ -138,7 +149,7 @@ KUSTOMIZE = Rule(
     "kustomize",
     LIKELY,
     "**.images[].{name,newName}",
-    "an entry of a kustomization's images: newName, else name, with newTag or digest",
+    tr("an entry of a kustomization's images: newName, else name, with newTag or digest"),
     objects=EVERYWHERE,
 )
 DOCKER_IMAGE_FROM = Rule(
@@ -146,7 +157,7 @@ DOCKER_IMAGE_FROM = Rule(
     "crd",
     LIKELY,
     "**.from.name",
-    "a reference by kind and name, where the kind is DockerImage",
+    tr("a reference by kind and name, where the kind is DockerImage"),
     shape=NAME,
     objects=EVERYWHERE,
 )
@@ -155,7 +166,7 @@ DEFAULT = Rule(
     "crd",
     LIKELY,
     "**.default",
-    "the default of a field that is named image: the API server fills it in",
+    tr("the default of a field that is named image: the API server fills it in"),
     SCHEMA,
     QUALIFIED,
 )
@@ -164,7 +175,7 @@ PARAMETER = Rule(
     "crd",
     LIKELY,
     "**.{value,default}",
-    "a parameter whose name says that its value is an image",
+    tr("a parameter whose name says that its value is an image"),
     shape=QUALIFIED,
     objects=EVERYWHERE,
 )
@@ -173,7 +184,7 @@ LISTED = Rule(
     "crd",
     LIKELY,
     "**",
-    "an entry of a list or mapping that is called images",
+    tr("an entry of a list or mapping that is called images"),
     shape=QUALIFIED,
     objects=EVERYWHERE,
 )
@@ -182,19 +193,19 @@ ITEM = Rule(
     "crd",
     LIKELY,
     "**[]",
-    "an item NAME=value whose name says image",
+    tr("an item NAME=value whose name says image"),
     shape=QUALIFIED,
     objects=EVERYWHERE,
 )
 ANNOTATION = Rule(
-    "annotation-image", "crd", LIKELY, "**.annotations**", "an annotation whose name says image", shape=COMPLETE
+    "annotation-image", "crd", LIKELY, "**.annotations**", tr("an annotation whose name says image"), shape=COMPLETE
 )
 APPLIED = Rule(
     "last-applied",
     "embedded",
     POSSIBLE,
     f"**.annotations['{keys.APPLIED}']**",
-    "what was applied last: kubectl compares with it, and nothing is pulled for it",
+    tr("what was applied last: kubectl compares with it, and nothing is pulled for it"),
     EVERYWHERE,
 )
 ADDRESS = Rule(
@@ -202,7 +213,7 @@ ADDRESS = Rule(
     "crd",
     LIKELY,
     "**",
-    "an address of the form docker://: it says that an image stands behind it",
+    tr("an address of the form docker://: it says that an image stands behind it"),
     EVERYWHERE,
 )
 MODEL_STORAGE_URI = Rule(
@@ -210,14 +221,14 @@ MODEL_STORAGE_URI = Rule(
     "crd",
     LIKELY,
     "**.{storageUri,storage_uri}",
-    "an address oci:// of what a model server loads: the node pulls it as an image",
+    tr("an address oci:// of what a model server loads: the node pulls it as an image"),
 )
 SHAPE = Rule(
     "reference-shape",
     "crd",
     POSSIBLE,
     "**",
-    "a value with a registry's address, a path and a tag or digest: only its shape says image",
+    tr("a value with a registry's address, a path and a tag or digest: only its shape says image"),
     BUT_SCHEMAS,
     COMPLETE,
 )
@@ -226,7 +237,7 @@ SETTING_LINE = Rule(
     "embedded",
     LIKELY,
     "**",
-    "a line NAME=value whose name says image",
+    tr("a line NAME=value whose name says image"),
     shape=QUALIFIED,
     objects=BUT_SCHEMAS,
 )
@@ -235,7 +246,7 @@ LINE = Rule(
     "embedded",
     POSSIBLE,
     "**",
-    "a line whose value is a complete reference",
+    tr("a line whose value is a complete reference"),
     shape=COMPLETE,
     objects=BUT_SCHEMAS,
 )
@@ -244,7 +255,7 @@ SETTING_GROUP = Rule(
     "embedded",
     LIKELY,
     "**",
-    "lines for repository and tag that are called alike, where a name says image",
+    tr("lines for repository and tag that are called alike, where a name says image"),
     objects=BUT_SCHEMAS,
 )
 PULLED = Rule(
@@ -252,23 +263,23 @@ PULLED = Rule(
     "embedded",
     LIKELY,
     "**",
-    "a command that pulls this image, or runs it",
+    tr("a command that pulls this image, or runs it"),
     shape=QUALIFIED,
     objects=BUT_SCHEMAS,
 )
 SCRIPT = Rule(
-    "script-option", "embedded", LIKELY, "**", "an option of a script whose name ends in image", objects=BUT_SCHEMAS
+    "script-option", "embedded", LIKELY, "**", tr("an option of a script whose name ends in image"), objects=BUT_SCHEMAS
 )
 
 #: Paths where a value is not an image that is pulled. Only a certain rule goes before them. Each with the reason.
 NEVER_PULLED: tuple[tuple[str, str], ...] = (
-    ("{status,items[].status}.**", "a status tells what was, nothing is pulled for it"),
+    ("{status,items[].status}.**", tr("a status tells what was, nothing is pulled for it")),
     (
         "**.{labels,annotations,matchLabels,selector,nodeSelector}.**",
-        "labels, annotations and selectors are names that anyone may choose",
+        tr("labels, annotations and selectors are names that anyone may choose"),
     ),
-    ("**._example**", "an example for people, which no program reads"),
-    ("**.{description,example,examples}", "text for people, which no program pulls"),
+    ("**._example**", tr("an example for people, which no program reads")),
+    ("**.{description,example,examples}", tr("text for people, which no program pulls")),
 )
 
 ENVIRONMENT: tuple[Rule, ...] = (
@@ -277,7 +288,7 @@ ENVIRONMENT: tuple[Rule, ...] = (
         "env",
         LIKELY,
         "**.env[].value",
-        "a variable whose name says that its value is an image",
+        tr("a variable whose name says that its value is an image"),
         shape=NAME,
         name=r"RELATED_IMAGE_.+|(?:.+_)?IMAGE",
         objects=BUT_SCHEMAS,
@@ -287,7 +298,7 @@ ENVIRONMENT: tuple[Rule, ...] = (
         "env",
         POSSIBLE,
         "**.env[].value",
-        "a variable whose value is a complete reference",
+        tr("a variable whose value is a complete reference"),
         shape=COMPLETE,
         name=r".*",
         objects=BUT_SCHEMAS,
@@ -300,7 +311,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         "arg",
         LIKELY,
         "**.{args,command}[]",
-        "an option whose name ends in image",
+        tr("an option whose name ends in image"),
         name=r"-{1,2}(?:[A-Za-z0-9._-]*[-._])?[iI]mage|-{1,2}[A-Za-z0-9._-]*[a-z0-9]Image",
         objects=BUT_SCHEMAS,
     ),
@@ -309,7 +320,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         "arg",
         LIKELY,
         "**.{args,command}[]",
-        "an option whose name ends in images, with name=reference behind it",
+        tr("an option whose name ends in images, with name=reference behind it"),
         shape=QUALIFIED,
         name=r"-{1,2}(?:[A-Za-z0-9._-]*[-._])?images|-{1,2}[A-Za-z0-9._-]*[a-z0-9]Images",
         objects=BUT_SCHEMAS,
@@ -319,7 +330,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         "arg",
         POSSIBLE,
         "**.{args,command}[]",
-        "an argument that holds a complete reference",
+        tr("an argument that holds a complete reference"),
         shape=COMPLETE,
         name=r".*",
         objects=BUT_SCHEMAS,

@@ -7,6 +7,7 @@ A file that ends in ``.txt`` is a list of references, and so is standard input i
 from __future__ import annotations
 
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.kube.detect import reference_list
 from airgap.kube.detect.collector import SiteCollector
 from airgap.kube.detect.custom_rules import NO_CUSTOM_RULES, CustomRules
@@ -40,7 +41,7 @@ def scan(content: bytes, file: str, custom_rules: CustomRules = NO_CUSTOM_RULES,
         return _run(collector, yaml_events.parse(source), is_json=False)
     except ResourceError as error:
         if json_error is not None and file.endswith(".json"):
-            raise ResourceError("not valid JSON", where=source.where(json_error.byte)) from error
+            raise ResourceError(tr("not valid JSON"), where=source.where(json_error.byte)) from error
         raise
 
 

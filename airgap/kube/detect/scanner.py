@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.detect import arguments, documents, grouped, keys, kustomize, lines, rules, scripts, walker
 from airgap.kube.detect.collector import Location, SiteCollector
@@ -58,7 +59,7 @@ class DocumentScanner:
             byte = self.view.byte_offset_of(offset)
             start, _ = self.view.file_span(byte, byte)
             where = self.view.root.where(start)
-        raise ResourceError(f"{problem}: this is no file that Kubernetes would take", where=where)
+        raise ResourceError(tr("{problem}: this is no file that Kubernetes would take", problem=problem), where=where)
 
     def _scan_batch(self, batch: Batch) -> None:
         node = batch.node
@@ -109,7 +110,7 @@ class DocumentScanner:
         elif token.is_null:
             pass
         elif not token.value.strip():
-            self._add_near_miss(candidate, token, "it is empty")
+            self._add_near_miss(candidate, token, tr("it is empty"))
         elif not rule.split:
             self._add(candidate, token, rule, token.value)
         else:
@@ -129,7 +130,7 @@ class DocumentScanner:
             if key != "containerImage":
                 self._add(candidate, token, rules.ANNOTATION, token.value)
                 return
-            reason = "the catalogue shows it to people; what runs stands in the pod templates"
+            reason = tr("the catalogue shows it to people; what runs stands in the pod templates")
         self._add_near_miss(candidate, token, reason)
 
     def _scan_requested(self, candidate: Candidate, token: ScalarToken, reason: str) -> None:
@@ -162,7 +163,7 @@ class DocumentScanner:
         if is_image_default and rules.DEFAULT.fits(*self._object_type, rule_path):
             self._add(candidate, token, rules.DEFAULT, token.value)
         elif self._is_schema():
-            reason = "it looks like a reference, but a schema's text and examples are not pulled"
+            reason = tr("it looks like a reference, but a schema's text and examples are not pulled")
             self._add_near_miss(candidate, token, reason)
         elif irrelevant := _never_pulled_reason(rule_path):
             self._add_near_miss(candidate, token, irrelevant)

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.detect import keys
 from airgap.kube.detect.walker import ClosedNode, Node, ScalarToken
@@ -76,9 +77,9 @@ def join(node: Node, key: str, token: ScalarToken, top: Node | None) -> SplitRef
         if tag is digest is None and "/" not in name.lstrip("/"):
             tag = _default(node, top, keys.TAG, only_global=default is None or registry is not default)
         if tag is digest is None and (is_left_empty or role != keys.IMAGE):
-            return "no tag or digest stands in this file: it comes from elsewhere, as a chart's appVersion does"
+            return tr("no tag or digest stands in this file: it comes from elsewhere, as a chart's appVersion does")
     if registry is None and "." in name and "/" not in name and role == keys.REPOSITORY:
-        return "it is a registry alone"
+        return tr("it is a registry alone")
     return _joined(token, registry, tag, digest, sure)
 
 

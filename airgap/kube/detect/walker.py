@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Set
 from typing import NamedTuple
 
+from airgap.i18n import tr
 from airgap.kube.detect import keys
 from airgap.kube.parse import events as ev
 from airgap.kube.parse.scalars import NULL
@@ -291,7 +292,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                     parent_key = node.key
             depth += 1
             if depth > ev.MAX_DEPTH:
-                refuse(start, f"nested more than {ev.MAX_DEPTH} levels deep")
+                refuse(start, tr("nested more than {max_depth} levels deep", max_depth=ev.MAX_DEPTH))
             node = Node(node, parent_key, event_type == ev.MAPPING, flow, len(pending))
             if event_type == ev.SEQUENCE and type(parent_key) is str and parent_key.lower().endswith(_ARGUMENTS):
                 node.items = []

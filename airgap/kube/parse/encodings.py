@@ -7,6 +7,8 @@ import codecs
 import re
 import shlex
 
+from airgap.i18n import tr
+
 #: Microsoft's superset of EUC-KR, as iconv calls it.
 KOREAN = "CP949"
 #: UTF-32's marks begin with those of UTF-16.
@@ -49,10 +51,15 @@ def is_korean(content: bytes) -> bool:
 def conversion_hint(encoding: str, file: str) -> str:
     """Return the command that converts ``file`` to UTF-8. ``ENCODING`` is for the user to replace."""
     if file == "-":
-        return f"convert it first: iconv -f {encoding} -t UTF-8 FILE | airgap images -"
+        return tr("convert it first: iconv -f {encoding} -t UTF-8 FILE | airgap images -", encoding=encoding)
     stem, dot, suffix = file.rpartition(".")
     converted = f"{stem}.utf8{dot}{suffix}" if dot and "/" not in suffix else f"{file}.utf8"
-    return f"convert it: iconv -f {encoding} -t UTF-8 {shlex.quote(file)} > {shlex.quote(converted)}"
+    return tr(
+        "convert it: iconv -f {encoding} -t UTF-8 {file} > {converted}",
+        encoding=encoding,
+        file=shlex.quote(file),
+        converted=shlex.quote(converted),
+    )
 
 
 def is_other_encoding(content: bytes) -> bool:

@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.kube.parse import encodings
 
 BOM = codecs.BOM_UTF8
@@ -40,7 +41,7 @@ class Source:
         self._last_lookup = (0, 0, 0)
         if encoding := encodings.wide_encoding(content):
             raise ResourceError(
-                f"this file is {encoding}, which cannot be rewritten in place",
+                tr("this file is {encoding}, which cannot be rewritten in place", encoding=encoding),
                 where=f"{file}:1",
                 hint=encodings.conversion_hint(encoding, file),
             )
@@ -139,9 +140,9 @@ class Source:
                 line = self.body.count(b"\n", 0, byte) + 1
                 korean = encodings.is_korean(self.body)
                 raise ResourceError(
-                    f"this file is {encodings.KOREAN}, not UTF-8"
+                    tr("this file is {korean}, not UTF-8", korean=encodings.KOREAN)
                     if korean
-                    else f"this file is not UTF-8: {error.reason}",
+                    else tr("this file is not UTF-8: {reason}", reason=error.reason),
                     where=f"{self.file}:{line}",
                     hint=encodings.conversion_hint(encodings.KOREAN if korean else "ENCODING", self.file),
                 ) from None

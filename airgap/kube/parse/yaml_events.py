@@ -10,11 +10,12 @@ from functools import cache
 from typing import Any, NoReturn
 
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.kube.parse.events import ALIAS, DOCUMENT, DOCUMENT_END, END, MAPPING, SCALAR, SEQUENCE, Events
 from airgap.kube.parse.source import Source
 
 #: The hint for text with ``{{``. What fills in the template is known only where a file belongs to a chart.
-TEMPLATE_HINT = "it holds {{ }}: this is a template; give what it is once its program has filled it in"
+TEMPLATE_HINT = tr("it holds {{ }}: this is a template; give what it is once its program has filled it in")
 
 
 def parse(source: Source, *, pure: bool = False) -> Events:
@@ -92,17 +93,17 @@ def _refuse(source: Source, error: Exception) -> NoReturn:
     control = source.first_control_character()
     if mark is not None:
         place = source.byte_offset(mark.index)
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        problem = getattr(error, "problem", None) or tr("it cannot be parsed")
         context = getattr(error, "context", None)
         problem = f"{problem} ({context})" if context and mark is getattr(error, "problem_mark", None) else problem
     elif control is not None:
         place = control
-        problem = f"the control character 0x{source.body[control]:02x} is not allowed"
+        problem = tr("the control character 0x{body:02x} is not allowed", body=source.body[control])
     else:
         place = 0
-        problem = str(error).splitlines()[0] if str(error) else "it cannot be parsed"
+        problem = str(error).splitlines()[0] if str(error) else tr("it cannot be parsed")
     raise ResourceError(
-        f"not valid YAML: {problem}",
+        tr("not valid YAML: {problem}", problem=problem),
         where=source.where(min(place, len(source.body))),
         hint=TEMPLATE_HINT if b"{{" in source.body else None,
     ) from None

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.kube.render import programs
 
 #: The path of a value: keys of mappings and indexes of lists.
@@ -45,7 +46,7 @@ def computed_values(path: str, name: str, rendering: programs.Rendering) -> dict
             try:
                 shutil.copytree(path, copy, ignore=shutil.ignore_patterns(".git"), ignore_dangling_symlinks=True)
             except (OSError, shutil.Error) as error:
-                raise ResourceError(f"this chart cannot be read: {error}", where=path) from error
+                raise ResourceError(tr("this chart cannot be read: {error}", error=error), where=path) from error
         else:
             copy = _unpack(path, copy)
         os.makedirs(os.path.join(copy, "templates"), exist_ok=True)
@@ -58,7 +59,7 @@ def computed_values(path: str, name: str, rendering: programs.Rendering) -> dict
     except (ValueError, binascii.Error):
         values = None
     if not isinstance(values, dict):
-        raise ResourceError("helm does not tell this chart's values", where=path)
+        raise ResourceError(tr("helm does not tell this chart's values"), where=path)
     return values
 
 
@@ -78,11 +79,11 @@ def _unpack(archive: str, folder: str) -> str:
                 remaining_bytes -= member.size
                 parts = [part for part in member.name.split("/") if part not in ("", ".")]
                 if remaining_bytes < 0 or member_count > _MOST_MEMBERS:
-                    raise ResourceError("this archive is larger than any chart", where=archive)
+                    raise ResourceError(tr("this archive is larger than any chart"), where=archive)
                 if not member.isfile() or not parts:
                     continue
                 if ".." in parts or "\\" in member.name or member.name.startswith("/"):
-                    raise ResourceError(f"{member.name!r} would lie outside of the chart", where=archive)
+                    raise ResourceError(tr("{name!r} would lie outside of the chart", name=member.name), where=archive)
                 tops.add(parts[0])
                 target = os.path.join(folder, *parts)
                 os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -91,9 +92,9 @@ def _unpack(archive: str, folder: str) -> str:
                 with content, open(target, "wb") as file:
                     shutil.copyfileobj(content, file)
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise ResourceError(f"this is no chart's archive: {error}", where=archive) from error
+        raise ResourceError(tr("this is no chart's archive: {error}", error=error), where=archive) from error
     if len(tops) != 1:
-        raise ResourceError("a chart's archive holds one folder", where=archive)
+        raise ResourceError(tr("a chart's archive holds one folder"), where=archive)
     return os.path.join(folder, tops.pop())
 
 

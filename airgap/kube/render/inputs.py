@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from airgap import kube
 from airgap.errors import ResourceError, UsageError
+from airgap.i18n import tr
 from airgap.kube.render import programs
 from airgap.kube.render.programs import Rendering
 from airgap.records import replace
@@ -43,7 +44,7 @@ def rendered(
         else:
             continue
         if not content.strip():
-            raise ResourceError("rendering this gives nothing", where=path)
+            raise ResourceError(tr("rendering this gives nothing"), where=path)
         files.append(kube.ResourceFile(f"{name}.yaml", rendered_label(path), content))
     return files, [path for path in paths if not programs.renderable_kind(path)]
 
@@ -67,21 +68,24 @@ def check_options(paths: Sequence[str], rendering: Rendering) -> None:
     for path in paths:
         _, at, host_and_path = path.rpartition("@")
         if at and "/" in host_and_path and path.startswith("oci://"):
-            raise UsageError("a chart's address carries no user or password", hint="helm registry login keeps them")
+            raise UsageError(
+                tr("a chart's address carries no user or password"), hint=tr("helm registry login keeps them")
+            )
     if rendering == Rendering():
         return
     charts = [path for path in paths if programs.renderable_kind(path) == programs.CHART]
     if not charts:
-        raise UsageError("-f, --set and their like are for charts, and no PATH is one")
+        raise UsageError(tr("-f, --set and their like are for charts, and no PATH is one"))
     if len(charts) > 1:
         raise UsageError(
-            f"whose values are these? {len(charts)} charts are given", hint="give charts with values one at a time"
+            tr("whose values are these? {charts_count} charts are given", charts_count=len(charts)),
+            hint=tr("give charts with values one at a time"),
         )
     for path in rendering.values:
         if path == "-":
-            raise UsageError("values cannot come from standard input", hint="put them into a file")
+            raise UsageError(tr("values cannot come from standard input"), hint=tr("put them into a file"))
         if "://" not in path and not os.path.isfile(path):
-            raise UsageError("there is no such values file", where=path)
+            raise UsageError(tr("there is no such values file"), where=path)
 
 
 @contextmanager

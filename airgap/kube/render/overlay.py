@@ -14,6 +14,7 @@ from airgap import kube
 from airgap.durable.output import folder_for
 from airgap.errors import OutputError, UsageError
 from airgap.events import Sink, ignore
+from airgap.i18n import tr
 from airgap.kube.render import programs
 from airgap.kube.render.inputs import folder_name, rendered_label
 from airgap.kube.render.trace import sites_by_key, split_name
@@ -40,9 +41,9 @@ def overlay_for(
     base, output_folder = Path(path).resolve(), output.resolve()
     if output_folder == base or output_folder.is_relative_to(base) or base.is_relative_to(output_folder):
         raise UsageError(
-            "an overlay cannot lie inside of what it is over, nor around it",
+            tr("an overlay cannot lie inside of what it is over, nor around it"),
             where=str(output),
-            hint="--output names a folder beside it",
+            hint=tr("--output names a folder beside it"),
         )
     rendered_base = programs.kustomize(path)
     scan = kube.scan(rendered_base, rendered_label(path))
@@ -56,8 +57,11 @@ def overlay_for(
         for key, site in new_sites.items()
         if key not in old_sites or site.reference != targets.get(old_sites[key].reference, old_sites[key].reference)
     ]
-    reason = "kustomize's images: does not reach it, or cannot tell it from another of that name"
-    hint = f"change it by a patch, or rewrite what is rendered: kubectl kustomize {path} | airgap rewrite - --to TARGET"
+    reason = tr("kustomize's images: does not reach it, or cannot tell it from another of that name")
+    hint = tr(
+        "change it by a patch, or rewrite what is rendered: kubectl kustomize {path} | airgap rewrite - --to TARGET",
+        path=path,
+    )
     return GeneratedFile(folder_name(path), content, len(targets), unmoved_errors(b"", unmoved, reason, hint))
 
 
@@ -96,7 +100,7 @@ def _render_overlay(output_folder: Path, content: bytes) -> bytes:
             trial = tempfile.mkdtemp(prefix=".airgap-overlay-", dir=output_folder.parent)
         except OSError as error:
             raise OutputError(
-                f"cannot make a folder here: {error.strerror}", where=str(output_folder.parent)
+                tr("cannot make a folder here: {strerror}", strerror=error.strerror), where=str(output_folder.parent)
             ) from error
         try:
             Path(trial, KUSTOMIZATION_FILE).write_bytes(content)

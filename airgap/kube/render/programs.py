@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Sequence
 
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.records import Record
 
 #: The kinds of paths that are rendered: a chart on disk or in a registry, and a folder with a kustomization.
@@ -80,10 +81,10 @@ def chart_name(path: str) -> str:
     try:
         metadata = yaml.safe_load(output)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ResourceError("Chart.yaml is no YAML", where=path) from error
+        raise ResourceError(tr("Chart.yaml is no YAML"), where=path) from error
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", name):
-        raise ResourceError(f"Chart.yaml gives no name that a file could have: {name!r}", where=path)
+        raise ResourceError(tr("Chart.yaml gives no name that a file could have: {name!r}", name=name), where=path)
     return name
 
 
@@ -111,7 +112,7 @@ def pull(address: str, folder: str, options: Sequence[str]) -> str:
     run_program(_helm(address), arguments, address)
     archives = [entry.path for entry in os.scandir(folder) if entry.name.endswith(".tgz")]
     if len(archives) != 1:
-        raise ResourceError("helm pull brought no chart", where=address)
+        raise ResourceError(tr("helm pull brought no chart"), where=address)
     return archives[0]
 
 
@@ -122,9 +123,9 @@ def kustomize(folder: str) -> bytes:
     if program := shutil.which("kustomize"):
         return run_program(program, ["build", _as_path(folder)], folder)
     raise ResourceError(
-        "this folder is a kustomization, and neither kubectl nor kustomize is on the PATH to render it",
+        tr("this folder is a kustomization, and neither kubectl nor kustomize is on the PATH to render it"),
         where=folder,
-        hint=f"install one of them, or where they are: kubectl kustomize {folder} | airgap images -",
+        hint=tr("install one of them, or where they are: kubectl kustomize {folder} | airgap images -", folder=folder),
     )
 
 
@@ -132,9 +133,14 @@ def _helm(path: str) -> str:
     program = shutil.which("helm")
     if program is None:
         raise ResourceError(
-            "this is a Helm chart, whose templates name no images until they are rendered, and helm is not on the PATH",
+            tr(
+                "this is a Helm chart, whose templates name no images until they are rendered, and helm is not "
+                "on the PATH"
+            ),
             where=path,
-            hint=f"install helm, or where it is: helm template NAME {path} --include-crds | airgap images -",
+            hint=tr(
+                "install helm, or where it is: helm template NAME {path} --include-crds | airgap images -", path=path
+            ),
         )
     return program
 
@@ -160,18 +166,29 @@ def try_program(program: str, arguments: Sequence[str], where: str) -> tuple[byt
         )
     except subprocess.TimeoutExpired as error:
         raise ResourceError(
-            f"{_name_and_version(program)} was not done after {_TIMEOUT_SECONDS} seconds", where=where
+            tr(
+                "{name_and_version} was not done after {timeout_seconds} seconds",
+                name_and_version=_name_and_version(program),
+                timeout_seconds=_TIMEOUT_SECONDS,
+            ),
+            where=where,
         ) from error
     except OSError as error:
-        raise ResourceError(f"{program} cannot be run: {error.strerror or error}", where=where) from error
+        raise ResourceError(
+            tr("{program} cannot be run: {strerror}", program=program, strerror=error.strerror or error), where=where
+        ) from error
     if completed.returncode == 0:
         return completed.stdout, None
     message = _last_message(completed.stderr.decode("utf-8", "replace"))
-    message = message or f"it ended with exit code {completed.returncode}"
+    message = message or tr("it ended with exit code {returncode}", returncode=completed.returncode)
     hint = None
     if "missing in charts/ directory" in message or "dependency build" in message:
         hint = f"helm dependency build {where}"
-    return completed.stdout, ResourceError(f"{_name_and_version(program)} says: {message}", where=where, hint=hint)
+    return completed.stdout, ResourceError(
+        tr("{name_and_version} says: {message}", name_and_version=_name_and_version(program), message=message),
+        where=where,
+        hint=hint,
+    )
 
 
 def _last_message(text: str) -> str:

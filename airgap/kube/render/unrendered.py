@@ -15,6 +15,7 @@ from pathlib import Path
 from airgap import kube
 from airgap.errors import ResourceError
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.kube.render import programs
 
 #: Syntax of helm's templates that other template languages do not have.
@@ -29,7 +30,7 @@ def explain_template_error(error: ResourceError, file: kube.ResourceFile) -> Res
     hint = render_hint([file])
     if hint is None:
         return error
-    what = "this is a template of a Helm chart, which is no YAML and names no images until it is rendered"
+    what = tr("this is a template of a Helm chart, which is no YAML and names no images until it is rendered")
     return ResourceError(what, where=error.where or file.path, hint=hint)
 
 
@@ -38,7 +39,7 @@ def render_hint(files: Iterable[kube.ResourceFile]) -> str | None:
     for file in files:
         if (chart := chart_of(file.path)) and _HELM.search(file.content):
             quoted = shlex.quote(chart)
-            return f"airgap images {quoted}, or: helm template {quoted} | airgap images -"
+            return tr("airgap images {chart}, or: helm template {chart} | airgap images -", chart=quoted)
     return None
 
 
@@ -71,10 +72,24 @@ def unrendered_warnings(folders: Sequence[str]) -> list[str]:
         return []
     first, *others = folders
     what = "chart" if programs.renderable_kind(first) == programs.CHART else "kustomization"
-    more = f" (and so are {', '.join(others[:3])}{' and others' if len(others) > 3 else ''})" if others else ""
+    more = (
+        tr(
+            " (and so are {others}{rest})",
+            others=", ".join(others[:3]),
+            rest=tr(" and others") if len(others) > 3 else "",
+        )
+        if others
+        else ""
+    )
     return [
-        f"{first}: inside a folder this {what} is not rendered but read file by file{more}; "
-        f"for what it makes: airgap images {shlex.quote(first)}"
+        tr(
+            "{first}: inside a folder this {what} is not rendered but read file by file{more}; "
+            "for what it makes: airgap images {quoted}",
+            first=first,
+            what=what,
+            more=more,
+            quoted=shlex.quote(first),
+        )
     ]
 
 
@@ -85,7 +100,14 @@ def unreached_warnings(unreached: Mapping[str, Sequence[str]]) -> list[str]:
         what = "chart" if programs.renderable_kind(folder) == programs.CHART else "kustomization"
         count, first, quoted = counted(len(files), "file"), files[0], shlex.quote(folder)
         warnings.append(
-            f"{folder}: rendering this {what} does not reach {count} with images, such as {first}; "
-            f"to read all files: airgap images --walk {quoted}"
+            tr(
+                "{folder}: rendering this {what} does not reach {count} with images, such as {first}; "
+                "to read all files: airgap images --walk {quoted}",
+                folder=folder,
+                what=what,
+                count=count,
+                first=first,
+                quoted=quoted,
+            )
         )
     return warnings

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airgap import kube
 from airgap.errors import AirgapError, ContentMissing, Incomplete, ResourceError, raise_all
 from airgap.events import Sink, Warned, ignore
+from airgap.i18n import tr
 from airgap.kube.render import chart, programs
 from airgap.kube.render.inputs import PullOptions, chart_on_disk, check_options, no_pull_options, rendered_label
 from airgap.kube.render.programs import Rendering
@@ -71,12 +72,16 @@ def values_file_for(
         solved = solve(
             chart.computed_values(chart_path, name, rendering), base, targets, render_with, rendered_label(path)
         )
-    why = "no value of the chart moves this image"
+    why = tr("no value of the chart moves this image")
     command = f"helm template {name} {path} --include-crds | airgap rewrite - --to TARGET"
-    hint = f"change the chart, or rewrite what it renders: {command}"
+    hint = tr("change the chart, or rewrite what it renders: {command}", command=command)
     if solved.helm_message:
-        hint = f"other values were refused: {solved.helm_message}\n  {hint}"
-    head = f"# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n"
+        hint = tr("other values were refused: {helm_message}\n  {hint}", helm_message=solved.helm_message, hint=hint)
+    head = tr(
+        "# Where the images of {name} are. The last values file wins: helm install NAME {path} -f … -f THIS_FILE\n",
+        name=name,
+        path=path,
+    )
     content = head + (chart.dump(solved.values) or "{}\n")
     unmoved = unmoved_errors(solved.content, solved.unmoved, why, hint)
     return GeneratedFile(name, content.encode(), len(targets), unmoved)
@@ -97,14 +102,17 @@ def target_references(
         if target is not None:
             targets[site.reference] = target
             continue
-        where, what = f"{site.file}:{site.line}", f"{site.reference} is not in the {origin}"
+        where, what = (
+            f"{site.file}:{site.line}",
+            tr("{reference} is not in the {origin}", reference=site.reference, origin=origin),
+        )
         if keep_unknown:
-            emit(Warned(f"{where}: {what}; left as it is"))
+            emit(Warned(tr("{where}: {what}; left as it is", where=where, what=what)))
         else:
-            errors.append(ContentMissing(what, where=where, hint="export it too, or --keep-unknown leaves it"))
+            errors.append(ContentMissing(what, where=where, hint=tr("export it too, or --keep-unknown leaves it")))
     raise_all(errors)
     if not scan.sites:
-        raise ResourceError("no image is named in what this renders to")
+        raise ResourceError(tr("no image is named in what this renders to"))
     return targets
 
 
@@ -118,7 +126,7 @@ def unmoved_errors(content: bytes, sites: Sequence[kube.Site], why: str, hint: s
         chart_path = f"{source}, {site.path}" if source else site.path
         errors.append(
             Incomplete(
-                f"{site.reference} stays ({chart_path}): {why}",
+                tr("{reference} stays ({chart_path}): {why}", reference=site.reference, chart_path=chart_path, why=why),
                 where=f"{site.file}:{site.line}",
                 hint=hint if number == len(sites) else None,
             )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from airgap.bundle import BundleReader
 from airgap.events import Sink, Warned
+from airgap.i18n import tr
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.scan import scan
 from airgap.kube.files import ResourceFile
@@ -39,7 +40,7 @@ def without_failed_images(
     for file in files:
         needed = {str(site.reference) for site in scan(file.before, file.name, rules).sites}
         if missing := sorted(needed & set(failed)):
-            emit(Warned(f"{file.name} is not written: it needs {', '.join(missing)}"))
+            emit(Warned(tr("{name} is not written: it needs {missing}", name=file.name, missing=", ".join(missing))))
         else:
             kept.append(file)
     return kept

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from airgap.errors import AirgapError, ContentMissing, raise_all
 from airgap.events import Noted, Sink, Warned, ignore
+from airgap.i18n import tr
 from airgap.kube.files import ResourceFile
 from airgap.kube.model import POSSIBLE, Edit, Scan, Site
 from airgap.kube.rewrite.rewriter import rewrite_content
@@ -49,18 +50,27 @@ def rewrite_files(
         sites_and_new: list[tuple[Site, str]] = []
         for site in scan.sites:
             is_guess = site.confidence == POSSIBLE
-            where, problem = f"{file.path}:{site.line}", f"{site.reference} is not in the {origin}"
+            where, problem = (
+                f"{file.path}:{site.line}",
+                tr("{reference} is not in the {origin}", reference=site.reference, origin=origin),
+            )
             target = locate(site.reference) if guesses or site.reference in certain_references else None
             if target is not None:
                 sites_and_new.append((site, str(target)))
             elif is_guess or keep_unknown:
                 if not guesses:
-                    problem = f"{site.text} looks like an image, but nothing says that it is one"
-                emit((Noted if is_guess else Warned)(f"{where}: {problem}; left as it is"))
+                    problem = tr("{text} looks like an image, but nothing says that it is one", text=site.text)
+                emit(
+                    (Noted if is_guess else Warned)(
+                        tr("{where}: {problem}; left as it is", where=where, problem=problem)
+                    )
+                )
                 if len(site.parts) > 1:  # a key that it shares with other sites must keep its text
                     sites_and_new.append((site, str(site.reference)))
             else:
-                errors.append(ContentMissing(problem, where=where, hint="export it too, or --keep-unknown leaves it"))
+                errors.append(
+                    ContentMissing(problem, where=where, hint=tr("export it too, or --keep-unknown leaves it"))
+                )
         result = rewrite_content(file.content, sites_and_new)
         rewritten_files.append(RewrittenFile(file.name, file.path, file.content, result.content, result.edits))
     raise_all(errors)

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from airgap.durable import replace_file
 from airgap.errors import AirgapError, OutputError, ResourceError, raise_all
+from airgap.i18n import tr
 from airgap.kube.files import ResourceFile
 from airgap.kube.model import Edit
 from airgap.kube.rewrite.file_set import RewrittenFile
@@ -61,21 +62,23 @@ def read_log(path: Path) -> list[LogEntry]:
     outside of the log's folder.
     """
     if path.is_symlink():
-        raise ResourceError("this record is a link, so it is not used", where=str(path))
+        raise ResourceError(tr("this record is a link, so it is not used"), where=str(path))
     entries = []
     try:
         content = path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise ResourceError("this record cannot be read", where=str(path)) from error
+        raise ResourceError(tr("this record cannot be read"), where=str(path)) from error
     for number, line in enumerate(content.split("\n"), 1):
         if not line:
             continue
         try:
             entry = _parse_entry(line)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ResourceError("this line is no record of a rewriting", where=f"{path}:{number}") from error
+            raise ResourceError(tr("this line is no record of a rewriting"), where=f"{path}:{number}") from error
         if entry.name.startswith("/") or ".." in PurePosixPath(entry.name).parts:
-            raise ResourceError(f"the name {entry.name!r} leads out of the record's folder", where=f"{path}:{number}")
+            raise ResourceError(
+                tr("the name {name!r} leads out of the record's folder", name=entry.name), where=f"{path}:{number}"
+            )
         entries.append(entry)
     return entries
 
@@ -129,9 +132,12 @@ def revert_files(files: Sequence[ResourceFile], paths: Iterable[str]) -> list[Re
     raise_all(errors)
     if not reverted:
         raise ResourceError(
-            "no record of a rewriting names these files",
+            tr("no record of a rewriting names these files"),
             where=", ".join(file.path for file in files),
-            hint=f"give the folder that holds {REWRITE_LOG}; folders above the one that is given are not searched",
+            hint=tr(
+                "give the folder that holds {rewrite_log}; folders above the one that is given are not searched",
+                rewrite_log=REWRITE_LOG,
+            ),
         )
     return reverted
 
@@ -183,7 +189,7 @@ def _write_log(log: Path, lines: Sequence[str]) -> None:
         elif not log.exists() or log.read_bytes() != content:
             replace_file(log, content)
     except OSError as error:
-        raise OutputError(f"cannot write the record: {error.strerror}", where=str(log)) from error
+        raise OutputError(tr("cannot write the record: {strerror}", strerror=error.strerror), where=str(log)) from error
 
 
 def _runs_by_name(entries: Sequence[LogEntry]) -> dict[str, list[_Run]]:
@@ -255,7 +261,9 @@ def _entries_by_file(log: Path) -> dict[Path, list[LogEntry]]:
         if entry.name not in paths:
             paths[entry.name] = path = Path(os.path.realpath(log.parent / entry.name))
             if not path.is_relative_to(log.parent):
-                raise ResourceError(f"the name {entry.name!r} leads out of the record's folder", where=str(log))
+                raise ResourceError(
+                    tr("the name {name!r} leads out of the record's folder", name=entry.name), where=str(log)
+                )
         entries.setdefault(paths[entry.name], []).append(entry)
     return entries
 
@@ -269,17 +277,17 @@ def _revert_file(file: ResourceFile, entries: Sequence[LogEntry]) -> tuple[bytes
     for run in reversed(all_runs if runs is None else runs):
         if _sha256(content) != run[0].sha256:
             raise ResourceError(
-                "the file has been edited since it was rewritten",
+                tr("the file has been edited since it was rewritten"),
                 where=file.path,
-                hint="restore the file from before the rewriting, or change it by hand",
+                hint=tr("restore the file from before the rewriting, or change it by hand"),
             )
         undone_edits = [entry.edit for entry in run]
         content = revert_content(content, undone_edits)
         if run[0].sha256_before not in ("", _sha256(content)):
             raise ResourceError(
-                "the record does not give the bytes that the file had",
+                tr("the record does not give the bytes that the file had"),
                 where=file.path,
-                hint="the record has been changed: restore the file from before the rewriting",
+                hint=tr("the record has been changed: restore the file from before the rewriting"),
             )
         edits = [*undone_edits, *edits]
     return content, tuple(edits)

@@ -10,6 +10,7 @@ from pathlib import Path
 from airgap.durable import replace_file
 from airgap.durable.output import inside
 from airgap.errors import OutputError, UsageError
+from airgap.i18n import tr
 from airgap.kube.rewrite import log
 from airgap.kube.rewrite.file_set import RewrittenFile
 from airgap.kube.rewrite.log import REWRITE_LOG
@@ -25,7 +26,9 @@ def write_rewritten(folder: Path, files: Sequence[tuple[str, bytes]], changed: S
             replace_file(path, content)
         _append_run(folder, changed)
     except OSError as error:
-        raise OutputError(f"cannot write: {error.strerror}", where=str(error.filename or folder)) from error
+        raise OutputError(
+            tr("cannot write: {strerror}", strerror=error.strerror), where=str(error.filename or folder)
+        ) from error
 
 
 def check_log(folder: Path) -> None:
@@ -37,7 +40,7 @@ def check_log(folder: Path) -> None:
 def check_in_place(files: Sequence[RewrittenFile]) -> None:
     """Raise :class:`UsageError` if one of ``files`` is standard input or an address."""
     if any(file.path == "-" or "://" in file.path for file in files):
-        raise UsageError("standard input cannot be replaced in place", hint="leave --in-place out")
+        raise UsageError(tr("standard input cannot be replaced in place"), hint=tr("leave --in-place out"))
 
 
 def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -> None:
@@ -55,7 +58,7 @@ def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -
                 status = path.stat()
                 replace_file(path, file.after, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
             except OSError as error:
-                raise OutputError(f"cannot write: {error.strerror}", where=file.path) from error
+                raise OutputError(tr("cannot write: {strerror}", strerror=error.strerror), where=file.path) from error
 
 
 def _append_run(folder: Path, changed: Sequence[RewrittenFile]) -> None:

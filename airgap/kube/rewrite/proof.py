@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import NoReturn
 
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.kube.model import Scalar
 from airgap.kube.parse import events as ev
 from airgap.kube.parse import json_events, line_events, yaml_events
@@ -94,18 +95,18 @@ def verify(
                 _differ(old_source, event, byte_units, where)
     except json_events.NotJSON as error:
         place = where or new_source.where(error.byte)
-        raise ResourceError("rewriting would not leave valid JSON", where=place) from error
+        raise ResourceError(tr("rewriting would not leave valid JSON"), where=place) from error
     if pending_edits or insertion_places:
         end = pending_edits[-1][0] if pending_edits else 0
-        raise ResourceError("this site does not stand in this file", where=where or old_source.where(max(end, 0)))
+        raise ResourceError(tr("this site does not stand in this file"), where=where or old_source.where(max(end, 0)))
 
 
 def _differ(source: Source, event: ev.Event | None, byte_units: bool, where: str) -> NoReturn:
     place = event[2] if event is not None else 0
     raise ResourceError(
-        "rewriting would change more than the image here, so nothing was written",
+        tr("rewriting would change more than the image here, so nothing was written"),
         where=where or source.where(place if byte_units else source.byte_offset(place)),
-        hint="write the value in double quotes, and report this",
+        hint=tr("write the value in double quotes, and report this"),
     )
 
 

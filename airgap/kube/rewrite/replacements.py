@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airgap.errors import InvalidReference, ResourceError
+from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.model import Site, SitePart
 from airgap.oci import Reference
@@ -58,11 +59,15 @@ def replacements(pairs: Sequence[Pair]) -> list[Replacement]:
                 replacement = Replacement(site, replacement.part, replacement.part.text)
             earlier = by_span.setdefault(replacement.part.span, replacement)
             if earlier.text != replacement.text:
-                texts = f"{earlier.text!r} and {replacement.text!r}"
                 raise ResourceError(
-                    f"{earlier.part.value!r} belongs to several images, which need {texts} here",
+                    tr(
+                        "{value!r} belongs to several images, which need {first!r} and {second!r} here",
+                        value=earlier.part.value,
+                        first=earlier.text,
+                        second=replacement.text,
+                    ),
                     where=f"{site.file}:{replacement.part.line}",
-                    hint="write the images out under keys of their own, or choose another --mapping",
+                    hint=tr("write the images out under keys of their own, or choose another --mapping"),
                 )
     part_replacements += [replacement for replacement in by_span.values() if replacement.text != replacement.part.text]
     return part_replacements
@@ -83,7 +88,9 @@ def _split_over_parts(site: Site, new: Reference, prefix: tuple[str, ...]) -> li
     digest_suffix = ""
     if digest is not None:
         if not new.digest:
-            raise ResourceError(f"{new} has no digest for the key that holds one", where=f"{site.file}:{digest.line}")
+            raise ResourceError(
+                tr("{new} has no digest for the key that holds one", new=new), where=f"{site.file}:{digest.line}"
+            )
         text = new.digest if ":" in digest.value else new.digest.partition(":")[2]
         part_replacements.append(Replacement(site, digest, text))
     elif new.digest:
@@ -112,9 +119,12 @@ def _registry_prefix(members: Sequence[tuple[Site, Reference]]) -> tuple[str, ..
     if len(registries) > 1:
         site = members[0][0]
         raise ResourceError(
-            f"the registry here belongs to several images, which would go to {' and '.join(sorted(registries))}",
+            tr(
+                "the registry here belongs to several images, which would go to {registries}",
+                registries=" and ".join(sorted(registries)),
+            ),
             where=_where(site),
-            hint="write the images out under keys of their own",
+            hint=tr("write the images out under keys of their own"),
         )
     return (members[0][1].registry,)
 

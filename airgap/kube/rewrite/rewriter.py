@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from airgap.errors import ResourceError
+from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.model import Edit, Rewritten, Scalar, Site
 from airgap.kube.parse import scalars
@@ -78,9 +79,9 @@ def revert_content(content: bytes, edits: Iterable[Edit]) -> bytes:
         after = edit.after.encode()
         if edit.offset < position or content[edit.offset : edit.offset + len(after)] != after:
             raise ResourceError(
-                f"{edit.after!r} does not stand where it was written; the file has been edited since",
+                tr("{after!r} does not stand where it was written; the file has been edited since", after=edit.after),
                 where=f"{edit.file}:{edit.line}",
-                hint="restore the file from before the rewriting, or change it by hand",
+                hint=tr("restore the file from before the rewriting, or change it by hand"),
             )
         pieces += content[position : edit.offset], edit.before.encode()
         position = edit.offset + len(after)
@@ -93,11 +94,15 @@ def _check(content: bytes, site: Site, new: str) -> None:
     for part in site.parts:
         start, end = part.span
         if content[start:end] != part.text.encode():
-            raise ResourceError(f"{part.text!r} does not stand here any more; scan the file again", where=where)
+            raise ResourceError(
+                tr("{text!r} does not stand here any more; scan the file again", text=part.text), where=where
+            )
     if new == site.text:
         return
     if not new or not new.isprintable() or any(sign.isspace() for sign in new):
-        raise ResourceError(f"{new!r} cannot replace an image reference: it is not one printable word", where=where)
+        raise ResourceError(
+            tr("{new!r} cannot replace an image reference: it is not one printable word", new=new), where=where
+        )
 
 
 def _splice(content: bytes, splices: Sequence[_Splice], file: str) -> tuple[bytes, tuple[Edit, ...]]:
@@ -179,7 +184,7 @@ def _splices(document: bytes, scalar_edits: Sequence[_ScalarEdit]) -> list[_Spli
             span = member.document_span or spans.document_span(member)
             if span is None or span[0] < position:
                 raise ResourceError(
-                    "two sites overlap, so they cannot be rewritten together", where=_where(member.site)
+                    tr("two sites overlap, so they cannot be rewritten together"), where=_where(member.site)
                 )
             scalar_splices.append((*span, _encode(member.edit.text, scalar.style)))
             position = span[1]
@@ -214,7 +219,7 @@ class _TextSpans:
             self._text = self._document[self._scalar.start : self._scalar.end].decode()
             self._decoded = scalars.decode(self._text, self._scalar.style, self._value)
         if self._decoded is None:
-            raise ResourceError("this value does not stand here any more", where=_where(site))
+            raise ResourceError(tr("this value does not stand here any more"), where=_where(site))
         return self._decoded
 
 

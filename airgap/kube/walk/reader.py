@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from airgap.errors import AirgapError, ResourceError, raise_all
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.scan import scan
 from airgap.kube.files import ResourceFile, load_readable
@@ -59,7 +60,13 @@ class ReadFiles(Record, frozen=False):
         shown = self.foreign if every else self.foreign[:_SHOWN]
         names = ", ".join(shown) + (", …" if len(self.foreign) > len(shown) else "")
         count = counted(len(self.foreign), "file")
-        return [f"left out {count} with no Kubernetes object, kustomization, values file or compose file: {names}"]
+        return [
+            tr(
+                "left out {count} with no Kubernetes object, kustomization, values file or compose file: {names}",
+                count=count,
+                names=names,
+            )
+        ]
 
 
 def read(

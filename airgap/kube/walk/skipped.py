@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from airgap.errors import AirgapError, Failures, Incomplete, ResourceError
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.kube.files import ResourceFile, UnreadFile
 from airgap.kube.parse import encodings
 from airgap.kube.render.unrendered import chart_of
@@ -16,7 +17,7 @@ from airgap.records import Record
 
 #: The groups of reasons, in the order of their warnings.
 CHART_TEMPLATE, CHART, TEMPLATE, ENCODING, SYNTAX, UNREADABLE, OBJECTS = _GROUPS = (
-    "template of a chart", "chart", "template", "encoding", "syntax", "unreadable", "objects"
+    "chart-template", "chart", "template", "encoding", "syntax", "unreadable", "objects"
 )  # fmt: skip
 _SHOWN = 3
 
@@ -52,7 +53,7 @@ def skip_chart_template(file: ResourceFile) -> SkippedFile:
     """Return the entry of a template of a chart."""
     chart = chart_of(file.path)
     error = ResourceError(
-        "this is a template of a Helm chart, which names no images until it is rendered",
+        tr("this is a template of a Helm chart, which names no images until it is rendered"),
         where=file.path,
         hint=f"airgap images {shlex.quote(chart)}",
     )
@@ -102,8 +103,8 @@ def skip_error(skipped: Sequence[SkippedFile], *, strict: bool) -> AirgapError |
     else:
         what = counted(len(skipped), "file")
     return Incomplete(
-        f"{what} could not be read and may name more images",
-        hint="--strict names each and why",
+        tr("{what} could not be read and may name more images", what=what),
+        hint=tr("--strict names each and why"),
     )
 
 
@@ -116,20 +117,22 @@ def _warning(group: str, detail: str, items: Sequence[SkippedFile]) -> str:
     if group == CHART_TEMPLATE:
         return _chart_warning(items)
     if group == ENCODING:
-        encoding, hint = detail or "another encoding", items[0].error.hint or ""
-        return f"skipped {files} in {encoding}: {paths}; {hint}"
+        encoding, hint = detail or tr("another encoding"), items[0].error.hint or ""
+        return tr(
+            "skipped {files} in {encoding}: {paths}; {hint}", files=files, encoding=encoding, paths=paths, hint=hint
+        )
     if group == TEMPLATE:
         templates = counted(len(items), "template")
-        return f"skipped {templates} with {{{{ }}}} or {{% %}}: {paths}"
+        return tr("skipped {templates} with {{{{ }}}} or {{% %}}: {paths}", templates=templates, paths=paths)
     if group == SYNTAX:
-        return f"skipped {files} in which YAML or JSON does not parse: {reasons}"
+        return tr("skipped {files} in which YAML or JSON does not parse: {reasons}", files=files, reasons=reasons)
     if group == CHART:
         charts = counted(len(items), "chart")
-        return f"skipped {charts} that could not be rendered: {reasons}"
+        return tr("skipped {charts} that could not be rendered: {reasons}", charts=charts, reasons=reasons)
     if group == OBJECTS:
         types = counted(len(items), "type")
-        return f"skipped {types} of objects: {reasons}"
-    return f"skipped {files} that cannot be read: {reasons}"
+        return tr("skipped {types} of objects: {reasons}", types=types, reasons=reasons)
+    return tr("skipped {files} that cannot be read: {reasons}", files=files, reasons=reasons)
 
 
 def _chart_warning(items: Sequence[SkippedFile]) -> str:
@@ -140,16 +143,30 @@ def _chart_warning(items: Sequence[SkippedFile]) -> str:
     (chart, number), *others = counts.items()
     templates, quoted = counted(number, "template"), shlex.quote(chart)
     if not others:
-        return f"skipped {templates} of the chart {chart}: airgap images {quoted}"
-    rest = ", ".join(f"{number} of {chart}" for chart, number in others[:_SHOWN])
+        return tr(
+            "skipped {templates} of the chart {chart}: airgap images {quoted}",
+            templates=templates,
+            chart=chart,
+            quoted=quoted,
+        )
+    rest = ", ".join(tr("{number} of {chart}", number=number, chart=chart) for chart, number in others[:_SHOWN])
     if len(others) > _SHOWN:
         more = counted(len(others) - _SHOWN, "more chart")
-        return (
-            f"skipped {templates} of the chart {chart}: airgap images {quoted}; also {rest} and those of {more}; "
-            "--render renders every chart"
+        return tr(
+            "skipped {templates} of the chart {chart}: airgap images {quoted}; also {rest} and those of {more}; "
+            "--render renders every chart",
+            templates=templates,
+            chart=chart,
+            quoted=quoted,
+            rest=rest,
+            more=more,
         )
-    return (
-        f"skipped {templates} of the chart {chart}: airgap images {quoted}; also {rest}; --render renders every chart"
+    return tr(
+        "skipped {templates} of the chart {chart}: airgap images {quoted}; also {rest}; --render renders every chart",
+        templates=templates,
+        chart=chart,
+        quoted=quoted,
+        rest=rest,
     )
 
 
@@ -162,4 +179,4 @@ def _reasons(items: Sequence[SkippedFile]) -> str:
 
 
 def _more(items: Sequence[SkippedFile]) -> str:
-    return f" and {len(items) - _SHOWN} more (--strict names each)" if len(items) > _SHOWN else ""
+    return tr(" and {number} more (--strict names each)", number=len(items) - _SHOWN) if len(items) > _SHOWN else ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airgap.formatting import counted
+from airgap.i18n import tr
 from airgap.kube.model import PLACEHOLDER, NearMiss
 
 #: With more of them, one warning names the first ones.
@@ -17,15 +18,30 @@ def unfilled_warnings(misses: Sequence[NearMiss]) -> list[str]:
     unfilled = [miss for miss in misses if _is_placeholder(miss) or miss.certain]
     if len(unfilled) <= _SINGLE:
         return [
-            f"{miss.file}:{miss.line}: {miss.text!r} is a placeholder, so this image is neither carried nor rewritten"
+            tr(
+                "{file}:{line}: {text!r} is a placeholder, so this image is neither carried nor rewritten",
+                file=miss.file,
+                line=miss.line,
+                text=miss.text,
+            )
             if _is_placeholder(miss)
-            else f"{miss.file}:{miss.line}: {miss.reason}; it is neither carried nor rewritten"
+            else tr(
+                "{file}:{line}: {reason}; it is neither carried nor rewritten",
+                file=miss.file,
+                line=miss.line,
+                reason=miss.reason,
+            )
             for miss in unfilled
         ]
     shown = ", ".join(f"{miss.file}:{miss.line} {miss.text[:60]!r}" for miss in unfilled[:_SINGLE])
     return [
-        f"{counted(len(unfilled), 'image field')} with no reference in them are neither carried nor rewritten: "
-        f"{shown} and {len(unfilled) - _SINGLE} more (airgap images --why lists all)"
+        tr(
+            "{fields} with no reference in them are neither carried nor rewritten: {shown} and {number} more "
+            "(airgap images --why lists all)",
+            fields=counted(len(unfilled), "image field"),
+            shown=shown,
+            number=len(unfilled) - _SINGLE,
+        )
     ]
 
 

@@ -8,7 +8,6 @@ is never sent again in this run.
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import threading
@@ -18,6 +17,7 @@ from contextlib import contextmanager
 from urllib.parse import quote, urlencode, urlsplit
 
 from airgap.errors import AirgapError, RegistryError, Unauthorized
+from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.auth import challenge as challenges
 from airgap.registry.auth.credentials import Credential, Credentials
@@ -128,7 +128,7 @@ class Authenticator(Record, frozen=False, eq=False):
             credential = self._credential(scopes)
             if credential is None or not credential.username:
                 raise Unauthorized(
-                    "the registry wants a user and password, and none is known",
+                    tr("the registry wants a user and password, and none is known"),
                     where=public_url(self.base_url),
                     hint=f"airgap login {self.registry}",
                 )
@@ -151,7 +151,10 @@ class Authenticator(Record, frozen=False, eq=False):
         error = response.error()
         if credential is not None and response.status == 401 and isinstance(error, Unauthorized):
             error.where = error.where or public_url(self.base_url)
-            error.hint = f"check user and password: airgap login {self.registry} (tried once, to lock no account)"
+            error.hint = tr(
+                "check user and password: airgap login {registry} (tried once, to lock no account)",
+                registry=self.registry,
+            )
             self._refused[credential] = error
         return error
 
@@ -160,6 +163,8 @@ class Authenticator(Record, frozen=False, eq=False):
         credential = self.credentials.find(self.registry, repository)
         refused = self._refused.get(credential) if credential is not None else None
         if refused is not None:
+            import copy
+
             raise copy.copy(refused)
         return credential
 
@@ -219,9 +224,9 @@ class Authenticator(Record, frozen=False, eq=False):
             lifetime = float(document.get("expires_in") or _DEFAULT_LIFETIME)
             lifetime = lifetime if math.isfinite(lifetime) else _DEFAULT_LIFETIME
         except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-            raise RegistryError("the token server answered no token", where=public_url(realm)) from error
+            raise RegistryError(tr("the token server answered no token"), where=public_url(realm)) from error
         if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
-            raise RegistryError("the token server answered no token", where=public_url(realm))
+            raise RegistryError(tr("the token server answered no token"), where=public_url(realm))
         return _Token(value, self.clock() + lifetime * 0.9)
 
     def _check_realm(self, realm: str, credential: Credential | None) -> None:
@@ -239,9 +244,12 @@ class Authenticator(Record, frozen=False, eq=False):
             if credential is None or same_host or is_loopback(token_address.netloc):
                 return
         raise Unauthorized(
-            f"the registry names {public_url(realm)[:200]} to sign in at, where a password would travel unprotected",
+            tr(
+                "the registry names {public_url} to sign in at, where a password would travel unprotected",
+                public_url=public_url(realm)[:200],
+            ),
             where=public_url(self.base_url),
-            hint="have the registry's external address (X-Forwarded-Proto, X-Forwarded-Host) put right",
+            hint=tr("have the registry's external address (X-Forwarded-Proto, X-Forwarded-Host) put right"),
         )
 
 

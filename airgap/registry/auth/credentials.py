@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap.errors import AirgapError, Unauthorized
+from airgap.i18n import tr
 from airgap.oci.reference import DOCKER_HUB
 from airgap.records import Record, field
 
@@ -81,7 +82,7 @@ class Credentials:
             entry = {"auth": base64.b64encode(pair).decode()}
         auths = document.setdefault("auths", {})
         if not isinstance(auths, dict):
-            raise AirgapError("auths is no mapping", where=str(path), hint="mend or remove this file")
+            raise AirgapError(tr("auths is no mapping"), where=str(path), hint=tr("mend or remove this file"))
         for key in _keys(registry, ""):
             auths.pop(key, None)
         auths[_docker_key(registry)] = entry
@@ -162,7 +163,9 @@ def _parse_entry(entry: dict[str, Any], path: Path, key: str) -> Credential | No
             username, _, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             # "from None", because the cause contains the decoded text.
-            raise Unauthorized(f"the entry for {key} is damaged", where=str(path), hint=f"airgap login {key}") from None
+            raise Unauthorized(
+                tr("the entry for {key} is damaged", key=key), where=str(path), hint=f"airgap login {key}"
+            ) from None
     password = password.rstrip("\0")
     return Credential(username, password, token) if username or token else None
 
@@ -186,7 +189,9 @@ def _ask_helper(helper: str, registry: str) -> Credential | None:
         username, secret = str(document["Username"]), str(document["Secret"])
     except (ValueError, KeyError, TypeError, RecursionError):
         # "from None", because the cause contains the output of the helper, and that the secret.
-        raise Unauthorized(f"the credential helper docker-credential-{helper} answered nonsense") from None
+        raise Unauthorized(
+            tr("the credential helper docker-credential-{helper} answered nonsense", helper=helper)
+        ) from None
     if username == "<token>":
         return Credential("", "", secret)
     return Credential(username, secret) if username or secret else None
@@ -198,7 +203,7 @@ def _run_helper(helper: str, verb: str, text: str) -> str | None:
 
     program = f"docker-credential-{helper}"
     if "/" in helper:
-        raise Unauthorized(f"{program!r} is no name of a credential helper")
+        raise Unauthorized(tr("{program!r} is no name of a credential helper", program=program))
     try:
         result = subprocess.run(
             [program, verb],
@@ -210,33 +215,45 @@ def _run_helper(helper: str, verb: str, text: str) -> str | None:
             check=False,
         )
     except FileNotFoundError as error:
-        hint = "install it, or remove it from docker's config.json"
-        raise Unauthorized(f"the credential helper {program} is not on the PATH", hint=hint) from error
+        hint = tr("install it, or remove it from docker's config.json")
+        raise Unauthorized(
+            tr("the credential helper {program} is not on the PATH", program=program), hint=hint
+        ) from error
     except OSError as error:
-        raise Unauthorized(f"the credential helper {program} cannot be run: {error.strerror}") from error
+        raise Unauthorized(
+            tr("the credential helper {program} cannot be run: {strerror}", program=program, strerror=error.strerror)
+        ) from error
     except subprocess.TimeoutExpired as error:
-        raise Unauthorized(f"the credential helper {program} did not answer within a minute") from error
+        raise Unauthorized(
+            tr("the credential helper {program} did not answer within a minute", program=program)
+        ) from error
     if result.returncode == 0:
         return result.stdout
     if "credentials not found" in result.stdout + result.stderr:
         return None
-    raise Unauthorized(f"the credential helper {program} failed with exit code {result.returncode}")
+    raise Unauthorized(
+        tr(
+            "the credential helper {program} failed with exit code {returncode}",
+            program=program,
+            returncode=result.returncode,
+        )
+    )
 
 
 def _load(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes() or b"{}")
         if not isinstance(document, dict):
-            raise ValueError("no object")
+            raise ValueError(tr("no object"))
         return document
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except PermissionError as error:
-        raise Unauthorized("cannot read this file with credentials", where=str(path)) from error
+        raise Unauthorized(tr("cannot read this file with credentials"), where=str(path)) from error
     except (OSError, ValueError, RecursionError):
         # "from None", because a JSON error contains the whole text.
         raise Unauthorized(
-            "this file with credentials is no JSON object", where=str(path), hint="mend or remove it"
+            tr("this file with credentials is no JSON object"), where=str(path), hint=tr("mend or remove it")
         ) from None
 
 
@@ -248,4 +265,6 @@ def _write(path: Path, document: dict[str, Any]) -> None:
         # The file may be a symbolic link: replace its target.
         replace_file(path.resolve(), (json.dumps(document, indent="\t") + "\n").encode(), mode=0o600)
     except OSError as error:
-        raise AirgapError(f"cannot write credentials: {error.strerror}", where=str(path)) from error
+        raise AirgapError(
+            tr("cannot write credentials: {strerror}", strerror=error.strerror), where=str(path)
+        ) from error

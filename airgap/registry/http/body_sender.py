@@ -12,6 +12,7 @@ import socket
 import ssl
 
 from airgap.errors import ContentError, DigestMismatch
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.store.protocols import Opener, Reader
@@ -36,7 +37,7 @@ class BlobHash:
         self._hash = digests.hasher(descriptor.digest)
         self.position = 0
 
-    def at(self, offset: int, opener: Opener) -> BlobHash:
+    def extended_to(self, offset: int, opener: Opener) -> BlobHash:
         """Return a new hash of the first ``offset`` bytes. Bytes that were not hashed yet are read from ``opener``."""
         copy = BlobHash(self._descriptor)
         if self.position <= offset:
@@ -63,7 +64,9 @@ class BlobHash:
             with translate_read_errors(self._descriptor.digest, self.position):
                 count = reader.readinto(buffer[: min(remaining, len(buffer))])
             if count == 0:
-                raise ContentError(f"{self._descriptor.digest} ends after {self.position} bytes")
+                raise ContentError(
+                    tr("{digest} ends after {position} bytes", digest=self._descriptor.digest, position=self.position)
+                )
             self._hash.update(buffer[:count])
             self.position += count
             remaining -= count
@@ -75,12 +78,22 @@ class BlobHash:
     def _check_end(self, reader: Reader) -> None:
         if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
             actual = f"{digests.algorithm(self._descriptor.digest)}:{self._hash.hexdigest()}"
-            raise DigestMismatch(f"content hashes to {actual}, not to {self._descriptor.digest}; it was not sent")
+            raise DigestMismatch(
+                tr(
+                    "content hashes to {actual}, not to {digest}; it was not sent",
+                    actual=actual,
+                    digest=self._descriptor.digest,
+                )
+            )
         with translate_read_errors(self._descriptor.digest, self.position):
             surplus = reader.readinto(memoryview(bytearray(1)))
         if surplus:
             raise ContentError(
-                f"{self._descriptor.digest} is longer than the {self.position} bytes that it should have"
+                tr(
+                    "{digest} is longer than the {position} bytes that it should have",
+                    digest=self._descriptor.digest,
+                    position=self.position,
+                )
             )
 
 
@@ -102,7 +115,7 @@ def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
             count = os.sendfile(sock.fileno(), reader.fd, reader.offset, min(remaining, _MAX_SENDFILE_CALL))
         except BlockingIOError:
             if not poll.poll(None if timeout is None else timeout * 1000):
-                raise TimeoutError("the registry takes no more bytes") from None
+                raise TimeoutError(tr("the registry takes no more bytes")) from None
             continue
         except OSError as error:
             # The error number does not tell whether the file or the socket failed. Reading the range does.

@@ -10,6 +10,7 @@ import threading
 from typing import Any, NamedTuple
 
 from airgap.errors import AirgapError, Interrupted, UsageError
+from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.http.errors import proxy_unreachable
 from airgap.registry.http.proxy import Proxy
@@ -103,7 +104,7 @@ class Connector(Record, frozen=False, eq=False):
                 self._connecting.add(sock)
             try:
                 if self.aborted:
-                    raise Interrupted("stopped")
+                    raise Interrupted(tr("stopped"))
                 sock.settimeout(timeout)
                 sock.connect(socket_address)
                 return sock
@@ -116,7 +117,7 @@ class Connector(Record, frozen=False, eq=False):
             finally:
                 with self._lock:
                     self._connecting.discard(sock)
-        raise last_error or OSError("the name has no address")
+        raise last_error or OSError(tr("the name has no address"))
 
     def _context(self, trust: Trust) -> ssl.SSLContext:
         # A new context reads all certificates of the system, which takes some 20 ms: make one for each Trust.
@@ -176,6 +177,6 @@ def create_tls_context(trust: Trust) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cafile=trust.ca_file)
         except (OSError, ssl.SSLError) as error:
-            reason = "it holds no PEM certificate" if isinstance(error, ssl.SSLError) else error.strerror
-            raise UsageError(f"cannot use the CA file: {reason}", where=trust.ca_file) from error
+            reason = tr("it holds no PEM certificate") if isinstance(error, ssl.SSLError) else error.strerror
+            raise UsageError(tr("cannot use the CA file: {reason}", reason=reason), where=trust.ca_file) from error
     return context

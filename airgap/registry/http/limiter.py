@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from airgap.i18n import tr
 from airgap.registry.http.errors import Transient
 
 #: Statuses by which a registry asks for fewer requests.
@@ -71,7 +72,7 @@ class Limiter:
                     continue
                 not_before = self._not_before
             if delay > self._patience:
-                error = Transient(f"the registry wants to be left alone for {delay:.0f} s")
+                error = Transient(tr("the registry wants to be left alone for {delay:.0f} s", delay=delay))
                 error.retry_after = delay
                 raise error
             self._sleep(delay)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.settings import is_loopback
 
@@ -44,11 +45,15 @@ def proxy_for_url(url: str, environment: Mapping[str, str]) -> Proxy | None:
         proxy = urlsplit(address if "://" in address else f"http://{address}")
         proxy_port = proxy.port or 80
     except ValueError as error:  # its text may contain the password
-        raise UsageError("the proxy's address cannot be read", hint="write it as http://host:port") from error
+        raise UsageError(tr("the proxy's address cannot be read"), hint=tr("write it as http://host:port")) from error
     if proxy.scheme != "http" or not proxy.hostname:
         raise UsageError(
-            f"cannot use the proxy {proxy.scheme}://{proxy.hostname}: only http:// proxies are spoken to",
-            hint="set HTTPS_PROXY=http://host:port; what goes through it is still TLS, by CONNECT",
+            tr(
+                "cannot use the proxy {scheme}://{hostname}: only http:// proxies are spoken to",
+                scheme=proxy.scheme,
+                hostname=proxy.hostname,
+            ),
+            hint=tr("set HTTPS_PROXY=http://host:port; what goes through it is still TLS, by CONNECT"),
         )
     authorization = ""
     if proxy.username is not None:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 
 from airgap import __version__
 from airgap.errors import AirgapError, Interrupted, Unavailable
+from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.http import errors
 from airgap.registry.http.body import ResponseBody
@@ -101,7 +102,7 @@ class _Lease(Record, frozen=False, eq=False):
 
     def translate(self, error: BaseException) -> AirgapError:
         if self.transport.aborted:
-            return Interrupted("stopped")
+            return Interrupted(tr("stopped"))
         if isinstance(error, ssl.SSLCertVerificationError):
             return errors.untrusted_certificate(error, self.url, self.transport.certificate(self.key, self.proxy))
         return errors.from_exception(error, self.url, answered_before=self.transport.has_answered(self.key))
@@ -128,7 +129,7 @@ class _Lease(Record, frozen=False, eq=False):
             raise self.translate(error) from error
         if len(body) > MAX_BODY:
             self.drop()
-            raise Unavailable("the answer is absurdly long", where=errors.public_url(url))
+            raise Unavailable(tr("the answer is absurdly long"), where=errors.public_url(url))
         self.release(response)
         return Response(response.status, response.reason, response.headers, body, url)
 
@@ -257,7 +258,7 @@ class Transport(Record, frozen=False, eq=False):
                 if lease.connection.sock is None:
                     lease.connection.connect()
                 if self.aborted:
-                    raise Interrupted("stopped")
+                    raise Interrupted(tr("stopped"))
                 lease.connection.sock.settimeout(timeout)
                 try:
                     send(lease.connection, target, extra)
@@ -280,10 +281,10 @@ class Transport(Record, frozen=False, eq=False):
     def _lease(self, url: str, trust: Trust, dedicated: bool) -> tuple[_Lease, str, Mapping[str, str]]:
         """Return a connection for ``url``, the target of its request line, and headers for a proxy."""
         if self.aborted:
-            raise Interrupted("stopped")
+            raise Interrupted(tr("stopped"))
         parts = errors.split_url(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Unavailable("this is no http or https address", where=errors.public_url(url))
+            raise Unavailable(tr("this is no http or https address"), where=errors.public_url(url))
         secure = parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
         key = ConnectionKey(parts.scheme, parts.hostname, port, trust if secure else Trust())

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from airgap.errors import AirgapError, InvalidReference, NotFound
+from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
@@ -55,7 +56,7 @@ class LocalImages(ABC):
             size = self.size_of(name)
             if size is not None:
                 return Descriptor("", name, size)
-        raise NotFound(f"{name} is not there", where=self.label)
+        raise NotFound(tr("{name} is not there", name=name), where=self.label)
 
     def exists(self, descriptor: Descriptor, /) -> bool:
         """Whether the content is here."""

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 
 from airgap.errors import ContentError, ContentMissing, UsageError
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import MAX_MANIFEST
@@ -34,7 +35,7 @@ class Containerd(LocalImages):
         program = shutil.which("ctr")
         if program is None:
             raise UsageError(
-                "ctr is not on the PATH to read from containerd", where=label, hint="it comes with containerd"
+                tr("ctr is not on the PATH to read from containerd"), where=label, hint=tr("it comes with containerd")
             )
         self._command = [program, *(["--address", socket] if socket else [])]
         self._command += ["--namespace", namespace or DEFAULT_NAMESPACE]
@@ -60,14 +61,16 @@ class Containerd(LocalImages):
     def open(self, descriptor: Descriptor, offset: int = 0, /) -> Reader:
         """Open content at a byte offset; raise :class:`ContentMissing` if it is not here."""
         if descriptor.digest not in self._digests:
-            raise ContentMissing(f"{descriptor.digest} is not there", where=self.label)
+            raise ContentMissing(tr("{digest} is not there", digest=descriptor.digest), where=self.label)
         try:
             process = subprocess.Popen(
                 [*self._command, "content", "get", descriptor.digest],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         except OSError as error:
-            raise ContentError(f"ctr cannot be run: {error.strerror}", where=self.label) from error
+            raise ContentError(
+                tr("ctr cannot be run: {strerror}", strerror=error.strerror), where=self.label
+            ) from error
         reader = _ProcessReader(process, f"{self.label}: {descriptor.digest}", descriptor.size)
         reader.skip(offset)
         return reader
@@ -93,13 +96,13 @@ class Containerd(LocalImages):
                 stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise UsageError(f"ctr cannot be run: {error}", where=self.label) from error
+            raise UsageError(tr("ctr cannot be run: {error}", error=error), where=self.label) from error
         if completed.returncode:
             lines = completed.stderr.decode(errors="replace").strip().splitlines()
             raise UsageError(
-                f"ctr says: {lines[-1] if lines else f'exit code {completed.returncode}'}",
+                tr("ctr says: {said}", said=lines[-1] if lines else tr("exit code {code}", code=completed.returncode)),
                 where=self.label,
-                hint="root reads it; another socket: containerd:/run/k3s/containerd/containerd.sock",
+                hint=tr("root reads it; another socket: containerd:/run/k3s/containerd/containerd.sock"),
             )
         return completed.stdout.decode(errors="replace")
 
@@ -125,7 +128,7 @@ class _ProcessReader:
         count: int = output.readinto(buffer[: max(self._left, 0)]) if self._left > 0 else 0  # type: ignore[attr-defined]
         self._left -= count
         if count == 0 and self._left > 0 and self._process.wait() != 0:
-            raise ContentError("ctr could not read it", where=self._where)
+            raise ContentError(tr("ctr could not read it"), where=self._where)
         return count
 
     def close(self) -> None:

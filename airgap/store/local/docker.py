@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from airgap.errors import ContentError, ContentMissing, InvalidReference, UsageError
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_CONFIG, OCI_MANIFEST
@@ -60,7 +61,7 @@ class DockerArchive(LocalImages):
         if descriptor.digest in self._manifests:
             return BytesReader(self._manifests[descriptor.digest], offset)
         if descriptor.digest not in self._blobs:
-            raise ContentMissing(f"{descriptor.digest} is not there", where=self.label)
+            raise ContentMissing(tr("{digest} is not there", digest=descriptor.digest), where=self.label)
         return self._tar.open(self._blobs[descriptor.digest], offset)
 
     def close(self) -> None:
@@ -70,10 +71,10 @@ class DockerArchive(LocalImages):
     def _read_images(self, wanted: str) -> None:
         items = self._json("manifest.json")
         if not isinstance(items, list):
-            raise ContentError("manifest.json is no list", where=self._path)
+            raise ContentError(tr("manifest.json is no list"), where=self._path)
         reference = full_reference(wanted)
         if wanted and not reference:
-            raise UsageError(f"{wanted} is no reference with a tag", where=self.label)
+            raise UsageError(tr("{wanted} is no reference with a tag", wanted=wanted), where=self.label)
         for item in items:
             names = _texts(item, "RepoTags", self._path)
             references = [found for found in map(full_reference, names) if found]
@@ -85,16 +86,21 @@ class DockerArchive(LocalImages):
             for found in [reference] if wanted else references:
                 self.named[found] = descriptor
         if wanted and not self.named:
-            raise UsageError(f"there is no image {wanted}", where=self.label)
+            raise UsageError(tr("there is no image {wanted}", wanted=wanted), where=self.label)
 
     def _image(self, item: dict[str, Any]) -> Descriptor:
         """Make the manifest of an entry of manifest.json."""
         config_name, layer_names = item.get("Config"), _texts(item, "Layers", self._path)
         if not isinstance(config_name, str):
-            raise ContentError("manifest.json has an image without Config", where=self._path)
+            raise ContentError(tr("manifest.json has an image without Config"), where=self._path)
         config, diff_ids = self._config(config_name)
         if len(diff_ids) != len(layer_names) or len(layer_names) > _MAX_LAYERS:
-            problem = f"{config_name} has {len(diff_ids)} layers, and manifest.json {len(layer_names)}"
+            problem = tr(
+                "{config_name} has {diff_ids} layers, and manifest.json {layers}",
+                config_name=config_name,
+                diff_ids=len(diff_ids),
+                layers=len(layer_names),
+            )
             raise ContentError(problem, where=self._path)
         layers = [self._layer(name, diff_id) for name, diff_id in zip(layer_names, diff_ids, strict=True)]
         document = {
@@ -124,7 +130,7 @@ class DockerArchive(LocalImages):
             return self._layers[name, diff_id]
         size = self._tar.size(name)
         if size is None:
-            raise ContentError(f"lacks the layer {name}", where=self._path)
+            raise ContentError(tr("lacks the layer {name}", name=name), where=self._path)
         media_type, digest = _LAYER, diff_id
         if size >= 2 and self._start(name) == _GZIP:
             media_type, digest = f"{_LAYER}+gzip", self._compressed_digest(name)
@@ -150,16 +156,18 @@ class DockerArchive(LocalImages):
             diff_ids = json.loads(config)["rootfs"]["diff_ids"]
             return [digests.check(diff_id) for diff_id in diff_ids]
         except (ValueError, KeyError, TypeError, RecursionError, InvalidReference) as error:
-            raise ContentError(f"{name} lists no layers ({error})", where=self._path) from error
+            raise ContentError(
+                tr("{name} lists no layers ({error})", name=name, error=error), where=self._path
+            ) from error
 
     def _json(self, name: str) -> Any:
         if self._tar.size(name) is None:
-            hint = "it is an OCI archive: oci-archive:F" if self._tar.size("oci-layout") is not None else None
-            raise ContentError(f"is no Docker archive: it has no {name}", where=self._path, hint=hint)
+            hint = tr("it is an OCI archive: oci-archive:F") if self._tar.size("oci-layout") is not None else None
+            raise ContentError(tr("is no Docker archive: it has no {name}", name=name), where=self._path, hint=hint)
         try:
             return json.loads(self._tar.read(name, _MAX_DOCUMENT))
         except (ValueError, RecursionError) as error:
-            raise ContentError(f"{name} is no JSON ({error})", where=self._path) from error
+            raise ContentError(tr("{name} is no JSON ({error})", name=name, error=error), where=self._path) from error
 
 
 def _texts(item: Any, key: str, where: str) -> list[str]:
@@ -168,5 +176,5 @@ def _texts(item: Any, key: str, where: str) -> list[str]:
     if value is None and isinstance(item, dict):
         return []
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise ContentError(f"manifest.json has no list {key}", where=where)
+        raise ContentError(tr("manifest.json has no list {key}", key=key), where=where)
     return value

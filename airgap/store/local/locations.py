@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from airgap.errors import UsageError
+from airgap.i18n import tr
 from airgap.store.local.base import LocalImages
 
-FORMS = "oci-archive:F[:REF], docker-archive:F[:REF], oci:DIR[:REF] or containerd:[SOCKET][:NAMESPACE]"
+_FORMS = tr("oci-archive:F[:REF], docker-archive:F[:REF], oci:DIR[:REF] or containerd:[SOCKET][:NAMESPACE]")
 
 
 def open_images(location: str) -> LocalImages:
@@ -22,7 +23,9 @@ def open_images(location: str) -> LocalImages:
 
         return Containerd(location, path, wanted)
     if transport not in ("oci", "oci-archive", "docker-archive") or not path:
-        raise UsageError(f"{location!r} is no place with images", hint=f"--from takes {FORMS}")
+        raise UsageError(
+            tr("{location!r} is no place with images", location=location), hint=tr("--from takes {forms}", forms=_FORMS)
+        )
     label = f"{transport}:{path}"
     if transport == "docker-archive":
         from airgap.store.local.docker import DockerArchive

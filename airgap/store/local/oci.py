@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from airgap.errors import ContentError, NotFound, UsageError
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.store.layout import REF_NAME, ImageLayout
@@ -28,7 +29,7 @@ class OciFolder(LocalImages):
             self._layout = ImageLayout(path)
         except NotFound as error:
             raise UsageError(
-                error.what, where=path, hint="a folder is given as oci:DIR, a tar as oci-archive:F"
+                error.what, where=path, hint=tr("a folder is given as oci:DIR, a tar as oci-archive:F")
             ) from error
         self.named = _named(self._layout.entries(), wanted, label)
 
@@ -49,8 +50,8 @@ class OciArchive(LocalImages):
         self._tar = TarIndex(path)
         try:
             if self._tar.size("oci-layout") is None:
-                hint = "it is a Docker archive: docker-archive:F" if self._tar.size("manifest.json") else None
-                raise ContentError("is no OCI archive: it has no oci-layout", where=path, hint=hint)
+                hint = tr("it is a Docker archive: docker-archive:F") if self._tar.size("manifest.json") else None
+                raise ContentError(tr("is no OCI archive: it has no oci-layout"), where=path, hint=hint)
             self.named = _named(_entries(self._tar.read("index.json", _MAX_INDEX), path), wanted, label)
         except BaseException:
             self._tar.close()
@@ -79,7 +80,7 @@ def _entries(content: bytes, where: str) -> list[Descriptor]:
         document: Any = json.loads(content)
         return [Descriptor.from_json(entry, where=where) for entry in document["manifests"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ContentError(f"unreadable index.json: {error}", where=where) from error
+        raise ContentError(tr("unreadable index.json: {error}", error=error), where=where) from error
 
 
 def _named(entries: list[Descriptor], wanted: str, label: str) -> dict[str, Descriptor]:
@@ -96,5 +97,5 @@ def _named(entries: list[Descriptor], wanted: str, label: str) -> dict[str, Desc
             found = reference or full_reference(full) or full_reference(name)
             return {found: entry} if found else {}
     if len(entries) != 1 or not reference:
-        raise UsageError(f"there is no image {wanted}", where=label)
+        raise UsageError(tr("there is no image {wanted}", wanted=wanted), where=label)
     return {reference: entries[0]}

@@ -7,6 +7,7 @@ import os
 from types import TracebackType
 
 from airgap.errors import ContentError, ContentMissing, UsageError
+from airgap.i18n import tr
 from airgap.records import Record
 from airgap.store.readers import FileRange, translate_read_errors
 
@@ -41,7 +42,7 @@ class TarIndex:
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise UsageError(f"cannot be read: {error.strerror}", where=path) from error
+            raise UsageError(tr("cannot be read: {strerror}", strerror=error.strerror), where=path) from error
         self._members: dict[str, _Member] = {}
         try:
             with translate_read_errors(path):
@@ -72,16 +73,19 @@ class TarIndex:
         """Return a small file. Raises :class:`ContentMissing`, and :class:`ContentError` beyond ``limit`` bytes."""
         member = self._member(name)
         if member is None:
-            raise ContentMissing(f"has no {name}", where=self.path)
+            raise ContentMissing(tr("has no {name}", name=name), where=self.path)
         if member.size > limit:
-            raise ContentError(f"{name} has {member.size} bytes; at most {limit} are expected", where=self.path)
+            raise ContentError(
+                tr("{name} has {size} bytes; at most {limit} are expected", name=name, size=member.size, limit=limit),
+                where=self.path,
+            )
         return self._pread(member.size, member.offset)
 
     def open(self, name: str, offset: int = 0) -> FileRange:
         """Open a file at a byte offset; raise :class:`ContentMissing`."""
         member = self._member(name)
         if member is None:
-            raise ContentMissing(f"has no {name}", where=self.path)
+            raise ContentMissing(tr("has no {name}", name=name), where=self.path)
         return FileRange(self._fd, member.offset + offset, member.size - offset, where=self.path)
 
     def _member(self, name: str) -> _Member | None:
@@ -96,14 +100,18 @@ class TarIndex:
         with translate_read_errors(self.path, offset):
             content = os.pread(self._fd, size, offset)
         if len(content) != size:
-            raise ContentError(f"ends in the middle, at byte {offset + len(content)}", where=self.path)
+            raise ContentError(tr("ends in the middle, at byte {end}", end=offset + len(content)), where=self.path)
         return content
 
     def _read_headers(self) -> None:
         start = self._pread(min(_BLOCK, self._size), 0)
         for magic, command in _COMPRESSED.items():
             if start.startswith(magic):
-                raise ContentError("is compressed", where=self.path, hint=f"unpack it first: {command} {self.path}")
+                raise ContentError(
+                    tr("is compressed"),
+                    where=self.path,
+                    hint=tr("unpack it first: {command} {path}", command=command, path=self.path),
+                )
         offset, long_name, long_link = 0, "", ""
         pax: dict[str, str] = {}
         while offset + _BLOCK <= self._size:
@@ -114,7 +122,10 @@ class TarIndex:
             offset += _BLOCK
             if kind in (_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL):
                 if size > _MAX_EXTENDED:
-                    raise ContentError(f"has an extended header of {size} bytes at byte {offset}", where=self.path)
+                    raise ContentError(
+                        tr("has an extended header of {size} bytes at byte {offset}", size=size, offset=offset),
+                        where=self.path,
+                    )
                 content = self._pread(size, offset)
                 if kind == _PAX:
                     pax = self._parse_pax(content, offset)
@@ -131,10 +142,13 @@ class TarIndex:
 
     def _add(self, name: str, offset: int, size: int, kind: bytes, link: str) -> None:
         if len(self._members) >= MAX_MEMBERS:
-            raise ContentError(f"has more than {MAX_MEMBERS} files", where=self.path)
+            raise ContentError(tr("has more than {max_members} files", max_members=MAX_MEMBERS), where=self.path)
         if kind in _FILES:
             if offset + size > self._size:
-                raise ContentError(f"is cut short: {name} should reach byte {offset + size}", where=self.path)
+                raise ContentError(
+                    tr("is cut short: {name} should reach byte {end}", name=name, end=offset + size),
+                    where=self.path,
+                )
             self._members[os.path.normpath(name)] = _Member(offset, size)
         elif kind in (_HARD_LINK, _SYMBOLIC_LINK):
             # A hard link names its target from the tar's root, a symbolic link from its own folder.
@@ -149,7 +163,9 @@ class TarIndex:
                 raise ValueError
             size = int.from_bytes(block[125:136], "big") if block[124] == 0x80 else _number(block[124:136])
         except ValueError:
-            raise ContentError(f"is no tar: there is no header at byte {offset}", where=self.path) from None
+            raise ContentError(
+                tr("is no tar: there is no header at byte {offset}", offset=offset), where=self.path
+            ) from None
         prefix = block[345:500].partition(b"\0")[0] if block[257:263] == b"ustar\0" else b""
         parts = [part.decode(errors="replace") for part in (prefix, block[:100].partition(b"\0")[0]) if part]
         return "/".join(parts), size, block[156:157], block[157:257].partition(b"\0")[0].decode(errors="replace")
@@ -159,7 +175,7 @@ class TarIndex:
         while content:
             length, _, _ = content.partition(b" ")
             if not length.isdigit() or not len(length) < int(length) <= len(content):
-                raise ContentError(f"has a damaged extended header at byte {offset}", where=self.path)
+                raise ContentError(tr("has a damaged extended header at byte {offset}", offset=offset), where=self.path)
             key, _, value = content[len(length) + 1 : int(length)].rstrip(b"\n").partition(b"=")
             records[key.decode(errors="replace")] = value.decode(errors="replace")
             content = content[int(length) :]

@@ -11,6 +11,7 @@ import ipaddress
 import ssl
 import time
 
+from airgap.i18n import tr
 from airgap.records import replace
 from airgap.registry.http.connect import Trust
 from airgap.registry.http.errors import decode_certificate
@@ -35,10 +36,15 @@ def check_certificate(probe: Probe) -> list[Finding]:
     error = _verify(probe, replace(trust, insecure=False))
     certificate = _certificate_of(probe)
     if error is None:
-        return [Finding("ok", f"the certificate is good for {probe.host} ({_names_in(certificate)})")]
+        return [
+            Finding(
+                "ok",
+                tr("the certificate is good for {host} ({names_in})", host=probe.host, names_in=_names_in(certificate)),
+            )
+        ]
     problem = _explain(probe, error, certificate)
     if trust.insecure:
-        what = f"{problem.what}; --insecure trusts it all the same, and so must every node"
+        what = tr("{what}; --insecure trusts it all the same, and so must every node", what=problem.what)
         return [replace(problem, level="warning", what=what)]
     return [problem]
 
@@ -63,7 +69,10 @@ def _certificate_of(probe: Probe) -> dict[str, object]:
 def _explain(probe: Probe, error: Exception, certificate: dict[str, object]) -> Finding:
     netloc = probe.netloc
     if not isinstance(error, ssl.SSLCertVerificationError):
-        return Finding("problem", f"TLS with {netloc} fails ({getattr(error, 'reason', None) or error})")
+        return Finding(
+            "problem",
+            tr("TLS with {netloc} fails ({getattr})", netloc=netloc, getattr=getattr(error, "reason", None) or error),
+        )
     renew = (
         f'openssl req -x509 -newkey rsa:2048 -nodes -days 825 -keyout tls.key -out tls.crt -subj "/CN={probe.host}" '
         f'-addext "subjectAltName={probe.subject_alt_name}"'
@@ -71,27 +80,43 @@ def _explain(probe: Probe, error: Exception, certificate: dict[str, object]) -> 
     if "notAfter" in certificate and ssl.cert_time_to_seconds(str(certificate["notAfter"])) < time.time():
         return Finding(
             "problem",
-            f"the certificate of {netloc} is over since {certificate['notAfter']}",
-            "have it renewed (and check this machine's clock); self-signed, with the right name:",
+            tr(
+                "the certificate of {netloc} is over since {certificate}",
+                netloc=netloc,
+                certificate=certificate["notAfter"],
+            ),
+            tr("have it renewed (and check this machine's clock); self-signed, with the right name:"),
             run=(renew,),
         )
     if "notBefore" in certificate and ssl.cert_time_to_seconds(str(certificate["notBefore"])) > time.time():
         return Finding(
             "problem",
-            f"the certificate of {netloc} begins only at {certificate['notBefore']}",
-            "set the clock of this machine or of the one that made it right",
+            tr(
+                "the certificate of {netloc} begins only at {certificate}",
+                netloc=netloc,
+                certificate=certificate["notBefore"],
+            ),
+            tr("set the clock of this machine or of the one that made it right"),
             run=("timedatectl",),
         )
     if not _covers(certificate, probe.host):
         reason = (
-            "has no SANs at all; a CN alone is no longer read (x509: certificate relies on legacy Common Name)"
+            tr("has no SANs at all; a CN alone is no longer read (x509: certificate relies on legacy Common Name)")
             if not certificate.get("subjectAltName")
-            else f"is for {_names_in(certificate)}"
+            else tr("is for {names_in}", names_in=_names_in(certificate))
         )
         return Finding(
             "problem",
-            f"the certificate of {netloc} {reason}, not for {probe.subject_alt_name}",
-            "use a name that it holds, or have one made with this name in its SANs (an address needs IP:, not DNS:):",
+            tr(
+                "the certificate of {netloc} {reason}, not for {subject_alt_name}",
+                netloc=netloc,
+                reason=reason,
+                subject_alt_name=probe.subject_alt_name,
+            ),
+            tr(
+                "use a name that it holds, or have one made with this name in its SANs (an address needs IP:, "
+                "not DNS:):"
+            ),
             run=(renew,),
         )
     return _explain_trust(probe, error, certificate)
@@ -101,20 +126,31 @@ def _explain_trust(probe: Probe, error: ssl.SSLCertVerificationError, certificat
     netloc = probe.netloc
     is_self_signed = error.verify_code == _SELF_SIGNED or certificate.get("issuer") == certificate.get("subject")
     if error.verify_code not in (_SELF_SIGNED, *_UNKNOWN_ISSUER):
-        what = f"the certificate of {netloc} is not trusted: {error.verify_message}"
+        what = tr(
+            "the certificate of {netloc} is not trusted: {verify_message}",
+            netloc=netloc,
+            verify_message=error.verify_message,
+        )
     elif is_self_signed:
-        what = f"the certificate of {netloc} is self-signed, and not trusted here"
+        what = tr("the certificate of {netloc} is self-signed, and not trusted here", netloc=netloc)
     else:
-        what = f"the certificate of {netloc} was issued by {_issuer_of(certificate)}, which is not trusted here"
+        what = tr(
+            "the certificate of {netloc} was issued by {issuer_of}, which is not trusted here",
+            netloc=netloc,
+            issuer_of=_issuer_of(certificate),
+        )
     proxy = tls_probe.proxy_of(probe)
     via = f" -proxy {proxy.host}:{proxy.port}" if proxy else ""
     show = f"openssl s_client{via} -connect {netloc} -showcerts </dev/null"
-    needed = "the certificate itself" if is_self_signed else "its issuer's"
+    needed = tr("the certificate itself") if is_self_signed else tr("its issuer's")
     return Finding(
         "problem",
         what,
-        f"give {needed} with --ca-file, here and on the nodes "
-        "(compare its fingerprint with the administrator's first):",
+        tr(
+            "give {needed} with --ca-file, here and on the nodes "
+            "(compare its fingerprint with the administrator's first):",
+            needed=needed,
+        ),
         run=(
             f"{show} | openssl x509 > ca.pem"
             if is_self_signed
@@ -152,7 +188,7 @@ def _matches(pattern: str, host: str) -> bool:
 def _names_in(certificate: dict[str, object]) -> str:
     names = certificate.get("subjectAltName")
     if not isinstance(names, tuple) or not names:
-        return "no SANs"
+        return tr("no SANs")
     return ", ".join(f"{'IP' if str(kind) == 'IP Address' else kind}:{value}" for kind, value in names[:8])
 
 
@@ -163,4 +199,4 @@ def _issuer_of(certificate: dict[str, object]) -> str:
         for key, value in attributes:
             if key == "commonName":
                 return repr(str(value))
-    return "somebody private"
+    return tr("somebody private")

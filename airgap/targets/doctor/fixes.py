@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+from airgap.i18n import tr
 from airgap.records import Record, replace
 from airgap.targets.harbor.projects import HarborProjects, document_for
 from airgap.targets.nexus.probe import NexusProbe
@@ -55,7 +56,12 @@ def _create_repository(probe: NexusProbe) -> SettingChange:
     scheme, port = probe.scheme, probe.fix_port
     change = _nexus_change(
         probe,
-        f"make the hosted Docker repository {probe.fix_repository} with an {scheme.upper()} connector on port {port}",
+        tr(
+            "make the hosted Docker repository {fix_repository} with an {scheme} connector on port {port}",
+            fix_repository=probe.fix_repository,
+            scheme=scheme.upper(),
+            port=port,
+        ),
         "POST",
         "repositories/docker/hosted",
         {
@@ -81,7 +87,11 @@ def _add_connector(probe: NexusProbe) -> SettingChange | None:
         return None
     change = _nexus_change(
         probe,
-        f"give the hosted Docker repository {probe.fix_repository} an HTTP connector on port {port}",
+        tr(
+            "give the hosted Docker repository {fix_repository} an HTTP connector on port {port}",
+            fix_repository=probe.fix_repository,
+            port=port,
+        ),
         "PUT",
         path,
         {**settings, "docker": {**docker, "httpPort": port}},
@@ -119,7 +129,7 @@ def _activate_realm(probe: NexusProbe) -> SettingChange | None:
         return None
     return _nexus_change(
         probe,
-        f"switch the realm {realm} on, beside {', '.join(active)}",
+        tr("switch the realm {realm} on, beside {active}", realm=realm, active=", ".join(active)),
         "PUT",
         "security/realms/active",
         [*active, realm],
@@ -133,7 +143,7 @@ def _accept_licence(probe: NexusProbe) -> SettingChange | None:
         return None
     return _nexus_change(
         probe,
-        f"accept the licence of this Nexus for you, which says: {eula.get('disclaimer', '')}",
+        tr("accept the licence of this Nexus for you, which says: {eula}", eula=eula.get("disclaimer", "")),
         "POST",
         "system/eula",
         {**eula, "accepted": True},
@@ -152,7 +162,7 @@ def _create_project(probe: Probe) -> SettingChange:
     project = probe.mapping.address.prefix.partition("/")[0]
     projects = HarborProjects(probe)
     return SettingChange(
-        f"make the private project {project} in Harbor",
+        tr("make the private project {project} in Harbor", project=project),
         f"POST {projects.url}",
         document_for(project),
         lambda: projects.create(project),

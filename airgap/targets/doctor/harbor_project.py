@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from airgap.i18n import tr
 from airgap.targets.harbor.detection import is_harbor
 from airgap.targets.harbor.projects import HarborProjects
 from airgap.targets.nexus.detection import is_nexus
@@ -16,8 +17,10 @@ def check_project(probe: Probe) -> list[Finding]:
         return []
     project = probe.mapping.address.prefix.partition("/")[0]
     if not project:
-        return [Finding("warning", "in Harbor every image lies in a project", "give one: HOST/PROJECT as target")]
+        return [
+            Finding("warning", tr("in Harbor every image lies in a project"), tr("give one: HOST/PROJECT as target"))
+        ]
     if HarborProjects(probe).status(project) == 404:
-        what = f"Harbor has no project {project} that this user may see"
-        return [Finding("problem", what, "make it: --fix, or airgap import --create-projects", fix="project")]
-    return [Finding("ok", f"the project {project} is there")]
+        what = tr("Harbor has no project {project} that this user may see", project=project)
+        return [Finding("problem", what, tr("make it: --fix, or airgap import --create-projects"), fix="project")]
+    return [Finding("ok", tr("the project {project} is there", project=project))]

@@ -7,6 +7,7 @@ import socket
 import ssl
 
 from airgap.errors import AirgapError, RegistryError
+from airgap.i18n import tr
 from airgap.records import replace
 from airgap.registry.http.connect import Trust
 from airgap.registry.http.proxy import Proxy
@@ -22,7 +23,11 @@ def check_name(probe: Probe) -> list[Finding]:
     """Check that this machine resolves the host's name; with a proxy, the proxy resolves it."""
     if proxy := tls_probe.proxy_of(probe):
         via = f"{proxy.host}:{proxy.port}"
-        what = f"{probe.host} is asked through the proxy {via}, so whether this name is known was not looked at"
+        what = tr(
+            "{host} is asked through the proxy {via}, so whether this name is known was not looked at",
+            host=probe.host,
+            via=via,
+        )
         return [Finding("ok", what)]
     try:
         entries = socket.getaddrinfo(probe.host, probe.port, 0, socket.SOCK_STREAM)
@@ -30,14 +35,21 @@ def check_name(probe: Probe) -> list[Finding]:
         return [
             Finding(
                 "problem",
-                f"the name {probe.host} is unknown here ({getattr(error, 'strerror', None) or error})",
-                "if it is an Ingress's name, give it the address of the Ingress controller's node or load balancer, on "
-                "this machine and on every node; else put it into DNS, or use the address itself",
+                tr(
+                    "the name {host} is unknown here ({getattr})",
+                    host=probe.host,
+                    getattr=getattr(error, "strerror", None) or error,
+                ),
+                tr(
+                    "if it is an Ingress's name, give it the address of the Ingress controller's node or load "
+                    "balancer, on "
+                    "this machine and on every node; else put it into DNS, or use the address itself"
+                ),
                 run=(f"echo 'ADDRESS {probe.host}' >> /etc/hosts", "kubectl get ingress -A"),
             )
         ]
     addresses = list(dict.fromkeys(str(socket_address[0]) for *_, socket_address in entries))
-    return [Finding("ok", f"{probe.host} is {', '.join(addresses[:4])}")]
+    return [Finding("ok", tr("{host} is {addresses}", host=probe.host, addresses=", ".join(addresses[:4])))]
 
 
 def check_connection(probe: Probe) -> list[Finding]:
@@ -50,16 +62,16 @@ def check_connection(probe: Probe) -> list[Finding]:
     except ConnectionRefusedError:
         return _nothing_listens(probe)
     except OSError as error:
-        reason = "no answer in time" if isinstance(error, TimeoutError) else str(error.strerror or error)
+        reason = tr("no answer in time") if isinstance(error, TimeoutError) else str(error.strerror or error)
         return [
             Finding(
                 "problem",
-                f"{host}:{port} cannot be reached ({reason})",
-                "a firewall, a NetworkPolicy or a route is in between; from a node, try",
+                tr("{host}:{port} cannot be reached ({reason})", host=host, port=port, reason=reason),
+                tr("a firewall, a NetworkPolicy or a route is in between; from a node, try"),
                 run=(f"curl -v telnet://{host}:{port}",),
             )
         ]
-    return [Finding("ok", f"{host}:{port} accepts connections")]
+    return [Finding("ok", tr("{host}:{port} accepts connections", host=host, port=port))]
 
 
 def _check_proxy(probe: Probe, proxy: Proxy) -> Finding:
@@ -67,14 +79,19 @@ def _check_proxy(probe: Probe, proxy: Proxy) -> Finding:
     from airgap.registry.http.errors import from_exception, proxy_unreachable
 
     host, port = probe.host, probe.port
-    proxy_name = f"the proxy {proxy.host}:{proxy.port}"
+    proxy_name = tr("the proxy {host}:{port}", host=proxy.host, port=proxy.port)
     if probe.scheme == "http":
         try:
             socket.create_connection((proxy.host, proxy.port), tls_probe.TIMEOUT).close()
         except OSError as error:
             unavailable = proxy_unreachable(error, proxy.host, proxy.port)
             return Finding("problem", unavailable.what, unavailable.hint or "")
-        what = f"{proxy_name} accepts connections; it passes plain HTTP on itself, so {host}:{port} was not looked at"
+        what = tr(
+            "{proxy_name} accepts connections; it passes plain HTTP on itself, so {host}:{port} was not looked at",
+            proxy_name=proxy_name,
+            host=host,
+            port=port,
+        )
         return Finding("ok", what)
     try:
         tls_probe.shake_hands(probe, Trust(insecure=True))
@@ -84,22 +101,34 @@ def _check_proxy(probe: Probe, proxy: Proxy) -> Finding:
         return Finding("problem", error.what, error.hint or "")
     except OSError as error:
         translated = from_exception(error, probe.url, answered_before=False)
-        hint = (
-            f"the proxy must allow CONNECT to {host}:{port} and reach it (many allow port 443 alone); "
-            f"NO_PROXY={host} leaves the proxy out"
+        hint = tr(
+            "the proxy must allow CONNECT to {host}:{port} and reach it (many allow port 443 alone); "
+            "NO_PROXY={host} leaves the proxy out",
+            host=host,
+            port=port,
         )
         if isinstance(translated, RegistryError) and translated.status == 407 and translated.hint:
             hint = translated.hint
-        return Finding("problem", f"{proxy_name} makes no connection to {host}:{port} ({translated.what})", hint)
-    return Finding("ok", f"{proxy_name} connects to {host}:{port}")
+        return Finding(
+            "problem",
+            tr(
+                "{proxy_name} makes no connection to {host}:{port} ({what})",
+                proxy_name=proxy_name,
+                host=host,
+                port=port,
+                what=translated.what,
+            ),
+            hint,
+        )
+    return Finding("ok", tr("{proxy_name} connects to {host}:{port}", proxy_name=proxy_name, host=host, port=port))
 
 
 def _nothing_listens(probe: Probe) -> list[Finding]:
     """Explain a refused connection by Nexus's settings. It is normal before the first repository is created."""
     problem = Finding(
         "problem",
-        f"nothing listens on {probe.host}:{probe.port}",
-        "check the port (a Service's nodePort, a connector's port) and that the pod runs",
+        tr("nothing listens on {host}:{port}", host=probe.host, port=probe.port),
+        tr("check the port (a Service's nodePort, a connector's port) and that the pod runs"),
         run=("kubectl get service -A | grep -i nexus",),
     )
     nexus = nexus_settings.readable(probe)
@@ -108,7 +137,7 @@ def _nothing_listens(probe: Probe) -> list[Finding]:
     try:
         registries, licence = nexus.rest.registries, nexus_settings.check_licence(nexus)
     except AirgapError as error:
-        unexplained = replace(problem, hint="Nexus's settings, which may say why, could not be read")
+        unexplained = replace(problem, hint=tr("Nexus's settings, which may say why, could not be read"))
         return [signin.settings_unreadable(nexus.rest.client, error), unexplained]
     hint, fix = _explain_by_settings(nexus, registries)
     return [replace(problem, hint=hint, fix=fix), *(replace(finding, check="licence") for finding in licence)]
@@ -121,22 +150,38 @@ def _explain_by_settings(probe: NexusProbe, registries: list[RepositorySettings]
     connector_hint, connector_fix = nexus_settings.connector_remedy(probe, port_is_free=True)
     if by_port:
         return (
-            f"Nexus's settings name {port} as connector of {by_port[0].name}, but it is dead or not led here: "
-            "see Nexus's log for a port in use (an HTTPS connector needs Jetty's HTTPS too), and whether the Service, "
-            "and its NodePort, lead to that port"
+            tr(
+                "Nexus's settings name {port} as connector of {name}, but it is dead or not led here: "
+                "see Nexus's log for a port in use (an HTTPS connector needs Jetty's HTTPS too), and whether "
+                "the Service, "
+                "and its NodePort, lead to that port",
+                port=port,
+                name=by_port[0].name,
+            )
         ), ""
     if not probe.fix_connector and any(repository.ports or repository.path_enabled for repository in registries):
         return (
-            f"no repository of this Nexus has the connector port {probe.port}; there is "
-            f"{nexus_settings.addresses_of(probe)} (behind a NodePort the numbers differ: then look at the Service)"
-            f"{f'; {connector_hint}' if connector_hint else ''}"
+            tr(
+                "no repository of this Nexus has the connector port {port}; there is "
+                "{addresses_of} (behind a NodePort the numbers differ: then look at the Service)"
+                "{connector_hint}",
+                port=probe.port,
+                addresses_of=nexus_settings.addresses_of(probe),
+                connector_hint=f"; {connector_hint}" if connector_hint else "",
+            )
         ), connector_fix
     if connector_hint:
         return connector_hint, connector_fix
     if registries and not any(repository.has_details for repository in registries):
-        return "this user does not see the connectors of Nexus's repositories: ask as an administrator (--username)", ""
+        return tr(
+            "this user does not see the connectors of Nexus's repositories: ask as an administrator (--username)"
+        ), ""
     return (
-        f"Nexus has no Docker repository with this connector; --fix makes one, {probe.fix_repository} on port {port}",
+        tr(
+            "Nexus has no Docker repository with this connector; --fix makes one, {fix_repository} on port {port}",
+            fix_repository=probe.fix_repository,
+            port=port,
+        ),
         "repository",
     )
 
@@ -145,15 +190,22 @@ def check_protocol(probe: Probe) -> list[Finding]:
     """Check that the server speaks HTTPS for an https address, and plain HTTP for an http one."""
     netloc = probe.netloc
     if probe.scheme == "http" and tls_probe.proxy_of(probe):
-        return [Finding("ok", f"whether {netloc} speaks plain HTTP was not looked at, because of the proxy")]
+        return [
+            Finding(
+                "ok", tr("whether {netloc} speaks plain HTTP was not looked at, because of the proxy", netloc=netloc)
+            )
+        ]
     speaks_tls = _speaks_tls(probe)
     if probe.scheme == "https" and not speaks_tls:
         return [
             Finding(
                 "problem",
-                f"{netloc} speaks plain HTTP, and was asked by HTTPS",
-                "write the address with http:// before it; nodes must be told too, or they fail with 'server gave HTTP "
-                "response to HTTPS client'",
+                tr("{netloc} speaks plain HTTP, and was asked by HTTPS", netloc=netloc),
+                tr(
+                    "write the address with http:// before it; nodes must be told too, or they fail with "
+                    "'server gave HTTP "
+                    "response to HTTPS client'"
+                ),
                 run=(f"airgap doctor http://{probe.mapping.address}", hosts_command(probe, "http")),
             )
         ]
@@ -161,12 +213,21 @@ def check_protocol(probe: Probe) -> list[Finding]:
         return [
             Finding(
                 "problem",
-                f"{netloc} speaks HTTPS, and was asked by plain HTTP",
-                "write the address with https:// before it, and leave --plain-http out",
+                tr("{netloc} speaks HTTPS, and was asked by plain HTTP", netloc=netloc),
+                tr("write the address with https:// before it, and leave --plain-http out"),
                 run=(f"airgap doctor https://{probe.mapping.address}",),
             )
         ]
-    return [Finding("ok", f"{netloc} speaks {'HTTPS' if speaks_tls else 'plain HTTP'}, as it was asked")]
+    return [
+        Finding(
+            "ok",
+            tr(
+                "{netloc} speaks {protocol}, as it was asked",
+                netloc=netloc,
+                protocol="HTTPS" if speaks_tls else tr("plain HTTP"),
+            ),
+        )
+    ]
 
 
 def _speaks_tls(probe: Probe) -> bool:

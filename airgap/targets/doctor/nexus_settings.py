@@ -7,6 +7,7 @@ A user who is not an administrator sees fewer settings; what the user may not se
 from __future__ import annotations
 
 from airgap.errors import AirgapError, RegistryError
+from airgap.i18n import tr
 from airgap.targets.nexus.probe import NexusProbe
 from airgap.targets.nexus.realms import REALM_HINT, realm_for
 from airgap.targets.nexus.refusals import REFUSALS_BY_ID
@@ -39,12 +40,24 @@ def addresses_of(probe: Probe) -> str:
     addresses = []
     for repository in registries_of(probe):
         label = f"{repository.name} ({repository.type})"
-        addresses += [f"{label} at {probe.host}:{port}" for port in repository.ports]
+        addresses += [
+            tr("{label} at {host}:{port}", label=label, host=probe.host, port=port) for port in repository.ports
+        ]
         if repository.path_enabled:
-            addresses.append(f"{label} as {probe.host}:{probe.port}/{repository.name}")
+            addresses.append(
+                tr(
+                    "{label} as {host}:{port}/{name}",
+                    label=label,
+                    host=probe.host,
+                    port=probe.port,
+                    name=repository.name,
+                )
+            )
         if repository.subdomain:
-            addresses.append(f"{label} at {repository.subdomain}.{probe.host}")
-    return ", ".join(addresses[:6]) or "no Docker repository that can be reached by a port, a path or a subdomain"
+            addresses.append(
+                tr("{label} at {subdomain}.{host}", label=label, subdomain=repository.subdomain, host=probe.host)
+            )
+    return ", ".join(addresses[:6]) or tr("no Docker repository that can be reached by a port, a path or a subdomain")
 
 
 def check_rest(probe: Probe) -> list[Finding]:
@@ -55,13 +68,20 @@ def check_rest(probe: Probe) -> list[Finding]:
         return [
             Finding(
                 "warning",
-                f"no Nexus answers at {probe.rest.url}, so its settings were not looked at",
-                "--nexus is Nexus's own address, that of its pages, with its context path",
+                tr("no Nexus answers at {url}, so its settings were not looked at", url=probe.rest.url),
+                tr("--nexus is Nexus's own address, that of its pages, with its context path"),
                 run=(f"curl -i {probe.rest.url_of('status')}",),
             )
         ]
     version, edition = probe.version
-    return [Finding("ok", f"Nexus {version} {edition} answers at {probe.rest.url}".replace("  ", " "))]
+    return [
+        Finding(
+            "ok",
+            tr(
+                "Nexus {version} {edition} answers at {url}", version=version, edition=edition, url=probe.rest.url
+            ).replace("  ", " "),
+        )
+    ]
 
 
 def check_licence(probe: Probe) -> list[Finding]:
@@ -83,7 +103,7 @@ def check_writable(probe: Probe) -> list[Finding]:
     status = nexus.rest.status("status/writable")
     if status == 503:
         return [_problem("frozen")]
-    return [Finding("ok", "Nexus takes writes")] if status == 200 else []
+    return [Finding("ok", tr("Nexus takes writes"))] if status == 200 else []
 
 
 def check_repository(probe: Probe) -> list[Finding]:
@@ -95,23 +115,29 @@ def check_repository(probe: Probe) -> list[Finding]:
         return [
             Finding(
                 "warning",
-                "this user sees no repository in Nexus",
-                "its role needs nx-repository-view-docker-REPOSITORY-browse; for the settings, an administrator",
+                tr("this user sees no repository in Nexus"),
+                tr("its role needs nx-repository-view-docker-REPOSITORY-browse; for the settings, an administrator"),
             )
         ]
     if not nexus.rest.registries:
         return [
             Finding(
                 "problem",
-                "Nexus has no Docker repository that this user may see",
-                f"make one; --fix does: {nexus.fix_repository}, hosted, port {nexus.fix_port}",
+                tr("Nexus has no Docker repository that this user may see"),
+                tr(
+                    "make one; --fix does: {fix_repository}, hosted, port {fix_port}",
+                    fix_repository=nexus.fix_repository,
+                    fix_port=nexus.fix_port,
+                ),
                 fix="repository",
             )
         ]
     repository = nexus.repository
     if repository is None:
         names = ", ".join(registry.name for registry in nexus.rest.registries)
-        return [Finding("ok", f"which of its repositories this address leads to cannot be told ({names})")]
+        return [
+            Finding("ok", tr("which of its repositories this address leads to cannot be told ({names})", names=names))
+        ]
     return [_check_settings(repository)]
 
 
@@ -122,12 +148,19 @@ def _check_settings(repository: RepositorySettings) -> Finding:
         return _problem("offline", repository)
     if repository.policy == "DENY":
         return _problem("deny", repository)
-    facts = [f"{repository.name} is a {repository.type} {repository.format} repository"]
+    facts = [
+        tr(
+            "{name} is a {type} {format} repository",
+            name=repository.name,
+            type=repository.type,
+            format=repository.format,
+        )
+    ]
     if repository.policy == "ALLOW_ONCE":
-        exception = ", latest excepted" if repository.latest_exempt else ""
-        facts.append(f"tags may not be moved (ALLOW_ONCE){exception}")
+        exception = tr(", latest excepted") if repository.latest_exempt else ""
+        facts.append(tr("tags may not be moved (ALLOW_ONCE){exception}", exception=exception))
     if repository.force_basic is not None:
-        facts.append("sign-in is by Basic" if repository.force_basic else "sign-in is by token")
+        facts.append(tr("sign-in is by Basic") if repository.force_basic else tr("sign-in is by token"))
     return Finding("ok", "; ".join(facts))
 
 
@@ -143,9 +176,29 @@ def check_connector(probe: Probe) -> list[Finding]:
     if nexus is None or not nexus.fix_connector or (repository := nexus.repository_to_fix) is None:
         return []
     if nexus.fix_connector in repository.ports:
-        return [Finding("ok", f"{repository.name} has its connector on port {nexus.fix_connector}")]
+        return [
+            Finding(
+                "ok",
+                tr(
+                    "{name} has its connector on port {fix_connector}",
+                    name=repository.name,
+                    fix_connector=nexus.fix_connector,
+                ),
+            )
+        ]
     hint, fix = connector_remedy(nexus, port_is_free=False)
-    return [Finding("warning", f"{repository.name} has no connector on port {nexus.fix_connector}", hint, fix=fix)]
+    return [
+        Finding(
+            "warning",
+            tr(
+                "{name} has no connector on port {fix_connector}",
+                name=repository.name,
+                fix_connector=nexus.fix_connector,
+            ),
+            hint,
+            fix=fix,
+        )
+    ]
 
 
 def connector_remedy(probe: NexusProbe, *, port_is_free: bool) -> tuple[str, str]:
@@ -163,18 +216,26 @@ def connector_remedy(probe: NexusProbe, *, port_is_free: bool) -> tuple[str, str
             return "", ""
         ports = " and ".join(map(str, repository.ports))
         return (
-            f"{repository.name} has its connector on port {ports}, and --fix changes none that is there: use that "
-            f"port, or change it in Nexus (Settings > Repositories > {repository.name}) when nobody pulls by it any "
-            "more"
+            tr(
+                "{name} has its connector on port {ports}, and --fix changes none that is there: use that "
+                "port, or change it in Nexus (Settings > Repositories > {name}) when nobody pulls by it any "
+                "more",
+                name=repository.name,
+                ports=ports,
+            )
         ), ""
     if repository.path_enabled:
-        return f"{repository.name} has path-based routing, beside which Nexus allows no connector", ""
+        return tr("{name} has path-based routing, beside which Nexus allows no connector", name=repository.name), ""
     if repository.format != "docker":
         name = repository.name
-        return f"{name} has no connector: give it one in Nexus, Settings > Repositories > {name}", ""
+        return tr("{name} has no connector: give it one in Nexus, Settings > Repositories > {name}", name=name), ""
     if not probe.fix_connector and (not port_is_free or probe.scheme == "https"):
-        return f"{repository.name} has no connector; --fix --connector PORT adds one by HTTP", ""
-    return f"{repository.name} has no connector; --fix adds one by HTTP, on port {probe.fix_port}", "connector"
+        return tr("{name} has no connector; --fix --connector PORT adds one by HTTP", name=repository.name), ""
+    return tr(
+        "{name} has no connector; --fix adds one by HTTP, on port {fix_port}",
+        name=repository.name,
+        fix_port=probe.fix_port,
+    ), "connector"
 
 
 def check_realms(probe: Probe) -> list[Finding]:
@@ -185,11 +246,11 @@ def check_realms(probe: Probe) -> list[Finding]:
     repository = nexus.repository
     realm = realm_for(repository)
     if realm in nexus.rest.realms:
-        return [Finding("ok", f"the realm {realm} is active")]
+        return [Finding("ok", tr("the realm {realm} is active", realm=realm))]
     if repository is not None and repository.force_basic:
-        what = f"the realm {realm} is not active, and not needed while all sign in by Basic"
-        return [Finding("ok", what, "whoever pulls without signing in needs it: " + REALM_HINT, fix="realm")]
-    what = f"the realm {realm} is not active, so tokens are given and not taken"
+        what = tr("the realm {realm} is not active, and not needed while all sign in by Basic", realm=realm)
+        return [Finding("ok", what, tr("whoever pulls without signing in needs it: ") + REALM_HINT, fix="realm")]
+    what = tr("the realm {realm} is not active, so tokens are given and not taken", realm=realm)
     return [Finding("problem", what, REALM_HINT, fix="realm")]
 
 
@@ -204,9 +265,15 @@ def check_quota(probe: Probe) -> list[Finding]:
     return [
         Finding(
             "warning",
-            f"the blob store {repository.blob_store} is over its quota: {violation}",
-            "Nexus goes on taking uploads until the disk is full: make room by the tasks Docker - Delete unused "
-            "manifests and images and Admin - Compact blob store, or raise quota and disk",
+            tr(
+                "the blob store {blob_store} is over its quota: {violation}",
+                blob_store=repository.blob_store,
+                violation=violation,
+            ),
+            tr(
+                "Nexus goes on taking uploads until the disk is full: make room by the tasks Docker - Delete unused "
+                "manifests and images and Admin - Compact blob store, or raise quota and disk"
+            ),
         )
     ]
 
@@ -233,12 +300,20 @@ def check_components(probe: Probe) -> list[Finding]:
     try:
         count = nexus.rest.count_components(limit=limit + 1)
     except RegistryError as error:
-        what = f"how many of the {limit:,} components of Community Edition there are could not be counted"
-        return [Finding("warning", f"{what} ({error.what})", "look at the usage on Nexus's own pages")]
-    what = f"{count:,} of the {limit:,} components that Community Edition may hold"
+        what = tr(
+            "how many of the {limit:,} components of Community Edition there are could not be counted", limit=limit
+        )
+        return [Finding("warning", f"{what} ({error.what})", tr("look at the usage on Nexus's own pages"))]
+    what = tr("{count:,} of the {limit:,} components that Community Edition may hold", count=count, limit=limit)
     if count + nexus.new_tags > limit:
-        new = f", and {nexus.new_tags:,} tags are to be added" if nexus.new_tags else ""
+        new = tr(", and {new_tags:,} tags are to be added", new_tags=nexus.new_tags) if nexus.new_tags else ""
         return [Finding("problem", f"{what}{new}", REFUSALS_BY_ID["limit"].hint)]
     if count + nexus.new_tags > limit * _NEARLY_FULL:
-        return [Finding("warning", f"{what}: nearly full", "clean up tags that nobody pulls before the next import")]
+        return [
+            Finding(
+                "warning",
+                tr("{what}: nearly full", what=what),
+                tr("clean up tags that nobody pulls before the next import"),
+            )
+        ]
     return [Finding("ok", what)]

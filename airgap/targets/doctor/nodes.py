@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from airgap.i18n import tr
 from airgap.targets.probe import Probe
 from airgap.targets.protocols import Finding
 
@@ -13,8 +14,8 @@ def check_nodes(probe: Probe) -> list[Finding]:
         return [
             Finding(
                 "ok",
-                f"nodes need to be told that {probe.registry} speaks plain HTTP",
-                f"on every node, /etc/containerd/certs.d/{probe.registry}/hosts.toml:",
+                tr("nodes need to be told that {registry} speaks plain HTTP", registry=probe.registry),
+                tr("on every node, /etc/containerd/certs.d/{registry}/hosts.toml:", registry=probe.registry),
                 run=(
                     *_hosts_toml(f"http://{probe.registry}", "skip_verify = true"),
                     hosts_command(probe, "http"),
@@ -25,12 +26,15 @@ def check_nodes(probe: Probe) -> list[Finding]:
         return [
             Finding(
                 "ok",
-                f"nodes need the certificate authority of {probe.registry}",
-                f"on every node, /etc/containerd/certs.d/{probe.registry}/hosts.toml, with the file beside it:",
+                tr("nodes need the certificate authority of {registry}", registry=probe.registry),
+                tr(
+                    "on every node, /etc/containerd/certs.d/{registry}/hosts.toml, with the file beside it:",
+                    registry=probe.registry,
+                ),
                 run=(*_hosts_toml(f"https://{probe.registry}", 'ca = "ca.crt"'), hosts_command(probe, "https")),
             )
         ]
-    return [Finding("ok", f"nodes can pull from {probe.registry} without further words")]
+    return [Finding("ok", tr("nodes can pull from {registry} without further words", registry=probe.registry))]
 
 
 def hosts_command(probe: Probe, scheme: str) -> str:

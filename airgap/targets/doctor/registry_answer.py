@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from airgap.errors import AirgapError
+from airgap.i18n import tr
 from airgap.targets.doctor import nexus_settings, tls_probe
 from airgap.targets.harbor.detection import is_harbor
 from airgap.targets.nexus.detection import is_nexus
@@ -22,29 +23,37 @@ def check_registry(probe: Probe) -> list[Finding]:
     status, where = answer.status, f"{probe.url}/v2/"
     text = answer.body[:2000].decode("utf-8", "replace") + answer.reason
     if is_registry(answer):
-        return [Finding("ok", f"{where} is answered by {_product_name(probe)}")]
+        return [
+            Finding("ok", tr("{where} is answered by {product_name}", where=where, product_name=_product_name(probe)))
+        ]
     refusal = find_refusal(status, text)
     if refusal is not None and refusal.id != "missing":
-        return [Finding("problem", f"{refusal.what} ({status} at {where})", refusal.hint)]
+        return [
+            Finding(
+                "problem",
+                tr("{what} ({status} at {where})", what=refusal.what, status=status, where=where),
+                refusal.hint,
+            )
+        ]
     if status in (301, 302, 303, 307, 308):
         location = answer.headers.get("Location", "")
-        hint = f"use that address: {_target_at(probe, location)}"
-        return [Finding("problem", f"{where} leads on to {location[:200]}", hint)]
+        hint = tr("use that address: {target_at}", target_at=_target_at(probe, location))
+        return [Finding("problem", tr("{where} leads on to {location}", where=where, location=location[:200]), hint)]
     if status == 407:
         error = answer.error()
         return [Finding("problem", str(error), error.hint or "")]
     if status in (502, 503, 504):
         return [_gateway_error(probe, status, where)]
     if status == 400 and "HTTPS" in text:
-        what = f"{probe.netloc} speaks HTTPS, and was asked by plain HTTP"
-        return [Finding("problem", what, "write it with https://")]
+        what = tr("{netloc} speaks HTTPS, and was asked by plain HTTP", netloc=probe.netloc)
+        return [Finding("problem", what, tr("write it with https://"))]
     return [_not_registry(probe, status, where)]
 
 
 def _product_name(probe: Probe) -> str:
     version, edition = version_of(probe.response) if probe.response is not None else ("", "")
     if version:
-        return f"Nexus {version} ({edition})"
+        return tr("Nexus {version} ({edition})", version=version, edition=edition)
     if is_nexus(probe):
         return "Nexus"
     return "Harbor" if is_harbor(probe) else "a registry"
@@ -53,12 +62,23 @@ def _product_name(probe: Probe) -> str:
 def _gateway_error(probe: Probe, status: int, where: str) -> Finding:
     connector_hint, fix = _connector_remedy(probe)
     proxy = tls_probe.proxy_of(probe)
-    gateway = f"the proxy {proxy.host}:{proxy.port}, or one behind it," if proxy else "a proxy or Ingress"
+    gateway = (
+        tr("the proxy {host}:{port}, or one behind it,", host=proxy.host, port=proxy.port)
+        if proxy
+        else tr("a proxy or Ingress")
+    )
     return Finding(
         "problem",
-        f"{gateway} answers {status} at {where}: what stands behind it does not",
-        "check that the Service has endpoints and that the Ingress names its port, the connector's"
-        f"{f'; {connector_hint}' if connector_hint else ''}",
+        tr(
+            "{gateway} answers {status} at {where}: what stands behind it does not",
+            gateway=gateway,
+            status=status,
+            where=where,
+        ),
+        tr(
+            "check that the Service has endpoints and that the Ingress names its port, the connector's{connector_hint}",
+            connector_hint=f"; {connector_hint}" if connector_hint else "",
+        ),
         run=("kubectl get endpoints,ingress -A | grep -i nexus",),
         fix=fix,
     )
@@ -72,15 +92,23 @@ def _connector_remedy(probe: Probe) -> tuple[str, str]:
 
 
 def _not_registry(probe: Probe, status: int, where: str) -> Finding:
-    what = f"what answers at {where} is no registry ({status})"
+    what = tr("what answers at {where} is no registry ({status})", where=where, status=status)
     if route := find_repository_route(probe):
         return Finding(
             "problem",
-            f"{what}: it is Nexus's own port, where {route.repository} is served only below {route.base}/v2/, which no "
-            "node pulls",
-            "give the repository a connector port, or from 3.83 on path-based routing; there is "
-            f"{nexus_settings.addresses_of(probe)}. Pushing can go this way at once, with the address that nodes pull "
-            "from as target",
+            tr(
+                "{what}: it is Nexus's own port, where {repository} is served only below {base}/v2/, which no "
+                "node pulls",
+                what=what,
+                repository=route.repository,
+                base=route.base,
+            ),
+            tr(
+                "give the repository a connector port, or from 3.83 on path-based routing; there is "
+                "{addresses_of}. Pushing can go this way at once, with the address that nodes pull "
+                "from as target",
+                addresses_of=nexus_settings.addresses_of(probe),
+            ),
             run=(f"airgap import BUNDLE --to NODES-ADDRESS --via {route.base}",),
         )
     if serves_nexus_pages(probe):
@@ -88,23 +116,27 @@ def _not_registry(probe: Probe, status: int, where: str) -> Finding:
     return Finding(
         "problem",
         what,
-        "check host, port and path; behind an Ingress its rule must lead /v2/ of this host to the connector's port, "
-        f"without a rewrite, since clients always ask HOST/v2/: {ANNOTATE}rewrite-target-",
+        tr(
+            "check host, port and path; behind an Ingress its rule must lead /v2/ of this host to the "
+            "connector's port, "
+            "without a rewrite, since clients always ask HOST/v2/: {annotate}rewrite-target-",
+            annotate=ANNOTATE,
+        ),
         run=(f"curl -i {where}",),
     )
 
 
 def _nexus_pages(probe: Probe, what: str) -> Finding:
-    what = f"{what}: it is Nexus's own port (its pages), not a Docker connector"
+    what = tr("{what}: it is Nexus's own port (its pages), not a Docker connector", what=what)
     if not isinstance(probe, NexusProbe):
         run = (f"airgap doctor {probe.mapping.address} --nexus {probe.root}",)
-        return Finding("problem", what, "use the connector's port of the hosted repository", run=run)
+        return Finding("problem", what, tr("use the connector's port of the hosted repository"), run=run)
     addresses = nexus_settings.addresses_of(probe)
     fix = "" if probe.rest.registries else "repository"
     connector_hint, connector_fix = _connector_remedy(probe)
     if connector_hint:
         addresses, fix = f"{addresses}; {connector_hint}", connector_fix
-    return Finding("problem", what, f"use the connector's port; there is {addresses}", fix=fix)
+    return Finding("problem", what, tr("use the connector's port; there is {addresses}", addresses=addresses), fix=fix)
 
 
 def _target_at(probe: Probe, location: str) -> str:
@@ -113,6 +145,6 @@ def _target_at(probe: Probe, location: str) -> str:
     try:
         parts = split_url(location)
     except AirgapError:
-        return "the one that it names"
+        return tr("the one that it names")
     prefix = probe.mapping.address.prefix
     return f"{parts.scheme}://{parts.netloc}{'/' + prefix if prefix else ''}" if parts.netloc else location[:200]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, Unauthorized
+from airgap.i18n import tr
 from airgap.records import replace
 from airgap.registry.http.errors import AccountLocked, split_url
 from airgap.targets.harbor.detection import is_harbor
@@ -30,12 +31,12 @@ def check_challenge(probe: Probe) -> list[Finding]:
     if bearer is not None:
         return [_check_realm(probe, bearer.parameters.get("realm", ""))]
     if any(challenge.scheme == "basic" for challenge in challenges):
-        return [Finding("ok", "it asks for user and password on each request (Basic)")]
+        return [Finding("ok", tr("it asks for user and password on each request (Basic)"))]
     return [
         Finding(
             "problem",
-            "it answers 401 and does not say how to sign in (no usable WWW-Authenticate)",
-            "a proxy in front takes the header away: have it passed on",
+            tr("it answers 401 and does not say how to sign in (no usable WWW-Authenticate)"),
+            tr("a proxy in front takes the header away: have it passed on"),
         )
     ]
 
@@ -47,32 +48,37 @@ def _check_realm(probe: Probe, realm: str) -> Finding:
     except AirgapError:
         parts = None
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        return _wrong_realm(probe, realm, "which is no address (Nexus 3.77.0 and 3.77.1 do this; update it)")
+        return _wrong_realm(probe, realm, tr("which is no address (Nexus 3.77.0 and 3.77.1 do this; update it)"))
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if (parts.scheme, parts.hostname, port) == (probe.scheme, probe.host, probe.port):
-        return Finding("ok", f"tokens are given at {realm[:200]}")
+        return Finding("ok", tr("tokens are given at {realm}", realm=realm[:200]))
     is_downgrade = probe.scheme == "https" and parts.scheme == "http"
     if is_nexus(probe) or parts.hostname == probe.host:
-        how = "by plain HTTP, " if is_downgrade else ""
-        return _wrong_realm(probe, realm, f"{how}which is not where it is reached ({probe.root})")
+        how = tr("by plain HTTP, ") if is_downgrade else ""
+        return _wrong_realm(
+            probe, realm, tr("{how}which is not where it is reached ({root})", how=how, root=probe.root)
+        )
     if is_downgrade:
-        return _wrong_realm(probe, realm, "where a password would travel unprotected")
-    return Finding("ok", f"tokens are given elsewhere, at {realm[:200]}; nodes must reach it too")
+        return _wrong_realm(probe, realm, tr("where a password would travel unprotected"))
+    return Finding("ok", tr("tokens are given elsewhere, at {realm}; nodes must reach it too", realm=realm[:200]))
 
 
 def _wrong_realm(probe: Probe, realm: str, reason: str) -> Finding:
-    what = f"it sends those who sign in to {realm[:200]}, {reason}"
+    what = tr("it sends those who sign in to {realm}, {reason}", realm=realm[:200], reason=reason)
     if is_harbor(probe) and not is_nexus(probe):
         return Finding(
             "problem",
             what,
-            f"Harbor takes this from external_url in harbor.yml: set it to {probe.root} and prepare anew",
+            tr("Harbor takes this from external_url in harbor.yml: set it to {root} and prepare anew", root=probe.root),
         )
     return Finding(
         "problem",
         what,
-        "Nexus makes this of the headers that the proxy in front passes on; these belong in its configuration "
-        '(ingress-nginx sets them itself, unless another proxy stands before it: then use-forwarded-headers: "true")',
+        tr(
+            "Nexus makes this of the headers that the proxy in front passes on; these belong in its configuration "
+            "(ingress-nginx sets them itself, unless another proxy stands before it: then "
+            'use-forwarded-headers: "true")'
+        ),
         run=(
             f"proxy_set_header Host {probe.netloc};",
             f"proxy_set_header X-Forwarded-Proto {probe.scheme};",
@@ -92,7 +98,7 @@ def check_sign_in(probe: Probe) -> list[Finding]:
         return [Finding("problem", str(error), error.hint or "")]
     if response is not None and response.status == 200:
         probe.signed_in = True
-        return [Finding("ok", "it answers without a sign-in")]
+        return [Finding("ok", tr("it answers without a sign-in"))]
     login = f"airgap login {name}"
     if credential is None and "basic" in _schemes(probe):
         return [_credential_needed(login)]
@@ -105,8 +111,8 @@ def check_sign_in(probe: Probe) -> list[Finding]:
         return [Finding("problem", str(explained), explained.hint or "")]
     probe.signed_in = True
     if credential is None:
-        return [Finding("ok", "it lets everybody in, with a token and without a password")]
-    return [Finding("ok", f"{credential.username or 'the token'} is let in")]
+        return [Finding("ok", tr("it lets everybody in, with a token and without a password"))]
+    return [Finding("ok", tr("{username} is let in", username=credential.username or tr("the token")))]
 
 
 def settings_unreadable(client: RegistryClient, error: AirgapError) -> Finding:
@@ -119,15 +125,17 @@ def settings_unreadable(client: RegistryClient, error: AirgapError) -> Finding:
 
 
 def _credential_needed(login: str) -> Finding:
-    return Finding("problem", "it wants a user and password, and none is known", "sign in once:", run=(login,))
+    return Finding("problem", tr("it wants a user and password, and none is known"), tr("sign in once:"), run=(login,))
 
 
 def _wrong_password(login: str) -> Finding:
     return Finding(
         "problem",
-        "the user or the password is wrong; it was tried once, and no more is asked with it (a fourth try would "
-        "lock the account on Nexus 3.96)",
-        "check it in the browser, then",
+        tr(
+            "the user or the password is wrong; it was tried once, and no more is asked with it (a fourth try would "
+            "lock the account on Nexus 3.96)"
+        ),
+        tr("check it in the browser, then"),
         run=(login,),
     )
 
@@ -148,7 +156,7 @@ def _rejected(probe: Probe, error: Unauthorized, login: str) -> Finding:
         realm = realm_for(probe.repository if isinstance(probe, NexusProbe) else None)
         return RealmMissing(
             "problem",
-            f"tokens are given and then not taken: the realm {realm} is not switched on",
+            tr("tokens are given and then not taken: the realm {realm} is not switched on", realm=realm),
             REALM_HINT,
             fix="realm" if has_settings else "",
             run=() if has_settings else (f"airgap doctor {probe.mapping.address} --nexus URL --fix",),

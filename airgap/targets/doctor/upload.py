@@ -7,6 +7,7 @@ import contextlib
 import socket
 
 from airgap.errors import AirgapError, RegistryError
+from airgap.i18n import tr
 from airgap.targets.nexus.refusals import BODY_SIZE, BUFFERING, explain, find_refusal
 from airgap.targets.probe import Probe
 from airgap.targets.protocols import Finding
@@ -39,7 +40,7 @@ def _check(probe: Probe, *, with_body: bool) -> list[Finding]:
     except AirgapError as error:
         return [_begin_refused(error)]
     try:
-        return [_send_body(probe, location, scopes)] if with_body else [Finding("ok", "an upload may begin")]
+        return [_send_body(probe, location, scopes)] if with_body else [Finding("ok", tr("an upload may begin"))]
     finally:
         # Not every server supports cancelling, and a user who may only push may not be allowed to. The server's own
         # clean-up then removes the upload (in Nexus the task "Docker - Delete incomplete uploads").
@@ -51,7 +52,7 @@ def _begin_refused(error: AirgapError) -> Finding:
     explained = explain(error)
     hint = explained.hint or ""
     if isinstance(error, RegistryError) and error.status == 403 and explained is error:
-        return Finding("problem", f"this user may not push here ({error.what})", hint)
+        return Finding("problem", tr("this user may not push here ({what})", what=error.what), hint)
     return Finding("problem", explained.what, hint)
 
 
@@ -71,16 +72,18 @@ def _send_body(probe: Probe, location: str, scopes: tuple[str, ...]) -> Finding:
     except AirgapError as error:
         return Finding(
             "problem",
-            f"a body of {_SIZE:,} bytes does not get through ({error.what})",
-            f"what stands in front cuts it: {BUFFERING}",
+            tr("a body of {size:,} bytes does not get through ({what})", size=_SIZE, what=error.what),
+            tr("what stands in front cuts it: {buffering}", buffering=BUFFERING),
         )
     if response.status in (200, 201, 202, 204):
-        return Finding("ok", f"an upload may begin, and {_SIZE:,} bytes of a body get through; it was called off")
+        return Finding(
+            "ok", tr("an upload may begin, and {size:,} bytes of a body get through; it was called off", size=_SIZE)
+        )
     if response.status == 413:
         return Finding(
             "problem",
-            f"a proxy or Ingress in front takes no body of {_SIZE:,} bytes (413): layers are larger",
-            "switch its limit off; nginx itself: client_max_body_size 0; and for an Ingress:",
+            tr("a proxy or Ingress in front takes no body of {size:,} bytes (413): layers are larger", size=_SIZE),
+            tr("switch its limit off; nginx itself: client_max_body_size 0; and for an Ingress:"),
             run=(BODY_SIZE,),
         )
     refused = response.error()
@@ -88,6 +91,9 @@ def _send_body(probe: Probe, location: str, scopes: tuple[str, ...]) -> Finding:
     if refusal is not None:
         return Finding("problem", refusal.what, refusal.hint)
     if response.status in (404, 405, 411, 416, 501):
-        return Finding("ok", f"an upload may begin (how a body goes in pieces it does not know: {response.status})")
+        return Finding(
+            "ok",
+            tr("an upload may begin (how a body goes in pieces it does not know: {status})", status=response.status),
+        )
     explained = explain(refused)
-    return Finding("problem", f"a body is refused: {explained.what}", explained.hint or "")
+    return Finding("problem", tr("a body is refused: {what}", what=explained.what), explained.hint or "")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from airgap.errors import NotReady
+from airgap.i18n import tr
 from airgap.records import Record
 from airgap.targets.probe import Probe
 
@@ -41,11 +42,16 @@ class HarborProjects(Record):
         response = self._call("POST", self.url, document_for(project))
         if response.status in (201, 409):
             return
-        hint = "ask an administrator of Harbor for the project"
+        hint = tr("ask an administrator of Harbor for the project")
         if self.user.startswith("robot$"):
-            hint += "; a robot account makes projects only if it is one of the system's with that permission"
+            hint += tr("; a robot account makes projects only if it is one of the system's with that permission")
         raise NotReady(
-            f"Harbor did not make the project {project} ({response.status} {_message(response)})".rstrip(),
+            tr(
+                "Harbor did not make the project {project} ({status} {message})",
+                project=project,
+                status=response.status,
+                message=_message(response),
+            ).rstrip(),
             where=self.probe.registry,
             hint=hint,
         )

@@ -8,6 +8,7 @@ may create projects.
 from __future__ import annotations
 
 from airgap.errors import AirgapError, NotReady, RegistryError
+from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.registry import Repository
 from airgap.targets.harbor.detection import is_harbor
@@ -74,7 +75,17 @@ class HarborTarget:
             self._probe.client.ping()
         project = self.mapping.address.prefix.partition("/")[0]
         if project and not self._read_only:
-            findings.append(Finding("ok", f"the project {project} {self._ensure_project(project)}", check="project"))
+            findings.append(
+                Finding(
+                    "ok",
+                    tr(
+                        "the project {project} {ensure_project}",
+                        project=project,
+                        ensure_project=self._ensure_project(project),
+                    ),
+                    check="project",
+                )
+            )
         return findings
 
     def locate(self, reference: Reference) -> Reference:
@@ -95,9 +106,11 @@ class HarborTarget:
                 return Repository(self._probe.client, repository)
             if not inner:
                 raise NotReady(
-                    f"in Harbor every image lies in a project, and {repository} has none",
+                    tr("in Harbor every image lies in a project, and {repository} has none", repository=repository),
                     where=self.mapping.address.registry,
-                    hint=f"give one: --to {self.mapping.address.registry}/PROJECT, or --mapping path",
+                    hint=tr(
+                        "give one: --to {registry}/PROJECT, or --mapping path", registry=self.mapping.address.registry
+                    ),
                 )
             self._ensure_project(project)
             self._repositories[repository] = Repository(self._probe.client, repository, push=True)
@@ -106,21 +119,23 @@ class HarborTarget:
     def _ensure_project(self, project: str) -> str:
         """Check that a project exists, or create it; returns what happened, in words."""
         if project in self._known_projects:
-            return "is there"
-        outcome = "is there"
+            return tr("is there")
+        outcome = tr("is there")
         if self._projects.status(project) == 404:
             if not self._create_projects:
                 raise NotReady(
-                    f"Harbor has no project {project} that this user may see",
+                    tr("Harbor has no project {project} that this user may see", project=project),
                     where=self.mapping.address.registry,
-                    hint="--create-projects makes it (private); or an administrator: Projects > New project > "
-                    f"{project}",
+                    hint=tr(
+                        "--create-projects makes it (private); or an administrator: Projects > New project > {project}",
+                        project=project,
+                    ),
                 )
             if self._dry_run:
-                outcome = "would be made"
+                outcome = tr("would be made")
             else:
                 self._projects.create(project)
-                outcome = "was made"
+                outcome = tr("was made")
         self._known_projects.add(project)
         return outcome
 
@@ -129,15 +144,15 @@ class HarborTarget:
         if not isinstance(error, RegistryError):
             return error
         if "project" in error.said and "not found" in error.said:
-            return NotReady("Harbor has no such project", where=error.where, hint="--create-projects makes it")
+            return NotReady(tr("Harbor has no such project"), where=error.where, hint=tr("--create-projects makes it"))
         if error.status == 412 or "quota" in error.said:
             return NotReady(
-                f"the project's quota is used up ({error.said[:200]})",
+                tr("the project's quota is used up ({said})", said=error.said[:200]),
                 where=error.where,
-                hint="an administrator raises it: Administration > Project Quotas",
+                hint=tr("an administrator raises it: Administration > Project Quotas"),
             )
         if error.status == 401 and self._projects.user == "robot":
-            error.hint = (
+            error.hint = tr(
                 "a robot's whole name holds a $: write it in single quotes, 'robot$NAME', or the shell takes it"
             )
         return error

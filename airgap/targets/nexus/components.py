@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from airgap.errors import NotFound, NotReady, RegistryError, Unauthorized, UsageError
+from airgap.i18n import tr
 from airgap.oci import dates
 from airgap.oci import digest as digests
 from airgap.records import Record
@@ -41,9 +42,11 @@ def split_address(url: str) -> tuple[str, str]:
     base, _, name = url.rstrip("/").partition("/repository/")
     if not re.match(r"https?://[^/@\s]+", base) or "/" in name or "@" in base:
         raise UsageError(
-            "--nexus-source is Nexus's own address, without a user in it",
-            hint="such as https://nexus.example:8443, or https://nexus.example:8443/repository/NAME for one of its "
-            "repositories",
+            tr("--nexus-source is Nexus's own address, without a user in it"),
+            hint=tr(
+                "such as https://nexus.example:8443, or https://nexus.example:8443/repository/NAME for one of its "
+                "repositories"
+            ),
         )
     return base.removesuffix(API), name.partition("/")[0]
 
@@ -67,7 +70,7 @@ class ComponentLister(Record, frozen=False, eq=False):
         if self.repository:
             if self.repository not in names:
                 raise NotReady(
-                    f"Nexus shows this user no docker repository {self.repository}",
+                    tr("Nexus shows this user no docker repository {repository}", repository=self.repository),
                     where=self.rest.url,
                     hint=_choose_hint(names),
                 )
@@ -80,8 +83,8 @@ class ComponentLister(Record, frozen=False, eq=False):
             self.repository = next(iter(names))
         else:
             raise UsageError(
-                f"which of Nexus's docker repositories is behind {registry}?" if names
-                else "Nexus shows this user no docker repository",
+                tr("which of Nexus's docker repositories is behind {registry}?", registry=registry) if names
+                else tr("Nexus shows this user no docker repository"),
                 where=self.rest.url,
                 hint=_choose_hint(names),
             )  # fmt: skip
@@ -120,12 +123,14 @@ class ComponentLister(Record, frozen=False, eq=False):
             raise self._not_nexus() from error
         if response.status == 403:
             raise Unauthorized(
-                f"this user may not list Nexus's {path}",
+                tr("this user may not list Nexus's {path}", path=path),
                 where=self.rest.url_of(path),
-                hint="give the user nx-repository-view-docker-NAME-browse and -read for this repository",
+                hint=tr("give the user nx-repository-view-docker-NAME-browse and -read for this repository"),
             )
         if response.status == 422:
-            raise NotReady(f"Nexus has no repository {self.repository}", where=self.rest.url_of(path))
+            raise NotReady(
+                tr("Nexus has no repository {repository}", repository=self.repository), where=self.rest.url_of(path)
+            )
         try:
             document = json.loads(response.body)
         except (ValueError, RecursionError) as error:
@@ -149,16 +154,16 @@ class ComponentLister(Record, frozen=False, eq=False):
 
     def _not_nexus(self) -> RegistryError:
         return RegistryError(
-            "what answers there is no Nexus REST API",
+            tr("what answers there is no Nexus REST API"),
             where=self.rest.url,
-            hint="--nexus-source is the address of Nexus's pages (often port 8081 or 8443), with its context path",
+            hint=tr("--nexus-source is the address of Nexus's pages (often port 8081 or 8443), with its context path"),
         )
 
 
 def _choose_hint(names: set[str]) -> str:
     if not names:
-        return "the user needs the privilege to browse it"
-    return f"add it to --nexus-source as /repository/NAME: {', '.join(sorted(names))}"
+        return tr("the user needs the privilege to browse it")
+    return tr("add it to --nexus-source as /repository/NAME: {names}", names=", ".join(sorted(names)))
 
 
 def _digest_of(asset: dict[str, Any]) -> str:

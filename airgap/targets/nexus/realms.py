@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from airgap.i18n import tr
 from airgap.targets.nexus.settings import RepositorySettings
 from airgap.targets.protocols import Finding
 
 DOCKER_REALM, OCI_REALM = "DockerToken", "OciBearerToken"
-REALM_HINT = (
+REALM_HINT = tr(
     "in Nexus: Settings > Security > Realms, add the format's Bearer Token Realm to the active ones (keep the others)"
 )
 

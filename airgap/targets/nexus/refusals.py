@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from airgap.errors import AirgapError, NotReady, RegistryError, TargetError
+from airgap.i18n import tr
 from airgap.records import Record
 from airgap.registry.http.errors import ConnectionBroken
 
@@ -42,59 +43,61 @@ REFUSALS = (
     Refusal(
         "redeploy",
         r"cannot be updated|does not allow updating",
-        "the repository's deployment policy lets nothing be written twice (ALLOW_ONCE, Disable redeploy)",
-        "in Nexus: Settings > Repositories > the repository > Deployment policy: Allow redeploy; or use a new tag",
+        tr("the repository's deployment policy lets nothing be written twice (ALLOW_ONCE, Disable redeploy)"),
+        tr("in Nexus: Settings > Repositories > the repository > Deployment policy: Allow redeploy; or use a new tag"),
     ),
     Refusal(
         "frozen",
         r"read-only mode",
-        "Nexus is in read-only mode and takes nothing",
-        "an administrator ends it: Settings > System > Nodes (or API), Release read-only; it may be a backup that runs",
+        tr("Nexus is in read-only mode and takes nothing"),
+        tr("an administrator ends it: Settings > System > Nodes (or API), Release read-only; it may be a "
+           "backup that runs"),
         (403, 405, 500, 503),
     ),
     Refusal(
         "offline",
         r"Repository offline",
-        "this repository is switched offline in Nexus",
-        "in Nexus: Settings > Repositories > the repository > Online",
+        tr("this repository is switched offline in Nexus"),
+        tr("in Nexus: Settings > Repositories > the repository > Online"),
     ),
     Refusal(
         "limit",
         r"PAYMENT REQUIRED",
-        "Nexus takes no uploads: it has more components, or had more requests in a day, than its edition allows "
-        "(Community: 40,000 and 100,000 since 3.87, 100,000 and 200,000 before), and falling below may not lift this",
-        "Nexus's pages show both counts (Usage Center); raise the limit by a licence, or use another instance; pulling "
-        "goes on working",
+        tr("Nexus takes no uploads: it has more components, or had more requests in a day, than its edition allows "
+"(Community: 40,000 and 100,000 since 3.87, 100,000 and 200,000 before), and falling below may not lift this"),
+        tr("Nexus's pages show both counts (Usage Center); raise the limit by a licence, or use another "
+           "instance; pulling "
+"goes on working"),
     ),
     Refusal(
         "eula",
         r"End User License Agreement",
-        "Nexus waits for its licence to be accepted",
-        "sign in to its pages as admin and accept it, or airgap doctor TARGET --nexus URL --fix",
+        tr("Nexus waits for its licence to be accepted"),
+        tr("sign in to its pages as admin and accept it, or airgap doctor TARGET --nexus URL --fix"),
     ),
     Refusal(
         "group",
         r"PRO-licensed|[Dd]eploying to groups",
-        "this address belongs to a group repository, and pushing to a group is a Pro feature",
-        "push to the hosted repository itself: give its connector as --via, and keep the group's address as target",
+        tr("this address belongs to a group repository, and pushing to a group is a Pro feature"),
+        tr("push to the hosted repository itself: give its connector as --via, and keep the group's address as target"),
     ),
     Refusal(
         "proxy",
         r"proxy repository takes no",
-        "this address belongs to a proxy repository, which takes no uploads",
-        "push to a hosted repository",
+        tr("this address belongs to a proxy repository, which takes no uploads"),
+        tr("push to a hosted repository"),
     ),
     Refusal(
         "deny",
         r"is read-only",
-        "the repository's deployment policy is Read-only (DENY): it takes nothing",
-        "in Nexus: Settings > Repositories > the repository > Deployment policy: Allow redeploy",
+        tr("the repository's deployment policy is Read-only (DENY): it takes nothing"),
+        tr("in Nexus: Settings > Repositories > the repository > Deployment policy: Allow redeploy"),
     ),
     Refusal(
         "missing",
         r"Repository not found",
-        "Nexus has no repository of this name",
-        "check the spelling of the repository in the address; airgap doctor TARGET --nexus URL lists what there is",
+        tr("Nexus has no repository of this name"),
+        tr("check the spelling of the repository in the address; airgap doctor TARGET --nexus URL lists what there is"),
     ),
 )  # fmt: skip
 #: The same, by ``id``.
@@ -124,14 +127,19 @@ def explain(error: AirgapError) -> AirgapError:
         kind = RedeployForbidden if refusal.id == "redeploy" else NotReady
         return kind(refusal.what, where=error.where, hint=refusal.hint)
     if error.status == 403:
-        error.hint = (
+        error.hint = tr(
             "the user's role needs nx-repository-view-docker-REPOSITORY-add, -edit, -read and -browse "
             "(Settings > Security > Roles)"
         )
     elif error.status == 413:
-        error.hint = f"a proxy limits the size of a body; for ingress-nginx: {BODY_SIZE}"
+        error.hint = tr("a proxy limits the size of a body; for ingress-nginx: {body_size}", body_size=BODY_SIZE)
     elif error.status in (502, 504):
-        error.hint = f"a proxy has lost patience while Nexus worked; for ingress-nginx: {TIMEOUTS}"
+        error.hint = tr(
+            "a proxy has lost patience while Nexus worked; for ingress-nginx: {timeouts}", timeouts=TIMEOUTS
+        )
     elif isinstance(error, ConnectionBroken) and not error.hint:
-        error.hint = f"if a proxy stands before Nexus, it may cut long bodies; for ingress-nginx: {BUFFERING}"
+        error.hint = tr(
+            "if a proxy stands before Nexus, it may cut long bodies; for ingress-nginx: {buffering}",
+            buffering=BUFFERING,
+        )
     return error

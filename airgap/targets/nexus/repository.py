@@ -8,6 +8,7 @@ HEAD of a manifest may return 404 or 500 where GET returns 200. With ALLOW_ONCE,
 from __future__ import annotations
 
 from airgap.errors import AirgapError, ContentMissing, NotFound, RegistryError
+from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
@@ -92,7 +93,7 @@ class NexusRepository(Repository):
                 existing = ""
             if existing == descriptor.digest:
                 return
-            prefix = f"the tag is there with {existing}, and " if existing else ""
+            prefix = tr("the tag is there with {existing}, and ", existing=existing) if existing else ""
             raise RedeployForbidden(f"{prefix}{error.what}", where=f"{self}:{name}", hint=error.hint) from error
 
     def _can_get(self, descriptor: Descriptor) -> bool:

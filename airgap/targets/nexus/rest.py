@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from airgap.errors import AirgapError, RegistryError
+from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.targets.nexus.settings import RepositorySettings
 
@@ -91,7 +92,16 @@ class NexusRest(Record, frozen=False, eq=False):
         if response.status >= 300:
             error = response.error()
             said = error.said if isinstance(error, RegistryError) else ""
-            raise RegistryError(f"Nexus did not take {method} {path} ({response.status} {said[:300]})", where=self.url)
+            raise RegistryError(
+                tr(
+                    "Nexus did not take {method} {path} ({status} {said})",
+                    method=method,
+                    path=path,
+                    status=response.status,
+                    said=said[:300],
+                ),
+                where=self.url,
+            )
 
     def pages(self, path: str, repository: str) -> Iterator[list[Any]]:
         """Yield the items of each page of a repository's list. A list that this user may not see has no items.
@@ -169,13 +179,13 @@ def read_pages(read: Callable[[dict[str, str]], Any], repository: str, *, what: 
         page = read({"repository": repository, **({"continuationToken": token} if token else {})})
         items = page.get("items") if isinstance(page, dict) else None
         if not isinstance(items, list):
-            raise RegistryError(f"Nexus's list of {what} is unreadable")
+            raise RegistryError(tr("Nexus's list of {what} is unreadable", what=what))
         yield items
         token = page.get("continuationToken")
         if not isinstance(token, str) or not token:
             return
         if token in seen:
-            raise RegistryError(f"Nexus's list of {what} leads back to itself")
+            raise RegistryError(tr("Nexus's list of {what} leads back to itself", what=what))
         seen.add(token)
 
 

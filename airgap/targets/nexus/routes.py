@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, NotReady
+from airgap.i18n import tr
 from airgap.records import Record, replace
 from airgap.targets.address import TargetAddress
 from airgap.targets.mapping import Mapping
@@ -55,11 +56,19 @@ def probe_repository_route(registries: Registries, probe: Probe) -> Probe | None
         mapping = _mapping_for_nodes(probe, route)
         if mapping is None:
             raise NotReady(
-                f"{route.base} can be pushed to, but no node can pull from there: they only ever ask HOST/v2/",
+                tr(
+                    "{base} can be pushed to, but no node can pull from there: they only ever ask HOST/v2/",
+                    base=route.base,
+                ),
                 where=str(probe.mapping.address),
-                hint="give the address that nodes pull from as target (the connector of "
-                f"{route.repository}, or {probe.netloc}/{route.repository} with path-based routing), and this way by "
-                f"--via {route.base}; --nexus URL lets airgap find it",
+                hint=tr(
+                    "give the address that nodes pull from as target (the connector of "
+                    "{repository}, or {netloc}/{repository} with path-based routing), and this way by "
+                    "--via {base}; --nexus URL lets airgap find it",
+                    repository=route.repository,
+                    netloc=probe.netloc,
+                    base=route.base,
+                ),
             )
         if mapping.address.registry == probe.registry:
             same_address = replace(probe, mapping=mapping)

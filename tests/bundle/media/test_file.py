@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import struct
 from pathlib import Path
@@ -48,3 +49,11 @@ def test_a_compressed_file_that_is_refused_is_closed(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="its seek table is longer than the file"):
         open_medium([path])
     assert len(os.listdir("/proc/self/fd")) == open_files
+
+
+def test_a_libc_without_fallocate_reserves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As musl's before 1.2.4 on some platforms: the file is made by ftruncate and written in order."""
+    monkeypatch.setattr(ctypes, "CDLL", lambda *arguments, **options: object())
+    draft = FileDraft.begin(tmp_path / "b.tar", SIZE)
+    assert draft.ordered
+    draft.discard()

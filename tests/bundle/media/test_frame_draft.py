@@ -149,3 +149,34 @@ def test_discarding_where_standard_input_was_closed(tmp_path: Path) -> None:
     finally:
         os.dup2(stdin, 0)
         os.close(stdin)
+
+
+def test_finishing_leaves_no_file_open(tmp_path: Path) -> None:
+    open_files = len(os.listdir("/proc/self/fd"))
+    draft = FrameDraft.begin(tmp_path / "b.tar.zst", FRAME, [0])
+    draft.write(memoryview(content(FRAME)), 0)
+    draft.finish()
+    assert len(os.listdir("/proc/self/fd")) == open_files
+
+
+def test_a_blob_whose_first_frame_did_not_shrink_is_stored_as_it_is(tmp_path: Path) -> None:
+    """Also by a run that goes on in the middle of it; the next blob is tried again."""
+    size, noise = 6 * FRAME, random.Random(1).randbytes(3 * FRAME)
+    whole = noise + bytes(3 * FRAME)
+    path = tmp_path / "b.tar.zst"
+    once = FrameDraft.begin(path, size, [0, 3 * FRAME])
+    once.write(memoryview(whole), 0)
+    once.finish()
+    expected = path.read_bytes()
+    assert 3 * FRAME < len(expected) < 3 * FRAME + 500
+    for stop in range(FRAME, size, FRAME):
+        path.unlink()
+        begun = FrameDraft.begin(path, size, [0, 3 * FRAME])
+        begun.write(memoryview(whole)[:stop], 0)
+        begun.keep()
+        resumed = FrameDraft.resume(path, size, [0, 3 * FRAME])
+        assert resumed is not None
+        end = resumed.rewind(stop)
+        resumed.write(memoryview(whole)[end:], end)
+        resumed.finish()
+        assert path.read_bytes() == expected

@@ -49,3 +49,18 @@ def test_volumes_that_cannot_all_be_opened(tmp_path: Path, resume: bool, kept: l
         VolumeDraft.open(tmp_path / "b.tar", paths, 2 * SIZE, SIZE, resume=resume)
     assert sorted(path.name for path in tmp_path.iterdir()) == kept
     assert len(os.listdir("/proc/self/fd")) == open_files
+
+
+def test_only_the_chosen_volume_is_made(tmp_path: Path) -> None:
+    write_volumes(tmp_path, b"a" * SIZE + b"b" * SIZE, only=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tar.001"]
+
+
+def test_reading_ends_at_a_volume_that_is_not_written(tmp_path: Path) -> None:
+    """What follows it must not be taken for its bytes."""
+    paths = [tmp_path / f"b.tar.{number:03}" for number in (1, 2)]
+    draft = VolumeDraft.open(tmp_path / "b.tar", paths, 2 * SIZE, SIZE, only=1)
+    draft.write(memoryview(b"a" * SIZE + b"b" * SIZE), 0)
+    assert draft.read(SIZE, SIZE) == b"b" * SIZE
+    assert draft.read(20, SIZE - 10) == b""
+    draft.discard()

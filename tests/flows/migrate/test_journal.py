@@ -89,3 +89,16 @@ def test_a_full_disk_is_said_once_and_stops_nothing(path: Path, monkeypatch: pyt
     (warning,) = [event for event in events if isinstance(event, Warned)]
     assert "No space left" in warning.text
     journal.close()
+
+
+def test_a_journal_that_cannot_be_written_is_closed_and_unlocked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = MigrationJournal.open(path, HEAD)
+
+    def fail(fd: int, *arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        patched.setattr(os, "fsync", fail)
+        journal.sync()
+    MigrationJournal.open(path, HEAD).close()

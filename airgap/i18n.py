@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages in the user's language, by GNU gettext catalogues.
+
+English is the source: ``tr("cannot read {path}", path=path)`` looks the text up in the catalogue of the language and
+fills in its fields. The catalogues are ``airgap/locale/LANGUAGE/LC_MESSAGES/airgap.mo``, which are also read out of a
+zip file. The language is chosen once, before the messages of other modules are evaluated: by ``AIRGAP_LANG``, or by
+``LC_ALL``, ``LC_MESSAGES`` and ``LANG`` as every program does.
+
+``tools/messages.py`` collects the messages, and fails on text that goes around this module.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gettext import NullTranslations
+
+_DOMAIN = "airgap"
+_VARIABLES = ("AIRGAP_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+
+#: The catalogue in use; ``None`` is English.
+_catalogue: NullTranslations | None = None
+_language = "en"
+
+
+def tr(message: str, /, **fields: object) -> str:
+    """Return ``message`` in the user's language, with ``fields`` in place of its ``{name}`` (as in ``str.format``).
+
+    Without ``fields``, braces stand for themselves.
+    """
+    text = _catalogue.gettext(message) if _catalogue else message
+    return text.format_map(fields) if fields else text
+
+
+def plural(one: str, many: str, number: int, /, **fields: object) -> str:
+    """Return the form for ``number``, which fills the field ``{number}``: ``1 image`` or ``2 images``."""
+    english = one if number == 1 else many
+    text = _catalogue.ngettext(one, many, number) if _catalogue else english
+    return text.format_map({"number": number, **fields})
+
+
+def requested_language() -> str:
+    """Return the language that the environment asks for, such as ``ko``; ``en`` if it asks for none."""
+    for variable in _VARIABLES:
+        value = os.environ.get(variable)
+        if value:
+            language = value.partition(".")[0].partition("@")[0].partition("_")[0].lower()
+            return "en" if language in ("c", "posix") else language
+    return "en"
+
+
+def use_language(language: str) -> bool:
+    """Use the catalogue of ``language``; return false, and use English, if there is none."""
+    global _catalogue, _language
+    _catalogue = None if language == "en" else _load(language)
+    _language = language if _catalogue else "en"
+    return _language == language
+
+
+def language_in_use() -> str:
+    """Return the language of the catalogue in use, such as ``ko``; ``en`` without one."""
+    return _language
+
+
+def _load(language: str) -> NullTranslations | None:
+    if not (language.isascii() and language.isalpha()):
+        return None
+    import gettext
+    import io
+    import pkgutil
+
+    try:
+        data = pkgutil.get_data("airgap", f"locale/{language}/LC_MESSAGES/{_DOMAIN}.mo")
+    except OSError:
+        return None
+    return gettext.GNUTranslations(io.BytesIO(data)) if data else None
+
+
+use_language(requested_language())
