@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound, UsageError
 from airgap.oci import Descriptor, Reference
@@ -22,6 +26,8 @@ from tests.parts.archives import LAYERS, archive, docker_members, layout, write_
 from tests.parts.images import Images, tar_of
 
 WEB = "docker.io/library/web:1"
+#: A name that ustar splits, and that GNU and pax write into a member of its own.
+LONG = f"{'a' * 90}/{'b' * 90}"
 
 
 def everything(images: LocalImages, name: str) -> list[bytes]:
@@ -213,6 +219,46 @@ def test_a_tar_that_is_cut_short_or_none(tmp_path: Path) -> None:
         (tmp_path / "b.tar").write_bytes(content)
         with pytest.raises(ContentError, match=said):
             TarIndex(str(tmp_path / "b.tar"))
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "²", "-1", "9" * 18])
+def test_sizes_that_are_no_numbers(tmp_path: Path, size: str) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT, pax_headers={}) as tar:
+        info = tarfile.TarInfo("x")
+        info.pax_headers = {"size": size}
+        tar.addfile(info)
+    with contextlib.suppress(ContentError), TarIndex(str(path)) as index:
+        assert index.size("x") == 0
+
+
+@given(st.data())
+def test_a_damaged_tar_gives_an_error_or_files_of_its_own(data: st.DataObject) -> None:
+    """Whatever bytes are changed: no other error, and no byte from outside of the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        form = data.draw(st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]))
+        links = [("l", tarfile.SYMTYPE, "x"), ("m", tarfile.LNKTYPE, "x")]
+        path = write_tar(Path(folder) / "a.tar", {LONG: b"y" * 700, "x": b"z"}, form=form, links=links)
+        content = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 4))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
+        with contextlib.suppress(AirgapError), TarIndex(str(path)) as index:
+            for name in ("x", "l", "m", LONG):
+                if (size := index.size(name)) is not None:
+                    assert len(index.read(name, size)) == size
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(max_size=4), lambda inner: st.lists(inner) | st.dictionaries(
+    st.sampled_from(["Config", "RepoTags", "Layers", "manifests", "digest", "size", "mediaType"]), inner)))  # fmt: skip
+def test_any_json_in_an_archive_gives_an_error_or_images(document: object) -> None:
+    content = json.dumps(document).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        members = {"manifest.json": content, "index.json": content, "oci-layout": b"{}"}
+        path = write_tar(Path(folder) / "a.tar", members)
+        for transport in ("docker-archive", "oci-archive"):
+            with contextlib.suppress(AirgapError):
+                open_images(f"{transport}:{path}").close()
 
 
 def test_too_many_members_and_too_long_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

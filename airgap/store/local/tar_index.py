@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from types import TracebackType
 
 from airgap.errors import ContentError, ContentMissing, UsageError
@@ -18,6 +19,7 @@ MAX_MEMBERS = 200_000
 _MAX_EXTENDED = 64 * 1024
 #: How many links are followed from one name.
 _MAX_LINKS = 8
+_PAX_SIZE = re.compile("[0-9]{1,18}")
 _FILES, _HARD_LINK, _SYMBOLIC_LINK = (b"0", b"\0", b"7"), b"1", b"2"
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL = b"L", b"K", b"x", b"g"
 _COMPRESSED = {b"\x1f\x8b": "gunzip --keep", b"\x28\xb5": "unzstd", b"BZ": "bunzip2 --keep", b"\xfd7": "unxz --keep"}
@@ -135,7 +137,7 @@ class TarIndex:
                     long_link = content.rstrip(b"\0").decode(errors="replace")
             else:
                 name, link = pax.get("path") or long_name or name, pax.get("linkpath") or long_link or link
-                size = int(pax["size"]) if pax.get("size", "").isdigit() else size
+                size = int(pax["size"]) if _PAX_SIZE.fullmatch(pax.get("size", "")) else size
                 self._add(name, offset, size, kind, link)
                 pax, long_name, long_link = {}, "", ""
             offset += -(-size // _BLOCK) * _BLOCK if kind not in (_HARD_LINK, _SYMBOLIC_LINK) else 0
@@ -174,7 +176,7 @@ class TarIndex:
         records: dict[str, str] = {}
         while content:
             length, _, _ = content.partition(b" ")
-            if not length.isdigit() or not len(length) < int(length) <= len(content):
+            if not re.fullmatch(rb"[0-9]{1,9}", length) or not len(length) < int(length) <= len(content):
                 raise ContentError(tr("has a damaged extended header at byte {offset}", offset=offset), where=self.path)
             key, _, value = content[len(length) + 1 : int(length)].rstrip(b"\n").partition(b"=")
             records[key.decode(errors="replace")] = value.decode(errors="replace")
