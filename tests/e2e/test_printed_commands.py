@@ -39,6 +39,8 @@ HOST = "10.100.0.102"
 OPEN, GUARDED, SECURE = f"{HOST}:32415", f"{HOST}:32416", f"{HOST}:32417"
 BUNDLE = "내 번들 (1).tar"
 IMAGE = "cert-manager-webhook:v1.14.4"
+#: What signing in asks for, as regular expressions, and the answers.
+ANSWERS = {"Username:": "admin", r"Password for admin at \S+:": "s3cret"}
 CHART = "차트 폴더/shop's"
 #: Prints the Pod, or for ``helm show chart`` the Chart.yaml, of the chart's folder among its arguments, as helm would.
 HELM = """\
@@ -93,14 +95,14 @@ class Desk:
 
     def sign_in(self, command: str) -> None:
         """Run a printed ``airgap login`` on a terminal, answer what it asks for, and sign out again once it is kept."""
-        said = self.answer(command, {"Username:": "admin", "Password:": "s3cret"})
+        said = self.answer(command, ANSWERS)
         kept = json.loads((self.home / ".docker/config.json").read_bytes())["auths"]
         assert GUARDED in kept, said
         self.run(f"airgap inventory http://{GUARDED} -o 목록.json --force")
         self.run(f"airgap logout {GUARDED}")
 
     def answer(self, command: str, answers: Mapping[str, str]) -> str:
-        """Run a command on a terminal, answer its prompts, and return what it printed."""
+        """Run a command on a terminal, answer its prompts (regular expressions), and return what it printed."""
         master, slave = pty.openpty()
         process = subprocess.Popen(
             [*self.network.prefix, "sh", "-c", f"cd {shlex.quote(str(self.folder))}\n{command}"],
@@ -118,7 +120,7 @@ class Desk:
                     said += os.read(master, 65536).decode(errors="replace")
                 except OSError:  # EIO: the program has ended
                     break
-                for prompt in [prompt for prompt in left if said.rstrip().endswith(prompt)]:
+                for prompt in [prompt for prompt in left if re.search(rf"{prompt}\s*$", said)]:
                     os.write(master, f"{left.pop(prompt)}\n".encode())
             assert process.wait(5) == 0, f"{command}\n{said}"
         finally:
@@ -194,7 +196,7 @@ def a_password_is_wrong(desk: Desk) -> None:
 def the_target_is_reached_elsewhere(desk: Desk) -> None:
     """The name in references is not where the registry is reached; ``login`` keeps the credential for the name."""
     said = desk.run(f"airgap inventory nexus.corp:8443 --via http://{GUARDED} -o 목록.json", 21)
-    desk.answer(said.command(r"sign in once: (airgap login .+)$"), {"Username:": "admin", "Password:": "s3cret"})
+    desk.answer(said.command(r"sign in once: (airgap login .+)$"), ANSWERS)
     desk.run(f"airgap inventory nexus.corp:8443 --via http://{GUARDED} -o 목록.json")
 
 
@@ -229,9 +231,18 @@ def a_layer_of_the_base_is_missing(desk: Desk) -> None:
     desk.run(f"airgap import {shlex.quote(BUNDLE)} --to http://{OPEN}/base")
     export = f"airgap export --image {OPEN}/base/{IMAGE} --plain-http {OPEN}"
     desk.run(f"{export} -o whole.tar && {export} --base whole.tar -o 'with base.tar'")
+    desk.run(f"airgap export --image {OPEN}/base/cert-manager-cainjector:v1.14.4 --plain-http {OPEN} -o other.tar")
+    desk.run(f"airgap import other.tar --to http://{OPEN}/elsewhere")
     said = desk.run(f"airgap import 'with base.tar' --to http://{OPEN}/elsewhere", 32)
     desk.run(said.command(r"this writes: (airgap inventory .+)$"))
     assert json.loads((desk.folder / "held.json").read_bytes())["target"] == f"{OPEN}/elsewhere"
+
+
+def nothing_is_below_the_prefix(desk: Desk) -> None:
+    desk.run(f"airgap import {shlex.quote(BUNDLE)} --to http://{OPEN}/right")
+    said = desk.run(f"airgap inventory http://{OPEN}/wrong -o held.json", 22)
+    desk.run(said.command(r"this asks for all: (airgap inventory .+)$"))
+    assert (desk.folder / "held.json").is_file()
 
 
 def a_bundle_as_a_resource(desk: Desk) -> None:
@@ -284,6 +295,44 @@ def a_kustomization_in_a_folder(desk: Desk) -> None:
     said = desk.run("airgap images '자료 폴더'")
     shown = desk.run(said.command(r"for what it makes: (airgap images .+)$"))
     assert "(rendered)" in shown.text
+
+
+def a_kustomization_that_does_not_reach_a_file(desk: Desk) -> None:
+    _write_kustomization(desk)
+    desk.write("자료 폴더/app one/other.yaml", pod("quay.io/x/unreached:1"))
+    said = desk.run("airgap images '자료 폴더/app one'")
+    shown = desk.run(said.command(r"to read all files: (airgap images .+)$"))
+    assert "x/unreached:1" in shown.text
+
+
+def templates_in_a_folder(desk: Desk) -> None:
+    _write_chart(desk)
+    desk.write("차트 폴더/pod.yaml", pod("quay.io/x/plain:1"))
+    said = desk.run("airgap images '차트 폴더'", 3)
+    assert "x/rendered:1" in desk.run(said.command(r"skipped 1 template .+: (airgap images .+)$")).text
+    said = desk.run("airgap images '차트 폴더' --strict", 10)
+    assert "x/rendered:1" in desk.run(said.command(r"^ *(airgap images .+)$")).text
+
+
+def templates_of_several_charts(desk: Desk) -> None:
+    _write_chart(desk)
+    desk.write("차트 폴더/pod.yaml", pod("quay.io/x/plain:1"))
+    for number in range(5):
+        desk.write(f"차트 폴더/t {number}/Chart.yaml", f"apiVersion: v2\nname: t{number}\nversion: 1.0.0\n")
+        desk.write(f"차트 폴더/t {number}/rendered", pod("quay.io/x/rendered:1"))
+        desk.write(f"차트 폴더/t {number}/templates/web.yaml", "image: {{ .Values.image }}\n")
+        if number in (0, 4):  # with two charts, and with more than are named
+            said = desk.run("airgap images '차트 폴더'", 3)
+            assert "x/rendered:1" in desk.run(said.command(r"skipped 1 template .+: (airgap images .+?); also")).text
+
+
+def a_cluster_without_kubectl(desk: Desk) -> None:
+    said = desk.run(f"PATH={shlex.quote(str(desk.bin))} airgap images --cluster", 2)
+    desk.write("objects", pod("quay.io/x/running:1"))
+    kubectl = desk.bin / "kubectl"
+    kubectl.write_text("#!/bin/sh\ncat objects\n")
+    kubectl.chmod(0o755)
+    assert "x/running:1" in desk.run(said.command(r"where it is: (kubectl get .+)$")).text
 
 
 def a_kustomization_without_kubectl(desk: Desk) -> None:
@@ -339,12 +388,17 @@ SCENARIOS: dict[str, tuple[Callable[[Desk], None], ...]] = {
     "give them by --username with": (a_password_in_the_target,),
     "airgap import {} --to {}": (a_tag_is_missing,),
     "nothing was pushed; {}export without --base": (a_layer_of_the_base_is_missing,),
+    "check the spelling; this asks for all: airgap inventory": (nothing_is_below_the_prefix,),
     "an import writes the files that it carries": (a_bundle_as_a_resource,),
     "a chart's archive ends in .tgz": (an_archive_as_a_resource,),
     "helm template {} | airgap images -": (a_chart_among_rewritten_files,),
     "install helm, or where it is": (a_chart_without_helm,),
     "render it: helm template {}": (a_template_by_itself,),
     "{}: inside a folder this {} is not rendered": (a_kustomization_in_a_folder,),
+    "{}: rendering this {} does not reach": (a_kustomization_that_does_not_reach_a_file,),
+    "airgap images {}": (templates_in_a_folder,),
+    "skipped {} of the chart {}": (templates_in_a_folder, templates_of_several_charts),
+    "where it is: kubectl get": (a_cluster_without_kubectl,),
     "install one of them, or where they are": (a_kustomization_without_kubectl,),
     "# An imagePullSecret without its credential": (a_pull_secret_without_a_credential,),
     "airgap login {}": (doctor_wants_a_password,),
@@ -365,10 +419,16 @@ EXCEPTIONS = {
     "airgap import brings it together": NO_COMMAND,
     "# Made by airgap hosts. To sign in": NO_COMMAND,
     "# Made by airgap hosts: lays its files": NO_COMMAND,
+    "airgap init takes the folder": NO_COMMAND,
+    "edit it; airgap init replaces nothing": NO_COMMAND,
+    "# Settings of airgap for this folder.": NO_COMMAND,
+    "{} with no reference in them": NO_COMMAND,
+    "containerd cannot pull {}/{} from {}/{}": NO_COMMAND,
+    "airgap export FILES {} --volume {}": PLACEHOLDER,
+    "helm show crds {} | airgap rewrite - --to TARGET": PLACEHOLDER,
     "zstd -dc BUNDLE.tar.zst | airgap import -": PLACEHOLDER,
     "airgap inventory TARGET -o FILE": PLACEHOLDER,
     "give all of it: kubectl describe pod POD": PLACEHOLDER,
-    "this looks like a Helm template": PLACEHOLDER,
     "kubectl kustomize {} | airgap rewrite - --to TARGET": PLACEHOLDER,
     "helm template {} {} --include-crds | airgap rewrite - --to TARGET": PLACEHOLDER,
     "no user or password belongs in it; airgap login REGISTRY": PLACEHOLDER,
@@ -379,6 +439,8 @@ EXCEPTIONS = {
     "airgap doctor {} --nexus {}": NEXUS,
     "{}; to sign in: airgap login {}": "is printed where a registry refuses a token that it gave; the arguments are "
     "those of the other login hints, and tests/registry/auth/test_authenticator.py has the message",
+    "next: airgap export": "takes all from the file that was just written; tests/flows/test_init.py runs it",
+    "--writable makes a new layout folder: airgap serve {}": "serves until it is stopped; tests/flows/test_serve.py",
     "airgap export {} -o {}": "is what the demo shows while it does the same itself; its registries are not real",
     "airgap import {} --to {} --output {}": "is what the demo shows while it does the same itself",
 }
@@ -420,7 +482,7 @@ def test_what_explain_says_to_sign_in_works(desk: Desk, target: str) -> None:
 def test_the_next_step_of_an_import_is_quoted(desk: Desk) -> None:
     need("kubectl")
     said = desk.run(f"airgap import {shlex.quote(BUNDLE)} --to http://{OPEN}/p --output '나온 것 1' --force")
-    words = shlex.split(said.command(r"next: (kubectl apply .+)$"))
+    words = shlex.split(said.command(r"^next +(kubectl apply .+)$"))
     assert (desk.folder / words[-1]).is_dir()
 
 

@@ -67,7 +67,7 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("login", "--config"): ("login", "127.0.0.1:1", "-u", "u", "--password-stdin", "--config", "FILE"),
 }
 #: Options whose value is a file that the command writes, or no file of this machine at all.
-NO_READING = {"--output", "--receipt", "--csv", "--html", "--report", "--state", "--root"}
+NO_READING = {"--output", "--receipt", "--csv", "--html", "--report", "--state", "--root", "--post-renderer"}
 
 
 def options_with_files() -> set[tuple[str, str]]:

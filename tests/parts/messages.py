@@ -12,12 +12,14 @@ from pathlib import Path
 from airgap.cli.app import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
+#: A field of a message, as ``str.format`` has it.
+_FIELD = re.compile(r"(?<!\{)\{\w+(?:![rs])?(?::[^{}]*)?\}")
 _COMMAND = re.compile(rf"\bairgap (?:{'|'.join(COMMANDS)})\b")
 
 
 @dataclass(frozen=True)
 class PrintedText:
-    """A literal of ``place`` (``file:line``); ``text`` has ``{}`` where an f-string puts a value in."""
+    """A literal of ``place`` (``file:line``); ``text`` has ``{}`` where a value is put in."""
 
     place: str
     text: str
@@ -41,7 +43,7 @@ def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.keyword) and node.arg == "help":
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.lineno, node.value
+            yield node.lineno, _FIELD.sub("{}", node.value)
         elif isinstance(node, ast.JoinedStr):
             parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
             yield node.lineno, "".join(map(str, parts))
