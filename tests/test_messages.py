@@ -17,7 +17,8 @@ from tools.messages.collect import MessageError, messages
 from tools.messages.strays import strays
 
 ROOT = Path(__file__).resolve().parent.parent
-HELP = "Show what a bundle holds. Reads its head"
+#: How the list of commands and the page of ``inspect`` begin.
+SHORT_HELP, HELP = "Show the contents of a bundle.", "Show the contents of a bundle. Reads"
 PO = r"""
 msgid ""
 msgstr "Content-Type: text/plain; charset=utf-8\nPlural-Forms: nplurals=1; plural=0;\n"
@@ -29,10 +30,10 @@ msgid "{number} image"
 msgid_plural "{number} images"
 msgstr[0] "이미지 {number}개"
 
-msgid "Show what a bundle holds."
+msgid "Show the contents of a bundle."
 msgstr "번들의 내용을 보여 줍니다."
 
-msgid "Replace files that are already there."
+msgid "Replace files that exist."
 msgstr "이미 있는 파일을 바꿉니다."
 """
 
@@ -179,7 +180,7 @@ def test_every_kind_of_message_is_collected() -> None:
     collected = {message.text for message in messages(ROOT)}
     assert {
         "{number} image",
-        "Show what a bundle holds.",
+        SHORT_HELP,
         "The registry speaks plain HTTP, and it was asked by HTTPS",
     } <= collected
-    assert any(text.startswith("Check a bundle byte for byte, and") for text in collected)
+    assert any(text.startswith(HELP) for text in collected)
