@@ -57,6 +57,13 @@ class BundledResource(Record):
     sha256: str
 
 
+class SkippedName(Record):
+    """A file that was not read when images were looked for: its ``name`` as a resource file, and ``why``."""
+
+    name: str
+    why: str
+
+
 class Inventory(Record):
     """The content of ``airgap/bundle.json``.
 
@@ -64,7 +71,7 @@ class Inventory(Record):
     its digest. ``referrers`` maps the digests of signatures and other referrers to their subject's. ``uses`` maps the
     digest of each image and referrer to what it consists of, as indexes into ``blobs`` followed by ``requires``.
     ``bases`` identifies the bundles that brought the required layers. ``tool`` is the oldest airgap that
-    reads the bundle.
+    reads the bundle. ``skipped`` are the files that were not read for images.
     """
 
     images: tuple[BundledImage, ...]
@@ -78,6 +85,7 @@ class Inventory(Record):
     uses: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     requires: tuple[RequiredLayer, ...] = ()
     bases: tuple[BundleIdentity, ...] = ()
+    skipped: tuple[SkippedName, ...] = ()
 
     @property
     def incomplete(self) -> frozenset[str]:
@@ -120,6 +128,8 @@ class Inventory(Record):
             "requires": [required.to_json() for required in self.requires],
             "bases": [base.to_json() for base in self.bases],
             "uses": {root: list(indexes) for root, indexes in self.uses.items()},
+            # Only where something was skipped: all other bundles keep the bytes that they had before this key.
+            **({"skipped": [{"name": entry.name, "why": entry.why} for entry in self.skipped]} if self.skipped else {}),
         }
 
     def to_bytes(self) -> bytes:
@@ -168,6 +178,10 @@ class Inventory(Record):
                 parse_uses(document),
                 tuple(map(RequiredLayer.from_json, optional_list(document.get("requires")))),
                 tuple(map(BundleIdentity.from_json, optional_list(document.get("bases")))),
+                tuple(
+                    SkippedName(str(entry["name"]), str(entry["why"]))
+                    for entry in optional_list(document.get("skipped"))
+                ),
             )
             inventory._check_consistency()
             return inventory

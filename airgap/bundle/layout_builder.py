@@ -19,6 +19,7 @@ from airgap.bundle.inventory import (
     BundledImage,
     BundledResource,
     Inventory,
+    SkippedName,
     resource_name_problem,
 )
 from airgap.bundle.required_layers import DIFFERENTIAL, BundleIdentity, RequiredLayer
@@ -49,6 +50,7 @@ class Extras(Record):
     """What a bundle contains besides images.
 
     ``program`` is the content of ``airgap.pyz``; ``name``, ``version`` and ``notes`` are those of ``airgap.yaml``.
+    ``skipped`` are the files that were not read for images.
     """
 
     resources: Sequence[Resource] = ()
@@ -56,6 +58,7 @@ class Extras(Record):
     name: str | None = None
     version: str | None = None
     notes: bytes | None = None
+    skipped: Sequence[SkippedName] = ()
 
 
 NO_EXTRAS = Extras()
@@ -109,6 +112,7 @@ def build_layout(
         uses,
         tuple(requires),
         tuple(bases),
+        tuple(extras.skipped),
     )
     return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, inventory.to_bytes()), *extra_members], blobs)
 

@@ -19,11 +19,14 @@ from airgap.cli.error_reporter import ErrorReporter
 from airgap.cli.prompts import password_prompt
 from airgap.errors import UsageError
 from airgap.i18n import tr
-from airgap.records import Record
+from airgap.records import Record, replace
 
 if TYPE_CHECKING:
     from airgap.bundle import BundleReader
     from airgap.config.connections import ConnectionOptions
+    from airgap.kube.cluster import ClusterScope
+    from airgap.kube.render.programs import Rendering
+    from airgap.kube.walk.reader import WalkOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -125,7 +128,13 @@ _chart_options = _combine(
     ),
     click.option("--set", "set_", multiple=True, metavar="K=V", help=tr("For a chart: passed on to helm. Repeatable.")),
     click.option("--set-string", multiple=True, metavar="K=V", help=tr("For a chart: passed on to helm. Repeatable.")),
-    click.option("--namespace", metavar="NAME", default="", help=tr("For a chart: the namespace of the release.")),
+    click.option(
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        default="",
+        help=tr("For a chart: the namespace of the release. With --cluster: only this one."),
+    ),
     click.option("--kube-version", metavar="VERSION", default="", help=tr("For a chart: the cluster's version.")),
     click.option(
         "--api-versions", multiple=True, metavar="API", help=tr("For a chart: an API of the cluster. Repeatable.")
@@ -154,6 +163,58 @@ def chart_options(function: F) -> F:
         return function(rendering=rendering, **others)
 
     return _chart_options(cast("F", with_one_argument))
+
+
+_walk_options = _combine(
+    click.option("--strict", is_flag=True, help=tr("Name each file of a folder that cannot be read, and end with 10.")),
+    click.option("--walk", is_flag=True, help=tr("Read a chart's or kustomization's folder file by file.")),
+    click.option("--render", is_flag=True, help=tr("Render each chart inside of a folder once, with its own values.")),
+)
+
+
+cluster_options = _combine(
+    click.option("--cluster", is_flag=True, help=tr("Read what a running cluster needs, by kubectl, instead of PATH.")),
+    click.option("--context", metavar="NAME", default="", help=tr("With --cluster: this context of the kubeconfig.")),
+)
+
+
+def cluster_scope(
+    cluster: bool, context: str, paths: tuple[str, ...], rendering: Rendering
+) -> tuple[ClusterScope | None, Rendering]:
+    """Return what to read of the cluster, and the helm options without its namespace.
+
+    Raises :class:`UsageError` for options that contradict each other.
+    """
+    if not cluster:
+        if context:
+            raise UsageError(tr("--context goes with --cluster"))
+        return None, rendering
+    if paths:
+        raise UsageError(
+            tr("either PATH or --cluster is read"), hint=tr("make two lists, or give what kubectl prints as PATH -")
+        )
+    from airgap.kube.cluster import ClusterScope
+
+    return ClusterScope(context, rendering.namespace), replace(rendering, namespace="")
+
+
+class Walking(Record):
+    """The options about folders, as :func:`walk_options` passes them."""
+
+    strict: bool
+    options: WalkOptions
+
+
+def walk_options(function: F) -> F:
+    """Add the options about folders; the command gets them as one argument ``walking``."""
+
+    @functools.wraps(function)
+    def with_one_argument(strict: bool, walk: bool, render: bool, **others: Any) -> Any:
+        from airgap.kube.walk.reader import WalkOptions
+
+        return function(walking=Walking(strict, WalkOptions(walk, render)), **others)
+
+    return _walk_options(cast("F", with_one_argument))
 
 
 def source_connection(ca_file: str | None, plain_http: tuple[str, ...], insecure: tuple[str, ...]) -> ConnectionOptions:

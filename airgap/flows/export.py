@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from airgap.bundle import Base, Extras, Lockfile, OutputFormat, Resource, build_layout, read_base, read_lockfile
+from airgap.bundle import Extras, Lockfile, OutputFormat, Resource, build_layout, read_base, read_lockfile
 from airgap.bundle.build import BundleBuild
 from airgap.bundle.lockfile import create_lockfile, write_lockfile
 from airgap.bundle.omitted_layers import omit_layers
@@ -16,20 +16,21 @@ from airgap.durable import missing_file, output
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed
 from airgap.flows.images import FoundImages
-from airgap.flows.steps.carried_resources import carried_resources
+from airgap.flows.steps.carried_resources import carried_resources, skipped_names
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, resolve_images
 from airgap.formatting import human
 from airgap.i18n import tr
 from airgap.oci import Platform
 from airgap.records import Record, field
 from airgap.registry import Registries
+from airgap.store.local.base import LocalImages
 from airgap.transfer import Context, CopyOptions, Report, copy
 from airgap.transfer.sizes import Sizes, measure
 
 
 class ExportRequest(Record):
-    """What to make. ``program`` is the content of airgap.pyz for a bundle that carries it; ``named`` are the registries
-    in airgap.yaml; ``base`` is a file that says what the target holds already."""
+    """What to make. ``program`` is the content of airgap.pyz to carry; ``named`` are the registries in airgap.yaml;
+    ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from."""
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
@@ -47,6 +48,7 @@ class ExportRequest(Record):
     notes: bytes | None = None
     named: Collection[str] = ()
     base: Path | None = None
+    at_hand: Sequence[LocalImages] = ()
 
 
 class Exported(Record, frozen=False):
@@ -75,9 +77,8 @@ def _export(
     base = read_base(request.base) if request.base else None
     _check_output(request, found_images, build)
     resources = carried_resources(found_images, context.emit) if request.carry_resources else []
-    locked = _read_lockfile(request, base, resources) or build.lockfile
-    for event in found_images.events():
-        context.emit(event)
+    locked = _read_lockfile(request, base.id if base else None, resources) or build.lockfile
+    found_images.emit_messages(context.emit)
     resolved = _resolved(request, found_images, registries, locked, build, context)
     planned = resolved.plan
     if not request.keep_going or not planned.images:
@@ -85,9 +86,9 @@ def _export(
     failures = [(root.label, error) for root, error in planned.failures]
     for label, error in failures:
         context.emit(ImageFailed(label, str(error)))
-    sizes = measure(planned)
-    omitted = omit_layers(planned, base, context.emit)
-    extras = Extras(resources, request.program, request.name, request.version, request.notes)
+    sizes, omitted = measure(planned), omit_layers(planned, base, context.emit)
+    carried = (resources, request.program, request.name, request.version, request.notes)
+    extras = Extras(*carried, skipped_names(found_images))
     inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
     result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, (), failures, resolved.unresolved)
     result.paths = request.form.output_paths(layout)
@@ -112,12 +113,11 @@ def _export(
     return result
 
 
-def _read_lockfile(request: ExportRequest, base: Base | None, resources: Sequence[Resource]) -> Lockfile | None:
+def _read_lockfile(request: ExportRequest, base_id: str | None, resources: Sequence[Resource]) -> Lockfile | None:
     if request.lock is None:
         return None
     if request.form.volume and not request.lock.exists():
         raise missing_file(request.lock, hint=tr("one volume is made again from the lock of all of them"))
-    base_id = base.id if base else None
     if lockfile := read_lockfile(request.lock, request.platforms, refresh=request.refresh, base=base_id):
         lockfile.check_resources(resources, where=str(request.lock))
     return lockfile
@@ -142,7 +142,7 @@ def _resolved(
     try:
         return resolve_images(
             found_images, registries, context, platforms=request.platforms, referrers=request.referrers,
-            locked=locked, named=request.named,
+            locked=locked, named=request.named, at_hand=request.at_hand,
         )  # fmt: skip
     except UsageError:
         if locked is not None and locked is build.lockfile:

@@ -3,20 +3,24 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
 
 from airgap import kube
 from airgap.errors import AirgapError, ResourceError, UsageError, raise_all
-from airgap.events import Event, Noted, Warned
+from airgap.events import Noted, Sink, Warned
+from airgap.flows.steps.downloads import downloaded_files, is_address, without_secrets
 from airgap.flows.steps.own_files import OwnFiles
 from airgap.i18n import tr
-from airgap.kube.model import PLACEHOLDER, POSSIBLE
+from airgap.kube.cluster import ClusterScope, read_cluster
+from airgap.kube.model import POSSIBLE
 from airgap.kube.render import inputs, unrendered
 from airgap.kube.render.programs import Rendering
+from airgap.kube.walk.reader import DEFAULT_WALK, ReadFiles, WalkOptions, read
+from airgap.kube.walk.skipped import SkippedFile, skip_error
+from airgap.kube.walk.unfilled import unfilled_warnings
 from airgap.oci import Reference
-from airgap.records import Record
+from airgap.records import Record, field
 
 
 class FoundImages(Record):
@@ -26,8 +30,8 @@ class FoundImages(Record):
     extra: tuple[Reference, ...] = ()
     #: Charts and kustomizations inside a given folder, whose files were read without rendering them.
     unrendered_folders: tuple[str, ...] = ()
-    #: What says which of airgap's own files were skipped in a given folder; empty if none.
-    skipped_note: str = ""
+    #: What was skipped and what was left out while the files were read.
+    read: ReadFiles = field(default_factory=ReadFiles)
 
     @property
     def sites(self) -> list[kube.Site]:
@@ -39,20 +43,25 @@ class FoundImages(Record):
         """The places that look like an image and were not taken, each with the reason."""
         return [miss for _, scan in self.files for miss in scan.misses]
 
-    def warnings(self) -> list[str]:
-        """Return warnings about unrendered folders and about image fields with an unfilled placeholder."""
-        placeholders = [
-            f"{miss.file}:{miss.line}: "
-            + tr("{text!r} is a placeholder, so this image is neither carried nor rewritten", text=miss.text)
-            for miss in self.misses
-            if miss.reason == PLACEHOLDER and miss.path.endswith(".image")
-        ]
-        return [*unrendered.unrendered_warnings(self.unrendered_folders), *placeholders]
+    @property
+    def skipped(self) -> list[SkippedFile]:
+        """The files of a walk that could not be read."""
+        return self.read.skipped
 
-    def events(self) -> list[Event]:
-        """Return what to tell the user before images are resolved or rewritten: skipped files, then warnings."""
-        notes = [Noted(self.skipped_note)] if self.skipped_note else []
-        return [*notes, *map(Warned, self.warnings())]
+    def warnings(self) -> list[str]:
+        """Return warnings about skipped files, unrendered folders and image fields that hold no reference."""
+        skipped_charts = {item.detail for item in self.skipped}
+        folders = [folder for folder in self.unrendered_folders if os.path.normpath(folder) not in skipped_charts]
+        return [*self.read.warnings(), *unrendered.unrendered_warnings(folders), *unfilled_warnings(self.misses)]
+
+    def emit_messages(self, emit: Sink) -> None:
+        """Emit what to tell the user before images are resolved or rewritten: all warnings, then notes."""
+        for event in (*map(Warned, self.warnings()), *map(Noted, self.read.notes())):
+            emit(event)
+
+    def incomplete(self, *, strict: bool) -> AirgapError | None:
+        """Return the error for the files that were skipped: with ``strict`` it names each of them."""
+        return skip_error(self.skipped, strict=strict)
 
     def references(self) -> dict[Reference, list[kube.Site]]:
         """Return each image once, sorted, with its sites; an image given without a file may have none."""
@@ -80,71 +89,45 @@ def find_images(
     pull: inputs.PullOptions = inputs.no_pull_options,
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES,
     project_file: str = "",
+    walking: WalkOptions = DEFAULT_WALK,
+    cluster: ClusterScope | None = None,
 ) -> FoundImages:
     """Read and scan the resource files at ``paths``, and add ``images``.
 
     ``stdin`` reads the path ``-`` and ``download`` fetches an ``http(s)://`` address; without them these are refused.
     Charts and kustomizations are rendered with ``rendering``; ``pull`` returns helm's options for a registry.
-    ``rules`` are those of airgap.yaml, and ``project_file`` is its path. In a folder, airgap's own files are skipped.
+    ``rules`` are those of airgap.yaml, and ``project_file`` is its path. ``walking`` says how folders are read, where
+    airgap's own files are skipped. ``cluster`` is read instead of paths.
 
-    Raises :class:`UsageError` if there is nothing to read, and :class:`ResourceError` for all files that cannot be read
-    and if no image is named.
+    Raises :class:`UsageError` if there is nothing to read, and :class:`ResourceError` for all named files that cannot
+    be read and if no image is named. Unreadable files inside of folders are in the result.
     """
-    if not paths and not images:
-        hint = tr("give a PATH or - for standard input, or resources: in airgap.yaml")
-        raise UsageError(tr("what should be read?"), hint=hint)
-    rendered_files, paths = inputs.rendered(paths, rendering or Rendering(), pull)
-    own_files = OwnFiles(project_file)
-    read_files = [*_local_files(paths, stdin, download, own_files), *_downloaded_files(paths, download)]
-    files = []
-    errors: list[AirgapError] = []
-    for file in [*read_files, *inputs.with_unique_names(rendered_files, {file.name for file in read_files})]:
-        try:
-            files.append((file, kube.scan(file.content, file.path, rules)))
-        except ResourceError as error:
-            errors.append(unrendered.explain_template_error(error, file))
-    raise_all(errors)
-    folders = unrendered.unrendered_folders(paths, (file.path for file, _ in files))
-    found_images = FoundImages(tuple(files), tuple(images), folders, own_files.note())
-    if not found_images.references():
-        names = ", ".join([*map(_without_secrets, paths), *(file.path for file in rendered_files)])
+    if not paths and not images and cluster is None:
+        raise UsageError(
+            tr("what should be read?"), hint=tr("give a PATH or - for standard input, or resources: in airgap.yaml")
+        )
+    if download is None and any(is_address(path) for path in paths):
         raise ResourceError(
-            tr("no image is named in what was read ({names})", names=names or tr("nothing was given")),
+            tr("an address can only be given to airgap export"), hint=tr("download the file, then give its path")
+        )
+    local_paths = [path for path in paths if not is_address(path)]
+    if cluster is not None:
+        result = read_cluster(cluster, rules)
+    else:
+        downloaded = downloaded_files(paths, download)
+        result = read(
+            local_paths, stdin, more=downloaded, rendering=rendering or Rendering(), pull=pull, rules=rules,
+            options=walking, is_own=OwnFiles(project_file).is_own,
+        )  # fmt: skip
+    files = result.files
+    folders = unrendered.unrendered_folders(local_paths, (file.path for file, _ in files))
+    found_images = FoundImages(tuple(files), tuple(images), folders, result)
+    if not found_images.references():
+        names = ", ".join(map(without_secrets, paths)) or (tr("the cluster") if cluster else tr("nothing was given"))
+        nothing = ResourceError(
+            tr("no image is named in what was read ({names})", names=names),
             hint=unrendered.render_hint(resource for resource, _ in files)
             or tr("give Kubernetes YAML or JSON, a folder of it, or - for standard input"),
         )
+        raise_all([nothing, *map(ResourceError, result.warnings())])
     return found_images
-
-
-def _local_files(
-    paths: Sequence[str],
-    stdin: Callable[[], bytes] | None,
-    download: Callable[[str], bytes] | None,
-    own_files: OwnFiles,
-) -> list[kube.ResourceFile]:
-    if download is None and any(_is_address(path) for path in paths):
-        hint = tr("download the file, then give its path")
-        raise ResourceError(tr("an address can only be given to airgap export"), hint=hint)
-    return kube.load([path for path in paths if not _is_address(path)], stdin, own_files.skip)
-
-
-def _downloaded_files(paths: Sequence[str], download: Callable[[str], bytes] | None) -> list[kube.ResourceFile]:
-    files = []
-    for number, url in enumerate((path for path in paths if _is_address(path)), 1):
-        assert download is not None
-        name = re.sub(r"[^A-Za-z0-9._-]", "_", urlsplit(url).path.rpartition("/")[2]).lstrip(".") or "download.yaml"
-        files.append(kube.ResourceFile(f"downloaded-{number}/{name}", _without_secrets(url), download(url)))
-    return files
-
-
-def _without_secrets(path: str) -> str:
-    """``path`` for messages: an address may contain a password or a token."""
-    if not _is_address(path):
-        return path
-    from airgap.registry.http.errors import public_url
-
-    return public_url(path)
-
-
-def _is_address(path: str) -> bool:
-    return path.startswith(("http://", "https://"))

@@ -3,7 +3,7 @@
 
 A folder is walked in sorted order. The walk reads ``*.yaml``, ``*.yml``, ``*.json``, and files without a suffix that
 hold Kubernetes objects (apiVersion and kind). It skips hidden files and folders. It follows symbolic links, but enters
-each real folder only once. A chart's folder is refused with the command that renders it.
+each real folder only once. A file of a walk that cannot be read does not end the walk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from airgap.durable import missing_file, read_hint
-from airgap.errors import AirgapError, ResourceError
+from airgap.errors import AirgapError, ResourceError, raise_all
 from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.kube.parse import events as ev
@@ -33,23 +33,52 @@ _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", *(bytes([low]) + b"\x2a\x4d\x18
 
 
 class ResourceFile(Record):
-    """A resource file. ``name`` is unique and relative to the common folder of all inputs; ``path`` is for messages."""
+    """A resource file. ``name`` is unique and relative to the common folder of all inputs; ``path`` is for messages.
+
+    ``walked`` is true for a file that was found in a folder. ``carried`` is false for content that is no file.
+    """
 
     name: str
     path: str
     content: bytes
+    walked: bool = False
+    carried: bool = True
+
+
+class UnreadFile(Record):
+    """A file of a walk that cannot be read, with the reason. ``name`` and ``path`` are as in :class:`ResourceFile`."""
+
+    name: str
+    path: str
+    error: AirgapError
 
 
 class _Input(Record):
-    """A file that was read: ``absolute`` is its path, ``None`` for standard input; ``path`` is as the user gave it."""
+    """A file that was read: ``absolute`` is its path, ``None`` for standard input; ``path`` is as the user gave it.
+
+    ``content`` is the error of a file that cannot be read.
+    """
 
     absolute: str | None
     path: str
-    content: bytes
+    content: bytes | AirgapError
+    walked: bool = False
+
+
+class Loaded(Record):
+    """The files that were read, those of a walk that cannot be read, and the given folders in which none was found."""
+
+    files: list[ResourceFile]
+    unread: list[UnreadFile]
+    empty_folders: list[str]
+
+
+#: Returns whether a walk leaves out a file, or a folder below the given one.
+Skip = Callable[[str], bool]
 
 
 def load(
-    paths: Sequence[str], stdin: Callable[[], bytes] | None = None, skip: Callable[[str], bool] = lambda path: False
+    paths: Sequence[str], stdin: Callable[[], bytes] | None = None, skip: Skip = lambda _: False
 ) -> list[ResourceFile]:
     """Read all inputs in the given order. A file that is given twice is read once.
 
@@ -58,36 +87,71 @@ def load(
     Raises UsageError for a path that is missing, ResourceError for one that cannot be read, a folder
     without resource files, a chart's folder, and for ``-`` without standard input.
     """
+    for path in paths:
+        if os.path.exists(os.path.join(path, "Chart.yaml")):
+            raise ResourceError(
+                tr("this folder is a Helm chart, whose templates name no images until they are rendered"),
+                where=path,
+                hint=f"helm template {quoted(path)} | airgap images -",
+            )
+    loaded = load_readable(paths, stdin, skip)
+    raise_all([*map(empty_folder_error, loaded.empty_folders), *(file.error for file in loaded.unread)])
+    return loaded.files
+
+
+def empty_folder_error(folder: str) -> ResourceError:
+    """Return the error for a given folder in which a walk has found nothing."""
+    return ResourceError(
+        tr("no resource files in this folder"),
+        where=folder,
+        hint=tr("resource files end in .yaml, .yml or .json; hidden ones and airgap's own are skipped"),
+    )
+
+
+def load_readable(
+    paths: Sequence[str], stdin: Callable[[], bytes] | None = None, skip: Skip = lambda _: False
+) -> Loaded:
+    """Read all inputs as :func:`load` does, charts too. What a walk cannot read and empty folders are in the result."""
     inputs: dict[str | None, _Input] = {}
     folders: list[str] = []
+    empty_folders: list[str] = []
     for path in paths:
         if path == "-":
             if None not in inputs:
                 inputs[None] = _Input(None, path, _standard_input(stdin))
             continue
-        if os.path.isdir(path):
+        walked = os.path.isdir(path)
+        members: list[tuple[str, bytes | AirgapError]]
+        if walked:
             folders.append(os.path.abspath(path))
             members = list(_folder(path, skip))
             if not members:
-                raise ResourceError(
-                    tr("no resource files in this folder"),
-                    where=path,
-                    hint=tr("resource files end in .yaml, .yml or .json; hidden ones and airgap's own are skipped"),
-                )
+                empty_folders.append(path)
         else:
             folders.append(os.path.dirname(os.path.abspath(path)))
             members = [(path, _read(path))]
         for member, content in members:
             absolute = os.path.abspath(member)
-            inputs.setdefault(absolute, _Input(absolute, member, content))
+            known = inputs.get(absolute)
+            if known is None or (known.walked and not walked):
+                inputs[absolute] = _Input(absolute, member, content, walked)
     common = os.path.commonpath(folders) if folders else ""
     used_names: set[str] = set()
-    return [ResourceFile(_unique(_name(item, common), used_names), item.path, item.content) for item in inputs.values()]
+    files: list[ResourceFile] = []
+    unread: list[UnreadFile] = []
+    for item in inputs.values():
+        name = _unique(_name(item, common), used_names)
+        if isinstance(item.content, bytes):
+            files.append(ResourceFile(name, item.path, item.content, item.walked, item.absolute is not None))
+        else:
+            unread.append(UnreadFile(name, item.path, item.content))
+    return Loaded(files, unread, empty_folders)
 
 
 def _name(item: _Input, common: str) -> str:
     """The path relative to the folder ``common``, or a name for standard input."""
     if item.absolute is None:
+        assert isinstance(item.content, bytes)
         return "stdin.json" if item.content.lstrip()[:1] in (b"{", b"[") else "stdin.yaml"
     return os.path.relpath(item.absolute, common)
 
@@ -137,13 +201,8 @@ def _top_level_object(events: ev.Events) -> bool:
     return found_object
 
 
-def _folder(path: str, skip: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    if os.path.exists(os.path.join(path, "Chart.yaml")):
-        raise ResourceError(
-            tr("this folder is a Helm chart, whose templates name no images until they are rendered"),
-            where=path,
-            hint=f"helm template {quoted(path)} | airgap images -",
-        )
+def _folder(path: str, skip: Skip) -> Iterator[tuple[str, bytes | AirgapError]]:
+    """Yield the files below ``path`` in sorted order, with their content or why they cannot be read."""
     visited: set[tuple[int, int]] = set()
     pending = [path]
     while pending:
@@ -161,25 +220,30 @@ def _folder(path: str, skip: Callable[[str], bool]) -> Iterator[tuple[str, bytes
             visited.add((status.st_dev, status.st_ino))
             names = sorted(os.listdir(current), reverse=True)
         except OSError as error:
-            if current != path and os.path.islink(current):
-                continue  # a broken or circular link
-            raise _unreadable(current, error) from error
+            if current == path:
+                raise _unreadable(current, error) from error
+            if not os.path.islink(current):  # otherwise a broken or circular link
+                yield current, _unreadable(current, error)
+            continue
         pending += [os.path.join(current, name) for name in names if not name.startswith(".")]
 
 
-def _member(path: str, skip: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _member(path: str, skip: Skip) -> Iterator[tuple[str, bytes | AirgapError]]:
     suffix = os.path.splitext(path)[1]
-    if suffix.lower() in _SUFFIXES:
-        if not skip(path):
-            yield path, _read(path)
-    elif not suffix:
-        with _opened(path) as file:
-            head = file.read(_SNIFF)
-            if b"\0" in head:
-                return
-            content = head + file.read()
-        if holds_objects(content, path):
-            yield path, content
+    try:
+        if suffix.lower() in _SUFFIXES:
+            if not skip(path):
+                yield path, _read(path)
+        elif not suffix:
+            with _opened(path) as file:
+                head = file.read(_SNIFF)
+                if b"\0" in head:
+                    return
+                content = head + file.read()
+            if holds_objects(content, path):
+                yield path, content
+    except AirgapError as error:
+        yield path, error
 
 
 def _read(path: str) -> bytes:

@@ -105,7 +105,10 @@ class Site(NamedTuple):
 
 
 class NearMiss(Record):
-    """A value that looks like an image or has an image's place, and is not taken; ``reason`` is text for the user."""
+    """A value that looks like an image or has an image's place, and is not taken; ``reason`` is text for the user.
+
+    ``certain`` is true for a value in a typed field of images that is no reference.
+    """
 
     file: str
     line: int
@@ -113,6 +116,7 @@ class NearMiss(Record):
     path: str
     text: str
     reason: str
+    certain: bool = False
 
 
 class Scan(Record):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Content-addressed stores: the protocols of sources and stores, an OCI image layout folder, and a store in memory.
 
-A store keeps content by descriptor and tags by name. A push verifies the content that it receives. The room knows
-nothing of HTTP, tar or YAML.
+A store keeps content by descriptor and tags by name. A push verifies the content that it receives. ``local`` reads
+the archives of other programs and a containerd. The room knows nothing of HTTP, YAML or bundles.
 """
 
 from __future__ import annotations

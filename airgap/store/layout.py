@@ -174,6 +174,14 @@ class ImageLayout:
         entries = ((entry.annotations.get(REF_NAME), entry) for entry in self._read_index())
         return {name: entry for name, entry in entries if name}
 
+    def entries(self) -> list[Descriptor]:
+        """Return the descriptors in ``index.json``, with their annotations."""
+        return self._read_index()
+
+    def size(self, digest: str) -> int | None:
+        """Return the size of content in bytes, or ``None`` if it is not here."""
+        return self._size(digest)
+
     def _blob_path(self, digest: str) -> Path:
         digests.check(digest)
         return self.path / "blobs" / digests.algorithm(digest) / digests.encoded(digest)

@@ -41,6 +41,14 @@ class ReferrerSource(Protocol):
         """The manifests whose subject is ``digest``."""
 
 
+@runtime_checkable
+class PartialSource(Protocol):
+    """A source that may hold only some of an index's platforms."""
+
+    def held_platforms(self, index: Manifest, /) -> Sequence[Platform]:
+        """The platforms that it holds as a whole; nothing if it holds all of them."""
+
+
 class Destination(Record):
     """A repository of the target, and a tag there; ``tag`` is empty for what is reachable only by its digest."""
 
@@ -195,12 +203,13 @@ class GraphReader(Record, frozen=False):
                 )
             return Image(root, manifest, (platform,) if platform else (), manifest.descriptor)
         platforms = _known_platforms(manifest.children)
-        if not self.platforms or not platforms:
+        wanted = self.platforms or (source.held_platforms(manifest) if isinstance(source, PartialSource) else ())
+        if not wanted or not platforms:
             return Image(root, manifest, platforms, manifest.descriptor)
-        kept = manifests.select_platforms(manifest, self.platforms)
+        kept = manifests.select_platforms(manifest, wanted)
         index = manifest.descriptor
         kept_platforms = _known_platforms(kept)
-        if len(self.platforms) == 1:
+        if len(wanted) == 1:
             child = next(child for child in kept if not manifests.attested_digest(child))
             return Image(root, read_manifest(source, child.digest), kept_platforms, index)
         if len(kept) == len(manifest.children):

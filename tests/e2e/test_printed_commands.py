@@ -297,6 +297,44 @@ def a_kustomization_in_a_folder(desk: Desk) -> None:
     assert "(rendered)" in shown.text
 
 
+def a_kustomization_that_does_not_reach_a_file(desk: Desk) -> None:
+    _write_kustomization(desk)
+    desk.write("자료 폴더/app one/other.yaml", pod("quay.io/x/unreached:1"))
+    said = desk.run("airgap images '자료 폴더/app one'")
+    shown = desk.run(said.command(r"to read all files: (airgap images .+)$"))
+    assert "x/unreached:1" in shown.text
+
+
+def templates_in_a_folder(desk: Desk) -> None:
+    _write_chart(desk)
+    desk.write("차트 폴더/pod.yaml", pod("quay.io/x/plain:1"))
+    said = desk.run("airgap images '차트 폴더'", 3)
+    assert "x/rendered:1" in desk.run(said.command(r"skipped 1 template .+: (airgap images .+)$")).text
+    said = desk.run("airgap images '차트 폴더' --strict", 10)
+    assert "x/rendered:1" in desk.run(said.command(r"^ *(airgap images .+)$")).text
+
+
+def templates_of_several_charts(desk: Desk) -> None:
+    _write_chart(desk)
+    desk.write("차트 폴더/pod.yaml", pod("quay.io/x/plain:1"))
+    for number in range(5):
+        desk.write(f"차트 폴더/t {number}/Chart.yaml", f"apiVersion: v2\nname: t{number}\nversion: 1.0.0\n")
+        desk.write(f"차트 폴더/t {number}/rendered", pod("quay.io/x/rendered:1"))
+        desk.write(f"차트 폴더/t {number}/templates/web.yaml", "image: {{ .Values.image }}\n")
+        if number in (0, 4):  # with two charts, and with more than are named
+            said = desk.run("airgap images '차트 폴더'", 3)
+            assert "x/rendered:1" in desk.run(said.command(r"skipped 1 template .+: (airgap images .+?); also")).text
+
+
+def a_cluster_without_kubectl(desk: Desk) -> None:
+    said = desk.run(f"PATH={shlex.quote(str(desk.bin))} airgap images --cluster", 2)
+    desk.write("objects", pod("quay.io/x/running:1"))
+    kubectl = desk.bin / "kubectl"
+    kubectl.write_text("#!/bin/sh\ncat objects\n")
+    kubectl.chmod(0o755)
+    assert "x/running:1" in desk.run(said.command(r"where it is: (kubectl get .+)$")).text
+
+
 def a_kustomization_without_kubectl(desk: Desk) -> None:
     _write_kustomization(desk)
     said = desk.run(f"PATH={shlex.quote(str(desk.bin))} airgap images '자료 폴더/app one'", 10)
@@ -357,6 +395,10 @@ SCENARIOS: dict[str, tuple[Callable[[Desk], None], ...]] = {
     "install helm, or where it is": (a_chart_without_helm,),
     "render it: helm template {}": (a_template_by_itself,),
     "{}: inside a folder this {} is not rendered": (a_kustomization_in_a_folder,),
+    "{}: rendering this {} does not reach": (a_kustomization_that_does_not_reach_a_file,),
+    "airgap images {}": (templates_in_a_folder,),
+    "skipped {} of the chart {}": (templates_in_a_folder, templates_of_several_charts),
+    "where it is: kubectl get": (a_cluster_without_kubectl,),
     "install one of them, or where they are": (a_kustomization_without_kubectl,),
     "# An imagePullSecret without its credential": (a_pull_secret_without_a_credential,),
     "airgap login {}": (doctor_wants_a_password,),
@@ -380,13 +422,13 @@ EXCEPTIONS = {
     "airgap init takes the folder": NO_COMMAND,
     "edit it; airgap init replaces nothing": NO_COMMAND,
     "# Settings of airgap for this folder.": NO_COMMAND,
+    "{} with no reference in them": NO_COMMAND,
     "containerd cannot pull {}/{} from {}/{}": NO_COMMAND,
     "airgap export FILES {} --volume {}": PLACEHOLDER,
     "helm show crds {} | airgap rewrite - --to TARGET": PLACEHOLDER,
     "zstd -dc BUNDLE.tar.zst | airgap import -": PLACEHOLDER,
     "airgap inventory TARGET -o FILE": PLACEHOLDER,
     "give all of it: kubectl describe pod POD": PLACEHOLDER,
-    "this looks like a Helm template": PLACEHOLDER,
     "kubectl kustomize {} | airgap rewrite - --to TARGET": PLACEHOLDER,
     "helm template {} {} --include-crds | airgap rewrite - --to TARGET": PLACEHOLDER,
     "no user or password belongs in it; airgap login REGISTRY": PLACEHOLDER,

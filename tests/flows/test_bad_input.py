@@ -74,8 +74,13 @@ def test_yaml_that_does_not_parse(unchanged: Unchanged, content: str, line: int,
 def test_every_file_that_does_not_parse_is_named(airgap: Airgap) -> None:
     airgap.write("k/a.yaml", "a: {")
     airgap.write("k/b.yaml", "b: [")
-    said = airgap.run("images", "k", code=10)
+    said = airgap.run("images", "k/a.yaml", "k/b.yaml", code=10)
     assert [error.split(":")[0] for error in said.errors] == ["k/a.yaml", "k/b.yaml"]
+    said = airgap.run("images", "k", code=10)
+    assert said.errors[0] == "no image is named in what was read (k)"
+    assert "skipped 2 files" in said.errors[1]
+    assert "k/a.yaml:1 (" in said.errors[1]
+    assert "k/b.yaml:1 (" in said.errors[1]
 
 
 def test_no_image_in_it(unchanged: Unchanged) -> None:

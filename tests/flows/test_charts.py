@@ -122,7 +122,7 @@ def test_a_template_by_itself_says_what_to_run(airgap: Airgap) -> None:
     assert "airgap images shop\n" in said.stderr
     airgap.write("quoted.yaml", 'apiVersion: v1\nkind: Pod\nspec: {containers: [{image: "{{ .Values.image }}"}]}\n')
     said = airgap.fails(10, "images", "quoted.yaml")
-    assert "helm template CHART | airgap images -" in said.stderr
+    assert "helm" not in said.stderr  # it is below no chart
     airgap.write("other.yaml", "a: [\n")
     assert "not valid YAML" in airgap.fails(10, "images", "other.yaml").errors[0]
 

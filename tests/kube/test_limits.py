@@ -47,10 +47,11 @@ def test_what_does_not_parse_is_refused_with_its_line(content: bytes, line: int,
 
 
 @pytest.mark.usefixtures("parser")
-def test_a_template_is_told_to_be_rendered() -> None:
+def test_a_template_is_told_to_be_filled_in() -> None:
     with pytest.raises(ResourceError) as caught:
         scan(b"metadata:\n  labels:\n    {{- include x . }}\n", "x.yaml")
-    assert "helm template" in (caught.value.hint or "")
+    assert "template" in (caught.value.hint or "")
+    assert "helm" not in (caught.value.hint or "")  # only a folder with Chart.yaml shows whose template it is
     with pytest.raises(ResourceError) as caught:
         scan(b"a: [\n", "x.yaml")
     assert caught.value.hint is None

@@ -12,6 +12,7 @@ import click
 from airgap.bundle import OutputFormat, journal_path
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_volume_size
 from airgap.cli import options
+from airgap.cli.commands.export_from import every_image, open_at_hand
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import ProjectSettings, load_project
@@ -41,6 +42,16 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
 )
 @click.option(
     "--image", "images", multiple=True, metavar="REF", help=tr("Add this image, which no file names. Repeatable.")
+)
+@click.option(
+    "--from",
+    "locations",
+    multiple=True,
+    metavar="SOURCE",
+    help=tr(
+        "Take images from here instead of a registry: oci-archive:F, docker-archive:F, oci:DIR or containerd:. "
+        "Without other images, all of them. Repeatable."
+    ),
 )
 @click.option(
     "--platform",
@@ -85,6 +96,8 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
 @options.force
 @options.dry_run
 @options.chart_options
+@options.walk_options
+@options.cluster_options
 @options.source_options
 @options.config
 @options.jobs
@@ -93,6 +106,7 @@ def command(
     paths: tuple[str, ...],
     output: str | None,
     images: tuple[str, ...],
+    locations: tuple[str, ...],
     platforms: tuple[str, ...],
     lock: str | None,
     refresh: bool,
@@ -114,6 +128,9 @@ def command(
     jobs: int | None,
     progress: str,
     rendering: Rendering,
+    walking: options.Walking,
+    cluster: bool,
+    context: str,
 ) -> None:
     """Pull every image that the resource files name and write one bundle.
 
@@ -127,11 +144,13 @@ def command(
     \b
     airgap export cert-manager.yaml -o bundle.tar
     airgap export deploy/ --image busybox:1.36 --platform linux/amd64 -o bundle.tar
+    airgap export --from docker-archive:saved.tar -o bundle.tar
     airgap export cert-manager.yaml --base last-month.tar -o bundle.tar
     airgap export oci://registry.example/charts/shop:1.4.2 -f production.yaml -o shop.tar
     """
     start = time.monotonic()
     project = load_project(config)
+    scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
     given_images = [*project.images, *map(Reference.parse, images)]
     if not output and not project.name:
         raise UsageError(tr("where should the bundle go?"), hint=tr("give -o bundle.tar, or name: in airgap.yaml"))
@@ -160,9 +179,15 @@ def command(
     if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
     connection_options = options.source_connection(ca_file, plain_http, insecure)
-    with open_display(progress) as emit, open_registries(project, connection_options, emit) as registries:
-        resources = paths or project.resources
-        if not resources and not given_images:
+    with (
+        open_at_hand(locations) as at_hand,
+        open_display(progress) as emit,
+        open_registries(project, connection_options, emit) as registries,
+    ):
+        resources = () if scope else paths or project.resources
+        if at_hand and not resources and not given_images and not scope:
+            given_images = every_image(at_hand)
+        if not resources and not given_images and not scope:
             raise UsageError(
                 tr("what should be exported?"), hint=tr("give a PATH or --image REF, or write an airgap.yaml")
             )
@@ -175,7 +200,12 @@ def command(
             pull=helm_options(project, connection_options),
             rules=project.rules,
             project_file=config or "",
+            walking=walking.options,
+            cluster=scope,
         )
+        if walking.strict and (skipped := found_images.incomplete(strict=True)):
+            found_images.emit_messages(emit)
+            raise skipped
         request = ExportRequest(
             form=output_format,
             platforms=list(dict.fromkeys(map(Platform.parse, platforms))) or project.platforms,
@@ -193,6 +223,7 @@ def command(
             notes=_read_notes(project),
             named=project.registries,
             base=Path(base) if base else None,
+            at_hand=at_hand,
         )
         try:
             exported = export(
@@ -204,6 +235,8 @@ def command(
             raise Interrupted(tr("stopped; nothing is left behind"), hint=tr("the same command begins again")) from None
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
         _print_result(request, exported, target, time.monotonic() - start, emit)
+        if incomplete := found_images.incomplete(strict=False):
+            raise incomplete
 
 
 def _print_result(request: ExportRequest, exported: Exported, target: str, seconds: float, emit: Sink) -> None:

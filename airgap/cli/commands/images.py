@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import click
 
@@ -27,6 +28,8 @@ from airgap.kube.render.programs import Rendering
 @click.option("--why", is_flag=True, help=tr("Show the rule that found each image, and what was ignored and why."))
 @click.option("--sizes", is_flag=True, help=tr("Ask the registries for the sizes."))
 @options.chart_options
+@options.walk_options
+@options.cluster_options
 @options.source_options
 @options.config
 @options.jobs
@@ -44,15 +47,20 @@ def command(
     jobs: int | None,
     progress: str,
     rendering: Rendering,
+    walking: options.Walking,
+    cluster: bool,
+    context: str,
 ) -> None:
     """List the images that resource files name, and where.
 
     PATH is a file, a folder, or - for standard input. The default is the resources of airgap.yaml. A chart (folder,
-    .tgz or oci://...) is rendered by helm, a folder with a kustomization by kubectl or kustomize.
+    .tgz or oci://...) is rendered by helm, a folder with a kustomization by kubectl or kustomize. Other folders are
+    walked: what cannot be read is skipped with a warning and exit code 3.
 
     \b
     airgap images cert-manager.yaml
     kubectl get deploy,ds,sts -A -o json | airgap images - --refs
+    airgap images --cluster --context production
     airgap images charts/shop -f production.yaml --set ingress.enabled=true
     """
     if as_json + refs + why + sizes > 1:
@@ -62,18 +70,19 @@ def command(
             tr("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
         )
     project = load_project(config)
+    scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
     connection_options = options.source_connection(ca_file, plain_http, insecure)
     found_images = find_images(
-        paths or project.resources,
+        () if scope else paths or project.resources,
         images=project.images,
         stdin=options.read_stdin,
         rendering=rendering,
         pull=helm_options(project, connection_options),
         rules=project.rules,
         project_file=config or "",
+        walking=walking.options,
+        cluster=scope,
     )
-    if found_images.skipped_note:
-        click.echo(printable(found_images.skipped_note), err=True)
     if as_json:
         click.echo(json.dumps([_site_json(site) for site in found_images.sites], indent=2, ensure_ascii=False))
     elif refs:
@@ -85,29 +94,47 @@ def command(
         print_sizes(found_images, project, connection_options, jobs, progress)
     else:
         _print_table(found_images, why=why)
+    # Scripts that read the other forms get no more than what makes the list incomplete.
+    warnings = found_images.read.warnings() if as_json or refs or sizes else found_images.warnings()
+    _print_messages(warnings, found_images.read.notes(every=walking.strict))
+    if not (as_json or refs or sizes):
+        _print_counts(found_images)
+    if error := found_images.incomplete(strict=walking.strict):
+        raise error
 
 
 def _print_table(found_images: FoundImages, *, why: bool) -> None:
     references = found_images.references()
+    objects = {file.path for file, _ in found_images.files if not file.carried and file.path != "-"}
     for reference, sites in references.items():
         click.echo(click.style(str(reference), bold=True))
         for site in sites:
             rule = f"   {site.rule}, {site.confidence}: {site.path}" if why else ""
-            click.echo(f"  {site.file}:{site.line}{rule}")
+            place = f"{site.file}  {site.path}" if site.file in objects else f"{site.file}:{site.line}"
+            click.echo(f"  {place}{rule}")
         if not sites:
             click.echo(tr("  named in airgap.yaml"))
     if why and found_images.misses:
         click.echo(click.style(tr("not taken"), bold=True))
         for miss in found_images.misses:
             click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
-    for warning in found_images.warnings():
-        click.echo(warning_text(warning, current_reporter().limits), err=True)
+
+
+def _print_counts(found_images: FoundImages) -> None:
     where = tr(
         "{site_count} in {file_count}",
         site_count=counted(len(found_images.sites), "site"),
         file_count=counted(len(found_images.files), "file"),
     )
-    click.echo(tr("{image_count} at {where}", image_count=counted(len(references), "image"), where=where), err=True)
+    image_count = counted(len(found_images.references()), "image")
+    click.echo(tr("{image_count} at {where}", image_count=image_count, where=where), err=True)
+
+
+def _print_messages(warnings: Sequence[str], notes: Sequence[str]) -> None:
+    for warning in warnings:
+        click.echo(warning_text(warning, current_reporter().limits), err=True)
+    for note in notes:
+        click.echo(printable(note), err=True)
 
 
 def _site_json(site: Site) -> dict[str, object]:

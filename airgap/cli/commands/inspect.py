@@ -57,6 +57,9 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             click.echo(f"  {image.descriptor.digest}\n  {platforms}{size}{derived}{incomplete}")
         for resource in inventory.resources:
             click.echo(tr("resource file {name}", name=printable(resource.name)))
+        for skipped in inventory.skipped:
+            name, why = printable(skipped.name), printable(skipped.why)
+            click.echo(tr("not read for images: {name}: {why}", name=name, why=why))
         if PROGRAM_MEMBER in inventory.members:
             click.echo(
                 tr(

@@ -166,12 +166,13 @@ def command(
                 keep_unknown=keep_unknown, origin=origin, force=force, dry_run=dry_run, emit=emit,
             )  # fmt: skip
             return
-        for event in found_images.events():
-            emit(event)
+        found_images.emit_messages(emit)
         files = rewrite_files(
             found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit
         )
     _write_or_show(files, destination)
+    if error := found_images.incomplete(strict=False):
+        raise error
 
 
 class _Destination(Record):

@@ -9,10 +9,13 @@ from airgap.bundle import Lockfile
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.images import FoundImages
+from airgap.flows.steps.at_hand import find_at_hand, report_at_hand
 from airgap.i18n import tr
 from airgap.oci import Platform, Reference
 from airgap.records import Record
 from airgap.registry import Registries, Repository
+from airgap.store.local.base import LocalImages
+from airgap.store.protocols import Source
 from airgap.transfer import Context, Destination, Plan, Root, plan
 
 #: The name of an export's only destination.
@@ -26,7 +29,7 @@ class ResolvedImages(Record):
     """
 
     plan: Plan
-    sources: dict[str, Repository]
+    sources: dict[str, Source]
     unresolved: list[str]
 
 
@@ -39,22 +42,28 @@ def resolve_images(
     referrers: bool = False,
     locked: Lockfile | None = None,
     named: Collection[str] = (),
+    at_hand: Sequence[LocalImages] = (),
 ) -> ResolvedImages:
     """Ask the registries for all images that ``found_images`` names, or take their digests from ``locked``.
 
+    An image that one of ``at_hand`` has is taken from there, from the first that has it, and no registry is asked.
     An image that is only a guess is asked for only if its registry is in ``named`` or a surer image has the same one.
     Raises :class:`UsageError` for images that ``locked`` lacks.
     """
-    roots = _roots(found_images, locked, named)
-    sources = {root.source: _repository(registries, root) for root in roots}
+    roots = _roots(found_images, locked, named, at_hand)
+    local_sources: dict[str, Source] = {images.label: images for images in at_hand}
+    sources = {root.source: local_sources.get(root.source) or _repository(registries, root) for root in roots}
     image_plan = plan(
         roots, sources, context,
         platforms=platforms, referrers=referrers, known_referrers=locked.referrers if locked else None,
     )  # fmt: skip
+    report_at_hand(image_plan, at_hand, chosen=bool(platforms), emit=context.emit)
     return ResolvedImages(image_plan, sources, _drop_failed_guesses(image_plan, found_images, context.emit))
 
 
-def _roots(found_images: FoundImages, locked: Lockfile | None, named: Collection[str]) -> list[Root]:
+def _roots(
+    found_images: FoundImages, locked: Lockfile | None, named: Collection[str], at_hand: Sequence[LocalImages]
+) -> list[Root]:
     roots = []
     unlocked = []
     guesses = found_images.guesses()
@@ -63,7 +72,8 @@ def _roots(found_images: FoundImages, locked: Lockfile | None, named: Collection
         *(reference.registry for reference in found_images.references() if reference not in guesses),
     }
     for reference in found_images.references():
-        if reference in guesses and reference.registry not in trusted_registries:
+        local_source, local_name = find_at_hand(reference, at_hand, locked)
+        if reference in guesses and reference.registry not in trusted_registries and local_source is None:
             continue
         name = reference.identifier
         if locked is not None:
@@ -74,7 +84,10 @@ def _roots(found_images: FoundImages, locked: Lockfile | None, named: Collection
                 unlocked.append(str(reference))
                 continue
             name = descriptor.digest
-        roots.append(Root(str(reference), reference.name, name, (Destination(BUNDLE),)))
+        source_name = reference.name
+        if local_source is not None:
+            source_name, name = local_source.label, local_name
+        roots.append(Root(str(reference), source_name, name, (Destination(BUNDLE),)))
     if unlocked:
         raise UsageError(
             tr("the lock does not know {unlocked}", unlocked=", ".join(unlocked)),

@@ -35,11 +35,15 @@ class Location(NamedTuple):
 
 
 class SiteCollector:
-    """The sites, near misses and errors of one file, whose bytes are ``root``."""
+    """The sites, near misses and errors of one file, whose bytes are ``root``.
 
-    def __init__(self, root: Source, custom: CustomRules) -> None:
+    Without ``strict``, a value in a certain place that is no reference is a near miss and no error.
+    """
+
+    def __init__(self, root: Source, custom: CustomRules, *, strict: bool = True) -> None:
         self.root = root
         self.custom = custom
+        self.strict = strict
         self.sites: dict[tuple[int, int], Site] = {}
         self.near_misses: dict[tuple[int, str], NearMiss] = {}
         self.errors: list[AirgapError] = []
@@ -122,10 +126,12 @@ class SiteCollector:
             if rule.shape == QUALIFIED and not re.search("[:@/]", text):
                 raise InvalidReference(tr("{text!r} has neither path nor tag nor digest", text=text))
         except InvalidReference as error:
-            if rule.confidence == CERTAIN and not embedded:
+            if rule.confidence != CERTAIN or embedded:
+                self.add_near_miss(location, token, error.what, text)
+            elif self.strict:
                 self._add_error(location.view, token, error.what)
             else:
-                self.add_near_miss(location, token, error.what, text)
+                self.add_near_miss(location, token, error.what, text, certain=True)
             return None
         return reference
 
@@ -143,13 +149,17 @@ class SiteCollector:
         self.errors += other.errors
         self._used_offsets |= other._used_offsets
 
-    def add_near_miss(self, location: Location, token: ScalarToken, reason: str, text: str | None = None) -> None:
-        """Add a near miss for ``text``, or for the token's whole value."""
+    def add_near_miss(
+        self, location: Location, token: ScalarToken, reason: str, text: str | None = None, *, certain: bool = False
+    ) -> None:
+        """Add a near miss for ``text``, or for the token's whole value. ``certain`` is for the place of an image."""
         shown = (token.value if text is None else text).encode(errors="backslashreplace").decode()  # lone surrogates
         start = self._file_offset(location.view, token)
         if (start, shown) not in self.near_misses:
             line, column = self.root.line_and_column(start - self.root.bom_length)
-            self.near_misses[start, shown] = NearMiss(self.root.file, line, column, location.path(), shown, reason)
+            self.near_misses[start, shown] = NearMiss(
+                self.root.file, line, column, location.path(), shown, reason, certain
+            )
 
     def _add_error(self, view: DocumentView, token: ScalarToken, problem: str) -> None:
         self.errors.append(ResourceError(problem, where=self.root.where(view.byte_offset_of(token.start))))
@@ -162,10 +172,10 @@ class SiteCollector:
         scalar_view = view.scalar_view(token)
         if scalar_view is None:
             problem = tr("this value is written in a way whose place in the file cannot be told; write it on one line")
-            if view.outer is None:
+            if view.outer is None and self.strict:
                 self._add_error(view, token, problem)
             else:
-                self.add_near_miss(location, token, problem)
+                self.add_near_miss(location, token, problem, certain=view.outer is None)
             return None
         begin, end = part.span or span or _stripped(token.value)
         body_span = view.span(scalar_view, begin, end)

@@ -8,15 +8,14 @@ the lines are, and the file is never decoded as a whole.
 from __future__ import annotations
 
 import codecs
-import os
 import re
-import shlex
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
 from airgap.errors import ResourceError
 from airgap.i18n import tr
+from airgap.kube.parse import encodings
 
 BOM = codecs.BOM_UTF8
 _BLOCK = 1024
@@ -40,12 +39,11 @@ class Source:
         self._lines_before: array[int] | None = None
         #: The last lookup: byte, line (from 0), and the offset of that line.
         self._last_lookup = (0, 0, 0)
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in content[:2]:
-            encoding = _wide_encoding(content)
+        if encoding := encodings.wide_encoding(content):
             raise ResourceError(
                 tr("this file is {encoding}, and only UTF-8 can be rewritten in place", encoding=encoding),
                 where=f"{file}:1",
-                hint=_conversion(encoding, file),
+                hint=encodings.conversion_hint(encoding, file),
             )
         if not self.ascii:
             self._check_utf8()
@@ -140,45 +138,11 @@ class Source:
             except UnicodeDecodeError as error:
                 byte = begin - incomplete_bytes + error.start
                 line = self.body.count(b"\n", 0, byte) + 1
-                korean = _is_korean(self.body)
+                korean = encodings.is_korean(self.body)
                 raise ResourceError(
                     tr("this file is not UTF-8, but CP949 (Korean Windows)")
                     if korean
                     else tr("this file is not UTF-8: {reason}", reason=error.reason),
                     where=f"{self.file}:{line}",
-                    hint=_conversion("CP949" if korean else "ENCODING", self.file),
+                    hint=encodings.conversion_hint(encodings.KOREAN if korean else "ENCODING", self.file),
                 ) from None
-
-
-def _wide_encoding(content: bytes) -> str:
-    """The name that iconv has for the UTF-16 or UTF-32 of ``content``, by its byte order mark or its zero bytes."""
-    start = content[:4]
-    if start in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
-        return "UTF-32"
-    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "UTF-16"
-    if start[:1] == b"\0":
-        return "UTF-32BE" if start[1:2] == b"\0" else "UTF-16BE"
-    return "UTF-32LE" if start[2:4] == b"\0\0" else "UTF-16LE"
-
-
-def _is_korean(content: bytes) -> bool:
-    """Whether ``content`` is text in CP949 that has Hangul."""
-    try:
-        text = content.decode("cp949")
-    except UnicodeDecodeError:
-        return False
-    return any("가" <= char <= "힣" for char in text)
-
-
-def _conversion(encoding: str, file: str) -> str:
-    """The command that converts ``file`` to UTF-8; of standard input, what goes between two programs."""
-    if file == "-":
-        return tr("convert it on the way: … | iconv -f {encoding} -t UTF-8 | airgap …", encoding=encoding)
-    stem, suffix = os.path.splitext(file)
-    return tr(
-        "convert it: iconv -f {encoding} -t UTF-8 {file} > {stem}",
-        encoding=encoding,
-        file=shlex.quote(file),
-        stem=shlex.quote(f"{stem}-utf8{suffix}"),
-    )

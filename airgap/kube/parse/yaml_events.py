@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parse YAML into events, with libyaml if PyYAML has it, otherwise with PyYAML's own parser. The results are the same.
 
-Nothing is composed or constructed. Parse errors become ResourceError with file:line, with a hint for Helm templates.
+Nothing is composed or constructed. Parse errors become ResourceError with file:line, with a hint for templates.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 from functools import cache
 from typing import Any, NoReturn
 
 from airgap.errors import ResourceError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.kube.parse.events import ALIAS, DOCUMENT, DOCUMENT_END, END, MAPPING, SCALAR, SEQUENCE, Events
 from airgap.kube.parse.source import Source
 
-RENDER_FIRST = tr("this looks like a Helm template; render it first: helm template RELEASE CHART | airgap images -")
+#: The hint for text with ``{{``. What fills in the template is known only where a file belongs to a chart.
+TEMPLATE_HINT = tr("it holds {{ }}: this is a template; give what it is once its program has filled it in")
 
 
 def parse(source: Source, *, pure: bool = False) -> Events:
@@ -112,13 +113,13 @@ def _refuse(source: Source, error: Exception) -> NoReturn:
 
 def _syntax_hint(source: Source, place: int) -> str | None:
     if b"{{" in source.body:
-        return RENDER_FIRST
+        return TEMPLATE_HINT
     line_start = source.body.rfind(b"\n", 0, place) + 1
     indentation = re.match(rb"[ \t]*", source.body[line_start : line_start + 1000])
     if (indentation and b"\t" in indentation[0]) or source.body[place : place + 1] == b"\t":
         if source.file == "-":
             return tr("YAML is indented by spaces, not by tabs; expand -i -t 2 replaces the tabs on the way")
         stem, suffix = os.path.splitext(source.file)
-        command = f"expand -i -t 2 {shlex.quote(source.file)} > {shlex.quote(f'{stem}-spaces{suffix}')}"
+        command = f"expand -i -t 2 {quoted(source.file)} > {quoted(f'{stem}-spaces{suffix}')}"
         return tr("YAML is indented by spaces, not by tabs: {command}", command=command)
     return None

@@ -20,7 +20,8 @@ from airgap.records import Record, replace
 
 #: The kinds of paths that are rendered: a chart on disk or in a registry, and a folder with a kustomization.
 CHART, KUSTOMIZATION = "chart", "kustomization"
-_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+#: The names of the file that makes a folder a kustomization.
+KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _TIMEOUT_SECONDS = 300
 _LONGEST_MESSAGE = 600
 
@@ -64,7 +65,7 @@ def renderable_kind(path: str) -> str:
     if os.path.isdir(path):
         if os.path.exists(os.path.join(path, "Chart.yaml")):
             return CHART
-        if any(os.path.exists(os.path.join(path, name)) for name in _KUSTOMIZATIONS):
+        if any(os.path.exists(os.path.join(path, name)) for name in KUSTOMIZATION_NAMES):
             return KUSTOMIZATION
         return ""
     return CHART if path.endswith((".tgz", ".tar.gz")) and os.path.isfile(path) else ""
@@ -74,7 +75,7 @@ def chart_name(path: str) -> str:
     """Return the name in Chart.yaml as helm reads it. Raises ResourceError if it is not valid."""
     import yaml
 
-    output = _run(_helm(path), ["show", "chart", _as_path(path)], path)
+    output = run_program(_helm(path), ["show", "chart", _as_path(path)], path)
     try:
         metadata = yaml.safe_load(output)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -95,7 +96,7 @@ def template(path: str, name: str, rendering: Rendering, only: str = "") -> byte
     arguments = ["template", release, _as_path(path), "--include-crds", *rendering.arguments]
     if only:
         arguments.append(f"--show-only={only}")
-    return _run(_helm(path), arguments, path)
+    return run_program(_helm(path), arguments, path)
 
 
 def pull(address: str, folder: str, options: Sequence[str]) -> str:
@@ -106,7 +107,7 @@ def pull(address: str, folder: str, options: Sequence[str]) -> str:
     arguments = ["pull", name, f"--destination={folder}", *options]
     if version:
         arguments.append(f"--version={version}")
-    _run(_helm(address), arguments, address)
+    run_program(_helm(address), arguments, address)
     archives = [entry.path for entry in os.scandir(folder) if entry.name.endswith(".tgz")]
     if len(archives) != 1:
         raise ResourceError(tr("helm pull brought no chart"), where=address)
@@ -116,9 +117,9 @@ def pull(address: str, folder: str, options: Sequence[str]) -> str:
 def kustomize(folder: str) -> bytes:
     """Return the rendered kustomization in ``folder``. Raises ResourceError with the program's message."""
     if kubectl := shutil.which("kubectl"):
-        return _run(kubectl, ["kustomize", _as_path(folder)], folder)
+        return run_program(kubectl, ["kustomize", _as_path(folder)], folder)
     if program := shutil.which("kustomize"):
-        return _run(program, ["build", _as_path(folder)], folder)
+        return run_program(program, ["build", _as_path(folder)], folder)
     raise ResourceError(
         tr("this folder is a kustomization, and neither kubectl nor kustomize is on the PATH to render it"),
         where=folder,
@@ -151,7 +152,16 @@ def _as_path(path: str) -> str:
     return path if path.startswith("oci://") else os.path.join(".", path)
 
 
-def _run(program: str, arguments: Sequence[str], where: str) -> bytes:
+def run_program(program: str, arguments: Sequence[str], where: str) -> bytes:
+    """Return what a program prints. Raises ResourceError with its last message."""
+    output, error = try_program(program, arguments, where)
+    if error is not None:
+        raise error
+    return output
+
+
+def try_program(program: str, arguments: Sequence[str], where: str) -> tuple[bytes, ResourceError | None]:
+    """Return what a program prints, and an error with its last message if it fails."""
     try:
         completed = subprocess.run(
             [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
@@ -170,13 +180,13 @@ def _run(program: str, arguments: Sequence[str], where: str) -> bytes:
             tr("{program} cannot be run: {strerror}", program=program, strerror=error.strerror or error), where=where
         ) from error
     if completed.returncode == 0:
-        return completed.stdout
+        return completed.stdout, None
     message = _last_message(completed.stderr.decode("utf-8", "replace"))
     message = message or tr("it ended with exit code {returncode}", returncode=completed.returncode)
     hint = None
     if "missing in charts/ directory" in message or "dependency build" in message:
         hint = f"helm dependency build {where}"
-    raise ResourceError(
+    return completed.stdout, ResourceError(
         tr("{name_and_version} says: {message}", name_and_version=_name_and_version(program), message=message),
         where=where,
         hint=hint,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from airgap import kube
 from airgap.errors import ResourceError
-from airgap.formatting import quoted
+from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.kube.render import programs
 
@@ -25,7 +25,7 @@ _HELM = re.compile(
 
 
 def explain_template_error(error: ResourceError, file: kube.ResourceFile) -> ResourceError:
-    """Return ``error``, or for a helm template an error that says how to render it."""
+    """Return ``error``, or for a template of a chart an error that says how to render it."""
     hint = render_hint([file])
     if hint is None:
         return error
@@ -34,20 +34,18 @@ def explain_template_error(error: ResourceError, file: kube.ResourceFile) -> Res
 
 
 def render_hint(files: Iterable[kube.ResourceFile]) -> str | None:
-    """Return the command that renders the first helm template among ``files``, or ``None``."""
+    """Return the command that renders the first helm template among ``files`` below a chart, or ``None``."""
     for file in files:
-        if _HELM.search(file.content):
-            chart = _chart_of(file.path)
-            shown = quoted(chart) if chart else "CHART"
+        if (chart := chart_of(file.path)) and _HELM.search(file.content):
             return tr(
                 "render it: helm template {shown} | airgap images -; or give the chart: airgap images {shown}",
-                shown=shown,
+                shown=quoted(chart),
             )
     return None
 
 
-def _chart_of(path: str) -> str:
-    """The folder above ``path`` with a Chart.yaml, or ""."""
+def chart_of(path: str) -> str:
+    """Return the folder above ``path`` with a Chart.yaml, or ""."""
     if path == "-" or "://" in path:
         return ""
     return next((str(folder) for folder in Path(path).parents if (folder / "Chart.yaml").is_file()), "")
@@ -87,10 +85,30 @@ def unrendered_warnings(folders: Sequence[str]) -> list[str]:
     return [
         tr(
             "{first}: inside a folder this {what} is not rendered but read file by file{more}; "
-            "for what it makes: airgap images {first_2}",
+            "for what it makes: airgap images {argument}",
             first=first,
             what=what,
             more=more,
-            first_2=quoted(first),
+            argument=quoted(first),
         )
     ]
+
+
+def unreached_warnings(unreached: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a warning for each rendered folder with files that name images and are not reached, by folder."""
+    warnings = []
+    for folder, files in unreached.items():
+        what = "chart" if programs.renderable_kind(folder) == programs.CHART else "kustomization"
+        count = counted(len(files), "file")
+        warnings.append(
+            tr(
+                "{folder}: rendering this {what} does not reach {count} with images, such as {first}; "
+                "to read all files: airgap images --walk {argument}",
+                folder=folder,
+                what=what,
+                count=count,
+                first=files[0],
+                argument=quoted(folder),
+            )
+        )
+    return warnings
