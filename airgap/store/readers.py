@@ -167,6 +167,11 @@ def thread_buffer() -> memoryview:
     return buffer
 
 
+def release_thread_buffer() -> None:
+    """Give back the buffer of this thread: for threads that read seldom, and are many."""
+    _thread_local.buffer = None
+
+
 def read_verified(
     descriptor: Descriptor,
     reader: Reader,

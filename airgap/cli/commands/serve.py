@@ -12,7 +12,7 @@ from airgap.cli.formatting.printable import printable
 from airgap.cli.progress.display import open_display
 from airgap.errors import UsageError
 from airgap.events import Event
-from airgap.flows.serve import create_server
+from airgap.flows.serve import collect_layout_garbage, create_server, parse_limits
 from airgap.i18n import tr
 
 
@@ -30,6 +30,17 @@ from airgap.i18n import tr
 @click.option("--password-stdin", is_flag=True, help=tr("Read that password from standard input."))
 @click.option("--tls-cert", metavar="PEM", help=tr("Certificate (with its chain) to serve HTTPS with."))
 @click.option("--tls-key", metavar="PEM", help=tr("Its key."))
+@click.option(
+    "--gc", "collect", is_flag=True, help=tr("Remove blobs of a layout that no image needs, then end; serve nothing.")
+)
+@click.option("--dry-run", is_flag=True, help=tr("With --gc: say how much would be freed, remove nothing."))
+@click.option(
+    "--limit",
+    "limit_settings",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    help=tr("Change a limit, such as uploads=100; a wrong name lists them all."),
+)
 def command(
     path: str,
     listen: str,
@@ -38,6 +49,9 @@ def command(
     password_stdin: bool,
     tls_cert: str | None,
     tls_key: str | None,
+    collect: bool,
+    dry_run: bool,
+    limit_settings: tuple[str, ...],
 ) -> None:
     """Serve a bundle as a read-only registry, as it lies, or a layout folder that also takes pushes.
 
@@ -48,7 +62,15 @@ def command(
     \b
     airgap serve bundle.tar
     airgap serve layout/ --writable --listen 0.0.0.0:5000
+    airgap serve layout/ --gc
+
+    --gc keeps what was pushed or asked for within the last hour, so it may run beside a server.
     """
+    if dry_run and not collect:
+        raise UsageError(tr("--dry-run goes with --gc"))
+    if collect:
+        _collect_garbage(Path(path), dry_run)
+        return
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
         raise UsageError(
@@ -68,6 +90,7 @@ def command(
         credentials=(user, options.read_password()) if user else None,
         tls=(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None,
         on_request=lambda method, url, status: click.echo(printable(f"{status} {method} {url}"), err=True),
+        limits=parse_limits(limit_settings),
         emit=notes.append,
     )
     server.start()
@@ -81,3 +104,12 @@ def command(
         click.echo("stopped", err=True)
     finally:
         server.stop()
+
+
+def _collect_garbage(path: Path, dry_run: bool) -> None:
+    collected = collect_layout_garbage(path, dry_run=dry_run)
+    blobs, size = collected.blobs, collected.size
+    if dry_run:
+        click.echo(tr("would free {size:,} bytes: {blobs} blobs that no image needs", size=size, blobs=blobs))
+    else:
+        click.echo(tr("freed {size:,} bytes: {blobs} blobs that no image needs", size=size, blobs=blobs))
