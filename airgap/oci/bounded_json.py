@@ -17,7 +17,8 @@ from airgap.i18n import tr
 
 #: Brackets inside each other. The documents of the OCI specifications have at most 6.
 MAX_DEPTH = 32
-_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+# A string without an end is taken to the end of the text, so that each byte is looked at once.
+_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 

@@ -76,14 +76,13 @@ def _links(layout: ImageLayout, descriptor: Descriptor) -> tuple[Descriptor, ...
         return ()
     try:
         content = fetch(layout, descriptor, limit=MAX_MANIFEST)
-    except ContentMissing:  # an index may list platforms that were not copied
-        return ()
-    try:
         bounded_json.check(content, values=_MAX_VALUES)
         return successors(parse(content, descriptor.media_type))
+    except ContentMissing:  # an index may list platforms that were not copied
+        return ()
     except ContentError as error:
         raise ContentError(
-            tr("{what}; nothing was collected, since it may refer to any blob", what=error.what),
+            tr("{what}; nothing was collected, since it may need any blob", what=error.what),
             where=descriptor.digest,
             hint=tr("push this image once more, or delete it, then collect again"),
         ) from error

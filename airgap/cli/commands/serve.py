@@ -13,6 +13,7 @@ from airgap.cli.progress.display import open_display
 from airgap.errors import UsageError
 from airgap.events import Event
 from airgap.flows.serve import collect_layout_garbage, create_server, parse_limits
+from airgap.formatting import counted
 from airgap.i18n import tr
 
 
@@ -108,8 +109,8 @@ def command(
 
 def _collect_garbage(path: Path, dry_run: bool) -> None:
     collected = collect_layout_garbage(path, dry_run=dry_run)
-    blobs, size = collected.blobs, collected.size
+    size, blobs = collected.size, counted(collected.blobs, "blob")
     if dry_run:
-        click.echo(tr("would free {size:,} bytes: {blobs} blobs that no image needs", size=size, blobs=blobs))
+        click.echo(tr("would free {size:,} bytes: {blobs} that no image needs", size=size, blobs=blobs))
     else:
-        click.echo(tr("freed {size:,} bytes: {blobs} blobs that no image needs", size=size, blobs=blobs))
+        click.echo(tr("freed {size:,} bytes: {blobs} that no image needs", size=size, blobs=blobs))
