@@ -296,11 +296,10 @@ def main() -> None:
             with docker_registry(folder) as (port, _):
                 push(f"http://127.0.0.1:{port}")
         for _ in range(arguments.rounds):
-            servers = [("airgap", lambda: airgap(arguments.tree, folder / "layout"))]
-            if shutil.which("docker-registry"):
-                servers.append(("docker-registry", lambda: docker_registry(folder)))
-            for name, start in servers:
-                with start() as (port, pid):
+            servers = ["airgap", *(["docker-registry"] if shutil.which("docker-registry") else [])]
+            for name in servers:
+                own = airgap(arguments.tree, folder / "layout")
+                with own if name == "airgap" else docker_registry(folder) as (port, pid):
                     pulls_a_second(port, 4, 0.5, LAYER)
                     note(
                         name,
@@ -330,9 +329,9 @@ def main() -> None:
     rows = dict.fromkeys(what for _, what in best)
     print(f"| {'':55} | airgap | docker-registry | ratio |\n|-|-|-|-|")
     for what in rows:
-        own, other = best.get(("airgap", what)), best.get(("docker-registry", what))
-        ratio = f"{own / other:.2f}" if own and other else ""
-        print(f"| {what:55} | {own or 0:.1f} | {f'{other:.1f}' if other else ''} | {ratio} |")
+        value, other = best.get(("airgap", what)), best.get(("docker-registry", what))
+        ratio = f"{value / other:.2f}" if value and other else ""
+        print(f"| {what:55} | {value or 0:.1f} | {f'{other:.1f}' if other else ''} | {ratio} |")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -62,4 +63,4 @@ class SignInGuard:
         """Return the seconds, at least 1, until a client has a try."""
         with self._lock:
             rest = self._recovered.get(client, 0.0) - self._clock() - (self._burst - 1) * self._interval
-        return max(1, int(rest) + 1)
+        return max(1, math.ceil(rest))

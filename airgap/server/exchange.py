@@ -99,7 +99,7 @@ class RequestContent:
 
     def __init__(self, folder: Path | None) -> None:
         self.size = 0
-        self._file = tempfile.SpooledTemporaryFile(max_size=_PIECE_SIZE, dir=folder)  # noqa: SIM115 - see close
+        self._file = tempfile.SpooledTemporaryFile(max_size=_PIECE_SIZE, dir=str(folder) if folder else None)  # noqa: SIM115 - see close
 
     def append(self, piece: memoryview) -> None:
         """Add a piece."""

@@ -270,7 +270,7 @@ class Front:
                 socket.socket.send(connection.socket, response)
             else:
                 connection.socket.send(response)
-        connection.linger()
+        connection.end_sending()
         connection.phase, connection.deadline = Phase.LINGER, time.monotonic() + _LINGER_TIME
         self._waiting.watch(connection)
 

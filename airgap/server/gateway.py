@@ -76,7 +76,7 @@ class RequestBody:
 
     def _receive(self, buffer: memoryview) -> int:
         try:
-            count = self._channel.receive_into(buffer, self._remaining)
+            count: int = self._channel.receive_into(buffer, self._remaining)
         except TimeoutError as error:
             raise ClientTooSlow("the body came too slowly") from error
         except OSError as error:
@@ -133,7 +133,7 @@ class Gateway(wsgi.Gateway_10):
                 for piece in response:
                     self.req.conn.wfile.write(piece)
             if not body.ended:
-                self.req.conn.linger()
+                self.req.conn.end_sending()
         except (OSError, AirgapError) as error:
             # The status and headers were sent. Closing the connection tells the client that the body is incomplete.
             _log.info("%s: the answer broke off: %s", self.env["PATH_INFO"], error)
@@ -204,12 +204,12 @@ class _Connection(HTTPConnection):
         if refusal:
             with contextlib.suppress(OSError):
                 self.channel.send(head.refusal_response(*refusal))
-            self.linger()
+            self.end_sending()
             return True
         keep = super().communicate()  # type: ignore[no-untyped-call] # cheroot's stubs leave it out
         return bool(keep) or self.lingering
 
-    def linger(self) -> None:
+    def end_sending(self) -> None:
         """End the connection, but let a client that is still sending read the response: closing would reset it."""
         self.lingering = True
         with contextlib.suppress(OSError):
@@ -255,8 +255,9 @@ class HttpServer(wsgi.Server):
     def prepare(self) -> None:
         """Listen as cheroot does, with the front of this package in place of cheroot's connection manager."""
         super().prepare()
-        self._connections.close()
-        self._connections = Front(self, self.limits)
+        connections: Any = self._connections
+        connections.close()
+        self._connections: Any = Front(self, self.limits)
 
     def adopt(self, sock: Any, address: Any, client: str) -> _Connection:
         """Return the connection of a socket that was accepted. Raises OSError."""

@@ -32,67 +32,81 @@ TABLE: tuple[Limit, ...] = (
         "connections",
         2048,
         "connections",
-        "connections at once; fewer where the system allows fewer open files",
-        "the idle connection closest to its timeout is closed, or the new one where none is idle",
+        tr("connections at once; fewer where the system allows fewer open files"),
+        tr("the idle connection closest to its timeout is closed, or the new one where none is idle"),
     ),
     Limit(
         "connections-per-client",
         1024,
         "connections",
-        "connections of one client at once",
-        "that client's idle connection closest to its timeout is closed, or the new one where none is idle",
+        tr("connections of one client at once"),
+        tr("that client's idle connection closest to its timeout is closed, or the new one where none is idle"),
     ),
     Limit(
         "workers",
         640,
         "requests",
-        "requests being answered at once",
-        "the slowest transfer of the client with the most requests is cut off, if it takes more than 5 s",
+        tr("requests being answered at once"),
+        tr("the slowest transfer of the client with the most requests is cut off, if it takes more than 5 s"),
     ),
-    Limit("handshake-time", 20, "seconds", "a TLS handshake", "the connection is closed"),
-    Limit("header-time", 20, "seconds", "the arrival of a request's headers", "408, and the connection is closed"),
-    Limit("idle-time", 60, "seconds", "a connection between two requests", "the connection is closed"),
-    Limit("header-line", 32 * _KIB, "bytes", "one line of the headers", "431 (414 for the request line)"),
-    Limit("header-lines", 100, "lines", "the lines of a request's headers", "431"),
-    Limit("header-bytes", 64 * _KIB, "bytes", "all headers of a request", "431"),
+    Limit("handshake-time", 20, "seconds", tr("a TLS handshake"), tr("the connection is closed")),
+    Limit(
+        "header-time", 20, "seconds", tr("the arrival of a request's headers"), tr("408, and the connection is closed")
+    ),
+    Limit("idle-time", 60, "seconds", tr("a connection between two requests"), tr("the connection is closed")),
+    Limit("header-line", 32 * _KIB, "bytes", tr("one line of the headers"), tr("431 (414 for the request line)")),
+    Limit("header-lines", 100, "lines", tr("the lines of a request's headers"), "431"),
+    Limit("header-bytes", 64 * _KIB, "bytes", tr("all headers of a request"), "431"),
     Limit(
         "header-memory",
         16 * _MIB,
         "bytes",
-        "incomplete headers of all connections",
-        "431 for the connection with the most",
+        tr("incomplete headers of all connections"),
+        tr("431 for the connection with the most"),
     ),
     Limit(
         "minimum-rate",
         1024,
-        "bytes a second",
-        "the transfer of a body in either direction, over rate-period",
-        "408 or the end of the response, and the connection is closed",
+        "bytes/s",
+        tr("the transfer of a body in either direction, over rate-period"),
+        tr("408 or the end of the response, and the connection is closed"),
     ),
-    Limit("rate-period", 30, "seconds", "the time over which minimum-rate is measured", "see minimum-rate"),
-    Limit("manifest-bytes", 4 * _MIB, "bytes", "a pushed manifest", "413"),
-    Limit("manifest-values", 131_072, "values", "the JSON values of a pushed manifest", "400"),
-    Limit("manifest-depth", 32, "levels", "the nesting of a pushed manifest", "400"),
-    Limit("uploads", 512, "uploads", "unfinished uploads", "the oldest of the client with the most is discarded"),
+    Limit("rate-period", 30, "seconds", tr("the time over which minimum-rate is measured"), tr("see minimum-rate")),
+    Limit("manifest-bytes", 4 * _MIB, "bytes", tr("a pushed manifest"), "413"),
+    Limit("manifest-values", 131_072, "values", tr("the JSON values of a pushed manifest"), "400"),
+    Limit("manifest-depth", 32, "levels", tr("the nesting of a pushed manifest"), "400"),
     Limit(
-        "uploads-per-client", 128, "uploads", "unfinished uploads of one client", "that client's oldest is discarded"
+        "uploads", 512, "uploads", tr("unfinished uploads"), tr("the oldest of the client with the most is discarded")
+    ),
+    Limit(
+        "uploads-per-client",
+        128,
+        "uploads",
+        tr("unfinished uploads of one client"),
+        tr("that client's oldest is discarded"),
     ),
     Limit(
         "upload-bytes-per-client",
         256 * _GIB,
         "bytes",
-        "all unfinished uploads of one client",
-        "that client's oldest are discarded; 413 for one upload alone",
+        tr("all unfinished uploads of one client"),
+        tr("that client's oldest are discarded; 413 for one upload alone"),
     ),
-    Limit("upload-time", 3600, "seconds", "an upload without requests", "it is discarded"),
+    Limit("upload-time", 3600, "seconds", tr("an upload without requests"), tr("it is discarded")),
     Limit(
         "sign-in-failures",
         5,
         "tries",
-        "wrong passwords of one client at once",
-        "429 even for the right one, until sign-in-interval has passed",
+        tr("wrong passwords of one client at once"),
+        tr("429 even for the right one, until sign-in-interval has passed"),
     ),
-    Limit("sign-in-interval", 1, "seconds", "the time after which a client gets one more try", "see sign-in-failures"),
+    Limit(
+        "sign-in-interval",
+        1,
+        "seconds",
+        tr("the time after which a client gets one more try"),
+        tr("see sign-in-failures"),
+    ),
 )
 
 _DEFAULTS = {limit.name: limit.value for limit in TABLE}
@@ -124,7 +138,7 @@ class Limits:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         if soft == resource.RLIM_INFINITY:
             return self["connections"]
-        return max(16, min(self["connections"], (soft - self["uploads"] - 64) // 2))
+        return min(self["connections"], max(16, (soft - self["uploads"] - 64) // 2))
 
 
 def parse_limits(settings: Iterable[str]) -> dict[str, int]:
@@ -140,3 +154,10 @@ def parse_limits(settings: Iterable[str]) -> dict[str, int]:
         changes[name] = int(value)
     Limits(changes)
     return changes
+
+
+def table_rows() -> str:
+    """Return the rows of the table in ``docs/serve.md``."""
+    return "\n".join(
+        f"| `{limit.name}` | {limit.value:,} {limit.unit} | {limit.what} | {limit.past} |" for limit in TABLE
+    )

@@ -19,7 +19,7 @@ from airgap.oci import Descriptor, bounded_json
 from airgap.oci import digest as digests
 from airgap.oci.manifest import INDEXES, MANIFESTS, OCI_ARTIFACT, Manifest, is_manifest_type, is_nondistributable, parse
 from airgap.oci.reference import check_tag
-from airgap.server.exchange import Request, Response, spooled
+from airgap.server.exchange import BlobStream, Request, Response
 from airgap.server.limits import Limits
 from airgap.server.problems import Problem, digest_invalid, manifest_unknown
 from airgap.server.repositories import Repositories, check_digest
@@ -50,8 +50,12 @@ class ManifestHandler:
         ]
         if request.method == "HEAD":
             return Response(200, headers, length=descriptor.size)
+        if descriptor.size <= _LARGE:
+            return Response(200, headers, self._repositories.read(descriptor))
         with self._one_at_a_time(descriptor.size):
-            return Response(200, headers, spooled(self._repositories.read(descriptor), self._folder))
+            self._repositories.verify(descriptor)
+        # From the store, not from memory: the client may be slow.
+        return Response(200, headers, BlobStream(self._repositories.store.open(descriptor), descriptor.size))
 
     def put(self, request: Request, repository: str, reference: str) -> Response:
         """Store a manifest under a tag or its digest."""

@@ -19,7 +19,7 @@ from airgap.server.exchange import BinaryInput, ClientDisconnected
 from airgap.server.limits import Limits
 from airgap.server.problems import Problem
 from airgap.store import FileRange, Reader
-from airgap.store.readers import BUFFER_SIZE
+from airgap.store.readers import thread_buffer
 
 
 class PendingUpload:
@@ -50,7 +50,7 @@ class PendingUpload:
         """
         if expected == 0:
             return
-        buffer = memoryview(bytearray(min(BUFFER_SIZE, expected or BUFFER_SIZE)))
+        buffer = thread_buffer()
         previous_size, received = self.size, 0
         while count := body.readinto(buffer):
             if expected is not None and received + count > expected:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from airgap.errors import AirgapError, NotFound
+from airgap.errors import AirgapError, ContentError, NotFound
+from airgap.i18n import tr
 from airgap.oci import Descriptor, bounded_json
 from airgap.oci import digest as digests
 from airgap.oci.manifest import MAX_MANIFEST, Manifest, parse
@@ -18,6 +19,7 @@ from airgap.server.catalogue import Catalogue, LinksCache, ManifestLinks
 from airgap.server.naming import Naming, join_name
 from airgap.server.problems import Problem, manifest_unknown, read_only
 from airgap.store import Source, Store, SupportsBlobLookup, SupportsDelete, SupportsNames, fetch
+from airgap.store.readers import read_verified, release_thread_buffer
 
 #: JSON values of a manifest in a stranger's layout or bundle.
 _MAX_VALUES = 262_144
@@ -89,6 +91,17 @@ class Repositories:
     def read(self, descriptor: Descriptor) -> bytes:
         """Return the verified bytes of a manifest."""
         return fetch(self.store, descriptor, limit=MAX_MANIFEST)
+
+    def verify(self, descriptor: Descriptor) -> None:
+        """Read a manifest that is too large for memory; raise :class:`ContentError` if it is damaged."""
+        if descriptor.size > MAX_MANIFEST:
+            raise ContentError(tr("a manifest of {size:,} bytes", size=descriptor.size))
+        reader = self.store.open(descriptor)
+        try:
+            read_verified(descriptor, reader, lambda piece, offset: None)
+        finally:
+            reader.close()
+            release_thread_buffer()  # the client may read slowly
 
     def tags(self, repository: str, registry: str | None = None) -> list[str] | None:
         """Return the sorted tags of a repository, or ``None`` if there is no such repository."""

@@ -28,6 +28,7 @@ _IDLE_TIME = 5.0
 #: With more workers than these, each uses a small part of its buffer only.
 _CROWD = 32
 _STACK_SIZE = 512 * 1024
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 #: Seconds that a transfer has before it can be cut off for another request.
 _UNDISTURBED_TIME = 5.0
 
@@ -47,6 +48,7 @@ class WorkerPool:
 
     def start(self) -> None:
         """Begin; threads are started when they are needed."""
+        _keep_freed_memory_small()
         self._stopping = False
 
     def put(self, connection: Any) -> None:
@@ -156,3 +158,13 @@ class WorkerPool:
                 self._server.put_conn(connection)
             else:
                 connection.close()
+
+
+def _keep_freed_memory_small() -> None:
+    """Let the C library give freed memory back: otherwise it keeps megabytes for each of many threads (mallopt(3))."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):  # a system without glibc
+        mallopt = ctypes.CDLL(None).mallopt
+        for parameter, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 256 * 1024), (_M_TRIM_THRESHOLD, 1024 * 1024)):
+            mallopt(parameter, value)

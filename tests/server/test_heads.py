@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 
 import pytest
 
@@ -37,40 +38,35 @@ def test_a_hundred_header_lines(server: Server) -> None:
 
 
 def test_64_kib_of_headers(server: Server) -> None:
-    rest = 64 * 1024 - len(HEAD) - 2
-    lines = b"A: ".ljust(30_000, b"x") + b"\r\n"
-    lines += b"B: ".ljust(rest - len(lines) - 2, b"x") + b"\r\n"
+    lines = b"A: ".ljust(30_000, b"x") + b"\r\n" + b"B: ".ljust(30_000, b"x") + b"\r\n"
+    lines += b"C: ".ljust(64 * 1024 - len(HEAD + lines) - 4, b"x") + b"\r\n"
     assert len(HEAD + lines + b"\r\n") == 64 * 1024
     assert ask(server, HEAD + lines + b"\r\n").startswith(b"HTTP/1.1 200 ")
     assert ask(server, HEAD + b"x" + lines + b"\r\n").startswith(b"HTTP/1.1 431 ")
 
 
-def test_headers_without_end_are_refused_while_they_come(server: Server) -> None:
-    with connect(server.url) as connection, contextlib.suppress(OSError):
-        connection.sendall(HEAD)
-        for _ in range(1000):
-            connection.sendall(b"X-Long: " + b"x" * 10_000 + b"\r\n")
-        pytest.fail("the server read 10 MB of headers")
+def test_headers_without_end(server: Server) -> None:
     with connect(server.url) as connection:
-        connection.sendall(HEAD + (b"X-Long: " + b"x" * 10_000 + b"\r\n") * 10)
+        connection.sendall(HEAD)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                connection.sendall(b"X-Long: " + b"x" * 10_000 + b"\r\n")
         assert read_all(connection).startswith(b"HTTP/1.1 431 ")
 
 
 def test_incomplete_headers_of_all_clients_together() -> None:
-    limits = {"header-memory": 200_000}
-    with Server(MemoryStore(), limits=limits) as server:
-        connections = [connect(server.url) for _ in range(4)]
-        for connection in connections[:3]:
-            connection.sendall(b"GET /v2/ HTTP/1.1\r\n" + b"A: ".ljust(30_000, b"x") + b"\r\nB: ".ljust(20_000, b"x"))
-        connections[3].sendall(b"GET /v2/ HTTP/1.1\r\n" + b"A: ".ljust(30_000, b"x") + b"\r\nB: ".ljust(22_000, b"x"))
-        refused = connect(server.url)
-        refused.sendall(b"GET /v2/ HTTP/1.1\r\nA: ".ljust(10_000, b"x"))
-        assert read_all(connections[3]).startswith(b"HTTP/1.1 431 "), "it had the most"
-        for connection in [*connections[:3], refused]:
-            connection.sendall(b"\r\nConnection: close\r\n\r\n")
-            assert read_all(connection).startswith(b"HTTP/1.1 200 ")
-        for connection in [*connections, refused]:
-            connection.close()
+    """The connection that has the most of them is refused; the others are answered."""
+    with Server(MemoryStore(), limits={"header-memory": 205_000}) as server, contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(server.url)) for _ in range(5)]
+        for connection in connections[:4]:
+            connection.sendall(b"GET /v2/ HTTP/1.1\r\n" + b"A: ".ljust(30_000, b"x") + b"\r\nB: ".ljust(20_500, b"x"))
+        connections[4].sendall(b"GET /v2/ HTTP/1.1\r\nA: ".ljust(10_000, b"x"))
+        refused, _, _ = select.select(connections, [], [], 10)
+        assert [connection.recv(12) for connection in refused] == [b"HTTP/1.1 431"]
+        for connection in connections:
+            if connection not in refused:
+                connection.sendall(b"\r\nConnection: close\r\n\r\n")
+                assert read_all(connection).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +170,7 @@ def test_ranges_with_many_digits(client: Client, digits: str) -> None:
     assert (answer.status_code, answer.content) == (206, content[: last + 1])
     assert answer.headers["Content-Range"] == f"bytes 0-{last}/100"
     suffix = client.http.get(path, headers={"Range": f"bytes=-{digits}"})
-    assert (suffix.status_code, suffix.content) == (206, content[-last - 1 :] if last < 99 else content)
+    assert (suffix.status_code, suffix.content) == (206, content[-last:] if last < 99 else content)
     beyond = client.http.get(path, headers={"Range": f"bytes={digits}-"})
     assert beyond.status_code == (206 if last < 99 else 416)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import httpx
+
 from airgap.server import Server
 from airgap.store import MemoryStore
 from tests.parts.waiting import wait_until
