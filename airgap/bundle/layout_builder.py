@@ -30,7 +30,8 @@ from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_INDEX, Manifest
 from airgap.records import Record
-from airgap.store.layout import LAYOUT, REF_NAME
+from airgap.store.layout import LAYOUT
+from airgap.store.layout_index import REF_NAME
 from airgap.transfer import Image, Plan
 
 #: Names of optional members in the tar.

@@ -43,6 +43,7 @@ class BundleReader:
         self._medium = medium
         self._head = head
         self._names = names
+        self._served_names: Mapping[str, Descriptor] | None = None
         self._blobs = {blob.digest: blob for blob in head.inventory.blobs}
         self._places = head.places
         self._blobs_end = head.blobs_end
@@ -113,6 +114,8 @@ class BundleReader:
         A name with the digest of an index from which platforms were selected is left out: the bundle has other
         content for it, which a client would refuse.
         """
+        if self._served_names is not None:
+            return self._served_names
         names = {
             name: descriptor
             for name, descriptor in self._names.items()
@@ -127,6 +130,7 @@ class BundleReader:
             repositories[referrer] = repositories.get(subject, set()) if referrer not in incomplete else set()
             for repository in sorted(repositories[referrer]):
                 names[f"{repository}@{referrer}"] = self._blobs[referrer]
+        self._served_names = names
         return names
 
     def exists(self, descriptor: Descriptor) -> bool:

@@ -13,8 +13,12 @@ from airgap.durable import require_file
 from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
 from airgap.events import Sink, Warned, ignore
 from airgap.i18n import tr
-from airgap.server import MirrorNaming, Server
+from airgap.server import MirrorNaming, Server, parse_limits
 from airgap.store import ImageLayout
+from airgap.store.garbage import Collected, collect_garbage
+from airgap.store.leftovers import sweep_leftovers
+
+__all__ = ["collect_layout_garbage", "create_server", "parse_limits"]
 
 
 def create_server(
@@ -26,25 +30,34 @@ def create_server(
     credentials: tuple[str, str] | None = None,
     tls: tuple[Path, Path] | None = None,
     on_request: Callable[[str, str, int], None] | None = None,
+    limits: dict[str, int] | None = None,
     emit: Sink = ignore,
 ) -> Server:
     """Return a server that is not yet started, over a layout if ``path`` is a folder and otherwise over a bundle.
 
     ``credentials`` are a user name and a password, ``tls`` a certificate and its key. ``writable`` creates a missing
-    layout. Of a differential bundle only the complete images are served; a warning names the others. Raises
+    layout. ``limits`` changes limits of the server by name. Temporary files that killed servers left in a writable
+    layout are removed. Of a differential bundle only the complete images are served; a warning names the others. Raises
     :class:`ContentMissing` if no image is complete, :class:`BundleError` for other files and folders,
     :class:`UsageError` for a bundle with ``writable``.
     """
     for file in tls or ():
         require_file(file)
     if path.is_dir() or (writable and not path.exists()):
-        try:
-            layout = ImageLayout.create(path) if writable else ImageLayout(path)
-        except NotFound as error:
-            raise BundleError(error.what, where=error.where or str(path), hint=error.hint) from error
+        layout = _open_layout(path, create=writable)
+        if writable:
+            sweep_leftovers(layout.path)
         # Uploads are stored on the layout's own disk: the folder for temporary files may be too small.
         return Server(
-            layout, host, port, writable=writable, credentials=credentials, tls=tls, on_request=on_request, uploads=path
+            layout,
+            host,
+            port,
+            writable=writable,
+            credentials=credentials,
+            tls=tls,
+            on_request=on_request,
+            uploads=path if writable else None,
+            limits=limits,
         )
     require_file(
         path,
@@ -59,7 +72,27 @@ def create_server(
     bundle = open_bundle(path)
     _warn_of_incomplete_images(bundle, emit)
     naming = MirrorNaming(bundle.names())
-    return Server(bundle, host, port, credentials=credentials, tls=tls, naming=naming, on_request=on_request)
+    return Server(
+        bundle, host, port, credentials=credentials, tls=tls, naming=naming, on_request=on_request, limits=limits
+    )
+
+
+def collect_layout_garbage(path: Path, *, dry_run: bool = False) -> Collected:
+    """Remove the blobs of a layout folder that no manifest refers to; return how many, and their size in bytes.
+
+    With ``dry_run`` nothing is removed. Servers may use the layout meanwhile. Raises :class:`BundleError` if ``path``
+    is no layout, :class:`ContentError` for a damaged manifest, :class:`OutputError`.
+    """
+    if path.is_file():
+        raise UsageError(tr("only a layout folder has garbage; this is a file"), where=str(path))
+    return collect_garbage(_open_layout(path, create=False), dry_run=dry_run)
+
+
+def _open_layout(path: Path, *, create: bool) -> ImageLayout:
+    try:
+        return ImageLayout.create(path) if create else ImageLayout(path)
+    except NotFound as error:
+        raise BundleError(error.what, where=error.where or str(path), hint=error.hint) from error
 
 
 def _warn_of_incomplete_images(bundle: BundleReader, emit: Sink) -> None:

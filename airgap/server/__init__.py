@@ -8,7 +8,8 @@ to it. Manifests are stored byte for byte, content that does not match its diges
 paths or other details of this machine.
 """
 
+from airgap.server.limits import parse_limits
 from airgap.server.naming import MirrorNaming, Naming, PlainNaming
 from airgap.server.server import Server
 
-__all__ = ["MirrorNaming", "Naming", "PlainNaming", "Server"]
+__all__ = ["MirrorNaming", "Naming", "PlainNaming", "Server", "parse_limits"]

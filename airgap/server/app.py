@@ -19,9 +19,20 @@ from typing import Any
 
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.reference import repository_problem
+from airgap.records import replace
 from airgap.server.blobs import BlobHandler
+from airgap.server.clients import SignInGuard
 from airgap.server.discovery import DiscoveryHandler
-from airgap.server.exchange import BlobStream, ClientDisconnected, Request, Response, json_response
+from airgap.server.exchange import (
+    BlobStream,
+    ClientDisconnected,
+    ClientTooSlow,
+    Request,
+    Response,
+    json_response,
+    spooled,
+)
+from airgap.server.limits import Limits
 from airgap.server.manifests import ManifestHandler
 from airgap.server.naming import Naming
 from airgap.server.problems import Problem
@@ -65,11 +76,15 @@ class RegistryApp:
         credentials: tuple[str, str] | None = None,
         folder: Path | None = None,
         on_request: OnRequest | None = None,
+        limits: Limits | None = None,
     ) -> None:
+        limits = limits or Limits()
         repositories = Repositories(store, naming, writable=writable)
-        self._manifests = ManifestHandler(repositories)
+        self._manifests = ManifestHandler(repositories, limits, folder)
         self._blobs = BlobHandler(repositories)
-        self._uploads = UploadHandler(repositories, self._blobs, folder)
+        self._uploads = UploadHandler(repositories, self._blobs, folder, limits)
+        self._guard = SignInGuard(limits)
+        self._folder = folder
         self._discovery = DiscoveryHandler(repositories)
         self._credentials = ":".join(credentials).encode() if credentials else None
         self._on_request = on_request
@@ -100,6 +115,8 @@ class RegistryApp:
         """Answer one request (WSGI, PEP 3333)."""
         request = Request(environ)
         response = self._respond(request)
+        if request.method != "HEAD" and isinstance(response.body, bytes):
+            response = replace(response, body=spooled(response.body, self._folder))
         headers = [
             ("Docker-Distribution-Api-Version", "registry/2.0"),
             ("X-Content-Type-Options", "nosniff"),
@@ -123,6 +140,8 @@ class RegistryApp:
             try:
                 self._check_credentials(request)
                 return self._route(request)
+            except ClientTooSlow as error:
+                raise Problem(408, "BLOB_UPLOAD_INVALID", error.what) from error
             except ClientDisconnected as error:
                 raise Problem(400, "BLOB_UPLOAD_INVALID", f"the request's body broke off: {error.what}") from error
             except ContentError as error:
@@ -165,7 +184,19 @@ class RegistryApp:
             given = base64.b64decode(encoded.strip(), validate=True) if scheme.lower() == "basic" else b""
         except (binascii.Error, ValueError):
             given = b""
-        if not hmac.compare_digest(given, self._credentials):
+        expected = self._credentials
+        if not encoded:  # clients ask without credentials first: that is no try
+            is_right: bool | None = False
+        else:
+            is_right = self._guard.attempt(request.client, lambda: hmac.compare_digest(given, expected))
+        if is_right is None:
+            raise Problem(
+                429,
+                "TOOMANYREQUESTS",
+                "too many wrong passwords from this address",
+                headers=[("Retry-After", str(self._guard.wait(request.client)))],
+            )
+        if not is_right:
             raise Problem(
                 401,
                 "UNAUTHORIZED",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from airgap.errors import ContentMissing, NotFound
+from airgap.errors import ContentMissing
 from airgap.oci import Descriptor
 from airgap.server.exchange import BlobStream, Request, Response
 from airgap.server.problems import Problem, blob_unknown
@@ -22,11 +22,8 @@ class BlobHandler:
 
     def find(self, digest: str) -> Descriptor:
         """Return the descriptor of content in the store, of any repository; raise BLOB_UNKNOWN."""
-        try:
-            descriptor = self._repositories.store.resolve(check_digest(digest))
-        except NotFound:
-            raise blob_unknown(digest) from None
-        if not self._repositories.store.exists(descriptor):
+        descriptor = self._repositories.find_blob(check_digest(digest))
+        if descriptor is None:
             raise blob_unknown(digest)
         return descriptor
 
@@ -74,9 +71,8 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     match = _RANGE.fullmatch(header.strip())
     if not match or match.groups() == ("", ""):
         return None
-    first, last = match.groups()
-    if len(first) > 19 or len(last) > 19:
-        first, last = str(size), last[:19]
+    # Python refuses to convert thousands of digits, and no blob has 10^19 bytes.
+    first, last = (text.lstrip("0")[:20] or text[:1] for text in match.groups())
     start = int(first) if first else max(size - int(last), 0)
     stop = min(int(last) + 1, size) if first and last else size
     if first and last and int(last) < int(first):

@@ -8,15 +8,23 @@ This module knows neither the distribution specification nor a store. The body o
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from airgap.errors import ContentError
 from airgap.records import Record
+from airgap.server.clients import client_of
 from airgap.server.problems import Problem
 from airgap.store import FileRange, Reader
 from airgap.store.readers import BUFFER_SIZE
+
+#: Bytes of a request's or response's body that are held in memory.
+_PIECE_SIZE = 32 * 1024
+_MAX_BODY_IN_MEMORY = 64 * 1024
 
 
 class BinaryInput(Protocol):
@@ -30,6 +38,10 @@ class ClientDisconnected(ContentError):
     """The client has closed the connection, or sent fewer bytes than announced."""
 
 
+class ClientTooSlow(ClientDisconnected):
+    """The client has sent less than the minimum rate."""
+
+
 class Request:
     """A request, read from a WSGI environment."""
 
@@ -38,6 +50,7 @@ class Request:
         self.path: str = environ.get("PATH_INFO", "")
         self.query: dict[str, list[str]] = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
         self.content_type: str = environ.get("CONTENT_TYPE") or ""
+        self.client: str = client_of(environ.get("REMOTE_ADDR", ""))
         self.body: BinaryInput = environ["wsgi.input"]
         self._environ = environ
 
@@ -60,17 +73,53 @@ class Request:
             raise Problem(400, "SIZE_INVALID", "Content-Length is no number")
         return int(text)
 
-    def read(self, limit: int) -> bytes | None:
-        """Return the whole body, or ``None`` if it is longer than ``limit`` bytes."""
+    def read(self, limit: int, folder: Path | None = None) -> RequestContent | None:
+        """Return the whole body, or ``None`` if it is longer than ``limit`` bytes.
+
+        A long body is collected in a temporary file in ``folder``: a slow client then holds no memory.
+        """
         if (self.length or 0) > limit:
             return None
-        content = bytearray()
-        buffer = memoryview(bytearray(min(BUFFER_SIZE, limit + 1)))
-        while count := self.body.readinto(buffer):
-            content += buffer[:count]
-            if len(content) > limit:
-                return None
-        return bytes(content)
+        content = RequestContent(folder)
+        try:
+            buffer = memoryview(bytearray(min(_PIECE_SIZE, limit + 1)))
+            while count := self.body.readinto(buffer):
+                content.append(buffer[:count])
+                if content.size > limit:
+                    content.close()
+                    return None
+        except BaseException:
+            content.close()
+            raise
+        return content
+
+
+class RequestContent:
+    """The body of a request that was read to its end: in memory if it is short, otherwise in a temporary file."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.size = 0
+        self._file = tempfile.SpooledTemporaryFile(max_size=_PIECE_SIZE, dir=str(folder) if folder else None)  # noqa: SIM115 - see close
+
+    def append(self, piece: memoryview) -> None:
+        """Add a piece."""
+        self._file.write(piece)
+        self.size += len(piece)
+
+    def content(self) -> bytes:
+        """Return all bytes."""
+        self._file.seek(0)
+        return self._file.read()
+
+    def close(self) -> None:
+        """Give the bytes up."""
+        self._file.close()
+
+    def __enter__(self) -> RequestContent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class BlobStream:
@@ -89,9 +138,9 @@ class BlobStream:
             return None
         return FileRange(self._reader.fd, self._reader.offset, self.length)
 
-    def pieces(self) -> BlobPieces:
-        """Return an iterator over the body."""
-        return BlobPieces(self._reader, self.length)
+    def pieces(self, size: int = BUFFER_SIZE) -> BlobPieces:
+        """Return an iterator over the body, in pieces of at most ``size`` bytes."""
+        return BlobPieces(self._reader, self.length, size)
 
     def __iter__(self) -> BlobPieces:
         return self.pieces()
@@ -104,10 +153,10 @@ class BlobStream:
 class BlobPieces:
     """Iterates over a reader. ``next`` returns bytes, as WSGI demands; :meth:`view` returns a part of one buffer."""
 
-    def __init__(self, reader: Reader, length: int) -> None:
+    def __init__(self, reader: Reader, length: int, size: int = BUFFER_SIZE) -> None:
         self._reader = reader
         self._remaining = length
-        self._buffer = memoryview(bytearray(min(BUFFER_SIZE, max(length, 1))))
+        self._buffer = memoryview(bytearray(min(size, max(length, 1))))
 
     def view(self) -> memoryview:
         """Return the next piece, valid until the next call; empty at the end."""
@@ -127,6 +176,22 @@ class BlobPieces:
         if not piece:
             raise StopIteration
         return bytes(piece)
+
+
+def spooled(body: bytes, folder: Path | None) -> bytes | BlobStream:
+    """Return a long body as an unnamed temporary file in ``folder``, so that a slow client holds no memory.
+
+    A short one is returned as it is, and so is one for which there is no room.
+    """
+    if len(body) <= _MAX_BODY_IN_MEMORY:
+        return body
+    try:
+        with tempfile.TemporaryFile(prefix=".airgap-upload-", dir=folder) as file:
+            file.write(body)
+            file.flush()
+            return BlobStream(FileRange(os.dup(file.fileno()), 0, len(body), owned=True), len(body))
+    except OSError:
+        return body
 
 
 class Response(Record):

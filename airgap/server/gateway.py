@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The application in cheroot, with fast bodies.
+"""The application in cheroot, with fast bodies and connections that wait without a thread.
 
-cheroot parses requests and manages connections and threads. Its own file objects copy bodies in Python and hold whole
-chunks in memory. So this module reads request bodies with ``recv_into`` a buffer of the handler, and sends response
-bodies with ``sendfile`` or from one reused buffer. It is imported only when a server starts.
+cheroot parses requests, makes the WSGI environment and writes response headers. Its own file objects copy bodies in
+Python and hold whole chunks in memory. So this module reads request bodies with ``recv_into`` a buffer of the handler,
+and sends response bodies with ``sendfile`` or from one reused buffer. ``front`` and ``workers`` replace the parts of
+cheroot that give each connection a thread (ADR 0022). It is imported only when a server starts.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ import contextlib
 import logging
 import socket
 import ssl
-import time
 from typing import Any
 
 from cheroot import wsgi
-from cheroot.server import HTTPConnection
+from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from airgap.errors import AirgapError
-from airgap.server.exchange import BlobStream, ClientDisconnected
-from airgap.store import FileRange
+from airgap.server import head
+from airgap.server.channel import Channel, RequestFile, ResponseFile
+from airgap.server.exchange import BlobStream, ClientDisconnected, ClientTooSlow
+from airgap.server.front import Front
+from airgap.server.limits import Limits
+from airgap.server.workers import WorkerPool
 
 _log = logging.getLogger("airgap.server")
 
@@ -29,17 +33,9 @@ _log = logging.getLogger("airgap.server")
 _MAX_DISCARD = 1024 * 1024
 #: Bytes of a chunk size line (RFC 9112, 7.1) or a trailer line at most.
 _MAX_LINE = 4096
-_THREADS = 10
-_PLAIN_HTTP_RESPONSE = b"""\
-HTTP/1.1 400 Bad Request\r
-Content-Type: text/plain\r
-Content-Length: 45\r
-Connection: close\r
-\r
-This was an HTTP request to an HTTPS server.
-"""
-#: Seconds that a client which is still sending gets to read the response.
-_LINGER_TIME = 2.0
+#: Bytes of a body that are read or sent at once where memory counts: with many workers, and for TLS.
+_SMALL_BUFFER = 16 * 1024
+_TLS_BUFFER = 64 * 1024
 
 
 class RequestBody:
@@ -47,7 +43,8 @@ class RequestBody:
 
     def __init__(self, connection: Any, length: int | None) -> None:
         self._file = connection.rfile
-        self._socket = connection.socket
+        self._channel = connection.channel
+        self._pool = connection.server.requests
         self._chunked = length is None
         self._remaining = length or 0
         self.ended = length == 0
@@ -59,10 +56,12 @@ class RequestBody:
             self._next_chunk()
         if self.ended:
             return 0
-        count = self._receive(buffer[: min(len(buffer), self._remaining)])
+        size = min(len(buffer), self._remaining, _SMALL_BUFFER if self._pool.is_crowded else self._remaining)
+        count = self._receive(buffer[:size])
         self._remaining -= count
-        if self._remaining == 0 and not self._chunked:
-            self.ended = True
+        if self._remaining == 0:
+            self._channel.end_of_body()
+            self.ended = not self._chunked
         return count
 
     def discard(self) -> bool:
@@ -77,22 +76,20 @@ class RequestBody:
 
     def _receive(self, buffer: memoryview) -> int:
         try:
-            if self._file.has_data():  # bytes that arrived together with the headers
-                piece = self._file.read1(len(buffer))
-                buffer[: len(piece)] = piece
-                return len(piece)
-            count = self._socket.recv_into(buffer)
+            count: int = self._channel.receive_into(buffer, self._remaining)
+        except TimeoutError as error:
+            raise ClientTooSlow("the body came too slowly") from error
         except OSError as error:
             raise ClientDisconnected("the connection was lost") from error
         if count == 0:
             raise ClientDisconnected("the client closed the connection")
-        return int(count)
+        return count
 
     def _next_chunk(self) -> None:
         if not self._before_first_chunk and self._read_line() != b"\r\n":
             raise ClientDisconnected("a chunk does not end where it should")
         self._before_first_chunk = False
-        size = self._read_line().partition(b";")[0].strip()
+        size = self._read_line().removesuffix(b"\r\n").partition(b";")[0].rstrip(b" \t")
         if not size or len(size) > 15 or size.strip(b"0123456789abcdefABCDEF"):
             raise ClientDisconnected("a chunk without a size")
         self._remaining = int(size, 16)
@@ -106,11 +103,13 @@ class RequestBody:
     def _read_line(self) -> bytes:
         try:
             line: bytes = self._file.readline(_MAX_LINE)
+        except TimeoutError as error:
+            raise ClientTooSlow("the body came too slowly") from error
         except OSError as error:
             raise ClientDisconnected("the connection was lost") from error
-        if not line.endswith(b"\n"):
-            raise ClientDisconnected("the client closed the connection")
-        return b"\r\n" if line in (b"\n", b"\r\n") else line
+        if not line.endswith(b"\r\n"):
+            raise ClientDisconnected("a line of a chunked body does not end with CR and LF")
+        return line
 
 
 class Gateway(wsgi.Gateway_10):
@@ -125,14 +124,16 @@ class Gateway(wsgi.Gateway_10):
             if not body.discard():
                 self.req.close_connection = True
             self.req.rfile = body  # so that cheroot itself reads nothing more
+            self.req.conn.wfile.more = bool(response)
             self.req.ensure_headers_sent()
+            self.req.conn.wfile.more = False
             if isinstance(response, BlobStream):
                 self._send(response)
             else:
                 for piece in response:
                     self.req.conn.wfile.write(piece)
             if not body.ended:
-                _linger(self.req.conn.socket)
+                self.req.conn.end_sending()
         except (OSError, AirgapError) as error:
             # The status and headers were sent. Closing the connection tells the client that the body is incomplete.
             _log.info("%s: the answer broke off: %s", self.env["PATH_INFO"], error)
@@ -142,95 +143,135 @@ class Gateway(wsgi.Gateway_10):
                 response.close()
 
     def _send(self, stream: BlobStream) -> None:
-        sock = self.req.conn.socket
-        file_range = None if isinstance(sock, ssl.SSLSocket) else stream.file_range()
+        channel = self.req.conn.channel
+        file_range = None if channel.is_tls else stream.file_range()
         if file_range is not None:
-            sent = _sendfile(sock, file_range)
+            sent = channel.send_file(file_range)
             if sent != file_range.length:
                 raise ClientDisconnected(f"the file ends {file_range.length - sent} bytes too early")
             return
-        pieces = stream.pieces()
+        pieces = stream.pieces(_TLS_BUFFER)
         while piece := pieces.view():
-            sock.sendall(piece)
-
-
-def _sendfile(sock: Any, file_range: FileRange) -> int:
-    """Send the range, and return the number of bytes that were sent."""
-    if not file_range.length:
-        return 0
-    return int(sock.sendfile(_FileDescriptor(file_range.fd), file_range.offset, file_range.length))
-
-
-def _linger(sock: Any) -> None:
-    """Let a client that is still sending read the response. Closing at once would reset its connection."""
-    deadline, buffer = time.monotonic() + _LINGER_TIME, bytearray(256 * 1024)
-    sock.shutdown(socket.SHUT_WR)
-    while (remaining := deadline - time.monotonic()) > 0:
-        sock.settimeout(remaining)
-        if not sock.recv_into(buffer):
-            return
-
-
-class _FileDescriptor:
-    """The part of a file object that ``socket.sendfile`` needs."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def fileno(self) -> int:
-        return self._fd
+            channel.send(piece)
 
 
 class _TlsAdapter(BuiltinSSLAdapter):
     def wrap(self, sock: Any) -> tuple[Any, dict[str, str]]:
-        """Leave the TLS handshake to the worker thread, so that a client that stalls in it blocks no other client."""
+        """Leave the TLS handshake to the front, so that a client that stalls in it blocks no other client."""
         wrapped = self.context.wrap_socket(sock, do_handshake_on_connect=False, server_side=True)
         return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
-class _Connection(HTTPConnection):
-    """Answers plain HTTP requests to a TLS server, which cheroot does not, and closes its writer before the socket."""
+class _HeaderReader(HeaderReader):
+    """Reads header lines that :func:`head.problem` has checked. Repeated ones are joined (RFC 9110, 5.3)."""
 
-    def close(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self.wfile.close()
-        super().close()
+    def __call__(self, rfile: Any, hdict: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+        headers = {} if hdict is None else hdict
+        while (line := rfile.rfile.readline()) not in (b"\r\n", b""):
+            name, _, value = line.partition(b":")
+            name, value = name.title(), value.strip()
+            headers[name] = b", ".join((headers[name], value)) if name in headers else value
+        return headers
+
+
+class _Request(HTTPRequest):
+    header_reader = _HeaderReader()
+
+
+class _Connection(HTTPConnection):
+    """A connection with what the front and the workers keep of it."""
+
+    RequestHandlerClass = _Request
+
+    def __init__(self, server: HttpServer, sock: Any, address: Any, client: str) -> None:
+        # Not cheroot's own, which makes file objects and caches that are not needed here.
+        self.server = server
+        self.socket = sock
+        self.channel = Channel(sock, server.limits)
+        self.rfile = RequestFile(self.channel)
+        self.wfile = ResponseFile(self.channel)
+        self.requests_seen = 0
+        self.remote_addr, self.remote_port = address[:2]
+        self.client = client
+        self.closed = self.cut_off = self.lingering = False
+        self.head = b""
+        self.searched = self.naps = self.head_bytes = self.drained = 0
 
     def communicate(self) -> bool:
-        if isinstance(self.socket, ssl.SSLSocket) and self.socket.version() is None:
-            # The first byte of a TLS connection is the type of a handshake record (RFC 8446, 5.1).
+        """Answer the request whose head the front has read; return whether to wait for more of this connection."""
+        self.channel.begin()
+        refusal = head.problem(self.head)
+        if refusal:
             with contextlib.suppress(OSError):
-                if socket.socket.recv(self.socket, 1, socket.MSG_PEEK) not in (b"\x16", b""):
-                    socket.socket.sendall(self.socket, _PLAIN_HTTP_RESPONSE)
-                    socket.socket.shutdown(self.socket, socket.SHUT_WR)
-                    socket.socket.recv(self.socket, 64 * 1024)
-                    return False
-        return bool(super().communicate())  # type: ignore[no-untyped-call] # cheroot's stubs leave it out
+                self.channel.send(head.refusal_response(*refusal))
+            self.end_sending()
+            return True
+        keep = super().communicate()  # type: ignore[no-untyped-call] # cheroot's stubs leave it out
+        return bool(keep) or self.lingering
+
+    def end_sending(self) -> None:
+        """End the connection, but let a client that is still sending read the response: closing would reset it."""
+        self.lingering = True
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.socket, socket.SHUT_WR)
+
+    def has_pending(self) -> bool:
+        """Whether TLS has decrypted bytes that the selector does not see."""
+        return bool(self.channel.is_tls and not self.lingering and self.socket.pending())
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self.server.forget(self.client)
+        self.rfile.close()
+        with contextlib.suppress(OSError):
+            if not self.lingering:
+                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+        self.socket.close()
 
 
 class HttpServer(wsgi.Server):
     """cheroot's server with the gateway of this module. Errors of clients are logged, not printed."""
 
-    ConnectionClass = _Connection
-    keep_alive_conn_limit = 256
-    expiration_interval = 0.02  # seconds; stop() may wait this long for the accepting thread
-
-    def __init__(self, address: tuple[str, int], application: Any, tls: tuple[str, str] | None) -> None:
+    def __init__(self, address: tuple[str, int], application: Any, tls: tuple[str, str] | None, limits: Limits) -> None:
         super().__init__(
             address,
             application,
-            numthreads=_THREADS,
             server_name="airgap",
-            request_queue_size=128,
-            timeout=60,
+            request_queue_size=1024,
+            timeout=limits["idle-time"],
             shutdown_timeout=2,
         )
         self.gateway = Gateway
+        self.limits = limits
+        self.requests = WorkerPool(self, limits)
         #: Why the last attempt to listen failed. cheroot itself gives it only as a part of a message.
         self.refusal: OSError | None = None
         if tls:
             self.ssl_adapter = _TlsAdapter(*tls)
             self.ssl_adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    def prepare(self) -> None:
+        """Listen as cheroot does, with the front of this package in place of cheroot's connection manager."""
+        super().prepare()
+        connections: Any = self._connections
+        connections.close()
+        self._connections: Any = Front(self, self.limits)
+
+    def adopt(self, sock: Any, address: Any, client: str) -> _Connection:
+        """Return the connection of a socket that was accepted. Raises OSError."""
+        sock.setblocking(False)
+        environment: dict[str, str] = {}
+        if self.ssl_adapter is not None:
+            sock, environment = self.ssl_adapter.wrap(sock)
+        connection = _Connection(self, sock, address, client)
+        connection.ssl_env = environment
+        return connection
+
+    def forget(self, client: str) -> None:
+        """Count a connection that was closed."""
+        self._connections.forget(client)
 
     def bind(self, family: Any, type: Any, proto: int = 0) -> Any:
         """Bind as cheroot does, and keep the error in ``refusal``."""

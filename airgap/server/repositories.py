@@ -8,25 +8,23 @@ bundles and layouts of other programs have no names for children. The links of e
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from airgap.errors import AirgapError, NotFound
-from airgap.oci import Descriptor
+from airgap.errors import AirgapError, ContentError, NotFound
+from airgap.i18n import tr
+from airgap.oci import Descriptor, bounded_json
 from airgap.oci import digest as digests
-from airgap.oci.manifest import MAX_MANIFEST, parse
-from airgap.records import Record
-from airgap.server.naming import Naming, join_name, split_name
+from airgap.oci.manifest import MAX_MANIFEST, Manifest, parse
+from airgap.server.catalogue import Catalogue, LinksCache, ManifestLinks
+from airgap.server.naming import Naming, join_name
 from airgap.server.problems import Problem, manifest_unknown, read_only
-from airgap.store import Source, Store, SupportsDelete, SupportsNames, fetch
+from airgap.store import Source, Store, SupportsBlobLookup, SupportsDelete, SupportsNames, fetch
+from airgap.store.readers import read_verified, release_thread_buffer
 
-
-class ManifestLinks(Record):
-    """The cached part of a manifest: what it refers to. ``referrer`` is its entry in a list of referrers."""
-
-    children: tuple[Descriptor, ...] = ()
-    blobs: frozenset[str] = frozenset()
-    subject: str = ""
-    referrer: Descriptor | None = None
+#: JSON values of a manifest in a stranger's layout or bundle.
+_MAX_VALUES = 262_144
+#: The links of a manifest that cannot be read.
+_UNREADABLE = ManifestLinks()
 
 
 class Repositories:
@@ -36,7 +34,8 @@ class Repositories:
         self.store = store
         self.writable = writable
         self._naming = naming
-        self._links_by_digest: dict[str, ManifestLinks] = {}
+        self._links_by_digest = LinksCache()
+        self._catalogue = Catalogue({})
         # Repository and digest of deleted manifests: an index may still lead to one that another repository has too.
         self._deleted: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -67,48 +66,89 @@ class Repositories:
                 return self._with_media_type(descriptor)
         if ":" in reference:
             for candidate in candidates:
-                for descriptor in self._reachable(candidate):
-                    if descriptor.digest == reference and self.store.exists(descriptor):
-                        return self._with_media_type(descriptor)
+                reachable = self._reachable(candidate).get(reference)
+                if reachable is not None and self.store.exists(reachable):
+                    return self._with_media_type(reachable)
         raise manifest_unknown(reference)
+
+    def find_blob(self, digest: str) -> Descriptor | None:
+        """Return the descriptor of content of any repository, or ``None``. The names of the store are not read.
+
+        A client that may push is told of the blob, so garbage collection will keep it for some time.
+        """
+        store = self.store
+        if isinstance(store, SupportsBlobLookup):
+            if self.writable and not store.renew(digest):
+                return None
+            size = store.blob_size(digest)
+            return None if size is None else Descriptor("", digest, size)
+        try:
+            descriptor = store.resolve(digest)
+        except NotFound:
+            return None
+        return descriptor if store.exists(descriptor) else None
 
     def read(self, descriptor: Descriptor) -> bytes:
         """Return the verified bytes of a manifest."""
         return fetch(self.store, descriptor, limit=MAX_MANIFEST)
 
+    def verify(self, descriptor: Descriptor) -> None:
+        """Read a manifest that is too large for memory; raise :class:`ContentError` if it is damaged."""
+        if descriptor.size > MAX_MANIFEST:
+            raise ContentError(tr("a manifest of {size:,} bytes", size=descriptor.size))
+        reader = self.store.open(descriptor)
+        try:
+            read_verified(descriptor, reader, lambda piece, offset: None)
+        finally:
+            reader.close()
+            release_thread_buffer()  # the client may read slowly
+
     def tags(self, repository: str, registry: str | None = None) -> list[str] | None:
         """Return the sorted tags of a repository, or ``None`` if there is no such repository."""
-        candidates = set(self._naming.candidates(repository, registry))
-        identifiers = [identifier for stored, identifier, _ in self._names() if stored in candidates]
-        return sorted({identifier for identifier in identifiers if ":" not in identifier}) if identifiers else None
+        return self._names().tags(tuple(self._naming.candidates(repository, registry)))
 
     def all(self) -> list[str]:
         """Return all repositories with a manifest, sorted."""
-        return sorted({self._naming.public_name(stored) for stored, _, _ in self._names()})
+        return sorted({self._naming.public_name(stored) for stored in self._names().repositories})
 
     def referrers(self, repository: str, digest: str, registry: str | None = None) -> list[Descriptor]:
         """Return descriptors of the manifests of a repository whose subject is ``digest``, sorted by digest."""
         referrers: dict[str, Descriptor] = {}
         for candidate in self._naming.candidates(repository, registry):
-            for descriptor in self._reachable(candidate):
+            for descriptor in self._reachable(candidate).values():
                 links = self._links(descriptor)
                 if links.subject == digest and links.referrer and self.store.exists(descriptor):
                     referrers.setdefault(descriptor.digest, links.referrer)
         return [referrers[key] for key in sorted(referrers)]
 
-    def name(self, descriptor: Descriptor, repository: str, tags: list[str]) -> None:
-        """Add a pushed manifest to ``repository`` under its digest and ``tags``."""
+    def name(self, descriptor: Descriptor, repository: str, tags: list[str]) -> Mapping[str, Descriptor | None]:
+        """Add a pushed manifest to ``repository`` under its digest and ``tags``; return what these were before."""
         store = self.writable_store()
         with self._lock:
-            for identifier in (descriptor.digest, *tags):
-                store.tag(descriptor, join_name(repository, identifier))
-            self._deleted.discard((repository, descriptor.digest))
+            names = [join_name(repository, identifier) for identifier in (descriptor.digest, *tags)]
+            before = {name: self._names().names.get(name) for name in names}
+            for name in names:
+                store.tag(descriptor, name)
+            if (repository, descriptor.digest) in self._deleted:
+                self._deleted.discard((repository, descriptor.digest))
+                self._catalogue.reachable.clear()
+        return before
+
+    def restore(self, names: Mapping[str, Descriptor | None]) -> None:
+        """Make names what they were before, as :meth:`name` returned them."""
+        store = self.writable_store()
+        with self._lock:
+            for name, descriptor in names.items():
+                if descriptor is not None and store.exists(descriptor):
+                    store.tag(descriptor, name)
+                elif isinstance(store, SupportsDelete):
+                    store.untag(name)
 
     def untag(self, repository: str, tag: str) -> None:
         """Remove a tag; the manifest is kept under its digest. Raise MANIFEST_UNKNOWN."""
         store = self.deletable_store()
         with self._lock:
-            if (repository, tag) not in {(stored, identifier) for stored, identifier, _ in self._names()}:
+            if tag not in self._names().repositories.get(repository, {}):
                 raise manifest_unknown(tag)
             store.untag(join_name(repository, tag))
 
@@ -117,49 +157,60 @@ class Repositories:
         store = self.deletable_store()
         with self._lock:
             self.find(repository, digest)
-            names = [(stored, identifier) for stored, identifier, named in self._names() if named.digest == digest]
+            names = self._names().by_digest.get(digest, [])
             for stored, identifier in names:
                 if stored == repository:
                     store.untag(join_name(stored, identifier))
             if all(stored == repository for stored, _ in names):
                 store.delete(digest)
             self._deleted.add((repository, digest))
+            self._catalogue.reachable.clear()
 
     def needed_elsewhere(self, repository: str, digest: str) -> bool:
         """Whether an image of another repository needs this blob. Repositories share their blobs."""
-        others = {stored for stored, _, _ in self._names() if stored != repository}
-        return any(digest in self._links(manifest).blobs for other in others for manifest in self._reachable(other))
+        others = [stored for stored in self._names().repositories if stored != repository]
+        return any(
+            digest in self._links(manifest).blobs for other in others for manifest in self._reachable(other).values()
+        )
 
     def is_manifest(self, digest: str) -> bool:
         """Whether any repository has this content as a manifest."""
-        return any(named.digest == digest for _, _, named in self._names())
+        return digest in self._names().by_digest
 
-    def _names(self) -> Iterator[tuple[str, str, Descriptor]]:
+    def _names(self) -> Catalogue:
         names: Mapping[str, Descriptor] = self.store.names() if isinstance(self.store, SupportsNames) else {}
-        for name, descriptor in names.items():
-            repository, identifier = split_name(name)
-            if repository:
-                yield repository, identifier, descriptor
+        if names is not self._catalogue.names:
+            self._catalogue = Catalogue(names)
+        return self._catalogue
 
-    def _reachable(self, stored: str) -> Iterator[Descriptor]:
-        """Yield the manifests that a repository's names lead to, each once, indexes before their children."""
-        queue = [descriptor for repository, _, descriptor in self._names() if repository == stored]
-        seen: set[str] = set()
+    def _reachable(self, stored: str) -> Mapping[str, Descriptor]:
+        """Return the manifests that a repository's names lead to, by digest, indexes before their children."""
+        catalogue = self._names()
+        known = catalogue.reachable.get(stored)
+        if known is not None:
+            return known
+        queue = list(catalogue.repositories.get(stored, {}).values())
+        reachable: dict[str, Descriptor] = {}
+        is_complete = True
         for descriptor in queue:  # the queue grows during the loop
-            if descriptor.digest in seen or (stored, descriptor.digest) in self._deleted:
+            if descriptor.digest in reachable or (stored, descriptor.digest) in self._deleted:
                 continue
-            seen.add(descriptor.digest)
-            yield descriptor
-            queue.extend(self._links(descriptor).children)
+            reachable[descriptor.digest] = descriptor
+            links = self._links(descriptor)
+            is_complete = is_complete and links is not _UNREADABLE
+            queue.extend(child for child in links.children if child.digest not in reachable)
+        if is_complete:  # otherwise a manifest may arrive that the names already lead to
+            catalogue.reachable[stored] = reachable
+        return reachable
 
     def _links(self, descriptor: Descriptor) -> ManifestLinks:
         links = self._links_by_digest.get(descriptor.digest)
         if links is None:
             try:
-                manifest = parse(self.read(descriptor), descriptor.media_type)
+                manifest = self._parse(descriptor)
             except AirgapError:
                 # It is missing, damaged, or not a manifest. That is not cached, since it may change.
-                return ManifestLinks()
+                return _UNREADABLE
             referrer = Descriptor(
                 manifest.descriptor.media_type,
                 descriptor.digest,
@@ -168,20 +219,25 @@ class Repositories:
                 artifact_type=manifest.artifact_type,
             )
             links = ManifestLinks(
-                manifest.children,
+                tuple({child.digest: child for child in manifest.children}.values()),
                 frozenset(blob.digest for blob in manifest.blobs),
                 manifest.subject.digest if manifest.subject else "",
                 referrer if manifest.subject else None,
             )
-            self._links_by_digest[descriptor.digest] = links
+            self._links_by_digest.put(descriptor.digest, links)
         return links
+
+    def _parse(self, descriptor: Descriptor) -> Manifest:
+        content = self.read(descriptor)
+        bounded_json.check(content, values=_MAX_VALUES)
+        return parse(content, descriptor.media_type)
 
     def _with_media_type(self, descriptor: Descriptor) -> Descriptor:
         """Return the descriptor with its media type, read from the content if the store does not know it."""
         if descriptor.media_type:
             return descriptor
         try:
-            media_type = parse(self.read(descriptor)).descriptor.media_type
+            media_type = self._parse(descriptor).descriptor.media_type
         except AirgapError:
             media_type = ""
         return Descriptor(media_type or "application/octet-stream", descriptor.digest, descriptor.size)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from airgap.errors import NotReady, UsageError
 from airgap.i18n import tr
 from airgap.server.app import OnRequest, RegistryApp
+from airgap.server.limits import Limits
 from airgap.server.naming import Naming, PlainNaming
 from airgap.store import Source, Store
 
@@ -28,7 +29,7 @@ class Server:
     are user and password. ``tls`` are the files of the certificate (with its chain) and its key. ``naming`` maps
     repositories of URLs to those of the store. ``on_request`` is called with method, path (without query) and status
     of each request, from several threads. ``uploads`` is the folder for unfinished uploads, preferably on the disk of
-    the store.
+    the store. ``limits`` changes limits of :mod:`airgap.server.limits` by name.
 
     Raises :class:`UsageError` for ``writable`` with a store that cannot be written.
     """
@@ -45,7 +46,9 @@ class Server:
         naming: Naming | None = None,
         on_request: OnRequest | None = None,
         uploads: StrPath | None = None,
+        limits: dict[str, int] | None = None,
     ) -> None:
+        self._limits = Limits(limits)
         if writable and not isinstance(store, Store):
             raise UsageError(
                 tr("this can only be read"), hint=tr("serve it without --writable, or serve a layout folder")
@@ -57,6 +60,7 @@ class Server:
             credentials=credentials,
             folder=Path(uploads) if uploads is not None else None,
             on_request=on_request,
+            limits=self._limits,
         )
         self._host = host.strip("[]")
         self._port = port
@@ -75,7 +79,7 @@ class Server:
         if self._server is not None:
             return
         try:
-            server = HttpServer((self._host, self._port), self._registry, self._tls)
+            server = HttpServer((self._host, self._port), self._registry, self._tls, self._limits)
         except OSError as error:  # includes ssl.SSLError
             raise NotReady(
                 tr("certificate and key cannot be used: {strerror}", strerror=error.strerror or error),

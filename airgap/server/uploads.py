@@ -8,12 +8,7 @@ sends its digest. An interrupted upload keeps the received bytes and can be cont
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-import threading
-import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,15 +17,11 @@ from airgap.errors import ContentError, DigestMismatch
 from airgap.oci import Descriptor
 from airgap.server.blobs import BlobHandler
 from airgap.server.exchange import BinaryInput, ClientDisconnected, Request, Response
+from airgap.server.limits import Limits
+from airgap.server.pending import PendingUpload, PendingUploads
 from airgap.server.problems import Problem, digest_invalid
 from airgap.server.repositories import Repositories, check_digest
-from airgap.store import FileRange, Reader
-from airgap.store.readers import BUFFER_SIZE
 
-#: Seconds after which an upload without requests is discarded.
-IDLE_TIMEOUT = 3600.0
-#: Unfinished uploads at once. Each has an open file descriptor.
-MAX_UPLOADS = 512
 #: Seconds that a request waits for another request to the same upload.
 LOCK_TIMEOUT = 5.0
 #: Bytes. Larger blobs are collected first, so that a broken connection does not lose all of them.
@@ -40,75 +31,13 @@ _RANGE = re.compile(r"([0-9]{1,19})-([0-9]{1,19})", re.ASCII)
 _BLOB_MEDIA_TYPE = "application/octet-stream"
 
 
-class PendingUpload:
-    """An unfinished upload. ``size`` bytes were received; ``last_used`` is the time of the last request."""
-
-    def __init__(self, repository: str, folder: Path | None) -> None:
-        self.id = str(uuid.uuid4())
-        self.repository = repository
-        self.size = 0
-        self.last_used = time.monotonic()
-        self.closed = False
-        self.lock = threading.Lock()
-        self._folder = folder
-        self._fd = -1
-
-    def append(self, body: BinaryInput, expected: int | None) -> None:
-        """Append a body. ``expected`` is its length, if known.
-
-        If the client disconnects, the received bytes are kept and :class:`ClientDisconnected` is raised. A body that is
-        longer than announced is discarded: SIZE_INVALID.
-        """
-        if expected == 0:
-            return
-        buffer = memoryview(bytearray(min(BUFFER_SIZE, expected or BUFFER_SIZE)))
-        previous_size, received = self.size, 0
-        while count := body.readinto(buffer):
-            if expected is not None and received + count > expected:
-                self.size = previous_size
-                raise Problem(400, "SIZE_INVALID", "the body is longer than Content-Range says")
-            piece = buffer[:count]
-            while piece:
-                written = os.pwrite(self._file(), piece, self.size)
-                self.size += written
-                piece = piece[written:]
-            received += count
-            self.last_used = time.monotonic()
-        if expected is not None and received != expected:
-            raise ClientDisconnected(f"{received} of {expected} bytes arrived")
-
-    def opener(self, offset: int) -> Reader:
-        """Open the received bytes at an offset."""
-        return FileRange(self._file(), offset, self.size - offset)
-
-    def close(self) -> None:
-        """Delete the temporary file."""
-        self.closed = True
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    @property
-    def range(self) -> str:
-        """The value of the Range header: first and last received byte. Registries also write ``0-0`` for none."""
-        return f"0-{max(self.size - 1, 0)}"
-
-    def _file(self) -> int:
-        if self._fd < 0:
-            with tempfile.TemporaryFile(prefix=".airgap-upload-", dir=self._folder) as file:
-                self._fd = os.dup(file.fileno())
-        return self._fd
-
-
 class UploadHandler:
     """Answers requests to ``/v2/NAME/blobs/uploads/``. ``folder`` is for unfinished uploads."""
 
-    def __init__(self, repositories: Repositories, blobs: BlobHandler, folder: Path | None = None) -> None:
+    def __init__(self, repositories: Repositories, blobs: BlobHandler, folder: Path | None, limits: Limits) -> None:
         self._repositories = repositories
         self._blobs = blobs
-        self._folder = folder
-        self._uploads: dict[str, PendingUpload] = {}
-        self._lock = threading.Lock()
+        self._uploads = PendingUploads(folder, limits)
 
     def post(self, request: Request, repository: str) -> Response:
         """Begin an upload, or complete it at once: with ``?mount=``, or with ``?digest=`` and a body."""
@@ -122,16 +51,16 @@ class UploadHandler:
                 if problem.status != 404:
                     raise
         elif digest is not None:
-            upload = PendingUpload(repository, self._folder)
+            upload = self._uploads.unlisted(repository, request.client)
             try:
                 return self._finish(request, upload, check_digest(digest), request.length, direct=True)
             finally:
                 upload.close()
-        return self._accepted(self._begin(repository), 202)
+        return self._accepted(self._uploads.begin(repository, request.client), 202)
 
     def status(self, repository: str, identifier: str) -> Response:
         """Answer how many bytes were received."""
-        return self._accepted(self._find(repository, identifier), 204)
+        return self._accepted(self._uploads.find(repository, identifier), 204)
 
     def patch(self, request: Request, repository: str, identifier: str) -> Response:
         """Append the next chunk, with or without Content-Range."""
@@ -151,25 +80,20 @@ class UploadHandler:
                 response = self._finish(request, upload, digest, expected)
             except Problem as problem:
                 if problem.code == "DIGEST_INVALID":
-                    self._discard(upload)
+                    self._uploads.discard(upload)
                 raise
-            self._discard(upload)
+            self._uploads.discard(upload)
             return response
 
     def cancel(self, repository: str, identifier: str) -> Response:
         """Discard an upload."""
         with self._locked(repository, identifier) as upload:
-            self._discard(upload)
+            self._uploads.discard(upload)
         return Response(204)
 
     def close(self) -> None:
         """Discard all uploads."""
-        with self._lock:
-            uploads = list(self._uploads.values())
-            self._uploads.clear()
-        for upload in uploads:
-            with upload.lock:
-                upload.close()
+        self._uploads.close()
 
     def _finish(
         self, request: Request, upload: PendingUpload, digest: str, length: int | None, *, direct: bool = False
@@ -189,31 +113,10 @@ class UploadHandler:
             raise digest_invalid(digest, f"the blob is another one: {error.what}") from error
         return self._created(upload.repository, digest)
 
-    def _begin(self, repository: str) -> PendingUpload:
-        upload, now = PendingUpload(repository, self._folder), time.monotonic()
-        with self._lock:
-            for old in [old for old in self._uploads.values() if now - old.last_used > IDLE_TIMEOUT]:
-                if old.lock.acquire(blocking=False):
-                    del self._uploads[old.id]
-                    old.close()
-                    old.lock.release()
-            if len(self._uploads) >= MAX_UPLOADS:
-                raise Problem(429, "TOOMANYREQUESTS", "too many uploads are under way", headers=[("Retry-After", "60")])
-            self._uploads[upload.id] = upload
-        return upload
-
-    def _find(self, repository: str, identifier: str) -> PendingUpload:
-        with self._lock:
-            upload = self._uploads.get(identifier)
-        if upload is None or upload.repository != repository:
-            raise Problem(404, "BLOB_UPLOAD_UNKNOWN", "no such upload: it is finished, cancelled or was never begun")
-        upload.last_used = time.monotonic()
-        return upload
-
     @contextmanager
     def _locked(self, repository: str, identifier: str) -> Iterator[PendingUpload]:
         self._repositories.writable_store()
-        upload = self._find(repository, identifier)
+        upload = self._uploads.find(repository, identifier)
         if not upload.lock.acquire(timeout=LOCK_TIMEOUT):
             raise Problem(
                 429, "TOOMANYREQUESTS", "another request writes to this upload", headers=[("Retry-After", "5")]
@@ -224,11 +127,6 @@ class UploadHandler:
             yield upload
         finally:
             upload.lock.release()
-
-    def _discard(self, upload: PendingUpload) -> None:
-        with self._lock:
-            self._uploads.pop(upload.id, None)
-        upload.close()
 
     def _expected_length(self, request: Request, upload: PendingUpload) -> int | None:
         """Return the announced length of this chunk, if any; raise 416 if it does not begin at the next byte."""

@@ -10,7 +10,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from airgap.store.protocols import Opener, Reader, Source, Store, SupportsDelete, SupportsMount, SupportsNames
+from airgap.store.protocols import (
+    Opener,
+    Reader,
+    Source,
+    Store,
+    SupportsBlobLookup,
+    SupportsDelete,
+    SupportsMount,
+    SupportsNames,
+)
 from airgap.store.readers import FileRange, fetch
 
 if TYPE_CHECKING:
@@ -25,6 +34,7 @@ __all__ = [
     "Reader",
     "Source",
     "Store",
+    "SupportsBlobLookup",
     "SupportsDelete",
     "SupportsMount",
     "SupportsNames",

@@ -10,41 +10,45 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import json
 import os
 import stat
-import tempfile
-import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from airgap.durable import new_file_mode, publish, replace_file, sync_folder, write_at
-from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
+from airgap.errors import BundleError, ContentError, ContentMissing, DigestMismatch, NotFound, OutputError
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.oci.manifest import OCI_INDEX
+from airgap.store.layout_index import REF_NAME, IndexFile
+from airgap.store.leftovers import create_temporary
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import FileRange, read_verified, translate_read_errors
 
-REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 #: Error numbers that mean "no such blob". Links are not followed, so ELOOP is one of them.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
+#: Seconds for which garbage collection keeps a blob after the last time that a client was told that it is here.
+GRACE_PERIOD = 3600.0
 
 
 class ImageLayout:
-    """An existing layout folder. Raises :class:`NotFound` if ``path`` is not a layout."""
+    """An existing layout folder.
+
+    Raises :class:`NotFound` if ``path`` is not a layout, :class:`BundleError` if a file or folder of it is a link or
+    something else that its name does not promise: a stranger's layout must not lead to other files of this machine.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._lock = threading.Lock()
+        self.index = IndexFile(self.path)
         with translate_read_errors(str(self.path)):
-            is_layout = (self.path / "oci-layout").is_file()
-        if not is_layout:
-            raise NotFound(tr("this folder is no OCI image layout: it has no oci-layout file"), where=str(self.path))
+            if not (self.path / "oci-layout").exists():
+                raise NotFound(
+                    tr("this folder is no OCI image layout: it has no oci-layout file"), where=str(self.path)
+                )
+            self._check_kinds()
 
     @classmethod
     def create(cls, path: str | os.PathLike[str]) -> ImageLayout:
@@ -55,7 +59,7 @@ class ImageLayout:
             if not (folder / "oci-layout").exists():
                 replace_file(folder / "oci-layout", LAYOUT)
             if not (folder / "index.json").exists():
-                _write_index(folder, [])
+                IndexFile(folder).replace([])
         except OSError as error:
             raise OutputError(
                 tr("cannot make a layout here: {strerror}", strerror=error.strerror), where=str(folder)
@@ -67,21 +71,41 @@ class ImageLayout:
 
         The media type is empty for a digest that is not listed in ``index.json``.
         """
-        for entry in self._read_index():
-            if entry.annotations.get(REF_NAME) == name:
-                return entry
+        index = self.index.read()
+        entry = index.names.get(name) or index.by_digest.get(name)
+        if entry is not None:
+            return entry
         if digests.is_digest(name):
-            for entry in self._read_index():
-                if entry.digest == name:
-                    return entry
-            size = self._size(name)
+            size = self.blob_size(name)
             if size is not None:
                 return Descriptor("", name, size)
         raise NotFound(tr("{name} is not in this layout", name=name), where=str(self.path))
 
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether there is a file of the right size for the content."""
-        return self._size(descriptor.digest) == descriptor.size
+        return self.blob_size(descriptor.digest) == descriptor.size
+
+    def blob_size(self, digest: str) -> int | None:
+        """Return the size of a blob's file, or ``None`` if there is no regular file. The index is not read."""
+        status = self._blob_status(digest)
+        return status.st_size if status else None
+
+    def renew(self, digest: str) -> bool:
+        """Keep a blob from garbage collection for at least half of the grace period; return whether it is here."""
+        status = self._blob_status(digest)
+        if status is None:
+            return False
+        if time.time() - status.st_mtime > GRACE_PERIOD / 2:
+            # Collection renames a file before it looks at its time for the last time: where this succeeds, it is kept.
+            path = self._blob_path(digest)
+            with _translate_write_errors(path):
+                try:
+                    os.utime(path, follow_symlinks=False)
+                except FileNotFoundError:
+                    return False
+                except PermissionError:
+                    pass  # another user's file
+        return True
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         """Open content at a byte offset; from offset 0 it is verified while it is read.
@@ -121,7 +145,7 @@ class ImageLayout:
             if not path.parent.is_dir():
                 path.parent.mkdir(exist_ok=True)
                 sync_folder(path.parent.parent)
-            fd, temporary = tempfile.mkstemp(prefix=".push-", dir=path.parent)
+            fd, temporary = create_temporary(path.parent)
 
         def write(piece: memoryview, offset: int) -> None:
             with _translate_write_errors(path):
@@ -135,7 +159,7 @@ class ImageLayout:
                 reader.close()
             with _translate_write_errors(path):
                 os.fchmod(fd, new_file_mode())
-                publish(fd, Path(temporary), path)
+                publish(fd, temporary, path)
         finally:
             os.close(fd)
             with contextlib.suppress(FileNotFoundError):
@@ -145,49 +169,50 @@ class ImageLayout:
         """Give a name to content; raise :class:`ContentMissing` if the content is not here."""
         if not self.exists(descriptor):
             raise ContentMissing(tr("{digest} is not in this layout", digest=descriptor.digest), where=str(self.path))
-        with self._locked_index():
-            entries = [entry for entry in self._read_index() if entry.annotations.get(REF_NAME) != name]
+        with self._changing_index():
+            entries = [entry for entry in self.index.read().entries if entry.annotations.get(REF_NAME) != name]
             entries.append(
                 Descriptor(
                     descriptor.media_type, descriptor.digest, descriptor.size, descriptor.platform, {REF_NAME: name}
                 )
             )
-            _write_index(self.path, entries)
+            self.index.replace(entries)
 
     def untag(self, name: str) -> None:
         """Remove a name. Its content stays."""
-        with self._locked_index():
-            _write_index(self.path, [entry for entry in self._read_index() if entry.annotations.get(REF_NAME) != name])
+        with self._changing_index():
+            self.index.replace(
+                [entry for entry in self.index.read().entries if entry.annotations.get(REF_NAME) != name]
+            )
 
     def delete(self, digest: str) -> bool:
         """Remove content and all its names; return whether it was here."""
-        with self._locked_index():
-            _write_index(self.path, [entry for entry in self._read_index() if entry.digest != digest])
+        with self._changing_index():
+            self.index.replace([entry for entry in self.index.read().entries if entry.digest != digest])
             try:
                 self._blob_path(digest).unlink()
             except FileNotFoundError:
                 return False
             return True
 
-    def names(self) -> dict[str, Descriptor]:
-        """Return every name with its descriptor."""
-        entries = ((entry.annotations.get(REF_NAME), entry) for entry in self._read_index())
-        return {name: entry for name, entry in entries if name}
+    def names(self) -> Mapping[str, Descriptor]:
+        """Return every name with its descriptor: the same mapping until a name changes."""
+        return self.index.read().names
 
     def entries(self) -> list[Descriptor]:
         """Return the descriptors in ``index.json``, with their annotations."""
-        return self._read_index()
+        return list(self.index.read().entries)
 
     def size(self, digest: str) -> int | None:
         """Return the size of content in bytes, or ``None`` if it is not here."""
-        return self._size(digest)
+        status = self._blob_status(digest)
+        return status.st_size if status is not None else None
 
     def _blob_path(self, digest: str) -> Path:
         digests.check(digest)
         return self.path / "blobs" / digests.algorithm(digest) / digests.encoded(digest)
 
-    def _size(self, digest: str) -> int | None:
-        """Return the size of a blob's file, or ``None`` if there is no regular file."""
+    def _blob_status(self, digest: str) -> os.stat_result | None:
         path = self._blob_path(digest)
         with translate_read_errors(str(path)):
             try:
@@ -196,22 +221,39 @@ class ImageLayout:
                 if error.errno not in _ABSENT:
                     raise
                 return None
-        return status.st_size if stat.S_ISREG(status.st_mode) else None
+        return status if stat.S_ISREG(status.st_mode) else None
 
-    def _read_index(self) -> list[Descriptor]:
-        path = self.path / "index.json"
-        with translate_read_errors(str(path)):
-            try:
-                document: Any = json.loads(path.read_bytes())
-                return [Descriptor.from_json(entry, where=str(path)) for entry in document["manifests"]]
-            except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError) as error:
-                raise ContentError(tr("unreadable index: {error}", error=error), where=str(path)) from error
+    def _check_kinds(self) -> None:
+        blobs = self.path / "blobs"
+        folders = [blobs, *(Path(entry) for entry in os.scandir(blobs))] if is_folder(blobs) else [blobs]
+        for path in folders:
+            # A file beside the folders of the algorithms harms nobody.
+            if path.is_symlink() or (path == blobs and path.exists() and not is_folder(path)):
+                raise BundleError(
+                    tr("is a link or a file, where a layout has a folder"),
+                    where=str(path),
+                    hint=tr("copy the layout with its blobs in it, such as with cp -rL"),
+                )
+        for path in (self.path / "oci-layout", self.path / "index.json", self.path / ".lock"):
+            if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+                raise BundleError(
+                    tr("is no regular file"),
+                    where=str(path),
+                    hint=tr("copy the layout with its files in it, such as with cp -rL"),
+                )
 
     @contextlib.contextmanager
-    def _locked_index(self) -> Iterator[None]:
-        with self._lock, _translate_write_errors(self.path / "index.json"), open(self.path / ".lock", "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    def _changing_index(self) -> Iterator[None]:
+        with _translate_write_errors(self.path / "index.json"), self.index.locked():
             yield
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at ``path``, and no link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 class VerifiedRange(FileRange):
@@ -235,11 +277,6 @@ class VerifiedRange(FileRange):
                     tr("the file does not hash to {digest}", digest=self._descriptor.digest), where=self.where
                 )
         return count
-
-
-def _write_index(folder: Path, entries: list[Descriptor]) -> None:
-    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry.to_json() for entry in entries]}
-    replace_file(folder / "index.json", json.dumps(document, separators=(",", ":")).encode())
 
 
 @contextlib.contextmanager

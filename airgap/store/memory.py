@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
+
 from airgap.errors import ContentMissing, NotFound
 from airgap.i18n import tr
 from airgap.oci import Descriptor
@@ -17,11 +20,14 @@ class MemoryStore:
         self._content: dict[str, bytes] = {}
         self._media_types: dict[str, str] = {}
         self._names: dict[str, Descriptor] = {}
+        self._listed: Mapping[str, Descriptor] | None = None
+        self._lock = threading.Lock()
 
     def resolve(self, name: str) -> Descriptor:
         """Return the descriptor of a name or digest; raise :class:`NotFound`."""
-        if name in self._names:
-            return self._names[name]
+        descriptor = self._names.get(name)
+        if descriptor is not None:
+            return descriptor
         if name in self._content:
             return Descriptor(self._media_types[name], name, len(self._content[name]))
         raise NotFound(tr("{name} is not in this store", name=name))
@@ -57,20 +63,27 @@ class MemoryStore:
         """Give a name to content; raise :class:`ContentMissing` if the content is not here."""
         if descriptor.digest not in self._content:
             raise ContentMissing(tr("{digest} is not in this store", digest=descriptor.digest))
-        self._names[name] = descriptor
+        with self._lock:
+            self._names[name] = descriptor
+            self._listed = None
 
     def untag(self, name: str) -> None:
         """Remove a name. Its content stays."""
-        self._names.pop(name, None)
+        with self._lock:
+            self._names.pop(name, None)
+            self._listed = None
 
     def delete(self, digest: str) -> bool:
         """Remove content and all its names; return whether it was here."""
-        for name, descriptor in list(self._names.items()):
-            if descriptor.digest == digest:
-                del self._names[name]
+        with self._lock:
+            self._names = {key: value for key, value in self._names.items() if value.digest != digest}
+            self._listed = None
         self._media_types.pop(digest, None)
         return self._content.pop(digest, None) is not None
 
-    def names(self) -> dict[str, Descriptor]:
+    def names(self) -> Mapping[str, Descriptor]:
         """Return every name with its descriptor."""
-        return dict(self._names)
+        with self._lock:
+            if self._listed is None:
+                self._listed = dict(self._names)
+            return self._listed

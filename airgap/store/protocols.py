@@ -72,7 +72,21 @@ class SupportsNames(Protocol):
     """A store that can list all its names."""
 
     def names(self) -> Mapping[str, Descriptor]:
-        """Return every name, ``repository:tag`` or ``repository@digest``, with its descriptor."""
+        """Return every name, ``repository:tag`` or ``repository@digest``, with its descriptor.
+
+        The same object is returned until a name changes, and is not changed itself.
+        """
+
+
+@runtime_checkable
+class SupportsBlobLookup(Protocol):
+    """A store that finds a blob without reading its names, and keeps it from being collected as garbage."""
+
+    def blob_size(self, digest: str, /) -> int | None:
+        """Return the size of a blob, or ``None`` if it is not here."""
+
+    def renew(self, digest: str, /) -> bool:
+        """Keep a blob for some more time even if no manifest refers to it; return whether it is here."""
 
 
 @runtime_checkable

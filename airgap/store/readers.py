@@ -159,11 +159,21 @@ _thread_local = threading.local()
 
 
 def thread_buffer() -> memoryview:
-    """Return the buffer of :data:`BUFFER_SIZE` bytes that belongs to this thread."""
+    """Return the buffer of :data:`BUFFER_SIZE` bytes that belongs to this thread.
+
+    It takes only as much memory as was ever used of it: a server has many threads whose clients send little.
+    """
     buffer = getattr(_thread_local, "buffer", None)
     if buffer is None:
-        buffer = _thread_local.buffer = memoryview(bytearray(BUFFER_SIZE))
+        import mmap
+
+        buffer = _thread_local.buffer = memoryview(mmap.mmap(-1, BUFFER_SIZE, flags=mmap.MAP_PRIVATE))
     return buffer
+
+
+def release_thread_buffer() -> None:
+    """Give back the buffer of this thread: for threads that read seldom, and are many."""
+    _thread_local.buffer = None
 
 
 def read_verified(

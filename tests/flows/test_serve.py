@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import re
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +18,14 @@ import httpx
 import pytest
 
 from airgap.oci.manifest import OCI_INDEX
+from airgap.store import ImageLayout
+from airgap.store.garbage import collect_garbage
 from tests.cli.command import Airgap
 from tests.parts.certificates import Authority
 from tests.parts.service import end
+from tests.parts.waiting import wait_until
+from tests.server.client import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Client, code, describe, digest_of, document
+from tests.server.raw import connect
 
 
 @contextlib.contextmanager
@@ -144,3 +153,128 @@ def test_pushes_from_the_network_without_a_password(airgap: Airgap, listen: str,
         end(process)
         said = process.stderr.read().decode()
     assert "warning:" not in said
+
+
+# Garbage, leftovers, strangers' layouts, limits
+
+
+def age(layout: Path, hours: float = 2) -> None:
+    for path in (layout / "blobs").glob("*/*"):
+        with contextlib.suppress(FileNotFoundError):  # collected in this moment
+            os.utime(path, (time.time() - hours * 3600,) * 2)
+
+
+def test_garbage_is_collected_beside_a_running_server(airgap: Airgap, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    with serving(airgap, layout, "--writable") as (_, url), httpx.Client(base_url=url, trust_env=False) as http:
+        client = Client(http)
+        manifest = client.image("v1")
+        told, forgotten = client.blob(b"told of"), client.blob(b"forgotten")
+        age(layout)
+        assert http.head(client.path(f"blobs/{told}")).status_code == 200
+        assert airgap.run("serve", layout, "--gc", "--dry-run").text == (
+            "would free 9 bytes: 1 blob that no image needs\n"
+        )
+        assert airgap.run("serve", layout, "--gc").text == "freed 9 bytes: 1 blob that no image needs\n"
+        assert http.head(client.path(f"blobs/{told}")).status_code == 200
+        assert http.head(client.path(f"blobs/{forgotten}")).status_code == 404
+        assert http.get(client.path("manifests/v1")).content == manifest
+        for blob in (json.loads(manifest)["config"], *json.loads(manifest)["layers"]):
+            assert http.get(client.path(f"blobs/{blob['digest']}")).status_code == 200
+
+
+def test_pushes_beside_collections_lose_nothing(airgap: Airgap, tmp_path: Path) -> None:
+    """Each image shares a layer with one that was just deleted, and whose blobs are as old as they can be."""
+    layout = tmp_path / "layout"
+    with serving(airgap, layout, "--writable") as (_, url), httpx.Client(base_url=url, trust_env=False) as http:
+        client = Client(http)
+        stop = threading.Event()
+        failures: list[str] = []
+
+        def collect() -> None:
+            store = ImageLayout(layout)
+            while not stop.is_set():
+                collect_garbage(store)
+
+        collecting = threading.Thread(target=collect)
+        collecting.start()
+        try:
+            for number in range(60):
+                age(layout)
+                config, layer = json.dumps({"os": "linux", "number": number}).encode(), b"shared layer"
+                manifest = document(
+                    mediaType=OCI_MANIFEST, config=describe(config, OCI_CONFIG), layers=[describe(layer, OCI_LAYER)]
+                )
+                for _ in range(50):  # a client pushes again what it is told is missing
+                    for content in (config, layer):
+                        if http.head(client.path(f"blobs/{digest_of(content)}")).status_code == 404:
+                            client.blob(content)
+                    answer = client.put(manifest, f"v{number}")
+                    if answer.status_code == 201:
+                        break
+                    assert code(answer) == "MANIFEST_BLOB_UNKNOWN"
+                else:
+                    failures.append(f"v{number} could not be pushed")
+                failures += [
+                    f"v{number} lost a blob after it was accepted"
+                    for content in (config, layer)
+                    if http.get(client.path(f"blobs/{digest_of(content)}")).content != content
+                ]
+                http.delete(client.path(f"manifests/{digest_of(manifest)}"))
+        finally:
+            stop.set()
+            collecting.join()
+        assert failures == []
+
+
+@pytest.mark.parametrize("options", [["--gc"], ["--gc", "--dry-run"]])
+def test_collecting_where_there_is_no_layout(airgap: Airgap, bundle: Path, tmp_path: Path, options: list[str]) -> None:
+    airgap.fails(2, "serve", bundle, *options)
+    (tmp_path / "empty").mkdir()
+    airgap.fails(40, "serve", tmp_path / "empty", *options)
+
+
+def test_dry_run_alone(airgap: Airgap, tmp_path: Path) -> None:
+    airgap.fails(2, "serve", tmp_path, "--dry-run")
+
+
+def test_leftovers_of_a_killed_server_are_removed_at_the_start(airgap: Airgap, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    with serving(airgap, layout, "--writable") as (process, url), httpx.Client(base_url=url, trust_env=False) as http:
+        client = Client(http)
+        client.blob(b"x")
+        with connect(url) as connection:
+            upload = f"{client.begin()}?digest={digest_of(bytes(100_000))}"
+            connection.sendall(f"PUT {upload} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n".encode())
+            connection.sendall(bytes(50_000))
+            wait_until(lambda: list(layout.glob("blobs/sha256/.push-*")))
+            with serving(airgap, layout, "--writable"):
+                assert list(layout.glob("blobs/sha256/.push-*")), "a living server is writing it"
+            process.kill()
+            process.wait()
+    assert list(layout.glob("blobs/sha256/.push-*"))
+    with serving(airgap, layout, "--writable"):
+        assert not list(layout.glob("blobs/sha256/.push-*"))
+
+
+def test_a_strangers_layout_with_links_is_refused(airgap: Airgap, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    ImageLayout.create(layout)
+    (tmp_path / "home").mkdir()
+    (layout / "blobs/sha256").symlink_to(tmp_path / "home")
+    for options in ([], ["--writable"], ["--gc"]):
+        done = airgap.fails(40, "serve", layout, *options)
+        assert f"{layout}/blobs/sha256: is a link" in done.stderr
+
+
+@pytest.mark.parametrize("setting", ["uploads", "uploads=", "uploads=0", "uploads=-1", "uploads=x", "loads=1", "=1"])
+def test_limits_that_are_none(airgap: Airgap, tmp_path: Path, setting: str) -> None:
+    assert "limit" in airgap.fails(2, "serve", tmp_path, "--writable", "--limit", setting).stderr
+
+
+def test_a_limit_is_changed(airgap: Airgap, tmp_path: Path) -> None:
+    with (
+        serving(airgap, tmp_path / "layout", "--writable", "--limit", "manifest-bytes=10") as (_, url),
+        httpx.Client(base_url=url, trust_env=False) as http,
+    ):
+        assert Client(http).put(b"12345678901").status_code == 413

@@ -11,7 +11,17 @@ import pytest
 from airgap.oci import Descriptor
 from airgap.server import Server
 from airgap.store import ImageLayout, MemoryStore, Opener, Reader, Store
-from tests.server.client import Client, code, digest_of, open_http
+from tests.server.client import (
+    OCI_CONFIG,
+    OCI_LAYER,
+    OCI_MANIFEST,
+    Client,
+    code,
+    describe,
+    digest_of,
+    document,
+    open_http,
+)
 
 ABSENT = "sha256:" + "0" * 64
 
@@ -188,3 +198,32 @@ def test_a_blob_that_another_repository_needs_stays(client: Client) -> None:
     assert other.http.get(other.path(f"blobs/{shared}")).status_code == 200
     if layer != shared:
         assert client.http.delete(client.path(f"blobs/{layer}")).status_code == 202
+
+
+class Losing(MemoryStore):
+    """A store from which another client deletes a blob in the moment in which a manifest gets its name."""
+
+    lost = ""
+
+    def tag(self, descriptor: Descriptor, name: str) -> None:
+        if self.lost:
+            self.delete(self.lost)
+        super().tag(descriptor, name)
+
+
+def test_a_manifest_whose_blob_vanishes_is_not_accepted() -> None:
+    store = Losing()
+    with Server(store, writable=True) as server, open_http(server) as http:
+        client = Client(http)
+        old = client.image("v1", "old")
+        config = client.blob(b"{}")
+        layer = client.blob(b"layer")
+        store.lost = layer
+        new = document(
+            mediaType=OCI_MANIFEST, config=describe(b"{}", OCI_CONFIG), layers=[describe(b"layer", OCI_LAYER)]
+        )
+        answer = client.put(new, "v1")
+        assert (answer.status_code, code(answer)) == (404, "MANIFEST_BLOB_UNKNOWN")
+        assert http.get(client.path("manifests/v1")).content == old
+        assert http.get(client.path(f"manifests/{digest_of(new)}")).status_code == 404
+        assert http.get(client.path(f"blobs/{config}")).status_code == 200

@@ -13,7 +13,8 @@ from airgap.cli.progress.display import open_display
 from airgap.cli.prompts import ask_password, can_ask
 from airgap.errors import UsageError
 from airgap.events import Event, Warned
-from airgap.flows.serve import create_server
+from airgap.flows.serve import collect_layout_garbage, create_server, parse_limits
+from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.registry.settings import is_loopback
 
@@ -34,6 +35,17 @@ from airgap.registry.settings import is_loopback
 @click.option("--password-stdin", is_flag=True, help=tr("Read that password from standard input instead of asking."))
 @click.option("--tls-cert", metavar="PEM", help=tr("Serve HTTPS with this certificate and its chain."))
 @click.option("--tls-key", metavar="PEM", help=tr("The key of the certificate."))
+@click.option(
+    "--gc", "collect", is_flag=True, help=tr("Remove blobs of a layout that no image needs, then end; serve nothing.")
+)
+@click.option("--dry-run", is_flag=True, help=tr("With --gc: print how much would be freed, and remove nothing."))
+@click.option(
+    "--limit",
+    "limit_settings",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    help=tr("Change a limit, such as uploads=100; a wrong name lists them all."),
+)
 def command(
     path: str,
     listen: str,
@@ -42,6 +54,9 @@ def command(
     password_stdin: bool,
     tls_cert: str | None,
     tls_key: str | None,
+    collect: bool,
+    dry_run: bool,
+    limit_settings: tuple[str, ...],
 ) -> None:
     """Serve a bundle as a read-only registry, without unpacking it, or a layout folder that also accepts pushes.
 
@@ -52,7 +67,15 @@ def command(
     \b
     airgap serve bundle.tar
     airgap serve layout/ --writable --listen 0.0.0.0:5000
+    airgap serve layout/ --gc
+
+    --gc keeps what was pushed or asked for within the last hour, so it may run beside a server.
     """
+    if dry_run and not collect:
+        raise UsageError(tr("--dry-run goes with --gc"))
+    if collect:
+        _collect_garbage(Path(path), dry_run)
+        return
     host, port = _parse_address(listen)
     credentials = _credentials(user, password_stdin, listen)
     if bool(tls_cert) != bool(tls_key):
@@ -75,6 +98,7 @@ def command(
         credentials=credentials,
         tls=(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None,
         on_request=lambda method, url, status: click.echo(printable(f"{status} {method} {url}"), err=True),
+        limits=parse_limits(limit_settings),
         emit=notes.append,
     )
     server.start()
@@ -114,3 +138,12 @@ def _credentials(user: str | None, password_stdin: bool, listen: str) -> tuple[s
             tr("--user and --password-stdin go together"), hint=tr("there is no terminal to ask for the password at")
         )
     return user, ask_password(tr("{user} at {listen}", user=user, listen=listen))
+
+
+def _collect_garbage(path: Path, dry_run: bool) -> None:
+    collected = collect_layout_garbage(path, dry_run=dry_run)
+    size, blobs = collected.size, counted(collected.blobs, "blob")
+    if dry_run:
+        click.echo(tr("would free {size:,} bytes: {blobs} that no image needs", size=size, blobs=blobs))
+    else:
+        click.echo(tr("freed {size:,} bytes: {blobs} that no image needs", size=size, blobs=blobs))

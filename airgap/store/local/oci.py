@@ -10,7 +10,8 @@ from airgap.errors import ContentError, NotFound, UsageError
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.store.layout import REF_NAME, ImageLayout
+from airgap.store.layout import ImageLayout
+from airgap.store.layout_index import REF_NAME
 from airgap.store.local.base import LocalImages, full_reference
 from airgap.store.local.tar_index import TarIndex
 from airgap.store.protocols import Reader
