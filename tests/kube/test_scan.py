@@ -216,9 +216,9 @@ def test_arguments(items: str, expected: list[str], key: str) -> None:
     assert {site.kind for site in found.sites} <= {"arg"}
 
 
-def test_an_argument_by_its_shape_alone_is_only_possible() -> None:
-    content = pod(b"  - args: [--image=q.io/a:1, --reloader=q.io/b:1]\n")
-    assert [site.confidence for site in scan(content, "x").sites] == ["likely", "possible"]
+def test_an_argument_behind_a_name_that_does_not_say_image_is_only_possible() -> None:
+    content = pod(b"  - args: [--image=q.io/a:1, --reloader=q.io/b:1, --build-arg, BASE=q.io/c:1, x_image=q.io/d:1]\n")
+    assert [site.confidence for site in scan(content, "x").sites] == ["likely", "likely", "possible", "likely"]
 
 
 def test_environment() -> None:
@@ -238,8 +238,8 @@ def test_environment() -> None:
     found = scan(content, "x")
     assert [(site.text, site.kind, site.confidence) for site in found.sites] == [
         ("a/b:1", "env", "likely"),
-        ("busybox", "env", "likely"),
-        ("q.io/a/b:1", "env", "possible"),
+        ("busybox", "env", "possible"),
+        ("q.io/a/b:1", "env", "likely"),
     ]
     assert [(miss.text, "placeholder" in miss.reason) for miss in found.misses] == [("$(B_IMAGE)", True)]
 

@@ -13,7 +13,7 @@ from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options
 from airgap.flows.images import FoundImages, find_images
 from airgap.formatting import counted
-from airgap.kube import Site
+from airgap.kube import NearMiss, Site
 from airgap.kube.render.programs import Rendering
 
 
@@ -21,7 +21,7 @@ from airgap.kube.render.programs import Rendering
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.as_json
 @click.option("--refs", is_flag=True, help="One reference a line, for scripts.")
-@click.option("--why", is_flag=True, help="The rule behind each site, and what was not taken and why.")
+@click.option("--why", is_flag=True, help="The rule behind each site, and what was not taken and why; with --json too.")
 @click.option("--sizes", is_flag=True, help="Ask the registries how much would cross.")
 @options.chart_options
 @options.source_options
@@ -52,8 +52,8 @@ def command(
     kubectl get deploy,ds,sts -A -o json | airgap images - --refs
     airgap images charts/shop -f production.yaml --set ingress.enabled=true
     """
-    if as_json + refs + why + sizes > 1:
-        raise click.UsageError("choose one of --json, --refs, --why and --sizes")
+    if as_json + refs + sizes > 1 or (why and (refs or sizes)):
+        raise click.UsageError("choose one of --json, --refs, --why and --sizes; only --json and --why go together")
     if not sizes and (ca_file or plain_http or insecure):
         raise click.UsageError("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
     project = load_project(config)
@@ -67,7 +67,10 @@ def command(
         rules=project.rules,
     )
     if as_json:
-        click.echo(json.dumps([_site_json(site) for site in found_images.sites], indent=2, ensure_ascii=False))
+        sites = [_site_json(site) for site in found_images.sites]
+        not_taken = [_miss_json(miss) for miss in found_images.misses]
+        document = {"sites": sites, "not_taken": not_taken} if why else sites
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     elif refs:
         for reference in found_images.references():
             click.echo(str(reference))
@@ -91,11 +94,24 @@ def _print_table(found_images: FoundImages, *, why: bool) -> None:
     if why and found_images.misses:
         click.echo(click.style("not taken", bold=True))
         for miss in found_images.misses:
-            click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
+            click.echo(f"  {miss.file}:{miss.line}   {miss.text[:200]!r}: {miss.reason}   {printable(miss.path)}")
     for warning in found_images.warnings():
         click.echo(f"{click.style('warning:', fg='yellow')} {printable(warning)}", err=True)
     where = f"{counted(len(found_images.sites), 'site')} in {counted(len(found_images.files), 'file')}"
     click.echo(f"{counted(len(references), 'image')} at {where}", err=True)
+    if found_images.misses and not why:
+        click.echo(f"{counted(len(found_images.misses), 'value')} not taken; --why shows where and why", err=True)
+
+
+def _miss_json(miss: NearMiss) -> dict[str, object]:
+    return {
+        "file": miss.file,
+        "path": miss.path,
+        "line": miss.line,
+        "column": miss.column,
+        "text": miss.text,
+        "reason": miss.reason,
+    }
 
 
 def _site_json(site: Site) -> dict[str, object]:

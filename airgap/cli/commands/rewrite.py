@@ -17,7 +17,7 @@ from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, helm_options, target_mapping
 from airgap.durable import output as out
-from airgap.errors import UsageError, WouldChange
+from airgap.errors import Incomplete, UsageError, WouldChange
 from airgap.events import Warned
 from airgap.flows.images import find_images
 from airgap.flows.steps.image_lookup import lookup_by_file, lookup_by_mapping
@@ -41,6 +41,11 @@ from airgap.records import Record
     "A receipt knows the target too.",
 )
 @click.option("--keep-unknown", is_flag=True, help="With --from: leave images that are not in it as they are.")
+@click.option(
+    "--take-possible",
+    is_flag=True,
+    help="With --to: rewrite values too of which only the shape says that they are images.",
+)
 @click.option("--pin", is_flag=True, help="With --from: add each image's digest: what was carried is what runs.")
 @click.option(
     "--revert",
@@ -67,6 +72,7 @@ def command(
     policy: str | None,
     source: str | None,
     keep_unknown: bool,
+    take_possible: bool,
     pin: bool,
     revert: bool,
     output: str | None,
@@ -97,6 +103,8 @@ def command(
         raise click.UsageError("--diff and --check write nothing: leave --dry-run out")
     if keep_unknown and not source:
         raise click.UsageError("--keep-unknown goes with --from")
+    if take_possible and source:
+        raise click.UsageError("--take-possible goes with --to: --from knows which images were carried")
     if pin and not source:
         raise click.UsageError("--pin goes with --from: only that says which digests were carried")
     project = load_project(config)
@@ -132,9 +140,11 @@ def command(
         for warning in found_images.warnings():
             emit(Warned(warning))
         files = rewrite_files(
-            found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit
-        )
+            found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source) or take_possible, origin=origin,
+            emit=emit,
+        )  # fmt: skip
     _write_or_show(files, destination)
+    _raise_left(files)
 
 
 class _Destination(Record):
@@ -201,6 +211,18 @@ def _too_many_for_stdout(files: Sequence[RewrittenFile]) -> UsageError:
     return UsageError(
         f"{len(files)} files do not fit on standard output", hint="add --output DIR, --in-place, --diff or --check"
     )
+
+
+def _raise_left(files: Sequence[RewrittenFile]) -> None:
+    """Raise :class:`Incomplete` if values that may be images were left as they are."""
+    left = [image for file in files for image in file.left]
+    if left:
+        places = ", ".join(f"{image.text} ({image.where})" for image in left[:3])
+        more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+        raise Incomplete(
+            f"{counted(len(left), 'image reference')} left: only the shape says image: {places}{more}",
+            hint="--take-possible rewrites them too; rules in airgap.yaml take or ignore single ones",
+        )
 
 
 def _check(files: Sequence[RewrittenFile]) -> None:

@@ -42,7 +42,7 @@ class SiteCollector:
         self.sites: dict[tuple[int, int], Site] = {}
         self.near_misses: dict[tuple[int, str], NearMiss] = {}
         self.errors: list[AirgapError] = []
-        #: The offsets in the file of scalars that are part of a site.
+        #: The offsets in the file of scalars that are part of a site, and of the spans of sites.
         self._used_offsets: set[int] = set()
 
     def result(self) -> Scan:
@@ -140,10 +140,19 @@ class SiteCollector:
         self.errors += other.errors
         self._used_offsets |= other._used_offsets
 
-    def add_near_miss(self, location: Location, token: ScalarToken, reason: str, text: str | None = None) -> None:
-        """Add a near miss for ``text``, or for the token's whole value."""
+    def add_near_miss(
+        self,
+        location: Location,
+        token: ScalarToken,
+        reason: str,
+        text: str | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> None:
+        """Add a near miss for ``text``, which stands at ``span`` of the token's value, or for the whole value."""
         shown = (token.value if text is None else text).encode(errors="backslashreplace").decode()  # lone surrogates
         start = self._file_offset(location.view, token)
+        if span is not None and (scalar_view := location.view.scalar_view(token)) is not None:
+            start = location.view.file_span(*location.view.span(scalar_view, *span))[0]
         if (start, shown) not in self.near_misses:
             line, column = self.root.line_and_column(start - self.root.bom_length)
             self.near_misses[start, shown] = NearMiss(self.root.file, line, column, location.path(), shown, reason)
@@ -167,7 +176,9 @@ class SiteCollector:
         begin, end = part.span or span or _stripped(token.value)
         body_span = view.span(scalar_view, begin, end)
         start, stop = view.file_span(*body_span)
-        self._used_offsets.add(self._file_offset(view, token))
+        self._used_offsets.add(start)
+        if (begin, end) == _stripped(token.value):
+            self._used_offsets.add(self._file_offset(view, token))
         bom_length = self.root.bom_length
         return SitePart(
             part.role,

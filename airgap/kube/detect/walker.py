@@ -8,35 +8,25 @@ are resolved only where the anchor is on a scalar.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Set
 from typing import NamedTuple
 
 from airgap.kube.detect import keys
+from airgap.kube.detect.shapes import HINT, LONGEST, SHORTEST, may_be_document, may_mention, may_name_images
 from airgap.kube.parse import events as ev
 from airgap.kube.parse.scalars import NULL
 
-#: A complete reference: a registry's address, a path, and a tag or a digest.
-_COMPLETE = re.compile(
-    r"(?:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|localhost|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})"
-    r"(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?:@[a-z0-9]+:[0-9a-f]{32,128})?"
-    r"|@[a-z0-9]+:[0-9a-f]{32,128})"
-)
-_LONGEST = 512
-#: Found in every embedded document, script or settings file that names images.
-_HINT = re.compile(
-    r"[iI]mage|IMAGE|[rR]epository|(?<![a-z0-9._/-])[a-z0-9._-]*/[a-z0-9._/-]+(?::[A-Za-z0-9]|@sha256)|\bhub\b"
-)
-_SHORTEST = 7
 #: Keys of mappings that are kept after they end, because their neighbours need their values.
-_KEPT_MAPPINGS = frozenset({"global", "metadata", "from", "image"})
+_KEPT_MAPPINGS = frozenset(
+    {"global", "metadata", "from", "image", "default", "defaults", "base", "common", "shared", "ref", "sourceRef"}
+)
 #: Keys whose values are text for people; an image in it is an example.
 _PROSE = frozenset({"description", "message", "help", "notes"})
 
 # The forms of a candidate: a value with a key that names images, a variable's value, a list of arguments, a value that
-# may be a document, an item of a list, a value that looks like a reference, and a value that only rules of airgap.yaml
-# ask for.
-FIELD, VARIABLE, ARGUMENTS, DOCUMENT, ITEM, SHAPE, REQUESTED = range(7)
+# may be a document, an item of a list, a value that looks like a reference or holds one, a value that only rules of
+# airgap.yaml ask for, and a key that holds a reference.
+FIELD, VARIABLE, ARGUMENTS, DOCUMENT, ITEM, SHAPE, REQUESTED, KEY = range(8)
 
 
 class ScalarToken(NamedTuple):
@@ -91,7 +81,10 @@ class Node(ClosedNode):
     """An open mapping or list.
 
     ``parent_key`` is its key or index in ``parent``, ``tokens`` its scalars under keys that matter, and
-    ``first_candidate`` the number of pending candidates when it began. ``items`` is set only for lists of arguments.
+    ``first_candidate`` the number of pending candidates when it began. ``items`` is set only for lists of arguments,
+    ``named_values`` for lists of entries ``{name: X, value: Y}`` whose names are those of a reference's parts.
+    ``is_container`` is set where a list or mapping that only containers have was met, and ``has_prefix`` where a key
+    holds a registry.
     """
 
     __slots__ = (
@@ -99,13 +92,16 @@ class Node(ClosedNode):
         "expects_key",
         "first_candidate",
         "flow",
+        "has_prefix",
         "holds_images",
         "index",
+        "is_container",
         "items",
         "key",
         "key_start",
         "kind",
         "mapping",
+        "named_values",
         "parent",
     )
 
@@ -117,8 +113,13 @@ class Node(ClosedNode):
         self.parent = parent
         self.mapping = mapping
         self.flow = flow
+        #: 1 for a list or mapping that is called images, 2 for a mapping inside such a mapping.
         self.holds_images = (
-            type(parent_key) is str and parent_key[-1:] in "sS" and keys.classify(parent_key).role == keys.IMAGES
+            2
+            if parent is not None and parent.holds_images and parent.mapping and mapping
+            else int(
+                type(parent_key) is str and parent_key[-1:] in "sS" and keys.classify(parent_key).role == keys.IMAGES
+            )
         )
         self.first_candidate = first_candidate
         self.expects_key = mapping
@@ -128,6 +129,8 @@ class Node(ClosedNode):
         self.api = ""
         self.kind = ""
         self.items: list[ScalarToken | None] | None = None
+        self.named_values: dict[str, ScalarToken] | None = None
+        self.is_container = self.has_prefix = False
 
     def current_key(self) -> str | int:
         """Return the key or index of the value that is being read."""
@@ -151,16 +154,6 @@ class Batch(NamedTuple):
     candidates: list[Candidate]
 
 
-def may_name_images(value: str) -> bool:
-    """Return whether ``value`` may be a document or settings that name images."""
-    return len(value) >= _SHORTEST and ("\n" in value or value[0] in "{[") and _HINT.search(value) is not None
-
-
-def is_complete_reference(value: str) -> bool:
-    """Return whether ``value`` is a reference with a registry's address, a path, and a tag or a digest."""
-    return len(value) <= _LONGEST and _COMPLETE.fullmatch(value) is not None
-
-
 def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[str] = frozenset()) -> Iterator[Batch]:
     """Yield a batch for each object when it ends, and one for the rest of each document.
 
@@ -168,7 +161,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
     and a reason where the nesting is too deep, and raises.
     """
     scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
-    classify, cached = keys.classify, keys.cached
+    classify, cached, registry = keys.classify, keys.cached, keys.REGISTRY
     all_requested = "*" in requested
     node: Node | None = None
     pending: list[Candidate] = []
@@ -185,7 +178,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
             elif anchor:
                 token = ScalarToken(value, start, end, style, node is not None and node.flow, tag is not None)
                 anchors[anchor] = token
-                if len(value) > _LONGEST and not may_name_images(value):
+                if len(value) > LONGEST and not may_name_images(value):
                     irrelevant_anchors.add(start)
             if node is None:
                 continue
@@ -194,13 +187,16 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                     node.key = value
                     node.key_start = start
                     node.expects_key = False
+                    if "/" in value and event_type == scalar and may_mention(value):
+                        key_token = ScalarToken(value, start, end, style, node.flow, tag is not None)
+                        pending.append(Candidate(document, node, value, key_token, KEY))
                     continue
                 node.expects_key = True
                 key = node.key
                 if event_type == alias and not value:
                     continue
                 key_meaning = cached(key) or classify(key)
-                if requested and (all_requested or key in requested) and len(value) <= _LONGEST:
+                if requested and (all_requested or key in requested) and len(value) <= LONGEST:
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None, node.key_start)
                     pending.append(Candidate(document, node, key, token, REQUESTED))
                 if key_meaning.kept:
@@ -208,7 +204,9 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                     if node.tokens is None:
                         node.tokens = {}
                     node.tokens[key] = token
-                    if len(value) <= _LONGEST:
+                    if key_meaning.role is registry and not key_meaning.weak:
+                        node.has_prefix = True
+                    if len(value) <= LONGEST:
                         if key_meaning.is_candidate:
                             pending.append(Candidate(document, node, key, token))
                             continue
@@ -218,36 +216,42 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                         if key == "name" and (node.parent_key == "from" or keys.names_image(_image_key_above(node))):
                             pending.append(Candidate(document, node, key, token))
                             continue
-                    elif (key == "value" or key == "default") and "\n" not in value and value[0] not in "{[":
+                    elif (key == "value" or key == "default") and not may_be_document(value):
                         pending.append(Candidate(document, node, key, token, VARIABLE))  # a long list
                         continue
                     if key == "kind":
                         node.kind = value
                     elif key == "apiVersion":
                         node.api = value
-                elif node.holds_images and len(value) <= _LONGEST and (":" in value or "/" in value):
+                elif (
+                    node.parent_key == "data" and ":" in value and len(value) <= LONGEST and not may_be_document(value)
+                ):
+                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
+                    pending.append(Candidate(document, node, key, token, SHAPE))
+                    continue
+                elif node.holds_images and len(value) <= LONGEST and (":" in value or "/" in value):
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                     pending.append(Candidate(document, node, key, token, ITEM))
                     continue
             else:
                 node.index += 1
                 key = ""
-                if requested and (all_requested or f"{node.parent_key}[]" in requested) and len(value) <= _LONGEST:
+                if requested and (all_requested or f"{node.parent_key}[]" in requested) and len(value) <= LONGEST:
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                     pending.append(Candidate(document, node, node.index, token, REQUESTED))
                 if node.items is not None:
                     node.items.append(token or ScalarToken(value, start, end, style, node.flow, tag is not None))
                     continue
-                if len(value) <= _LONGEST and (node.holds_images or "=" in value) and (":" in value or "/" in value):
+                if len(value) <= LONGEST and (node.holds_images or "=" in value) and (":" in value or "/" in value):
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                     pending.append(Candidate(document, node, node.index, token, ITEM))
                     continue
-            if len(value) >= _SHORTEST and not (event_type == alias and token and token.start in irrelevant_anchors):
-                if "\n" in value or value[0] in "{[":
-                    if key not in _PROSE and _HINT.search(value):
+            if len(value) >= SHORTEST and not (event_type == alias and token and token.start in irrelevant_anchors):
+                if key not in _PROSE and may_be_document(value):
+                    if HINT.search(value):
                         token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                         pending.append(Candidate(document, node, node.current_key(), token, DOCUMENT))
-                elif "/" in value and (is_complete_reference(value) or value.startswith(("docker://", "oci://"))):
+                elif "/" in value and key != "description" and (may_mention(value) or value.startswith(_ADDRESSES)):
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                     pending.append(Candidate(document, node, node.current_key(), token, SHAPE))
         elif event_type == end_of:
@@ -260,6 +264,8 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                 if node.parent.children is None:
                     node.parent.children = {}
                 node.parent.children[str(node.parent_key)] = node.closed_copy()
+            if node.mapping and node.tokens is not None and "name" in node.tokens:
+                _close_named(document, node, pending)
             if node.api and node.kind and len(pending) > node.first_candidate:
                 yield Batch(node, pending[node.first_candidate :])
                 del pending[node.first_candidate :]
@@ -289,6 +295,8 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                 else:
                     node.expects_key = True
                     parent_key = node.key
+                if parent_key in keys.CONTAINER_KEYS:
+                    node.is_container = True
             depth += 1
             if depth > ev.MAX_DEPTH:
                 refuse(start, f"nested more than {ev.MAX_DEPTH} levels deep")
@@ -298,7 +306,21 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
 
 
 #: A list's key whose items are arguments: ``args``, ``command``, ``extraArgs``.
-_ARGUMENTS = ("args", "command", "arguments", "flags")
+_ARGUMENTS = ("args", "command", "commands", "arguments", "flags", "cmd")
+_ADDRESSES = ("docker://", "oci://")
+
+
+def _close_named(document: int, node: Node, pending: list[Candidate]) -> None:
+    """Give the value of an ended entry to its list, and make a name beside a registry a candidate."""
+    tokens = node.tokens or {}
+    name = tokens["name"]
+    value = tokens.get("value") or tokens.get("default")
+    if value is not None:
+        if node.parent is not None and not node.parent.mapping and keys.classify(name.value).role:
+            node.parent.named_values = node.parent.named_values or {}
+            node.parent.named_values[name.value] = value
+    elif node.has_prefix and not keys.names_image(_image_key_above(node)):
+        pending.append(Candidate(document, node, "name", name))
 
 
 def _image_key_above(node: Node) -> str | int | None:
