@@ -68,6 +68,26 @@ def test_standard_input_to_standard_output(airgap: Airgap) -> None:
     assert said.stdout == text.replace(b"image: nginx", b"image: t.example/p/nginx:latest")
 
 
+THING = "apiVersion: x.example/v1\nkind: Thing\nspec: {worker: 'q.example/a/w:1'}\n"
+
+
+def test_what_is_only_possible_is_left_with_a_warning_and_exit_code_3(airgap: Airgap) -> None:
+    airgap.write("a.yaml", pod("a:1") + "---\n" + THING)
+    to = ("rewrite", "a.yaml", "--to", "t.example/p")
+    left = airgap.fails(3, *to)
+    assert left.text == pod("t.example/p/a:1") + "---\n" + THING
+    assert left.errors == ["1 image reference left: only the shape says image: q.example/a/w:1 (a.yaml:8)"]
+    assert "--take-possible" in left.stderr
+    taken = airgap.run(*to, "--take-possible")
+    assert "t.example/p/w:1" in taken.text
+    airgap.fails(3, *to, "--in-place")
+    assert "t.example/p/a:1" in (airgap.folder / "a.yaml").read_text()
+    assert (
+        "--take-possible goes with --to"
+        in airgap.fails(2, "rewrite", "a.yaml", "--from", "x", "--take-possible").stderr
+    )
+
+
 def test_several_files_need_a_place(airgap: Airgap) -> None:
     airgap.write("k/a.yaml", pod("a:1"))
     airgap.write("k/sub/b.yaml", pod("b:1"))

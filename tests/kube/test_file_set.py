@@ -36,7 +36,8 @@ def test_a_value_that_only_looks_like_an_image_is_rewritten_unless_guesses_are_o
 
 def test_what_was_applied_last_is_a_past_state_and_leaves_nothing_open() -> None:
     content = (
-        b"apiVersion: v1\nkind: Pod\nmetadata:\n  annotations:\n    kubectl.kubernetes.io/last-applied-configuration: |\n"
+        b"apiVersion: v1\nkind: Pod\nmetadata:\n  annotations:\n"
+        b"    kubectl.kubernetes.io/last-applied-configuration: |\n"
         b'      {"spec": {"containers": [{"image": "q.io/old/a:1"}]}}\n'
         b"spec: {containers: [{image: 'q.io/new/a:2'}]}\n"
     )

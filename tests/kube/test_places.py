@@ -9,7 +9,7 @@ import pytest
 
 from airgap.kube import revert_content, rewrite_content, scan
 from airgap.kube.detect.rule import BUT_SCHEMAS, EVERYWHERE
-from tests.kube.places import IMAGE, PLACES, Place
+from tests.kube.places import IMAGE, NEVER, PLACES, Other, Place
 from tools.discovery import every_rule
 
 NEW = "t.example/p/x:1"
@@ -30,12 +30,20 @@ def test_each_kind_of_place(place: Place) -> None:
     assert revert_content(done.content, done.edits) == content
 
 
+@pytest.mark.parametrize("other", NEVER, ids=[other.what for other in NEVER])
+def test_what_is_never_rewritten_is_listed(other: Other) -> None:
+    found = scan(other.content.encode(), "x")
+    assert found.sites == ()
+    assert found.misses
+    assert all(miss.reason and miss.path for miss in found.misses)
+
+
 def test_every_rule_has_a_place() -> None:
     """But those that say nothing of a place: they are variants of others, proven in the tests of scanning."""
     shown = {site.rule for place in PLACES for site in scan(place.content.encode(), "x").sites}
     variants = {"template-image-volume", "object-image-name", "loose-image-field", "loose-image-name",
                 "data-repository", "from-image", "list-images", "list-variable", "setting-reference", "script-option",
-                "storage-image", "arg-images", "arg-reference"}  # fmt: skip
+                "arg-images", "arg-pair", "chart-source"}  # fmt: skip
     assert {rule.id for rule in every_rule()} - shown == variants
 
 

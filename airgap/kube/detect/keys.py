@@ -148,7 +148,8 @@ def _classify(key: str) -> Key:
     if last in _PREFIX and (not before or before[-1] in _PREFIXED):
         return Key(REGISTRY, _stem(_without(before, _REGISTRY | _REPOSITORY)), False, False, weak=not before)
     if last in _ORGANISATION and (not before or before[-1] in _PREFIXED):
-        return Key(ORGANISATION, _stem(_without(before, _REGISTRY | _REPOSITORY)), False, False, weak=True)
+        stem = _stem(_without(before, _REGISTRY | _REPOSITORY))
+        return Key(ORGANISATION, stem, False, False, weak=not before and not last.startswith("org"))
     if last == "tag":
         return Key(TAG, _stem(before), not before, False)
     if last in _DIGEST:

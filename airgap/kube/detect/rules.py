@@ -162,7 +162,7 @@ PULLED = Rule(
     "embedded",
     LIKELY,
     "**",
-    "a command that pulls this image, or runs it",
+    "a command that pulls, runs, copies or sets this image, a list of a script, or the FROM of a Dockerfile",
     shape=QUALIFIED,
     objects=BUT_SCHEMAS,
 )

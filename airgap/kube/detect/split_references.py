@@ -79,17 +79,16 @@ def join(node: Node, key: str, token: ScalarToken, top: Node | None) -> SplitRef
     prefix = _prefix(node, own, role, stem, token, top)
     if isinstance(prefix, str):
         return prefix
-    parts = _tag_parts(node, own, role, name, prefix, top)
-    if isinstance(parts, str):
-        return parts
-    tag, digest = parts
+    tag, digest, is_own = _tag_parts(node, own, name, prefix, top)
+    if tag is digest is None and not has_tag(name) and (role != keys.IMAGE or _is_left_empty(own)):
+        return NO_TAG
     if not prefix.tokens and "." in name and "/" not in name and role == keys.REPOSITORY:
         return "it is a registry alone"
     used = {id(part) for part in (token, tag, digest, prefix.same, *prefix.tokens)}
-    if tag is digest is None and not prefix.tokens and not has_registry(name) and not has_tag(name):
-        sure = is_container(node)  # a word alone may name anything
+    if tag is digest is None and not (has_tag(name) or has_registry(name) or _begins_with_registry(*prefix.tokens[:1])):
+        sure = is_container(node)  # a name alone may be that of anything
     else:
-        sure = _is_sure(node, own, role, name, prefix, tag, used)
+        sure = is_own and _is_sure(node, own, role, name, prefix, tag, used)
     return _joined(token, prefix, tag, digest, sure)
 
 
@@ -145,9 +144,9 @@ def _prefix(
         if registry is None:
             shared = inherited(node, top, keys.REGISTRY, stem)
             registry = override or (shared.token if shared is not None else None)
-        if organisation is None and middle is None and shared is not None:
-            beside = non_empty(tokens_of_stem(shared.holder, "").get(keys.ORGANISATION))
-            organisation = beside if shared.in_block else None
+        if organisation is None and middle is None:
+            found = inherited(node, top, keys.ORGANISATION, stem)
+            organisation = found.token if found is not None and found.in_block else None
     if repository is not None and middle is None and registry is None:
         return "its repository is empty here and comes from elsewhere"
     if _begins_with_registry(middle):
@@ -176,26 +175,31 @@ def _tokens(*tokens: ScalarToken | None) -> tuple[ScalarToken, ...]:
 
 
 def _tag_parts(
-    node: Node, own: dict[str, ScalarToken], role: str, name: str, prefix: _Prefix, top: Node | None
-) -> tuple[ScalarToken | None, ScalarToken | None] | str:
-    """Tag and digest of the name, or the reason why there is none."""
+    node: Node, own: dict[str, ScalarToken], name: str, prefix: _Prefix, top: Node | None
+) -> tuple[ScalarToken | None, ScalarToken | None, bool]:
+    """Tag and digest of the name, and whether they are certainly its own."""
     if has_tag(name):
-        return None, None
+        return None, None, True
     tag, digest = non_empty(own.get(keys.TAG)), non_empty(own.get(keys.DIGEST))
-    is_left_empty = any(part in own and non_empty(own[part]) is None for part in (keys.TAG, keys.DIGEST, keys.VERSION))
     if tag is digest is None:
         tag = non_empty(own.get(keys.VERSION))
-    if tag is digest is None:
-        shared = prefix.shared
-        found = inherited(node, top, keys.TAG)
-        if found is None and shared is not None and shared.in_block:
-            found = inherited(node, top, keys.VERSION)
-        is_of_all = found is not None and (found.in_block or (shared is not None and found.holder is shared.holder))
-        if found is not None and is_of_all and ("/" not in name.lstrip("/") or found.in_block):
-            tag = found.token
-    if tag is digest is None and (is_left_empty or role != keys.IMAGE):
-        return NO_TAG
-    return tag, digest
+    if tag is not None or digest is not None:
+        return tag, digest, True
+    shared = prefix.shared
+    found = inherited(node, top, keys.TAG)
+    if found is not None and (found.in_block or (shared is not None and found.holder is shared.holder)):
+        return (found.token, None, True) if "/" not in name.lstrip("/") or found.in_block else (None, None, True)
+    for role in (keys.DIGEST, keys.VERSION):
+        found = inherited(node, top, role)
+        if found is not None and found.in_block:
+            is_own = role == keys.DIGEST or found.holder.parent_key != "global"
+            return (None, found.token, is_own) if role == keys.DIGEST else (found.token, None, is_own)
+    return None, None, True
+
+
+def _is_left_empty(own: dict[str, ScalarToken]) -> bool:
+    """Whether a key for a tag or a digest is there and holds none."""
+    return any(part in own and non_empty(own[part]) is None for part in (keys.TAG, keys.DIGEST, keys.VERSION))
 
 
 def _is_sure(
@@ -212,17 +216,18 @@ def _is_sure(
         return True
     is_whole = role == keys.IMAGE and has_tag(name)
     for key, part in (node.tokens or {}).items():
-        if id(part) not in used and _may_be_prefix(key, part, role, is_whole=is_whole, is_path="/" in name):
+        is_open = "/" not in name and (is_in_image(node) or not keys.classify(key).weak)
+        if id(part) not in used and _may_be_prefix(key, part, role, is_whole=is_whole, is_open=is_open):
             return False
     if "/" in name or prefix.tokens:
         return True
     return role != keys.NAME and not is_version
 
 
-def _may_be_prefix(key: str, token: ScalarToken, role: str, *, is_whole: bool, is_path: bool) -> bool:
+def _may_be_prefix(key: str, token: ScalarToken, role: str, *, is_whole: bool, is_open: bool) -> bool:
     """Whether the value of ``key`` may be a registry or an organisation of an image beside it.
 
-    Beside a whole image only a key that says so counts. One that is empty leaves open what is before a single word.
+    Beside a whole image only a key that says so counts. An empty one counts if what stands before the name is open.
     """
     meaning = keys.classify(key)
     if meaning.role == keys.REPOSITORY:
@@ -230,7 +235,7 @@ def _may_be_prefix(key: str, token: ScalarToken, role: str, *, is_whole: bool, i
     if meaning.role not in (keys.REGISTRY, keys.ORGANISATION) or (meaning.weak and is_whole):
         return False
     if non_empty(token) is None:
-        return not meaning.weak and not is_whole and not is_path
+        return is_open and not is_whole
     return _PREFIX_TEXT.fullmatch(token.value.strip()) is not None
 
 
