@@ -177,7 +177,7 @@ class SiteCollector:
         body_span = view.span(scalar_view, begin, end)
         start, stop = view.file_span(*body_span)
         self._used_offsets.add(start)
-        if (begin, end) == _stripped(token.value):
+        if (begin == 0 and end == len(token.value)) or (begin, end) == _stripped(token.value):
             self._used_offsets.add(self._file_offset(view, token))
         bom_length = self.root.bom_length
         return SitePart(
@@ -215,5 +215,7 @@ class SiteCollector:
 
 def _stripped(value: str) -> tuple[int, int]:
     """The span of ``value`` without the white space around it."""
+    if value and not value[0].isspace() and not value[-1].isspace():
+        return 0, len(value)
     lead = len(value) - len(value.lstrip())
     return lead, lead + len(value.strip())

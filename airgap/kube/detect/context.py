@@ -148,7 +148,7 @@ class ScanContext(ABC):
     def list_leftovers(self, candidate: Candidate, token: ScalarToken) -> None:
         """Add a near miss for each complete reference of the value that was neither taken nor listed."""
         value = token.value
-        if "/" not in value:
+        if "/" not in value or self._covered[-1:] == [(token.start, 0, len(value))]:
             return
         covered = [(begin, end) for start, begin, end in self._covered if start == token.start]
         if any(end - begin == len(value) for begin, end in covered):

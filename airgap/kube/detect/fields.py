@@ -16,6 +16,9 @@ from airgap.kube.detect.split_references import join
 from airgap.kube.detect.walker import Candidate, Node, ScalarToken
 from airgap.kube.model import CERTAIN
 
+_SOURCE_KEYS = frozenset({"chart", "repoURL"})
+#: The first characters of addresses, or blanks before them.
+_BEFORE_ADDRESS = frozenset("do \t\n")
 #: Keys of the whole reference below a key that names an image.
 _WHOLE_KEYS = frozenset({"ref", "url", "uri", "reference", "full", "fullName"})
 _TAGGED = re.compile(r"[a-z][A-Za-z0-9._/-]*(?::[\w.-]+|@[a-z0-9]+:[0-9a-f]+)")
@@ -28,7 +31,7 @@ class FieldScanner(ScanContext):
         """Scan the value of a key that may name an image."""
         rule_path = self.paths.rule_path(candidate)
         node, key = candidate.node, str(candidate.key)
-        if self._scan_kustomize_entry(candidate, token) or self._scan_address(candidate, token):
+        if (key == "name" and self._scan_kustomize_entry(candidate, token)) or self._scan_address(candidate, token):
             return
         is_docker_image_source = node.parent_key == "from" and key == "name" and node.kind == "DockerImage"
         field_rules = (
@@ -115,7 +118,9 @@ class FieldScanner(ScanContext):
 
     def _scan_address(self, candidate: Candidate, token: ScalarToken) -> bool:
         """Return whether this is an address of an image or the name of a chart, whether taken or not."""
-        key, node = str(candidate.key), candidate.node
+        key, node = candidate.key, candidate.node
+        if key not in _SOURCE_KEYS and token.value[:1] not in _BEFORE_ADDRESS:
+            return False
         if key == "chart":
             notice = addresses.chart_notice(node)
             if notice is not None and self.object_type[1] and non_empty(token) is not None:
@@ -124,7 +129,7 @@ class FieldScanner(ScanContext):
         if key != "repoURL" and not token.value.lstrip().startswith(addresses.SCHEMES):
             return False
         rule_path = self.paths.rule_path(candidate)
-        joined = addresses.address_reference(node, key, token, self.object_type[1])
+        joined = addresses.address_reference(node, str(key), token, self.object_type[1])
         if joined is None:
             return key == "repoURL" and not is_complete_reference(token.value)
         rule = rules.CHART if key == "repoURL" else rules.ADDRESS

@@ -71,11 +71,6 @@ def is_in_image(node: Node) -> bool:
     return keys.names_image(node.parent_key) or (node.parent is not None and keys.names_image(node.parent.parent_key))
 
 
-def is_container(node: Node) -> bool:
-    """Return whether the mapping has a key that only containers have beside their image."""
-    return node.is_container or not keys.CONTAINER_KEYS.isdisjoint(node.tokens or ())
-
-
 def is_machine(node: Node) -> bool:
     """Return whether the mapping has a key that only machines and disks have beside their image."""
     return not keys.MACHINE_KEYS.isdisjoint(node.tokens or ())

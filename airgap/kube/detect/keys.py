@@ -77,6 +77,8 @@ class Key(NamedTuple):
 
 
 _NO = Key(OTHER, "", False, False, False)
+#: The meaning of a key that only a container has beside its image.
+CONTAINER_SIGN = Key(OTHER, "container", True, False, False)
 #: Keys whose values are needed by their neighbours, though they are not parts of a reference.
 _NEIGHBOURS = {
     "name": Key(NAME, "", True, False),
@@ -97,7 +99,8 @@ _NEIGHBOURS = {
     "chart": Key(OTHER, "", True, True),
     "targetRevision": Key(OTHER, "", True, False),
     "repoURL": Key(OTHER, "", True, True),
-    **{key: Key(OTHER, "", True, False) for key in CONTAINER_KEYS | MACHINE_KEYS},
+    **{key: Key(OTHER, "", True, False) for key in MACHINE_KEYS},
+    **dict.fromkeys(CONTAINER_KEYS, CONTAINER_SIGN),
 }
 _cache: dict[str, Key] = {}
 #: Return the cached answer of ``classify`` for a key, or ``None``. The walker calls it for every key.

@@ -32,24 +32,28 @@ class ObjectPaths:
     def __init__(self, top: Node | None) -> None:
         self._top = top
         self._object_path = _path_between(top, None)
-        self._last_parent = _ParentPath(None, "", "")
+        self._last_parent = self._last_node = _ParentPath(None, "", "")
 
     def full_path(self, candidate: Candidate) -> str:
         """Return the path in the document, as in ``spec.containers[0].image``."""
-        return (self._object_path + self._node_path(candidate.node) + _step(candidate.key)).lstrip(".")
+        return (self._object_path + self._own_path(candidate.node).path + _step(candidate.key)).lstrip(".")
 
     def rule_path(self, candidate: Candidate) -> str:
         """Return the path below the object, with ``[]`` for each index."""
-        node = candidate.node
-        prefix = ""
-        if node is not self._top and node.parent is not None:
-            prefix = self._parent_path(node.parent).rule_path + _rule_step(node.parent_key)
-        return (prefix + _rule_step(candidate.key)).lstrip(".")
+        key = candidate.key
+        step = "[]" if type(key) is int else _rule_step(key)
+        return (self._own_path(candidate.node).rule_path + step).lstrip(".")
 
-    def _node_path(self, node: Node) -> str:
-        if node is self._top or node.parent is None:
-            return ""
-        return self._parent_path(node.parent).path + _step(node.parent_key)
+    def _own_path(self, node: Node) -> _ParentPath:
+        """The paths of the candidate's node. Those of the last node are kept, because its values follow each other."""
+        if node is not self._last_node.node:
+            if node is self._top or node.parent is None:
+                self._last_node = _ParentPath(node, "", "")
+            else:
+                above = self._parent_path(node.parent)
+                path = above.path + _step(node.parent_key)
+                self._last_node = _ParentPath(node, path, above.rule_path + _rule_step(node.parent_key))
+        return self._last_node
 
     def _parent_path(self, parent: Node) -> _ParentPath:
         if parent is not self._last_parent.node:

@@ -31,6 +31,7 @@ _LIST = re.compile(
     r"|(?P<name>[A-Za-z_]\w*)\+?[ \t]*=[ \t]*(?:\((?P<array>[^()]*)\)|\[(?P<list>[^\[\]]*)\]|\"(?P<double>[^\"]*)\""
     r"|'(?P<single>[^']*)'))"
 )
+_LIST_SIGN = re.compile(r"[\"'(\[]| in ")
 _LIST_WORD = re.compile(r"[^\s,\"'\\]+")
 _FROM = re.compile(
     r"^[ \t]*FROM[ \t]+(?:--platform=\S+[ \t]+)?(?P<image>[^\s$]+)(?:[ \t]+(?:AS|as)[ \t]+\S+)?[ \t]*$", re.MULTILINE
@@ -50,7 +51,7 @@ def pulled_references(value: str) -> Iterator[tuple[int, int, Rule]]:
                 yield *match.span("image"), rules.PULLED
     pulls = _QUICK.search(value) is not None
     text = _CONTINUED.sub(lambda line_end: " " * len(line_end[0]), value)
-    if "=" in text or " in " in text:
+    if _LIST_SIGN.search(text):
         yield from _listed(text, pulls=pulls)
     if not pulls and not _SETTERS.search(value):
         return

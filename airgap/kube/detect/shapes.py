@@ -35,7 +35,14 @@ _LABEL = re.compile(
 )
 _EFFECT = re.compile(r".*:(?:NoSchedule|NoExecute|PreferNoSchedule)")
 #: Hosts of source code. Their registries have other addresses (ghcr.io, registry.gitlab.com).
-_SOURCE_HOSTS = ("github.com/", "gitlab.com/", "bitbucket.org/", "raw.githubusercontent.com/", "gist.github.com/")
+_SOURCE_HOSTS = (
+    "git.",
+    "github.com/",
+    "gitlab.com/",
+    "bitbucket.org/",
+    "raw.githubusercontent.com/",
+    "gist.github.com/",
+)
 
 
 def is_complete_reference(value: str) -> bool:

@@ -25,7 +25,6 @@ from airgap.kube.detect.inherited import (
     Inherited,
     global_registry,
     inherited,
-    is_container,
     is_in_image,
     keys_weak,
     non_empty,
@@ -86,7 +85,7 @@ def join(node: Node, key: str, token: ScalarToken, top: Node | None) -> SplitRef
         return "it is a registry alone"
     used = {id(part) for part in (token, tag, digest, prefix.same, *prefix.tokens)}
     if tag is digest is None and not (has_tag(name) or has_registry(name) or _begins_with_registry(*prefix.tokens[:1])):
-        sure = is_container(node)  # a name alone may be that of anything
+        sure = node.is_container  # a name alone may be that of anything
     else:
         sure = is_own and _is_sure(node, own, role, name, prefix, tag, used)
     return _joined(token, prefix, tag, digest, sure)

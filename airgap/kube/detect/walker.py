@@ -113,14 +113,15 @@ class Node(ClosedNode):
         self.parent = parent
         self.mapping = mapping
         self.flow = flow
-        #: 1 for a list or mapping that is called images, 2 for a mapping inside such a mapping.
-        self.holds_images = (
-            2
-            if parent is not None and parent.holds_images and parent.mapping and mapping
-            else int(
-                type(parent_key) is str and parent_key[-1:] in "sS" and keys.classify(parent_key).role == keys.IMAGES
-            )
-        )
+        #: 1 for a list or mapping that is called images, 2 for a mapping inside such a mapping, 3 for one called data.
+        self.holds_images = 0
+        if type(parent_key) is str:
+            if parent_key[-1:] in "sS" and keys.classify(parent_key).role == keys.IMAGES:
+                self.holds_images = 1
+            elif parent_key == "data":
+                self.holds_images = 3
+            elif mapping and parent is not None and 0 < parent.holds_images < 3:
+                self.holds_images = 2
         self.first_candidate = first_candidate
         self.expects_key = mapping
         self.key = ""
@@ -162,6 +163,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
     """
     scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
     classify, cached, registry = keys.classify, keys.cached, keys.REGISTRY
+    container_sign, container_keys = keys.CONTAINER_SIGN, keys.CONTAINER_KEYS
     all_requested = "*" in requested
     node: Node | None = None
     pending: list[Candidate] = []
@@ -199,7 +201,9 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                 if requested and (all_requested or key in requested) and len(value) <= LONGEST:
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None, node.key_start)
                     pending.append(Candidate(document, node, key, token, REQUESTED))
-                if key_meaning.kept:
+                if key_meaning is container_sign:
+                    node.is_container = True
+                elif key_meaning.kept:
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None, node.key_start)
                     if node.tokens is None:
                         node.tokens = {}
@@ -223,15 +227,12 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                         node.kind = value
                     elif key == "apiVersion":
                         node.api = value
-                elif (
-                    node.parent_key == "data" and ":" in value and len(value) <= LONGEST and not may_be_document(value)
-                ):
-                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
-                    pending.append(Candidate(document, node, key, token, SHAPE))
-                    continue
                 elif node.holds_images and len(value) <= LONGEST and (":" in value or "/" in value):
+                    form = ITEM
+                    if node.holds_images == 3:
+                        form = DOCUMENT if may_be_document(value) else SHAPE
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
-                    pending.append(Candidate(document, node, key, token, ITEM))
+                    pending.append(Candidate(document, node, key, token, form))
                     continue
             else:
                 node.index += 1
@@ -242,12 +243,16 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                 if node.items is not None:
                     node.items.append(token or ScalarToken(value, start, end, style, node.flow, tag is not None))
                     continue
-                if len(value) <= LONGEST and (node.holds_images or "=" in value) and (":" in value or "/" in value):
+                if (
+                    len(value) <= LONGEST
+                    and (node.holds_images in (1, 2) or "=" in value)
+                    and (":" in value or "/" in value)
+                ):
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                     pending.append(Candidate(document, node, node.index, token, ITEM))
                     continue
             if len(value) >= SHORTEST and not (event_type == alias and token and token.start in irrelevant_anchors):
-                if key not in _PROSE and may_be_document(value):
+                if ("\n" in value or value[0] in "{[ \t") and key not in _PROSE and may_be_document(value):
                     if HINT.search(value):
                         token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                         pending.append(Candidate(document, node, node.current_key(), token, DOCUMENT))
@@ -264,7 +269,12 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                 if node.parent.children is None:
                     node.parent.children = {}
                 node.parent.children[str(node.parent_key)] = node.closed_copy()
-            if node.mapping and node.tokens is not None and "name" in node.tokens:
+            tokens = node.tokens
+            if (
+                tokens is not None
+                and "name" in tokens
+                and (node.has_prefix or "value" in tokens or "default" in tokens)
+            ):
                 _close_named(document, node, pending)
             if node.api and node.kind and len(pending) > node.first_candidate:
                 yield Batch(node, pending[node.first_candidate :])
@@ -295,7 +305,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                 else:
                     node.expects_key = True
                     parent_key = node.key
-                if parent_key in keys.CONTAINER_KEYS:
+                if parent_key in container_keys:
                     node.is_container = True
             depth += 1
             if depth > ev.MAX_DEPTH:
