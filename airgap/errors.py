@@ -3,7 +3,7 @@
 
     AirgapError                1   anything else
     ├─ UsageError              2   the command line contradicts itself
-    ├─ Incomplete              3   --keep-going: some images failed, listed
+    ├─ Incomplete              3   --keep-going: some images failed, listed; rewrite: some were left
     ├─ WouldChange             4   --check found something to change
     ├─ ResourceError          10   a resource file, or no image in it
     ├─ InvalidReference       11   an image reference that no registry would take
@@ -54,7 +54,7 @@ class UsageError(AirgapError):
 
 
 class Incomplete(AirgapError):
-    """Some images have failed, with ``--keep-going``."""
+    """Some images have failed, with ``--keep-going``, or were left as they are by a rewrite."""
 
     exit_code = 3
 

@@ -15,7 +15,7 @@ from airgap.kube.detect.walker import Node, ScalarToken
 #: Types whose images are disks: machines and their templates in any provider's API, and instances of clouds.
 _MACHINE_KIND = re.compile(
     r"(?!.*Docker).*(?:Machine(?:Set|Deployment|Pool|Template|Config|Class|Spec)?|MachineProviderSpec|InstanceGroup"
-    r"|InstanceTemplate|Instance|VirtualMachine|Disk|Volume|Droplet|Server)(?:List)?"
+    r"|InstanceTemplate)(?:List)?|Instance|VirtualMachine|Disk|Volume|Droplet|Server"
 )
 #: Parts of a path below which an image is a disk.
 _DISK_KEY = re.compile(
@@ -40,7 +40,12 @@ def other_meaning(node: Node, token: ScalarToken, object_type: tuple[str, str], 
     if is_machine(node) or _is_below_disk(node, top):
         return _DISK
     kind = object_type[1]
-    if not has_tag(value) and _MACHINE_KIND.fullmatch(kind) and not object_type[0].startswith("kubevirt."):
+    if (
+        not has_tag(value)
+        and not node.is_container
+        and _MACHINE_KIND.fullmatch(kind)
+        and not object_type[0].startswith("kubevirt.")
+    ):
         return _DISK
     return None
 
