@@ -9,7 +9,7 @@ import pytest
 
 from airgap.kube import revert_content, rewrite_content, scan
 from airgap.kube.detect.rule import BUT_SCHEMAS, EVERYWHERE
-from airgap.kube.model import ORGANISATION
+from airgap.kube.model import ORGANISATION, POSSIBLE
 from tests.kube.places import IMAGE, NEVER, PLACES, Other, Place
 from tools.discovery import every_rule
 
@@ -40,6 +40,26 @@ def test_what_is_never_rewritten_is_listed(other: Other) -> None:
     assert found.sites == ()
     assert found.misses
     assert all(miss.reason and miss.path for miss in found.misses)
+
+
+#: Places whose rule needs a registry's address, or whose commands take any word.
+WITH_ADDRESS = {
+    "variables by value", "commands of scripts that pull or run", "annotations", "options whose names do not say image",
+    "units of systemd", "literal defaults of Go templates", "anything with the shape of a whole reference",
+    "what kubectl applied last",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES, ids=[place.what for place in PLACES])
+def test_only_two_kinds_of_places_are_unsure_and_most_need_no_address(place: Place) -> None:
+    sure = {site.confidence != POSSIBLE for site in scan(place.content.encode(), "x").sites}
+    unsure = ("what kubectl applied last", "anything with the shape of a whole reference")
+    assert sure == {place.what not in unsure}
+    if place.what in WITH_ADDRESS or IMAGE not in place.content:
+        return
+    sites = scan(place.content.replace(IMAGE, "a/b:1").encode(), "x").sites
+    assert {(str(site.reference), site.confidence == POSSIBLE) for site in sites} == {("docker.io/a/b:1", False)}
+    assert len(sites) == place.content.count(IMAGE)
 
 
 def test_every_rule_has_a_place() -> None:

@@ -32,6 +32,7 @@ _LIST = re.compile(
     r"|'(?P<single>[^']*)'))"
 )
 _LIST_SIGN = re.compile(r"[\"'(\[]| in ")
+_VARIABLE = re.compile(r"\$\{?(\w+)")
 _LIST_WORD = re.compile(r"[^\s,\"'\\]+")
 _FROM = re.compile(
     r"^[ \t]*FROM[ \t]+(?:--platform=\S+[ \t]+)?(?P<image>[^\s$]+)(?:[ \t]+(?:AS|as)[ \t]+\S+)?[ \t]*$", re.MULTILINE
@@ -68,16 +69,23 @@ def _names_program(line: str) -> bool:
     return _QUICK.search(line) is not None or _SETTERS.search(line) is not None
 
 
+def _pulled_variables(text: str) -> frozenset[str]:
+    """The variables that commands which pull or run images have among their words."""
+    lines = (line for line in text.splitlines() if len(line) <= _LONGEST and _QUICK.search(line))
+    return frozenset(name for line in lines for name in _VARIABLE.findall(line))
+
+
 def _listed(text: str, *, pulls: bool) -> Iterator[tuple[int, int, Rule]]:
     """Yield the spans of the images in lists; ``pulls`` is true if a command of the script pulls images."""
+    variables = _pulled_variables(text) if pulls else frozenset()
     for match in _LIST.finditer(text):
-        line_start = text.rfind("\n", 0, match.start()) + 1
+        line_start = text.rfind("\n", max(0, match.start() - _LONGEST), match.start()) + 1
         if text[line_start : match.start()].lstrip().startswith(("#", "//")):
             continue
         name = match["loop"] or match["name"] or ""
         group = next(one for one in ("words", "array", "list", "double", "single") if match[one] is not None)
         begin = match.start(group)
-        says_image = keys.mentions_image(name)
+        says_image = keys.mentions_image(name) or name in variables
         for word in _LIST_WORD.finditer(match[group]):
             is_reference = is_tagged_path(word[0]) if says_image else pulls and is_complete_reference(word[0])
             if is_reference:
