@@ -51,7 +51,7 @@ class FieldScanner(ScanContext):
             self.add(candidate, token, rule, token.value)
         elif (meaning := other_meaning(node, token, self.object_type, self.object)) is not None:
             self.add_near_miss(candidate, token, meaning)
-        elif node.parent is None and keys.classify(key).role == keys.REPOSITORY and is_package(node):
+        elif node.parent is None and key in ("repository", "repo") and is_package(node):
             self.add_near_miss(candidate, token, "it is where a package's source code is")
         else:
             joined = join(node, key, token, self.object)

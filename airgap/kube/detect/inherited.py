@@ -17,6 +17,9 @@ from airgap.kube.detect.walker import ClosedNode, Node, ScalarToken
 BLOCKS = ("global", "base", "defaults", "default", "common", "shared")
 
 
+_PREFIXES = frozenset({keys.REGISTRY, keys.ORGANISATION, keys.REPOSITORY})
+
+
 class Inherited(NamedTuple):
     """A part, the mapping that holds it, and whether that mapping is a block for others."""
 
@@ -51,10 +54,15 @@ def tokens_of_stem(node: ClosedNode, stem: str) -> dict[str, ScalarToken]:
     """
     if node.tokens_by_stem is None:
         node.tokens_by_stem = {}
+        node.prefix_keys, node.weak_tokens = [], set()
         for weak in (False, True):
             for key, token in (node.tokens or {}).items():
                 meaning = keys.classify(key)
                 if meaning.role and meaning.weak is weak:
+                    if meaning.role in _PREFIXES:
+                        node.prefix_keys.append(key)
+                    if weak:
+                        node.weak_tokens.add(token.start)
                     group = node.tokens_by_stem.setdefault(meaning.stem, {})
                     if meaning.role not in group or non_empty(group[meaning.role]) is None:
                         group[meaning.role] = token
@@ -63,7 +71,7 @@ def tokens_of_stem(node: ClosedNode, stem: str) -> dict[str, ScalarToken]:
 
 def keys_weak(node: ClosedNode, token: ScalarToken) -> bool:
     """Return whether the key of ``token`` counts only inside an image's mapping."""
-    return any(other is token and keys.classify(key).weak for key, other in (node.tokens or {}).items())
+    return token.start in node.weak_tokens
 
 
 def is_in_image(node: Node) -> bool:
@@ -73,7 +81,8 @@ def is_in_image(node: Node) -> bool:
 
 def is_machine(node: Node) -> bool:
     """Return whether the mapping has a key that only machines and disks have beside their image."""
-    return not keys.MACHINE_KEYS.isdisjoint(node.tokens or ())
+    tokens = node.tokens or {}
+    return any(key in tokens for key in keys.MACHINE_KEYS)
 
 
 def non_empty(token: ScalarToken | None) -> ScalarToken | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from airgap.kube import model
 from airgap.kube.detect import keys
+from airgap.kube.detect.inherited import tokens_of_stem
 from airgap.kube.detect.shapes import has_registry, has_tag
 from airgap.kube.detect.split_references import NO_TAG, SplitReference, join
 from airgap.kube.detect.walker import Node, ScalarToken
@@ -26,9 +27,12 @@ def join_named(entry: Node, name: str, token: ScalarToken) -> SplitReference | s
     value = token.value.strip()
     if meaning.role == keys.IMAGE and has_registry(value) and has_tag(value):
         return None
-    node = Node(None, "image", True, False, 0)
-    node.tokens = {key: named[key] for key in named if not keys.classify(key).weak}
-    node.tokens[name] = token
+    node = listed.named_node if listed is not None else None
+    if node is None:
+        node = Node(None, "image", True, False, 0)
+        node.tokens = {key: named[key] for key in named if not keys.classify(key).weak}
+        if listed is not None:
+            listed.named_node = node
     joined = join(node, name, token, None)
     if isinstance(joined, SplitReference):
         if len(joined.parts) == 1:
@@ -40,7 +44,7 @@ def join_named(entry: Node, name: str, token: ScalarToken) -> SplitReference | s
 
 def _has_prefix(node: Node, stem: str) -> bool:
     """Whether a registry or a repository stands under a name of the same stem."""
-    return any(
-        keys.classify(key)[:2] in ((keys.REGISTRY, stem), (keys.REPOSITORY, stem), (keys.REGISTRY, ""))
-        for key in node.tokens or ()
-    )
+    for part_stem, roles in ((stem, (keys.REGISTRY, keys.REPOSITORY)), ("", (keys.REGISTRY,))):
+        if any(role in tokens_of_stem(node, part_stem) for role in roles):
+            return True
+    return False

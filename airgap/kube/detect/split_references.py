@@ -214,7 +214,9 @@ def _is_sure(
     if _begins_with_registry(*prefix.tokens[:1]) or (prefix.tokens and "/" in name):
         return True
     is_whole = role == keys.IMAGE and has_tag(name)
-    for key, part in (node.tokens or {}).items():
+    tokens = node.tokens or {}
+    for key in node.prefix_keys:
+        part = tokens[key]
         is_open = "/" not in name and (is_in_image(node) or not keys.classify(key).weak)
         if id(part) not in used and _may_be_prefix(key, part, role, is_whole=is_whole, is_open=is_open):
             return False

@@ -61,7 +61,7 @@ class ClosedNode:
     reference cycles a finished object is freed at once.
     """
 
-    __slots__ = ("children", "parent_key", "tokens", "tokens_by_stem")
+    __slots__ = ("children", "parent_key", "prefix_keys", "tokens", "tokens_by_stem", "weak_tokens")
 
     def __init__(self, parent_key: str | int | None) -> None:
         self.parent_key = parent_key
@@ -69,6 +69,10 @@ class ClosedNode:
         self.tokens: dict[str, ScalarToken] | None = None
         #: ``tokens`` by stem and role (:class:`airgap.kube.detect.keys.Key`); ``None`` until it is first needed.
         self.tokens_by_stem: dict[str, dict[str, ScalarToken]] | None = None
+        #: Set with ``tokens_by_stem``: the keys that may hold what stands before a name, and the offsets of the values
+        #: under keys that alone may mean anything.
+        self.prefix_keys: list[str] = []
+        self.weak_tokens: set[int] = set()
 
     def closed_copy(self) -> ClosedNode:
         """Return a copy without the parent."""
@@ -101,6 +105,7 @@ class Node(ClosedNode):
         "key_start",
         "kind",
         "mapping",
+        "named_node",
         "named_values",
         "parent",
     )
@@ -109,7 +114,7 @@ class Node(ClosedNode):
         self, parent: Node | None, parent_key: str | int | None, mapping: bool, flow: bool, first_candidate: int
     ) -> None:
         self.parent_key = parent_key
-        self.children = self.tokens = self.tokens_by_stem = None
+        self.children = self.tokens = self.tokens_by_stem = self.named_node = None
         self.parent = parent
         self.mapping = mapping
         self.flow = flow
