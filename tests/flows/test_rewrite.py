@@ -76,7 +76,7 @@ def test_what_is_only_possible_is_left_with_a_warning_and_exit_code_3(airgap: Ai
     to = ("rewrite", "a.yaml", "--to", "t.example/p")
     left = airgap.run(*to, code=3)
     assert left.text == pod("t.example/p/a:1") + "---\n" + THING
-    assert left.errors == ["1 image reference left: only the shape says image: q.example/a/w:1 (a.yaml:8)"]
+    assert left.errors == ["1 image reference left: only the shape says image: q.example/a/w:1 (a.yaml:11)"]
     assert "--take-possible" in left.stderr
     taken = airgap.run(*to, "--take-possible")
     assert "t.example/p/w:1" in taken.text

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,3 +119,38 @@ def test_parts_beside_each_other_are_joined_whatever_they_are_called() -> None:
                     check(combination)
                     sites = scan(combination.content().encode(), "x").sites
                     assert [str(site.reference) for site in sites] == [combination.joined()], combination.content()
+
+
+@pytest.mark.parametrize(
+    ("image", "found", "is_sure"),
+    [
+        ("registry: q.example, prefix: mirror, repository: app, tag: '1'", "q.example/app:1", False),
+        ("registry: q.example, organization: a, project: b, name: c, tag: '1'", "q.example/a/c:1", False),
+        ("registry: q.example, repository: p.example/b, tag: '1'", "p.example/b:1", False),
+        ("registry: p.example, repository: p.example/b, tag: '1'", "p.example/b:1", True),
+        ("registry: q.example, org: a, repository: b, name: c, tag: '1'", "q.example/a/b/c:1", True),
+        ("domain: x.example, account: '1', repository: p.example/b, tag: '1'", "p.example/b:1", True),
+        ("address: q.example, registry: mirror, name: c, tag: '1'", "docker.io/mirror/c:1", False),
+        ("registry: '', repository: app, tag: '1'", "docker.io/library/app:1", False),
+        ("registry: '', repository: a/b, tag: '1'", "docker.io/a/b:1", True),
+        ("repository: app, tag: '1'", "docker.io/library/app:1", True),
+    ],
+)
+def test_a_part_that_is_left_over_makes_the_join_unsure(image: str, found: str, is_sure: bool) -> None:
+    (site,) = scan(f"web: {{image: {{{image}}}}}\n".encode(), "x").sites
+    assert (str(site.reference), site.confidence != POSSIBLE) == (found, is_sure)
+
+
+@pytest.mark.parametrize(
+    ("image", "reason"),
+    [
+        ("repository: '', image: vgpu, version: '1'", "its repository is empty"),
+        ("registry: 'https://q.example', repository: a/b, tag: '1'", "scheme"),
+        ("registry: q.example, repository: a/b, tag: ''", "appVersion"),
+        ("repository: q.example", "no tag"),
+    ],
+)
+def test_what_cannot_be_joined_is_listed(image: str, reason: str) -> None:
+    found = scan(f"web: {{image: {{{image}}}}}\n".encode(), "x")
+    assert found.sites == ()
+    assert any(reason in miss.reason for miss in found.misses), found.misses

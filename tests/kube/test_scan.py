@@ -233,6 +233,7 @@ def test_environment() -> None:
     - {name: B_IMAGE, valueFrom: {fieldRef: {fieldPath: x}}}
     - {name: C_IMAGE, value: }
     - {name: URL, value: "http://q.io/a:1"}
+    - {name: GREETING, value: "hello from q.io/c:1"}
 """
     )
     found = scan(content, "x")
@@ -241,7 +242,8 @@ def test_environment() -> None:
         ("busybox", "env", "possible"),
         ("q.io/a/b:1", "env", "likely"),
     ]
-    assert [(miss.text, "placeholder" in miss.reason) for miss in found.misses] == [("$(B_IMAGE)", True)]
+    misses = [(miss.text, "placeholder" in miss.reason) for miss in found.misses]
+    assert misses == [("$(B_IMAGE)", True), ("q.io/c:1", False)]
 
 
 def test_yaml_that_is_no_object() -> None:

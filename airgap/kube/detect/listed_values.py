@@ -61,6 +61,8 @@ class ListedValueScanner(FieldScanner):
         is_list = says_image and bool(spans) and all(is_tagged_path(value[begin:end]) for begin, end in spans)
         if not is_list and self.scan_document(candidate, token):
             return
+        if not says_image and not all(is_complete_reference(value[begin:end]) for begin, end in spans):
+            return  # a text, not a list of images
         for begin, end in spans:
             item = value[begin:end]
             if (

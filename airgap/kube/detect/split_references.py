@@ -207,22 +207,24 @@ def _is_sure(
 ) -> bool:  # fmt: skip
     """Whether every part is understood."""
     is_version = tag is not None and tag is own.get(keys.VERSION)
-    if has_registry(name):
-        return not is_version or is_in_image(node) or "/" in name.partition("/")[2]
-    if is_version and not prefix.tokens and not is_in_image(node):
-        return False
-    if _begins_with_registry(*prefix.tokens[:1]) or (prefix.tokens and "/" in name):
-        return True
+    has_address = has_registry(name) or _begins_with_registry(*prefix.tokens[:1])
     is_whole = role == keys.IMAGE and has_tag(name)
+    if is_version and not has_registry(name) and not prefix.tokens and not is_in_image(node):
+        return False
     tokens = node.tokens or {}
     for key in node.prefix_keys:
         part = tokens[key]
-        is_open = "/" not in name and (is_in_image(node) or not keys.classify(key).weak)
-        if id(part) not in used and _may_be_prefix(key, part, role, is_whole=is_whole, is_open=is_open):
+        is_weak = keys.classify(key).weak
+        is_open = not has_address and "/" not in name and (is_in_image(node) or not is_weak)
+        if has_registry(name) and is_weak:  # with an address in it, only a key that says registry speaks against it
+            continue
+        if id(part) in used or (has_address and not is_in_image(node)) or name.startswith(part.value.strip() + "/"):
+            continue
+        if _may_be_prefix(key, part, role, is_whole=is_whole, is_open=is_open):
             return False
-    if "/" in name or prefix.tokens:
-        return True
-    return role != keys.NAME and not is_version
+    if has_registry(name):
+        return not is_version or is_in_image(node) or "/" in name.partition("/")[2]
+    return has_address or "/" in name or bool(prefix.tokens) or (role != keys.NAME and not is_version)
 
 
 def _may_be_prefix(key: str, token: ScalarToken, role: str, *, is_whole: bool, is_open: bool) -> bool:
