@@ -225,3 +225,9 @@ data:
 """
     (site,) = scan(content.encode(), "x").sites
     assert site.confidence == "likely"
+
+
+def test_a_document_in_a_variable_that_says_nothing_itself() -> None:
+    content = b"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - env:\n"
+    content += b'    - {name: CONFIG, value: \' {"worker": {"image": "redis:7"}}\'}\n'
+    assert texts(scan(content, "x")) == ["redis:7"]

@@ -85,12 +85,12 @@ class SiteCollector:
         file_span = site_parts[0].span
         if file_span in self.sites:  # an alias of a site at its anchor
             return
-        line, column = self.root.line_and_column(file_span[0] - self.root.bom_length)
+        column = self.root.line_and_column(file_span[0] - self.root.bom_length)[1]
         self.sites[file_span] = Site(
             self.root.file,
             location.document,
             location.path(),
-            line,
+            site_parts[0].line,
             column,
             tuple(site_parts),
             reference,
@@ -177,15 +177,19 @@ class SiteCollector:
         body_span = view.span(scalar_view, begin, end)
         start, stop = view.file_span(*body_span)
         self._used_offsets.add(start)
-        if (begin == 0 and end == len(token.value)) or (begin, end) == _stripped(token.value):
+        value = token.value
+        if (begin == 0 and end == len(value)) or (begin, end) == _stripped(value):
             self._used_offsets.add(self._file_offset(view, token))
         bom_length = self.root.bom_length
+        if begin or end != len(value):
+            value = value[begin:end]
+        is_verbatim = view.outer is None and type(scalar_view.decoded) is scalars.Verbatim
         return SitePart(
             part.role,
             (start, stop),
             (begin, end),
-            self.root.body[start - bom_length : stop - bom_length].decode(),
-            token.value[begin:end],
+            value if is_verbatim else self.root.body[start - bom_length : stop - bom_length].decode(),
+            value,
             scalar_view.scalar,
             self.root.line(start - bom_length),
             (body_span[0] + view.source.bom_length, body_span[1] + view.source.bom_length),
@@ -201,9 +205,9 @@ class SiteCollector:
 
     def _file_offset(self, view: DocumentView, token: ScalarToken) -> int:
         """The byte of the file at which ``token`` begins."""
-        first = view.byte_offset_of(token.start)
         if view.outer is None:
-            return view.source.bom_length + first
+            return view.source.bom_length + (token.start if view.byte_units else view.source.byte_offset(token.start))
+        first = view.byte_offset_of(token.start)
         # An offset in an embedded document is mapped as the start of a one-byte span. An empty token at the end of
         # the document is mapped to the document's last byte.
         size = len(view.source.body)

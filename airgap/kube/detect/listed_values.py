@@ -9,10 +9,12 @@ from airgap.kube.detect import arguments, keys, lines, rules, scripts, walker
 from airgap.kube.detect.fields import FieldScanner
 from airgap.kube.detect.named_values import join_named
 from airgap.kube.detect.not_pulled import WRITTEN_TO, never_pulled_reason
-from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path
+from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path, may_name_images
 from airgap.kube.detect.walker import Candidate, ScalarToken
 
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)=")
+#: Every argument or command that names an image has one of these.
+_RELEVANT = re.compile(r"[/\s]|[iI](?:[mM][aA][gG][eE]|[mM][gG])")
 _ENVIRONMENT = ("env", "envvars", "environment")
 
 
@@ -27,6 +29,9 @@ class ListedValueScanner(FieldScanner):
         if name is None or token.is_null or token.value.lstrip().startswith(("docker://", "oci://")):
             self.scan_shape(candidate, token)
             return
+        says_nothing = "/" not in token.value and not may_name_images(token.value)
+        if says_nothing and not keys.classify(name.value).role and not keys.mentions_image(name.value):
+            return  # so are most variables, and their paths cost more than this
         if self.already_scanned(walker.VARIABLE, token):
             return
         rule_path = self.paths.rule_path(candidate)
@@ -77,7 +82,7 @@ class ListedValueScanner(FieldScanner):
         if reason := never_pulled_reason(self.paths.rule_path(candidate)):
             self.add_near_miss(candidate, token, reason)
             return
-        variable = _VARIABLE.match(token.value)
+        variable = None if candidate.node.holds_images == 1 else _VARIABLE.match(token.value)
         if candidate.node.holds_images == 1 or (candidate.node.holds_images and is_tagged_path(token.value)):
             self.add_listed(candidate, token, rules.LISTED)
         elif variable and keys.names_image(variable[1]):
@@ -89,6 +94,8 @@ class ListedValueScanner(FieldScanner):
 
     def scan_arguments(self, candidate: Candidate) -> None:
         """Scan a list of arguments or commands."""
+        if not any(token is not None and _RELEVANT.search(token.value) for token in candidate.node.items or ()):
+            return  # so are most lists, and their paths cost more than this
         rule_path = self.paths.rule_path(candidate)
         items = [
             None if token is None or self.already_scanned(walker.ARGUMENTS, token) else token

@@ -114,7 +114,8 @@ class Node(ClosedNode):
         self, parent: Node | None, parent_key: str | int | None, mapping: bool, flow: bool, first_candidate: int
     ) -> None:
         self.parent_key = parent_key
-        self.children = self.tokens = self.tokens_by_stem = self.named_node = None
+        self.children = self.tokens = self.tokens_by_stem = None
+        self.named_node: Node | None = None
         self.parent = parent
         self.mapping = mapping
         self.flow = flow
