@@ -154,7 +154,7 @@ class ScanContext(ABC):
         if any(end - begin == len(value) for begin, end in covered):
             return
         reason = ""
-        for begin, end in _outside_comments(value, _uncovered(mentions(value), sorted(covered))):
+        for begin, end in _outside_comments(value, _uncovered(value, sorted(covered))):
             reason = reason or never_pulled_reason(self.paths.rule_path(candidate)) or _LEFT
             text = value[begin:end]
             why = not_an_image_reason(text) or reason
@@ -176,15 +176,13 @@ class ScanContext(ABC):
         return Location(self.view, candidate.document, lambda: self.path(candidate))
 
 
-def _uncovered(spans: Iterable[_Span], covered: Sequence[_Span]) -> Iterator[_Span]:
-    """Yield those of ``spans`` that overlap none of ``covered``. Both are sorted, so that one pass is enough."""
-    index = furthest = 0
-    for begin, end in spans:
-        while index < len(covered) and covered[index][0] < end:
-            furthest = max(furthest, covered[index][1])
-            index += 1
-        if furthest <= begin:
-            yield begin, end
+def _uncovered(value: str, covered: Sequence[_Span]) -> Iterator[_Span]:
+    """Yield the complete references of ``value`` between the sorted spans ``covered``. One pass is enough."""
+    position = 0
+    for begin, end in (*covered, (len(value), len(value))):
+        if begin > position and value.find("/", position, begin) >= 0:
+            yield from mentions(value, position, begin)
+        position = max(position, end)
 
 
 def _outside_comments(value: str, spans: Iterable[_Span]) -> Iterator[_Span]:

@@ -47,7 +47,7 @@ class FieldScanner(ScanContext):
             pass
         elif not token.value.strip():
             self.add_near_miss(candidate, token, "it is empty")
-        elif not rule.split:
+        elif not rule.split or (rule.key == keys.IMAGE and is_complete_reference(token.value)):
             self.add(candidate, token, rule, token.value)
         elif (meaning := other_meaning(node, token, self.object_type, self.object)) is not None:
             self.add_near_miss(candidate, token, meaning)

@@ -65,7 +65,7 @@ def content_lines(value: str) -> Iterator[tuple[int, str]]:
 
 
 def _line_references(line: str) -> Iterator[tuple[int, int, Rule]]:
-    if defaults := list(template_defaults(line)):
+    if "{{" in line and (defaults := list(template_defaults(line))):
         for begin, end in defaults:
             yield begin, end, rules.TEMPLATE_DEFAULT
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from airgap.kube.detect.walker import Candidate, Node
@@ -78,10 +79,17 @@ def _step(key: str | int | None) -> str:
         return ""
     if isinstance(key, int):
         return f"[{key}]"
-    if len(key) > _LONGEST_KEY:
-        key = key[:_LONGEST_KEY] + "…"
+    return _key_step(key if len(key) <= _LONGEST_KEY else key[:_LONGEST_KEY] + "…")
+
+
+@lru_cache(maxsize=1024)
+def _key_step(key: str) -> str:
+    """The step of a key, which is cached because objects of one type repeat their keys."""
     return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
 
 
 def _rule_step(key: str | int | None) -> str:
-    return "[]" if isinstance(key, int) else _INDEX.sub("[]", _step(key))
+    if isinstance(key, int):
+        return "[]"
+    step = _step(key)
+    return step if "[" not in step else _INDEX.sub("[]", step)

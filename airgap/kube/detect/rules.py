@@ -191,8 +191,8 @@ ENVIRONMENT_IMAGE = Rule(
     "env",
     LIKELY,
     "**.env[].value",
-    "a variable whose name says that its value is an image",
-    name=r"RELATED_IMAGE_.+|(?:.+_)?IMAGES?(?:[_-].+)?",
+    "a variable with the word image in its name; where that does not end the name, its value has a path and a tag",
+    name=r"RELATED_IMAGE_.+|(?:.+_)?IMAGES?",
     objects=BUT_SCHEMAS,
 )
 ENVIRONMENT_REFERENCE = Rule(

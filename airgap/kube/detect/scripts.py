@@ -32,6 +32,7 @@ _LIST = re.compile(
     r"|'(?P<single>[^']*)'))"
 )
 _LIST_SIGN = re.compile(r"[\"'(\[]| in ")
+_HELM_SETTING = re.compile(r"(?<![\w.-])(?P<key>[\w.-]+)=(?P<value>[^,=]+)(?=,|$)")
 _VARIABLE = re.compile(r"\$\{?(\w+)")
 _LIST_WORD = re.compile(r"[^\s,\"'\\]+")
 _FROM = re.compile(
@@ -51,7 +52,9 @@ def pulled_references(value: str) -> Iterator[tuple[int, int, Rule]]:
             if is_complete_reference(match["image"]) or re.search("[:@]", match["image"]):
                 yield *match.span("image"), rules.PULLED
     pulls = _QUICK.search(value) is not None
-    text = _CONTINUED.sub(lambda line_end: " " * len(line_end[0]), value)
+    text = value
+    if "\\" in value:
+        text = _CONTINUED.sub(lambda line_end: " " * len(line_end[0]), value)
     if _LIST_SIGN.search(text):
         yield from _listed(text, pulls=pulls)
     if not pulls and not _SETTERS.search(value):
@@ -111,7 +114,7 @@ def _set_images(words: list[tuple[int, int, str]]) -> Iterator[tuple[int, int]]:
         for index, (begin, _, text) in enumerate(words):
             if not (index and texts[index - 1].startswith("--set")) and not text.startswith("--set"):
                 continue
-            for setting in re.finditer(r"(?P<key>[\w.-]+)=(?P<value>[^,=]+)(?=,|$)", text):
+            for setting in _HELM_SETTING.finditer(text):
                 if keys.names_image(setting["key"]) and is_tagged_path(setting["value"]):
                     yield begin + setting.start("value"), begin + setting.end("value")
 

@@ -71,9 +71,9 @@ def may_mention(value: str) -> bool:
     return (":" in value or "@" in value) and _MENTION.search(value) is not None
 
 
-def mentions(value: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans of the complete references in ``value``."""
-    for match in _MENTION.finditer(value):
+def mentions(value: str, first: int = 0, last: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the complete references in ``value``, or in ``value[first:last]``."""
+    for match in _MENTION.finditer(value, first, len(value) if last is None else last):
         begin, end = match.span("reference")
         yield begin, end - (value[end - 1] == ".")
 
