@@ -12,8 +12,8 @@ from airgap.oci import Reference
 from tests.kube.support import attempt
 
 FOLDER = Path(__file__).parent / "heldout"
-#: How many files must be whole.
-WHOLE = 0
+#: How many files must be whole: what the rules reach, written for reasons and not for these files.
+WHOLE = 65
 
 
 class Score(NamedTuple):

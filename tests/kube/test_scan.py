@@ -387,3 +387,9 @@ use: {<<: *b, other: !custom [1]}
 last: !c {image: !d q/b:1}
 """
     assert texts(scan(content, "x")) == ["q/a:1", "q/b:1"]
+
+
+def test_a_config_map_of_images_may_hold_addresses_too() -> None:
+    content = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: my-images}\n"
+    content += b"data: {redis: 'redis:7', web: 'a/b:1', mirror: 'registry:5000', ports: '8080:80', mode: 'a: b'}\n"
+    assert texts(scan(content, "x")) == ["redis:7", "a/b:1"]

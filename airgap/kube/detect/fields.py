@@ -21,7 +21,8 @@ _SOURCE_KEYS = frozenset({"chart", "repoURL"})
 _BEFORE_ADDRESS = frozenset("do \t\n")
 #: Keys of the whole reference below a key that names an image.
 _WHOLE_KEYS = frozenset({"ref", "url", "uri", "reference", "full", "fullName"})
-_TAGGED = re.compile(r"[a-z][A-Za-z0-9._/-]*(?::[\w.-]+|@[a-z0-9]+:[0-9a-f]+)")
+#: A name with a tag or a digest. Behind a single word a number of four digits is a port.
+_TAGGED = re.compile(r"(?![a-z0-9.-]+:[0-9]{4,5}$)[a-z][A-Za-z0-9._/-]*(?::[\w.-]+|@[a-z0-9]+:[0-9a-f]+)")
 
 
 class FieldScanner(ScanContext):
