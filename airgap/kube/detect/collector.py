@@ -165,6 +165,10 @@ class SiteCollector:
         token, view = part.token, location.view
         if part.role == model.INSERT:
             return self._insertion_point(view, part)
+        if view.outer is None and not token.style and view.source.ascii:
+            plain = self._plain_part(part, view.source, span)
+            if plain is not None:
+                return plain
         scalar_view = view.scalar_view(token)
         if scalar_view is None:
             problem = "this value is written in a way whose place in the file cannot be told; write it on one line"
@@ -183,17 +187,35 @@ class SiteCollector:
         bom_length = self.root.bom_length
         if begin or end != len(value):
             value = value[begin:end]
-        is_verbatim = view.outer is None and type(scalar_view.decoded) is scalars.Verbatim
         return SitePart(
             part.role,
             (start, stop),
             (begin, end),
-            value if is_verbatim else self.root.body[start - bom_length : stop - bom_length].decode(),
+            self.root.body[start - bom_length : stop - bom_length].decode(),
             value,
             scalar_view.scalar,
             self.root.line(start - bom_length),
             (body_span[0] + view.source.bom_length, body_span[1] + view.source.bom_length),
         )
+
+    def _plain_part(self, part: SplitPart, source: Source, span: tuple[int, int] | None) -> SitePart | None:
+        """The part of a plain word of the file itself, as most are; ``None`` if its text is not its value.
+
+        In a file of ASCII, characters are bytes.
+        """
+        token = part.token
+        value, first = token.value, token.start
+        if source.body[first : token.end] != value.encode():
+            return None
+        bom_length = source.bom_length
+        begin, end = part.span or span or (0, len(value))
+        start, stop = bom_length + first + begin, bom_length + first + end
+        self._used_offsets.add(start)
+        if begin or end != len(value):
+            value = value[begin:end]
+        scalar = model.Scalar(bom_length + first, bom_length + token.end, "", token.flow)
+        line = source.line(start - bom_length)
+        return SitePart(part.role, (start, stop), (begin, end), value, value, scalar, line, (start, stop))
 
     def _insertion_point(self, view: DocumentView, part: SplitPart) -> SitePart:
         """The empty span before the key of the token, where a new entry is inserted."""

@@ -60,12 +60,6 @@ class DocumentView:
         source = self.source
         start, end = self.byte_offset_of(token.start), self.byte_offset_of(token.end)
         text = source.body[start:end].decode()
-        if not token.style and text == token.value:  # most scalars are plain words
-            outer = self.holder.scalar if self.holder else None
-            scalar = Scalar(
-                source.bom_length + start, source.bom_length + end, "", token.flow, outer, self.holder_value
-            )
-            return ScalarView(scalar, Verbatim(text, 0), start if source.ascii else source.char_index(start))
         if skip := scalars.skip_properties(text):
             start += len(text[:skip].encode())
             text = text[skip:]
