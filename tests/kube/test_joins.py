@@ -154,3 +154,21 @@ def test_what_cannot_be_joined_is_listed(image: str, reason: str) -> None:
     found = scan(f"web: {{image: {{{image}}}}}\n".encode(), "x")
     assert found.sites == ()
     assert any(reason in miss.reason for miss in found.misses), found.misses
+
+
+@pytest.mark.parametrize(
+    ("variables", "found"),
+    [
+        ({"WEB_IMAGE": "web:1", "IMAGE_REGISTRY": "q.example"}, [("docker.io/library/web:1", False)]),
+        ({"WEB_IMAGE": "web:1", "DB_REGISTRY": "q.example"}, [("docker.io/library/web:1", True)]),
+        ({"WEB_IMAGE": "web", "WEB_TAG": "1", "IMAGE_REGISTRY": "q.example"}, [("q.example/web:1", True)]),
+        ({"WEB_IMAGE": "web", "WEB_REPO_URL": "q.example/x", "WEB_VERSION": "1"}, [("q.example/x/web:1", True)]),
+        ({"WEB_IMAGE": "web", "WEB_REPO_URL": "q.example/x"}, []),
+        ({"WEB_IMAGE": "q.example/web:1", "WEB_REGISTRY": "p.example"}, [("q.example/web:1", True)]),
+    ],
+)
+def test_variables_are_joined_like_keys(variables: dict[str, str], found: list[tuple[str, bool]]) -> None:
+    entries = ", ".join(f"{{name: {name}, value: '{value}'}}" for name, value in variables.items())
+    scanned = scan(f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{env: [{entries}]}}]}}\n".encode(), "x")
+    assert [(str(site.reference), site.confidence != POSSIBLE) for site in scanned.sites] == found
+    assert found or scanned.misses

@@ -35,8 +35,9 @@ def join_named(entry: Node, name: str, token: ScalarToken) -> SplitReference | s
             listed.named_node = node
     joined = join(node, name, token, None)
     if isinstance(joined, SplitReference):
-        if len(joined.parts) == 1:
-            return None
+        if len(joined.parts) == 1:  # a word with a tag may still get the registry that stands beside it
+            is_open = "/" not in value and _has_prefix(node, meaning.stem)
+            return joined._replace(sure=False) if is_open else None
         has_version = has_tag(value) or any(part.role in (model.TAG, model.DIGEST) for part in joined.parts)
         return joined if has_version else NO_TAG
     return joined if joined != NO_TAG or _has_prefix(node, meaning.stem) else None
