@@ -3,7 +3,7 @@
 
     AirgapError                1   anything else
     ├─ UsageError              2   the command line contradicts itself
-    ├─ Incomplete              3   --keep-going: some images failed; a folder: some files unread
+    ├─ Incomplete              3   some images failed or were left, or some files were not read: listed
     ├─ WouldChange             4   --check found something to change
     ├─ ResourceError          10   a resource file, or no image in it
     ├─ InvalidReference       11   an image reference that no registry would take
@@ -54,7 +54,7 @@ class UsageError(AirgapError):
 
 
 class Incomplete(AirgapError):
-    """Some images have failed, with ``--keep-going``, or some files of a folder could not be read."""
+    """Some images failed (``--keep-going``) or were left by a rewrite, or some files of a folder could not be read."""
 
     exit_code = 3
 

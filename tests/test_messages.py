@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.messages import __main__ as tool
 from tools.messages.collect import MessageError, messages
 from tools.messages.strays import strays
 
@@ -124,6 +126,22 @@ def test_the_catalogues_are_up_to_date() -> None:
         [sys.executable, "-m", "tools.messages", "--check"], cwd=ROOT, capture_output=True, text=True
     )
     assert completed.returncode == 0, completed.stderr
+
+
+def test_one_run_brings_them_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new text that is counted gives the same compiled catalogue in the first run as in the second."""
+    shutil.copytree(tool.LOCALE, tmp_path / "locale")
+    path = tmp_path / "locale/ko/LC_MESSAGES/airgap.po"
+    entry = re.compile(r'(?:#: .*\n)*msgid "\{number\} value"\n(?:msg.*\n)+')
+    text, removed = entry.subn("", path.read_text("utf-8"))
+    assert removed == 1
+    path.write_text(text, "utf-8")
+    monkeypatch.setattr(tool, "LOCALE", tmp_path / "locale")
+    monkeypatch.setattr(sys, "argv", ["messages"])
+    assert tool.main() == 0
+    once = path.with_suffix(".mo").read_bytes()
+    assert tool.main() == 0
+    assert path.with_suffix(".mo").read_bytes() == once
 
 
 def tree_with(folder: Path, text: str) -> Path:

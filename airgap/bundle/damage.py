@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from airgap.bundle.head import COPY_AGAIN_HINT
@@ -11,6 +10,7 @@ from airgap.bundle.media.checksums import damaged_files
 from airgap.bundle.media.volume_names import bundle_name
 from airgap.bundle.reader import BundleReader
 from airgap.errors import AirgapError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 
 
@@ -38,7 +38,7 @@ def repair_hint(bundle: BundleReader, digest: str) -> str:
     numbers = [names.index(Path(file).name) + 1 for file in damaged_files(files) or files]
     options = tr(
         "-o {bundle_name} --volume-size {volume_size} --lock LOCK",
-        bundle_name=shlex.quote(bundle_name(names[0])),
+        bundle_name=quoted(bundle_name(names[0])),
         volume_size=bundle.volume_size,
     )
     commands = "; ".join(

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 
 from airgap.errors import UsageError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 
 _DAMAGED = tr("the medium is damaged; copy the bundle once more to another one")
@@ -21,7 +21,7 @@ def missing_file(path: str | os.PathLike[str], *, hint: str | None = None) -> Us
     text = os.fspath(path)
     similar = _similar_file(text)
     if similar:
-        hint = tr("did you mean {similar}?", similar=shlex.quote(similar))
+        hint = tr("did you mean {similar}?", similar=quoted(similar))
     return UsageError(tr("there is no such file or folder"), where=text, hint=hint or _place_hint(text))
 
 
@@ -38,9 +38,7 @@ def require_file(path: str | os.PathLike[str], *, hint: str | None = None) -> No
 def read_hint(error: OSError, path: str | os.PathLike[str]) -> str | None:
     """Return what the user can do about a local file that cannot be read; ``None`` if there is nothing to say."""
     if error.errno in (errno.EACCES, errno.EPERM):
-        return tr(
-            "run airgap as a user who may read it; ls -ld {fspath} shows who may", fspath=shlex.quote(os.fspath(path))
-        )
+        return tr("run airgap as a user who may read it; ls -ld {fspath} shows who may", fspath=quoted(path))
     return _DAMAGED if error.errno == errno.EIO else None
 
 
@@ -59,7 +57,7 @@ def _similar_file(path: str) -> str | None:
 def _place_hint(path: str) -> str:
     folder = os.path.dirname(path)
     if folder and not os.path.isdir(folder):
-        return tr("the folder {folder} does not exist either", folder=shlex.quote(folder))
+        return tr("the folder {folder} does not exist either", folder=quoted(folder))
     if os.path.isabs(path):
-        return tr("ls {folder} shows what is there", folder=shlex.quote(folder))
-    return tr("a relative path begins at the working folder, which is {getcwd}", getcwd=shlex.quote(os.getcwd()))
+        return tr("ls {folder} shows what is there", folder=quoted(folder))
+    return tr("a relative path begins at the working folder, which is {getcwd}", getcwd=quoted(os.getcwd()))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from airgap.bundle.omitted_layers import describe_requirements
 from airgap.durable import require_file
 from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
 from airgap.events import Sink, Warned, ignore
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.server import MirrorNaming, Server, parse_limits
 from airgap.store import ImageLayout
@@ -61,7 +61,7 @@ def create_server(
         )
     require_file(
         path,
-        hint=tr("--writable makes a new layout folder: airgap serve {path} --writable", path=shlex.quote(str(path))),
+        hint=tr("--writable makes a new layout folder: airgap serve {path} --writable", path=quoted(str(path))),
     )
     if writable:
         raise UsageError(

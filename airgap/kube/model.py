@@ -36,9 +36,9 @@ class Scalar(NamedTuple):
 
 
 #: The role of a site's part: the whole reference, one of its parts, the place where a new name is inserted, or a name
-#: that only selects images and does not change.
-WHOLE, REGISTRY, NAME, TAG, DIGEST, INSERT, SELECTOR = (
-    "whole", "registry", "name", "tag", "digest", "insert", "selector"
+#: that only selects images and does not change. An organisation stands between registry and name.
+WHOLE, REGISTRY, ORGANISATION, NAME, TAG, DIGEST, INSERT, SELECTOR = (
+    "whole", "registry", "organisation", "name", "tag", "digest", "insert", "selector"
 )  # fmt: skip
 
 

@@ -19,6 +19,9 @@ from airgap.store.readers import fetch
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.parts.images import Images
 
+#: An object of which only a value's shape says image.
+THING = "---\napiVersion: x.example/v1\nkind: Thing\nspec: {{worker: '{}'}}\n"
+
 
 def names(bundle: Path) -> list[str]:
     with open_bundle(bundle) as opened:
@@ -221,7 +224,7 @@ def test_an_address_is_downloaded_and_carried(small: Airgap, registry: Registry,
 
 
 def test_what_only_looked_like_an_image_is_set_aside_and_told(small: Airgap, registry: Registry) -> None:
-    small.write("m.yaml", pod("quay.io/x/a:1") + "    env:\n    - {name: WORKER, value: 'quay.io/x/gone:v1'}\n")
+    small.write("m.yaml", pod("quay.io/x/a:1") + THING.format("quay.io/x/gone:v1"))
     (sites := small.run("images", "m.yaml", "--json").json).sort(key=lambda site: site["line"])
     assert [site["confidence"] for site in sites] == ["certain", "possible"], sites
     said = small.run("export", "m.yaml", "-o", "b.tar")
@@ -230,7 +233,7 @@ def test_what_only_looked_like_an_image_is_set_aside_and_told(small: Airgap, reg
 
 
 def test_a_guess_that_the_registry_knows_is_taken(small: Airgap, registry: Registry) -> None:
-    small.write("m.yaml", pod("quay.io/x/a:1") + "    env:\n    - {name: WORKER, value: 'quay.io/x/c:1'}\n")
+    small.write("m.yaml", pod("quay.io/x/a:1") + THING.format("quay.io/x/c:1"))
     small.run("export", "m.yaml", "-o", "b.tar")
     assert names(small.folder / "b.tar") == ["quay.io/x/a:1", "quay.io/x/c:1"]
 
@@ -240,7 +243,7 @@ def test_a_guess_about_a_registry_that_nobody_names_is_not_asked(
 ) -> None:
     """Nobody wants to wait for the time-out of a host that only some value mentions."""
     guess = f"{nexus.address}/x/c:1"
-    small.write("m.yaml", pod("quay.io/x/a:1") + f"    env:\n    - {{name: WORKER, value: '{guess}'}}\n")
+    small.write("m.yaml", pod("quay.io/x/a:1") + THING.format(guess))
     said = small.run("export", "m.yaml", "-o", "b.tar")
     assert f"{guess} looked like an image" in said.stderr
     assert names(small.folder / "b.tar") == ["quay.io/x/a:1"]
@@ -251,14 +254,14 @@ def test_a_guess_about_a_registry_that_nobody_names_is_not_asked(
 
 
 def test_a_guess_that_was_left_out_does_not_disturb_the_lock(small: Airgap, registry: Registry) -> None:
-    small.write("m.yaml", pod("quay.io/x/a:1") + "    env:\n    - {name: WORKER, value: 'quay.io/x/gone:v1'}\n")
+    small.write("m.yaml", pod("quay.io/x/a:1") + THING.format("quay.io/x/gone:v1"))
     small.run("export", "m.yaml", "-o", "b.tar", "--lock", "airgap.lock")
     small.run("export", "m.yaml", "-o", "c.tar", "--lock", "airgap.lock")
     assert (small.folder / "b.tar").read_bytes() == (small.folder / "c.tar").read_bytes()
 
 
 def test_keep_going_does_not_count_guesses_as_failures(small: Airgap, registry: Registry) -> None:
-    small.write("m.yaml", pod("quay.io/x/a:1") + "    env:\n    - {name: WORKER, value: 'quay.io/x/gone:v1'}\n")
+    small.write("m.yaml", pod("quay.io/x/a:1") + THING.format("quay.io/x/gone:v1"))
     said = small.run("export", "m.yaml", "-o", "b.tar", "--keep-going")
     assert "failed:" not in said.stderr
 

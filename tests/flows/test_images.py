@@ -60,6 +60,29 @@ def test_why_names_the_rule_and_what_was_not_taken(airgap: Airgap) -> None:
     assert "certain: spec.containers[0].image" in said
 
 
+NOT_TAKEN = "---\napiVersion: x.example/v1\nkind: Thing\nspec: {text: 'see q.example/a/b:1'}\n"
+
+
+def test_what_was_not_taken_is_counted_and_listed_with_place_and_reason(airgap: Airgap) -> None:
+    airgap.write("a.yaml", pod("nginx") + NOT_TAKEN)
+    plain = airgap.run("images", "a.yaml")
+    assert "q.example" not in plain.text
+    assert plain.stderr.splitlines()[-1] == "1 value not taken; --why shows where and why"
+    why = airgap.run("images", "a.yaml", "--why").text
+    assert "not taken" in why
+    assert "'q.example/a/b:1': it has the shape of a reference" in why
+    document = airgap.run("images", "a.yaml", "--json", "--why").json
+    assert [site["text"] for site in document["sites"]] == ["nginx"]
+    (miss,) = document["not_taken"]
+    assert (miss["file"], miss["path"], miss["text"]) == ("a.yaml", "spec.text", "q.example/a/b:1")
+    assert miss["reason"]
+    assert (
+        (airgap.folder / "a.yaml").read_text().splitlines()[miss["line"] - 1][miss["column"] - 1 :].startswith("q.ex")
+    )
+    assert isinstance(airgap.run("images", "a.yaml", "--json").json, list)
+    assert "choose one of" in airgap.run("images", "a.yaml", "--refs", "--why", code=2).stderr
+
+
 def test_standard_input(airgap: Airgap) -> None:
     text = pod("nginx:1", "nginx:2").encode()
     assert airgap.run("images", "-", "--refs", stdin=text).text.split() == [

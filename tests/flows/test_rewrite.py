@@ -68,6 +68,24 @@ def test_standard_input_to_standard_output(airgap: Airgap) -> None:
     assert said.stdout == text.replace(b"image: nginx", b"image: t.example/p/nginx:latest")
 
 
+THING = "apiVersion: x.example/v1\nkind: Thing\nspec: {worker: 'q.example/a/w:1'}\n"
+
+
+def test_what_is_only_possible_is_left_with_a_warning_and_exit_code_3(airgap: Airgap) -> None:
+    airgap.write("a.yaml", pod("a:1") + "---\n" + THING)
+    to = ("rewrite", "a.yaml", "--to", "t.example/p")
+    left = airgap.run(*to, code=3)
+    assert left.text == pod("t.example/p/a:1") + "---\n" + THING
+    assert left.errors == ["1 image reference left: only the shape says image: q.example/a/w:1 (a.yaml:11)"]
+    assert "--take-possible" in left.stderr
+    taken = airgap.run(*to, "--take-possible")
+    assert "t.example/p/w:1" in taken.text
+    airgap.run(*to, "--in-place", code=3)
+    assert "t.example/p/a:1" in (airgap.folder / "a.yaml").read_text()
+    refused = airgap.run("rewrite", "a.yaml", "--from", "x", "--take-possible", code=2)
+    assert "--take-possible goes with --to" in refused.stderr
+
+
 def test_several_files_need_a_place(airgap: Airgap) -> None:
     airgap.write("k/a.yaml", pod("a:1"))
     airgap.write("k/sub/b.yaml", pod("b:1"))
@@ -218,8 +236,8 @@ def test_what_only_looks_like_an_image_stays(airgap: Airgap) -> None:
     said = airgap.run("rewrite", "guess.yaml", "--to", "r.example/p")
     assert b"git.example.com/org/repo:main" in said.stdout
     assert b"r.example/p/x:1" in said.stdout
-    assert "guess.yaml" in said.stderr
-    assert "nothing says that it is one" in said.stderr
+    (miss,) = airgap.run("images", "guess.yaml", "--json", "--why").json["not_taken"]
+    assert "source code" in miss["reason"]
 
 
 def test_what_was_applied_last_moves_with_what_lives(airgap: Airgap, bundle: Path) -> None:

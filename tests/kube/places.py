@@ -84,6 +84,125 @@ PLACES = (
     Place("addresses", "`url: docker://REF`", f"{_THING}spec: {{url: 'docker://{IMAGE}'}}\n"),
     Place("packages that controllers unpack", "`spec: {package: REF}`",
           f"apiVersion: pkg.crossplane.io/v1\nkind: Provider\nspec: {{package: '{IMAGE}'}}\n"),
+    Place("variables that list images by version", "`{name: X_IMAGES, value: \"4.2.0=REF\"}`",
+          f'{_POD}    env: [{{name: X_IMAGES, value: "4.1.0={IMAGE}\\n4.2.0={IMAGE}\\n"}}]\n'),
+    Place("variables with image among other words", "`{name: IMAGE_PRUNER, value: REF}`",
+          f"{_POD}    env: [{{name: IMAGE_PRUNER, value: '{IMAGE}'}}, {{name: X_IMAGE_NAME, value: '{IMAGE}'}}]\n"),
+    Place("options whose names do not say image", "`--config-reloader=REF`",
+          f"{_POD}    args: [--config-reloader={IMAGE}, -shell-image-win, '{IMAGE}']\n"),
+    Place("names of variables that end in an image's part", "`xImagePullSpec: REF`",
+          f"{_THING}spec: {{xImagePullSpec: '{IMAGE}'}}\n"),
+    Place("the reference below image", "`image: {full: REF}`",
+          f"{_THING}spec: {{image: {{full: '{IMAGE}'}}, xImage: {{ref: '{IMAGE}'}}}}\n"),
+    Place("ConfigMaps whose own name says image", "`metadata: {name: x-images}`",
+          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x-images}\ndata:\n  " + f"web: {IMAGE}\n"),
+    Place("a newName with its tag", "`newName: REF`", f"images:\n- name: x\n  newName: {IMAGE}\n"),
+    Place("OCI artifacts by address and tag", "`url: oci://N`, `ref: {tag: T}`",
+          "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\n"
+          "spec:\n  url: oci://q.example/a/b\n  ref: {tag: '1'}\n"),
+    Place("OCI addresses", "`url: oci://REF`", f"{_THING}spec: {{url: 'oci://{IMAGE}'}}\n"),
+    Place("applications from OCI", "`repoURL: oci://N`, `targetRevision: T`",
+          "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+          "spec: {source: {repoURL: 'oci://q.example/a/b', path: ., targetRevision: '1'}}\n"),
+    Place("units of systemd", "`ExecStart=podman run REF`",
+          f"{_THING}spec:\n  contents: |\n    [Service]\n    ExecStartPre=-/usr/bin/docker pull {IMAGE}\n"
+          f"    ExecStart=/usr/bin/podman run --rm {IMAGE}\n"),
+    Place("lists that a script loops over", "`for i in REF REF; do ctr i pull $i; done`",
+          f"{_CONFIG}  x.sh: |\n    for i in {IMAGE} {IMAGE}; do ctr i pull $i; done\n"),
+    Place("lists in variables of scripts", "`images=(REF REF)`",
+          f"{_CONFIG}  x.sh: |\n    images=({IMAGE}\n      {IMAGE})\n    IMAGES=\"{IMAGE} {IMAGE}\"\n"),
+    Place("commands that set images", "`kubectl set image d c=REF`",
+          f"{_CONFIG}  x.sh: |\n    kubectl set image deploy/d c={IMAGE}\n    kustomize edit set image a={IMAGE}\n"
+          f"    helm upgrade x y --set image={IMAGE}\n"),
+    Place("commands that copy images", "`skopeo copy docker://REF`",
+          f"{_CONFIG}  x.sh: |\n    skopeo copy docker://{IMAGE} dir:/tmp/x\n"),
+    Place("lists of commands in custom resources", "`preKubeadmCommands: [ctr i pull REF]`",
+          f"{_THING}spec: {{preKubeadmCommands: ['ctr -n k8s.io images pull {IMAGE}']}}\n"),
+    Place("Dockerfiles in ConfigMaps", "`FROM REF AS builder`",
+          f"{_CONFIG}  Dockerfile: |\n    FROM {IMAGE} AS builder\n    RUN make\n"),
+    Place("JSON behind blanks", "`\" {\\\"image\\\": …}\"`", f"{_CONFIG}  x: '  {{\"image\": \"{IMAGE}\"}}'\n"),
+    Place("objects as defaults of schemas", "`default: {image: REF}`",
+          f"{_SCHEMA}  versions: [{{schema: {{properties: {{x: {{default: {{image: '{IMAGE}'}}}}}}}}}}]\n"),
+    Place("repositories in defaults of schemas", "`default: {repository: N, tag: T}`",
+          f"{_SCHEMA}  versions: [{{schema: {{properties: "
+          "{x: {default: {repository: q.example/a/b, tag: '1'}}}}}]\n"),
+    Place("properties of images in schemas", "`images: {properties: {x: {default: REF}}}`",
+          f"{_SCHEMA}  versions: [{{schema: {{properties: "
+          f"{{images: {{properties: {{x: {{default: '{IMAGE}'}}}}}}}}}}}}]\n"),
+    Place("lists of images in one value", "`images: \"a=REF;b=REF\"`",
+          f"{_THING}spec: {{images: 'a={IMAGE};b={IMAGE}'}}\n"),
+    Place("names in lists called images", "`images: [{name: REF}]`",
+          f"{_THING}spec: {{images: [{{name: '{IMAGE}'}}]}}\n"),
+    Place("mappings inside images", "`images: {x: {y: REF}}`",
+          f"{_THING}spec: {{images: {{x: {{y: '{IMAGE}'}}}}}}\n"),
+    Place("literal defaults of Go templates", "`{{ .x \\| default \"REF\" }}`",
+          f'{_CONFIG}  x: |\n    containers:\n    - image: {{{{ .x | default "{IMAGE}" }}}}\n'),
+    Place("registry, organisation, name and tag under keys", "`registry: R`, `org: O`, `name: N`, `tag: T`",
+          f"{_THING}spec: {{image: {{registry: q.example, org: a, name: b, tag: '1'}}}}\n"),
+    Place("parts that a block holds for all", "`defaults: {registry: R, tag: T}`",
+          "defaults: {registry: q.example, tag: '1'}\nweb: {image: {name: a/b}}\n"),
+    Place("parts in parameters", "`{name: image.repository, value: N}`, `{name: image.tag, value: T}`",
+          f"{_THING}spec: {{parameters: [{{name: image.repository, value: q.example/a/b}}, "
+          "{name: image.tag, value: '1'}]}\n"),
+    Place("parts in variables", "`DB_REPO_URL: R`, `DB_IMAGE: N`, `DB_TAG: T`",
+          f"{_POD}    env: [{{name: DB_REPO_URL, value: q.example}}, {{name: DB_IMAGE, value: a/b}}, "
+          "{name: DB_TAG, value: '1'}]\n"),
     Place("anything with the shape of a whole reference", "`any: REF`", f"{_THING}spec: {{any: '{IMAGE}'}}\n", "",
           "by a pattern, if the registry confirms it"),
+)  # fmt: skip
+
+
+class Other(NamedTuple):
+    """``content`` names something that looks like an image, and no site is in it; the scan says why."""
+
+    what: str
+    shown: str
+    content: str
+
+
+NEVER = (
+    Other("block devices of Ceph", "`rbd: {image: X}`",
+          "apiVersion: v1\nkind: PersistentVolume\n"
+          "spec: {rbd: {monitors: ['10.0.0.1:6789'], pool: p, image: disk-1}}\n"),
+    Other("disks of machines", "`spec: {image: X}` of a machine",
+          "apiVersion: kops.k8s.io/v1alpha2\nkind: InstanceGroup\n"
+          "spec: {image: 0123456789/ubuntu/images/jammy-20240627, machineType: m}\n"),
+    Other("disks of machine templates", "`spec: {template: {spec: {image: X}}}`",
+          "apiVersion: infrastructure.cluster.x-k8s.io/v1beta1\nkind: OpenStackMachineTemplate\n"
+          "spec: {template: {spec: {image: ubuntu-2404-kube-v1.31.1}}}\n"),
+    Other("disks in lists", "`disks: [{image: X}]`",
+          f"{_THING}spec: {{disks: [{{boot: true, image: projects/x/global/images/y}}]}}\n"),
+    Other("backing images", "`backingImage: X`", f"{_THING}spec: {{backingImage: '{IMAGE}'}}\n"),
+    Other("versions of runtimes in a status", "`containerRuntimeVersion: docker://V`",
+          "apiVersion: v1\nkind: Node\nstatus: {nodeInfo: {containerRuntimeVersion: 'docker://17.3.2'}}\n"),
+    Other("parts that are empty", "`{repository: \"\", image: X, version: \"\"}`",
+          f"{_THING}spec: {{x: {{repository: '', image: vgpu, version: ''}}}}\n"),
+    Other("names that an operator completes", "`DB_IMAGE: X` beside `DB_REPO_URL: R`",
+          f"{_POD}    env: [{{name: DB_IMAGE, value: server}}, {{name: DB_REPO_URL, value: quay.io/x}}]\n"),
+    Other("two registries that differ", "`global: {imageRegistry: R}` beside `registry: S`",
+          "global: {imageRegistry: g.example}\nweb: {image: {registry: q.example, repository: a/b, tag: '1'}}\n"),
+    Other("repositories of charts", "`repository: alias:X` in Chart.yaml",
+          "apiVersion: v2\nname: x\nversion: 1.0.0\n"
+          "dependencies: [{name: y, version: 1.0.0, repository: 'alias:x'}]\n"),
+    Other("packages of software", "`repository: X` in package.json",
+          '{"name": "x", "version": "1.2.3", "repository": "acme/shop"}\n'),
+    Other("images that are built here", "`artifacts: [{image: X}]`",
+          "apiVersion: skaffold/v4beta11\nkind: Config\nbuild: {artifacts: [{image: 'a/b:1', context: b}]}\n"),
+    Other("images that are written", "`--destination=REF`", f"{_POD}    args: ['--destination={IMAGE}']\n"),
+    Other("labels and taints", "`kubernetes.io/os:linux`", f"{_THING}spec: {{x: 'kubernetes.io/os:linux'}}\n"),
+    Other("source code", "`github.com/x/y:V`", f"{_THING}spec: {{x: 'github.com/x/y:v1'}}\n"),
+    Other("references in text", "`text: see REF for more`", f"{_THING}spec: {{text: 'see {IMAGE} for more'}}\n"),
+    Other("keys", "`REF: x`", f"{_THING}spec: {{x: {{'{IMAGE}': here}}}}\n"),
+    Other("classic charts of Argo CD", "`repoURL: https://…`, `chart: X`",
+          "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+          "spec: {source: {repoURL: 'https://charts.example', chart: x, targetRevision: 1.0.0}}\n"),
+    Other("charts of Flux", "`chart: {spec: {chart: X}}`",
+          "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n"
+          "spec: {chart: {spec: {chart: x, version: 1.0.0, sourceRef: {kind: HelmRepository, name: y}}}}\n"),
+    Other("repositories of charts in OCI", "`url: oci://X` of a HelmRepository",
+          "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\n"
+          "spec: {type: oci, url: 'oci://q.example/a'}\n"),
+    Other("ranges of versions", "`ref: {semver: \">=1\"}`",
+          "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\n"
+          "spec: {url: 'oci://q.example/a/b', ref: {semver: '>=1.0'}}\n"),
 )  # fmt: skip

@@ -50,6 +50,17 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
     "inner, in many objects": lambda n: b"".join(
         b"---\n" + DATA + b"  k: |\n    a: %d\n    image: q.io/a:1\n" % i for i in range(n)
     ),
+    "text": lambda n: THING + b"  a: '" + b"see q.io/a:1 or " * n + b"'\n",
+    "lines of text": lambda n: THING + b"  a: |\n" + b"    see q.io/a:1 # not q.io/b:1\n" * n,
+    "partly taken": lambda n: DATA + b"  a: |\n    #!/bin/sh\n" + b"    docker pull q.io/a:1; echo q.io/b:1\n" * n,
+    "lists of scripts": lambda n: DATA + b"  a: |\n" + b"    for i in q.io/a:1 b/c:1; do ctr i pull $i; done\n" * n,
+    "one line of lists": lambda n: DATA + b"  a: |\n    x: y\n    " + b"x='q.io/a:1';docker pull x; " * n + b"\n",
+    "words as keys": lambda n: THING + b"  hub: x\n" + b"".join(b"  k%dImage: a:1\n" % i for i in range(n)),
+    "variables": lambda n: pod(
+        b"  - env:\n" + b"".join(b"    - {name: A%d_IMAGE, value: 'a:1'}\n" % i for i in range(n))
+    ),
+    "keys that are references": lambda n: THING + b"".join(b"  q.io/a%d:1 : x\n" % i for i in range(n)),
+    "templates": lambda n: DATA + b"  a: |\n" + b'    image: {{ .x | default "q.io/a:1" }}\n' * n,
     "inner, in inner": lambda n: DATA + b"  k: |\n    a: '" + b"\n\n      X_IMAGE=q.io/a:1" * n + b"'\n",
 }
 

@@ -233,3 +233,9 @@ def test_a_value_that_utf8_cannot_hold_is_no_document() -> None:
     pod = '{"kind": "Pod", "apiVersion": "v1", "spec": {"containers": [{"image": "q.io/c/d:2"}]}}'
     listed = f'{{"apiVersion": "v1", "kind": "List", "items": [{content}, {pod}]}}'
     assert [str(site.reference) for site in scan(listed.encode(), "x.json").sites] == ["q.io/c/d:2"]
+
+
+def test_a_document_in_a_variable_that_says_nothing_itself() -> None:
+    content = b"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - env:\n"
+    content += b'    - {name: CONFIG, value: \' {"worker": {"image": "redis:7"}}\'}\n'
+    assert texts(scan(content, "x")) == ["redis:7"]

@@ -216,9 +216,9 @@ def test_arguments(items: str, expected: list[str], key: str) -> None:
     assert {site.kind for site in found.sites} <= {"arg"}
 
 
-def test_an_argument_by_its_shape_alone_is_only_possible() -> None:
-    content = pod(b"  - args: [--image=q.io/a:1, --reloader=q.io/b:1]\n")
-    assert [site.confidence for site in scan(content, "x").sites] == ["likely", "possible"]
+def test_an_argument_behind_a_name_that_does_not_say_image_is_only_possible() -> None:
+    content = pod(b"  - args: [--image=q.io/a:1, --reloader=q.io/b:1, --build-arg, BASE=q.io/c:1, x_image=q.io/d:1]\n")
+    assert [site.confidence for site in scan(content, "x").sites] == ["likely", "likely", "possible", "likely"]
 
 
 def test_environment() -> None:
@@ -233,15 +233,17 @@ def test_environment() -> None:
     - {name: B_IMAGE, valueFrom: {fieldRef: {fieldPath: x}}}
     - {name: C_IMAGE, value: }
     - {name: URL, value: "http://q.io/a:1"}
+    - {name: GREETING, value: "hello from q.io/c:1"}
 """
     )
     found = scan(content, "x")
     assert [(site.text, site.kind, site.confidence) for site in found.sites] == [
         ("a/b:1", "env", "likely"),
-        ("busybox", "env", "likely"),
-        ("q.io/a/b:1", "env", "possible"),
+        ("busybox", "env", "possible"),
+        ("q.io/a/b:1", "env", "likely"),
     ]
-    assert [(miss.text, "placeholder" in miss.reason) for miss in found.misses] == [("$(B_IMAGE)", True)]
+    misses = [(miss.text, "placeholder" in miss.reason) for miss in found.misses]
+    assert misses == [("$(B_IMAGE)", True), ("q.io/c:1", False)]
 
 
 def test_yaml_that_is_no_object() -> None:
@@ -385,3 +387,9 @@ use: {<<: *b, other: !custom [1]}
 last: !c {image: !d q/b:1}
 """
     assert texts(scan(content, "x")) == ["q/a:1", "q/b:1"]
+
+
+def test_a_config_map_of_images_may_hold_addresses_too() -> None:
+    content = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: my-images}\n"
+    content += b"data: {redis: 'redis:7', web: 'a/b:1', mirror: 'registry:5000', ports: '8080:80', mode: 'a: b'}\n"
+    assert texts(scan(content, "x")) == ["redis:7", "a/b:1"]

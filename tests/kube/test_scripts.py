@@ -63,7 +63,7 @@ def test_what_scripts_pull_and_run(where: str, text: str, images: list[str] | No
     likely = [site.text for site in found.sites if site.confidence == "likely"]
     assert likely == (images or ["q.io/a@sha256:" + "0" * 64])
     # What stands behind an option or alone on a line has only the shape.
-    assert {site.rule for site in found.sites if site.text not in likely} <= {"arg-reference", "setting-reference"}
+    assert {site.rule for site in found.sites if site.text not in likely} <= {"arg-pair", "setting-reference"}
     done = rewrite_content(content, [(site, NEW) for site in found.sites])
     expected = content.decode()
     for site in found.sites:

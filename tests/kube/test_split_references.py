@@ -53,11 +53,17 @@ VALUES = [
         f"docker.io/a/b@{DIGEST}",
         f"image: {{registry: '', repository: {TARGET}/b, tag: '', digest: '{DIGEST}'}}\n",
     ),
-    # a registry for all that is set goes before one's own
+    # a registry for all stands in for a missing one, and beside the same one both move
     (
-        "global: {imageRegistry: g.example}\nweb:\n  image: {registry: docker.io, repository: a/b, tag: v1}\n",
+        "global: {imageRegistry: g.example}\nweb:\n  image: {repository: a/b, tag: v1}\n",
         "g.example/a/b:v1",
-        "global: {imageRegistry: t.example:5000}\nweb:\n  image: {registry: docker.io, repository: p/b, tag: v1}\n",
+        "global: {imageRegistry: t.example:5000}\nweb:\n  image: {repository: p/b, tag: v1}\n",
+    ),
+    (
+        "global: {imageRegistry: g.example}\nweb:\n  image: {registry: g.example, repository: a/b, tag: v1}\n",
+        "g.example/a/b:v1",
+        "global: {imageRegistry: t.example:5000}\nweb:\n"
+        "  image: {registry: t.example:5000, repository: p/b, tag: v1}\n",
     ),
     # one word stays one word, since templates take a name with a slash for a whole reference
     (

@@ -56,7 +56,8 @@ def main() -> int:
         catalog.update(template, no_fuzzy_matching=True)
         problems += catalog_problems(catalog, path)
         outputs[path] = po_bytes(catalog)
-        outputs[path.with_suffix(".mo")] = mo_bytes(catalog)
+        # Read back, since a new plural has fewer forms in the file than in the template.
+        outputs[path.with_suffix(".mo")] = mo_bytes(read_po(io.BytesIO(outputs[path]), locale=str(catalog.locale)))
     for path, content in outputs.items():
         if path.exists() and path.read_bytes() == content:
             continue

@@ -17,7 +17,7 @@ from airgap.config.connections import helm_options
 from airgap.flows.images import FoundImages, find_images
 from airgap.formatting import counted
 from airgap.i18n import tr
-from airgap.kube import Site
+from airgap.kube import NearMiss, Site
 from airgap.kube.render.programs import Rendering
 
 
@@ -25,7 +25,11 @@ from airgap.kube.render.programs import Rendering
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.as_json
 @click.option("--refs", is_flag=True, help=tr("Print one reference per line, for scripts."))
-@click.option("--why", is_flag=True, help=tr("Show the rule that found each image, and what was ignored and why."))
+@click.option(
+    "--why",
+    is_flag=True,
+    help=tr("Show the rule that found each image, and what was not taken and why. With --json too."),
+)
 @click.option("--sizes", is_flag=True, help=tr("Ask the registries for the sizes."))
 @options.chart_options
 @options.walk_options
@@ -63,8 +67,8 @@ def command(
     airgap images --cluster --context production
     airgap images charts/shop -f production.yaml --set ingress.enabled=true
     """
-    if as_json + refs + why + sizes > 1:
-        raise click.UsageError(tr("choose one of --json, --refs, --why and --sizes"))
+    if as_json + refs + sizes > 1 or (why and (refs or sizes)):
+        raise click.UsageError(tr("choose one of --json, --refs, --why and --sizes; only --json and --why go together"))
     if not sizes and (ca_file or plain_http or insecure):
         raise click.UsageError(
             tr("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
@@ -84,7 +88,10 @@ def command(
         cluster=scope,
     )
     if as_json:
-        click.echo(json.dumps([_site_json(site) for site in found_images.sites], indent=2, ensure_ascii=False))
+        sites = [_site_json(site) for site in found_images.sites]
+        not_taken = [_miss_json(miss) for miss in found_images.misses]
+        document = {"sites": sites, "not_taken": not_taken} if why else sites
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     elif refs:
         for reference in found_images.references():
             click.echo(str(reference))
@@ -98,7 +105,7 @@ def command(
     warnings = found_images.read.warnings() if as_json or refs or sizes else found_images.warnings()
     _print_messages(warnings, found_images.read.notes(every=walking.strict))
     if not (as_json or refs or sizes):
-        _print_counts(found_images)
+        _print_counts(found_images, why=why)
     if error := found_images.incomplete(strict=walking.strict):
         raise error
 
@@ -117,10 +124,10 @@ def _print_table(found_images: FoundImages, *, why: bool) -> None:
     if why and found_images.misses:
         click.echo(click.style(tr("not taken"), bold=True))
         for miss in found_images.misses:
-            click.echo(f"  {miss.file}:{miss.line}   {miss.text[:120]!r}: {miss.reason}")
+            click.echo(f"  {miss.file}:{miss.line}   {miss.text[:200]!r}: {miss.reason}   {printable(miss.path)}")
 
 
-def _print_counts(found_images: FoundImages) -> None:
+def _print_counts(found_images: FoundImages, *, why: bool) -> None:
     where = tr(
         "{site_count} in {file_count}",
         site_count=counted(len(found_images.sites), "site"),
@@ -128,6 +135,9 @@ def _print_counts(found_images: FoundImages) -> None:
     )
     image_count = counted(len(found_images.references()), "image")
     click.echo(tr("{image_count} at {where}", image_count=image_count, where=where), err=True)
+    if found_images.misses and not why:
+        value_count = counted(len(found_images.misses), "value")
+        click.echo(tr("{value_count} not taken; --why shows where and why", value_count=value_count), err=True)
 
 
 def _print_messages(warnings: Sequence[str], notes: Sequence[str]) -> None:
@@ -135,6 +145,17 @@ def _print_messages(warnings: Sequence[str], notes: Sequence[str]) -> None:
         click.echo(warning_text(warning, current_reporter().limits), err=True)
     for note in notes:
         click.echo(printable(note), err=True)
+
+
+def _miss_json(miss: NearMiss) -> dict[str, object]:
+    return {
+        "file": miss.file,
+        "path": miss.path,
+        "line": miss.line,
+        "column": miss.column,
+        "text": miss.text,
+        "reason": miss.reason,
+    }
 
 
 def _site_json(site: Site) -> dict[str, object]:

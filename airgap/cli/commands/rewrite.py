@@ -17,7 +17,7 @@ from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, helm_options, target_mapping
 from airgap.durable import output as out
-from airgap.errors import UsageError, WouldChange
+from airgap.errors import Incomplete, UsageError, WouldChange, raise_all
 from airgap.flows.images import find_images
 from airgap.flows.steps.image_lookup import lookup_by_file, lookup_by_mapping
 from airgap.formatting import counted
@@ -42,6 +42,11 @@ from airgap.records import Record
     help=tr("Rewrite only images of this bundle, receipt or lock, with its digests. A receipt also gives the target."),
 )
 @click.option("--keep-unknown", is_flag=True, help=tr("With --from: leave images that are not in it unchanged."))
+@click.option(
+    "--take-possible",
+    is_flag=True,
+    help=tr("With --to: also rewrite values that only look like images."),
+)
 @click.option("--pin", is_flag=True, help=tr("With --from: add the digest of each image."))
 @click.option(
     "--revert",
@@ -81,6 +86,7 @@ def command(
     policy: str | None,
     source: str | None,
     keep_unknown: bool,
+    take_possible: bool,
     pin: bool,
     revert: bool,
     output: str | None,
@@ -114,6 +120,8 @@ def command(
         raise click.UsageError(tr("--diff and --check write nothing: leave --dry-run out"))
     if keep_unknown and not source:
         raise click.UsageError(tr("--keep-unknown goes with --from"))
+    if take_possible and source:
+        raise click.UsageError(tr("--take-possible goes with --to: --from knows which images were carried"))
     if pin and not source:
         raise click.UsageError(tr("--pin goes with --from: only that says which digests were carried"))
     project = load_project(config)
@@ -168,11 +176,11 @@ def command(
             return
         found_images.emit_messages(emit)
         files = rewrite_files(
-            found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source), origin=origin, emit=emit
-        )
+            found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source) or take_possible, origin=origin,
+            emit=emit,
+        )  # fmt: skip
     _write_or_show(files, destination)
-    if error := found_images.incomplete(strict=False):
-        raise error
+    raise_all([*_left_error(files), *filter(None, [found_images.incomplete(strict=False)])])
 
 
 class _Destination(Record):
@@ -284,6 +292,26 @@ def _too_many_for_stdout(files: Sequence[RewrittenFile]) -> UsageError:
         tr("{files_count} files do not fit on standard output", files_count=len(files)),
         hint=tr("add --output DIR, --in-place, --diff or --check"),
     )
+
+
+def _left_error(files: Sequence[RewrittenFile]) -> list[Incomplete]:
+    """The error for values that may be images and were left as they are, if there are any."""
+    left = [image for file in files for image in file.left]
+    if not left:
+        return []
+    places = ", ".join(f"{image.text} ({image.where})" for image in left[:3])
+    more = tr(" and {left_count} more", left_count=len(left) - 3) if len(left) > 3 else ""
+    return [
+        Incomplete(
+            tr(
+                "{reference_count} left: only the shape says image: {places}{more}",
+                reference_count=counted(len(left), "image reference"),
+                places=places,
+                more=more,
+            ),
+            hint=tr("--take-possible rewrites them too; rules in airgap.yaml take or ignore single ones"),
+        )
+    ]
 
 
 def _check(files: Sequence[RewrittenFile]) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -15,7 +14,7 @@ import click
 from airgap.durable import output as out
 from airgap.errors import UsageError, raise_all
 from airgap.events import Sink, Warned
-from airgap.formatting import counted
+from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.kube.render import programs
 from airgap.kube.render.inputs import PullOptions, check_options
@@ -149,7 +148,7 @@ def _report_program(program: Path, generated: GeneratedFile, *, is_plugin: bool,
 
 def _argument(path: Path) -> str:
     """The path as a word of a shell. With a slash in it, helm does not look for it on the PATH."""
-    return shlex.quote(str(path) if path.is_absolute() else os.path.join(".", path))
+    return quoted(str(path) if path.is_absolute() else os.path.join(".", path))
 
 
 @contextmanager

@@ -6,9 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from airgap.kube.detect import rules
+from airgap.kube.detect import keys, rules
+from airgap.kube.detect.not_pulled import is_written_to
 from airgap.kube.detect.rule import COMPLETE, QUALIFIED, Rule
-from airgap.kube.detect.walker import ScalarToken, is_complete_reference
+from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path
+from airgap.kube.detect.walker import ScalarToken
 
 #: An option with its value, alone or among others in a string, with or without shell quotes.
 _FLAG = re.compile(
@@ -18,10 +20,12 @@ _COMMENTS = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _BARE_FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9._-]*")
 
 
-def argument_references(items: Sequence[ScalarToken | None]) -> Iterator[tuple[int, ScalarToken, int, int, Rule]]:
+def argument_references(
+    items: Sequence[ScalarToken | None],
+) -> Iterator[tuple[int, ScalarToken, int, int, Rule | None]]:
     """Yield index, token, span and rule of each reference in a list of arguments.
 
-    An item without options may be a complete reference.
+    An item without options may be a complete reference. The rule is ``None`` for an image that is written, not pulled.
     """
     next_option: str | None = None
     for index, token in enumerate(items):
@@ -48,11 +52,15 @@ def option_references(line: str) -> Iterator[tuple[int, int, Rule]]:
     for match in _FLAG.finditer(line):
         if _holds_value(match):
             for first, last, rule in _argument_references(match["name"], line, *_unquoted(match)):
-                if rule.shape != COMPLETE:
+                if rule is not None and rule.shape != COMPLETE and rule is not rules.ARGUMENT_PAIR:
                     yield first, last, rule
 
 
-def _argument_references(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int, int, Rule]]:
+def _argument_references(name: str, value: str, begin: int, end: int) -> Iterator[tuple[int, int, Rule | None]]:
+    if is_written_to(name):
+        if is_complete_reference(value[begin:end]):
+            yield begin, end, None
+        return
     for rule in rules.ARGUMENTS:
         if not rule.matches_name(name):
             continue
@@ -63,9 +71,13 @@ def _argument_references(name: str, value: str, begin: int, end: int) -> Iterato
                     yield begin + item.start() + name_length, begin + item.end(), rule
             return
         if rule.shape == COMPLETE and not is_complete_reference(value[begin:end]):
+            if keys.mentions_image(name) and is_tagged_path(value[begin:end]):
+                yield begin, end, rule
+                return
             after_sign = value.rfind("=", begin, end) + 1
             if begin < after_sign < end and is_complete_reference(value[after_sign:end]):
-                yield after_sign, end, rule
+                says_image = keys.mentions_image(value[begin : after_sign - 1])
+                yield after_sign, end, rule if says_image else rules.ARGUMENT_PAIR
             return
         if begin < end:
             yield begin, end, rule

@@ -47,7 +47,7 @@ class SiteCollector:
         self.sites: dict[tuple[int, int], Site] = {}
         self.near_misses: dict[tuple[int, str], NearMiss] = {}
         self.errors: list[AirgapError] = []
-        #: The offsets in the file of scalars that are part of a site.
+        #: The offsets in the file of scalars that are part of a site, and of the spans of sites.
         self._used_offsets: set[int] = set()
 
     def result(self) -> Scan:
@@ -90,12 +90,12 @@ class SiteCollector:
         file_span = site_parts[0].span
         if file_span in self.sites:  # an alias of a site at its anchor
             return
-        line, column = self.root.line_and_column(file_span[0] - self.root.bom_length)
+        column = self.root.line_and_column(file_span[0] - self.root.bom_length)[1]
         self.sites[file_span] = Site(
             self.root.file,
             location.document,
             location.path(),
-            line,
+            site_parts[0].line,
             column,
             tuple(site_parts),
             reference,
@@ -150,11 +150,23 @@ class SiteCollector:
         self._used_offsets |= other._used_offsets
 
     def add_near_miss(
-        self, location: Location, token: ScalarToken, reason: str, text: str | None = None, *, certain: bool = False
+        self,
+        location: Location,
+        token: ScalarToken,
+        reason: str,
+        text: str | None = None,
+        span: tuple[int, int] | None = None,
+        *,
+        certain: bool = False,
     ) -> None:
-        """Add a near miss for ``text``, or for the token's whole value. ``certain`` is for the place of an image."""
+        """Add a near miss for ``text``, which stands at ``span`` of the token's value, or for the whole value.
+
+        ``certain`` is for the place of an image.
+        """
         shown = (token.value if text is None else text).encode(errors="backslashreplace").decode()  # lone surrogates
         start = self._file_offset(location.view, token)
+        if span is not None and (scalar_view := location.view.scalar_view(token)) is not None:
+            start = location.view.file_span(*location.view.span(scalar_view, *span))[0]
         if (start, shown) not in self.near_misses:
             line, column = self.root.line_and_column(start - self.root.bom_length)
             self.near_misses[start, shown] = NearMiss(
@@ -169,6 +181,10 @@ class SiteCollector:
         token, view = part.token, location.view
         if part.role == model.INSERT:
             return self._insertion_point(view, part)
+        if view.outer is None and not token.style and view.source.ascii:
+            plain = self._plain_part(part, view.source, span)
+            if plain is not None:
+                return plain
         scalar_view = view.scalar_view(token)
         if scalar_view is None:
             problem = tr("this value is written in a way whose place in the file cannot be told; write it on one line")
@@ -180,18 +196,42 @@ class SiteCollector:
         begin, end = part.span or span or _stripped(token.value)
         body_span = view.span(scalar_view, begin, end)
         start, stop = view.file_span(*body_span)
-        self._used_offsets.add(self._file_offset(view, token))
+        self._used_offsets.add(start)
+        value = token.value
+        if (begin == 0 and end == len(value)) or (begin, end) == _stripped(value):
+            self._used_offsets.add(self._file_offset(view, token))
         bom_length = self.root.bom_length
+        if begin or end != len(value):
+            value = value[begin:end]
         return SitePart(
             part.role,
             (start, stop),
             (begin, end),
             self.root.body[start - bom_length : stop - bom_length].decode(),
-            token.value[begin:end],
+            value,
             scalar_view.scalar,
             self.root.line(start - bom_length),
             (body_span[0] + view.source.bom_length, body_span[1] + view.source.bom_length),
         )
+
+    def _plain_part(self, part: SplitPart, source: Source, span: tuple[int, int] | None) -> SitePart | None:
+        """The part of a plain word of the file itself, as most are; ``None`` if its text is not its value.
+
+        In a file of ASCII, characters are bytes.
+        """
+        token = part.token
+        value, first = token.value, token.start
+        if source.body[first : token.end] != value.encode():
+            return None
+        bom_length = source.bom_length
+        begin, end = part.span or span or (0, len(value))
+        start, stop = bom_length + first + begin, bom_length + first + end
+        self._used_offsets.add(start)
+        if begin or end != len(value):
+            value = value[begin:end]
+        scalar = model.Scalar(bom_length + first, bom_length + token.end, "", token.flow)
+        line = source.line(start - bom_length)
+        return SitePart(part.role, (start, stop), (begin, end), value, value, scalar, line, (start, stop))
 
     def _insertion_point(self, view: DocumentView, part: SplitPart) -> SitePart:
         """The empty span before the key of the token, where a new entry is inserted."""
@@ -203,9 +243,9 @@ class SiteCollector:
 
     def _file_offset(self, view: DocumentView, token: ScalarToken) -> int:
         """The byte of the file at which ``token`` begins."""
-        first = view.byte_offset_of(token.start)
         if view.outer is None:
-            return view.source.bom_length + first
+            return view.source.bom_length + (token.start if view.byte_units else view.source.byte_offset(token.start))
+        first = view.byte_offset_of(token.start)
         # An offset in an embedded document is mapped as the start of a one-byte span. An empty token at the end of
         # the document is mapped to the document's last byte.
         size = len(view.source.body)
@@ -217,5 +257,7 @@ class SiteCollector:
 
 def _stripped(value: str) -> tuple[int, int]:
     """The span of ``value`` without the white space around it."""
+    if value and not value[0].isspace() and not value[-1].isspace():
+        return 0, len(value)
     lead = len(value) - len(value.lstrip())
     return lead, lead + len(value.strip())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from airgap.i18n import tr
 from airgap.kube import model
+from airgap.kube.detect.shapes import has_tag
 from airgap.kube.detect.split_references import SplitPart, SplitReference
 from airgap.kube.detect.walker import Candidate, ScalarToken
 
@@ -36,9 +37,11 @@ def images_entry(
     api, kind = object_type
     new_name, tag, digest = tokens.get("newName"), tokens.get("newTag"), tokens.get("digest")
     if new_name is None and tag is None and digest is None:
-        selects_only = "image" not in tokens and (not kind or api.startswith("kustomize."))
+        selects_only = "image" not in tokens and (not kind or api.startswith("kustomize.")) and not has_tag(token.value)
         return _NOTHING if selects_only else None
     if tag is None and digest is None:
+        if new_name is not None and has_tag(new_name.value):
+            return SplitReference(new_name.value, (SplitPart(model.WHOLE, new_name),), True)
         return tr("the tag stays that of the image it replaces, which another file names")
     if new_name is not None:
         parts = [SplitPart(model.NAME, new_name)]

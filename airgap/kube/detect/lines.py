@@ -12,16 +12,18 @@ from collections.abc import Iterator
 
 from airgap.kube.detect import arguments, keys, rules
 from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.walker import is_complete_reference
+from airgap.kube.detect.shapes import is_complete_reference
 
 _ITEM = re.compile(r"[^\s,;]+")
 _COMMENT = re.compile(r"[ \t]*(?:#|//|;)")
 #: A line that gives a name a value.
 SETTING = re.compile(
     r"[ \t]*(?:-[ \t]+)?(?:(?:export|set|ENV|ARG)[ \t]+)?[\"']?(?P<key>[\w./-]+)[\"']?[ \t]*[=:][ \t]*"
-    r"[\"']?(?P<value>[^\s\"',;]+)[\"']?[ \t]*(?:[,;][ \t]*)?(?:(?:#|//).*)?",
+    r"[\"']?(?P<value>[^\s\"',;(][^\s\"',;]*)[\"']?[ \t]*(?:[,;][ \t]*)?(?:(?:#|//).*)?",
     re.DOTALL,
 )
+#: A literal default in a Go template: ``{{ .image | default "REF" }}``.
+_TEMPLATE_DEFAULT = re.compile(r"\bdefault\s+[\"'`](?P<value>[^\s\"'`]+)[\"'`]")
 _ALONE = re.compile(r"[ \t]*(?:-[ \t]+)?[\"']?(?P<value>[^\s\"',;]+)[\"']?[ \t]*(?:,[ \t]*)?")
 _LONGEST_LINE = 2_000
 
@@ -44,6 +46,14 @@ def setting_references(value: str) -> Iterator[tuple[int, int, Rule]]:
             yield offset + begin, offset + end, rule
 
 
+def template_defaults(value: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the complete references that are literal defaults of templates in ``value``."""
+    if "{{" in value:
+        for match in _TEMPLATE_DEFAULT.finditer(value):
+            if is_complete_reference(match["value"]):
+                yield match.span("value")
+
+
 def content_lines(value: str) -> Iterator[tuple[int, str]]:
     """Yield each line that is neither blank nor a comment, without its end, after its offset."""
     offset = 0
@@ -55,6 +65,10 @@ def content_lines(value: str) -> Iterator[tuple[int, str]]:
 
 
 def _line_references(line: str) -> Iterator[tuple[int, int, Rule]]:
+    if "{{" in line and (defaults := list(template_defaults(line))):
+        for begin, end in defaults:
+            yield begin, end, rules.TEMPLATE_DEFAULT
+        return
     if setting := SETTING.fullmatch(line):
         value, start = setting["value"], setting.start("value")
         if keys.names_image(setting["key"]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from airgap.kube.detect.walker import Candidate, Node
@@ -32,24 +33,28 @@ class ObjectPaths:
     def __init__(self, top: Node | None) -> None:
         self._top = top
         self._object_path = _path_between(top, None)
-        self._last_parent = _ParentPath(None, "", "")
+        self._last_parent = self._last_node = _ParentPath(None, "", "")
 
     def full_path(self, candidate: Candidate) -> str:
         """Return the path in the document, as in ``spec.containers[0].image``."""
-        return (self._object_path + self._node_path(candidate.node) + _step(candidate.key)).lstrip(".")
+        return (self._object_path + self._own_path(candidate.node).path + _step(candidate.key)).lstrip(".")
 
     def rule_path(self, candidate: Candidate) -> str:
         """Return the path below the object, with ``[]`` for each index."""
-        node = candidate.node
-        prefix = ""
-        if node is not self._top and node.parent is not None:
-            prefix = self._parent_path(node.parent).rule_path + _rule_step(node.parent_key)
-        return (prefix + _rule_step(candidate.key)).lstrip(".")
+        key = candidate.key
+        step = "[]" if type(key) is int else _rule_step(key)
+        return (self._own_path(candidate.node).rule_path + step).lstrip(".")
 
-    def _node_path(self, node: Node) -> str:
-        if node is self._top or node.parent is None:
-            return ""
-        return self._parent_path(node.parent).path + _step(node.parent_key)
+    def _own_path(self, node: Node) -> _ParentPath:
+        """The paths of the candidate's node. Those of the last node are kept, because its values follow each other."""
+        if node is not self._last_node.node:
+            if node is self._top or node.parent is None:
+                self._last_node = _ParentPath(node, "", "")
+            else:
+                above = self._parent_path(node.parent)
+                path = above.path + _step(node.parent_key)
+                self._last_node = _ParentPath(node, path, above.rule_path + _rule_step(node.parent_key))
+        return self._last_node
 
     def _parent_path(self, parent: Node) -> _ParentPath:
         if parent is not self._last_parent.node:
@@ -74,10 +79,17 @@ def _step(key: str | int | None) -> str:
         return ""
     if isinstance(key, int):
         return f"[{key}]"
-    if len(key) > _LONGEST_KEY:
-        key = key[:_LONGEST_KEY] + "…"
+    return _key_step(key if len(key) <= _LONGEST_KEY else key[:_LONGEST_KEY] + "…")
+
+
+@lru_cache(maxsize=1024)
+def _key_step(key: str) -> str:
+    """The step of a key, which is cached because objects of one type repeat their keys."""
     return f".{key}" if _SIMPLE_KEY.fullmatch(key) and key.isprintable() else f"[{key!r}]"
 
 
 def _rule_step(key: str | int | None) -> str:
-    return "[]" if isinstance(key, int) else _INDEX.sub("[]", _step(key))
+    if isinstance(key, int):
+        return "[]"
+    step = _step(key)
+    return step if "[" not in step else _INDEX.sub("[]", step)

@@ -9,141 +9,41 @@ decides. No rule is for a product by name, except for APIs whose types define a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from airgap.i18n import tr
 from airgap.kube.detect import keys
-from airgap.kube.detect.rule import ANY, BUT_SCHEMAS, COMPLETE, DATA, EVERYWHERE, LOOSE, NAME, QUALIFIED, SCHEMA, Rule
-from airgap.kube.model import CERTAIN, LIKELY, POSSIBLE
+from airgap.kube.detect.field_rules import FIELDS
+from airgap.kube.detect.rule import BUT_SCHEMAS, COMPLETE, DATA, EVERYWHERE, NAME, QUALIFIED, SCHEMA, Rule
+from airgap.kube.model import LIKELY, POSSIBLE
 
-_CONTAINERS = "{containers,initContainers,ephemeralContainers}[].image"
-_VOLUME = "volumes[].image.reference"
-#: The path of the pod specification in each built-in workload (Kubernetes API reference, "Workloads").
-_POD_SPECS = (
-    ("spec", ("v1/Pod",)),
-    (
-        "spec.template.spec",
-        (
-            "v1/ReplicationController",
-            *(f"{api}/{kind}" for api in ("apps/*", "extensions/*") for kind in
-              ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")),
-            "batch/*/Job",
-        ),
-    ),
-    ("spec.jobTemplate.spec.template.spec", ("batch/*/CronJob",)),
-    ("template.spec", ("v1/PodTemplate",)),
-)  # fmt: skip
+__all__ = ["FIELDS"]
 
-
-def _workloads(id: str, below: str, why: str) -> Iterator[Rule]:
-    """Yield a rule for each path of a pod specification, in an object and in a typed list (``kind: PodList``)."""
-    for spec, objects in _POD_SPECS:
-        yield Rule(id, "field", CERTAIN, f"{spec}.{below}", why, objects)
-        yield Rule(id, "field", CERTAIN, f"items[].{spec}.{below}", why, tuple(f"{name}List" for name in objects))
-
-
-def _key_rules(id: str, kind: str, objects: tuple[str, ...], where: str) -> Iterator[Rule]:
-    """Yield the rules for keys whose names say image."""
-    image, repository = keys.IMAGE, keys.REPOSITORY
-    yield Rule(
-        f"{id}-image",
-        kind,
-        LIKELY,
-        "**",
-        tr("a field named image in {where}", where=where),
-        objects,
-        key=image,
-        exact=True,
-        split=True,
-    )
-    yield Rule(
-        f"{id}-image-field",
-        kind,
-        LIKELY,
-        "**",
-        tr("a field whose name ends in image, imageName or the like, in {where}", where=where),
-        objects,
-        QUALIFIED,
-        key=image,
-        split=True,
-    )
-    yield Rule(
-        f"{id}-repository",
-        kind,
-        LIKELY,
-        "**",
-        tr("a repository with a tag or digest beside it, in {where}", where=where),
-        objects,
-        key=repository,
-        split=True,
-    )
-    yield Rule(
-        f"{id}-image-name",
-        kind,
-        LIKELY,
-        "**.name",
-        tr("a name with a tag or digest below image, in {where}", where=where),
-        objects,
-        key=keys.NAME,
-        split=True,
-    )
-
-
-FIELDS: tuple[Rule, ...] = (
-    *_workloads("pod-container", _CONTAINERS, tr("a container's image in a workload")),
-    *_workloads("pod-image-volume", _VOLUME, tr("an image mounted as a volume")),
-    Rule(
-        "template-container",
-        "crd",
-        LIKELY,
-        f"**.{_CONTAINERS}",
-        tr("a container's image in the pod template of another object"),
-    ),
-    Rule(
-        "template-image-volume", "crd", LIKELY, f"**.{_VOLUME}", tr("an image volume in the template of another object")
-    ),
-    Rule(
-        "compose-service",
-        "compose",
-        LIKELY,
-        "services.*.image",
-        tr("the image of a compose service"),
-        LOOSE,
-    ),
-    Rule(
-        "package",
-        "crd",
-        LIKELY,
-        "spec.package",
-        tr("the type's contract: its controller pulls and unpacks this OCI image (Crossplane, Package API)"),
-        ("pkg.crossplane.io/*",),
-        QUALIFIED,
-    ),
-    *_key_rules("object", "crd", ANY, tr("an object whose type is not built in")),
-    *_key_rules("loose", "helm-values", LOOSE, tr("YAML that is no Kubernetes object")),
-    Rule(
-        "data-image",
-        "embedded",
-        LIKELY,
-        "{data,stringData}**",
-        tr("a setting whose name says image"),
-        DATA,
-        QUALIFIED,
-        key=keys.IMAGE,
-        split=True,
-    ),
-    Rule(
-        "data-repository",
-        "embedded",
-        LIKELY,
-        "{data,stringData}**",
-        tr("settings for repository and tag that are called alike"),
-        DATA,
-        key=keys.REPOSITORY,
-        split=True,
-    ),
+IMAGE_VALUE = Rule(
+    "image-value",
+    "crd",
+    LIKELY,
+    "**.{ref,url,uri,reference,full,fullName}",
+    tr("the whole reference below a key that is named image"),
+    shape=QUALIFIED,
+    objects=BUT_SCHEMAS,
 )
-
+NAMED_DATA = Rule(
+    "data-images",
+    "embedded",
+    LIKELY,
+    "data.*",
+    tr("a value of a ConfigMap whose own name says image"),
+    DATA,
+    QUALIFIED,
+)
+TEMPLATE_DEFAULT = Rule(
+    "template-default",
+    "embedded",
+    LIKELY,
+    "**",
+    tr("the literal default of a template: it is what runs when nothing else is set"),
+    BUT_SCHEMAS,
+    COMPLETE,
+)
 KUSTOMIZE = Rule(
     "kustomize-images",
     "kustomize",
@@ -213,15 +113,15 @@ ADDRESS = Rule(
     "crd",
     LIKELY,
     "**",
-    tr("an address of the form docker://: it says that an image stands behind it"),
-    EVERYWHERE,
+    tr("an address docker:// or oci://, with its tag in it or beside it: an image or artifact stands behind it"),
+    BUT_SCHEMAS,
 )
-MODEL_STORAGE_URI = Rule(
-    "storage-image",
+CHART = Rule(
+    "chart-source",
     "crd",
     LIKELY,
-    "**.{storageUri,storage_uri}",
-    tr("an address oci:// of what a model server loads: the node pulls it as an image"),
+    "**.repoURL",
+    tr("a chart in a registry, by repository, chart and version: it is pulled as an artifact"),
 )
 SHAPE = Rule(
     "reference-shape",
@@ -263,7 +163,7 @@ PULLED = Rule(
     "embedded",
     LIKELY,
     "**",
-    tr("a command that pulls this image, or runs it"),
+    tr("a command that pulls, runs, copies or sets this image, a list of a script, or the FROM of a Dockerfile"),
     shape=QUALIFIED,
     objects=BUT_SCHEMAS,
 )
@@ -278,31 +178,51 @@ NEVER_PULLED: tuple[tuple[str, str], ...] = (
         "**.{labels,annotations,matchLabels,selector,nodeSelector}.**",
         tr("labels, annotations and selectors are names that anyone may choose"),
     ),
+    ("**.{taints,tolerations}[].{key,value}", tr("a taint is a name that anyone may choose")),
     ("**._example**", tr("an example for people, which no program reads")),
     ("**.{description,example,examples}", tr("text for people, which no program pulls")),
+    ("**.rbd.image", tr("a Ceph block device, which no registry serves")),
+    ("**.backingImage", tr("the disk of a machine, which no registry serves")),
+    ("**.artifacts[].image", tr("an image that is built here, not pulled")),
+    ("dependencies[].repository", tr("a repository of charts, which the chart's dependencies name")),
 )
 
-ENVIRONMENT: tuple[Rule, ...] = (
-    Rule(
-        "env-image",
-        "env",
-        LIKELY,
-        "**.env[].value",
-        tr("a variable whose name says that its value is an image"),
-        shape=NAME,
-        name=r"RELATED_IMAGE_.+|(?:.+_)?IMAGE",
-        objects=BUT_SCHEMAS,
-    ),
-    Rule(
-        "env-reference",
-        "env",
-        POSSIBLE,
-        "**.env[].value",
-        tr("a variable whose value is a complete reference"),
-        shape=COMPLETE,
-        name=r".*",
-        objects=BUT_SCHEMAS,
-    ),
+ENVIRONMENT_IMAGE = Rule(
+    "env-image",
+    "env",
+    LIKELY,
+    "**.env[].value",
+    tr("a variable with the word image in its name; where that does not end the name, its value has a path and a tag"),
+    name=r"RELATED_IMAGE_.+|(?:.+_)?IMAGES?",
+    objects=BUT_SCHEMAS,
+)
+ENVIRONMENT_REFERENCE = Rule(
+    "env-reference",
+    "env",
+    LIKELY,
+    "**.env[].value",
+    tr("a variable whose value is a complete reference"),
+    shape=COMPLETE,
+    name=r".*",
+    objects=BUT_SCHEMAS,
+)
+PARTS_IN_LIST = Rule(
+    "named-parts",
+    "env",
+    LIKELY,
+    "**[].{value,default}",
+    tr("entries of a list whose names say that their values are the parts of one reference"),
+    objects=BUT_SCHEMAS,
+)
+
+ARGUMENT_PAIR = Rule(
+    "arg-pair",
+    "arg",
+    POSSIBLE,
+    "**.{args,command}[]",
+    tr("a complete reference behind a name and = in an argument, as a label or a variable has it"),
+    shape=COMPLETE,
+    objects=BUT_SCHEMAS,
 )
 
 ARGUMENTS: tuple[Rule, ...] = (
@@ -328,9 +248,9 @@ ARGUMENTS: tuple[Rule, ...] = (
     Rule(
         "arg-reference",
         "arg",
-        POSSIBLE,
+        LIKELY,
         "**.{args,command}[]",
-        tr("an argument that holds a complete reference"),
+        tr("an argument that holds a complete reference, or a path with a tag behind an option that says image"),
         shape=COMPLETE,
         name=r".*",
         objects=BUT_SCHEMAS,

@@ -8,36 +8,26 @@ are resolved only where the anchor is on a scalar.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Set
 from typing import NamedTuple
 
 from airgap.i18n import tr
 from airgap.kube.detect import keys
+from airgap.kube.detect.shapes import HINT, LONGEST, SHORTEST, may_be_document, may_mention, may_name_images
 from airgap.kube.parse import events as ev
 from airgap.kube.parse.scalars import NULL
 
-#: A complete reference: a registry's address, a path, and a tag or a digest.
-_COMPLETE = re.compile(
-    r"(?:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|localhost|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})"
-    r"(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?:@[a-z0-9]+:[0-9a-f]{32,128})?"
-    r"|@[a-z0-9]+:[0-9a-f]{32,128})"
-)
-_LONGEST = 512
-#: Found in every embedded document, script or settings file that names images.
-_HINT = re.compile(
-    r"[iI]mage|IMAGE|[rR]epository|(?<![a-z0-9._/-])[a-z0-9._-]*/[a-z0-9._/-]+(?::[A-Za-z0-9]|@sha256)|\bhub\b"
-)
-_SHORTEST = 7
 #: Keys of mappings that are kept after they end, because their neighbours need their values.
-_KEPT_MAPPINGS = frozenset({"global", "metadata", "from", "image"})
+_KEPT_MAPPINGS = frozenset(
+    {"global", "metadata", "from", "image", "default", "defaults", "base", "common", "shared", "ref", "sourceRef"}
+)
 #: Keys whose values are text for people; an image in it is an example.
 _PROSE = frozenset({"description", "message", "help", "notes"})
 
 # The forms of a candidate: a value with a key that names images, a variable's value, a list of arguments, a value that
-# may be a document, an item of a list, a value that looks like a reference, and a value that only rules of airgap.yaml
-# ask for.
-FIELD, VARIABLE, ARGUMENTS, DOCUMENT, ITEM, SHAPE, REQUESTED = range(7)
+# may be a document, an item of a list, a value that looks like a reference or holds one, a value that only rules of
+# airgap.yaml ask for, and a key that holds a reference.
+FIELD, VARIABLE, ARGUMENTS, DOCUMENT, ITEM, SHAPE, REQUESTED, KEY = range(8)
 
 
 class ScalarToken(NamedTuple):
@@ -72,7 +62,7 @@ class ClosedNode:
     reference cycles a finished object is freed at once.
     """
 
-    __slots__ = ("children", "parent_key", "tokens", "tokens_by_stem")
+    __slots__ = ("children", "parent_key", "prefix_keys", "tokens", "tokens_by_stem", "weak_tokens")
 
     def __init__(self, parent_key: str | int | None) -> None:
         self.parent_key = parent_key
@@ -80,6 +70,10 @@ class ClosedNode:
         self.tokens: dict[str, ScalarToken] | None = None
         #: ``tokens`` by stem and role (:class:`airgap.kube.detect.keys.Key`); ``None`` until it is first needed.
         self.tokens_by_stem: dict[str, dict[str, ScalarToken]] | None = None
+        #: Set with ``tokens_by_stem``: the keys that may hold what stands before a name, and the offsets of the values
+        #: under keys that alone may mean anything.
+        self.prefix_keys: list[str] = []
+        self.weak_tokens: set[int] = set()
 
     def closed_copy(self) -> ClosedNode:
         """Return a copy without the parent."""
@@ -92,7 +86,10 @@ class Node(ClosedNode):
     """An open mapping or list.
 
     ``parent_key`` is its key or index in ``parent``, ``tokens`` its scalars under keys that matter, and
-    ``first_candidate`` the number of pending candidates when it began. ``items`` is set only for lists of arguments.
+    ``first_candidate`` the number of pending candidates when it began. ``items`` is set only for lists of arguments,
+    ``named_values`` for lists of entries ``{name: X, value: Y}`` whose names are those of a reference's parts.
+    ``is_container`` is set where a list or mapping that only containers have was met, and ``has_prefix`` where a key
+    holds a registry.
     """
 
     __slots__ = (
@@ -100,13 +97,17 @@ class Node(ClosedNode):
         "expects_key",
         "first_candidate",
         "flow",
+        "has_prefix",
         "holds_images",
         "index",
+        "is_container",
         "items",
         "key",
         "key_start",
         "kind",
         "mapping",
+        "named_node",
+        "named_values",
         "parent",
     )
 
@@ -115,12 +116,19 @@ class Node(ClosedNode):
     ) -> None:
         self.parent_key = parent_key
         self.children = self.tokens = self.tokens_by_stem = None
+        self.named_node: Node | None = None
         self.parent = parent
         self.mapping = mapping
         self.flow = flow
-        self.holds_images = (
-            type(parent_key) is str and parent_key[-1:] in "sS" and keys.classify(parent_key).role == keys.IMAGES
-        )
+        #: 1 for a list or mapping that is called images, 2 for a mapping inside such a mapping, 3 for one called data.
+        self.holds_images = 0
+        if type(parent_key) is str:
+            if parent_key[-1:] in "sS" and keys.classify(parent_key).role == keys.IMAGES:
+                self.holds_images = 1
+            elif parent_key == "data":
+                self.holds_images = 3
+            elif mapping and parent is not None and 0 < parent.holds_images < 3:
+                self.holds_images = 2
         self.first_candidate = first_candidate
         self.expects_key = mapping
         self.key = ""
@@ -129,6 +137,8 @@ class Node(ClosedNode):
         self.api = ""
         self.kind = ""
         self.items: list[ScalarToken | None] | None = None
+        self.named_values: dict[str, ScalarToken] | None = None
+        self.is_container = self.has_prefix = False
 
     def current_key(self) -> str | int:
         """Return the key or index of the value that is being read."""
@@ -152,16 +162,6 @@ class Batch(NamedTuple):
     candidates: list[Candidate]
 
 
-def may_name_images(value: str) -> bool:
-    """Return whether ``value`` may be a document or settings that name images."""
-    return len(value) >= _SHORTEST and ("\n" in value or value[0] in "{[") and _HINT.search(value) is not None
-
-
-def is_complete_reference(value: str) -> bool:
-    """Return whether ``value`` is a reference with a registry's address, a path, and a tag or a digest."""
-    return len(value) <= _LONGEST and _COMPLETE.fullmatch(value) is not None
-
-
 def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[str] = frozenset()) -> Iterator[Batch]:
     """Yield a batch for each object when it ends, and one for the rest of each document.
 
@@ -169,7 +169,8 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
     and a reason where the nesting is too deep, and raises.
     """
     scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
-    classify, cached = keys.classify, keys.cached
+    classify, cached, registry = keys.classify, keys.cached, keys.REGISTRY
+    container_sign, container_keys = keys.CONTAINER_SIGN, keys.CONTAINER_KEYS
     all_requested = "*" in requested
     node: Node | None = None
     pending: list[Candidate] = []
@@ -186,7 +187,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
             elif anchor:
                 token = ScalarToken(value, start, end, style, node is not None and node.flow, tag is not None)
                 anchors[anchor] = token
-                if len(value) > _LONGEST and not may_name_images(value):
+                if len(value) > LONGEST and not may_name_images(value):
                     irrelevant_anchors.add(start)
             if node is None:
                 continue
@@ -195,21 +196,28 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                     node.key = value
                     node.key_start = start
                     node.expects_key = False
+                    if "/" in value and event_type == scalar and may_mention(value):
+                        key_token = ScalarToken(value, start, end, style, node.flow, tag is not None)
+                        pending.append(Candidate(document, node, value, key_token, KEY))
                     continue
                 node.expects_key = True
                 key = node.key
                 if event_type == alias and not value:
                     continue
                 key_meaning = cached(key) or classify(key)
-                if requested and (all_requested or key in requested) and len(value) <= _LONGEST:
+                if requested and (all_requested or key in requested) and len(value) <= LONGEST:
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None, node.key_start)
                     pending.append(Candidate(document, node, key, token, REQUESTED))
-                if key_meaning.kept:
+                if key_meaning is container_sign:
+                    node.is_container = True
+                elif key_meaning.kept:
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None, node.key_start)
                     if node.tokens is None:
                         node.tokens = {}
                     node.tokens[key] = token
-                    if len(value) <= _LONGEST:
+                    if key_meaning.role is registry and not key_meaning.weak:
+                        node.has_prefix = True
+                    if len(value) <= LONGEST:
                         if key_meaning.is_candidate:
                             pending.append(Candidate(document, node, key, token))
                             continue
@@ -219,36 +227,43 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                         if key == "name" and (node.parent_key == "from" or keys.names_image(_image_key_above(node))):
                             pending.append(Candidate(document, node, key, token))
                             continue
-                    elif (key == "value" or key == "default") and "\n" not in value and value[0] not in "{[":
+                    elif (key == "value" or key == "default") and not may_be_document(value):
                         pending.append(Candidate(document, node, key, token, VARIABLE))  # a long list
                         continue
                     if key == "kind":
                         node.kind = value
                     elif key == "apiVersion":
                         node.api = value
-                elif node.holds_images and len(value) <= _LONGEST and (":" in value or "/" in value):
+                elif node.holds_images and len(value) <= LONGEST and (":" in value or "/" in value):
+                    form = ITEM
+                    if node.holds_images == 3:
+                        form = DOCUMENT if may_be_document(value) else SHAPE
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
-                    pending.append(Candidate(document, node, key, token, ITEM))
+                    pending.append(Candidate(document, node, key, token, form))
                     continue
             else:
                 node.index += 1
                 key = ""
-                if requested and (all_requested or f"{node.parent_key}[]" in requested) and len(value) <= _LONGEST:
+                if requested and (all_requested or f"{node.parent_key}[]" in requested) and len(value) <= LONGEST:
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                     pending.append(Candidate(document, node, node.index, token, REQUESTED))
                 if node.items is not None:
                     node.items.append(token or ScalarToken(value, start, end, style, node.flow, tag is not None))
                     continue
-                if len(value) <= _LONGEST and (node.holds_images or "=" in value) and (":" in value or "/" in value):
+                if (
+                    len(value) <= LONGEST
+                    and (node.holds_images in (1, 2) or "=" in value)
+                    and (":" in value or "/" in value)
+                ):
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                     pending.append(Candidate(document, node, node.index, token, ITEM))
                     continue
-            if len(value) >= _SHORTEST and not (event_type == alias and token and token.start in irrelevant_anchors):
-                if "\n" in value or value[0] in "{[":
-                    if key not in _PROSE and _HINT.search(value):
+            if len(value) >= SHORTEST and not (event_type == alias and token and token.start in irrelevant_anchors):
+                if ("\n" in value or value[0] in "{[ \t") and key not in _PROSE and may_be_document(value):
+                    if HINT.search(value):
                         token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                         pending.append(Candidate(document, node, node.current_key(), token, DOCUMENT))
-                elif "/" in value and (is_complete_reference(value) or value.startswith(("docker://", "oci://"))):
+                elif "/" in value and key != "description" and (may_mention(value) or value.startswith(_ADDRESSES)):
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                     pending.append(Candidate(document, node, node.current_key(), token, SHAPE))
         elif event_type == end_of:
@@ -261,6 +276,13 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                 if node.parent.children is None:
                     node.parent.children = {}
                 node.parent.children[str(node.parent_key)] = node.closed_copy()
+            tokens = node.tokens
+            if (
+                tokens is not None
+                and "name" in tokens
+                and (node.has_prefix or "value" in tokens or "default" in tokens)
+            ):
+                _close_named(document, node, pending)
             if node.api and node.kind and len(pending) > node.first_candidate:
                 yield Batch(node, pending[node.first_candidate :])
                 del pending[node.first_candidate :]
@@ -290,6 +312,8 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                 else:
                     node.expects_key = True
                     parent_key = node.key
+                if parent_key in container_keys:
+                    node.is_container = True
             depth += 1
             if depth > ev.MAX_DEPTH:
                 refuse(start, tr("nested more than {max_depth} levels deep", max_depth=ev.MAX_DEPTH))
@@ -299,7 +323,21 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
 
 
 #: A list's key whose items are arguments: ``args``, ``command``, ``extraArgs``.
-_ARGUMENTS = ("args", "command", "arguments", "flags")
+_ARGUMENTS = ("args", "command", "commands", "arguments", "flags", "cmd")
+_ADDRESSES = ("docker://", "oci://")
+
+
+def _close_named(document: int, node: Node, pending: list[Candidate]) -> None:
+    """Give the value of an ended entry to its list, and make a name beside a registry a candidate."""
+    tokens = node.tokens or {}
+    name = tokens["name"]
+    value = tokens.get("value") or tokens.get("default")
+    if value is not None:
+        if node.parent is not None and not node.parent.mapping and keys.classify(name.value).role:
+            node.parent.named_values = node.parent.named_values or {}
+            node.parent.named_values[name.value] = value
+    elif node.has_prefix and not keys.names_image(_image_key_above(node)):
+        pending.append(Candidate(document, node, "name", name))
 
 
 def _image_key_above(node: Node) -> str | int | None:

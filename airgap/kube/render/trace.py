@@ -69,7 +69,8 @@ def written_reference(site: Site) -> str:
     parts = {part.role: part.value.strip() for part in site.parts}
     if model.NAME not in parts:
         return site.value
-    text = parts[model.NAME]
+    organisations = [part.value.strip().strip("/") for part in site.parts if part.role == model.ORGANISATION]
+    text = "/".join([*organisations, parts[model.NAME].lstrip("/")]) if organisations else parts[model.NAME]
     if registry := parts.get(model.REGISTRY):
         text = f"{registry.rstrip('/')}/{text.lstrip('/')}"
     if tag := parts.get(model.TAG):

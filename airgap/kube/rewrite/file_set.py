@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from airgap.errors import AirgapError, ContentMissing, raise_all
 from airgap.events import Noted, Sink, Warned, ignore
 from airgap.i18n import tr
+from airgap.kube.detect.rules import APPLIED
 from airgap.kube.files import ResourceFile
 from airgap.kube.model import POSSIBLE, Edit, Scan, Site
 from airgap.kube.rewrite.rewriter import rewrite_content
@@ -18,6 +19,13 @@ Locate = Callable[[Reference], Reference | None]
 """Returns the target reference of a source reference, or ``None`` if it is not known."""
 
 
+class LeftImage(Record):
+    """A value that only looks like an image and was left as it is: ``where`` is ``file:line``."""
+
+    where: str
+    text: str
+
+
 class RewrittenFile(Record):
     """A resource file with its content before and after the rewrite, and the edits that revert it."""
 
@@ -26,6 +34,7 @@ class RewrittenFile(Record):
     before: bytes
     after: bytes
     edits: tuple[Edit, ...]
+    left: tuple[LeftImage, ...] = ()
 
 
 def rewrite_files(
@@ -41,13 +50,15 @@ def rewrite_files(
 
     An unknown image is ContentMissing with file and line, or with ``keep_unknown`` a warning; ``origin`` names where
     it is missing in the message. A value that only looks like an image stays if its image is not known, and without
-    ``guesses`` also if no other site certainly names that image.
+    ``guesses`` also if no other site certainly names that image; the latter are ``left`` of their file. What was
+    applied last is a past state, of which only a note tells.
     """
     certain_references = {site.reference for _, scan in files for site in scan.sites if site.confidence != POSSIBLE}
     rewritten_files = []
     errors: list[AirgapError] = []
     for file, scan in files:
         sites_and_new: list[tuple[Site, str]] = []
+        left: list[LeftImage] = []
         for site in scan.sites:
             is_guess = site.confidence == POSSIBLE
             where, problem = (
@@ -58,10 +69,13 @@ def rewrite_files(
             if target is not None:
                 sites_and_new.append((site, str(target)))
             elif is_guess or keep_unknown:
-                if not guesses:
+                if not guesses and is_guess:
                     problem = tr("{text} looks like an image, but nothing says that it is one", text=site.text)
+                    if site.rule != APPLIED.id:
+                        left.append(LeftImage(where, site.text))
+                is_note = is_guess and (guesses or site.rule == APPLIED.id)
                 emit(
-                    (Noted if is_guess else Warned)(
+                    (Noted if is_note else Warned)(
                         tr("{where}: {problem}; left as it is", where=where, problem=problem)
                     )
                 )
@@ -72,6 +86,8 @@ def rewrite_files(
                     ContentMissing(problem, where=where, hint=tr("export it too, or --keep-unknown leaves it"))
                 )
         result = rewrite_content(file.content, sites_and_new)
-        rewritten_files.append(RewrittenFile(file.name, file.path, file.content, result.content, result.edits))
+        rewritten_files.append(
+            RewrittenFile(file.name, file.path, file.content, result.content, result.edits, tuple(left))
+        )
     raise_all(errors)
     return rewritten_files

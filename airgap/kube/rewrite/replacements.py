@@ -4,7 +4,8 @@
 The registry's key gets the new registry, the name's key the path below it; tag and digest keep their keys. A name of
 one word (``hub: gcr.io/istio``, ``image: proxyv2``) stays one word, because templates take a name with ``/`` for a
 whole reference; the rest of the path then goes to the registry's key. Without a registry's key the name gets the
-registry too. A digest without a key follows the tag. Sites that share a registry's key must need the same registry.
+registry too. A key for an organisation gets the path between registry and name. A digest without a key follows the tag.
+Sites that share a registry's key must need the same registry.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def replacements(pairs: Sequence[Pair]) -> list[Replacement]:
             raise ResourceError(error.what, where=_where(site)) from error
     sites_by_registry: dict[tuple[int, int], list[tuple[Site, Reference]]] = {}
     for site, reference in split_sites:
-        if (part := _part(site, model.REGISTRY)) is not None:
+        for part in _all_parts(site, model.REGISTRY):
             sites_by_registry.setdefault(part.span, []).append((site, reference))
     prefixes = {span: _registry_prefix(members) for span, members in sites_by_registry.items()}
     by_span: dict[tuple[int, int], Replacement] = {}
@@ -80,10 +81,15 @@ def _split_over_parts(site: Site, new: Reference, prefix: tuple[str, ...]) -> li
     if name is None or new == site.reference:
         return [Replacement(site, part, part.text) for part in site.parts if part.role != model.INSERT]
     part_replacements: list[Replacement] = []
-    path = "/".join((new.registry, *new.repository.split("/"))[len(prefix) :])
+    segments = [new.registry, *new.repository.split("/")][len(prefix) :]
+    for part in _all_parts(site, model.REGISTRY):
+        slash = "/" if part.value.endswith("/") else ""
+        part_replacements.append(Replacement(site, part, "/".join(prefix) + slash))
+    if organisations := _all_parts(site, model.ORGANISATION):
+        part_replacements += _organisation_replacements(site, new, organisations, segments[:-1])
+        segments = segments[-1:]
+    path = "/".join(segments)
     if registry is not None:
-        slash = "/" if registry.value.endswith("/") else ""
-        part_replacements.append(Replacement(site, registry, "/".join(prefix) + slash))
         path = ("/" if name.value.startswith("/") else "") + path
     digest_suffix = ""
     if digest is not None:
@@ -105,9 +111,28 @@ def _split_over_parts(site: Site, new: Reference, prefix: tuple[str, ...]) -> li
     return part_replacements
 
 
+def _organisation_replacements(
+    site: Site, new: Reference, organisations: Sequence[SitePart], segments: Sequence[str]
+) -> list[Replacement]:
+    """Give the first key for an organisation the beginning of the path, and one segment to each after it."""
+    count = len(organisations)
+    if len(segments) < count:
+        raise ResourceError(
+            tr("{new} has no part for the key between registry and name", new=new),
+            where=f"{site.file}:{organisations[0].line}",
+            hint=tr("choose a target with a path before the name, or --mapping path"),
+        )
+    first = len(segments) - count + 1
+    texts = ["/".join(segments[:first]), *segments[first:]]
+    return [Replacement(site, part, text) for part, text in zip(organisations, texts, strict=True)]
+
+
 def _registry_prefix(members: Sequence[tuple[Site, Reference]]) -> tuple[str, ...]:
     """The path segments of a shared registry: the registry alone, or for one-word names all before the last."""
-    if all("/" not in _name(site).strip("/").partition("@")[0] for site, _ in members):
+    if all(
+        "/" not in _name(site).strip("/").partition("@")[0] and _part(site, model.ORGANISATION) is None
+        for site, _ in members
+    ):
         paths = [(new.registry, *new.repository.split("/")[:-1]) for _, new in members]
         common = paths[0]
         for path in paths[1:]:
@@ -136,6 +161,10 @@ def _name(site: Site) -> str:
 
 def _part(site: Site, role: str) -> SitePart | None:
     return next((part for part in site.parts if part.role == role), None)
+
+
+def _all_parts(site: Site, role: str) -> list[SitePart]:
+    return [part for part in site.parts if part.role == role]
 
 
 def _where(site: Site) -> str:

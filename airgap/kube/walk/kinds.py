@@ -11,7 +11,7 @@ import os
 import re
 
 from airgap.kube.detect import keys
-from airgap.kube.detect.walker import is_complete_reference
+from airgap.kube.detect.shapes import is_complete_reference
 from airgap.kube.files import ResourceFile, holds_objects
 from airgap.kube.model import POSSIBLE, Scan, Site
 from airgap.kube.render.programs import KUSTOMIZATION_NAMES
