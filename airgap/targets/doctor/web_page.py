@@ -12,20 +12,32 @@ from airgap.i18n import tr
 if TYPE_CHECKING:
     from airgap.registry.http.transport import Response
 
-_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_TAGS = re.compile(r"<(script|style|head).*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
+#: Elements whose content is not shown.
+_HIDDEN = ("script", "style", "head")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\s]+")
 
 
 def title_of(response: Response) -> str:
     """The title of an HTML page, at most 100 characters; empty if it has none."""
-    match = _TITLE.search(response.body[:65_536])
-    return _clean(match[1].decode("utf-8", "replace"))[:100] if match else ""
+    text = response.body[:65_536].decode("utf-8", "replace")
+    lower = text.lower()
+    begin = lower.find(">", lower.find("<title")) + 1 if "<title" in lower else 0
+    end = lower.find("</title", begin) if begin else -1
+    return _clean(text[begin:end])[:100] if end >= 0 else ""
 
 
 def without_tags(text: str) -> str:
     """The beginning of a text without HTML tags, at most 200 characters."""
-    return _clean(_TAGS.sub(" ", text))[:200]
+    lower, parts, position = text.lower(), [], 0
+    while 0 <= position < len(text):
+        tag = text.find("<", position)
+        parts.append(text[position : tag if tag >= 0 else len(text)])
+        if tag < 0:
+            break
+        closing = next((f"</{name}>" for name in _HIDDEN if lower.startswith(name, tag + 1)), ">")
+        end = lower.find(closing, tag)
+        position = end + len(closing) if end >= 0 else -1
+    return _clean(" ".join(parts))[:200]
 
 
 def server_of(response: Response) -> str:
