@@ -185,10 +185,10 @@ class Front:
 
     def _close_idle(self, client: str | None) -> bool:
         """Close the idle connection, of ``client`` or of all, that is closest to its deadline."""
-        idle = [one for one in self._waiting.all() if client in (None, one.client)]
+        idle = [waiting for waiting in self._waiting.all() if client in (None, waiting.client)]
         if not idle:
             return False
-        self._drop(min(idle, key=lambda one: one.deadline))
+        self._drop(min(idle, key=lambda waiting: waiting.deadline))
         return True
 
     # Handshakes, headers and ends
@@ -307,9 +307,9 @@ class Front:
         self._head_bytes += count - connection.head_bytes
         connection.head_bytes = count
         if self._head_bytes > self._limits["header-memory"]:
-            others = [one for one in self._waiting.all() if one is not connection and one.head_bytes]
+            others = [other for other in self._waiting.all() if other is not connection and other.head_bytes]
             if others:
-                largest = max(others, key=lambda one: one.head_bytes)
+                largest = max(others, key=lambda other: other.head_bytes)
                 self._waiting.remove(largest)
                 largest.channel.buffer.clear()
                 self.refuse(largest, head.refusal_response(431, "the headers of all clients are too long"))

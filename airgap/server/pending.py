@@ -145,8 +145,8 @@ class PendingUploads:
         """Discard older uploads of the client if all have too many bytes; raise 413 if that is not enough."""
         limit = self._limits["upload-bytes-per-client"]
         with self._lock:
-            others = [one for one in self._sorted() if one.client == upload.client and one is not upload]
-            excess = upload.size + count + sum(one.size for one in others) - limit
+            others = [other for other in self._sorted() if other.client == upload.client and other is not upload]
+            excess = upload.size + count + sum(other.size for other in others) - limit
             if upload.size + count > limit:
                 raise Problem(
                     413, "SIZE_INVALID", f"the unfinished uploads of a client have at most {limit} bytes here"

@@ -73,12 +73,12 @@ class WorkerPool:
         """Cut off the slowest transfers for requests that wait: those of the client with the most requests."""
         for _ in range(min(self.waiting, 64)):
             now = time.monotonic()
-            at_work = [one for one in self._at_work.copy() if not one.cut_off]
-            by_client = Counter(one.client for one in at_work)
-            candidates = [one for one in at_work if now - one.channel.started > _UNDISTURBED_TIME]
+            at_work = [connection for connection in self._at_work.copy() if not connection.cut_off]
+            by_client = Counter(connection.client for connection in at_work)
+            candidates = [connection for connection in at_work if now - connection.channel.started > _UNDISTURBED_TIME]
             if len(at_work) < self._limit or not candidates:
                 return
-            chosen = min(candidates, key=lambda one: (-by_client[one.client], one.channel.rate))
+            chosen = min(candidates, key=lambda connection: (-by_client[connection.client], connection.channel.rate))
             chosen.cut_off = True
             _log.info("%s: cut off, since all workers are busy and it was the slowest", chosen.client)
             with contextlib.suppress(OSError):
