@@ -299,7 +299,7 @@ def _serving() -> list[int]:
     return [
         thread.native_id
         for thread in threading.enumerate()
-        if thread.name.startswith("CP Server") and thread.native_id is not None
+        if thread.name == "airgap-server-worker" and thread.native_id is not None
     ]
 
 

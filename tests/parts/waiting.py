@@ -33,13 +33,13 @@ def at_rest(pid: int, threads: Callable[[], Iterable[int]] | None = None) -> Cal
     threads that count (their native IDs); without it all of the process do.
     """
     folder = Path(f"/proc/{pid}/task")
-    before: dict[str, str] = {}
+    before: dict[str, str] | None = None
 
     def asked() -> bool:
         nonlocal before
         names = [path.name for path in folder.iterdir()] if threads is None else [str(number) for number in threads()]
         now = {name: _switches(folder / name / "status") for name in names}
-        rested = bool(now) and now == before and "" not in now.values()
+        rested = now == before and "" not in now.values()
         before = now
         return rested
 
