@@ -237,6 +237,8 @@ class Front:
             connection.deadline = min(connection.deadline, time.monotonic() + self._limits["header-time"])
         self._count_head(connection, 0 if end >= 0 else len(buffer))
         refusal = head.size_problem(buffer[:end] if end >= 0 else buffer, self._limits)
+        if buffer[:1] == b"\x16":  # a TLS handshake record (RFC 8446, 5.1): its client waits for an answer
+            refusal = 400, "this server speaks plain HTTP"
         if refusal:
             self.refuse(connection, head.refusal_response(*refusal))
         elif end >= 0:

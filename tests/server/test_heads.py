@@ -214,3 +214,9 @@ def test_a_chunked_manifest_that_is_too_large_is_not_read_to_its_end(client: Cli
         answer = http.put(client.path("manifests/v1"), content=(bytes(65536) for _ in range(70)))
     assert answer.status_code == 413
     assert client.http.get(client.path(f"blobs/{digest_of(b'')}")).status_code == 404
+
+
+def test_a_client_that_speaks_tls_is_answered_at_once(server: Server) -> None:
+    """It then says that the server gave an HTTP response to an HTTPS client."""
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".ljust(512, b"\x07")
+    assert ask(server, hello).startswith(b"HTTP/1.1 400 ")
