@@ -6,7 +6,7 @@ fills in its fields. The catalogues are ``airgap/locale/LANGUAGE/LC_MESSAGES/air
 zip file. The language is chosen once, before the messages of other modules are evaluated: by ``AIRGAP_LANG``, or by
 ``LC_ALL``, ``LC_MESSAGES`` and ``LANG`` as every program does.
 
-``tools/messages.py`` collects the messages, and fails on text that goes around this module.
+``tools/messages`` collects the messages, and fails on text that goes around this module.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 
 ``journal`` is the append-only file; ``files`` locks, syncs and replaces files; ``output`` checks places for output
 before work is done for them; ``reading`` says what a missing or unreadable file means. This room knows no bundle, no
-registry and no resource file, and imports only ``errors``.
+registry and no resource file.
 """
 
 from airgap.durable.files import (

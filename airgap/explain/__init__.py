@@ -2,11 +2,11 @@
 """Explains error messages of docker, containerd, podman, skopeo, helm, kubelet and Nexus.
 
 ``data/messages.yaml`` has one :class:`KnownMessage` for each family of messages. :func:`find_matches` returns those
-that occur in a text, with the addresses of the text in their steps. Nothing here
-connects to a registry: checks of a live target are in ``airgap.targets.doctor``. tools/error_messages.py makes
-docs/error-messages.md from the same data.
+that occur in a text, with the addresses of the text in their steps. Nothing here connects to a registry: checks of a
+live target are in ``airgap.targets.doctor``. tools/error_messages.py makes docs/error-messages.md from the same data.
 
-To add a message, add it to ``data/messages.yaml``, with its Korean text in ``data/messages.ko.yaml``.
+To add a message, add it to ``data/messages.yaml``, run ``make messages``, and put its Korean text into
+``airgap/locale/ko/LC_MESSAGES/airgap.po``.
 """
 
 from airgap.explain.messages import known_messages

@@ -5,9 +5,9 @@
 - ``scan`` finds the sites: the places in a file that name images.
 - ``rewrite_content`` replaces the bytes of sites and no others; ``revert_content`` restores the original.
 
-``parse`` turns YAML and JSON into events, ``detect`` applies the rules to them, ``rewrite`` edits files and keeps the
-log of edits, and ``render`` runs helm and kustomize and finds the values that move a chart's images. Files are edited,
-never dumped. Nothing here connects to a registry.
+``walk`` reads folders and says what it left out. ``parse`` turns YAML and JSON into events, ``detect`` applies the
+rules to them, ``rewrite`` edits files and keeps the log of edits, and ``render`` runs helm and kustomize and finds the
+values that move a chart's images. Files are edited, never dumped. Nothing here connects to a registry.
 """
 
 from airgap.kube.detect.custom_rules import NO_CUSTOM_RULES, CustomRules, IgnoreRule, TakeRule

@@ -23,13 +23,13 @@ def explanation_lines(matches: Sequence[Match]) -> list[str]:
             lines.append("")
         message = match.message
         lines.append(f"{click.style(message.title, bold=True)}  [{message.id}]")
-        lines.append(f"  said:  {printable(match.text)}")
+        lines.append(tr("  said:  {text}", text=printable(match.text)))
         lines.append(tr("  cause: {cause}", cause=message.cause))
         for step in match.steps:
             lines.append(f"  - {step.say}")
             lines += [f"      {line}" for line in step.run]
         if message.guide:
-            lines.append(f"  more:  {_guide_path(message.guide)}")
+            lines.append(tr("  more:  {guide}", guide=_guide_path(message.guide)))
     rest = [match.message.id for match in matches[_MAX_SHOWN:]]
     if rest:
         lines += ["", tr("also in this text: {rest} (docs/error-messages.md)", rest=", ".join(rest))]
