@@ -104,6 +104,16 @@ def test_it_says_what_it_did(airgap: Airgap) -> None:
     assert said.splitlines() == ["reverted 2 changes of k/a.yaml", "reverted 1 change of k/b.yaml"]
 
 
+def test_what_is_printed_is_not_said_to_be_reverted(airgap: Airgap) -> None:
+    text = pod("nginx")
+    path = airgap.write("a.yaml", text)
+    airgap.run("rewrite", "a.yaml", *TO, "--in-place")
+    said = airgap.run("rewrite", "a.yaml", "--revert")
+    assert said.text == text
+    assert said.stderr.splitlines() == ["printed a.yaml with 1 change reverted; --in-place reverts the file itself"]
+    assert path.read_text() != text
+
+
 def test_runs_at_the_same_time_lose_no_record(airgap: Airgap) -> None:
     names = [f"k/{number}.yaml" for number in range(8)]
     for name in names:

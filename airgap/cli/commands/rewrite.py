@@ -138,14 +138,15 @@ def command(
             rewrite_log.forget_reverted(reverted)
         if not (diff or check or dry_run):
             for item in reverted:
-                click.echo(
-                    tr(
-                        "reverted {change_count} of {path}",
-                        change_count=counted(len(item.file.edits), "change"),
-                        path=item.file.path,
-                    ),
-                    err=True,
-                )
+                count, path = counted(len(item.file.edits), "change"), item.file.path
+                text = tr("reverted {change_count} of {path}", change_count=count, path=path)
+                if not (in_place or output):
+                    text = tr(
+                        "printed {path} with {change_count} reverted; --in-place reverts the file itself",
+                        path=path,
+                        change_count=count,
+                    )
+                click.echo(text, err=True)
         return
     mapping = None if source else target_mapping(project, to, policy)
     resources = paths or project.resources
