@@ -26,6 +26,7 @@ from airgap.registry.http.body import ResponseBody
 from airgap.registry.http.connect import ConnectionKey, Connector, Trust, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.proxy import Proxy, proxy_for_url
+from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import parse_retry_after
 from airgap.registry.settings import COMMIT_FACTOR, TIMEOUT
 
@@ -59,7 +60,7 @@ class StreamedResponse(Record, frozen=False, eq=False):
     _body: ResponseBody = field(init=False)
 
     def __post_init__(self) -> None:
-        self._body = ResponseBody(self.response)
+        self._body = ResponseBody(self.response, self._lease.transport.rate)
 
     @property
     def status(self) -> int:
@@ -131,13 +132,19 @@ class _Lease(Record, frozen=False, eq=False):
             self.drop()
             raise Unavailable(tr("the answer is absurdly long"), where=errors.public_url(url))
         self.release(response)
+        if self.transport.rate:
+            self.transport.rate.wait(len(body))
         return Response(response.status, response.reason, response.headers, body, url)
 
 
 class Transport(Record, frozen=False, eq=False):
-    """A pool of connections. Thread-safe. The proxies are those of ``environment``."""
+    """A pool of connections. Thread-safe. The proxies are those of ``environment``.
+
+    ``rate`` limits the bodies of responses. Who writes the body of a request keeps to it there.
+    """
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    rate: RateLimit | None = None
     _idle: dict[ConnectionKey, list[http.client.HTTPConnection]] = field(default_factory=dict)
     _connector: Connector = field(default_factory=Connector)
     _answered: set[ConnectionKey] = field(default_factory=set)
