@@ -41,6 +41,18 @@ def _set_verbose(context: click.Context, _: click.Parameter, value: bool) -> Non
         context.obj.verbose = True
 
 
+def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value or context.resilient_parsing:
+        return
+    if isinstance(context.obj, ErrorReporter) and context.obj.verbose:
+        from airgap.cli.formatting.versions import version_lines
+
+        click.echo("\n".join(version_lines()))
+    else:
+        click.echo(f"airgap {__version__}")
+    context.exit()
+
+
 def _verbose_option() -> click.Option:
     """``--verbose``, which every command has: what a message of four lines has no room for is printed too."""
     return click.Option(
@@ -111,7 +123,14 @@ class _LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=tr("Run 'airgap COMMAND --help' for each command's options and an example."),
 )
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=False,  # so that --verbose has its effect wherever it stands
+    expose_value=False,
+    callback=_print_version,
+    help=tr("Print the version; with --verbose also those of everything that airgap is made of."),
+)
 def cli() -> None:
     """Carry the images that Kubernetes YAML names into a closed network.
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from airgap.bundle import Extras, Lockfile, OutputFormat, Resource, build_layout, read_base, read_lockfile
+from airgap.bundle import Extras, Lockfile, OutputFormat, Program, Resource, build_layout, read_base, read_lockfile
 from airgap.bundle.build import BundleBuild
 from airgap.bundle.lockfile import create_lockfile, write_lockfile
 from airgap.bundle.omitted_layers import omit_layers
@@ -29,7 +29,7 @@ from airgap.transfer.sizes import Sizes, measure
 
 
 class ExportRequest(Record):
-    """What to make. ``program`` is the content of airgap.pyz to carry; ``named`` are the registries in airgap.yaml;
+    """What to make. ``program`` is this program, to carry; ``named`` are the registries in airgap.yaml;
     ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from."""
 
     form: OutputFormat
@@ -42,7 +42,7 @@ class ExportRequest(Record):
     keep_going: bool = False
     dry_run: bool = False
     force: bool = False
-    program: bytes | None = None
+    program: Program | None = None
     name: str | None = None
     version: str | None = None
     notes: bytes | None = None

@@ -10,8 +10,9 @@ import click
 
 from airgap.bundle import BundleReader, open_bundle
 from airgap.bundle.image_sizes import ImageSize, image_sizes
-from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
+from airgap.bundle.layout_builder import NOTES_MEMBER
 from airgap.bundle.omitted_layers import describe_requirements
+from airgap.bundle.program import program_members
 from airgap.cli import options
 from airgap.cli.formatting.printable import printable
 from airgap.formatting import counted, human, quoted
@@ -60,14 +61,8 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
         for skipped in inventory.skipped:
             name, why = printable(skipped.name), printable(skipped.why)
             click.echo(tr("not read for images: {name}: {why}", name=name, why=why))
-        if PROGRAM_MEMBER in inventory.members:
-            click.echo(
-                tr(
-                    "this program: tar xf {bundle} {program_member}",
-                    bundle=quoted(bundle),
-                    program_member=PROGRAM_MEMBER,
-                )
-            )
+        for member in program_members(inventory.members):
+            click.echo(tr("this program: tar xf {bundle} {member}", bundle=quoted(bundle), member=member))
         images = counted(len(inventory.images), "image")
         blobs = counted(len(inventory.blobs), "blob")
         click.echo(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
