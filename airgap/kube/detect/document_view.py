@@ -13,7 +13,7 @@ from airgap.errors import ResourceError
 from airgap.kube.detect.walker import ScalarToken
 from airgap.kube.model import Scalar
 from airgap.kube.parse import scalars
-from airgap.kube.parse.scalars import Decoded, Verbatim
+from airgap.kube.parse.scalars import ValueMap
 from airgap.kube.parse.source import Source
 
 #: Deeper embedded documents are not scanned: each level may double the escapes.
@@ -24,7 +24,7 @@ class ScalarView(NamedTuple):
     """A scalar, the map from its value to its text, and the character of the document at which its text begins."""
 
     scalar: Scalar
-    decoded: Decoded | Verbatim
+    decoded: ValueMap
     first: int
 
 
