@@ -78,12 +78,20 @@ class DocumentView:
 
     def file_span(self, start: int, end: int) -> tuple[int, int]:
         """Return a span of this document's body as a span of the file."""
-        source = self.source
-        if self.outer is None or self.holder is None:
-            return source.bom_length + start, source.bom_length + end
-        bom_chars = 1 if source.bom_length else 0
-        value_start, value_end = source.char_index(start) + bom_chars, source.char_index(end) + bom_chars
-        return self.outer.file_span(*self.outer.span(self.holder, value_start, value_end))
+        view = self
+        while view.outer is not None and view.holder is not None:
+            source, holder = view.source, view.holder
+            if not source.ascii:
+                start, end = source.char_index(start), source.char_index(end)
+            if source.bom_length:
+                start, end = start + 1, end + 1
+            view = view.outer
+            left, right = holder.decoded.span(start, end)
+            start, end = holder.first + left, holder.first + right
+            if not view.source.ascii:
+                start, end = view.source.byte_offset(start), view.source.byte_offset(end)
+        bom_length = view.source.bom_length
+        return start + bom_length, end + bom_length
 
     def embedded_view(self, token: ScalarToken) -> DocumentView | None:
         """Return the value of ``token`` as a document; ``None`` if it is nested too deeply or cannot be one."""

@@ -88,7 +88,7 @@ def may_name_images(value: str) -> bool:
 
 def hints_at_images(value: str) -> bool:
     """Return whether a text has a word or a path that each embedded document, script or settings with images has."""
-    if "image" in value or "/" in value and _PATH_HINT.search(value) is not None:
+    if "image" in value or ("/" in value and _PATH_HINT.search(value) is not None):
         return True
     return any(word in value for word in _HINTS) and _EXACT_HINTS.search(value) is not None
 
