@@ -185,67 +185,54 @@ class SiteCollector:
         self, document: ScannedDocument, candidate: Candidate, part: SplitPart, span: tuple[int, int] | None
     ) -> SitePart | None:
         """The part with its spans; ``None``, with an error or a near miss, if they cannot be determined."""
-        token, view = part.token, document.view
-        if part.role == model.INSERT:
+        role, token, own_span = part
+        view = document.view
+        if role == model.INSERT:
             return self._insertion_point(view, part)
-        if not token.style and view.source.ascii:
-            plain = self._plain_part(part, view, span)
-            if plain is not None:
-                return plain
-        scalar_view = view.scalar_view(token)
-        if scalar_view is None:
-            problem = tr("this value is written in a way whose place in the file cannot be told; write it on one line")
-            if view.outer is None and self.strict:
-                self._add_error(view, token, problem)
-            else:
-                self.add_near_miss(document, candidate, token, problem, certain=view.outer is None)
-            return None
-        value = token.value
-        begin, end = part.span or span or _stripped(value)
-        body_span = view.span(scalar_view, begin, end)
-        if _VISIBLE.search(value, 0, begin) is None and _VISIBLE.search(value, end) is None:  # nothing else is in it
-            self._used_offsets.add(self._file_offset(view, token))
-        return self._part(view, part, (begin, end), body_span, scalar_view.scalar)
-
-    def _plain_part(self, part: SplitPart, view: DocumentView, span: tuple[int, int] | None) -> SitePart | None:
-        """The part of a plain word in a document of ASCII, as most are; ``None`` if its text is not its value.
-
-        In ASCII, characters are bytes.
-        """
-        token, source = part.token, view.source
-        value, first = token.value, token.start
-        if token.end - first != len(value) or not source.body.startswith(value.encode(), first):
-            return None
-        begin, end = value_span = part.span or span or (0, len(value))
-        outer, bom_length = view.holder, source.bom_length
-        fields = (
-            bom_length + first, bom_length + token.end, "", token.flow, outer and outer.scalar, view.holder_value
-        )  # fmt: skip
-        body_span = (first + begin, first + end)
-        return self._part(view, part, value_span, body_span, _tuple(model.Scalar, fields))
-
-    def _part(
-        self,
-        view: DocumentView,
-        part: SplitPart,
-        value_span: tuple[int, int],
-        body_span: tuple[int, int],
-        scalar: model.Scalar,
-    ) -> SitePart:
-        """The part at ``body_span`` of the document, whose value is at ``value_span`` of the scalar's."""
-        root = self.root
-        bom_length, document_bom = root.bom_length, view.source.bom_length
-        file_span = start, stop = view.file_span(*body_span)
-        self._used_offsets.add(start)
-        value = part.token.value
-        begin, end = value_span
+        root, source, value, first = self.root, view.source, token.value, token.start
+        if (
+            not token.style  # a plain word in ASCII, where characters are bytes, as most are
+            and source.ascii
+            and token.end - first == len(value)
+            and source.body.startswith(value.encode(), first)
+        ):
+            begin, end = value_span = own_span or span or (0, len(value))
+            start, stop = first + begin, first + end
+            bom_length, outer = source.bom_length, view.holder
+            scalar = _tuple(
+                model.Scalar,
+                (first + bom_length, token.end + bom_length, "", token.flow, outer and outer.scalar, view.holder_value),
+            )
+        else:
+            scalar_view = view.scalar_view(token)
+            if scalar_view is None:
+                self._add_unmapped(document, candidate, token)
+                return None
+            scalar = scalar_view.scalar
+            begin, end = value_span = own_span or span or _stripped(value)
+            start, stop = view.span(scalar_view, begin, end)
+            if _VISIBLE.search(value, 0, begin) is None and _VISIBLE.search(value, end) is None:
+                self._used_offsets.add(self._file_offset(view, token))  # nothing else is in the scalar
+        file_span = file_start, file_stop = view.file_span(start, stop)
+        self._used_offsets.add(file_start)
         if begin or end != len(value):
             value = value[begin:end]
-        document_span = file_span if view.outer is None else (body_span[0] + document_bom, body_span[1] + document_bom)
-        first = start - bom_length
-        text = root.body[first : stop - bom_length].decode()
-        fields = (part.role, file_span, value_span, text, value, scalar, root.line(first), document_span)
-        return _tuple(SitePart, fields)
+        document_span = file_span
+        if view.outer is not None:
+            document_span = (start + source.bom_length, stop + source.bom_length)
+        bom_length = root.bom_length
+        text = root.body[file_start - bom_length : file_stop - bom_length].decode()
+        line = root.line_and_column(file_start - bom_length)[0]
+        return _tuple(SitePart, (role, file_span, value_span, text, value, scalar, line, document_span))
+
+    def _add_unmapped(self, document: ScannedDocument, candidate: Candidate, token: ScalarToken) -> None:
+        """Add an error or a near miss for a scalar whose text does not decode to its value."""
+        problem = tr("this value is written in a way whose place in the file cannot be told; write it on one line")
+        view = document.view
+        if view.outer is None and self.strict:
+            self._add_error(view, token, problem)
+        else:
+            self.add_near_miss(document, candidate, token, problem, certain=view.outer is None)
 
     def _insertion_point(self, view: DocumentView, part: SplitPart) -> SitePart:
         """The empty span before the key of the token, where a new entry is inserted."""

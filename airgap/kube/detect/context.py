@@ -50,6 +50,7 @@ class ScanContext(ABC):
         self._scanned: set[tuple[int, int]] = set()
         #: Of the current candidate: the offset of a token and the span of its value that was taken or listed.
         self._covered: list[tuple[int, int, int]] = []
+        self._last_path: tuple[Candidate | None, str] = (None, "")
 
     @abstractmethod
     def scan_document(self, candidate: Candidate, token: ScalarToken) -> bool:
@@ -166,8 +167,10 @@ class ScanContext(ABC):
         self._covered.clear()
 
     def path(self, candidate: Candidate) -> str:
-        """Return the candidate's path in the file."""
-        return self.prefix + self.paths.full_path(candidate)
+        """Return the candidate's path in the file. The last one is kept, because a text may hold many images."""
+        if candidate is not self._last_path[0]:
+            self._last_path = candidate, self.prefix + self.paths.full_path(candidate)
+        return self._last_path[1]
 
     def names_images(self) -> bool:
         """Return whether the object's own name says image."""

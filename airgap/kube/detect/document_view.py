@@ -74,7 +74,10 @@ class DocumentView:
     def span(self, scalar_view: ScalarView, begin: int, end: int) -> tuple[int, int]:
         """Return the bytes of the body that make ``value[begin:end]``, which is not empty."""
         left, right = scalar_view.decoded.span(begin, end)
-        return self.source.byte_offset(scalar_view.first + left), self.source.byte_offset(scalar_view.first + right)
+        start, stop = scalar_view.first + left, scalar_view.first + right
+        if self.source.ascii:
+            return start, stop
+        return self.source.byte_offset(start), self.source.byte_offset(stop)
 
     def file_span(self, start: int, end: int) -> tuple[int, int]:
         """Return a span of this document's body as a span of the file."""
@@ -86,10 +89,7 @@ class DocumentView:
             if source.bom_length:
                 start, end = start + 1, end + 1
             view = view.outer
-            left, right = holder.decoded.span(start, end)
-            start, end = holder.first + left, holder.first + right
-            if not view.source.ascii:
-                start, end = view.source.byte_offset(start), view.source.byte_offset(end)
+            start, end = view.span(holder, start, end)
         bom_length = view.source.bom_length
         return start + bom_length, end + bom_length
 

@@ -43,9 +43,10 @@ def items(value: str) -> Iterator[tuple[int, int]]:
     A name and ``=`` before an item are left out.
     """
     for item in _ITEM.finditer(value):
-        name_length = item[0].rfind("=") + 1
-        if name_length < len(item[0]):
-            yield item.start() + name_length, item.end()
+        begin, end = item.span()
+        begin = max(value.rfind("=", begin, end) + 1, begin)
+        if begin < end:
+            yield begin, end
 
 
 def setting_references(content: Iterable[Line]) -> Iterator[tuple[int, int, Rule]]:
