@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from airgap.kube.detect import arguments, keys, rules
 from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.shapes import is_complete_reference
+from airgap.kube.detect.shapes import is_complete_reference, says_image
 
 _ITEM = re.compile(r"[^\s,;]+")
 _COMMENTS = ("#", "//", ";")
@@ -57,12 +57,6 @@ def setting_references(content: Iterable[Line]) -> Iterator[tuple[int, int, Rule
         offset = line.offset
         for begin, end, rule in _line_references(line):
             yield offset + begin, offset + end, rule
-
-
-def says_image(text: str) -> bool:
-    """Return whether a text has a word for image in any case, without which no name in it means one."""
-    lowered = text.lower()
-    return "image" in lowered or "img" in lowered
 
 
 def template_defaults(value: str) -> Iterator[tuple[int, int]]:

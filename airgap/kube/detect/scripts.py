@@ -12,9 +12,8 @@ import re
 from collections.abc import Iterator
 
 from airgap.kube.detect import keys, rules
-from airgap.kube.detect.lines import says_image
 from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path
+from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path, says_image
 
 #: Programs that pull images by these verbs (their own manuals); ``ctr images pull`` has a noun before it.
 _PROGRAMS = frozenset({"docker", "podman", "nerdctl", "crictl", "ctr", "buildah"})

@@ -98,6 +98,12 @@ def may_be_document(value: str) -> bool:
     return "\n" in value or value[0] in "{[" or (value[0] in " \t" and value.lstrip()[:1] in ("{", "["))
 
 
+def says_image(text: str) -> bool:
+    """Return whether a text has a word for image in any case, without which no name in it means one."""
+    lowered = text.lower()
+    return "image" in lowered or "img" in lowered
+
+
 def not_an_image_reason(value: str) -> str | None:
     """Return why ``value``, which has a reference's shape, names something else; ``None`` if it may be an image."""
     if ("k8s.io/" in value or "kubernetes.io/" in value) and _LABEL.fullmatch(value):
