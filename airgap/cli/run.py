@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from airgap import limits
 from airgap.cli import printing, stopping
 from airgap.cli.app import cli
 from airgap.cli.error_reporter import ErrorReporter
@@ -26,6 +27,7 @@ def run(arguments: Sequence[str] | None) -> int:
     reporter = ErrorReporter()
     stopping.listen(reporter)
     try:
+        limits.use_environment(os.environ)
         printing.prepare()
         code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False, obj=reporter)
         printing.flush()
