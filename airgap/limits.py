@@ -53,6 +53,15 @@ NETWORK: tuple[Limit, ...] = (
     Limit("error-bytes", 64 * _KIB, "bytes", tr("the body of an error"), tr("the rest is not read")),
     Limit("helper-bytes", 64 * _KIB, "bytes", tr("the output of a credential helper"), "21"),
     Limit("helper-time", 60, "seconds", tr("the time until a credential helper has answered"), "21"),
+    Limit("plan-bytes", 32 * _MIB, "bytes", tr("the manifests of all images together, as they lie in memory"), "30"),
+    Limit("plan-image-bytes", _MIB, "bytes", tr("what each image adds to plan-bytes"), tr("see plan-bytes")),
+    Limit(
+        "transfer-failures",
+        20,
+        "failures",
+        tr("the failures of one transfer, or below one index"),
+        tr("the rest is not tried, and listed as failed"),
+    ),
     Limit("download-bytes", 32 * _MIB, "bytes", tr("a resource file that is read from an address"), "20"),
 )
 
