@@ -20,7 +20,7 @@ from airgap.registry.auth.credentials import Credentials
 from airgap.registry.http.connect import Trust
 from airgap.registry.http.errors import join_url, not_a_registry, public_url, split_url
 from airgap.registry.http.limiter import BUSY, Limiter
-from airgap.registry.http.retry import RetryPolicy, parse_retry_after
+from airgap.registry.http.retry import RetryPolicy, SlowCount, parse_retry_after
 from airgap.registry.http.transport import Headers, Response, StreamedResponse, Transport
 from airgap.registry.settings import RegistrySettings
 from airgap.registry.upload_sessions import NoUploadSessions, UploadSessions
@@ -65,6 +65,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         self.base_url = self.settings.base_url(self.registry)
         self.timeout = self.settings.timeout
         self.trust = Trust(self.settings.ca_file, self.settings.insecure)
+        self._pace = SlowCount()
         self.limiter = Limiter(self.retry.patience, sleep=self.retry.sleep, clock=self.retry.clock)
         self._auth = Authenticator(
             self.settings.credential_name(self.registry),
@@ -91,9 +92,12 @@ class RegistryClient(Record, frozen=False, eq=False):
 
         Raises the error of a connection that fails.
         """
-        response = self.retry.run(
-            "GET /v2/", lambda: self._follow("GET", self._url("/v2/"), {}, None, "", stay=True).read()
-        )
+
+        def attempt() -> Response:
+            with self._pace.watch():
+                return self._follow("GET", self._url("/v2/"), {}, None, "", stay=True).read()
+
+        response = self.retry.run("GET /v2/", attempt)
         if response.status == 401:
             with contextlib.suppress(Unauthorized):  # without credentials; a request that needs them will fail
                 self._auth.handle_challenge(response, (), "")
@@ -116,7 +120,8 @@ class RegistryClient(Record, frozen=False, eq=False):
         """
 
         def attempt() -> Response:
-            response = self._request_authenticated(method, path, scopes, headers or {}, body).read(limit)
+            with self._pace.watch():
+                response = self._request_authenticated(method, path, scopes, headers or {}, body).read(limit)
             if response.status not in ok:
                 raise self.refine_error(self._error(response))
             return response
@@ -142,7 +147,8 @@ class RegistryClient(Record, frozen=False, eq=False):
         limited = _origin(url) == _origin(self.base_url)
 
         def attempt() -> Response:
-            response = self._exchange(method, url, all_headers, body, limited=limited).read("rest-bytes")
+            with self._pace.watch():
+                response = self._exchange(method, url, all_headers, body, limited=limited).read("rest-bytes")
             if response.status == 429:
                 if self._auth.is_untested((), authorization):
                     raise self._auth.locked_out_error(response, ())
@@ -158,9 +164,10 @@ class RegistryClient(Record, frozen=False, eq=False):
 
         It is not retried, since only the caller knows which byte to continue at.
         """
-        stream = self._request_authenticated("GET", path, scopes, headers, None)
-        if stream.status not in ok:
-            raise self._error(stream.read())
+        with self._pace.watch():
+            stream = self._request_authenticated("GET", path, scopes, headers, None)
+            if stream.status not in ok:
+                raise self._error(stream.read())
         return stream
 
     def send_body(
@@ -180,7 +187,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         """
         authorization = self._auth.header(scopes)
         all_headers = {**headers, "Authorization": authorization} if authorization else dict(headers)
-        with self.limiter.slot() as report:
+        with self.limiter.slot() as report, self._pace.watch():
             response = self.transport.upload(
                 method, self._url(path), self.trust, all_headers, length, write_body, self.timeout, dedicated=dedicated
             )
@@ -195,7 +202,8 @@ class RegistryClient(Record, frozen=False, eq=False):
         """Return the content of ``url``, requested without credentials."""
 
         def attempt() -> bytes:
-            response = self._follow("GET", url, {}, None, "").read("download-bytes")
+            with self._pace.watch():
+                response = self._follow("GET", url, {}, None, "").read("download-bytes")
             if response.status != 200:
                 raise response.error()
             return response.body
@@ -312,7 +320,8 @@ class RegistryClient(Record, frozen=False, eq=False):
         def attempt() -> Response:
             authorization = headers.get("Authorization", "")
             other_headers = {name: value for name, value in headers.items() if name != "Authorization"}
-            response = self._follow(method, url, other_headers, body, authorization).read("token-bytes")
+            with self._pace.watch():
+                response = self._follow(method, url, other_headers, body, authorization).read("token-bytes")
             if response.status == 429 and self._auth.is_untested((), authorization):
                 raise self._auth.locked_out_error(response, ())
             if response.status == 429 or response.status >= 500:

@@ -12,6 +12,7 @@ import http.client
 import time
 
 from airgap.records import Record
+from airgap.registry.http.pace import PacedResponse
 
 #: Seconds after which a read returns what has arrived so far.
 _MAX_READ_TIME = 0.25
@@ -26,6 +27,8 @@ class ResponseBody(Record, frozen=False, eq=False):
     def readinto(self, buffer: memoryview) -> int:
         """Return the number of bytes read, 0 at the end; raise what sockets and ``http.client`` raise."""
         response = self.response
+        if isinstance(response, PacedResponse):
+            response.pace_body()
         if self._pending_error is not None:
             raise self._pending_error
         if response.chunked or response.length is None or response.isclosed():

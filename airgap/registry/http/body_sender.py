@@ -6,6 +6,7 @@ A blob that is hashed here and does not match its digest is never sent completel
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import socket
@@ -15,6 +16,7 @@ from airgap.errors import ContentError, DigestMismatch
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
+from airgap.registry.http.pace import Rate
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import FileRange, thread_buffer, translate_read_errors
 
@@ -59,7 +61,7 @@ class BlobHash:
         self._read(reader, length, sock)
 
     def _read(self, reader: Reader, length: int, sock: socket.socket | None) -> None:
-        buffer, remaining = thread_buffer(), length
+        buffer, remaining, rate = thread_buffer(), length, Rate()
         while remaining:
             with translate_read_errors(self._descriptor.digest, self.position):
                 count = reader.readinto(buffer[: min(remaining, len(buffer))])
@@ -73,7 +75,7 @@ class BlobHash:
             if self.position == self._descriptor.size:
                 self._check_end(reader)
             if sock is not None:
-                _send_all(sock, buffer[:count])
+                _send_all(sock, buffer[:count], rate)
 
     def _check_end(self, reader: Reader) -> None:
         if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
@@ -107,16 +109,22 @@ def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
         _send_copy(sock, reader, length)
         return
     # A socket with a time-out is non-blocking, so sendfile may fail with EAGAIN.
-    remaining, timeout = length, sock.gettimeout()
+    remaining, rate = length, Rate()
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
+
+    def send_piece() -> int:
+        while True:
+            try:
+                return os.sendfile(sock.fileno(), reader.fd, reader.offset, min(remaining, _MAX_SENDFILE_CALL))
+            except BlockingIOError:
+                timeout = sock.gettimeout()
+                if not poll.poll(None if timeout is None else timeout * 1000):
+                    raise TimeoutError(tr("the registry takes no more bytes")) from None
+
     while remaining:
         try:
-            count = os.sendfile(sock.fileno(), reader.fd, reader.offset, min(remaining, _MAX_SENDFILE_CALL))
-        except BlockingIOError:
-            if not poll.poll(None if timeout is None else timeout * 1000):
-                raise TimeoutError(tr("the registry takes no more bytes")) from None
-            continue
+            count = rate.wait(sock, send_piece)
         except OSError as error:
             # The error number does not tell whether the file or the socket failed. Reading the range does.
             _check_readable(reader, min(remaining, _MAX_SENDFILE_CALL))
@@ -138,17 +146,18 @@ def _check_readable(reader: FileRange, length: int) -> None:
 
 
 def _send_copy(sock: socket.socket, reader: FileRange, length: int) -> None:
-    buffer, remaining = thread_buffer(), length
+    buffer, remaining, rate = thread_buffer(), length, Rate()
     while remaining:
         count = reader.peek(buffer[: min(remaining, len(buffer))])
         if count == 0:
             raise reader.cut_short()
-        _send_all(sock, buffer[:count])
+        _send_all(sock, buffer[:count], rate)
         reader.advance(count)
         remaining -= count
 
 
-def _send_all(sock: socket.socket, content: memoryview) -> None:
+def _send_all(sock: socket.socket, content: memoryview, rate: Rate) -> None:
     sent = 0
     while sent < len(content):
-        sent += sock.send(content[sent : sent + _MAX_SEND_CALL])
+        piece = content[sent : sent + _MAX_SEND_CALL]
+        sent += rate.wait(sock, functools.partial(sock.send, piece))

@@ -13,6 +13,7 @@ from airgap.errors import AirgapError, Interrupted, UsageError
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.http.errors import proxy_unreachable
+from airgap.registry.http.pace import PacedResponse
 from airgap.registry.http.proxy import Proxy
 
 #: Seconds.
@@ -55,6 +56,7 @@ class Connector(Record, frozen=False, eq=False):
         connection: http.client.HTTPConnection
         if key.scheme == "http":
             connection = http.client.HTTPConnection(host, port, timeout=timeout)
+            connection.response_class = PacedResponse
         else:
             connection = _TlsConnection(host, port, timeout=timeout, context=self._context(key.trust))
             connection.server_hostname = key.host
@@ -137,14 +139,14 @@ class _TlsConnection(http.client.HTTPSConnection):
         responses: list[http.client.HTTPResponse] = []
 
         def make_response(*arguments: Any, **keywords: Any) -> http.client.HTTPResponse:
-            responses.append(http.client.HTTPResponse(*arguments, **keywords))
+            responses.append(PacedResponse(*arguments, **keywords))
             return responses[-1]
 
         self.response_class = make_response  # type: ignore[assignment] # called like the class
         try:
             http.client.HTTPConnection.connect(self)
         finally:
-            self.response_class = http.client.HTTPResponse
+            self.response_class = PacedResponse
             for response in responses:
                 response.close()
         context: ssl.SSLContext = self._context  # type: ignore[attr-defined] # not in the stubs

@@ -23,6 +23,7 @@ from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.http import errors
 from airgap.registry.http.body import ResponseBody
+from airgap.registry.http.certificate_errors import untrusted_certificate
 from airgap.registry.http.connect import ConnectionKey, Connector, Trust, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.proxy import Proxy, proxy_for_url
@@ -105,7 +106,7 @@ class _Lease(Record, frozen=False, eq=False):
         if self.transport.aborted:
             return Interrupted(tr("stopped"))
         if isinstance(error, ssl.SSLCertVerificationError):
-            return errors.untrusted_certificate(error, self.url, self.transport.certificate(self.key, self.proxy))
+            return untrusted_certificate(error, self.url, self.transport.certificate(self.key, self.proxy))
         return errors.from_exception(error, self.url, answered_before=self.transport.has_answered(self.key))
 
     def drop(self) -> None:
