@@ -178,7 +178,8 @@ class _ProjectReader(Record, frozen=False):
             raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
 
     def _registry(self, node: Any) -> RegistrySettings:
-        values = self._mapping(node, ("mirror", "endpoint", "plain_http", "ca_file", "insecure", "timeout"))
+        known = ("mirror", "endpoint", "plain_http", "ca_file", "insecure", "timeout", "redirects", "realms")
+        values = self._mapping(node, known)
         texts = {key: self._text(values[key]) for key in ("mirror", "endpoint") if key in values}
         ca_file = str(self.folder / self._text(values["ca_file"])) if "ca_file" in values else ""
         return RegistrySettings(
@@ -188,7 +189,15 @@ class _ProjectReader(Record, frozen=False):
             ca_file,
             self._flag(values["insecure"]) if "insecure" in values else False,
             self._seconds(values["timeout"]) if "timeout" in values else TIMEOUT,
+            self._hosts(values["redirects"]) if "redirects" in values else (),
+            self._hosts(values["realms"]) if "realms" in values else (),
         )
+
+    def _hosts(self, node: Any) -> tuple[str, ...]:
+        for item in self._list(node):
+            if reason := registry_problem(self._text(item)):
+                raise UsageError(reason, where=self._where(item), hint=tr("write a host, such as auth.corp:8443"))
+        return tuple(self._text(item) for item in self._list(node))
 
     def _seconds(self, node: Any) -> float:
         text = self._text(node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from airgap.errors import Interrupted
@@ -20,11 +20,14 @@ from airgap.registry.repository import Repository
 from airgap.registry.settings import RegistrySettings
 from airgap.registry.upload_sessions import UploadSessions
 
+Confirm = Callable[[str, Callable[[], bool]], bool]
+"""``confirm(question, is_stopped)`` asks the user yes or no; no, if ``is_stopped`` meanwhile."""
+
 
 class Registries:
     """Returns clients and repositories. A context manager that closes the connections.
 
-    ``settings`` are by registry name; ``default`` is for all other registries.
+    ``settings`` are by registry name; ``default`` is for all other registries. ``confirm`` asks the user a question.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Registries:
         environment: Mapping[str, str] | None = None,
         retry: RetryPolicy | None = None,
         emit: Sink = ignore,
+        confirm: Confirm | None = None,
     ) -> None:
         environment = os.environ if environment is None else environment
         self._settings = dict(settings or {})
@@ -44,6 +48,8 @@ class Registries:
         self._aborted = threading.Event()
         self._retry = replace(retry or RetryPolicy(sleep=self._sleep), emit=emit)
         self._transport = Transport(environment)
+        #: Asks, until the user has answered or the run is aborted.
+        self._confirm = None if confirm is None else lambda question: confirm(question, self._aborted.is_set)
         self._clients: dict[str, RegistryClient] = {}
         self._lock = threading.Lock()
 
@@ -55,7 +61,12 @@ class Registries:
                 if not settings.ca_file and self._default.ca_file:
                     settings = replace(settings, ca_file=self._default.ca_file)
                 self._clients[registry] = RegistryClient(
-                    registry, settings, self._transport, self._credentials, self._retry
+                    registry,
+                    settings,
+                    self._transport,
+                    self._credentials,
+                    self._retry,
+                    confirm=self._confirm,
                 )
             return self._clients[registry]
 
@@ -68,7 +79,13 @@ class Registries:
         main_client = self.client(registry)
         settings = replace(main_client.settings, endpoint=base_url, mirror="")
         client = RegistryClient(
-            registry, settings, self._transport, self._credentials, self._retry, trials=main_client.trials
+            registry,
+            settings,
+            self._transport,
+            self._credentials,
+            self._retry,
+            trials=main_client.trials,
+            confirm=self._confirm,
         )
         client.sessions = main_client.sessions
         return client

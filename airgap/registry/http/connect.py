@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import http.client
+import select
 import socket
 import ssl
 import threading
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 from airgap.errors import AirgapError, Interrupted, UsageError
 from airgap.i18n import tr
 from airgap.records import Record, field
+from airgap.registry.http.addresses import AddressRule, ForbiddenAddress
 from airgap.registry.http.errors import proxy_unreachable
 from airgap.registry.http.pace import PacedResponse
 from airgap.registry.http.proxy import Proxy
@@ -35,6 +37,8 @@ class ConnectionKey(NamedTuple):
     host: str
     port: int
     trust: Trust
+    #: Set for a host that a registry has named: which addresses it may have.
+    rule: AddressRule | None = None
 
 
 class Connector(Record, frozen=False, eq=False):
@@ -65,7 +69,11 @@ class Connector(Record, frozen=False, eq=False):
 
         def create_socket(address: tuple[str, int], timeout: float, source: object = None) -> socket.socket:
             try:
-                return self._connect(address, timeout)
+                if key.rule is not None:
+                    key.rule.check(key.host)  # a proxy resolves names itself
+                return self._connect(address, timeout, None if proxy else key.rule)
+            except ForbiddenAddress:
+                raise
             except OSError as error:
                 if proxy is None or self.aborted:
                     raise
@@ -98,9 +106,15 @@ class Connector(Record, frozen=False, eq=False):
         for sock in sockets:
             shut_down(sock)
 
-    def _connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
+    def _connect(self, address: tuple[str, int], timeout: float, rule: AddressRule | None) -> socket.socket:
         last_error: OSError | None = None
         for family, kind, protocol, _, socket_address in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
+            try:
+                if rule is not None:
+                    rule.check(str(socket_address[0]))
+            except ForbiddenAddress as error:
+                last_error = error
+                continue
             sock = socket.socket(family, kind, protocol)
             with self._lock:
                 self._connecting.add(sock)
@@ -152,6 +166,26 @@ class _TlsConnection(http.client.HTTPSConnection):
         context: ssl.SSLContext = self._context  # type: ignore[attr-defined] # not in the stubs
         self.sock = context.wrap_socket(self.sock, server_hostname=self.server_hostname, do_handshake_on_connect=False)
         self.sock.do_handshake()
+
+
+def is_open(connection: http.client.HTTPConnection) -> bool:
+    """Whether an idle connection is still open. If it is readable before a request, the server has closed it."""
+    if connection.sock is None:
+        return False
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return not poll.poll(0)
+
+
+def check_first_bytes(sock: socket.socket) -> None:
+    """Raise :class:`http.client.BadStatusLine` if a response does not begin as HTTP.
+
+    A TLS server may answer a plain HTTP request with a few bytes and no line end, and keep the connection open.
+    ``http.client`` would wait for the line end until the time-out.
+    """
+    first_bytes = sock.recv(5, socket.MSG_PEEK)
+    if not b"HTTP/".startswith(first_bytes):
+        raise http.client.BadStatusLine(repr(first_bytes))
 
 
 def shut_down(sock: socket.socket) -> None:

@@ -24,6 +24,7 @@ from airgap.errors import (
     Unavailable,
 )
 from airgap.i18n import tr
+from airgap.registry.http.addresses import ForbiddenAddress
 from airgap.registry.http.pace import HeaderTooLong, SlowAnswer, SlowPeer
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -48,6 +49,10 @@ class ConnectionBroken(Transient):
 
 class TooSlow(Transient):
     """A registry that answers, but too slowly. It is asked once more, not as often as after other failures."""
+
+
+class RefusedAddress(Unavailable):
+    """A registry has named an address that it may not lead to."""
 
 
 class AccountLocked(Unauthorized):
@@ -92,6 +97,11 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
     host = urlsplit(url).netloc.rpartition("@")[2]
     if isinstance(error, SlowPeer):
         return TooSlow(_slowness(error), where=where, hint=limits.hint(error.limit))
+    if isinstance(error, ForbiddenAddress):
+        return RefusedAddress(
+            tr("the registry leads to {host}, and {reason}; nothing was sent there", host=host, reason=error),
+            where=where,
+        )
     if isinstance(error, HeaderTooLong):
         most = limits.value("header-bytes")
         return Unavailable(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import select
 import socket
 import ssl
 import threading
@@ -22,9 +21,10 @@ from airgap.errors import AirgapError, Interrupted, RegistryError, Unavailable
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.http import errors
+from airgap.registry.http.addresses import AddressRule
 from airgap.registry.http.body import ResponseBody
 from airgap.registry.http.certificate_errors import untrusted_certificate
-from airgap.registry.http.connect import ConnectionKey, Connector, Trust, shut_down
+from airgap.registry.http.connect import ConnectionKey, Connector, Trust, check_first_bytes, is_open, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.proxy import Proxy, proxy_for_url
 from airgap.registry.http.retry import parse_retry_after
@@ -65,6 +65,11 @@ class StreamedResponse(Record, frozen=False, eq=False):
         return self.response.status
 
     @property
+    def peer(self) -> str:
+        """The address of the server that has answered, empty behind a proxy."""
+        return self._lease.peer
+
+    @property
     def headers(self) -> Headers:
         """The response headers."""
         return self.response.headers
@@ -101,6 +106,12 @@ class _Lease(Record, frozen=False, eq=False):
     reused: bool
     #: Whether the connection is closed after this request.
     dedicated: bool = False
+    #: The address of the server, empty behind a proxy.
+    peer: str = ""
+
+    def note_peer(self) -> None:
+        if self.proxy is None:
+            self.peer = str(self.connection.sock.getpeername()[0])
 
     def translate(self, error: BaseException) -> AirgapError:
         if self.transport.aborted:
@@ -162,16 +173,18 @@ class Transport(Record, frozen=False, eq=False):
         headers: Mapping[str, str],
         body: bytes | None = None,
         timeout: float = TIMEOUT,
+        rule: AddressRule | None = None,
     ) -> StreamedResponse:
         """Send a small request and return the response with its body unread; ``timeout`` is in seconds.
 
+        ``rule`` says which addresses the host may have; :class:`~airgap.registry.http.errors.RefusedAddress` otherwise.
         Raises :class:`~airgap.registry.http.errors.Transient` for what may be retried, :class:`Unavailable` otherwise.
         """
 
         def send(connection: http.client.HTTPConnection, target: str, extra: Mapping[str, str]) -> None:
             connection.request(method, target, body=body, headers={**_COMMON_HEADERS, **headers, **extra})
 
-        return self._exchange(url, trust, send, repeatable=True, timeout=timeout)
+        return self._exchange(url, trust, send, repeatable=True, timeout=timeout, rule=rule)
 
     def upload(
         self,
@@ -260,19 +273,21 @@ class Transport(Record, frozen=False, eq=False):
         repeatable: bool,
         timeout: float,
         dedicated: bool = False,
+        rule: AddressRule | None = None,
     ) -> StreamedResponse:
         while True:
-            lease, target, extra = self._lease(url, trust, dedicated)
+            lease, target, extra = self._lease(url, trust, dedicated, rule)
             try:
                 if lease.connection.sock is None:
                     lease.connection.connect()
                 if self.aborted:
                     raise Interrupted(tr("stopped"))
                 lease.connection.sock.settimeout(timeout)
+                lease.note_peer()
                 try:
                     send(lease.connection, target, extra)
                     if not lease.reused and lease.key.scheme == "http":
-                        _check_first_bytes(lease.connection.sock)
+                        check_first_bytes(lease.connection.sock)
                     response = lease.connection.getresponse()
                 except _EarlyResponse as early:
                     response = early.response
@@ -287,7 +302,9 @@ class Transport(Record, frozen=False, eq=False):
             self._answered.add(lease.key)
             return StreamedResponse(response, url, lease)
 
-    def _lease(self, url: str, trust: Trust, dedicated: bool) -> tuple[_Lease, str, Mapping[str, str]]:
+    def _lease(
+        self, url: str, trust: Trust, dedicated: bool, rule: AddressRule | None
+    ) -> tuple[_Lease, str, Mapping[str, str]]:
         """Return a connection for ``url``, the target of its request line, and headers for a proxy."""
         if self.aborted:
             raise Interrupted(tr("stopped"))
@@ -296,7 +313,7 @@ class Transport(Record, frozen=False, eq=False):
             raise Unavailable(tr("this is no http or https address"), where=errors.public_url(url))
         secure = parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
-        key = ConnectionKey(parts.scheme, parts.hostname, port, trust if secure else Trust())
+        key = ConnectionKey(parts.scheme, parts.hostname, port, trust if secure else Trust(), rule)
         url_proxy = proxy_for_url(url, self.environment)
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         extra: dict[str, str] = {}
@@ -317,26 +334,9 @@ class Transport(Record, frozen=False, eq=False):
             with self._lock:
                 idle = self._idle.get(key)
                 connection = idle.pop() if idle else None
-            if connection is None or _is_open(connection):
+            if connection is None or is_open(connection):
                 return connection
             connection.close()
-
-
-def _is_open(connection: http.client.HTTPConnection) -> bool:
-    """Whether an idle connection is still open. If it is readable before a request, the server has closed it."""
-    if connection.sock is None:
-        return False
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return not poll.poll(0)
-
-
-def _check_first_bytes(sock: socket.socket) -> None:
-    # A TLS server may answer a plain HTTP request with a few bytes and no line end, and keep the connection open.
-    # http.client would wait for the line end until the time-out.
-    first_bytes = sock.recv(5, socket.MSG_PEEK)
-    if not b"HTTP/".startswith(first_bytes):
-        raise http.client.BadStatusLine(repr(first_bytes))
 
 
 class _EarlyResponse(Exception):
