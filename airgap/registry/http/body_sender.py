@@ -7,16 +7,17 @@ A blob that is hashed here and does not match its digest is never sent completel
 from __future__ import annotations
 
 import functools
-import os
 import select
 import socket
 import ssl
 
+from airgap import system
 from airgap.errors import ContentError, DigestMismatch
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.registry.http.pace import Rate
+from airgap.registry.http.pace import MinimumRate
+from airgap.registry.http.rate import RateLimit
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import FileRange, thread_buffer, translate_read_errors
 
@@ -53,15 +54,15 @@ class BlobHash:
                 reader.close()
         return copy
 
-    def send(self, sock: socket.socket, reader: Reader, length: int) -> None:
-        """Read ``length`` bytes, hash them, and send them.
+    def send(self, sock: socket.socket, reader: Reader, length: int, rate: RateLimit | None = None) -> None:
+        """Read ``length`` bytes, hash them, and send them, not faster than ``rate``.
 
         Raises :class:`DigestMismatch` or :class:`ContentError` before the last piece of a blob that is not intact.
         """
-        self._read(reader, length, sock)
+        self._read(reader, length, sock, rate)
 
-    def _read(self, reader: Reader, length: int, sock: socket.socket | None) -> None:
-        buffer, remaining, rate = thread_buffer(), length, Rate()
+    def _read(self, reader: Reader, length: int, sock: socket.socket | None, rate: RateLimit | None = None) -> None:
+        buffer, remaining, minimum = thread_buffer(), length, MinimumRate()
         while remaining:
             with translate_read_errors(self._descriptor.digest, self.position):
                 count = reader.readinto(buffer[: min(remaining, len(buffer))])
@@ -75,7 +76,7 @@ class BlobHash:
             if self.position == self._descriptor.size:
                 self._check_end(reader)
             if sock is not None:
-                _send_all(sock, buffer[:count], rate)
+                _send_all(sock, buffer[:count], minimum, rate)
 
     def _check_end(self, reader: Reader) -> None:
         if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
@@ -99,24 +100,27 @@ class BlobHash:
             )
 
 
-def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
-    """Send ``length`` bytes of a file, by ``sendfile`` unless the connection is encrypted or the body is long.
+def send_file(sock: socket.socket, reader: FileRange, length: int, rate: RateLimit | None = None) -> None:
+    """Send ``length`` bytes of a file, not faster than ``rate``: by ``sendfile`` unless the connection is encrypted,
+    the body is long, or this system has no ``sendfile``.
 
     Raises what the reader raises if the file cannot be read or is too short. An :class:`OSError` always comes from the
     socket.
     """
-    if isinstance(sock, ssl.SSLSocket) or length > _MAX_SENDFILE_LENGTH:
-        _send_copy(sock, reader, length)
+    sendfile = system.sendfile()
+    if isinstance(sock, ssl.SSLSocket) or length > _MAX_SENDFILE_LENGTH or sendfile is None:
+        _send_copy(sock, reader, length, rate)
         return
     # A socket with a time-out is non-blocking, so sendfile may fail with EAGAIN.
-    remaining, rate = length, Rate()
+    remaining, minimum = length, MinimumRate()
+    most = min(_MAX_SENDFILE_CALL, rate.piece) if rate else _MAX_SENDFILE_CALL
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
 
     def send_piece() -> int:
         while True:
             try:
-                return os.sendfile(sock.fileno(), reader.fd, reader.offset, min(remaining, _MAX_SENDFILE_CALL))
+                return sendfile(sock.fileno(), reader.fd, reader.offset, min(remaining, most))
             except BlockingIOError:
                 timeout = sock.gettimeout()
                 if not poll.poll(None if timeout is None else timeout * 1000):
@@ -124,17 +128,19 @@ def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
 
     while remaining:
         try:
-            count = rate.wait(sock, send_piece)
+            count = minimum.wait(sock, send_piece)
         except OSError as error:
             # The error number does not tell whether the file or the socket failed. Reading the range does.
-            _check_readable(reader, min(remaining, _MAX_SENDFILE_CALL))
+            _check_readable(reader, min(remaining, most))
             if isinstance(error, ConnectionError | TimeoutError):
                 raise
             # Some file systems do not support sendfile. An error of the socket is raised again by the copy.
-            _send_copy(sock, reader, remaining)
+            _send_copy(sock, reader, remaining, rate)
             return
         if count == 0:
             raise reader.cut_short()
+        if rate:
+            rate.wait(count)
         reader.advance(count)
         remaining -= count
 
@@ -145,19 +151,23 @@ def _check_readable(reader: FileRange, length: int) -> None:
         position += reader.peek(buffer[: min(len(buffer), length - position)], position)
 
 
-def _send_copy(sock: socket.socket, reader: FileRange, length: int) -> None:
-    buffer, remaining, rate = thread_buffer(), length, Rate()
+def _send_copy(sock: socket.socket, reader: FileRange, length: int, rate: RateLimit | None) -> None:
+    buffer, remaining, minimum = thread_buffer(), length, MinimumRate()
     while remaining:
         count = reader.peek(buffer[: min(remaining, len(buffer))])
         if count == 0:
             raise reader.cut_short()
-        _send_all(sock, buffer[:count], rate)
+        _send_all(sock, buffer[:count], minimum, rate)
         reader.advance(count)
         remaining -= count
 
 
-def _send_all(sock: socket.socket, content: memoryview, rate: Rate) -> None:
+def _send_all(sock: socket.socket, content: memoryview, minimum: MinimumRate, rate: RateLimit | None) -> None:
+    most = min(_MAX_SEND_CALL, rate.piece) if rate else _MAX_SEND_CALL
     sent = 0
     while sent < len(content):
-        piece = content[sent : sent + _MAX_SEND_CALL]
-        sent += rate.wait(sock, functools.partial(sock.send, piece))
+        piece = content[sent : sent + most]
+        count = minimum.wait(sock, functools.partial(sock.send, piece))
+        sent += count
+        if rate:
+            rate.wait(count)

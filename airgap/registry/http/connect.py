@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making connections: directly or through a proxy, with or without TLS. All of them can be aborted."""
+"""Making connections: directly or through a proxy, with or without TLS. All of them can be aborted.
+And what a connection shows without a request."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class HeaderTooLong(http.client.HTTPException):
     """The status lines and headers of a response, interim ones included, are too long."""
 
 
-class Rate:
+class MinimumRate:
     """The minimum rate of one body in one direction: measured over periods of waiting."""
 
     def __init__(self) -> None:
@@ -96,10 +96,10 @@ class _PacedSocket(io.RawIOBase):
         self._file: Any = sock.makefile("rb", 0)  # keeps the socket open until this response is read
         self._received = 0
         self._waited = 0.0
-        self._rate: Rate | None = None
+        self._rate: MinimumRate | None = None
 
     def pace_body(self) -> None:
-        self._rate = self._rate or Rate()
+        self._rate = self._rate or MinimumRate()
 
     def readable(self) -> bool:
         return True

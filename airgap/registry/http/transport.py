@@ -22,11 +22,12 @@ from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.http import errors
 from airgap.registry.http.addresses import AddressRule
-from airgap.registry.http.body import ResponseBody
+from airgap.registry.http.body import ResponseBody, read_into_memory
 from airgap.registry.http.certificate_errors import untrusted_certificate
 from airgap.registry.http.connect import ConnectionKey, Connector, Trust, check_first_bytes, is_open, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.proxy import Proxy, proxy_for_url
+from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import parse_retry_after
 from airgap.registry.settings import COMMIT_FACTOR, TIMEOUT
 
@@ -57,7 +58,7 @@ class StreamedResponse(Record, frozen=False, eq=False):
     _body: ResponseBody = field(init=False)
 
     def __post_init__(self) -> None:
-        self._body = ResponseBody(self.response)
+        self._body = ResponseBody(self.response, self._lease.transport.rate)
 
     @property
     def status(self) -> int:
@@ -133,31 +134,30 @@ class _Lease(Record, frozen=False, eq=False):
     def read(self, response: http.client.HTTPResponse, url: str, limit: str) -> Response:
         most = limits.value(limit or "error-bytes")
         try:
-            body = response.read(most + 1) if (response.length or 0) <= most or not limit else bytes(most + 1)
-            if len(body) <= most:
-                if response.length:
-                    raise http.client.IncompleteRead(body, response.length)  # http.client does not raise it here
-                response.read(0)  # reads the end of a chunked body, so that the connection can be reused
+            body, is_whole = read_into_memory(response, most)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.drop()
             raise self.translate(error) from error
-        if len(body) > most:
-            self.drop()
-            if limit:
-                raise RegistryError(
-                    tr("the answer has more than {most:,} bytes", most=most),
-                    where=errors.public_url(url),
-                    hint=limits.hint(limit),
-                )
-        else:
+        if is_whole:
             self.release(response)
-        return Response(response.status, response.reason, response.headers, body[:most], url)
+        else:
+            self.drop()
+        if limit and not is_whole:
+            what, where = tr("the answer has more than {most:,} bytes", most=most), errors.public_url(url)
+            raise RegistryError(what, where=where, hint=limits.hint(limit))
+        if self.transport.rate:
+            self.transport.rate.wait(len(body))
+        return Response(response.status, response.reason, response.headers, body, url)
 
 
 class Transport(Record, frozen=False, eq=False):
-    """A pool of connections. Thread-safe. The proxies are those of ``environment``."""
+    """A pool of connections. Thread-safe. The proxies are those of ``environment``.
+
+    ``rate`` limits the bodies of responses. Who writes the body of a request keeps to it there.
+    """
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    rate: RateLimit | None = None
     _idle: dict[ConnectionKey, list[http.client.HTTPConnection]] = field(default_factory=dict)
     _connector: Connector = field(default_factory=Connector)
     _answered: set[ConnectionKey] = field(default_factory=set)
