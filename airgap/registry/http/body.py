@@ -27,7 +27,7 @@ def read_into_memory(response: http.client.HTTPResponse, most: int) -> tuple[byt
             raise http.client.IncompleteRead(body, response.length)  # http.client does not raise it here
         response.read(0)  # reads the end of a chunked body, so that the connection can be reused
         return body, True
-    return body, response.length == 0 or not response.read(1)
+    return body, response.length == 0 if response.length is not None else not response.read(1)
 
 
 class ResponseBody(Record, frozen=False, eq=False):
