@@ -39,6 +39,10 @@ _SHARED = frozenset({
 })  # fmt: skip
 
 
+class ForeignRealm(Unauthorized):
+    """The registry names a token server that may not get the password."""
+
+
 class TokenServers(Record, frozen=False, eq=False):
     """Decides about the token servers of one registry. Thread-safe.
 
@@ -97,7 +101,7 @@ class TokenServers(Record, frozen=False, eq=False):
                 )
             if self._answers[host]:
                 return
-        raise Unauthorized(
+        raise ForeignRealm(
             tr("the registry wants the password sent to {host}, which is not of its domain", host=host[:200]),
             where=public_url(self.base_url),
             hint=tr(
