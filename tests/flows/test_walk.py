@@ -190,7 +190,7 @@ def test_rewrite_names_what_it_left_beside_what_it_could_not_read(airgap: Airgap
     assert "k/windows.yaml" in unread
     assert "quay.io/e/guess:1" in left
     assert said.errors == [
-        "1 image reference left: only the shape says image: quay.io/e/guess:1 (k/a.yaml:15)",
+        "1 image reference left: only the shape says image: quay.io/e/guess:1 (k/a.yaml:12)",
         "1 file could not be read and may name more images",
     ]
     written = (airgap.folder / "out/a.yaml").read_bytes()
