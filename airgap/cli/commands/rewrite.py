@@ -13,6 +13,7 @@ from airgap import kube
 from airgap.cli import options
 from airgap.cli.commands.rewrite_destination import Destination, write_or_show
 from airgap.cli.commands.rewrite_rendered import is_chart, is_rendered, rewrite_rendered
+from airgap.cli.printing import note
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, helm_options, target_mapping
@@ -156,7 +157,7 @@ def command(
                         path=path,
                         change_count=count,
                     )
-                click.echo(text, err=True)
+                note(text)
         return
     mapping = None if source else target_mapping(project, to, policy)
     resources = paths or project.resources
