@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airgap.cli.error_reporter import current_reporter
-from airgap.cli.formatting.printable import printable
+from airgap.formatting import escaped
 from airgap.i18n import tr
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def password_prompt() -> AskPassword | None:
 
 def ask_password(owner: str) -> str:
     """Ask for the password of ``owner`` without showing it. Check :func:`can_ask` first."""
-    password: str = click.prompt(tr("Password for {owner}", owner=owner), hide_input=True, err=True)
+    password: str = click.prompt(escaped(tr("Password for {owner}", owner=owner)), hide_input=True, err=True)
     return password
 
 
@@ -48,7 +48,7 @@ def confirm_prompt() -> Confirm | None:
 def _confirm(question: str, is_stopped: Callable[[], bool]) -> bool:
     """Ask until the answer is y or n. Called by any thread: Ctrl-C reaches the main one, and then ``is_stopped``."""
     while True:
-        click.echo(f"{printable(question)} [y/n]: ", err=True, nl=False)
+        click.echo(f"{escaped(question)} [y/n]: ", err=True, nl=False)
         while not select.select([sys.stdin], [], [], _CHECK_SECONDS)[0]:
             if is_stopped():
                 return False
