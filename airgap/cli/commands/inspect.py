@@ -13,6 +13,7 @@ from airgap.bundle.image_sizes import ImageSize, image_sizes
 from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.cli import options
+from airgap.cli.formatting.artifacts import artifact_lines
 from airgap.cli.formatting.printable import printable
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
@@ -55,6 +56,8 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             incomplete = tr(", not whole") if image.descriptor.digest in inventory.incomplete else ""
             size = _describe_size(sizes.get(image.descriptor.digest))
             click.echo(f"  {image.descriptor.digest}\n  {platforms}{size}{derived}{incomplete}")
+        for line in artifact_lines(inventory.artifacts):
+            click.echo(line)
         for resource in inventory.resources:
             click.echo(tr("resource file {name}", name=printable(resource.name)))
         for skipped in inventory.skipped:
@@ -68,9 +71,10 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
                     program_member=PROGRAM_MEMBER,
                 )
             )
-        images = counted(len(inventory.images), "image")
-        blobs = counted(len(inventory.blobs), "blob")
-        click.echo(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
+        counts = [counted(len(inventory.images), "image")]
+        counts += [counted(len(inventory.artifacts), "artifact")] if inventory.artifacts else []
+        counts += [counted(len(inventory.blobs), "blob"), counted(len(inventory.referrers), "referrer")]
+        click.echo(", ".join(counts))
         if NOTES_MEMBER in inventory.members:
             click.echo(printable(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True))
 
