@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An artifact as an OCI artifact (image-spec manifest.md, "Guidelines for Artifact Usage"; ADR 0023).
+"""An artifact as an OCI artifact (image-spec manifest.md, "Guidelines for Artifact Usage"; ADR 0024).
 
 The manifest's ``artifactType`` names the format, its config is the empty one, and its only layer is the file. Equal
 artifacts have equal bytes.

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airgap import kube
+from airgap import kube, limits
 from airgap.durable import missing_file, read_hint
 from airgap.errors import AirgapError, UsageError
 from airgap.i18n import tr
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FILE = "airgap.yaml"
 _KEYS = (
     *("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules"),
-    *("artifacts", "artifact_targets"),
+    *("limits", "artifacts", "artifact_targets"),
 )
 
 
@@ -50,6 +50,7 @@ class ProjectSettings(Record, frozen=False):
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
     artifacts: list[ArtifactEntry] = field(default_factory=list)
     artifact_targets: list[ArtifactTarget] = field(default_factory=list)
+    limits: dict[str, int] = field(default_factory=dict)
 
     @property
     def bundle_name(self) -> str:
@@ -58,7 +59,7 @@ class ProjectSettings(Record, frozen=False):
 
 
 def load_project(path: str | None) -> ProjectSettings:
-    """Read ``path``; without one, ``airgap.yaml`` in the working folder if it exists.
+    """Read ``path``; without one, ``airgap.yaml`` in the working folder if it exists. Its limits hold from now on.
 
     Raises :class:`UsageError` if the file cannot be read or has a mistake.
     """
@@ -87,6 +88,7 @@ def load_project(path: str | None) -> ProjectSettings:
     project = ProjectSettings()
     if root is not None and root.tag != "tag:yaml.org,2002:null":
         ProjectReader(str(file), file.parent, project).read(root)
+    limits.use_project(project.limits)
     return project
 
 
@@ -120,6 +122,8 @@ class ProjectReader(Record, frozen=False):
                 self._read_rules(value)
             elif key in ("artifacts", "artifact_targets"):
                 self._read_artifacts(key, value)
+            elif key == "limits":
+                self._read_limits(value)
             else:
                 self._read_registries(value)
 
@@ -151,6 +155,10 @@ class ProjectReader(Record, frozen=False):
             for pattern, name in self.mapping(value, None).items():
                 self._parsed(name, partial(_check_override, pattern))
                 self.project.overrides[pattern] = self.text(name)
+
+    def _read_limits(self, node: Any) -> None:
+        for name, value in self.mapping(node, None).items():
+            self.project.limits[name] = limits.parse(name, self.text(value), where=self.where(value))
 
     def _read_rules(self, node: Any) -> None:
         section = self.mapping(node, ("take", "ignore"))

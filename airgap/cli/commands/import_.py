@@ -26,6 +26,7 @@ from airgap.flows.import_artifacts import ArtifactImportRequest
 from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.oci import Platform
+from airgap.records import replace
 from airgap.targets import LazyTarget, target_for
 from airgap.transfer import CancelToken, Context, Jobs, Report
 from airgap.transfer.shard import Shard
@@ -66,6 +67,7 @@ from airgap.transfer.shard import Shard
 @options.nexus
 @options.target_options
 @options.config
+@options.limit_rate
 @options.jobs
 @options.progress
 def command(
@@ -85,6 +87,7 @@ def command(
     nexus: str,
     connection: options.TargetConnection,
     config: str | None,
+    limit_rate: str | None,
     jobs: int | None,
     progress: str,
 ) -> None:
@@ -116,7 +119,7 @@ def command(
         )
         return
     mapping = target_mapping(project, to, policy, plain_http=connection.plain_http)
-    connection_options = connection.options(mapping.address.registry)
+    connection_options = replace(connection.options(mapping.address.registry), limit_rate=limit_rate)
     request = ImportRequest(
         # The receipt is beside the output folder: kubectl apply -f would fail on a .json in it that is no object.
         Path(output),
