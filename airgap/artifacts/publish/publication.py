@@ -150,7 +150,7 @@ def _compare(publication: FormatPublication, bundle: BundleReader, context: Cont
                         digest=digest,
                         bundle_digest=artifact.digest,
                     ),
-                    where=f"{artifact.label} at {publication.repository.url(artifact)}",
+                    where=_place(artifact, publication.repository),
                     hint=tr(
                         "nothing was sent; a changed file needs a new version, or the old one is deleted there first"
                     ),
@@ -160,7 +160,7 @@ def _compare(publication: FormatPublication, bundle: BundleReader, context: Cont
             errors.append(
                 ContentMissing(
                     tr("neither the bundle nor the repository has it: the bundle was made with --base"),
-                    where=f"{artifact.label} at {publication.repository.url(artifact)}",
+                    where=_place(artifact, publication.repository),
                     hint=tr("nothing was sent; import the bundle that it builds on first, or export without --base"),
                 )
             )
@@ -179,10 +179,14 @@ def _prove(repository: ArtifactRepository, uploaded: Sequence[Artifact], context
     errors: list[AirgapError] = []
     for artifact in uploaded:
         digest = found.get(artifact)
-        where = f"{artifact.label} at {repository.url(artifact)}"
+        where = _place(artifact, repository)
         if digest is None:
             errors.append(ContentMissing(tr("it was uploaded, and its address does not have it"), where=where))
         elif digest != artifact.digest:
             what = tr("it was uploaded, and its address has {digest}, not {sent}", digest=digest, sent=artifact.digest)
             errors.append(DigestMismatch(what, where=where))
     raise_all(errors)
+
+
+def _place(artifact: Artifact, repository: ArtifactRepository) -> str:
+    return tr("{label} at {where}", label=artifact.label, where=repository.url(artifact))
