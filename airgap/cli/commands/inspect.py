@@ -12,12 +12,8 @@ from airgap.bundle.image_sizes import ImageSize, image_sizes
 from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.cli import options
-<<<<<<< HEAD
 from airgap.cli.formatting.artifacts import artifact_lines
-from airgap.cli.formatting.printable import printable
-=======
 from airgap.cli.printing import Styled, note, say, say_json
->>>>>>> main
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 
@@ -58,14 +54,12 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             derived = tr(", derived from {derived_from}", derived_from=image.derived_from) if image.derived_from else ""
             incomplete = tr(", not whole") if image.descriptor.digest in inventory.incomplete else ""
             size = _describe_size(sizes.get(image.descriptor.digest))
-<<<<<<< HEAD
-            click.echo(f"  {image.descriptor.digest}\n  {platforms}{size}{derived}{incomplete}")
-        for line in artifact_lines(inventory.artifacts):
-            click.echo(line)
-=======
             say(f"  {image.descriptor.digest}")
             say(f"  {platforms}{size}{derived}{incomplete}")
->>>>>>> main
+        for heading, lines in artifact_lines(inventory.artifacts):
+            say(Styled(heading, bold=True))
+            for line in lines:
+                say(line)
         for resource in inventory.resources:
             say(tr("resource file {name}", name=resource.name))
         for skipped in inventory.skipped:
@@ -78,16 +72,10 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
                     program_member=PROGRAM_MEMBER,
                 )
             )
-<<<<<<< HEAD
         counts = [counted(len(inventory.images), "image")]
         counts += [counted(len(inventory.artifacts), "artifact")] if inventory.artifacts else []
         counts += [counted(len(inventory.blobs), "blob"), counted(len(inventory.referrers), "referrer")]
-        click.echo(", ".join(counts))
-=======
-        images = counted(len(inventory.images), "image")
-        blobs = counted(len(inventory.blobs), "blob")
-        say(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
->>>>>>> main
+        say(", ".join(counts))
         if NOTES_MEMBER in inventory.members:
             say(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True)
 
