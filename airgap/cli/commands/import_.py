@@ -101,7 +101,7 @@ def command(
     \b
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
     kubectl apply -f airgap-out/
-    airgap import bundle.tar --only-artifacts --artifacts-to pypi=http://nexus:8081/repository/pypi-hosted
+    airgap import bundle.tar --only-artifacts --nexus http://10.100.0.102:8081
     """
     start = time.monotonic()
     project = load_project(config)
