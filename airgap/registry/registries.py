@@ -12,7 +12,7 @@ from airgap.errors import Interrupted
 from airgap.events import Sink, ignore
 from airgap.i18n import tr
 from airgap.records import replace
-from airgap.registry.auth.credentials import Credentials
+from airgap.registry.auth.credentials import Credential, Credentials
 from airgap.registry.client import RegistryClient
 from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import RetryPolicy
@@ -73,25 +73,32 @@ class Registries:
                 )
             return self._clients[registry]
 
-    def client_at(self, registry: str, base_url: str) -> RegistryClient:
+    def client_at(self, registry: str, base_url: str, credential: Credential | None = None) -> RegistryClient:
         """Return a new client for another address of ``registry``, with the same trust and credentials: a refused
         password is not tried again there.
 
         ``base_url`` is ``http://host:8081/repository/docker`` for example, or the address of the REST API.
+        ``credential`` is used instead of the registry's.
         """
         main_client = self.client(registry)
         settings = replace(main_client.settings, endpoint=base_url, mirror="")
+        credentials = Credentials(explicit={registry: credential}) if credential else self._credentials
         client = RegistryClient(
             registry,
             settings,
             self._transport,
-            self._credentials,
+            credentials,
             self._retry,
             trials=main_client.trials,
             confirm=self._confirm,
         )
         client.sessions = main_client.sessions
         return client
+
+    def credential(self, registry: str) -> Credential | None:
+        """Return the credential that would be used for a registry. Raises :class:`airgap.errors.Unauthorized` if a file
+        or a credential helper fails."""
+        return self._credentials.find(registry)
 
     def use_sessions(self, registry: str, sessions: UploadSessions) -> None:
         """Record the uploads to a registry in ``sessions``, and continue those that it contains."""

@@ -106,7 +106,7 @@ class Plan(Record, frozen=False):
         part = Plan(inline_blobs=self.inline_blobs)
         for image in images:
             part.images.append(image)
-            _add_image(part, image, self)
+            add_image(part, image, self)
         return part
 
     def shard(self, index: int, count: int) -> Plan:
@@ -155,7 +155,7 @@ def plan(
     everything = Plan(manifests=graph.manifests)
     for image in images:
         try:
-            _add_image(result, image, everything)
+            add_image(result, image, everything)
         except ContentError as failure:
             result.failures.append((image.root, failure))
         else:
@@ -164,8 +164,11 @@ def plan(
     return result
 
 
-def _add_image(plan: Plan, image: Image, everything: Plan) -> None:
-    """Add every manifest and blob of ``image`` with its source and its repositories."""
+def add_image(plan: Plan, image: Image, everything: Plan) -> None:
+    """Add every manifest and blob of ``image`` with its source and its repositories to ``plan``.
+
+    ``everything`` has its manifests. Raises :class:`ContentError` if a digest has two sizes.
+    """
     repositories = [destination.repository for destination in image.root.destinations]
     closure = everything.closure(image)
     sizes: dict[str, int] = {}
