@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airgap.cli.error_reporter import current_reporter
+from airgap.cli.printing import note
 from airgap.formatting import escaped
 from airgap.i18n import tr
 
@@ -48,7 +49,7 @@ def confirm_prompt() -> Confirm | None:
 def _confirm(question: str, is_stopped: Callable[[], bool]) -> bool:
     """Ask until the answer is y or n. Called by any thread: Ctrl-C reaches the main one, and then ``is_stopped``."""
     while True:
-        click.echo(f"{escaped(question)} [y/n]: ", err=True, nl=False)
+        note(question, " [y/n]")
         while not select.select([sys.stdin], [], [], _CHECK_SECONDS)[0]:
             if is_stopped():
                 return False
