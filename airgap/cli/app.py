@@ -11,6 +11,7 @@ import click
 
 from airgap import __version__
 from airgap.cli.error_reporter import ErrorReporter
+from airgap.cli.printing import say
 from airgap.i18n import tr
 
 #: The commands in the order of ``--help``, each with its one-line help, so that ``--help`` imports none of them.
@@ -47,9 +48,10 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
     if isinstance(context.obj, ErrorReporter) and context.obj.verbose:
         from airgap.cli.formatting.versions import version_lines
 
-        click.echo("\n".join(version_lines()))
+        for line in version_lines():
+            say(line)
     else:
-        click.echo(f"airgap {__version__}")
+        say(f"airgap {__version__}")
     context.exit()
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from airgap.cli.error_reporter import ErrorReporter
-from airgap.cli.prompts import password_prompt
+from airgap.cli.printing import note
+from airgap.cli.prompts import confirm_prompt, password_prompt
 from airgap.errors import UsageError
 from airgap.i18n import tr
 from airgap.records import Record, replace
@@ -227,7 +228,7 @@ def source_connection(ca_file: str | None, plain_http: tuple[str, ...], insecure
     """Return the connection options of a command that only pulls, from its ``source_options``."""
     from airgap.config.connections import ConnectionOptions
 
-    return ConnectionOptions(ca_file or "", insecure, plain_http)
+    return ConnectionOptions(ca_file or "", insecure, plain_http, confirm=confirm_prompt())
 
 
 class TargetConnection(Record):
@@ -259,6 +260,7 @@ class TargetConnection(Record):
             (registry,) if self.plain_http else (),
             self.via,
             target_credential(os.environ, self.username, password, registry=registry, ask=password_prompt()),
+            confirm=confirm_prompt(),
         )
 
 
@@ -321,7 +323,7 @@ def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
 
 def _ask_for_volume(expected: Path) -> Path | None:
     """Ask the user for a volume on another medium, and return its path; ``None`` if the user gives up."""
-    click.echo(tr("{expected} is not there.", expected=expected), err=True)
+    note(tr("{expected} is not there.", expected=expected))
     answer = click.prompt(
         tr("Put its medium in and press Enter, or say where it lies (q gives up)"),
         default="",

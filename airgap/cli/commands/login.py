@@ -6,8 +6,9 @@ from __future__ import annotations
 import click
 
 from airgap.cli import options
+from airgap.cli.printing import note
 from airgap.cli.progress.display import open_display
-from airgap.cli.prompts import ask_password, can_ask
+from airgap.cli.prompts import ask_password, can_ask, confirm_prompt
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, open_registries
 from airgap.errors import UsageError
@@ -69,18 +70,18 @@ def command(
         (address.registry,) if plain_http else (),
         via,
         credential,
+        confirm=confirm_prompt(),
     )
     with (
         open_display("plain") as emit,
         open_registries(load_project(config), connection_options, emit, target=address) as registries,
     ):
         path = login(address.registry, credential, registries, emit=emit)
-    click.echo(
+    note(
         tr(
             "signed in to {registry} as {username}; kept in {path}",
             registry=address.registry,
             username=username,
             path=path,
-        ),
-        err=True,
+        )
     )
