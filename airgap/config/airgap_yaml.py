@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from airgap.targets import Mapping, TargetAddress
 
 FILE = "airgap.yaml"
-_KEYS = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules")
+_KEYS = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules",
+         "require")  # fmt: skip
 
 
 class ProjectSettings(Record, frozen=False):
@@ -43,6 +44,8 @@ class ProjectSettings(Record, frozen=False):
     overrides: dict[str, str] = field(default_factory=dict)
     registries: dict[str, RegistrySettings] = field(default_factory=dict)
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
+    #: What the signatures of bundles need: ``signature``, ``ca`` and ``crl``, each with the names of files.
+    require: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def bundle_name(self) -> str:
@@ -110,6 +113,8 @@ class _ProjectReader(Record, frozen=False):
                 self._read_mapping(value)
             elif key == "rules":
                 self._read_rules(value)
+            elif key == "require":
+                self._read_require(value)
             else:
                 self._read_registries(value)
 
@@ -132,6 +137,11 @@ class _ProjectReader(Record, frozen=False):
             for pattern, name in self._mapping(value, None).items():
                 self._parsed(name, partial(_check_override, pattern))
                 self.project.overrides[pattern] = self._text(name)
+
+    def _read_require(self, node: Any) -> None:
+        for key, value in self._mapping(node, ("signature", "ca", "crl")).items():
+            files = self._list(value) if value.id == "sequence" else [value]
+            self.project.require[key] = [str(self.folder / self._text(file)) for file in files]
 
     def _read_rules(self, node: Any) -> None:
         section = self._mapping(node, ("take", "ignore"))

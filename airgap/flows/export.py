@@ -8,16 +8,18 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from airgap.bundle import Extras, Lockfile, OutputFormat, Resource, build_layout, read_base, read_lockfile
+from airgap.bundle import Extras, Lockfile, OutputFormat, build_layout, read_base
 from airgap.bundle.build import BundleBuild
 from airgap.bundle.lockfile import create_lockfile, write_lockfile
 from airgap.bundle.omitted_layers import omit_layers
-from airgap.durable import missing_file, output
+from airgap.durable import output
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.carried_resources import carried_resources, skipped_names
+from airgap.flows.steps.given_lockfile import given_lockfile
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, resolve_images
+from airgap.flows.steps.sign_export import Signing, write_signatures
 from airgap.formatting import human
 from airgap.i18n import tr
 from airgap.oci import Platform
@@ -49,6 +51,7 @@ class ExportRequest(Record):
     named: Collection[str] = ()
     base: Path | None = None
     at_hand: Sequence[LocalImages] = ()
+    signing: Signing = Signing()
 
 
 class Exported(Record, frozen=False):
@@ -77,7 +80,10 @@ def _export(
     base = read_base(request.base) if request.base else None
     _check_output(request, found_images, build)
     resources = carried_resources(found_images, context.emit) if request.carry_resources else []
-    locked = _read_lockfile(request, base.id if base else None, resources) or build.lockfile
+    locked = given_lockfile(
+        request.lock, request.form, request.platforms, resources,
+        refresh=request.refresh, base=base.id if base else None,
+    ) or build.lockfile  # fmt: skip
     found_images.emit_messages(context.emit)
     resolved = _resolved(request, found_images, registries, locked, build, context)
     planned = resolved.plan
@@ -87,9 +93,9 @@ def _export(
     for label, error in failures:
         context.emit(ImageFailed(label, str(error)))
     sizes, omitted = measure(planned), omit_layers(planned, base, context.emit)
-    carried = (resources, request.program, request.name, request.version, request.notes)
-    extras = Extras(*carried, skipped_names(found_images))
-    inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
+    carried = (resources, request.program, request.name, request.version, request.notes, skipped_names(found_images))
+    inventory, layout = build_layout(planned, Extras(*carried), omitted.requires, omitted.bases)
+    layout, signature_files = request.signing.sign(request.form, inventory, layout)
     result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, (), failures, resolved.unresolved)
     result.paths = request.form.output_paths(layout)
     context.note(tr("bundle size: {total}", total=human(layout.total)))
@@ -106,6 +112,7 @@ def _export(
             planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, context,
             CopyOptions(verb="fetched", order=layout.blobs if writer.ordered else None),
         )  # fmt: skip
+        write_signatures(signature_files)
         writer.finish()
     result.bundle_size = sum(path.stat().st_size for path in result.paths) or layout.total
     if request.lock is not None and (request.refresh or not request.lock.exists()):
@@ -113,17 +120,8 @@ def _export(
     return result
 
 
-def _read_lockfile(request: ExportRequest, base_id: str | None, resources: Sequence[Resource]) -> Lockfile | None:
-    if request.lock is None:
-        return None
-    if request.form.volume and not request.lock.exists():
-        raise missing_file(request.lock, hint=tr("one volume is made again from the lock of all of them"))
-    if lockfile := read_lockfile(request.lock, request.platforms, refresh=request.refresh, base=base_id):
-        lockfile.check_resources(resources, where=str(request.lock))
-    return lockfile
-
-
 def _check_output(request: ExportRequest, found_images: FoundImages, build: BundleBuild) -> None:
+    request.signing.check(request.form, force=request.force or request.dry_run or build.resuming)
     if request.form.streamed:
         return
     if not request.form.volume_size:

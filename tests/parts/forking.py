@@ -35,7 +35,18 @@ from tests.parts.service import clean_environment
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "airgap"
 #: What the program imports only where it needs it.
-LAZY = ("cheroot.server", "http.client", "httpx", "rich.console", "rich.live", "rich.progress", "yaml", "zstandard")
+LAZY = (
+    "cheroot.server",
+    "cryptography.hazmat.primitives.asymmetric.ed25519",
+    "http.client",
+    "httpx",
+    "minisign",
+    "rich.console",
+    "rich.live",
+    "rich.progress",
+    "yaml",
+    "zstandard",
+)
 #: Arguments and environment are one message of at most so many bytes.
 _LONGEST = 100_000
 _NUMBER = struct.Struct("<i")
