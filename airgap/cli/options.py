@@ -69,6 +69,12 @@ jobs = click.option(
     help=tr("Number of requests at the same time, of any kind."),
 )
 
+limit_rate = click.option(
+    "--limit-rate",
+    metavar="RATE",
+    help=tr("Send and receive at most this much a second, over all connections together: 2MB, 500kB, 20Mbit."),
+)
+
 force = click.option("--force", is_flag=True, help=tr("Replace files that exist."))
 
 dry_run = click.option("--dry-run", is_flag=True, help=tr("Show what would be done, and change nothing."))

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airgap import kube
+from airgap import kube, limits
 from airgap.durable import missing_file, read_hint
 from airgap.errors import AirgapError, UsageError
 from airgap.i18n import tr
@@ -26,8 +26,20 @@ if TYPE_CHECKING:
     from airgap.targets import Mapping, TargetAddress
 
 FILE = "airgap.yaml"
-_KEYS = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules",
-         "require")  # fmt: skip
+_KEYS = (
+    "name",
+    "version",
+    "notes",
+    "resources",
+    "images",
+    "platforms",
+    "target",
+    "mapping",
+    "registries",
+    "rules",
+    "limits",
+    "require",
+)
 
 
 class ProjectSettings(Record, frozen=False):
@@ -46,6 +58,7 @@ class ProjectSettings(Record, frozen=False):
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
     #: What the signatures of bundles need: ``signature``, ``ca`` and ``crl``, each with the names of files.
     require: dict[str, list[str]] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
 
     @property
     def bundle_name(self) -> str:
@@ -54,7 +67,7 @@ class ProjectSettings(Record, frozen=False):
 
 
 def load_project(path: str | None) -> ProjectSettings:
-    """Read ``path``; without one, ``airgap.yaml`` in the working folder if it exists.
+    """Read ``path``; without one, ``airgap.yaml`` in the working folder if it exists. Its limits hold from now on.
 
     Raises :class:`UsageError` if the file cannot be read or has a mistake.
     """
@@ -83,6 +96,7 @@ def load_project(path: str | None) -> ProjectSettings:
     project = ProjectSettings()
     if root is not None and root.tag != "tag:yaml.org,2002:null":
         _ProjectReader(str(file), file.parent, project).read(root)
+    limits.use_project(project.limits)
     return project
 
 
@@ -115,6 +129,8 @@ class _ProjectReader(Record, frozen=False):
                 self._read_rules(value)
             elif key == "require":
                 self._read_require(value)
+            elif key == "limits":
+                self._read_limits(value)
             else:
                 self._read_registries(value)
 
@@ -142,6 +158,10 @@ class _ProjectReader(Record, frozen=False):
         for key, value in self._mapping(node, ("signature", "ca", "crl")).items():
             files = self._list(value) if value.id == "sequence" else [value]
             self.project.require[key] = [str(self.folder / self._text(file)) for file in files]
+
+    def _read_limits(self, node: Any) -> None:
+        for name, value in self._mapping(node, None).items():
+            self.project.limits[name] = limits.parse(name, self._text(value), where=self._where(value))
 
     def _read_rules(self, node: Any) -> None:
         section = self._mapping(node, ("take", "ignore"))

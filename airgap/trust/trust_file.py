@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from airgap import bounded_json
 from airgap.durable import locked_folder, replace_file, writing
 from airgap.errors import ContentError, UsageError
 from airgap.formatting import quoted
 from airgap.i18n import tr
-from airgap.oci import bounded_json
 from airgap.records import Record
 from airgap.trust.files import read_small_file
 from airgap.trust.minisign import PublicKey

@@ -26,6 +26,7 @@ from airgap.flows.import_ import ImportRequest, ImportResult, import_
 from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.oci import Platform
+from airgap.records import replace
 from airgap.targets import LazyTarget, target_for
 from airgap.transfer import CancelToken, Context, Jobs, Report
 from airgap.transfer.shard import Shard
@@ -71,6 +72,7 @@ from airgap.transfer.shard import Shard
 @options.nexus
 @options.target_options
 @options.config
+@options.limit_rate
 @options.jobs
 @options.progress
 def command(
@@ -91,6 +93,7 @@ def command(
     nexus: str,
     connection: options.TargetConnection,
     config: str | None,
+    limit_rate: str | None,
     jobs: int | None,
     progress: str,
 ) -> None:
@@ -109,7 +112,7 @@ def command(
     start = time.monotonic()
     project = load_project(config)
     mapping = target_mapping(project, to, policy, plain_http=connection.plain_http)
-    connection_options = connection.options(mapping.address.registry)
+    connection_options = replace(connection.options(mapping.address.registry), limit_rate=limit_rate)
     demand = trust.demand(project, required=require_signature)
     request = ImportRequest(
         # The receipt is beside the output folder: kubectl apply -f would fail on a .json in it that is no object.

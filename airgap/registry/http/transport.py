@@ -10,27 +10,24 @@ from __future__ import annotations
 
 import http.client
 import os
-import select
 import socket
 import ssl
 import threading
 import weakref
 from collections.abc import Callable, Mapping
 
-from airgap import __version__
-from airgap.errors import AirgapError, Interrupted, Unavailable
+from airgap import __version__, limits
+from airgap.errors import AirgapError, Interrupted, RegistryError, Unavailable
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.http import errors
 from airgap.registry.http.body import ResponseBody
-from airgap.registry.http.connect import ConnectionKey, Connector, Trust, shut_down
+from airgap.registry.http.connect import ConnectionKey, Connector, Trust, check_first_bytes, is_open, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.proxy import Proxy, proxy_for_url
+from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import parse_retry_after
 from airgap.registry.settings import COMMIT_FACTOR, TIMEOUT
-
-#: Bytes of a small response that are read into memory at most. Registries have no reason to send more.
-MAX_BODY = 32 * 1024 * 1024
 
 Headers = http.client.HTTPMessage
 
@@ -59,7 +56,7 @@ class StreamedResponse(Record, frozen=False, eq=False):
     _body: ResponseBody = field(init=False)
 
     def __post_init__(self) -> None:
-        self._body = ResponseBody(self.response)
+        self._body = ResponseBody(self.response, self._lease.transport.rate)
 
     @property
     def status(self) -> int:
@@ -79,9 +76,13 @@ class StreamedResponse(Record, frozen=False, eq=False):
             self._lease.drop()
             raise self._lease.translate(error) from error
 
-    def read(self) -> Response:
-        """Read the rest of the body into memory and release the connection."""
-        return self._lease.read(self.response, self.url)
+    def read(self, limit: str = "") -> Response:
+        """Read the rest of the body into memory and release the connection.
+
+        ``limit`` is the name of the limit for its bytes. Without one, and for a status from 300 on, the body only
+        explains the status: what exceeds ``error-bytes`` is not read. Raises :class:`RegistryError` past ``limit``.
+        """
+        return self._lease.read(self.response, self.url, limit if self.status < 300 else "")
 
     def release(self) -> None:
         """Return the connection to the pool if the body was read to its end; close it otherwise."""
@@ -117,27 +118,40 @@ class _Lease(Record, frozen=False, eq=False):
         else:
             self.drop()
 
-    def read(self, response: http.client.HTTPResponse, url: str) -> Response:
+    def read(self, response: http.client.HTTPResponse, url: str, limit: str) -> Response:
+        most = limits.value(limit or "error-bytes")
         try:
-            body = response.read(MAX_BODY + 1)
-            if len(body) <= MAX_BODY:
+            body = response.read(most + 1) if (response.length or 0) <= most or not limit else bytes(most + 1)
+            if len(body) <= most:
                 if response.length:
                     raise http.client.IncompleteRead(body, response.length)  # http.client does not raise it here
                 response.read(0)  # reads the end of a chunked body, so that the connection can be reused
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.drop()
             raise self.translate(error) from error
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             self.drop()
-            raise Unavailable(tr("the answer is absurdly long"), where=errors.public_url(url))
-        self.release(response)
-        return Response(response.status, response.reason, response.headers, body, url)
+            if limit:
+                raise RegistryError(
+                    tr("the answer has more than {most:,} bytes", most=most),
+                    where=errors.public_url(url),
+                    hint=limits.hint(limit),
+                )
+        else:
+            self.release(response)
+        if self.transport.rate:
+            self.transport.rate.wait(len(body))
+        return Response(response.status, response.reason, response.headers, body[:most], url)
 
 
 class Transport(Record, frozen=False, eq=False):
-    """A pool of connections. Thread-safe. The proxies are those of ``environment``."""
+    """A pool of connections. Thread-safe. The proxies are those of ``environment``.
+
+    ``rate`` limits the bodies of responses. Who writes the body of a request keeps to it there.
+    """
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    rate: RateLimit | None = None
     _idle: dict[ConnectionKey, list[http.client.HTTPConnection]] = field(default_factory=dict)
     _connector: Connector = field(default_factory=Connector)
     _answered: set[ConnectionKey] = field(default_factory=set)
@@ -263,7 +277,7 @@ class Transport(Record, frozen=False, eq=False):
                 try:
                     send(lease.connection, target, extra)
                     if not lease.reused and lease.key.scheme == "http":
-                        _check_first_bytes(lease.connection.sock)
+                        check_first_bytes(lease.connection.sock)
                     response = lease.connection.getresponse()
                 except _EarlyResponse as early:
                     response = early.response
@@ -308,26 +322,9 @@ class Transport(Record, frozen=False, eq=False):
             with self._lock:
                 idle = self._idle.get(key)
                 connection = idle.pop() if idle else None
-            if connection is None or _is_open(connection):
+            if connection is None or is_open(connection):
                 return connection
             connection.close()
-
-
-def _is_open(connection: http.client.HTTPConnection) -> bool:
-    """Whether an idle connection is still open. If it is readable before a request, the server has closed it."""
-    if connection.sock is None:
-        return False
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return not poll.poll(0)
-
-
-def _check_first_bytes(sock: socket.socket) -> None:
-    # A TLS server may answer a plain HTTP request with a few bytes and no line end, and keep the connection open.
-    # http.client would wait for the line end until the time-out.
-    first_bytes = sock.recv(5, socket.MSG_PEEK)
-    if not b"HTTP/".startswith(first_bytes):
-        raise http.client.BadStatusLine(repr(first_bytes))
 
 
 class _EarlyResponse(Exception):
