@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -91,7 +92,7 @@ def tar_of(form: str, files: Mapping[str, bytes]) -> bytes | None:
         done = subprocess.run(["zstd", "-dc"], input=files[FORMS[form]], capture_output=True, check=False, timeout=60)
         return done.stdout if done.returncode == 0 else None
     if form == "volumes":
-        return b"".join(content for name, content in sorted(files.items()) if name[-3:].isdigit())
+        return b"".join(content for name, content in sorted(files.items()) if re.search(r"\.\d{3}$", name))
     return files[FORMS[form]]
 
 
@@ -156,14 +157,14 @@ def _drop_bytes(files: Files, chance: random.Random) -> str:
 
 
 def _swap_volumes(files: Files, chance: random.Random) -> str:
-    volumes = [name for name in files if name[-3:].isdigit()]
+    volumes = [name for name in files if re.search(r"\.\d{3}$", name)]
     first, second = chance.sample(volumes, 2)
     files[first], files[second] = files[second], files[first]
     return f"{first} and {second} swapped"
 
 
 def _empty_volume(files: Files, chance: random.Random) -> str:
-    name = chance.choice([name for name in files if name[-3:].isdigit()])
+    name = chance.choice([name for name in files if re.search(r"\.\d{3}$", name)])
     files[name] = b""
     return f"{name} empty"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_only_the_last_volume_changes(tmp_path: Path) -> None:
     after = read(tmp_path / "b")
     assert after.keys() == before.keys()
     changed = [name for name in after if after[name] != before[name]]
-    volumes = [name for name in after if name[-3:].isdigit()]
+    volumes = [name for name in after if re.search(r"\.\d{3}$", name)]
     assert "b.tar.sha256" in changed
     assert len(volumes) * 8192 > SIGNATURE_ROOM
     last = max(name for name in volumes if before[name])
