@@ -9,6 +9,7 @@ from collections.abc import Callable
 import click
 
 from airgap.cli.error_reporter import current_reporter
+from airgap.formatting import escaped
 from airgap.i18n import tr
 
 AskPassword = Callable[[str], str]
@@ -27,5 +28,5 @@ def password_prompt() -> AskPassword | None:
 
 def ask_password(owner: str) -> str:
     """Ask for the password of ``owner`` without showing it. Check :func:`can_ask` first."""
-    password: str = click.prompt(tr("Password for {owner}", owner=owner), hide_input=True, err=True)
+    password: str = click.prompt(escaped(tr("Password for {owner}", owner=owner)), hide_input=True, err=True)
     return password

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import json
 from collections.abc import Sequence
+=======
+>>>>>>> main
 from pathlib import Path
 
 import click
@@ -15,9 +18,13 @@ from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.bundle.signatures import find_signatures
 from airgap.cli import options
+<<<<<<< HEAD
 from airgap.cli.formatting.printable import printable
 from airgap.cli.trust_options import open_trust_file
 from airgap.flows.admission import describe as describe_signature
+=======
+from airgap.cli.printing import Styled, note, say, say_json
+>>>>>>> main
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 from airgap.trust.policy import Checked, Policy, check
@@ -40,38 +47,50 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
     with open_bundle(bundle) as reader:
         inventory = reader.inventory
         if as_json:
+<<<<<<< HEAD
             signatures = [
                 {"key": signature.signer, "trusted_comment": signature.comment} for signature in _signatures(reader)
             ]
             document = {**inventory.to_json(), "size": reader.size, "volumes": [], "signatures": signatures}
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+=======
+            document = {**inventory.to_json(), "size": reader.size, "volumes": [], "signatures": []}
+            say_json(document)
+>>>>>>> main
             return
         if html or csv:
             _write_tables(reader, html, csv, force=force)
             return
+<<<<<<< HEAD
         title = printable(" ".join(part for part in (inventory.name, inventory.version) if part))
         readers = tr("read by {tool} and newer", tool=printable(inventory.tool))
         click.echo(f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, {readers}")
         click.echo(tr("ID {id}", id=reader.id))
         for signature in _signatures(reader):
             click.echo(printable(describe_signature(signature)))
+=======
+        title = " ".join(part for part in (inventory.name, inventory.version) if part)
+        readers = tr("read by {tool} and newer", tool=inventory.tool)
+        say(f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, {readers}")
+        say(tr("ID {id}", id=reader.id))
+>>>>>>> main
         for line in describe_requirements(inventory):
-            click.echo(printable(line))
+            say(line)
         sizes = image_sizes(inventory)
         for image in inventory.images:
-            click.echo(click.style(str(image.reference), bold=True))
+            say(Styled(str(image.reference), bold=True))
             platforms = ", ".join(map(str, image.platforms)) or tr("no platform")
             derived = tr(", derived from {derived_from}", derived_from=image.derived_from) if image.derived_from else ""
             incomplete = tr(", not whole") if image.descriptor.digest in inventory.incomplete else ""
             size = _describe_size(sizes.get(image.descriptor.digest))
-            click.echo(f"  {image.descriptor.digest}\n  {platforms}{size}{derived}{incomplete}")
+            say(f"  {image.descriptor.digest}")
+            say(f"  {platforms}{size}{derived}{incomplete}")
         for resource in inventory.resources:
-            click.echo(tr("resource file {name}", name=printable(resource.name)))
+            say(tr("resource file {name}", name=resource.name))
         for skipped in inventory.skipped:
-            name, why = printable(skipped.name), printable(skipped.why)
-            click.echo(tr("not read for images: {name}: {why}", name=name, why=why))
+            say(tr("not read for images: {name}: {why}", name=skipped.name, why=skipped.why))
         if PROGRAM_MEMBER in inventory.members:
-            click.echo(
+            say(
                 tr(
                     "this program: tar xf {bundle} {program_member}",
                     bundle=quoted(bundle),
@@ -80,9 +99,9 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             )
         images = counted(len(inventory.images), "image")
         blobs = counted(len(inventory.blobs), "blob")
-        click.echo(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
+        say(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
         if NOTES_MEMBER in inventory.members:
-            click.echo(printable(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True))
+            say(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True)
 
 
 def _signatures(reader: BundleReader) -> Sequence[Checked]:
@@ -110,4 +129,4 @@ def _write_tables(reader: BundleReader, html: str | None, csv: str | None, *, fo
         output.check_place(path, force=force, option=tr("--html or --csv"))
     for path, content in files.items():
         output.write_files(path.parent, [(path.name, content)])
-        click.echo(tr("wrote {path}", path=path), err=True)
+        note(tr("wrote {path}", path=path))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
+from airgap.cli.printing import note, say, say_json
 from airgap.config.state import state_folder
 from airgap.errors import UsageError
 from airgap.flows.state import StateFile, clean_state, list_state
@@ -44,12 +44,13 @@ def command(
             raise UsageError(tr("list takes no names, --migrations or --dry-run"), hint=tr("airgap state clean …"))
         files = list_state(folder)
         if as_json:
-            click.echo(json.dumps([file.to_json() for file in files], indent=2))
+            say_json([file.to_json() for file in files])
             return
         for file in files:
-            click.echo(f"{file.path.name}\n  {_describe(file)}")
+            say(file.path.name)
+            say(f"  {_describe(file)}")
         if not files:
-            click.echo(tr("{folder}: nothing is left there", folder=folder), err=True)
+            note(tr("{folder}: nothing is left there", folder=folder))
         return
     if as_json:
         raise UsageError(tr("--json goes with list"))
@@ -58,11 +59,12 @@ def command(
     removed, kept = clean_state(folder, names, migrations=migrations, dry_run=dry_run)
     for file in removed:
         text = tr("would remove {name}", name=file.path.name) if dry_run else tr("removed {name}", name=file.path.name)
-        click.echo(f"{text}\n  {_describe(file)}", err=True)
+        note(text)
+        note(f"  {_describe(file)}")
     for file in kept:
-        click.echo(tr("kept {name}: a running airgap has it open", name=file.path.name), err=True)
+        note(tr("kept {name}: a running airgap has it open", name=file.path.name))
     if not removed and not kept:
-        click.echo(tr("{folder}: nothing to remove", folder=folder), err=True)
+        note(tr("{folder}: nothing to remove", folder=folder))
 
 
 def _describe(file: StateFile) -> str:
