@@ -169,19 +169,15 @@ class Authority:
         if run.returncode:
             raise RuntimeError(f"{' '.join(command)}:\n{run.stderr}")
 
-<<<<<<< HEAD
     def _issue(
         self, name: str, names: tuple[str, ...], *dates: str, subject: str = "", extensions: str = "server"
     ) -> Pair:
-=======
-    def _issue(self, name: str, names: tuple[str, ...], *dates: str, subject: str = "") -> Pair:
-        key = (name, *names)
+        key = (name, *names, *dates, subject, extensions)
         if key not in self._issued:
-            self._issued[key] = self._made(name, names, *dates, subject=subject)
+            self._issued[key] = self._made(name, names, *dates, subject=subject, extensions=extensions)
         return self._issued[key]
 
-    def _made(self, name: str, names: tuple[str, ...], *dates: str, subject: str) -> Pair:
->>>>>>> main
+    def _made(self, name: str, names: tuple[str, ...], *dates: str, subject: str, extensions: str) -> Pair:
         pair, request = self._pair(name), self._folder / f"{name}.csr"
         subject = subject or names[0].partition(":")[2]
         alternatives = ("-addext", f"subjectAltName={','.join(names)}") if names else ()

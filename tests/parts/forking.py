@@ -38,17 +38,12 @@ PROGRAM = "airgap"
 #: What the program imports only where it needs it.
 LAZY = (
     "cheroot.server",
-<<<<<<< HEAD
     "cryptography.hazmat.primitives.asymmetric.ed25519",
-    "http.client",
-    "httpx",
-    "minisign",
-=======
     "ctypes",
     "encodings.idna",
     "http.client",
     "httpx",
->>>>>>> main
+    "minisign",
     "rich.console",
     "rich.live",
     "rich.progress",

@@ -3,11 +3,7 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import json
 from collections.abc import Sequence
-=======
->>>>>>> main
 from pathlib import Path
 
 import click
@@ -18,13 +14,9 @@ from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.bundle.signatures import find_signatures
 from airgap.cli import options
-<<<<<<< HEAD
-from airgap.cli.formatting.printable import printable
+from airgap.cli.printing import Styled, note, say, say_json
 from airgap.cli.trust_options import open_trust_file
 from airgap.flows.admission import describe as describe_signature
-=======
-from airgap.cli.printing import Styled, note, say, say_json
->>>>>>> main
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 from airgap.trust.policy import Checked, Policy, check
@@ -47,33 +39,21 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
     with open_bundle(bundle) as reader:
         inventory = reader.inventory
         if as_json:
-<<<<<<< HEAD
             signatures = [
                 {"key": signature.signer, "trusted_comment": signature.comment} for signature in _signatures(reader)
             ]
             document = {**inventory.to_json(), "size": reader.size, "volumes": [], "signatures": signatures}
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-=======
-            document = {**inventory.to_json(), "size": reader.size, "volumes": [], "signatures": []}
             say_json(document)
->>>>>>> main
             return
         if html or csv:
             _write_tables(reader, html, csv, force=force)
             return
-<<<<<<< HEAD
-        title = printable(" ".join(part for part in (inventory.name, inventory.version) if part))
-        readers = tr("read by {tool} and newer", tool=printable(inventory.tool))
-        click.echo(f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, {readers}")
-        click.echo(tr("ID {id}", id=reader.id))
-        for signature in _signatures(reader):
-            click.echo(printable(describe_signature(signature)))
-=======
         title = " ".join(part for part in (inventory.name, inventory.version) if part)
         readers = tr("read by {tool} and newer", tool=inventory.tool)
         say(f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, {readers}")
         say(tr("ID {id}", id=reader.id))
->>>>>>> main
+        for signature in _signatures(reader):
+            say(describe_signature(signature))
         for line in describe_requirements(inventory):
             say(line)
         sizes = image_sizes(inventory)

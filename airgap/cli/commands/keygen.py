@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
+from airgap.cli.printing import note
 from airgap.cli.prompts import can_ask
 from airgap.errors import UsageError
 from airgap.flows.trust import make_key
@@ -40,8 +41,8 @@ def command(output: str, no_passphrase: bool, force: bool) -> None:
     """
     passphrase = "" if no_passphrase else _new_passphrase()
     key = make_key(Path(output), passphrase, force=force)
-    click.echo(tr("wrote {name}.key and {name}.pub; the key's ID is {id}", name=output, id=key.id), err=True)
-    click.echo(tr("next: airgap sign bundle.tar --key {name}.key", name=quoted(output)), err=True)
+    note(tr("wrote {name}.key and {name}.pub; the key's ID is {id}", name=output, id=key.id))
+    note(tr("next: airgap sign bundle.tar --key {name}.key", name=quoted(output)))
 
 
 def _new_passphrase() -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from airgap.bundle import open_bundle
+from airgap.cli.printing import note
 from airgap.cli.trust_options import ask_passphrase, read_secret_key
 from airgap.errors import UsageError
 from airgap.flows.sign import Sign, certificate_signer, key_signer, sign_bundle, sign_key
@@ -38,7 +39,7 @@ def command(bundle: str, key: str, comment: str | None, certificate: str | None,
         raise UsageError(tr("--comment goes with a key, not with --cms"))
     if bundle.endswith(".pub") and not certificate:
         path = sign_key(Path(bundle), read_secret_key(key), comment)
-        click.echo(tr("wrote {path}", path=path), err=True)
+        note(tr("wrote {path}", path=path))
         return
     if bundle == "-":
         raise UsageError(
@@ -48,7 +49,7 @@ def command(bundle: str, key: str, comment: str | None, certificate: str | None,
     sign = _certificate(certificate, key) if certificate else key_signer(read_secret_key(key), comment)
     with open_bundle(bundle) as reader:
         path, made = sign_bundle(reader, sign, detached=detached)
-    click.echo(tr("signed by {signer}: {path}", signer=made.signer, path=path), err=True)
+    note(tr("signed by {signer}: {path}", signer=made.signer, path=path))
 
 
 def _certificate(certificate: str, key: str) -> Sign:

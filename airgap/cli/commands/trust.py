@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from airgap.cli import options
-from airgap.cli.formatting.printable import printable
+from airgap.cli.printing import note, say, say_json
 from airgap.cli.trust_options import open_trust_file, trust_file
 from airgap.errors import UsageError
 from airgap.flows.trust import add_trusted_key
@@ -43,16 +41,16 @@ def command(action: str, key: str | None, name: str | None, as_json: bool, trust
         raise UsageError(tr("which key?"), hint=tr("airgap trust add NAME.pub --name NAME; airgap trust remove NAME"))
     if action == "remove":
         removed = trust.remove(key)
-        click.echo(tr("{name} ({id}) is not trusted any more", name=removed.name, id=removed.key.id), err=True)
+        note(tr("{name} ({id}) is not trusted any more", name=removed.name, id=removed.key.id))
         return
     if not name:
         raise UsageError(tr("what should the key be called?"), hint=tr("add --name NAME"))
     added = add_trusted_key(trust, key, name)
-    click.echo(tr("{name} ({id}) is trusted now: {path}", name=name, id=added.key.id, path=trust.path), err=True)
+    note(tr("{name} ({id}) is trusted now: {path}", name=name, id=added.key.id, path=trust.path))
     if added.signed_by:
-        click.echo(tr("it was signed by {name}", name=added.signed_by), err=True)
+        note(tr("it was signed by {name}", name=added.signed_by))
     else:
-        click.echo(tr("compare this ID with the owner of the key, if you have not done so"), err=True)
+        note(tr("compare this ID with the owner of the key, if you have not done so"))
 
 
 def _print_keys(trust: TrustFile, as_json: bool) -> None:
@@ -61,10 +59,10 @@ def _print_keys(trust: TrustFile, as_json: bool) -> None:
         entries = [
             {"name": key.name, "id": key.key.id, "key": key.key.text, "signedBy": key.signed_by or None} for key in keys
         ]
-        click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        say_json(entries)
         return
     for key in keys:
-        successor = tr(", signed by {name}", name=printable(key.signed_by)) if key.signed_by else ""
-        click.echo(f"{key.key.id}  {printable(key.name)}{successor}")
+        successor = tr(", signed by {name}", name=key.signed_by) if key.signed_by else ""
+        say(f"{key.key.id}  {key.name}{successor}")
     if not keys:
-        click.echo(tr("no key is trusted: {path}", path=trust.path), err=True)
+        note(tr("no key is trusted: {path}", path=trust.path))
