@@ -12,17 +12,19 @@ from typing import Any
 import click
 
 from airgap.bundle.media.volume_names import bundle_name
-from airgap.cli import options
+from airgap.cli import artifact_options, options
+from airgap.cli.commands.import_artifacts import artifact_opener, import_only_artifacts, print_publication
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
 from airgap.cli.trust_options import TrustOptions, trust_options
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
 from airgap.config.state import keep_upload_journal
-from airgap.errors import Incomplete, Interrupted
+from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.admission import admit
 from airgap.flows.import_ import ImportRequest, ImportResult, import_
+from airgap.flows.import_artifacts import ArtifactImportRequest
 from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.oci import Platform
@@ -69,6 +71,7 @@ from airgap.transfer.shard import Shard
 @trust_options
 @options.force
 @options.dry_run
+@artifact_options.targets
 @options.nexus
 @options.target_options
 @options.config
@@ -90,6 +93,7 @@ def command(
     trust: TrustOptions,
     force: bool,
     dry_run: bool,
+    artifact_targets: artifact_options.ArtifactTargets,
     nexus: str,
     connection: options.TargetConnection,
     config: str | None,
@@ -108,9 +112,23 @@ def command(
     \b
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
     kubectl apply -f airgap-out/
+    airgap import bundle.tar --only-artifacts --nexus http://10.100.0.102:8081
     """
     start = time.monotonic()
     project = load_project(config)
+    if artifact_targets.choice.only:
+        if to or policy or shard or overwrite or connection.via:
+            raise UsageError(
+                tr("--only-artifacts takes no images"),
+                hint=tr("leave --to, --mapping, --shard, --overwrite and --via out"),
+            )
+        request_of_artifacts = ArtifactImportRequest(
+            bundle_name(bundles[0]), Path(receipt) if receipt else None, keep_going, dry_run, force
+        )
+        import_only_artifacts(
+            bundles, request_of_artifacts, project, artifact_targets, nexus, connection, Jobs.of(jobs), progress
+        )
+        return
     mapping = target_mapping(project, to, policy, plain_http=connection.plain_http)
     connection_options = replace(connection.options(mapping.address.registry), limit_rate=limit_rate)
     demand = trust.demand(project, required=require_signature)
@@ -138,10 +156,14 @@ def command(
             admit(bundle, demand, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
             target_options: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
             target = LazyTarget(mapping, lambda: target_for(registries, mapping, **target_options))
-            imported = import_(
-                request, bundle, target,
-                Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
+            registry = mapping.address.registry
+            opener = None if artifact_targets.choice.none else artifact_opener(
+                registries, artifact_targets.by_format(project), artifact_targets, nexus,
+                connection_options.credential or registries.credential(registry), registry, dry_run=dry_run,
             )  # fmt: skip
+            imported = import_(
+                request, bundle, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)), opener
+            )
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
                 tr("stopped; what the registry has taken is kept, no file was written"),
@@ -161,6 +183,8 @@ def _print_result(
     emit: Sink,
 ) -> None:
     """Emit the last lines; raise :class:`Incomplete` if ``--keep-going`` left images out."""
+    if imported.publication.formats:
+        print_publication(imported.publication, emit, dry_run=request.dry_run)
     if request.dry_run:
         for name in imported.names:
             emit(Noted(tr("would push {name}", name=name)))

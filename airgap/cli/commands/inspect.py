@@ -14,6 +14,7 @@ from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.bundle.signatures import find_signatures
 from airgap.cli import options
+from airgap.cli.formatting.artifacts import artifact_lines
 from airgap.cli.printing import Styled, note, say, say_json
 from airgap.cli.trust_options import open_trust_file
 from airgap.flows.admission import describe as describe_signature
@@ -65,6 +66,10 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             size = _describe_size(sizes.get(image.descriptor.digest))
             say(f"  {image.descriptor.digest}")
             say(f"  {platforms}{size}{derived}{incomplete}")
+        for heading, lines in artifact_lines(inventory.artifacts):
+            say(Styled(heading, bold=True))
+            for line in lines:
+                say(line)
         for resource in inventory.resources:
             say(tr("resource file {name}", name=resource.name))
         for skipped in inventory.skipped:
@@ -77,9 +82,10 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
                     program_member=PROGRAM_MEMBER,
                 )
             )
-        images = counted(len(inventory.images), "image")
-        blobs = counted(len(inventory.blobs), "blob")
-        say(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
+        counts = [counted(len(inventory.images), "image")]
+        counts += [counted(len(inventory.artifacts), "artifact")] if inventory.artifacts else []
+        counts += [counted(len(inventory.blobs), "blob"), counted(len(inventory.referrers), "referrer")]
+        say(", ".join(counts))
         if NOTES_MEMBER in inventory.members:
             say(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True)
 
