@@ -161,9 +161,9 @@ class ProjectReader(Record, frozen=False):
                 self.project.overrides[pattern] = self.text(name)
 
     def _read_require(self, node: Any) -> None:
-        for key, value in self._mapping(node, ("signature", "ca", "crl")).items():
-            files = self._list(value) if value.id == "sequence" else [value]
-            self.project.require[key] = [str(self.folder / self._text(file)) for file in files]
+        for key, value in self.mapping(node, ("signature", "ca", "crl")).items():
+            files = self.items(value) if value.id == "sequence" else [value]
+            self.project.require[key] = [str(self.folder / self.text(file)) for file in files]
 
     def _read_limits(self, node: Any) -> None:
         for name, value in self.mapping(node, None).items():

@@ -87,9 +87,7 @@ def _export(
     context: Context,
 ) -> Exported:  # fmt: skip
     base = read_base(request.base) if request.base else None
-    check_output(
-        request.form, found_images, request.signing, replace=request.force or request.dry_run or build.resuming
-    )
+    check_output(request.form, found_images, request.signing, request.force or request.dry_run or build.resuming)
     resources = carried_resources(found_images, context.emit) if request.carry_resources else []
     locked = read_export_lock(
         request.lock, request.form, request.platforms, base.id if base else None,

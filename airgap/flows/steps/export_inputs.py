@@ -36,7 +36,7 @@ def read_export_lock(
     return None
 
 
-def check_output(form: OutputFormat, found_images: FoundImages, signing: Signing, *, replace: bool) -> None:
+def check_output(form: OutputFormat, found_images: FoundImages, signing: Signing, replace: bool) -> None:
     """Raise :class:`airgap.errors.OutputError` if the bundle cannot be written, :class:`UsageError` if it would replace
     one of its own resource files."""
     signing.check(form, force=replace)
