@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The portable folder: this program with a CPython, its libraries and their loader, for a far side without Python.
 
-``tools/portable`` makes the folder out of Debian packages (ADR 0025). Its archive is a ``.tar.gz`` with sorted members,
+``tools/portable`` makes the folder out of Debian packages (ADR 0026). Its archive is a ``.tar.gz`` with sorted members,
 fixed times and modes: the same folder always gives the same bytes.
 """
 
