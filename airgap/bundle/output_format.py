@@ -54,7 +54,7 @@ class OutputFormat(Record):
     def label(self) -> str:
         """The form as the journal records it. A run with another label cannot continue the bundle."""
         if self.sealer is not None:
-            return f"age {self._volumes_label}".rstrip()
+            return f"age:{self._volumes_label}"
         return self._volumes_label or ("tar.zst" if self.compressed else "tar")
 
     @property
