@@ -211,7 +211,7 @@ class Authenticator(Record, frozen=False, eq=False):
     def _mark_refused(self, response: Response, credential: Credential | None) -> AirgapError:
         error = response.error()
         if credential is None and isinstance(error, Unauthorized):
-            error.hint = f"airgap login {self.registry}; {error.hint}"
+            error.hint = f"airgap login {self.login_arguments}; {error.hint}"
         if credential is not None and response.status == 401 and isinstance(error, Unauthorized):
             error.where = error.where or public_url(self.base_url)
             error.hint = tr(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,13 @@ from airgap.errors import AirgapError, Unauthorized
 from airgap.i18n import tr
 from airgap.records import replace
 from airgap.registry.http.errors import AccountLocked, split_url
+from airgap.targets.doctor import probe_image
 from airgap.targets.harbor.detection import is_harbor
 from airgap.targets.nexus.detection import is_nexus
 from airgap.targets.nexus.probe import NexusProbe
 from airgap.targets.nexus.realms import REALM_HINT, RealmMissing, realm_for
 from airgap.targets.nexus.refusals import explain
-from airgap.targets.probe import Probe, challenges_of
+from airgap.targets.probe import Probe, asks_for_tokens, challenges_of
 from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
@@ -128,10 +130,13 @@ def check_sign_in(probe: Probe) -> list[Finding]:
     login = f"airgap login {client.settings.login_arguments(client.registry)}"
     if credential is None and "basic" in _schemes(probe):
         return [_credential_needed(login)]
-    if is_nexus(probe):
+    request = None
+    if is_nexus(probe) and asks_for_tokens(probe):
         client.use_one_token()
+        # A later check asks for this anyway, and it proves the token as well as GET /v2/ would.
+        request = functools.partial(probe_image.ask_for_tag, probe)
     try:
-        probe.sign_in()
+        probe.sign_in(request)
     except Unauthorized as error:
         return [_rejected(probe, error, login) if credential is not None else _credential_needed(login)]
     except AirgapError as error:
