@@ -110,7 +110,7 @@ class BundleHead:
         """
         blobs = {blob.digest: blob for blob in self.inventory.blobs}
         names: dict[str, Descriptor] = {}
-        index = manifests.parse(self.member("index.json"), manifests.OCI_INDEX, where="index.json")
+        index = manifests.parse(self.member("index.json"), manifests.OCI_INDEX, where="index.json", kind="index")
         for entry in index.children:
             blob = blobs.get(entry.digest)
             if blob is None or blob.size != entry.size:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from airgap import limits
 from airgap.bundle.head import COPY_AGAIN_HINT, MAX_MEMBER, BundleHead, check_padding
 from airgap.bundle.media import AskForVolume, Medium, open_medium
 from airgap.bundle.media.stream import PipeMedium
@@ -146,7 +147,7 @@ class BundleReader:
     def manifest(self, name: str) -> Manifest:
         """Return the verified manifest for a full image name or a digest."""
         descriptor = self.resolve(name)
-        content = fetch(self, descriptor, limit=manifests.MAX_MANIFEST)
+        content = fetch(self, descriptor, limit=limits.value("manifest-bytes"))
         return manifests.parse(content, descriptor.media_type, where=f"{self.path}: {descriptor.digest}")
 
     def member(self, name: str) -> bytes:
@@ -210,7 +211,7 @@ class BundleReader:
         manifest_blobs = [blob for blob in self.inventory.blobs if manifests.is_manifest_type(blob.media_type)]
         digests = {blob.digest for blob in manifest_blobs}
         for blob in manifest_blobs:
-            manifest = manifests.parse(fetch(self, blob, limit=manifests.MAX_MANIFEST), blob.media_type)
+            manifest = manifests.parse(fetch(self, blob, limit=limits.value("manifest-bytes")), blob.media_type)
             if manifest.config is not None and manifest.config.digest in self._places:
                 digests.add(manifest.config.digest)
         return max((self._places[digest].end for digest in digests), default=0)

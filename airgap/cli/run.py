@@ -10,6 +10,7 @@ from typing import TextIO
 
 import click
 
+from airgap import limits
 from airgap.cli import stopping
 from airgap.cli.app import cli
 from airgap.cli.error_reporter import ErrorReporter
@@ -27,6 +28,7 @@ def run(arguments: Sequence[str] | None) -> int:
     reporter = ErrorReporter()
     stopping.listen(reporter)
     try:
+        limits.use_environment(os.environ)
         code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False, obj=reporter)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0

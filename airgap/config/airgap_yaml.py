@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airgap import kube
+from airgap import kube, limits
 from airgap.durable import missing_file, read_hint
 from airgap.errors import AirgapError, UsageError
 from airgap.i18n import tr
@@ -26,7 +26,19 @@ if TYPE_CHECKING:
     from airgap.targets import Mapping, TargetAddress
 
 FILE = "airgap.yaml"
-_KEYS = ("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules")
+_KEYS = (
+    "name",
+    "version",
+    "notes",
+    "resources",
+    "images",
+    "platforms",
+    "target",
+    "mapping",
+    "registries",
+    "rules",
+    "limits",
+)
 
 
 class ProjectSettings(Record, frozen=False):
@@ -43,6 +55,7 @@ class ProjectSettings(Record, frozen=False):
     overrides: dict[str, str] = field(default_factory=dict)
     registries: dict[str, RegistrySettings] = field(default_factory=dict)
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
+    limits: dict[str, int] = field(default_factory=dict)
 
     @property
     def bundle_name(self) -> str:
@@ -51,7 +64,7 @@ class ProjectSettings(Record, frozen=False):
 
 
 def load_project(path: str | None) -> ProjectSettings:
-    """Read ``path``; without one, ``airgap.yaml`` in the working folder if it exists.
+    """Read ``path``; without one, ``airgap.yaml`` in the working folder if it exists. Its limits hold from now on.
 
     Raises :class:`UsageError` if the file cannot be read or has a mistake.
     """
@@ -80,6 +93,7 @@ def load_project(path: str | None) -> ProjectSettings:
     project = ProjectSettings()
     if root is not None and root.tag != "tag:yaml.org,2002:null":
         _ProjectReader(str(file), file.parent, project).read(root)
+    limits.use_project(project.limits)
     return project
 
 
@@ -110,6 +124,8 @@ class _ProjectReader(Record, frozen=False):
                 self._read_mapping(value)
             elif key == "rules":
                 self._read_rules(value)
+            elif key == "limits":
+                self._read_limits(value)
             else:
                 self._read_registries(value)
 
@@ -132,6 +148,10 @@ class _ProjectReader(Record, frozen=False):
             for pattern, name in self._mapping(value, None).items():
                 self._parsed(name, partial(_check_override, pattern))
                 self.project.overrides[pattern] = self._text(name)
+
+    def _read_limits(self, node: Any) -> None:
+        for name, value in self._mapping(node, None).items():
+            self.project.limits[name] = limits.parse(name, self._text(value), where=self._where(value))
 
     def _read_rules(self, node: Any) -> None:
         section = self._mapping(node, ("take", "ignore"))

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airgap import bounded_json
 from airgap.errors import ContentError, NotFound
 from airgap.i18n import tr
 from airgap.oci import digest as digests
@@ -35,8 +36,8 @@ MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT)
 INDEXES = (OCI_INDEX, DOCKER_LIST)
 #: The Accept header for manifests. It has no q-values, because some registries misread them.
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT))
-#: Bytes. Registries must accept 4 MiB (distribution-spec "Pushing Manifests"); larger manifests are rare.
-MAX_MANIFEST = 16 * 1024 * 1024
+#: Bytes of a manifest in a layout, which may be one that ``airgap serve`` has accepted with a higher limit.
+MAX_STORED_MANIFEST = 16 * 1024 * 1024
 
 _ATTESTED_DIGEST = "vnd.docker.reference.digest"
 
@@ -80,14 +81,17 @@ def is_manifest_type(media_type: str) -> bool:
     return media_type in MANIFESTS or media_type in INDEXES or media_type in DOCKER_SCHEMA1
 
 
-def parse(content: bytes, media_type: str = "", *, where: str | None = None) -> Manifest:
+def parse(
+    content: bytes, media_type: str = "", *, where: str | None = None, document: object = None, kind: str = "manifest"
+) -> Manifest:
     """Parse a manifest of any known type.
 
     ``media_type`` is the one that the registry or the parent manifest gives. The ``mediaType`` of the document must
-    be the same; if neither is given, the fields of the document decide. Raises :class:`ContentError` for JSON that is
-    not a manifest, and :class:`NotFound` for Docker schema 1, which no supported registry stores any more.
+    be the same; if neither is given, the fields of the document decide. ``document`` is what ``content`` holds, if that
+    is known already; else ``content`` is parsed within the limits of ``kind``. Raises :class:`ContentError` for JSON
+    that is not a manifest, and :class:`NotFound` for Docker schema 1, which no supported registry stores any more.
     """
-    document = _parse_object(content, where)
+    document = _as_object(bounded_json.parse(content, kind, where=where) if document is None else document, where)
     stated = document.get("mediaType")
     media_type = media_type.partition(";")[0].strip()
     if media_type in ("", "application/json", "text/plain", "application/octet-stream"):
@@ -184,7 +188,7 @@ def select_platforms(index: Manifest, platforms: Sequence[Platform]) -> tuple[De
 def filter_index(index: Manifest, children: Sequence[Descriptor]) -> Manifest:
     """Return a new index with only the entries of ``children``. Equal input always gives equal bytes."""
     kept = {child.digest for child in children}
-    document = _parse_object(index.content, None)
+    document = _as_object(bounded_json.parse(index.content, "manifest"), None)
     document["manifests"] = [entry for entry in document["manifests"] if entry["digest"] in kept]
     content = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     return parse(content, index.descriptor.media_type)
@@ -193,19 +197,15 @@ def filter_index(index: Manifest, children: Sequence[Descriptor]) -> Manifest:
 def config_platform(content: bytes) -> Platform | None:
     """Return the platform in an image config, or ``None`` if ``content`` is not an image config."""
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
+        document = bounded_json.parse(content, "config")
+    except ContentError:
         return None
     if not isinstance(document, dict) or not document.get("os"):
         return None
     return Platform.from_json(document)
 
 
-def _parse_object(content: bytes, where: str | None) -> dict[str, Any]:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ContentError(tr("not JSON, so no manifest ({error})", error=error), where=where) from error
+def _as_object(document: object, where: str | None) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ContentError(tr("a manifest must be a JSON object"), where=where)
     return document

@@ -108,11 +108,15 @@ class RegistryClient(Record, frozen=False, eq=False):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         ok: Sequence[int] = (200,),
+        limit: str = "",
     ) -> Response:
-        """Send a small request, with retries, and return the response; raise the error for a status not in ``ok``."""
+        """Send a small request, with retries, and return the response; raise the error for a status not in ``ok``.
+
+        ``limit`` is the name of the limit for the bytes of the body, as in :meth:`StreamedResponse.read`.
+        """
 
         def attempt() -> Response:
-            response = self._request_authenticated(method, path, scopes, headers or {}, body).read()
+            response = self._request_authenticated(method, path, scopes, headers or {}, body).read(limit)
             if response.status not in ok:
                 raise self.refine_error(self._error(response))
             return response
@@ -138,7 +142,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         limited = _origin(url) == _origin(self.base_url)
 
         def attempt() -> Response:
-            response = self._exchange(method, url, all_headers, body, limited=limited).read()
+            response = self._exchange(method, url, all_headers, body, limited=limited).read("rest-bytes")
             if response.status == 429:
                 if self._auth.is_untested((), authorization):
                     raise self._auth.locked_out_error(response, ())
@@ -191,7 +195,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         """Return the content of ``url``, requested without credentials."""
 
         def attempt() -> bytes:
-            response = self._follow("GET", url, {}, None, "").read()
+            response = self._follow("GET", url, {}, None, "").read("download-bytes")
             if response.status != 200:
                 raise response.error()
             return response.body
@@ -314,7 +318,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         def attempt() -> Response:
             authorization = headers.get("Authorization", "")
             other_headers = {name: value for name, value in headers.items() if name != "Authorization"}
-            response = self._follow(method, url, other_headers, body, authorization).read()
+            response = self._follow(method, url, other_headers, body, authorization).read("token-bytes")
             if response.status == 429 and self._auth.is_untested((), authorization):
                 raise self._auth.locked_out_error(response, ())
             if response.status == 429 or response.status >= 500:

@@ -7,12 +7,12 @@ allow it to administrators only.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from airgap.errors import NotFound, RegistryError, Rejected, Unauthorized
+from airgap import bounded_json
+from airgap.errors import ContentError, NotFound, RegistryError, Rejected, Unauthorized
 from airgap.i18n import tr
 from airgap.registry.http.errors import join_url, public_url, split_url
 
@@ -32,7 +32,7 @@ def pages(client: RegistryClient, path: str, scopes: Sequence[str], *, ok: Seque
     seen = set[str]()
     while path and path not in seen:
         seen.add(path)
-        response = client.request("GET", path, scopes=scopes, ok=ok)
+        response = client.request("GET", path, scopes=scopes, ok=ok, limit="list-page-bytes")
         yield response
         header = ", ".join(response.headers.get_all("Link") or ())
         if len(header) > _MAX_LINK_LENGTH:
@@ -63,12 +63,16 @@ def _links(header: str) -> Iterator[tuple[str, str]]:
 def parse_page(response: Response, key: str, *, where: str) -> list[str]:
     """Return the list under ``key`` of a page, ``null`` as an empty one; raise :class:`RegistryError` if invalid."""
     try:
-        items = json.loads(response.body)[key] or []
+        items = bounded_json.parse(response.body, "list-page")[key] or []
         if not isinstance(items, list):
             raise TypeError("no list")
         return list(map(str, items))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (KeyError, TypeError) as error:
         raise RegistryError(tr("the list of {key} is unreadable", key=key), where=where) from error
+    except ContentError as error:
+        raise RegistryError(
+            tr("the list of {key} is unreadable ({reason})", key=key, reason=error.what), where=where, hint=error.hint
+        ) from error
 
 
 def list_repositories(client: RegistryClient) -> list[str]:

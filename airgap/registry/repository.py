@@ -9,6 +9,7 @@ import threading
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from airgap import bounded_json, limits
 from airgap.errors import ContentError, ContentMissing, DigestMismatch, NotFound, RegistryError, Rejected, Unauthorized
 from airgap.events import Retrying
 from airgap.i18n import tr
@@ -73,7 +74,12 @@ class Repository:
         path = self._manifest_path(name)
         try:
             response = self.client.request(
-                "GET", path, scopes=self._scopes, headers={"Accept": manifests.ACCEPT}, ok=(200,)
+                "GET",
+                path,
+                scopes=self._scopes,
+                headers={"Accept": manifests.ACCEPT},
+                ok=(200,),
+                limit="manifest-bytes",
             )
         except NotFound:
             raise self._not_found(name) from None
@@ -81,10 +87,6 @@ class Repository:
             raise not_a_registry(self.client.base_url)
         is_digest = digests.is_digest(name)
         where = f"{self}{'@' if is_digest else ':'}{name}"
-        if len(response.body) > manifests.MAX_MANIFEST:
-            raise ContentError(
-                tr("a manifest of {body_count} bytes is not read", body_count=len(response.body)), where=where
-            )
         header_digest = response.headers.get("Docker-Content-Digest", "")
         if is_digest:
             digests.verify(response.body, name, where=where)
@@ -228,7 +230,7 @@ class Repository:
             if response.status != 200 or media_type != manifests.OCI_INDEX:
                 self._lacks_referrers = True
                 return None
-            referrers += manifests.parse(response.body, media_type, where=str(self)).children
+            referrers += manifests.parse(response.body, media_type, where=str(self), kind="list-page").children
         return referrers
 
     def tags(self) -> list[str]:
@@ -256,7 +258,7 @@ class Repository:
             if any(entry.digest == descriptor.digest for entry in (*index.children, *index.layers)):
                 return
             # Keep the existing entries with all their fields.
-            document = json.loads(index.content)
+            document = bounded_json.parse(index.content, "manifest")
         entry = Descriptor(
             descriptor.media_type,
             descriptor.digest,
@@ -306,7 +308,7 @@ def _fallback_tag(digest: str) -> str:
 
 
 def _read_manifest(descriptor: Descriptor, opener: Opener) -> bytes:
-    if descriptor.size > manifests.MAX_MANIFEST:
+    if descriptor.size > limits.value("manifest-bytes"):
         raise ContentError(tr("a manifest of {size} bytes is not sent", size=descriptor.size))
     content, reader = bytearray(descriptor.size), opener(0)
     view, filled = memoryview(content), 0

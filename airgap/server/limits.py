@@ -9,21 +9,10 @@ from __future__ import annotations
 import contextlib
 import resource
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from airgap.errors import UsageError
 from airgap.i18n import tr
-
-
-class Limit(NamedTuple):
-    """One limit: its name, default, unit, what it bounds, and what happens past it."""
-
-    name: str
-    value: int
-    unit: str
-    what: str
-    past: str
-
+from airgap.limits import Limit
 
 _KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
 
@@ -159,5 +148,5 @@ def parse_limits(settings: Iterable[str]) -> dict[str, int]:
 def table_rows() -> str:
     """Return the rows of the table in ``docs/serve.md``."""
     return "\n".join(
-        f"| `{limit.name}` | {limit.value:,} {limit.unit} | {limit.what} | {limit.past} |" for limit in TABLE
+        f"| `{limit.name}` | {limit.value:,} {limit.unit} | {limit.bounds} | {limit.past} |" for limit in TABLE
     )

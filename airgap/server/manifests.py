@@ -8,14 +8,14 @@ is here already. It is stored byte for byte.
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from airgap import bounded_json
 from airgap.errors import AirgapError, InvalidReference
-from airgap.oci import Descriptor, bounded_json
+from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import INDEXES, MANIFESTS, OCI_ARTIFACT, Manifest, is_manifest_type, is_nondistributable, parse
 from airgap.oci.reference import check_tag
@@ -113,13 +113,15 @@ class ManifestHandler:
 
     def _parse(self, content: bytes, content_type: str) -> Manifest:
         try:
-            bounded_json.check(content, values=self._limits["manifest-values"], depth=self._limits["manifest-depth"])
-            manifest = parse(content, content_type)
+            document = bounded_json.loads(
+                content, values=self._limits["manifest-values"], depth=self._limits["manifest-depth"]
+            )
+            manifest = parse(content, content_type, document=document)
         except AirgapError as error:
             raise Problem(400, "MANIFEST_INVALID", error.what) from error
         if not manifest.descriptor.media_type:
             raise Problem(400, "MANIFEST_INVALID", "neither Content-Type nor mediaType says what this is")
-        reason = _shape_problem(json.loads(content), manifest.descriptor.media_type)
+        reason = _shape_problem(document, manifest.descriptor.media_type)
         if reason:
             raise Problem(400, "MANIFEST_INVALID", reason)
         return manifest

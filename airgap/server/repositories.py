@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
+from airgap import bounded_json
 from airgap.errors import AirgapError, ContentError, NotFound
 from airgap.i18n import tr
-from airgap.oci import Descriptor, bounded_json
+from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.oci.manifest import MAX_MANIFEST, Manifest, parse
+from airgap.oci.manifest import MAX_STORED_MANIFEST, Manifest, parse
 from airgap.server.catalogue import Catalogue, LinksCache, ManifestLinks
 from airgap.server.naming import Naming, join_name
 from airgap.server.problems import Problem, manifest_unknown, read_only
@@ -90,11 +91,11 @@ class Repositories:
 
     def read(self, descriptor: Descriptor) -> bytes:
         """Return the verified bytes of a manifest."""
-        return fetch(self.store, descriptor, limit=MAX_MANIFEST)
+        return fetch(self.store, descriptor, limit=MAX_STORED_MANIFEST)
 
     def verify(self, descriptor: Descriptor) -> None:
         """Read a manifest that is too large for memory; raise :class:`ContentError` if it is damaged."""
-        if descriptor.size > MAX_MANIFEST:
+        if descriptor.size > MAX_STORED_MANIFEST:
             raise ContentError(tr("a manifest of {size:,} bytes", size=descriptor.size))
         reader = self.store.open(descriptor)
         try:
@@ -229,8 +230,8 @@ class Repositories:
 
     def _parse(self, descriptor: Descriptor) -> Manifest:
         content = self.read(descriptor)
-        bounded_json.check(content, values=_MAX_VALUES)
-        return parse(content, descriptor.media_type)
+        document = bounded_json.loads(content, values=_MAX_VALUES)
+        return parse(content, descriptor.media_type, document=document)
 
     def _with_media_type(self, descriptor: Descriptor) -> Descriptor:
         """Return the descriptor with its media type, read from the content if the store does not know it."""

@@ -15,11 +15,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from airgap import bounded_json
 from airgap.errors import ContentError, ContentMissing, OutputError
 from airgap.i18n import tr
-from airgap.oci import Descriptor, bounded_json
+from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.oci.manifest import MAX_MANIFEST, is_manifest_type, parse, successors
+from airgap.oci.manifest import MAX_STORED_MANIFEST, is_manifest_type, parse, successors
 from airgap.records import Record
 from airgap.store.layout import GRACE_PERIOD, ImageLayout
 from airgap.store.leftovers import ASIDE, sweep_leftovers
@@ -75,9 +76,9 @@ def _links(layout: ImageLayout, descriptor: Descriptor) -> tuple[Descriptor, ...
     if descriptor.media_type and not is_manifest_type(descriptor.media_type):
         return ()
     try:
-        content = fetch(layout, descriptor, limit=MAX_MANIFEST)
-        bounded_json.check(content, values=_MAX_VALUES)
-        return successors(parse(content, descriptor.media_type))
+        content = fetch(layout, descriptor, limit=MAX_STORED_MANIFEST)
+        document = bounded_json.loads(content, values=_MAX_VALUES)
+        return successors(parse(content, descriptor.media_type, document=document))
     except ContentMissing:  # an index may list platforms that were not copied
         return ()
     except ContentError as error:

@@ -18,10 +18,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from airgap import bounded_json
 from airgap.durable import replace_file
 from airgap.errors import BundleError, ContentError, OutputError
 from airgap.i18n import tr
-from airgap.oci import Descriptor, bounded_json
+from airgap.oci import Descriptor
 from airgap.oci.manifest import OCI_INDEX
 from airgap.store.readers import translate_read_errors
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from airgap import limits
 from airgap.errors import AirgapError, ContentError, NotFound
 from airgap.events import Noted, Sink, Warned
 from airgap.i18n import tr
@@ -19,8 +20,6 @@ from airgap.transfer.pool import CancelToken, parallel_map
 
 #: How deep indexes may be nested. Nobody nests that deep, and a hostile registry could nest without end.
 MAX_DEPTH = 8
-#: Bytes of an image config, which is JSON of a few KiB.
-MAX_CONFIG = 8 * 1024 * 1024
 #: Signatures of signatures of signatures: how many levels of referrers are asked for.
 _REFERRER_LEVELS = 3
 
@@ -221,7 +220,7 @@ class GraphReader(Record, frozen=False):
         if config is None or not manifest.is_container_image:
             return None
         if config.digest not in self.inline_blobs:
-            self.inline_blobs[config.digest] = fetch(source, config, limit=MAX_CONFIG)
+            self.inline_blobs[config.digest] = fetch(source, config, limit=limits.value("config-bytes"))
         return manifests.config_platform(self.inline_blobs[config.digest])
 
     def _read_child(self, item: tuple[Root, Descriptor]) -> Manifest:
@@ -296,7 +295,7 @@ def read_manifest(source: Source, name: str) -> Manifest:
     if isinstance(source, ManifestSource):
         return source.manifest(name)
     descriptor = source.resolve(name)
-    content = fetch(source, descriptor, limit=manifests.MAX_MANIFEST)
+    content = fetch(source, descriptor, limit=limits.value("manifest-bytes"))
     manifest = manifests.parse(content, descriptor.media_type)
     return replace(manifest, descriptor=replace(manifest.descriptor, digest=descriptor.digest))
 

@@ -184,7 +184,7 @@ def _manifest(**parts: Any) -> bytes:
         (b"", "not JSON"),
         (b"<html>", "not JSON"),
         (b"\xff\xfe", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
+        (b"[" * 100_000, "more than 32 levels deep"),
         (b"[]", "must be a JSON object"),
         (b"3", "must be a JSON object"),
         (b'{"mediaType":3}', "mediaType is no string"),

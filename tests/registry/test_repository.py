@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from airgap import limits
 from airgap.errors import (
     AirgapError,
-    ContentError,
     ContentMissing,
     DigestMismatch,
     InvalidReference,
@@ -125,10 +125,15 @@ def test_digests_are_checked_before_they_are_asked_for(store: Repository, peer: 
     assert [r.target for r in peer.requests if "etc" in r.target] == []
 
 
-def test_manifests_have_a_size_limit(store: Repository, peer: Double) -> None:
-    peer.always("GET", "", Answer(200, b" " * (manifests.MAX_MANIFEST + 1)))
-    with pytest.raises(ContentError, match="is not read"):
+def test_manifests_have_a_size_limit(store: Repository, peer: Double, shelf: Shelf) -> None:
+    largest = limits.value("manifest-bytes")
+    content = shelf.manifests["team/app", "v1"][1]
+    peer.always("GET", "", Answer(200, content.ljust(largest), {"Content-Type": manifests.OCI_MANIFEST}))
+    assert store.manifest("v1").descriptor.size == largest
+    peer.always("GET", "", Answer(200, content.ljust(largest + 1), {"Content-Type": manifests.OCI_MANIFEST}))
+    with pytest.raises(RegistryError, match="more than 4,194,304 bytes") as caught:
         store.manifest("v1")
+    assert "AIRGAP_LIMITS=manifest-bytes=NUMBER" in str(caught.value.hint)
 
 
 def test_schema_1_is_explained(store: Repository, peer: Double) -> None:

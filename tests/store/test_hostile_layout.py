@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from airgap import bounded_json
 from airgap.errors import BundleError, ContentError, OutputError
-from airgap.oci import Descriptor, bounded_json
+from airgap.oci import Descriptor
 from airgap.store import ImageLayout
 from airgap.store import layout_index as module
 from airgap.store.readers import bytes_opener

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-from airgap.errors import AirgapError, ContentError, NotFound
+from airgap import bounded_json, limits
+from airgap.errors import AirgapError, NotFound
 from airgap.flows.migrate.migration import Migration
 from airgap.flows.migrate.registry_view import ListableRepository, Tag
 from airgap.flows.migrate.tag_filter import real_date
-from airgap.i18n import tr
 from airgap.oci import dates
 from airgap.store.readers import fetch
-from airgap.transfer.graph import MAX_CONFIG
 
 #: How many levels of nested indexes are read to find a config.
 _MAX_DEPTH = 3
@@ -53,10 +51,9 @@ def _created(repository: ListableRepository, digest: str, depth: int) -> str:
     if manifest.config is None or not manifest.is_container_image:
         return ""
     try:
-        document = json.loads(fetch(repository, manifest.config, limit=MAX_CONFIG))
-    except (ValueError, RecursionError) as error:
-        raise ContentError(tr("the image's config is no JSON"), where=f"{repository}@{digest}") from error
+        content = fetch(repository, manifest.config, limit=limits.value("config-bytes"))
     except NotFound:
         return ""
+    document = bounded_json.parse(content, "config", where=f"{repository}@{digest}")
     created = document.get("created") if isinstance(document, dict) else None
     return created if isinstance(created, str) and len(created) < 64 else ""

@@ -8,7 +8,6 @@ is never sent again in this run.
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import time
@@ -16,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote, urlencode, urlsplit
 
-from airgap.errors import AirgapError, RegistryError, Unauthorized
+from airgap import bounded_json
+from airgap.errors import AirgapError, ContentError, RegistryError, Unauthorized
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.auth import challenge as challenges
@@ -286,11 +286,13 @@ class Authenticator(Record, frozen=False, eq=False):
 
     def _parse_token(self, body: bytes, realm: str) -> _Token:
         try:
-            document = json.loads(body)
+            document = bounded_json.parse(body, "token")
             value = document.get("token") or document.get("access_token")
             lifetime = float(document.get("expires_in") or _DEFAULT_LIFETIME)
             lifetime = lifetime if math.isfinite(lifetime) else _DEFAULT_LIFETIME
-        except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        except bounded_json.TooLarge as error:
+            raise RegistryError(error.what, where=public_url(realm), hint=error.hint) from error
+        except (ValueError, TypeError, AttributeError, OverflowError, ContentError) as error:
             raise RegistryError(tr("the token server answered no token"), where=public_url(realm)) from error
         if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
             raise RegistryError(tr("the token server answered no token"), where=public_url(realm))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Credentials: docker's ``config.json``, containers' ``auth.json``, and credential helpers.
+"""Credentials: docker's ``config.json``, containers' ``auth.json``, and what credential helpers keep.
 
 Credentials of the command line or the environment are for one registry, the target, and are never sent to another.
 Secrets appear neither in a ``repr`` nor in an error.
@@ -15,10 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from airgap.errors import AirgapError, Unauthorized
+from airgap import bounded_json, limits
+from airgap.errors import AirgapError, ContentError, Unauthorized
 from airgap.i18n import tr
 from airgap.oci.reference import DOCKER_HUB
 from airgap.records import Record, field
+from airgap.registry.auth.credential_helper import ask_helper, helper_for, run_helper
 
 #: The hint for an entry that cannot be read.
 _AGAIN = tr("sign in to it again, which replaces the entry, or remove the entry")
@@ -70,7 +72,7 @@ class Credentials:
         """
         path = self._docker_file()
         document = _load(path)
-        helper = _helper_for(document, registry)
+        helper = helper_for(document, registry, _docker_key(registry))
         entry: dict[str, str] = {}
         if helper:
             secret = {
@@ -78,7 +80,7 @@ class Credentials:
                 "Username": credential.username,
                 "Secret": credential.password,
             }
-            _run_helper(helper, "store", json.dumps(secret))
+            run_helper(helper, "store", json.dumps(secret))
         else:
             pair = f"{credential.username}:{credential.password}".encode()
             entry = {"auth": base64.b64encode(pair).decode()}
@@ -99,9 +101,9 @@ class Credentials:
         saved_keys = [key for key in _keys(registry, "") if isinstance(auths, dict) and key in auths]
         for key in saved_keys:
             del document["auths"][key]
-        helper = _helper_for(document, registry)
+        helper = helper_for(document, registry, _docker_key(registry))
         if helper:
-            _run_helper(helper, "erase", _docker_key(registry))
+            run_helper(helper, "erase", _docker_key(registry))
         if not saved_keys:
             return path if helper else None
         _write(path, document)
@@ -133,8 +135,9 @@ class Credentials:
             entry = auths.get(key) if isinstance(auths, dict) else None
             if isinstance(entry, dict) and (credential := _parse_entry(entry, path, key)):
                 return credential
-        helper = _helper_for(document, registry)
-        return _ask_helper(helper, registry) if helper else None
+        helper = helper_for(document, registry, _docker_key(registry))
+        secret = ask_helper(helper, _docker_key(registry)) if helper else None
+        return Credential(*secret) if secret else None
 
 
 def _keys(registry: str, repository: str) -> list[str]:
@@ -170,79 +173,11 @@ def _parse_entry(entry: dict[str, Any], path: Path, key: str) -> Credential | No
     return Credential(username, password, token) if username or token else None
 
 
-def _helper_for(document: dict[str, Any], registry: str) -> str:
-    helpers = document.get("credHelpers")
-    if isinstance(helpers, dict):
-        for key in (registry, _docker_key(registry)):
-            if isinstance(helpers.get(key), str):
-                return str(helpers[key])
-    store = document.get("credsStore")
-    return store if isinstance(store, str) else ""
-
-
-def _ask_helper(helper: str, registry: str) -> Credential | None:
-    answer = _run_helper(helper, "get", _docker_key(registry))
-    if answer is None:
-        return None
-    try:
-        document = json.loads(answer)
-        username, secret = str(document["Username"]), str(document["Secret"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        # "from None", because the cause contains the output of the helper, and that the secret.
-        raise Unauthorized(
-            tr("the credential helper docker-credential-{helper} answered nonsense", helper=helper)
-        ) from None
-    if username == "<token>":
-        return Credential("", "", secret)
-    return Credential(username, secret) if username or secret else None
-
-
-def _run_helper(helper: str, verb: str, text: str) -> str | None:
-    """Run ``docker-credential-HELPER VERB`` with ``text`` as its input; return its output, ``None`` for no entry."""
-    import subprocess
-
-    program = f"docker-credential-{helper}"
-    if "/" in helper:
-        raise Unauthorized(tr("{program!r} is no name of a credential helper", program=program))
-    try:
-        result = subprocess.run(
-            [program, verb],
-            input=text,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=60,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        hint = tr("install it, or remove it from docker's config.json")
-        raise Unauthorized(
-            tr("the credential helper {program} is not on the PATH", program=program), hint=hint
-        ) from error
-    except OSError as error:
-        raise Unauthorized(
-            tr("the credential helper {program} cannot be run: {strerror}", program=program, strerror=error.strerror)
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise Unauthorized(
-            tr("the credential helper {program} did not answer within a minute", program=program)
-        ) from error
-    if result.returncode == 0:
-        return result.stdout
-    if "credentials not found" in result.stdout + result.stderr:
-        return None
-    raise Unauthorized(
-        tr(
-            "the credential helper {program} failed with exit code {returncode}",
-            program=program,
-            returncode=result.returncode,
-        )
-    )
-
-
 def _load(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_bytes() or b"{}")
+        with path.open("rb") as file:
+            content = file.read(limits.value("credentials-bytes") + 1)
+        document = bounded_json.parse(content or b"{}", "credentials", where=str(path))
         if not isinstance(document, dict):
             raise ValueError(tr("no object"))
         return document
@@ -253,8 +188,9 @@ def _load(path: Path) -> dict[str, Any]:
 
         hint = read_hint(error, path)
         raise Unauthorized(tr("cannot read this file with credentials"), where=str(path), hint=hint) from error
-    except (OSError, ValueError, RecursionError):
-        # "from None", because a JSON error contains the whole text.
+    except bounded_json.TooLarge as error:
+        raise Unauthorized(error.what, where=str(path), hint=error.hint) from None
+    except (OSError, ValueError, ContentError):
         raise Unauthorized(
             tr("this file with credentials is no JSON object"), where=str(path), hint=tr("mend or remove it")
         ) from None

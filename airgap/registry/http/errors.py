@@ -7,14 +7,23 @@ A :class:`Transient` error may disappear by itself, so the request is retried. A
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import socket
 import ssl
 from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from airgap.errors import AirgapError, DigestMismatch, NotFound, RegistryError, Rejected, Unauthorized, Unavailable
+from airgap import bounded_json
+from airgap.errors import (
+    AirgapError,
+    ContentError,
+    DigestMismatch,
+    NotFound,
+    RegistryError,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+)
 from airgap.i18n import tr
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -249,9 +258,9 @@ def _from_status(
 def _parse_registry_error(body: bytes) -> tuple[str, str]:
     """Return the code and the printable text of an error document (distribution-spec "Error Codes")."""
     try:
-        first = json.loads(body)["errors"][0]
+        first = bounded_json.parse(body, "error")["errors"][0]
         code, message, detail = (first.get(key) for key in ("code", "message", "detail"))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+    except (KeyError, TypeError, IndexError, AttributeError, ContentError):
         return "", ""
     texts = [str(part) for part in (code, message) if part]
     if isinstance(detail, str) and detail:

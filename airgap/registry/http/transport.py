@@ -17,8 +17,8 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 
-from airgap import __version__
-from airgap.errors import AirgapError, Interrupted, Unavailable
+from airgap import __version__, limits
+from airgap.errors import AirgapError, Interrupted, RegistryError, Unavailable
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.http import errors
@@ -28,9 +28,6 @@ from airgap.registry.http.errors import Transient
 from airgap.registry.http.proxy import Proxy, proxy_for_url
 from airgap.registry.http.retry import parse_retry_after
 from airgap.registry.settings import COMMIT_FACTOR, TIMEOUT
-
-#: Bytes of a small response that are read into memory at most. Registries have no reason to send more.
-MAX_BODY = 32 * 1024 * 1024
 
 Headers = http.client.HTTPMessage
 
@@ -79,9 +76,13 @@ class StreamedResponse(Record, frozen=False, eq=False):
             self._lease.drop()
             raise self._lease.translate(error) from error
 
-    def read(self) -> Response:
-        """Read the rest of the body into memory and release the connection."""
-        return self._lease.read(self.response, self.url)
+    def read(self, limit: str = "") -> Response:
+        """Read the rest of the body into memory and release the connection.
+
+        ``limit`` is the name of the limit for its bytes. Without one, and for a status from 300 on, the body only
+        explains the status: what exceeds ``error-bytes`` is not read. Raises :class:`RegistryError` past ``limit``.
+        """
+        return self._lease.read(self.response, self.url, limit if self.status < 300 else "")
 
     def release(self) -> None:
         """Return the connection to the pool if the body was read to its end; close it otherwise."""
@@ -117,21 +118,28 @@ class _Lease(Record, frozen=False, eq=False):
         else:
             self.drop()
 
-    def read(self, response: http.client.HTTPResponse, url: str) -> Response:
+    def read(self, response: http.client.HTTPResponse, url: str, limit: str) -> Response:
+        most = limits.value(limit or "error-bytes")
         try:
-            body = response.read(MAX_BODY + 1)
-            if len(body) <= MAX_BODY:
+            body = response.read(most + 1) if (response.length or 0) <= most or not limit else bytes(most + 1)
+            if len(body) <= most:
                 if response.length:
                     raise http.client.IncompleteRead(body, response.length)  # http.client does not raise it here
                 response.read(0)  # reads the end of a chunked body, so that the connection can be reused
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.drop()
             raise self.translate(error) from error
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             self.drop()
-            raise Unavailable(tr("the answer is absurdly long"), where=errors.public_url(url))
-        self.release(response)
-        return Response(response.status, response.reason, response.headers, body, url)
+            if limit:
+                raise RegistryError(
+                    tr("the answer has more than {most:,} bytes", most=most),
+                    where=errors.public_url(url),
+                    hint=limits.hint(limit),
+                )
+        else:
+            self.release(response)
+        return Response(response.status, response.reason, response.headers, body[:most], url)
 
 
 class Transport(Record, frozen=False, eq=False):

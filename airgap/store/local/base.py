@@ -7,6 +7,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
+from airgap import limits
 from airgap.errors import AirgapError, InvalidReference, NotFound
 from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform, Reference
@@ -87,7 +88,8 @@ class LocalImages(ABC):
         """Whether an image is here with its layers, of an index at least one platform."""
         descriptor = self.resolve(name)
         try:
-            manifest = manifests.parse(fetch(self, descriptor, limit=manifests.MAX_MANIFEST), descriptor.media_type)
+            content = fetch(self, descriptor, limit=limits.value("manifest-bytes"))
+            manifest = manifests.parse(content, descriptor.media_type)
         except AirgapError:
             return True  # planning reads it again, and says what is wrong with it
         if not manifest.is_index:
@@ -100,7 +102,7 @@ class LocalImages(ABC):
 
     def _holds_image(self, child: Descriptor) -> bool:
         try:
-            content = fetch(self, child, limit=manifests.MAX_MANIFEST)
+            content = fetch(self, child, limit=limits.value("manifest-bytes"))
             blobs = manifests.parse(content, child.media_type).blobs
         except AirgapError:
             return False

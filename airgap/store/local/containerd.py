@@ -10,11 +10,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 
+from airgap import limits
 from airgap.errors import ContentError, ContentMissing, UsageError
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
-from airgap.oci.manifest import MAX_MANIFEST
 from airgap.store.local.base import LocalImages, full_reference
 from airgap.store.protocols import Reader
 
@@ -80,9 +80,10 @@ class Containerd(LocalImages):
             return None
         if digest not in self._sizes:
             size, buffer = 0, memoryview(bytearray(_SKIP))
-            reader = self.open(Descriptor("", digest, MAX_MANIFEST))
+            limit = limits.value("manifest-bytes")
+            reader = self.open(Descriptor("", digest, limit))
             try:
-                while size <= MAX_MANIFEST and (count := reader.readinto(buffer)):
+                while size <= limit and (count := reader.readinto(buffer)):
                     size += count
             finally:
                 reader.close()

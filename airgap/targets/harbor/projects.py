@@ -10,7 +10,8 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from airgap.errors import NotReady
+from airgap import bounded_json
+from airgap.errors import ContentError, NotReady
 from airgap.i18n import tr
 from airgap.records import Record
 from airgap.targets.probe import Probe
@@ -84,6 +85,6 @@ def document_for(project: str) -> dict[str, object]:
 
 def _message(response: Response) -> str:
     try:
-        return str(json.loads(response.body)["errors"][0]["message"])[:200]
-    except (ValueError, KeyError, IndexError, TypeError):
+        return str(bounded_json.parse(response.body, "error")["errors"][0]["message"])[:200]
+    except (ContentError, KeyError, IndexError, TypeError):
         return ""

@@ -6,14 +6,14 @@ Raises an error instead of guessing which hosted repository is meant when severa
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from airgap.errors import NotFound, NotReady, RegistryError, Unauthorized, UsageError
+from airgap import bounded_json
+from airgap.errors import ContentError, NotFound, NotReady, RegistryError, Unauthorized, UsageError
 from airgap.i18n import tr
 from airgap.oci import dates
 from airgap.oci import digest as digests
@@ -146,8 +146,10 @@ class ComponentLister(Record, frozen=False, eq=False):
                 tr("Nexus has no repository {repository}", repository=self.repository), where=self.rest.url_of(path)
             )
         try:
-            document = json.loads(response.body)
-        except (ValueError, RecursionError) as error:
+            document = bounded_json.parse(response.body, "rest")
+        except bounded_json.TooLarge as error:
+            raise RegistryError(error.what, where=self.rest.url_of(path), hint=error.hint) from error
+        except ContentError as error:
             raise self._not_nexus() from error
         if response.status == 404 or not isinstance(document, dict | list):
             raise self._not_nexus()

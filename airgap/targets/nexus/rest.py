@@ -14,7 +14,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from airgap.errors import AirgapError, RegistryError
+from airgap import bounded_json
+from airgap.errors import AirgapError, ContentError, RegistryError
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.targets.nexus.settings import RepositorySettings
@@ -66,7 +67,7 @@ class NexusRest(Record, frozen=False, eq=False):
         headers = {"Accept": "application/json"} if document is None else {"Content-Type": "application/json"}
         body = None if document is None else json.dumps(document).encode()
         target = f"{API}/{path}" + (f"?{urlencode(query)}" if query else "")
-        return self.client.request(method, target, scopes=(), headers=headers, body=body, ok=ok)
+        return self.client.request(method, target, scopes=(), headers=headers, body=body, ok=ok, limit="rest-bytes")
 
     def sign_in(self) -> None:
         """Sign in, if there is a user; only once. Raises :class:`airgap.errors.Unauthorized` if that is refused."""
@@ -214,6 +215,8 @@ def read_pages(read: Callable[[dict[str, str]], Any], repository: str, *, what: 
 
 def _json_of(response: Response) -> Any:
     try:
-        return json.loads(response.body) if response.body.strip() else None
-    except (ValueError, RecursionError):
+        return bounded_json.parse(response.body, "rest") if response.body.strip() else None
+    except bounded_json.TooLarge as error:
+        raise RegistryError(error.what, where=response.url, hint=error.hint) from error
+    except ContentError:
         return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from airgap import bounded_json
 from airgap.errors import ContentError
-from airgap.oci import bounded_json
 
 
 def test_depth() -> None:

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The limits on what comes from outside, in one table: from registries and what stands beside them, and from files.
+
+``airgap.yaml`` (``limits:``) and the variable ``AIRGAP_LIMITS`` change them; the variable takes precedence. Like the
+language they hold for the whole process, and are set before its work begins. ``tools/limits`` writes the table into
+``docs/security.md``. The limits of ``airgap serve`` are in ``airgap/server/limits.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from airgap.errors import UsageError
+from airgap.i18n import tr
+
+#: Pairs ``NAME=NUMBER``, with commas or blanks between them.
+VARIABLE = "AIRGAP_LIMITS"
+_KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
+_NUMBER = re.compile(r"([0-9]{1,15}) ?(KiB|MiB|GiB)?", re.ASCII)
+_FACTORS = {None: 1, "KiB": _KIB, "MiB": _MIB, "GiB": _GIB}
+
+
+class Limit(NamedTuple):
+    """One limit: its name, default, unit, what it bounds, and what happens past it."""
+
+    name: str
+    value: int
+    unit: str
+    bounds: str
+    past: str
+
+
+#: What registries, token servers, REST APIs and credential helpers send.
+NETWORK: tuple[Limit, ...] = (
+    Limit("manifest-bytes", 4 * _MIB, "bytes", tr("a manifest or index"), tr("20; 30 for one in a file")),
+    Limit("manifest-values", 131_072, "values", tr("the JSON values of a manifest"), "30"),
+    Limit("config-bytes", 8 * _MIB, "bytes", tr("the config of an image"), "30"),
+    Limit(
+        "config-values",
+        131_072,
+        "values",
+        tr("the JSON values of a config"),
+        tr("the image counts as one without a platform"),
+    ),
+    Limit("list-page-bytes", 4 * _MIB, "bytes", tr("a page of a list (tags, catalog, referrers)"), "20"),
+    Limit("list-page-values", 131_072, "values", tr("the JSON values of a page"), "20"),
+    Limit("rest-bytes", 4 * _MIB, "bytes", tr("an answer of the API of Nexus or Harbor"), "20"),
+    Limit("rest-values", 131_072, "values", tr("the JSON values of such an answer"), "20"),
+    Limit("token-bytes", 64 * _KIB, "bytes", tr("the answer of a token server"), "20"),
+    Limit("error-bytes", 64 * _KIB, "bytes", tr("the body of an error"), tr("the rest is not read")),
+    Limit("helper-bytes", 64 * _KIB, "bytes", tr("the output of a credential helper"), "21"),
+    Limit("helper-time", 60, "seconds", tr("the time until a credential helper has answered"), "21"),
+    Limit("download-bytes", 32 * _MIB, "bytes", tr("a resource file that is read from an address"), "20"),
+)
+
+#: What lies in files.
+FILES: tuple[Limit, ...] = (
+    Limit("json-depth", 32, "levels", tr("the nesting of JSON, also from the network"), tr("as for bytes")),
+    Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
+    Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),
+    Limit("credentials-bytes", _MIB, "bytes", tr("docker's config.json and containers' auth.json"), "21"),
+)
+
+TABLE = (*NETWORK, *FILES)
+_DEFAULTS = {limit.name: limit.value for limit in TABLE}
+_from_project: dict[str, int] = {}
+_from_environment: dict[str, int] = {}
+_values = dict(_DEFAULTS)
+
+
+def value(name: str) -> int:
+    """Return the limit in force. Raises KeyError for a name that is not in the table."""
+    return _values[name]
+
+
+def has(name: str) -> bool:
+    """Whether the table has a limit of this name."""
+    return name in _values
+
+
+def hint(name: str) -> str:
+    """Return the hint of an error for what exceeds a limit: how to raise it."""
+    return tr(
+        "the limit {name} is {value:,}; for a source that you trust, {variable}={name}=NUMBER raises it",
+        name=name,
+        value=_values[name],
+        variable=VARIABLE,
+    )
+
+
+def use_environment(environment: Mapping[str, str]) -> None:
+    """Take the limits of ``AIRGAP_LIMITS``, and forget those of a project. Raises :class:`UsageError`."""
+    changes = {}
+    for setting in environment.get(VARIABLE, "").replace(",", " ").split():
+        name, _, number = setting.partition("=")
+        changes[name] = parse(name, number, where=VARIABLE)
+    _from_project.clear()
+    _replace(_from_environment, changes)
+
+
+def use_project(changes: Mapping[str, int]) -> None:
+    """Take the limits of ``airgap.yaml``, as :func:`parse` returns them, where ``AIRGAP_LIMITS`` has no others."""
+    _replace(_from_project, changes)
+
+
+def parse(name: str, number: str, *, where: str) -> int:
+    """Return the value for the limit ``name``: digits, perhaps with KiB, MiB or GiB. Raises :class:`UsageError`."""
+    if name not in _DEFAULTS:
+        import difflib
+
+        similar = difflib.get_close_matches(name, _DEFAULTS, 1)
+        raise UsageError(
+            tr("there is no limit {name!r}", name=name[:80]),
+            where=where,
+            hint=tr("did you mean {similar}?", similar=similar[0])
+            if similar
+            else tr("the limits are {names}", names=", ".join(_DEFAULTS)),
+        )
+    match = _NUMBER.fullmatch(number)
+    result = int(match[1]) * _FACTORS[match[2]] if match else 0
+    if not result:
+        raise UsageError(
+            tr("{number!r} is no value for the limit {name}", number=number[:80], name=name),
+            where=where,
+            hint=tr("write a number of 1 or more, such as {value}; KiB, MiB and GiB are known", value=_DEFAULTS[name]),
+        )
+    return result
+
+
+@contextlib.contextmanager
+def changed(changes: Mapping[str, int]) -> Iterator[None]:
+    """Change limits for the block, in all threads. For programs that use this package, and for tests."""
+    before = dict(_values)
+    unknown = set(changes) - set(_DEFAULTS)
+    if unknown:
+        raise KeyError(*unknown)
+    _values.update(changes)
+    try:
+        yield
+    finally:
+        _values.update(before)
+
+
+def _replace(values: dict[str, int], changes: Mapping[str, int]) -> None:
+    values.clear()
+    values.update(changes)
+    _values.update(_DEFAULTS)
+    _values.update(_from_project)
+    _values.update(_from_environment)
