@@ -8,26 +8,22 @@ of one name.
 from __future__ import annotations
 
 from collections.abc import Mapping as ByRoute
-from typing import TYPE_CHECKING
 
 from airgap.errors import NotFound
 from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.records import replace
+from airgap.store.protocols import Store
 from airgap.targets.mapping import Mapping
-from airgap.targets.nexus.repository import NexusRepository
 from airgap.targets.nexus.routes import RepositoryRoute
 from airgap.targets.probe import Probe
-from airgap.targets.protocols import Finding
-
-if TYPE_CHECKING:
-    from airgap.targets.nexus.target import NexusTarget
+from airgap.targets.protocols import Finding, Target
 
 
 class EveryRepository:
     """``targets`` are the repositories to read. ``pages`` is the address that was given."""
 
-    def __init__(self, pages: Probe, targets: ByRoute[RepositoryRoute, NexusTarget]) -> None:
+    def __init__(self, pages: Probe, targets: ByRoute[RepositoryRoute, Target]) -> None:
         first = next(iter(targets))
         self._first_address = first.base
         self._labels = ", ".join(route.label for route in targets)
@@ -66,7 +62,7 @@ class EveryRepository:
         """List the images of all repositories."""
         return [f"{name}/{image}" for name, target in self._targets.items() for image in target.repositories()]
 
-    def open(self, repository: str) -> NexusRepository:
+    def open(self, repository: str) -> Store:
         """Return ``REPOSITORY/IMAGE``. Raises :class:`NotFound` if Nexus has no such ``REPOSITORY``."""
         name, _, image = repository.partition("/")
         if name not in self._targets or not image:
