@@ -31,14 +31,6 @@ class Comparison(Record, frozen=False):
     failures: list[Failure] = field(default_factory=list)
     referrers: dict[str, list[str]] = field(default_factory=dict)
 
-    @property
-    def new_tags(self) -> int:
-        """How many tags the target gets at most: one for each image, and one for the list of its referrers."""
-        images = {(tag.repository, tag.digest) for tag in self.to_copy}
-        return sum(not tag.target_digest for tag in self.to_copy) + sum(
-            bool(self.referrers.get(digest)) for _, digest in images
-        )
-
 
 def compare(migration: Migration, listing: SourceListing) -> Comparison:
     """Compare both registries. A tag that may not be replaced at the target is a failure."""

@@ -50,7 +50,7 @@ def migrate(
     report = MigrationReport(str(request.source), str(request.target), request.dry_run, listing, comparison)
     report.failures += comparison.failures
     if isinstance(target, SupportsCapacity):
-        raise_or_warn(target.check_capacity(comparison.new_tags), context.emit)
+        raise_or_warn(target.check_capacity(_count_new_tags(comparison)), context.emit)
     numbers = Report()
     if request.dry_run:
         report.copied, report.moved = comparison.to_copy, comparison.to_move
@@ -72,6 +72,13 @@ def migrate(
     failed_tags = [tag for tag in listing.all_tags if migration.source.tag_label(tag) in failed_labels]
     report.finalize(journal.state, failed_tags)
     return report, numbers
+
+
+def _count_new_tags(comparison: Comparison) -> int:
+    """How many tags the target gets at most: one for each image, and one for the list of its referrers."""
+    images = {(tag.repository, tag.digest) for tag in comparison.to_copy}
+    lists = [digest for _, digest in images if comparison.referrers.get(digest)]
+    return sum(not tag.target_digest for tag in comparison.to_copy) + len(lists)
 
 
 def _check_failures(migration: Migration, comparison: Comparison) -> None:
