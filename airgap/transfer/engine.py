@@ -27,7 +27,7 @@ from airgap.transfer.plan import BlobJob, Plan
 from airgap.transfer.pool import Item, Result, parallel_map
 from airgap.transfer.progress import Meter
 
-_MISMATCH_HINT = tr("what carries the bytes may have changed them: run the same command again")
+_MISMATCH_HINT = tr("what carries the bytes may have changed them")
 _SECOND_MISMATCH_HINT = tr(
     "it was so twice: something on the way changes bytes, or the registry's own content is damaged; go over https://, "
     "by another line or from another machine"
@@ -240,7 +240,9 @@ class _Copy(Record, frozen=False):
             self._try_twice(job, lambda: self.targets[name].push(descriptor, meter.open))
         except ContentError as error:
             error.where = error.where or str(self.sources[job.sources[-1]])
-            error.hint = error.hint or (_SECOND_MISMATCH_HINT if isinstance(error, DigestMismatch) else _MISMATCH_HINT)
+            if not error.hint:
+                is_second = isinstance(error, DigestMismatch)
+                error.hint, error.again = _SECOND_MISMATCH_HINT if is_second else _MISMATCH_HINT, not is_second
             raise
         return meter.resumed_bytes
 

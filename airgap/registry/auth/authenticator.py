@@ -21,7 +21,7 @@ from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.auth import challenge as challenges
 from airgap.registry.auth.credentials import Credential, Credentials
-from airgap.registry.http.errors import locked_out, public_url, split_url
+from airgap.registry.http.errors import CredentialMissing, locked_out, public_url, split_url
 from airgap.registry.http.transport import Response
 from airgap.registry.settings import is_loopback
 
@@ -147,11 +147,7 @@ class Authenticator(Record, frozen=False, eq=False):
         if any(c.scheme == "basic" for c in offered) and not authorization.startswith("Basic "):
             credential = self._credential(scopes)
             if credential is None or not credential.username:
-                raise Unauthorized(
-                    tr("the registry wants a user and password, and none is known"),
-                    where=public_url(self.base_url),
-                    hint=tr("sign in once: airgap login {login_arguments}", login_arguments=self.login_arguments),
-                )
+                raise self._missing()
             self._basic = True
             return
         if not authorization and not any(c.scheme == "basic" for c in offered):
@@ -202,6 +198,14 @@ class Authenticator(Record, frozen=False, eq=False):
         if credential is not None:
             self._keep_refusal(credential, error)
         return error
+
+    def _missing(self) -> CredentialMissing:
+        return CredentialMissing.of(
+            tr("the registry wants a user and password, and none is known"),
+            where=public_url(self.base_url),
+            registry=self.registry,
+            login_arguments=self.login_arguments,
+        )
 
     def _keep_refusal(self, credential: Credential, error: Unauthorized) -> None:
         self._refused[credential] = error
@@ -278,6 +282,8 @@ class Authenticator(Record, frozen=False, eq=False):
             separator = "&" if urlsplit(realm).query else "?"
             url = f"{realm}{separator}{urlencode(query, quote_via=quote, safe=':/,')}" if query else realm
             response = self.send("GET", url, headers, None)
+        if response.status == 401 and credential is None:
+            raise self._missing()
         if response.status in (401, 403):
             raise self._mark_refused(response, credential)
         if response.status != 200:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _DOUBLED_PORT = re.compile(r"https?://[^/]+:(\d+):\1(/|$)")
 
 
+class UserNeeded(Finding):
+    """The registry lets only users in, and no user is known for it."""
+
+
 def check_challenge(probe: Probe) -> list[Finding]:
     """Check that the address for tokens has the scheme, host and port of the registry's address."""
     response = probe.response
@@ -179,7 +183,9 @@ def settings_unreadable(client: RegistryClient, error: AirgapError) -> Finding:
 
 
 def _credential_needed(login: str) -> Finding:
-    return Finding("problem", tr("it wants a user and password, and none is known"), tr("sign in once:"), run=(login,))
+    return UserNeeded(
+        "problem", tr("it wants a user and password, and none is known"), tr("sign in once:"), run=(login,)
+    )
 
 
 def _user(probe: Probe) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airgap.errors import NotReady, Unauthorized, UsageError
+from airgap.errors import NotReady, UsageError
 from airgap.i18n import tr
+from airgap.registry.http.errors import CredentialMissing
 from airgap.targets.nexus.rest import NexusRest
 from airgap.targets.nexus.routes import RepositoryRoute
 from airgap.targets.nexus.settings import RepositorySettings
@@ -34,7 +35,7 @@ def routes_behind(registries: Registries, probe: Probe, *, every_repository: boo
 
     Hosted repositories take precedence. With ``every_repository`` all hosted ones are returned if the address names
     nothing below the pages. Raises :class:`UsageError` with a list if there are several otherwise, and
-    :class:`Unauthorized` or :class:`NotReady` if this user sees none.
+    :class:`CredentialMissing` or :class:`NotReady` if this user sees none.
     """
     found = rest_behind(registries, probe)
     if found is None:
@@ -56,10 +57,12 @@ def routes_behind(registries: Registries, probe: Probe, *, every_repository: boo
             hint=tr("name one of them: {url}/repository/{name}", url=rest.url, name=routes[0].repository),
         )
     if not rest.has_user:
-        raise Unauthorized(
+        settings = probe.client.settings
+        raise CredentialMissing.of(
             tr("these are Nexus's pages, and they list their repositories only to users who sign in"),
             where=rest.url,
-            hint=f"airgap login {probe.client.settings.login_arguments(probe.registry)}",
+            registry=settings.credential_name(probe.registry),
+            login_arguments=settings.login_arguments(probe.registry),
         )
     raise NotReady(
         tr("these are Nexus's pages, and this user sees no Docker repository behind them"),
