@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
+# Where it is set, every process that the tests start would compile airgap, and each worker all of the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup packages demo test test-long mutants bench bench-short messages check format dist man clean
 

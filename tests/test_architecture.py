@@ -134,3 +134,17 @@ def test_the_readme_names_what_a_newcomer_runs() -> None:
 def test_the_drawing_of_the_rooms_is_up_to_date() -> None:
     drawn = subprocess.run([sys.executable, "tools/architecture.py", "--check"], cwd=ROOT, check=False)
     assert drawn.returncode == 0, "python tools/architecture.py draws it again"
+
+
+def test_only_one_module_prints() -> None:
+    """What is printed has gone through the escapes of airgap/cli/printing.py; ``--version`` and questions aside."""
+    printing = re.compile(
+        r"\bclick\.(?:echo|style|secho)\b|(?<![\w.])print\(|\bsys\.std(?:out|err)\.(?:buffer|write)\b"
+    )
+    allowed = {"airgap/cli/printing.py", "airgap/cli/__init__.py"}
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "airgap" / "cli").rglob("*.py")
+        if printing.search(path.read_text())
+    }
+    assert found <= allowed

@@ -41,6 +41,11 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build("pyz.py", tmp_path_factory.mktemp("one") / "airgap.pyz", 0o022)
 
 
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("wheel.py", tmp_path_factory.mktemp("wheel") / "a", 0o022)
+
+
 @functools.cache
 def interpreters() -> dict[str, str]:
     """Pythons on the PATH that are new enough and of other versions than this one: version → path."""
@@ -63,15 +68,13 @@ def test_two_builds_are_identical(pyz: Path, tmp_path: Path) -> None:
     assert other.read_bytes() == pyz.read_bytes()
 
 
-def test_two_wheels_are_identical(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
+def test_two_wheels_are_identical(wheel: Path, tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
-    one = build("wheel.py", tmp_path / "a", 0o022)
     other = build("wheel.py", tmp_path / "b", 0o077, TZ="Asia/Seoul", PYTHONHASHSEED="7")
-    assert one.name == other.name == f"airgap_oci-{airgap.__version__}-py3-none-any.whl"
-    assert one.read_bytes() == other.read_bytes()
+    assert wheel.name == other.name == f"airgap_oci-{airgap.__version__}-py3-none-any.whl"
+    assert wheel.read_bytes() == other.read_bytes()
     dated = build("wheel.py", tmp_path / "b", 0o022, SOURCE_DATE_EPOCH="1700000000")
-    assert dated.read_bytes() != one.read_bytes()
+    assert dated.read_bytes() != wheel.read_bytes()
     with zipfile.ZipFile(dated) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(2023, 11, 14, 22, 13, 20)}
 
@@ -105,8 +108,8 @@ def own_files() -> set[str]:
     return {name for name in own if "/__pycache__/" not in name and not name.endswith((".po", ".pot"))}
 
 
-def test_the_wheel_holds_the_whole_program(tmp_path: Path) -> None:
-    with zipfile.ZipFile(build("wheel.py", tmp_path / "wheel", 0o022)) as archive:
+def test_the_wheel_holds_the_whole_program(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
         assert {name for name in archive.namelist() if name.startswith("airgap/")} == own_files()
 
 

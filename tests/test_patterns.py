@@ -5,9 +5,12 @@ or an answer. Measured in processor time, in a process that the kernel ends if i
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.cli.command import ROOT
 from tests.parts import patterns
@@ -26,6 +29,20 @@ def test_no_pattern_is_slow_on_its_worst_input() -> None:
     every, slow = measured(ROOT / "airgap")
     assert len(every) > 300
     assert slow == []
+
+
+@pytest.mark.long
+def test_no_phrase_of_explain_is_slow_on_its_worst_input() -> None:
+    """Each of them; the test above takes one of each shape."""
+    every, slow = measured(ROOT / "airgap", patterns.ALL_PHRASES)
+    assert len(every) > 600
+    assert slow == []
+
+
+def test_phrases_of_one_shape_differ_in_their_words_alone() -> None:
+    some = (r"no[\W_]+route", r"is[\W_].{0,200}?not", r"not[\W_]+found[\W_]+here", r"a+", r"is[\W_].{0,200}?no[\W_]+x")
+    found = patterns.one_of_each_shape(map(re.compile, some))
+    assert {pattern.pattern for pattern in found} == {some[2], some[3], some[4]}
 
 
 def test_every_pattern_is_known() -> None:

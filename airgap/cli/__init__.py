@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from airgap import __version__
@@ -20,8 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``arguments``, by default those of the process, and exit with the code of :mod:`airgap.errors`."""
     if list(sys.argv[1:] if arguments is None else arguments) == ["--version"]:
         # Scripts often ask for the version. Importing click would take twice as long as everything else.
-        print(f"airgap {__version__}")  # noqa: T201 - this package prints
-        sys.exit(0)
+        with suppress(OSError, AttributeError):  # of a full disk, or without standard output, run() tells
+            print(f"airgap {__version__}", flush=True)  # noqa: T201 - this package prints
+            sys.stdout.flush()
+            sys.exit(0)
     # Collect garbage less often: during start-up it finds none and takes 5 % of the time.
     gc.set_threshold(50_000, 20, 100)
     try:

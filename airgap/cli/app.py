@@ -30,6 +30,7 @@ COMMANDS = {
     "doctor": tr("Check a registry, or explain the message of a failed pull."),
     "login": tr("Sign in to a registry and save the credential."),
     "logout": tr("Remove the saved credential of a registry."),
+    "state": tr("List or remove what stopped runs left for the next one."),
     "completion": tr("Print a completion script for bash, zsh or fish."),
     "demo": tr("Run the whole procedure on this machine."),
 }

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Sequence
 
 import click
 
 from airgap.cli.formatting.command_line import command_line
 from airgap.cli.formatting.message import Message, MessageLimits, messages
-from airgap.cli.formatting.printable import printable
+from airgap.cli.printing import Line, Styled, ansi, note, note_json
 from airgap.errors import AirgapError, Failures
 from airgap.events import Failed, Noted, as_json
+from airgap.formatting import escaped, json_text
 from airgap.i18n import tr
 from airgap.records import Record
 
@@ -53,14 +54,16 @@ class ErrorReporter(Record, frozen=False):
         for message in messages(errors, verbose=self.verbose):
             self._print(message)
         if any(cause.again for cause in errors):
-            click.echo(f"  {self._continuation}", err=True)
+            note(f"  {self._continuation}")
 
     def report_usage_error(self, error: click.ClickException) -> None:
         """Print an error that click found in the command line."""
         if self.json:
             self._print_json(Failed(error.exit_code, error.format_message(), None, None))
         else:
-            error.show()
+            shown = io.StringIO()
+            error.show(shown)
+            note(shown.getvalue().rstrip("\n"), lines=True)
 
     def report_bug(self, error: Exception, debug_variable: str) -> None:
         """Print an unexpected exception. ``debug_variable`` names the environment variable that shows its traceback."""
@@ -75,12 +78,12 @@ class ErrorReporter(Record, frozen=False):
         """Return the text that would be printed for one error or note, without colour, with its line ends."""
         if self.json:
             event = message if isinstance(message, Noted) else self._failed(message)
-            return f"{json.dumps(as_json(event), ensure_ascii=False)}\n"
+            return f"{json_text(as_json(event))}\n"
         if isinstance(message, Noted):
             return f"{message.text}\n"
         lines = self._lines(Message(str(message), message.hint or ""))
-        lines += [f"  {self._continuation}"] if message.again else []
-        return click.unstyle("".join(f"{line}\n" for line in lines))
+        lines += [(f"  {self._continuation}",)] if message.again else []
+        return click.unstyle("".join(f"{ansi(*line)}\n" for line in lines))
 
     @property
     def _continuation(self) -> str:
@@ -98,16 +101,16 @@ class ErrorReporter(Record, frozen=False):
 
     def _print(self, message: Message) -> None:
         for line in self._lines(message):
-            click.echo(line, err=True)
+            note(*line)
 
-    def _lines(self, message: Message) -> list[str]:
-        printed = Message(printable(message.text), printable(message.hint))
+    def _lines(self, message: Message) -> list[Line]:
+        printed = Message(escaped(message.text), escaped(message.hint))
         shown = self.limits.message(printed, used=len(_PREFIX))
-        first = f"{click.style(_PREFIX.rstrip(), fg='red', bold=True)} {shown.text}"
-        return [first, f"  {shown.hint}"] if shown.hint else [first]
+        first: Line = (Styled(_PREFIX.rstrip(), "red", bold=True), f" {shown.text}")
+        return [first, (f"  {shown.hint}",)] if shown.hint else [first]
 
     def _print_json(self, event: Failed) -> None:
-        click.echo(json.dumps(as_json(event), ensure_ascii=False), err=True)
+        note_json(as_json(event))
 
 
 def current_reporter() -> ErrorReporter:

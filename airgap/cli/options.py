@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from airgap.cli.error_reporter import ErrorReporter
+from airgap.cli.printing import note
 from airgap.cli.prompts import asked_credentials, password_prompt
 from airgap.errors import UsageError
 from airgap.i18n import tr
@@ -67,6 +68,12 @@ jobs = click.option(
     type=click.IntRange(1, 64),
     show_default="4 for blobs, 8 for small requests",
     help=tr("Number of requests at the same time, of any kind."),
+)
+
+limit_rate = click.option(
+    "--limit-rate",
+    metavar="RATE",
+    help=tr("Send and receive at most this much a second, over all connections together: 2MB, 500kB, 20Mbit."),
 )
 
 force = click.option("--force", is_flag=True, help=tr("Replace files that exist."))
@@ -316,7 +323,7 @@ def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
 
 def _ask_for_volume(expected: Path) -> Path | None:
     """Ask the user for a volume on another medium, and return its path; ``None`` if the user gives up."""
-    click.echo(tr("{expected} is not there.", expected=expected), err=True)
+    note(tr("{expected} is not there.", expected=expected))
     answer = click.prompt(
         tr("Put its medium in and press Enter, or say where it lies (q gives up)"),
         default="",

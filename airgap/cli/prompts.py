@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from airgap.cli.error_reporter import ErrorReporter, current_reporter
+from airgap.cli.printing import note
 from airgap.errors import AirgapError, Failures
+from airgap.formatting import escaped
 from airgap.i18n import tr
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def ask_user() -> str:
 
 def ask_password(owner: str) -> str:
     """Ask for the password of ``owner`` without showing it. Check :func:`can_ask` first."""
-    password: str = click.prompt(tr("Password for {owner}", owner=owner), hide_input=True, err=True)
+    password: str = click.prompt(escaped(tr("Password for {owner}", owner=owner)), hide_input=True, err=True)
     return password
 
 
@@ -52,11 +54,11 @@ def asked_credentials() -> Mapping[str, Credential]:
 def ask_for_missing(error: AirgapError, reporter: ErrorReporter) -> bool:
     """Ask for the users and passwords that a command lacked, and return whether to run it again with them.
 
-    That is so if ``error`` is nothing but :class:`airgap.registry.http.errors.CredentialMissing`, somebody can be
+    That is so if ``error`` is nothing but :class:`airgap.registry.auth.missing.CredentialMissing`, somebody can be
     asked, and nobody was asked for these registries yet. Raises :class:`click.Abort` if the user gives up.
     """
     from airgap.registry import Credential
-    from airgap.registry.http.errors import CredentialMissing
+    from airgap.registry.auth.missing import CredentialMissing
 
     missing: dict[str, CredentialMissing] = {}
     for cause in error.errors if isinstance(error, Failures) else (error,):
@@ -66,14 +68,13 @@ def ask_for_missing(error: AirgapError, reporter: ErrorReporter) -> bool:
     if not can_ask(reporter):
         return False
     for registry, cause in missing.items():
-        click.echo(
+        note(
             tr(
                 "{registry} wants a user and password. They are used for this run only; to keep them: "
                 "airgap login {login_arguments}",
                 registry=registry,
                 login_arguments=cause.login_arguments,
-            ),
-            err=True,
+            )
         )
         user = ask_user()
         _asked[registry] = Credential(

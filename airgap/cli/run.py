@@ -6,12 +6,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TextIO
 
 import click
 
 from airgap import limits
-from airgap.cli import stopping
+from airgap.cli import printing, stopping
 from airgap.cli.app import cli
 from airgap.cli.error_reporter import ErrorReporter
 from airgap.cli.prompts import ask_for_missing
@@ -30,8 +29,9 @@ def run(arguments: Sequence[str] | None) -> int:
     stopping.listen(reporter)
     try:
         limits.use_environment(os.environ)
+        printing.prepare()
         code = _run_command(arguments, reporter)
-        sys.stdout.flush()
+        printing.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
         reporter.report_usage_error(error)
@@ -42,9 +42,8 @@ def run(arguments: Sequence[str] | None) -> int:
         return _report_interrupted(error, reporter)
     except AirgapError as error:
         return _report(error, reporter)
-    except BrokenPipeError:
-        _redirect_to_null(sys.stdout)  # the reader of our output has ended
-        return 1
+    except SystemExit:  # click's own way to end where the reader of --help is gone
+        return 0
     except OSError as error:
         where = str(error.filename)[:200] if error.filename else None
         return _report(OutputError(error.strerror or str(error), where=where), reporter)
@@ -75,11 +74,6 @@ def _report(error: AirgapError, reporter: ErrorReporter) -> int:
     """Report the error and return its exit code, even if standard error cannot be written."""
     try:
         reporter.report(error)
-    except OSError:
-        _redirect_to_null(sys.stderr)
+    except (OSError, OutputError):
+        printing.discard(sys.stderr)
     return error.exit_code
-
-
-def _redirect_to_null(stream: TextIO) -> None:
-    """Discard what is left in the buffer of ``stream``: Python writes it when it exits, and would fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -18,7 +18,7 @@ from airgap.i18n import tr
 from airgap.oci.reference import registry_problem
 from airgap.records import Record, field, replace
 from airgap.registry import RegistrySettings
-from airgap.registry.settings import is_loopback
+from airgap.registry.settings import is_loopback, parse_rate
 
 if TYPE_CHECKING:
     from airgap.registry import Credential, Registries
@@ -30,7 +30,7 @@ class ConnectionOptions(Record):
     """The options of a command line that say how registries are reached.
 
     ``insecure`` and ``plain_http`` are names of registries. ``via`` is the address at which the target is reached, if
-    it is not the one in references. ``credential`` is the target's.
+    it is not the one in references. ``credential`` is the target's. ``limit_rate`` is as the user wrote it.
     """
 
     ca_file: str = ""
@@ -41,6 +41,7 @@ class ConnectionOptions(Record):
     #: The registry to copy from, for commands that have one beside the target, and its credential.
     source: TargetAddress | None = None
     source_credential: Credential | None = None
+    limit_rate: str | None = None
     #: Credentials by registry that the user was asked for.
     asked: Mapping[str, Credential] = field(default_factory=dict)
 
@@ -56,7 +57,7 @@ def open_registries(
     """Return the registries of one run with all their settings; sends nothing yet. The caller closes them.
 
     Credentials in ``options`` are offered only to the registries that they are for. Raises :class:`UsageError` for a
-    certificate file that does not exist, an invalid registry name, or options that contradict each other.
+    certificate file that does not exist, an invalid registry name or rate, or options that contradict each other.
     """
     from airgap.registry import Credentials, Registries
 
@@ -96,6 +97,7 @@ def open_registries(
         settings,
         default=RegistrySettings(ca_file=options.ca_file),
         credentials=Credentials(os.environ, credentials),
+        rate=0 if options.limit_rate is None else parse_rate(options.limit_rate),
         emit=emit,
     )
 

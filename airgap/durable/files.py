@@ -17,6 +17,7 @@ from pathlib import Path
 
 from airgap.errors import OutputError
 from airgap.i18n import tr
+from airgap.system import sync_file
 
 
 class FileLocked(OSError):
@@ -70,7 +71,7 @@ def sync_folder(path: Path) -> None:
     """Make the creations, renames and removals in a folder survive a power cut."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(fd)
+        sync_file(fd)
     finally:
         os.close(fd)
 
@@ -81,7 +82,7 @@ def publish(fd: int, temporary: Path, path: Path) -> None:
     ``fd`` is the open file at ``temporary``. Raises :class:`OutputError` where another process put a file of its own
     under that name, OSError for what the system calls report.
     """
-    os.fsync(fd)
+    sync_file(fd)
     if not is_same_file(fd, temporary):
         raise OutputError(
             tr("another process replaced this file while it was being written"),

@@ -20,6 +20,7 @@ from typing import Any
 
 from airgap.durable.files import is_same_file, lock, sync_folder
 from airgap.i18n import tr
+from airgap.system import sync_data, sync_file
 
 
 class Journal:
@@ -76,7 +77,7 @@ class Journal:
             os.ftruncate(self._fd, 0)
             self.entries_at_open, self._count, self._size = [], 0, 0
             self._append(head)
-            os.fsync(self._fd)
+            sync_file(self._fd)
             sync_folder(self.path.parent)
 
     def append(self, entry: Mapping[str, object]) -> None:
@@ -89,7 +90,7 @@ class Journal:
 
     def sync(self) -> None:
         """Make every line written so far survive a power cut. Raises OSError."""
-        os.fdatasync(self._fd)
+        sync_data(self._fd)
 
     def close(self) -> None:
         """Release the lock. Closing twice does nothing."""

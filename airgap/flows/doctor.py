@@ -17,7 +17,7 @@ from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
     from airgap.registry import Registries
-    from airgap.registry.http.errors import CredentialMissing
+    from airgap.registry.auth.missing import CredentialMissing
 
 
 class DoctorRequest(Record):
@@ -66,7 +66,7 @@ def _missing(probe: Probe, findings: Sequence[Finding]) -> CredentialMissing | N
     needed = next((finding for finding in findings if isinstance(finding, UserNeeded)), None)
     if needed is None:
         return None
-    from airgap.registry.http.errors import CredentialMissing
+    from airgap.registry.auth.missing import CredentialMissing
 
     settings, registry = probe.client.settings, probe.registry
     return CredentialMissing.of(

@@ -9,6 +9,7 @@ repository with one component is under ``library/``.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from airgap.errors import InvalidReference
 from airgap.i18n import tr
@@ -30,6 +31,7 @@ _COMMON_FORM = re.compile(
     rf"(?::({_TAG.pattern}))?(?:@(sha256:[0-9a-f]{{64}}))?"
 )
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+_set = object.__setattr__
 #: Characters of registry and repository together (NameTotalLengthMax in distribution/reference).
 MAX_NAME = 255
 
@@ -79,11 +81,7 @@ class Reference(Record, order=True):
     @classmethod
     def parse_common(cls, text: str) -> Reference | None:
         """Parse the most common form quickly. ``None`` means another form, which may be valid or not."""
-        match = _COMMON_FORM.fullmatch(text) if len(text) <= MAX_NAME else None
-        if match is None or match[1] in _HUB_NAMES:
-            return None
-        registry, repository, tag, digest = match.groups("")
-        return cls(registry, repository, tag or ("" if digest else "latest"), digest)
+        return _parse_common(text) if len(text) <= MAX_NAME else None
 
     @property
     def name(self) -> str:
@@ -108,6 +106,21 @@ class Reference(Record, order=True):
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{self.name}{tag}{digest}"
+
+
+@lru_cache(maxsize=4096)
+def _parse_common(text: str) -> Reference | None:
+    """The reference in the most common form. Cached, because files name the same images again and again."""
+    match = _COMMON_FORM.fullmatch(text)
+    if match is None or match[1] in _HUB_NAMES:
+        return None
+    registry, repository, tag, digest = match.groups("")
+    reference = object.__new__(Reference)  # three times as fast as the constructor, which Record's classes share
+    _set(reference, "registry", registry)
+    _set(reference, "repository", repository)
+    _set(reference, "tag", tag or ("" if digest else "latest"))
+    _set(reference, "digest", digest)
+    return reference
 
 
 _HINT = tr("write it as REGISTRY/REPOSITORY:TAG, such as quay.io/jetstack/cert-manager-webhook:v1.14.4")

@@ -14,6 +14,7 @@ from airgap.i18n import tr
 from airgap.records import replace
 from airgap.registry.auth.credentials import Credentials
 from airgap.registry.client import RegistryClient
+from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import RetryPolicy
 from airgap.registry.http.transport import Transport
 from airgap.registry.repository import Repository
@@ -24,7 +25,8 @@ from airgap.registry.upload_sessions import UploadSessions
 class Registries:
     """Returns clients and repositories. A context manager that closes the connections.
 
-    ``settings`` are by registry name; ``default`` is for all other registries.
+    ``settings`` are by registry name; ``default`` is for all other registries. ``rate`` is in bytes per second, for the
+    bodies of all connections together; 0 is no limit.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Registries:
         credentials: Credentials | None = None,
         environment: Mapping[str, str] | None = None,
         retry: RetryPolicy | None = None,
+        rate: int = 0,
         emit: Sink = ignore,
     ) -> None:
         environment = os.environ if environment is None else environment
@@ -43,7 +46,7 @@ class Registries:
         self._credentials = credentials or Credentials(environment)
         self._aborted = threading.Event()
         self._retry = replace(retry or RetryPolicy(sleep=self._sleep), emit=emit)
-        self._transport = Transport(environment)
+        self._transport = Transport(environment, RateLimit(rate, sleep=self._sleep) if rate else None)
         self._clients: dict[str, RegistryClient] = {}
         self._lock = threading.Lock()
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from airgap.errors import UsageError
@@ -18,6 +19,11 @@ _HUB_ADDRESS = "registry-1.docker.io"
 TIMEOUT = 120.0
 #: The time-out for the response to a body is longer by this factor: committing a large layer may take long.
 COMMIT_FACTOR = 7.5
+
+_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([kmg]i?|)(b|bit|)(?:/s|ps|)", re.IGNORECASE)
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+#: Bytes per second below which requests would run into time-outs.
+_MIN_RATE = 1000
 
 
 class RegistrySettings(Record):
@@ -75,6 +81,21 @@ class RegistrySettings(Record):
         via = tr(" --via {base_url}", base_url=quoted(base_url)) if is_elsewhere else ""
         ca_file = f" --ca-file {quoted(self.ca_file)}" if self.ca_file else ""
         return f"{via}{ca_file}{' --insecure' if self.insecure else ''}"
+
+
+def parse_rate(text: str) -> int:
+    """Return the bytes per second that ``2MB``, ``500KiB/s`` or ``20Mbit`` stands for; raise :class:`UsageError`."""
+    match = _RATE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(
+            tr("{text!r} is no rate", text=text), hint=tr("such as 2MB or 500kB (bytes a second), or 20Mbit")
+        )
+    rate = int(float(match[1]) * _UNITS[match[2].lower()] / (8 if match[3].lower() == "bit" else 1))
+    if rate < _MIN_RATE:
+        raise UsageError(
+            tr("{rate:,} bytes a second are too few", rate=rate), hint=tr("at least {least:,} bytes", least=_MIN_RATE)
+        )
+    return rate
 
 
 def _address_of(registry: str) -> str:

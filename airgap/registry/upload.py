@@ -277,7 +277,7 @@ class BlobUpload:
         with translate_read_errors(self._digest, self._offset):
             reader = self._opener(self._offset)
         write_body: Callable[[socket.socket], None]
-        blob_hash = None
+        blob_hash, rate = None, self._client.transport.rate
         try:
             self._last_reader_is_file = isinstance(reader, FileRange)
             if isinstance(reader, FileRange):
@@ -291,10 +291,10 @@ class BlobUpload:
                             self_size=self._size,
                         )
                     )
-                write_body = functools.partial(send_file, reader=reader, length=length)
+                write_body = functools.partial(send_file, reader=reader, length=length, rate=rate)
             else:
                 blob_hash = self._hash.extended_to(self._offset, self._opener)
-                write_body = functools.partial(blob_hash.send, reader=reader, length=length)
+                write_body = functools.partial(blob_hash.send, reader=reader, length=length, rate=rate)
             response = self._client.send_body(
                 method,
                 path,

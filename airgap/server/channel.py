@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import array
 import fcntl
-import os
 import select
 import socket
 import ssl
@@ -16,6 +15,7 @@ import termios
 import time
 from typing import Any
 
+from airgap import system
 from airgap.server.limits import Limits
 from airgap.store import FileRange
 
@@ -117,7 +117,7 @@ class Channel:
     def send(self, data: bytes | memoryview, *, more: bool = False) -> None:
         """Send all of ``data``. With ``more`` a small packet waits for what is sent next."""
         view = memoryview(data)
-        flags = socket.MSG_MORE if more and not self.is_tls else 0
+        flags = system.MSG_MORE if more and not self.is_tls else 0
         while view:
             try:
                 count = self.socket.send(view, flags)
@@ -130,11 +130,16 @@ class Channel:
                 view = view[count:]
 
     def send_file(self, file_range: FileRange) -> int:
-        """Send a part of a file on a connection without TLS; return how many bytes the file had of it."""
+        """Send a part of a file on a connection without TLS; return how many bytes the file had of it.
+
+        Only where :func:`airgap.system.sendfile` gives a function.
+        """
+        sendfile = system.sendfile()
+        assert sendfile is not None
         offset, end = file_range.offset, file_range.offset + file_range.length
         while offset < end:
             try:
-                count = os.sendfile(self.socket.fileno(), file_range.fd, offset, min(end - offset, _SEND_SIZE))
+                count = sendfile(self.socket.fileno(), file_range.fd, offset, min(end - offset, _SEND_SIZE))
             except BlockingIOError:
                 self._wait(select.POLLOUT, self._outgoing)
             else:

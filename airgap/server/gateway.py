@@ -19,6 +19,7 @@ from cheroot import wsgi
 from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
+from airgap import system
 from airgap.errors import AirgapError
 from airgap.server import head
 from airgap.server.channel import Channel, RequestFile, ResponseFile
@@ -144,7 +145,7 @@ class Gateway(wsgi.Gateway_10):
 
     def _send(self, stream: BlobStream) -> None:
         channel = self.req.conn.channel
-        file_range = None if channel.is_tls else stream.file_range()
+        file_range = stream.file_range() if system.sendfile() and not channel.is_tls else None
         if file_range is not None:
             sent = channel.send_file(file_range)
             if sent != file_range.length:

@@ -162,9 +162,9 @@ class WorkerPool:
 
 def _keep_freed_memory_small() -> None:
     """Let the C library give freed memory back: otherwise it keeps megabytes for each of many threads (mallopt(3))."""
-    import ctypes
+    with contextlib.suppress(ImportError, OSError, AttributeError):  # a system without glibc
+        import ctypes
 
-    with contextlib.suppress(OSError, AttributeError):  # a system without glibc
         mallopt = ctypes.CDLL(None).mallopt
         for parameter, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 256 * 1024), (_M_TRIM_THRESHOLD, 1024 * 1024)):
             mallopt(parameter, value)

@@ -14,6 +14,7 @@ from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.store.protocols import Opener, Reader, Source
+from airgap.system import read_at
 
 #: Bytes in the read buffer of each worker. Large buffers need fewer system calls, and the GIL is released while a
 #: buffer is hashed and in system calls.
@@ -66,7 +67,7 @@ class FileRange:
         if length <= 0:
             return 0
         with translate_read_errors(self.where, offset):
-            count = os.preadv(self.fd, [buffer[: min(len(buffer), length)]], offset)
+            count = read_at(self.fd, buffer[: min(len(buffer), length)], offset)
         if count == 0:
             raise self.cut_short()
         return count

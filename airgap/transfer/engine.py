@@ -240,15 +240,13 @@ class _Copy(Record, frozen=False):
             self._try_twice(job, lambda: self.targets[name].push(descriptor, meter.open))
         except ContentError as error:
             error.where = error.where or str(self.sources[job.sources[-1]])
-            if not error.hint:
-                is_second = isinstance(error, DigestMismatch)
-                error.hint, error.again = _SECOND_MISMATCH_HINT if is_second else _MISMATCH_HINT, not is_second
+            error.again = error.again or not isinstance(error, DigestMismatch)
+            error.hint = error.hint or (_MISMATCH_HINT if error.again else _SECOND_MISMATCH_HINT)
             raise
         return meter.resumed_bytes
 
     def _try_twice(self, job: BlobJob, push: Callable[[], None]) -> None:
-        """Push once more from the start where the digest did not match: a byte may have changed on the way. Not where
-        the source itself is damaged."""
+        """Push again after a digest mismatch, unless the source is damaged: a byte may have changed on the way."""
         try:
             push()
         except DigestMismatch as error:

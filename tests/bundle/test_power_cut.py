@@ -76,7 +76,7 @@ def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background_sync, "SYNC_SECONDS", 1e9)
     monkeypatch.setattr(background_sync, "threading", SimpleNamespace(Lock=threading.Lock, Thread=Inline))
     monkeypatch.setattr(writer, "_RECORD_INTERVAL", NOTE)
-    monkeypatch.setattr(media_file, "_fallocate", reserve_by_truncating)
+    monkeypatch.setattr(media_file, "fallocate", reserve_by_truncating)
 
 
 @dataclass

@@ -343,7 +343,7 @@ def test_the_largest_file_of_a_file_system_is_asked_for(tmp_path: Path, monkeypa
     largest = Descriptor("x", "sha256:" + "0" * 64, (1 << 62) - 1)
     plenty = os.statvfs_result((4096, 4096, 1 << 60, 1 << 60, 1 << 60, 0, 0, 0, 0, 255))
     monkeypatch.setattr(os, "fstatvfs", lambda fd: plenty)
-    monkeypatch.setattr("airgap.bundle.media.file._fallocate", lambda fd, size: errno.EOPNOTSUPP)
+    monkeypatch.setattr("airgap.bundle.media.file.fallocate", lambda fd, size: errno.EOPNOTSUPP)
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     with pytest.raises(OutputError, match="cannot hold a file of this size"):
         BundleWriter.create(tmp_path / "b.tar", lay_out([], [largest]))

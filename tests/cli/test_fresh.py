@@ -40,6 +40,7 @@ def test_every_command_imports_what_it_needs(prepared: Airgap, nexus: Registry) 
     run("rewrite", "cert-manager.yaml", "--to", to, "--output", "out")
     run("rewrite", "out", "--revert", "--output", "back")
     assert (prepared.folder / "back/cert-manager.yaml").read_bytes() == prepared.files()["cert-manager.yaml"]
+    run("state")
     assert "_airgap_completion" in run("completion", "bash").text
     run("hosts", f"http://{to}", "--for", "containerd")
     assert run("doctor", f"http://{to}", code=None).code in (0, 1)

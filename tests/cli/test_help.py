@@ -29,7 +29,7 @@ VERBS = [
     "hosts",
     "doctor",
 ]
-VERBS += ["login", "logout", "completion", "demo", "init"]
+VERBS += ["login", "logout", "state", "completion", "demo", "init"]
 
 
 def command(name: str) -> click.Command:

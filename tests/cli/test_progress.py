@@ -210,5 +210,5 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.M
 
 
 def test_words_are_only_for_what_people_read() -> None:
-    assert event_text(BlobDone("sha256:a", 1, "fetched"), MessageLimits()) == ""
-    assert event_text(Noted("x"), MessageLimits()) == "x"
+    assert event_text(BlobDone("sha256:a", 1, "fetched"), MessageLimits()) == ()
+    assert event_text(Noted("x"), MessageLimits()) == ("x",)

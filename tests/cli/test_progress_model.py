@@ -230,7 +230,7 @@ def test_times(seconds: float, said: str) -> None:
         (f"quay.io/a/x:1@sha256:{'0' * 64}", 80, "x:1 000000000001"),
         ("quay.io/jetstack/cert-manager-webhook:v1.14.4", 60, "cert-manager-w 000000000001"),
         ("quay.io/jetstack/cert-manager-webhook:v1.14.4", 30, "000000000001"),
-        ("quay.io/a/\x1b[31mx:1", 80, "\ufffd[31mx:1 000000000001"),
+        ("quay.io/a/\x1b[31mx:1", 80, "\\x1b[31mx:1 000000000001"),
         ("", 80, "000000000001"),
     ],
 )

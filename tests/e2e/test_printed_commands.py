@@ -452,6 +452,8 @@ EXCEPTIONS = {
     "# Made by airgap hosts. To sign in": NO_COMMAND,
     "# Made by airgap hosts: lays its files": NO_COMMAND,
     "airgap init takes the folder": NO_COMMAND,
+    "airgap state lists what is there": NO_COMMAND,
+    "airgap state clean …": NO_COMMAND,
     "edit it; airgap init replaces nothing": NO_COMMAND,
     "# Settings of airgap for this folder.": NO_COMMAND,
     "{} with no reference in them": NO_COMMAND,

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import TRACEBACK, Airgap, Registry, pod, settings
+from tests.parts import failing_disk
 from tests.parts.certificates import Authority
+from tests.parts.forking import prepared
 from tests.parts.images import Images
 from tests.parts.need import need
 
@@ -160,18 +161,16 @@ def test_a_disk_that_is_full_after_the_push(ready: Airgap, tmp_path: Path) -> No
         marker = tmp_path / f"broken-{count}"
         with Registry() as registry:
             arguments = ("import", "b.tar", "--to", f"{registry.url}/p", "--force", "--state", f"state-{count}")
-            done = subprocess.run(
-                [sys.executable, "-m", "tests.parts.failing_disk", "full", str(count), str(marker), *arguments],
-                cwd=ready.folder,
-                env=ready.whole_environment(),
-                capture_output=True,
-                text=True,
-                check=False,
+            done = prepared().run(
+                ["full", str(count), str(marker), *arguments],
+                module=failing_disk.__name__,
+                environment=ready.whole_environment(),
+                folder=ready.folder,
             )
             pushed = registry.names()
         if not marker.exists():
             break
-        if "airgap-out" in done.stderr and done.returncode == 42 and pushed:
+        if b"airgap-out" in done.stderr and done.returncode == 42 and pushed:
             found += 1
-            assert "the images are pushed already" in done.stderr, done.stderr
+            assert b"the images are pushed already" in done.stderr, done.stderr
     assert found >= 2

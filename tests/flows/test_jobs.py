@@ -16,7 +16,7 @@ from tests.parts.images import Images
 #: More images than any limit below, so that every stage could exceed it.
 NAMES = [f"team/app{number}:v1" for number in range(4)]
 #: Seconds for which a request waits for others to arrive.
-HOLD = 0.05
+HOLD = 0.02
 
 LIMITS = pytest.mark.parametrize("limit", [1, 2])
 

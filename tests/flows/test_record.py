@@ -7,8 +7,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 
 from tests.cli.command import Airgap, Registry, pod
 from tests.parts import failing_disk as disk
+from tests.parts.forking import prepared
 
 LOG = ".airgap-rewrite.log"
 ONE, TWO = ("--to", "one.example/longer/prefix"), ("--to", "two.example")
@@ -42,9 +41,11 @@ def faults(airgap: Airgap, mode: str, *arguments: str) -> Iterator[None]:
         marker.unlink(missing_ok=True)
         shutil.rmtree(airgap.folder)
         shutil.copytree(saved, airgap.folder)
-        command = [sys.executable, "-m", "tests.parts.failing_disk", mode, str(count), str(marker), *arguments]
-        done = subprocess.run(
-            command, cwd=airgap.folder, env=airgap.whole_environment(), capture_output=True, timeout=60, check=False
+        done = prepared().run(
+            [mode, str(count), str(marker), *arguments],
+            module=disk.__name__,
+            environment=airgap.whole_environment(),
+            folder=airgap.folder,
         )
         assert b"Traceback" not in done.stderr, done.stderr.decode()
         if not marker.exists():

@@ -66,10 +66,14 @@ class Pair:
 
 
 class Authority:
-    """A certificate authority in ``folder``: ``ca`` is the file that clients are to trust."""
+    """A certificate authority in ``folder``: ``ca`` is the file that clients are to trust.
+
+    Each certificate is issued once; who asks for another like it is given the same files, to be read only.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._issued: dict[tuple[str, ...], Pair] = {}
         self._openssl = need("openssl")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "index.txt").touch()
@@ -145,6 +149,12 @@ class Authority:
             raise RuntimeError(f"{' '.join(command)}:\n{run.stderr}")
 
     def _issue(self, name: str, names: tuple[str, ...], *dates: str, subject: str = "") -> Pair:
+        key = (name, *names)
+        if key not in self._issued:
+            self._issued[key] = self._made(name, names, *dates, subject=subject)
+        return self._issued[key]
+
+    def _made(self, name: str, names: tuple[str, ...], *dates: str, subject: str) -> Pair:
         pair, request = self._pair(name), self._folder / f"{name}.csr"
         subject = subject or names[0].partition(":")[2]
         alternatives = ("-addext", f"subjectAltName={','.join(names)}") if names else ()

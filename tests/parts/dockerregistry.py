@@ -83,7 +83,7 @@ def docker_registry(
 
 
 def _bcrypt(name: str, password: str) -> str:
-    command = [need("htpasswd"), "-inB", name]
+    command = [need("htpasswd"), "-inB", "-C", "4", name]
     made = subprocess.run(
         command, input=password.encode(), capture_output=True, check=True, env={"PATH": os.defpath}
     ).stdout.decode()

@@ -3,12 +3,13 @@
 
 Each run is a process of its own, with the given environment, working folder and pipes, ended by its own exit code;
 but it is forked from one that has imported everything, which saves most of the time that a short command takes.
-What only a fresh interpreter shows is not proven by it: an import that is missing, what Python reads when it starts,
-peak memory.
+What only a fresh interpreter shows is not proven by it: an import that is missing, what Python reads when it starts
+and takes apart when it ends, peak memory.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -35,7 +36,18 @@ from tests.parts.service import clean_environment
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "airgap"
 #: What the program imports only where it needs it.
-LAZY = ("cheroot.server", "http.client", "httpx", "rich.console", "rich.live", "rich.progress", "yaml", "zstandard")
+LAZY = (
+    "cheroot.server",
+    "ctypes",
+    "encodings.idna",
+    "http.client",
+    "httpx",
+    "rich.console",
+    "rich.live",
+    "rich.progress",
+    "yaml",
+    "zstandard",
+)
 #: Arguments and environment are one message of at most so many bytes.
 _LONGEST = 100_000
 _NUMBER = struct.Struct("<i")
@@ -61,12 +73,14 @@ class Prepared:
         folder: Path,
         stdin: bytes | None = None,
         timeout: float = 60,
+        module: str = PROGRAM,
     ) -> subprocess.CompletedProcess[bytes]:
-        """As ``subprocess.run`` does it with captured output; standard input is ``/dev/null`` if nothing is given.
+        """Run ``python -m module`` as ``subprocess.run`` does it with captured output; standard input is ``/dev/null``
+        if nothing is given.
 
         Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds, once the process has been killed.
         """
-        words = json.dumps([list(arguments), dict(environment), str(folder)]).encode()
+        words = json.dumps([module, list(arguments), dict(environment), str(folder)]).encode()
         streams = [(os.open(os.devnull, os.O_RDONLY), -1) if stdin is None else os.pipe(), *(os.pipe() for _ in "123")]
         theirs, ours = [streams[0][0], *(write for _, write in streams[1:])], [read for read, _ in streams[1:]]
         socket.send_fds(self._channel, [words], theirs)
@@ -128,35 +142,42 @@ def _readable(descriptor: int, seconds: float) -> bool:
     return bool(poll.poll(seconds * 1000))
 
 
-def _serve(channel: socket.socket) -> None:
-    """Fork for each request. Returns in the child, which then is the program; ends the process when nobody asks."""
+def _serve(channel: socket.socket) -> str:
+    """Fork for each request. Returns in the child, which then runs the module that is returned; ends the process when
+    nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    waiting: dict[int, int] = {}
-
-    def reap(*_: object) -> None:
-        with contextlib.suppress(ChildProcessError):
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                _tell(waiting[ended[0]], os.waitstatus_to_exitcode(ended[1]))
-                os.close(waiting.pop(ended[0]))
-
-    signal.signal(signal.SIGCHLD, reap)
+    #: What becomes readable when a child ends: the child, and where its end is told.
+    children: dict[int, tuple[int, int]] = {}
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
     while True:
-        words, descriptors, _, _ = socket.recv_fds(channel, _LONGEST, 4)
-        if not words:
-            os._exit(0)
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-        pid = os.fork()
-        if not pid:
-            for descriptor in (channel.fileno(), descriptors[3], *waiting.values()):
+        for readable, _ in poll.poll():
+            if readable != channel.fileno():
+                pid, status = children.pop(readable)
+                _tell(status, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+                poll.unregister(readable)
+                os.close(readable)
+                os.close(status)
+                continue
+            words, descriptors, _, _ = socket.recv_fds(channel, _LONGEST, 4)
+            if not words:
+                os._exit(0)
+            *streams, status = descriptors
+            pid = os.fork()
+            if not pid:
+                for descriptor in (status, *children, *(other for _, other in children.values())):
+                    os.close(descriptor)
+                channel.close()
+                module, *request = json.loads(words)
+                arguments, environment, folder = request
+                _become(arguments, environment, folder, streams)
+                return str(module)
+            _tell(status, pid)
+            ended = os.pidfd_open(pid)
+            children[ended] = (pid, status)
+            poll.register(ended, select.POLLIN)
+            for descriptor in streams:
                 os.close(descriptor)
-            channel.detach()
-            _become(json.loads(words), descriptors[:3])
-            return
-        _tell(descriptors[3], pid)
-        waiting[pid] = descriptors[3]
-        for descriptor in descriptors[:3]:
-            os.close(descriptor)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 
 
 def _tell(descriptor: int, number: int) -> None:
@@ -164,12 +185,9 @@ def _tell(descriptor: int, number: int) -> None:
         os.write(descriptor, _NUMBER.pack(number))
 
 
-def _become(request: tuple[list[str], dict[str, str], str], descriptors: Sequence[int]) -> None:
+def _become(arguments: list[str], environment: dict[str, str], folder: str, descriptors: Sequence[int]) -> None:
     """What a fresh interpreter is given: signals, environment, folder, arguments, standard streams."""
-    arguments, environment, folder = request
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
@@ -186,16 +204,39 @@ def _become(request: tuple[list[str], dict[str, str], str], descriptors: Sequenc
         setattr(sys, f"__{name}__", new)
 
 
+class _Ending:
+    """Ends the process once its threads and exit functions are done, as Python would, but without taking every module
+    apart: that would be most of the time of a short command."""
+
+    code: int | None = None
+
+    def __call__(self) -> None:
+        if self.code is None:
+            return
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return  # Python has its own words and exit code for this
+        os._exit(self.code)
+
+
 def main() -> None:
-    for module in pkgutil.walk_packages(importlib.import_module(PROGRAM).__path__, f"{PROGRAM}."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    ending = _Ending()
+    atexit.register(ending)  # the first to be registered is the last to be called
+    for found in pkgutil.walk_packages(importlib.import_module(PROGRAM).__path__, f"{PROGRAM}."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
     for name in LAZY:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
-    _serve(socket.socket(fileno=int(sys.argv[1])))
-    runpy.run_module(PROGRAM, run_name="__main__", alter_sys=True)
+    module = _serve(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        ending.code = ended.code if isinstance(ended.code, int) else None
+        raise
 
 
 if __name__ == "__main__":

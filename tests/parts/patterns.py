@@ -2,7 +2,8 @@
 """Finds every regular expression of the package, and measures it.
 
 ``python -m tests.parts.patterns PACKAGE`` prints a JSON line for each pattern, and another one with ``slow`` for each
-that takes more than linear time.
+that takes more than linear time. Of the phrases of ``airgap explain`` it takes one of each shape, with
+``--all-phrases`` every one.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ _COUNTS = (16, 24, 40)
 _SCREENED = 5
 _SUSPICIOUS, _RATIO, _STEP = 0.1, 8.0, 0.01
 _CPU_SECONDS = 240
+ALL_PHRASES = "--all-phrases"
+#: Words in a row, in a pattern that airgap/explain/model.py makes of a phrase.
+_WORDS = re.compile(r"[A-Za-z0-9]+(?:\[\\W_\]\+[A-Za-z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -176,8 +180,18 @@ def slowest(pattern: Pattern, found: Sequence[Attack]) -> tuple[str, int, float]
     return None
 
 
-def computed() -> dict[Unknown, list[Pattern]]:
-    """The patterns that are put together when the program runs, with values as they occur there."""
+def one_of_each_shape(phrases: Iterable[re.Pattern[str]]) -> list[re.Pattern[str]]:
+    """The longest of the patterns that differ in their words alone: a phrase repeats what is between words, and all are
+    made by one function."""
+    longest: dict[str, re.Pattern[str]] = {}
+    for phrase in sorted(phrases, key=lambda phrase: len(phrase.pattern)):
+        longest[_WORDS.sub("words", phrase.pattern)] = phrase
+    return list(longest.values())
+
+
+def computed(*, all_phrases: bool = False) -> dict[Unknown, list[Pattern]]:
+    """The patterns that are put together when the program runs, with values as they occur there; of the phrases of
+    ``airgap explain`` one of each shape, unless all are wanted."""
     from airgap.explain.messages import known_messages
     from airgap.kube.detect import rules
     from airgap.kube.detect.rule import Rule, compile_path
@@ -192,6 +206,7 @@ def computed() -> dict[Unknown, list[Pattern]]:
     made: dict[Unknown, list[Pattern]] = {}
     messages = known_messages()
     phrases = [pattern for message in messages for _, pattern in message.patterns[: len(message.phrases)]]
+    phrases = phrases if all_phrases else one_of_each_shape(phrases)
     of("airgap.explain.model", "f'(?<![^\\\\W_]){pattern}(?![^\\\\W_])'", phrases, "finditer")
     expressions = [expression for message in messages for expression in message.expressions]
     of("airgap.explain.model", "expression", expressions, "finditer")
@@ -224,13 +239,16 @@ def _items(values: Iterable[object]) -> Iterator[object]:
         yield from value if isinstance(value, (tuple, list)) else [value]
 
 
-def main(*packages: str) -> None:
+def main(*arguments: str) -> None:
     """Measure all; a run that hangs is ended by the kernel, and its last line says at which pattern."""
+    packages = [argument for argument in arguments if argument != ALL_PHRASES]
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     sys.path[:0] = [str(Path(package).parent) for package in packages]
     patterns, _ = collect([module for package in packages for module in modules(Path(package).name)])
     if any(Path(package).name == "airgap" for package in packages):
-        patterns += [pattern for several in computed().values() for pattern in several]
+        patterns += [
+            pattern for several in computed(all_phrases=ALL_PHRASES in arguments).values() for pattern in several
+        ]
     for pattern in patterns:
         print(json.dumps({"where": pattern.where, "pattern": str(pattern.text)}), flush=True)
         if found := slowest(pattern, attacks(pattern)):

@@ -34,6 +34,7 @@ def test_it_says_and_ends_as_a_fresh_one(airgap: Airgap) -> None:
     assert both(airgap, "images", "--no-such").code == 2
     assert both(airgap, "images", "--help").text.startswith("Usage: airgap images")
     assert both(airgap).code == 2
+    assert both(airgap, "--version").text.startswith("airgap ")  # written when the process ends
 
 
 def test_standard_input_is_its_own_or_empty(airgap: Airgap) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from airgap.server import Server
+from airgap.server import Server, workers
 from airgap.server.channel import Pace
 from airgap.store import ImageLayout, MemoryStore
 from tests.parts.certificates import Authority
@@ -244,8 +244,11 @@ def test_connections_of_all_clients(sockets: list[socket.socket]) -> None:
         assert all(is_open(one) for one in sockets[1:])
 
 
-def test_the_slowest_of_the_client_with_the_most_makes_room(sockets: list[socket.socket]) -> None:
+def test_the_slowest_of_the_client_with_the_most_makes_room(
+    sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All workers are taken by one client; a request of another is answered all the same."""
+    monkeypatch.setattr(workers, "_UNDISTURBED_TIME", 0.5)
     with Server(MemoryStore(), writable=True, limits={"workers": 4}) as server, open_http(server) as http:
         sockets += [stalled_upload(server, http, source="127.0.0.9") for _ in range(4)]
         assert ping(server) == 200

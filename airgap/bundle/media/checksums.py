@@ -11,6 +11,7 @@ from pathlib import Path
 
 from airgap.bundle.media.file import open_regular_file
 from airgap.store.readers import thread_buffer, translate_read_errors
+from airgap.system import read_at
 
 
 def checksums_path(path: Path) -> Path:
@@ -41,7 +42,7 @@ def read_checksums(path: Path) -> dict[str, str]:
 def file_sha256(fd: int) -> str:
     """Return the sha256 of a whole file in hexadecimal. Raises OSError."""
     hash_, buffer, offset = hashlib.sha256(), thread_buffer(), 0
-    while count := os.preadv(fd, [buffer], offset):
+    while count := read_at(fd, buffer, offset):
         hash_.update(buffer[:count])
         offset += count
     return hash_.hexdigest()

@@ -18,6 +18,7 @@ from airgap.errors import AirgapError, BundleError, OutputError
 from airgap.i18n import tr
 from airgap.store.protocols import Reader
 from airgap.store.readers import FileRange, translate_read_errors
+from airgap.system import fallocate, sync_data
 
 
 class BlobRange(FileRange):
@@ -149,7 +150,7 @@ class FileDraft:
     def sync(self) -> None:
         """Make everything that was written survive a power cut."""
         with writing(self.path):
-            os.fdatasync(self._fd)
+            sync_data(self._fd)
 
     def finish(self) -> None:
         """Sync the file and rename it to its final name."""
@@ -250,7 +251,7 @@ def reserve(fd: int, size: int, path: Path) -> bool:
             where=str(path),
             hint=tr("free space, choose another disk with -o, or fewer platforms with --platform"),
         )
-    failure = _fallocate(fd, size)
+    failure = fallocate(fd, size)
     if failure in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
         _check_largest(fd, size)
         return False
@@ -287,15 +288,3 @@ def _lock(fd: int, path: Path) -> None:
     # Another process may have renamed this file to its final name between our open and our lock.
     if not same:
         raise OutputError(tr("another airgap has just written this bundle"), where=str(path), hint=hint)
-
-
-def _fallocate(fd: int, size: int) -> int:
-    """Call ``fallocate(2)`` and return 0 or an errno. ``posix_fallocate`` writes zeros where it is not supported."""
-    import ctypes
-
-    try:
-        function = ctypes.CDLL(None, use_errno=True).fallocate
-    except AttributeError:
-        return errno.ENOSYS
-    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-    return 0 if function(fd, 0, 0, size) == 0 else ctypes.get_errno()

@@ -22,6 +22,7 @@ from airgap.bundle.media.zstd import load_zstandard
 from airgap.durable import publish, write_at, writing
 from airgap.durable.files import output_error
 from airgap.errors import BundleError
+from airgap.system import sync_data
 
 LEVEL = 3
 #: Where the first frame of a blob shrinks to more than this share, the rest of the blob is stored uncompressed.
@@ -122,7 +123,7 @@ class FrameDraft:
     def sync(self) -> None:
         """Make all complete frames survive a power cut."""
         with writing(self.path):
-            os.fdatasync(self._fd)
+            sync_data(self._fd)
 
     def finish(self) -> None:
         """Write the last frame and the seek table, sync the file and rename it to its final name."""

@@ -16,6 +16,7 @@ from airgap.bundle.media.file import create_partial, partial_path, reopen_partia
 from airgap.durable import publish, replace_file, write_at, writing
 from airgap.errors import DigestMismatch
 from airgap.i18n import tr
+from airgap.system import sync_data, sync_file
 
 
 class VolumeDraft:
@@ -105,7 +106,7 @@ class VolumeDraft:
         """Make everything that was written survive a power cut."""
         for number, fd in self._fds.items():
             with writing(self._paths[number]):
-                os.fdatasync(fd)
+                sync_data(fd)
 
     def finish(self) -> None:
         """Sync the volumes, write or check the checksums, and rename the volumes to their final names.
@@ -116,7 +117,7 @@ class VolumeDraft:
         for number, fd in self._fds.items():
             with writing(self._paths[number]):
                 os.ftruncate(fd, self._sizes[number])
-                os.fsync(fd)
+                sync_file(fd)
                 checksums.append((self._paths[number].name, file_sha256(fd)))
         self._check_or_write(checksums)
         with writing(self.path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import click
 
+from airgap.cli.printing import say
+
 #: What click's scripts call the program with; :mod:`airgap.cli.app` looks for the same name.
 _VARIABLE = "_AIRGAP_COMPLETE"
 
@@ -28,4 +30,4 @@ def command(context: click.Context, shell: str) -> None:
     completion_class = get_completion_class(shell)
     assert completion_class is not None
     program = context.find_root()
-    click.echo(completion_class(program.command, {}, program.info_name or "airgap", _VARIABLE).source())
+    say(completion_class(program.command, {}, program.info_name or "airgap", _VARIABLE).source(), lines=True)

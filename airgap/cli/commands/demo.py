@@ -9,6 +9,7 @@ import click
 
 from airgap.cli import options
 from airgap.cli.formatting.unified_diff import file_diff
+from airgap.cli.printing import Styled, say
 from airgap.cli.progress.display import open_display
 from airgap.flows.demo.demo import demo
 from airgap.formatting import counted, human
@@ -25,11 +26,11 @@ def command(output: str, progress: str) -> None:
     airgap demo
     """
     folder = Path(output)
-    click.echo(tr("Two registries on loopback play quay.io and Nexus; nothing leaves this machine."))
+    say(tr("Two registries on loopback play quay.io and Nexus; nothing leaves this machine."))
     with open_display(progress) as emit:
-        result = demo(folder, emit=emit, show_command=lambda text: click.echo(click.style(f"$ {text}", bold=True)))
+        result = demo(folder, emit=emit, show_command=lambda text: say(Styled(f"$ {text}", bold=True)))
     exported, imported = result.exported, result.imported
-    click.echo(
+    say(
         tr(
             "{image_count} in {bundle} ({bundle_size})",
             image_count=counted(exported.images, "image"),
@@ -37,12 +38,12 @@ def command(output: str, progress: str) -> None:
             bundle_size=human(exported.bundle_size),
         )
     )
-    click.echo(
+    say(
         tr(
             "{image_count} pushed and read back; the YAML, before and after:",
             image_count=counted(len(imported.names), "image"),
         )
     )
     for file in imported.files:
-        click.echo(file_diff(file), nl=False)
-    click.echo(tr("all files are kept in {folder}/", folder=folder))
+        say(file_diff(file), lines=True, end="")
+    say(tr("all files are kept in {folder}/", folder=folder))

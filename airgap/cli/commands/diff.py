@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from airgap.bundle import read_document
 from airgap.bundle.comparison import ByteCounts, Comparison
 from airgap.cli import options
-from airgap.cli.formatting.printable import printable
+from airgap.cli.printing import Styled, say, say_json
 from airgap.flows.diff import diff
-from airgap.formatting import human
+from airgap.formatting import escaped, human
 from airgap.i18n import tr
 
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "kept": ("=", None)}
@@ -34,14 +32,14 @@ def command(old: str, new: str, as_json: bool) -> None:
     """
     comparison = diff(read_document(old), read_document(new))
     if as_json:
-        click.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
+        say_json(comparison.to_json())
         return
     _print_table(comparison)
 
 
 def _print_table(comparison: Comparison) -> None:
     rows = [
-        (image.status, printable(image.reference), _digests(image.old, image.new), *_cells(image.bytes))
+        (image.status, escaped(image.reference), _digests(image.old, image.new), *_cells(image.bytes))
         for image in comparison.images
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(1, 6)]
@@ -49,11 +47,11 @@ def _print_table(comparison: Comparison) -> None:
         sign, colour = _SIGNS[status]
         cells = [name.ljust(widths[0]), digests.ljust(widths[1])]
         cells += [cell.rjust(width) for cell, width in zip(numbers, widths[2:], strict=True)]
-        click.echo(click.style(f"{sign} {'  '.join(cells)}".rstrip(), fg=colour))
+        say(Styled(f"{sign} {'  '.join(cells)}".rstrip(), colour))
     counts = ", ".join(f"{comparison.count(status)} {status}" for status in ("added", "removed", "changed", "kept"))
-    click.echo(tr("images: {counts}", counts=counts))
+    say(tr("images: {counts}", counts=counts))
     added, removed, kept = (cell.strip("+-= ") or "unknown" for cell in _cells(comparison.bytes))
-    click.echo(tr("bytes: {added} added, {removed} removed, {kept} kept", added=added, removed=removed, kept=kept))
+    say(tr("bytes: {added} added, {removed} removed, {kept} kept", added=added, removed=removed, kept=kept))
 
 
 def _digests(old: str, new: str) -> str:

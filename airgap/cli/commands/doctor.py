@@ -12,7 +12,7 @@ import click
 
 from airgap.cli import options
 from airgap.cli.error_reporter import current_reporter
-from airgap.cli.formatting.printable import printable
+from airgap.cli.printing import Styled, note, say, say_json
 from airgap.cli.prompts import ask_for_missing, asked_credentials
 from airgap.errors import AirgapError, NotReady, UsageError
 from airgap.i18n import tr
@@ -134,7 +134,7 @@ def _explain(text: str, target: str | None, *, as_json: bool) -> None:
         plain_http=address.plain_http if address else None,
     )
     if as_json:
-        click.echo(json.dumps([explanation_json(match) for match in matches], indent=2, ensure_ascii=False))
+        say_json([explanation_json(match) for match in matches])
     if not matches:
         raise AirgapError(
             tr("no message that airgap knows is in this text"),
@@ -147,16 +147,16 @@ def _explain(text: str, target: str | None, *, as_json: bool) -> None:
         )
     if not as_json:
         if matches[0].certainty == "near":
-            click.echo(tr("No known message stands there word for word; these resemble it."), err=True)
+            note(tr("No known message stands there word for word; these resemble it."))
         for line in explanation_lines(matches):
-            click.echo(line)
+            say(*line)
 
 
 def _confirm(change: SettingChange, yes: bool) -> bool:
     """Print a change and ask whether to make it; ``yes`` answers for the user."""
-    click.echo(tr("to do: {what}", what=printable(change.what)), err=True)
-    click.echo(f"  {change.request}", err=True)
-    click.echo(f"  {printable(json.dumps(change.document, ensure_ascii=False))}", err=True)
+    note(tr("to do: {what}", what=change.what))
+    note(f"  {change.request}")
+    note(f"  {json.dumps(change.document, ensure_ascii=False)}")
     return yes or click.confirm(tr("Do it?"), default=False, err=True)
 
 
@@ -166,19 +166,18 @@ _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("
 
 def _print_findings(diagnosis: Diagnosis, done_changes: list[SettingChange], *, fix: bool) -> None:
     for change in done_changes:
-        click.echo(tr("done: {what}", what=printable(change.what)))
+        say(tr("done: {what}", what=change.what))
     for finding in diagnosis.findings:
         word, colour = _MARKS[finding.level]
-        mark = click.style(f"{word:<8}", fg=colour, bold=finding.level == "problem")
-        click.echo(f"{mark} {finding.check:<12} {printable(finding.what)}")
+        mark = Styled(f"{word:<8}", colour, bold=finding.level == "problem")
+        say(mark, f" {finding.check:<12} {finding.what}")
         if finding.hint:
-            click.echo(f"{'':21} {printable(finding.hint)}")
+            say(f"{'':21} {finding.hint}")
         for line in finding.run:
-            click.echo(f"{'':23} {printable(line)}")
+            say(f"{'':23} {line}")
     if diagnosis.changes and not fix:
-        click.echo(
-            tr("\n--fix would {changes}", changes="; ".join(printable(change.what) for change in diagnosis.changes))
-        )
+        say()
+        say(tr("--fix would {changes}", changes="; ".join(change.what for change in diagnosis.changes)))
 
 
 def _print_json(target: str, diagnosis: Diagnosis, done_changes: list[SettingChange]) -> None:
@@ -192,4 +191,4 @@ def _print_json(target: str, diagnosis: Diagnosis, done_changes: list[SettingCha
         "done": [change_json(change) for change in done_changes],
         "changes": [change_json(change) for change in diagnosis.changes],
     }
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    say_json(document)

@@ -26,6 +26,7 @@ from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
 from airgap.oci import Platform, Reference
+from airgap.records import replace
 from airgap.transfer import CancelToken, Context, Jobs, Report
 
 
@@ -100,6 +101,7 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
 @options.cluster_options
 @options.source_options
 @options.config
+@options.limit_rate
 @options.jobs
 @options.progress
 def command(
@@ -125,6 +127,7 @@ def command(
     plain_http: tuple[str, ...],
     insecure: tuple[str, ...],
     config: str | None,
+    limit_rate: str | None,
     jobs: int | None,
     progress: str,
     rendering: Rendering,
@@ -178,7 +181,7 @@ def command(
     output_format.check()
     if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
-    connection_options = options.source_connection(ca_file, plain_http, insecure)
+    connection_options = replace(options.source_connection(ca_file, plain_http, insecure), limit_rate=limit_rate)
     with (
         open_at_hand(locations) as at_hand,
         open_display(progress) as emit,

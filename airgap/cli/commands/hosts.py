@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
-from airgap.cli.formatting.printable import printable
 from airgap.cli.formatting.unified_diff import unified_diff
+from airgap.cli.printing import Styled, note, say
 from airgap.cli.progress.display import open_display
 from airgap.cli.prompts import password_prompt
 from airgap.config.airgap_yaml import load_project
@@ -153,13 +153,13 @@ def command(
 def _print_files(setup: NodeSetup) -> None:
     files = {file.path: file.content for file in setup.files if file.create is Create.ALWAYS}
     for name, content in {**files, **setup.snippets}.items():
-        click.echo(click.style(f"# {name}", bold=True))
-        click.echo(content.decode())
+        say(Styled(f"# {name}", bold=True))
+        say(content.decode(), lines=True)
 
 
 def _print_notes(setup: NodeSetup, emit: Sink, *, on_node: bool) -> None:
-    for note in setup.notes if on_node else (*setup.copying_notes, *setup.notes):
-        emit(Noted(note))
+    for text in setup.notes if on_node else (*setup.copying_notes, *setup.notes):
+        emit(Noted(text))
     emit(Noted(tr("restart: {restart}", restart=setup.restart)))
 
 
@@ -167,17 +167,16 @@ def _print_diff(changes: Sequence[FileChange]) -> None:
     for change in changes:
         if change.secret:
             if change.needed:
-                click.echo(
+                note(
                     tr(
                         "{path} would {change} (not shown)",
                         path=change.path,
                         change=tr("be made") if change.before is None else tr("change"),
-                    ),
-                    err=True,
+                    )
                 )
             continue
         for line in unified_diff(str(change.path).lstrip("/"), change.before, change.after):
-            click.echo(printable(line, lines=True), nl=False)
+            say(line, lines=True, end="")
 
 
 def _pull_credential(registry: str, username: str | None, password_stdin: bool) -> tuple[str, str] | None:

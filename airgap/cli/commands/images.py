@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import click
@@ -11,7 +10,7 @@ import click
 from airgap.cli import options
 from airgap.cli.error_reporter import current_reporter
 from airgap.cli.formatting.event_text import warning_text
-from airgap.cli.formatting.printable import printable
+from airgap.cli.printing import Styled, note, say, say_json
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options
 from airgap.flows.images import FoundImages, find_images
@@ -91,10 +90,10 @@ def command(
         sites = [_site_json(site) for site in found_images.sites]
         not_taken = [_miss_json(miss) for miss in found_images.misses]
         document = {"sites": sites, "not_taken": not_taken} if why else sites
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        say_json(document)
     elif refs:
         for reference in found_images.references():
-            click.echo(str(reference))
+            say(str(reference))
     elif sizes:
         from airgap.cli.commands.images_sizes import print_sizes
 
@@ -114,17 +113,17 @@ def _print_table(found_images: FoundImages, *, why: bool) -> None:
     references = found_images.references()
     objects = {file.path for file, _ in found_images.files if not file.carried and file.path != "-"}
     for reference, sites in references.items():
-        click.echo(click.style(str(reference), bold=True))
+        say(Styled(str(reference), bold=True))
         for site in sites:
             rule = f"   {site.rule}, {site.confidence}: {site.path}" if why else ""
             place = f"{site.file}  {site.path}" if site.file in objects else f"{site.file}:{site.line}"
-            click.echo(f"  {place}{rule}")
+            say(f"  {place}{rule}")
         if not sites:
-            click.echo(tr("  named in airgap.yaml"))
+            say(tr("  named in airgap.yaml"))
     if why and found_images.misses:
-        click.echo(click.style(tr("not taken"), bold=True))
+        say(Styled(tr("not taken"), bold=True))
         for miss in found_images.misses:
-            click.echo(f"  {miss.file}:{miss.line}   {miss.text[:200]!r}: {miss.reason}   {printable(miss.path)}")
+            say(f"  {miss.file}:{miss.line}   {miss.text[:200]!r}: {miss.reason}   {miss.path}")
 
 
 def _print_counts(found_images: FoundImages, *, why: bool) -> None:
@@ -134,17 +133,17 @@ def _print_counts(found_images: FoundImages, *, why: bool) -> None:
         file_count=counted(len(found_images.files), "file"),
     )
     image_count = counted(len(found_images.references()), "image")
-    click.echo(tr("{image_count} at {where}", image_count=image_count, where=where), err=True)
+    note(tr("{image_count} at {where}", image_count=image_count, where=where))
     if found_images.misses and not why:
         value_count = counted(len(found_images.misses), "value")
-        click.echo(tr("{value_count} not taken; --why shows where and why", value_count=value_count), err=True)
+        note(tr("{value_count} not taken; --why shows where and why", value_count=value_count))
 
 
 def _print_messages(warnings: Sequence[str], notes: Sequence[str]) -> None:
     for warning in warnings:
-        click.echo(warning_text(warning, current_reporter().limits), err=True)
-    for note in notes:
-        click.echo(printable(note), err=True)
+        note(*warning_text(warning, current_reporter().limits))
+    for text in notes:
+        note(text)
 
 
 def _miss_json(miss: NearMiss) -> dict[str, object]:

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import click
-
+from airgap.cli.printing import say
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import ProjectSettings
 from airgap.config.connections import ConnectionOptions, open_registries
@@ -26,5 +25,5 @@ def print_sizes(
         raise_all([error for _, error in plan.failures])
     sizes = measure(plan)
     for platform, size in sizes.platforms.items():
-        click.echo(f"{human(size):>10}  {platform}")
-    click.echo(f"{human(sizes.total):>10}  everything")
+        say(f"{human(size):>10}  {platform}")
+    say(f"{human(sizes.total):>10}  everything")

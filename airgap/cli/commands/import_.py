@@ -25,6 +25,7 @@ from airgap.flows.import_ import ImportRequest, ImportResult, import_
 from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.oci import Platform
+from airgap.records import replace
 from airgap.targets import LazyTarget, target_for
 from airgap.transfer import CancelToken, Context, Jobs, Report
 from airgap.transfer.shard import Shard
@@ -64,6 +65,7 @@ from airgap.transfer.shard import Shard
 @options.nexus
 @options.target_options
 @options.config
+@options.limit_rate
 @options.jobs
 @options.progress
 def command(
@@ -82,6 +84,7 @@ def command(
     nexus: str,
     connection: options.TargetConnection,
     config: str | None,
+    limit_rate: str | None,
     jobs: int | None,
     progress: str,
 ) -> None:
@@ -99,7 +102,7 @@ def command(
     start = time.monotonic()
     project = load_project(config)
     mapping = target_mapping(project, to, policy, plain_http=connection.plain_http)
-    connection_options = connection.options(mapping.address.registry)
+    connection_options = replace(connection.options(mapping.address.registry), limit_rate=limit_rate)
     request = ImportRequest(
         # The receipt is beside the output folder: kubectl apply -f would fail on a .json in it that is no object.
         Path(output),

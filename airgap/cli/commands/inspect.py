@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -13,7 +12,7 @@ from airgap.bundle.image_sizes import ImageSize, image_sizes
 from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.cli import options
-from airgap.cli.formatting.printable import printable
+from airgap.cli.printing import Styled, note, say, say_json
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 
@@ -36,32 +35,32 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
         inventory = reader.inventory
         if as_json:
             document = {**inventory.to_json(), "size": reader.size, "volumes": [], "signatures": []}
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            say_json(document)
             return
         if html or csv:
             _write_tables(reader, html, csv, force=force)
             return
-        title = printable(" ".join(part for part in (inventory.name, inventory.version) if part))
-        readers = tr("read by {tool} and newer", tool=printable(inventory.tool))
-        click.echo(f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, {readers}")
-        click.echo(tr("ID {id}", id=reader.id))
+        title = " ".join(part for part in (inventory.name, inventory.version) if part)
+        readers = tr("read by {tool} and newer", tool=inventory.tool)
+        say(f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, {readers}")
+        say(tr("ID {id}", id=reader.id))
         for line in describe_requirements(inventory):
-            click.echo(printable(line))
+            say(line)
         sizes = image_sizes(inventory)
         for image in inventory.images:
-            click.echo(click.style(str(image.reference), bold=True))
+            say(Styled(str(image.reference), bold=True))
             platforms = ", ".join(map(str, image.platforms)) or tr("no platform")
             derived = tr(", derived from {derived_from}", derived_from=image.derived_from) if image.derived_from else ""
             incomplete = tr(", not whole") if image.descriptor.digest in inventory.incomplete else ""
             size = _describe_size(sizes.get(image.descriptor.digest))
-            click.echo(f"  {image.descriptor.digest}\n  {platforms}{size}{derived}{incomplete}")
+            say(f"  {image.descriptor.digest}")
+            say(f"  {platforms}{size}{derived}{incomplete}")
         for resource in inventory.resources:
-            click.echo(tr("resource file {name}", name=printable(resource.name)))
+            say(tr("resource file {name}", name=resource.name))
         for skipped in inventory.skipped:
-            name, why = printable(skipped.name), printable(skipped.why)
-            click.echo(tr("not read for images: {name}: {why}", name=name, why=why))
+            say(tr("not read for images: {name}: {why}", name=skipped.name, why=skipped.why))
         if PROGRAM_MEMBER in inventory.members:
-            click.echo(
+            say(
                 tr(
                     "this program: tar xf {bundle} {program_member}",
                     bundle=quoted(bundle),
@@ -70,9 +69,9 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             )
         images = counted(len(inventory.images), "image")
         blobs = counted(len(inventory.blobs), "blob")
-        click.echo(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
+        say(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
         if NOTES_MEMBER in inventory.members:
-            click.echo(printable(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True))
+            say(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True)
 
 
 def _describe_size(size: ImageSize | None) -> str:
@@ -93,4 +92,4 @@ def _write_tables(reader: BundleReader, html: str | None, csv: str | None, *, fo
         output.check_place(path, force=force, option=tr("--html or --csv"))
     for path, content in files.items():
         output.write_files(path.parent, [(path.name, content)])
-        click.echo(tr("wrote {path}", path=path), err=True)
+        note(tr("wrote {path}", path=path))

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
+from airgap.cli.printing import write_bytes
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
@@ -78,7 +79,7 @@ def command(
         )  # fmt: skip
         content = result.receipt.to_bytes()
         if output == "-":
-            sys.stdout.buffer.write(content)
+            write_bytes(content)
             sys.stdout.flush()
         else:
             out.write_files(path.parent, [(path.name, content)])

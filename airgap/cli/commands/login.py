@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 
 from airgap.cli import options
+from airgap.cli.printing import note
 from airgap.cli.progress.display import open_display
 from airgap.cli.prompts import ask_password, ask_user, can_ask
 from airgap.config.airgap_yaml import load_project
@@ -75,12 +76,11 @@ def command(
         open_registries(load_project(config), connection_options, emit, target=address) as registries,
     ):
         path = login(address.registry, credential, registries, emit=emit)
-    click.echo(
+    note(
         tr(
             "signed in to {registry} as {username}; kept in {path}",
             registry=address.registry,
             username=username,
             path=path,
-        ),
-        err=True,
+        )
     )

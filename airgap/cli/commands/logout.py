@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from airgap.cli.printing import note
 from airgap.flows.login import logout
 from airgap.i18n import tr
 from airgap.targets import TargetAddress
@@ -20,9 +21,8 @@ def command(registry: str) -> None:
     """
     address = TargetAddress.parse(registry)
     path = logout(address.registry)
-    click.echo(
+    note(
         tr("removed from {path}", path=path)
         if path
-        else tr("no credential for {registry} was kept; nothing to do", registry=address.registry),
-        err=True,
+        else tr("no credential for {registry} was kept; nothing to do", registry=address.registry)
     )

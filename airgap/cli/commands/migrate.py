@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
-from airgap.cli.formatting.printable import printable
 from airgap.cli.formatting.summary import finished_event
+from airgap.cli.printing import say
 from airgap.cli.progress.display import open_display
 from airgap.cli.prompts import password_prompt
 from airgap.config.airgap_yaml import load_project
@@ -199,7 +199,7 @@ def _print_one_sided(report: reports.MigrationReport) -> None:
     if not groups:
         return
     counts = Counter(entry.side for entry in report.one_sided)
-    click.echo(
+    say(
         tr(
             "only at the source: {at_source}, only at the target: {at_target}",
             at_source=counts["source"],
@@ -213,4 +213,4 @@ def _print_one_sided(report: reports.MigrationReport) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
-        click.echo(printable("  ".join([*cells, row[3]]).rstrip()))
+        say("  ".join([*cells, row[3]]).rstrip())

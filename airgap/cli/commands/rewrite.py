@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from airgap import kube
 from airgap.cli import options
 from airgap.cli.commands.rewrite_rendered import is_chart, is_rendered, rewrite_rendered
 from airgap.cli.formatting.unified_diff import file_diff
+from airgap.cli.printing import note, say, write_bytes
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, helm_options, target_mapping
@@ -146,7 +146,7 @@ def command(
                         path=path,
                         change_count=count,
                     )
-                click.echo(text, err=True)
+                note(text)
         return
     mapping = None if source else target_mapping(project, to, policy)
     resources = paths or project.resources
@@ -202,34 +202,29 @@ def _write_or_show(files: Sequence[RewrittenFile], destination: _Destination, *,
         _check(files)
     elif destination.diff:
         for file in files:
-            click.echo(file_diff(file), nl=False)
+            say(file_diff(file), lines=True, end="")
     elif destination.dry_run:
         _print_dry_run(files, destination)
     elif destination.in_place:
         replace_in_place(files, recorded=recorded)
         for file in files if recorded else ():
             if file.edits:
-                click.echo(
-                    tr(
-                        "rewrote {image_count} in {path}", image_count=counted(len(file.edits), "image"), path=file.path
-                    ),
-                    err=True,
+                note(
+                    tr("rewrote {image_count} in {path}", image_count=counted(len(file.edits), "image"), path=file.path)
                 )
     elif folder and _is_file_name(folder, files):
         with out.folder_for(folder.parent):
             out.check_free(folder.parent, [(folder.name, files[0].after)], force=destination.force)
             out.write_files(folder.parent, [(folder.name, files[0].after)])
-        click.echo(tr("wrote {folder}", folder=folder), err=True)
+        note(tr("wrote {folder}", folder=folder))
     elif folder:
         contents = [(file.name, file.after) for file in files]
         with out.folder_for(folder):
             out.check_free(folder, contents, force=destination.force)
             write_rewritten(folder, contents, files if recorded else ())
-        click.echo(
-            tr("wrote {file_count} to {folder}", file_count=counted(len(files), "file"), folder=folder), err=True
-        )
+        note(tr("wrote {file_count} to {folder}", file_count=counted(len(files), "file"), folder=folder))
     elif len(files) == 1:
-        sys.stdout.buffer.write(files[0].after)
+        write_bytes(files[0].after)
     else:
         raise _too_many_for_stdout(files)
 
@@ -252,19 +247,15 @@ def _print_dry_run(files: Sequence[RewrittenFile], destination: _Destination) ->
             where = file.path
         else:
             where = str(_path_in(folder, file, files)) if folder else tr("{path} to standard output", path=file.path)
-        click.echo(
-            tr("would write {where}: {change_count}", where=where, change_count=counted(len(file.edits), "change")),
-            err=True,
-        )
+        note(tr("would write {where}: {change_count}", where=where, change_count=counted(len(file.edits), "change")))
     total = sum(len(file.edits) for file in files)
     changed_files = sum(file.before != file.after for file in files)
-    click.echo(
+    note(
         tr(
             "{change_count} in {file_count}; nothing was written",
             change_count=counted(total, "change"),
             file_count=counted(changed_files, "file"),
-        ),
-        err=True,
+        )
     )
 
 

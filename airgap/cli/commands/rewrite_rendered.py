@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-import click
-
+from airgap.cli.printing import note, write_bytes
 from airgap.durable import output as out
 from airgap.errors import UsageError, raise_all
 from airgap.events import Sink, Warned
@@ -91,7 +90,7 @@ def rewrite_rendered(
         emit(Warned(warning))
     _write([*files, *program], force=force, dry_run=dry_run)
     if destination is None and not dry_run:
-        sys.stdout.buffer.write(generated.content)
+        write_bytes(generated.content)
         sys.stdout.flush()
     else:
         _report(destination, generated, dry_run=dry_run)
@@ -122,7 +121,7 @@ def _report(destination: Path | None, generated: GeneratedFile, *, dry_run: bool
     )
     verb = tr("would write") if dry_run else tr("wrote")
     where = str(destination) if destination else tr("the values file to standard output")
-    click.echo(f"{verb} {where}: {counted(generated.images, 'image')}, {moved}", err=True)
+    note(f"{verb} {where}: {counted(generated.images, 'image')}, {moved}")
 
 
 def _report_program(program: Path, generated: GeneratedFile, *, is_plugin: bool, dry_run: bool) -> None:
@@ -135,15 +134,15 @@ def _report_program(program: Path, generated: GeneratedFile, *, is_plugin: bool,
         if generated.post_rendered
         else tr("no place needs it")
     )
-    click.echo(f"{verb} {program}: {moved}", err=True)
-    click.echo(tr("helm 3: --post-renderer {path}", path=_argument(program)), err=True)
+    note(f"{verb} {program}: {moved}")
+    note(tr("helm 3: --post-renderer {path}", path=_argument(program)))
     if is_plugin:
         name = plugin_name(generated.name)
         folder = _argument(program.parent)
         use = tr("helm 4: helm plugin install {folder}, then --post-renderer {name}", folder=folder, name=name)
     else:
         use = tr("helm 4 takes plugins only: --post-renderer FOLDER/ makes one")
-    click.echo(use, err=True)
+    note(use)
 
 
 def _argument(path: Path) -> str:

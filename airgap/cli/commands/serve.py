@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
-from airgap.cli.formatting.printable import printable
+from airgap.cli.printing import note, say
 from airgap.cli.progress.display import open_display
 from airgap.cli.prompts import ask_password, can_ask
 from airgap.errors import UsageError
@@ -97,19 +97,19 @@ def command(
         writable=writable,
         credentials=credentials,
         tls=(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None,
-        on_request=lambda method, url, status: click.echo(printable(f"{status} {method} {url}"), err=True),
+        on_request=lambda method, url, status: note(f"{status} {method} {url}"),
         limits=parse_limits(limit_settings),
         emit=notes.append,
     )
     server.start()
     try:
-        click.echo(tr("{path} is served at {url}; Ctrl-C ends it", path=path, url=server.url), err=True)
+        note(tr("{path} is served at {url}; Ctrl-C ends it", path=path, url=server.url))
         with open_display("plain") as show:  # after the address, which programs wait for
-            for note in notes:
-                show(note)
+            for noted in notes:
+                show(noted)
         server.serve_forever()
     except KeyboardInterrupt:
-        click.echo("stopped", err=True)
+        note("stopped")
     finally:
         server.stop()
 
@@ -144,6 +144,6 @@ def _collect_garbage(path: Path, dry_run: bool) -> None:
     collected = collect_layout_garbage(path, dry_run=dry_run)
     size, blobs = collected.size, counted(collected.blobs, "blob")
     if dry_run:
-        click.echo(tr("would free {size:,} bytes: {blobs} that no image needs", size=size, blobs=blobs))
+        say(tr("would free {size:,} bytes: {blobs} that no image needs", size=size, blobs=blobs))
     else:
-        click.echo(tr("freed {size:,} bytes: {blobs} that no image needs", size=size, blobs=blobs))
+        say(tr("freed {size:,} bytes: {blobs} that no image needs", size=size, blobs=blobs))

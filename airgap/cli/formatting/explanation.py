@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
-from airgap.cli.formatting.printable import printable
+from airgap.cli.printing import Line, Styled
 from airgap.explain import Match
 from airgap.i18n import tr
 
@@ -15,24 +13,24 @@ from airgap.i18n import tr
 _MAX_SHOWN = 3
 
 
-def explanation_lines(matches: Sequence[Match]) -> list[str]:
+def explanation_lines(matches: Sequence[Match]) -> list[Line]:
     """Return the lines for ``matches``: what was recognised, its cause and what to do."""
-    lines: list[str] = []
+    lines: list[Line] = []
     for match in matches[:_MAX_SHOWN]:
         if lines:
-            lines.append("")
+            lines.append(())
         message = match.message
-        lines.append(f"{click.style(message.title, bold=True)}  [{message.id}]")
-        lines.append(tr("  said:  {text}", text=printable(match.text)))
-        lines.append(tr("  cause: {cause}", cause=message.cause))
+        lines.append((Styled(message.title, bold=True), f"  [{message.id}]"))
+        lines.append((tr("  said:  {text}", text=match.text),))
+        lines.append((tr("  cause: {cause}", cause=message.cause),))
         for step in match.steps:
-            lines.append(f"  - {step.say}")
-            lines += [f"      {line}" for line in step.run]
+            lines.append((f"  - {step.say}",))
+            lines += [(f"      {line}",) for line in step.run]
         if message.guide:
-            lines.append(tr("  more:  {guide}", guide=_guide_path(message.guide)))
+            lines.append((tr("  more:  {guide}", guide=_guide_path(message.guide)),))
     rest = [match.message.id for match in matches[_MAX_SHOWN:]]
     if rest:
-        lines += ["", tr("also in this text: {rest} (docs/error-messages.md)", rest=", ".join(rest))]
+        lines += [(), (tr("also in this text: {rest} (docs/error-messages.md)", rest=", ".join(rest)),)]
     return lines
 
 

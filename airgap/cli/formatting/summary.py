@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from airgap.cli.formatting.printable import printable
 from airgap.events import Finished
-from airgap.formatting import counted, human
+from airgap.formatting import counted, escaped, human
 from airgap.i18n import tr
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def summary(finished: Finished) -> str:
         return "\n".join(_aligned(_rows(finished)))
     return tr(
         "{text}; {value}; {elapsed:.1f} s in all",
-        text=finished.text,
+        text=escaped(finished.text),
         value=", ".join([_new(finished), *_reused(finished)]),
         elapsed=finished.elapsed,
     )
@@ -40,7 +39,7 @@ def _rows(finished: Finished) -> list[tuple[str, str]]:
         ("time", f"{finished.elapsed:.1f} s"),
         ("next", finished.next),
     ]
-    return [(label, printable(value)) for label, value in rows if value]
+    return [(label, escaped(value)) for label, value in rows if value]
 
 
 def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:

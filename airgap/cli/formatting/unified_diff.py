@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unified diffs as ``patch`` accepts them."""
+"""Unified diffs as ``patch`` accepts them. Only LF ends a line there: U+2028 and the like are parts of lines."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def unified_diff(name: str, before: bytes | None, after: bytes) -> list[str]:
     replaced.
     """
     old_lines, new_lines = (
-        content.decode("utf-8", "replace").splitlines(keepends=True) for content in (before or b"", after)
+        re.findall(r".*\n|.+", content.decode("utf-8", "replace")) for content in (before or b"", after)
     )
     old_name = "/dev/null" if before is None else f"a/{name}"
     return [

@@ -7,7 +7,6 @@ when nothing moves.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -17,12 +16,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import click
-
 from airgap.cli.error_reporter import current_reporter
-from airgap.cli.formatting.event_text import event_text
+from airgap.cli.formatting.event_text import event_text, failure_text
 from airgap.cli.formatting.message import MAX_SEPARATE, cause_of_failure
-from airgap.cli.formatting.printable import printable
+from airgap.cli.printing import Line, ansi, note, note_json
 from airgap.cli.progress.model import ProgressModel
 from airgap.cli.progress.view import draw, draw_plain
 from airgap.errors import OutputError
@@ -89,11 +86,11 @@ class Display:
                     images=images[0],
                     more=", ".join(more),
                 )
-                self.print_line(f"{click.style('failed:', fg='red')} {self._limits.line(printable(text), used=8)}")
+                self.print_line(failure_text(text, self._limits))
 
-    def print_line(self, text: str) -> None:
-        """Print one line on standard error."""
-        click.echo(text, err=True)
+    def print_line(self, line: Line) -> None:
+        """Print one line on standard error; a result may be several."""
+        note(*line, lines=True)
 
     def __enter__(self) -> Display:
         return self
@@ -102,7 +99,7 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Print what is still to be said; displays that keep something on the screen remove it here."""
-        with self._lock, suppress(OSError):
+        with self._lock, suppress(OSError, OutputError):
             self.show_more_failed_images()
 
 
@@ -111,7 +108,7 @@ class JsonDisplay(Display):
 
     def show(self, event: Event) -> None:
         """Print ``event`` as JSON."""
-        click.echo(json.dumps(as_json(event), ensure_ascii=False), err=True)
+        note_json(as_json(event))
 
 
 class PlainDisplay(Display):
@@ -135,8 +132,8 @@ class PlainDisplay(Display):
             self.show_more_failed_images()
         if isinstance(event, ImageFailed):
             self.show_failed_image(event)
-        elif text := event_text(event, self._limits):
-            self.print_line(text)
+        elif line := event_text(event, self._limits):
+            self.print_line(line)
 
     def begin(self) -> None:
         """Start to show the progress at intervals, by a thread."""
@@ -151,7 +148,7 @@ class PlainDisplay(Display):
     def tick(self) -> None:
         """Show the progress. Called with the lock held, every ``interval`` seconds."""
         if self.model.transfers:
-            self.print_line(draw_plain(self.model))
+            self.print_line((draw_plain(self.model),))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -170,7 +167,7 @@ class PlainDisplay(Display):
                     return
                 try:
                     self.tick()
-                except OSError:
+                except (OSError, OutputError):
                     return  # the next event raises the error in a thread that can handle it
 
 
@@ -215,14 +212,14 @@ class BarDisplay(PlainDisplay):
         if self._live is not None:
             self._live.refresh()
 
-    def print_line(self, text: str) -> None:
+    def print_line(self, line: Line) -> None:
         """Print one line on standard error, above the bar if it is shown."""
         if self._live is None:
-            super().print_line(text)
+            super().print_line(line)
         else:
             from rich.text import Text
 
-            self._live.console.print(Text.from_ansi(text), soft_wrap=True)
+            self._live.console.print(Text.from_ansi(ansi(*line, lines=True)), soft_wrap=True)
 
     def _draw(self, console: Console) -> Text:
         from rich.text import Text

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airgap.cli.formatting.printable import printable
 from airgap.cli.progress.model import BlobTransfer, PendingRetry, ProgressModel
-from airgap.formatting import human
+from airgap.formatting import escaped, human
 from airgap.i18n import tr
 
 #: The most lines below the bar.
@@ -100,7 +99,7 @@ def _blob_label(transfer: BlobTransfer, columns: int) -> str:
     """
     digest = _short_digest(transfer.digest)
     name, at, _ = transfer.image.partition("@")
-    name = printable(name if at else transfer.image).rpartition("/")[2]
+    name = escaped(name if at else transfer.image).rpartition("/")[2]
     room = columns - len(digest) - 3
     return f"{name[:room]} {digest}" if name and room >= _MIN_NAME else digest
 
@@ -109,16 +108,16 @@ def _retries_line(retries: Sequence[PendingRetry], model: ProgressModel, columns
     """One line for all requests that are not about a blob on its way: the next one and the number of the others."""
     next_retry = retries[0]
     more = tr(" (and {retries_count} more)", retries_count=len(retries) - 1) if len(retries) > 1 else ""
-    return f"  {printable(next_retry.what)[: max(12, columns // 2)]}  {_retry_reason(next_retry, model)}{more}"
+    return f"  {escaped(next_retry.what)[: max(12, columns // 2)]}  {_retry_reason(next_retry, model)}{more}"
 
 
 def _retry_reason(retry: PendingRetry, model: ProgressModel) -> str:
     seconds = max(0.0, retry.until - model.clock())
-    return tr("again in {seconds:.0f} s: {reason}", seconds=seconds, reason=printable(retry.reason))
+    return tr("again in {seconds:.0f} s: {reason}", seconds=seconds, reason=escaped(retry.reason))
 
 
 def _short_digest(digest: str) -> str:
-    return printable(digest.rpartition(":")[2][:12])
+    return escaped(digest.rpartition(":")[2][:12])
 
 
 def _percentage(ratio: float) -> str:

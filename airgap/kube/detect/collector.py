@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Protocol
 
 from airgap.errors import AirgapError, InvalidReference, ResourceError, raise_all
 from airgap.i18n import tr
@@ -14,7 +14,7 @@ from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
 from airgap.kube.detect.rule import QUALIFIED, Rule
 from airgap.kube.detect.split_references import SplitPart
-from airgap.kube.detect.walker import ScalarToken
+from airgap.kube.detect.walker import Candidate, ScalarToken
 from airgap.kube.model import CERTAIN, PLACEHOLDER, POSSIBLE, NearMiss, Scan, Site, SitePart
 from airgap.kube.parse import scalars
 from airgap.kube.parse.source import Source
@@ -26,12 +26,20 @@ _PLACEHOLDER = re.compile(r"[{}$<>%]|ko://")
 _FILE = re.compile(r"[^:@]*\.(?:png|jpe?g|svg|gif|ico|webp|iso|qcow2|vmdk|vhdx?|img|raw)(?:\.[gx]z)?", re.IGNORECASE)
 
 
-class Location(NamedTuple):
-    """The document and path of a candidate. ``path`` is a function, because few paths are ever needed."""
+#: Anything but white space.
+_VISIBLE = re.compile(r"\S")
+#: A tuple of a named type without the call of its constructor, for the types of which a file gives thousands.
+_tuple = tuple.__new__
+
+
+class ScannedDocument(Protocol):
+    """The document that a find stands in. Its paths are asked for only where one is needed."""
 
     view: DocumentView
-    document: int
-    path: Callable[[], str]
+
+    def path(self, candidate: Candidate) -> str:
+        """Return the candidate's path in the file."""
+        ...
 
 
 class SiteCollector:
@@ -53,7 +61,7 @@ class SiteCollector:
     def result(self) -> Scan:
         """Return everything in the order of the file. Raises the collected errors."""
         raise_all(self.errors)
-        sites = sorted(self.sites.values(), key=lambda site: site.spans)
+        sites = [self.sites[span] for span in sorted(self.sites)]
         # An anchored value may be a near miss at its anchor and a site at an alias.
         near_misses = [miss for (start, _), miss in self.near_misses.items() if start not in self._used_offsets]
         near_misses.sort(key=lambda miss: (miss.line, miss.column, miss.text))
@@ -61,7 +69,8 @@ class SiteCollector:
 
     def add(
         self,
-        location: Location,
+        document: ScannedDocument,
+        candidate: Candidate,
         rule: Rule,
         text: str,
         parts: Sequence[SplitPart],
@@ -75,47 +84,41 @@ class SiteCollector:
         ``span`` is the place of ``text`` in the value of the only part. Without it each part is a whole value.
         """
         token = parts[0].token
-        reference = self._parse_reference(location, token, rule, text, embedded)
+        # With a tag, port or digest it is not a picture, and with a slash it is not a number.
+        common = Reference.parse_common(text) if ":" in text and "/" in token.value else None
+        reference = common or self._parse_reference(document, candidate, token, rule, text, embedded)
         if reference is None:
             return
         if self.custom.ignore and (reason := self.custom.ignore_reason(reference)):
-            self.add_near_miss(location, token, tr("ignored by airgap.yaml: {reason}", reason=reason), text)
+            ignored = tr("ignored by airgap.yaml: {reason}", reason=reason)
+            self.add_near_miss(document, candidate, token, ignored, text)
             return
         site_parts = []
         for part in parts:
-            site_part = self._site_part(location, part, span)
+            site_part = self._site_part(document, candidate, part, span)
             if site_part is None:
                 return
             site_parts.append(site_part)
         file_span = site_parts[0].span
         if file_span in self.sites:  # an alias of a site at its anchor
             return
-        column = self.root.line_and_column(file_span[0] - self.root.bom_length)[1]
-        self.sites[file_span] = Site(
-            self.root.file,
-            location.document,
-            location.path(),
-            site_parts[0].line,
-            column,
-            tuple(site_parts),
-            reference,
-            "embedded" if embedded else rule.kind,
-            rule.id,
-            rule.confidence if sure else POSSIBLE,
-        )
+        root = self.root
+        line, column = root.line_and_column(file_span[0] - root.bom_length)
+        fields = (
+            root.file, candidate.document, document.path(candidate), line, column, tuple(site_parts), reference,
+            "embedded" if embedded else rule.kind, rule.id, rule.confidence if sure else POSSIBLE,
+        )  # fmt: skip
+        self.sites[file_span] = _tuple(Site, fields)
 
     def _parse_reference(
-        self, location: Location, token: ScalarToken, rule: Rule, text: str, embedded: bool
+        self, document: ScannedDocument, candidate: Candidate, token: ScalarToken, rule: Rule, text: str, embedded: bool
     ) -> Reference | None:
         """Parse ``text``; if it is not acceptable, add a near miss or an error and return ``None``."""
-        # With a tag, port or digest it is not a picture, and with a slash it is not a number.
-        if ":" in text and "/" in token.value and (common := Reference.parse_common(text)) is not None:
-            return common
         if _PLACEHOLDER.search(text):
-            self.add_near_miss(location, token, PLACEHOLDER, text)
+            self.add_near_miss(document, candidate, token, PLACEHOLDER, text)
             return None
         if rule.confidence != CERTAIN and _FILE.fullmatch(text):
-            self.add_near_miss(location, token, tr("its ending is that of a picture or a disk"), text)
+            self.add_near_miss(document, candidate, token, tr("its ending is that of a picture or a disk"), text)
             return None
         try:
             if token.is_plain and scalars.NOT_TEXT.fullmatch(token.value):
@@ -127,11 +130,11 @@ class SiteCollector:
                 raise InvalidReference(tr("{text!r} has neither path nor tag nor digest", text=text))
         except InvalidReference as error:
             if rule.confidence != CERTAIN or embedded:
-                self.add_near_miss(location, token, error.what, text)
+                self.add_near_miss(document, candidate, token, error.what, text)
             elif self.strict:
-                self._add_error(location.view, token, error.what)
+                self._add_error(document.view, token, error.what)
             else:
-                self.add_near_miss(location, token, error.what, text, certain=True)
+                self.add_near_miss(document, candidate, token, error.what, text, certain=True)
             return None
         return reference
 
@@ -151,7 +154,8 @@ class SiteCollector:
 
     def add_near_miss(
         self,
-        location: Location,
+        document: ScannedDocument,
+        candidate: Candidate,
         token: ScalarToken,
         reason: str,
         text: str | None = None,
@@ -164,74 +168,71 @@ class SiteCollector:
         ``certain`` is for the place of an image.
         """
         shown = (token.value if text is None else text).encode(errors="backslashreplace").decode()  # lone surrogates
-        start = self._file_offset(location.view, token)
-        if span is not None and (scalar_view := location.view.scalar_view(token)) is not None:
-            start = location.view.file_span(*location.view.span(scalar_view, *span))[0]
+        view = document.view
+        start = self._file_offset(view, token)
+        if span is not None and (scalar_view := view.scalar_view(token)) is not None:
+            start = view.file_span(*view.span(scalar_view, *span))[0]
         if (start, shown) not in self.near_misses:
             line, column = self.root.line_and_column(start - self.root.bom_length)
             self.near_misses[start, shown] = NearMiss(
-                self.root.file, line, column, location.path(), shown, reason, certain
+                self.root.file, line, column, document.path(candidate), shown, reason, certain
             )
 
     def _add_error(self, view: DocumentView, token: ScalarToken, problem: str) -> None:
         self.errors.append(ResourceError(problem, where=self.root.where(view.byte_offset_of(token.start))))
 
-    def _site_part(self, location: Location, part: SplitPart, span: tuple[int, int] | None) -> SitePart | None:
+    def _site_part(
+        self, document: ScannedDocument, candidate: Candidate, part: SplitPart, span: tuple[int, int] | None
+    ) -> SitePart | None:
         """The part with its spans; ``None``, with an error or a near miss, if they cannot be determined."""
-        token, view = part.token, location.view
-        if part.role == model.INSERT:
+        role, token, own_span = part
+        view = document.view
+        if role == model.INSERT:
             return self._insertion_point(view, part)
-        if view.outer is None and not token.style and view.source.ascii:
-            plain = self._plain_part(part, view.source, span)
-            if plain is not None:
-                return plain
-        scalar_view = view.scalar_view(token)
-        if scalar_view is None:
-            problem = tr("this value is written in a way whose place in the file cannot be told; write it on one line")
-            if view.outer is None and self.strict:
-                self._add_error(view, token, problem)
-            else:
-                self.add_near_miss(location, token, problem, certain=view.outer is None)
-            return None
-        begin, end = part.span or span or _stripped(token.value)
-        body_span = view.span(scalar_view, begin, end)
-        start, stop = view.file_span(*body_span)
-        self._used_offsets.add(start)
-        value = token.value
-        if (begin == 0 and end == len(value)) or (begin, end) == _stripped(value):
-            self._used_offsets.add(self._file_offset(view, token))
-        bom_length = self.root.bom_length
+        root, source, value, first = self.root, view.source, token.value, token.start
+        if (
+            not token.style  # a plain word in ASCII, where characters are bytes, as most are
+            and source.ascii
+            and token.end - first == len(value)
+            and source.body.startswith(value.encode(), first)
+        ):
+            begin, end = value_span = own_span or span or (0, len(value))
+            start, stop = first + begin, first + end
+            bom_length, outer = source.bom_length, view.holder
+            scalar = _tuple(
+                model.Scalar,
+                (first + bom_length, token.end + bom_length, "", token.flow, outer and outer.scalar, view.holder_value),
+            )
+        else:
+            scalar_view = view.scalar_view(token)
+            if scalar_view is None:
+                self._add_unmapped(document, candidate, token)
+                return None
+            scalar = scalar_view.scalar
+            begin, end = value_span = own_span or span or _stripped(value)
+            start, stop = view.span(scalar_view, begin, end)
+            if _VISIBLE.search(value, 0, begin) is None and _VISIBLE.search(value, end) is None:
+                self._used_offsets.add(self._file_offset(view, token))  # nothing else is in the scalar
+        file_span = file_start, file_stop = view.file_span(start, stop)
+        self._used_offsets.add(file_start)
         if begin or end != len(value):
             value = value[begin:end]
-        return SitePart(
-            part.role,
-            (start, stop),
-            (begin, end),
-            self.root.body[start - bom_length : stop - bom_length].decode(),
-            value,
-            scalar_view.scalar,
-            self.root.line(start - bom_length),
-            (body_span[0] + view.source.bom_length, body_span[1] + view.source.bom_length),
-        )
+        document_span = file_span
+        if view.outer is not None:
+            document_span = (start + source.bom_length, stop + source.bom_length)
+        bom_length = root.bom_length
+        text = root.body[file_start - bom_length : file_stop - bom_length].decode()
+        line = root.line_and_column(file_start - bom_length)[0]
+        return _tuple(SitePart, (role, file_span, value_span, text, value, scalar, line, document_span))
 
-    def _plain_part(self, part: SplitPart, source: Source, span: tuple[int, int] | None) -> SitePart | None:
-        """The part of a plain word of the file itself, as most are; ``None`` if its text is not its value.
-
-        In a file of ASCII, characters are bytes.
-        """
-        token = part.token
-        value, first = token.value, token.start
-        if source.body[first : token.end] != value.encode():
-            return None
-        bom_length = source.bom_length
-        begin, end = part.span or span or (0, len(value))
-        start, stop = bom_length + first + begin, bom_length + first + end
-        self._used_offsets.add(start)
-        if begin or end != len(value):
-            value = value[begin:end]
-        scalar = model.Scalar(bom_length + first, bom_length + token.end, "", token.flow)
-        line = source.line(start - bom_length)
-        return SitePart(part.role, (start, stop), (begin, end), value, value, scalar, line, (start, stop))
+    def _add_unmapped(self, document: ScannedDocument, candidate: Candidate, token: ScalarToken) -> None:
+        """Add an error or a near miss for a scalar whose text does not decode to its value."""
+        problem = tr("this value is written in a way whose place in the file cannot be told; write it on one line")
+        view = document.view
+        if view.outer is None and self.strict:
+            self._add_error(view, token, problem)
+        else:
+            self.add_near_miss(document, candidate, token, problem, certain=view.outer is None)
 
     def _insertion_point(self, view: DocumentView, part: SplitPart) -> SitePart:
         """The empty span before the key of the token, where a new entry is inserted."""

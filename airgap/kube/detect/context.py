@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.detect import keys, lines, rules
-from airgap.kube.detect.collector import Location, SiteCollector
+from airgap.kube.detect.collector import SiteCollector
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
 from airgap.kube.detect.not_pulled import never_pulled_reason
@@ -50,6 +50,7 @@ class ScanContext(ABC):
         self._scanned: set[tuple[int, int]] = set()
         #: Of the current candidate: the offset of a token and the span of its value that was taken or listed.
         self._covered: list[tuple[int, int, int]] = []
+        self._last_path: tuple[Candidate | None, str] = (None, "")
 
     @abstractmethod
     def scan_document(self, candidate: Candidate, token: ScalarToken) -> bool:
@@ -92,19 +93,18 @@ class ScanContext(ABC):
     ) -> None:
         """Add ``text``, which begins at ``begin`` of the token's value, as a whole reference."""
         stripped = text.strip()
-        begin += len(text) - len(text.lstrip())
+        if len(stripped) != len(text):
+            begin += len(text) - len(text.lstrip())
         end = begin + len(stripped)
         if "{{" in stripped and (default := next(lines.template_defaults(stripped), None)) is not None:
             first, last = default
             begin, end, stripped, rule = begin + first, begin + last, stripped[first:last], rules.TEMPLATE_DEFAULT
         self._covered.append((token.start, begin, end))
         if rule.confidence != model.CERTAIN and (reason := not_an_image_reason(stripped)) is not None:
-            self.collector.add_near_miss(self._location(candidate), token, reason, stripped)
+            self.collector.add_near_miss(self, candidate, token, reason, stripped)
             return
-        part = SplitPart(model.WHOLE, token)
-        self.collector.add(
-            self._location(candidate), rule, stripped, [part], span=(begin, end), sure=sure, embedded=self.embedded
-        )
+        parts = (SplitPart(model.WHOLE, token),)
+        self.collector.add(self, candidate, rule, stripped, parts, span=(begin, end), sure=sure, embedded=self.embedded)
 
     def add_listed(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
         """Add each reference of a list; an item may have a name and ``=`` before the reference."""
@@ -116,7 +116,8 @@ class ScanContext(ABC):
         for part in reference.parts:
             self._covered.append((part.token.start, *(part.span or (0, len(part.token.value)))))
         self.collector.add(
-            self._location(candidate),
+            self,
+            candidate,
             rule,
             reference.text,
             reference.parts,
@@ -137,10 +138,10 @@ class ScanContext(ABC):
         """Add the whole value, or ``span`` of it, as a near miss."""
         if span is None:
             self.cover(token)
-            self.collector.add_near_miss(self._location(candidate), token, reason)
+            self.collector.add_near_miss(self, candidate, token, reason)
         else:
             self._covered.append((token.start, *span))
-            self.collector.add_near_miss(self._location(candidate), token, reason, token.value[slice(*span)], span)
+            self.collector.add_near_miss(self, candidate, token, reason, token.value[slice(*span)], span)
 
     def cover(self, token: ScalarToken) -> None:
         """Say that nothing of the token's value is left over."""
@@ -149,7 +150,7 @@ class ScanContext(ABC):
     def list_leftovers(self, candidate: Candidate, token: ScalarToken) -> None:
         """Add a near miss for each complete reference of the value that was neither taken nor listed."""
         value = token.value
-        if "/" not in value or self._covered[-1:] == [(token.start, 0, len(value))]:
+        if "/" not in value or (self._covered and self._covered[-1] == (token.start, 0, len(value))):
             return
         covered = [(begin, end) for start, begin, end in self._covered if start == token.start]
         if any(end - begin == len(value) for begin, end in covered):
@@ -159,22 +160,21 @@ class ScanContext(ABC):
             reason = reason or never_pulled_reason(self.paths.rule_path(candidate)) or _LEFT
             text = value[begin:end]
             why = not_an_image_reason(text) or reason
-            self.collector.add_near_miss(self._location(candidate), token, why, text, (begin, end))
+            self.collector.add_near_miss(self, candidate, token, why, text, (begin, end))
 
     def forget_covered(self) -> None:
         """Begin with the next candidate."""
         self._covered.clear()
 
     def path(self, candidate: Candidate) -> str:
-        """Return the candidate's path in the file."""
-        return self.prefix + self.paths.full_path(candidate)
+        """Return the candidate's path in the file. The last one is kept, because a text may hold many images."""
+        if candidate is not self._last_path[0]:
+            self._last_path = candidate, self.prefix + self.paths.full_path(candidate)
+        return self._last_path[1]
 
     def names_images(self) -> bool:
         """Return whether the object's own name says image."""
         return keys.mentions_image(self.object_identity()[2])
-
-    def _location(self, candidate: Candidate) -> Location:
-        return Location(self.view, candidate.document, lambda: self.path(candidate))
 
 
 def _uncovered(value: str, covered: Sequence[_Span]) -> Iterator[_Span]:

@@ -13,7 +13,7 @@ from airgap.errors import ResourceError
 from airgap.kube.detect.walker import ScalarToken
 from airgap.kube.model import Scalar
 from airgap.kube.parse import scalars
-from airgap.kube.parse.scalars import Decoded, Verbatim
+from airgap.kube.parse.scalars import ValueMap
 from airgap.kube.parse.source import Source
 
 #: Deeper embedded documents are not scanned: each level may double the escapes.
@@ -24,7 +24,7 @@ class ScalarView(NamedTuple):
     """A scalar, the map from its value to its text, and the character of the document at which its text begins."""
 
     scalar: Scalar
-    decoded: Decoded | Verbatim
+    decoded: ValueMap
     first: int
 
 
@@ -74,16 +74,24 @@ class DocumentView:
     def span(self, scalar_view: ScalarView, begin: int, end: int) -> tuple[int, int]:
         """Return the bytes of the body that make ``value[begin:end]``, which is not empty."""
         left, right = scalar_view.decoded.span(begin, end)
-        return self.source.byte_offset(scalar_view.first + left), self.source.byte_offset(scalar_view.first + right)
+        start, stop = scalar_view.first + left, scalar_view.first + right
+        if self.source.ascii:
+            return start, stop
+        return self.source.byte_offset(start), self.source.byte_offset(stop)
 
     def file_span(self, start: int, end: int) -> tuple[int, int]:
         """Return a span of this document's body as a span of the file."""
-        source = self.source
-        if self.outer is None or self.holder is None:
-            return source.bom_length + start, source.bom_length + end
-        bom_chars = 1 if source.bom_length else 0
-        value_start, value_end = source.char_index(start) + bom_chars, source.char_index(end) + bom_chars
-        return self.outer.file_span(*self.outer.span(self.holder, value_start, value_end))
+        view = self
+        while view.outer is not None and view.holder is not None:
+            source, holder = view.source, view.holder
+            if not source.ascii:
+                start, end = source.char_index(start), source.char_index(end)
+            if source.bom_length:
+                start, end = start + 1, end + 1
+            view = view.outer
+            start, end = view.span(holder, start, end)
+        bom_length = view.source.bom_length
+        return start + bom_length, end + bom_length
 
     def embedded_view(self, token: ScalarToken) -> DocumentView | None:
         """Return the value of ``token`` as a document; ``None`` if it is nested too deeply or cannot be one."""

@@ -8,10 +8,10 @@ They occur in properties files, INI and TOML, and are joined like the keys of a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from airgap.kube.detect import keys
-from airgap.kube.detect.lines import SETTING, content_lines
+from airgap.kube.detect.lines import Line
 from airgap.kube.detect.shapes import is_complete_reference
 from airgap.kube.detect.split_references import SplitReference, join
 from airgap.kube.detect.walker import Node, ScalarToken
@@ -23,15 +23,18 @@ _SECTION = re.compile(
 _SAYS_IMAGE = re.compile(r"image|img|docker|container", re.IGNORECASE)
 
 
-def split_references(value: str) -> Iterator[SplitReference]:
-    """Yield the references whose name and other parts are on different lines of ``value``.
+def split_references(content: Sequence[Line]) -> Iterator[SplitReference]:
+    """Yield the references whose name and other parts are on different lines of a text.
 
-    ``start`` and ``end`` of the tokens are characters of ``value``.
+    ``start`` and ``end`` of the tokens are characters of the text.
     """
-    for node in _section_nodes(value):
+    if not any(
+        line.setting is not None and _may_be_name(line.setting["key"], line.setting["value"]) for line in content
+    ):
+        return
+    for node in _section_nodes(content):
         for key, token in (node.tokens or {}).items():
-            role = keys.classify(key).role
-            if role not in (keys.IMAGE, keys.REPOSITORY) or is_complete_reference(token.value):
+            if not _may_be_name(key, token.value):
                 continue
             split_reference = join(node, key, token, None)
             if not isinstance(split_reference, SplitReference) or len(split_reference.parts) == 1:
@@ -40,16 +43,19 @@ def split_references(value: str) -> Iterator[SplitReference]:
                 yield split_reference
 
 
-def _section_nodes(value: str) -> list[Node]:
+def _may_be_name(key: str, value: str) -> bool:
+    return keys.classify(key).role in (keys.IMAGE, keys.REPOSITORY) and not is_complete_reference(value)
+
+
+def _section_nodes(content: Sequence[Line]) -> list[Node]:
     """Return a mapping for each section. All have one parent, which holds a registry set before the first section."""
     shared_node = Node(None, None, True, False, 0)
     nodes = [Node(shared_node, None, True, False, 0)]
     seen: set[tuple[int, str]] = set()
-    for line_start, line in content_lines(value):
-        if section := _SECTION.fullmatch(line):
+    for line_start, line, setting in content:
+        if "[" in line and (section := _SECTION.fullmatch(line)):
             nodes.append(Node(shared_node, section[1].rpartition(".")[2].strip("\"' "), True, False, 0))
             continue
-        setting = SETTING.fullmatch(line)
         if setting is None:
             continue
         node, key = nodes[-1], setting["key"]

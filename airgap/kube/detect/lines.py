@@ -8,14 +8,15 @@ in scripts. Comments are skipped.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from airgap.kube.detect import arguments, keys, rules
 from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.shapes import is_complete_reference
+from airgap.kube.detect.shapes import is_complete_reference, says_image
 
 _ITEM = re.compile(r"[^\s,;]+")
-_COMMENT = re.compile(r"[ \t]*(?:#|//|;)")
+_COMMENTS = ("#", "//", ";")
 #: A line that gives a name a value.
 SETTING = re.compile(
     r"[ \t]*(?:-[ \t]+)?(?:(?:export|set|ENV|ARG)[ \t]+)?[\"']?(?P<key>[\w./-]+)[\"']?[ \t]*[=:][ \t]*"
@@ -28,20 +29,32 @@ _ALONE = re.compile(r"[ \t]*(?:-[ \t]+)?[\"']?(?P<value>[^\s\"',;]+)[\"']?[ \t]*
 _LONGEST_LINE = 2_000
 
 
+class Line(NamedTuple):
+    """A line of a text that is neither blank nor a comment, without its end; ``setting`` if it gives a name a value."""
+
+    offset: int
+    text: str
+    setting: re.Match[str] | None
+
+
 def items(value: str) -> Iterator[tuple[int, int]]:
     """Yield the spans of the items of a list separated by commas, semicolons or white space.
 
     A name and ``=`` before an item are left out.
     """
     for item in _ITEM.finditer(value):
-        name_length = item[0].rfind("=") + 1
-        if name_length < len(item[0]):
-            yield item.start() + name_length, item.end()
+        begin, end = item.span()
+        begin = max(value.rfind("=", begin, end) + 1, begin)
+        if begin < end:
+            yield begin, end
 
 
-def setting_references(value: str) -> Iterator[tuple[int, int, Rule]]:
-    """Yield the spans of references in ``value``, each with the rule that recognised it."""
-    for offset, line in content_lines(value):
+def setting_references(content: Iterable[Line]) -> Iterator[tuple[int, int, Rule]]:
+    """Yield the spans of references in the lines of a text, each with the rule that recognised it."""
+    for line in content:
+        if "/" not in line.text and not says_image(line.text):
+            continue
+        offset = line.offset
         for begin, end, rule in _line_references(line):
             yield offset + begin, offset + end, rule
 
@@ -54,22 +67,24 @@ def template_defaults(value: str) -> Iterator[tuple[int, int]]:
                 yield match.span("value")
 
 
-def content_lines(value: str) -> Iterator[tuple[int, str]]:
-    """Yield each line that is neither blank nor a comment, without its end, after its offset."""
+def content_lines(value: str) -> Iterator[Line]:
+    """Yield each line of ``value`` that is neither blank nor a comment."""
+    match = SETTING.fullmatch
     offset = 0
     for line in value.splitlines(keepends=True):
-        content = line.rstrip()
-        if content and len(content) <= _LONGEST_LINE and not _COMMENT.match(content):
-            yield offset, content
+        text = line.rstrip()
+        if text and len(text) <= _LONGEST_LINE and not text.lstrip(" \t").startswith(_COMMENTS):
+            yield Line(offset, text, match(text) if "=" in text or ":" in text else None)
         offset += len(line)
 
 
-def _line_references(line: str) -> Iterator[tuple[int, int, Rule]]:
-    if "{{" in line and (defaults := list(template_defaults(line))):
+def _line_references(line: Line) -> Iterator[tuple[int, int, Rule]]:
+    text = line.text
+    if "{{" in text and (defaults := list(template_defaults(text))):
         for begin, end in defaults:
             yield begin, end, rules.TEMPLATE_DEFAULT
         return
-    if setting := SETTING.fullmatch(line):
+    if (setting := line.setting) is not None:
         value, start = setting["value"], setting.start("value")
         if keys.names_image(setting["key"]):
             for begin, end in items(value):
@@ -78,11 +93,11 @@ def _line_references(line: str) -> Iterator[tuple[int, int, Rule]]:
         if is_complete_reference(value):
             yield start, setting.end("value"), rules.LINE
             return
-    if alone := _ALONE.fullmatch(line):
+    if alone := _ALONE.fullmatch(text):
         value, start = alone["value"], alone.start("value")
         for begin, end in items(value):
             if is_complete_reference(value[begin:end]):
                 yield start + begin, start + end, rules.LINE
         return
-    for begin, end, _ in arguments.option_references(line):
+    for begin, end, _ in arguments.option_references(text):
         yield begin, end, rules.SCRIPT

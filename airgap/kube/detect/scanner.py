@@ -118,12 +118,15 @@ class DocumentScanner(ListedValueScanner):
 
     def scan_settings(self, candidate: Candidate, token: ScalarToken) -> None:
         """Scan the value as lines of settings and as a script; of two matches with one beginning the first counts."""
+        value = token.value
         begins: set[int] = set()
-        for split_reference in grouped.split_references(token.value):
+        content = list(lines.content_lines(value))
+        for split_reference in grouped.split_references(content):
             parts = [SplitPart(part.role, token, (part.token.start, part.token.end)) for part in split_reference.parts]
             begins.update(part.token.start for part in split_reference.parts)
             self.add_split(candidate, rules.SETTING_GROUP, split_reference._replace(parts=tuple(parts)))
-        for begin, end, rule in (*scripts.pulled_references(token.value), *lines.setting_references(token.value)):
-            if begin not in begins:
-                begins.add(begin)
-                self.add(candidate, token, rule, token.value[begin:end], begin)
+        for references in (scripts.pulled_references(value), lines.setting_references(content)):
+            for begin, end, rule in references:
+                if begin not in begins:
+                    begins.add(begin)
+                    self.add(candidate, token, rule, value[begin:end], begin)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from airgap.kube.detect import keys, rules
 from airgap.kube.detect.rule import Rule
-from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path
+from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path, says_image
 
 #: Programs that pull images by these verbs (their own manuals); ``ctr images pull`` has a noun before it.
 _PROGRAMS = frozenset({"docker", "podman", "nerdctl", "crictl", "ctr", "buildah"})
@@ -23,6 +23,7 @@ _PULL, _RUN = frozenset({"pull"}), frozenset({"run", "create", "from"})
 _BEFORE = frozenset({"sudo", "exec", "then", "do", "else", "if", "!", "while", "until", "time", "$", "env", "-", "RUN"})
 _QUICK = re.compile(r"\b(?:docker|podman|nerdctl|crictl|ctr|buildah)\s")
 #: Programs whose subcommands set or copy images.
+_SETTING_PROGRAMS = ("skopeo", "crane", "kubectl", "oc", "kustomize", "helm")
 _SETTERS = re.compile(r"\b(?:skopeo|crane|kubectl|oc|kustomize|helm)\s")
 _UNIT = re.compile(r"Exec[A-Za-z]+=[-@+!:|]*(?=\S)")
 #: ``for x in …``, ``x=(…)``, ``x="…"`` and ``x = […]``. The lookbehind lets each word be tried once.
@@ -31,7 +32,7 @@ _LIST = re.compile(
     r"|(?P<name>[A-Za-z_]\w*)\+?[ \t]*=[ \t]*(?:\((?P<array>[^()]*)\)|\[(?P<list>[^\[\]]*)\]|\"(?P<double>[^\"]*)\""
     r"|'(?P<single>[^']*)'))"
 )
-_LIST_SIGN = re.compile(r"[\"'(\[]| in ")
+_LIST_SIGNS = ('"', "'", "(", "[", " in ")
 _HELM_SETTING = re.compile(r"(?<![\w.-])(?P<key>[\w.-]+)=(?P<value>[^,=]+)(?=,|$)")
 _VARIABLE = re.compile(r"\$\{?(\w+)")
 _LIST_WORD = re.compile(r"[^\s,\"'\\]+")
@@ -51,13 +52,13 @@ def pulled_references(value: str) -> Iterator[tuple[int, int, Rule]]:
         for match in _FROM.finditer(value):
             if is_complete_reference(match["image"]) or re.search("[:@]", match["image"]):
                 yield *match.span("image"), rules.PULLED
-    pulls = _QUICK.search(value) is not None
+    pulls = any(program in value for program in _PROGRAMS) and _QUICK.search(value) is not None
     text = value
     if "\\" in value:
         text = _CONTINUED.sub(lambda line_end: " " * len(line_end[0]), value)
-    if _LIST_SIGN.search(text):
+    if "/" in text and (pulls or says_image(text)) and any(sign in text for sign in _LIST_SIGNS):
         yield from _listed(text, pulls=pulls)
-    if not pulls and not _SETTERS.search(value):
+    if not pulls and not (any(program in value for program in _SETTING_PROGRAMS) and _SETTERS.search(value)):
         return
     offset = 0
     for line in text.splitlines(keepends=True):

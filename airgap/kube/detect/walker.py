@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from airgap.i18n import tr
 from airgap.kube.detect import keys
-from airgap.kube.detect.shapes import HINT, LONGEST, SHORTEST, may_be_document, may_mention, may_name_images
+from airgap.kube.detect.shapes import LONGEST, SHORTEST, hints_at_images, may_be_document, may_mention, may_name_images
 from airgap.kube.parse import events as ev
 from airgap.kube.parse.scalars import NULL
 
@@ -260,7 +260,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                     continue
             if len(value) >= SHORTEST and not (event_type == alias and token and token.start in irrelevant_anchors):
                 if ("\n" in value or value[0] in "{[ \t") and key not in _PROSE and may_be_document(value):
-                    if HINT.search(value):
+                    if hints_at_images(value):
                         token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                         pending.append(Candidate(document, node, node.current_key(), token, DOCUMENT))
                 elif "/" in value and key != "description" and (may_mention(value) or value.startswith(_ADDRESSES)):

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import accumulate
 from typing import NamedTuple
 
 _BREAK = "\r\n|[\r\n\x85\u2028\u2029]"
 _BREAKS = re.compile(_BREAK)
+#: Every line break but the line feed.
+_ODD_BREAKS = "\r\x85\u2028\u2029"
 _SPACE = re.compile(rf"(?:[ \t]|{_BREAK})+")
 _DOUBLE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r\n|[\s\S])")
 _JSON_ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.")
@@ -90,7 +93,32 @@ class Decoded:
         return text_start, text_end
 
 
-def decode(text: str, style: str, expected: str) -> Decoded | Verbatim | None:
+class Lines(NamedTuple):
+    """A literal block scalar with plain line feeds: each line of its value is in the text, behind the indentation.
+
+    ``starts`` are the offsets of the lines in the value, ``offsets`` those in the text.
+    """
+
+    value: str
+    starts: list[int]
+    offsets: list[int]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the characters of the text that make ``value[start:end]``, which is not empty."""
+        starts = self.starts
+        line = bisect_right(starts, start) - 1
+        shift = self.offsets[line] - starts[line]
+        if line + 1 < len(starts) and end > starts[line + 1]:
+            line = bisect_right(starts, end - 1) - 1
+            return start + shift, end + self.offsets[line] - starts[line]
+        return start + shift, end + shift
+
+
+#: The map from a value to its text.
+ValueMap = Decoded | Verbatim | Lines
+
+
+def decode(text: str, style: str, expected: str) -> ValueMap | None:
     """Decode ``text``, a scalar in ``style``. Returns ``None`` if its value is not ``expected``."""
     if style in ("|", ">"):
         return _decode_block(text, style == "|", expected)
@@ -174,10 +202,14 @@ def _decode_escape(body: str, begin: int, shift: int, decoded: Decoded) -> int:
     return escape.end()
 
 
-def _decode_block(text: str, literal: bool, expected: str) -> Decoded | None:
+def _decode_block(text: str, literal: bool, expected: str) -> Decoded | Lines | None:
     header = _HEADER.match(text)
     if header is None:
         return None
+    if literal and not any(line_break in text for line_break in _ODD_BREAKS):
+        by_line = _literal_lines(text, header.end(), expected)
+        if by_line is not None:
+            return by_line
     chomp = "-" if "-" in header[1] else "+" if "+" in header[1] else ""
     lines = _lines(text, header.end())
     first_line = next((line for line in (text[begin:end] for begin, end, _ in lines) if line.strip(" ")), None)
@@ -189,6 +221,25 @@ def _decode_block(text: str, literal: bool, expected: str) -> Decoded | None:
     indent = len(first_line) - len(first_line.lstrip(" ")) - len(first_value_line[1])
     decoded = _block_lines(text, lines, max(indent, 0), literal, chomp)
     return decoded if decoded.value == expected else None
+
+
+def _literal_lines(text: str, first: int, expected: str) -> Lines | None:
+    """The map of a literal block whose only line breaks are line feeds; ``None`` if its value is not ``expected``."""
+    lines = text[first:].split("\n")
+    first_line = next((line for line in lines if line.strip(" ")), None)
+    first_value_line = _FIRST_LINE.search(expected)
+    if first_line is None or first_value_line is None:
+        return None
+    indent = max(len(first_line) - len(first_line.lstrip(" ")) - len(first_value_line[1]), 0)
+    contents = [line[indent:] for line in lines]
+    value = "\n".join(contents)
+    if not value.startswith(expected):  # chomping leaves out line feeds at the end
+        return None
+    starts = [0, *accumulate([len(content) + 1 for content in contents])]
+    ends = accumulate([len(line) + 1 for line in lines], initial=first - 1)
+    next(ends)
+    offsets = [end - len(content) for end, content in zip(ends, contents, strict=True)]
+    return Lines(expected, starts[:-1], offsets)
 
 
 def _lines(text: str, start: int) -> list[tuple[int, int, int]]:

@@ -67,13 +67,14 @@ class Source:
     def line_and_column(self, byte: int) -> tuple[int, int]:
         """Return line and column of ``byte``, both from 1."""
         last, line, begin = self._last_lookup
-        if 0 <= byte - last <= _BLOCK:  # lookups are mostly in order
-            if line_breaks := self.body.count(b"\n", last, byte):
-                line, begin = line + line_breaks, self.body.rfind(b"\n", last, byte) + 1
-        else:
-            line, begin = self._line_start(byte)
-        self._last_lookup = byte, line, begin
-        return line + 1, self._char_count(begin, byte) + 1
+        if byte != last:
+            if 0 < byte - last <= _BLOCK:  # lookups are mostly in order
+                if line_breaks := self.body.count(b"\n", last, byte):
+                    line, begin = line + line_breaks, self.body.rfind(b"\n", last, byte) + 1
+            else:
+                line, begin = self._line_start(byte)
+            self._last_lookup = byte, line, begin
+        return line + 1, (byte - begin if self.ascii else self._char_count(begin, byte)) + 1
 
     def _line_start(self, byte: int) -> tuple[int, int]:
         """The number of line ends before ``byte``, and the offset after the last one."""
@@ -105,8 +106,6 @@ class Source:
 
     def _char_count(self, begin: int, end: int) -> int:
         """The number of characters between two bytes."""
-        if self.ascii:
-            return end - begin
         if end - begin <= _BLOCK:
             return len(self.body[begin:end].translate(None, _CONTINUATION))
         return self.char_index(end) - self.char_index(begin)

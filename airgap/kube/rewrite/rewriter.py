@@ -200,7 +200,7 @@ class _TextSpans:
         self._scalar = scalar
         self._value = value
         self._text = ""
-        self._decoded: scalars.Decoded | scalars.Verbatim | None = None
+        self._decoded: scalars.ValueMap | None = None
         #: One place of the text, in characters of the text and in bytes of the document: the end of the last span.
         self._char, self._byte = 0, scalar.start
 
@@ -214,7 +214,7 @@ class _TextSpans:
         self._char, self._byte = right, end
         return start, end
 
-    def _decode(self, site: Site) -> scalars.Decoded | scalars.Verbatim:
+    def _decode(self, site: Site) -> scalars.ValueMap:
         if self._decoded is None and self._value is not None:
             self._text = self._document[self._scalar.start : self._scalar.end].decode()
             self._decoded = scalars.decode(self._text, self._scalar.style, self._value)

@@ -21,7 +21,8 @@ from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.auth import challenge as challenges
 from airgap.registry.auth.credentials import Credential, Credentials
-from airgap.registry.http.errors import CredentialMissing, locked_out, public_url, split_url
+from airgap.registry.auth.missing import CredentialMissing
+from airgap.registry.http.errors import locked_out, public_url, split_url
 from airgap.registry.http.transport import Response
 from airgap.registry.settings import is_loopback
 

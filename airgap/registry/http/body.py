@@ -12,19 +12,28 @@ import http.client
 import time
 
 from airgap.records import Record
+from airgap.registry.http.rate import RateLimit
 
 #: Seconds after which a read returns what has arrived so far.
 _MAX_READ_TIME = 0.25
 
 
 class ResponseBody(Record, frozen=False, eq=False):
-    """The body of ``response``. An error that follows after some bytes is raised by the next read."""
+    """The body of ``response``, read at ``rate``. An error that follows after some bytes is raised by the next read."""
 
     response: http.client.HTTPResponse
+    rate: RateLimit | None = None
     _pending_error: OSError | None = None
 
     def readinto(self, buffer: memoryview) -> int:
         """Return the number of bytes read, 0 at the end; raise what sockets and ``http.client`` raise."""
+        if self.rate is None:
+            return self._read_some(buffer)
+        count = self._read_some(buffer[: self.rate.piece])
+        self.rate.wait(count)
+        return count
+
+    def _read_some(self, buffer: memoryview) -> int:
         response = self.response
         if self._pending_error is not None:
             raise self._pending_error

@@ -6,15 +6,16 @@ A blob that is hashed here and does not match its digest is never sent completel
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import ssl
 
+from airgap import system
 from airgap.errors import ContentError, DigestMismatch
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
+from airgap.registry.http.rate import RateLimit
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import FileRange, thread_buffer, translate_read_errors
 
@@ -51,14 +52,14 @@ class BlobHash:
                 reader.close()
         return copy
 
-    def send(self, sock: socket.socket, reader: Reader, length: int) -> None:
-        """Read ``length`` bytes, hash them, and send them.
+    def send(self, sock: socket.socket, reader: Reader, length: int, rate: RateLimit | None = None) -> None:
+        """Read ``length`` bytes, hash them, and send them, not faster than ``rate``.
 
         Raises :class:`DigestMismatch` or :class:`ContentError` before the last piece of a blob that is not intact.
         """
-        self._read(reader, length, sock)
+        self._read(reader, length, sock, rate)
 
-    def _read(self, reader: Reader, length: int, sock: socket.socket | None) -> None:
+    def _read(self, reader: Reader, length: int, sock: socket.socket | None, rate: RateLimit | None = None) -> None:
         buffer, remaining = thread_buffer(), length
         while remaining:
             with translate_read_errors(self._descriptor.digest, self.position):
@@ -73,7 +74,7 @@ class BlobHash:
             if self.position == self._descriptor.size:
                 self._check_end(reader)
             if sock is not None:
-                _send_all(sock, buffer[:count])
+                _send_all(sock, buffer[:count], rate)
 
     def _check_end(self, reader: Reader) -> None:
         if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
@@ -97,36 +98,41 @@ class BlobHash:
             )
 
 
-def send_file(sock: socket.socket, reader: FileRange, length: int) -> None:
-    """Send ``length`` bytes of a file, by ``sendfile`` unless the connection is encrypted or the body is long.
+def send_file(sock: socket.socket, reader: FileRange, length: int, rate: RateLimit | None = None) -> None:
+    """Send ``length`` bytes of a file, not faster than ``rate``: by ``sendfile`` unless the connection is encrypted,
+    the body is long, or this system has no ``sendfile``.
 
     Raises what the reader raises if the file cannot be read or is too short. An :class:`OSError` always comes from the
     socket.
     """
-    if isinstance(sock, ssl.SSLSocket) or length > _MAX_SENDFILE_LENGTH:
-        _send_copy(sock, reader, length)
+    sendfile = system.sendfile()
+    if isinstance(sock, ssl.SSLSocket) or length > _MAX_SENDFILE_LENGTH or sendfile is None:
+        _send_copy(sock, reader, length, rate)
         return
     # A socket with a time-out is non-blocking, so sendfile may fail with EAGAIN.
     remaining, timeout = length, sock.gettimeout()
+    most = min(_MAX_SENDFILE_CALL, rate.piece) if rate else _MAX_SENDFILE_CALL
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
     while remaining:
         try:
-            count = os.sendfile(sock.fileno(), reader.fd, reader.offset, min(remaining, _MAX_SENDFILE_CALL))
+            count = sendfile(sock.fileno(), reader.fd, reader.offset, min(remaining, most))
         except BlockingIOError:
             if not poll.poll(None if timeout is None else timeout * 1000):
                 raise TimeoutError(tr("the registry takes no more bytes")) from None
             continue
         except OSError as error:
             # The error number does not tell whether the file or the socket failed. Reading the range does.
-            _check_readable(reader, min(remaining, _MAX_SENDFILE_CALL))
+            _check_readable(reader, min(remaining, most))
             if isinstance(error, ConnectionError | TimeoutError):
                 raise
             # Some file systems do not support sendfile. An error of the socket is raised again by the copy.
-            _send_copy(sock, reader, remaining)
+            _send_copy(sock, reader, remaining, rate)
             return
         if count == 0:
             raise reader.cut_short()
+        if rate:
+            rate.wait(count)
         reader.advance(count)
         remaining -= count
 
@@ -137,18 +143,22 @@ def _check_readable(reader: FileRange, length: int) -> None:
         position += reader.peek(buffer[: min(len(buffer), length - position)], position)
 
 
-def _send_copy(sock: socket.socket, reader: FileRange, length: int) -> None:
+def _send_copy(sock: socket.socket, reader: FileRange, length: int, rate: RateLimit | None) -> None:
     buffer, remaining = thread_buffer(), length
     while remaining:
         count = reader.peek(buffer[: min(remaining, len(buffer))])
         if count == 0:
             raise reader.cut_short()
-        _send_all(sock, buffer[:count])
+        _send_all(sock, buffer[:count], rate)
         reader.advance(count)
         remaining -= count
 
 
-def _send_all(sock: socket.socket, content: memoryview) -> None:
+def _send_all(sock: socket.socket, content: memoryview, rate: RateLimit | None) -> None:
+    most = min(_MAX_SEND_CALL, rate.piece) if rate else _MAX_SEND_CALL
     sent = 0
     while sent < len(content):
-        sent += sock.send(content[sent : sent + _MAX_SEND_CALL])
+        count = sock.send(content[sent : sent + most])
+        sent += count
+        if rate:
+            rate.wait(count)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making connections: directly or through a proxy, with or without TLS. All of them can be aborted."""
+"""Making connections: directly or through a proxy, with or without TLS. All of them can be aborted.
+And what a connection shows without a request."""
 
 from __future__ import annotations
 
 import http.client
+import select
 import socket
 import ssl
 import threading
@@ -150,6 +152,26 @@ class _TlsConnection(http.client.HTTPSConnection):
         context: ssl.SSLContext = self._context  # type: ignore[attr-defined] # not in the stubs
         self.sock = context.wrap_socket(self.sock, server_hostname=self.server_hostname, do_handshake_on_connect=False)
         self.sock.do_handshake()
+
+
+def is_open(connection: http.client.HTTPConnection) -> bool:
+    """Whether an idle connection is still open. If it is readable before a request, the server has closed it."""
+    if connection.sock is None:
+        return False
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return not poll.poll(0)
+
+
+def check_first_bytes(sock: socket.socket) -> None:
+    """Raise BadStatusLine for an answer that is no HTTP.
+
+    A TLS server may answer a plain HTTP request with a few bytes and no line end, and keep the connection open.
+    ``http.client`` would wait for the line end until the time-out.
+    """
+    first_bytes = sock.recv(5, socket.MSG_PEEK)
+    if not b"HTTP/".startswith(first_bytes):
+        raise http.client.BadStatusLine(repr(first_bytes))
 
 
 def shut_down(sock: socket.socket) -> None:

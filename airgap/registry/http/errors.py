@@ -46,22 +46,6 @@ class ConnectionBroken(Transient):
     """The connection has ended during a request or its response."""
 
 
-class CredentialMissing(Unauthorized):
-    """A registry lets only users in, and no user is known for it. ``registry`` is the name that credentials are kept
-    under, ``login_arguments`` are those of ``airgap login``."""
-
-    registry = ""
-    login_arguments = ""
-
-    @classmethod
-    def of(cls, what: str, *, where: str, registry: str, login_arguments: str) -> CredentialMissing:
-        """Return the error, with the command that signs in as its hint."""
-        hint = tr("sign in once: airgap login {login_arguments}", login_arguments=login_arguments)
-        error = cls(what, where=where, hint=hint)
-        error.registry, error.login_arguments = registry, login_arguments
-        return error
-
-
 class AccountLocked(Unauthorized):
     """The registry refuses all logins of this user for now. A further attempt may extend that."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import select
 import socket
 import ssl
 import threading
@@ -23,9 +22,10 @@ from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.http import errors
 from airgap.registry.http.body import ResponseBody
-from airgap.registry.http.connect import ConnectionKey, Connector, Trust, shut_down
+from airgap.registry.http.connect import ConnectionKey, Connector, Trust, check_first_bytes, is_open, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.proxy import Proxy, proxy_for_url
+from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import parse_retry_after
 from airgap.registry.settings import COMMIT_FACTOR, TIMEOUT
 
@@ -56,7 +56,7 @@ class StreamedResponse(Record, frozen=False, eq=False):
     _body: ResponseBody = field(init=False)
 
     def __post_init__(self) -> None:
-        self._body = ResponseBody(self.response)
+        self._body = ResponseBody(self.response, self._lease.transport.rate)
 
     @property
     def status(self) -> int:
@@ -139,13 +139,19 @@ class _Lease(Record, frozen=False, eq=False):
                 )
         else:
             self.release(response)
+        if self.transport.rate:
+            self.transport.rate.wait(len(body))
         return Response(response.status, response.reason, response.headers, body[:most], url)
 
 
 class Transport(Record, frozen=False, eq=False):
-    """A pool of connections. Thread-safe. The proxies are those of ``environment``."""
+    """A pool of connections. Thread-safe. The proxies are those of ``environment``.
+
+    ``rate`` limits the bodies of responses. Who writes the body of a request keeps to it there.
+    """
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    rate: RateLimit | None = None
     _idle: dict[ConnectionKey, list[http.client.HTTPConnection]] = field(default_factory=dict)
     _connector: Connector = field(default_factory=Connector)
     _answered: set[ConnectionKey] = field(default_factory=set)
@@ -271,7 +277,7 @@ class Transport(Record, frozen=False, eq=False):
                 try:
                     send(lease.connection, target, extra)
                     if not lease.reused and lease.key.scheme == "http":
-                        _check_first_bytes(lease.connection.sock)
+                        check_first_bytes(lease.connection.sock)
                     response = lease.connection.getresponse()
                 except _EarlyResponse as early:
                     response = early.response
@@ -316,26 +322,9 @@ class Transport(Record, frozen=False, eq=False):
             with self._lock:
                 idle = self._idle.get(key)
                 connection = idle.pop() if idle else None
-            if connection is None or _is_open(connection):
+            if connection is None or is_open(connection):
                 return connection
             connection.close()
-
-
-def _is_open(connection: http.client.HTTPConnection) -> bool:
-    """Whether an idle connection is still open. If it is readable before a request, the server has closed it."""
-    if connection.sock is None:
-        return False
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return not poll.poll(0)
-
-
-def _check_first_bytes(sock: socket.socket) -> None:
-    # A TLS server may answer a plain HTTP request with a few bytes and no line end, and keep the connection open.
-    # http.client would wait for the line end until the time-out.
-    first_bytes = sock.recv(5, socket.MSG_PEEK)
-    if not b"HTTP/".startswith(first_bytes):
-        raise http.client.BadStatusLine(repr(first_bytes))
 
 
 class _EarlyResponse(Exception):

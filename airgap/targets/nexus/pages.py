@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airgap.errors import NotReady, UsageError
 from airgap.i18n import tr
-from airgap.registry.http.errors import CredentialMissing
+from airgap.registry.auth.missing import CredentialMissing
 from airgap.targets.nexus.rest import NexusRest
 from airgap.targets.nexus.routes import RepositoryRoute
 from airgap.targets.nexus.settings import RepositorySettings
