@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks for users and passwords on a terminal, in one place for all commands."""
+"""Asks for users and passwords, or yes or no, on a terminal, in one place for all commands."""
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ from airgap.i18n import tr
 
 if TYPE_CHECKING:
     from airgap.registry import Credential
+    from airgap.registry.registries import Confirm
+
+#: Seconds after which a question looks whether it is still to be answered.
+_CHECK_SECONDS = 0.2
 
 AskPassword = Callable[[str], str]
 """Gets whose password is wanted, such as ``admin at nexus.corp:8443``, and returns it."""
@@ -81,3 +86,22 @@ def ask_for_missing(error: AirgapError, reporter: ErrorReporter) -> bool:
             user, ask_password(tr("{username} at {registry}", username=user, registry=registry))
         )
     return True
+
+
+def confirm_prompt() -> Confirm | None:
+    """Return a function that asks yes or no, or ``None`` where nobody can be asked."""
+    return _confirm if can_ask() else None
+
+
+def _confirm(question: str, is_stopped: Callable[[], bool]) -> bool:
+    """Ask until the answer is y or n. Called by any thread: Ctrl-C reaches the main one, and then ``is_stopped``."""
+    while True:
+        note(question, " [y/n]")
+        while not select.select([sys.stdin], [], [], _CHECK_SECONDS)[0]:
+            if is_stopped():
+                return False
+        answer = sys.stdin.readline()
+        if answer.strip().lower() in ("y", "yes"):
+            return True
+        if not answer or answer.strip().lower() in ("n", "no"):
+            return False
