@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FILE = "airgap.yaml"
 _KEYS = (
     *("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules"),
-    *("limits", "artifacts", "artifact_targets"),
+    *("limits", "artifacts", "artifact_targets", "require"),
 )
 
 
@@ -48,6 +48,8 @@ class ProjectSettings(Record, frozen=False):
     overrides: dict[str, str] = field(default_factory=dict)
     registries: dict[str, RegistrySettings] = field(default_factory=dict)
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
+    #: What the signatures of bundles need: ``signature``, ``ca`` and ``crl``, each with the names of files.
+    require: dict[str, list[str]] = field(default_factory=dict)
     artifacts: list[ArtifactEntry] = field(default_factory=list)
     artifact_targets: list[ArtifactTarget] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
@@ -120,6 +122,8 @@ class ProjectReader(Record, frozen=False):
                 self._read_mapping(value)
             elif key == "rules":
                 self._read_rules(value)
+            elif key == "require":
+                self._read_require(value)
             elif key in ("artifacts", "artifact_targets"):
                 self._read_artifacts(key, value)
             elif key == "limits":
@@ -156,6 +160,11 @@ class ProjectReader(Record, frozen=False):
                 self._parsed(name, partial(_check_override, pattern))
                 self.project.overrides[pattern] = self.text(name)
 
+    def _read_require(self, node: Any) -> None:
+        for key, value in self.mapping(node, ("signature", "ca", "crl")).items():
+            files = self.items(value) if value.id == "sequence" else [value]
+            self.project.require[key] = [str(self.folder / self.text(file)) for file in files]
+
     def _read_limits(self, node: Any) -> None:
         for name, value in self.mapping(node, None).items():
             self.project.limits[name] = limits.parse(name, self.text(value), where=self.where(value))
@@ -185,7 +194,8 @@ class ProjectReader(Record, frozen=False):
             raise UsageError(error.what, where=self.where(node), hint=error.hint) from error
 
     def _registry(self, node: Any) -> RegistrySettings:
-        values = self.mapping(node, ("mirror", "endpoint", "plain_http", "ca_file", "insecure", "timeout"))
+        known = ("mirror", "endpoint", "plain_http", "ca_file", "insecure", "timeout", "redirects", "realms")
+        values = self.mapping(node, known)
         texts = {key: self.text(values[key]) for key in ("mirror", "endpoint") if key in values}
         ca_file = str(self.folder / self.text(values["ca_file"])) if "ca_file" in values else ""
         return RegistrySettings(
@@ -195,7 +205,15 @@ class ProjectReader(Record, frozen=False):
             ca_file,
             self._flag(values["insecure"]) if "insecure" in values else False,
             self._seconds(values["timeout"]) if "timeout" in values else TIMEOUT,
+            self._hosts(values["redirects"]) if "redirects" in values else (),
+            self._hosts(values["realms"]) if "realms" in values else (),
         )
+
+    def _hosts(self, node: Any) -> tuple[str, ...]:
+        for item in self.items(node):
+            if reason := registry_problem(self.text(item)):
+                raise UsageError(reason, where=self.where(item), hint=tr("write a host, such as auth.corp:8443"))
+        return tuple(self.text(item) for item in self.items(node))
 
     def _seconds(self, node: Any) -> float:
         text = self.text(node)

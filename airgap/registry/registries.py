@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from airgap.errors import Interrupted
@@ -21,12 +21,15 @@ from airgap.registry.repository import Repository
 from airgap.registry.settings import RegistrySettings
 from airgap.registry.upload_sessions import UploadSessions
 
+Confirm = Callable[[str, Callable[[], bool]], bool]
+"""``confirm(question, is_stopped)`` asks the user yes or no; no, if ``is_stopped`` meanwhile."""
+
 
 class Registries:
     """Returns clients and repositories. A context manager that closes the connections.
 
     ``settings`` are by registry name; ``default`` is for all other registries. ``rate`` is in bytes per second, for the
-    bodies of all connections together; 0 is no limit.
+    bodies of all connections together; 0 is no limit. ``confirm`` asks the user a question.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Registries:
         retry: RetryPolicy | None = None,
         rate: int = 0,
         emit: Sink = ignore,
+        confirm: Confirm | None = None,
     ) -> None:
         environment = os.environ if environment is None else environment
         self._settings = dict(settings or {})
@@ -46,6 +50,8 @@ class Registries:
         self._credentials = credentials or Credentials(environment)
         self._aborted = threading.Event()
         self._retry = replace(retry or RetryPolicy(sleep=self._sleep), emit=emit)
+        #: Asks, until the user has answered or the run is aborted.
+        self._confirm = None if confirm is None else lambda question: confirm(question, self._aborted.is_set)
         self._transport = Transport(environment, RateLimit(rate, sleep=self._sleep) if rate else None)
         self._clients: dict[str, RegistryClient] = {}
         self._lock = threading.Lock()
@@ -58,7 +64,12 @@ class Registries:
                 if not settings.ca_file and self._default.ca_file:
                     settings = replace(settings, ca_file=self._default.ca_file)
                 self._clients[registry] = RegistryClient(
-                    registry, settings, self._transport, self._credentials, self._retry
+                    registry,
+                    settings,
+                    self._transport,
+                    self._credentials,
+                    self._retry,
+                    confirm=self._confirm,
                 )
             return self._clients[registry]
 
@@ -73,7 +84,13 @@ class Registries:
         settings = replace(main_client.settings, endpoint=base_url, mirror="")
         credentials = Credentials(explicit={registry: credential}) if credential else self._credentials
         client = RegistryClient(
-            registry, settings, self._transport, credentials, self._retry, trials=main_client.trials
+            registry,
+            settings,
+            self._transport,
+            credentials,
+            self._retry,
+            trials=main_client.trials,
+            confirm=self._confirm,
         )
         client.sessions = main_client.sessions
         return client

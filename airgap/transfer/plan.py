@@ -14,6 +14,7 @@ from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field
 from airgap.store.protocols import Source
+from airgap.transfer.budget import MemoryBudget
 from airgap.transfer.context import Context
 from airgap.transfer.graph import GraphReader, Image, Root
 from airgap.transfer.pool import parallel_map
@@ -138,7 +139,8 @@ def plan(
     """
     context = context or Context()
     workers = workers or context.jobs.control
-    graph = GraphReader(sources, platforms, workers, context.cancel, known_referrers)
+    budget = MemoryBudget(len(roots))
+    graph = GraphReader(sources, platforms, workers, context.cancel, known_referrers, budget=budget)
     resolved = parallel_map(roots, graph.resolve, workers=workers, cancel=context.cancel, keep_going=True)
     result = Plan(inline_blobs=graph.inline_blobs)
     images: list[Image] = []

@@ -15,6 +15,7 @@ from airgap.cli import artifact_options, options
 from airgap.cli.commands.export_from import every_image, open_at_hand
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.trust_options import key_signers
 from airgap.config.airgap_yaml import ProjectSettings, load_project
 from airgap.config.connections import helm_options, open_registries
 from airgap.durable import missing_file, read_hint
@@ -22,6 +23,7 @@ from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.images import FoundImages, find_images
+from airgap.flows.steps.sign_export import Signing
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
@@ -91,6 +93,12 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
     default=True,
     help=tr("Carry what refers to an image, such as signatures and SBOMs. [default: yes]"),
 )
+@click.option("--sign", "keys", multiple=True, metavar="KEY", help=tr("Sign the bundle with this key. Repeatable."))
+@click.option(
+    "--signature",
+    metavar="FILE",
+    help=tr("With --sign: write the signature into this file. [default: in the bundle; BUNDLE.minisig for .tar.zst]"),
+)
 @click.option(
     "--keep-going", is_flag=True, help=tr("Leave out images that cannot be pulled, and end with exit code 3.")
 )
@@ -121,6 +129,8 @@ def command(
     no_resources: bool,
     with_self: bool,
     referrers: bool,
+    keys: tuple[str, ...],
+    signature: str | None,
     keep_going: bool,
     force: bool,
     dry_run: bool,
@@ -188,6 +198,7 @@ def command(
     output_format.check()
     if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
+    signing = Signing(key_signers(keys), Path(signature) if signature else None)
     connection_options = replace(options.source_connection(ca_file, plain_http, insecure), limit_rate=limit_rate)
     with (
         open_at_hand(locations) as at_hand,
@@ -239,6 +250,7 @@ def command(
             named=project.registries,
             base=Path(base) if base else None,
             at_hand=at_hand,
+            signing=signing,
             artifacts=artifacts,
             only_artifacts=artifact_choice.only,
         )

@@ -16,11 +16,13 @@ from airgap.cli import artifact_options, options
 from airgap.cli.commands.import_artifacts import artifact_opener, import_only_artifacts, print_publication
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.trust_options import TrustOptions, trust_options
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
 from airgap.config.state import keep_upload_journal
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
+from airgap.flows.admission import admit
 from airgap.flows.import_ import ImportRequest, ImportResult, import_
 from airgap.flows.import_artifacts import ArtifactImportRequest
 from airgap.formatting import counted, quoted
@@ -61,6 +63,12 @@ from airgap.transfer.shard import Shard
     metavar="DIR",
     help=tr("Folder for the record of unfinished uploads. [default: $XDG_STATE_HOME/airgap]"),
 )
+@click.option(
+    "--require-signature",
+    is_flag=True,
+    help=tr("Push nothing unless the bundle is signed: with each --key, else with any key that is trusted here."),
+)
+@trust_options
 @options.force
 @options.dry_run
 @artifact_options.targets
@@ -81,6 +89,8 @@ def command(
     create_projects: bool,
     shard: str | None,
     state: str | None,
+    require_signature: bool,
+    trust: TrustOptions,
     force: bool,
     dry_run: bool,
     artifact_targets: artifact_options.ArtifactTargets,
@@ -96,7 +106,8 @@ def command(
     Skips what the registry already has. Run the same command again to continue an interrupted import; it continues
     inside a blob if the registry keeps half-sent ones. The YAML is written only after every image has been pushed and
     read back. Of a bundle in volumes, name any one if all are in one folder, or several if they are on several
-    media. - reads a bundle from standard input.
+    media. - reads a bundle from standard input. If a signature is required, all of the bundle is verified before
+    anything is pushed.
 
     \b
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
@@ -120,6 +131,7 @@ def command(
         return
     mapping = target_mapping(project, to, policy, plain_http=connection.plain_http)
     connection_options = replace(connection.options(mapping.address.registry), limit_rate=limit_rate)
+    demand = trust.demand(project, required=require_signature)
     request = ImportRequest(
         # The receipt is beside the output folder: kubectl apply -f would fail on a .json in it that is no object.
         Path(output),
@@ -141,6 +153,7 @@ def command(
         else keep_upload_journal(registries, mapping.address, bundle.id, request.shard, state, emit),
     ):
         try:
+            admit(bundle, demand, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
             target_options: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
             target = LazyTarget(mapping, lambda: target_for(registries, mapping, **target_options))
             registry = mapping.address.registry
