@@ -64,7 +64,8 @@ class OpenSsl:
             self._stack.callback(os.close, fd)
         else:
             # Other systems than Linux: an unnamed file. A password never gets here.
-            fd = self._stack.enter_context(tempfile.TemporaryFile()).fileno()
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
+            fd = self._stack.enter_context(file).fileno()
         os.write(fd, content)
         os.lseek(fd, 0, os.SEEK_SET)
         self._fds.append(fd)
