@@ -33,7 +33,11 @@ class Chunks:
 
     def seal_into(self, number: int, piece: memoryview, buffer: memoryview, *, last: bool) -> None:
         """Encrypt chunk ``number`` into ``buffer``, which has room for its tag."""
-        self._aead.encrypt_into(_nonce(number, last), piece, None, buffer)
+        if hasattr(self._aead, "encrypt_into"):
+            self._aead.encrypt_into(_nonce(number, last), piece, None, buffer)
+        else:
+            # cryptography before 47, as Debian packages it.
+            buffer[:] = self.seal(number, piece, last=last)
 
     def open(self, number: int, sealed: bytes | memoryview, *, last: bool, where: str) -> bytes:
         """Return the content of chunk ``number``. Raises :class:`SignatureFailure` if a bit of it was changed."""
@@ -47,6 +51,9 @@ class Chunks:
 
     def open_into(self, number: int, sealed: memoryview, buffer: memoryview, *, last: bool, where: str) -> None:
         """Decrypt chunk ``number`` into ``buffer``, which has its size. Raises what :meth:`open` raises."""
+        if not hasattr(self._aead, "decrypt_into"):
+            buffer[:] = self.open(number, sealed, last=last, where=where)
+            return
         from cryptography.exceptions import InvalidTag
 
         try:

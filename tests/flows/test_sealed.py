@@ -132,7 +132,7 @@ def test_a_passphrase_is_asked_for_on_the_terminal(prepared: Airgap) -> None:
     command = prepared.command("verify", "b.tar.age", "--progress", "plain")
     for typed, code in ((b"open me\n", 0), (b"wrong\n", 43)):
         status, said = on_terminal(
-            command, 100, 20, environment=prepared.whole_environment(), folder=prepared.folder, answer=typed
+            command, 100, 20, environment=prepared.whole_environment(), folder=prepared.folder, answers=[typed]
         )
         assert status == code, said
 
