@@ -274,9 +274,9 @@ def command(
                 request, found_images, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
             )
         except (KeyboardInterrupt, Interrupted) as error:
-            if isinstance(error, Interrupted) and error.hint:
+            if isinstance(error, Interrupted) and error.again:
                 raise
-            raise Interrupted(tr("stopped; nothing is left behind"), hint=tr("the same command begins again")) from None
+            raise Interrupted(tr("stopped; nothing is left behind")) from None
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
         _print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):
