@@ -57,13 +57,16 @@ class ErrorReporter(Record, frozen=False):
 
     def report_usage_error(self, error: click.ClickException) -> None:
         """Print an error that click found in the command line, with the usage of the command as its hint."""
-        context = getattr(error, "ctx", None) or click.get_current_context(silent=True)
+        context: click.Context | None = getattr(error, "ctx", None)  # click sets it where it knows the command
+        name = context.command_path if context else " ".join(["airgap", *self.arguments[:1]])
         what = " ".join(error.format_message().split())
-        hint = tr("{name} --help lists commands and options", name=context.command_path if context else "airgap")
+        hint = tr("{name} --help lists commands and options", name=name)
         if context:
             hint = f"{' '.join(context.get_usage().split())}; {hint}"
         if self.json:
             self._print_json(Failed(error.exit_code, what, None, hint))
+        elif isinstance(error, click.exceptions.NoArgsIsHelpError):
+            note(error.format_message(), lines=True)
         else:
             self._print(Message(what, hint))
 
