@@ -65,7 +65,7 @@ class ErrorReporter(Record, frozen=False):
             hint = f"{' '.join(context.get_usage().split())}; {hint}"
         if self.json:
             self._print_json(Failed(error.exit_code, what, None, hint))
-        elif isinstance(error, click.exceptions.NoArgsIsHelpError):
+        elif isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.2 and later
             note(error.format_message(), lines=True)
         else:
             self._print(Message(what, hint))
