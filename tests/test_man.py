@@ -33,8 +33,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shown(page: Path) -> str:
-    """What a reader sees on a terminal 200 characters wide, without bold and underlined letters."""
-    command = [need("groff"), "-man", "-Tascii", "-P-c", "-rLL=200n", "-ww", str(page)]
+    """What a reader sees on a terminal 200 characters wide, in whole words, without bold and underlined letters."""
+    command = [need("groff"), "-man", "-Tascii", "-P-c", "-rLL=200n", "-rHY=0", "-ww", str(page)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stderr == ""
     return re.sub(r".\x08", "", run.stdout)
@@ -60,7 +60,8 @@ def test_a_page_says_what_help_says(pages: Path, name: str) -> None:
     assert command is not None
     context = click.Context(command, root, name)
     words = plain(shown(pages / f"airgap-{name}.1"))
-    records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
+    parameters = command.get_params(context)
+    records = [option.get_help_record(context) for option in parameters if isinstance(option, click.Option)]
     options = [record for record in records if record is not None]
     assert len(options) >= 1
     for record in options:
