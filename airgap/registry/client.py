@@ -7,6 +7,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import parse_qs
 
 from airgap.errors import AirgapError, Unauthorized
 from airgap.i18n import tr
@@ -189,6 +190,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         """
         authorization = self._auth.header(scopes)
         all_headers = {**headers, "Authorization": authorization} if authorization else dict(headers)
+        self.transport.secrets.add_header(authorization)
         with self.limiter.slot() as report, self._pace.watch():
             response = self.transport.upload(
                 method, self._url(path), self.trust, all_headers, length, write_body, self.timeout, dedicated=dedicated
@@ -270,6 +272,9 @@ class RegistryClient(Record, frozen=False, eq=False):
 
     def _send_login(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
         """Send a request of the authenticator. Its Authorization header is sent to the origin of ``url`` only."""
+
+        for token in parse_qs((body or b"").decode()).get("refresh_token", ()):
+            self.transport.secrets.add(token)
 
         def attempt() -> Response:
             authorization = headers.get("Authorization", "")
