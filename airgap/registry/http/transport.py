@@ -20,19 +20,11 @@ from airgap import __version__, limits
 from airgap.errors import AirgapError, Interrupted, RegistryError, Unavailable
 from airgap.i18n import tr
 from airgap.records import Record, field
-from airgap.registry.http import errors
+from airgap.registry.http import connect, errors
 from airgap.registry.http.addresses import AddressRule
 from airgap.registry.http.body import ResponseBody, read_into_memory
 from airgap.registry.http.certificate_errors import untrusted_certificate
-from airgap.registry.http.connect import (
-    ConnectionKey,
-    Connector,
-    EarlyResponse,
-    Trust,
-    check_first_bytes,
-    is_open,
-    shut_down,
-)
+from airgap.registry.http.connect import ConnectionKey, Connector, EarlyResponse, Trust, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.masking import Secrets
 from airgap.registry.http.proxy import Proxy, proxy_for_url
@@ -301,7 +293,7 @@ class Transport(Record, frozen=False, eq=False):
                 try:
                     send(lease.connection, target, extra)
                     if not lease.reused and lease.key.scheme == "http":
-                        check_first_bytes(lease.connection.sock)
+                        connect.check_first_bytes(lease.connection.sock)
                     response = lease.connection.getresponse()
                 except EarlyResponse as early:
                     response = early.response
@@ -348,7 +340,7 @@ class Transport(Record, frozen=False, eq=False):
             with self._lock:
                 idle = self._idle.get(key)
                 connection = idle.pop() if idle else None
-            if connection is None or is_open(connection):
+            if connection is None or connect.is_open(connection):
                 return connection
             connection.close()
 
