@@ -11,6 +11,7 @@ import click
 
 from airgap import __version__
 from airgap.cli.error_reporter import ErrorReporter
+from airgap.cli.printing import say
 from airgap.i18n import tr
 
 #: The commands in the order of ``--help``, each with its one-line help, so that ``--help`` imports none of them.
@@ -21,6 +22,9 @@ COMMANDS = {
     "inspect": tr("Show the contents of a bundle."),
     "verify": tr("Check a bundle byte for byte."),
     "import": tr("Push a bundle into a registry and rewrite its YAML."),
+    "keygen": tr("Make a key to sign bundles with."),
+    "sign": tr("Sign a bundle with a key or a certificate."),
+    "trust": tr("Add, list or remove the keys that are trusted here."),
     "rewrite": tr("Rewrite YAML so that its images point at a registry."),
     "inventory": tr("List what a registry has, for the next export."),
     "diff": tr("Show what changes from one bundle to the next."),
@@ -41,6 +45,19 @@ def _set_verbose(context: click.Context, _: click.Parameter, value: bool) -> Non
         context.obj.verbose = True
 
 
+def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value or context.resilient_parsing:
+        return
+    if isinstance(context.obj, ErrorReporter) and context.obj.verbose:
+        from airgap.cli.formatting.versions import version_lines
+
+        for line in version_lines():
+            say(line)
+    else:
+        say(f"airgap {__version__}")
+    context.exit()
+
+
 def _verbose_option() -> click.Option:
     """``--verbose``, which every command has: what a message of four lines has no room for is printed too."""
     return click.Option(
@@ -56,7 +73,8 @@ def _verbose_option() -> click.Option:
 #: Set by the completion scripts when they ask for completions.
 _COMPLETING = "_AIRGAP_COMPLETE"
 #: The metavars of parameters that take a path; other words of the shell cannot be completed.
-_FILES, _FOLDERS = {"PATH", "BUNDLE", "RECEIPT", "LAYOUT", "FILE", "PEM", "OLD", "NEW"}, {"DIR"}
+_FILES = {"PATH", "BUNDLE", "RECEIPT", "LAYOUT", "FILE", "PEM", "OLD", "NEW", "KEY", "PUB"}
+_FOLDERS = {"DIR"}
 
 
 def _complete_paths(command: click.Command) -> None:
@@ -111,7 +129,14 @@ class _LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=tr("Run 'airgap COMMAND --help' for each command's options and an example."),
 )
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=False,  # so that --verbose has its effect wherever it stands
+    expose_value=False,
+    callback=_print_version,
+    help=tr("Print the version; with --verbose also those of everything that airgap is made of."),
+)
 def cli() -> None:
     """Carry the images that Kubernetes YAML names into a closed network.
 

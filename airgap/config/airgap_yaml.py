@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FILE = "airgap.yaml"
 _KEYS = (
     *("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules"),
-    *("limits", "artifacts", "artifact_targets"),
+    *("limits", "artifacts", "artifact_targets", "require"),
 )
 
 
@@ -48,6 +48,8 @@ class ProjectSettings(Record, frozen=False):
     overrides: dict[str, str] = field(default_factory=dict)
     registries: dict[str, RegistrySettings] = field(default_factory=dict)
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
+    #: What the signatures of bundles need: ``signature``, ``ca`` and ``crl``, each with the names of files.
+    require: dict[str, list[str]] = field(default_factory=dict)
     artifacts: list[ArtifactEntry] = field(default_factory=list)
     artifact_targets: list[ArtifactTarget] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
@@ -120,6 +122,8 @@ class ProjectReader(Record, frozen=False):
                 self._read_mapping(value)
             elif key == "rules":
                 self._read_rules(value)
+            elif key == "require":
+                self._read_require(value)
             elif key in ("artifacts", "artifact_targets"):
                 self._read_artifacts(key, value)
             elif key == "limits":
@@ -155,6 +159,11 @@ class ProjectReader(Record, frozen=False):
             for pattern, name in self.mapping(value, None).items():
                 self._parsed(name, partial(_check_override, pattern))
                 self.project.overrides[pattern] = self.text(name)
+
+    def _read_require(self, node: Any) -> None:
+        for key, value in self.mapping(node, ("signature", "ca", "crl")).items():
+            files = self.items(value) if value.id == "sequence" else [value]
+            self.project.require[key] = [str(self.folder / self.text(file)) for file in files]
 
     def _read_limits(self, node: Any) -> None:
         for name, value in self.mapping(node, None).items():

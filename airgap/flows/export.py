@@ -9,18 +9,18 @@ from pathlib import Path
 
 from airgap.artifacts.collect import Collected
 from airgap.artifacts.settings import ArtifactEntry
-from airgap.bundle import Extras, Lockfile, OutputFormat, build_layout, read_base
+from airgap.bundle import Extras, Lockfile, OutputFormat, Program, build_layout, read_base
 from airgap.bundle.build import BundleBuild
-from airgap.bundle.lockfile import create_lockfile, write_lockfile
+from airgap.bundle.lockfile import create_lockfile
 from airgap.bundle.omitted_layers import omit_layers
-from airgap.durable import output
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.carried_resources import carried_resources, skipped_names
 from airgap.flows.steps.export_artifacts import artifact_folder, collect_artifacts, plan_artifacts
-from airgap.flows.steps.export_inputs import check_output, read_export_lock
+from airgap.flows.steps.export_inputs import check_output, check_places, read_export_lock, write_export_lock
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, resolve_images
+from airgap.flows.steps.sign_export import Signing, write_signatures
 from airgap.formatting import human
 from airgap.i18n import tr
 from airgap.oci import Platform
@@ -32,7 +32,7 @@ from airgap.transfer.sizes import Sizes, measure
 
 
 class ExportRequest(Record):
-    """What to make. ``program`` is the content of airgap.pyz to carry; ``named`` are the registries in airgap.yaml;
+    """What to make. ``program`` is this program, to carry; ``named`` are the registries in airgap.yaml;
     ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from.
     ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else."""
 
@@ -46,13 +46,14 @@ class ExportRequest(Record):
     keep_going: bool = False
     dry_run: bool = False
     force: bool = False
-    program: bytes | None = None
+    program: Program | None = None
     name: str | None = None
     version: str | None = None
     notes: bytes | None = None
     named: Collection[str] = ()
     base: Path | None = None
     at_hand: Sequence[LocalImages] = ()
+    signing: Signing = Signing()
     artifacts: Sequence[ArtifactEntry] = ()
     only_artifacts: bool = False
 
@@ -86,7 +87,7 @@ def _export(
     context: Context,
 ) -> Exported:  # fmt: skip
     base = read_base(request.base) if request.base else None
-    check_output(request.form, found_images, replace=request.force or request.dry_run or build.resuming)
+    check_output(request.form, found_images, request.signing, request.force or request.dry_run or build.resuming)
     resources = carried_resources(found_images, context.emit) if request.carry_resources else []
     locked = read_export_lock(
         request.lock, request.form, request.platforms, base.id if base else None,
@@ -104,9 +105,9 @@ def _export(
     sizes = measure(planned)
     artifacts = plan_artifacts(collected, planned, resolved.sources, lockfile)
     omitted = omit_layers(planned, base, context.emit, [artifact.descriptor.digest for artifact in artifacts])
-    carried = (resources, request.program, request.name, request.version, request.notes)
-    extras = Extras(*carried, skipped_names(found_images), artifacts)
-    inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
+    carried = (resources, request.program, request.name, request.version, request.notes, skipped_names(found_images))
+    inventory, layout = build_layout(planned, Extras(*carried, artifacts), omitted.requires, omitted.bases)
+    layout, signature_files = request.signing.sign(request.form, inventory, layout)
     result = Exported(
         len(inventory.images), len(inventory.blobs), sizes, 0, request.form.output_paths(layout), failures,
         resolved.unresolved, artifacts=len(artifacts),
@@ -117,17 +118,16 @@ def _export(
         context.note(advice)
     if request.dry_run:
         return result
-    for path in result.paths:
-        output.check_place(path, force=request.force or build.resuming)
+    check_places(result.paths, replace=request.force or build.resuming)
     with build.writer(planned, inventory, layout, lockfile) as writer:
         result.report = copy(
             planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, context,
             CopyOptions(verb="fetched", order=layout.blobs if writer.ordered else None),
         )  # fmt: skip
+        write_signatures(signature_files)
         writer.finish()
     result.bundle_size = sum(path.stat().st_size for path in result.paths) or layout.total
-    if request.lock is not None and (request.refresh or not request.lock.exists()):
-        write_lockfile(request.lock, lockfile)
+    write_export_lock(request.lock, lockfile, refresh=request.refresh)
     return result
 
 

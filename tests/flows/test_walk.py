@@ -210,6 +210,13 @@ def test_a_strict_rewrite_names_every_file_and_writes_nothing(tree: Airgap) -> N
     assert (tree.folder / "repo/deploy/pod.yaml").read_bytes() == before
 
 
+def test_a_file_with_a_json_patch_is_a_resource_file(airgap: Airgap) -> None:
+    airgap.write("k/a.yaml", pod("quay.io/e/a:1"))
+    airgap.write("k/patch.yaml", "- op: add\n  path: /spec/containers/-\n  value: {image: busybox, command: [sh]}\n")
+    said = airgap.run("images", "k", "--refs")
+    assert said.text.split() == ["docker.io/library/busybox:latest", "quay.io/e/a:1"]
+
+
 def test_many_fields_without_a_reference_are_one_warning(airgap: Airgap) -> None:
     airgap.write("k/a.yaml", pod(*(f"IMAGE_{number}" for number in range(9)), "quay.io/e/a:1"))
     (warning,) = warnings(airgap.run("images", "k").stderr)

@@ -11,10 +11,13 @@ import click
 
 from airgap.bundle import OutputFormat, journal_path
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_volume_size
+from airgap.bundle.program import program_to_carry
 from airgap.cli import artifact_options, options
 from airgap.cli.commands.export_from import every_image, open_at_hand
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.seal_options import make_sealer
+from airgap.cli.trust_options import key_signers
 from airgap.config.airgap_yaml import ProjectSettings, load_project
 from airgap.config.connections import helm_options, open_registries
 from airgap.durable import missing_file, read_hint
@@ -22,6 +25,7 @@ from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.images import FoundImages, find_images
+from airgap.flows.steps.sign_export import Signing
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
@@ -30,7 +34,16 @@ from airgap.records import replace
 from airgap.transfer import CancelToken, Context, Jobs, Report
 
 
-@click.command("export")
+class _ExportCommand(click.Command):
+    """``--with-self`` takes a value only behind ``=``: the next argument may be a PATH."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """Give ``--with-self`` alone its value."""
+        whole = ["--with-self=pyz" if argument == "--with-self" else argument for argument in arguments]
+        return super().parse_args(context, whole)
+
+
+@click.command("export", cls=_ExportCommand)
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option(
     "-o",
@@ -84,13 +97,32 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
 )
 @click.option("--no-resources", is_flag=True, help=tr("Leave the resource files out of the bundle."))
 @click.option(
-    "--with-self", is_flag=True, help=tr("Put this program (airgap.pyz) into the bundle; it needs only Python there.")
+    "--with-self",
+    metavar="[=portable|=FILE]",
+    help=tr(
+        "Put this program into the bundle: airgap.pyz, which needs Python there; with =portable the folder that needs "
+        "nothing; with =FILE the archive of one for another machine."
+    ),
 )
 @click.option(
     "--referrers/--no-referrers",
     default=True,
     help=tr("Carry what refers to an image, such as signatures and SBOMs. [default: yes]"),
 )
+@click.option("--sign", "keys", multiple=True, metavar="KEY", help=tr("Sign the bundle with this key. Repeatable."))
+@click.option(
+    "--signature",
+    metavar="FILE",
+    help=tr("With --sign: write the signature into this file. [default: in the bundle; BUNDLE.minisig for .tar.zst]"),
+)
+@click.option(
+    "--encrypt-to",
+    "recipients",
+    multiple=True,
+    metavar="RECIPIENT",
+    help=tr("Seal the bundle, called .tar.age, for this key of age or SSH, or for those in a file. Repeatable."),
+)
+@click.option("--passphrase", is_flag=True, help=tr("Seal the bundle with a passphrase, asked for on the terminal."))
 @click.option(
     "--keep-going", is_flag=True, help=tr("Leave out images that cannot be pulled, and end with exit code 3.")
 )
@@ -119,8 +151,12 @@ def command(
     restart: bool,
     base: str | None,
     no_resources: bool,
-    with_self: bool,
+    with_self: str | None,
     referrers: bool,
+    keys: tuple[str, ...],
+    signature: str | None,
+    recipients: tuple[str, ...],
+    passphrase: bool,
     keep_going: bool,
     force: bool,
     dry_run: bool,
@@ -178,6 +214,7 @@ def command(
         parse_volume_size(volume_size) if volume_size else 0,
         volume or 0,
         check_pattern(volume_names),
+        make_sealer(recipients, passphrase=passphrase),
     )
     if output and output.endswith("/"):
         raise UsageError(
@@ -188,6 +225,7 @@ def command(
     output_format.check()
     if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
+    signing = Signing(key_signers(keys), Path(signature) if signature else None)
     connection_options = replace(options.source_connection(ca_file, plain_http, insecure), limit_rate=limit_rate)
     with (
         open_at_hand(locations) as at_hand,
@@ -232,13 +270,14 @@ def command(
             keep_going=keep_going,
             dry_run=dry_run,
             force=force,
-            program=_zipapp() if with_self else None,
+            program=program_to_carry(with_self) if with_self is not None else None,
             name=project.name,
             version=project.version,
             notes=_read_notes(project),
             named=project.registries,
             base=Path(base) if base else None,
             at_hand=at_hand,
+            signing=signing,
             artifacts=artifacts,
             only_artifacts=artifact_choice.only,
         )
@@ -247,9 +286,9 @@ def command(
                 request, found_images, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
             )
         except (KeyboardInterrupt, Interrupted) as error:
-            if isinstance(error, Interrupted) and error.hint:
+            if isinstance(error, Interrupted) and error.again:
                 raise
-            raise Interrupted(tr("stopped; nothing is left behind"), hint=tr("the same command begins again")) from None
+            raise Interrupted(tr("stopped; nothing is left behind")) from None
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
         _print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):
@@ -288,12 +327,6 @@ def _import_command(request: ExportRequest, exported: Exported, target: str) -> 
     words += ["--to", target] if exported.images else ["--only-artifacts"]
     words += ["--nexus", "http://NEXUS:8081"] if exported.artifacts else []
     return " ".join(words)
-
-
-def _zipapp() -> bytes:
-    from airgap.bundle.zipapp import build_zipapp
-
-    return build_zipapp()
 
 
 def _read_notes(project: ProjectSettings) -> bytes | None:

@@ -14,13 +14,17 @@ import click
 from airgap.bundle.media.volume_names import bundle_name
 from airgap.cli import artifact_options, options
 from airgap.cli.commands.import_artifacts import artifact_opener, import_only_artifacts, print_publication
+from airgap.cli.error_reporter import current_reporter
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.seal_options import identity, unsealer
+from airgap.cli.trust_options import TrustOptions, trust_options
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
 from airgap.config.state import keep_upload_journal
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
+from airgap.flows.admission import admit
 from airgap.flows.import_ import ImportRequest, ImportResult, import_
 from airgap.flows.import_artifacts import ArtifactImportRequest
 from airgap.formatting import counted, quoted
@@ -61,6 +65,13 @@ from airgap.transfer.shard import Shard
     metavar="DIR",
     help=tr("Folder for the record of unfinished uploads. [default: $XDG_STATE_HOME/airgap]"),
 )
+@click.option(
+    "--require-signature",
+    is_flag=True,
+    help=tr("Push nothing unless the bundle is signed: with each --key, else with any key that is trusted here."),
+)
+@trust_options
+@identity
 @options.force
 @options.dry_run
 @artifact_options.targets
@@ -81,6 +92,9 @@ def command(
     create_projects: bool,
     shard: str | None,
     state: str | None,
+    require_signature: bool,
+    trust: TrustOptions,
+    identities: tuple[str, ...],
     force: bool,
     dry_run: bool,
     artifact_targets: artifact_options.ArtifactTargets,
@@ -96,7 +110,8 @@ def command(
     Skips what the registry already has. Run the same command again to continue an interrupted import; it continues
     inside a blob if the registry keeps half-sent ones. The YAML is written only after every image has been pushed and
     read back. Of a bundle in volumes, name any one if all are in one folder, or several if they are on several
-    media. - reads a bundle from standard input.
+    media. - reads a bundle from standard input. If a signature is required, all of the bundle is verified before
+    anything is pushed.
 
     \b
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
@@ -120,6 +135,7 @@ def command(
         return
     mapping = target_mapping(project, to, policy, plain_http=connection.plain_http)
     connection_options = replace(connection.options(mapping.address.registry), limit_rate=limit_rate)
+    demand = trust.demand(project, required=require_signature)
     request = ImportRequest(
         # The receipt is beside the output folder: kubectl apply -f would fail on a .json in it that is no object.
         Path(output),
@@ -133,7 +149,7 @@ def command(
         Shard.parse(shard) if shard is not None else None,
     )
     with (
-        options.open_bundle(bundles, connection.password_stdin) as bundle,
+        options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
         open_display(progress) as emit,
         open_registries(project, connection_options, emit, target=mapping.address) as registries,
         nullcontext()
@@ -141,6 +157,7 @@ def command(
         else keep_upload_journal(registries, mapping.address, bundle.id, request.shard, state, emit),
     ):
         try:
+            admit(bundle, demand, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
             target_options: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
             target = LazyTarget(mapping, lambda: target_for(registries, mapping, **target_options))
             registry = mapping.address.registry
@@ -153,8 +170,7 @@ def command(
             )
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
-                tr("stopped; what the registry has taken is kept, no file was written"),
-                hint=tr("the same command goes on where this one stopped"),
+                tr("stopped; what the registry has taken is kept, no file was written"), again=True
             ) from None
         platforms = dict.fromkeys(platform for image in bundle.inventory.images for platform in image.platforms)
         seconds = time.monotonic() - start
@@ -197,7 +213,8 @@ def _print_result(
                 seconds,
             )
         )
-        emit(Noted(tr("next, when all shards are done: the same command without --shard")))
+        command = current_reporter().command(without="--shard") or tr("the same command without --shard")
+        emit(Noted(tr("next, when all shards are done: {same_command}", same_command=command)))
     for file in imported.files:
         emit(
             Noted(
@@ -228,4 +245,4 @@ def _print_result(
         )
     if imported.failures:
         names = ", ".join(sorted({label for label, _ in imported.failures}))
-        raise Incomplete(tr("not pushed: {names}", names=names), hint=tr("the same command tries these again"))
+        raise Incomplete(tr("not pushed: {names}", names=names), again=True)
