@@ -132,7 +132,7 @@ class SiteCollector:
             if rule.confidence != CERTAIN or embedded:
                 self.add_near_miss(document, candidate, token, error.what, text)
             elif self.strict:
-                self._add_error(document.view, token, error.what)
+                self._add_error(document.view, token, error.what, error.hint)
             else:
                 self.add_near_miss(document, candidate, token, error.what, text, certain=True)
             return None
@@ -178,8 +178,9 @@ class SiteCollector:
                 self.root.file, line, column, document.path(candidate), shown, reason, certain
             )
 
-    def _add_error(self, view: DocumentView, token: ScalarToken, problem: str) -> None:
-        self.errors.append(ResourceError(problem, where=self.root.where(view.byte_offset_of(token.start))))
+    def _add_error(self, view: DocumentView, token: ScalarToken, problem: str, hint: str | None = None) -> None:
+        where = self.root.where(view.byte_offset_of(token.start))
+        self.errors.append(ResourceError(problem, where=where, hint=hint))
 
     def _site_part(
         self, document: ScannedDocument, candidate: Candidate, part: SplitPart, span: tuple[int, int] | None
