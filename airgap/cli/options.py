@@ -293,12 +293,21 @@ def read_password() -> str:
 
 
 def read_stdin() -> bytes:
-    """Return all of standard input, for the path ``-``. Raises :class:`UsageError` for a terminal."""
+    """Return all of standard input, for the path ``-``. Raises :class:`UsageError` for a terminal.
+
+    Raises OverBudget past the limit of a resource file.
+    """
     if sys.stdin.isatty():
         raise UsageError(
             tr("- reads standard input, and that is a terminal"), hint=tr("kubectl get deploy -o json | airgap …")
         )
-    return sys.stdin.buffer.read()
+    from airgap import limits
+    from airgap.kube.parse.budget import too_large
+
+    content = sys.stdin.buffer.read(limits.value("resource-bytes") + 1)
+    if len(content) > limits.value("resource-bytes"):
+        raise too_large("-")
+    return content
 
 
 def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:

@@ -102,6 +102,8 @@ class ListedValueScanner(FieldScanner):
             for token in candidate.node.items or ()
         ]
         texts = [(candidate._replace(key=index), token) for index, token in enumerate(items) if token is not None]
+        for _, token in texts:
+            self.spend(token)
         if rules.PULLED.fits(*self.object_type, rule_path):
             for item, token in texts:  # before the options, because an option before an image is not its name
                 for begin, end, rule in scripts.pulled_references(token.value):

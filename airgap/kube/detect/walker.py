@@ -21,6 +21,8 @@ from airgap.kube.parse.scalars import NULL
 _KEPT_MAPPINGS = frozenset(
     {"global", "metadata", "from", "image", "default", "defaults", "base", "common", "shared", "ref", "sourceRef"}
 )
+#: Events between two charges.
+_CHARGED = 512
 #: Keys whose values are text for people; an image in it is an example.
 _PROSE = frozenset({"description", "message", "help", "notes"})
 
@@ -86,16 +88,17 @@ class Node(ClosedNode):
     """An open mapping or list.
 
     ``parent_key`` is its key or index in ``parent``, ``tokens`` its scalars under keys that matter, and
-    ``first_candidate`` the number of pending candidates when it began. ``items`` is set only for lists of arguments,
-    ``named_values`` for lists of entries ``{name: X, value: Y}`` whose names are those of a reference's parts.
-    ``is_container`` is set where a list or mapping that only containers have was met, and ``has_prefix`` where a key
-    holds a registry.
+    ``first_candidate`` the number of pending candidates when it began, ``first_kept`` that of other kept values.
+    ``items`` is set only for lists of arguments, ``named_values`` for lists of entries ``{name: X, value: Y}`` whose
+    names are those of a reference's parts. ``is_container`` is set where a list or mapping that only containers have
+    was met, and ``has_prefix`` where a key holds a registry.
     """
 
     __slots__ = (
         "api",
         "expects_key",
         "first_candidate",
+        "first_kept",
         "flow",
         "has_prefix",
         "holds_images",
@@ -112,7 +115,13 @@ class Node(ClosedNode):
     )
 
     def __init__(
-        self, parent: Node | None, parent_key: str | int | None, mapping: bool, flow: bool, first_candidate: int
+        self,
+        parent: Node | None,
+        parent_key: str | int | None,
+        mapping: bool,
+        flow: bool,
+        first_candidate: int,
+        first_kept: int = 0,
     ) -> None:
         self.parent_key = parent_key
         self.children = self.tokens = self.tokens_by_stem = None
@@ -130,6 +139,7 @@ class Node(ClosedNode):
             elif mapping and parent is not None and 0 < parent.holds_images < 3:
                 self.holds_images = 2
         self.first_candidate = first_candidate
+        self.first_kept = first_kept
         self.expects_key = mapping
         self.key = ""
         self.key_start = -1
@@ -162,11 +172,17 @@ class Batch(NamedTuple):
     candidates: list[Candidate]
 
 
-def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[str] = frozenset()) -> Iterator[Batch]:
+def walk(
+    events: ev.Events,
+    refuse: Callable[[int, str], None],
+    requested: Set[str] = frozenset(),
+    charge: Callable[[int, int, int], None] = lambda *_: None,
+) -> Iterator[Batch]:
     """Yield a batch for each object when it ends, and one for the rest of each document.
 
     ``requested`` are further keys whose values become candidates, ``*`` for all. ``refuse`` is called with an offset
-    and a reason where the nesting is too deep, and raises.
+    and a reason where the nesting is too deep, and raises. ``charge`` is called from time to time, and before each
+    batch, with an offset, the number of values that are kept, and the number of events since it was called last.
     """
     scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
     classify, cached, registry = keys.classify, keys.cached, keys.REGISTRY
@@ -178,7 +194,13 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
     # The offsets of long anchored values that name no image. Their aliases are skipped.
     irrelevant_anchors: set[int] = set()
     document = depth = 0
+    # The values that the open nodes keep besides the candidates, and the events since the last charge.
+    kept = uncharged = 0
     for event_type, value, start, end, style, anchor, tag in events:
+        uncharged += 1
+        if uncharged == _CHARGED:
+            charge(start, kept + len(pending), uncharged)
+            uncharged = 0
         if event_type in (scalar, alias):
             token: ScalarToken | None = None
             if event_type == alias:
@@ -187,6 +209,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
             elif anchor:
                 token = ScalarToken(value, start, end, style, node is not None and node.flow, tag is not None)
                 anchors[anchor] = token
+                kept += 1
                 if len(value) > LONGEST and not may_name_images(value):
                     irrelevant_anchors.add(start)
             if node is None:
@@ -215,6 +238,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                     if node.tokens is None:
                         node.tokens = {}
                     node.tokens[key] = token
+                    kept += 1
                     if key_meaning.role is registry and not key_meaning.weak:
                         node.has_prefix = True
                     if len(value) <= LONGEST:
@@ -248,6 +272,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                     pending.append(Candidate(document, node, node.index, token, REQUESTED))
                 if node.items is not None:
+                    kept += 1
                     node.items.append(token or ScalarToken(value, start, end, style, node.flow, tag is not None))
                     continue
                 if (
@@ -284,16 +309,22 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
             ):
                 _close_named(document, node, pending)
             if node.api and node.kind and len(pending) > node.first_candidate:
+                charge(start, kept + len(pending), uncharged)
+                uncharged = 0
                 yield Batch(node, pending[node.first_candidate :])
                 del pending[node.first_candidate :]
+                kept = node.first_kept
             node = node.parent
         elif event_type == ev.DOCUMENT:
             document += 1
             node, depth = None, 0
+            kept = 0
             anchors.clear()
             irrelevant_anchors.clear()
         elif event_type == ev.DOCUMENT_END:
             if pending:
+                charge(start, kept + len(pending), uncharged)
+                uncharged = 0
                 yield Batch(None, pending)
                 pending = []
         else:
@@ -317,7 +348,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
             depth += 1
             if depth > ev.MAX_DEPTH:
                 refuse(start, tr("nested more than {max_depth} levels deep", max_depth=ev.MAX_DEPTH))
-            node = Node(node, parent_key, event_type == ev.MAPPING, flow, len(pending))
+            node = Node(node, parent_key, event_type == ev.MAPPING, flow, len(pending), kept)
             if event_type == ev.SEQUENCE and type(parent_key) is str and parent_key.lower().endswith(_ARGUMENTS):
                 node.items = []
 
