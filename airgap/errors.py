@@ -30,6 +30,9 @@ An error tells *what* happened, *where* (``file:line``, a reference, a digest, o
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class AirgapError(Exception):
@@ -172,6 +175,15 @@ class Interrupted(AirgapError):
     """Stopped by the user."""
 
     exit_code = 130
+
+
+def without_frames(error: E) -> E:
+    """Return ``error`` without its traceback and its causes, to be kept among others.
+
+    The frames of a traceback keep all their variables alive: bodies of responses, for example.
+    """
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
 
 
 class Failures(AirgapError):

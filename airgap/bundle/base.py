@@ -37,6 +37,7 @@ class Base(Record):
     """What ``path`` says about the target.
 
     ``id`` is that of :class:`airgap.bundle.Document` and is written to the lockfile. ``blobs`` maps digests to blobs.
+    ``artifacts`` maps the digests of files of other formats that the far side should have, in no registry.
     ``bundles`` maps the IDs in their ``origin`` to what is known about these bundles.
     """
 
@@ -44,6 +45,7 @@ class Base(Record):
     id: str
     blobs: Mapping[str, BaseBlob] = field(repr=False)
     bundles: Mapping[str, BundleIdentity] = field(default_factory=dict, repr=False)
+    artifacts: Mapping[str, BaseBlob] = field(default_factory=dict, repr=False)
 
 
 def read_base(path: str | os.PathLike[str]) -> Base:
@@ -62,7 +64,8 @@ def read_base(path: str | os.PathLike[str]) -> Base:
         )
     if isinstance(content, Receipt):
         bundles = {bundle.id: bundle for bundle in content.bases}
-        return Base(document.path, document.id, _blobs_of_receipt(content), bundles)
+        files = {file.digest: BaseBlob(file.size, (), content.bundle) for file in content.artifacts}
+        return Base(document.path, document.id, _blobs_of_receipt(content), bundles, files)
     if not document.exact:
         raise BundleError(
             tr("this is a bundle.json that another program has rewritten, so that it names no bundle"),
@@ -71,7 +74,12 @@ def read_base(path: str | os.PathLike[str]) -> Base:
         )
     bundles = {bundle.id: bundle for bundle in content.bases}
     bundles[document.id] = BundleIdentity(document.id, content.name, content.version)
-    return Base(document.path, document.id, _blobs_of_bundle(content, document.id), bundles)
+    origins = {required.digest: required.origin for required in content.requires}
+    files = {
+        file.digest: BaseBlob(file.size, (), origins.get(file.digest, document.id))
+        for file in (artifact.content for artifact in content.artifacts)
+    }
+    return Base(document.path, document.id, _blobs_of_bundle(content, document.id), bundles, files)
 
 
 def _blobs_of_receipt(receipt: Receipt) -> dict[str, BaseBlob]:
@@ -86,17 +94,31 @@ def _blobs_of_receipt(receipt: Receipt) -> dict[str, BaseBlob]:
 
 
 def _blobs_of_bundle(inventory: Inventory, bundle_id: str) -> dict[str, BaseBlob]:
+    """The blobs of images: those that only artifacts use are in no registry."""
+    only_artifacts = _blobs_of_artifacts_alone(inventory)
     repositories = _repositories_by_blob(inventory)
     all_repositories = tuple(sorted({image.reference.name for image in inventory.images}))
     blobs: dict[str, BaseBlob] = {}
     for blob in inventory.blobs:
-        if not is_manifest_type(blob.media_type):
+        if not is_manifest_type(blob.media_type) and blob.digest not in only_artifacts:
             names = repositories.get(blob.digest)
             blobs[blob.digest] = BaseBlob(blob.size, tuple(sorted(names)) if names else all_repositories, bundle_id)
     for required in inventory.requires:
+        if required.digest in only_artifacts:
+            continue
         names = {*required.repositories, *repositories.get(required.digest, ())}
         blobs[required.digest] = BaseBlob(required.size, tuple(sorted(names)), required.origin)
     return blobs
+
+
+def _blobs_of_artifacts_alone(inventory: Inventory) -> set[str]:
+    if not inventory.artifacts:
+        return set()
+    roots = {artifact.descriptor.digest for artifact in inventory.artifacts}
+    of_images = {index for root, indexes in inventory.uses.items() if root not in roots for index in indexes}
+    digests = [*(blob.digest for blob in inventory.blobs), *(required.digest for required in inventory.requires)]
+    of_artifacts = {index for root in roots for index in inventory.uses.get(root, ())}
+    return {digests[index] for index in of_artifacts - of_images}
 
 
 def _repositories_by_blob(inventory: Inventory) -> dict[str, set[str]]:

@@ -9,8 +9,8 @@ from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_n
 from airgap.bundle.inventory import INVENTORY_MEMBER, Inventory
 from airgap.bundle.media import Medium
 from airgap.bundle.media.zstd import MAGIC
-from airgap.bundle.tar import BLOCK, Member, padded_size, place_blobs, read_member
-from airgap.errors import BundleError, DigestMismatch
+from airgap.bundle.tar import BLOCK, Member, lay_out, padded_size, place_blobs, read_member
+from airgap.errors import BundleError, DigestMismatch, SignatureFailure
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
@@ -69,6 +69,25 @@ class BundleHead:
             )
         inventory = Inventory.from_bytes(content, where=where)
         return cls(medium, where, members, end, inventory, digests.encoded(digests.of(content)))
+
+    def inventory_content(self) -> bytes:
+        """Return the inventory's bytes, which signatures are made of."""
+        return _read_content(self._medium, self.members[INVENTORY_MEMBER], self._where)
+
+    def check_order(self) -> None:
+        """Raise :class:`SignatureFailure` unless the members are in the order in which airgap writes them."""
+        names = list(self.inventory.members)
+        # The inventory does not list itself; it follows what other programs read.
+        names.insert(names.index("manifest.json") + 1 if "manifest.json" in names else len(names), INVENTORY_MEMBER)
+        expected = [member.name for member, _ in lay_out([(name, b"") for name in names], self.inventory.blobs).head]
+        for name, expected_name in zip(self.members, expected, strict=True):
+            if name != expected_name:
+                raise SignatureFailure(
+                    tr(
+                        "changed after it was signed: {name} is where {expected} was", name=name, expected=expected_name
+                    ),
+                    where=self._where,
+                )
 
     def member(self, name: str) -> bytes:
         """Return the content of a member. Raises :class:`DigestMismatch` if it differs from the inventory."""

@@ -10,7 +10,16 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airgap.bundle.document_format import FORMAT, check_supported, dump_json, load_json, optional_list, optional_text
+from airgap.bundle.artifacts import BundledArtifact, check_artifacts
+from airgap.bundle.document_format import (
+    ARTIFACTS,
+    FORMAT,
+    check_supported,
+    dump_json,
+    load_json,
+    optional_list,
+    optional_text,
+)
 from airgap.bundle.required_layers import (
     DIFFERENTIAL,
     BundleIdentity,
@@ -71,7 +80,8 @@ class Inventory(Record):
     its digest. ``referrers`` maps the digests of signatures and other referrers to their subject's. ``uses`` maps the
     digest of each image and referrer to what it consists of, as indexes into ``blobs`` followed by ``requires``.
     ``bases`` identifies the bundles that brought the required layers. ``tool`` is the oldest airgap that
-    reads the bundle. ``skipped`` are the files that were not read for images.
+    reads the bundle. ``skipped`` are the files that were not read for images. ``artifacts`` are the files of other
+    formats, sorted.
     """
 
     images: tuple[BundledImage, ...]
@@ -86,10 +96,16 @@ class Inventory(Record):
     requires: tuple[RequiredLayer, ...] = ()
     bases: tuple[BundleIdentity, ...] = ()
     skipped: tuple[SkippedName, ...] = ()
+    artifacts: tuple[BundledArtifact, ...] = ()
+
+    @property
+    def features(self) -> list[str]:
+        """What a reader must know to read the bundle."""
+        return [*([DIFFERENTIAL] if self.requires else []), *([ARTIFACTS] if self.artifacts else [])]
 
     @property
     def incomplete(self) -> frozenset[str]:
-        """The digests of images and referrers that need a layer which is not in the bundle."""
+        """The digests of images, referrers and artifacts that need a layer which is not in the bundle."""
         if not self.requires:
             return frozenset()
         return frozenset(
@@ -100,7 +116,7 @@ class Inventory(Record):
         """Return the document, without the key ``check``."""
         return {
             "format": FORMAT,
-            "features": [DIFFERENTIAL] if self.requires else [],
+            "features": self.features,
             "name": self.name,
             "version": self.version,
             "tool": self.tool,
@@ -128,7 +144,8 @@ class Inventory(Record):
             "requires": [required.to_json() for required in self.requires],
             "bases": [base.to_json() for base in self.bases],
             "uses": {root: list(indexes) for root, indexes in self.uses.items()},
-            # Only where something was skipped: all other bundles keep the bytes that they had before this key.
+            # Only where there is something: all other bundles keep the bytes that they had before these keys.
+            **({"artifacts": [artifact.to_json() for artifact in self.artifacts]} if self.artifacts else {}),
             **({"skipped": [{"name": entry.name, "why": entry.why} for entry in self.skipped]} if self.skipped else {}),
         }
 
@@ -182,6 +199,7 @@ class Inventory(Record):
                     SkippedName(str(entry["name"]), str(entry["why"]))
                     for entry in optional_list(document.get("skipped"))
                 ),
+                tuple(map(BundledArtifact.from_json, optional_list(document.get("artifacts")))),
             )
             inventory._check_consistency()
             return inventory
@@ -221,7 +239,9 @@ class Inventory(Record):
         for resource in self.resources:
             if not resource.member.startswith(RESOURCES_FOLDER) or resource.member not in self.members:
                 raise BundleError(tr("its inventory has no member for the resource file {name}", name=resource.name))
+        check_artifacts(self.artifacts, sizes, {required.digest: required.size for required in self.requires})
         roots = [*(image.descriptor.digest for image in self.images), *self.referrers]
+        roots += [artifact.descriptor.digest for artifact in self.artifacts]
         check_required_layers(self.blobs, self.requires, self.uses, roots)
 
 

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airgap.bundle.artifacts import BundledArtifact
 from airgap.bundle.document_format import dump_json, oldest_reader
 from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_name, descriptors_by_name
 from airgap.bundle.inventory import (
@@ -22,14 +23,14 @@ from airgap.bundle.inventory import (
     SkippedName,
     resource_name_problem,
 )
-from airgap.bundle.required_layers import DIFFERENTIAL, BundleIdentity, RequiredLayer
+from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
 from airgap.bundle.tar import TarLayout, blob_name, lay_out
 from airgap.errors import ResourceError
 from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_INDEX, Manifest
-from airgap.records import Record
+from airgap.records import Record, replace
 from airgap.store.layout import LAYOUT
 from airgap.store.layout_index import REF_NAME
 from airgap.transfer import Image, Plan
@@ -51,7 +52,8 @@ class Extras(Record):
     """What a bundle contains besides images.
 
     ``program`` is the content of ``airgap.pyz``; ``name``, ``version`` and ``notes`` are those of ``airgap.yaml``.
-    ``skipped`` are the files that were not read for images.
+    ``skipped`` are the files that were not read for images. ``artifacts`` are those of the plan's images that are
+    artifacts, sorted.
     """
 
     resources: Sequence[Resource] = ()
@@ -60,6 +62,7 @@ class Extras(Record):
     version: str | None = None
     notes: bytes | None = None
     skipped: Sequence[SkippedName] = ()
+    artifacts: Sequence[BundledArtifact] = ()
 
 
 NO_EXTRAS = Extras()
@@ -73,28 +76,30 @@ def build_layout(
 ) -> tuple[Inventory, TarLayout]:
     """Return the inventory of a plan's bundle and the offset of every member.
 
-    The labels of the plan's roots are references. ``requires`` are the layers that the plan's manifests need besides
+    The labels of the roots of images are references. ``requires`` are the layers that the plan's manifests need besides
     its blobs, ``bases`` the bundles that brought them.
 
     The order depends only on the content: images by reference, then manifests, configs and layers, the largest layer
     first. So workers that copy the largest blobs first also write in the order of the offsets. Raises
     :class:`ResourceError` for the name of a resource file that a reader would refuse.
     """
-    images = sorted((image for image in plan.images if not image.referrer_of), key=lambda image: image.root.label)
-    referrers = _subjects_first([image for image in plan.images if image.referrer_of])
+    artifact_digests = {artifact.descriptor.digest for artifact in extras.artifacts}
+    artifacts = [image for image in plan.images if image.root.name in artifact_digests]
+    others = [image for image in plan.images if image.root.name not in artifact_digests]
+    images = sorted((image for image in others if not image.referrer_of), key=lambda image: image.root.label)
+    referrers = _subjects_first([image for image in others if image.referrer_of])
     bundled = tuple(
         BundledImage(Reference.parse(image.root.label), image.manifest.descriptor, image.platforms, image.derived_from)
         for image in images
     )
-    blobs = _ordered_blobs(plan, [*images, *referrers])
-    uses = _blob_indexes(
-        plan, [*images, *referrers], [*(blob.digest for blob in blobs), *(layer.digest for layer in requires)]
-    )
+    roots = [*images, *referrers, *artifacts]
+    blobs = _ordered_blobs(plan, roots)
+    uses = _blob_indexes(plan, roots, [*(blob.digest for blob in blobs), *(layer.digest for layer in requires)])
     # Other programs stop at the first missing layer, so incomplete images are hidden from them.
     incomplete = Inventory(bundled, blobs, uses=uses, requires=tuple(requires)).incomplete
     index = _index_json(
         complete_descriptors_by_name(bundled, incomplete),
-        [referrer for referrer in referrers if referrer.digest not in incomplete],
+        [image for image in (*referrers, *artifacts) if image.digest not in incomplete],
     )
     docker_manifest = _docker_manifest(
         [image for image in images if image.digest not in incomplete], plan, descriptors_by_name(bundled)
@@ -109,12 +114,14 @@ def build_layout(
         {name: digests.of(content) for name, content in (*oci_members, *extra_members)},
         extras.name,
         extras.version,
-        oldest_reader([DIFFERENTIAL] if requires else []),
+        "",
         uses,
         tuple(requires),
         tuple(bases),
         tuple(extras.skipped),
+        tuple(extras.artifacts),
     )
+    inventory = replace(inventory, tool=oldest_reader(inventory.features))
     return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, inventory.to_bytes()), *extra_members], blobs)
 
 
@@ -182,11 +189,11 @@ def _blob_indexes(plan: Plan, images: Sequence[Image], blob_digests: Sequence[st
     return uses
 
 
-def _index_json(names: Mapping[str, Descriptor], referrers: Sequence[Image]) -> bytes:
+def _index_json(names: Mapping[str, Descriptor], nameless: Sequence[Image]) -> bytes:
     entries = [
         _index_entry(descriptor, {CONTAINERD_NAME: name, REF_NAME: name}) for name, descriptor in sorted(names.items())
     ]
-    entries += [_index_entry(image.manifest.descriptor, {}) for image in referrers]
+    entries += [_index_entry(image.manifest.descriptor, {}) for image in nameless]
     return dump_json({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
 
 

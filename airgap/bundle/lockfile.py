@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airgap.bundle.document_format import FORMAT, check_supported, load_json, optional_list
+from airgap.bundle.artifacts import LockedArtifact
+from airgap.bundle.document_format import ARTIFACTS, FORMAT, check_supported, load_json, optional_list
 from airgap.bundle.required_layers import parse_bundle_id
 from airgap.durable import replace_file
 from airgap.errors import AirgapError, BundleError, OutputError, UnsupportedBundle, UsageError
@@ -36,7 +37,8 @@ class Lockfile(Record, frozen=False):
 
     ``images`` maps normalised references to what they resolved to, before platforms were selected. ``referrers`` maps
     a subject's digest to its referrers', ``resources`` the names of resource files to their digests. ``base`` is the
-    ID of the document given with ``--base``, or ``None``.
+    ID of the document given with ``--base``, or ``None``. ``artifacts`` are those that were collected, and
+    ``artifact_requests`` tells for each format which entries of airgap.yaml they were collected for.
     """
 
     platforms: tuple[str, ...] = ()
@@ -44,6 +46,8 @@ class Lockfile(Record, frozen=False):
     referrers: dict[str, list[str]] = field(default_factory=dict)
     resources: dict[str, str] = field(default_factory=dict)
     base: str | None = None
+    artifacts: tuple[LockedArtifact, ...] = ()
+    artifact_requests: dict[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Return the file's content: indented JSON, sorted by key."""
@@ -57,7 +61,15 @@ class Lockfile(Record, frozen=False):
             "referrers": {subject: sorted(referrers) for subject, referrers in sorted(self.referrers.items())},
             "resources": dict(sorted(self.resources.items())),
             "base": self.base,
-            "features": [],
+            "features": [ARTIFACTS] if self.artifact_requests else [],
+            **(
+                {
+                    "artifactRequests": dict(sorted(self.artifact_requests.items())),
+                    "artifacts": [artifact.to_json() for artifact in self.artifacts],
+                }
+                if self.artifact_requests
+                else {}
+            ),
         }
         return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
@@ -87,6 +99,8 @@ class Lockfile(Record, frozen=False):
                 },
                 {str(name): str(digest) for name, digest in document.get("resources", {}).items()},
                 parse_bundle_id(document.get("base")),
+                tuple(map(LockedArtifact.from_json, optional_list(document.get("artifacts")))),
+                {str(name): str(digest) for name, digest in (document.get("artifactRequests") or {}).items()},
             )
         except UnsupportedBundle:
             raise

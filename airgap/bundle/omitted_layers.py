@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which layers a differential bundle leaves out, and how that is described to the user.
 
-Only layers are left out. Manifests and configs are small, and the import needs them to know which layers to look for.
+Only layers are left out, and files of other formats. Manifests and configs are small, and the import needs them to
+know which layers to look for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from airgap.bundle.base import Base
 from airgap.bundle.inventory import Inventory
@@ -25,17 +26,24 @@ class OmittedLayers(Record):
     bases: tuple[BundleIdentity, ...] = ()
 
 
-def omit_layers(plan: Plan, base: Base | None, emit: Sink) -> OmittedLayers:
-    """Remove the layers that ``base`` has from the plan's blobs, and emit a note with their size."""
+def omit_layers(plan: Plan, base: Base | None, emit: Sink, artifacts: Collection[str] = ()) -> OmittedLayers:
+    """Remove the layers that ``base`` has from the plan's blobs, and emit a note with their size.
+
+    ``artifacts`` are the digests of manifests of artifacts. A layer that both an image and an artifact need is omitted
+    only if the base has it as both: registries and other repositories do not share content.
+    """
     if base is None:
         return OmittedLayers()
     # A layer of one image may be the config, or even the manifest, of another.
     never_omitted = {*plan.manifests, *(m.config.digest for m in plan.manifests.values() if m.config)}
     total, requires = plan.blob_bytes, []
+    of_images = {blob.digest for digest, m in plan.manifests.items() if digest not in artifacts for blob in m.blobs}
+    of_artifacts = {blob.digest for digest, m in plan.manifests.items() if digest in artifacts for blob in m.blobs}
     for digest, job in list(plan.blobs.items()):
-        base_blob = base.blobs.get(digest)
-        if base_blob is None or digest in never_omitted:
+        holders = [base.blobs] * (digest in of_images) + [base.artifacts] * (digest in of_artifacts)
+        if digest in never_omitted or not all(digest in held for held in holders):
             continue
+        base_blob = holders[0][digest]
         # Two sizes for one digest: one of them is wrong, and only a blob in the bundle can be verified.
         if base_blob.size not in (None, job.descriptor.size):
             continue

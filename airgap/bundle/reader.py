@@ -14,10 +14,12 @@ from pathlib import Path
 from airgap import limits
 from airgap.bundle.head import COPY_AGAIN_HINT, MAX_MEMBER, BundleHead, check_padding
 from airgap.bundle.media import AskForVolume, Medium, open_medium
+from airgap.bundle.media.file import FileMedium
 from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
-from airgap.bundle.tar import END, Member, read_member
-from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound
+from airgap.bundle.tail import Tail
+from airgap.bundle.tar import END, Member
+from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound, SignatureFailure
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
@@ -48,6 +50,7 @@ class BundleReader:
         self._blobs = {blob.digest: blob for blob in head.inventory.blobs}
         self._places = head.places
         self._blobs_end = head.blobs_end
+        self._tail: Tail | None = None
 
     def close(self) -> None:
         """Close the files. Closing twice does nothing."""
@@ -81,6 +84,16 @@ class BundleReader:
     def is_split(self) -> bool:
         """Whether the bundle is split into volumes."""
         return isinstance(self._medium, VolumesMedium)
+
+    @property
+    def is_appendable(self) -> bool:
+        """Whether signatures can be written behind the blobs: not into a compressed bundle or a pipe."""
+        return isinstance(self._medium, FileMedium | VolumesMedium)
+
+    @property
+    def blobs_end(self) -> int:
+        """The offset behind the last blob."""
+        return self._blobs_end
 
     @property
     def files(self) -> Sequence[str]:
@@ -154,6 +167,17 @@ class BundleReader:
         """Return the verified content of a member before the blobs, such as a resource file."""
         return self._head.member(name)
 
+    def inventory_content(self) -> bytes:
+        """Return the bytes of the inventory, which signatures are made of."""
+        return self._head.inventory_content()
+
+    def signatures(self) -> Mapping[str, bytes]:
+        """Return the signatures behind the blobs by file name; of a pipe, only after the blobs were read.
+
+        Raises :class:`BundleError` for other members there.
+        """
+        return self._read_tail().signatures
+
     def check_blob(self, descriptor: Descriptor, opener: Opener | None = None) -> None:
         """Read a blob and its padding and verify them.
 
@@ -168,25 +192,58 @@ class BundleReader:
             raise
         check_padding(self._medium, place, str(self.path))
 
-    def check_head(self) -> None:
-        """Verify every byte before the blobs. Raises :class:`BundleError` or :class:`DigestMismatch`."""
-        self._head.verify()
+    def check_head(self, *, signed: bool = False) -> None:
+        """Verify every byte before the blobs; with ``signed`` also the order of the members.
 
-    def check_end(self) -> None:
+        Raises :class:`BundleError` or :class:`DigestMismatch`.
+        """
+        self._head.verify()
+        if signed:
+            self._head.check_order()
+
+    def check_end(self, *, signed: bool = False) -> None:
         """Verify that nothing but zeros follows the end marker; of a pipe, that it has all bytes.
 
-        Raises :class:`BundleError`.
+        With ``signed``, or if there is a signature in it, nothing at all may follow, and the members must be in the
+        order of airgap. Call it after :meth:`check_blob`. Raises :class:`BundleError`.
         """
+        tail = self._read_tail()
+        if signed or tail.signatures:
+            self._check_frame(tail)
         self.drain()
         if isinstance(self._medium, PipeMedium):
             return
-        end = offset = _check_tail(self._medium, self._blobs_end)
+        offset = tail.end
         while piece := self._medium.pread(BUFFER_SIZE, offset):
             if any(piece):
                 raise BundleError(
-                    tr("there is something behind its end at byte {end:,}", end=end), where=str(self.path)
+                    tr("there is something behind its end at byte {end:,}", end=tail.end), where=str(self.path)
                 )
             offset += len(piece)
+
+    def _read_tail(self) -> Tail:
+        if self._tail is None:
+            self._tail = Tail.read(self._medium.pread, self._blobs_end)
+        return self._tail
+
+    def _check_frame(self, tail: Tail) -> None:
+        """Raise :class:`SignatureFailure` unless the tar is what airgap would make of the inventory and signatures.
+
+        Together with :meth:`check_head` and :meth:`check_blob` this covers every byte.
+        """
+        self._head.check_order()
+        if isinstance(self._medium, PipeMedium) and not self.is_standard_input:
+            raise SignatureFailure(
+                tr("a compressed bundle without a seek table cannot be checked for what was added to it"),
+                where=str(self.path),
+                hint=tr("zstd -dc FILE | airgap verify - --signature FILE.minisig checks what is in it"),
+            )
+        if not tail.exact:
+            raise SignatureFailure(
+                tr("changed after it was signed: its end is not what it should be"),
+                where=str(self.path),
+                hint=COPY_AGAIN_HINT,
+            )
 
     def _checked_place(self, digest: str) -> Member:
         """Return the blob's member. Raises :class:`BundleError` if the tar has another header there."""
@@ -243,24 +300,10 @@ def open_bundle(
 def _open_reader(path: Path, medium: Medium) -> BundleReader:
     head = BundleHead.read(medium, str(path))
     medium.expect_size(head.blobs_end + len(END))
-    if medium.size is not None:
-        _check_tail(medium, head.blobs_end)
     head.check_members()
     reader = BundleReader(path, medium, head, head.read_index())
+    if medium.size is not None:
+        reader.signatures()
     if isinstance(medium, PipeMedium):
         medium.stop_keeping(reader._documents_end())
     return reader
-
-
-def _check_tail(medium: Medium, offset: int) -> int:
-    """Check the members from ``offset`` on, behind the blobs, and return the offset of the end marker.
-
-    Only signatures may be there. A later version of airgap verifies them. Raises :class:`BundleError`.
-    """
-    while (member := read_member(medium.pread, offset, medium.size)) is not None:
-        if not member.name.startswith("airgap/signatures/"):
-            raise BundleError(tr("the member {name!r} behind the blobs has no place in a bundle", name=member.name))
-        offset = member.end
-    if medium.size is not None and medium.size < offset + len(END):
-        raise BundleError(tr("cut short: its last block is missing"), hint=COPY_AGAIN_HINT)
-    return offset

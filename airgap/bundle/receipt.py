@@ -2,7 +2,7 @@
 """The receipt: which images and blobs a target has. ``airgap import`` and ``airgap inventory`` write it.
 
 Unknown keys are ignored; ``format`` tells when that is not safe. The keys ``from`` and ``bases`` are written only if
-they are not empty.
+they are not empty, as is ``artifacts``. The target is ``null`` after an import of artifacts alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from airgap.bundle.required_layers import BundleIdentity, parse_bundle_id
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle
 from airgap.i18n import tr
-from airgap.oci import Reference
+from airgap.oci import Descriptor, Reference
 from airgap.oci import digest as digests
 from airgap.oci.reference import registry_problem, repository_problem
 from airgap.records import Record, field
@@ -36,13 +36,38 @@ class ReceiptImage(Record):
     digest: str
 
 
+class ReceiptArtifact(Record):
+    """A file of another format at the far side. ``target`` is its address there, ``digest`` its sha256."""
+
+    format: str
+    name: str
+    version: str
+    file: str
+    digest: str
+    size: int
+    target: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of ``artifacts``."""
+        return {
+            "format": self.format,
+            "name": self.name,
+            "version": self.version or None,
+            "file": self.file,
+            "digest": self.digest,
+            "size": self.size,
+            "target": self.target,
+        }
+
+
 class Receipt(Record):
     """The content of a receipt.
 
-    ``target`` is ``registry[/prefix]``. ``bundle`` is the ID of the bundle that was imported, ``None`` for an
-    inventory. ``blobs`` maps the digests of configs and layers to the repositories of that registry that have them.
+    ``target`` is ``registry[/prefix]``, empty after an import of artifacts alone. ``bundle`` is the ID of the bundle
+    that was imported, ``None`` for an inventory. ``blobs`` maps the digests of configs and layers to the repositories
+    of that registry that have them.
     ``origins`` maps digests to the ID of the bundle that brought them, for blobs of other bundles than ``bundle``;
-    ``bases`` identifies these bundles.
+    ``bases`` identifies these bundles. ``artifacts`` are the files of other formats.
     """
 
     target: str
@@ -51,6 +76,7 @@ class Receipt(Record):
     blobs: Mapping[str, tuple[str, ...]] = field(repr=False)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False)
     bases: tuple[BundleIdentity, ...] = ()
+    artifacts: tuple[ReceiptArtifact, ...] = ()
 
     @property
     def registry(self) -> str:
@@ -61,7 +87,7 @@ class Receipt(Record):
         """Return the file's content: indented JSON."""
         document: dict[str, Any] = {
             "format": FORMAT,
-            "target": self.target,
+            "target": self.target or None,
             "bundle": self.bundle,
             "images": [
                 {"source": image.source or None, "target": image.target, "digest": image.digest}
@@ -73,6 +99,8 @@ class Receipt(Record):
             document["from"] = dict(sorted(self.origins.items()))
         if self.bases:
             document["bases"] = [base.to_json() for base in self.bases]
+        if self.artifacts:
+            document["artifacts"] = [artifact.to_json() for artifact in self.artifacts]
         return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
@@ -107,6 +135,10 @@ class Receipt(Record):
                     for digest, origin in (document.get("from") or {}).items()
                 },
                 tuple(map(BundleIdentity.from_json, document.get("bases") or ())),
+                tuple(
+                    _parse_at(f"artifacts[{index}]", _parse_artifact, entry)
+                    for index, entry in enumerate(document.get("artifacts") or ())
+                ),
             )
         except UnsupportedBundle:
             raise
@@ -146,6 +178,8 @@ def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _parse_target(value: Any) -> str:
+    if value is None:
+        return ""
     if not isinstance(value, str):
         raise ValueError(tr("not a text"))
     if reason := registry_problem(value.partition("/")[0]):
@@ -160,6 +194,12 @@ def _parse_image(entry: Mapping[str, Any]) -> ReceiptImage:
         str(Reference.parse(entry["target"])),
         digests.check(entry["digest"]),
     )
+
+
+def _parse_artifact(entry: Mapping[str, Any]) -> ReceiptArtifact:
+    content = Descriptor.from_json({"mediaType": "", **entry})
+    format_name, name, version, file = (str(entry[key] or "") for key in ("format", "name", "version", "file"))
+    return ReceiptArtifact(format_name, name, version, file, content.digest, content.size, str(entry["target"]))
 
 
 def _parse_repositories(names: Any) -> tuple[str, ...]:

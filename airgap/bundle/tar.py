@@ -52,13 +52,15 @@ class Member(Record):
 class TarLayout(Record):
     """The offset of every member: first the ``head``, members with their content, then the blobs in order.
 
-    ``places`` maps a blob's digest to its member; ``size`` is the size of the tar without the end marker.
+    ``places`` maps a blob's digest to its member; ``size`` is the size of the tar without the end marker. ``tail`` are
+    the bytes between the last blob and the end marker: signatures.
     """
 
     head: tuple[tuple[Member, bytes], ...]
     blobs: tuple[Descriptor, ...]
     places: dict[str, Member] = field(repr=False)
     size: int
+    tail: bytes = field(default=b"", repr=False)
 
     @property
     def total(self) -> int:

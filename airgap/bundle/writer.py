@@ -158,7 +158,7 @@ class BundleWriter:
         self._require_finished(descriptor)
 
     def finish(self) -> None:
-        """Sync the bundle, give it its final name and delete the journal.
+        """Write the signatures, sync the bundle, give it its final name and delete the journal.
 
         Raises :class:`AirgapError` if a blob is missing, :class:`OutputError`.
         """
@@ -171,6 +171,8 @@ class BundleWriter:
                     missing=missing[0],
                 )
             )
+        if self._layout.tail:
+            self._draft.write(memoryview(self._layout.tail), self._layout.size - len(self._layout.tail))
         if self._background_sync is not None:
             self._background_sync.finish()
         self._draft.finish()

@@ -29,6 +29,8 @@ _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 #: Half of the file's size. rich imports them only to render source code and Markdown, which airgap never does
 #: (tests/test_dist.py checks that).
 _EXCLUDED = {"pygments", "markdown-it-py"}
+#: Packages around compiled modules. Without py-minisign, airgap verifies signatures but makes none.
+_EXCLUDED |= {"py-minisign"}
 #: Files of the package that the program does not read: byte code, and what translators edit.
 _UNUSED_SUFFIXES = (".pyc", ".po", ".pot")
 

@@ -21,6 +21,9 @@ COMMANDS = {
     "inspect": tr("Show the contents of a bundle."),
     "verify": tr("Check a bundle byte for byte."),
     "import": tr("Push a bundle into a registry and rewrite its YAML."),
+    "keygen": tr("Make a key to sign bundles with."),
+    "sign": tr("Sign a bundle with a key or a certificate."),
+    "trust": tr("Add, list or remove the keys that are trusted here."),
     "rewrite": tr("Rewrite YAML so that its images point at a registry."),
     "inventory": tr("List what a registry has, for the next export."),
     "diff": tr("Show what changes from one bundle to the next."),
@@ -56,7 +59,8 @@ def _verbose_option() -> click.Option:
 #: Set by the completion scripts when they ask for completions.
 _COMPLETING = "_AIRGAP_COMPLETE"
 #: The metavars of parameters that take a path; other words of the shell cannot be completed.
-_FILES, _FOLDERS = {"PATH", "BUNDLE", "RECEIPT", "LAYOUT", "FILE", "PEM", "OLD", "NEW"}, {"DIR"}
+_FILES = {"PATH", "BUNDLE", "RECEIPT", "LAYOUT", "FILE", "PEM", "OLD", "NEW", "KEY", "PUB"}
+_FOLDERS = {"DIR"}
 
 
 def _complete_paths(command: click.Command) -> None:

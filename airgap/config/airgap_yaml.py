@@ -7,7 +7,7 @@ known one. Every error has its ``file:line``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,21 +23,14 @@ from airgap.registry import RegistrySettings
 from airgap.registry.settings import TIMEOUT
 
 if TYPE_CHECKING:
+    from airgap.artifacts.publish.addresses import ArtifactTarget
+    from airgap.artifacts.settings import ArtifactEntry
     from airgap.targets import Mapping, TargetAddress
 
 FILE = "airgap.yaml"
 _KEYS = (
-    "name",
-    "version",
-    "notes",
-    "resources",
-    "images",
-    "platforms",
-    "target",
-    "mapping",
-    "registries",
-    "rules",
-    "limits",
+    *("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules"),
+    *("limits", "artifacts", "artifact_targets", "require"),
 )
 
 
@@ -55,6 +48,10 @@ class ProjectSettings(Record, frozen=False):
     overrides: dict[str, str] = field(default_factory=dict)
     registries: dict[str, RegistrySettings] = field(default_factory=dict)
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
+    #: What the signatures of bundles need: ``signature``, ``ca`` and ``crl``, each with the names of files.
+    require: dict[str, list[str]] = field(default_factory=dict)
+    artifacts: list[ArtifactEntry] = field(default_factory=list)
+    artifact_targets: list[ArtifactTarget] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -92,12 +89,12 @@ def load_project(path: str | None) -> ProjectSettings:
         ) from error
     project = ProjectSettings()
     if root is not None and root.tag != "tag:yaml.org,2002:null":
-        _ProjectReader(str(file), file.parent, project).read(root)
+        ProjectReader(str(file), file.parent, project).read(root)
     limits.use_project(project.limits)
     return project
 
 
-class _ProjectReader(Record, frozen=False):
+class ProjectReader(Record, frozen=False):
     """Fills ``project`` from the YAML nodes of ``file``. Methods take a node and raise UsageError with its line."""
 
     file: str
@@ -105,57 +102,76 @@ class _ProjectReader(Record, frozen=False):
     project: ProjectSettings
 
     def read(self, root: Any) -> None:
+        """Fill the project from the document's root."""
         project = self.project
-        for key, value in self._mapping(root, _KEYS).items():
+        for key, value in self.mapping(root, _KEYS).items():
             if key in ("name", "version"):
                 setattr(project, key, self._file_name(value))
             elif key == "target":
-                project.target = self._text(value)
+                project.target = self.text(value)
                 self._parsed(value, _parse_target)
             elif key == "notes":
-                project.notes = str(self.folder / self._text(value))
+                project.notes = str(self.folder / self.text(value))
             elif key == "resources":
-                project.resources = [self._path(item) for item in self._list(value)]
+                project.resources = [self._path(item) for item in self.items(value)]
             elif key == "images":
-                project.images = [self._parsed(item, Reference.parse) for item in self._list(value)]
+                project.images = [self._parsed(item, Reference.parse) for item in self.items(value)]
             elif key == "platforms":
-                project.platforms = [self._parsed(item, Platform.parse) for item in self._list(value)]
+                project.platforms = [self._parsed(item, Platform.parse) for item in self.items(value)]
             elif key == "mapping":
                 self._read_mapping(value)
             elif key == "rules":
                 self._read_rules(value)
+            elif key == "require":
+                self._read_require(value)
+            elif key in ("artifacts", "artifact_targets"):
+                self._read_artifacts(key, value)
             elif key == "limits":
                 self._read_limits(value)
             else:
                 self._read_registries(value)
 
+    def _read_artifacts(self, key: str, node: Any) -> None:
+        # The formats are only read for projects that have artifacts.
+        from airgap.config.artifacts_yaml import read_artifact_targets, read_artifacts
+
+        if key == "artifacts":
+            self.project.artifacts = read_artifacts(self, node)
+        else:
+            self.project.artifact_targets = read_artifact_targets(self, node)
+
     def _read_registries(self, node: Any) -> None:
-        for name, value in self._mapping(node, None).items():
+        for name, value in self.mapping(node, None).items():
             if reason := registry_problem(name):
                 raise UsageError(
                     reason,
-                    where=self._where(value),
+                    where=self.where(value),
                     hint=tr("registries are called as in references: quay.io, 10.0.0.5:5000"),
                 )
             self.project.registries[name] = self._registry(value)
 
     def _read_mapping(self, node: Any) -> None:
-        for key, value in self._mapping(node, ("policy", "overrides")).items():
+        for key, value in self.mapping(node, ("policy", "overrides")).items():
             if key == "policy":
-                self.project.policy = self._text(value)
+                self.project.policy = self.text(value)
                 self._parsed(value, _check_policy)
                 continue
-            for pattern, name in self._mapping(value, None).items():
+            for pattern, name in self.mapping(value, None).items():
                 self._parsed(name, partial(_check_override, pattern))
-                self.project.overrides[pattern] = self._text(name)
+                self.project.overrides[pattern] = self.text(name)
+
+    def _read_require(self, node: Any) -> None:
+        for key, value in self.mapping(node, ("signature", "ca", "crl")).items():
+            files = self.items(value) if value.id == "sequence" else [value]
+            self.project.require[key] = [str(self.folder / self.text(file)) for file in files]
 
     def _read_limits(self, node: Any) -> None:
-        for name, value in self._mapping(node, None).items():
-            self.project.limits[name] = limits.parse(name, self._text(value), where=self._where(value))
+        for name, value in self.mapping(node, None).items():
+            self.project.limits[name] = limits.parse(name, self.text(value), where=self.where(value))
 
     def _read_rules(self, node: Any) -> None:
-        section = self._mapping(node, ("take", "ignore"))
-        items = {key: self._list(value) for key, value in section.items()}
+        section = self.mapping(node, ("take", "ignore"))
+        items = {key: self.items(value) for key, value in section.items()}
         take = [self._take_rule(item) for item in items.get("take", ())]
         ignore_keys = ("image", "why")
         ignore = [kube.IgnoreRule(**self._texts(item, ignore_keys, ignore_keys)) for item in items.get("ignore", ())]
@@ -163,11 +179,11 @@ class _ProjectReader(Record, frozen=False):
 
     def _texts(self, node: Any, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
         """A rule as a dict of its texts."""
-        values = {key: self._text(value) for key, value in self._mapping(node, known).items()}
+        values = {key: self.text(value) for key, value in self.mapping(node, known).items()}
         for key in required:
             if key not in values:
                 hint = tr("it needs {required}", required=" and ".join(required))
-                raise UsageError(tr("this rule lacks {key!r}", key=key), where=self._where(node), hint=hint)
+                raise UsageError(tr("this rule lacks {key!r}", key=key), where=self.where(node), hint=hint)
         return values
 
     def _take_rule(self, node: Any) -> kube.TakeRule:
@@ -175,12 +191,13 @@ class _ProjectReader(Record, frozen=False):
         try:
             return kube.TakeRule(**values)
         except UsageError as error:
-            raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
+            raise UsageError(error.what, where=self.where(node), hint=error.hint) from error
 
     def _registry(self, node: Any) -> RegistrySettings:
-        values = self._mapping(node, ("mirror", "endpoint", "plain_http", "ca_file", "insecure", "timeout"))
-        texts = {key: self._text(values[key]) for key in ("mirror", "endpoint") if key in values}
-        ca_file = str(self.folder / self._text(values["ca_file"])) if "ca_file" in values else ""
+        known = ("mirror", "endpoint", "plain_http", "ca_file", "insecure", "timeout", "redirects", "realms")
+        values = self.mapping(node, known)
+        texts = {key: self.text(values[key]) for key in ("mirror", "endpoint") if key in values}
+        ca_file = str(self.folder / self.text(values["ca_file"])) if "ca_file" in values else ""
         return RegistrySettings(
             texts.get("mirror", ""),
             texts.get("endpoint", ""),
@@ -188,10 +205,18 @@ class _ProjectReader(Record, frozen=False):
             ca_file,
             self._flag(values["insecure"]) if "insecure" in values else False,
             self._seconds(values["timeout"]) if "timeout" in values else TIMEOUT,
+            self._hosts(values["redirects"]) if "redirects" in values else (),
+            self._hosts(values["realms"]) if "realms" in values else (),
         )
 
+    def _hosts(self, node: Any) -> tuple[str, ...]:
+        for item in self.items(node):
+            if reason := registry_problem(self.text(item)):
+                raise UsageError(reason, where=self.where(item), hint=tr("write a host, such as auth.corp:8443"))
+        return tuple(self.text(item) for item in self.items(node))
+
     def _seconds(self, node: Any) -> float:
-        text = self._text(node)
+        text = self.text(node)
         try:
             seconds = float(text)
         except ValueError:
@@ -199,36 +224,36 @@ class _ProjectReader(Record, frozen=False):
         # The limit of one day also excludes infinity; the comparison excludes not-a-number.
         if not 0 < seconds <= 86400:
             raise UsageError(
-                tr("{text!r} is no number of seconds", text=text), where=self._where(node), hint=tr("write it as 120")
+                tr("{text!r} is no number of seconds", text=text), where=self.where(node), hint=tr("write it as 120")
             )
         return seconds
 
     def _file_name(self, node: Any) -> str:
         """A text that can be part of a file name."""
-        text = self._text(node)
+        text = self.text(node)
         if "/" in text or "\0" in text or text.startswith("."):
-            raise UsageError(tr("{text!r} cannot be part of a file's name", text=text), where=self._where(node))
+            raise UsageError(tr("{text!r} cannot be part of a file's name", text=text), where=self.where(node))
         return text
 
     def _path(self, node: Any) -> str:
         """A path joined to the folder, or an address as it is."""
-        text = self._text(node)
+        text = self.text(node)
         return text if "://" in text else str(self.folder / text)
 
     def _parsed(self, node: Any, parse: Callable[[str], Any]) -> Any:
         """The result of ``parse``, whose errors get the line of ``node``."""
         try:
-            return parse(self._text(node))
+            return parse(self.text(node))
         except AirgapError as error:
-            raise UsageError(error.what, where=self._where(node), hint=error.hint) from error
+            raise UsageError(error.what, where=self.where(node), hint=error.hint) from error
 
-    def _mapping(self, node: Any, known: tuple[str, ...] | None) -> dict[str, Any]:
+    def mapping(self, node: Any, known: tuple[str, ...] | None) -> dict[str, Any]:
         """A mapping's values by key; only ``known`` keys are allowed, or any key with ``None``."""
         if not hasattr(node, "value") or node.id != "mapping":
-            raise UsageError(tr("a mapping of keys and values belongs here"), where=self._where(node))
+            raise UsageError(tr("a mapping of keys and values belongs here"), where=self.where(node))
         entries: dict[str, Any] = {}
         for key_node, value in node.value:
-            key = self._text(key_node)
+            key = self.text(key_node)
             if known is not None and key not in known:
                 import difflib
 
@@ -238,29 +263,32 @@ class _ProjectReader(Record, frozen=False):
                     if similar
                     else tr("known are {known}", known=", ".join(known))
                 )
-                raise UsageError(tr("unknown key {key!r}", key=key), where=self._where(key_node), hint=hint)
+                raise UsageError(tr("unknown key {key!r}", key=key), where=self.where(key_node), hint=hint)
             if key in entries:
-                raise UsageError(tr("the key {key!r} stands here twice", key=key), where=self._where(key_node))
+                raise UsageError(tr("the key {key!r} stands here twice", key=key), where=self.where(key_node))
             entries[key] = value
         return entries
 
-    def _list(self, node: Any) -> list[Any]:
+    def items(self, node: Any) -> Sequence[Any]:
+        """The items of a list."""
         if node.id != "sequence":
-            raise UsageError(tr("a list belongs here"), where=self._where(node))
-        return list(node.value)
+            raise UsageError(tr("a list belongs here"), where=self.where(node))
+        return tuple(node.value)
 
-    def _text(self, node: Any) -> str:
+    def text(self, node: Any) -> str:
+        """A scalar as it is written, never empty."""
         if node.id != "scalar" or node.value == "":
-            raise UsageError(tr("a text belongs here"), where=self._where(node))
+            raise UsageError(tr("a text belongs here"), where=self.where(node))
         return str(node.value)
 
     def _flag(self, node: Any) -> bool:
-        text = self._text(node).lower()
+        text = self.text(node).lower()
         if text not in ("true", "false"):
-            raise UsageError(tr("true or false belongs here"), where=self._where(node))
+            raise UsageError(tr("true or false belongs here"), where=self.where(node))
         return text == "true"
 
-    def _where(self, node: Any) -> str:
+    def where(self, node: Any) -> str:
+        """The node's ``file:line``."""
         return f"{self.file}:{node.start_mark.line + 1}"
 
 

@@ -22,6 +22,7 @@ from airgap.registry.settings import is_loopback, parse_rate
 
 if TYPE_CHECKING:
     from airgap.registry import Credential, Registries
+    from airgap.registry.registries import Confirm
     from airgap.targets import Mapping as TargetMapping
     from airgap.targets import TargetAddress
 
@@ -41,6 +42,8 @@ class ConnectionOptions(Record):
     #: The registry to copy from, for commands that have one beside the target, and its credential.
     source: TargetAddress | None = None
     source_credential: Credential | None = None
+    #: Asks the user whether a password may go to another host; ``None`` where nobody can be asked.
+    confirm: Confirm | None = None
     limit_rate: str | None = None
 
     def with_source(self, source: TargetAddress, credential: Credential | None, *, insecure: bool) -> ConnectionOptions:
@@ -97,6 +100,7 @@ def open_registries(
         credentials=Credentials(os.environ, credentials),
         rate=0 if options.limit_rate is None else parse_rate(options.limit_rate),
         emit=emit,
+        confirm=options.confirm,
     )
 
 

@@ -53,6 +53,14 @@ def write_files(folder: Path, files: Sequence[tuple[str, bytes]], *, executable:
             raise output_error(error, Path(error.filename or path)) from error
 
 
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, whole. Raises :class:`OutputError`."""
+    try:
+        replace_file(path, content, mode=0o600)
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
 def check_file_name(path: Path, *, option: str = "-o") -> None:
     """Raise :class:`OutputError` for a folder, and for ``/``, ``.`` and ``..``, which can be nothing else."""
     if not path.name or path.name == ".." or path.is_dir():

@@ -4,20 +4,23 @@ A run that was stopped is resumed: tags stay at the digests of the first run, an
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from airgap.bundle import Extras, Lockfile, OutputFormat, Resource, build_layout, read_base, read_lockfile
+from airgap.artifacts.collect import Collected
+from airgap.artifacts.settings import ArtifactEntry
+from airgap.bundle import Extras, Lockfile, OutputFormat, build_layout, read_base
 from airgap.bundle.build import BundleBuild
-from airgap.bundle.lockfile import create_lockfile, write_lockfile
+from airgap.bundle.lockfile import create_lockfile
 from airgap.bundle.omitted_layers import omit_layers
-from airgap.durable import missing_file, output
 from airgap.errors import AirgapError, UsageError, raise_all
 from airgap.events import ImageFailed
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.carried_resources import carried_resources, skipped_names
+from airgap.flows.steps.export_artifacts import artifact_folder, collect_artifacts, plan_artifacts
+from airgap.flows.steps.export_inputs import check_output, check_places, read_export_lock, write_export_lock
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, resolve_images
+from airgap.flows.steps.sign_export import Signing, write_signatures
 from airgap.formatting import human
 from airgap.i18n import tr
 from airgap.oci import Platform
@@ -30,7 +33,8 @@ from airgap.transfer.sizes import Sizes, measure
 
 class ExportRequest(Record):
     """What to make. ``program`` is the content of airgap.pyz to carry; ``named`` are the registries in airgap.yaml;
-    ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from."""
+    ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from.
+    ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else."""
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
@@ -49,6 +53,9 @@ class ExportRequest(Record):
     named: Collection[str] = ()
     base: Path | None = None
     at_hand: Sequence[LocalImages] = ()
+    signing: Signing = Signing()
+    artifacts: Sequence[ArtifactEntry] = ()
+    only_artifacts: bool = False
 
 
 class Exported(Record, frozen=False):
@@ -62,88 +69,81 @@ class Exported(Record, frozen=False):
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
     report: Report | None = None
+    artifacts: int = 0
 
 
 def export(request: ExportRequest, found_images: FoundImages, registries: Registries, context: Context) -> Exported:
     """Make the bundle. Failures while planning are collected and raised together; then nothing is left behind."""
     how = {"refresh": request.refresh, "restart": request.restart, "dry_run": request.dry_run}
-    with BundleBuild.open(request.form, **how, emit=context.emit) as build:
-        return _export(request, found_images, registries, build, context)
+    with (
+        BundleBuild.open(request.form, **how, emit=context.emit) as build,
+        artifact_folder(request.form, request.artifacts, temporary=request.dry_run, restart=request.restart) as folder,
+    ):
+        return _export(request, found_images, registries, build, folder, context)
 
 
 def _export(
-    request: ExportRequest, found_images: FoundImages, registries: Registries, build: BundleBuild, context: Context
-) -> Exported:
+    request: ExportRequest, found_images: FoundImages, registries: Registries, build: BundleBuild, folder: Path,
+    context: Context,
+) -> Exported:  # fmt: skip
     base = read_base(request.base) if request.base else None
-    _check_output(request, found_images, build)
+    check_output(request.form, found_images, request.signing, request.force or request.dry_run or build.resuming)
     resources = carried_resources(found_images, context.emit) if request.carry_resources else []
-    locked = _read_lockfile(request, base.id if base else None, resources) or build.lockfile
+    locked = read_export_lock(
+        request.lock, request.form, request.platforms, base.id if base else None,
+        None if request.only_artifacts else resources, refresh=request.refresh,
+    ) or build.lockfile  # fmt: skip
     found_images.emit_messages(context.emit)
-    resolved = _resolved(request, found_images, registries, locked, build, context)
+    resolved, collected = _resolved(request, found_images, registries, locked, build, folder, context)
     planned = resolved.plan
     if not request.keep_going or not planned.images:
         raise_all([error for _, error in planned.failures])
     failures = [(root.label, error) for root, error in planned.failures]
     for label, error in failures:
         context.emit(ImageFailed(label, str(error)))
-    sizes, omitted = measure(planned), omit_layers(planned, base, context.emit)
-    carried = (resources, request.program, request.name, request.version, request.notes)
-    extras = Extras(*carried, skipped_names(found_images))
-    inventory, layout = build_layout(planned, extras, omitted.requires, omitted.bases)
-    result = Exported(len(inventory.images), len(inventory.blobs), sizes, 0, (), failures, resolved.unresolved)
-    result.paths = request.form.output_paths(layout)
+    lockfile = create_lockfile(request.platforms, planned, resources, base.id if base else None)
+    sizes = measure(planned)
+    artifacts = plan_artifacts(collected, planned, resolved.sources, lockfile)
+    omitted = omit_layers(planned, base, context.emit, [artifact.descriptor.digest for artifact in artifacts])
+    carried = (resources, request.program, request.name, request.version, request.notes, skipped_names(found_images))
+    inventory, layout = build_layout(planned, Extras(*carried, artifacts), omitted.requires, omitted.bases)
+    layout, signature_files = request.signing.sign(request.form, inventory, layout)
+    result = Exported(
+        len(inventory.images), len(inventory.blobs), sizes, 0, request.form.output_paths(layout), failures,
+        resolved.unresolved, artifacts=len(artifacts),
+    )  # fmt: skip
     context.note(tr("bundle size: {total}", total=human(layout.total)))
     # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
     if not request.platforms and base is None and (advice := sizes.advice()):
         context.note(advice)
     if request.dry_run:
         return result
-    lockfile = create_lockfile(request.platforms, planned, resources, base.id if base else None)
-    for path in result.paths:
-        output.check_place(path, force=request.force or build.resuming)
+    check_places(result.paths, replace=request.force or build.resuming)
     with build.writer(planned, inventory, layout, lockfile) as writer:
         result.report = copy(
             planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, context,
             CopyOptions(verb="fetched", order=layout.blobs if writer.ordered else None),
         )  # fmt: skip
+        write_signatures(signature_files)
         writer.finish()
     result.bundle_size = sum(path.stat().st_size for path in result.paths) or layout.total
-    if request.lock is not None and (request.refresh or not request.lock.exists()):
-        write_lockfile(request.lock, lockfile)
+    write_export_lock(request.lock, lockfile, refresh=request.refresh)
     return result
-
-
-def _read_lockfile(request: ExportRequest, base_id: str | None, resources: Sequence[Resource]) -> Lockfile | None:
-    if request.lock is None:
-        return None
-    if request.form.volume and not request.lock.exists():
-        raise missing_file(request.lock, hint=tr("one volume is made again from the lock of all of them"))
-    if lockfile := read_lockfile(request.lock, request.platforms, refresh=request.refresh, base=base_id):
-        lockfile.check_resources(resources, where=str(request.lock))
-    return lockfile
-
-
-def _check_output(request: ExportRequest, found_images: FoundImages, build: BundleBuild) -> None:
-    if request.form.streamed:
-        return
-    if not request.form.volume_size:
-        output.check_place(request.form.path, force=request.force or request.dry_run or build.resuming)
-    for file, _ in found_images.files:
-        if request.form.path.exists() and os.path.exists(file.path) and os.path.samefile(request.form.path, file.path):
-            raise UsageError(tr("the bundle would replace a resource file that it is made of"), where=file.path)
 
 
 def _resolved(
     request: ExportRequest, found_images: FoundImages, registries: Registries, locked: Lockfile | None,
-    build: BundleBuild, context: Context,
-) -> ResolvedImages:  # fmt: skip
+    build: BundleBuild, folder: Path, context: Context,
+) -> tuple[ResolvedImages, Collected]:  # fmt: skip
     if locked is not None and build.resuming and locked.platforms != tuple(map(str, request.platforms)):
         raise build.other_inputs_error()
     try:
-        return resolve_images(
+        images = resolve_images(
             found_images, registries, context, platforms=request.platforms, referrers=request.referrers,
             locked=locked, named=request.named, at_hand=request.at_hand,
         )  # fmt: skip
+        where = str(request.lock or request.form.path)
+        return images, collect_artifacts(request.artifacts, folder, registries, locked, where, context)
     except UsageError:
         if locked is not None and locked is build.lockfile:
             raise build.other_inputs_error() from None

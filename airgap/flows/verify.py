@@ -31,11 +31,11 @@ class VerifyResult(Record):
     requirements: Sequence[str] = ()
 
 
-def verify(bundle: BundleReader, context: Context) -> VerifyResult:
+def verify(bundle: BundleReader, context: Context, *, signed: bool = False) -> VerifyResult:
     """Read and verify the whole bundle.
 
-    Raises :class:`DigestMismatch` for each damaged blob, with the images that need it, :class:`BundleError` for other
-    damage and :class:`ContentMissing` for incomplete images.
+    ``signed`` is as for :meth:`BundleReader.check_end`. Raises :class:`DigestMismatch` for each damaged blob, with the
+    images that need it, :class:`BundleError` for other damage and :class:`ContentMissing` for incomplete images.
     """
     bundle.check_head()
     blobs, emit = bundle.inventory.blobs, context.emit
@@ -52,7 +52,7 @@ def verify(bundle: BundleReader, context: Context) -> VerifyResult:
 
     workers = 1 if bundle.ordered else min(context.jobs.transfers, 4)
     results = parallel_map(blobs, check, workers=workers, cancel=context.cancel, keep_going=True)
-    bundle.check_end()
+    bundle.check_end(signed=signed)
     errors = {blob.digest: error for blob, error in zip(blobs, results, strict=True) if isinstance(error, AirgapError)}
     _raise_damage(bundle, errors)
     _check_complete(bundle)

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client of one registry: address, trust, login, retries and rate limit on top of the transport.
-
-Only this module follows redirects: of GET and HEAD, at most five, and without credentials when they leave the
-registry's own origin (distribution-spec "Pulling blobs" allows a 307 to any address).
-"""
+"""The client of one registry: address, trust, login, retries and rate limit on top of the transport."""
 
 from __future__ import annotations
 
@@ -12,21 +8,21 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from airgap.errors import AirgapError, Unauthorized, Unavailable
+from airgap.errors import AirgapError, Unauthorized
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.auth.authenticator import Authenticator, PasswordTrials
 from airgap.registry.auth.credentials import Credentials
+from airgap.registry.auth.realms import TokenServers
 from airgap.registry.http.connect import Trust
-from airgap.registry.http.errors import join_url, not_a_registry, public_url, split_url
-from airgap.registry.http.limiter import BUSY, Limiter
-from airgap.registry.http.retry import RetryPolicy, parse_retry_after
-from airgap.registry.http.transport import Headers, Response, StreamedResponse, Transport
+from airgap.registry.http.errors import not_a_registry, public_url
+from airgap.registry.http.limiter import Limiter
+from airgap.registry.http.retry import RetryPolicy, SlowCount
+from airgap.registry.http.transport import Response, StreamedResponse, Transport
+from airgap.registry.redirects import REDIRECTS, Requester, origin_of, retry_after_of
 from airgap.registry.settings import RegistrySettings
 from airgap.registry.upload_sessions import NoUploadSessions, UploadSessions
 
-_REDIRECTS = (301, 302, 303, 307, 308)
-_MAX_REDIRECTS = 5
 #: The first 401 tells how to log in, the second may be due to a token that has expired meanwhile.
 _MAX_AUTHENTICATED_ATTEMPTS = 3
 
@@ -58,6 +54,8 @@ class RegistryClient(Record, frozen=False, eq=False):
     sessions: UploadSessions = field(default_factory=NoUploadSessions)
     #: Held while the index of referrers under a fallback tag is read, extended and written.
     referrers_lock: threading.Lock = field(default_factory=threading.Lock)
+    #: Asks the user a question; ``None`` where nobody can be asked.
+    confirm: Callable[[str], bool] | None = None
     #: Turns an error of :meth:`request` into one with advice for the registry's product. By default unchanged.
     refine_error: Callable[[AirgapError], AirgapError] = lambda error: error
 
@@ -65,7 +63,11 @@ class RegistryClient(Record, frozen=False, eq=False):
         self.base_url = self.settings.base_url(self.registry)
         self.timeout = self.settings.timeout
         self.trust = Trust(self.settings.ca_file, self.settings.insecure)
+        self._pace = SlowCount()
         self.limiter = Limiter(self.retry.patience, sleep=self.retry.sleep, clock=self.retry.clock)
+        self._requester = Requester(
+            self.registry, self.base_url, self.settings, self.transport, self.trust, self.limiter
+        )
         self._auth = Authenticator(
             self.settings.credential_name(self.registry),
             self.base_url,
@@ -73,6 +75,7 @@ class RegistryClient(Record, frozen=False, eq=False):
             self._send_login,
             self.settings.login_arguments(self.registry),
             trials=self.trials,
+            token_servers=TokenServers(self.registry, self.base_url, self.settings.realms, self.confirm),
         )
 
     def ping(self) -> None:
@@ -91,9 +94,12 @@ class RegistryClient(Record, frozen=False, eq=False):
 
         Raises the error of a connection that fails.
         """
-        response = self.retry.run(
-            "GET /v2/", lambda: self._follow("GET", self._url("/v2/"), {}, None, "", stay=True).read()
-        )
+
+        def attempt() -> Response:
+            with self._pace.watch():
+                return self._requester.follow("GET", self._url("/v2/"), {}, None, "", stay=True).read()
+
+        response = self.retry.run("GET /v2/", attempt)
         if response.status == 401:
             with contextlib.suppress(Unauthorized):  # without credentials; a request that needs them will fail
                 self._auth.handle_challenge(response, (), "")
@@ -116,7 +122,8 @@ class RegistryClient(Record, frozen=False, eq=False):
         """
 
         def attempt() -> Response:
-            response = self._request_authenticated(method, path, scopes, headers or {}, body).read(limit)
+            with self._pace.watch():
+                response = self._request_authenticated(method, path, scopes, headers or {}, body).read(limit)
             if response.status not in ok:
                 raise self.refine_error(self._error(response))
             return response
@@ -139,10 +146,11 @@ class RegistryClient(Record, frozen=False, eq=False):
         a password that was never accepted.
         """
         all_headers = {**(headers or {}), "Authorization": authorization} if authorization else dict(headers or {})
-        limited = _origin(url) == _origin(self.base_url)
+        limited = origin_of(url) == origin_of(self.base_url)
 
         def attempt() -> Response:
-            response = self._exchange(method, url, all_headers, body, limited=limited).read("rest-bytes")
+            with self._pace.watch():
+                response = self._requester.exchange(method, url, all_headers, body, limited=limited).read("rest-bytes")
             if response.status == 429:
                 if self._auth.is_untested((), authorization):
                     raise self._auth.locked_out_error(response, ())
@@ -158,9 +166,10 @@ class RegistryClient(Record, frozen=False, eq=False):
 
         It is not retried, since only the caller knows which byte to continue at.
         """
-        stream = self._request_authenticated("GET", path, scopes, headers, None)
-        if stream.status not in ok:
-            raise self._error(stream.read())
+        with self._pace.watch():
+            stream = self._request_authenticated("GET", path, scopes, headers, None)
+            if stream.status not in ok:
+                raise self._error(stream.read())
         return stream
 
     def send_body(
@@ -180,11 +189,11 @@ class RegistryClient(Record, frozen=False, eq=False):
         """
         authorization = self._auth.header(scopes)
         all_headers = {**headers, "Authorization": authorization} if authorization else dict(headers)
-        with self.limiter.slot() as report:
+        with self.limiter.slot() as report, self._pace.watch():
             response = self.transport.upload(
                 method, self._url(path), self.trust, all_headers, length, write_body, self.timeout, dedicated=dedicated
             )
-            report(response.status, _retry_after(response.status, response.headers))
+            report(response.status, retry_after_of(response.status, response.headers))
         if response.status == 401:
             self._auth.handle_challenge(response, scopes, authorization)
         elif response.status < 500:
@@ -195,7 +204,8 @@ class RegistryClient(Record, frozen=False, eq=False):
         """Return the content of ``url``, requested without credentials."""
 
         def attempt() -> bytes:
-            response = self._follow("GET", url, {}, None, "").read("download-bytes")
+            with self._pace.watch():
+                response = self._requester.follow("GET", url, {}, None, "").read("download-bytes")
             if response.status != 200:
                 raise response.error()
             return response.body
@@ -236,7 +246,7 @@ class RegistryClient(Record, frozen=False, eq=False):
                 hint=error.hint,
                 login_arguments=self.settings.login_arguments(self.registry),
             )
-        elif response.status in _REDIRECTS:
+        elif response.status in REDIRECTS:
             to_https = response.headers.get("Location", "").startswith("https://") and self.is_plain_http
             error.hint = tr("it redirects to HTTPS: write the address as https://") if to_https else None
         return error
@@ -246,9 +256,9 @@ class RegistryClient(Record, frozen=False, eq=False):
     ) -> StreamedResponse:
         for attempt in range(1, _MAX_AUTHENTICATED_ATTEMPTS + 1):
             with self._auth.try_credential(scopes) as authorization:
-                stream = self._follow(method, self._url(path), headers, body, authorization)
+                stream = self._requester.follow(method, self._url(path), headers, body, authorization)
                 # A 401 of a server that the registry redirects to is not a challenge of the registry.
-                if stream.status != 401 or _origin(stream.url) != _origin(self.base_url):
+                if stream.status != 401 or origin_of(stream.url) != origin_of(self.base_url):
                     if stream.status == 429 and self._auth.is_untested(scopes, authorization):
                         raise self._auth.locked_out_error(stream.read(), scopes)
                     if stream.status < 500:
@@ -258,61 +268,15 @@ class RegistryClient(Record, frozen=False, eq=False):
                     self._auth.handle_challenge(stream.read(), scopes, authorization)
         return stream
 
-    def _follow(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        authorization: str,
-        *,
-        stay: bool = False,
-    ) -> StreamedResponse:
-        """Send a request and follow redirects. ``authorization`` is sent to the origin of ``url`` only.
-
-        With ``stay``, a redirect to another origin is returned.
-        """
-        origin = _origin(url)
-        for _ in range(_MAX_REDIRECTS + 1):
-            all_headers = dict(headers)
-            if authorization and _origin(url) == origin:
-                all_headers["Authorization"] = authorization
-            stream = self._exchange(method, url, all_headers, body, limited=_origin(url) == _origin(self.base_url))
-            location = stream.headers.get("Location")
-            if stream.status not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
-                return stream
-            try:
-                next_url = join_url(url, location)
-            except Unavailable:
-                stream.read()
-                raise
-            if stay and _origin(next_url) != origin:
-                return stream
-            stream.read()
-            url = next_url
-        raise Unavailable(
-            tr("redirects without end, the last one to {public_url}", public_url=public_url(url)),
-            where=public_url(self.base_url),
-            hint=tr("what stands in front, such as a sign-on page, must let /v2/ through unchanged"),
-        )
-
-    def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limited: bool
-    ) -> StreamedResponse:
-        if not limited:  # token servers and targets of redirects have rate limits of their own
-            return self.transport.request(method, url, self.trust, headers, body, self.timeout)
-        with self.limiter.slot() as report:
-            stream = self.transport.request(method, url, self.trust, headers, body, self.timeout)
-            report(stream.status, _retry_after(stream.status, stream.headers))
-            return stream
-
     def _send_login(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
         """Send a request of the authenticator. Its Authorization header is sent to the origin of ``url`` only."""
 
         def attempt() -> Response:
             authorization = headers.get("Authorization", "")
             other_headers = {name: value for name, value in headers.items() if name != "Authorization"}
-            response = self._follow(method, url, other_headers, body, authorization).read("token-bytes")
+            with self._pace.watch():
+                stream = self._requester.follow(method, url, other_headers, body, authorization, setting="realms")
+                response = stream.read("token-bytes")
             if response.status == 429 and self._auth.is_untested((), authorization):
                 raise self._auth.locked_out_error(response, ())
             if response.status == 429 or response.status >= 500:
@@ -323,12 +287,3 @@ class RegistryClient(Record, frozen=False, eq=False):
 
     def _url(self, path: str) -> str:
         return f"{self.base_url}{path}"
-
-
-def _retry_after(status: int, headers: Headers) -> float | None:
-    return parse_retry_after(headers.get("Retry-After")) if status in BUSY else None
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = split_url(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

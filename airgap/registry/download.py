@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from airgap import limits
 from airgap.errors import ContentError, ContentMissing, Interrupted, NotFound
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.registry.client import RegistryClient
-from airgap.registry.http.errors import Transient, public_url
+from airgap.registry.http.errors import TooSlow, Transient, public_url
 from airgap.registry.http.transport import StreamedResponse
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -35,6 +36,9 @@ class BlobReader:
         self._descriptor = descriptor
         self._position = offset
         self._failures = 0
+        #: The position at which the registry was too slow, and the progress after which that is forgotten.
+        self._slow_position: int | None = None
+        self._enough_progress = limits.value("minimum-rate") * limits.value("rate-period")
         #: False after a wrong answer to a Range request: then the whole blob is requested.
         self._use_range = True
         self._stream: StreamedResponse | None = None
@@ -69,10 +73,13 @@ class BlobReader:
             except Transient as error:
                 self._release()
                 self._failures += 1
+                if isinstance(error, TooSlow):
+                    self._slow_position = self._position
                 self._client.retry.pause(f"GET {self._path}", self._failures, error)
                 continue
-            self._failures = 0
             self._position += count
+            if self._slow_position is None or self._position >= self._slow_position + self._enough_progress:
+                self._failures, self._slow_position = 0, None
             if self._position == self._descriptor.size:
                 self._finish()
             return count

@@ -21,10 +21,14 @@ from airgap.records import replace
 from airgap.registry.client import RegistryClient
 from airgap.registry.http.errors import not_a_registry, public_url
 from airgap.registry.http.transport import Response
-from airgap.registry.pagination import pages, parse_page
+from airgap.registry.pagination import parse_page, read_list
 from airgap.registry.upload_sessions import session_path
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import BytesReader
+
+
+class _NoReferrersApi(Exception):
+    """The registry has answered something else than a list of referrers."""
 
 
 class Repository:
@@ -224,20 +228,32 @@ class Repository:
             return None
         path = f"/v2/{self.name}/referrers/{digest}"
         path += f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
-        referrers: list[Descriptor] = []
-        for response in pages(self.client, path, self._scopes, ok=(200, 400, 404, 405, 501)):
+
+        def parse(response: Response) -> list[Descriptor]:
             media_type = response.headers.get("Content-Type", "").partition(";")[0]
             if response.status != 200 or media_type != manifests.OCI_INDEX:
-                self._lacks_referrers = True
-                return None
-            referrers += manifests.parse(response.body, media_type, where=str(self), kind="list-page").children
-        return referrers
+                raise _NoReferrersApi
+            return list(manifests.parse(response.body, media_type, where=str(self), kind="list-page").children)
+
+        try:
+            ok = (200, 400, 404, 405, 501)
+            return read_list(
+                self.client, path, self._scopes, parse, what="referrers", key=lambda entry: entry.digest, ok=ok
+            )
+        except _NoReferrersApi:
+            self._lacks_referrers = True
+            return None
 
     def tags(self) -> list[str]:
         """Return all tags (end-8)."""
-        tags: list[str] = []
-        for response in pages(self.client, f"/v2/{self.name}/tags/list", self._scopes, ok=(200,)):
-            tags += parse_page(response, "tags", where=str(self))
+        tags = read_list(
+            self.client,
+            f"/v2/{self.name}/tags/list",
+            self._scopes,
+            lambda response: parse_page(response, "tags", where=str(self)),
+            what="tags",
+            key=str,
+        )
         return list(dict.fromkeys(tags))
 
     def _add_to_fallback_index(self, manifest: manifests.Manifest, subject: Descriptor, descriptor: Descriptor) -> None:

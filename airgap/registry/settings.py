@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from airgap.errors import UsageError
@@ -32,6 +33,8 @@ class RegistrySettings(Record):
     ``mirror`` is a registry to pull from instead, with its own credentials. ``endpoint`` is another address of the same
     registry, for pulls and pushes, with the registry's credentials. ``plain_http`` is ``None`` if it is not configured:
     then loopback addresses use plain HTTP and all others TLS. ``timeout`` is in seconds (:data:`TIMEOUT`).
+    ``redirects`` and ``realms`` are hosts, ``HOST`` or ``HOST:PORT``: redirects may lead to the former whatever their
+    address, and the latter get the registry's password as token servers.
     """
 
     mirror: str = ""
@@ -40,6 +43,8 @@ class RegistrySettings(Record):
     ca_file: str = ""
     insecure: bool = False
     timeout: float = TIMEOUT
+    redirects: tuple[str, ...] = ()
+    realms: tuple[str, ...] = ()
 
     def base_url(self, registry: str) -> str:
         """Return the address of ``registry``, ``scheme://host[:port][/path]``; raise :class:`UsageError` if invalid."""
@@ -101,6 +106,18 @@ def parse_rate(text: str) -> int:
 def _address_of(registry: str) -> str:
     """The host that requests for ``registry`` go to by default."""
     return _HUB_ADDRESS if registry == DOCKER_HUB else registry
+
+
+def quoted_key(text: str) -> str:
+    """Return ``text`` as it may stand in a YAML mapping on one line."""
+    return f'"{text}"' if ":" in text else text
+
+
+def names_host(hosts: Sequence[str], netloc: str) -> bool:
+    """Whether ``hosts`` contain the host of ``[user@]host[:port]``, with this port or without one."""
+    address = netloc.rpartition("@")[2].lower()
+    host = urlsplit(f"//{address}").hostname or ""
+    return any(name.lower() in (address, host, f"[{host}]") for name in hosts)
 
 
 def is_loopback(address: str) -> bool:

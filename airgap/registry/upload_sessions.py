@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote
 
 from airgap.durable import FileLocked, Journal
 from airgap.errors import NotReady, OutputError, RegistryError
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 #: What may follow ``/v2/NAME/blobs/uploads/`` in a recorded path: it cannot lead to another resource.
 _SESSION = re.compile(r"[A-Za-z0-9._~=+:-]+/?(\?[!-~]*)?", re.ASCII)
 _MAX_PATH_LENGTH = 8192
+#: A path that changes when it is decoded once more than this is not believed.
+_MAX_DECODINGS = 4
 
 
 class UploadSessions(Protocol):
@@ -175,7 +178,8 @@ def session_path(client: RegistryClient, response: Response, request_path: str) 
     """Return the path and query of the upload session that ``response`` to ``request_path`` names.
 
     Host, port and scheme of its ``Location`` are ignored: servers behind proxies give internal ones, and credentials
-    must only go to the address that the user gave. Raises :class:`RegistryError` if there is no ``Location``.
+    must only go to the address that the user gave. Raises :class:`RegistryError` if there is no ``Location``, or one
+    outside the registry API: requests there would carry the password too.
     """
     location = response.headers.get("Location")
     if not location:
@@ -190,7 +194,30 @@ def session_path(client: RegistryClient, response: Response, request_path: str) 
     prefix = split_url(client.base_url).path
     if prefix and path.startswith(f"{prefix}/"):
         path = path[len(prefix) :]
+    if not _is_in_registry_api(path, client.base_url):
+        raise RegistryError(
+            tr("the registry wants an upload sent to {path}, which is no address of uploads", path=path[:200]),
+            where=response.url,
+            hint=tr("nothing was sent there; check which registry or proxy answers at this address"),
+        )
     return f"{path}?{parts.query}" if parts.query else path
+
+
+def _is_in_registry_api(path: str, base_url: str) -> bool:
+    """Whether a server, however often it decodes ``path``, sees a path below ``/v2/``."""
+    host = split_url(base_url).hostname or ""
+    # Google's registries begin uploads beside /v2/.
+    prefixes = ("/v2/", "/artifacts-uploads/") if host.endswith((".pkg.dev", "gcr.io")) else ("/v2/",)
+    if not path.startswith(prefixes):
+        return False
+    for _ in range(_MAX_DECODINGS):
+        if any(segment in (".", "..") for segment in re.split(r"[/\\;]", path)):
+            return False
+        decoded = unquote(path)
+        if decoded == path:
+            return True
+        path = decoded
+    return False
 
 
 def _repository_of(path: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from airgap.bundle import BundleIdentity, BundleReader, Receipt, ReceiptImage
+from airgap.bundle.receipt import ReceiptArtifact
 from airgap.durable.output import is_free
 from airgap.errors import BundleError, OutputError, UsageError
 from airgap.i18n import tr
@@ -24,6 +25,7 @@ def receipt_of(
     assignments: Sequence[Assignment],
     planned: Plan,
     failed: Collection[str],
+    artifacts: tuple[ReceiptArtifact, ...] = (),
 ) -> bytes:
     """Return the receipt as JSON, without the images whose labels are in ``failed`` and blobs only they need."""
     inventory = bundle.inventory
@@ -39,11 +41,12 @@ def receipt_of(
             for required in inventory.requires
             if required.digest in plan.blobs and required.origin
         },
-        (*inventory.bases, *_own_origin(bundle)),
+        (*inventory.bases, *own_origin(bundle)),
+        artifacts,
     ).to_bytes()
 
 
-def _own_origin(bundle: BundleReader) -> list[BundleIdentity]:
+def own_origin(bundle: BundleReader) -> list[BundleIdentity]:
     """The bundle's own name and version; empty if it has neither."""
     inventory = bundle.inventory
     return [BundleIdentity(bundle.id, inventory.name, inventory.version)] if inventory.name or inventory.version else []

@@ -8,12 +8,13 @@ tar nor HTTP.
 """
 
 from airgap.transfer.context import Context
-from airgap.transfer.engine import CopyOptions, Report, copy
+from airgap.transfer.engine import copy
 from airgap.transfer.existing import ExistingContent, find_existing_content
 from airgap.transfer.graph import Destination, Image, Root
 from airgap.transfer.plan import Plan, plan, shard_of
 from airgap.transfer.pool import CancelToken, Jobs, parallel_map
 from airgap.transfer.progress import Meter
+from airgap.transfer.report import CopyOptions, Report
 from airgap.transfer.tags import resolve_tags, verify_tags
 
 __all__ = [

@@ -20,12 +20,13 @@ from airgap.oci.manifest import Manifest, successors
 from airgap.records import Record, field
 from airgap.store.protocols import Opener, Reader, Source, Store, SupportsBlobCheck, SupportsMount
 from airgap.store.readers import bytes_opener
+from airgap.transfer.budget import FailureCount
 from airgap.transfer.context import Context
-from airgap.transfer.existing import ExistingContent
-from airgap.transfer.graph import Destination, Root
+from airgap.transfer.graph import Destination
 from airgap.transfer.plan import BlobJob, Plan
 from airgap.transfer.pool import Item, Result, parallel_map
 from airgap.transfer.progress import Meter
+from airgap.transfer.report import CopyOptions, Report
 
 _MISMATCH_HINT = tr("what carries the bytes may have changed them: run the same command again")
 _SECOND_MISMATCH_HINT = tr(
@@ -42,40 +43,6 @@ class SupportsManifestPush(Protocol):
 
     def push_manifest(self, descriptor: Descriptor, content: bytes, name: str, /) -> None:
         """Put ``content`` under ``name``, a tag or the digest."""
-
-
-class CopyOptions(Record):
-    """How a copy behaves. With ``keep_going`` a failing image does not stop the copy; it is listed in the report.
-
-    ``verb`` is the word of events for a blob that moved: ``fetched`` or ``pushed``. Blobs go one after another in
-    ``order`` if it is given, else several at a time, the largest first. Targets are not asked again about content in
-    ``existing``.
-    """
-
-    keep_going: bool = False
-    verb: str = "pushed"
-    order: Sequence[Descriptor] | None = None
-    existing: ExistingContent | None = None
-
-
-class Report(Record, frozen=False):
-    """What a copy did: numbers of blobs and their bytes.
-
-    ``mounted`` counts repositories that a blob was mounted into. ``resumed`` counts the moved blobs that continued an
-    earlier run; ``resumed_bytes`` were already there and are not part of ``moved_bytes``. ``seconds`` is the duration.
-    """
-
-    moved: int = 0
-    moved_bytes: int = 0
-    resumed: int = 0
-    resumed_bytes: int = 0
-    mounted: int = 0
-    mounted_bytes: int = 0
-    skipped: int = 0
-    skipped_bytes: int = 0
-    manifests: int = 0
-    seconds: float = 0.0
-    failures: list[tuple[Root, AirgapError]] = field(default_factory=list)
 
 
 def copy(
@@ -113,6 +80,7 @@ class _Copy(Record, frozen=False):
     image_names: dict[str, str] = field(default_factory=dict)
     #: Blobs and manifests that failed, by digest.
     failed: dict[str, AirgapError] = field(default_factory=dict)
+    failure_count: FailureCount = field(default_factory=FailureCount)
 
     def run(self) -> Report:
         started = time.monotonic()
@@ -168,6 +136,9 @@ class _Copy(Record, frozen=False):
 
     def _copy_blob(self, job: BlobJob) -> _BlobResult:
         """Put one blob into every repository that lacks it."""
+        return self.failure_count.run(None, lambda: self._copy_blob_now(job))
+
+    def _copy_blob_now(self, job: BlobJob) -> _BlobResult:
         descriptor = job.descriptor
         self.context.emit(BlobStarted(descriptor.digest, descriptor.size, self.image_names[descriptor.digest]))
         try:
@@ -304,10 +275,13 @@ class _Copy(Record, frozen=False):
         return [levels[key] for key in sorted(levels)]
 
     def _copy_manifest(self, manifest: Manifest, tags: Mapping[str, list[Destination]]) -> None:
-        descriptor, existing = manifest.descriptor, self.options.existing
         for needed in successors(manifest):
             if needed.digest in self.failed:
                 raise self.failed[needed.digest]
+        self.failure_count.run(None, lambda: self._copy_manifest_now(manifest, tags))
+
+    def _copy_manifest_now(self, manifest: Manifest, tags: Mapping[str, list[Destination]]) -> None:
+        descriptor, existing = manifest.descriptor, self.options.existing
         tagged = list(dict.fromkeys(tags.get(descriptor.digest, ())))
         tagged_repositories = {destination.repository for destination in tagged}
         untagged = [

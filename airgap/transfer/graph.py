@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +17,7 @@ from airgap.oci.manifest import Manifest
 from airgap.records import Record, field, replace
 from airgap.store.protocols import Source
 from airgap.store.readers import fetch
+from airgap.transfer.budget import FailureCount, MemoryBudget
 from airgap.transfer.pool import CancelToken, parallel_map
 
 #: How deep indexes may be nested. Nobody nests that deep, and a hostile registry could nest without end.
@@ -104,12 +106,13 @@ class GraphReader(Record, frozen=False):
     known_referrers: Mapping[str, Sequence[str]] | None = None
     manifests: dict[str, Manifest] = field(default_factory=dict)
     inline_blobs: dict[str, bytes] = field(default_factory=dict)
+    budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(1))
 
     def resolve(self, root: Root) -> Image:
         """Read the manifest of a root and choose its platforms. Errors say which image they are about."""
         source = self.sources[root.source]
         try:
-            manifest = read_manifest(source, root.name)
+            manifest = self._read(source, root.name)
             return self._choose_platforms(root, source, manifest)
         except AirgapError as error:
             if error.where is None or root.label not in error.where:
@@ -122,6 +125,7 @@ class GraphReader(Record, frozen=False):
         """Read all manifests below ``images``, level by level. Images with an unreadable child go to ``failures``; the
         others are returned."""
         unreadable: dict[str, AirgapError] = {}
+        failure_count = FailureCount()
         level = [(image.root, image.manifest) for image in images]
         for depth in range(MAX_DEPTH + 1):
             unread: dict[str, tuple[Root, Descriptor]] = {}
@@ -137,7 +141,11 @@ class GraphReader(Record, frozen=False):
                 unreadable.update(dict.fromkeys(unread, too_deep))
                 break
             results = parallel_map(
-                unread.values(), self._read_child, workers=self.workers, cancel=self.cancel, keep_going=True
+                unread.values(),
+                lambda item: failure_count.run(item[0], lambda: self._read_child(item)),
+                workers=self.workers,
+                cancel=self.cancel,
+                keep_going=True,
             )
             level = []
             for (root, child), result in zip(unread.values(), results, strict=True):
@@ -150,9 +158,21 @@ class GraphReader(Record, frozen=False):
             error = self._error_below(image.manifest, unreadable, set())
             if error is None:
                 readable.append(image)
-            else:
-                failures.append((image.root, error))
+                continue
+            if failure_count.is_exhausted(image.root):
+                error = copy.copy(error)
+                error.what = tr(
+                    "{what}; after {failures} failures nothing more of this image was read",
+                    what=error.what,
+                    failures=failure_count.limit,
+                )
+            failures.append((image.root, error))
         return readable
+
+    def _read(self, source: Source, name: str) -> Manifest:
+        manifest = read_manifest(source, name)
+        self.budget.add_manifest(manifest)
+        return manifest
 
     def referrers(self, images: Sequence[Image], emit: Sink) -> list[Image]:
         """The signatures and the like of ``images``, and of these again. A source that cannot tell is a warning."""
@@ -210,7 +230,7 @@ class GraphReader(Record, frozen=False):
         kept_platforms = _known_platforms(kept)
         if len(wanted) == 1:
             child = next(child for child in kept if not manifests.attested_digest(child))
-            return Image(root, read_manifest(source, child.digest), kept_platforms, index)
+            return Image(root, self._read(source, child.digest), kept_platforms, index)
         if len(kept) == len(manifest.children):
             return Image(root, manifest, platforms, index)
         return Image(root, manifests.filter_index(manifest, kept), kept_platforms, index)
@@ -220,12 +240,13 @@ class GraphReader(Record, frozen=False):
         if config is None or not manifest.is_container_image:
             return None
         if config.digest not in self.inline_blobs:
+            self.budget.add(config.digest, config.size)
             self.inline_blobs[config.digest] = fetch(source, config, limit=limits.value("config-bytes"))
         return manifests.config_platform(self.inline_blobs[config.digest])
 
     def _read_child(self, item: tuple[Root, Descriptor]) -> Manifest:
         root, descriptor = item
-        manifest = read_manifest(self.sources[root.source], descriptor.digest)
+        manifest = self._read(self.sources[root.source], descriptor.digest)
         if manifest.descriptor.size != descriptor.size:
             raise ContentError(
                 tr(
@@ -274,7 +295,7 @@ class GraphReader(Record, frozen=False):
         referrers = []
         for digest in digests:
             root = Root(image.root.label, image.root.source, digest, destinations)
-            manifest = read_manifest(source, digest)
+            manifest = self._read(source, digest)
             if missing := [blob.digest for blob in manifest.blobs if not source.exists(blob)]:
                 emit(
                     Warned(

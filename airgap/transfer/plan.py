@@ -14,6 +14,7 @@ from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field
 from airgap.store.protocols import Source
+from airgap.transfer.budget import MemoryBudget
 from airgap.transfer.context import Context
 from airgap.transfer.graph import GraphReader, Image, Root
 from airgap.transfer.pool import parallel_map
@@ -105,7 +106,7 @@ class Plan(Record, frozen=False):
         part = Plan(inline_blobs=self.inline_blobs)
         for image in images:
             part.images.append(image)
-            _add_image(part, image, self)
+            add_image(part, image, self)
         return part
 
     def shard(self, index: int, count: int) -> Plan:
@@ -138,7 +139,8 @@ def plan(
     """
     context = context or Context()
     workers = workers or context.jobs.control
-    graph = GraphReader(sources, platforms, workers, context.cancel, known_referrers)
+    budget = MemoryBudget(len(roots))
+    graph = GraphReader(sources, platforms, workers, context.cancel, known_referrers, budget=budget)
     resolved = parallel_map(roots, graph.resolve, workers=workers, cancel=context.cancel, keep_going=True)
     result = Plan(inline_blobs=graph.inline_blobs)
     images: list[Image] = []
@@ -153,7 +155,7 @@ def plan(
     everything = Plan(manifests=graph.manifests)
     for image in images:
         try:
-            _add_image(result, image, everything)
+            add_image(result, image, everything)
         except ContentError as failure:
             result.failures.append((image.root, failure))
         else:
@@ -162,8 +164,11 @@ def plan(
     return result
 
 
-def _add_image(plan: Plan, image: Image, everything: Plan) -> None:
-    """Add every manifest and blob of ``image`` with its source and its repositories."""
+def add_image(plan: Plan, image: Image, everything: Plan) -> None:
+    """Add every manifest and blob of ``image`` with its source and its repositories to ``plan``.
+
+    ``everything`` has its manifests. Raises :class:`ContentError` if a digest has two sizes.
+    """
     repositories = [destination.repository for destination in image.root.destinations]
     closure = everything.closure(image)
     sizes: dict[str, int] = {}

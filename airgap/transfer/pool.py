@@ -11,7 +11,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from airgap.errors import AirgapError, Interrupted
+from airgap.errors import AirgapError, Interrupted, without_frames
 from airgap.i18n import tr
 from airgap.records import Record
 
@@ -64,8 +64,8 @@ def parallel_map(
 ) -> list[Result | AirgapError]:
     """Call ``work`` for every item in ``workers`` threads; return the results in the order of the items.
 
-    With ``keep_going`` an :class:`AirgapError` is a result like any other. Otherwise the first one cancels the rest and
-    is raised, as is any other exception, Ctrl-C included.
+    With ``keep_going`` an :class:`AirgapError` is a result like any other, without its traceback. Otherwise the first
+    one cancels the rest and is raised, as is any other exception, Ctrl-C included.
     """
     todo = deque(enumerate(items))
     results: list[Result | AirgapError | None] = [None] * len(todo)
@@ -100,8 +100,9 @@ def parallel_map(
             except Interrupted as error:
                 failures.append(error)
             except AirgapError as error:
-                results[index] = error
-                if not keep_going:
+                if keep_going:
+                    results[index] = without_frames(error)
+                else:
                     failures.append(error)
                     cancel.set()
             except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it

@@ -3,7 +3,7 @@
 run it against. What the tests of commands and flows share.
 
 Most runs are forks of a Python that has read the modules (tests/parts/forking.py); ``fresh`` ones, and all that are
-``started``, begin with an interpreter, as users' do: those of tests/e2e and of every test marked ``interop``."""
+``started``, begin with an interpreter, as users' do. tests/cli/test_fresh.py runs each command so."""
 
 from __future__ import annotations
 

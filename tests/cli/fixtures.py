@@ -19,12 +19,12 @@ CERT_MANAGER = ("cainjector", "controller", "acmesolver", "webhook")
 
 
 @pytest.fixture
-def airgap(tmp_path: Path, request: pytest.FixtureRequest) -> Airgap:
+def airgap(tmp_path: Path) -> Airgap:
     """The command line in an empty folder, for a user whose home is empty."""
     folder, home = tmp_path / "work", tmp_path / "user"
     folder.mkdir()
     home.mkdir()
-    return Airgap(folder, home, fresh=request.node.get_closest_marker("interop") is not None)
+    return Airgap(folder, home)
 
 
 @pytest.fixture

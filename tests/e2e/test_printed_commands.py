@@ -408,7 +408,7 @@ SCENARIOS: dict[str, tuple[Callable[[Desk], None], ...]] = {
     "airgap hosts {} --for containerd --ca-file ca.pem": (doctor_meets_an_unknown_certificate,),
 }
 NO_COMMAND = "names a command of airgap in a sentence, and is no command to paste"
-PLACEHOLDER = "has a word in capitals for what is not known where the message is made"
+PLACEHOLDER = "has a word in capitals, or …, for what is not known where the message is made"
 NEXUS = "is printed for Nexus alone, whose double serves loopback; tests/flows/test_doctor.py has it"
 #: How a literal begins, and why no scenario runs it.
 EXCEPTIONS = {
@@ -421,6 +421,7 @@ EXCEPTIONS = {
     "# Made by airgap hosts: lays its files": NO_COMMAND,
     "airgap init takes the folder": NO_COMMAND,
     "edit it; airgap init replaces nothing": NO_COMMAND,
+    "airgap state lists what is there": NO_COMMAND,
     "# Settings of airgap for this folder.": NO_COMMAND,
     "{} with no reference in them": NO_COMMAND,
     "containerd cannot pull {}/{} from {}/{}": NO_COMMAND,
@@ -428,6 +429,7 @@ EXCEPTIONS = {
     "helm show crds {} | airgap rewrite - --to TARGET": PLACEHOLDER,
     "zstd -dc BUNDLE.tar.zst | airgap import -": PLACEHOLDER,
     "airgap inventory TARGET -o FILE": PLACEHOLDER,
+    "airgap state clean …": PLACEHOLDER,
     "give all of it: kubectl describe pod POD": PLACEHOLDER,
     "kubectl kustomize {} | airgap rewrite - --to TARGET": PLACEHOLDER,
     "helm template {} {} --include-crds | airgap rewrite - --to TARGET": PLACEHOLDER,

@@ -43,6 +43,8 @@ TREE: dict[str, str | bytes] = {
     "compose.yaml": "services: {web: {image: 'quay.io/e/compose:1'}}\n",
     "prod/settings.yaml": "web:\n  image: {repository: e/by-content, tag: '1'}\n",
 }
+#: A setting of which only the shape says image.
+GUESS = "apiVersion: x.example/v1\nkind: X\nspec:\n  other: quay.io/e/guess:1\n"
 READABLE = [
     "docker.io/e/by-content:1",
     "quay.io/e/compose:1",
@@ -179,6 +181,42 @@ def test_rewrite_writes_what_it_can_read_and_ends_with_3(tree: Airgap) -> None:
     tree.run("rewrite", "repo", "--to", "t.example/p", "--check", code=4)
 
 
+def test_rewrite_names_what_it_left_beside_what_it_could_not_read(airgap: Airgap) -> None:
+    settings_file = airgap.write("k/a.yaml", pod("quay.io/e/a:1") + "---\n" + GUESS)
+    airgap.write("k/windows.yaml", pod("quay.io/e/windows:1").encode("utf-16"))
+    before = settings_file.read_bytes()
+    said = airgap.run("rewrite", "k", "--to", "t.example/p", "-o", "out", code=3)
+    unread, left = warnings(said.stderr)
+    assert "k/windows.yaml" in unread
+    assert "quay.io/e/guess:1" in left
+    assert said.errors == [
+        "1 image reference left: only the shape says image: quay.io/e/guess:1 (k/a.yaml:12)",
+        "1 file could not be read and may name more images",
+    ]
+    written = (airgap.folder / "out/a.yaml").read_bytes()
+    assert written == before.replace(b"quay.io/e/a:1", b"t.example/p/a:1")
+    said = airgap.run("rewrite", "k", "--to", "t.example/p", "-o", "all", "--take-possible", code=3)
+    assert said.errors == ["1 file could not be read and may name more images"]
+    assert (airgap.folder / "all/a.yaml").read_bytes() == written.replace(b"quay.io/e/guess:1", b"t.example/p/guess:1")
+
+
+def test_a_strict_rewrite_names_every_file_and_writes_nothing(tree: Airgap) -> None:
+    before = (tree.folder / "repo/deploy/pod.yaml").read_bytes()
+    for arguments in (["-o", "out"], ["--in-place"], ["--diff"]):
+        said = tree.run("rewrite", "repo", "--strict", "--to", "t.example/p", *arguments, code=10)
+        assert all(name in said.stderr for name in SKIPPED)
+        assert said.stdout == b""
+    assert not (tree.folder / "out").exists()
+    assert (tree.folder / "repo/deploy/pod.yaml").read_bytes() == before
+
+
+def test_a_file_with_a_json_patch_is_a_resource_file(airgap: Airgap) -> None:
+    airgap.write("k/a.yaml", pod("quay.io/e/a:1"))
+    airgap.write("k/patch.yaml", "- op: add\n  path: /spec/containers/-\n  value: {image: busybox, command: [sh]}\n")
+    said = airgap.run("images", "k", "--refs")
+    assert said.text.split() == ["docker.io/library/busybox:latest", "quay.io/e/a:1"]
+
+
 def test_many_fields_without_a_reference_are_one_warning(airgap: Airgap) -> None:
     airgap.write("k/a.yaml", pod(*(f"IMAGE_{number}" for number in range(9)), "quay.io/e/a:1"))
     (warning,) = warnings(airgap.run("images", "k").stderr)
@@ -247,6 +285,46 @@ def test_what_a_kustomization_does_not_reach_is_counted(airgap: Airgap) -> None:
     assert said.text.split() == [f"quay.io/e/{name}:1" for name in ("four", "one", "patched", "three", "two")]
 
 
+def test_walk_rewrites_the_files_of_a_kustomization(airgap: Airgap) -> None:
+    airgap.write(
+        "k/kustomization.yaml", "resources: [one.yaml]\nimages: [{name: x, newName: quay.io/e/x, newTag: '2'}]\n"
+    )
+    files = [airgap.write(f"k/{name}.yaml", pod(f"quay.io/e/{name}:1")) for name in ("one", "two")]
+    before = [file.read_bytes() for file in files]
+    airgap.run("rewrite", "k", "--walk", "--to", "t.example/p", "--in-place")
+    assert [file.read_bytes() for file in files] == [
+        content.replace(b"quay.io/e/", b"t.example/p/") for content in before
+    ]
+    assert "newName: t.example/p/x" in (airgap.folder / "k/kustomization.yaml").read_text()
+    airgap.run("rewrite", "k", "--walk", "--to", "t.example/p", "--check")
+    airgap.run("rewrite", "k", "--revert", "--in-place")
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_rewrite_counts_what_the_overlay_of_a_kustomization_does_not_reach(airgap: Airgap) -> None:
+    if shutil.which("kubectl") is None and shutil.which("kustomize") is None:
+        pytest.skip("neither kubectl nor kustomize is installed")
+    airgap.write("k/kustomization.yaml", "resources: [one.yaml]\n")
+    airgap.write("k/one.yaml", pod("quay.io/e/one:1"))
+    airgap.write("k/two.yaml", pod("quay.io/e/two:1"))
+    (warning,) = warnings(airgap.run("rewrite", "k", "--to", "t.example/p", "-o", "overlay").stderr)
+    assert warning.startswith("k: rendering this kustomization does not reach 1 file with images, such as k/two.yaml;")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--render", "--in-place"], "--render goes with --output: there is no file of a chart's rendering to change"),
+        (["--walk", "--revert"], "--revert goes by the record alone"),
+        (["--strict", "--revert"], "--revert goes by the record alone"),
+    ],
+)
+def test_options_about_folders_that_contradict_others(airgap: Airgap, arguments: list[str], message: str) -> None:
+    airgap.write("k/pod.yaml", pod("quay.io/e/pod:1"))
+    target = [] if "--revert" in arguments else ["--to", "t.example/p"]
+    assert message in airgap.run("rewrite", "k", *arguments, *target, code=2).stderr
+
+
 #: A helm that prints a Pod with the image ``quay.io/e/rendered-<folder>:1``, and fails for a chart called broken.
 HELM = """#!/bin/sh
 chart=$(basename "$PWD/$3")
@@ -286,6 +364,20 @@ def test_render_renders_each_chart_of_a_folder_once(airgap: Airgap, helm: Path) 
     (warning,) = warnings(said.stderr)
     assert warning.startswith("skipped 1 chart that could not be rendered: k/broken (helm says: values are wrong")
     assert "rendered-b" in said.text
+
+
+def test_rewrite_writes_what_helm_renders_of_the_charts_in_a_folder(airgap: Airgap, helm: Path) -> None:
+    airgap.write("k/a/Chart.yaml", CHART)
+    airgap.write("k/a/templates/a.yaml", TEMPLATE)
+    airgap.write("k/pod.yaml", pod("quay.io/e/pod:1"))
+    airgap.run("rewrite", "k", "--render", "--to", "t.example/p", "-o", "out")
+    assert 'image: "t.example/p/rendered-a:1"' in (airgap.folder / "out/a.yaml").read_text()
+    assert "t.example/p/pod:1" in (airgap.folder / "out/pod.yaml").read_text()
+    assert (
+        '+spec: {containers: [{image: "t.example/p/rendered-a:1"'
+        in airgap.run("rewrite", "k/a", "--walk", "--render", "--to", "t.example/p", "--diff").text
+    )
+    assert helm.read_text().split() == ["a", "a"]
 
 
 @pytest.mark.usefixtures("helm")

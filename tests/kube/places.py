@@ -141,6 +141,18 @@ PLACES = (
           f"{_THING}spec: {{image: {{registry: q.example, org: a, name: b, tag: '1'}}}}\n"),
     Place("parts that a block holds for all", "`defaults: {registry: R, tag: T}`",
           "defaults: {registry: q.example, tag: '1'}\nweb: {image: {name: a/b}}\n"),
+    Place("JSON patches", "`{op: replace, path: /…/image, value: REF}`",
+          f"- op: replace\n  path: /spec/template/spec/containers/0/image\n  value: {IMAGE}\n"),
+    Place("JSON patches in a kustomization", "`patch: '[{op: replace, path: /…/image, value: REF}]'`",
+          "kind: Kustomization\npatches:\n- patch: |-\n    - op: add\n      path: /spec/x~1image\n"
+          f"      value: {IMAGE}\n"),
+    Place("arguments in JSON patches", "`{op: add, path: /…/args/-, value: --x-image=REF}`",
+          f"- {{op: add, path: /spec/template/spec/containers/0/args/-, value: '--x-image={IMAGE}'}}\n"),
+    Place("bundles of tasks", "`taskRef: {params: [{name: bundle, value: REF}]}`",
+          "apiVersion: tekton.dev/v1\nkind: Pipeline\nspec: {tasks: [{taskRef: {resolver: bundles, params: "
+          f"[{{name: bundle, value: '{IMAGE}'}}]}}}}]}}\n"),
+    Place("annotations with image among other words", "`images.v1.proxy: REF`",
+          f"apiVersion: v1\nkind: Pod\nmetadata: {{annotations: {{images.v1.proxy: '{IMAGE}'}}}}\n"),
     Place("parts in parameters", "`{name: image.repository, value: N}`, `{name: image.tag, value: T}`",
           f"{_THING}spec: {{parameters: [{{name: image.repository, value: q.example/a/b}}, "
           "{name: image.tag, value: '1'}]}\n"),

@@ -172,3 +172,11 @@ def test_variables_are_joined_like_keys(variables: dict[str, str], found: list[t
     scanned = scan(f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{env: [{entries}]}}]}}\n".encode(), "x")
     assert [(str(site.reference), site.confidence != POSSIBLE) for site in scanned.sites] == found
     assert found or scanned.misses
+
+
+def test_a_digest_below_tag_is_a_digest() -> None:
+    content = f"web: {{image: {{repository: q.example/a/b, tag: '{DIGEST}'}}}}\n".encode()
+    (site,) = scan(content, "x").sites
+    assert str(site.reference) == f"q.example/a/b@{DIGEST}"
+    done = rewrite_content(content, [(site, f"t.example/p/b@{DIGEST}")])
+    assert done.content == content.replace(b"q.example/a/b", b"t.example/p/b")

@@ -21,7 +21,9 @@ database = {folder}/index.txt
 new_certs_dir = {folder}
 rand_serial = yes
 default_md = sha256
+default_crl_days = 30
 policy = policy
+string_mask = utf8only
 unique_subject = no
 copy_extensions = copy
 certificate = {folder}/ca.pem
@@ -40,6 +42,12 @@ subjectKeyIdentifier = hash
 basicConstraints = critical,CA:FALSE
 keyUsage = critical,digitalSignature
 extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[signer]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = codeSigning
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 [alone]
@@ -141,6 +149,19 @@ class Authority:
                 chain.write(middle.certificate.read_text())
         return pair
 
+    def signer(self, name: str = "A maker", *, expired: bool = False) -> Pair:
+        """For signing code, and no server's."""
+        dates = ("-startdate", "20200101000000Z", "-enddate", "20210101000000Z") if expired else ()
+        return self._issue("signer", (), *dates, subject=name, extensions="signer")
+
+    def revocations(self, *revoked: Pair) -> Path:
+        """A revocation list with these certificates in it."""
+        path = self._folder / f"revoked{len(revoked)}.crl"
+        for pair in revoked:
+            self._run("ca", "-revoke", str(pair.certificate))
+        self._run("ca", "-gencrl", "-out", str(path))
+        return path
+
     def _sign(self, request: Path, certificate: Path, above: Pair, extensions: Path) -> None:
         command = [self._openssl, "x509", "-req", "-in", str(request), "-out", str(certificate), "-days", "30"]
         command += ["-CA", str(above.certificate), "-CAkey", str(above.key), "-CAcreateserial"]
@@ -148,22 +169,24 @@ class Authority:
         if run.returncode:
             raise RuntimeError(f"{' '.join(command)}:\n{run.stderr}")
 
-    def _issue(self, name: str, names: tuple[str, ...], *dates: str, subject: str = "") -> Pair:
-        key = (name, *names)
+    def _issue(
+        self, name: str, names: tuple[str, ...], *dates: str, subject: str = "", extensions: str = "server"
+    ) -> Pair:
+        key = (name, *names, *dates, subject, extensions)
         if key not in self._issued:
-            self._issued[key] = self._made(name, names, *dates, subject=subject)
+            self._issued[key] = self._made(name, names, *dates, subject=subject, extensions=extensions)
         return self._issued[key]
 
-    def _made(self, name: str, names: tuple[str, ...], *dates: str, subject: str) -> Pair:
+    def _made(self, name: str, names: tuple[str, ...], *dates: str, subject: str, extensions: str) -> Pair:
         pair, request = self._pair(name), self._folder / f"{name}.csr"
         subject = subject or names[0].partition(":")[2]
         alternatives = ("-addext", f"subjectAltName={','.join(names)}") if names else ()
         self._run(
-            *("req", "-new", *_NEW_KEY, "-subj", f"/CN={subject}", *alternatives),
+            *("req", "-new", "-utf8", *_NEW_KEY, "-subj", f"/CN={subject}", *alternatives),
             *("-keyout", str(pair.key), "-out", str(request)),
         )
         self._run(
-            *("ca", "-batch", "-notext", "-extensions", "server", *(dates or ("-days", "30"))),
+            *("ca", "-batch", "-notext", "-extensions", extensions, *(dates or ("-days", "30"))),
             *("-in", str(request), "-out", str(pair.certificate)),
         )
         return pair

@@ -38,10 +38,12 @@ PROGRAM = "airgap"
 #: What the program imports only where it needs it.
 LAZY = (
     "cheroot.server",
+    "cryptography.hazmat.primitives.asymmetric.ed25519",
     "ctypes",
     "encodings.idna",
     "http.client",
     "httpx",
+    "minisign",
     "rich.console",
     "rich.live",
     "rich.progress",

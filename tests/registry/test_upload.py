@@ -87,11 +87,11 @@ def test_an_empty_blob(way: Way, shelf: Shelf) -> None:
     ("location", "target"),
     [
         ("/v2/team/app/blobs/uploads/s", "/v2/team/app/blobs/uploads/s?digest="),
-        ("/elsewhere/s?_state=x%3D%3D&b=1", "/elsewhere/s?_state=x%3D%3D&b=1&digest="),
+        ("/v2/elsewhere/s?_state=x%3D%3D&b=1", "/v2/elsewhere/s?_state=x%3D%3D&b=1&digest="),
         ("s7", "/v2/team/app/blobs/uploads/s7?digest="),
         ("?id=7", "/v2/team/app/blobs/uploads/?id=7&digest="),
         ("http://internal.test:8081/v2/team/app/blobs/uploads/s?x=1", "/v2/team/app/blobs/uploads/s?x=1&digest="),
-        ("https://other.test/odd/s", "/odd/s?digest="),
+        ("https://other.test/v2/odd/s", "/v2/odd/s?digest="),
     ],
 )
 def test_locations(network: Network, peer: Double, shelf: Shelf, location: str, target: str) -> None:

@@ -230,7 +230,7 @@ def test_plain_http_to_a_tls_port_ends_quietly(authority: Authority, capfd: pyte
 
 
 def test_certificates_that_cannot_be_used(authority: Authority, tmp_path: Path) -> None:
-    one, other = authority.good(), authority.good()
+    one, other = authority.good(), authority.wrong_host()
     (tmp_path / "text").write_text("no certificate")
     for certificate, key in (
         (one.certificate, other.key),

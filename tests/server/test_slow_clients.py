@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -17,7 +18,7 @@ from airgap.server import Server, workers
 from airgap.server.channel import Pace
 from airgap.store import ImageLayout, MemoryStore
 from tests.parts.certificates import Authority
-from tests.parts.waiting import wait_until
+from tests.parts.waiting import at_rest, wait_until
 from tests.server.client import Client, open_http
 from tests.server.raw import connect, read_all, serving
 
@@ -194,10 +195,18 @@ def test_headers_that_drip_have_the_same_deadline() -> None:
         pytest.fail("the connection was not ended")
 
 
+def server_threads() -> list[int]:
+    return [
+        thread.native_id
+        for thread in threading.enumerate()
+        if thread.name.startswith("airgap-server") and thread.native_id is not None
+    ]
+
+
 def test_headers_in_two_parts_are_one_request() -> None:
     with Server(MemoryStore()) as server, connect(server.url) as connection:
         connection.sendall(PING[:9])
-        threading.Event().wait(0.1)
+        wait_until(at_rest(os.getpid(), server_threads))
         connection.sendall(PING[9:])
         assert connection.recv(13) == b"HTTP/1.1 200 "
 

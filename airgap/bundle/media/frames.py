@@ -150,6 +150,9 @@ class FramesMedium:
         if decompressor is None:
             decompressor = self._local.decompressor = self._new_decompressor()
         try:
+            # RFC 8878, 3.1.1.1.1: encoders leave these two bits at zero; zstd ignores one of them.
+            if packed[4:5] and packed[4] & 0x18:
+                raise self._zstd_error
             content: bytes = decompressor.decompress(packed, max_output_size=raw_size)
         except self._zstd_error:
             content = b""

@@ -11,17 +11,19 @@ import click
 
 from airgap.bundle import OutputFormat, journal_path
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_volume_size
-from airgap.cli import options
+from airgap.cli import artifact_options, options
 from airgap.cli.commands.export_from import every_image, open_at_hand
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.trust_options import key_signers
 from airgap.config.airgap_yaml import ProjectSettings, load_project
 from airgap.config.connections import helm_options, open_registries
 from airgap.durable import missing_file, read_hint
 from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.export import Exported, ExportRequest, export
-from airgap.flows.images import find_images
+from airgap.flows.images import FoundImages, find_images
+from airgap.flows.steps.sign_export import Signing
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
@@ -91,9 +93,16 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
     default=True,
     help=tr("Carry what refers to an image, such as signatures and SBOMs. [default: yes]"),
 )
+@click.option("--sign", "keys", multiple=True, metavar="KEY", help=tr("Sign the bundle with this key. Repeatable."))
+@click.option(
+    "--signature",
+    metavar="FILE",
+    help=tr("With --sign: write the signature into this file. [default: in the bundle; BUNDLE.minisig for .tar.zst]"),
+)
 @click.option(
     "--keep-going", is_flag=True, help=tr("Leave out images that cannot be pulled, and end with exit code 3.")
 )
+@artifact_options.choice
 @options.force
 @options.dry_run
 @options.chart_options
@@ -120,6 +129,8 @@ def command(
     no_resources: bool,
     with_self: bool,
     referrers: bool,
+    keys: tuple[str, ...],
+    signature: str | None,
     keep_going: bool,
     force: bool,
     dry_run: bool,
@@ -134,6 +145,7 @@ def command(
     walking: options.Walking,
     cluster: bool,
     context: str,
+    artifact_choice: artifact_options.ArtifactChoice,
 ) -> None:
     """Pull every image that the resource files name and write one bundle.
 
@@ -153,8 +165,13 @@ def command(
     """
     start = time.monotonic()
     project = load_project(config)
+    artifacts = artifact_options.require_entries(project, artifact_choice)
+    if artifact_choice.only and (paths or images or locations or cluster):
+        raise UsageError(
+            tr("--only-artifacts takes no images"), hint=tr("leave PATH, --image, --from and --cluster out")
+        )
     scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
-    given_images = [*project.images, *map(Reference.parse, images)]
+    given_images = [] if artifact_choice.only else [*project.images, *map(Reference.parse, images)]
     if not output and not project.name:
         raise UsageError(tr("where should the bundle go?"), hint=tr("give -o bundle.tar, or name: in airgap.yaml"))
     if volume and not lock:
@@ -181,30 +198,36 @@ def command(
     output_format.check()
     if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
+    signing = Signing(key_signers(keys), Path(signature) if signature else None)
     connection_options = replace(options.source_connection(ca_file, plain_http, insecure), limit_rate=limit_rate)
     with (
         open_at_hand(locations) as at_hand,
         open_display(progress) as emit,
         open_registries(project, connection_options, emit) as registries,
     ):
-        resources = () if scope else paths or project.resources
+        resources = () if scope or artifact_choice.only else paths or project.resources
         if at_hand and not resources and not given_images and not scope:
             given_images = every_image(at_hand)
-        if not resources and not given_images and not scope:
+        without_images = not resources and not given_images and not scope
+        if without_images and not artifacts:
             raise UsageError(
                 tr("what should be exported?"), hint=tr("give a PATH or --image REF, or write an airgap.yaml")
             )
-        found_images = find_images(
-            resources,
-            images=given_images,
-            stdin=options.read_stdin,
-            download=registries.download,
-            rendering=rendering,
-            pull=helm_options(project, connection_options),
-            rules=project.rules,
-            project_file=config or "",
-            walking=walking.options,
-            cluster=scope,
+        found_images = (
+            FoundImages(())
+            if without_images
+            else find_images(
+                resources,
+                images=given_images,
+                stdin=options.read_stdin,
+                download=registries.download,
+                rendering=rendering,
+                pull=helm_options(project, connection_options),
+                rules=project.rules,
+                project_file=config or "",
+                walking=walking.options,
+                cluster=scope,
+            )
         )
         if walking.strict and (skipped := found_images.incomplete(strict=True)):
             found_images.emit_messages(emit)
@@ -227,6 +250,9 @@ def command(
             named=project.registries,
             base=Path(base) if base else None,
             at_hand=at_hand,
+            signing=signing,
+            artifacts=artifacts,
+            only_artifacts=artifact_choice.only,
         )
         try:
             exported = export(
@@ -245,7 +271,8 @@ def command(
 def _print_result(request: ExportRequest, exported: Exported, target: str, seconds: float, emit: Sink) -> None:
     """Emit the last lines; raise :class:`Incomplete` if ``--keep-going`` left images out."""
     where = request.form.describe(exported.paths)
-    contents = f"{counted(exported.images, 'image')}, {counted(exported.blobs, 'blob')}"
+    artifacts = [counted(exported.artifacts, "artifact")] if exported.artifacts else []
+    contents = ", ".join([counted(exported.images, "image"), *artifacts, counted(exported.blobs, "blob")])
     if request.dry_run:
         emit(Noted(tr("would write {where}: {contents}", where=where, contents=contents)))
     else:
@@ -260,12 +287,19 @@ def _print_result(request: ExportRequest, exported: Exported, target: str, secon
                 seconds,
                 name=where,
                 platforms=exported.sizes.platforms,
-                next_command=f"airgap import {quoted(request.form.path)} --to {target}" if whole else "",
+                next_command=_import_command(request, exported, target) if whole else "",
             )
         )
     if exported.failures:
         names = ", ".join(label for label, _ in exported.failures)
         raise Incomplete(tr("not in the bundle: {names}", names=names))
+
+
+def _import_command(request: ExportRequest, exported: Exported, target: str) -> str:
+    words = ["airgap", "import", quoted(request.form.path)]
+    words += ["--to", target] if exported.images else ["--only-artifacts"]
+    words += ["--nexus", "http://NEXUS:8081"] if exported.artifacts else []
+    return " ".join(words)
 
 
 def _zipapp() -> bytes:

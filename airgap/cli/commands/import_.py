@@ -12,15 +12,19 @@ from typing import Any
 import click
 
 from airgap.bundle.media.volume_names import bundle_name
-from airgap.cli import options
+from airgap.cli import artifact_options, options
+from airgap.cli.commands.import_artifacts import artifact_opener, import_only_artifacts, print_publication
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.trust_options import TrustOptions, trust_options
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
 from airgap.config.state import keep_upload_journal
-from airgap.errors import Incomplete, Interrupted
+from airgap.errors import Incomplete, Interrupted, UsageError
 from airgap.events import Noted, Sink
+from airgap.flows.admission import admit
 from airgap.flows.import_ import ImportRequest, ImportResult, import_
+from airgap.flows.import_artifacts import ArtifactImportRequest
 from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.oci import Platform
@@ -59,8 +63,15 @@ from airgap.transfer.shard import Shard
     metavar="DIR",
     help=tr("Folder for the record of unfinished uploads. [default: $XDG_STATE_HOME/airgap]"),
 )
+@click.option(
+    "--require-signature",
+    is_flag=True,
+    help=tr("Push nothing unless the bundle is signed: with each --key, else with any key that is trusted here."),
+)
+@trust_options
 @options.force
 @options.dry_run
+@artifact_options.targets
 @options.nexus
 @options.target_options
 @options.config
@@ -78,8 +89,11 @@ def command(
     create_projects: bool,
     shard: str | None,
     state: str | None,
+    require_signature: bool,
+    trust: TrustOptions,
     force: bool,
     dry_run: bool,
+    artifact_targets: artifact_options.ArtifactTargets,
     nexus: str,
     connection: options.TargetConnection,
     config: str | None,
@@ -92,16 +106,32 @@ def command(
     Skips what the registry already has. Run the same command again to continue an interrupted import; it continues
     inside a blob if the registry keeps half-sent ones. The YAML is written only after every image has been pushed and
     read back. Of a bundle in volumes, name any one if all are in one folder, or several if they are on several
-    media. - reads a bundle from standard input.
+    media. - reads a bundle from standard input. If a signature is required, all of the bundle is verified before
+    anything is pushed.
 
     \b
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
     kubectl apply -f airgap-out/
+    airgap import bundle.tar --only-artifacts --nexus http://10.100.0.102:8081
     """
     start = time.monotonic()
     project = load_project(config)
+    if artifact_targets.choice.only:
+        if to or policy or shard or overwrite or connection.via:
+            raise UsageError(
+                tr("--only-artifacts takes no images"),
+                hint=tr("leave --to, --mapping, --shard, --overwrite and --via out"),
+            )
+        request_of_artifacts = ArtifactImportRequest(
+            bundle_name(bundles[0]), Path(receipt) if receipt else None, keep_going, dry_run, force
+        )
+        import_only_artifacts(
+            bundles, request_of_artifacts, project, artifact_targets, nexus, connection, Jobs.of(jobs), progress
+        )
+        return
     mapping = target_mapping(project, to, policy, plain_http=connection.plain_http)
     connection_options = replace(connection.options(mapping.address.registry), limit_rate=limit_rate)
+    demand = trust.demand(project, required=require_signature)
     request = ImportRequest(
         # The receipt is beside the output folder: kubectl apply -f would fail on a .json in it that is no object.
         Path(output),
@@ -123,12 +153,17 @@ def command(
         else keep_upload_journal(registries, mapping.address, bundle.id, request.shard, state, emit),
     ):
         try:
+            admit(bundle, demand, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
             target_options: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
             target = LazyTarget(mapping, lambda: target_for(registries, mapping, **target_options))
-            imported = import_(
-                request, bundle, target,
-                Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
+            registry = mapping.address.registry
+            opener = None if artifact_targets.choice.none else artifact_opener(
+                registries, artifact_targets.by_format(project), artifact_targets, nexus,
+                connection_options.credential or registries.credential(registry), registry, dry_run=dry_run,
             )  # fmt: skip
+            imported = import_(
+                request, bundle, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)), opener
+            )
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
                 tr("stopped; what the registry has taken is kept, no file was written"),
@@ -148,6 +183,8 @@ def _print_result(
     emit: Sink,
 ) -> None:
     """Emit the last lines; raise :class:`Incomplete` if ``--keep-going`` left images out."""
+    if imported.publication.formats:
+        print_publication(imported.publication, emit, dry_run=request.dry_run)
     if request.dry_run:
         for name in imported.names:
             emit(Noted(tr("would push {name}", name=name)))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,10 +12,15 @@ from airgap.bundle import BundleReader, open_bundle
 from airgap.bundle.image_sizes import ImageSize, image_sizes
 from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
 from airgap.bundle.omitted_layers import describe_requirements
+from airgap.bundle.signatures import find_signatures
 from airgap.cli import options
+from airgap.cli.formatting.artifacts import artifact_lines
 from airgap.cli.printing import Styled, note, say, say_json
+from airgap.cli.trust_options import open_trust_file
+from airgap.flows.admission import describe as describe_signature
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
+from airgap.trust.policy import Checked, Policy, check
 
 
 @click.command("inspect")
@@ -34,7 +40,10 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
     with open_bundle(bundle) as reader:
         inventory = reader.inventory
         if as_json:
-            document = {**inventory.to_json(), "size": reader.size, "volumes": [], "signatures": []}
+            signatures = [
+                {"key": signature.signer, "trusted_comment": signature.comment} for signature in _signatures(reader)
+            ]
+            document = {**inventory.to_json(), "size": reader.size, "volumes": [], "signatures": signatures}
             say_json(document)
             return
         if html or csv:
@@ -44,6 +53,8 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
         readers = tr("read by {tool} and newer", tool=inventory.tool)
         say(f"{bundle}{f': {title}' if title else ''}, {human(reader.size)}, {readers}")
         say(tr("ID {id}", id=reader.id))
+        for signature in _signatures(reader):
+            say(describe_signature(signature))
         for line in describe_requirements(inventory):
             say(line)
         sizes = image_sizes(inventory)
@@ -55,6 +66,10 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             size = _describe_size(sizes.get(image.descriptor.digest))
             say(f"  {image.descriptor.digest}")
             say(f"  {platforms}{size}{derived}{incomplete}")
+        for heading, lines in artifact_lines(inventory.artifacts):
+            say(Styled(heading, bold=True))
+            for line in lines:
+                say(line)
         for resource in inventory.resources:
             say(tr("resource file {name}", name=resource.name))
         for skipped in inventory.skipped:
@@ -67,11 +82,19 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
                     program_member=PROGRAM_MEMBER,
                 )
             )
-        images = counted(len(inventory.images), "image")
-        blobs = counted(len(inventory.blobs), "blob")
-        say(f"{images}, {blobs}, {counted(len(inventory.referrers), 'referrer')}")
+        counts = [counted(len(inventory.images), "image")]
+        counts += [counted(len(inventory.artifacts), "artifact")] if inventory.artifacts else []
+        counts += [counted(len(inventory.blobs), "blob"), counted(len(inventory.referrers), "referrer")]
+        say(", ".join(counts))
         if NOTES_MEMBER in inventory.members:
             say(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True)
+
+
+def _signatures(reader: BundleReader) -> Sequence[Checked]:
+    """Return the signatures, checked by the keys that are trusted here."""
+    files = find_signatures(reader)
+    policy = Policy(trusted=open_trust_file(None).trusted_keys() if files else ())
+    return check(reader.inventory_content(), files, policy, where=str(reader.path)) if files else ()
 
 
 def _describe_size(size: ImageSize | None) -> str:

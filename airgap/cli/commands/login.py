@@ -8,7 +8,7 @@ import click
 from airgap.cli import options
 from airgap.cli.printing import note
 from airgap.cli.progress.display import open_display
-from airgap.cli.prompts import ask_password, can_ask
+from airgap.cli.prompts import ask_password, can_ask, confirm_prompt
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, open_registries
 from airgap.errors import UsageError
@@ -70,6 +70,7 @@ def command(
         (address.registry,) if plain_http else (),
         via,
         credential,
+        confirm=confirm_prompt(),
     )
     with (
         open_display("plain") as emit,

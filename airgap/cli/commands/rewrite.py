@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,23 +11,25 @@ import click
 
 from airgap import kube
 from airgap.cli import options
+from airgap.cli.commands.rewrite_destination import Destination, write_or_show
 from airgap.cli.commands.rewrite_rendered import is_chart, is_rendered, rewrite_rendered
-from airgap.cli.formatting.unified_diff import file_diff
-from airgap.cli.printing import note, say, write_bytes
+from airgap.cli.printing import note
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, helm_options, target_mapping
-from airgap.durable import output as out
-from airgap.errors import Incomplete, UsageError, WouldChange, raise_all
+from airgap.errors import Incomplete, UsageError, raise_all
+from airgap.events import Warned
 from airgap.flows.images import find_images
 from airgap.flows.steps.image_lookup import lookup_by_file, lookup_by_mapping
+from airgap.flows.steps.own_files import OwnFiles
 from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
+from airgap.kube.render.unrendered import unreached_warnings
 from airgap.kube.rewrite import log as rewrite_log
 from airgap.kube.rewrite.file_set import RewrittenFile, rewrite_files
-from airgap.kube.rewrite.output import check_in_place, replace_in_place, write_rewritten
-from airgap.records import Record
+from airgap.kube.walk.reach import unreached_files
+from airgap.kube.walk.reader import DEFAULT_WALK
 
 
 @click.command("rewrite")
@@ -78,6 +81,7 @@ from airgap.records import Record
 @click.option("--check", is_flag=True, help=tr("Write nothing; end with exit code 4 if something would change."))
 @options.dry_run
 @options.chart_options
+@options.walk_options
 @options.force
 @options.config
 def command(
@@ -98,19 +102,22 @@ def command(
     force: bool,
     config: str | None,
     rendering: Rendering,
+    walking: options.Walking,
 ) -> None:
     """Change the image addresses in resource files to TARGET, and no other byte. Sends no requests to registries.
 
     Without --output, --in-place, --diff or --check, a single file is printed. For a chart, writes a values file with
     which helm renders every image at TARGET; for a kustomization, an overlay. Both are checked by rendering with
     them; an image that still has its old address is named, and the exit code is 3. --post-renderer moves what no value
-    of a chart moves.
+    of a chart moves. --walk rewrites the files in such a folder instead; --render writes the charts inside of a folder
+    as what helm renders.
 
     \b
     airgap rewrite cert-manager.yaml --to 10.100.0.102:32415/my-docker-image
     airgap rewrite deploy/ --to nexus.corp:8443/k8s --mapping path --output rewritten/
     airgap rewrite charts/shop --to nexus.corp:8443/k8s -f production.yaml -o airgap-values.yaml
     airgap rewrite charts/shop --to nexus.corp:8443/k8s --post-renderer rewrite-images -o airgap-values.yaml
+    airgap rewrite overlays/prod --walk --to nexus.corp:8443/k8s --in-place
     airgap rewrite deploy/ --from bundle.tar.receipt.json --in-place
     airgap rewrite deploy/ --revert --in-place
     """
@@ -124,16 +131,20 @@ def command(
         raise click.UsageError(tr("--take-possible goes with --to: --from knows which images were carried"))
     if pin and not source:
         raise click.UsageError(tr("--pin goes with --from: only that says which digests were carried"))
+    if walking.options.render and in_place:
+        raise click.UsageError(tr("--render goes with --output: there is no file of a chart's rendering to change"))
     project = load_project(config)
-    destination = _Destination(Path(output) if output else None, in_place, diff, check, dry_run, force)
+    destination = Destination(Path(output) if output else None, in_place, diff, check, dry_run, force)
     if revert:
         if post_renderer:
             raise click.UsageError(tr("--revert makes no --post-renderer"))
-        if to or policy or source:
-            raise click.UsageError(tr("--revert goes by the record alone, without --to, --mapping and --from"))
+        if to or policy or source or walking.strict or walking.options != DEFAULT_WALK:
+            raise click.UsageError(
+                tr("--revert goes by the record alone, without --to, --mapping, --from, --walk, --render and --strict")
+            )
         reverted_paths = paths or project.resources
         reverted = rewrite_log.revert_files(kube.load(reverted_paths, options.read_stdin), reverted_paths)
-        _write_or_show([item.file for item in reverted], destination, recorded=False)
+        write_or_show([item.file for item in reverted], destination, recorded=False)
         if in_place and not dry_run:
             rewrite_log.forget_reverted(reverted)
         if not (diff or check or dry_run):
@@ -150,7 +161,12 @@ def command(
         return
     mapping = None if source else target_mapping(project, to, policy)
     resources = paths or project.resources
-    rendered = is_rendered(resources, rendering)
+    read_by_file = [path for path in resources if walking.options.walk and os.path.isdir(path)]
+    rendered = is_rendered([path for path in resources if path not in read_by_file], rendering)
+    if rendered and read_by_file:
+        raise UsageError(
+            tr("a chart or a kustomization is rewritten by itself"), hint=tr("give the others in another command")
+        )
     if rendered and (in_place or diff or check):
         raise UsageError(
             tr("a chart or a kustomization is not changed itself"), hint=tr("--output names what goes with it")
@@ -160,7 +176,9 @@ def command(
     found_images = (
         None
         if rendered
-        else find_images(resources, stdin=options.read_stdin, rules=project.rules, project_file=config or "")
+        else find_images(
+            resources, stdin=options.read_stdin, rules=project.rules, project_file=config or "", walking=walking.options
+        )
     )
     with open_display("plain") as emit:
         if mapping is not None:
@@ -169,6 +187,10 @@ def command(
             assert source is not None  # without --from there is a mapping
             locate, origin = lookup_by_file(source, project, to, policy, pin=pin, emit=emit)
         if found_images is None:
+            folder = resources[0] if os.path.isdir(resources[0]) else ""
+            unreached = unreached_files(folder, project.rules, OwnFiles(config or "").is_own) if folder else []
+            for warning in unreached_warnings({folder: unreached} if unreached else {}):
+                emit(Warned(warning))
             pull = helm_options(project, ConnectionOptions())
             rewrite_rendered(
                 resources[0], locate, output, rendering, post_renderer=post_renderer, pull=pull,
@@ -176,114 +198,14 @@ def command(
             )  # fmt: skip
             return
         found_images.emit_messages(emit)
+        if walking.strict and (skipped := found_images.incomplete(strict=True)):
+            raise skipped
         files = rewrite_files(
             found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source) or take_possible, origin=origin,
             emit=emit,
         )  # fmt: skip
-    _write_or_show(files, destination)
+    write_or_show(files, destination)
     raise_all([*_left_error(files), *filter(None, [found_images.incomplete(strict=False)])])
-
-
-class _Destination(Record):
-    """Where the rewritten files go. ``folder`` is that of ``--output``; without any option it is standard output."""
-
-    folder: Path | None
-    in_place: bool
-    diff: bool
-    check: bool
-    dry_run: bool
-    force: bool
-
-
-def _write_or_show(files: Sequence[RewrittenFile], destination: _Destination, *, recorded: bool = True) -> None:
-    """Write the files or show what would change. ``recorded`` also writes the rewrite log."""
-    folder = destination.folder
-    if destination.check:
-        _check(files)
-    elif destination.diff:
-        for file in files:
-            say(file_diff(file), lines=True, end="")
-    elif destination.dry_run:
-        _print_dry_run(files, destination)
-    elif destination.in_place:
-        replace_in_place(files, recorded=recorded)
-        for file in files if recorded else ():
-            if file.edits:
-                note(
-                    tr("rewrote {image_count} in {path}", image_count=counted(len(file.edits), "image"), path=file.path)
-                )
-    elif folder and _is_file_name(folder, files):
-        with out.folder_for(folder.parent):
-            out.check_free(folder.parent, [(folder.name, files[0].after)], force=destination.force)
-            out.write_files(folder.parent, [(folder.name, files[0].after)])
-        note(tr("wrote {folder}", folder=folder))
-    elif folder:
-        contents = [(file.name, file.after) for file in files]
-        with out.folder_for(folder):
-            out.check_free(folder, contents, force=destination.force)
-            write_rewritten(folder, contents, files if recorded else ())
-        note(tr("wrote {file_count} to {folder}", file_count=counted(len(files), "file"), folder=folder))
-    elif len(files) == 1:
-        write_bytes(files[0].after)
-    else:
-        raise _too_many_for_stdout(files)
-
-
-def _print_dry_run(files: Sequence[RewrittenFile], destination: _Destination) -> None:
-    """Print which files would be written and how much of each changes; raise the errors that writing would raise."""
-    folder = destination.folder
-    if destination.in_place:
-        check_in_place(files)
-    elif folder and _is_file_name(folder, files):
-        out.check_free(folder.parent, [(folder.name, files[0].after)], force=destination.force)
-    elif folder:
-        out.check_free(folder, [(file.name, file.after) for file in files], force=destination.force)
-    elif len(files) > 1:
-        raise _too_many_for_stdout(files)
-    for file in files:
-        if destination.in_place and file.before == file.after:
-            continue
-        if destination.in_place:
-            where = file.path
-        else:
-            where = str(_path_in(folder, file, files)) if folder else tr("{path} to standard output", path=file.path)
-        note(tr("would write {where}: {change_count}", where=where, change_count=counted(len(file.edits), "change")))
-    total = sum(len(file.edits) for file in files)
-    changed_files = sum(file.before != file.after for file in files)
-    note(
-        tr(
-            "{change_count} in {file_count}; nothing was written",
-            change_count=counted(total, "change"),
-            file_count=counted(changed_files, "file"),
-        )
-    )
-
-
-def _is_file_name(path: Path, files: Sequence[RewrittenFile]) -> bool:
-    """Whether ``--output`` names a file: it ends as one of YAML or JSON and is no folder. The log is for folders.
-
-    Raises :class:`UsageError` if that is to hold several files.
-    """
-    if path.suffix.lower() not in (".yaml", ".yml", ".json") or path.is_dir():
-        return False
-    if len(files) > 1:
-        raise UsageError(
-            tr("{files_count} files do not fit into one", files_count=len(files)),
-            where=str(path),
-            hint=tr("--output names a folder"),
-        )
-    return True
-
-
-def _path_in(folder: Path, file: RewrittenFile, files: Sequence[RewrittenFile]) -> Path:
-    return folder if _is_file_name(folder, files) else folder / file.name
-
-
-def _too_many_for_stdout(files: Sequence[RewrittenFile]) -> UsageError:
-    return UsageError(
-        tr("{files_count} files do not fit on standard output", files_count=len(files)),
-        hint=tr("add --output DIR, --in-place, --diff or --check"),
-    )
 
 
 def _left_error(files: Sequence[RewrittenFile]) -> list[Incomplete]:
@@ -304,20 +226,3 @@ def _left_error(files: Sequence[RewrittenFile]) -> list[Incomplete]:
             hint=tr("--take-possible rewrites them too; rules in airgap.yaml take or ignore single ones"),
         )
     ]
-
-
-def _check(files: Sequence[RewrittenFile]) -> None:
-    """Raise :class:`WouldChange` if a file would change."""
-    changed_files = [file for file in files if file.before != file.after]
-    if changed_files:
-        count = sum(len(file.edits) for file in changed_files)
-        names = ", ".join(file.path for file in changed_files)
-        raise WouldChange(
-            tr(
-                "{image_count} in {file_count} would change: {names}",
-                image_count=counted(count, "image"),
-                file_count=counted(len(changed_files), "file"),
-                names=names,
-            ),
-            hint=tr("--diff shows them, --in-place rewrites them"),
-        )

@@ -7,10 +7,12 @@ import click
 
 from airgap.cli import options
 from airgap.cli.progress.display import open_display
+from airgap.cli.trust_options import TrustOptions, trust_options
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
 from airgap.events import Noted
-from airgap.flows.verify import verify, verify_target
+from airgap.flows.admission import verify_signed
+from airgap.flows.verify import verify_target
 from airgap.formatting import counted, human
 from airgap.i18n import tr
 from airgap.targets import target_for
@@ -20,6 +22,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 @click.command("verify")
 @click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
 @click.option("--against", metavar="TARGET", help=tr("Also compare the target's tags with the bundle."))
+@trust_options
 @options.mapping
 @options.target_options
 @options.config
@@ -28,6 +31,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 def command(
     bundles: tuple[str, ...],
     against: str | None,
+    trust: TrustOptions,
     policy: str | None,
     connection: options.TargetConnection,
     config: str | None,
@@ -39,15 +43,20 @@ def command(
     A differential bundle is checked alone; the bundles that it needs are listed. Of a bundle in volumes, name any one
     if all are in one folder, or several if they are on several media. - reads a bundle from standard input.
 
+    A signed bundle is also checked for anything that was added to it or reordered, and its signatures by the keys that
+    are trusted here. With --key or --ca it must be signed.
+
     \b
     airgap verify bundle.tar
+    airgap verify bundle.tar --key maker.pub
     airgap verify bundle.tar --against http://10.100.0.102:32415/my-docker-image
     """
     if not against and (policy or connection.given):
         raise click.UsageError(tr("what is said of a target goes with --against"))
     project = load_project(config)
     with options.open_bundle(bundles, connection.password_stdin) as bundle, open_display(progress) as emit:
-        verified = verify(bundle, Context(Jobs.of(jobs), emit))
+        demand = trust.demand(project)
+        verified = verify_signed(bundle, demand, Context(Jobs.of(jobs), emit))
         emit(
             Noted(
                 tr(

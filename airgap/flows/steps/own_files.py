@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from airgap.artifacts.workspace import FETCHED, FOLDER_SUFFIX
 from airgap.bundle.documents import own_kind
 from airgap.config.airgap_yaml import FILE
 from airgap.errors import ResourceError
@@ -17,8 +18,8 @@ class OwnFiles:
     """Recognises airgap's own files in a walk.
 
     These are ``airgap.yaml`` and ``project_file`` (that of ``--config``), bundles, ``bundle.json``, receipts,
-    inventories and locks, and folders that an import or ``rewrite --output`` has made. A folder whose files were
-    rewritten in place has a log too, and stays.
+    inventories and locks, and folders that an import, ``rewrite --output`` or a stopped export has made. A
+    folder whose files were rewritten in place has a log too, and stays.
     """
 
     def __init__(self, project_file: str = "") -> None:
@@ -26,12 +27,19 @@ class OwnFiles:
 
     def is_own(self, path: str) -> bool:
         """Return whether the file or folder at ``path`` is airgap's own."""
-        return _was_made_by_rewriting(path) if os.path.isdir(path) else self._is_own_file(path)
+        if os.path.isdir(path):
+            return _was_made_by_rewriting(path) or _holds_unfinished_artifacts(path)
+        return self._is_own_file(path)
 
     def _is_own_file(self, path: str) -> bool:
         if os.path.realpath(path) == self._project_file or own_kind(path) is not None:
             return True
         return os.path.basename(path) == FILE and not holds_objects(Path(path).read_bytes(), path)
+
+
+def _holds_unfinished_artifacts(folder: str) -> bool:
+    """Whether an export that was stopped keeps files of artifacts there."""
+    return folder.endswith(FOLDER_SUFFIX) and os.path.isdir(os.path.join(folder, FETCHED))
 
 
 def _was_made_by_rewriting(folder: str) -> bool:

@@ -70,15 +70,18 @@ class FieldScanner(ScanContext):
         is_named_data = (
             candidate.node.parent_key == "data" and object_matches(DATA, *self.object_type) and self.names_images()
         )
-        for rule, holds in ((rules.DEFAULT, is_default), (rules.NAMED_DATA, is_named_data)):
-            if (
-                holds
-                and (_TAGGED.fullmatch(value) or is_complete_reference(value))
-                and rule.fits(*self.object_type, rule_path)
-            ):
+        is_whole = is_complete_reference(token.value)
+        for rule, holds in (
+            (rules.DEFAULT, is_default and (is_whole or _TAGGED.fullmatch(value))),
+            (rules.NAMED_DATA, is_named_data and (is_whole or _TAGGED.fullmatch(value))),
+            (rules.ANNOTATION, is_whole and self._is_image_annotation(candidate)),
+            # The keys of a mapping called images may be any words, also those for a part of a reference.
+            (rules.LISTED, is_whole and candidate.node.holds_images in (1, 2) and not self.is_schema()),
+        ):
+            if holds and rule.fits(*self.object_type, rule_path):
                 self.add(candidate, token, rule, token.value)
                 return
-        if not is_complete_reference(token.value):
+        if not is_whole:
             return
         if self.is_schema():
             reason = tr("it looks like a reference, but a schema's text and examples are not pulled")
@@ -87,6 +90,9 @@ class FieldScanner(ScanContext):
             self.add_near_miss(candidate, token, irrelevant)
         else:
             self.add(candidate, token, rules.SHAPE, token.value)
+
+    def _is_image_annotation(self, candidate: Candidate) -> bool:
+        return candidate.node.parent_key == "annotations" and keys.mentions_image(str(candidate.key))
 
     def _scan_other_field(self, candidate: Candidate, token: ScalarToken, rule_path: str) -> None:
         """Scan a value whose key no rule is for."""

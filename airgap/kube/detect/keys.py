@@ -95,6 +95,8 @@ _NEIGHBOURS = {
     "fullName": Key(OTHER, "", True, True),
     "url": Key(REGISTRY, "", True, True, weak=True),
     "uri": Key(REGISTRY, "", True, True, weak=True),
+    "op": Key(OTHER, "", True, False),
+    "path": Key(OTHER, "", True, False),
     "semver": Key(OTHER, "", True, False),
     "chart": Key(OTHER, "", True, True),
     "targetRevision": Key(OTHER, "", True, False),

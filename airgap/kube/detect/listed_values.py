@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from airgap.kube.detect import arguments, keys, lines, rules, scripts, walker
+from airgap.kube.detect import arguments, keys, lines, patches, rules, scripts, walker
 from airgap.kube.detect.fields import FieldScanner
 from airgap.kube.detect.named_values import join_named
 from airgap.kube.detect.not_pulled import WRITTEN_TO, never_pulled_reason
@@ -26,6 +26,10 @@ class ListedValueScanner(FieldScanner):
         node = candidate.node
         name = (node.tokens or {}).get("name")
         parent = node.parent
+        patched = None if name is not None or token.is_null else patches.patched_value(node, token.value)
+        if patched is not None:
+            self._scan_patched(candidate, token, patched)
+            return
         if name is None or token.is_null or token.value.lstrip().startswith(("docker://", "oci://")):
             self.scan_shape(candidate, token)
             return
@@ -49,6 +53,27 @@ class ListedValueScanner(FieldScanner):
             self.add_listed(candidate, token, rules.PARAMETER)
         elif keys.mentions_image(name.value) and is_tagged_path(token.value) and not never_pulled_reason(rule_path):
             self.add(candidate, token, rules.PARAMETER, token.value)
+        elif (
+            name.value == "bundle"
+            and is_complete_reference(token.value)
+            and rules.BUNDLE.fits(*self.object_type, rule_path)
+        ):
+            self.add(candidate, token, rules.BUNDLE, token.value)
+        elif not self.scan_document(candidate, token):
+            self.scan_shape(candidate, token)
+
+    def _scan_patched(self, candidate: Candidate, token: ScalarToken, patched: int) -> None:
+        """Scan the value of an operation of a JSON patch."""
+        if self.is_schema() or never_pulled_reason(self.paths.rule_path(candidate)):
+            self.scan_shape(candidate, token)
+        elif patched == patches.IMAGE:
+            self.add(candidate, token, rules.PATCHED, token.value)
+        elif patched == patches.ARGUMENT:
+            for _, _, begin, end, rule in arguments.argument_references([token]):
+                if rule is None:
+                    self.add_near_miss(candidate, token, WRITTEN_TO, (begin, end))
+                else:
+                    self.add(candidate, token, rule, token.value[begin:end], begin)
         elif not self.scan_document(candidate, token):
             self.scan_shape(candidate, token)
 

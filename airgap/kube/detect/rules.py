@@ -79,6 +79,23 @@ PARAMETER = Rule(
     shape=QUALIFIED,
     objects=EVERYWHERE,
 )
+PATCHED = Rule(
+    "patch-image",
+    "kustomize",
+    LIKELY,
+    "**.value",
+    tr("the value of a JSON patch whose path ends in a field for an image"),
+    objects=BUT_SCHEMAS,
+)
+BUNDLE = Rule(
+    "task-bundle",
+    "crd",
+    LIKELY,
+    "**.{taskRef,pipelineRef,ref}.params[].value",
+    tr("the type's contract: the bundle of a task is pulled from a registry (Tekton, bundles resolver)"),
+    ("tekton.dev/*",),
+    COMPLETE,
+)
 LISTED = Rule(
     "list-images",
     "crd",

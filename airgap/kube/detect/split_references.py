@@ -35,6 +35,7 @@ from airgap.kube.detect.shapes import has_registry, has_tag
 from airgap.kube.detect.walker import Node, ScalarToken
 
 _DIGITS = re.compile(r"[0-9a-f]{64}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _PREFIX_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 _WORD = re.compile(r"[a-z0-9][a-z0-9._-]*(?::.+)?")
 NO_TAG = tr("no tag or digest stands in this file: it comes from elsewhere, as a chart's appVersion does")
@@ -185,6 +186,8 @@ def _tag_parts(
     tag, digest = non_empty(own.get(keys.TAG)), non_empty(own.get(keys.DIGEST))
     if tag is digest is None:
         tag = non_empty(own.get(keys.VERSION))
+    if tag is not None and digest is None and _DIGEST.fullmatch(tag.value.strip()):  # no tag has a colon
+        return None, tag, True
     if tag is not None or digest is not None:
         return tag, digest, True
     shared = prefix.shared

@@ -349,12 +349,12 @@ def walk(
             if depth > ev.MAX_DEPTH:
                 refuse(start, tr("nested more than {max_depth} levels deep", max_depth=ev.MAX_DEPTH))
             node = Node(node, parent_key, event_type == ev.MAPPING, flow, len(pending), kept)
-            if event_type == ev.SEQUENCE and type(parent_key) is str and parent_key.lower().endswith(_ARGUMENTS):
+            if event_type == ev.SEQUENCE and type(parent_key) is str and parent_key.lower().endswith(ARGUMENT_LISTS):
                 node.items = []
 
 
 #: A list's key whose items are arguments: ``args``, ``command``, ``extraArgs``.
-_ARGUMENTS = ("args", "command", "commands", "arguments", "flags", "cmd")
+ARGUMENT_LISTS = ("args", "command", "commands", "arguments", "flags", "cmd")
 _ADDRESSES = ("docker://", "oci://")
 
 

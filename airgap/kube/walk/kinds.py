@@ -20,6 +20,8 @@ from airgap.kube.render.programs import KUSTOMIZATION_NAMES
 _API_VERSION = re.compile(rb"^[\"']?apiVersion[\"']?[ \t]*:", re.MULTILINE)
 _KIND = re.compile(rb"^[\"']?kind[\"']?[ \t]*:", re.MULTILINE)
 _SERVICES = re.compile(rb"^[\"']?services[\"']?[ \t]*:", re.MULTILINE)
+#: An operation of a JSON patch (RFC 6902), as kustomizations have them in files of their own.
+_PATCH = re.compile(rb"^[ \t]*(?:-[ \t]+)?[\"']?op[\"']?[ \t]*:[ \t]*[\"']?(?:add|replace)\b", re.MULTILINE)
 _VALUES_NAME = re.compile(r"(?:^|[._-])values(?:[._-]|$)", re.IGNORECASE)
 _COMPOSE_NAME = re.compile(r"(?:^|[._-])compose(?:[._-]|$)", re.IGNORECASE)
 
@@ -35,6 +37,7 @@ def is_resource_file(file: ResourceFile, scan: Scan) -> bool:
         or _VALUES_NAME.search(name)
         or _COMPOSE_NAME.search(name)
         or _SERVICES.search(content)
+        or (_PATCH.search(content) and scan.sites)
         or os.path.exists(os.path.join(os.path.dirname(file.path), "Chart.yaml"))
         or holds_objects(content, file.path)
     )

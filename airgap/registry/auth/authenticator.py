@@ -21,9 +21,9 @@ from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.auth import challenge as challenges
 from airgap.registry.auth.credentials import Credential, Credentials
-from airgap.registry.http.errors import locked_out, public_url, split_url
+from airgap.registry.auth.realms import TokenServers
+from airgap.registry.http.errors import locked_out, public_url
 from airgap.registry.http.transport import Response
-from airgap.registry.settings import is_loopback
 
 #: Seconds that a token without ``expires_in`` is valid (token specification).
 _DEFAULT_LIFETIME = 60.0
@@ -56,7 +56,7 @@ class Authenticator(Record, frozen=False, eq=False):
     """Knows the ``Authorization`` for each request to one registry. Thread-safe.
 
     ``registry`` is the name for which credentials are looked up, ``base_url`` the address of the requests.
-    ``login_arguments`` are those of ``airgap login`` for this registry.
+    ``login_arguments`` are those of ``airgap login`` for this registry. ``token_servers`` says which get the password.
     """
 
     registry: str
@@ -64,6 +64,7 @@ class Authenticator(Record, frozen=False, eq=False):
     credentials: Credentials
     send: Send
     login_arguments: str
+    token_servers: TokenServers
     clock: Callable[[], float] = time.monotonic
     trials: PasswordTrials = field(default_factory=PasswordTrials)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -249,7 +250,7 @@ class Authenticator(Record, frozen=False, eq=False):
         bearer = self._bearer or {}
         realm, service = bearer["realm"], bearer.get("service", "")
         credential = self._credential(scopes)
-        self._check_realm(realm, credential)
+        self.token_servers.check(realm, with_password=credential is not None)
         if credential is None or credential in self.trials.accepted:
             return self._request_token(realm, service, scopes, credential)
         with self.trials.lock:
@@ -297,29 +298,6 @@ class Authenticator(Record, frozen=False, eq=False):
         if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
             raise RegistryError(tr("the token server answered no token"), where=public_url(realm))
         return _Token(value, self.clock() + lifetime * 0.9)
-
-    def _check_realm(self, realm: str, credential: Credential | None) -> None:
-        """Raise :class:`Unauthorized` if a password would travel to the token server with less protection than to the
-        registry.
-
-        The address of the token server is the registry's choice: it must use TLS, be this machine, or be the
-        registry's own host if that is reached over plain HTTP too.
-        """
-        own_address, token_address = urlsplit(self.base_url), split_url(realm)
-        if token_address.scheme == "https":
-            return
-        if token_address.scheme == "http":
-            same_host = own_address.scheme == "http" and token_address.hostname == own_address.hostname
-            if credential is None or same_host or is_loopback(token_address.netloc):
-                return
-        raise Unauthorized(
-            tr(
-                "the registry names {public_url} to sign in at, where a password would travel unprotected",
-                public_url=public_url(realm)[:200],
-            ),
-            where=public_url(self.base_url),
-            hint=tr("have the registry's external address (X-Forwarded-Proto, X-Forwarded-Host) put right"),
-        )
 
 
 def _scope_key(scopes: Sequence[str]) -> str:

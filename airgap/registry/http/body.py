@@ -12,10 +12,22 @@ import http.client
 import time
 
 from airgap.records import Record
+from airgap.registry.http.pace import PacedResponse
 from airgap.registry.http.rate import RateLimit
 
 #: Seconds after which a read returns what has arrived so far.
 _MAX_READ_TIME = 0.25
+
+
+def read_into_memory(response: http.client.HTTPResponse, most: int) -> tuple[bytes, bool]:
+    """Return the first ``most`` bytes of a body, and whether it has no more. Raises what ``http.client`` raises."""
+    body = response.read(most)
+    if len(body) < most:
+        if response.length:
+            raise http.client.IncompleteRead(body, response.length)  # http.client does not raise it here
+        response.read(0)  # reads the end of a chunked body, so that the connection can be reused
+        return body, True
+    return body, response.length == 0 if response.length is not None else not response.read(1)
 
 
 class ResponseBody(Record, frozen=False, eq=False):
@@ -35,6 +47,8 @@ class ResponseBody(Record, frozen=False, eq=False):
 
     def _read_some(self, buffer: memoryview) -> int:
         response = self.response
+        if isinstance(response, PacedResponse):
+            response.pace_body()
         if self._pending_error is not None:
             raise self._pending_error
         if response.chunked or response.length is None or response.isclosed():

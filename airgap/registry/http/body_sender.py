@@ -6,6 +6,7 @@ A blob that is hashed here and does not match its digest is never sent completel
 
 from __future__ import annotations
 
+import functools
 import select
 import socket
 import ssl
@@ -15,6 +16,7 @@ from airgap.errors import ContentError, DigestMismatch
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
+from airgap.registry.http.pace import MinimumRate
 from airgap.registry.http.rate import RateLimit
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import FileRange, thread_buffer, translate_read_errors
@@ -60,7 +62,7 @@ class BlobHash:
         self._read(reader, length, sock, rate)
 
     def _read(self, reader: Reader, length: int, sock: socket.socket | None, rate: RateLimit | None = None) -> None:
-        buffer, remaining = thread_buffer(), length
+        buffer, remaining, minimum = thread_buffer(), length, MinimumRate()
         while remaining:
             with translate_read_errors(self._descriptor.digest, self.position):
                 count = reader.readinto(buffer[: min(remaining, len(buffer))])
@@ -74,7 +76,7 @@ class BlobHash:
             if self.position == self._descriptor.size:
                 self._check_end(reader)
             if sock is not None:
-                _send_all(sock, buffer[:count], rate)
+                _send_all(sock, buffer[:count], minimum, rate)
 
     def _check_end(self, reader: Reader) -> None:
         if self._hash.hexdigest() != digests.encoded(self._descriptor.digest):
@@ -110,17 +112,23 @@ def send_file(sock: socket.socket, reader: FileRange, length: int, rate: RateLim
         _send_copy(sock, reader, length, rate)
         return
     # A socket with a time-out is non-blocking, so sendfile may fail with EAGAIN.
-    remaining, timeout = length, sock.gettimeout()
+    remaining, minimum = length, MinimumRate()
     most = min(_MAX_SENDFILE_CALL, rate.piece) if rate else _MAX_SENDFILE_CALL
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
+
+    def send_piece() -> int:
+        while True:
+            try:
+                return sendfile(sock.fileno(), reader.fd, reader.offset, min(remaining, most))
+            except BlockingIOError:
+                timeout = sock.gettimeout()
+                if not poll.poll(None if timeout is None else timeout * 1000):
+                    raise TimeoutError(tr("the registry takes no more bytes")) from None
+
     while remaining:
         try:
-            count = sendfile(sock.fileno(), reader.fd, reader.offset, min(remaining, most))
-        except BlockingIOError:
-            if not poll.poll(None if timeout is None else timeout * 1000):
-                raise TimeoutError(tr("the registry takes no more bytes")) from None
-            continue
+            count = minimum.wait(sock, send_piece)
         except OSError as error:
             # The error number does not tell whether the file or the socket failed. Reading the range does.
             _check_readable(reader, min(remaining, most))
@@ -144,21 +152,22 @@ def _check_readable(reader: FileRange, length: int) -> None:
 
 
 def _send_copy(sock: socket.socket, reader: FileRange, length: int, rate: RateLimit | None) -> None:
-    buffer, remaining = thread_buffer(), length
+    buffer, remaining, minimum = thread_buffer(), length, MinimumRate()
     while remaining:
         count = reader.peek(buffer[: min(remaining, len(buffer))])
         if count == 0:
             raise reader.cut_short()
-        _send_all(sock, buffer[:count], rate)
+        _send_all(sock, buffer[:count], minimum, rate)
         reader.advance(count)
         remaining -= count
 
 
-def _send_all(sock: socket.socket, content: memoryview, rate: RateLimit | None) -> None:
+def _send_all(sock: socket.socket, content: memoryview, minimum: MinimumRate, rate: RateLimit | None) -> None:
     most = min(_MAX_SEND_CALL, rate.piece) if rate else _MAX_SEND_CALL
     sent = 0
     while sent < len(content):
-        count = sock.send(content[sent : sent + most])
+        piece = content[sent : sent + most]
+        count = minimum.wait(sock, functools.partial(sock.send, piece))
         sent += count
         if rate:
             rate.wait(count)

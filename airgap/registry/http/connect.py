@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 from airgap.errors import AirgapError, Interrupted, UsageError
 from airgap.i18n import tr
 from airgap.records import Record, field
+from airgap.registry.http.addresses import AddressRule, ForbiddenAddress
 from airgap.registry.http.errors import proxy_unreachable
+from airgap.registry.http.pace import PacedResponse
 from airgap.registry.http.proxy import Proxy
 
 #: Seconds.
@@ -36,6 +38,8 @@ class ConnectionKey(NamedTuple):
     host: str
     port: int
     trust: Trust
+    #: Set for a host that a registry has named: which addresses it may have.
+    rule: AddressRule | None = None
 
 
 class Connector(Record, frozen=False, eq=False):
@@ -57,6 +61,7 @@ class Connector(Record, frozen=False, eq=False):
         connection: http.client.HTTPConnection
         if key.scheme == "http":
             connection = http.client.HTTPConnection(host, port, timeout=timeout)
+            connection.response_class = PacedResponse
         else:
             connection = _TlsConnection(host, port, timeout=timeout, context=self._context(key.trust))
             connection.server_hostname = key.host
@@ -65,7 +70,11 @@ class Connector(Record, frozen=False, eq=False):
 
         def create_socket(address: tuple[str, int], timeout: float, source: object = None) -> socket.socket:
             try:
-                return self._connect(address, timeout)
+                if key.rule is not None:
+                    key.rule.check(key.host)  # a proxy resolves names itself
+                return self._connect(address, timeout, None if proxy else key.rule)
+            except ForbiddenAddress:
+                raise
             except OSError as error:
                 if proxy is None or self.aborted:
                     raise
@@ -98,9 +107,15 @@ class Connector(Record, frozen=False, eq=False):
         for sock in sockets:
             shut_down(sock)
 
-    def _connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
+    def _connect(self, address: tuple[str, int], timeout: float, rule: AddressRule | None) -> socket.socket:
         last_error: OSError | None = None
         for family, kind, protocol, _, socket_address in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
+            try:
+                if rule is not None:
+                    rule.check(str(socket_address[0]))
+            except ForbiddenAddress as error:
+                last_error = error
+                continue
             sock = socket.socket(family, kind, protocol)
             with self._lock:
                 self._connecting.add(sock)
@@ -139,14 +154,14 @@ class _TlsConnection(http.client.HTTPSConnection):
         responses: list[http.client.HTTPResponse] = []
 
         def make_response(*arguments: Any, **keywords: Any) -> http.client.HTTPResponse:
-            responses.append(http.client.HTTPResponse(*arguments, **keywords))
+            responses.append(PacedResponse(*arguments, **keywords))
             return responses[-1]
 
         self.response_class = make_response  # type: ignore[assignment] # called like the class
         try:
             http.client.HTTPConnection.connect(self)
         finally:
-            self.response_class = http.client.HTTPResponse
+            self.response_class = PacedResponse
             for response in responses:
                 response.close()
         context: ssl.SSLContext = self._context  # type: ignore[attr-defined] # not in the stubs
@@ -164,7 +179,7 @@ def is_open(connection: http.client.HTTPConnection) -> bool:
 
 
 def check_first_bytes(sock: socket.socket) -> None:
-    """Raise BadStatusLine for an answer that is no HTTP.
+    """Raise :class:`http.client.BadStatusLine` if a response does not begin as HTTP.
 
     A TLS server may answer a plain HTTP request with a few bytes and no line end, and keep the connection open.
     ``http.client`` would wait for the line end until the time-out.

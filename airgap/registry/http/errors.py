@@ -10,10 +10,9 @@ import http.client
 import re
 import socket
 import ssl
-from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from airgap import bounded_json
+from airgap import bounded_json, limits
 from airgap.errors import (
     AirgapError,
     ContentError,
@@ -25,6 +24,8 @@ from airgap.errors import (
     Unavailable,
 )
 from airgap.i18n import tr
+from airgap.registry.http.addresses import ForbiddenAddress
+from airgap.registry.http.pace import HeaderTooLong, SlowAnswer, SlowPeer
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _PLAIN_REQUEST = re.compile(rb"HTTP request\b")
@@ -44,6 +45,14 @@ class Transient(Unavailable):
 
 class ConnectionBroken(Transient):
     """The connection has ended during a request or its response."""
+
+
+class TooSlow(Transient):
+    """A registry that answers, but too slowly. It is asked once more, not as often as after other failures."""
+
+
+class RefusedAddress(Unavailable):
+    """A registry has named an address that it may not lead to."""
 
 
 class AccountLocked(Unauthorized):
@@ -86,6 +95,20 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
     """
     where = public_url(url)
     host = urlsplit(url).netloc.rpartition("@")[2]
+    if isinstance(error, SlowPeer):
+        return TooSlow(_slowness(error), where=where, hint=limits.hint(error.limit))
+    if isinstance(error, ForbiddenAddress):
+        return RefusedAddress(
+            tr("the registry leads to {host}, and {reason}; nothing was sent there", host=host, reason=error),
+            where=where,
+        )
+    if isinstance(error, HeaderTooLong):
+        most = limits.value("header-bytes")
+        return Unavailable(
+            tr("the headers of an answer have more than {most:,} bytes", most=most),
+            where=where,
+            hint=limits.hint("header-bytes"),
+        )
     if isinstance(error, ssl.SSLError):
         if error.errno in (ssl.SSL_ERROR_SYSCALL, ssl.SSL_ERROR_EOF, ssl.SSL_ERROR_ZERO_RETURN):
             return ConnectionBroken(tr("the connection broke (inside TLS)"), where=where)
@@ -138,6 +161,13 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
     if isinstance(error, OSError):
         return Unavailable(tr("cannot connect: {strerror}", strerror=error.strerror or error), where=where)
     return Unavailable(tr("the exchange went wrong ({describe})", describe=_describe(error)), where=where)
+
+
+def _slowness(error: SlowPeer) -> str:
+    if isinstance(error, SlowAnswer):
+        return tr("an answer was not complete after {seconds} s", seconds=limits.value("answer-time"))
+    rate, seconds = limits.value("minimum-rate"), limits.value("rate-period")
+    return tr("fewer than {rate:,} bytes/s moved over {seconds} s", rate=rate, seconds=seconds)
 
 
 def proxy_unreachable(error: OSError, host: str, port: int) -> Unavailable:
@@ -266,62 +296,6 @@ def _parse_registry_error(body: bytes) -> tuple[str, str]:
     if isinstance(detail, str) and detail:
         texts.append(detail)
     return str(code or ""), _CONTROL.sub(" ", ", ".join(texts))[:300]
-
-
-def untrusted_certificate(error: ssl.SSLCertVerificationError, url: str, pem: str) -> Unavailable:
-    """Return the error for an untrusted certificate; ``pem`` is the certificate, or empty if it could not be read."""
-    host = split_url(url).hostname
-    names = _certificate_names(pem)
-    issued_for = tr("; the certificate is for {names}", names=names) if names else ""
-    hints = {  # by the verification codes of OpenSSL
-        9: tr("its time has not begun: check this machine's clock"),
-        10: tr("its time is over: have it renewed, and check this machine's clock"),
-        18: tr("it is self-signed: give it with --ca-file, or --insecure to trust anything"),
-        19: tr("its issuer is private: give the issuer's certificate with --ca-file"),
-        20: tr("its issuer is unknown here: give the issuer's certificate with --ca-file"),
-        21: tr("its issuer is unknown here: give the issuer's certificate with --ca-file"),
-    }
-    hint = hints.get(
-        error.verify_code,
-        tr("use a name that the certificate holds, or have one made with {host} in its SANs", host=host),
-    )
-    return Unavailable(
-        tr(
-            "the certificate is not trusted: {verify_message}{issued_for}",
-            verify_message=error.verify_message,
-            issued_for=issued_for,
-        ),
-        where=public_url(url),
-        hint=hint,
-    )
-
-
-def _certificate_names(pem: str) -> str:
-    try:
-        return _format_sans(decode_certificate(pem)) if pem else ""
-    except (OSError, ValueError):
-        return ""
-
-
-def decode_certificate(pem: str) -> Mapping[str, object]:
-    """Return the fields of a certificate without verifying it; raise :class:`OSError` or :class:`ValueError`."""
-    import tempfile
-
-    # The public functions of the standard library parse only verified certificates. The parser of its own tests reads
-    # any certificate, from a file.
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(pem)
-        file.flush()
-        decode = ssl._ssl._test_decode_cert  # type: ignore[attr-defined] # not in the stubs
-        certificate: Mapping[str, object] = decode(file.name)
-        return certificate
-
-
-def _format_sans(certificate: Mapping[str, object]) -> str:
-    names = certificate.get("subjectAltName")
-    if isinstance(names, tuple) and names:
-        return ", ".join(str(name[1]) for name in names[:8])
-    return tr("no name at all (it has no SANs, and a CN alone is no longer read)")
 
 
 def _describe(error: BaseException) -> str:

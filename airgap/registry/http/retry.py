@@ -8,18 +8,24 @@ forms (RFC 9110, 10.2.3: seconds or a date).
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
+from airgap import limits
 from airgap.events import Retrying, Sink, ignore
+from airgap.i18n import tr
 from airgap.records import Record, field
-from airgap.registry.http.errors import Transient
+from airgap.registry.http.errors import TooSlow, Transient
 
 T = TypeVar("T")
+
+#: Attempts at a registry that is too slow, and slow answers in a row after which it is asked no more.
+_MAX_SLOW_ATTEMPTS = 2
 
 
 class RetryPolicy(Record):
@@ -56,12 +62,36 @@ class RetryPolicy(Record):
 
     def pause(self, what: str, attempt: int, error: Transient) -> None:
         """Wait before the next attempt; raise ``error`` if there is none left."""
-        delay = None if error.given_up else self.delay(attempt, error.retry_after)
+        is_too_slow = isinstance(error, TooSlow) and attempt >= _MAX_SLOW_ATTEMPTS
+        delay = None if error.given_up or is_too_slow else self.delay(attempt, error.retry_after)
         if delay is None:
             error.given_up = True  # an enclosing operation must not be retried either
             raise error
         self.emit(Retrying(what, error.what, attempt, round(delay, 3)))
         self.sleep(delay)
+
+
+class SlowCount:
+    """Gives a registry up that was too slow twice in a row, so that a command does not wait for each request anew."""
+
+    def __init__(self) -> None:
+        self._slow_answers = 0
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[None]:
+        """Count the answer of one request; raise :class:`TooSlow` if the registry was given up."""
+        if self._slow_answers >= _MAX_SLOW_ATTEMPTS:
+            error = TooSlow(
+                tr("the registry was too slow twice, and is asked no more"), hint=limits.hint("answer-time")
+            )
+            error.given_up = True
+            raise error
+        try:
+            yield
+        except TooSlow:
+            self._slow_answers += 1
+            raise
+        self._slow_answers = 0
 
 
 def parse_retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:

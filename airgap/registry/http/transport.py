@@ -21,7 +21,9 @@ from airgap.errors import AirgapError, Interrupted, RegistryError, Unavailable
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.http import errors
-from airgap.registry.http.body import ResponseBody
+from airgap.registry.http.addresses import AddressRule
+from airgap.registry.http.body import ResponseBody, read_into_memory
+from airgap.registry.http.certificate_errors import untrusted_certificate
 from airgap.registry.http.connect import ConnectionKey, Connector, Trust, check_first_bytes, is_open, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.proxy import Proxy, proxy_for_url
@@ -64,6 +66,11 @@ class StreamedResponse(Record, frozen=False, eq=False):
         return self.response.status
 
     @property
+    def peer(self) -> str:
+        """The address of the server that has answered, empty behind a proxy."""
+        return self._lease.peer
+
+    @property
     def headers(self) -> Headers:
         """The response headers."""
         return self.response.headers
@@ -100,12 +107,18 @@ class _Lease(Record, frozen=False, eq=False):
     reused: bool
     #: Whether the connection is closed after this request.
     dedicated: bool = False
+    #: The address of the server, empty behind a proxy.
+    peer: str = ""
+
+    def note_peer(self) -> None:
+        if self.proxy is None:
+            self.peer = str(self.connection.sock.getpeername()[0])
 
     def translate(self, error: BaseException) -> AirgapError:
         if self.transport.aborted:
             return Interrupted(tr("stopped"))
         if isinstance(error, ssl.SSLCertVerificationError):
-            return errors.untrusted_certificate(error, self.url, self.transport.certificate(self.key, self.proxy))
+            return untrusted_certificate(error, self.url, self.transport.certificate(self.key, self.proxy))
         return errors.from_exception(error, self.url, answered_before=self.transport.has_answered(self.key))
 
     def drop(self) -> None:
@@ -121,27 +134,20 @@ class _Lease(Record, frozen=False, eq=False):
     def read(self, response: http.client.HTTPResponse, url: str, limit: str) -> Response:
         most = limits.value(limit or "error-bytes")
         try:
-            body = response.read(most + 1) if (response.length or 0) <= most or not limit else bytes(most + 1)
-            if len(body) <= most:
-                if response.length:
-                    raise http.client.IncompleteRead(body, response.length)  # http.client does not raise it here
-                response.read(0)  # reads the end of a chunked body, so that the connection can be reused
+            body, is_whole = read_into_memory(response, most)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.drop()
             raise self.translate(error) from error
-        if len(body) > most:
-            self.drop()
-            if limit:
-                raise RegistryError(
-                    tr("the answer has more than {most:,} bytes", most=most),
-                    where=errors.public_url(url),
-                    hint=limits.hint(limit),
-                )
-        else:
+        if is_whole:
             self.release(response)
+        else:
+            self.drop()
+        if limit and not is_whole:
+            what, where = tr("the answer has more than {most:,} bytes", most=most), errors.public_url(url)
+            raise RegistryError(what, where=where, hint=limits.hint(limit))
         if self.transport.rate:
             self.transport.rate.wait(len(body))
-        return Response(response.status, response.reason, response.headers, body[:most], url)
+        return Response(response.status, response.reason, response.headers, body, url)
 
 
 class Transport(Record, frozen=False, eq=False):
@@ -167,16 +173,18 @@ class Transport(Record, frozen=False, eq=False):
         headers: Mapping[str, str],
         body: bytes | None = None,
         timeout: float = TIMEOUT,
+        rule: AddressRule | None = None,
     ) -> StreamedResponse:
         """Send a small request and return the response with its body unread; ``timeout`` is in seconds.
 
+        ``rule`` says which addresses the host may have; :class:`~airgap.registry.http.errors.RefusedAddress` otherwise.
         Raises :class:`~airgap.registry.http.errors.Transient` for what may be retried, :class:`Unavailable` otherwise.
         """
 
         def send(connection: http.client.HTTPConnection, target: str, extra: Mapping[str, str]) -> None:
             connection.request(method, target, body=body, headers={**_COMMON_HEADERS, **headers, **extra})
 
-        return self._exchange(url, trust, send, repeatable=True, timeout=timeout)
+        return self._exchange(url, trust, send, repeatable=True, timeout=timeout, rule=rule)
 
     def upload(
         self,
@@ -265,15 +273,17 @@ class Transport(Record, frozen=False, eq=False):
         repeatable: bool,
         timeout: float,
         dedicated: bool = False,
+        rule: AddressRule | None = None,
     ) -> StreamedResponse:
         while True:
-            lease, target, extra = self._lease(url, trust, dedicated)
+            lease, target, extra = self._lease(url, trust, dedicated, rule)
             try:
                 if lease.connection.sock is None:
                     lease.connection.connect()
                 if self.aborted:
                     raise Interrupted(tr("stopped"))
                 lease.connection.sock.settimeout(timeout)
+                lease.note_peer()
                 try:
                     send(lease.connection, target, extra)
                     if not lease.reused and lease.key.scheme == "http":
@@ -292,7 +302,9 @@ class Transport(Record, frozen=False, eq=False):
             self._answered.add(lease.key)
             return StreamedResponse(response, url, lease)
 
-    def _lease(self, url: str, trust: Trust, dedicated: bool) -> tuple[_Lease, str, Mapping[str, str]]:
+    def _lease(
+        self, url: str, trust: Trust, dedicated: bool, rule: AddressRule | None
+    ) -> tuple[_Lease, str, Mapping[str, str]]:
         """Return a connection for ``url``, the target of its request line, and headers for a proxy."""
         if self.aborted:
             raise Interrupted(tr("stopped"))
@@ -301,7 +313,7 @@ class Transport(Record, frozen=False, eq=False):
             raise Unavailable(tr("this is no http or https address"), where=errors.public_url(url))
         secure = parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
-        key = ConnectionKey(parts.scheme, parts.hostname, port, trust if secure else Trust())
+        key = ConnectionKey(parts.scheme, parts.hostname, port, trust if secure else Trust(), rule)
         url_proxy = proxy_for_url(url, self.environment)
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         extra: dict[str, str] = {}

@@ -14,8 +14,8 @@ import time
 from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.records import replace
+from airgap.registry.http.certificate_errors import decode_certificate
 from airgap.registry.http.connect import Trust
-from airgap.registry.http.errors import decode_certificate
 from airgap.targets.doctor import tls_probe
 from airgap.targets.probe import Probe
 from airgap.targets.protocols import Finding

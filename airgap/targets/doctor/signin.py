@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airgap.errors import AirgapError, Unauthorized
 from airgap.i18n import tr
 from airgap.records import replace
+from airgap.registry.auth.realms import ForeignRealm
 from airgap.registry.http.errors import AccountLocked, split_url
 from airgap.targets.harbor.detection import is_harbor
 from airgap.targets.nexus.detection import is_nexus
@@ -132,6 +133,8 @@ def check_sign_in(probe: Probe) -> list[Finding]:
         client.use_one_token()
     try:
         probe.sign_in()
+    except ForeignRealm as error:
+        return [_foreign_realm(probe, error)]
     except Unauthorized as error:
         return [_rejected(probe, error, login) if credential is not None else _credential_needed(login)]
     except AirgapError as error:
@@ -139,6 +142,19 @@ def check_sign_in(probe: Probe) -> list[Finding]:
     if credential is None:
         return [Finding("ok", tr("it lets everybody in, with a token and without a password"))]
     return [Finding("ok", tr("{username} is let in", username=credential.username or tr("the token")))]
+
+
+def _foreign_realm(probe: Probe, error: ForeignRealm) -> Finding:
+    """Explain a token server that may not get the password: its address is wrong, or the user must allow it."""
+    if is_harbor(probe) and not is_nexus(probe):
+        hint = tr(
+            "Harbor takes this from external_url in harbor.yml: set it to {root} and prepare anew; {hint}",
+            root=probe.root,
+            hint=error.hint,
+        )
+    else:
+        hint = tr("the registry names this address: have its external address put right there; {hint}", hint=error.hint)
+    return Finding("problem", error.what, hint)
 
 
 def _sign_in_failed(probe: Probe, error: AirgapError) -> Finding:

@@ -193,21 +193,29 @@ def read_pages(read: Callable[[dict[str, str]], Any], repository: str, *, what: 
     """Yield the items of each page of a repository's list, by its continuation tokens.
 
     ``read`` returns the document for a query. Raises :class:`RegistryError` for a page that is unreadable, and for a
-    list that leads back to itself; ``what`` names the list in the error.
+    list that does not end, as :class:`airgap.registry.pagination.ListGuard` does; ``what`` names the list in errors.
     """
-    token, seen = "", set[str]()
+    from airgap.registry.pagination import ListGuard
+
+    guard, token = ListGuard(what), ""
     while True:
         page = read({"repository": repository, **({"continuationToken": token} if token else {})})
         items = page.get("items") if isinstance(page, dict) else None
         if not isinstance(items, list):
             raise RegistryError(tr("Nexus's list of {what} is unreadable", what=what))
+        next_token = page.get("continuationToken")
+        token = next_token if isinstance(next_token, str) else ""
+        guard.check_page(map(_key_of, items), token)
         yield items
-        token = page.get("continuationToken")
-        if not isinstance(token, str) or not token:
+        if not token:
             return
-        if token in seen:
-            raise RegistryError(tr("Nexus's list of {what} leads back to itself", what=what))
-        seen.add(token)
+
+
+def _key_of(item: object) -> str:
+    """Return what tells an item of a list apart from others."""
+    if not isinstance(item, dict):
+        return ""
+    return str(item.get("id") or [item.get(key) for key in ("group", "name", "version", "path")])
 
 
 def _json_of(response: Response) -> Any:

@@ -27,7 +27,7 @@ def handle(nexus: Nexus, request: Request, scheme: str) -> Answer:
     """Below ``/service/rest``; files of other formats below ``/repository``; a page for the rest of the main port."""
     path = request.path.removeprefix(nexus.settings.context)
     if path.startswith("/repository/"):
-        return rest_uploads.file(nexus, request, path)
+        return rest_uploads.file(nexus, request, path, scheme)
     if not path.startswith("/service/rest/"):
         return answers.html(404 if path != "/" else 200, "Nexus Repository Manager")
     inner = path.removeprefix("/service/rest").removeprefix("/v1")
@@ -154,6 +154,10 @@ _PATHS: tuple[tuple[str, str, bool, Handler], ...] = (
     ("POST", "/repositories/docker/hosted", True, rest_repositories.create),
     ("PUT", "/repositories/docker/hosted/", True, rest_repositories.update),
     ("POST", "/repositories/oci/hosted", True, rest_repositories.create),
+    *(
+        ("POST", f"/repositories/{name}/hosted", True, rest_repositories.create)
+        for name in ("raw", "maven", "helm", "pypi", "npm", "apt", "yum", "nuget", "rubygems")
+    ),
     ("GET", "/components", False, rest_components.components),
     ("GET", "/components/", False, rest_components.component),
     ("DELETE", "/components/", False, rest_components.delete),

@@ -21,6 +21,8 @@ from tests.doubles.registry import Answer, Request
 if TYPE_CHECKING:
     from tests.doubles.nexus.double import Nexus
 
+#: The key of a format's own settings where it is not the format's name.
+_KEYS = {"maven2": "maven"}
 _POLICIES: dict[str, Literal["ALLOW", "ALLOW_ONCE", "DENY"]] = {
     "ALLOW": "ALLOW",
     "ALLOW_ONCE": "ALLOW_ONCE",
@@ -86,7 +88,7 @@ def create(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     before the licence is accepted ("the API returns errors", microsoft/AzureTRE#4842; which, is inferred)."""
     if not nexus.eula_accepted:
         return answers.text(403, EULA)
-    kind = request.path.split("/")[-2]
+    kind = {"maven": "maven2"}.get(name := request.path.split("/")[-2], name)
     if kind == "oci" and nexus.settings.profile != "3.96":
         return answers.html(404, "Not Found")
     read = _read(nexus, request, kind)
@@ -129,7 +131,10 @@ def _taken(nexus: Nexus, ports: set[int]) -> bool:
 def _read(nexus: Nexus, request: Request, kind: str) -> tuple[Repository, int, int] | Answer:
     try:
         given = json.loads(request.read())
-        storage, docker, name = given["storage"], given[kind], str(given["name"])
+        needed = kind in ("docker", "oci", "apt", "maven2")
+        storage, docker, name = given["storage"], given[_KEYS.get(kind, kind)] if needed else {}, str(given["name"])
+        if kind == "apt" and not (docker.get("distribution") and given["aptSigning"].get("keypair")):
+            raise KeyError("aptSigning")
         policy = _POLICIES.get(str(storage.get("writePolicy", "allow_once")).upper())
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
         return _invalid("*", f"the document is not complete: {wrong}")

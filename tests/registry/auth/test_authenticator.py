@@ -13,6 +13,7 @@ import pytest
 from airgap.errors import AirgapError, RegistryError, Unauthorized
 from airgap.registry import Credential, Credentials, RegistrySettings, Repository
 from airgap.registry.auth.authenticator import Authenticator
+from airgap.registry.auth.realms import TokenServers
 from airgap.registry.http.transport import Headers, Response
 from airgap.store.readers import bytes_opener
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
@@ -338,7 +339,15 @@ class Scripted:
         credentials = Credentials({"HOME": "/nonexistent"}, {"r.test": credential} if credential else None)
         self.clock = now or [0.0]
         self.answer = b'{"token":"one"}'
-        self.auth = Authenticator("r.test", base_url, credentials, self._send, "r.test", lambda: self.clock[0])
+        self.auth = Authenticator(
+            "r.test",
+            base_url,
+            credentials,
+            self._send,
+            "r.test",
+            TokenServers("r.test", base_url),
+            lambda: self.clock[0],
+        )
 
     def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
         self.sent.append((url, headers.get("Authorization", "")))
@@ -356,14 +365,24 @@ SCOPES = ("repository:team/app:pull",)
 @pytest.mark.parametrize(
     ("base", "realm", "with_password", "believed"),
     [
-        ("https://r.test", "https://auth.test/token", True, True),
+        ("https://r.test", "https://auth.test/token", True, False),
+        ("https://r.test", "https://auth.test/token", False, True),
+        ("https://r.corp.test", "https://auth.corp.test/token", True, True),
+        ("https://r.corp.test", "https://corp.test/token", True, True),
+        ("https://r.corp.test", "https://auth.othercorp.test/token", True, False),
+        ("https://a.co.kr", "https://b.co.kr/token", True, False),
+        ("https://r.a.co.kr", "https://auth.a.co.kr/token", True, True),
+        ("https://registry.gitlab.com", "https://gitlab.com/jwt/auth", True, True),
+        ("https://10.0.0.5", "https://9.0.0.5/token", True, False),
+        ("https://one.azurecr.io", "https://two.azurecr.io/token", True, False),
         ("https://r.test", "http://auth.test/token", True, False),
         ("https://r.test", "http://r.test/token", True, False),
         ("https://r.test", "http://auth.test/token", False, True),
         ("http://r.test", "https://r.test/service/token", True, True),
         ("http://r.test:80", "http://r.test:8081/token", True, True),
         ("http://r.test", "http://auth.test/token", True, False),
-        ("https://r.test", "http://127.0.0.1:5001/token", True, True),
+        ("https://r.test", "http://127.0.0.1:5001/token", True, False),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5001/token", True, True),
         ("https://r.test", "ftp://auth.test/token", True, False),
         ("https://r.test", "/token", True, False),
         ("https://r.test", "http://[bad", True, False),
@@ -392,7 +411,7 @@ def test_where_a_password_goes(base: str, realm: str, with_password: bool, belie
 def test_tokens_end_with_the_clock(answer: bytes, life: float) -> None:
     made = Scripted("https://r.test", ME)
     made.answer = answer
-    made.challenge("https://auth.test/token")
+    made.challenge("https://r.test/token")
     made.auth.header(SCOPES)
     made.clock[0] = life * 0.85
     made.auth.header(SCOPES)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plain folder that any web server can serve, with the indexes that the format's clients read.
+
+``.airgap-artifacts.json`` in it lists what airgap has put there, since indexes are written over everything. An index
+that airgap has not written is never replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from airgap.artifacts.artifact import Artifact, check_names
+from airgap.artifacts.format import StaticLayout
+from airgap.artifacts.put import descriptor_of
+from airgap.durable import new_file_mode, publish, replace_file, write_at, writing
+from airgap.durable.files import output_error
+from airgap.durable.output import inside
+from airgap.errors import AirgapError, BundleError, OutputError
+from airgap.i18n import tr
+from airgap.oci import digest as digests
+from airgap.store.protocols import Opener
+from airgap.store.readers import read_verified, thread_buffer
+from airgap.targets.protocols import Finding
+from airgap.transfer import Context
+
+RECORD = ".airgap-artifacts.json"
+_FORMAT = 1
+
+
+class FolderRepository:
+    """The folder ``root`` as a repository of one format. ``served`` is the address that it will be served under."""
+
+    def __init__(self, format_name: str, root: Path, layout: StaticLayout, served: str = "") -> None:
+        self._format = format_name
+        self._root = root
+        self._layout = layout
+        self._served = served
+
+    def __str__(self) -> str:
+        return str(self._root)
+
+    def check(self) -> list[Finding]:
+        """Check that the folder, or the one that it is made in, can be written, and that its record is readable."""
+        self._layout.documents((), self._served)
+        self._read_record()
+        folder = next((path for path in (self._root, *self._root.absolute().parents) if path.exists()), self._root)
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(
+                tr("no file can be written here"), where=str(folder), hint=tr("choose another folder after file://")
+            )
+        return []
+
+    def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
+        """Hash the files that are there."""
+        found = {}
+        for artifact in artifacts:
+            path = inside(self._root, self._layout.path(artifact))
+            if path.exists():
+                found[artifact] = _digest_of(path, context)
+        return found
+
+    def upload(self, artifact: Artifact, opener: Opener) -> None:
+        """Write the file under a temporary name, verify it, and give it its name."""
+        path = inside(self._root, self._layout.path(artifact))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fd, name = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
+        except OSError as error:
+            raise output_error(error, path) from error
+        temporary = Path(name)
+        try:
+            reader = opener(0)
+            try:
+                read_verified(descriptor_of(artifact), reader, lambda piece, offset: _write(fd, piece, offset, path))
+            finally:
+                reader.close()
+            with writing(path):
+                os.fchmod(fd, new_file_mode())
+                publish(fd, temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+            raise
+        finally:
+            os.close(fd)
+
+    def finish(self, artifacts: Sequence[Artifact]) -> None:
+        """Write the indexes over ``artifacts`` and what airgap has put there before, then the record."""
+        known, written = self._read_record()
+        everything = list({self._layout.path(artifact): artifact for artifact in (*known, *artifacts)}.values())
+        documents = self._layout.documents(everything, self._served)
+        for name, content in documents.items():
+            path = inside(self._root, name)
+            if path.exists() and name not in written and path.read_bytes() != content:
+                raise OutputError(
+                    tr("an index that airgap has not written is already there"),
+                    where=str(path),
+                    hint=tr("choose an empty folder, or move it away; the files themselves are there"),
+                )
+        record = {
+            "format": _FORMAT,
+            "artifacts": [_artifact_json(artifact) for artifact in everything],
+            "indexes": sorted({*documents, *written}),
+        }
+        # The record first: indexes that it lists may be replaced, so that a run that is killed here can be repeated.
+        with writing(self._root):
+            self._root.mkdir(parents=True, exist_ok=True)
+            replace_file(self._root / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n")
+            for name, content in documents.items():
+                path = inside(self._root, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, content)
+
+    def url(self, artifact: Artifact) -> str:
+        """Return the address of the file, or its path."""
+        base = self._served or f"file://{self._root.absolute()}"
+        return f"{base}/{self._layout.path(artifact)}"
+
+    def _read_record(self) -> tuple[list[Artifact], set[str]]:
+        """The artifacts that airgap has put here, and the indexes that it has written."""
+        path = self._root / RECORD
+        try:
+            document = json.loads(path.read_bytes())
+            artifacts = [_parse_artifact(self._format, entry) for entry in document["artifacts"]]
+            return artifacts, set(map(str, document["indexes"]))
+        except (FileNotFoundError, NotADirectoryError):
+            return [], set()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, AirgapError) as error:
+            raise BundleError(
+                tr("this record of artifacts is unreadable ({error})", error=error),
+                where=str(path),
+                hint=tr("restore it, or choose an empty folder"),
+            ) from error
+
+
+def _write(fd: int, piece: memoryview, offset: int, path: Path) -> None:
+    with writing(path):
+        write_at(fd, piece, offset)
+
+
+def _digest_of(path: Path, context: Context) -> str:
+    content_hash, buffer = hashlib.sha256(), thread_buffer()
+    try:
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(buffer):
+                context.cancel.check()
+                content_hash.update(buffer[:count])
+    except OSError as error:
+        raise OutputError(tr("cannot be read: {strerror}", strerror=error.strerror), where=str(path)) from error
+    return f"sha256:{content_hash.hexdigest()}"
+
+
+def _artifact_json(artifact: Artifact) -> dict[str, Any]:
+    return {
+        "name": artifact.name,
+        "version": artifact.version,
+        "file": artifact.file,
+        "digest": artifact.digest,
+        "size": artifact.size,
+        "properties": dict(sorted(artifact.properties.items())),
+    }
+
+
+def _parse_artifact(format_name: str, entry: Mapping[str, Any]) -> Artifact:
+    artifact = Artifact(
+        format_name, str(entry["name"]), str(entry["version"]), str(entry["file"]), digests.check(entry["digest"]),
+        int(entry["size"]), "", {str(key): str(value) for key, value in entry["properties"].items()},
+    )  # fmt: skip
+    check_names(artifact)
+    return artifact

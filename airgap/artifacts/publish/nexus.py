@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hosted repository of Nexus: uploads by REST (``components?repository=``), and its list of assets with checksums.
+
+Search lags behind an upload by seconds. The list of assets does not, and has the checksums of many files in one
+request; beyond a number of pages that would cost more, the remaining files are asked for by their own paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from airgap.artifacts.artifact import Artifact
+from airgap.artifacts.format import Publisher
+from airgap.artifacts.publish.refusals import explained
+from airgap.artifacts.put import descriptor_of, find_by_path, put_file
+from airgap.artifacts.web import Address, Body, WebServer
+from airgap.errors import AirgapError
+from airgap.oci import digest as digests
+from airgap.registry.http.transport import Response
+from airgap.store.protocols import Opener
+from airgap.targets.nexus.rest import API, NexusRest
+from airgap.targets.nexus.settings import RepositorySettings
+from airgap.targets.protocols import Finding
+from airgap.transfer import Context
+
+#: The list is read for so many files at least, and is given up after so many assets: pages have 10 or 100 of them.
+_MIN_FOR_LIST = 4
+_ASSETS_A_FILE = 5
+_MIN_ASSETS = 200
+
+
+class NexusArtifacts:
+    """The hosted repository ``settings`` of the Nexus behind ``rest``, for one format."""
+
+    def __init__(self, rest: NexusRest, settings: RepositorySettings, publisher: Publisher) -> None:
+        self._rest = rest
+        self._settings = settings
+        self._publisher = publisher
+        self._base = WebServer(rest.client, Address(rest.url, ""))
+        self._files = WebServer(rest.client, Address(rest.url, f"/repository/{quote(settings.name, safe='')}"))
+
+    def __str__(self) -> str:
+        return str(self._files)
+
+    @property
+    def address(self) -> str:
+        """The repository's address, which clients are told."""
+        return str(self._files)
+
+    def check(self) -> list[Finding]:
+        """Find what keeps the repository from taking the format's uploads, and a quota that is exceeded."""
+        from airgap.artifacts.publish.nexus_checks import check_repository
+
+        return check_repository(self._rest, self._settings, self._publisher.nexus_format)
+
+    def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
+        """Read the list of assets as far as that is cheaper, and ask for the other files by their paths."""
+        by_path = {self._publisher.path(artifact): artifact for artifact in artifacts}
+        found: dict[Artifact, str] = {}
+        if len(artifacts) >= _MIN_FOR_LIST and self._read_list(by_path, found, context):
+            return found
+        unknown = [artifact for artifact in by_path.values() if artifact not in found]
+        return {**found, **find_by_path(self._files, unknown, self._publisher.path, context)}
+
+    def _read_list(self, by_path: Mapping[str, Artifact], found: dict[Artifact, str], context: Context) -> bool:
+        """Add what the list of assets says to ``found``; return whether it says everything about these paths."""
+        read = 0
+        for items in self._rest.pages("assets", self._settings.name):
+            context.cancel.check()
+            for path, digest in filter(None, map(_path_and_digest, items)):
+                if path in by_path:
+                    found[by_path[path]] = digest
+            read += len(items)
+            if len(found) == len(by_path):
+                return True
+            if read > _ASSETS_A_FILE * len(by_path) + _MIN_ASSETS:
+                return False
+        # An empty list may also be that of a user who may not browse.
+        return read > 0
+
+    def upload(self, artifact: Artifact, opener: Opener) -> None:
+        """Send one file by REST, or by PUT where REST does not take it."""
+        form, path = self._publisher.form(artifact), self._publisher.path(artifact)
+        spec = self._spec if form is not None else None
+        try:
+            if form is None or spec is None:
+                put_file(self._files, artifact, f"/{path}", opener)
+                return
+            asset = f"{spec.prefix}.asset{'1' if spec.multiple else ''}"
+            fields = {f"{spec.prefix}.{name}": value for name, value in form.component.items()}
+            fields |= {f"{asset}.{name}": value for name, value in form.asset.items()}
+            body = Body.form(fields, asset, artifact.file, descriptor_of(artifact), opener)
+            self._rest.client.retry.run(f"POST {path}", lambda: self._post(body, artifact))
+        except AirgapError as error:
+            raise explained(error, self._settings, artifact) from error
+
+    def finish(self, artifacts: Sequence[Artifact]) -> None:
+        """Do nothing: Nexus writes its indexes itself."""
+
+    def url(self, artifact: Artifact) -> str:
+        """Return the address of the file."""
+        return self._files.url(f"/{self._publisher.path(artifact)}")
+
+    def _post(self, body: Body, artifact: Artifact) -> None:
+        query = f"?repository={quote(self._settings.name, safe='')}"
+        response = self._base.send("POST", f"{API}/components", body, query=query)
+        if response.status not in (200, 201, 204) and not self._arrived_before(response, artifact):
+            raise response.error()
+
+    def _arrived_before(self, response: Response, artifact: Artifact) -> bool:
+        """Whether an earlier attempt, whose answer was lost, has put the file there."""
+        if response.status != 400:
+            return False
+        found = find_by_path(self._files, [artifact], self._publisher.path, Context())
+        return found.get(artifact) == artifact.digest
+
+    @cached_property
+    def _spec(self) -> UploadSpec | None:
+        """How this Nexus takes uploads of the format; ``None`` if not by REST."""
+        specs = self._rest.get("formats/upload-specs")
+        for spec in specs if isinstance(specs, list) else ():
+            if isinstance(spec, dict) and spec.get("format") == self._publisher.nexus_format:
+                return UploadSpec(str(spec["format"]), spec.get("multipleUpload") is True)
+        return None
+
+
+class UploadSpec:
+    """An entry of ``formats/upload-specs``: the prefix of field names, and whether a request takes several files."""
+
+    def __init__(self, prefix: str, multiple: bool) -> None:
+        self.prefix = prefix
+        self.multiple = multiple
+
+
+def _path_and_digest(item: Any) -> tuple[str, str] | None:
+    """The path and sha256 of an asset; ``None`` if the server does not give both."""
+    checksum = item.get("checksum") if isinstance(item, dict) else None
+    sha256 = checksum.get("sha256") if isinstance(checksum, dict) else None
+    digest = f"sha256:{sha256}"
+    if not isinstance(sha256, str) or digests.problem(digest):
+        return None
+    return str(item.get("path")).lstrip("/"), digest

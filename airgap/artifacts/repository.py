@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every repository of the far side does, whatever server or folder it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from airgap.artifacts.artifact import Artifact
+from airgap.store.protocols import Opener
+from airgap.targets.protocols import Finding
+from airgap.transfer import Context
+
+
+class ArtifactRepository(Protocol):
+    """A place for the artifacts of one format. Methods may be called by several threads, except :meth:`finish`."""
+
+    def check(self) -> list[Finding]:
+        """Check before anything is sent that it takes uploads of the format. Changes nothing."""
+
+    def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
+        """Return the sha256 digest of what is under each artifact's path; artifacts whose path is free are left out.
+
+        It is asked as the format's clients ask, or by an index that costs fewer requests.
+        """
+
+    def upload(self, artifact: Artifact, opener: Opener) -> None:
+        """Put one file there, whole or not at all. A broken upload is tried again. Raises the server's refusal."""
+
+    def finish(self, artifacts: Sequence[Artifact]) -> None:
+        """Write the indexes over what is there now, where the server does not do that itself."""
+
+    def url(self, artifact: Artifact) -> str:
+        """Return the address by which clients fetch the file."""

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a bundle may be used: are its signatures those that whoever receives it demands?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from airgap.bundle import BundleReader
+from airgap.bundle.signatures import find_signatures, inner_signatures
+from airgap.errors import UsageError
+from airgap.events import Noted, Sink
+from airgap.flows.verify import VerifyResult, verify
+from airgap.i18n import tr
+from airgap.records import Record
+from airgap.transfer import Context
+from airgap.trust.policy import Checked, Policy, SignatureFile, check
+
+
+class Demand(Record):
+    """What the signatures must satisfy, and ``files`` with signatures besides those beside the bundle and in it."""
+
+    policy: Policy = Policy()
+    files: Sequence[Path] = ()
+
+
+def check_signatures(
+    bundle: BundleReader, demand: Demand, emit: Sink, *, more: Sequence[SignatureFile] = ()
+) -> list[Checked]:
+    """Check the signatures that are known before the blobs are read, and ``more``; tell who signed.
+
+    Raises :class:`airgap.errors.SignatureFailure`.
+    """
+    files = [*find_signatures(bundle, demand.files), *more]
+    checked = check(bundle.inventory_content(), files, demand.policy, where=str(bundle.path))
+    for signature in checked:
+        emit(Noted(describe(signature)))
+    return checked
+
+
+def verify_signed(bundle: BundleReader, demand: Demand, context: Context) -> VerifyResult:
+    """Verify all of a bundle and its signatures, which need not be there unless they are demanded.
+
+    Raises :class:`airgap.errors.SignatureFailure`, and what :func:`airgap.flows.verify.verify` raises.
+    """
+    if not bundle.is_standard_input:
+        checked = check_signatures(bundle, demand, context.emit)
+        return verify(bundle, context, signed=bool(checked))
+    # The signatures in a pipe come last.
+    verified = verify(bundle, context, signed=bool(demand.files))
+    check_signatures(bundle, demand, context.emit, more=inner_signatures(bundle))
+    return verified
+
+
+def admit(bundle: BundleReader, demand: Demand, context: Context) -> None:
+    """Check the signatures before a bundle is used. Where one is demanded, verify all of the bundle too.
+
+    A pipe can be read only once: of it, the signature and the head are verified here, and each blob when it is pushed.
+    Raises :class:`airgap.errors.SignatureFailure`, and what :func:`airgap.flows.verify.verify` raises.
+    """
+    if demand.policy.demands and bundle.is_standard_input and not demand.files:
+        raise UsageError(
+            tr("the signature of a bundle in standard input must be a file, because it comes last there"),
+            hint=tr("add --signature FILE, which airgap export -o - --sign KEY --signature FILE wrote"),
+        )
+    check_signatures(bundle, demand, context.emit)
+    if not demand.policy.demands:
+        return
+    if bundle.is_standard_input:
+        bundle.check_head(signed=True)
+        return
+    verify(bundle, context, signed=True)
+
+
+def describe(signature: Checked) -> str:
+    """Return who signed, for people."""
+    comment = f": {signature.comment}" if signature.comment else ""
+    if signature.verified:
+        return tr("signed by {signer}{comment}", signer=signature.shown_signer, comment=comment)
+    return tr("signed by {signer}, which is not known here and was not checked", signer=signature.shown_signer)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long a peer may keep this program waiting: a deadline for small answers, a minimum rate for bodies.
+
+The time-out of a socket starts again with each byte, so a peer that sends one from time to time would never reach it.
+Here only the time is counted that is spent waiting for the socket: a reader that pauses does no harm to its peer.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airgap import limits
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+#: Seconds. A socket with the time-out 0 would not wait at all.
+_SHORTEST_WAIT = 0.001
+#: Bytes for each of which a small answer gets one second more: a long list on a slow line is no drip.
+_BYTES_PER_SECOND = 64 * 1024
+
+
+class SlowPeer(TimeoutError):
+    """A peer that is alive and too slow. ``limit`` is the name of the limit that it exceeds."""
+
+    limit = ""
+
+
+class SlowAnswer(SlowPeer):
+    """A small answer is not complete in time."""
+
+    limit = "answer-time"
+
+
+class SlowBody(SlowPeer):
+    """The bytes of a body come, or are taken, more slowly than the minimum rate."""
+
+    limit = "minimum-rate"
+
+
+class HeaderTooLong(http.client.HTTPException):
+    """The status lines and headers of a response, interim ones included, are too long."""
+
+
+class MinimumRate:
+    """The minimum rate of one body in one direction: measured over periods of waiting."""
+
+    def __init__(self) -> None:
+        self._period = float(limits.value("rate-period"))
+        self._least = limits.value("minimum-rate") * self._period
+        self._waited = 0.0
+        self._moved = 0
+
+    def wait(self, sock: socket.socket, operation: Callable[[], int]) -> int:
+        """Call ``operation``, which waits for ``sock`` and returns the number of bytes that it moved.
+
+        Raises :class:`SlowBody` once a period of waiting has passed with too few bytes, and what ``operation`` raises.
+        """
+        timeout, started = sock.gettimeout(), time.monotonic()
+        left = self._period - self._waited
+        is_shorter = timeout is None or left < timeout
+        if is_shorter:
+            sock.settimeout(max(left, _SHORTEST_WAIT))
+        try:
+            moved = operation()
+        except TimeoutError as error:
+            if is_shorter and error.errno is None:  # the system's own ETIMEDOUT is a broken connection
+                raise SlowBody from error
+            raise
+        finally:
+            if is_shorter:
+                sock.settimeout(timeout)
+            self._waited += time.monotonic() - started
+        self._moved += moved
+        if self._moved >= self._least:
+            self._waited, self._moved = 0.0, 0
+        elif self._waited >= self._period:
+            raise SlowBody
+        return moved
+
+
+class _PacedSocket(io.RawIOBase):
+    """The receiving side of a socket for one response.
+
+    Before the first byte the time-out of the socket holds, then ``answer-time`` for the rest, until :meth:`pace_body`
+    is called: from then on the minimum rate.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._file: Any = sock.makefile("rb", 0)  # keeps the socket open until this response is read
+        self._received = 0
+        self._waited = 0.0
+        self._rate: MinimumRate | None = None
+
+    def pace_body(self) -> None:
+        self._rate = self._rate or MinimumRate()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        if self._rate is not None:
+            return self._rate.wait(self._sock, lambda: self._sock.recv_into(buffer))
+        if not self._received:
+            self._received = self._sock.recv_into(buffer)
+            return self._received
+        timeout, started = self._sock.gettimeout(), time.monotonic()
+        left = limits.value("answer-time") + self._received / _BYTES_PER_SECOND - self._waited
+        is_shorter = timeout is None or left < timeout
+        if left <= 0:
+            raise SlowAnswer
+        if is_shorter:
+            self._sock.settimeout(max(left, _SHORTEST_WAIT))
+        try:
+            count = self._sock.recv_into(buffer)
+        except TimeoutError as error:
+            if is_shorter and error.errno is None:
+                raise SlowAnswer from error
+            raise
+        finally:
+            if is_shorter:
+                self._sock.settimeout(timeout)
+            self._waited += time.monotonic() - started
+        self._received += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _HeaderReader(io.BufferedReader):
+    """Counts the bytes of lines while ``in_header`` is set."""
+
+    in_header = True
+    header_bytes = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        if self.in_header:
+            self.header_bytes += len(line)
+            if self.header_bytes > limits.value("header-bytes"):
+                raise HeaderTooLong
+        return line
+
+
+class PacedResponse(http.client.HTTPResponse):
+    """A response that must arrive at the pace that this module asks for."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(sock, *arguments, **keywords)
+        self.fp.close()
+        self._source = _PacedSocket(sock)
+        self._reader = self.fp = _HeaderReader(self._source)
+
+    def begin(self) -> None:
+        """Read the status line and the headers, after any interim responses."""
+        super().begin()
+        self._reader.in_header = False
+
+    def pace_body(self) -> None:
+        """Ask for the minimum rate from now on, instead of the deadline of small answers."""
+        self._source.pace_body()

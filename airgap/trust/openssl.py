@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs ``openssl`` with content that is only in memory: nothing is written to a disk, no secret is an argument."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from airgap.errors import AirgapError
+from airgap.i18n import tr
+
+#: openssl needs a fraction of a second; a smart card may take longer.
+_TIMEOUT = 120
+
+
+class OpenSsl:
+    """One run of ``openssl``: files for it by :meth:`file`, then :meth:`run`. Made by :func:`openssl`."""
+
+    def __init__(self, program: str, stack: ExitStack) -> None:
+        self._program = program
+        self._stack = stack
+        self._fds: list[int] = []
+
+    def file(self, content: bytes = b"") -> str:
+        """Return the path of a file with ``content`` that only ``openssl`` and this process see."""
+        return f"/dev/fd/{self._open(content)}"
+
+    def password(self, text: str) -> str:
+        """Return the argument by which ``openssl`` reads a password that no other process sees."""
+        return f"fd:{self._open(text.encode() + chr(10).encode())}"
+
+    def content(self, path: str) -> bytes:
+        """Return what ``openssl`` has written to a path of :meth:`file`."""
+        fd = int(path.rpartition("/")[2])
+        return os.pread(fd, os.fstat(fd).st_size, 0)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        """Run it without a terminal. Raises :class:`AirgapError` where it cannot be started or does not end."""
+        try:
+            return subprocess.run(
+                [self._program, *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                pass_fds=self._fds,
+                timeout=_TIMEOUT,
+                check=False,
+                env={**os.environ, "LC_ALL": "C.UTF-8"},
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise AirgapError(tr("openssl cannot be run: {error}", error=error)) from error
+
+    def _open(self, content: bytes) -> int:
+        fd = os.memfd_create("airgap")
+        self._stack.callback(os.close, fd)
+        os.write(fd, content)
+        os.lseek(fd, 0, os.SEEK_SET)
+        self._fds.append(fd)
+        return fd
+
+
+@contextmanager
+def openssl() -> Iterator[OpenSsl]:
+    """Prepare a run of ``openssl``. Raises :class:`AirgapError` where it is not installed."""
+    program = shutil.which("openssl")
+    if program is None:
+        raise AirgapError(
+            tr("signatures with certificates need the program openssl, which is not installed"),
+            hint=tr("apt-get install openssl, or dnf install openssl"),
+        )
+    with ExitStack() as stack:
+        yield OpenSsl(program, stack)
