@@ -5,14 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from airgap.errors import ContentError
 from airgap.i18n import tr
 from airgap.records import Record, field
-
-if TYPE_CHECKING:
-    from airgap.registry import Credential
 
 #: Characters of a name, version, file name or property at most.
 _MAX_NAME = 512
@@ -46,7 +42,7 @@ class Artifact(Record):
 class Download(Record):
     """A file that a resolver has chosen, before it was fetched. Fields are those of :class:`Artifact`.
 
-    It is either at ``path`` on this machine, or is fetched from ``url`` with ``credential``. ``expected`` are digests
+    It is either at ``path`` on this machine, or is fetched from ``url``. ``expected`` are digests
     that it must have, ``ALGORITHM:HEX`` with any algorithm of hashlib. ``size`` is ``None`` if it is not known.
     """
 
@@ -59,7 +55,6 @@ class Download(Record):
     expected: tuple[str, ...] = ()
     size: int | None = None
     properties: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-    credential: Credential | None = field(default=None, compare=False, repr=False)
 
     @property
     def label(self) -> str:

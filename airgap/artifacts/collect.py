@@ -13,6 +13,7 @@ from airgap.artifacts.download import FetchedFile, fetch_file
 from airgap.artifacts.formats import MODULES, format_named
 from airgap.artifacts.lock import changed_error, check_fingerprints, identity, locked_downloads
 from airgap.artifacts.settings import ArtifactEntry, fingerprint_of
+from airgap.artifacts.web import Address
 from airgap.artifacts.workspace import FETCHED, Workspace
 from airgap.bundle.artifacts import LockedArtifact
 from airgap.errors import AirgapError, ContentError, DigestMismatch, UsageError
@@ -64,14 +65,14 @@ def collect(entries: Sequence[ArtifactEntry], workspace: Workspace, locked: Lock
         downloads = _resolve(by_format, workspace, offline=False)
     for download in downloads:
         check_names(download)
-    files = _fetch(downloads, workspace, locked is not None)
+    files = _fetch(downloads, by_format, workspace, locked is not None)
     artifacts = []
     for download, file in zip(downloads, files, strict=True):
         described = {} if locked is not None else format_named(download.format).collector.describe(download, file.path)
         artifacts.append(
             Artifact(
                 download.format, download.name, download.version, download.file, file.digest, file.size,
-                "" if download.path else str(workspace.server(download.url).address),
+                "" if download.path else str(Address.parse(download.url)),
                 {**download.properties, **described},
             )
         )  # fmt: skip
@@ -114,11 +115,19 @@ def _check_same(first: Download, second: Download) -> None:
         )
 
 
-def _fetch(downloads: Sequence[Download], workspace: Workspace, is_locked: bool) -> list[FetchedFile]:
+def _fetch(
+    downloads: Sequence[Download], by_format: Mapping[str, list[ArtifactEntry]], workspace: Workspace, is_locked: bool
+) -> list[FetchedFile]:
     folder = workspace.subfolder(FETCHED)
+    find = {
+        name: format_named(name).collector.credentials(by_format.get(name, ()), workspace.environment)
+        for name in {download.format for download in downloads if download.path is None}
+    }
 
     def fetch(download: Download) -> FetchedFile:
-        server = workspace.server(download.url, download.credential) if download.path is None else None
+        server = None
+        if download.path is None:
+            server = workspace.server(download.url, find[download.format](download.url))
         try:
             with workspace.url_lock(download.url) if server else nullcontext():
                 return fetch_file(download, server, folder, workspace.context)

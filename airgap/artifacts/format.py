@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from airgap.artifacts.repository import ArtifactRepository
     from airgap.artifacts.web import WebServer
     from airgap.artifacts.workspace import Workspace
+    from airgap.registry import Credential
+
+
+FindCredential = Callable[[str], "Credential | None"]
 
 
 class Collector(Protocol):
@@ -32,6 +36,13 @@ class Collector(Protocol):
         """Return every file that the entries need, dependencies too, each once; sort nothing and fetch no file.
 
         Raises :class:`airgap.errors.AirgapError` with the entry's ``where``.
+        """
+
+    def credentials(self, entries: Sequence[ArtifactEntry], environment: Mapping[str, str]) -> FindCredential:
+        """Return a function that finds the user and password for an address where the format's own client keeps them.
+
+        ``environment`` leads to its settings, and addresses in ``entries`` may have some. Addresses without one are
+        looked up in airgap's own places.
         """
 
     def describe(self, download: Download, path: Path) -> Mapping[str, str]:

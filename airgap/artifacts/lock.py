@@ -55,7 +55,6 @@ def locked_downloads(
                 expected=(entry.digest, *(known.expected if known else ())),
                 size=entry.size,
                 properties=entry.properties,
-                credential=known.credential if known else None,
             )
         )
     return downloads

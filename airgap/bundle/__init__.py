@@ -7,7 +7,7 @@
 - ``writer`` and ``reader`` are the two stores, ``build`` is a run that writes a bundle, with its ``journal``, its
   ``background_sync`` and the ``leftovers`` of earlier runs;
 - ``base``, ``omitted_layers`` and ``required_layers`` are about differential bundles, ``comparison`` compares two
-  documents, ``zipapp`` makes the ``airgap.pyz`` that a bundle can contain.
+  documents; ``program`` is this program as a member of a bundle, made by ``zipapp`` or ``portable``.
 
 No name, link or size in a bundle is used before it was checked. This room knows neither Kubernetes nor targets.
 """
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airgap.bundle.layout_builder import Extras, Resource, build_layout
     from airgap.bundle.lockfile import Lockfile
     from airgap.bundle.output_format import OutputFormat
+    from airgap.bundle.program import Program
     from airgap.bundle.reader import BundleReader, open_bundle
     from airgap.bundle.receipt import Receipt, ReceiptImage
     from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
@@ -42,6 +43,7 @@ __all__ = [
     "Inventory",
     "Lockfile",
     "OutputFormat",
+    "Program",
     "Receipt",
     "ReceiptImage",
     "RequiredLayer",
@@ -67,6 +69,7 @@ _MODULES = {
     "Inventory": "inventory",
     "Lockfile": "lockfile",
     "OutputFormat": "output_format",
+    "Program": "program",
     "Receipt": "receipt",
     "ReceiptImage": "receipt",
     "RequiredLayer": "required_layers",

@@ -23,6 +23,7 @@ from airgap.bundle.inventory import (
     SkippedName,
     resource_name_problem,
 )
+from airgap.bundle.program import Program
 from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
 from airgap.bundle.tar import TarLayout, blob_name, lay_out
 from airgap.errors import ResourceError
@@ -35,8 +36,7 @@ from airgap.store.layout import LAYOUT
 from airgap.store.layout_index import REF_NAME
 from airgap.transfer import Image, Plan
 
-#: Names of optional members in the tar.
-PROGRAM_MEMBER = "airgap/airgap.pyz"
+#: The name of an optional member in the tar.
 NOTES_MEMBER = "airgap/notes"
 _DOCKER_PLATFORM = Platform("linux", "amd64")
 
@@ -51,13 +51,13 @@ class Resource(Record):
 class Extras(Record):
     """What a bundle contains besides images.
 
-    ``program`` is the content of ``airgap.pyz``; ``name``, ``version`` and ``notes`` are those of ``airgap.yaml``.
+    ``program`` is what ``--with-self`` carries; ``name``, ``version`` and ``notes`` are those of ``airgap.yaml``.
     ``skipped`` are the files that were not read for images. ``artifacts`` are those of the plan's images that are
     artifacts, sorted.
     """
 
     resources: Sequence[Resource] = ()
-    program: bytes | None = None
+    program: Program | None = None
     name: str | None = None
     version: str | None = None
     notes: bytes | None = None
@@ -141,7 +141,7 @@ def _extra_members(extras: Extras) -> tuple[list[BundledResource], list[tuple[st
     if extras.notes is not None:
         members.append((NOTES_MEMBER, extras.notes))
     if extras.program is not None:
-        members.append((PROGRAM_MEMBER, extras.program))
+        members.append((extras.program.member, extras.program.content))
     return resources, members
 
 

@@ -25,6 +25,8 @@ from airgap.i18n import tr
 _EPOCH = 315532800
 #: What package indexes call airgap: there, the name ``airgap`` belongs to another project.
 _DISTRIBUTION = "airgap-oci"
+#: Its name in the package, where distributions of a system have it: their metadata does not list the files.
+_INSTALLED = "airgap.pyz"
 _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 #: Half of the file's size. rich imports them only to render source code and Markdown, which airgap never does
 #: (tests/test_dist.py checks that).
@@ -48,13 +50,13 @@ main()
 
 
 def build_zipapp() -> bytes:
-    """Return the content of ``airgap.pyz``: the running zipapp itself, or one made of the installed distributions.
+    """Return the content of ``airgap.pyz``: the running zipapp itself, one that was installed with the package (the
+    portable folder and the Debian package have it), or one made of the installed distributions.
 
     Raises :class:`AirgapError` if a dependency is not installed.
     """
-    root = _root()
-    if root.is_file():
-        return root.read_bytes()
+    if packed := _packed():
+        return packed.read_bytes()
     return pack({"__main__.py": _MAIN, **program_files()}, b"#!/usr/bin/env python3\n")
 
 
@@ -63,9 +65,8 @@ def program_files() -> dict[str, bytes]:
 
     Raises :class:`AirgapError` if a dependency is not installed.
     """
-    root = _root()
-    if root.is_file():
-        with zipfile.ZipFile(root) as archive:
+    if packed := _packed():
+        with zipfile.ZipFile(packed) as archive:
             names = [name for name in archive.namelist() if name != "__main__.py" and not name.endswith("/")]
             return {name: archive.read(name) for name in names}
     files = dict(_own_files())
@@ -76,9 +77,10 @@ def program_files() -> dict[str, bytes]:
     return files
 
 
-def _root() -> Path:
-    """The zipapp that runs, or the folder that holds the package ``airgap``."""
-    return Path(airgap.__file__).parent.parent
+def _packed() -> Path | None:
+    """The zipapp that runs, or that lies in the package ``airgap``; ``None`` if it is to be made."""
+    package = Path(airgap.__file__).parent
+    return next((path for path in (package.parent, package / _INSTALLED) if path.is_file()), None)
 
 
 def _own_files() -> Iterator[tuple[str, bytes]]:

@@ -11,6 +11,7 @@ import click
 
 from airgap import __version__
 from airgap.cli.error_reporter import ErrorReporter
+from airgap.cli.printing import say
 from airgap.i18n import tr
 
 #: The commands in the order of ``--help``, each with its one-line help, so that ``--help`` imports none of them.
@@ -42,6 +43,19 @@ COMMANDS = {
 def _set_verbose(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value and isinstance(context.obj, ErrorReporter):
         context.obj.verbose = True
+
+
+def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value or context.resilient_parsing:
+        return
+    if isinstance(context.obj, ErrorReporter) and context.obj.verbose:
+        from airgap.cli.formatting.versions import version_lines
+
+        for line in version_lines():
+            say(line)
+    else:
+        say(f"airgap {__version__}")
+    context.exit()
 
 
 def _verbose_option() -> click.Option:
@@ -115,7 +129,14 @@ class _LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=tr("Run 'airgap COMMAND --help' for each command's options and an example."),
 )
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=False,  # so that --verbose has its effect wherever it stands
+    expose_value=False,
+    callback=_print_version,
+    help=tr("Print the version; with --verbose also those of everything that airgap is made of."),
+)
 def cli() -> None:
     """Carry the images that Kubernetes YAML names into a closed network.
 

@@ -17,7 +17,7 @@ import click
 
 from airgap.cli.error_reporter import ErrorReporter
 from airgap.cli.printing import note
-from airgap.cli.prompts import confirm_prompt, password_prompt
+from airgap.cli.prompts import asked_credentials, confirm_prompt, password_prompt
 from airgap.errors import UsageError
 from airgap.i18n import tr
 from airgap.records import Record, replace
@@ -228,7 +228,7 @@ def source_connection(ca_file: str | None, plain_http: tuple[str, ...], insecure
     """Return the connection options of a command that only pulls, from its ``source_options``."""
     from airgap.config.connections import ConnectionOptions
 
-    return ConnectionOptions(ca_file or "", insecure, plain_http, confirm=confirm_prompt())
+    return ConnectionOptions(ca_file or "", insecure, plain_http, asked=asked_credentials(), confirm=confirm_prompt())
 
 
 class TargetConnection(Record):
@@ -260,6 +260,7 @@ class TargetConnection(Record):
             (registry,) if self.plain_http else (),
             self.via,
             target_credential(os.environ, self.username, password, registry=registry, ask=password_prompt()),
+            asked=asked_credentials(),
             confirm=confirm_prompt(),
         )
 

@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 def state_folder(environment: Mapping[str, str]) -> Path:
     """Return ``$XDG_STATE_HOME/airgap``, by default ``~/.local/state/airgap``.
 
-    A relative ``XDG_STATE_HOME`` is ignored, as the XDG base directory specification says.
+    A relative ``XDG_STATE_HOME`` is ignored, as the XDG base directory specification says. Raises :class:`OutputError`
+    for a user without a home folder.
     """
     home = environment.get("XDG_STATE_HOME", "")
     if not os.path.isabs(home):
-        home = os.path.join(environment.get("HOME") or os.path.expanduser("~"), ".local", "state")
+        user_home = environment.get("HOME") or os.path.expanduser("~")
+        if not os.path.isabs(user_home):
+            raise OutputError(tr("this user has no home folder"), hint=tr("--state DIR chooses a folder"))
+        home = os.path.join(user_home, ".local", "state")
     return Path(home) / "airgap"
 
 
@@ -70,8 +74,8 @@ def _open_journal(
     name = hashlib.sha256("\n".join((head["target"] or "", bundle_id, head["shard"] or "")).encode()).hexdigest()[:24]
     if folder is not None and not folder:
         raise UsageError(tr("--state names no folder"))
-    journal_folder = Path(folder) if folder else state_folder(os.environ)
     try:
+        journal_folder = Path(folder) if folder else state_folder(os.environ)
         return SessionJournal.open(journal_folder / f"import-{name}.jsonl", head, emit)
     except OutputError as error:
         if folder:

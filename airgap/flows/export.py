@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airgap.artifacts.collect import Collected
 from airgap.artifacts.settings import ArtifactEntry
-from airgap.bundle import Extras, Lockfile, OutputFormat, build_layout, read_base
+from airgap.bundle import Extras, Lockfile, OutputFormat, Program, build_layout, read_base
 from airgap.bundle.build import BundleBuild
 from airgap.bundle.lockfile import create_lockfile
 from airgap.bundle.omitted_layers import omit_layers
@@ -32,7 +32,7 @@ from airgap.transfer.sizes import Sizes, measure
 
 
 class ExportRequest(Record):
-    """What to make. ``program`` is the content of airgap.pyz to carry; ``named`` are the registries in airgap.yaml;
+    """What to make. ``program`` is this program, to carry; ``named`` are the registries in airgap.yaml;
     ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from.
     ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else."""
 
@@ -46,7 +46,7 @@ class ExportRequest(Record):
     keep_going: bool = False
     dry_run: bool = False
     force: bool = False
-    program: bytes | None = None
+    program: Program | None = None
     name: str | None = None
     version: str | None = None
     notes: bytes | None = None

@@ -48,13 +48,18 @@ def far_nexus(*formats: str, **settings: Any) -> Iterator[Nexus]:
 
 
 @contextlib.contextmanager
-def files_over_http(files: Mapping[str, bytes], **more: Any) -> Iterator[Double]:
-    """A web server with these files, which knows Range and ETag."""
+def files_over_http(files: Mapping[str, bytes], *, pages: bool = False, **more: Any) -> Iterator[Double]:
+    """A web server with these files, which knows Range and ETag. ``pages`` says that names that end with a slash are
+    HTML, and leads there from the name without a slash."""
 
     def answer(request: Request) -> Answer:
         content = files.get(request.path.lstrip("/"))
+        if content is None and pages and f"{request.path}/".lstrip("/") in files:
+            return Answer(301, b"", {"Location": f"{request.path}/"})
         if content is None:
             return Answer(404)
+        if pages and request.path.endswith("/"):
+            return Answer(200, content, {"Content-Type": "text/html"})
         etag = f'"{hash(content)}"'
         span = request.headers.get("Range", "").removeprefix("bytes=").partition("-")
         if span[0] and request.headers.get("If-Range", etag) == etag:

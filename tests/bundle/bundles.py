@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap.bundle import BundleWriter, Extras, Inventory, Resource, build_layout, open_bundle
+from airgap.bundle.program import PYZ_MEMBER, Program
 from airgap.bundle.tar import END, header, padded_size
 from airgap.flows.verify import VerifyResult, verify
 from airgap.oci import Descriptor, Platform
@@ -110,7 +111,8 @@ def usual(seed: int = 1) -> Content:
 def extras() -> Extras:
     """Two resource files and all the rest."""
     files = (Resource("deploy/a.yaml", YAML), Resource("한글/b.yaml", YAML * 20))
-    return Extras(files, b"#!/usr/bin/env python3\n" + b"z" * 700, "platform", "1.10", b"what is new")
+    program = Program(PYZ_MEMBER, b"#!/usr/bin/env python3\n" + b"z" * 700)
+    return Extras(files, program, "platform", "1.10", b"what is new")
 
 
 def check(path: Path) -> VerifyResult:

@@ -110,7 +110,9 @@ def test_gnu_tar_unpacks_the_content(bundle: Path, tmp_path: Path) -> None:
     subprocess.run([need("tar"), "-C", tmp_path, "-xf", bundle], check=True)
     for path in (tmp_path / "blobs/sha256").iterdir():
         assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
-    assert (tmp_path / "airgap/airgap.pyz").read_bytes() == extras().program
+    program = extras().program
+    assert program is not None
+    assert (tmp_path / "airgap/airgap.pyz").read_bytes() == program.content
     assert (tmp_path / "oci-layout").read_bytes() == b'{"imageLayoutVersion":"1.0.0"}'
 
 

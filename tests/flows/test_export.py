@@ -16,6 +16,8 @@ import pytest
 from airgap.bundle import open_bundle
 from airgap.oci.manifest import parse
 from airgap.store.readers import fetch
+from tests.bundle.test_portable import folder as portable_files
+from tests.bundle.test_portable import packed
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.parts.images import Images
 
@@ -287,6 +289,28 @@ def test_with_self_from_a_checkout_says_how(small: Airgap, registry: Registry) -
     else:
         with open_bundle(small.folder / "b.tar") as opened:
             assert "airgap/airgap.pyz" in opened.inventory.members
+
+
+def test_with_self_takes_a_value_only_behind_an_equals_sign(small: Airgap, registry: Registry) -> None:
+    """The next word is a PATH, as it always was."""
+    small.write("airgap.pyz", b"")
+    small.run("export", "--with-self", "pod.yaml", "-o", "b.tar")
+    with open_bundle(small.folder / "b.tar") as opened:
+        assert "airgap/airgap.pyz" in opened.inventory.members
+    small.fails(2, "export", "pod.yaml", "-o", "c.tar", "--with-self=portable")
+    small.fails(2, "export", "pod.yaml", "-o", "c.tar", "--with-self=pod.yaml")
+    small.fails(2, "export", "pod.yaml", "-o", "c.tar", "--with-self=")
+
+
+def test_with_self_carries_the_archive_of_a_portable_folder(small: Airgap, registry: Registry) -> None:
+    portable = packed(portable_files(small.home / "portable"))
+    small.write("p.tar.gz", portable)
+    small.run("export", "pod.yaml", "-o", "b.tar", "--with-self=p.tar.gz")
+    member = "airgap/airgap-portable-linux-aarch64.tar.gz"
+    with open_bundle(small.folder / "b.tar") as opened:
+        assert opened.member(member) == portable
+    assert f"this program: tar xf b.tar {member}\n" in small.run("inspect", "b.tar").text
+    small.run("verify", "b.tar")
 
 
 def test_a_platform_given_in_two_spellings_is_one(airgap: Airgap) -> None:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,23 @@ def test_a_real_migration_is_listed(prepared: Airgap, quay: Registry, nexus: Reg
     prepared.run("migrate", f"http://{quay.address}", f"http://{nexus.address}/m", "--state", "kept")
     (file,) = prepared.run("state", "--state", "kept", "--json").json
     assert (file["kind"], file["entries"], file["in_use"]) == ("migration", 4, False)
+
+
+def test_a_user_without_a_home_is_told_so_and_can_import(airgap: Airgap, bundle: Path, nexus: Registry) -> None:
+    """Nothing appears in a folder that is called ``~``."""
+    program = "import os, pwd; del os.environ['HOME']; pwd.getpwuid = {}.__getitem__; "
+    program += "from airgap.cli import main; main()"
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", program, *map(str, arguments)]
+        environment = airgap.whole_environment()
+        return subprocess.run(command, cwd=airgap.folder, env=environment, capture_output=True, text=True, check=False)
+
+    said = run("import", bundle, "--to", f"{nexus.address}/p")
+    assert said.returncode == 0, said.stderr
+    assert "this user has no home folder" in said.stderr
+    assert not (airgap.folder / "~").exists()
+    assert run("state").returncode == 42
 
 
 @pytest.mark.parametrize("words", [["list", "x"], ["--dry-run"], ["clean", "--json"], ["clean", "x", "--migrations"]])

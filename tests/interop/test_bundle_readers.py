@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from airgap.bundle import Extras
+from airgap.bundle.program import PYZ_MEMBER, Program
 from airgap.flows.serve import create_server
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
@@ -76,7 +77,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         {INDEX: index, SINGLE: single, DOCKER: listed, by_digest: known, f"{BOTH}@{single.digest}": single},
     )
     path = tmp_path_factory.mktemp("readers") / "bundle.tar"
-    content.write(path, Extras(program=b"#!/usr/bin/env python3\n"))
+    content.write(path, Extras(program=Program(PYZ_MEMBER, b"#!/usr/bin/env python3\n")))
     names = {INDEX: index, SINGLE: single, DOCKER: listed, by_digest: known, BOTH: single}
     names[f"ghcr.io/b/both@{single.digest}"] = single
     return Bundle(path, images, names, by_digest, hashlib.sha256(path.read_bytes()).hexdigest())

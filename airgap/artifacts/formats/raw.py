@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from airgap.artifacts.artifact import Artifact, Download, path_problem
-from airgap.artifacts.format import Format, UploadForm
+from airgap.artifacts.format import FindCredential, Format, UploadForm
 from airgap.artifacts.put import PutRepository
 from airgap.artifacts.repository import ArtifactRepository
 from airgap.artifacts.settings import ArtifactEntry, EntryForm, EntryShape
@@ -44,6 +44,10 @@ class RawCollector:
     def resolve(self, entries: Sequence[ArtifactEntry], workspace: Workspace) -> Sequence[Download]:
         """Name each file."""
         return [download for entry in entries for download in _downloads(entry)]
+
+    def credentials(self, entries: Sequence[ArtifactEntry], environment: Mapping[str, str]) -> FindCredential:
+        """Only airgap's own places have any."""
+        return lambda url: None
 
     def describe(self, download: Download, path: Path) -> Mapping[str, str]:
         """Plain files have no properties."""

@@ -11,6 +11,7 @@ import click
 
 from airgap.bundle import OutputFormat, journal_path
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_volume_size
+from airgap.bundle.program import program_to_carry
 from airgap.cli import artifact_options, options
 from airgap.cli.commands.export_from import every_image, open_at_hand
 from airgap.cli.formatting.summary import finished_event
@@ -32,7 +33,16 @@ from airgap.records import replace
 from airgap.transfer import CancelToken, Context, Jobs, Report
 
 
-@click.command("export")
+class _ExportCommand(click.Command):
+    """``--with-self`` takes a value only behind ``=``: the next argument may be a PATH."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """Give ``--with-self`` alone its value."""
+        whole = ["--with-self=pyz" if argument == "--with-self" else argument for argument in arguments]
+        return super().parse_args(context, whole)
+
+
+@click.command("export", cls=_ExportCommand)
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option(
     "-o",
@@ -86,7 +96,12 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
 )
 @click.option("--no-resources", is_flag=True, help=tr("Leave the resource files out of the bundle."))
 @click.option(
-    "--with-self", is_flag=True, help=tr("Put this program (airgap.pyz) into the bundle; it needs only Python there.")
+    "--with-self",
+    metavar="[=portable|=FILE]",
+    help=tr(
+        "Put this program into the bundle: airgap.pyz, which needs Python there; with =portable the folder that needs "
+        "nothing; with =FILE the archive of one for another machine."
+    ),
 )
 @click.option(
     "--referrers/--no-referrers",
@@ -127,7 +142,7 @@ def command(
     restart: bool,
     base: str | None,
     no_resources: bool,
-    with_self: bool,
+    with_self: str | None,
     referrers: bool,
     keys: tuple[str, ...],
     signature: str | None,
@@ -243,7 +258,7 @@ def command(
             keep_going=keep_going,
             dry_run=dry_run,
             force=force,
-            program=_zipapp() if with_self else None,
+            program=program_to_carry(with_self) if with_self is not None else None,
             name=project.name,
             version=project.version,
             notes=_read_notes(project),
@@ -259,9 +274,9 @@ def command(
                 request, found_images, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
             )
         except (KeyboardInterrupt, Interrupted) as error:
-            if isinstance(error, Interrupted) and error.hint:
+            if isinstance(error, Interrupted) and error.again:
                 raise
-            raise Interrupted(tr("stopped; nothing is left behind"), hint=tr("the same command begins again")) from None
+            raise Interrupted(tr("stopped; nothing is left behind")) from None
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
         _print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):
@@ -300,12 +315,6 @@ def _import_command(request: ExportRequest, exported: Exported, target: str) -> 
     words += ["--to", target] if exported.images else ["--only-artifacts"]
     words += ["--nexus", "http://NEXUS:8081"] if exported.artifacts else []
     return " ".join(words)
-
-
-def _zipapp() -> bytes:
-    from airgap.bundle.zipapp import build_zipapp
-
-    return build_zipapp()
 
 
 def _read_notes(project: ProjectSettings) -> bytes | None:

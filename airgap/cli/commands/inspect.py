@@ -10,8 +10,9 @@ import click
 
 from airgap.bundle import BundleReader, open_bundle
 from airgap.bundle.image_sizes import ImageSize, image_sizes
-from airgap.bundle.layout_builder import NOTES_MEMBER, PROGRAM_MEMBER
+from airgap.bundle.layout_builder import NOTES_MEMBER
 from airgap.bundle.omitted_layers import describe_requirements
+from airgap.bundle.program import program_members
 from airgap.bundle.signatures import find_signatures
 from airgap.cli import options
 from airgap.cli.formatting.artifacts import artifact_lines
@@ -74,14 +75,8 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
             say(tr("resource file {name}", name=resource.name))
         for skipped in inventory.skipped:
             say(tr("not read for images: {name}: {why}", name=skipped.name, why=skipped.why))
-        if PROGRAM_MEMBER in inventory.members:
-            say(
-                tr(
-                    "this program: tar xf {bundle} {program_member}",
-                    bundle=quoted(bundle),
-                    program_member=PROGRAM_MEMBER,
-                )
-            )
+        for member in program_members(inventory.members):
+            say(tr("this program: tar xf {bundle} {member}", bundle=quoted(bundle), member=member))
         counts = [counted(len(inventory.images), "image")]
         counts += [counted(len(inventory.artifacts), "artifact")] if inventory.artifacts else []
         counts += [counted(len(inventory.blobs), "blob"), counted(len(inventory.referrers), "referrer")]

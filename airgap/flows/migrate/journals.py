@@ -34,8 +34,8 @@ def open_journal(
     if folder is not None and not folder:
         raise UsageError(tr("--state names no folder"))
     head = {"source": str(request.source), "target": str(request.target)}
-    path = (Path(folder) if folder else state_folder(os.environ)) / _file_name(request)
     try:
+        path = (Path(folder) if folder else state_folder(os.environ)) / _file_name(request)
         journal = MigrationJournal.read(path, head) if request.dry_run else MigrationJournal.open(path, head, emit)
     except OutputError as error:
         if folder:

@@ -4,7 +4,9 @@ And what a connection shows without a request."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import os
 import select
 import socket
 import ssl
@@ -22,6 +24,15 @@ from airgap.registry.http.proxy import Proxy
 #: Seconds.
 CONNECT_TIMEOUT = 20.0
 _CERTIFICATE_TIMEOUT = 5.0
+#: The certificates of the system: on Debian, Ubuntu and Alpine; on RHEL, old and new; on SUSE; on older Alpine, macOS.
+SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/var/lib/ca-certificates/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 
 
 class Trust(Record):
@@ -197,9 +208,24 @@ def shut_down(sock: socket.socket) -> None:
         return  # it is not connected any more
 
 
+def _load_system_certificates(context: ssl.SSLContext) -> None:
+    """Load the system's certificates where OpenSSL does not look for them.
+
+    OpenSSL looks where the distribution that built it has them, which may be another one than this system.
+    """
+    paths = ssl.get_default_verify_paths()
+    has_folder = bool(paths.capath and os.listdir(paths.capath))
+    bundle = next(filter(os.path.isfile, SYSTEM_BUNDLES), None)
+    if not paths.cafile and not has_folder and bundle:
+        # A file that is damaged or cannot be read is one without certificates: connections then say what is untrusted.
+        with contextlib.suppress(OSError, ssl.SSLError):
+            context.load_verify_locations(cafile=bundle)
+
+
 def create_tls_context(trust: Trust) -> ssl.SSLContext:
     """Return the TLS context for ``trust``; raise :class:`UsageError` if its CA file cannot be used."""
     context = ssl.create_default_context()
+    _load_system_certificates(context)
     if trust.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -145,7 +145,7 @@ def test_45_docker_and_groups_take_no_upload_by_rest() -> None:
         assert (said.status, "'docker' repositories is unsupported" in said.body.decode()) == (400, True)
         assert send(double, "all-files", {"raw.asset1": BLOB}).status == 400
         listed = rest(double, "GET", "formats/upload-specs", user=None).json()
-        assert {"raw", "maven2", "apt", "yum"} == {entry["format"] for entry in listed}
+        assert {"raw", "maven2", "apt", "yum"} <= {entry["format"] for entry in listed}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
