@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from airgap.i18n import tr
 
 # Repetitions of groups have a limit far above what a reference of 255 characters holds: each costs memory.
-_HOST = r"(?:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+){1,127}|localhost|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})"
+_HOST = (
+    r"(?:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+){1,127}|localhost|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?"
+    r"|[A-Za-z0-9-]+:[0-9]{1,5})"
+)
 _COMPONENT = r"[a-z0-9]+(?:[._-]+[a-z0-9]+){0,127}"
 _DIGEST = r"@[a-z0-9]+:[0-9a-f]{32,128}"
 _TAG_OR_DIGEST = rf"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(?:{_DIGEST})?|{_DIGEST})"
