@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from airgap.kube.detect import keys, rules
+from airgap.kube.detect.nodes import ScalarToken
 from airgap.kube.detect.not_pulled import is_written_to
 from airgap.kube.detect.rule import COMPLETE, QUALIFIED, Rule
 from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path
-from airgap.kube.detect.walker import ScalarToken
 
 #: An option with its value, alone or among others in a string, with or without shell quotes.
 _FLAG = re.compile(

@@ -12,9 +12,10 @@ from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
+from airgap.kube.detect.nodes import ScalarToken
 from airgap.kube.detect.rule import QUALIFIED, Rule
 from airgap.kube.detect.split_references import SplitPart
-from airgap.kube.detect.walker import Candidate, ScalarToken
+from airgap.kube.detect.walker import Candidate
 from airgap.kube.model import CERTAIN, PLACEHOLDER, POSSIBLE, NearMiss, Scan, Site, SitePart
 from airgap.kube.parse import scalars
 from airgap.kube.parse.budget import MISS, SITE, Budget

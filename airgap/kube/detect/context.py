@@ -17,12 +17,13 @@ from airgap.kube.detect import keys, lines, rules
 from airgap.kube.detect.collector import SiteCollector
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
+from airgap.kube.detect.nodes import Node, ScalarToken
 from airgap.kube.detect.not_pulled import never_pulled_reason
 from airgap.kube.detect.paths import ObjectPaths
 from airgap.kube.detect.rule import SCHEMA, Rule, object_matches
 from airgap.kube.detect.shapes import mentions, not_an_image_reason
 from airgap.kube.detect.split_references import SplitPart, SplitReference
-from airgap.kube.detect.walker import Candidate, Node, ScalarToken
+from airgap.kube.detect.walker import Candidate
 from airgap.kube.parse.budget import LINE
 
 #: Aliases of values up to this length are scanned again.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from airgap.errors import ResourceError
-from airgap.kube.detect.walker import ScalarToken
+from airgap.kube.detect.nodes import ScalarToken
 from airgap.kube.model import Scalar
 from airgap.kube.parse import scalars
 from airgap.kube.parse.budget import LINE, PIECE, Budget

@@ -14,11 +14,12 @@ from airgap.kube.detect import documents, grouped, keys, lines, rules, scripts, 
 from airgap.kube.detect.collector import SiteCollector
 from airgap.kube.detect.document_view import DocumentView
 from airgap.kube.detect.listed_values import ListedValueScanner
+from airgap.kube.detect.nodes import ScalarToken
 from airgap.kube.detect.not_pulled import never_pulled_reason
 from airgap.kube.detect.rule import QUALIFIED, Rule
 from airgap.kube.detect.shapes import may_name_images
 from airgap.kube.detect.split_references import SplitPart
-from airgap.kube.detect.walker import Batch, Candidate, ScalarToken
+from airgap.kube.detect.walker import Batch, Candidate
 from airgap.kube.parse.budget import JSON_EVENT, YAML_EVENT, OverBudget
 from airgap.kube.parse.events import Events
 from airgap.kube.parse.json_events import NotJSON
