@@ -24,6 +24,7 @@ from airgap.records import Record, replace
 
 if TYPE_CHECKING:
     from airgap.bundle import BundleReader
+    from airgap.bundle.media.sealed import Unseal
     from airgap.config.connections import ConnectionOptions
     from airgap.kube.cluster import ClusterScope
     from airgap.kube.render.programs import Rendering
@@ -312,8 +313,11 @@ def read_stdin() -> bytes:
     return content
 
 
-def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
-    """Open the bundle in a file, in standard input (``-``) or in volumes. On a terminal, asks for a missing volume."""
+def open_bundle(bundles: tuple[str, ...], password_stdin: bool, unseal: Unseal | None = None) -> BundleReader:
+    """Open the bundle in a file, in standard input (``-``) or in volumes. On a terminal, asks for a missing volume.
+
+    ``unseal`` gets the key of a sealed bundle.
+    """
     from airgap.bundle import reader
 
     if "-" in bundles:
@@ -328,7 +332,8 @@ def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
             raise UsageError(
                 tr("- reads standard input, and that is a terminal"), hint=tr("ssh … cat bundle.tar | airgap …")
             )
-    return reader.open_bundle(bundles[0], more=bundles[1:], ask=_ask_for_volume if sys.stdin.isatty() else None)
+    ask = _ask_for_volume if sys.stdin.isatty() else None
+    return reader.open_bundle(bundles[0], more=bundles[1:], ask=ask, unseal=unseal)
 
 
 def _ask_for_volume(expected: Path) -> Path | None:

@@ -17,6 +17,7 @@ from airgap.cli.commands.import_artifacts import artifact_opener, import_only_ar
 from airgap.cli.error_reporter import current_reporter
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import TrustOptions, trust_options
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
@@ -70,6 +71,7 @@ from airgap.transfer.shard import Shard
     help=tr("Push nothing unless the bundle is signed: with each --key, else with any key that is trusted here."),
 )
 @trust_options
+@identity
 @options.force
 @options.dry_run
 @artifact_options.targets
@@ -92,6 +94,7 @@ def command(
     state: str | None,
     require_signature: bool,
     trust: TrustOptions,
+    identities: tuple[str, ...],
     force: bool,
     dry_run: bool,
     artifact_targets: artifact_options.ArtifactTargets,
@@ -106,7 +109,7 @@ def command(
 
     Skips what the registry already has. Run the same command again to continue an interrupted import; it continues
     inside a blob if the registry keeps half-sent ones. The YAML is written only after every image has been pushed and
-    read back. Of a bundle in volumes, name any one if all are in one folder, or several if they are on several
+    read back. If the bundle is in volumes, name any one of them; name several if they are on several
     media. - reads a bundle from standard input. If a signature is required, all of the bundle is verified before
     anything is pushed.
 
@@ -146,7 +149,7 @@ def command(
         Shard.parse(shard) if shard is not None else None,
     )
     with (
-        options.open_bundle(bundles, connection.password_stdin) as bundle,
+        options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
         open_display(progress) as emit,
         open_registries(project, connection_options, emit, target=mapping.address) as registries,
         nullcontext()

@@ -136,7 +136,7 @@ class SiteCollector:
             if rule.confidence != CERTAIN or embedded:
                 self.add_near_miss(document, candidate, token, error.what, text)
             elif self.strict:
-                self._add_error(document.view, token, error.what)
+                self._add_error(document.view, token, error.what, error.hint)
             else:
                 self.add_near_miss(document, candidate, token, error.what, text, certain=True)
             return None
@@ -183,10 +183,10 @@ class SiteCollector:
                 self.root.file, line, column, document.path(candidate), shown, reason, certain
             )
 
-    def _add_error(self, view: DocumentView, token: ScalarToken, problem: str) -> None:
+    def _add_error(self, view: DocumentView, token: ScalarToken, problem: str, hint: str | None = None) -> None:
         where = self.root.where(view.byte_offset_of(token.start))
         self.budget.keep(MISS + len(problem), lambda: where)
-        self.errors.append(ResourceError(problem, where=where))
+        self.errors.append(ResourceError(problem, where=where, hint=hint))
 
     def _site_part(
         self, document: ScannedDocument, candidate: Candidate, part: SplitPart, span: tuple[int, int] | None

@@ -48,7 +48,7 @@ def scan_list(source: Source, custom_rules: CustomRules, *, strict: bool) -> Sca
             reference = Reference.parse(value)
         except InvalidReference as error:
             if strict:
-                errors.append(ResourceError(error.what, where=f"{source.file}:{line}"))
+                errors.append(ResourceError(error.what, where=f"{source.file}:{line}", hint=error.hint))
             misses.append(NearMiss(source.file, line, column, path, value, error.what, certain=True))
             continue
         if reason := custom_rules.ignore_reason(reference):
