@@ -37,7 +37,7 @@ class Limit(NamedTuple):
 NETWORK: tuple[Limit, ...] = (
     Limit("manifest-bytes", 4 * _MIB, "bytes", tr("a manifest or index"), tr("20; 30 for one in a file")),
     Limit("manifest-values", 131_072, "values", tr("the JSON values of a manifest"), "30"),
-    Limit("config-bytes", 8 * _MIB, "bytes", tr("the config of an image"), "30"),
+    Limit("config-bytes", 4 * _MIB, "bytes", tr("the config of an image"), "30"),
     Limit(
         "config-values",
         131_072,
@@ -73,7 +73,7 @@ NETWORK: tuple[Limit, ...] = (
     ),
     Limit("rate-period", 30, "seconds", tr("the time over which minimum-rate is measured"), tr("see minimum-rate")),
     Limit("helper-time", 60, "seconds", tr("the time until a credential helper has answered"), "21"),
-    Limit("plan-bytes", 32 * _MIB, "bytes", tr("the manifests of all images together, as they lie in memory"), "30"),
+    Limit("plan-bytes", 16 * _MIB, "bytes", tr("the manifests of all images together, as they lie in memory"), "30"),
     Limit("plan-image-bytes", _MIB, "bytes", tr("what each image adds to plan-bytes"), tr("see plan-bytes")),
     Limit(
         "transfer-failures",
