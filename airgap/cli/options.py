@@ -304,13 +304,9 @@ def read_stdin() -> bytes:
         raise UsageError(
             tr("- reads standard input, and that is a terminal"), hint=tr("kubectl get deploy -o json | airgap …")
         )
-    from airgap import limits
-    from airgap.kube.parse.budget import too_large
+    from airgap.kube.parse.budget import read_bounded
 
-    content = sys.stdin.buffer.read(limits.value("resource-bytes") + 1)
-    if len(content) > limits.value("resource-bytes"):
-        raise too_large("-")
-    return content
+    return read_bounded(sys.stdin.buffer, "-")
 
 
 def open_bundle(bundles: tuple[str, ...], password_stdin: bool, unseal: Unseal | None = None) -> BundleReader:

@@ -9,6 +9,7 @@ raises :class:`OverBudget`, and the file is not read; others are.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import BinaryIO
 
 from airgap import limits
 from airgap.errors import ResourceError
@@ -60,6 +61,14 @@ class Budget:
                 where=where(),
                 hint=limits.hint("resource-work"),
             )
+
+
+def read_bounded(stream: BinaryIO, path: str) -> bytes:
+    """Return the rest of ``stream``. Raises :class:`OverBudget` past ``resource-bytes``."""
+    content = stream.read(limits.value("resource-bytes") + 1)
+    if len(content) > limits.value("resource-bytes"):
+        raise too_large(path)
+    return content
 
 
 def too_large(path: str, size: int | None = None) -> OverBudget:
