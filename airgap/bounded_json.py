@@ -23,8 +23,8 @@ from airgap.i18n import tr
 
 #: Brackets inside each other. The documents of the OCI specifications have at most 6.
 MAX_DEPTH = 32
-# A string without an end is taken to the end of the text, so that each byte is looked at once.
-_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
+# Without its escapes. A string without an end is taken to the end of the text, so that each byte is looked at once.
+_STRING_OR_BRACKET = re.compile(rb'"[^"]*"?|[\[\]{}]')
 #: Bytes from which on documents are parsed one at a time.
 _LARGE = 128 * 1024
 _large_documents = threading.RLock()
@@ -113,7 +113,8 @@ def _is_deeper(content: bytes, limit: int) -> bool:
     if not _depth_exceeds(brackets, limit):
         return False
     # Brackets inside strings were counted too. Now without them.
-    return _depth_exceeds((match[0][0] for match in _STRING_OR_BRACKET.finditer(content)), limit)
+    plain = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return _depth_exceeds((match[0][0] for match in _STRING_OR_BRACKET.finditer(plain)), limit)
 
 
 def _depth_exceeds(signs: Iterable[int], limit: int) -> bool:

@@ -82,11 +82,35 @@ NETWORK: tuple[Limit, ...] = (
         tr("the failures of one transfer, or below one index"),
         tr("the rest is not tried, and listed as failed"),
     ),
-    Limit("download-bytes", 32 * _MIB, "bytes", tr("a resource file that is read from an address"), "20"),
+    Limit(
+        "download-bytes",
+        32 * _MIB,
+        "bytes",
+        tr("a file that is read into memory: a resource file from an address, an index of artifacts"),
+        "20",
+    ),
 )
 
 #: What lies in files.
 FILES: tuple[Limit, ...] = (
+    Limit("resource-bytes", 16 * _MIB, "bytes", tr("a resource file, or standard input"), tr("10; 3 in a folder")),
+    Limit(
+        "resources-bytes", 256 * _MIB, "bytes", tr("all resource files of a command together"), tr("10; 3 in a folder")
+    ),
+    Limit(
+        "resource-memory",
+        32 * _MIB,
+        "bytes",
+        tr("what the scan of one resource file keeps: images, and values that may be images"),
+        tr("10; 3 in a folder"),
+    ),
+    Limit(
+        "resource-work",
+        16 * _MIB,
+        "steps",
+        tr("the scan of one resource file: characters of documents inside values, 16 for each node of YAML"),
+        tr("10; 3 in a folder"),
+    ),
     Limit("json-depth", 32, "levels", tr("the nesting of JSON, also from the network"), tr("as for bytes")),
     Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
     Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),
