@@ -13,6 +13,7 @@ from airgap.i18n import tr
 #: The module of each format, in the order in which they are collected and published.
 MODULES = {
     "raw": "airgap.artifacts.formats.raw",
+    "helm": "airgap.artifacts.formats.helm",
     "pypi": "airgap.artifacts.formats.pypi",
 }
 
