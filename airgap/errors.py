@@ -36,15 +36,19 @@ E = TypeVar("E", bound=BaseException)
 
 
 class AirgapError(Exception):
-    """The base of all errors. ``str(error)`` is one line: where, then what. ``hint`` is the next step, or ``None``."""
+    """The base of all errors. ``str(error)`` is one line: where, then what. ``hint`` is the next step, or ``None``.
+
+    ``again`` says that the same command continues, or succeeds once the hint was followed: it is printed for that.
+    """
 
     exit_code = 1
 
-    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None, again: bool = False) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.hint = hint
+        self.again = again
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what

@@ -23,7 +23,7 @@ from airgap.bundle.output_format import OutputFormat
 from airgap.bundle.tar import TarLayout
 from airgap.bundle.writer import BundleWriter
 from airgap.durable import writing
-from airgap.errors import Interrupted, UsageError
+from airgap.errors import AirgapError, Interrupted, UsageError
 from airgap.events import Noted, Sink
 from airgap.formatting import human
 from airgap.i18n import tr
@@ -112,8 +112,10 @@ class BundleBuild:
             writer.keep()
             kept = tr("what has arrived is kept beside {path}", path=self.format.path)
             if isinstance(error, KeyboardInterrupt | Interrupted):
-                raise Interrupted(tr("stopped; {kept}", kept=kept), hint=tr("the same command goes on")) from None
-            self._emit(Noted(tr("{kept}; the same command goes on", kept=kept)))
+                raise Interrupted(tr("stopped; {kept}", kept=kept), again=True) from None
+            self._emit(Noted(kept))
+            if isinstance(error, AirgapError):
+                error.again = True
             raise
         if self._leftovers is not None:
             self._leftovers.remove()

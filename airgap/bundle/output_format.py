@@ -13,7 +13,8 @@ from airgap.durable.output import check_file_name
 from airgap.errors import UsageError
 from airgap.formatting import quoted
 from airgap.i18n import tr
-from airgap.records import Record
+from airgap.records import Record, field
+from airgap.trust.age_stream import Sealer
 
 #: Endings of archives that export does not write.
 _OTHER_FORMATS = (".gz", ".tgz", ".zip", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".lz4", ".rar")
@@ -24,13 +25,14 @@ class OutputFormat(Record):
 
     ``path`` is the file, or ``-`` for standard output. A name that ends in ``.zst`` selects compression. With
     ``volume_size`` (bytes, 0 for none) the tar is split into volumes named by ``pattern``; ``volume`` (from 1, 0 for
-    all) selects one of them.
+    all) selects one of them. A ``sealer`` seals it, for one run.
     """
 
     path: Path
     volume_size: int = 0
     volume: int = 0
     pattern: str = DEFAULT_PATTERN
+    sealer: Sealer | None = field(default=None, compare=False, repr=False)
 
     @property
     def streamed(self) -> bool:
@@ -51,6 +53,12 @@ class OutputFormat(Record):
     @property
     def label(self) -> str:
         """The form as the journal records it. A run with another label cannot continue the bundle."""
+        if self.sealer is not None:
+            return f"age:{self._volumes_label}"
+        return self._volumes_label or ("tar.zst" if self.compressed else "tar")
+
+    @property
+    def _volumes_label(self) -> str:
         if self.volume_size:
             which = tr("volume {volume}", volume=self.volume) if self.volume else tr("all volumes")
             return tr(
@@ -59,7 +67,7 @@ class OutputFormat(Record):
                 volume_size=self.volume_size,
                 pattern=self.pattern,
             )
-        return "tar.zst" if self.compressed else "tar"
+        return ""
 
     def check(self) -> None:
         """Raise :class:`UsageError` for options that exclude each other and for a name that promises another format,
@@ -67,6 +75,7 @@ class OutputFormat(Record):
         if not self.streamed:
             check_file_name(self.path)
             _check_suffix(self.path)
+        self._check_sealing()
         if self.volume_size and self.streamed:
             raise UsageError(
                 tr("standard output has no volumes"), hint=tr("leave --volume-size out, or name a file with -o")
@@ -78,13 +87,42 @@ class OutputFormat(Record):
                 tr("--volume makes one of several volumes"), hint=tr("give --volume-size as the first time")
             )
 
+    def _check_sealing(self) -> None:
+        if self.sealer is None and self.path.suffix == ".age":
+            raise UsageError(
+                tr("this name is for a sealed bundle"),
+                where=str(self.path),
+                hint=tr("add --encrypt-to RECIPIENT, or choose another name with -o"),
+            )
+        if self.sealer is None:
+            return
+        if self.streamed:
+            raise UsageError(
+                tr("a sealed bundle is a file"), hint=tr("airgap export -o - | age -r RECIPIENT seals what it writes")
+            )
+        if self.path.suffix != ".age" or self.path.name.endswith(".zst.age"):
+            raise UsageError(
+                tr("a sealed bundle is called .tar.age"),
+                where=str(self.path),
+                hint=tr("name it so: -o {path}", path=quoted(self.path.with_suffix(".tar.age"))),
+            )
+        if self.volume:
+            raise UsageError(
+                tr("a volume of a sealed bundle cannot be made again alone: each run has another key"),
+                hint=tr("export all volumes again, without --volume"),
+            )
+
+    def output_size(self, layout: TarLayout) -> int:
+        """Return the size of the uncompressed output in bytes: of the tar, or of what seals it."""
+        return self.sealer.size(layout.total) if self.sealer is not None else layout.total
+
     def output_paths(self, layout: TarLayout) -> list[Path]:
         """Return the files that will be written. Raises :class:`UsageError` if the selected volume does not exist."""
         if self.streamed:
             return []
         if not self.volume_size:
             return [self.path]
-        paths = volume_paths(self.path, layout.total, self.volume_size, self.pattern)
+        paths = volume_paths(self.path, self.output_size(layout), self.volume_size, self.pattern)
         if self.volume > len(paths):
             raise UsageError(
                 tr("there is no volume {volume}, there are {paths_count}", volume=self.volume, paths_count=len(paths)),
@@ -94,6 +132,10 @@ class OutputFormat(Record):
 
     def begin_draft(self, layout: TarLayout) -> Draft:
         """Create the output. Raises :class:`airgap.errors.OutputError`."""
+        if self.sealer is not None:
+            draft = self._open_sealed(layout, self.sealer, resume=False)
+            assert draft is not None
+            return draft
         if self.streamed:
             from airgap.bundle.media.stream import StreamDraft
 
@@ -103,7 +145,7 @@ class OutputFormat(Record):
 
             return FrameDraft.begin(self.path, layout.total, _blob_offsets(layout))
         if self.volume_size:
-            return self._open_volumes(layout, resume=False)
+            return self._open_volumes(layout.total, resume=False)
         return FileDraft.begin(self.path, layout.total)
 
     def resume_draft(self, layout: TarLayout) -> Draft | None:
@@ -111,20 +153,34 @@ class OutputFormat(Record):
 
         Raises :class:`airgap.errors.OutputError`.
         """
+        if self.sealer is not None:
+            return self._open_sealed(layout, self.sealer, resume=True)
         if self.compressed:
             from airgap.bundle.media.frame_draft import FrameDraft
 
             return FrameDraft.resume(self.path, layout.total, _blob_offsets(layout))
         if self.volume_size:
-            return self._open_volumes(layout, resume=True)
+            return self._open_volumes(layout.total, resume=True)
         return FileDraft.resume(self.path, layout.total)
 
-    def _open_volumes(self, layout: TarLayout, *, resume: bool) -> Draft:
+    def _open_sealed(self, layout: TarLayout, sealer: Sealer, *, resume: bool) -> Draft | None:
+        from airgap.bundle.media.sealed import SealedDraft
+
+        size = self.output_size(layout)
+
+        def open_output() -> Draft:
+            if self.volume_size:
+                return self._open_volumes(size, resume=False)
+            return FileDraft.begin(self.path, size)
+
+        return SealedDraft.open(self.path, layout.total, sealer, open_output, resume=resume)
+
+    def _open_volumes(self, total: int, *, resume: bool) -> Draft:
         from airgap.bundle.media.volume_draft import VolumeDraft
 
         only = self.volume - 1 if self.volume else None
-        paths = volume_paths(self.path, layout.total, self.volume_size, self.pattern)
-        return VolumeDraft.open(self.path, paths, layout.total, self.volume_size, only=only, resume=resume)
+        paths = volume_paths(self.path, total, self.volume_size, self.pattern)
+        return VolumeDraft.open(self.path, paths, total, self.volume_size, only=only, resume=resume)
 
 
 def _check_suffix(path: Path) -> None:

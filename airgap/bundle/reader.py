@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgap import limits
 from airgap.bundle.head import COPY_AGAIN_HINT, MAX_MEMBER, BundleHead, check_padding
@@ -26,6 +27,9 @@ from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import BUFFER_SIZE, fetch, read_verified
+
+if TYPE_CHECKING:
+    from airgap.bundle.media.sealed import Unseal
 
 __all__ = ["MAX_MEMBER", "BundleReader", "open_bundle"]
 
@@ -275,17 +279,21 @@ class BundleReader:
 
 
 def open_bundle(
-    path: str | os.PathLike[str], *, more: Sequence[str | os.PathLike[str]] = (), ask: AskForVolume | None = None
+    path: str | os.PathLike[str],
+    *,
+    more: Sequence[str | os.PathLike[str]] = (),
+    ask: AskForVolume | None = None,
+    unseal: Unseal | None = None,
 ) -> BundleReader:
     """Open a bundle and check its head.
 
     ``path`` is a file, any one of its volumes, or ``-`` for standard input. ``more`` are volumes in other folders, and
-    ``ask`` is called for volumes that are missing. Raises :class:`BundleError` for a damaged bundle and for other
-    files.
+    ``ask`` is called for volumes that are missing, ``unseal`` for the key of a sealed bundle. Raises
+    :class:`BundleError` for a damaged bundle and for other files.
     """
     shown_path = _STANDARD_INPUT if str(path) == "-" else Path(path)
     try:
-        medium = open_medium([Path(path), *map(Path, more)], ask)
+        medium = open_medium([Path(path), *map(Path, more)], ask, unseal)
         try:
             return _open_reader(shown_path, medium)
         except BaseException:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import click
 
+from airgap.cli.formatting.command_line import command_line
 from airgap.cli.formatting.message import Message, MessageLimits, messages
 from airgap.cli.printing import Line, Styled, ansi, note, note_json
 from airgap.errors import AirgapError, Failures
@@ -22,15 +24,21 @@ class ErrorReporter(Record, frozen=False):
     """Prints the errors of one run. Commands reach it as click's ``obj``.
 
     ``--progress json`` sets ``json``, and ``--verbose`` sets ``verbose``, which shows messages of any length.
+    ``arguments`` are those of the command, which errors print if the same command continues.
     """
 
     json: bool = False
     verbose: bool = False
+    arguments: Sequence[str] = ()
 
     @property
     def limits(self) -> MessageLimits:
         """How long messages on standard error may be."""
         return MessageLimits.of_terminal(verbose=self.verbose)
+
+    def command(self, *, without: str = "") -> str:
+        """Return the command that runs, as :func:`command_line` does."""
+        return command_line(self.arguments, without=without) if self.arguments else ""
 
     def report(self, error: AirgapError) -> None:
         """Print a paragraph for each cause in ``error``, with its hint; with ``json``, one object for all errors."""
@@ -38,13 +46,15 @@ class ErrorReporter(Record, frozen=False):
         if self.json:
             first, *others = errors
             more = tuple(
-                {"code": other.exit_code, "what": other.what, "where": other.where, "hint": other.hint}
+                {"code": other.exit_code, "what": other.what, "where": other.where, "hint": self._hint(other)}
                 for other in others
             )
-            self._print_json(Failed(error.exit_code, first.what, first.where, first.hint, more))
+            self._print_json(Failed(error.exit_code, first.what, first.where, self._hint(first), more))
             return
         for message in messages(errors, verbose=self.verbose):
             self._print(message)
+        if any(cause.again for cause in errors):
+            note(f"  {self._continuation}")
 
     def report_usage_error(self, error: click.ClickException) -> None:
         """Print an error that click found in the command line."""
@@ -67,12 +77,27 @@ class ErrorReporter(Record, frozen=False):
     def format(self, message: AirgapError | Noted) -> str:
         """Return the text that would be printed for one error or note, without colour, with its line ends."""
         if self.json:
-            event = message if isinstance(message, Noted) else _failed(message)
+            event = message if isinstance(message, Noted) else self._failed(message)
             return f"{json_text(as_json(event))}\n"
         if isinstance(message, Noted):
             return f"{message.text}\n"
         lines = self._lines(Message(str(message), message.hint or ""))
+        lines += [(f"  {self._continuation}",)] if message.again else []
         return click.unstyle("".join(f"{ansi(*line)}\n" for line in lines))
+
+    @property
+    def _continuation(self) -> str:
+        """The line that says how to continue. A command is never shortened."""
+        if command := self.command():
+            return tr("to continue: {same_command}", same_command=command)
+        return tr("to continue, run the same command again")
+
+    def _hint(self, error: AirgapError) -> str | None:
+        parts = (error.hint, self._continuation if error.again else "")
+        return "; ".join(part for part in parts if part) or None
+
+    def _failed(self, error: AirgapError) -> Failed:
+        return Failed(error.exit_code, error.what, error.where, self._hint(error))
 
     def _print(self, message: Message) -> None:
         for line in self._lines(message):
@@ -93,7 +118,3 @@ def current_reporter() -> ErrorReporter:
     context = click.get_current_context(silent=True)
     reporter = context.find_object(ErrorReporter) if context else None
     return reporter or ErrorReporter()
-
-
-def _failed(error: AirgapError) -> Failed:
-    return Failed(error.exit_code, error.what, error.where, error.hint)

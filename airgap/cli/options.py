@@ -17,13 +17,14 @@ import click
 
 from airgap.cli.error_reporter import ErrorReporter
 from airgap.cli.printing import note
-from airgap.cli.prompts import confirm_prompt, password_prompt
+from airgap.cli.prompts import asked_credentials, confirm_prompt, password_prompt
 from airgap.errors import UsageError
 from airgap.i18n import tr
 from airgap.records import Record, replace
 
 if TYPE_CHECKING:
     from airgap.bundle import BundleReader
+    from airgap.bundle.media.sealed import Unseal
     from airgap.config.connections import ConnectionOptions
     from airgap.kube.cluster import ClusterScope
     from airgap.kube.render.programs import Rendering
@@ -228,7 +229,7 @@ def source_connection(ca_file: str | None, plain_http: tuple[str, ...], insecure
     """Return the connection options of a command that only pulls, from its ``source_options``."""
     from airgap.config.connections import ConnectionOptions
 
-    return ConnectionOptions(ca_file or "", insecure, plain_http, confirm=confirm_prompt())
+    return ConnectionOptions(ca_file or "", insecure, plain_http, asked=asked_credentials(), confirm=confirm_prompt())
 
 
 class TargetConnection(Record):
@@ -260,6 +261,7 @@ class TargetConnection(Record):
             (registry,) if self.plain_http else (),
             self.via,
             target_credential(os.environ, self.username, password, registry=registry, ask=password_prompt()),
+            asked=asked_credentials(),
             confirm=confirm_prompt(),
         )
 
@@ -302,8 +304,11 @@ def read_stdin() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
-    """Open the bundle in a file, in standard input (``-``) or in volumes. On a terminal, asks for a missing volume."""
+def open_bundle(bundles: tuple[str, ...], password_stdin: bool, unseal: Unseal | None = None) -> BundleReader:
+    """Open the bundle in a file, in standard input (``-``) or in volumes. On a terminal, asks for a missing volume.
+
+    ``unseal`` gets the key of a sealed bundle.
+    """
     from airgap.bundle import reader
 
     if "-" in bundles:
@@ -318,7 +323,8 @@ def open_bundle(bundles: tuple[str, ...], password_stdin: bool) -> BundleReader:
             raise UsageError(
                 tr("- reads standard input, and that is a terminal"), hint=tr("ssh … cat bundle.tar | airgap …")
             )
-    return reader.open_bundle(bundles[0], more=bundles[1:], ask=_ask_for_volume if sys.stdin.isatty() else None)
+    ask = _ask_for_volume if sys.stdin.isatty() else None
+    return reader.open_bundle(bundles[0], more=bundles[1:], ask=ask, unseal=unseal)
 
 
 def _ask_for_volume(expected: Path) -> Path | None:

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks for a password, or yes or no, on a terminal, in one place for all commands."""
+"""Asks for users and passwords, or yes or no, on a terminal, in one place for all commands."""
 
 from __future__ import annotations
 
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import click
 
-from airgap.cli.error_reporter import current_reporter
+from airgap.cli.error_reporter import ErrorReporter, current_reporter
 from airgap.cli.printing import note
+from airgap.errors import AirgapError, Failures
 from airgap.formatting import escaped
 from airgap.i18n import tr
 
 if TYPE_CHECKING:
+    from airgap.registry import Credential
     from airgap.registry.registries import Confirm
 
 #: Seconds after which a question looks whether it is still to be answered.
@@ -24,10 +26,13 @@ _CHECK_SECONDS = 0.2
 AskPassword = Callable[[str], str]
 """Gets whose password is wanted, such as ``admin at nexus.corp:8443``, and returns it."""
 
+#: The credentials that were asked for, by registry. They are kept until the process ends, and nowhere else.
+_asked: dict[str, Credential] = {}
 
-def can_ask() -> bool:
+
+def can_ask(reporter: ErrorReporter | None = None) -> bool:
     """Whether somebody can read a question and answer it: never with ``--progress json``, and never in a script."""
-    return sys.stdin.isatty() and sys.stderr.isatty() and not current_reporter().json
+    return sys.stdin.isatty() and sys.stderr.isatty() and not (reporter or current_reporter()).json
 
 
 def password_prompt() -> AskPassword | None:
@@ -35,10 +40,52 @@ def password_prompt() -> AskPassword | None:
     return ask_password if can_ask() else None
 
 
+def ask_user() -> str:
+    """Ask for the name of a user. Check :func:`can_ask` first."""
+    return str(click.prompt(tr("Username"), err=True))
+
+
 def ask_password(owner: str) -> str:
     """Ask for the password of ``owner`` without showing it. Check :func:`can_ask` first."""
     password: str = click.prompt(escaped(tr("Password for {owner}", owner=owner)), hide_input=True, err=True)
     return password
+
+
+def asked_credentials() -> Mapping[str, Credential]:
+    """Return the credentials that :func:`ask_for_missing` has asked for, by registry."""
+    return dict(_asked)
+
+
+def ask_for_missing(error: AirgapError, reporter: ErrorReporter) -> bool:
+    """Ask for the users and passwords that a command lacked, and return whether to run it again with them.
+
+    That is so if ``error`` is nothing but :class:`airgap.registry.auth.missing.CredentialMissing`, somebody can be
+    asked, and nobody was asked for these registries yet. Raises :class:`click.Abort` if the user gives up.
+    """
+    from airgap.registry import Credential
+    from airgap.registry.auth.missing import CredentialMissing
+
+    missing: dict[str, CredentialMissing] = {}
+    for cause in error.errors if isinstance(error, Failures) else (error,):
+        if not isinstance(cause, CredentialMissing) or cause.registry in _asked:
+            return False
+        missing[cause.registry] = cause
+    if not can_ask(reporter):
+        return False
+    for registry, cause in missing.items():
+        note(
+            tr(
+                "{registry} wants a user and password. They are used for this run only; to keep them: "
+                "airgap login {login_arguments}",
+                registry=registry,
+                login_arguments=cause.login_arguments,
+            )
+        )
+        user = ask_user()
+        _asked[registry] = Credential(
+            user, ask_password(tr("{username} at {registry}", username=user, registry=registry))
+        )
+    return True
 
 
 def confirm_prompt() -> Confirm | None:

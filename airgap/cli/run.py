@@ -13,7 +13,8 @@ from airgap import limits
 from airgap.cli import printing, stopping
 from airgap.cli.app import cli
 from airgap.cli.error_reporter import ErrorReporter
-from airgap.errors import AirgapError, Interrupted, OutputError
+from airgap.cli.prompts import ask_for_missing
+from airgap.errors import AirgapError, Failures, Interrupted, OutputError, Unauthorized
 from airgap.i18n import tr
 
 DEBUG_VARIABLE = "AIRGAP_DEBUG"
@@ -24,12 +25,12 @@ def run(arguments: Sequence[str] | None) -> int:
 
     With ``AIRGAP_DEBUG=1`` an unexpected exception is raised instead of reported.
     """
-    reporter = ErrorReporter()
+    reporter = ErrorReporter(arguments=tuple(sys.argv[1:] if arguments is None else arguments))
     stopping.listen(reporter)
     try:
         limits.use_environment(os.environ)
         printing.prepare()
-        code = cli.main(args=arguments, prog_name="airgap", standalone_mode=False, obj=reporter)
+        code = _run_command(arguments, reporter)
         printing.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
@@ -51,6 +52,16 @@ def run(arguments: Sequence[str] | None) -> int:
             raise
         reporter.report_bug(error, DEBUG_VARIABLE)
         return 1
+
+
+def _run_command(arguments: Sequence[str] | None, reporter: ErrorReporter) -> object:
+    """Run a command; if it lacks users and passwords, ask for them on a terminal and run it again."""
+    while True:
+        try:
+            return cli.main(args=arguments, prog_name="airgap", standalone_mode=False, obj=reporter)
+        except (Unauthorized, Failures) as error:
+            if not ask_for_missing(error, reporter):
+                raise
 
 
 def _report_interrupted(error: Interrupted, reporter: ErrorReporter) -> int:

@@ -82,7 +82,7 @@ def _watch(reading: int, reporter: ErrorReporter) -> None:
 
 
 def _exit_now(reporter: ErrorReporter) -> None:
-    error = Interrupted(tr("stopped at once"), hint=tr("run the same command again to go on"))
+    error = Interrupted(tr("stopped at once"), again=True)
     if not reporter.json and os.isatty(2) and os.environ.get("TERM") not in (None, "", "dumb"):
         _write("\x1b[?25h\n")  # show the cursor, which the progress bar hides
     _write(reporter.format(error))

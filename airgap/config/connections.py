@@ -16,7 +16,7 @@ from airgap.errors import UsageError
 from airgap.events import Sink
 from airgap.i18n import tr
 from airgap.oci.reference import registry_problem
-from airgap.records import Record, replace
+from airgap.records import Record, field, replace
 from airgap.registry import RegistrySettings
 from airgap.registry.settings import is_loopback, parse_rate
 
@@ -45,6 +45,8 @@ class ConnectionOptions(Record):
     #: Asks the user whether a password may go to another host; ``None`` where nobody can be asked.
     confirm: Confirm | None = None
     limit_rate: str | None = None
+    #: Credentials by registry that the user was asked for.
+    asked: Mapping[str, Credential] = field(default_factory=dict)
 
     def with_source(self, source: TargetAddress, credential: Credential | None, *, insecure: bool) -> ConnectionOptions:
         """Return these options with a registry to copy from. Its address says whether it uses plain HTTP."""
@@ -57,7 +59,7 @@ def open_registries(
 ) -> Registries:
     """Return the registries of one run with all their settings; sends nothing yet. The caller closes them.
 
-    Credentials in ``options`` are offered only to the target and the source. Raises :class:`UsageError` for a
+    Credentials in ``options`` are offered only to the registries that they are for. Raises :class:`UsageError` for a
     certificate file that does not exist, an invalid registry name or rate, or options that contradict each other.
     """
     from airgap.registry import Credentials, Registries
@@ -79,7 +81,7 @@ def open_registries(
         settings[registry] = replace(settings.get(registry, RegistrySettings()), insecure=True)
     if options.ca_file:
         settings = {name: replace(entry, ca_file=options.ca_file) for name, entry in settings.items()}
-    credentials: dict[str, Credential] = {}
+    credentials = dict(options.asked)
     if target is not None:
         # A mirror is only for pulling.
         entry = replace(settings.get(target.registry, RegistrySettings(ca_file=options.ca_file)), mirror="")

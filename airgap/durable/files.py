@@ -87,7 +87,8 @@ def publish(fd: int, temporary: Path, path: Path) -> None:
         raise OutputError(
             tr("another process replaced this file while it was being written"),
             where=str(temporary),
-            hint=tr("make sure that only one airgap writes here, then run the same command again"),
+            hint=tr("make sure that only one airgap writes here"),
+            again=True,
         )
     os.rename(temporary, path)
     sync_folder(path.parent)

@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airgap.records import Record
 from airgap.targets.doctor import run
 from airgap.targets.doctor.fixes import SettingChange, change_for
+from airgap.targets.doctor.signin import UserNeeded
 from airgap.targets.factory import probe_for
 from airgap.targets.mapping import Mapping
+from airgap.targets.probe import Probe
 from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
     from airgap.registry import Registries
+    from airgap.registry.auth.missing import CredentialMissing
 
 
 class DoctorRequest(Record):
@@ -31,10 +34,12 @@ class DoctorRequest(Record):
 
 
 class Diagnosis(Record):
-    """The findings, and the ``changes`` by which an API could fix them."""
+    """The findings, and the ``changes`` by which an API could fix them. ``missing`` is set if the registry asks for a
+    user and none is known."""
 
     findings: tuple[Finding, ...]
     changes: tuple[SettingChange, ...]
+    missing: CredentialMissing | None = None
 
     @property
     def problems(self) -> list[Finding]:
@@ -54,7 +59,22 @@ def examine(request: DoctorRequest, registries: Registries) -> Diagnosis:
     if "eula" in fixes:  # before the licence is accepted, Nexus may refuse or hide anything else
         fixes = {"eula": None}
     changes = [change for fix in fixes if (change := change_for(fix, probe)) is not None]
-    return Diagnosis(tuple(findings), tuple(changes))
+    return Diagnosis(tuple(findings), tuple(changes), _missing(probe, findings))
+
+
+def _missing(probe: Probe, findings: Sequence[Finding]) -> CredentialMissing | None:
+    needed = next((finding for finding in findings if isinstance(finding, UserNeeded)), None)
+    if needed is None:
+        return None
+    from airgap.registry.auth.missing import CredentialMissing
+
+    settings, registry = probe.client.settings, probe.registry
+    return CredentialMissing.of(
+        needed.what,
+        where=probe.url,
+        registry=settings.credential_name(registry),
+        login_arguments=settings.login_arguments(registry),
+    )
 
 
 def examine_and_fix(

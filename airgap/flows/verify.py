@@ -79,7 +79,7 @@ def verify_target(
     errors: list[AirgapError] = []
     for assignment in assignments:
         digest = digests.get(Destination(assignment.repository, assignment.tag))
-        where = f"{assignment.target.name}:{assignment.tag}"
+        where = f"{target.mapping.address.place_of(assignment.repository)}:{assignment.tag}"
         if digest is None:
             errors.append(
                 ContentMissing(

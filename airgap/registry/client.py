@@ -234,6 +234,12 @@ class RegistryClient(Record, frozen=False, eq=False):
         return self._auth.challenged
 
     @property
+    def place(self) -> str:
+        """The registry in messages: its name, and the path of its API if that is below the same host."""
+        address = self.base_url.partition("://")[2]
+        return address if address.startswith(f"{self.registry}/") else self.registry
+
+    @property
     def is_plain_http(self) -> bool:
         """Whether the registry is reached without TLS."""
         return self.base_url.startswith("http://")

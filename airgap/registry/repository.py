@@ -45,7 +45,7 @@ class Repository:
         self._lock = threading.Lock()
 
     def __str__(self) -> str:
-        return f"{self.client.registry}/{self.name}"
+        return f"{self.client.place}/{self.name}"
 
     def resolve(self, name: str) -> Descriptor:
         """Return the descriptor of a manifest: by HEAD, or by GET if the response to HEAD lacks something."""

@@ -98,7 +98,8 @@ class SessionJournal:
             raise NotReady(
                 tr("another import of this bundle to this target is running"),
                 where=str(path),
-                hint=tr("wait for its end; the same command then goes on where it stopped"),
+                hint=tr("wait for its end"),
+                again=True,
             ) from error
         except OSError as error:
             raise OutputError(

@@ -33,12 +33,14 @@ class TargetAddress(Record):
     """A registry and a prefix of repository names.
 
     ``registry`` is ``host[:port]`` as image references contain it. ``prefix`` has no slash at its ends; empty is none.
-    ``plain_http`` is ``None`` if the address was written without a scheme.
+    ``plain_http`` is ``None`` if the address was written without a scheme. ``route`` is the path below which the
+    registry's API lies, such as ``repository/NAME`` of Nexus; names of images do not contain it.
     """
 
     registry: str
     prefix: str = ""
     plain_http: bool | None = None
+    route: str = ""
 
     @classmethod
     def parse(cls, text: str) -> TargetAddress:
@@ -102,5 +104,9 @@ class TargetAddress(Record):
         scheme = {None: "", True: "http://", False: "https://"}[self.plain_http]
         return f"{scheme}{self if prefix is None else replace(self, prefix=prefix)}"
 
+    def place_of(self, repository: str) -> str:
+        """Where a repository is, for messages: with the route, so that its address can be told from others."""
+        return "/".join(part for part in (self.registry, self.route, repository) if part)
+
     def __str__(self) -> str:
-        return f"{self.registry}/{self.prefix}" if self.prefix else self.registry
+        return self.place_of(self.prefix)

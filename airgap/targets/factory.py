@@ -39,6 +39,7 @@ def target_for(
     dry_run: bool = False,
     read_only: bool = False,
     any_route: bool = False,
+    every_repository: bool = False,
 ) -> Target:
     """Send one request to the address and return the target of the product that answers.
 
@@ -50,7 +51,9 @@ def target_for(
     response = probe.ask()
     if isinstance(response, AirgapError):
         raise response
-    request = TargetRequest(probe, registries, _run_checks, create_projects, dry_run, read_only, any_route)
+    request = TargetRequest(
+        probe, registries, _run_checks, create_projects, dry_run, read_only, any_route, every_repository
+    )
     for open_target in target_openers():
         if (target := open_target(request)) is not None:
             return target
@@ -65,7 +68,7 @@ def open_source(registries: Registries, address: TargetAddress, emit: Sink) -> T
     Raises what :func:`target_for` raises, and the errors of the sign-in, with the options that are the source's.
     """
     try:
-        source = target_for(registries, Mapping(address), read_only=True, any_route=True)
+        source = target_for(registries, Mapping(address), read_only=True, any_route=True, every_repository=True)
         raise_or_warn(source.preflight(), emit)
     except Unavailable as error:
         if error.hint:

@@ -12,6 +12,7 @@ from airgap.registry.settings import is_loopback
 from airgap.targets.mapping import Mapping
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from urllib.parse import SplitResult
 
     from airgap.registry.auth.challenge import Challenge
@@ -54,13 +55,14 @@ class Probe(Record, frozen=False, eq=False):
 
     ``client`` sends the requests to where images are pushed; ``mapping`` makes the names that nodes pull. ``answer`` is
     what ``GET /v2/`` gave without a credential: a response, the error of the connection, or ``None`` before it was
-    sent. ``signed_in`` is set once the user was accepted.
+    sent. ``signed_in`` is set once the user was accepted, and ``may_read`` is false once the user was refused to read.
     """
 
     client: RegistryClient
     mapping: Mapping
     answer: Response | AirgapError | None = field(default=None, init=False)
     signed_in: bool = field(default=False, init=False)
+    may_read: bool | None = field(default=None, init=False)
     _refusal: Unauthorized | None = field(default=None, init=False)
 
     @property
@@ -131,14 +133,17 @@ class Probe(Record, frozen=False, eq=False):
                 self.answer = error
         return self.answer
 
-    def sign_in(self) -> None:
-        """Sign in, once. Raises the error of the connection, and :class:`Unauthorized` if the user is refused."""
+    def sign_in(self, request: Callable[[], None] | None = None) -> None:
+        """Sign in, once, with ``request`` instead of ``GET /v2/`` if it is given.
+
+        Raises the error of the connection, and :class:`Unauthorized` if the user is refused.
+        """
         if self.signed_in:
             return
         if self._refusal is not None:
             raise self._refusal
         try:
-            self.client.ping()
+            (request or self.client.ping)()
         except Unauthorized as error:
             self._refusal = error
             raise

@@ -28,7 +28,8 @@ class TargetRequest(Record):
 
     ``create_projects`` allows the target to create what images are grouped by; with ``dry_run`` it only pretends to.
     With ``read_only``, nothing will be pushed, so that what prevents a push is not a problem. With ``any_route``, the
-    address may also be one that no node can pull from, if it can be read.
+    address may also be one that no node can pull from, if it can be read; with ``every_repository``, also one behind
+    which several repositories are: then all of them are read.
     """
 
     probe: Probe
@@ -38,6 +39,7 @@ class TargetRequest(Record):
     dry_run: bool = False
     read_only: bool = False
     any_route: bool = False
+    every_repository: bool = False
 
 
 OpenTarget = Callable[[TargetRequest], Target | None]

@@ -28,7 +28,7 @@ from airgap.transfer.pool import Item, Result, parallel_map
 from airgap.transfer.progress import Meter
 from airgap.transfer.report import CopyOptions, Report
 
-_MISMATCH_HINT = tr("what carries the bytes may have changed them: run the same command again")
+_MISMATCH_HINT = tr("what carries the bytes may have changed them")
 _SECOND_MISMATCH_HINT = tr(
     "it was so twice: something on the way changes bytes, or the registry's own content is damaged; go over https://, "
     "by another line or from another machine"
@@ -211,13 +211,13 @@ class _Copy(Record, frozen=False):
             self._try_twice(job, lambda: self.targets[name].push(descriptor, meter.open))
         except ContentError as error:
             error.where = error.where or str(self.sources[job.sources[-1]])
-            error.hint = error.hint or (_SECOND_MISMATCH_HINT if isinstance(error, DigestMismatch) else _MISMATCH_HINT)
+            error.again = error.again or not isinstance(error, DigestMismatch)
+            error.hint = error.hint or (_MISMATCH_HINT if error.again else _SECOND_MISMATCH_HINT)
             raise
         return meter.resumed_bytes
 
     def _try_twice(self, job: BlobJob, push: Callable[[], None]) -> None:
-        """Push once more from the start where the digest did not match: a byte may have changed on the way. Not where
-        the source itself is damaged."""
+        """Push again after a digest mismatch, unless the source is damaged: a byte may have changed on the way."""
         try:
             push()
         except DigestMismatch as error:

@@ -51,7 +51,8 @@ def verify_tags(images: Sequence[Image], targets: Mapping[str, Store], context: 
                     "reads back as {digest}, though {image_digest} was pushed", digest=digest, image_digest=image.digest
                 ),
                 where=f"{targets[destination.repository]}:{destination.tag}",
-                hint=tr("somebody else may be pushing the same tag; run the same command again"),
+                hint=tr("somebody else may be pushing the same tag"),
+                again=True,
             )
 
     parallel_map(pushed, verify, workers=context.jobs.control, cancel=context.cancel)

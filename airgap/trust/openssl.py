@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -30,7 +31,12 @@ class OpenSsl:
 
     def password(self, text: str) -> str:
         """Return the argument by which ``openssl`` reads a password that no other process sees."""
-        return f"fd:{self._open(text.encode() + chr(10).encode())}"
+        read_end, write_end = os.pipe()
+        self._stack.callback(os.close, read_end)
+        self._fds.append(read_end)
+        with open(write_end, "wb") as pipe:
+            pipe.write(f"{text}\n".encode())
+        return f"fd:{read_end}"
 
     def content(self, path: str) -> bytes:
         """Return what ``openssl`` has written to a path of :meth:`file`."""
@@ -53,8 +59,13 @@ class OpenSsl:
             raise AirgapError(tr("openssl cannot be run: {error}", error=error)) from error
 
     def _open(self, content: bytes) -> int:
-        fd = os.memfd_create("airgap")
-        self._stack.callback(os.close, fd)
+        if hasattr(os, "memfd_create"):
+            fd = os.memfd_create("airgap")
+            self._stack.callback(os.close, fd)
+        else:
+            # Other systems than Linux: an unnamed file. A password never gets here.
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
+            fd = self._stack.enter_context(file).fileno()
         os.write(fd, content)
         os.lseek(fd, 0, os.SEEK_SET)
         self._fds.append(fd)

@@ -13,13 +13,23 @@ from airgap.bundle import build_layout, open_bundle
 from airgap.bundle.output_format import OutputFormat
 from airgap.bundle.tar import END
 from airgap.bundle.writer import BundleWriter
+from airgap.errors import SignatureFailure
 from airgap.flows.sign import Sign, sign_bundle
 from airgap.transfer import Context, CopyOptions, Jobs, copy
+from airgap.trust import bech32
+from airgap.trust.age_crypto import x25519_public
+from airgap.trust.age_header import Header
+from airgap.trust.age_keys import find_file_key, parse_identities, parse_recipient
 from tests.bundle.bundles import Content, TarMember, extras, joined, members_of
 from tests.parts.images import Images
 
+#: For whom bundles are sealed.
+_SECRET = bytes(range(32))
+RECIPIENT = parse_recipient(bech32.encode(x25519_public(_SECRET), "age"), where="")
+(IDENTITY,) = parse_identities(bech32.encode(_SECRET, "age-secret-key-").upper().encode(), where="", ask=None)
+
 #: The forms by the name of the bundle. Volumes are small enough for several of them.
-FORMS = {"tar": "b.tar", "zstd": "b.tar.zst", "volumes": "b.tar"}
+FORMS = {"tar": "b.tar", "zstd": "b.tar.zst", "volumes": "b.tar", "sealed": "b.tar.age"}
 _VOLUME = 8192
 Files = dict[str, bytes]
 """The content of a bundle's files by name, signatures beside it included."""
@@ -42,9 +52,17 @@ def make(folder: Path, form: str, *signers: Sign, detached: bool = False) -> Fil
     copy(planned, sources, {"bundle": writer}, Context(Jobs.of(1)), CopyOptions(verb="fetched", order=order))
     writer.finish()
     for sign in signers:
-        with open_bundle(entry(folder, form)) as bundle:
+        with open_bundle(entry(folder, form), unseal=unseal) as bundle:
             sign_bundle(bundle, sign, detached=detached)
     return read(folder)
+
+
+def unseal(header: Header, where: str) -> bytes:
+    """Get the key of a sealed bundle of :func:`make`."""
+    file_key = find_file_key(header.stanzas, [IDENTITY])
+    if file_key is None:
+        raise SignatureFailure("sealed for somebody else", where=where)
+    return file_key
 
 
 def entry(folder: Path, form: str) -> Path:

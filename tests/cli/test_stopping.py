@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -116,7 +117,7 @@ def test_the_second_signal_ends_it_at_once(
         assert process.poll() is None, "the first one waits for what is under way"
         process.send_signal(second)
         assert process.wait(SOON) == 130
-        assert errors.has("error: stopped at once\n  run the same command again to go on\n")
+        assert errors.has(f"error: stopped at once\n  to continue: {shlex.join(['airgap', *arguments])}\n")
     assert not TRACEBACK.search(errors.text), errors.text
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.doubles.nexus import PUSHER, READER, Nexus, Repository, Settings, nexus
 from tests.doubles.nexus.settings import PROFILES
+from tests.doubles.registry import Answer
 from tests.flows.migrate.migrations import Old, fill, secret_environment, tags_of
 from tests.parts.certificates import Authority
 from tests.parts.matrix import long_unless
@@ -89,15 +91,60 @@ def test_verify_reads_it_by_any_address(airgap: Airgap, old: Old, profile: Any, 
         airgap.run("verify", "b.tar", "--against", f"{double.url}/repository/docker-hosted/p", code=32)
 
 
-def test_pages_with_several_repositories_are_listed_with_their_connectors(airgap: Airgap, fresh: Nexus) -> None:
+@pytest.mark.parametrize("context", ["", "/nexus"])
+def test_pages_with_several_repositories_are_read_whole(airgap: Airgap, fresh: Nexus, old: Old, context: str) -> None:
+    """Two repositories may hold images of one name: each image has its repository's name before its own."""
     other = Repository("docker-other", connector="http")
-    with nexus(Settings(repositories=(HOSTED, other))) as far:
+    newer = Old.of(4, 2, seed=48)
+    with nexus(Settings(repositories=(HOSTED, other), context=context)) as far:
+        fill(far.connector("docker-hosted").address, old, PUSHER)
+        fill(far.connector("docker-other").address, newer, PUSHER)
         airgap.environment = {"AIRGAP_SOURCE_PASSWORD": "admin-word", "AIRGAP_USERNAME": PUSHER.name}
         airgap.environment["AIRGAP_PASSWORD"] = PUSHER.password
-        words = ("migrate", far.url, f"http://{fresh.connector().address}", "--source-username", "admin")
-        said = airgap.fails(2, *words)
-        assert f"docker-hosted (port {far.connector().port})" in said.stderr
+        words = ("migrate", far.url, f"http://{fresh.connector().address}/all", "--source-username", "admin")
+        wanted = {f"all/docker-hosted/{name}": digest for name, digest in old.digests.items()}
+        wanted |= {f"all/docker-other/{name}": digest for name, digest in newer.digests.items()}
+        first = airgap.run(*words, "--include", "docker-other/*")
+        assert tags_of(fresh) == {name: digest for name, digest in wanted.items() if "docker-other" in name}
+        for one in ("docker-hosted", "docker-other"):
+            assert f"{one} (port {far.connector(one).port})" in first.stderr
+        assert f"{far.url}/repository/docker-hosted" in first.stderr
+        again = airgap.run(*words, "--nexus-source", far.url, "--report", "report.json")
+        assert tags_of(fresh) == wanted
+        assert "by components and catalog" in again.stderr
+        report = json.loads((airgap.folder / "report.json").read_text())
+        assert (report["componentsOnly"], report["tagsOnly"], report["digestOnly"]) == ([], [], [])
+        assert far.tries["admin"][1:] == (0, 0)
+
+
+def test_which_of_several_repositories_a_bundle_is_in_must_be_said(airgap: Airgap, old: Old) -> None:
+    other = Repository("docker-other", connector="http")
+    names = dict(list(old.names.items())[:2])
+    with Registry() as internet, nexus(Settings(repositories=(HOSTED, other))) as far:
+        internet.fill(old.images, names)
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": internet.url}}))
+        airgap.write("app.yaml", pod(*(f"quay.io/{name}" for name in names)))
+        airgap.run("export", "app.yaml", "-o", "b.tar")
+        airgap.environment = {"AIRGAP_USERNAME": "admin", "AIRGAP_PASSWORD": "admin-word"}
+        said = airgap.fails(2, "verify", "b.tar", "--against", far.url)
+        assert f"docker-other (port {far.connector('docker-other').port})" in said.stderr
         assert f"{far.url}/repository/docker-hosted" in said.stderr
+
+
+def test_an_image_below_repository_is_called_by_its_whole_address(airgap: Airgap, fresh: Nexus, old: Old) -> None:
+    with nexus(Settings(repositories=(HOSTED,))) as far:
+        fill(far.connector().address, old, PUSHER)
+        secret_environment(airgap)
+        address = f"{far.main.address}/repository/docker-hosted"
+        words = ("migrate", f"http://{address}", f"http://{fresh.connector().address}", "--source-username", "reader")
+        assert f"{address}: 6 tags" in airgap.run(*words, "--dry-run").stderr
+        assert f"{address}/no/such: " in airgap.fails(22, *words, "--include", "no/such").stderr
+        gone = next(iter(old.names))
+        repository, _, tag = gone.rpartition(":")
+        far.connector().always("GET", f"/{repository}/manifests/", Answer(404))
+        far.main.always("GET", f"/{repository}/manifests/", Answer(404))
+        far.main.always("HEAD", f"/{repository}/manifests/", Answer(404))
+        assert f"error: {address}/{repository}:{tag}: " in airgap.run(*words, code=22).stderr
 
 
 def test_an_untrusted_source_names_the_sources_option(airgap: Airgap, fresh: Nexus, authority: Authority) -> None:

@@ -378,6 +378,35 @@ def doctor_meets_an_unknown_certificate(desk: Desk) -> None:
         shutil.rmtree(desk.folder / "nodes")
 
 
+def a_volume_is_missing(desk: Desk) -> None:
+    """The command that continues is the one that was given, quoted; here it has an option with a blank."""
+    desk.run(f"airgap import {shlex.quote(BUNDLE)} --to http://{OPEN}/v && rm -r airgap-out *.receipt.json")
+    desk.write("큰 파일.yaml", pod(f"{OPEN}/v/{IMAGE}") + f"# {'x' * 998}\n" * 1500)
+    desk.run(f"airgap export '큰 파일.yaml' --plain-http {OPEN} --volume-size 1048576 -o '볼륨 (1).tar'")
+    volume = sorted(desk.folder.glob("볼륨 (1).tar.[0-9]*"))[1]
+    volume.rename(desk.folder / "away")
+    said = desk.run(f"airgap import '볼륨 (1).tar' --to http://{OPEN}/w --output '나온 것 1'", 40)
+    (desk.folder / "away").rename(volume)
+    desk.run(said.command(r"to continue: (airgap import .+)$"))
+    assert list(desk.folder.glob("*.receipt.json"))
+
+
+def a_shard_is_there(desk: Desk) -> None:
+    said = ""
+    for number in (0, 1):
+        said = desk.run(f"airgap import {shlex.quote(BUNDLE)} --shard {number}/2 --to http://{OPEN}/shards").text
+    desk.run(Said(0, said).command(r"when all shards are done: (airgap import .+)$"))
+    assert (desk.folder / "airgap-out").is_dir()
+    desk.run(f"airgap verify {shlex.quote(BUNDLE)} --against http://{OPEN}/shards")
+
+
+def nobody_has_signed_in(desk: Desk) -> None:
+    """On a terminal it asks, for this run; the command that it names keeps the answer."""
+    said = desk.answer(f"airgap inventory http://{GUARDED} -o 목록.json --force", ANSWERS)
+    assert not (desk.home / ".docker").exists()
+    desk.sign_in(Said(0, said.replace("\r", "")).command(r"to keep them: (airgap login .+)$"))
+
+
 #: How a literal in airgap/ begins, with ``{}`` for what is filled in, and what shows that its command works.
 SCENARIOS: dict[str, tuple[Callable[[Desk], None], ...]] = {
     "sign in once: airgap login {}": (no_password_is_known, the_target_is_reached_elsewhere),
@@ -387,6 +416,9 @@ SCENARIOS: dict[str, tuple[Callable[[Desk], None], ...]] = {
     "put it into AIRGAP_SOURCE_PASSWORD": (a_source_user_without_a_password,),
     "give them by --username with": (a_password_in_the_target,),
     "airgap import {} --to {}": (a_tag_is_missing,),
+    "to continue: {same_command}": (a_volume_is_missing,),
+    "next, when all shards are done: {same_command}": (a_shard_is_there,),
+    "{} wants a user and password": (nobody_has_signed_in,),
     "nothing was pushed; {}export without --base": (a_layer_of_the_base_is_missing,),
     "check the spelling; this asks for all: airgap inventory": (nothing_is_below_the_prefix,),
     "an import writes the files that it carries": (a_bundle_as_a_resource,),

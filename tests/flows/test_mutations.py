@@ -17,12 +17,12 @@ from airgap.flows.sign import certificate_signer, key_signer
 from airgap.transfer import Context, Jobs
 from airgap.trust.policy import Policy
 from airgap.trust.secret_key import SecretKey
-from tests.bundle.mutations import entry, make, mutation, tar_of, write
+from tests.bundle.mutations import entry, make, mutation, tar_of, unseal, write
 from tests.parts.certificates import Authority
 
 CONTEXT = Context(Jobs.of(1))
 #: Forms, and whether the signatures are in files beside the bundle.
-SIGNED = [("tar", False), ("tar", True), ("volumes", False), ("volumes", True), ("zstd", True)]
+SIGNED = [("tar", False), ("tar", True), ("volumes", False), ("volumes", True), ("zstd", True), ("sealed", True)]
 
 
 def run(folder: Path, form: str, detached: bool, authority: Authority, *, count: int, seed: int) -> dict[str, int]:
@@ -42,7 +42,7 @@ def run(folder: Path, form: str, detached: bool, authority: Authority, *, count:
         unnoticed = 0
         for use in (verify_signed, admit):
             try:
-                with open_bundle(path) as bundle:
+                with open_bundle(path, unseal=unseal) as bundle:
                     use(bundle, demand, CONTEXT)
                 unnoticed += 1
             except AirgapError:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import threading
@@ -114,7 +115,7 @@ def test_what_an_error_stopped_is_kept_and_the_command_says_so(airgap: Airgap, s
     expected = wanted(airgap, source, "b.tar")
     with faulty_line(source.address, limit=20 * MIB, ending=STALL) as line:
         through(airgap, line.url)
-        process = airgap.started("export", *IMAGES, "-o", "b.tar")
+        process = airgap.started("export", *IMAGES, "--restart", "-o", "b.tar")
         assert line.stalled.wait(60)
         wait_until(at_rest(process.pid))
         process.send_signal(signal.SIGINT)
@@ -123,7 +124,13 @@ def test_what_an_error_stopped_is_kept_and_the_command_says_so(airgap: Airgap, s
     assert "stopped; what has arrived is kept beside b.tar" in stderr.decode()
     assert files(airgap.folder).keys() == {"b.tar.partial", "b.tar.journal"}
     through(airgap, source.url)
-    airgap.run("export", *IMAGES, "-o", "b.tar")
+    program, *arguments = shlex.split(stderr.decode().rpartition("\n  to continue: ")[2])
+    assert program == "airgap"
+    assert "--restart" not in arguments
+    with faulty_line(source.address) as line:
+        through(airgap, line.url)
+        airgap.run(*arguments)
+        assert line.received < LARGE
     assert files(airgap.folder) == expected
 
 

@@ -137,6 +137,8 @@ PLACES = (
           f"{_THING}spec: {{images: {{x: {{y: '{IMAGE}'}}}}}}\n"),
     Place("literal defaults of Go templates", "`{{ .x \\| default \"REF\" }}`",
           f'{_CONFIG}  x: |\n    containers:\n    - image: {{{{ .x | default "{IMAGE}" }}}}\n'),
+    Place("literal defaults in a value of one line", "`x: '{{ .x \\| default \"REF\" }}'`",
+          f'{_CONFIG}  x: \'image: {{{{ .x | default "{IMAGE}" }}}}\'\n'),
     Place("registry, organisation, name and tag under keys", "`registry: R`, `org: O`, `name: N`, `tag: T`",
           f"{_THING}spec: {{image: {{registry: q.example, org: a, name: b, tag: '1'}}}}\n"),
     Place("parts that a block holds for all", "`defaults: {registry: R, tag: T}`",

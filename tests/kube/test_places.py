@@ -46,7 +46,8 @@ def test_what_is_never_rewritten_is_listed(other: Other) -> None:
 WITH_ADDRESS = {
     "variables by value", "commands of scripts that pull or run", "annotations", "options whose names do not say image",
     "units of systemd", "literal defaults of Go templates", "anything with the shape of a whole reference",
-    "what kubectl applied last", "bundles of tasks", "annotations with image among other words",
+    "what kubectl applied last", "bundles of tasks", "literal defaults in a value of one line",
+    "annotations with image among other words",
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The texts in airgap's source that hold a command of airgap: what a message tells the user to run."""
+"""The texts in airgap's source that hold a command of airgap, or the field ``{same_command}`` for the one that was
+given: what a message tells the user to run."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from airgap.cli.app import COMMANDS
 ROOT = Path(__file__).resolve().parents[2]
 #: A field of a message, as ``str.format`` has it.
 _FIELD = re.compile(r"(?<!\{)\{\w+(?:![rs])?(?::[^{}]*)?\}")
+_COMMAND_FIELD = "{same_command}"
 _COMMAND = re.compile(rf"\bairgap (?:{'|'.join(COMMANDS)})\b")
 
 
@@ -26,12 +28,12 @@ class PrintedText:
 
 
 def printed_texts() -> list[PrintedText]:
-    """Every string and f-string in ``airgap/`` with ``airgap VERB`` in it, but docstrings and texts of ``--help``."""
+    """Every string and f-string in ``airgap/`` with a command in it, but docstrings and texts of ``--help``."""
     found = []
     for path in sorted((ROOT / "airgap").rglob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))
         for line, text in _texts(tree):
-            if _COMMAND.search(text):
+            if _COMMAND.search(text) or _COMMAND_FIELD in text:
                 found.append(PrintedText(f"{path.relative_to(ROOT)}:{line}", text))
     return found
 
@@ -43,7 +45,7 @@ def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.keyword) and node.arg == "help":
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.lineno, _FIELD.sub("{}", node.value)
+            yield node.lineno, _FIELD.sub(lambda field: field[0] if field[0] == _COMMAND_FIELD else "{}", node.value)
         elif isinstance(node, ast.JoinedStr):
             parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
             yield node.lineno, "".join(map(str, parts))

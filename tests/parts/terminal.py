@@ -115,26 +115,26 @@ def on_terminal(
     folder: Path,
     look: Callable[[str, subprocess.Popen[bytes]], None] = lambda said, process: None,
     seconds: float = 40,
-    answer: bytes | None = None,
+    answers: Sequence[bytes] = (),
 ) -> tuple[int, str]:
     """Run ``command`` with a terminal as its output; its exit code and everything that it wrote there.
 
-    ``look`` is called with that as it grows, and the process. With ``answer`` the terminal is its input too, and
-    ``answer`` is typed at the first question. Raises :class:`TimeoutError` after ``seconds``.
+    ``look`` is called with that as it grows, and the process. With ``answers`` the terminal is its input too, and one
+    of them is typed at each question, which ends with a colon. Raises :class:`TimeoutError` after ``seconds``.
     """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-    said, deadline = b"", time.monotonic() + seconds
+    said, left, deadline = b"", list(answers), time.monotonic() + seconds
     try:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL if answer is None else slave,
+            stdin=slave if answers else subprocess.DEVNULL,
             stdout=slave,
             stderr=slave,
             env=dict(environment),
             cwd=folder,
             # Its controlling terminal: where a password is asked for. Never that of whoever runs the tests.
-            preexec_fn=_own_terminal if answer is not None else None,
+            preexec_fn=_own_terminal if answers else None,
         )
     finally:
         os.close(slave)
@@ -150,9 +150,8 @@ def on_terminal(
             if not piece:
                 return process.wait(5), said.decode()
             said += piece
-            if answer is not None and said.endswith(b": "):
-                os.write(master, answer)
-                answer = None
+            if left and said.endswith(b": "):
+                os.write(master, left.pop(0))
             look(said.decode(errors="replace"), process)
     finally:
         if process.poll() is None:

@@ -81,6 +81,24 @@ def test_four_hundred_pages_are_four_hundred_requests(client: Any) -> None:
     asked.clear()
     assert NexusRest(there).count_components(limit=2_001) == 2_100  # counts no further than is asked for
     assert len(asked) == 21
+    asked.clear()
+    assert NexusRest(there).count_components(limit=1_000_000, max_pages=7) is None
+    assert len(asked) == 7
+
+
+def test_a_push_is_not_outdone_by_the_count_before_it(client: Any) -> None:
+    """Small pages: the count ends where it would take more than a tenth of the requests of the push."""
+    asked: list[str] = []
+    small = {f"t{number}" if number else "": page([component(number)], f"t{number + 1}") for number in range(1_000)}
+
+    def answer(request: Request) -> Answer:
+        asked.append(request.query.get("continuationToken", [""])[0])
+        return small[asked[-1]]
+
+    there = client(answer)
+    probe = NexusProbe(there, Mapping(TargetAddress.parse(there.registry)), NexusRest(there), new_tags=1_500)
+    assert check_components(probe) == []
+    assert len(asked) == 450
 
 
 @pytest.mark.parametrize(

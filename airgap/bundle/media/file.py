@@ -19,6 +19,7 @@ from airgap.i18n import tr
 from airgap.store.protocols import Reader
 from airgap.store.readers import FileRange, translate_read_errors
 from airgap.system import fallocate, sync_data
+from airgap.trust.age_header import MAGIC as AGE_MAGIC
 
 
 class BlobRange(FileRange):
@@ -230,9 +231,9 @@ def reopen_partial(path: Path, size: int | None, *, trusted: bool = False) -> in
 
 
 def _was_begun_by_airgap(fd: int) -> bool:
-    """Whether the file is empty or begins as a bundle: with the name of its first member, a zstd frame, or zeros."""
+    """Whether the file is empty or begins as a bundle: with its first member, a zstd frame, age's header, or zeros."""
     start = os.pread(fd, 512, 0)
-    return start.startswith((b"oci-layout\0", MAGIC)) or not any(start)
+    return start.startswith((b"oci-layout\0", MAGIC, AGE_MAGIC)) or not any(start)
 
 
 def reserve(fd: int, size: int, path: Path) -> bool:

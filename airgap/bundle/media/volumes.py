@@ -158,7 +158,8 @@ class VolumesMedium:
         raise BundleError(
             tr("the volume {name} is missing", name=volume.path.name),
             where=str(volume.path.parent),
-            hint=tr("put it there and run the same command again"),
+            hint=tr("put it there"),
+            again=True,
         )
 
     def _total_size(self) -> int:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from typing import TYPE_CHECKING
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from airgap.cli import options
+from airgap.cli.error_reporter import current_reporter
 from airgap.cli.printing import Styled, note, say, say_json
+from airgap.cli.prompts import ask_for_missing, asked_credentials
 from airgap.errors import AirgapError, NotReady, UsageError
 from airgap.i18n import tr
-from airgap.records import as_dict
+from airgap.records import as_dict, replace
 
 if TYPE_CHECKING:
     from airgap.flows.doctor import Diagnosis
@@ -96,11 +99,15 @@ def command(
     mapping = target_mapping(project, target, None, plain_http=connection.plain_http)
     connection_options = connection.options(mapping.address.registry)
     request = DoctorRequest(mapping, nexus, repository, connector)
-    diagnosis, done_changes = examine_and_fix(
-        request,
-        lambda: open_registries(project, connection_options, ignore, target=mapping.address),
-        (lambda change: _confirm(change, yes)) if fix else lambda _: False,
-    )
+    while True:
+        options_of_run = replace(connection_options, asked=asked_credentials())
+        diagnosis, done_changes = examine_and_fix(
+            request,
+            functools.partial(open_registries, project, options_of_run, ignore, target=mapping.address),
+            (lambda change: _confirm(change, yes)) if fix else lambda _: False,
+        )
+        if diagnosis.missing is None or not ask_for_missing(diagnosis.missing, current_reporter()):
+            break
     if as_json:
         _print_json(str(mapping.address), diagnosis, done_changes)
     else:

@@ -16,6 +16,7 @@ from airgap.cli import artifact_options, options
 from airgap.cli.commands.export_from import every_image, open_at_hand
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.seal_options import make_sealer
 from airgap.cli.trust_options import key_signers
 from airgap.config.airgap_yaml import ProjectSettings, load_project
 from airgap.config.connections import helm_options, open_registries
@@ -115,6 +116,14 @@ class _ExportCommand(click.Command):
     help=tr("With --sign: write the signature into this file. [default: in the bundle; BUNDLE.minisig for .tar.zst]"),
 )
 @click.option(
+    "--encrypt-to",
+    "recipients",
+    multiple=True,
+    metavar="RECIPIENT",
+    help=tr("Seal the bundle, called .tar.age, for this key of age or SSH, or for those in a file. Repeatable."),
+)
+@click.option("--passphrase", is_flag=True, help=tr("Seal the bundle with a passphrase, asked for on the terminal."))
+@click.option(
     "--keep-going", is_flag=True, help=tr("Leave out images that cannot be pulled, and end with exit code 3.")
 )
 @artifact_options.choice
@@ -146,6 +155,8 @@ def command(
     referrers: bool,
     keys: tuple[str, ...],
     signature: str | None,
+    recipients: tuple[str, ...],
+    passphrase: bool,
     keep_going: bool,
     force: bool,
     dry_run: bool,
@@ -203,6 +214,7 @@ def command(
         parse_volume_size(volume_size) if volume_size else 0,
         volume or 0,
         check_pattern(volume_names),
+        make_sealer(recipients, passphrase=passphrase),
     )
     if output and output.endswith("/"):
         raise UsageError(
@@ -274,9 +286,9 @@ def command(
                 request, found_images, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
             )
         except (KeyboardInterrupt, Interrupted) as error:
-            if isinstance(error, Interrupted) and error.hint:
+            if isinstance(error, Interrupted) and error.again:
                 raise
-            raise Interrupted(tr("stopped; nothing is left behind"), hint=tr("the same command begins again")) from None
+            raise Interrupted(tr("stopped; nothing is left behind")) from None
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
         _print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):

@@ -14,8 +14,10 @@ import click
 from airgap.bundle.media.volume_names import bundle_name
 from airgap.cli import artifact_options, options
 from airgap.cli.commands.import_artifacts import artifact_opener, import_only_artifacts, print_publication
+from airgap.cli.error_reporter import current_reporter
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import TrustOptions, trust_options
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
@@ -69,6 +71,7 @@ from airgap.transfer.shard import Shard
     help=tr("Push nothing unless the bundle is signed: with each --key, else with any key that is trusted here."),
 )
 @trust_options
+@identity
 @options.force
 @options.dry_run
 @artifact_options.targets
@@ -91,6 +94,7 @@ def command(
     state: str | None,
     require_signature: bool,
     trust: TrustOptions,
+    identities: tuple[str, ...],
     force: bool,
     dry_run: bool,
     artifact_targets: artifact_options.ArtifactTargets,
@@ -145,7 +149,7 @@ def command(
         Shard.parse(shard) if shard is not None else None,
     )
     with (
-        options.open_bundle(bundles, connection.password_stdin) as bundle,
+        options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
         open_display(progress) as emit,
         open_registries(project, connection_options, emit, target=mapping.address) as registries,
         nullcontext()
@@ -166,8 +170,7 @@ def command(
             )
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
-                tr("stopped; what the registry has taken is kept, no file was written"),
-                hint=tr("the same command goes on where this one stopped"),
+                tr("stopped; what the registry has taken is kept, no file was written"), again=True
             ) from None
         platforms = dict.fromkeys(platform for image in bundle.inventory.images for platform in image.platforms)
         seconds = time.monotonic() - start
@@ -210,7 +213,8 @@ def _print_result(
                 seconds,
             )
         )
-        emit(Noted(tr("next, when all shards are done: the same command without --shard")))
+        command = current_reporter().command(without="--shard") or tr("the same command without --shard")
+        emit(Noted(tr("next, when all shards are done: {same_command}", same_command=command)))
     for file in imported.files:
         emit(
             Noted(
@@ -241,4 +245,4 @@ def _print_result(
         )
     if imported.failures:
         names = ", ".join(sorted({label for label, _ in imported.failures}))
-        raise Incomplete(tr("not pushed: {names}", names=names), hint=tr("the same command tries these again"))
+        raise Incomplete(tr("not pushed: {names}", names=names), again=True)

@@ -11,12 +11,14 @@ import click
 from airgap.bundle import BundleReader, open_bundle
 from airgap.bundle.image_sizes import ImageSize, image_sizes
 from airgap.bundle.layout_builder import NOTES_MEMBER
+from airgap.bundle.media.sealed import SealedBundle
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.bundle.program import program_members
 from airgap.bundle.signatures import find_signatures
 from airgap.cli import options
 from airgap.cli.formatting.artifacts import artifact_lines
 from airgap.cli.printing import Styled, note, say, say_json
+from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import open_trust_file
 from airgap.flows.admission import describe as describe_signature
 from airgap.formatting import counted, human, quoted
@@ -29,16 +31,28 @@ from airgap.trust.policy import Checked, Policy, check
 @options.as_json
 @click.option("--html", metavar="FILE", help=tr("Write a web page that lists everything."))
 @click.option("--csv", metavar="FILE", help=tr("Write a table with one line per image."))
+@identity
 @options.force
-def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force: bool) -> None:
+def command(
+    bundle: str, as_json: bool, html: str | None, csv: str | None, identities: tuple[str, ...], force: bool
+) -> None:
     """Show the contents of a bundle. Reads only its head; `airgap verify` reads all of it.
+
+    Of a sealed bundle it shows for whom it is sealed, and the contents with --identity.
 
     \b
     airgap inspect bundle.tar
     airgap inspect bundle.tar --json | jq -r '.images[].reference'
     airgap inspect bundle.tar --html bundle.html --csv bundle.csv
     """
-    with open_bundle(bundle) as reader:
+    try:
+        opened = open_bundle(bundle, unseal=unsealer(identities) if identities else None)
+    except SealedBundle as sealed:
+        if html or csv:
+            raise
+        _show_sealed(bundle, sealed, as_json=as_json)
+        return
+    with opened as reader:
         inventory = reader.inventory
         if as_json:
             signatures = [
@@ -83,6 +97,18 @@ def command(bundle: str, as_json: bool, html: str | None, csv: str | None, force
         say(", ".join(counts))
         if NOTES_MEMBER in inventory.members:
             say(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True)
+
+
+def _show_sealed(bundle: str, sealed: SealedBundle, *, as_json: bool) -> None:
+    """Show what a sealed bundle tells without its key."""
+    kinds = [stanza.kind for stanza in sealed.stanzas]
+    if as_json:
+        say_json({"sealed": kinds, "size": sealed.size})
+        return
+    say(tr("{bundle}: sealed in the format of age, {size}", bundle=bundle, size=human(sealed.size or 0)))
+    for kind in kinds:
+        say(tr("  for a passphrase") if kind == "scrypt" else tr("  for a key of the type {kind}", kind=kind))
+    say(tr("the contents: airgap inspect {bundle} --identity FILE", bundle=quoted(bundle)))
 
 
 def _signatures(reader: BundleReader) -> Sequence[Checked]:

@@ -8,7 +8,7 @@ import click
 from airgap.cli import options
 from airgap.cli.printing import note
 from airgap.cli.progress.display import open_display
-from airgap.cli.prompts import ask_password, can_ask, confirm_prompt
+from airgap.cli.prompts import ask_password, ask_user, can_ask, confirm_prompt
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, open_registries
 from airgap.errors import UsageError
@@ -57,7 +57,7 @@ def command(
         raise UsageError(
             tr("there is no terminal to ask for the password at"), hint=tr("add --username and --password-stdin")
         )
-    username = username or str(click.prompt(tr("Username"), err=True))
+    username = username or ask_user()
     password = (
         options.read_password()
         if password_stdin

@@ -144,10 +144,7 @@ def command(
                 Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
             )
         except (KeyboardInterrupt, Interrupted):
-            raise Interrupted(
-                tr("stopped; what the target has taken is kept and noted"),
-                hint=tr("the same command goes on where this one stopped"),
-            ) from None
+            raise Interrupted(tr("stopped; what the target has taken is kept and noted"), again=True) from None
         if report_path is not None:
             reports.write(report_path, migration_report)
             emit(Noted(tr("wrote {report_path}", report_path=report_path)))
@@ -160,7 +157,7 @@ def command(
     _print_one_sided(migration_report)
     if migration_report.failures:
         names = ", ".join(dict.fromkeys(label for label, _ in migration_report.failures))
-        raise Incomplete(tr("not migrated: {names}", names=names), hint=tr("the same command tries these again"))
+        raise Incomplete(tr("not migrated: {names}", names=names), again=True)
 
 
 def _parse_source(text: str) -> TargetAddress:

@@ -7,6 +7,7 @@ import click
 
 from airgap.cli import options
 from airgap.cli.progress.display import open_display
+from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import TrustOptions, trust_options
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
@@ -23,6 +24,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 @click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
 @click.option("--against", metavar="TARGET", help=tr("Also compare the target's tags with the bundle."))
 @trust_options
+@identity
 @options.mapping
 @options.target_options
 @options.config
@@ -32,6 +34,7 @@ def command(
     bundles: tuple[str, ...],
     against: str | None,
     trust: TrustOptions,
+    identities: tuple[str, ...],
     policy: str | None,
     connection: options.TargetConnection,
     config: str | None,
@@ -54,7 +57,10 @@ def command(
     if not against and (policy or connection.given):
         raise click.UsageError(tr("what is said of a target goes with --against"))
     project = load_project(config)
-    with options.open_bundle(bundles, connection.password_stdin) as bundle, open_display(progress) as emit:
+    with (
+        options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
+        open_display(progress) as emit,
+    ):
         demand = trust.demand(project)
         verified = verify_signed(bundle, demand, Context(Jobs.of(jobs), emit))
         emit(

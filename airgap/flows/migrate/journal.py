@@ -55,7 +55,8 @@ class MigrationJournal:
             raise NotReady(
                 tr("another migration from this source to this target is running"),
                 where=str(path),
-                hint=tr("wait for its end; the same command then goes on where it stopped"),
+                hint=tr("wait for its end"),
+                again=True,
             ) from error
         except OSError as error:
             raise _unusable(path, error) from error

@@ -16,9 +16,10 @@ from airgap.flows.migrate.report import MigrationReport
 from airgap.flows.migrate.source_listing import list_source
 from airgap.flows.migrate.untagged import find_untagged
 from airgap.i18n import tr
-from airgap.targets import SupportsUploadProbe, Target
+from airgap.targets import SupportsCapacity, SupportsUploadProbe, Target
 from airgap.targets.findings import raise_or_warn
 from airgap.targets.nexus.components import ComponentLister, repository_in, split_address
+from airgap.targets.nexus.every_repository import EveryRepository
 from airgap.targets.nexus.rest import NexusRest
 from airgap.transfer import Context, Report
 
@@ -48,6 +49,8 @@ def migrate(
         journal.add_tag(str(tag), tag.digest)
     report = MigrationReport(str(request.source), str(request.target), request.dry_run, listing, comparison)
     report.failures += comparison.failures
+    if isinstance(target, SupportsCapacity):
+        raise_or_warn(target.check_capacity(_count_new_tags(comparison)), context.emit)
     numbers = Report()
     if request.dry_run:
         report.copied, report.moved = comparison.to_copy, comparison.to_move
@@ -71,6 +74,13 @@ def migrate(
     return report, numbers
 
 
+def _count_new_tags(comparison: Comparison) -> int:
+    """How many tags the target gets at most: one for each image, and one for the list of its referrers."""
+    images = {(tag.repository, tag.digest) for tag in comparison.to_copy}
+    lists = [digest for _, digest in images if comparison.referrers.get(digest)]
+    return sum(not tag.target_digest for tag in comparison.to_copy) + len(lists)
+
+
 def _check_failures(migration: Migration, comparison: Comparison) -> None:
     """Raise the comparison's failures, or with ``keep_going`` emit them."""
     if not migration.request.keep_going:
@@ -89,7 +99,8 @@ def _view(target: Target) -> RegistryView:
             raise NotReady(tr("this registry does not list its tags"), where=str(address))
         return store
 
-    return RegistryView(address, open_repository, target.repositories)
+    hosted = target.hosted if isinstance(target, EveryRepository) else ()
+    return RegistryView(address, open_repository, target.repositories, hosted)
 
 
 def _nexus_of_source(request: MigrateRequest, registries: Registries) -> ComponentLister | None:

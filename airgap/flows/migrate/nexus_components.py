@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from airgap.flows.migrate.migration import Migration
 from airgap.flows.migrate.registry_view import RegistryView, Tag
 from airgap.records import Record, field
-from airgap.targets.nexus.components import ComponentLister
+from airgap.targets.nexus.components import Component, ComponentLister
 
 
 class ComponentListing(Record):
@@ -21,12 +21,29 @@ class ComponentListing(Record):
 
 
 def list_components(migration: Migration, nexus: ComponentLister) -> ComponentListing:
-    """Read all components and assets of the hosted repository. Raises what :class:`ComponentLister` raises."""
-    source, tag_filter = migration.source, migration.request.tag_filter
+    """Read all components and assets of the hosted repository, or of each that the source consists of.
+
+    Raises what :class:`ComponentLister` raises.
+    """
+    source, listing = migration.source, ComponentListing()
+    if source.hosted_repositories:
+        for name in [nexus.repository] if nexus.repository else source.hosted_repositories:
+            lister = ComponentLister(nexus.rest, name)
+            lister.find_repository(source.address.registry, source.address.prefix)
+            _add_components(migration, lister, list(lister.components()), f"{name}/", listing)
+        return listing
     hosted = nexus.find_repository(source.address.registry, source.address.prefix)
     components = list(nexus.components())
     root = _root(source, nexus, hosted, (component.image for component in components))
-    listing = ComponentListing()
+    _add_components(migration, nexus, components, root, listing)
+    return listing
+
+
+def _add_components(
+    migration: Migration, nexus: ComponentLister, components: Iterable[Component], root: str, listing: ComponentListing
+) -> None:
+    """Add one repository's components, and its manifests by digest. ``root`` precedes the names of its images."""
+    source, tag_filter = migration.source, migration.request.tag_filter
     for component in components:
         name = source.relative_name(root + component.image)
         if name and component.digest and tag_filter.matches_repository(name):
@@ -40,7 +57,6 @@ def list_components(migration: Migration, nexus: ComponentLister) -> ComponentLi
         name = source.relative_name(root + image)
         if name and tag_filter.matches_repository(name) and digest not in listing.media_types.get(name, ()):
             listing.manifests.setdefault(name, set()).add(digest)
-    return listing
 
 
 def _root(source: RegistryView, nexus: ComponentLister, hosted: str, images: Iterable[str]) -> str:

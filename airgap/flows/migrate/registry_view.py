@@ -58,11 +58,13 @@ class RegistryView(Record, frozen=False, eq=False):
     """A registry below the prefix of ``address``.
 
     ``open_repository`` opens a repository by its full name; ``list_names`` returns the full names of all repositories.
+    ``hosted_repositories`` are those of Nexus with whose names the full names begin; none if they do not.
     """
 
     address: TargetAddress
     open_repository: Callable[[str], ListableRepository]
     list_names: Callable[[], Sequence[str]]
+    hosted_repositories: Sequence[str] = ()
     #: Whether the registry has the referrers API; ``None`` before the first request.
     has_referrers_api: bool | None = None
     _repositories: dict[str, ListableRepository] = field(default_factory=dict)
@@ -78,7 +80,7 @@ class RegistryView(Record, frozen=False, eq=False):
 
     def label(self, name: str, tag: str = "") -> str:
         """The reference for messages: registry, full name and tag."""
-        return f"{self.address.registry}/{self.full_name(name)}" + (f":{tag}" if tag else "")
+        return self.address.place_of(self.full_name(name)) + (f":{tag}" if tag else "")
 
     def tag_label(self, tag: Tag) -> str:
         """The reference of a tag for messages."""

@@ -82,6 +82,9 @@ class FieldScanner(ScanContext):
                 self.add(candidate, token, rule, token.value)
                 return
         if not is_whole:
+            if not never_pulled_reason(rule_path) and rules.TEMPLATE_DEFAULT.fits(*self.object_type, rule_path):
+                for begin, end in lines.template_defaults(token.value):
+                    self.add(candidate, token, rules.TEMPLATE_DEFAULT, token.value[begin:end], begin)
             return
         if self.is_schema():
             reason = tr("it looks like a reference, but a schema's text and examples are not pulled")

@@ -62,7 +62,7 @@ def _replace_members(folder: Path, members: Mapping[Path, RewrittenFile], *, rec
             raise OutputError(
                 tr("another program has changed this file since it was read"),
                 where=file.path,
-                hint=tr("run the same command again"),
+                again=True,
             )
     if recorded:
         members_with_content = [(path.name, file, file.before) for path, file in members.items()]

@@ -21,6 +21,7 @@ from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.registry.auth import challenge as challenges
 from airgap.registry.auth.credentials import Credential, Credentials
+from airgap.registry.auth.missing import CredentialMissing
 from airgap.registry.auth.realms import TokenServers
 from airgap.registry.http.errors import locked_out, public_url
 from airgap.registry.http.transport import Response
@@ -148,11 +149,7 @@ class Authenticator(Record, frozen=False, eq=False):
         if any(c.scheme == "basic" for c in offered) and not authorization.startswith("Basic "):
             credential = self._credential(scopes)
             if credential is None or not credential.username:
-                raise Unauthorized(
-                    tr("the registry wants a user and password, and none is known"),
-                    where=public_url(self.base_url),
-                    hint=tr("sign in once: airgap login {login_arguments}", login_arguments=self.login_arguments),
-                )
+                raise self._missing()
             self._basic = True
             return
         if not authorization and not any(c.scheme == "basic" for c in offered):
@@ -204,6 +201,14 @@ class Authenticator(Record, frozen=False, eq=False):
             self._keep_refusal(credential, error)
         return error
 
+    def _missing(self) -> CredentialMissing:
+        return CredentialMissing.of(
+            tr("the registry wants a user and password, and none is known"),
+            where=public_url(self.base_url),
+            registry=self.registry,
+            login_arguments=self.login_arguments,
+        )
+
     def _keep_refusal(self, credential: Credential, error: Unauthorized) -> None:
         self._refused[credential] = error
         if credential not in self.trials.accepted:
@@ -212,7 +217,7 @@ class Authenticator(Record, frozen=False, eq=False):
     def _mark_refused(self, response: Response, credential: Credential | None) -> AirgapError:
         error = response.error()
         if credential is None and isinstance(error, Unauthorized):
-            error.hint = f"airgap login {self.registry}; {error.hint}"
+            error.hint = f"airgap login {self.login_arguments}; {error.hint}"
         if credential is not None and response.status == 401 and isinstance(error, Unauthorized):
             error.where = error.where or public_url(self.base_url)
             error.hint = tr(
@@ -279,6 +284,8 @@ class Authenticator(Record, frozen=False, eq=False):
             separator = "&" if urlsplit(realm).query else "?"
             url = f"{realm}{separator}{urlencode(query, quote_via=quote, safe=':/,')}" if query else realm
             response = self.send("GET", url, headers, None)
+        if response.status == 401 and credential is None:
+            raise self._missing()
         if response.status in (401, 403):
             raise self._mark_refused(response, credential)
         if response.status != 200:

@@ -6,8 +6,8 @@ cause. A check that depends on something that failed is skipped. Targets run som
 
 ``network``, ``certificates`` and ``tls_probe`` examine the connection; ``registry_answer`` what answers (``web_page``
 quotes what is no registry) and ``rest_answer`` what answers instead of Nexus's REST API; ``signin`` the
-sign-in; ``nexus_settings`` Nexus's REST API; ``harbor_project`` Harbor's; ``upload`` a push; ``nodes`` what the nodes
-need. ``fixes`` holds the changes of ``--fix``.
+sign-in; ``nexus_settings`` Nexus's REST API; ``harbor_project`` Harbor's; ``upload`` a push of the image that
+``probe_image`` names; ``nodes`` what the nodes need. ``fixes`` holds the changes of ``--fix``.
 """
 
 from __future__ import annotations

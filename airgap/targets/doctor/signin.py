@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,13 @@ from airgap.i18n import tr
 from airgap.records import replace
 from airgap.registry.auth.realms import ForeignRealm
 from airgap.registry.http.errors import AccountLocked, split_url
+from airgap.targets.doctor import probe_image
 from airgap.targets.harbor.detection import is_harbor
 from airgap.targets.nexus.detection import is_nexus
 from airgap.targets.nexus.probe import NexusProbe
 from airgap.targets.nexus.realms import REALM_HINT, RealmMissing, realm_for
 from airgap.targets.nexus.refusals import explain
-from airgap.targets.probe import Probe, challenges_of
+from airgap.targets.probe import Probe, asks_for_tokens, challenges_of
 from airgap.targets.protocols import Finding
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 #: The address of tokens with its port written twice.
 _DOUBLED_PORT = re.compile(r"https?://[^/]+:(\d+):\1(/|$)")
+
+
+class UserNeeded(Finding):
+    """The registry lets only users in, and no user is known for it."""
 
 
 def check_challenge(probe: Probe) -> list[Finding]:
@@ -129,10 +135,13 @@ def check_sign_in(probe: Probe) -> list[Finding]:
     login = f"airgap login {client.settings.login_arguments(client.registry)}"
     if credential is None and "basic" in _schemes(probe):
         return [_credential_needed(login)]
-    if is_nexus(probe):
+    request = None
+    if is_nexus(probe) and asks_for_tokens(probe):
         client.use_one_token()
+        # A later check asks for this anyway, and it proves the token as well as GET /v2/ would.
+        request = functools.partial(probe_image.ask_for_tag, probe)
     try:
-        probe.sign_in()
+        probe.sign_in(request)
     except ForeignRealm as error:
         return [_foreign_realm(probe, error)]
     except Unauthorized as error:
@@ -190,7 +199,9 @@ def settings_unreadable(client: RegistryClient, error: AirgapError) -> Finding:
 
 
 def _credential_needed(login: str) -> Finding:
-    return Finding("problem", tr("it wants a user and password, and none is known"), tr("sign in once:"), run=(login,))
+    return UserNeeded(
+        "problem", tr("it wants a user and password, and none is known"), tr("sign in once:"), run=(login,)
+    )
 
 
 def _user(probe: Probe) -> str:

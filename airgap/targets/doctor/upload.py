@@ -7,9 +7,9 @@ import contextlib
 import re
 import socket
 
-from airgap.errors import AirgapError, RegistryError, Unauthorized
+from airgap.errors import AirgapError, RegistryError
 from airgap.i18n import tr
-from airgap.targets.doctor import nexus_settings
+from airgap.targets.doctor import nexus_settings, probe_image
 from airgap.targets.doctor.web_page import without_tags
 from airgap.targets.harbor.detection import is_harbor
 from airgap.targets.nexus.detection import is_nexus
@@ -19,8 +19,6 @@ from airgap.targets.protocols import Finding
 
 #: Bytes of the body: more than nginx's default client_max_body_size of 1 MiB.
 _SIZE = 1024 * 1024 + 64 * 1024
-#: The image that the upload is for, below the target's prefix. It never gets a tag or a blob.
-_IMAGE = "airgap-probe"
 
 
 def check_begin(probe: Probe) -> list[Finding]:
@@ -36,11 +34,9 @@ def check_push(probe: Probe) -> list[Finding]:
 def _check(probe: Probe, *, with_body: bool) -> list[Finding]:
     from airgap.registry.upload_sessions import session_path
 
-    prefix = probe.mapping.address.prefix
-    if not prefix and with_body and is_harbor(probe) and not is_nexus(probe):
+    if not probe.mapping.address.prefix and with_body and is_harbor(probe) and not is_nexus(probe):
         return []  # every push needs a project, and none is named
-    repository = f"{prefix}/{_IMAGE}" if prefix else _IMAGE
-    uploads, scopes = f"/v2/{repository}/blobs/uploads/", (f"repository:{repository}:pull,push",)
+    uploads, scopes = f"/v2/{probe_image.repository_of(probe)}/blobs/uploads/", probe_image.scopes_of(probe)
     try:
         response = probe.client.request("POST", uploads, scopes=scopes, headers={"Content-Length": "0"}, ok=(202,))
         location = session_path(probe.client, response, uploads)
@@ -50,7 +46,7 @@ def _check(probe: Probe, *, with_body: bool) -> list[Finding]:
         if not with_body:
             return [Finding("ok", tr("an upload may begin"))]
         finding = _send_body(probe, location, scopes)
-        return [_check_read(probe, repository, scopes) or finding] if finding.level == "ok" else [finding]
+        return [_check_read(probe) or finding] if finding.level == "ok" else [finding]
     finally:
         # Not every server supports cancelling, and a user who may only push may not be allowed to. The server's own
         # clean-up then removes the upload (in Nexus the task "Docker - Delete incomplete uploads").
@@ -58,25 +54,18 @@ def _check(probe: Probe, *, with_body: bool) -> list[Finding]:
             probe.client.request("DELETE", location, scopes=scopes, ok=tuple(range(200, 600)))
 
 
-def _check_read(probe: Probe, repository: str, scopes: tuple[str, ...]) -> Finding | None:
+def _check_read(probe: Probe) -> Finding | None:
     """The problem of a user who may push and not read: an import compares and reads back what it pushes."""
-    path = f"/v2/{repository}/manifests/latest"
-    try:
-        probe.client.request(
-            "HEAD", path, scopes=scopes, ok=tuple(status for status in range(200, 600) if status != 403)
-        )
-    except Unauthorized:
-        return Finding(
-            "problem",
-            tr("this user may push and may not read, and an import reads back what it has pushed"),
-            tr(
-                "the user's role needs the privilege to read as well; in Nexus "
-                "nx-repository-view-docker-REPOSITORY-read"
-            ),
-        )
-    except AirgapError:
+    if probe.may_read is None:
+        with contextlib.suppress(AirgapError):
+            probe_image.ask_for_tag(probe)
+    if probe.may_read is not False:
         return None
-    return None
+    return Finding(
+        "problem",
+        tr("this user may push and may not read, and an import reads back what it has pushed"),
+        tr("the user's role needs the privilege to read as well; in Nexus nx-repository-view-docker-REPOSITORY-read"),
+    )
 
 
 def _begin_refused(probe: Probe, error: AirgapError) -> Finding:

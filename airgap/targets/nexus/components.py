@@ -176,8 +176,8 @@ class ComponentLister(Record, frozen=False, eq=False):
     def _rights_hint(self) -> str:
         if not self.rest.has_user:
             return tr(
-                "no user is known for it: airgap login {registry}, or --source-username",
-                registry=self.rest.client.registry,
+                "no user is known for it: airgap login {login_arguments}, or --source-username",
+                login_arguments=self.rest.client.settings.login_arguments(self.rest.client.registry),
             )
         return tr("give the user nx-repository-view-docker-NAME-browse and -read for this repository")
 

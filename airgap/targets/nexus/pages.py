@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the repository to read where an address is that of Nexus's own pages."""
+"""Finds the repositories to read where an address is that of Nexus's own pages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airgap.errors import NotReady, Unauthorized, UsageError
+from airgap.errors import NotReady, UsageError
 from airgap.i18n import tr
+from airgap.registry.auth.missing import CredentialMissing
 from airgap.targets.nexus.rest import NexusRest
 from airgap.targets.nexus.routes import RepositoryRoute
 from airgap.targets.nexus.settings import RepositorySettings
@@ -29,38 +30,39 @@ def rest_behind(registries: Registries, probe: Probe) -> tuple[NexusRest, str] |
     return None
 
 
-def only_repository(registries: Registries, probe: Probe) -> RepositoryRoute | None:
-    """Return the way to the only registry behind Nexus's pages; ``None`` if the address is not that of its pages.
+def routes_behind(registries: Registries, probe: Probe, *, every_repository: bool) -> list[RepositoryRoute]:
+    """Return the ways to the registries behind Nexus's pages; none if the address is not that of its pages.
 
-    Hosted repositories take precedence. Raises :class:`UsageError` with a list if there are several, and
-    :class:`Unauthorized` or :class:`NotReady` if this user sees none.
+    Hosted repositories take precedence. With ``every_repository`` all hosted ones are returned if the address names
+    nothing below the pages. Raises :class:`UsageError` with a list if there are several otherwise, and
+    :class:`CredentialMissing` or :class:`NotReady` if this user sees none.
     """
     found = rest_behind(registries, probe)
     if found is None:
-        return None
+        return []
     rest, inner = found
     rest.sign_in()
     hosted = [repository for repository in rest.registries if repository.type == "hosted"]
-    candidates = hosted or rest.registries
-    if len(candidates) == 1:
-        name = candidates[0].name
-        return RepositoryRoute(name, f"{rest.client.base_url}/repository/{name}", inner)
-    if candidates:
-        listed = ", ".join(map(_with_connector, candidates))
+    routes = [_route(rest, repository, inner) for repository in hosted or rest.registries]
+    if len(routes) == 1 or (every_repository and hosted and not inner):
+        return routes
+    if routes:
         raise UsageError(
             tr(
                 "these are Nexus's pages, and behind them are {candidates_count} Docker repositories: {listed}",
-                candidates_count=len(candidates),
-                listed=listed,
+                candidates_count=len(routes),
+                listed=", ".join(route.label for route in routes),
             ),
             where=rest.url,
-            hint=tr("name one of them: {url}/repository/{name}", url=rest.url, name=candidates[0].name),
+            hint=tr("name one of them: {url}/repository/{name}", url=rest.url, name=routes[0].repository),
         )
     if not rest.has_user:
-        raise Unauthorized(
+        settings = probe.client.settings
+        raise CredentialMissing.of(
             tr("these are Nexus's pages, and they list their repositories only to users who sign in"),
             where=rest.url,
-            hint=f"airgap login {probe.registry}",
+            registry=settings.credential_name(probe.registry),
+            login_arguments=settings.login_arguments(probe.registry),
         )
     raise NotReady(
         tr("these are Nexus's pages, and this user sees no Docker repository behind them"),
@@ -69,7 +71,6 @@ def only_repository(registries: Registries, probe: Probe) -> RepositoryRoute | N
     )
 
 
-def _with_connector(repository: RepositorySettings) -> str:
-    if repository.ports:
-        return tr("{name} (port {ports})", name=repository.name, ports=repository.ports[0])
-    return repository.name
+def _route(rest: NexusRest, repository: RepositorySettings, inner: str) -> RepositoryRoute:
+    base = f"{rest.client.base_url}/repository/{repository.name}"
+    return RepositoryRoute(repository.name, base, inner, repository.ports[0] if repository.ports else 0)

@@ -8,7 +8,6 @@ requested with it. Requests go through the registry client, with its retries and
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -30,8 +29,8 @@ API = "/service/rest/v1"
 #: Statuses that the callers of this module decide about. 429 is not among them: the client waits and tries again.
 _STATUSES = tuple(status for status in range(200, 600) if status != 429)
 _NOT_401 = tuple(status for status in _STATUSES if status != 401)
-#: Components are counted up to so many pages of a repository, more than the limit of any edition.
-_MAX_PAGES = 1_500
+#: Pages of ten components up to the limit of any edition.
+_MAX_PAGES = 10_000
 
 
 class NexusRest(Record, frozen=False, eq=False):
@@ -170,17 +169,21 @@ class NexusRest(Record, frozen=False, eq=False):
         status = self.get(f"blobstores/{quote(blob_store, safe='')}/quota-status")
         return str(status.get("message")) if isinstance(status, dict) and status.get("isViolation") is True else ""
 
-    def count_components(self, *, limit: int) -> int:
+    def count_components(self, *, limit: int, max_pages: int = 0) -> int | None:
         """Count the components of all repositories that the user may browse; stops once there are ``limit``.
 
+        Returns ``None`` if that takes more than ``max_pages`` requests; 0 is enough for the limit of any edition.
         Raises :class:`RegistryError` as :meth:`pages` does.
         """
-        count = 0
+        count = pages = 0
         for repository in self.repositories:
-            for items in itertools.islice(self.pages("components", repository.name), _MAX_PAGES):
+            for items in self.pages("components", repository.name):
                 count += len(items)
+                pages += 1
                 if count >= limit:
                     return count
+                if pages >= (max_pages or _MAX_PAGES):
+                    return None
         return count
 
 

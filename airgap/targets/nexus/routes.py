@@ -26,11 +26,20 @@ if TYPE_CHECKING:
 
 
 class RepositoryRoute(Record):
-    """``/repository/NAME`` at ``base``; ``inner`` is the rest of the target's prefix."""
+    """``/repository/NAME`` at ``base``; ``inner`` is the rest of the target's prefix. ``connector`` is the port of the
+    repository's connector if it has one and this user sees the settings, else 0."""
 
     repository: str
     base: str
     inner: str
+    connector: int = 0
+
+    @property
+    def label(self) -> str:
+        """The repository's name, with its connector's port if that is known."""
+        if not self.connector:
+            return self.repository
+        return tr("{name} (port {ports})", name=self.repository, ports=self.connector)
 
 
 def pushes_by_repository_route(probe: Probe) -> bool:
@@ -83,7 +92,8 @@ def probe_repository_route(registries: Registries, probe: Probe, *, any_route: b
 
 def probe_of_route(registries: Registries, probe: Probe, route: RepositoryRoute) -> Probe:
     """Return the probe of ``/repository/NAME`` itself; names are those in the repository."""
-    mapping = replace(probe.mapping, address=replace(probe.mapping.address, prefix=route.inner))
+    path = route.base.partition("://")[2].partition("/")[2]
+    mapping = replace(probe.mapping, address=replace(probe.mapping.address, prefix=route.inner, route=path))
     return replace(probe, client=registries.client_at(probe.registry, route.base), mapping=mapping)
 
 

@@ -10,7 +10,8 @@ from airgap.errors import AirgapError, NotFound, NotReady, RegistryError, Reject
 from airgap.oci import Reference
 from airgap.targets.mapping import Mapping
 from airgap.targets.nexus.detection import is_nexus
-from airgap.targets.nexus.pages import only_repository
+from airgap.targets.nexus.every_repository import EveryRepository
+from airgap.targets.nexus.pages import routes_behind
 from airgap.targets.nexus.probe import NexusProbe
 from airgap.targets.nexus.realms import RealmMissing
 from airgap.targets.nexus.refusals import REFUSALS_BY_ID, explain
@@ -33,27 +34,36 @@ _READ_CHECKS = ("registry", "challenge", "sign-in", "rest")
 _PUSH_CHECKS = (*_READ_CHECKS, "licence", "writable", "repository", "realms")
 
 
-def open_target(request: TargetRequest) -> NexusTarget | None:
+def open_target(request: TargetRequest) -> NexusTarget | EveryRepository | None:
     """Return the target if Nexus answers at the address, by whichever route. See :data:`OpenTarget`."""
     probe = request.probe
     if pushes_by_repository_route(probe):
         probe = probe_repository_route(request.registries, probe, any_route=request.any_route) or probe
     if request.any_route and _may_be_pages(probe):
-        route = only_repository(request.registries, probe)
-        probe = probe_of_route(request.registries, probe, route) if route else probe
+        pages, routes = probe, routes_behind(request.registries, probe, every_repository=request.every_repository)
+        probes = [probe_of_route(request.registries, pages, route) for route in routes]
+        if len(routes) > 1:
+            targets = [_target(request, one) for one in probes]
+            return EveryRepository(pages, dict(zip(routes, targets, strict=True)))
+        probe = probes[0] if probes else probe
     if probe.response is None or not is_nexus(probe):
         return None
     if is_registry(probe.response) or probe.response.status >= 500:
-        return NexusTarget(
-            probe,
-            request.run_checks,
-            lambda base_url: request.registries.client_at(probe.registry, base_url),
-            read_only=request.read_only,
-        )
+        return _target(request, probe)
     for finding in request.run_checks(probe, ("registry",)):
         if finding.level == "problem":
             raise NotReady(finding.what, where=str(probe.mapping.address), hint=finding.hint)
     return None
+
+
+def _target(request: TargetRequest, probe: Probe) -> NexusTarget:
+    registries = request.registries
+    return NexusTarget(
+        probe,
+        request.run_checks,
+        lambda base_url: registries.client_at(probe.registry, base_url),
+        read_only=request.read_only,
+    )
 
 
 def _may_be_pages(probe: Probe) -> bool:

@@ -15,9 +15,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from airgap.errors import NotReady
+from airgap.events import ignore
+from airgap.flows.migrate.journal import MigrationJournal
+from airgap.flows.migrate.migrate import migrate
+from airgap.flows.migrate.migration import MigrateRequest
+from airgap.flows.migrate.tag_filter import TagFilter
 from airgap.oci import Descriptor
 from airgap.oci.manifest import OCI_INDEX
+from airgap.records import replace
 from airgap.store.readers import bytes_opener
+from airgap.targets import Mapping, TargetAddress, open_source, target_for
+from airgap.targets.doctor import nexus_settings
+from airgap.transfer import Context
 from tests.cli.command import Airgap, Registry
 from tests.doubles.nexus import PUSHER, READER, Nexus, Repository, Settings, nexus
 from tests.doubles.registry import Answer, Request
@@ -599,6 +609,26 @@ def test_several_repositories_need_a_name(airgap: Airgap, fresh: Nexus) -> None:
         assert "docker-a, docker-b" in said.stderr
         airgap.run(*sides, "--nexus-source", f"{double.url}/repository/docker-b")
     assert tags_of(fresh) == made.digests
+
+
+def test_the_limit_of_components_is_compared_before_anything_is_pushed(
+    fresh: Nexus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nexus_settings, "component_limit", lambda *_: 6)
+    with Registry() as old, registries(fresh.connector().address, PUSHER) as there:
+        made = filled(old, 7, 2)
+        source, target = (TargetAddress.parse(f"http://{one}") for one in (old.address, fresh.connector().address))
+        opened = target_for(there, Mapping(target), nexus=fresh.url)
+        request = MigrateRequest(source, target, TagFilter.parse((), ("team1/app1:v0",), 0, None))
+
+        def run(request: MigrateRequest) -> None:
+            migrate(request, there, open_source(there, source, ignore), opened, MigrationJournal(), Context())
+
+        with pytest.raises(NotReady, match="may hold 6 components, and 8 tags are to be added"):
+            run(replace(request, tag_filter=TagFilter()))
+        assert (tags_of(fresh), fresh.asked("POST")) == ({}, [])
+        run(replace(request, tag_filter=TagFilter.parse((), ("team0/deep/app0",), 0, None)))
+        assert set(tags_of(fresh)) == {name for name in made.names if "app1:" in name}
 
 
 def test_the_path_route_has_no_catalog(airgap: Airgap, fresh: Nexus) -> None:
