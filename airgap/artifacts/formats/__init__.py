@@ -17,6 +17,9 @@ MODULES = {
     "pypi": "airgap.artifacts.formats.pypi",
 }
 
+#: The format of each client that ``airgap hosts --for`` knows, by the client's name.
+CLIENTS = {"helm": "helm", "pip": "pypi"}
+
 
 def format_named(name: str) -> Format:
     """Return a format by its name. Raises :class:`UsageError` for one that airgap does not know."""

@@ -12,8 +12,9 @@ airgap reads the repository's index itself; helm is not needed.
 from __future__ import annotations
 
 from airgap.artifacts.format import Format
+from airgap.artifacts.formats.helm.client import HelmSettings
 from airgap.artifacts.formats.helm.collector import HelmCollector
 from airgap.artifacts.formats.helm.layout import HelmLayout
 from airgap.artifacts.formats.helm.publisher import HelmPublisher
 
-FORMAT = Format("helm", "helm-hosted", HelmCollector(), HelmPublisher(), HelmLayout())
+FORMAT = Format("helm", "helm-hosted", HelmCollector(), HelmPublisher(), HelmLayout(), HelmSettings())

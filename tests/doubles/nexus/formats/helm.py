@@ -29,7 +29,7 @@ def _chart(data: bytes) -> dict[str, Any]:
                     file = archive.extractfile(member)
                     assert file is not None
                     chart: dict[str, Any] = yaml.load(file.read(), Loader=yaml.BaseLoader)
-                    return chart
+                    return {**chart, "deprecated": chart.get("deprecated") == "true"}
     except tarfile.TarError:
         pass
     raise Refused("Unable to extract chart attributes")
