@@ -21,7 +21,7 @@ from airgap.errors import AirgapError
 from airgap.oci import digest as digests
 from airgap.registry.http.transport import Response
 from airgap.store.protocols import Opener
-from airgap.targets.nexus.rest import API, NexusRest
+from airgap.targets.nexus.rest import API, NexusRest, read_pages
 from airgap.targets.nexus.settings import RepositorySettings
 from airgap.targets.protocols import Finding
 from airgap.transfer import Context
@@ -67,8 +67,15 @@ class NexusArtifacts:
 
     def _read_list(self, by_path: Mapping[str, Artifact], found: dict[Artifact, str], context: Context) -> bool:
         """Add what the list of assets says to ``found``; return whether it says everything about these paths."""
-        read = 0
-        for items in self._rest.pages("assets", self._settings.name):
+        read, may_browse = 0, True
+
+        def read_page(query: dict[str, str]) -> Any:
+            nonlocal may_browse
+            page = self._rest.get("assets", **query)
+            may_browse = page is not None
+            return page if may_browse else {"items": []}
+
+        for items in read_pages(read_page, self._settings.name, what="assets"):
             context.cancel.check()
             for path, digest in filter(None, map(_path_and_digest, items)):
                 if path in by_path:
@@ -78,8 +85,7 @@ class NexusArtifacts:
                 return True
             if read > _ASSETS_A_FILE * len(by_path) + _MIN_ASSETS:
                 return False
-        # An empty list may also be that of a user who may not browse.
-        return read > 0
+        return may_browse
 
     def upload(self, artifact: Artifact, opener: Opener) -> None:
         """Send one file by REST, or by PUT where REST does not take it."""
