@@ -206,7 +206,8 @@ KEYS = {
     "mapping", "policy", "overrides",
     "rules", "take", "ignore",
     "registries", "mirror", "plain_http", "endpoint", "ca_file", "insecure", "timeout",
-    "artifacts", "artifact_targets", "require", "limits", "redirects", "realms",
+    "artifacts", "artifact_targets", "require",
+    "redirects", "realms", "limits",
 }  # fmt: skip
 
 

@@ -35,10 +35,11 @@ _MIN_ASSETS = 200
 class NexusArtifacts:
     """The hosted repository ``settings`` of the Nexus behind ``rest``, for one format."""
 
-    def __init__(self, rest: NexusRest, settings: RepositorySettings, publisher: Publisher) -> None:
+    def __init__(self, rest: NexusRest, settings: RepositorySettings, publisher: Publisher, realm: str = "") -> None:
         self._rest = rest
         self._settings = settings
         self._publisher = publisher
+        self._realm = realm
         self._base = WebServer(rest.client, Address(rest.url, ""))
         self._files = WebServer(rest.client, Address(rest.url, f"/repository/{quote(settings.name, safe='')}"))
 
@@ -54,7 +55,7 @@ class NexusArtifacts:
         """Find what keeps the repository from taking the format's uploads, and a quota that is exceeded."""
         from airgap.artifacts.publish.nexus_checks import check_repository
 
-        return check_repository(self._rest, self._settings, self._publisher.nexus_format)
+        return check_repository(self._rest, self._settings, self._publisher.nexus_format, self._realm)
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Read the list of assets as far as that is cheaper, and ask for the other files by their paths."""
