@@ -71,6 +71,19 @@ def test_they_are_carried_and_pushed_under_their_tags(airgap: Airgap, signed: Si
     assert (airgap.folder / "b.tar").read_bytes() == first
 
 
+def test_inspect_lists_what_an_image_carries(airgap: Airgap, signed: Signed) -> None:
+    airgap.run(*EXPORT)
+    lines = [line.strip() for line in airgap.run("inspect", "b.tar").text.splitlines() if line.startswith("  with ")]
+    index, child = signed.index.digest[:19], signed.child.digest[:19]
+    kinds = {"sig": "signature", "att": "attestation", "sbom": "SBOM"}
+    expected = []
+    for name, root in signed.tags.items():
+        kind, about = kinds[name.rpartition(".")[2]], index if tag(signed.index, "") in name else child
+        expected.append(f"with {kind} of {about}: {root.digest[:19]}")
+    expected.append(f"with application/vnd.example.sbom of {child}: {signed.referrer.digest[:19]}")
+    assert sorted(lines) == sorted(expected)
+
+
 def test_a_served_bundle_has_their_tags(airgap: Airgap, signed: Signed) -> None:
     airgap.run(*EXPORT)
     with open_bundle(airgap.folder / "b.tar") as bundle:
