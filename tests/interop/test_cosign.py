@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -48,6 +50,12 @@ class Cosign:
         """Sign without an entry in the public log."""
         self.run("sign", "--key", "cosign.key", "--tlog-upload=false", "--yes", *options, name, environment=environment)
 
+    def sign_in(self, registry: str, credentials: str) -> None:
+        """Save credentials where docker does."""
+        auths = {registry: {"auth": base64.b64encode(credentials.encode()).decode()}}
+        (self.folder / ".docker").mkdir(exist_ok=True)
+        (self.folder / ".docker/config.json").write_text(json.dumps({"auths": auths}))
+
     def verifies(self, name: str, *options: str, environment: Mapping[str, str] | None = None) -> str:
         verify = ("verify", "--key", "cosign.pub", "--insecure-ignore-tlog=true", *options)
         return self.run(*verify, name, environment=environment)
@@ -75,11 +83,12 @@ def test_tags_verify_at_each_target(
     cosign.run(*attest, f"{source.address}/a/x:1")
     exported(airgap, source)
     repository = Repository("hosted", connector="http")
-    made = services.enter_context(nexus(Settings(repositories=(repository,), anonymous=True)))
+    made = services.enter_context(nexus(Settings(repositories=(repository,)))
     credentials = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
     connector = made.connector("hosted").address
     airgap.run("import", "b.tar", "--to", f"http://{registry.address}/p", "--output", "out-1")
     airgap.run("import", "b.tar", "--to", f"http://{connector}/p", "--output", "out-2", environment=credentials)
+    cosign.sign_in(connector, f"{PUSHER.name}:{PUSHER.password}")
     cosign.verifies(f"{connector}/p/x:1")
     said = cosign.verifies(f"{registry.address}/p/x:1")
     assert "signatures were verified against the specified public key" in said
