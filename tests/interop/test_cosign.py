@@ -83,7 +83,7 @@ def test_tags_verify_at_each_target(
     cosign.run(*attest, f"{source.address}/a/x:1")
     exported(airgap, source)
     repository = Repository("hosted", connector="http")
-    made = services.enter_context(nexus(Settings(repositories=(repository,)))
+    made = services.enter_context(nexus(Settings(repositories=(repository,))))
     credentials = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
     connector = made.connector("hosted").address
     airgap.run("import", "b.tar", "--to", f"http://{registry.address}/p", "--output", "out-1")
