@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, NotFound
@@ -19,43 +18,12 @@ from airgap.store.protocols import Source
 from airgap.store.readers import fetch
 from airgap.transfer.budget import FailureCount, MemoryBudget
 from airgap.transfer.pool import CancelToken, parallel_map
+from airgap.transfer.sources import ManifestSource, PartialSource, ReferrerSource, SignatureTagSource
 
 #: How deep indexes may be nested. Nobody nests that deep, and a hostile registry could nest without end.
 MAX_DEPTH = 8
 #: Signatures of signatures of signatures: how many levels of referrers are asked for.
 _REFERRER_LEVELS = 3
-
-
-@runtime_checkable
-class ManifestSource(Protocol):
-    """A source that gives a manifest in one request."""
-
-    def manifest(self, name: str, /) -> Manifest:
-        """The manifest behind a tag or digest, verified."""
-
-
-@runtime_checkable
-class ReferrerSource(Protocol):
-    """A source that knows what refers to a manifest: signatures, SBOMs."""
-
-    def referrers(self, digest: str, /) -> Sequence[Descriptor]:
-        """The manifests whose subject is ``digest``."""
-
-
-@runtime_checkable
-class SignatureTagSource(Protocol):
-    """A source in which tags made of an image's digest lead to its signatures, as cosign makes them."""
-
-    def signature_tags(self, digest: str, /) -> Mapping[str, str]:
-        """The digest of what each of these tags for ``digest`` stands for."""
-
-
-@runtime_checkable
-class PartialSource(Protocol):
-    """A source that may hold only some of an index's platforms."""
-
-    def held_platforms(self, index: Manifest, /) -> Sequence[Platform]:
-        """The platforms that it holds as a whole; nothing if it holds all of them."""
 
 
 class Destination(Record):
