@@ -53,12 +53,15 @@ def lookup_by_file(
 def lookup_by_mapping(mapping: TargetMapping) -> Locate:
     """Return a lookup that knows every image: its target follows from ``mapping``.
 
-    The lookup raises :class:`TargetError` for an image that would get the same name as an earlier one.
+    The lookup raises :class:`TargetError` for an image that would get the same name as an earlier one. An image that
+    has its name on the target already is none: a run that was cut off leaves rewritten and original names.
     """
     sources: dict[Reference, Reference] = {}
 
     def locate(source: Reference) -> Reference:
         target = mapping.locate(source)
+        if target == source:
+            return source
         first = sources.setdefault(target, source)
         if first != source:
             raise TargetError(
@@ -79,7 +82,13 @@ def lookup_by_bundle(inventory: Inventory, mapping: TargetMapping, *, pin: bool 
         assignment.source: assignment.target.with_digest(assignment.digest) if pin else assignment.target
         for assignment in assignments_of(inventory, mapping, emit=emit)
     }
-    return targets.get
+    return _with_rewritten(targets)
+
+
+def _with_rewritten(targets: Mapping[Reference, Reference]) -> Locate:
+    """Return a lookup that also knows the images that an earlier run has already rewritten: they stay."""
+    rewritten = set(targets.values())
+    return lambda source: targets.get(source) or (source if source in rewritten else None)
 
 
 class _ReceiptImages(Record):
@@ -121,7 +130,7 @@ def _lookup_by_receipt(path: str, receipt: _ReceiptImages, to: str | None, *, pi
     for source, target, digest in receipt.images:
         # Keep the source's tag: an image without one was pushed under a tag made from its digest.
         targets[source] = replace(target, tag=source.tag, digest=digest if pin or source.digest else "")
-    return targets.get
+    return _with_rewritten(targets)
 
 
 def _lookup_by_lock(
@@ -137,10 +146,11 @@ def _lookup_by_lock(
         assignment.source: assignment.target.with_digest(assignment.digest) if pin else assignment.target
         for assignment in assignments
     }
+    find = _with_rewritten(targets)
     changed = {source for source, descriptor in locked.items() if platforms and descriptor.media_type in INDEXES}
 
     def locate(source: Reference) -> Reference | None:
-        target = targets.get(source)
+        target = find(source)
         if target is not None and target.digest and source in changed:
             image, chosen = replace(source, digest=""), ", ".join(platforms)
             message = tr("which digest {image} has for {platforms} is not in the lock", image=image, platforms=chosen)
