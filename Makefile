@@ -10,7 +10,11 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help setup packages demo test test-long mutants fuzz bench bench-short messages check format dist portable image man clean
+=======
+.PHONY: help setup packages demo test test-long mutants bench bench-short messages check format dist portable image deb man clean
+>>>>>>> main
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -71,6 +75,9 @@ portable: $(VENV)/.ready ## dist/airgap-VERSION-portable-linux-ARCH.tar.gz out o
 
 image: $(VENV)/.ready ## dist/airgap-VERSION-image-linux-ARCH.tar, a container image of the portable folder as an OCI archive
 	$(BIN)/python -m tools.portable.image $(if $(ARCH),--architecture $(ARCH))
+
+deb: $(VENV)/.ready ## dist/airgap-oci_VERSION_all.deb for Debian 13, by debhelper
+	$(BIN)/python tools/deb.py
 
 man: $(VENV)/.ready ## dist/man/*.1, a manual page for each command, made from --help
 	$(BIN)/python tools/man.py

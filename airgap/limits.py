@@ -82,7 +82,13 @@ NETWORK: tuple[Limit, ...] = (
         tr("the failures of one transfer, or below one index"),
         tr("the rest is not tried, and listed as failed"),
     ),
-    Limit("download-bytes", 32 * _MIB, "bytes", tr("a resource file that is read from an address"), "20"),
+    Limit(
+        "download-bytes",
+        32 * _MIB,
+        "bytes",
+        tr("a file that is read into memory: a resource file from an address, an index of artifacts"),
+        "20",
+    ),
 )
 
 #: What lies in files.

@@ -123,8 +123,10 @@ class RegistryClient(Record, frozen=False, eq=False):
     ) -> Response:
         """Send a small request, with retries, and return the response; raise the error for a status not in ``ok``.
 
-        ``limit`` is the name of the limit for the bytes of the body, as in :meth:`StreamedResponse.read`.
+        ``limit`` is the name of the limit for the bytes of the body, as in :meth:`StreamedResponse.read`; that of a GET
+        is ``download-bytes`` by default, so that no body is cut short in silence.
         """
+        limit = limit or ("download-bytes" if method == "GET" else "")
 
         def attempt() -> Response:
             with self._pace.watch():

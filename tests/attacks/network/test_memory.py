@@ -8,11 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
+from airgap import limits
+from airgap.errors import RegistryError
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from tests.attacks.network.measured import measured
 from tests.cli.command import Airgap, pod
 from tests.doubles.registry import Answer, Double, Request, double
+from tests.registry.tools import Network
 
 MIB = 1024 * 1024
 #: The most objects that a megabyte of JSON can hold, and the deepest nesting.
@@ -180,3 +183,16 @@ def test_a_credential_helper_that_prints_without_end(airgap: Airgap) -> None:
         result = measured(airgap, *exports(airgap, there), environment={"PATH": path})
     assert result.code == 21
     assert "docker-credential-flood printed more than 65,536 bytes" in result.stderr
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_no_document_is_cut_short_in_silence(network: Network, peer: Double, over: int) -> None:
+    """Without a limit of its own, a document has that of downloads."""
+    peer.always("GET", "", Answer(200, b"x" * (100_000 + over)))
+    client = network.registries().client(peer.address)
+    with limits.changed({"download-bytes": 100_000}):
+        if not over:
+            assert len(client.request("GET", "/index", scopes=()).body) == 100_000
+            return
+        with pytest.raises(RegistryError, match="more than 100,000 bytes"):
+            client.request("GET", "/index", scopes=())
