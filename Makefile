@@ -10,11 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help setup packages demo test test-long mutants fuzz bench bench-short messages check format dist portable image man clean
-=======
-.PHONY: help setup packages demo test test-long mutants bench bench-short messages check format dist portable image deb man clean
->>>>>>> main
+.PHONY: help setup packages demo test test-long mutants fuzz bench bench-short messages check format dist portable image deb man clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12

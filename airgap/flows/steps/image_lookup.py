@@ -11,7 +11,7 @@ from airgap.config.connections import target_mapping
 from airgap.errors import AirgapError, BundleError, TargetError, UsageError
 from airgap.events import Sink, ignore
 from airgap.i18n import tr
-from airgap.kube.rewrite.file_set import Locate
+from airgap.kube.rewrite.file_set import Locate, with_rewritten
 from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import INDEXES
 from airgap.records import Record, replace
@@ -53,16 +53,14 @@ def lookup_by_file(
 def lookup_by_mapping(mapping: TargetMapping) -> Locate:
     """Return a lookup that knows every image: its target follows from ``mapping``.
 
-    The lookup raises :class:`TargetError` for an image that would get the same name as an earlier one. An image that
-    has its name on the target already is none: a run that was cut off leaves rewritten and original names.
+    The lookup raises :class:`TargetError` for an image that would get the same name as an earlier one. One that has
+    its name on the target already is none.
     """
     sources: dict[Reference, Reference] = {}
 
     def locate(source: Reference) -> Reference:
         target = mapping.locate(source)
-        if target == source:
-            return source
-        first = sources.setdefault(target, source)
+        first = source if target == source else sources.setdefault(target, source)
         if first != source:
             raise TargetError(
                 tr("{first} and {source} would both become {target}", first=first, source=source, target=target),
@@ -82,13 +80,7 @@ def lookup_by_bundle(inventory: Inventory, mapping: TargetMapping, *, pin: bool 
         assignment.source: assignment.target.with_digest(assignment.digest) if pin else assignment.target
         for assignment in assignments_of(inventory, mapping, emit=emit)
     }
-    return _with_rewritten(targets)
-
-
-def _with_rewritten(targets: Mapping[Reference, Reference]) -> Locate:
-    """Return a lookup that also knows the images that an earlier run has already rewritten: they stay."""
-    rewritten = set(targets.values())
-    return lambda source: targets.get(source) or (source if source in rewritten else None)
+    return with_rewritten(targets)
 
 
 class _ReceiptImages(Record):
@@ -130,7 +122,7 @@ def _lookup_by_receipt(path: str, receipt: _ReceiptImages, to: str | None, *, pi
     for source, target, digest in receipt.images:
         # Keep the source's tag: an image without one was pushed under a tag made from its digest.
         targets[source] = replace(target, tag=source.tag, digest=digest if pin or source.digest else "")
-    return _with_rewritten(targets)
+    return with_rewritten(targets)
 
 
 def _lookup_by_lock(
@@ -142,11 +134,8 @@ def _lookup_by_lock(
     A lock has the digests before ``platforms`` were chosen, and choosing changes the digest of an index.
     """
     assignments = assign([(source, descriptor.digest, "") for source, descriptor in locked.items()], mapping, emit=emit)
-    targets = {
-        assignment.source: assignment.target.with_digest(assignment.digest) if pin else assignment.target
-        for assignment in assignments
-    }
-    find = _with_rewritten(targets)
+    targets = {item.source: item.target.with_digest(item.digest) if pin else item.target for item in assignments}
+    find = with_rewritten(targets)
     changed = {source for source, descriptor in locked.items() if platforms and descriptor.media_type in INDEXES}
 
     def locate(source: Reference) -> Reference | None:
