@@ -14,6 +14,7 @@ from airgap.i18n import tr
 MODULES = {
     "raw": "airgap.artifacts.formats.raw",
     "pypi": "airgap.artifacts.formats.pypi",
+    "npm": "airgap.artifacts.formats.npm",
 }
 
 
