@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-long mutants bench bench-short messages check format dist portable man clean
+.PHONY: help setup packages demo test test-long mutants bench bench-short messages check format dist portable image deb man clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -64,6 +64,12 @@ dist: $(VENV)/.ready ## dist/*.whl and dist/airgap.pyz, the same bytes from the 
 
 portable: $(VENV)/.ready ## dist/airgap-VERSION-portable-linux-ARCH.tar.gz out of Debian packages; ARCH=aarch64 for another machine
 	$(BIN)/python -m tools.portable $(if $(ARCH),--architecture $(ARCH))
+
+image: $(VENV)/.ready ## dist/airgap-VERSION-image-linux-ARCH.tar, a container image of the portable folder as an OCI archive
+	$(BIN)/python -m tools.portable.image $(if $(ARCH),--architecture $(ARCH))
+
+deb: $(VENV)/.ready ## dist/airgap-oci_VERSION_all.deb for Debian 13, by debhelper
+	$(BIN)/python tools/deb.py
 
 man: $(VENV)/.ready ## dist/man/*.1, a manual page for each command, made from --help
 	$(BIN)/python tools/man.py

@@ -9,9 +9,12 @@ are in the table (``airgap/limits.py``), :func:`loads` for those whose bounds th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import threading
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from airgap import limits
@@ -20,8 +23,11 @@ from airgap.i18n import tr
 
 #: Brackets inside each other. The documents of the OCI specifications have at most 6.
 MAX_DEPTH = 32
-# A string without an end is taken to the end of the text, so that each byte is looked at once.
-_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
+# Without its escapes. A string without an end is taken to the end of the text, so that each byte is looked at once.
+_STRING_OR_BRACKET = re.compile(rb'"[^"]*"?|[\[\]{}]')
+#: Bytes from which on documents are parsed one at a time.
+_LARGE = 128 * 1024
+_large_documents = threading.RLock()
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -64,6 +70,14 @@ def check(content: bytes, *, values: int, depth: int = MAX_DEPTH, where: str | N
     _check_depth(content, depth, where, None)
 
 
+def one_at_a_time(size: int | None) -> AbstractContextManager[object]:
+    """Return a context in which only one document larger than usual is handled; nothing for one of a usual ``size``.
+
+    Such a document takes many times its length while it is parsed. ``None`` is a size that is not known.
+    """
+    return contextlib.nullcontext() if size is not None and size <= _LARGE else _large_documents
+
+
 def count_values(content: bytes) -> int:
     """Return how many commas and opening brackets there are: no document has more values than this and one."""
     return content.count(b",") + content.count(b"[") + content.count(b"{")
@@ -87,7 +101,8 @@ def _check_depth(content: bytes, limit: int, where: str | None, hint: str | None
 def _load(content: bytes, where: str | None) -> Any:
     try:
         # Not json.loads(bytes), which takes UTF-16 too: its brackets would not have been counted.
-        return json.loads(str(content, "utf-8-sig"))
+        with one_at_a_time(len(content)):
+            return json.loads(str(content, "utf-8-sig"))
     except (ValueError, RecursionError) as error:
         # "from None", because the cause holds the whole text, which may be large or secret.
         raise ContentError(tr("not JSON ({error})", error=error), where=where) from None
@@ -98,7 +113,8 @@ def _is_deeper(content: bytes, limit: int) -> bool:
     if not _depth_exceeds(brackets, limit):
         return False
     # Brackets inside strings were counted too. Now without them.
-    return _depth_exceeds((match[0][0] for match in _STRING_OR_BRACKET.finditer(content)), limit)
+    plain = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return _depth_exceeds((match[0][0] for match in _STRING_OR_BRACKET.finditer(plain)), limit)
 
 
 def _depth_exceeds(signs: Iterable[int], limit: int) -> bool:

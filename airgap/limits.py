@@ -37,7 +37,7 @@ class Limit(NamedTuple):
 NETWORK: tuple[Limit, ...] = (
     Limit("manifest-bytes", 4 * _MIB, "bytes", tr("a manifest or index"), tr("20; 30 for one in a file")),
     Limit("manifest-values", 131_072, "values", tr("the JSON values of a manifest"), "30"),
-    Limit("config-bytes", 8 * _MIB, "bytes", tr("the config of an image"), "30"),
+    Limit("config-bytes", 4 * _MIB, "bytes", tr("the config of an image"), "30"),
     Limit(
         "config-values",
         131_072,
@@ -73,7 +73,7 @@ NETWORK: tuple[Limit, ...] = (
     ),
     Limit("rate-period", 30, "seconds", tr("the time over which minimum-rate is measured"), tr("see minimum-rate")),
     Limit("helper-time", 60, "seconds", tr("the time until a credential helper has answered"), "21"),
-    Limit("plan-bytes", 32 * _MIB, "bytes", tr("the manifests of all images together, as they lie in memory"), "30"),
+    Limit("plan-bytes", 16 * _MIB, "bytes", tr("the manifests of all images together, as they lie in memory"), "30"),
     Limit("plan-image-bytes", _MIB, "bytes", tr("what each image adds to plan-bytes"), tr("see plan-bytes")),
     Limit(
         "transfer-failures",
@@ -82,11 +82,35 @@ NETWORK: tuple[Limit, ...] = (
         tr("the failures of one transfer, or below one index"),
         tr("the rest is not tried, and listed as failed"),
     ),
-    Limit("download-bytes", 32 * _MIB, "bytes", tr("a resource file that is read from an address"), "20"),
+    Limit(
+        "download-bytes",
+        32 * _MIB,
+        "bytes",
+        tr("a file that is read into memory: a resource file from an address, an index of artifacts"),
+        "20",
+    ),
 )
 
 #: What lies in files.
 FILES: tuple[Limit, ...] = (
+    Limit("resource-bytes", 16 * _MIB, "bytes", tr("a resource file, or standard input"), tr("10; 3 in a folder")),
+    Limit(
+        "resources-bytes", 256 * _MIB, "bytes", tr("all resource files of a command together"), tr("10; 3 in a folder")
+    ),
+    Limit(
+        "resource-memory",
+        32 * _MIB,
+        "bytes",
+        tr("what the scan of one resource file keeps: images, and values that may be images"),
+        tr("10; 3 in a folder"),
+    ),
+    Limit(
+        "resource-work",
+        16 * _MIB,
+        "steps",
+        tr("the scan of one resource file: characters of documents inside values, 16 for each node of YAML"),
+        tr("10; 3 in a folder"),
+    ),
     Limit("json-depth", 32, "levels", tr("the nesting of JSON, also from the network"), tr("as for bytes")),
     Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
     Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),

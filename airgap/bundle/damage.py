@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airgap.bundle.head import COPY_AGAIN_HINT
 from airgap.bundle.media.checksums import damaged_files
 from airgap.bundle.media.volume_names import bundle_name
 from airgap.bundle.reader import BundleReader
+from airgap.bundle.tar import COPY_AGAIN_HINT
 from airgap.errors import AirgapError
 from airgap.formatting import quoted
 from airgap.i18n import tr

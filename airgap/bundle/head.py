@@ -9,7 +9,7 @@ from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_n
 from airgap.bundle.inventory import INVENTORY_MEMBER, Inventory
 from airgap.bundle.media import Medium
 from airgap.bundle.media.zstd import MAGIC
-from airgap.bundle.tar import BLOCK, Member, lay_out, padded_size, place_blobs, read_member
+from airgap.bundle.tar import BLOCK, COPY_AGAIN_HINT, Member, lay_out, padded_size, place_blobs, read_member
 from airgap.errors import BundleError, DigestMismatch, SignatureFailure
 from airgap.i18n import tr
 from airgap.oci import Descriptor
@@ -18,8 +18,6 @@ from airgap.oci import manifest as manifests
 
 #: The largest member before the blobs that is read, in bytes.
 MAX_MEMBER = 256 * 1024 * 1024
-#: The hint for a damaged bundle.
-COPY_AGAIN_HINT = tr("copy the bundle once more from the other side")
 _FIRST_MEMBER = "oci-layout"
 _BLOBS_FOLDER = "blobs/"
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", MAGIC: "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}

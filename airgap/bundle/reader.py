@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap import limits
-from airgap.bundle.head import COPY_AGAIN_HINT, MAX_MEMBER, BundleHead, check_padding
+from airgap.bundle.head import MAX_MEMBER, BundleHead, check_padding
 from airgap.bundle.media import AskForVolume, Medium, open_medium
 from airgap.bundle.media.file import FileMedium
 from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
 from airgap.bundle.tail import Tail
-from airgap.bundle.tar import END, Member
+from airgap.bundle.tar import COPY_AGAIN_HINT, END, Member
 from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound, SignatureFailure
 from airgap.i18n import tr
 from airgap.oci import Descriptor

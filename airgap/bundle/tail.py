@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airgap.bundle.head import COPY_AGAIN_HINT
-from airgap.bundle.tar import END, Pread, TarLayout, header, padded_size, read_member
+from airgap.bundle.tar import COPY_AGAIN_HINT, END, Pread, TarLayout, header, padded_size, read_member
 from airgap.errors import BundleError
 from airgap.i18n import tr
 from airgap.records import Record, replace

@@ -22,6 +22,9 @@ _MAX_PAX_HEADER = 4096
 #: Two zero blocks end a tar (POSIX.1-1988, 10.1.1).
 END = bytes(2 * BLOCK)
 
+#: The hint for a damaged bundle.
+COPY_AGAIN_HINT = tr("copy the bundle once more from the other side")
+
 #: Member types in a header.
 FILE, DIRECTORY, PAX = b"0", b"5", b"x"
 
@@ -175,7 +178,8 @@ def read_member(pread: Pread, offset: int, limit: int | None) -> Member | None:
                 name=name,
                 offset=offset + size,
                 limit=limit,
-            )
+            ),
+            hint=COPY_AGAIN_HINT,
         )
     return Member(name, size, start, offset, directory=kind == DIRECTORY)
 

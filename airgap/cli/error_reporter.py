@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import click
@@ -57,13 +56,19 @@ class ErrorReporter(Record, frozen=False):
             note(f"  {self._continuation}")
 
     def report_usage_error(self, error: click.ClickException) -> None:
-        """Print an error that click found in the command line."""
+        """Print an error that click found in the command line, with the usage of the command as its hint."""
+        context: click.Context | None = getattr(error, "ctx", None)  # click sets it where it knows the command
+        name = context.command_path if context else " ".join(["airgap", *self.arguments[:1]])
+        what = " ".join(error.format_message().split())
+        hint = tr("{name} --help lists commands and options", name=name)
+        if context:
+            hint = f"{' '.join(context.get_usage().split())}; {hint}"
         if self.json:
-            self._print_json(Failed(error.exit_code, error.format_message(), None, None))
+            self._print_json(Failed(error.exit_code, what, None, hint))
+        elif isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.2 and later
+            note(error.format_message(), lines=True)
         else:
-            shown = io.StringIO()
-            error.show(shown)
-            note(shown.getvalue().rstrip("\n"), lines=True)
+            self._print(Message(what, hint))
 
     def report_bug(self, error: Exception, debug_variable: str) -> None:
         """Print an unexpected exception. ``debug_variable`` names the environment variable that shows its traceback."""

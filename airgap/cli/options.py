@@ -296,12 +296,17 @@ def read_password() -> str:
 
 
 def read_stdin() -> bytes:
-    """Return all of standard input, for the path ``-``. Raises :class:`UsageError` for a terminal."""
+    """Return all of standard input, for the path ``-``. Raises :class:`UsageError` for a terminal.
+
+    Raises OverBudget past the limit of a resource file.
+    """
     if sys.stdin.isatty():
         raise UsageError(
             tr("- reads standard input, and that is a terminal"), hint=tr("kubectl get deploy -o json | airgap …")
         )
-    return sys.stdin.buffer.read()
+    from airgap.kube.parse.budget import read_bounded
+
+    return read_bounded(sys.stdin.buffer, "-")
 
 
 def open_bundle(bundles: tuple[str, ...], password_stdin: bool, unseal: Unseal | None = None) -> BundleReader:

@@ -112,7 +112,9 @@ def _add_source(
 ) -> None:  # fmt: skip
     if target is not None and source.registry == target.registry:
         if source.prefix == target.prefix:
-            raise UsageError(tr("source and target are the same"), where=str(source))
+            raise UsageError(
+                tr("source and target are the same"), where=str(source), hint=tr("give another address as TARGET")
+            )
         if options.source_credential is not None:
             raise UsageError(
                 tr("source and target are one registry, so one user does for both"),

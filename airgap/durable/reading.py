@@ -50,7 +50,8 @@ def _similar_file(path: str) -> str | None:
         names = os.listdir(folder or ".")
     except OSError:
         return None
-    similar = difflib.get_close_matches(name, names, 1, 0.8)
+    without_suffix = [other for other in names if os.path.splitext(other)[0] == name]
+    similar = without_suffix[:1] or difflib.get_close_matches(name, names, 1, 0.8)
     return os.path.join(folder, similar[0]) if similar else None
 
 

@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from airgap import limits
 from airgap.durable import missing_file, read_hint
 from airgap.errors import AirgapError, ResourceError, raise_all
 from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.kube.parse import events as ev
 from airgap.kube.parse import json_events, yaml_events
+from airgap.kube.parse.budget import OverBudget, too_large
 from airgap.kube.parse.source import Source
 from airgap.records import Record
 
@@ -115,6 +117,7 @@ def load_readable(
     inputs: dict[str | None, _Input] = {}
     folders: list[str] = []
     empty_folders: list[str] = []
+    total = 0
     for path in paths:
         if path == "-":
             if None not in inputs:
@@ -131,6 +134,11 @@ def load_readable(
             folders.append(os.path.dirname(os.path.abspath(path)))
             members = [(path, _read(path))]
         for member, content in members:
+            if isinstance(content, bytes):
+                total += len(content)
+                if total > limits.value("resources-bytes"):
+                    total -= len(content)
+                    content = _too_much(member)
             absolute = os.path.abspath(member)
             known = inputs.get(absolute)
             if known is None or (known.walked and not walked):
@@ -146,6 +154,12 @@ def load_readable(
         else:
             unread.append(UnreadFile(name, item.path, item.content))
     return Loaded(files, unread, empty_folders)
+
+
+def _too_much(path: str) -> OverBudget:
+    limit = limits.value("resources-bytes")
+    what = tr("with this file, all files together have more than {limit:,} bytes", limit=limit)
+    return OverBudget(what, where=path, hint=limits.hint("resources-bytes"))
 
 
 def _name(item: _Input, common: str) -> str:
@@ -239,7 +253,10 @@ def _member(path: str, skip: Skip) -> Iterator[tuple[str, bytes | AirgapError]]:
                 head = file.read(_SNIFF)
                 if b"\0" in head:
                     return
-                content = head + file.read()
+                may_be_one = b"apiVersion" in head or b"kind" in head
+                if not may_be_one and os.fstat(file.fileno()).st_size > limits.value("resource-bytes"):
+                    return  # a log, or another large text
+                content = _read_rest(file, head, path)
             if holds_objects(content, path):
                 yield path, content
     except AirgapError as error:
@@ -250,7 +267,24 @@ def _read(path: str) -> bytes:
     with _opened(path) as file:
         head = file.read(_HEAD)
         _refuse_archive(head, path)  # before reading the rest: a bundle may be larger than memory
-        return head + file.read()
+        return _read_rest(file, head, path)
+
+
+def _read_rest(file: BinaryIO, head: bytes, path: str) -> bytes:
+    """Return the content of ``file``, of which ``head`` was read. Raises OverBudget past the limit."""
+    limit = limits.value("resource-bytes")
+    status = os.fstat(file.fileno())
+    if stat.S_ISREG(status.st_mode):
+        if status.st_size > limit:
+            raise too_large(path, status.st_size)
+        file.seek(0)  # so that a large file is not copied once more
+        content = file.read(min(status.st_size, limit) + 1)
+        content += file.read(limit + 1 - len(content)) if len(content) > status.st_size else b""  # it grows
+    else:
+        content = head + file.read(limit + 1)
+    if len(content) > limit:
+        raise too_large(path)
+    return content
 
 
 def _refuse_archive(head: bytes, path: str) -> None:

@@ -21,13 +21,13 @@ Path = tuple[str, ...]
 #: The keys of each table, in the order in which they are written.
 Settings = Mapping[Path, Mapping[str, Value]]
 
-_SPACE_AND_COMMENTS = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SPACE_OR_COMMENT = re.compile(r"[ \t\r\n]+|#[^\n]*")
 _BLANKS = re.compile(r"[ \t]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_BASIC_STRING = re.compile(r'"(?:[^"\\\n]|\\[^\n])*"')
+_BASIC_STRING = re.compile(r'"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"')
 _LITERAL_STRING = re.compile(r"'[^'\n]*'")
 _MULTILINE_STRING = re.compile(
-    r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}|\'\'\'(?:[^\']|\'(?!\'\'))*\'{3,5}',
+    r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"{3,5}|\'\'\'[^\']*(?:\'(?!\'\')[^\']*)*\'{3,5}',
     re.DOTALL,
 )
 
@@ -109,7 +109,7 @@ def statements(text: str) -> Iterator[Statement]:
     table: Path = ()
     array = False
     index = 0
-    while (index := _skip(_SPACE_AND_COMMENTS, text, index)) < len(text):
+    while (index := _skip_comments(text, index)) < len(text):
         start = index
         if text[index] == "[":
             array = text.startswith("[[", index)
@@ -245,6 +245,13 @@ def _find_value_end(text: str, start: int) -> int:
         index += 1
     if depth or not text[start:index].strip():
         raise _syntax_error(text, start)
+    return index
+
+
+def _skip_comments(text: str, index: int) -> int:
+    """The index after white space and comments. A loop, because repetitions of a group in a pattern cost memory."""
+    while match := _SPACE_OR_COMMENT.match(text, index):
+        index = match.end()
     return index
 
 

@@ -7,7 +7,10 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+from urllib.parse import parse_qs
 
+from airgap import bounded_json
 from airgap.errors import AirgapError, Unauthorized
 from airgap.i18n import tr
 from airgap.records import Record, field
@@ -22,6 +25,8 @@ from airgap.registry.http.transport import Response, StreamedResponse, Transport
 from airgap.registry.redirects import REDIRECTS, Requester, origin_of, retry_after_of
 from airgap.registry.settings import RegistrySettings
 from airgap.registry.upload_sessions import NoUploadSessions, UploadSessions
+
+Document = TypeVar("Document")
 
 #: The first 401 tells how to log in, the second may be due to a token that has expired meanwhile.
 _MAX_AUTHENTICATED_ATTEMPTS = 3
@@ -118,17 +123,46 @@ class RegistryClient(Record, frozen=False, eq=False):
     ) -> Response:
         """Send a small request, with retries, and return the response; raise the error for a status not in ``ok``.
 
-        ``limit`` is the name of the limit for the bytes of the body, as in :meth:`StreamedResponse.read`.
+        ``limit`` is the name of the limit for the bytes of the body, as in :meth:`StreamedResponse.read`; that of a GET
+        is ``download-bytes`` by default, so that no body is cut short in silence.
         """
+        limit = limit or ("download-bytes" if method == "GET" else "")
 
         def attempt() -> Response:
             with self._pace.watch():
                 response = self._request_authenticated(method, path, scopes, headers or {}, body).read(limit)
-            if response.status not in ok:
-                raise self.refine_error(self._error(response))
-            return response
+            return self._checked(response, ok)
 
         return self.retry.run(f"{method} {path.partition('?')[0]}", attempt)
+
+    def get(
+        self,
+        path: str,
+        parse: Callable[[Response], Document],
+        *,
+        scopes: Sequence[str],
+        headers: Mapping[str, str] | None = None,
+        ok: Sequence[int] = (200,),
+        limit: str,
+    ) -> Document:
+        """Send a GET for a document, with retries, and return what ``parse`` makes of it.
+
+        Large documents are read and parsed one at a time: each takes many times its length meanwhile. ``limit`` is as
+        in :meth:`request`.
+        """
+
+        def attempt() -> Document:
+            with self._pace.watch():
+                stream = self._request_authenticated("GET", path, scopes, headers or {}, None)
+                with bounded_json.one_at_a_time(stream.response.length):
+                    return parse(self._checked(stream.read(limit), ok))
+
+        return self.retry.run(f"GET {path.partition('?')[0]}", attempt)
+
+    def _checked(self, response: Response, ok: Sequence[int]) -> Response:
+        if response.status not in ok:
+            raise self.refine_error(self._error(response))
+        return response
 
     def request_url(
         self,
@@ -189,6 +223,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         """
         authorization = self._auth.header(scopes)
         all_headers = {**headers, "Authorization": authorization} if authorization else dict(headers)
+        self.transport.secrets.add_header(authorization)
         with self.limiter.slot() as report, self._pace.watch():
             response = self.transport.upload(
                 method, self._url(path), self.trust, all_headers, length, write_body, self.timeout, dedicated=dedicated
@@ -280,6 +315,9 @@ class RegistryClient(Record, frozen=False, eq=False):
 
     def _send_login(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
         """Send a request of the authenticator. Its Authorization header is sent to the origin of ``url`` only."""
+
+        for token in parse_qs((body or b"").decode()).get("refresh_token", ()):
+            self.transport.secrets.add(token)
 
         def attempt() -> Response:
             authorization = headers.get("Authorization", "")

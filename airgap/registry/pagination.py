@@ -7,6 +7,7 @@ allow it to administrators only.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -105,12 +106,17 @@ def read_list(
     """
     guard, entries = ListGuard(what, where=public_url(join_url(client.base_url, path))), list[Entry]()
     while path:
-        response = client.request("GET", path, scopes=scopes, ok=ok, limit="list-page-bytes")
-        page = parse(response)
-        path = _next_path(client, path, response)
+        read_page = functools.partial(_read_page, client, path, parse)
+        page, path = client.get(path, read_page, scopes=scopes, ok=ok, limit="list-page-bytes")
         guard.check_page(map(key, page), path)
         entries += page
     return entries
+
+
+def _read_page(
+    client: RegistryClient, path: str, parse: Callable[[Response], list[Entry]], response: Response
+) -> tuple[list[Entry], str]:
+    return parse(response), _next_path(client, path, response)
 
 
 def _next_path(client: RegistryClient, path: str, response: Response) -> str:

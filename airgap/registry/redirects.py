@@ -85,6 +85,7 @@ class Requester(Record, frozen=False, eq=False):
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, setting: str
     ) -> StreamedResponse:
         """Send a request to an address that the registry may have named: then its rule applies."""
+        self.transport.secrets.add_header(headers.get("Authorization", ""))
         if origin_of(url) == origin_of(self.base_url):
             return self.exchange(method, url, headers, body, limited=True)
         parts = split_url(url)
@@ -109,6 +110,7 @@ class Requester(Record, frozen=False, eq=False):
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limited: bool
     ) -> StreamedResponse:
         """Send a request to an address that the user gave; ``limited`` counts it among those to the registry."""
+        self.transport.secrets.add_header(headers.get("Authorization", ""))
         if not limited:  # token servers and targets of redirects have rate limits of their own
             return self.transport.request(method, url, self.trust, headers, body, self.settings.timeout)
         with self.limiter.slot() as report:

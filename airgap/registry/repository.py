@@ -77,16 +77,19 @@ class Repository:
     def _fetch_manifest(self, name: str) -> manifests.Manifest:
         path = self._manifest_path(name)
         try:
-            response = self.client.request(
-                "GET",
+            return self.client.get(
                 path,
+                lambda response: self._parse_manifest(response, name),
                 scopes=self._scopes,
                 headers={"Accept": manifests.ACCEPT},
-                ok=(200,),
                 limit="manifest-bytes",
             )
-        except NotFound:
+        except NotFound as error:
+            if error.status != 404:  # a manifest that is refused, such as one of schema 1
+                raise
             raise self._not_found(name) from None
+
+    def _parse_manifest(self, response: Response, name: str) -> manifests.Manifest:
         if response.headers.get_content_type() == "text/html":
             raise not_a_registry(self.client.base_url)
         is_digest = digests.is_digest(name)

@@ -41,6 +41,11 @@ def test_every_command_imports_what_it_needs(prepared: Airgap, nexus: Registry) 
     run("rewrite", "out", "--revert", "--output", "back")
     assert (prepared.folder / "back/cert-manager.yaml").read_bytes() == prepared.files()["cert-manager.yaml"]
     run("state")
+    run("keygen", "-o", "maker", "--no-passphrase")
+    run("export", "cert-manager.yaml", "-o", "signed.tar", "--lock", "airgap.lock")
+    run("sign", "signed.tar", "--key", "maker.key")
+    run("verify", "signed.tar", "--key", "maker.pub")
+    run("trust", "add", "maker.pub", "--name", "maker")
     assert "_airgap_completion" in run("completion", "bash").text
     run("hosts", f"http://{to}", "--for", "containerd")
     assert run("doctor", f"http://{to}", code=None).code in (0, 1)

@@ -125,4 +125,4 @@ def test_ctrl_c_too(airgap: Airgap) -> None:
     assert process.returncode == 130
     last = lines(stderr.decode())[-1]
     assert (last["event"], last["code"]) == ("failed", 130)
-    assert last["hint"]
+    assert last["hint"] == "to continue: airgap export --image quay.io/a/x:1 -o b.tar --progress json"

@@ -18,7 +18,7 @@ from tests.parts.terminal import Screen, on_terminal
 #: What stays on the screen: the bar and what hangs under it must not be among that.
 STAYS = re.compile(
     r"trying again in .* too early\)|bundle size: .*|(?:bundle|images|platforms|new|reused|time|next)  .*|"
-    r"error: stopped.*|  the same .*"
+    r"error: stopped.*|  to continue: airgap export .*"
 )
 BAR = re.compile(r"\s*(\d+)%(?:$| [━─]+)")
 BLOB = re.compile(r"(?:  |[ \d]{3}% )(?:x:1 )?([0-9a-f]{4,12})")

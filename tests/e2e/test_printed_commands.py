@@ -407,6 +407,22 @@ def nobody_has_signed_in(desk: Desk) -> None:
     desk.sign_in(Said(0, said.replace("\r", "")).command(r"to keep them: (airgap login .+)$"))
 
 
+def a_key_is_made(desk: Desk) -> None:
+    """The bundle in the command is the one of the guides."""
+    shutil.copy(desk.folder / BUNDLE, desk.folder / "bundle.tar")
+    said = desk.run("airgap keygen -o '내 키' --no-passphrase")
+    desk.run(said.command(r"next: (airgap sign .+)$"))
+    desk.run("airgap verify bundle.tar --key '내 키.pub'")
+
+
+def a_trusted_key_has_the_name(desk: Desk) -> None:
+    desk.run("airgap keygen -o one --no-passphrase && airgap keygen -o two --no-passphrase")
+    desk.run("airgap trust add one.pub --name '내 키'")
+    said = desk.run("airgap trust add two.pub --name '내 키'", 2)
+    desk.run(said.command(r"^ +(airgap trust remove .+) removes that one$"))
+    desk.run("airgap trust add two.pub --name '내 키'")
+
+
 #: How a literal in airgap/ begins, with ``{}`` for what is filled in, and what shows that its command works.
 SCENARIOS: dict[str, tuple[Callable[[Desk], None], ...]] = {
     "sign in once: airgap login {}": (no_password_is_known, the_target_is_reached_elsewhere),
@@ -419,6 +435,8 @@ SCENARIOS: dict[str, tuple[Callable[[Desk], None], ...]] = {
     "to continue: {same_command}": (a_volume_is_missing,),
     "next, when all shards are done: {same_command}": (a_shard_is_there,),
     "{} wants a user and password": (nobody_has_signed_in,),
+    "next: airgap sign bundle.tar": (a_key_is_made,),
+    "airgap trust remove {} removes that one": (a_trusted_key_has_the_name,),
     "nothing was pushed; {}export without --base": (a_layer_of_the_base_is_missing,),
     "check the spelling; this asks for all: airgap inventory": (nothing_is_below_the_prefix,),
     "an import writes the files that it carries": (a_bundle_as_a_resource,),
@@ -452,6 +470,24 @@ EXCEPTIONS = {
     "# Made by airgap hosts. To sign in": NO_COMMAND,
     "# Made by airgap hosts: lays its files": NO_COMMAND,
     "airgap init takes the folder": NO_COMMAND,
+    "airgap export -o - | age -r RECIPIENT": PLACEHOLDER,
+    "zstd -dc FILE | airgap verify -": PLACEHOLDER,
+    "airgap sign --detached writes": NO_COMMAND,
+    "the contents: airgap inspect {} --identity FILE": PLACEHOLDER,
+    "airgap keygen --no-passphrase makes": NO_COMMAND,
+    "airgap export -o - --sign KEY --signature FILE signs": PLACEHOLDER,
+    "airgap trust list takes no key": NO_COMMAND,
+    "airgap trust add NAME.pub --name NAME": PLACEHOLDER,
+    "ask whoever made it for whom it was sealed": NO_COMMAND,
+    "give --key NAME.pub or --ca CA.pem": PLACEHOLDER,
+    "add --signature FILE, which airgap export": PLACEHOLDER,
+    "add --signature FILE, and give that file to airgap import": PLACEHOLDER,
+    "airgap sign BUNDLE --key KEY adds the others": PLACEHOLDER,
+    "airgap keygen and minisign -G write": NO_COMMAND,
+    "it is signed by {}; airgap trust add": NO_COMMAND,
+    "run it on a terminal, or use a key made with airgap keygen": NO_COMMAND,
+    "airgap trust add writes it": NO_COMMAND,
+    "airgap trust list shows the names": NO_COMMAND,
     "edit it; airgap init replaces nothing": NO_COMMAND,
     "airgap state lists what is there": NO_COMMAND,
     "# Settings of airgap for this folder.": NO_COMMAND,

@@ -55,7 +55,8 @@ def test_export(airgap: Airgap, full: Registry, how: signal.Signals) -> None:
     with faulty_line(full.address, limit=600_000, ending=STALL) as line:
         airgap.write("airgap.yaml", settings({"quay.io": {"mirror": line.url}}))
         said = interrupted(airgap, line, how, "export", *IMAGES, "-o", "b.tar", "--lock", "airgap.lock")
-    assert said.endswith("error: stopped; nothing is left behind\n")
+    command = " ".join(["airgap", "export", *IMAGES, "-o", "b.tar", "--lock", "airgap.lock"])
+    assert said.endswith(f"error: stopped; nothing is left behind\n  to continue: {command}\n")
     kept = {path.name for path in airgap.folder.iterdir()}
     assert kept == {"airgap.yaml"}
     airgap.write("airgap.yaml", settings({"quay.io": {"mirror": full.url}}))

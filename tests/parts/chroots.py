@@ -30,7 +30,6 @@ class Root:
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program there as the user and group of this number; its environment is ``environment`` alone."""
-        (self.path / "tmp").mkdir(exist_ok=True)
         script = 'mount -t tmpfs -o noexec,nosuid,mode=1777 tmpfs "$1/tmp"; shift; exec env -i "$@"'
         inside = [need("unshare"), f"--root={self.path}", f"--wd={folder}", f"--setgid={user}", f"--setuid={user}"]
         given = [f"{name}={value}" for name, value in (environment or {}).items()]
@@ -46,9 +45,9 @@ class Root:
 
 
 def empty(folder: Path) -> Root:
-    """A root folder with nothing in it."""
+    """A root folder with nothing in it but ``/tmp``."""
     need_privilege("mount file systems")
-    folder.mkdir()
+    (folder / "tmp").mkdir(parents=True)
     return Root(folder)
 
 

@@ -109,7 +109,7 @@ def refused(privilege: str) -> str | None:
         )
     if run.returncode == 0:
         return None
-    words = (run.stderr.strip() or run.stdout.strip()).splitlines()
+    words = [line for line in (run.stderr.strip() or run.stdout.strip()).splitlines() if "level=warning" not in line]
     return words[0] if words else f"exit code {run.returncode}"
 
 

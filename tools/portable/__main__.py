@@ -34,19 +34,25 @@ os.replace(partial, target)
 
 def build(architecture: str, output: Path, work: Path) -> Path:
     """Make the folder in ``work`` and its archive in ``output``; return the archive's path."""
+    output.mkdir(parents=True, exist_ok=True)
+    folder, runner = build_folder(architecture, work)
+    archive = output / f"airgap-{__version__}-portable-linux-{architecture}.tar.gz"
+    runner.run_python("-c", _PACK, str(runner.path / "app"), str(folder.path), str(archive))
+    return archive
+
+
+def build_folder(architecture: str, work: Path) -> tuple[Folder, Folder]:
+    """Make the folder in ``work``; return it, and one for this machine, which is the same if it is for this machine."""
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise SystemExit("the portable folder is made of Debian packages: apt-get and dpkg-deb are needed")
     os.umask(0o022)
-    output.mkdir(parents=True, exist_ok=True)
     folder = runner = _filled(architecture, work)
     if architecture != platform.machine():
         runner = _filled(platform.machine(), work)
         if runner.python != folder.python:
             raise SystemExit(f"this machine's packages have {runner.python}, those of {architecture} {folder.python}")
     folder.compile(runner)
-    archive = output / f"airgap-{__version__}-portable-linux-{architecture}.tar.gz"
-    runner.run_python("-c", _PACK, str(runner.path / "app"), str(folder.path), str(archive))
-    return archive
+    return folder, runner
 
 
 def _filled(architecture: str, work: Path) -> Folder:

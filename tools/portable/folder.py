@@ -65,10 +65,9 @@ case $self in
   *) here=. ;;
 esac
 loader=$here/lib/@LOADER@
-if [ ! -x "$loader" ]; then
-  echo "airgap: $loader cannot be executed: the folder is not complete, or its file system is mounted noexec" >&2
-  exit 126
-fi
+# Some shells ask the file system here, and some notice in exec that it is mounted noexec.
+trap 'echo "airgap: $loader cannot be executed: the folder is not complete, or is mounted noexec" >&2' EXIT
+[ -x "$loader" ] || exit 126
 # A library of this machine does not fit the C library beside this file.
 unset LD_PRELOAD
 exec "$loader" @ARGUMENTS@ "$@"

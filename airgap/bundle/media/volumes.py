@@ -190,6 +190,7 @@ def _missing_volumes(names: Sequence[str], count: int) -> BundleError:
             names=", ".join(names),
         ),
         hint=tr("put them beside the others, or name each of them where it lies"),
+        again=True,
     )
 
 

@@ -288,7 +288,7 @@ def command(
         except (KeyboardInterrupt, Interrupted) as error:
             if isinstance(error, Interrupted) and error.again:
                 raise
-            raise Interrupted(tr("stopped; nothing is left behind")) from None
+            raise Interrupted(tr("stopped; nothing is left behind"), again=True) from None
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
         _print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):

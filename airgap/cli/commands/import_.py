@@ -109,7 +109,7 @@ def command(
 
     Skips what the registry already has. Run the same command again to continue an interrupted import; it continues
     inside a blob if the registry keeps half-sent ones. The YAML is written only after every image has been pushed and
-    read back. Of a bundle in volumes, name any one if all are in one folder, or several if they are on several
+    read back. If the bundle is in volumes, name any one of them; name several if they are on several
     media. - reads a bundle from standard input. If a signature is required, all of the bundle is verified before
     anything is pushed.
 

@@ -43,8 +43,8 @@ def command(
 ) -> None:
     """Check every byte of a bundle, and that every image in it is complete.
 
-    A differential bundle is checked alone; the bundles that it needs are listed. Of a bundle in volumes, name any one
-    if all are in one folder, or several if they are on several media. - reads a bundle from standard input.
+    A differential bundle is checked alone; the bundles that it needs are listed. If the bundle is in volumes,
+    name any one of them; name several if they are on several media. - reads a bundle from standard input.
 
     A signed bundle is also checked for anything that was added to it or reordered, and its signatures by the keys that
     are trusted here. With --key or --ca it must be signed.

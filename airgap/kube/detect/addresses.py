@@ -11,9 +11,9 @@ import re
 from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.detect.inherited import non_empty
+from airgap.kube.detect.nodes import ClosedNode, Node, ScalarToken
 from airgap.kube.detect.shapes import has_registry, has_tag
 from airgap.kube.detect.split_references import SplitPart, SplitReference
-from airgap.kube.detect.walker import ClosedNode, Node, ScalarToken
 
 SCHEMES = ("docker://", "oci://")
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from airgap.kube.detect import keys, rules
+from airgap.kube.detect.nodes import ScalarToken
 from airgap.kube.detect.not_pulled import is_written_to
 from airgap.kube.detect.rule import COMPLETE, QUALIFIED, Rule
 from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path
-from airgap.kube.detect.walker import ScalarToken
 
 #: An option with its value, alone or among others in a string, with or without shell quotes.
 _FLAG = re.compile(
@@ -35,16 +36,21 @@ def argument_references(
         if _BARE_FLAG.fullmatch(token.value):
             next_option = token.value
             continue
-        valued_options = [
-            (match["name"], *_unquoted(match))
-            for match in _FLAG.finditer(_without_comments(token.value))
-            if _holds_value(match)
-        ]
+        valued_options = _valued_options(token.value)
         if option is not None and not token.value.startswith("-"):
-            valued_options.insert(0, (option, 0, len(token.value)))
-        for name, begin, end in valued_options or [("", 0, len(token.value))]:
+            first_option = option, 0, len(token.value)
+        else:
+            first_option = next(valued_options, ("", 0, len(token.value)))
+        for name, begin, end in chain([first_option], valued_options):
             for first, last, rule in _argument_references(name, token.value, begin, end):
                 yield index, token, first, last, rule
+
+
+def _valued_options(value: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the name of each option in ``value`` that has a value, and the span of that."""
+    for match in _FLAG.finditer(_without_comments(value)):
+        if _holds_value(match):
+            yield match["name"], *_unquoted(match)
 
 
 def option_references(line: str) -> Iterator[tuple[int, int, Rule]]:

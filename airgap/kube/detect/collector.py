@@ -12,11 +12,13 @@ from airgap.i18n import tr
 from airgap.kube import model
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
+from airgap.kube.detect.nodes import ScalarToken
 from airgap.kube.detect.rule import QUALIFIED, Rule
 from airgap.kube.detect.split_references import SplitPart
-from airgap.kube.detect.walker import Candidate, ScalarToken
+from airgap.kube.detect.walker import Candidate
 from airgap.kube.model import CERTAIN, PLACEHOLDER, POSSIBLE, NearMiss, Scan, Site, SitePart
 from airgap.kube.parse import scalars
+from airgap.kube.parse.budget import MISS, SITE, Budget
 from airgap.kube.parse.source import Source
 from airgap.oci import Reference
 
@@ -48,9 +50,10 @@ class SiteCollector:
     Without ``strict``, a value in a certain place that is no reference is a near miss and no error.
     """
 
-    def __init__(self, root: Source, custom: CustomRules, *, strict: bool = True) -> None:
+    def __init__(self, root: Source, custom: CustomRules, budget: Budget, *, strict: bool = True) -> None:
         self.root = root
         self.custom = custom
+        self.budget = budget
         self.strict = strict
         self.sites: dict[tuple[int, int], Site] = {}
         self.near_misses: dict[tuple[int, str], NearMiss] = {}
@@ -104,6 +107,7 @@ class SiteCollector:
             return
         root = self.root
         line, column = root.line_and_column(file_span[0] - root.bom_length)
+        self.budget.keep(SITE * len(site_parts), lambda: f"{root.file}:{line}")
         fields = (
             root.file, candidate.document, document.path(candidate), line, column, tuple(site_parts), reference,
             "embedded" if embedded else rule.kind, rule.id, rule.confidence if sure else POSSIBLE,
@@ -132,7 +136,7 @@ class SiteCollector:
             if rule.confidence != CERTAIN or embedded:
                 self.add_near_miss(document, candidate, token, error.what, text)
             elif self.strict:
-                self._add_error(document.view, token, error.what)
+                self._add_error(document.view, token, error.what, error.hint)
             else:
                 self.add_near_miss(document, candidate, token, error.what, text, certain=True)
             return None
@@ -174,12 +178,15 @@ class SiteCollector:
             start = view.file_span(*view.span(scalar_view, *span))[0]
         if (start, shown) not in self.near_misses:
             line, column = self.root.line_and_column(start - self.root.bom_length)
+            self.budget.keep(MISS + len(shown), lambda: f"{self.root.file}:{line}")
             self.near_misses[start, shown] = NearMiss(
                 self.root.file, line, column, document.path(candidate), shown, reason, certain
             )
 
-    def _add_error(self, view: DocumentView, token: ScalarToken, problem: str) -> None:
-        self.errors.append(ResourceError(problem, where=self.root.where(view.byte_offset_of(token.start))))
+    def _add_error(self, view: DocumentView, token: ScalarToken, problem: str, hint: str | None = None) -> None:
+        where = self.root.where(view.byte_offset_of(token.start))
+        self.budget.keep(MISS + len(problem), lambda: where)
+        self.errors.append(ResourceError(problem, where=where, hint=hint))
 
     def _site_part(
         self, document: ScannedDocument, candidate: Candidate, part: SplitPart, span: tuple[int, int] | None

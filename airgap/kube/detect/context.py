@@ -17,12 +17,14 @@ from airgap.kube.detect import keys, lines, rules
 from airgap.kube.detect.collector import SiteCollector
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.document_view import DocumentView
+from airgap.kube.detect.nodes import Node, ScalarToken
 from airgap.kube.detect.not_pulled import never_pulled_reason
 from airgap.kube.detect.paths import ObjectPaths
 from airgap.kube.detect.rule import SCHEMA, Rule, object_matches
 from airgap.kube.detect.shapes import mentions, not_an_image_reason
 from airgap.kube.detect.split_references import SplitPart, SplitReference
-from airgap.kube.detect.walker import Candidate, Node, ScalarToken
+from airgap.kube.detect.walker import Candidate
+from airgap.kube.parse.budget import LINE
 
 #: Aliases of values up to this length are scanned again.
 _SHORT = 512
@@ -40,6 +42,8 @@ class ScanContext(ABC):
     def __init__(self, view: DocumentView, collector: SiteCollector, custom: CustomRules, prefix: str = "") -> None:
         self.view = view
         self.collector = collector
+        self.budget = collector.budget
+        self._outer_pending = self.budget.pending
         self.custom = custom
         self.prefix = prefix
         self.embedded = view.outer is not None
@@ -55,6 +59,15 @@ class ScanContext(ABC):
     @abstractmethod
     def scan_document(self, candidate: Candidate, token: ScalarToken) -> bool:
         """Scan the value as a document or as settings; return whether it may be one of them."""
+
+    def spend(self, token: ScalarToken) -> None:
+        """Charge one reading of the token's value to the budget. Raises OverBudget."""
+
+        def where() -> str:
+            return self.view.where(self.view.byte_offset_of(token.start))
+
+        self.budget.hold(LINE * token.value.count("\n"), where)
+        self.budget.spend(len(token.value), where)
 
     def begin_object(self, node: Node | None) -> None:
         """Set the object, ``None`` outside of objects, whose candidates follow."""
@@ -150,6 +163,8 @@ class ScanContext(ABC):
     def list_leftovers(self, candidate: Candidate, token: ScalarToken) -> None:
         """Add a near miss for each complete reference of the value that was neither taken nor listed."""
         value = token.value
+        if len(value) > _SHORT:
+            self.spend(token)
         if "/" not in value or (self._covered and self._covered[-1] == (token.start, 0, len(value))):
             return
         covered = [(begin, end) for start, begin, end in self._covered if start == token.start]

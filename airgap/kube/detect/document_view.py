@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from airgap.errors import ResourceError
-from airgap.kube.detect.walker import ScalarToken
+from airgap.kube.detect.nodes import ScalarToken
 from airgap.kube.model import Scalar
 from airgap.kube.parse import scalars
+from airgap.kube.parse.budget import LINE, PIECE, Budget
 from airgap.kube.parse.scalars import ValueMap
 from airgap.kube.parse.source import Source
 
@@ -29,10 +30,16 @@ class ScalarView(NamedTuple):
 
 
 class DocumentView:
-    """The document ``source``. If it is embedded, ``holder`` is the scalar that holds it, in the document ``outer``."""
+    """The document ``source``. If it is embedded, ``holder`` is the scalar that holds it, in the document ``outer``.
 
-    def __init__(self, source: Source, outer: DocumentView | None = None, holder: ScalarView | None = None) -> None:
+    ``budget`` is that of the file.
+    """
+
+    def __init__(
+        self, source: Source, budget: Budget, outer: DocumentView | None = None, holder: ScalarView | None = None
+    ) -> None:
         self.source = source
+        self.budget = budget
         self.outer = outer
         self.holder = holder
         #: The holder's value, joined once for all the sites in it.
@@ -59,6 +66,8 @@ class DocumentView:
     def _decode(self, token: ScalarToken) -> ScalarView | None:
         source = self.source
         start, end = self.byte_offset_of(token.start), self.byte_offset_of(token.end)
+        pieces, breaks = source.body.count(b"\\", start, end), source.body.count(b"\n", start, end)
+        self.budget.hold(PIECE * pieces + LINE * breaks, lambda: self.where(start))
         text = source.body[start:end].decode()
         if skip := scalars.skip_properties(text):
             start += len(text[:skip].encode())
@@ -101,9 +110,18 @@ class DocumentView:
         if holder is None:
             return None
         try:
-            return DocumentView(Source(token.value.encode(), self.source.file), self, holder)
+            return DocumentView(Source(token.value.encode(), self.source.file), self.budget, self, holder)
         except (UnicodeEncodeError, ResourceError):  # lone surrogates, or text that no parser accepts
             return None
+
+    def where(self, byte: int) -> str:
+        """Return ``file:line`` of a byte of this document's body."""
+        root = self.root
+        if self.outer is not None:  # an offset in an embedded document is mapped as the start of a one-byte span
+            size = len(self.source.body)
+            start = max(min(byte, size - 1), 0)
+            byte = self.file_span(start, min(start + 1, size))[0] - root.bom_length
+        return root.where(byte)
 
     @property
     def root(self) -> Source:

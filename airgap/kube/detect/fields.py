@@ -10,11 +10,12 @@ from airgap.i18n import tr
 from airgap.kube.detect import addresses, keys, kustomize, lines, rules
 from airgap.kube.detect.context import ScanContext
 from airgap.kube.detect.inherited import non_empty
+from airgap.kube.detect.nodes import Node, ScalarToken
 from airgap.kube.detect.not_pulled import is_package, never_pulled_reason, other_meaning
 from airgap.kube.detect.rule import DATA, Rule, object_matches
 from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path
 from airgap.kube.detect.split_references import join
-from airgap.kube.detect.walker import Candidate, Node, ScalarToken
+from airgap.kube.detect.walker import Candidate
 from airgap.kube.model import CERTAIN
 
 _SOURCE_KEYS = frozenset({"chart", "repoURL"})

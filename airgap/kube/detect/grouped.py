@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 
 from airgap.kube.detect import keys
 from airgap.kube.detect.lines import Line
+from airgap.kube.detect.nodes import Node, ScalarToken
 from airgap.kube.detect.shapes import is_complete_reference
 from airgap.kube.detect.split_references import SplitReference, join
-from airgap.kube.detect.walker import Node, ScalarToken
 
 _SECTION = re.compile(
     r"[ \t]*\[{1,2}[ \t]*([\w.\"'/:-](?:[\w.\"'/: -]{0,198}[\w.\"'/:-])?)[ \t]*\]{1,2}[ \t]*(?:[#;].*)?"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from airgap.kube.detect import keys
-from airgap.kube.detect.walker import ClosedNode, Node, ScalarToken
+from airgap.kube.detect.nodes import ClosedNode, Node, ScalarToken
 
 #: The blocks whose values others inherit, in the order in which they are asked.
 BLOCKS = ("global", "base", "defaults", "default", "common", "shared")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from airgap.i18n import tr
 from airgap.kube import model
+from airgap.kube.detect.nodes import ScalarToken
 from airgap.kube.detect.shapes import has_tag
 from airgap.kube.detect.split_references import SplitPart, SplitReference
-from airgap.kube.detect.walker import Candidate, ScalarToken
+from airgap.kube.detect.walker import Candidate
 
 _NOTHING = SplitReference("", (), False)
 

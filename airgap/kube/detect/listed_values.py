@@ -8,9 +8,10 @@ import re
 from airgap.kube.detect import arguments, keys, lines, patches, rules, scripts, walker
 from airgap.kube.detect.fields import FieldScanner
 from airgap.kube.detect.named_values import join_named
+from airgap.kube.detect.nodes import ScalarToken
 from airgap.kube.detect.not_pulled import WRITTEN_TO, never_pulled_reason
 from airgap.kube.detect.shapes import is_complete_reference, is_tagged_path, may_name_images
-from airgap.kube.detect.walker import Candidate, ScalarToken
+from airgap.kube.detect.walker import Candidate
 
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)=")
 #: Every argument or command that names an image has one of these.
@@ -127,6 +128,8 @@ class ListedValueScanner(FieldScanner):
             for token in candidate.node.items or ()
         ]
         texts = [(candidate._replace(key=index), token) for index, token in enumerate(items) if token is not None]
+        for _, token in texts:
+            self.spend(token)
         if rules.PULLED.fits(*self.object_type, rule_path):
             for item, token in texts:  # before the options, because an option before an image is not its name
                 for begin, end, rule in scripts.pulled_references(token.value):

@@ -9,9 +9,9 @@ from __future__ import annotations
 from airgap.kube import model
 from airgap.kube.detect import keys
 from airgap.kube.detect.inherited import tokens_of_stem
+from airgap.kube.detect.nodes import Node, ScalarToken
 from airgap.kube.detect.shapes import has_registry, has_tag
 from airgap.kube.detect.split_references import NO_TAG, SplitReference, join
-from airgap.kube.detect.walker import Node, ScalarToken
 
 
 def join_named(entry: Node, name: str, token: ScalarToken) -> SplitReference | str | None:

@@ -9,9 +9,9 @@ from functools import lru_cache
 from airgap.i18n import tr
 from airgap.kube.detect import keys, rules
 from airgap.kube.detect.inherited import is_machine
+from airgap.kube.detect.nodes import Node, ScalarToken
 from airgap.kube.detect.rule import compile_path
 from airgap.kube.detect.shapes import has_tag, is_complete_reference, not_an_image_reason
-from airgap.kube.detect.walker import Node, ScalarToken
 
 #: Types whose images are disks: machines and their templates in any provider's API, and instances of clouds.
 _MACHINE_KIND = re.compile(

@@ -7,8 +7,9 @@ The path is a JSON pointer (RFC 6901); its last key says what the value is.
 from __future__ import annotations
 
 from airgap.kube.detect import keys
+from airgap.kube.detect.nodes import Node
 from airgap.kube.detect.shapes import is_complete_reference
-from airgap.kube.detect.walker import ARGUMENT_LISTS, Node
+from airgap.kube.detect.walker import ARGUMENT_LISTS
 
 #: Below these keys nothing is pulled.
 _NAMES = frozenset({"labels", "annotations", "status", "matchLabels", "nodeSelector"})

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from airgap.kube.detect.walker import Candidate, Node
+from airgap.kube.detect.nodes import Node
+from airgap.kube.detect.walker import Candidate
 
 #: A longer key is cut, because it is part of the path of every value below it.
 _LONGEST_KEY = 512

@@ -9,6 +9,7 @@ from airgap.kube import model
 from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.model import CERTAIN, NearMiss, Scalar, Scan, Site, SitePart
 from airgap.kube.parse import line_events
+from airgap.kube.parse.budget import SITE, Budget
 from airgap.kube.parse.source import Source
 from airgap.oci import Reference
 
@@ -36,16 +37,18 @@ def scan_list(source: Source, custom_rules: CustomRules, *, strict: bool) -> Sca
     sites: list[Site] = []
     misses: list[NearMiss] = []
     errors: list[AirgapError] = []
+    budget = Budget()
     for _, value, start, end, style, *_ in line_events.parse(source):
         if style != line_events.STYLE:
             continue
         line, column = source.line_and_column(start)
         path = f"lines[{line - 1}]"
+        budget.keep(SITE, lambda line=line: f"{source.file}:{line}")  # type: ignore[misc] # bound now
         try:
             reference = Reference.parse(value)
         except InvalidReference as error:
             if strict:
-                errors.append(ResourceError(error.what, where=f"{source.file}:{line}"))
+                errors.append(ResourceError(error.what, where=f"{source.file}:{line}", hint=error.hint))
             misses.append(NearMiss(source.file, line, column, path, value, error.what, certain=True))
             continue
         if reason := custom_rules.ignore_reason(reference):

@@ -14,11 +14,13 @@ from airgap.kube.detect import documents, grouped, keys, lines, rules, scripts, 
 from airgap.kube.detect.collector import SiteCollector
 from airgap.kube.detect.document_view import DocumentView
 from airgap.kube.detect.listed_values import ListedValueScanner
+from airgap.kube.detect.nodes import ScalarToken
 from airgap.kube.detect.not_pulled import never_pulled_reason
 from airgap.kube.detect.rule import QUALIFIED, Rule
 from airgap.kube.detect.shapes import may_name_images
 from airgap.kube.detect.split_references import SplitPart
-from airgap.kube.detect.walker import Batch, Candidate, ScalarToken
+from airgap.kube.detect.walker import Batch, Candidate
+from airgap.kube.parse.budget import JSON_EVENT, YAML_EVENT, OverBudget
 from airgap.kube.parse.events import Events
 from airgap.kube.parse.json_events import NotJSON
 
@@ -28,8 +30,21 @@ class DocumentScanner(ListedValueScanner):
 
     def run(self, events: Events) -> None:
         """Scan the document. Raises ResourceError if it is nested too deeply or does not parse."""
-        for batch in walker.walk(events, self._refuse, self.custom.requested_keys):
-            self._scan_batch(batch)
+        try:
+            for batch in walker.walk(events, self._refuse, self.custom.requested_keys, self._charge):
+                self._scan_batch(batch)
+        finally:
+            self.budget.pending = self._outer_pending
+
+    def _charge(self, offset: int, kept: int, events: int) -> None:
+        """Charge ``events`` to the budget, and ``kept`` values on top of those of the documents around this one."""
+
+        def where() -> str:
+            return self.view.where(self.view.byte_offset_of(offset))
+
+        self.budget.pending = self._outer_pending + kept
+        self.budget.hold(0, where)
+        self.budget.spend(events * (JSON_EVENT if self.view.byte_units else YAML_EVENT), where)
 
     def _refuse(self, offset: int, problem: str) -> None:
         where = "-"
@@ -86,6 +101,7 @@ class DocumentScanner(ListedValueScanner):
             return False
         if self.already_scanned(walker.DOCUMENT, token):
             return True
+        self.spend(token)
         view = self.view.embedded_view(token)
         if view is None:
             return False
@@ -105,11 +121,17 @@ class DocumentScanner(ListedValueScanner):
         With ``weaker_rule`` all its sites get that rule and its confidence.
         """
         for events in documents.embedded_events(view):
-            collector = SiteCollector(self.collector.root, self.custom)
+            kept = self.budget.kept
+            collector = SiteCollector(self.collector.root, self.custom, self.budget)
             try:
                 DocumentScanner(view, collector, self.custom, prefix).run(events)
+            except OverBudget:
+                raise
             except (ResourceError, NotJSON):
+                self.budget.kept = kept
                 continue
+            if collector.sites:  # they keep the document
+                self.budget.keep(len(view.source.body), lambda: view.where(0))
             if weaker_rule is not None:
                 collector.downgrade(weaker_rule)
             self.collector.merge(collector)
@@ -118,6 +140,7 @@ class DocumentScanner(ListedValueScanner):
 
     def scan_settings(self, candidate: Candidate, token: ScalarToken) -> None:
         """Scan the value as lines of settings and as a script; of two matches with one beginning the first counts."""
+        self.spend(token)
         value = token.value
         begins: set[int] = set()
         content = list(lines.content_lines(value))

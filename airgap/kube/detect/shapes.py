@@ -8,19 +8,21 @@ from collections.abc import Iterator
 
 from airgap.i18n import tr
 
+# Repetitions of groups have a limit far above what a reference of 255 characters holds: each costs memory.
 _HOST = (
-    r"(?:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|localhost|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})"
+    r"(?:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+){1,127}|localhost|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?"
+    r"|[A-Za-z0-9-]+:[0-9]{1,5})"
 )
-_COMPONENT = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_COMPONENT = r"[a-z0-9]+(?:[._-]+[a-z0-9]+){0,127}"
 _DIGEST = r"@[a-z0-9]+:[0-9a-f]{32,128}"
 _TAG_OR_DIGEST = rf"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(?:{_DIGEST})?|{_DIGEST})"
 #: A complete reference: a registry's address, a path, and a tag or a digest.
-_COMPLETE = re.compile(rf"{_HOST}(?:/{_COMPONENT})+{_TAG_OR_DIGEST}")
+_COMPLETE = re.compile(rf"{_HOST}(?:/{_COMPONENT}){{1,127}}{_TAG_OR_DIGEST}")
 #: The same with or without an address: a path of two or more components.
-_TAGGED_PATH = re.compile(rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*{_TAG_OR_DIGEST}")
+_TAGGED_PATH = re.compile(rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT}){{0,127}}{_TAG_OR_DIGEST}")
 #: A complete reference in text. The lookbehind lets each word be tried once, so that the time stays linear.
 _MENTION = re.compile(
-    rf"(?<![A-Za-z0-9_./@-])(?:(?:docker|oci)://)?(?P<reference>{_HOST}(?:/{_COMPONENT})+{_TAG_OR_DIGEST})"
+    rf"(?<![A-Za-z0-9_./@-])(?:(?:docker|oci)://)?(?P<reference>{_HOST}(?:/{_COMPONENT}){{1,127}}{_TAG_OR_DIGEST})"
     r"(?![A-Za-z0-9_/@-])"
 )
 #: The longest value that is looked at as a reference.

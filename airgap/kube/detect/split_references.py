@@ -31,8 +31,8 @@ from airgap.kube.detect.inherited import (
     non_empty,
     tokens_of_stem,
 )
+from airgap.kube.detect.nodes import Node, ScalarToken
 from airgap.kube.detect.shapes import has_registry, has_tag
-from airgap.kube.detect.walker import Node, ScalarToken
 
 _DIGITS = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 from airgap.i18n import tr
 from airgap.kube.detect import keys
+from airgap.kube.detect.nodes import Node, ScalarToken
 from airgap.kube.detect.shapes import LONGEST, SHORTEST, hints_at_images, may_be_document, may_mention, may_name_images
 from airgap.kube.parse import events as ev
-from airgap.kube.parse.scalars import NULL
 
 #: Keys of mappings that are kept after they end, because their neighbours need their values.
 _KEPT_MAPPINGS = frozenset(
     {"global", "metadata", "from", "image", "default", "defaults", "base", "common", "shared", "ref", "sourceRef"}
 )
+#: Events between two charges.
+_CHARGED = 512
 #: Keys whose values are text for people; an image in it is an example.
 _PROSE = frozenset({"description", "message", "help", "notes"})
 
@@ -28,121 +30,6 @@ _PROSE = frozenset({"description", "message", "help", "notes"})
 # may be a document, an item of a list, a value that looks like a reference or holds one, a value that only rules of
 # airgap.yaml ask for, and a key that holds a reference.
 FIELD, VARIABLE, ARGUMENTS, DOCUMENT, ITEM, SHAPE, REQUESTED, KEY = range(8)
-
-
-class ScalarToken(NamedTuple):
-    """A scalar: its value, its offsets (characters in YAML, bytes in JSON) and its style.
-
-    ``key_start`` is the offset of its key, or -1.
-    """
-
-    value: str
-    start: int
-    end: int
-    style: str
-    flow: bool
-    tagged: bool
-    key_start: int = -1
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the scalar has neither quotes nor a tag, so that YAML derives its type from the text."""
-        return not self.style and not self.tagged
-
-    @property
-    def is_null(self) -> bool:
-        """Whether YAML reads the scalar as null."""
-        return self.is_plain and self.value in NULL
-
-
-class ClosedNode:
-    """A mapping that has ended and whose neighbours may still need its values.
-
-    It holds its key in the parent, its scalars and its own closed mappings. It has no reference to its parent: without
-    reference cycles a finished object is freed at once.
-    """
-
-    __slots__ = ("children", "parent_key", "prefix_keys", "tokens", "tokens_by_stem", "weak_tokens")
-
-    def __init__(self, parent_key: str | int | None) -> None:
-        self.parent_key = parent_key
-        self.children: dict[str, ClosedNode] | None = None
-        self.tokens: dict[str, ScalarToken] | None = None
-        #: ``tokens`` by stem and role (:class:`airgap.kube.detect.keys.Key`); ``None`` until it is first needed.
-        self.tokens_by_stem: dict[str, dict[str, ScalarToken]] | None = None
-        #: Set with ``tokens_by_stem``: the keys that may hold what stands before a name, and the offsets of the values
-        #: under keys that alone may mean anything.
-        self.prefix_keys: list[str] = []
-        self.weak_tokens: set[int] = set()
-
-    def closed_copy(self) -> ClosedNode:
-        """Return a copy without the parent."""
-        copy = ClosedNode(self.parent_key)
-        copy.children, copy.tokens = self.children, self.tokens
-        return copy
-
-
-class Node(ClosedNode):
-    """An open mapping or list.
-
-    ``parent_key`` is its key or index in ``parent``, ``tokens`` its scalars under keys that matter, and
-    ``first_candidate`` the number of pending candidates when it began. ``items`` is set only for lists of arguments,
-    ``named_values`` for lists of entries ``{name: X, value: Y}`` whose names are those of a reference's parts.
-    ``is_container`` is set where a list or mapping that only containers have was met, and ``has_prefix`` where a key
-    holds a registry.
-    """
-
-    __slots__ = (
-        "api",
-        "expects_key",
-        "first_candidate",
-        "flow",
-        "has_prefix",
-        "holds_images",
-        "index",
-        "is_container",
-        "items",
-        "key",
-        "key_start",
-        "kind",
-        "mapping",
-        "named_node",
-        "named_values",
-        "parent",
-    )
-
-    def __init__(
-        self, parent: Node | None, parent_key: str | int | None, mapping: bool, flow: bool, first_candidate: int
-    ) -> None:
-        self.parent_key = parent_key
-        self.children = self.tokens = self.tokens_by_stem = None
-        self.named_node: Node | None = None
-        self.parent = parent
-        self.mapping = mapping
-        self.flow = flow
-        #: 1 for a list or mapping that is called images, 2 for a mapping inside such a mapping, 3 for one called data.
-        self.holds_images = 0
-        if type(parent_key) is str:
-            if parent_key[-1:] in "sS" and keys.classify(parent_key).role == keys.IMAGES:
-                self.holds_images = 1
-            elif parent_key == "data":
-                self.holds_images = 3
-            elif mapping and parent is not None and 0 < parent.holds_images < 3:
-                self.holds_images = 2
-        self.first_candidate = first_candidate
-        self.expects_key = mapping
-        self.key = ""
-        self.key_start = -1
-        self.index = -1
-        self.api = ""
-        self.kind = ""
-        self.items: list[ScalarToken | None] | None = None
-        self.named_values: dict[str, ScalarToken] | None = None
-        self.is_container = self.has_prefix = False
-
-    def current_key(self) -> str | int:
-        """Return the key or index of the value that is being read."""
-        return self.key if self.mapping else self.index
 
 
 class Candidate(NamedTuple):
@@ -162,11 +49,17 @@ class Batch(NamedTuple):
     candidates: list[Candidate]
 
 
-def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[str] = frozenset()) -> Iterator[Batch]:
+def walk(
+    events: ev.Events,
+    refuse: Callable[[int, str], None],
+    requested: Set[str] = frozenset(),
+    charge: Callable[[int, int, int], None] = lambda *_: None,
+) -> Iterator[Batch]:
     """Yield a batch for each object when it ends, and one for the rest of each document.
 
     ``requested`` are further keys whose values become candidates, ``*`` for all. ``refuse`` is called with an offset
-    and a reason where the nesting is too deep, and raises.
+    and a reason where the nesting is too deep, and raises. ``charge`` is called from time to time, and before each
+    batch, with an offset, the number of values that are kept, and the number of events since it was called last.
     """
     scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
     classify, cached, registry = keys.classify, keys.cached, keys.REGISTRY
@@ -178,7 +71,13 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
     # The offsets of long anchored values that name no image. Their aliases are skipped.
     irrelevant_anchors: set[int] = set()
     document = depth = 0
+    # The values that the open nodes keep besides the candidates, and the events since the last charge.
+    kept = uncharged = 0
     for event_type, value, start, end, style, anchor, tag in events:
+        uncharged += 1
+        if uncharged == _CHARGED:
+            charge(start, kept + len(pending), uncharged)
+            uncharged = 0
         if event_type in (scalar, alias):
             token: ScalarToken | None = None
             if event_type == alias:
@@ -187,6 +86,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
             elif anchor:
                 token = ScalarToken(value, start, end, style, node is not None and node.flow, tag is not None)
                 anchors[anchor] = token
+                kept += 1
                 if len(value) > LONGEST and not may_name_images(value):
                     irrelevant_anchors.add(start)
             if node is None:
@@ -215,6 +115,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                     if node.tokens is None:
                         node.tokens = {}
                     node.tokens[key] = token
+                    kept += 1
                     if key_meaning.role is registry and not key_meaning.weak:
                         node.has_prefix = True
                     if len(value) <= LONGEST:
@@ -248,6 +149,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
                     token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
                     pending.append(Candidate(document, node, node.index, token, REQUESTED))
                 if node.items is not None:
+                    kept += 1
                     node.items.append(token or ScalarToken(value, start, end, style, node.flow, tag is not None))
                     continue
                 if (
@@ -284,16 +186,22 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
             ):
                 _close_named(document, node, pending)
             if node.api and node.kind and len(pending) > node.first_candidate:
+                charge(start, kept + len(pending), uncharged)
+                uncharged = 0
                 yield Batch(node, pending[node.first_candidate :])
                 del pending[node.first_candidate :]
+                kept = node.first_kept
             node = node.parent
         elif event_type == ev.DOCUMENT:
             document += 1
             node, depth = None, 0
+            kept = 0
             anchors.clear()
             irrelevant_anchors.clear()
         elif event_type == ev.DOCUMENT_END:
             if pending:
+                charge(start, kept + len(pending), uncharged)
+                uncharged = 0
                 yield Batch(None, pending)
                 pending = []
         else:
@@ -317,7 +225,7 @@ def walk(events: ev.Events, refuse: Callable[[int, str], None], requested: Set[s
             depth += 1
             if depth > ev.MAX_DEPTH:
                 refuse(start, tr("nested more than {max_depth} levels deep", max_depth=ev.MAX_DEPTH))
-            node = Node(node, parent_key, event_type == ev.MAPPING, flow, len(pending))
+            node = Node(node, parent_key, event_type == ev.MAPPING, flow, len(pending), kept)
             if event_type == ev.SEQUENCE and type(parent_key) is str and parent_key.lower().endswith(ARGUMENT_LISTS):
                 node.items = []
 

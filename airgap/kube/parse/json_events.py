@@ -14,12 +14,14 @@ from airgap.kube.parse.source import Source
 
 _TOKEN = re.compile(
     rb"[ \t\r\n]*(?:(,)[ \t\r\n]*)?(?:"
-    rb'("[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*")([ \t\r\n]*:)?'
+    rb'("[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*){0,100}(?:(")|(?=\\)))([ \t\r\n]*:)?'
     rb"|([{}\[\]])"
     rb"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null)"
     rb")"
 )
-_STRING_GROUP, _COLON_GROUP, _BRACKET_GROUP = 2, 3, 4
+#: The next piece of a string with more escapes: each repetition of a group costs memory.
+_MORE = re.compile(rb'(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*){1,500}("[ \t\r\n]*(:)?)?')
+_STRING_GROUP, _QUOTE_GROUP, _COLON_GROUP, _BRACKET_GROUP = 2, 3, 4, 5
 _BRACE, _BRACKET = b"{["
 _BLANK = re.compile(rb"[ \t\r\n]*")
 _VALUE_BEGINS = re.compile(rb"[ \t\r\n]*[{\[]")
@@ -70,7 +72,10 @@ def parse(source: Source) -> Events:
         group = token.lastindex
         if group in (_COLON_GROUP, _STRING_GROUP):
             start, position = token.span(_STRING_GROUP)
-            raw = token[_STRING_GROUP]
+            end = token.end()
+            if token[_QUOTE_GROUP] is None:
+                position, end, group = _rest_of_string(body, position)
+            raw = body[start:position]
             value = json.loads(raw) if b"\\" in raw else raw[1:-1].decode()
             if group == _STRING_GROUP and state in (_VALUE, _FIRST_ITEM):
                 state = _AFTER
@@ -79,7 +84,7 @@ def parse(source: Source) -> Events:
             else:
                 raise NotJSON(start)
             yield SCALAR, value, start, position, "json", None, None
-            position = token.end()
+            position = end
         elif group == _BRACKET_GROUP:
             start, position = token.span(_BRACKET_GROUP)
             bracket = body[start]
@@ -102,3 +107,12 @@ def parse(source: Source) -> Events:
                 raise NotJSON(start)
             state = _AFTER
             yield SCALAR, body[start:position].decode(), start, position, "", None, None
+
+
+def _rest_of_string(body: bytes, position: int) -> tuple[int, int, int]:
+    """Return where a string of many escapes ends, and where the token ends; the last item is the token's group."""
+    while more := _MORE.match(body, position):
+        position = more.end()
+        if more[1]:
+            return more.start(1) + 1, position, _COLON_GROUP if more[2] else _STRING_GROUP
+    raise NotJSON(position)

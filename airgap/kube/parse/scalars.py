@@ -8,6 +8,7 @@ with the parser's; a scalar for which they differ has no map.
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from itertools import accumulate
 from typing import NamedTuple
@@ -16,16 +17,28 @@ _BREAK = "\r\n|[\r\n\x85\u2028\u2029]"
 _BREAKS = re.compile(_BREAK)
 #: Every line break but the line feed.
 _ODD_BREAKS = "\r\x85\u2028\u2029"
-_SPACE = re.compile(rf"(?:[ \t]|{_BREAK})+")
+_SPACE = re.compile("[ \t\r\n\x85\u2028\u2029]+")
 _DOUBLE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r\n|[\s\S])")
-_JSON_ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.")
+_JSON_ESCAPE = re.compile(
+    r"(?P<run>(?:\\[^u]){1,500})|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}"
+)
 _HEADER = re.compile(rf"[|>]([-+0-9]*)[ \t]*(?:#[^\r\n\x85\u2028\u2029]*)?(?:{_BREAK})")
 _FIRST_LINE = re.compile(r"^( *)[^ \n]", re.MULTILINE)
-_PROPERTY = re.compile(rf"(?:[&!][^\s]*|#[^\r\n\x85\u2028\u2029]*|[ \t]|{_BREAK})+")
+_PROPERTY = re.compile("[&!][^\\s]*|#[^\r\n\x85\u2028\u2029]*|[ \t\r\n\x85\u2028\u2029]+")
+_JSON_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _ESCAPES = {
     "0": "\0", "a": "\x07", "b": "\x08", "t": "\t", "\t": "\t", "n": "\n", "v": "\x0b", "f": "\x0c", "r": "\r",
     "e": "\x1b", " ": " ", '"': '"', "/": "/", "\\": "\\", "N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029",
 }  # fmt: skip
+
+_BLANKS = "(?P<space>[ \t\r\n\x85\u2028\u2029]+)"
+#: What is not verbatim in a plain scalar, and between each kind of quotes. A run are escapes of two characters each; it
+#: has a limit, because each repetition of a group costs memory.
+_SPECIAL = {
+    "": re.compile(_BLANKS),
+    "'": re.compile(rf"{_BLANKS}|(?P<quotes>(?:''){{1,500}})"),
+    '"': re.compile(rf"{_BLANKS}|(?P<run>(?:\\[{re.escape(''.join(_ESCAPES))}]){{1,500}})|(?P<escape>\\)"),
+}
 
 #: Plain scalars that YAML reads as a number or a boolean.
 NOT_TEXT = re.compile(
@@ -38,10 +51,11 @@ NULL = ("", "~", "null", "Null", "NULL")
 
 def skip_properties(text: str) -> int:
     """Return the offset after anchor, tag and comments, which a parser counts as part of the scalar."""
-    if text[:1] not in ("&", "!"):
-        return 0
-    properties = _PROPERTY.match(text)
-    return properties.end() if properties else 0
+    end = 0
+    if text[:1] in ("&", "!"):
+        while part := _PROPERTY.match(text, end):
+            end = part.end()
+    return end
 
 
 class Verbatim(NamedTuple):
@@ -58,22 +72,23 @@ class Verbatim(NamedTuple):
 class Decoded:
     """A decoded value, and the pieces of text that it is made of.
 
-    A piece is ``(value offset, value length, text offset, text length)``. With equal lengths it is verbatim; any other
-    piece, an escape or a folded line end, is indivisible.
+    A piece has an offset and a length in the value, and both in the text. With equal lengths it is verbatim. With twice
+    the length in the text it is a run of escapes of two characters, as documents inside documents have them by the
+    thousand. Any other piece, a longer escape or a folded line end, is indivisible.
     """
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self._starts: list[int] = []
-        self._pieces: list[tuple[int, int, int, int]] = []
+        self._starts, self._offsets, self._lengths = array("Q"), array("Q"), array("Q")
         self._size = 0
         self._value: str | None = None
 
     @property
     def value(self) -> str:
-        """The whole value, joined once."""
+        """The whole value, joined once; nothing can be added afterwards."""
         if self._value is None:
             self._value = "".join(self._parts)
+            self._parts.clear()
         return self._value
 
     def add(self, value: str, offset: int, length: int) -> None:
@@ -81,16 +96,26 @@ class Decoded:
         if value:
             self._parts.append(value)
             self._starts.append(self._size)
-            self._pieces.append((self._size, len(value), offset, length))
+            self._offsets.append(offset)
+            self._lengths.append(length)
             self._size += len(value)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the characters of the text that make ``value[start:end]``, which is not empty."""
-        value_offset, size, offset, length = self._pieces[bisect_right(self._starts, start) - 1]
-        text_start = offset + start - value_offset if size == length else offset
-        value_offset, size, offset, length = self._pieces[bisect_right(self._starts, end - 1) - 1]
-        text_end = offset + end - value_offset if size == length else offset + length
+        value_offset, size, offset, length = self._piece_at(start)
+        factor = length // size if length in (size, 2 * size) else 0
+        text_start = offset + factor * (start - value_offset)
+        value_offset, size, offset, length = self._piece_at(end - 1)
+        factor = length // size if length in (size, 2 * size) else 0
+        text_end = offset + factor * (end - value_offset) if factor else offset + length
         return text_start, text_end
+
+    def _piece_at(self, place: int) -> tuple[int, int, int, int]:
+        """The piece of the value's character ``place``: offset and length in the value, then in the text."""
+        index = bisect_right(self._starts, place) - 1
+        start = self._starts[index]
+        end = self._starts[index + 1] if index + 1 < len(self._starts) else self._size
+        return start, end - start, self._offsets[index], self._lengths[index]
 
 
 class Lines(NamedTuple):
@@ -139,7 +164,11 @@ def _decode_json(text: str, decoded: Decoded) -> None:
     position = 1
     for escape in _JSON_ESCAPE.finditer(text, 1, len(text) - 1):
         decoded.add(text[position : escape.start()], position, escape.start() - position)
-        decoded.add(json.loads(f'"{escape[0]}"'), escape.start(), len(escape[0]))
+        if escape.lastgroup == "run":
+            value = "".join(map(_JSON_ESCAPES.__getitem__, escape[0][1::2]))
+        else:
+            value = json.loads(f'"{escape[0]}"')
+        decoded.add(value, escape.start(), len(escape[0]))
         position = escape.end()
     decoded.add(text[position:-1], position, len(text) - 1 - position)
 
@@ -147,9 +176,7 @@ def _decode_json(text: str, decoded: Decoded) -> None:
 def _decode_flow(body: str, style: str, shift: int, decoded: Decoded) -> None:
     """Decode a plain or quoted scalar: fold white space with a line end, decode escapes, copy the rest."""
     position = 0
-    special = re.compile(
-        rf"(?P<space>(?:[ \t]|{_BREAK})+)" + (r"|(?P<esc>\\)" if style == '"' else r"|(?P<quote>'')" if style else "")
-    )
+    special = _SPECIAL[style]
     while position < len(body):
         match = special.search(body, position)
         begin = match.start() if match else len(body)
@@ -160,8 +187,11 @@ def _decode_flow(body: str, style: str, shift: int, decoded: Decoded) -> None:
         if match.lastgroup == "space":
             folded = _fold(match[0])
             decoded.add(folded, begin + shift, position - begin)
-        elif match.lastgroup == "quote":
-            decoded.add("'", begin + shift, 2)
+        elif match.lastgroup == "quotes":
+            decoded.add("'" * ((position - begin) // 2), begin + shift, position - begin)
+        elif match.lastgroup == "run":
+            value = "".join(map(_ESCAPES.__getitem__, match[0][1::2]))
+            decoded.add(value, begin + shift, position - begin)
         else:
             position = _decode_escape(body, begin, shift, decoded)
 

@@ -111,7 +111,7 @@ def _refuse(source: Source, error: Exception) -> NoReturn:
     ) from None
 
 
-def _syntax_hint(source: Source, place: int) -> str | None:
+def _syntax_hint(source: Source, place: int) -> str:
     if b"{{" in source.body:
         return TEMPLATE_HINT
     line_start = source.body.rfind(b"\n", 0, place) + 1
@@ -122,4 +122,4 @@ def _syntax_hint(source: Source, place: int) -> str | None:
         stem, suffix = os.path.splitext(source.file)
         command = f"expand -i -t 2 {quoted(source.file)} > {quoted(f'{stem}-spaces{suffix}')}"
         return tr("YAML is indented by spaces, not by tabs: {command}", command=command)
-    return None
+    return tr("look at this line and the one before it: a bracket, a quote, a colon or the indentation")

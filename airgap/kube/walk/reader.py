@@ -14,6 +14,7 @@ from airgap.kube.detect.custom_rules import CustomRules
 from airgap.kube.detect.scan import scan
 from airgap.kube.files import ResourceFile, empty_folder_error, load_readable
 from airgap.kube.model import Scan
+from airgap.kube.parse.budget import OverBudget
 from airgap.kube.render import inputs, programs, unrendered
 from airgap.kube.render.programs import Rendering
 from airgap.kube.walk import skipped as skips
@@ -137,7 +138,7 @@ def read(
             explained = unrendered.explain_template_error(error, file)
             if not file.walked:
                 errors.append(explained)
-            elif skips.is_foreign(file):
+            elif skips.is_foreign(file) and not isinstance(error, OverBudget):
                 result.foreign.append(file.path)
             else:
                 result.skipped.append(skips.skip_refused(file, explained))

@@ -11,12 +11,13 @@ from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.kube.files import ResourceFile, UnreadFile
 from airgap.kube.parse import encodings
+from airgap.kube.parse.budget import OverBudget
 from airgap.kube.render.unrendered import chart_of
 from airgap.records import Record
 
 #: The groups of reasons, in the order of their warnings.
-CHART_TEMPLATE, CHART, TEMPLATE, ENCODING, SYNTAX, UNREADABLE, OBJECTS = _GROUPS = (
-    "chart-template", "chart", "template", "encoding", "syntax", "unreadable", "objects"
+CHART_TEMPLATE, CHART, TEMPLATE, ENCODING, SYNTAX, LIMIT, UNREADABLE, OBJECTS = _GROUPS = (
+    "chart-template", "chart", "template", "encoding", "syntax", "limit", "unreadable", "objects"
 )  # fmt: skip
 _SHOWN = 3
 
@@ -61,6 +62,8 @@ def skip_chart_template(file: ResourceFile) -> SkippedFile:
 
 def skip_refused(file: ResourceFile, error: ResourceError) -> SkippedFile:
     """Return the entry of a file of a walk that the scan refuses with ``error``."""
+    if isinstance(error, OverBudget):
+        return SkippedFile(file.name, file.path, LIMIT, error)
     wide = encodings.wide_encoding(file.content)
     if wide or encodings.is_other_encoding(file.content):
         encoding = wide or (encodings.KOREAN if encodings.is_korean(file.content) else "")
@@ -71,7 +74,8 @@ def skip_refused(file: ResourceFile, error: ResourceError) -> SkippedFile:
 
 def skip_unread(file: UnreadFile) -> SkippedFile:
     """Return the entry of a file of a walk that cannot be read."""
-    return SkippedFile(file.name, file.path, UNREADABLE, file.error)
+    group = LIMIT if isinstance(file.error, OverBudget) else UNREADABLE
+    return SkippedFile(file.name, file.path, group, file.error)
 
 
 def is_foreign(file: ResourceFile) -> bool:
@@ -125,6 +129,13 @@ def _warning(group: str, detail: str, items: Sequence[SkippedFile]) -> str:
         return tr("skipped {templates} with {{{{ }}}} or {{% %}}: {paths}", templates=templates, paths=paths)
     if group == SYNTAX:
         return tr("skipped {files} in which YAML or JSON does not parse: {reasons}", files=files, reasons=reasons)
+    if group == LIMIT:
+        return tr(
+            "skipped {files} past a limit: {reasons}; {hint}",
+            files=files,
+            reasons=reasons,
+            hint=items[0].error.hint or "",
+        )
     if group == CHART:
         charts = counted(len(items), "chart")
         return tr("skipped {charts} that could not be rendered: {reasons}", charts=charts, reasons=reasons)

@@ -53,6 +53,13 @@ class ConnectionKey(NamedTuple):
     rule: AddressRule | None = None
 
 
+class EarlyResponse(Exception):
+    """The server responded before the whole body was sent."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.response = response
+
+
 class Connector(Record, frozen=False, eq=False):
     """Makes connections. Thread-safe."""
 

@@ -20,12 +20,13 @@ from airgap import __version__, limits
 from airgap.errors import AirgapError, Interrupted, RegistryError, Unavailable
 from airgap.i18n import tr
 from airgap.records import Record, field
-from airgap.registry.http import errors
+from airgap.registry.http import connect, errors
 from airgap.registry.http.addresses import AddressRule
 from airgap.registry.http.body import ResponseBody, read_into_memory
 from airgap.registry.http.certificate_errors import untrusted_certificate
-from airgap.registry.http.connect import ConnectionKey, Connector, Trust, check_first_bytes, is_open, shut_down
+from airgap.registry.http.connect import ConnectionKey, Connector, EarlyResponse, Trust, shut_down
 from airgap.registry.http.errors import Transient
+from airgap.registry.http.masking import Secrets
 from airgap.registry.http.proxy import Proxy, proxy_for_url
 from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import parse_retry_after
@@ -147,7 +148,11 @@ class _Lease(Record, frozen=False, eq=False):
             raise RegistryError(what, where=where, hint=limits.hint(limit))
         if self.transport.rate:
             self.transport.rate.wait(len(body))
-        return Response(response.status, response.reason, response.headers, body, url)
+        if response.status < 300:
+            return Response(response.status, response.reason, response.headers, body, url)
+        mask = self.transport.secrets.mask
+        reason = mask(response.reason.encode()).decode()
+        return Response(response.status, reason, response.headers, mask(body), url)
 
 
 class Transport(Record, frozen=False, eq=False):
@@ -158,6 +163,7 @@ class Transport(Record, frozen=False, eq=False):
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     rate: RateLimit | None = None
+    secrets: Secrets = field(default_factory=Secrets)
     _idle: dict[ConnectionKey, list[http.client.HTTPConnection]] = field(default_factory=dict)
     _connector: Connector = field(default_factory=Connector)
     _answered: set[ConnectionKey] = field(default_factory=set)
@@ -221,7 +227,7 @@ class Transport(Record, frozen=False, eq=False):
                 if response.status < 400:
                     raise
                 response.will_close = True  # a part of the body was sent over this connection
-                raise _EarlyResponse(response) from None
+                raise EarlyResponse(response) from None
             connection.sock.settimeout(timeout * COMMIT_FACTOR)
 
         # The body cannot be written a second time here: only the caller can open its reader again.
@@ -287,9 +293,9 @@ class Transport(Record, frozen=False, eq=False):
                 try:
                     send(lease.connection, target, extra)
                     if not lease.reused and lease.key.scheme == "http":
-                        check_first_bytes(lease.connection.sock)
+                        connect.check_first_bytes(lease.connection.sock)
                     response = lease.connection.getresponse()
-                except _EarlyResponse as early:
+                except EarlyResponse as early:
                     response = early.response
             except (OSError, http.client.HTTPException, ValueError) as error:
                 lease.drop()
@@ -334,16 +340,9 @@ class Transport(Record, frozen=False, eq=False):
             with self._lock:
                 idle = self._idle.get(key)
                 connection = idle.pop() if idle else None
-            if connection is None or is_open(connection):
+            if connection is None or connect.is_open(connection):
                 return connection
             connection.close()
-
-
-class _EarlyResponse(Exception):
-    """The server responded before the whole body was sent."""
-
-    def __init__(self, response: http.client.HTTPResponse) -> None:
-        self.response = response
 
 
 # A body must arrive unchanged: a decoded one would not match its digest.

@@ -134,7 +134,10 @@ def check_repository(probe: Probe) -> list[Finding]:
                 tr("this user sees no repository in Nexus"),
                 tr("its role needs nx-repository-view-docker-REPOSITORY-browse; for the settings, an administrator")
                 if nexus.rest.has_user
-                else tr("no user is known for Nexus: airgap login {registry}", registry=nexus.registry),
+                else tr(
+                    "no user is known for Nexus: airgap login {login_arguments}",
+                    login_arguments=nexus.client.settings.login_arguments(nexus.registry),
+                ),
             )
         ]
     if not nexus.rest.registries:
