@@ -89,15 +89,14 @@ def _version(url: str, name: str, version: str, data: bytes, lie: str) -> dict[s
 
 
 def lock(packages: Packages, url: str = "", *, lie: str = "") -> dict[str, Any]:
-    """A lock file of version 3 with these packages beside each other; without ``url`` it has no addresses."""
-    entries: dict[str, Any] = {"": {"name": "web", "version": "1.0.0", "dependencies": dict(packages)}}
+    """A lock file of version 3 with these packages, two versions of one in different folders; without ``url`` it has no
+    addresses."""
+    entries: dict[str, Any] = {"": {"name": "web", "version": "1.0.0", "dependencies": dict(packages.keys())}}
     for (name, version), data in packages.items():
         entry = {"version": version, "integrity": lie or integrity(data)}
-        entries[f"node_modules/{name}"] = {
-            **entry,
-            **({"resolved": f"{url}/{file_path(name, version)}"} if url else {}),
-        }
-    entries[""]["dependencies"] = dict(packages.keys())
+        entry |= {"resolved": f"{url}/{file_path(name, version)}"} if url else {}
+        place = f"node_modules/{name}"
+        entries[f"node_modules/x/{place}" if place in entries else place] = entry
     return {"name": "web", "version": "1.0.0", "lockfileVersion": 3, "requires": True, "packages": entries}
 
 
@@ -112,19 +111,11 @@ def npm_install(
     (folder / "package.json").write_text(json.dumps(own))
     if lockfile:
         (folder / "package-lock.json").write_text(json.dumps(lockfile))
-    command = [
-        *prefix,
-        need("npm"),
-        "ci" if lockfile else "install",
-        "--no-audit",
-        "--no-fund",
-        "--fetch-retries=0",
-        *wanted,
-    ]
+    # Whoever enters a namespace is in its root folder, in which npm does not work.
+    command = [*prefix, "sh", "-c", 'cd "$0" && exec "$@"', str(folder), need("npm"), "ci" if lockfile else "install"]
+    command += ["--no-audit", "--no-fund", "--fetch-retries=0", *wanted]
     environment = clean_environment(folder, npm_config_globalconfig="/dev/null", npm_config_update_notifier="false")
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=120, check=False
-    )
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     documents = [json.loads(path.read_text()) for path in (folder / "node_modules").glob("**/package.json")]
     return {document["name"]: document["version"] for document in documents}

@@ -239,22 +239,22 @@ def test_credentials_are_those_of_npm_and_appear_nowhere(airgap: Airgap, place: 
     with registry(LIB, authorization=wanted) as server:
         url = f"{server.url}/npm"
         own = url.removeprefix("http:")
-        entry = {"package": "@corp/demo-lib", "registry": url}
+        airgap.environment["npm_config_fetch_retries"] = "0"
+        airgap.write("web/package-lock.json", json.dumps(lock(LIB, url)))
+        entry = {"lockfile": "web/package-lock.json"}
         if place == "address":
-            entry["registry"] = url.replace("//", "//reader:pass-word@")
+            entry = {"package": "@corp/demo-lib", "registry": url.replace("//", "//reader:pass-word@")}
         if place == "npmrc":
             password = base64.b64encode(b"pass-word").decode()
             (airgap.home / ".npmrc").write_text(f"{own}/:username=reader\n{own}/:_password={password}\n")
         if place == "variable":
             (airgap.home / ".npmrc").write_text(f"registry={url}/\n{own}/:_auth=${{NPM_PAIR}}\n")
             airgap.environment["NPM_PAIR"] = pair
-            del entry["registry"]
+            entry = {"package": "@corp/demo-lib"}
         if place == "token":
             (airgap.home / ".npmrc").write_text(f"; mine\n//{server.url.partition('//')[2]}/:_authToken = pass-word\n")
         if place == "project":
             airgap.write("web/.npmrc", f"{own}/:_auth={pair}\n")
-            airgap.write("web/package-lock.json", json.dumps(lock(LIB, url)))
-            entry = {"lockfile": "web/package-lock.json"}
         write_project(airgap, {"npm": [entry]})
         said = export(airgap, "--lock", "airgap.lock")
         for content in (said.stderr.encode(), (airgap.folder / "demo.tar").read_bytes(),
@@ -262,7 +262,8 @@ def test_credentials_are_those_of_npm_and_appear_nowhere(airgap: Airgap, place: 
             assert b"pass-word" not in content
             assert pair.encode() not in content
         export(airgap, "--lock", "airgap.lock")
-    said = export(airgap, "-o", "other.tar", code=10)
+    said = airgap.run("export", "--only-artifacts", "-o", "other.tar", code=None)
+    assert said.code in (10, 24)
     assert "pass-word" not in said.stderr
 
 

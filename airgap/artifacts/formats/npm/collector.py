@@ -8,7 +8,6 @@ own, and reads the user's ``.npmrc`` without changing it.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -111,7 +110,7 @@ def _environment(entry: ArtifactEntry, settings: NpmSettings, workspace: Workspa
     variables = {
         "npm_config_cache": str(workspace.subfolder("npm/cache").absolute()),
         "npm_config_fetch_retry_mintimeout": "1000",
-        "npm_config_fetch_retry_maxtimeout": "10000",
+        "npm_config_fetch_retry_maxtimeout": "3000",
     }
     url = entry.text("registry") or settings.get("registry")
     if entry.text("registry"):
@@ -154,11 +153,11 @@ def _replaced(resolved: str, registry: str, settings: NpmSettings, entry: Artifa
 
 def _builtin_registry(entry: ArtifactEntry, workspace: Workspace) -> str:
     """The registry of an npm that nobody has set up. It is asked once in a run."""
-    known = workspace.subfolder("npm") / "registry"
+    known = workspace.subfolder("npm").absolute() / "registry"
     if not known.exists():
         # npm ignores empty variables.
         nothing = {name: "" for name in workspace.environment if name.lower() == "npm_config_registry"}
-        nothing |= {f"npm_config_{name}": os.devnull for name in ("userconfig", "globalconfig")}
+        nothing |= {f"npm_config_{name}": str(known.with_name(f"no-{name}")) for name in ("userconfig", "globalconfig")}
         command = [_npm(entry, workspace), "config", "get", "registry"]
         environment = {**nothing, "npm_config_cache": str(workspace.subfolder("npm/cache"))}
         known.write_bytes(workspace.run(command, where=entry.where, environment=environment).strip())
@@ -186,7 +185,7 @@ def _checked_package(entry: ArtifactEntry) -> str:
     text = entry.text("package").strip()
     name, separator, wanted = text[1:].partition("@") if text.startswith("@") else text.partition("@")
     name = f"@{name}" if text.startswith("@") else name
-    if not is_name(name) or (separator and not re.fullmatch(r"[\w.^~<>=|*+ -]+", wanted)):
+    if text.startswith("-") or not is_name(name) or (separator and not re.fullmatch(r"[\w.^~<>=|*+ -]+", wanted)):
         raise UsageError(
             tr("{text!r} names no package of a registry", text=text[:200]),
             where=entry.where,
