@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from airgap.artifacts.artifact import Artifact, Download, check_names
-from airgap.artifacts.download import FetchedFile, fetch_file
+from airgap.artifacts.download import FetchedFile, fetch_blob, fetch_file
 from airgap.artifacts.formats import MODULES, format_named
 from airgap.artifacts.lock import changed_error, check_fingerprints, identity, locked_downloads
 from airgap.artifacts.settings import ArtifactEntry, fingerprint_of
@@ -72,7 +72,7 @@ def collect(entries: Sequence[ArtifactEntry], workspace: Workspace, locked: Lock
         artifacts.append(
             Artifact(
                 download.format, download.name, download.version, download.file, file.digest, file.size,
-                "" if download.path else str(Address.parse(download.url)),
+                _source(download),
                 {**download.properties, **described},
             )
         )  # fmt: skip
@@ -82,6 +82,13 @@ def collect(entries: Sequence[ArtifactEntry], workspace: Workspace, locked: Lock
         count = counted(len(artifacts), "artifact")
         workspace.context.note(tr("{count}, {total}", count=count, total=human(total)))
     return Collected(tuple(artifacts), {file.digest: file.path for file in files}, requests)
+
+
+def _source(download: Download) -> str:
+    """The address of a file without anything secret; empty for a file of this machine."""
+    if download.path is not None:
+        return ""
+    return download.url if download.url.startswith("oci://") else str(Address.parse(download.url))
 
 
 def _resolve(by_format: Mapping[str, list[ArtifactEntry]], workspace: Workspace, *, offline: bool) -> list[Download]:
@@ -125,6 +132,8 @@ def _fetch(
     }
 
     def fetch(download: Download) -> FetchedFile:
+        if download.url.startswith("oci://"):
+            return fetch_blob(download, workspace.registries, folder, workspace.context)
         server = None
         if download.path is None:
             server = workspace.server(download.url, find[download.format](download.url))

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from airgap.artifacts.artifact import Download
 from airgap.artifacts.web import WebServer
 from airgap.durable import missing_file, read_hint, writing
 from airgap.errors import ContentError, DigestMismatch, UsageError
 from airgap.i18n import tr
+from airgap.oci import Descriptor, Reference
+from airgap.oci import digest as digests
 from airgap.records import Record
-from airgap.store.readers import thread_buffer
+from airgap.store.readers import read_verified, thread_buffer
 
 if TYPE_CHECKING:
+    from airgap.registry import Registries
     from airgap.registry.http.transport import StreamedResponse
     from airgap.transfer import Context
 
@@ -67,6 +70,32 @@ def fetch_file(download: Download, server: WebServer | None, folder: Path, conte
         part.replace(path)
         path.with_suffix(".etag").unlink(missing_ok=True)
     return FetchedFile(path, file.digest, file.size)
+
+
+def fetch_blob(download: Download, registries: Registries, folder: Path, context: Context) -> FetchedFile:
+    """Fetch ``oci://REGISTRY/REPOSITORY@DIGEST``, a blob of ``download.size`` bytes, into ``folder``.
+
+    Raises what :func:`fetch_file` raises.
+    """
+    reference = Reference.parse(download.url.removeprefix("oci://"))
+    path = folder / digests.encoded(reference.digest)
+    if not path.exists():
+        repository = registries.repository(reference.registry, reference.repository)
+        descriptor = Descriptor("", reference.digest, download.size or 0)
+        part = path.with_suffix(".part")
+        reader = repository.open(descriptor)
+        try:
+            with part.open("wb") as file:
+                read_verified(descriptor, reader, lambda piece, _: _write(file, piece, part))
+        finally:
+            reader.close()
+        part.replace(path)
+    return _checked(download, path, context)
+
+
+def _write(file: BinaryIO, piece: memoryview, path: Path) -> None:
+    with writing(path):
+        file.write(piece)
 
 
 def _continue(server: WebServer, part: Path, context: Context) -> bool:

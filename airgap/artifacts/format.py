@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airgap.artifacts.repository import ArtifactRepository
     from airgap.artifacts.web import WebServer
     from airgap.artifacts.workspace import Workspace
+    from airgap.nodes import NodeSetup
     from airgap.registry import Credential
 
 
@@ -88,28 +89,16 @@ class StaticLayout(Protocol):
         at the end, empty if it is not known. Raises :class:`airgap.errors.UsageError` if the format needs it."""
 
 
-class ClientFile(Record):
-    """A file of a client's settings for :meth:`ClientSettings.file`.
-
-    ``name`` is its usual path, with ``~`` for the home folder; ``merge`` returns the new content for the old one.
-    """
-
-    name: str
-    merge: Callable[[bytes], bytes]
-
-
 class ClientSettings(Protocol):
-    """What a client of the format needs to be told."""
+    """What a client of the format needs to be told, by ``airgap hosts URL --for CLIENT``."""
 
     @property
     def client(self) -> str:
-        """The value of ``airgap hosts --for``, such as ``pip``."""
+        """The value of ``--for``, such as ``pip``."""
 
-    def lines(self, repository_url: str) -> Sequence[str]:
-        """Return the lines to type or to write so that the client uses the repository at this address."""
-
-    def file(self, repository_url: str) -> ClientFile | None:
-        """Return the settings file that holds the address; ``None`` for a client that is set up by a command."""
+    def setup(self, repository_url: str) -> NodeSetup:
+        """Return the settings files of the whole machine, merged into what is there, by which the client uses the
+        repository at this address, without a slash at its end; or as ``snippets`` the commands that say so."""
 
 
 class Format(Record):

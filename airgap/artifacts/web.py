@@ -77,6 +77,8 @@ class WebServer:
         self.client = client
         self.address = address
         self.credential = credential
+        #: Whether the user named it as a registry (``oci://``).
+        self.is_registry = False
 
     @classmethod
     def at(cls, registries: Registries, url: str, credential: Credential | None = None) -> WebServer:

@@ -43,10 +43,10 @@ def say(*parts: str | Styled, lines: bool = False, end: str = "\n") -> None:
         click.echo(ansi(*parts, lines=lines) + end, nl=False)
 
 
-def note(*parts: str | Styled, lines: bool = False) -> None:
+def note(*parts: str | Styled, lines: bool = False, end: str = "\n") -> None:
     """Print one line on standard error. Raises :class:`OutputError`."""
     with _writing(sys.stderr, tr("standard error")):
-        click.echo(ansi(*parts, lines=lines), err=True)
+        click.echo(ansi(*parts, lines=lines) + end, err=True, nl=False)
 
 
 def say_json(document: object) -> None:

@@ -96,7 +96,7 @@ def confirm_prompt() -> Confirm | None:
 def _confirm(question: str, is_stopped: Callable[[], bool]) -> bool:
     """Ask until the answer is y or n. Called by any thread: Ctrl-C reaches the main one, and then ``is_stopped``."""
     while True:
-        note(question, " [y/n]")
+        note(question, " [y/n]:", end=" ")
         while not select.select([sys.stdin], [], [], _CHECK_SECONDS)[0]:
             if is_stopped():
                 return False

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from airgap.artifacts.site import ArtifactSite
 from airgap.bundle import BundleReader, open_bundle
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.durable import require_file
@@ -72,9 +73,11 @@ def create_server(
     bundle = open_bundle(path)
     _warn_of_incomplete_images(bundle, emit)
     naming = MirrorNaming(bundle.names())
+    site = ArtifactSite(bundle) if bundle.inventory.artifacts else None
     return Server(
-        bundle, host, port, credentials=credentials, tls=tls, naming=naming, on_request=on_request, limits=limits
-    )
+        bundle, host, port, credentials=credentials, tls=tls, naming=naming, on_request=on_request, limits=limits,
+        site=site,
+    )  # fmt: skip
 
 
 def collect_layout_garbage(path: Path, *, dry_run: bool = False) -> Collected:
@@ -101,8 +104,9 @@ def _warn_of_incomplete_images(bundle: BundleReader, emit: Sink) -> None:
     incomplete = [str(image.reference) for image in inventory.images if image.descriptor.digest in inventory.incomplete]
     if not incomplete:
         return
+    has_artifacts = any(artifact.descriptor.digest not in inventory.incomplete for artifact in inventory.artifacts)
     requirements = "; ".join(describe_requirements(inventory))
-    if len(incomplete) == len(inventory.images):
+    if len(incomplete) == len(inventory.images) and not has_artifacts:
         bundle.close()
         raise ContentMissing(
             tr("no image in it is whole: {requirements}", requirements=requirements),

@@ -37,6 +37,7 @@ from airgap.server.manifests import ManifestHandler
 from airgap.server.naming import Naming
 from airgap.server.problems import Problem
 from airgap.server.repositories import Repositories
+from airgap.server.site import Site, SiteHandler
 from airgap.server.uploads import UploadHandler
 from airgap.store import Source
 
@@ -64,7 +65,8 @@ _ROUTES = tuple(
 class RegistryApp:
     """The application. If ``credentials`` (user, password) are given, each request must carry them (RFC 7617).
 
-    ``folder`` is for unfinished uploads. ``on_request`` is called with method, path and status of each request.
+    ``folder`` is for unfinished uploads, ``site`` are files outside of ``/v2/``. ``on_request`` is called with method,
+    path and status of each request.
     """
 
     def __init__(
@@ -77,8 +79,10 @@ class RegistryApp:
         folder: Path | None = None,
         on_request: OnRequest | None = None,
         limits: Limits | None = None,
+        site: Site | None = None,
     ) -> None:
         limits = limits or Limits()
+        self._site = SiteHandler(site, store) if site is not None else None
         repositories = Repositories(store, naming, writable=writable)
         self._manifests = ManifestHandler(repositories, limits, folder)
         self._blobs = BlobHandler(repositories)
@@ -174,6 +178,10 @@ class RegistryApp:
                 if match.groups():
                     _check_repository(match.group(1))
                 return handler(request, *match.groups())
+        if self._site is not None and request.method in ("GET", "HEAD"):
+            return self._site.get(request)
+        if self._site is not None:
+            raise Problem(405, "UNSUPPORTED", "artifacts are read-only here", headers=[("Allow", "GET, HEAD")])
         raise Problem(404, "UNSUPPORTED", "there is nothing at this path", {"path": request.path[:160]})
 
     def _check_credentials(self, request: Request) -> None:

@@ -50,6 +50,7 @@ class Request:
         self.path: str = environ.get("PATH_INFO", "")
         self.query: dict[str, list[str]] = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
         self.content_type: str = environ.get("CONTENT_TYPE") or ""
+        self.scheme: str = environ.get("wsgi.url_scheme", "http")
         self.client: str = client_of(environ.get("REMOTE_ADDR", ""))
         self.body: BinaryInput = environ["wsgi.input"]
         self._environ = environ

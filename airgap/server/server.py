@@ -14,6 +14,7 @@ from airgap.i18n import tr
 from airgap.server.app import OnRequest, RegistryApp
 from airgap.server.limits import Limits
 from airgap.server.naming import Naming, PlainNaming
+from airgap.server.site import Site
 from airgap.store import Source, Store
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Server:
     are user and password. ``tls`` are the files of the certificate (with its chain) and its key. ``naming`` maps
     repositories of URLs to those of the store. ``on_request`` is called with method, path (without query) and status
     of each request, from several threads. ``uploads`` is the folder for unfinished uploads, preferably on the disk of
-    the store. ``limits`` changes limits of :mod:`airgap.server.limits` by name.
+    the store. ``site`` are read-only files outside of ``/v2/``. ``limits`` changes limits of
+    :mod:`airgap.server.limits` by name.
 
     Raises :class:`UsageError` for ``writable`` with a store that cannot be written.
     """
@@ -47,6 +49,7 @@ class Server:
         on_request: OnRequest | None = None,
         uploads: StrPath | None = None,
         limits: dict[str, int] | None = None,
+        site: Site | None = None,
     ) -> None:
         self._limits = Limits(limits)
         if writable and not isinstance(store, Store):
@@ -61,6 +64,7 @@ class Server:
             folder=Path(uploads) if uploads is not None else None,
             on_request=on_request,
             limits=self._limits,
+            site=site,
         )
         self._host = host.strip("[]")
         self._port = port

@@ -206,7 +206,7 @@ KEYS = {
     "mapping", "policy", "overrides",
     "rules", "take", "ignore",
     "registries", "mirror", "plain_http", "endpoint", "ca_file", "insecure", "timeout",
-    "artifacts", "artifact_targets",
+    "artifacts", "artifact_targets", "require",
 }  # fmt: skip
 
 

@@ -13,9 +13,13 @@ from airgap.i18n import tr
 #: The module of each format, in the order in which they are collected and published.
 MODULES = {
     "raw": "airgap.artifacts.formats.raw",
+    "helm": "airgap.artifacts.formats.helm",
     "pypi": "airgap.artifacts.formats.pypi",
     "npm": "airgap.artifacts.formats.npm",
 }
+
+#: The format of each client that ``airgap hosts --for`` knows, by the client's name.
+CLIENTS = {"helm": "helm", "pip": "pypi"}
 
 
 def format_named(name: str) -> Format:

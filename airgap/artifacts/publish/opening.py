@@ -51,11 +51,25 @@ class Opener(Record, frozen=False, eq=False):
         if target.folder is not None:
             return FolderRepository(format_name, target.folder, artifact_format.layout, target.served)
         if target.url.startswith("oci://"):
-            return artifact_format.publisher.native(self._server(target.url.replace("oci://", "https://", 1)))
+            return self._registry(artifact_format, target)
         base, separator, rest_of_path = target.url.partition(_REPOSITORY)
         if separator and (rest := self._nexus(base)) is not None:
             return self._repository(rest, artifact_format, rest_of_path.partition("/")[0])
         return artifact_format.publisher.native(self._server(target.url))
+
+    def _registry(self, artifact_format: Format, target: ArtifactTarget) -> ArtifactRepository:
+        """Return a repository in a registry, of a format that registries can hold."""
+        if artifact_format.name != "helm":
+            raise TargetError(
+                tr("only charts go to a registry"),
+                where=str(target),
+                hint=tr("name a repository of the format, or a folder: file:///srv/{name}", name=artifact_format.name),
+            )
+        rest = target.url.removeprefix("oci://")
+        client = self.registries.client(rest.partition("/")[0])
+        server = self._server(f"{client.base_url}/{rest.partition('/')[2]}")
+        server.is_registry = True
+        return artifact_format.publisher.native(server)
 
     def _by_nexus(self, artifact_format: Format) -> ArtifactRepository:
         """Choose the only hosted repository of the format."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from airgap.artifacts.formats import CLIENTS
 from airgap.cli import options
 from airgap.cli.formatting.unified_diff import unified_diff
 from airgap.cli.printing import Styled, note, say
@@ -19,6 +20,7 @@ from airgap.config.connections import target_credential, target_mapping
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink, Warned
 from airgap.flows import hosts
+from airgap.flows.clients import client_setup
 from airgap.i18n import tr
 from airgap.nodes import RUNTIMES, Create, NodeSetup, setup_for
 from airgap.nodes.files import FileChange, new_file, plan_changes, write_changes
@@ -30,7 +32,11 @@ _PULL_SECRET_FILE, _DAEMONSET_FILE = "pull-secret.yaml", "daemonset.yaml"
 @click.command("hosts")
 @click.argument("target", metavar="TARGET")
 @click.option(
-    "--for", "runtime", type=click.Choice(list(RUNTIMES)), required=True, help=tr("The container runtime of the nodes.")
+    "--for",
+    "runtime",
+    type=click.Choice([*RUNTIMES, *CLIENTS]),
+    required=True,
+    help=tr("The container runtime of the nodes, or a client of another format; TARGET is then its repository."),
 )
 @click.option(
     "--from",
@@ -90,6 +96,7 @@ def command(
     airgap hosts http://172.25.0.84:30018 --for containerd --output nodes/
     airgap hosts https://172.25.0.84:30443 --for podman --ca-file ca.pem --root / --diff
     airgap hosts http://172.25.0.84:30018 --for containerd --from bundle.tar --mapping path -o nodes/
+    airgap hosts http://172.25.0.84:8081/repository/pypi-hosted --for pip --root /
     """
     if output and root:
         raise click.UsageError(tr("choose one of --output and --root"))
@@ -99,13 +106,23 @@ def command(
         raise click.UsageError(tr("--username and --password-stdin go with --pull-secret"))
     if policy and not source:
         raise click.UsageError(tr("--mapping goes with --from"))
-    project = load_project(config)
-    mapping = target_mapping(project, target, policy, plain_http=plain_http)
-    endpoint = hosts.pull_endpoint(
-        project, mapping.address, plain_http=plain_http, insecure=insecure, ca_file=ca_file or ""
-    )
-    mirrors = hosts.mirrors_from_file(source, mapping, policy=policy) if source else []
-    setup = setup_for(runtime, endpoint, mirrors)
+    if runtime in CLIENTS:
+        if source or ca_file or plain_http or insecure or pull_secret or daemonset:
+            raise click.UsageError(
+                tr(
+                    "--from, --ca-file, --plain-http, --insecure, --pull-secret and --daemonset "
+                    "are for container runtimes"
+                )
+            )
+        setup, mapping = client_setup(runtime, target), None
+    else:
+        project = load_project(config)
+        mapping = target_mapping(project, target, policy, plain_http=plain_http)
+        endpoint = hosts.pull_endpoint(
+            project, mapping.address, plain_http=plain_http, insecure=insecure, ca_file=ca_file or ""
+        )
+        mirrors = hosts.mirrors_from_file(source, mapping, policy=policy) if source else []
+        setup = setup_for(runtime, endpoint, mirrors)
     with open_display("plain") as emit:
         for warning in setup.warnings:
             emit(Warned(warning))
@@ -119,7 +136,7 @@ def command(
             )
         folder = Path(output or root or "")
         changes = plan_changes(setup, folder, on_node=bool(root))
-        if pull_secret or daemonset:
+        if mapping is not None and (pull_secret or daemonset):
             from airgap.nodes import objects
 
             if pull_secret:
@@ -160,7 +177,8 @@ def _print_files(setup: NodeSetup) -> None:
 def _print_notes(setup: NodeSetup, emit: Sink, *, on_node: bool) -> None:
     for text in setup.notes if on_node else (*setup.copying_notes, *setup.notes):
         emit(Noted(text))
-    emit(Noted(tr("restart: {restart}", restart=setup.restart)))
+    if setup.restart:
+        emit(Noted(tr("restart: {restart}", restart=setup.restart)))
 
 
 def _print_diff(changes: Sequence[FileChange]) -> None:

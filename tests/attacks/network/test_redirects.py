@@ -18,6 +18,7 @@ from tests.cli.command import Airgap, pod
 from tests.doubles.registry import Answer, Double, Request, Shelf, double
 from tests.parts.images import Images
 from tests.parts.proxy import http_proxy
+from tests.parts.terminal import on_terminal
 from tests.registry.tools import ELSEWHERE, Network
 
 PUBLIC = AddressRule.for_registry_at("8.8.8.8")
@@ -213,3 +214,20 @@ def test_uploads_stay_in_the_registry(network: Network, peer: Double, shelf: She
     with pytest.raises(RegistryError, match="which is no address of uploads"):
         network.repository(peer.address).push(blob, bytes_opener(images.content[blob.digest]))
     assert {request.method for request in peer.requests} <= {"POST"}
+
+
+@pytest.mark.parametrize(("answers", "code"), [([b"y\n"], 0), ([b"what\n", b"n\n"], 21)], ids=["yes", "no"])
+def test_the_question_on_a_terminal(
+    airgap: Airgap, inside: Double, peer: Double, answers: list[bytes], code: int
+) -> None:
+    inside.always("GET", "", Answer(200, b'{"token":"one"}'))
+    foreign(peer, f"http://localhost:{inside.port}/token")
+    catalog = Answer(200, b'{"repositories":[]}')
+    peer.always("GET", "/_catalog", lambda request: catalog if request.authorization else None)
+    environment = airgap.whole_environment({"AIRGAP_USERNAME": "me", "AIRGAP_PASSWORD": "pass-word"})
+    command = airgap.command("inventory", peer.address, "-o", "held.json")
+    ended, said = on_terminal(command, 200, 24, environment=environment, folder=airgap.folder, answers=answers)
+    assert ended == code, said
+    question = f"{peer.address} wants its password sent to localhost:{inside.port}, which is not of its domain."
+    assert said.count(f"{question} Send it? [y/n]: ") == len(answers)
+    assert bool(inside.requests) == (code == 0)

@@ -9,8 +9,9 @@ pypi:
 from __future__ import annotations
 
 from airgap.artifacts.format import Format
+from airgap.artifacts.formats.pypi.client import PipSettings
 from airgap.artifacts.formats.pypi.collector import PypiCollector
 from airgap.artifacts.formats.pypi.layout import PypiLayout
 from airgap.artifacts.formats.pypi.publisher import PypiPublisher
 
-FORMAT = Format("pypi", "pypi-hosted", PypiCollector(), PypiPublisher(), PypiLayout())
+FORMAT = Format("pypi", "pypi-hosted", PypiCollector(), PypiPublisher(), PypiLayout(), PipSettings())

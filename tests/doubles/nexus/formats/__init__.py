@@ -18,7 +18,11 @@ from tests.doubles.registry import Answer, Request
 if TYPE_CHECKING:
     from tests.doubles.nexus.content import Content
 
+<<<<<<< HEAD
 MODULES = ("raw", "maven2", "apt", "yum", "pypi", "npm")
+=======
+MODULES = ("raw", "maven2", "apt", "yum", "pypi", "helm")
+>>>>>>> main
 
 
 class Refused(Exception):
