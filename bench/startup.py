@@ -2,6 +2,7 @@
 """How long airgap takes to start, beside an interpreter that does nothing.
 
     python bench/startup.py
+    python bench/startup.py ./airgap-portable/airgap    # another airgap beside the installed one
 
 Wall time of fresh processes, in turns, byte code cached as an installation has it; the minimum and the median
 of 20. Also says which heavy modules ``airgap images`` on one small file has loaded.
@@ -34,6 +35,9 @@ def main() -> None:
             "airgap --help": [airgap, "--help"],
             "airgap images one.yaml": [airgap, "images", str(yaml)],
         }
+        for other in sys.argv[1:]:
+            commands[f"{other} --version"] = [other, "--version"]
+            commands[f"{other} images"] = [other, "images", str(yaml)]
         times: dict[str, list[float]] = {name: [] for name in commands}
         for round_ in range(ROUNDS + 1):
             for name, command in commands.items():

@@ -108,8 +108,10 @@ def test_a_user_without_a_home_is_told_so_and_can_import(airgap: Airgap, bundle:
     said = run("import", bundle, "--to", f"{nexus.address}/p")
     assert said.returncode == 0, said.stderr
     assert "this user has no home folder" in said.stderr
-    assert not (airgap.folder / "~").exists()
     assert run("state").returncode == 42
+    logout = run("logout", nexus.address)
+    assert (logout.returncode, logout.stderr.splitlines()[0]) == (1, "error: this user has no home folder")
+    assert not (airgap.folder / "~").exists()
 
 
 @pytest.mark.parametrize("words", [["list", "x"], ["--dry-run"], ["clean", "--json"], ["clean", "x", "--migrations"]])

@@ -70,7 +70,7 @@ class Credentials:
 
         Returns the path of the file; raises :class:`AirgapError` if it cannot be written.
         """
-        path = self._docker_file()
+        path = self._file_to_write()
         document = _load(path)
         helper = helper_for(document, registry, _docker_key(registry))
         entry: dict[str, str] = {}
@@ -95,7 +95,7 @@ class Credentials:
 
     def erase(self, registry: str) -> Path | None:
         """Remove the credential that :meth:`save` wrote; return the path of the file, ``None`` if there was none."""
-        path = self._docker_file()
+        path = self._file_to_write()
         document = _load(path)
         auths = document.get("auths")
         saved_keys = [key for key in _keys(registry, "") if isinstance(auths, dict) and key in auths]
@@ -109,12 +109,21 @@ class Credentials:
         _write(path, document)
         return path
 
-    def _docker_file(self) -> Path:
-        folder = self._environment.get("DOCKER_CONFIG")
-        return Path(folder) / "config.json" if folder else self._home() / ".docker" / "config.json"
+    def _file_to_write(self) -> Path:
+        path = self._docker_file()
+        if path is None:
+            hint = tr("the variable DOCKER_CONFIG names a folder to keep it in")
+            raise AirgapError(tr("this user has no home folder"), hint=hint)
+        return path
 
-    def _home(self) -> Path:
-        return Path(self._environment.get("HOME") or os.path.expanduser("~"))
+    def _docker_file(self) -> Path | None:
+        folder = self._environment.get("DOCKER_CONFIG")
+        return Path(folder) / "config.json" if folder else self._in_home(".docker/config.json")
+
+    def _in_home(self, name: str) -> Path | None:
+        home = self._environment.get("HOME") or os.path.expanduser("~")
+        # For a user without a home, expanduser leaves the ~, which would be a folder in the working folder.
+        return Path(home) / name if os.path.isabs(home) else None
 
     def _read_files(self) -> list[tuple[Path, dict[str, Any]]]:
         if self._files is None:
@@ -125,8 +134,9 @@ class Credentials:
             if environment.get("XDG_RUNTIME_DIR"):
                 paths.append(Path(environment["XDG_RUNTIME_DIR"]) / "containers" / "auth.json")
             config = environment.get("XDG_CONFIG_HOME")
-            paths.append((Path(config) if config else self._home() / ".config") / "containers" / "auth.json")
-            self._files = [(path, _load(path)) for path in paths]
+            name = "containers/auth.json"
+            paths.append(Path(config) / name if config else self._in_home(f".config/{name}"))
+            self._files = [(path, _load(path)) for path in paths if path is not None]
         return self._files
 
     def _find_in_file(self, document: dict[str, Any], path: Path, registry: str, repository: str) -> Credential | None:

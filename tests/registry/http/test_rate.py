@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import socket
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from airgap.errors import Interrupted, UsageError
 from airgap.registry.http import body_sender
+from airgap.registry.http.body import ResponseBody
 from airgap.registry.http.rate import RateLimit
 from airgap.registry.settings import parse_rate
 from airgap.store.readers import BytesReader
@@ -85,6 +88,29 @@ def test_bodies_go_in_small_pieces_at_the_rate(how: str, tmp_path: Path, monkeyp
             assert file.read() == CONTENT
     assert 9.5 <= clock.now - 50 <= 10.0
     assert max(waits) <= 0.1
+
+
+def test_answers_are_read_in_small_pieces_at_the_rate() -> None:
+    rate, clock = limit(20_000)
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(CONTENT) + CONTENT
+    response = http.client.HTTPResponse(Line(raw))  # type: ignore[arg-type] # all that it takes of a socket
+    response.begin()
+    body, received, buffer = ResponseBody(response, rate), b"", memoryview(bytearray(1 << 20))
+    while count := body.readinto(buffer):
+        assert count <= rate.piece
+        received += buffer[:count]
+    assert received == CONTENT
+    assert 9.5 <= clock.now - 50 <= 10.0
+
+
+class Line:
+    """What ``http.client`` reads an answer from."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(io.BytesIO(self._content))  # type: ignore[arg-type] # a raw stream by its methods
 
 
 def test_a_wait_can_be_ended() -> None:
