@@ -18,11 +18,7 @@ from tests.doubles.registry import Answer, Request
 if TYPE_CHECKING:
     from tests.doubles.nexus.content import Content
 
-<<<<<<< HEAD
-MODULES = ("raw", "maven2", "apt", "yum", "pypi", "npm")
-=======
-MODULES = ("raw", "maven2", "apt", "yum", "pypi", "helm")
->>>>>>> main
+MODULES = ("raw", "maven2", "apt", "yum", "pypi", "helm", "npm")
 
 
 class Refused(Exception):
