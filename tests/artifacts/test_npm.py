@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.artifacts.formats import format_named
+from airgap.flows.serve import create_server
 from tests.artifacts.carrying import bundle_json, carry, export, far_nexus, files_over_http, uploads, write_project
 from tests.artifacts.npm_packages import file_path, integrity, lock, npm_install, package, registry
 from tests.cli.command import Airgap
@@ -40,9 +40,7 @@ def entries(airgap: Airgap) -> list[tuple[str, str, str]]:
 
 
 def npmrc(url: str) -> str:
-    client = format_named("npm").client
-    assert client is not None
-    return "\n".join(client.lines(url))
+    return f"registry={url}/\nreplace-registry-host=always\n"
 
 
 def test_npm_resolves_a_package_and_installs_it_from_nexus(airgap: Airgap, tmp_path: Path) -> None:
@@ -293,14 +291,10 @@ def test_what_names_no_package_of_a_registry(airgap: Airgap, wanted: str) -> Non
     assert "names no package of a registry" in export(airgap, code=2).errors[0]
 
 
-def test_npmrc_keeps_its_other_lines() -> None:
-    client = format_named("npm").client
-    assert client is not None
-    file = client.file("http://nexus.corp:8081/repository/npm-group")
-    assert file is not None
-    old = b"; mine\nregistry = http://old/\n//nexus.corp/:_auth=x\nsave-exact=true"
-    assert file.merge(old) == (
-        b"; mine\nregistry=http://nexus.corp:8081/repository/npm-group/\n//nexus.corp/:_auth=x\nsave-exact=true\n"
-        b"replace-registry-host=always\n"
-    )
-    assert file.merge(file.merge(old)) == file.merge(old)
+def test_serve_is_a_registry_and_hosts_has_the_command_for_it(airgap: Airgap, tmp_path: Path) -> None:
+    locked(airgap)
+    with create_server(airgap.folder / "demo.tar", LOOPBACK, 0) as server:
+        assert npm_install(tmp_path / "web", npmrc(f"{server.url}/npm"), "demo-app") == INSTALLED
+    said = airgap.run("hosts", "http://nexus.corp:8081/repository/npm-hosted/", "--for", "npm")
+    command = "npm config set --location=global registry=http://nexus.corp:8081/repository/npm-hosted/"
+    assert f"{command} replace-registry-host=always" in said.text

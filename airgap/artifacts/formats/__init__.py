@@ -19,7 +19,7 @@ MODULES = {
 }
 
 #: The format of each client that ``airgap hosts --for`` knows, by the client's name.
-CLIENTS = {"helm": "helm", "pip": "pypi"}
+CLIENTS = {"helm": "helm", "npm": "npm", "pip": "pypi"}
 
 
 def format_named(name: str) -> Format:
