@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""npm's settings: ``npm config`` writes them, because where everybody's ``npmrc`` is depends on how npm was installed."""
+"""npm's settings: ``npm config`` writes them, since the place of everybody's ``npmrc`` depends on npm's own place."""
 
 from __future__ import annotations
 
