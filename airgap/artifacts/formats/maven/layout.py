@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Maven repository in files: its layout at the root, with checksums and the list of each artifact's versions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from xml.sax.saxutils import escape
+
+from airgap.artifacts.artifact import Artifact
+from airgap.artifacts.formats.maven.collector import SHA1
+from airgap.artifacts.formats.maven.coordinates import Coordinates, of_artifact
+from airgap.artifacts.formats.maven.versions import version_key
+
+
+class MavenLayout:
+    """Maven reads it from any web server, and from ``file://``."""
+
+    def path(self, artifact: Artifact) -> str:
+        """As repositories have it."""
+        return of_artifact(artifact.properties, artifact.version).path
+
+    def documents(self, artifacts: Sequence[Artifact], base_url: str) -> Mapping[str, bytes]:
+        """``.sha1`` of each file, and ``maven-metadata.xml`` of each artifact."""
+        documents: dict[str, bytes] = {}
+        versions: dict[tuple[str, str], set[str]] = {}
+        for artifact in artifacts:
+            own = of_artifact(artifact.properties, artifact.version)
+            if sha1 := artifact.properties.get(SHA1):
+                documents[f"{own.path}.sha1"] = sha1.encode()
+            versions.setdefault((own.group, own.artifact), set()).add(own.version)
+        for (group, name), own_versions in versions.items():
+            metadata = _metadata(group, name, sorted(own_versions, key=version_key))
+            path = Coordinates(group, name, "0").path.rpartition("/0/")[0] + "/maven-metadata.xml"
+            documents[path] = metadata
+            documents[f"{path}.sha1"] = hashlib.sha1(metadata, usedforsecurity=False).hexdigest().encode()
+        return documents
+
+
+def _metadata(group: str, artifact: str, versions: Sequence[str]) -> bytes:
+    listed = "".join(f"      <version>{escape(version)}</version>\n" for version in versions)
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<metadata>\n'
+        f"  <groupId>{escape(group)}</groupId>\n  <artifactId>{escape(artifact)}</artifactId>\n  <versioning>\n"
+        f"    <latest>{escape(versions[-1])}</latest>\n    <release>{escape(versions[-1])}</release>\n"
+        f"    <versions>\n{listed}    </versions>\n  </versioning>\n</metadata>\n"
+    ).encode()
