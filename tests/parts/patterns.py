@@ -195,7 +195,7 @@ def computed(*, all_phrases: bool = False) -> dict[Unknown, list[Pattern]]:
     from airgap.explain.messages import known_messages
     from airgap.kube.detect import rules
     from airgap.kube.detect.rule import Rule, compile_path
-    from airgap.kube.parse import scalars
+    from airgap.registry.http import masking
     from airgap.server import app
     from airgap.targets.nexus import refusals
 
@@ -220,12 +220,11 @@ def computed(*, all_phrases: bool = False) -> dict[Unknown, list[Pattern]]:
     )
     of("airgap.kube.detect.rule", "text", map(compile_path, places), "fullmatch")
     of("airgap.kube.detect.rule", "self.name", [rule.name for rule in known], "fullmatch")
-    special = (
-        "f'(?P<space>(?:[ \\\\t]|{_BREAK})+)' + "
-        "('|(?P<esc>\\\\\\\\)' if style == '\"' else \"|(?P<quote>'')\" if style else '')"
-    )
-    styles = [eval(special, {"_BREAK": vars(scalars)["_BREAK"], "style": style}) for style in ("", "'", '"')]
-    of("airgap.kube.parse.scalars", special, styles, "search")
+    secrets = masking.Secrets()
+    for secret in ("a", "aaaaaaab", "a+b/c=&<ä", "x" * 500):
+        secrets.add(secret)
+    masks = "b'|'.join(map(_expression, sorted(forms, key=len, reverse=True)))"
+    of("airgap.registry.http.masking", masks, [vars(secrets)["_pattern"]], "sub")
     of("airgap.server.app", "pattern", [pattern for pattern, _ in vars(app)["_ROUTES"]], "fullmatch")
     overrides = [re.escape(text).replace(r"\*", "([^/]+(?:/[^/]+)*)") for text in ("*", "a.b/*", "*/a", "a*b/c")]
     of("airgap.targets.mapping", "re.escape(pattern).replace('\\\\*', '([^/]+(?:/[^/]+)*)')", overrides, "fullmatch")
