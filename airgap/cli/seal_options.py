@@ -53,8 +53,8 @@ def make_sealer(recipients: Sequence[str], *, passphrase: bool) -> Sealer | None
 def unsealer(identities: Sequence[str]) -> Unseal:
     """Return a function that gets the key of a sealed bundle by the keys in these files, or by asking for a passphrase.
 
-    It raises :class:`SignatureFailure` where none fits, and :class:`UsageError` for files that cannot be read. Files that
-    do not exist are an error at once, whether the bundle is sealed or not.
+    It raises :class:`SignatureFailure` where none fits, and :class:`UsageError` for files that cannot be read. A file
+    that does not exist is an error at once, whether the bundle is sealed or not.
     """
     for identity_file in identities:
         require_file(identity_file)

@@ -25,7 +25,7 @@ MAX_FILE = 16 * 1024 * 1024
 #: What the private key in a hardware module is called instead of a file name (RFC 7512).
 HARDWARE_KEY = "pkcs11:"
 _MAX_SIGNERS = 8
-_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n.*?-----END \1-----", re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n[^-]*(?:-(?!----)[^-]*)*-----END \1-----")
 _KEY_USAGE = re.compile(r"^[ \t]*X509v3 Key Usage:[^\n]*\n[ \t]+([^\n]+)", re.MULTILINE)
 _EXTENDED_KEY_USAGE = re.compile(r"^[ \t]*X509v3 Extended Key Usage:[^\n]*\n[ \t]+([^\n]+)", re.MULTILINE)
 _SIGNATURE_LABELS = ("CMS", "PKCS7")
