@@ -125,7 +125,8 @@ def _repositories_by_blob(inventory: Inventory) -> dict[str, set[str]]:
     """Map each blob's digest to the source repositories of the images that need it, directly or for a referrer."""
     by_root: dict[str, set[str]] = {}
     for image in inventory.images:
-        by_root.setdefault(image.descriptor.digest, set()).add(image.reference.name)
+        for digest in (image.descriptor.digest, *inventory.manifests_of(image.descriptor.digest)):
+            by_root.setdefault(digest, set()).add(image.reference.name)
     # A referrer of a referrer comes after its subject.
     for referrer, subject in inventory.referrers.items():
         by_root.setdefault(referrer, set()).update(by_root.get(subject, ()))

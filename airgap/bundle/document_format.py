@@ -13,6 +13,8 @@ from typing import Any
 from airgap.bundle.required_layers import DIFFERENTIAL
 from airgap.errors import UnsupportedBundle
 from airgap.i18n import tr
+from airgap.oci import digest as digests
+from airgap.oci.signature_tags import is_signature_tag
 
 #: The format version that airgap writes, and the only one that it reads.
 FORMAT = 1
@@ -68,6 +70,14 @@ def check_supported(document: Mapping[str, Any], where: str) -> None:
             where=where,
             hint=tr("use that version or a newer one; export --with-self puts the program into the bundle"),
         )
+
+
+def parse_referrer_tags(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the key ``referrerTags``: the tags of referrers by their digest. Raises :class:`ValueError`."""
+    tags = {digests.check(digest): str(tag) for digest, tag in (document.get("referrerTags") or {}).items()}
+    if wrong := next((tag for tag in tags.values() if not is_signature_tag(tag)), None):
+        raise ValueError(tr("{tag!r} is no tag of a signature", tag=wrong))
+    return tags
 
 
 def optional_list(value: Any) -> list[Any]:

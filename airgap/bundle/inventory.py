@@ -19,6 +19,7 @@ from airgap.bundle.document_format import (
     load_json,
     optional_list,
     optional_text,
+    parse_referrer_tags,
 )
 from airgap.bundle.required_layers import (
     DIFFERENTIAL,
@@ -31,6 +32,7 @@ from airgap.errors import AirgapError, BundleError, UsageError
 from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
+from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
 
 #: The member's name in the tar.
@@ -77,7 +79,8 @@ class Inventory(Record):
     """The content of ``airgap/bundle.json``.
 
     ``blobs`` are in the order in which they lie in the tar. ``members`` maps every other member outside ``blobs/`` to
-    its digest. ``referrers`` maps the digests of signatures and other referrers to their subject's. ``uses`` maps the
+    its digest. ``referrers`` maps the digests of signatures and other referrers to their subject's, ``referrer_tags``
+    some of them to the tag by which they are found. ``uses`` maps the
     digest of each image and referrer to what it consists of, as indexes into ``blobs`` followed by ``requires``.
     ``bases`` identifies the bundles that brought the required layers. ``tool`` is the oldest airgap that
     reads the bundle. ``skipped`` are the files that were not read for images. ``artifacts`` are the files of other
@@ -97,6 +100,7 @@ class Inventory(Record):
     bases: tuple[BundleIdentity, ...] = ()
     skipped: tuple[SkippedName, ...] = ()
     artifacts: tuple[BundledArtifact, ...] = ()
+    referrer_tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def features(self) -> list[str]:
@@ -111,6 +115,11 @@ class Inventory(Record):
         return frozenset(
             root for root, indexes in self.uses.items() if any(index >= len(self.blobs) for index in indexes)
         )
+
+    def manifests_of(self, root: str) -> list[str]:
+        """Return the digests of the manifests that the image with the digest ``root`` consists of."""
+        indexes = [index for index in self.uses.get(root, ()) if index < len(self.blobs)]
+        return [self.blobs[index].digest for index in indexes if is_manifest_type(self.blobs[index].media_type)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the document, without the key ``check``."""
@@ -136,6 +145,8 @@ class Inventory(Record):
                 for resource in self.resources
             ],
             "referrers": dict(self.referrers),
+            # Only where there are any: all other bundles keep the bytes that they had before this key.
+            **({"referrerTags": dict(self.referrer_tags)} if self.referrer_tags else {}),
             "members": dict(self.members),
             "blobs": [
                 {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, "form": "plain"}
@@ -200,6 +211,7 @@ class Inventory(Record):
                     for entry in optional_list(document.get("skipped"))
                 ),
                 tuple(map(BundledArtifact.from_json, optional_list(document.get("artifacts")))),
+                parse_referrer_tags(document),
             )
             inventory._check_consistency()
             return inventory

@@ -120,6 +120,7 @@ def build_layout(
         tuple(bases),
         tuple(extras.skipped),
         tuple(extras.artifacts),
+        {image.digest: image.referrer_tag for image in referrers if image.referrer_tag},
     )
     inventory = replace(inventory, tool=oldest_reader(inventory.features))
     return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, inventory.to_bytes()), *extra_members], blobs)

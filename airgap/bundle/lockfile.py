@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airgap.bundle.artifacts import LockedArtifact
-from airgap.bundle.document_format import ARTIFACTS, FORMAT, check_supported, load_json, optional_list
+from airgap.bundle.document_format import (
+    ARTIFACTS,
+    FORMAT,
+    check_supported,
+    load_json,
+    optional_list,
+    parse_referrer_tags,
+)
 from airgap.bundle.required_layers import parse_bundle_id
 from airgap.durable import replace_file
 from airgap.errors import AirgapError, BundleError, OutputError, UnsupportedBundle, UsageError
@@ -38,7 +45,8 @@ class Lockfile(Record, frozen=False):
     ``images`` maps normalised references to what they resolved to, before platforms were selected. ``referrers`` maps
     a subject's digest to its referrers', ``resources`` the names of resource files to their digests. ``base`` is the
     ID of the document given with ``--base``, or ``None``. ``artifacts`` are those that were collected, and
-    ``artifact_requests`` tells for each format which entries of airgap.yaml they were collected for.
+    ``artifact_requests`` tells for each format which entries of airgap.yaml they were collected for. ``referrer_tags``
+    are the tags of those referrers that are found by one, by digest.
     """
 
     platforms: tuple[str, ...] = ()
@@ -48,6 +56,7 @@ class Lockfile(Record, frozen=False):
     base: str | None = None
     artifacts: tuple[LockedArtifact, ...] = ()
     artifact_requests: dict[str, str] = field(default_factory=dict)
+    referrer_tags: dict[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Return the file's content: indented JSON, sorted by key."""
@@ -59,6 +68,7 @@ class Lockfile(Record, frozen=False):
                 for name, image in sorted(self.images.items())
             },
             "referrers": {subject: sorted(referrers) for subject, referrers in sorted(self.referrers.items())},
+            **({"referrerTags": dict(sorted(self.referrer_tags.items()))} if self.referrer_tags else {}),
             "resources": dict(sorted(self.resources.items())),
             "base": self.base,
             "features": [ARTIFACTS] if self.artifact_requests else [],
@@ -101,6 +111,7 @@ class Lockfile(Record, frozen=False):
                 parse_bundle_id(document.get("base")),
                 tuple(map(LockedArtifact.from_json, optional_list(document.get("artifacts")))),
                 {str(name): str(digest) for name, digest in (document.get("artifactRequests") or {}).items()},
+                parse_referrer_tags(document),
             )
         except UnsupportedBundle:
             raise
@@ -153,12 +164,17 @@ def create_lockfile(
     """Return the lockfile of what ``plan`` resolved."""
     images: dict[str, Descriptor] = {}
     referrers: dict[str, list[str]] = {}
+    tags: dict[str, str] = {}
     for image in plan.images:
+        if image.referrer_tag:
+            tags[image.digest] = image.referrer_tag
         if image.referrer_of:
             referrers.setdefault(image.referrer_of, []).append(image.digest)
         else:
             images[image.root.label] = image.resolved
-    return Lockfile(tuple(map(str, platforms)), images, referrers, _resource_digests(resources), base)
+    return Lockfile(
+        tuple(map(str, platforms)), images, referrers, _resource_digests(resources), base, referrer_tags=tags
+    )
 
 
 def check_writable(path: Path) -> None:

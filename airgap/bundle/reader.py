@@ -144,10 +144,14 @@ class BundleReader:
         for image in self.inventory.images:
             if image.descriptor.digest not in incomplete:
                 repositories.setdefault(image.descriptor.digest, set()).add(image.reference.name)
+                for child in self.inventory.manifests_of(image.descriptor.digest):
+                    repositories.setdefault(child, set()).add(image.reference.name)
         for referrer, subject in self.inventory.referrers.items():
             repositories[referrer] = repositories.get(subject, set()) if referrer not in incomplete else set()
             for repository in sorted(repositories[referrer]):
                 names[f"{repository}@{referrer}"] = self._blobs[referrer]
+                if tag := self.inventory.referrer_tags.get(referrer):
+                    names[f"{repository}:{tag}"] = self._blobs[referrer]
         self._served_names = names
         return names
 

@@ -80,7 +80,7 @@ def _import(
         bundle_with_base.find_base_layers(needed, placement.mapping, target, context)
     if isinstance(target, SupportsCapacity):
         raise_or_warn(target.check_capacity(count_new_tags(missing)), context.emit)
-    names = [image.root.label for image in missing if image.root.destinations[0].tag]
+    names = [image.root.label for image in missing if not image.root.companion]
     result = ImportResult(names, present, files, placement.receipt, publication=publication)
     if request.dry_run:
         return result

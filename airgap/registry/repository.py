@@ -17,6 +17,7 @@ from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.reference import check_tag
+from airgap.oci.signature_tags import signature_tags
 from airgap.records import replace
 from airgap.registry.client import RegistryClient
 from airgap.registry.http.errors import not_a_registry, public_url
@@ -221,6 +222,14 @@ class Repository:
             except NotFound:
                 return []
         return [referrer for referrer in referrers if artifact_type in ("", referrer.artifact_type)]
+
+    def signature_tags(self, digest: str) -> dict[str, str]:
+        """Return the digest of what each of cosign's tags for ``digest`` stands for; missing ones are left out."""
+        found = {}
+        for tag in signature_tags(digest):
+            with contextlib.suppress(NotFound):
+                found[tag] = self.resolve(tag).digest
+        return found
 
     def indexed_referrers(self, digest: str, artifact_type: str = "") -> list[Descriptor] | None:
         """Return what the referrers API lists, ``None`` if there is no API.

@@ -35,20 +35,24 @@ def assignments_of(inventory: Inventory, mapping: Mapping, *, emit: Sink = ignor
 
 
 def roots_of(bundle: BundleReader, assignments: Sequence[Assignment]) -> list[Root]:
-    """Return what must exist at the target: each image under its tag, and each of its referrers by digest."""
+    """Return what must exist at the target: each image under its tag, and each of its referrers by digest, or
+    under the tag by which it is found."""
     roots = [Root(str(a.source), BUNDLE, a.digest, (Destination(a.repository, a.tag),)) for a in assignments]
-    roots_by_digest = {root.name: root for root in roots}
-    for referrer, subject in bundle.inventory.referrers.items():
-        repositories = dict.fromkeys(a.repository for a in assignments if a.digest == subject)
-        if not repositories and subject in roots_by_digest:
-            # The subject is a referrer itself, such as a signature of a signature.
-            repositories = dict.fromkeys(d.repository for d in roots_by_digest[subject].destinations)
-        if repositories:
-            root = Root(
-                tr("referrer of {subject}", subject=subject), BUNDLE, referrer, tuple(map(Destination, repositories))
-            )
-            roots_by_digest.setdefault(referrer, root)
-            roots.append(root)
+    inventory = bundle.inventory
+    if not inventory.referrers:
+        return roots
+    # By the digest of a manifest, which is an image or below an index: what refers to either goes where it goes.
+    repositories: dict[str, dict[str, None]] = {}
+    for assignment in assignments:
+        for digest in (assignment.digest, *inventory.manifests_of(assignment.digest)):
+            repositories.setdefault(digest, {})[assignment.repository] = None
+    for referrer, subject in inventory.referrers.items():
+        # The subject may be a referrer itself, such as a signature of a signature.
+        if subject in repositories:
+            repositories.setdefault(referrer, {}).update(repositories[subject])
+            tag = inventory.referrer_tags.get(referrer, "")
+            places = tuple(Destination(repository, tag) for repository in repositories[subject])
+            roots.append(Root(tr("referrer of {subject}", subject=subject), BUNDLE, referrer, places, companion=True))
     return roots
 
 
@@ -72,7 +76,7 @@ def missing_images(
         destination = image.root.destinations[0]
         digest = tags.get(destination)
         if destination.tag and digest == image.digest:
-            present += 1
+            present += not image.root.companion
             context.emit(ManifestDone(image.digest, destination.tag, "skipped"))
             continue
         fixed = fixed_tag(destination.tag) if digest is not None else None

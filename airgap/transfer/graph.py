@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, NotFound
@@ -19,35 +18,12 @@ from airgap.store.protocols import Source
 from airgap.store.readers import fetch
 from airgap.transfer.budget import FailureCount, MemoryBudget
 from airgap.transfer.pool import CancelToken, parallel_map
+from airgap.transfer.sources import ManifestSource, PartialSource, ReferrerSource, SignatureTagSource
 
 #: How deep indexes may be nested. Nobody nests that deep, and a hostile registry could nest without end.
 MAX_DEPTH = 8
 #: Signatures of signatures of signatures: how many levels of referrers are asked for.
 _REFERRER_LEVELS = 3
-
-
-@runtime_checkable
-class ManifestSource(Protocol):
-    """A source that gives a manifest in one request."""
-
-    def manifest(self, name: str, /) -> Manifest:
-        """The manifest behind a tag or digest, verified."""
-
-
-@runtime_checkable
-class ReferrerSource(Protocol):
-    """A source that knows what refers to a manifest: signatures, SBOMs."""
-
-    def referrers(self, digest: str, /) -> Sequence[Descriptor]:
-        """The manifests whose subject is ``digest``."""
-
-
-@runtime_checkable
-class PartialSource(Protocol):
-    """A source that may hold only some of an index's platforms."""
-
-    def held_platforms(self, index: Manifest, /) -> Sequence[Platform]:
-        """The platforms that it holds as a whole; nothing if it holds all of them."""
 
 
 class Destination(Record):
@@ -60,19 +36,22 @@ class Destination(Record):
 class Root(Record):
     """One image to move: ``name`` (tag or digest) in ``source``, to one or more destinations.
 
-    ``label`` is what messages call it.
+    ``label`` is what messages call it. A ``companion`` comes along with an image, such as a signature, and is not
+    counted as one.
     """
 
     label: str
     source: str
     name: str
     destinations: tuple[Destination, ...] = ()
+    companion: bool = False
 
 
 class Image(Record):
     """A resolved root: ``resolved`` is what its name stands for, ``manifest`` is what moves.
 
-    ``referrer_of`` is the digest of the subject, for an image that comes along as a referrer.
+    ``referrer_of`` is the digest of the subject, for an image that comes along as a referrer, and ``referrer_tag`` the
+    tag by which it is found, if that is how it is found.
     """
 
     root: Root
@@ -80,6 +59,7 @@ class Image(Record):
     platforms: tuple[Platform, ...]
     resolved: Descriptor
     referrer_of: str = ""
+    referrer_tag: str = ""
 
     @property
     def derived_from(self) -> str:
@@ -96,7 +76,7 @@ class GraphReader(Record, frozen=False):
     """Reads roots, their children and their referrers. ``manifests`` and ``inline_blobs`` (configs) fill meanwhile.
 
     ``platforms`` are those to keep of each index, all if empty. ``known_referrers``, by the digest of their subject,
-    are used instead of asking the source.
+    and ``known_referrer_tags``, the tags of some of them by digest, are used instead of asking the source.
     """
 
     sources: Mapping[str, Source]
@@ -107,6 +87,7 @@ class GraphReader(Record, frozen=False):
     manifests: dict[str, Manifest] = field(default_factory=dict)
     inline_blobs: dict[str, bytes] = field(default_factory=dict)
     budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(1))
+    known_referrer_tags: Mapping[str, str] = field(default_factory=dict)
 
     def resolve(self, root: Root) -> Image:
         """Read the manifest of a root and choose its platforms. Errors say which image they are about."""
@@ -278,7 +259,7 @@ class GraphReader(Record, frozen=False):
         source = self.sources[image.root.source]
         if not isinstance(source, ReferrerSource):
             return []
-        if self.known_referrers is None and image.derived_from and source.referrers(image.derived_from):
+        if self.known_referrers is None and image.derived_from and self._find_referrers(source, image.derived_from):
             emit(
                 Noted(
                     tr(
@@ -287,28 +268,47 @@ class GraphReader(Record, frozen=False):
                     )
                 )
             )
+        subjects = [image.digest]
+        if not image.referrer_of:
+            # Of an index each image may be signed too, but nobody signs BuildKit's attestations.
+            subjects += [child.digest for child in image.manifest.children if not manifests.attested_digest(child)]
+        referrers: list[Image] = []
+        for subject in dict.fromkeys(subjects):
+            if self.known_referrers is None:
+                found = self._find_referrers(source, subject, tags=not image.referrer_of)
+            else:
+                known = self.known_referrers.get(subject, ())
+                found = {digest: self.known_referrer_tags.get(digest, "") for digest in known}
+            for digest, tag in found.items():
+                referrer = self._read_referrer(image, subject, digest, tag, emit)
+                if referrer is not None:
+                    referrers.append(referrer)
+        return referrers
+
+    def _find_referrers(self, source: ReferrerSource, subject: str, *, tags: bool = True) -> dict[str, str]:
+        """The digests of what refers to ``subject``, each with the tag by which it is found, or an empty string."""
+        found = {descriptor.digest: "" for descriptor in source.referrers(subject)}
+        if tags and isinstance(source, SignatureTagSource):
+            found |= {digest: tag for tag, digest in source.signature_tags(subject).items() if digest not in found}
+        return found
+
+    def _read_referrer(self, image: Image, subject: str, digest: str, tag: str, emit: Sink) -> Image | None:
+        source = self.sources[image.root.source]
         destinations = tuple(dict.fromkeys(replace(place, tag="") for place in image.root.destinations))
-        if self.known_referrers is None:
-            digests = [descriptor.digest for descriptor in source.referrers(image.digest)]
-        else:
-            digests = list(self.known_referrers.get(image.digest, ()))
-        referrers = []
-        for digest in digests:
-            root = Root(image.root.label, image.root.source, digest, destinations)
-            manifest = self._read(source, digest)
-            if missing := [blob.digest for blob in manifest.blobs if not source.exists(blob)]:
-                emit(
-                    Warned(
-                        tr(
-                            "{label}: a referrer stays behind, the registry lacks its {missing}",
-                            label=image.root.label,
-                            missing=missing[0],
-                        )
+        root = Root(image.root.label, image.root.source, digest, destinations, companion=True)
+        manifest = self._read(source, digest)
+        if missing := [blob.digest for blob in manifest.blobs if not source.exists(blob)]:
+            emit(
+                Warned(
+                    tr(
+                        "{label}: a referrer stays behind, the registry lacks its {missing}",
+                        label=image.root.label,
+                        missing=missing[0],
                     )
                 )
-                continue
-            referrers.append(Image(root, manifest, (), manifest.descriptor, image.digest))
-        return referrers
+            )
+            return None
+        return Image(root, manifest, (), manifest.descriptor, subject, tag)
 
 
 def read_manifest(source: Source, name: str) -> Manifest:

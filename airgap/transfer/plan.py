@@ -128,19 +128,21 @@ def plan(
     platforms: Sequence[Platform] = (),
     referrers: bool = False,
     known_referrers: Mapping[str, Sequence[str]] | None = None,
+    known_referrer_tags: Mapping[str, str] | None = None,
     workers: int = 0,
 ) -> Plan:
     """Find everything that ``roots`` need.
 
     Every root is tried. Failures are in ``Plan.failures``; the caller raises them or continues without these images.
     With ``referrers``, signatures and the like come along; ``known_referrers``, by the digest of their subject, are
-    used instead of asking the registry. ``workers`` overrides the context's number of control requests. Raises
-    :class:`airgap.errors.Interrupted`.
+    used instead of asking the registry, with ``known_referrer_tags`` by their own digest. ``workers`` overrides the
+    context's number of control requests. Raises :class:`airgap.errors.Interrupted`.
     """
     context = context or Context()
     workers = workers or context.jobs.control
     budget = MemoryBudget(len(roots))
     graph = GraphReader(sources, platforms, workers, context.cancel, known_referrers, budget=budget)
+    graph.known_referrer_tags = known_referrer_tags or {}
     resolved = parallel_map(roots, graph.resolve, workers=workers, cancel=context.cancel, keep_going=True)
     result = Plan(inline_blobs=graph.inline_blobs)
     images: list[Image] = []

@@ -444,4 +444,4 @@ def test_a_short_timeout_holds_for_the_whole_command(airgap: Airgap, quay: Regis
         airgap.write("airgap.yaml", settings({"quay.io": {"mirror": line.url, "timeout": 0.2}}))
         image = "quay.io/jetstack/cert-manager-webhook:v1.14.4"
         said = airgap.run("export", "--image", image, "-o", "b.tar")
-    assert said.stderr.count("no answer in time") == 2
+    assert said.stderr.count("no answer in time") >= 2

@@ -50,5 +50,6 @@ def closed_network(folder: Path, *addresses: str, names: Mapping[str, str]) -> I
     environment = clean_environment(folder, ADDRESSES=" ".join(addresses), HOSTS=str(hosts))
     command = [unshare, "--net", "--mount", "--propagation", "private", "sh", "-euc", _SCRIPT]
     with running(command, log=log, ready=lambda: "ready" in log.read_text(), environment=environment) as process:
-        prefix = (nsenter, "--target", str(process.pid), "--net", "--mount", "--")
+        # With the root folder of that process too: in a chroot it is not the root of the mounts.
+        prefix = (nsenter, "--target", str(process.pid), "--net", "--mount", "--root", "--")
         yield ClosedNetwork(process.pid, prefix)

@@ -6,11 +6,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
+import ssl
 from pathlib import Path
 
 import pytest
 
 from airgap.registry.http.retry import RetryPolicy
+from airgap.targets.doctor import tls_probe
 from tests.parts.certificates import Authority
 from tests.targets.setups import SETUPS, SetUp
 from tests.targets.yard import Yard
@@ -46,3 +48,12 @@ def test_the_true_cause_comes_first(yard: Yard, setup: SetUp) -> None:
 
 def test_there_are_96_of_them_at_least() -> None:
     assert len({setup.name for setup in SETUPS}) == len(SETUPS) >= 96
+
+
+def test_a_failure_without_a_name_in_python_has_the_name_of_openssl() -> None:
+    error = ssl.SSLError(1, "[SSL] legacy sigalg disallowed or unsupported (_ssl.c:992)")
+    error.reason = None  # type: ignore[assignment] # as Python 3.11.2 gives it
+    assert tls_probe.reason_of(error) == "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED"
+    error.reason = "UNSUPPORTED_PROTOCOL"
+    assert tls_probe.reason_of(error) == "UNSUPPORTED_PROTOCOL"
+    assert tls_probe.reason_of(ssl.SSLError("closed")) == ""

@@ -81,6 +81,8 @@ def command(
             size = _describe_size(sizes.get(image.descriptor.digest))
             say(f"  {image.descriptor.digest}")
             say(f"  {platforms}{size}{derived}{incomplete}")
+            for line in _describe_referrers(reader, image.descriptor.digest):
+                say(f"  {line}")
         for heading, lines in artifact_lines(inventory.artifacts):
             say(Styled(heading, bold=True))
             for line in lines:
@@ -116,6 +118,21 @@ def _signatures(reader: BundleReader) -> Sequence[Checked]:
     files = find_signatures(reader)
     policy = Policy(trusted=open_trust_file(None).trusted_keys() if files else ())
     return check(reader.inventory_content(), files, policy, where=str(reader.path)) if files else ()
+
+
+def _describe_referrers(reader: BundleReader, root: str) -> list[str]:
+    """Return a line for each signature, attestation, SBOM or other referrer of an image and of those in an index."""
+    inventory = reader.inventory
+    subjects = {root, *inventory.manifests_of(root)}
+    lines = []
+    for referrer, subject in inventory.referrers.items():
+        if subject in subjects:
+            suffix = inventory.referrer_tags.get(referrer, "").rpartition(".")[2]
+            by_suffix = {"sig": tr("signature"), "att": tr("attestation"), "sbom": tr("SBOM")}
+            kind = by_suffix.get(suffix) or reader.manifest(referrer).artifact_type or tr("referrer")
+            about, digest = subject[:19], referrer[:19]
+            lines.append(tr("with {kind} of {about}: {digest}", kind=kind, about=about, digest=digest))
+    return lines
 
 
 def _describe_size(size: ImageSize | None) -> str:

@@ -56,6 +56,7 @@ def resolve_images(
     image_plan = plan(
         roots, sources, context,
         platforms=platforms, referrers=referrers, known_referrers=locked.referrers if locked else None,
+        known_referrer_tags=locked.referrer_tags if locked else None,
     )  # fmt: skip
     report_at_hand(image_plan, at_hand, chosen=bool(platforms), emit=context.emit)
     return ResolvedImages(image_plan, sources, _drop_failed_guesses(image_plan, found_images, context.emit))

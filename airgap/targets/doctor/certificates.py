@@ -25,7 +25,13 @@ _SELF_SIGNED = 18
 #: Besides that: a self-signed certificate in the chain, an issuer that is not known, and a chain without its issuer.
 _UNKNOWN_ISSUER = (19, 20, 21)
 #: OpenSSL's reasons where the server has no version of TLS that is still allowed.
-_OLD_VERSION = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "VERSION_TOO_LOW")
+_OLD_VERSION = (
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "UNSUPPORTED_PROTOCOL",
+    "WRONG_SSL_VERSION",
+    "VERSION_TOO_LOW",
+    "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",  # OpenSSL 3.0's word for a server of TLS 1.1
+)
 
 
 def check_certificate(probe: Probe) -> list[Finding]:
@@ -72,7 +78,8 @@ def _certificate_of(probe: Probe) -> dict[str, object]:
 def _explain(probe: Probe, error: Exception, certificate: dict[str, object]) -> Finding:
     netloc = probe.netloc
     if not isinstance(error, ssl.SSLCertVerificationError):
-        return _explain_handshake(netloc, str(getattr(error, "reason", None) or error))
+        reason = tls_probe.reason_of(error) if isinstance(error, ssl.SSLError) else ""
+        return _explain_handshake(netloc, reason or str(error))
     renew = (
         f'openssl req -x509 -newkey rsa:2048 -nodes -days 825 -keyout tls.key -out tls.crt -subj "/CN={probe.host}" '
         f'-addext "subjectAltName={probe.subject_alt_name}"'

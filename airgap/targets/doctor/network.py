@@ -238,8 +238,9 @@ def _speaks_tls(probe: Probe) -> bool:
         return True
     except ssl.SSLError as error:
         # A server that requires a client certificate or an older TLS version speaks TLS, too.
-        return error.reason not in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", None) and (
-            "EOF" not in str(error.reason)
+        reason = tls_probe.reason_of(error)
+        return reason not in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "") and (
+            "EOF" not in reason
         )
     except OSError:
         return False

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import http.client
+import re
+import ssl
 from typing import Any
 
 from airgap.errors import AirgapError
@@ -35,6 +37,15 @@ def shake_hands(probe: Probe, trust: Trust) -> None:
         raise from_exception(error, probe.url, answered_before=False) from error
     finally:
         connection.close()
+
+
+def reason_of(error: ssl.SSLError) -> str:
+    """Return OpenSSL's name for what went wrong, such as ``UNSUPPORTED_PROTOCOL``; empty if it gives none.
+
+    Python's ``reason`` is ``None`` for errors that are newer than its table of names, but the message has the words.
+    """
+    words = re.match(r"\[SSL\] ([a-z0-9 ]{1,200}) \(", str(error))
+    return getattr(error, "reason", None) or (words[1].upper().replace(" ", "_") if words else "")
 
 
 def chain_length(probe: Probe) -> int:
