@@ -7,11 +7,12 @@ Both ignore keys that they do not know. ``format`` and ``features`` tell when th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from airgap import bounded_json
 from airgap.bundle.required_layers import DIFFERENTIAL
-from airgap.errors import UnsupportedBundle
+from airgap.errors import BundleError, ContentError, UnsupportedBundle
 from airgap.i18n import tr
 from airgap.oci import digest as digests
 from airgap.oci.signature_tags import is_signature_tag
@@ -34,11 +35,20 @@ def dump_json(document: Any) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def load_json(content: bytes) -> Any:
-    """Parse JSON in UTF-8. Raises :class:`ValueError`, also for lone surrogates, which ``json`` accepts."""
-    document = json.loads(content.decode())
-    if b"\\u" in content:
-        dump_json(document)
+def load_json(content: bytes, where: str, unreadable: Callable[[Exception, str], BundleError]) -> Any:
+    """Parse JSON in UTF-8 within the limits of ``document``.
+
+    Raises :class:`BundleError` past a limit, and ``unreadable(error, where)`` for what is no JSON; that includes lone
+    surrogates, which ``json`` accepts.
+    """
+    try:
+        document = bounded_json.parse(content, "document", where=where)
+        if b"\\u" in content:
+            dump_json(document)
+    except bounded_json.TooLarge as error:
+        raise BundleError(error.what, where=where, hint=error.hint) from None
+    except (ContentError, ValueError, RecursionError) as error:
+        raise unreadable(error, where) from None
     return document
 
 

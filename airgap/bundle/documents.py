@@ -90,10 +90,7 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
             tr("more than {max_document:,} bytes of JSON, which no such file has", max_document=MAX_DOCUMENT),
             where=where,
         )
-    try:
-        document = load_json(content.removeprefix(_BOM))
-    except (ValueError, RecursionError) as error:
-        raise BundleError(tr("neither a bundle nor JSON ({error})", error=error), where=where) from error
+    document = load_json(content.removeprefix(_BOM), where, _no_document)
     return _parse_document(document, content, where)
 
 
@@ -147,6 +144,10 @@ def _read_json_bytes(file: BinaryIO) -> bytes | None:
     if start.removeprefix(_BOM).lstrip(_JSON_SPACE)[:1] != b"{":
         return None
     return start + file.read(MAX_DOCUMENT + 1 - len(start))
+
+
+def _no_document(error: Exception, where: str) -> BundleError:
+    return BundleError(tr("neither a bundle nor JSON ({error})", error=error), where=where)
 
 
 def _parse_document(document: Mapping[str, Any], content: bytes, where: str) -> Document:

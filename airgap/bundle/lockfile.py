@@ -89,11 +89,7 @@ class Lockfile(Record, frozen=False):
 
         Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for an invalid document.
         """
-        try:
-            document = load_json(content)
-        except (ValueError, RecursionError) as error:
-            raise _unreadable(error, where) from error
-        return cls.from_json(document, where=where)
+        return cls.from_json(load_json(content, where, _unreadable), where=where)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any], *, where: str) -> Lockfile:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,44 @@ def test_an_import_pushes_nothing_where_the_record_cannot_be_written(
     said = airgap.fails(10, "import", bundle, "--to", nexus.address)
     assert f"{LOG}:1" in said.errors[0]
     assert nexus.names() == []
+
+
+@pytest.mark.parametrize("record", ["fifo", "link", "folder", "deep", "no UTF-8", "large"])
+def test_an_import_pushes_nothing_where_the_record_is_hostile(
+    airgap: Airgap, nexus: Registry, bundle: Path, record: str
+) -> None:
+    path = airgap.folder / "airgap-out" / LOG
+    path.parent.mkdir()
+    if record == "fifo":
+        os.mkfifo(path)
+    elif record == "link":
+        path.symlink_to("/dev/zero")
+    elif record == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes({"deep": b"[" * 200_000, "no UTF-8": b"{\xff}\n", "large": b"\n" * 101}[record])
+    environment = {"AIRGAP_LIMITS": "record-bytes=100"} if record == "large" else {}
+    said = airgap.fails(10, "import", bundle, "--to", nexus.address, environment=environment)
+    assert LOG in said.errors[0]
+    assert nexus.names() == []
+    assert "record-bytes" in said.stderr or record != "large"
+
+
+@pytest.mark.parametrize("source", ["mapping", "bundle"])
+def test_a_run_in_place_that_was_cut_off_between_files_goes_on(airgap: Airgap, bundle: Path, source: str) -> None:
+    image = "quay.io/jetstack/cert-manager-webhook:v1.14.4"
+    options = ("--to", "reg.example/k", *(("--from", str(bundle)) if source == "bundle" else ()), "--in-place")
+    for name in ("a", "b"):
+        airgap.write(f"d/{name}.yaml", pod(image))
+    airgap.run("rewrite", "d/a.yaml", *options)
+    airgap.run("rewrite", "d", *options)
+    for content in contents(airgap, "d").values():
+        assert content.count("reg.example/k/cert-manager-webhook:v1.14.4") == 1
+    airgap.run("rewrite", "d", "--revert", "--in-place")
+    assert {name: content.decode() for name, content in airgap.files().items()} == {
+        "d/a.yaml": pod(image),
+        "d/b.yaml": pod(image),
+    }
 
 
 def test_a_file_that_was_put_back_by_other_means_is_rewritten_from_its_first_bytes(airgap: Airgap) -> None:

@@ -11,7 +11,7 @@ from airgap.config.connections import target_mapping
 from airgap.errors import AirgapError, BundleError, TargetError, UsageError
 from airgap.events import Sink, ignore
 from airgap.i18n import tr
-from airgap.kube.rewrite.file_set import Locate
+from airgap.kube.rewrite.file_set import Locate, with_rewritten
 from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import INDEXES
 from airgap.records import Record, replace
@@ -53,13 +53,14 @@ def lookup_by_file(
 def lookup_by_mapping(mapping: TargetMapping) -> Locate:
     """Return a lookup that knows every image: its target follows from ``mapping``.
 
-    The lookup raises :class:`TargetError` for an image that would get the same name as an earlier one.
+    The lookup raises :class:`TargetError` for an image that would get the same name as an earlier one. One that has
+    its name on the target already is none.
     """
     sources: dict[Reference, Reference] = {}
 
     def locate(source: Reference) -> Reference:
         target = mapping.locate(source)
-        first = sources.setdefault(target, source)
+        first = source if target == source else sources.setdefault(target, source)
         if first != source:
             raise TargetError(
                 tr("{first} and {source} would both become {target}", first=first, source=source, target=target),
@@ -79,7 +80,7 @@ def lookup_by_bundle(inventory: Inventory, mapping: TargetMapping, *, pin: bool 
         assignment.source: assignment.target.with_digest(assignment.digest) if pin else assignment.target
         for assignment in assignments_of(inventory, mapping, emit=emit)
     }
-    return targets.get
+    return with_rewritten(targets)
 
 
 class _ReceiptImages(Record):
@@ -121,7 +122,7 @@ def _lookup_by_receipt(path: str, receipt: _ReceiptImages, to: str | None, *, pi
     for source, target, digest in receipt.images:
         # Keep the source's tag: an image without one was pushed under a tag made from its digest.
         targets[source] = replace(target, tag=source.tag, digest=digest if pin or source.digest else "")
-    return targets.get
+    return with_rewritten(targets)
 
 
 def _lookup_by_lock(
@@ -133,14 +134,12 @@ def _lookup_by_lock(
     A lock has the digests before ``platforms`` were chosen, and choosing changes the digest of an index.
     """
     assignments = assign([(source, descriptor.digest, "") for source, descriptor in locked.items()], mapping, emit=emit)
-    targets = {
-        assignment.source: assignment.target.with_digest(assignment.digest) if pin else assignment.target
-        for assignment in assignments
-    }
+    targets = {item.source: item.target.with_digest(item.digest) if pin else item.target for item in assignments}
+    find = with_rewritten(targets)
     changed = {source for source, descriptor in locked.items() if platforms and descriptor.media_type in INDEXES}
 
     def locate(source: Reference) -> Reference | None:
-        target = targets.get(source)
+        target = find(source)
         if target is not None and target.digest and source in changed:
             image, chosen = replace(source, digest=""), ", ".join(platforms)
             message = tr("which digest {image} has for {platforms} is not in the lock", image=image, platforms=chosen)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from airgap.errors import AirgapError, ContentMissing, raise_all
 from airgap.events import Noted, Sink, Warned, ignore
@@ -17,6 +17,12 @@ from airgap.records import Record
 
 Locate = Callable[[Reference], Reference | None]
 """Returns the target reference of a source reference, or ``None`` if it is not known."""
+
+
+def with_rewritten(targets: Mapping[Reference, Reference]) -> Locate:
+    """Return a lookup of ``targets`` that also knows the images that an earlier run has rewritten: they stay."""
+    rewritten = set(targets.values())
+    return lambda source: targets.get(source) or (source if source in rewritten else None)
 
 
 class LeftImage(Record):

@@ -16,9 +16,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from airgap import limits
 from airgap.durable import locked_folder, replace_file
 from airgap.errors import AirgapError, OutputError, ResourceError, raise_all
 from airgap.i18n import tr
@@ -61,14 +63,8 @@ def read_log(path: Path) -> list[LogEntry]:
     Raises ResourceError for a log that is a link or cannot be read, for lines that are not valid, and for names
     outside of the log's folder.
     """
-    if path.is_symlink():
-        raise ResourceError(tr("this record is a link, so it is not used"), where=str(path))
     entries = []
-    try:
-        content = path.read_bytes().decode("utf-8", "surrogateescape")
-    except OSError as error:
-        raise ResourceError(tr("this record cannot be read"), where=str(path)) from error
-    for number, line in enumerate(content.split("\n"), 1):
+    for number, line in enumerate(_read_text(path).split("\n"), 1):
         if not line:
             continue
         try:
@@ -81,6 +77,26 @@ def read_log(path: Path) -> list[LogEntry]:
             )
         entries.append(entry)
     return entries
+
+
+def _read_text(path: Path) -> str:
+    """The content of a log: a regular file, not larger than the limit ``record-bytes``."""
+    if path.is_symlink():
+        raise ResourceError(tr("this record is a link, so it is not used"), where=str(path))
+    limit = limits.value("record-bytes")
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+            content = file.read(limit + 1) if is_file else b""
+    except OSError as error:
+        raise ResourceError(tr("this record cannot be read"), where=str(path)) from error
+    if not is_file:
+        raise ResourceError(tr("this record is no file"), where=str(path), hint=tr("move it away"))
+    if len(content) > limit:
+        what = tr("this record has more than {limit:,} bytes", limit=limit)
+        raise ResourceError(what, where=str(path), hint=limits.hint("record-bytes"))
+    return content.decode("utf-8", "surrogateescape")
 
 
 def record_run(log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None]], *, first: bool) -> None:

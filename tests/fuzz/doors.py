@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The doors for bytes from outside: what reads them, and seeds that lead far into it.
+
+A door takes bytes and must return, or raise an :class:`AirgapError`. What it returns must hold what the door promises.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from airgap.bundle import Inventory, Lockfile, open_bundle, read_document
+from airgap.durable import Journal
+from airgap.errors import AirgapError
+from airgap.kube import revert_content, rewrite_content, scan
+from airgap.nodes import toml
+from airgap.oci import Reference, manifest
+from airgap.registry.auth import challenge
+from tests.cli.command import pod
+
+DIGEST = f"sha256:{'a' * 64}"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+@dataclass(frozen=True)
+class Door:
+    """``read`` takes the bytes; ``seeds`` are valid ones."""
+
+    read: Callable[[bytes], object]
+    seeds: Sequence[bytes]
+
+
+def _reference(content: bytes) -> None:
+    reference = Reference.parse(content.decode("utf-8", "surrogateescape"))
+    assert Reference.parse(str(reference)) == reference
+
+
+def _manifest(content: bytes) -> None:
+    parsed = manifest.parse(content, INDEX)
+    assert parsed.content == content
+
+
+def _scan(content: bytes) -> None:
+    found = scan(content, "a.yaml", strict=False)
+    sites = [(site, "reg.example/x/y:1") for site in found.sites if len(site.parts) == 1]
+    with suppress(AirgapError):  # sites may overlap
+        rewritten = rewrite_content(content, sites)
+        assert revert_content(rewritten.content, rewritten.edits) == content
+
+
+def _toml(content: bytes) -> None:
+    settings = {("plugins", "io.containerd.grpc.v1.cri"): {"config_path": "/etc/containerd/certs.d"}}
+    once = toml.set_keys(content.decode("utf-8", "replace"), settings)
+    assert toml.set_keys(once, settings) == once
+
+
+def _challenge(content: bytes) -> None:
+    for parsed in challenge.parse([content.decode("latin-1")]):
+        assert parsed.scheme
+
+
+def _journal(content: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        assert all(isinstance(entry, dict) for entry in Journal.read(Path(file.name)))
+
+
+def _document(content: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        read_document(file.name)
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+def _bundle(content: bytes) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        file.write(content)
+        file.flush()
+        with open_bundle(file.name) as bundle:
+            assert bundle.inventory.members
+
+
+def doors(bundle: bytes) -> dict[str, Door]:
+    """Every door; ``bundle`` is the content of a small bundle."""
+    entry = {"digest": DIGEST, "mediaType": "a/b", "size": 1}
+    image = {"reference": "q.io/a:1", **entry, "platforms": ["linux/amd64"]}
+    document = {
+        "format": 1, "features": [], "images": [image], "resources": [], "members": {"index.json": DIGEST},
+        "blobs": [{**entry, "form": "plain"}], "requires": [],
+    }  # fmt: skip
+    lock = {"format": 1, "platforms": None, "images": {"q.io/a:1": entry}}
+    pushed = {"source": "q.io/a:1", "target": "r.io/k/a:1", "digest": DIGEST}
+    receipt = {"format": 1, "target": "r.io/k", "bundle": None, "images": [pushed], "blobs": {}}
+    child = {**entry, "platform": {"os": "linux", "architecture": "arm64"}}
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [child]}
+    container = {"image": "q.io\\/a:1", "args": ["--image=b\u003a1", "--x", "q.io/c/d:2"]}
+    configmap = (
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: "image: q.io/a/b:1\\n\\x41"\n'
+        "  b: |\n    docker pull q.io/c:2\n"
+    )
+    return {
+        "reference": Door(_reference, [b"quay.io/a/b:1", f"[::1]:5000/a/b:1@{DIGEST}".encode(), b"nginx"]),
+        "manifest": Door(_manifest, [_json(index)]),
+        "inventory": Door(lambda content: Inventory.from_bytes(content, where="x"), [_json(document)]),
+        "lock": Door(lambda content: Lockfile.from_bytes(content, where="x"), [_json(lock)]),
+        "receipt": Door(_document, [_json(receipt)]),
+        "challenge": Door(_challenge, [b'Bearer realm="https://a/b",service="c",scope="d:e:pull", Basic realm=x']),
+        "yaml": Door(
+            _scan,
+            [
+                pod("q.io/a:1", "&a 'b:2'").encode(),
+                configmap.encode(),
+                b"a: &x q.io/a:1\nb: *x\nimages: [{name: c, newTag: d}]\n",
+            ],
+        ),
+        "json": Door(_scan, [_json({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [container]}})]),
+        "toml": Door(
+            _toml,
+            [b'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n  a = """x\ny"""\n[[b.c]] # d\n  e = [1,\n 2]\n'],
+        ),
+        "journal": Door(_journal, [b'{"a":1}\n{"b":[2]}\n']),
+        "tar": Door(_bundle, [bundle[:20_000]]),
+        "zstd": Door(_bundle, [zstandard.ZstdCompressor(write_content_size=True).compress(bundle[:20_000])]),
+    }
