@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares two documents: which images and how many bytes NEW adds to OLD, removes from it, changes and keeps.
+"""Compares two documents: which images, artifacts and bytes NEW adds to OLD, removes from it, changes and keeps.
 
 Bytes are those of configs and layers, each digest counted once. For an image in NEW they are *added* if OLD has the
 blob nowhere, and *kept* if OLD has it anywhere. For an image in OLD they are *removed* if NEW has the blob nowhere. So
@@ -12,8 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from airgap.bundle.artifact_comparison import (
+    ArtifactComparison,
+    ArtifactFiles,
+    artifact_files,
+    compare_artifacts,
+    counts_of,
+)
 from airgap.bundle.documents import Document
 from airgap.bundle.inventory import Inventory
+from airgap.bundle.lockfile import Lockfile
 from airgap.bundle.receipt import Receipt
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
@@ -57,10 +65,11 @@ class ImageComparison(Record):
 
 
 class Comparison(Record):
-    """All images of both documents, sorted by reference, and the bytes of all of them together."""
+    """All images of both documents, sorted by reference, and the bytes of all of them together, with the artifacts."""
 
     images: tuple[ImageComparison, ...]
     bytes: ByteCounts
+    artifacts: tuple[ArtifactComparison, ...] = ()
 
     def count(self, status: ImageStatus) -> int:
         """Return how many images have this status."""
@@ -69,7 +78,15 @@ class Comparison(Record):
     def to_json(self) -> dict[str, Any]:
         """Return the output of ``airgap diff --json``."""
         counts = {status: self.count(status) for status in ("added", "removed", "changed", "kept")}
-        return {"images": [image.to_json() for image in self.images], "counts": counts, "bytes": self.bytes.to_json()}
+        document = {
+            "images": [image.to_json() for image in self.images],
+            "counts": counts,
+            "bytes": self.bytes.to_json(),
+        }
+        if not self.artifacts:
+            return document
+        listed = [artifact.to_json() for artifact in self.artifacts]
+        return {**document, "artifacts": listed, "artifact_counts": counts_of(self.artifacts)}
 
 
 class DocumentContents(Record, frozen=False):
@@ -85,6 +102,7 @@ class DocumentContents(Record, frozen=False):
     blobs: frozenset[str] | None = None
     sizes: dict[str, int] = field(default_factory=dict)
     target: str = ""
+    artifacts: ArtifactFiles = field(default_factory=dict)
 
 
 def contents_of(document: Document) -> DocumentContents:
@@ -92,13 +110,19 @@ def contents_of(document: Document) -> DocumentContents:
 
     The names are source references, except in a receipt of ``airgap inventory``, which knows only target names.
     """
-    content = document.content
+    result = _contents_of(document.content)
+    result.artifacts = artifact_files(document.content)
+    return result
+
+
+def _contents_of(content: Inventory | Receipt | Lockfile) -> DocumentContents:
     if isinstance(content, Inventory):
         return _contents_of_bundle(content)
     if isinstance(content, Receipt):
         only_targets = not all(image.source for image in content.images)
         images = {(image.target if only_targets else image.source): image.digest for image in content.images}
-        return DocumentContents(images, blobs=frozenset(content.blobs), target=content.target if only_targets else "")
+        blobs = frozenset({*content.blobs, *(artifact.digest for artifact in content.artifacts)})
+        return DocumentContents(images, blobs=blobs, target=content.target if only_targets else "")
     return DocumentContents({name: descriptor.digest for name, descriptor in content.images.items()})
 
 
@@ -113,7 +137,8 @@ def compare(old: DocumentContents, new: DocumentContents) -> Comparison:
         images.append(ImageComparison(name, status, old_digest, new_digest, ByteCounts(added, removed, kept)))
     added, kept = _split_bytes(new.blobs, old.blobs, sizes)
     removed, _ = _split_bytes(old.blobs, new.blobs, sizes)
-    return Comparison(tuple(images), ByteCounts(added, removed, kept))
+    artifacts = compare_artifacts(old.artifacts, new.artifacts)
+    return Comparison(tuple(images), ByteCounts(added, removed, kept), artifacts)
 
 
 def _compare_blobs(

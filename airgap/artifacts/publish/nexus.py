@@ -21,7 +21,7 @@ from airgap.errors import AirgapError
 from airgap.oci import digest as digests
 from airgap.registry.http.transport import Response
 from airgap.store.protocols import Opener
-from airgap.targets.nexus.rest import API, NexusRest
+from airgap.targets.nexus.rest import API, NexusRest, read_pages
 from airgap.targets.nexus.settings import RepositorySettings
 from airgap.targets.protocols import Finding
 from airgap.transfer import Context
@@ -35,10 +35,11 @@ _MIN_ASSETS = 200
 class NexusArtifacts:
     """The hosted repository ``settings`` of the Nexus behind ``rest``, for one format."""
 
-    def __init__(self, rest: NexusRest, settings: RepositorySettings, publisher: Publisher) -> None:
+    def __init__(self, rest: NexusRest, settings: RepositorySettings, publisher: Publisher, realm: str = "") -> None:
         self._rest = rest
         self._settings = settings
         self._publisher = publisher
+        self._realm = realm
         self._base = WebServer(rest.client, Address(rest.url, ""))
         self._files = WebServer(rest.client, Address(rest.url, f"/repository/{quote(settings.name, safe='')}"))
 
@@ -54,7 +55,7 @@ class NexusArtifacts:
         """Find what keeps the repository from taking the format's uploads, and a quota that is exceeded."""
         from airgap.artifacts.publish.nexus_checks import check_repository
 
-        return check_repository(self._rest, self._settings, self._publisher.nexus_format)
+        return check_repository(self._rest, self._settings, self._publisher.nexus_format, self._realm)
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Read the list of assets as far as that is cheaper, and ask for the other files by their paths."""
@@ -67,8 +68,15 @@ class NexusArtifacts:
 
     def _read_list(self, by_path: Mapping[str, Artifact], found: dict[Artifact, str], context: Context) -> bool:
         """Add what the list of assets says to ``found``; return whether it says everything about these paths."""
-        read = 0
-        for items in self._rest.pages("assets", self._settings.name):
+        read, may_browse = 0, True
+
+        def read_page(query: dict[str, str]) -> Any:
+            nonlocal may_browse
+            page = self._rest.get("assets", **query)
+            may_browse = page is not None
+            return page if may_browse else {"items": []}
+
+        for items in read_pages(read_page, self._settings.name, what="assets"):
             context.cancel.check()
             for path, digest in filter(None, map(_path_and_digest, items)):
                 if path in by_path:
@@ -78,8 +86,7 @@ class NexusArtifacts:
                 return True
             if read > _ASSETS_A_FILE * len(by_path) + _MIN_ASSETS:
                 return False
-        # An empty list may also be that of a user who may not browse.
-        return read > 0
+        return may_browse
 
     def upload(self, artifact: Artifact, opener: Opener) -> None:
         """Send one file by REST, or by PUT where REST does not take it."""

@@ -10,8 +10,11 @@ from airgap.targets.nexus.settings import RepositorySettings
 from airgap.targets.protocols import Finding
 
 
-def check_repository(rest: NexusRest, repository: RepositorySettings, nexus_format: str) -> list[Finding]:
-    """Return the first problem, or else a warning about the blob store's quota."""
+def check_repository(
+    rest: NexusRest, repository: RepositorySettings, nexus_format: str, realm: str = ""
+) -> list[Finding]:
+    """Return the first problem, or else warnings: the blob store's quota, and a ``realm`` that is not active, without
+    which the format's own clients cannot sign in."""
     name = repository.name
     if repository.format != nexus_format:
         what = tr(
@@ -32,18 +35,21 @@ def check_repository(rest: NexusRest, repository: RepositorySettings, nexus_form
         return [refused("deny", repository)]
     if rest.status("status/writable") == 503:
         return [refused("frozen")]
+    warnings = []
+    if realm and rest.realms is not None and realm not in rest.realms:
+        what = tr("the realm {realm} is not active: {format} clients cannot sign in", realm=realm, format=nexus_format)
+        warnings.append(
+            Finding("warning", what, tr("in Nexus: Settings > Security > Realms, add it to the active ones"))
+        )
     if repository.blob_store and (violation := rest.quota_violation(repository.blob_store)):
         what = tr(
             "the blob store {blob_store} is over its quota: {violation}",
             blob_store=repository.blob_store,
             violation=violation,
         )
-        return [
-            Finding(
-                "warning", what, tr("Nexus takes uploads until the disk is full: raise the quota, or compact the store")
-            )
-        ]
-    return []
+        hint = tr("Nexus takes uploads until the disk is full: raise the quota, or compact the store")
+        warnings.append(Finding("warning", what, hint))
+    return warnings
 
 
 def _others(rest: NexusRest, nexus_format: str) -> str:

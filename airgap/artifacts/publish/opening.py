@@ -136,7 +136,7 @@ class Opener(Record, frozen=False, eq=False):
     def _artifacts(self, rest: NexusRest, settings: RepositorySettings, artifact_format: Format) -> ArtifactRepository:
         from airgap.artifacts.publish.nexus import NexusArtifacts
 
-        return NexusArtifacts(rest, settings, artifact_format.publisher)
+        return NexusArtifacts(rest, settings, artifact_format.publisher, artifact_format.realm)
 
     def _nexus(self, base: str) -> NexusRest | None:
         """Return the REST API at an address if a Nexus answers there. Raises the error of the connection."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 
 from airgap.bundle import read_document
+from airgap.bundle.artifact_comparison import counts_of, lines_of
 from airgap.bundle.comparison import ByteCounts, Comparison
 from airgap.cli import options
 from airgap.cli.printing import Styled, say, say_json
@@ -49,7 +50,13 @@ def _print_table(comparison: Comparison) -> None:
         cells += [cell.rjust(width) for cell, width in zip(numbers, widths[2:], strict=True)]
         say(Styled(f"{sign} {'  '.join(cells)}".rstrip(), colour))
     counts = ", ".join(f"{comparison.count(status)} {status}" for status in ("added", "removed", "changed", "kept"))
+    for change, text in lines_of(comparison.artifacts):
+        sign, colour = _SIGNS[change]
+        say(Styled(f"{sign} {text}", colour))
     say(tr("images: {counts}", counts=counts))
+    if comparison.artifacts:
+        counts = ", ".join(f"{number} {change}" for change, number in counts_of(comparison.artifacts).items())
+        say(tr("artifacts: {counts}", counts=counts))
     added, removed, kept = (cell.strip("+-= ") or "unknown" for cell in _cells(comparison.bytes))
     say(tr("bytes: {added} added, {removed} removed, {kept} kept", added=added, removed=removed, kept=kept))
 

@@ -19,6 +19,7 @@ from airgap.i18n import tr
 from airgap.records import as_dict, replace
 
 if TYPE_CHECKING:
+    from airgap.config.airgap_yaml import ProjectSettings
     from airgap.flows.doctor import Diagnosis
     from airgap.targets.doctor.fixes import SettingChange
 
@@ -51,6 +52,12 @@ if TYPE_CHECKING:
     default=0,
     help=tr("With --fix: the connector's port, if a NodePort or proxy maps it to another. [default: TARGET's port]"),
 )
+@click.option(
+    "--artifacts-to",
+    multiple=True,
+    metavar="FORMAT=URL",
+    help=tr("Check this repository of artifacts instead of a registry. Repeatable."),
+)
 @options.as_json
 @options.nexus
 @options.target_options
@@ -62,6 +69,7 @@ def command(
     yes: bool,
     repository: str,
     connector: int,
+    artifacts_to: tuple[str, ...],
     as_json: bool,
     nexus: str,
     connection: options.TargetConnection,
@@ -94,6 +102,12 @@ def command(
     from airgap.flows.doctor import DoctorRequest, examine_and_fix
 
     project = load_project(config)
+    if artifacts_to:
+        if target or fix:
+            raise UsageError(
+                tr("--artifacts-to checks repositories of artifacts alone"), hint=tr("leave TARGET and --fix out")
+            )
+        return _examine_artifacts(artifacts_to, project, nexus, connection, as_json=as_json)
     if not (target or project.target):
         raise UsageError(tr("what is to be looked at?"), hint=tr('give a TARGET, or a message: --explain "MESSAGE"'))
     mapping = target_mapping(project, target, None, plain_http=connection.plain_http)
@@ -108,15 +122,40 @@ def command(
         )
         if diagnosis.missing is None or not ask_for_missing(diagnosis.missing, current_reporter()):
             break
+    return _report(str(mapping.address), diagnosis, done_changes, as_json=as_json, fix=fix)
+
+
+def _report(target: str, diagnosis: Diagnosis, done_changes: list[SettingChange], *, as_json: bool, fix: bool) -> None:
+    """Print the findings. Raises :class:`NotReady` if there is a problem."""
     if as_json:
-        _print_json(str(mapping.address), diagnosis, done_changes)
+        _print_json(target, diagnosis, done_changes)
     else:
         _print_findings(diagnosis, done_changes, fix=fix)
     problems = diagnosis.problems
     if problems:
         more = tr(", and {problems_count} more", problems_count=len(problems) - 1) if len(problems) > 1 else ""
-        raise NotReady(f"{problems[0].check}: {problems[0].what}{more}", where=str(mapping.address))
-    return None
+        raise NotReady(f"{problems[0].check}: {problems[0].what}{more}", where=target)
+
+
+def _examine_artifacts(
+    artifacts_to: tuple[str, ...], project: ProjectSettings, nexus: str, connection: options.TargetConnection, *,
+    as_json: bool,
+) -> None:  # fmt: skip
+    from airgap.cli.artifact_options import ArtifactChoice, ArtifactTargets
+    from airgap.cli.commands.import_artifacts import artifact_opener, connect_to
+    from airgap.config.connections import open_registries
+    from airgap.events import ignore
+    from airgap.flows.doctor import Diagnosis
+    from airgap.flows.doctor_artifacts import examine_artifacts
+
+    chosen = ArtifactTargets(ArtifactChoice(only=True, none=False), artifacts_to, create=False)
+    targets = chosen.by_format(replace(project, artifact_targets=[]))
+    connection_options = connect_to(targets, nexus, connection)
+    with open_registries(project, connection_options, ignore) as registries:
+        credential = connection_options.credential
+        opener = artifact_opener(registries, targets, chosen, nexus, credential, "", dry_run=True)
+        findings = examine_artifacts(targets, opener)
+    _report(", ".join(map(str, targets.values())), Diagnosis(tuple(findings), ()), [], as_json=as_json, fix=False)
 
 
 def _explain(text: str, target: str | None, *, as_json: bool) -> None:

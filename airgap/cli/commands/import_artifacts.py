@@ -20,10 +20,12 @@ from airgap.events import Noted, Sink
 from airgap.flows.import_artifacts import ArtifactImportRequest, ArtifactImportResult, import_artifacts
 from airgap.formatting import counted
 from airgap.i18n import tr
+from airgap.records import replace
 from airgap.transfer import CancelToken, Context, Jobs, Report
 
 if TYPE_CHECKING:
     from airgap.artifacts.publish.addresses import ArtifactTarget
+    from airgap.config.connections import ConnectionOptions
     from airgap.registry import Credential, Registries
 
 
@@ -34,17 +36,7 @@ def import_only_artifacts(
     """Import the artifacts of a bundle, and emit the last lines."""
     start = time.monotonic()
     targets = chosen.by_format(project)
-    hosts = _hosts(targets, nexus)
-    if connection.username and len({_name(host) for host in hosts}) > 1:
-        raise UsageError(
-            tr("the artifacts go to several hosts, and --username is for one"),
-            hint=tr("give each its line in ~/.netrc: machine HOST login USER password PASSWORD"),
-        )
-    connection_options = connection.options(hosts[0] if hosts else "")
-    if connection.insecure:
-        connection_options = type(connection_options)(
-            connection_options.ca_file, tuple(hosts), (), "", connection_options.credential
-        )
+    connection_options = connect_to(targets, nexus, connection)
     with (
         options.open_bundle(bundles, connection.password_stdin) as bundle,
         open_display(progress) as emit,
@@ -62,6 +54,23 @@ def import_only_artifacts(
                 hint=tr("the same command goes on where this one stopped"),
             ) from None
         _print_result(request, result, time.monotonic() - start, emit)
+
+
+def connect_to(
+    targets: dict[str, ArtifactTarget], nexus: str, connection: options.TargetConnection
+) -> ConnectionOptions:
+    """Return the connection options for the hosts of all targets.
+
+    Raises :class:`UsageError` for a user and several hosts: a password is for one.
+    """
+    hosts = _hosts(targets, nexus)
+    if connection.username and len({_name(host) for host in hosts}) > 1:
+        raise UsageError(
+            tr("the artifacts go to several hosts, and --username is for one"),
+            hint=tr("give each its line in ~/.netrc: machine HOST login USER password PASSWORD"),
+        )
+    connection_options = connection.options(hosts[0] if hosts else "")
+    return replace(connection_options, insecure=tuple(hosts) if connection.insecure else (), plain_http=())
 
 
 def artifact_opener(
