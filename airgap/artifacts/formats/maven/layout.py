@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
-from xml.sax.saxutils import escape
 
 from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.formats.maven.collector import SHA1
@@ -38,10 +38,21 @@ class MavenLayout:
 
 
 def _metadata(group: str, artifact: str, versions: Sequence[str]) -> bytes:
-    listed = "".join(f"      <version>{escape(version)}</version>\n" for version in versions)
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<metadata>\n'
-        f"  <groupId>{escape(group)}</groupId>\n  <artifactId>{escape(artifact)}</artifactId>\n  <versioning>\n"
-        f"    <latest>{escape(versions[-1])}</latest>\n    <release>{escape(versions[-1])}</release>\n"
-        f"    <versions>\n{listed}    </versions>\n  </versioning>\n</metadata>\n"
-    ).encode()
+    root = ElementTree.Element("metadata")
+
+    def add(parent: ElementTree.Element, name: str, text: str | None = None) -> ElementTree.Element:
+        element = ElementTree.SubElement(parent, name)
+        element.text = text
+        return element
+
+    add(root, "groupId", group)
+    add(root, "artifactId", artifact)
+    versioning = add(root, "versioning")
+    add(versioning, "latest", versions[-1])
+    add(versioning, "release", versions[-1])
+    listed = add(versioning, "versions")
+    for version in versions:
+        add(listed, "version", version)
+    ElementTree.indent(root)
+    content: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return content
