@@ -31,7 +31,6 @@ _COMMON_FORM = re.compile(
     rf"(?::({_TAG.pattern}))?(?:@(sha256:[0-9a-f]{{64}}))?"
 )
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
-_set = object.__setattr__
 #: Characters of registry and repository together (NameTotalLengthMax in distribution/reference).
 MAX_NAME = 255
 
@@ -115,11 +114,10 @@ def _parse_common(text: str) -> Reference | None:
     if match is None or match[1] in _HUB_NAMES:
         return None
     registry, repository, tag, digest = match.groups("")
-    reference = object.__new__(Reference)  # three times as fast as the constructor, which Record's classes share
-    _set(reference, "registry", registry)
-    _set(reference, "repository", repository)
-    _set(reference, "tag", tag or ("" if digest else "latest"))
-    _set(reference, "digest", digest)
+    reference = object.__new__(Reference)  # much faster than the constructor, which Record's classes share
+    reference.__dict__.update(
+        registry=registry, repository=repository, tag=tag or ("" if digest else "latest"), digest=digest
+    )
     return reference
 
 

@@ -67,4 +67,6 @@ def test_a_tab_is_named_with_the_command_that_replaces_it(tmp_path: Path) -> Non
 
 
 def test_other_mistakes_get_no_such_hint() -> None:
-    assert refusal(b"a: [\n", "x.yaml").hint is None
+    hint = refusal(b"a: [\n", "x.yaml").hint
+    assert hint is not None
+    assert hint.startswith("look at this line")

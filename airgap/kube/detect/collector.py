@@ -105,8 +105,8 @@ class SiteCollector:
         file_span = site_parts[0].span
         if file_span in self.sites:  # an alias of a site at its anchor
             return
-        root = self.root
-        line, column = root.line_and_column(file_span[0] - root.bom_length)
+        root, line = self.root, site_parts[0].line
+        column = root.line_and_column(file_span[0] - root.bom_length)[1]
         self.budget.keep(SITE * len(site_parts), lambda: f"{root.file}:{line}")
         fields = (
             root.file, candidate.document, document.path(candidate), line, column, tuple(site_parts), reference,

@@ -121,6 +121,9 @@ class ScanContext(ABC):
 
     def add_listed(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
         """Add each reference of a list; an item may have a name and ``=`` before the reference."""
+        if lines.SINGLE_ITEM.fullmatch(token.value):  # as most are
+            self.add(candidate, token, rule, token.value)
+            return
         for begin, end in lines.items(token.value):
             self.add(candidate, token, rule, token.value[begin:end], begin)
 

@@ -16,6 +16,8 @@ from airgap.kube.detect.rule import Rule
 from airgap.kube.detect.shapes import is_complete_reference, says_image
 
 _ITEM = re.compile(r"[^\s,;]+")
+#: A value that :func:`items` takes for one item.
+SINGLE_ITEM = re.compile(r"[^\s,;=]+")
 _COMMENTS = ("#", "//", ";")
 #: A line that gives a name a value.
 SETTING = re.compile(

@@ -18,11 +18,16 @@ _SIMPLE_KEY = re.compile(r"[^.\[\]\s\"]+")
 
 
 class _ParentPath(NamedTuple):
-    """The path of ``node`` below the object, and the same as rules write it."""
+    """The path of ``node`` below the object, and the same as rules write it.
+
+    ``in_document`` and ``item_rule`` are the paths of its items, without their indexes and as rules write them.
+    """
 
     node: Node | None
     path: str
     rule_path: str
+    in_document: str = ""
+    item_rule: str = "[]"
 
 
 class ObjectPaths:
@@ -38,23 +43,24 @@ class ObjectPaths:
 
     def full_path(self, candidate: Candidate) -> str:
         """Return the path in the document, as in ``spec.containers[0].image``."""
-        return (self._object_path + self._own_path(candidate.node).path + _step(candidate.key)).lstrip(".")
+        node_path, key = self._own_path(candidate.node).in_document, candidate.key
+        return f"{node_path}[{key}]" if type(key) is int else (node_path + _step(key)).lstrip(".")
 
     def rule_path(self, candidate: Candidate) -> str:
         """Return the path below the object, with ``[]`` for each index."""
-        key = candidate.key
-        step = "[]" if type(key) is int else _rule_step(key)
-        return (self._own_path(candidate.node).rule_path + step).lstrip(".")
+        paths, key = self._own_path(candidate.node), candidate.key
+        return paths.item_rule if type(key) is int else (paths.rule_path + _rule_step(key)).lstrip(".")
 
     def _own_path(self, node: Node) -> _ParentPath:
         """The paths of the candidate's node. Those of the last node are kept, because its values follow each other."""
         if node is not self._last_node.node:
-            if node is self._top or node.parent is None:
-                self._last_node = _ParentPath(node, "", "")
-            else:
+            path = rule_path = ""
+            if node is not self._top and node.parent is not None:
                 above = self._parent_path(node.parent)
                 path = above.path + _step(node.parent_key)
-                self._last_node = _ParentPath(node, path, above.rule_path + _rule_step(node.parent_key))
+                rule_path = above.rule_path + _rule_step(node.parent_key)
+            in_document, item_rule = (self._object_path + path).lstrip("."), f"{rule_path}[]".lstrip(".")
+            self._last_node = _ParentPath(node, path, rule_path, in_document, item_rule)
         return self._last_node
 
     def _parent_path(self, parent: Node) -> _ParentPath:

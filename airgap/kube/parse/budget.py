@@ -41,7 +41,8 @@ class Budget:
     def keep(self, size: int, where: Callable[[], str]) -> None:
         """Charge ``size`` bytes that are kept until the scan ends. Raises :class:`OverBudget`."""
         self.kept += size
-        self.hold(0, where)
+        if self.kept + self.pending * PENDING > self._memory:
+            self.hold(0, where)
 
     def hold(self, size: int, where: Callable[[], str]) -> None:
         """Check that ``size`` bytes can be kept for a while. Raises :class:`OverBudget`."""
