@@ -41,8 +41,13 @@ def sbom_format(manifest: Manifest, layer: Descriptor) -> str:
     """Return the format of the SBOM in a layer: ``SPDX``, ``CycloneDX`` or ``Syft``; empty if it has none."""
     if not is_attestation(layer):
         return _format_of(layer.media_type) or _format_of(manifest.artifact_type)
+    return _format_of(predicate_type(manifest, layer))
+
+
+def predicate_type(manifest: Manifest, layer: Descriptor) -> str:
+    """Return what the predicate of an attestation is, as its annotations tell; empty if they do not."""
     annotations = {**(manifest.annotations or {}), **layer.annotations}
-    return next((_format_of(annotations[key]) for key in _PREDICATE_KEYS if key in annotations), "")
+    return next((annotations[key] for key in _PREDICATE_KEYS if key in annotations), "")
 
 
 def read_sbom(layer: Descriptor, content: bytes, *, where: str) -> bytes:

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     help=tr("Show the rule that found each image, and what was not taken and why. With --json too."),
 )
 @click.option("--sizes", is_flag=True, help=tr("Ask the registries for the sizes."))
+@click.option(
+    "--signatures",
+    is_flag=True,
+    help=tr("Ask the registries for signatures, attestations and SBOMs, and show who made them. With --json too."),
+)
 @options.chart_options
 @options.walk_options
 @options.cluster_options
@@ -47,6 +52,7 @@ def command(
     refs: bool,
     why: bool,
     sizes: bool,
+    signatures: bool,
     ca_file: str | None,
     plain_http: tuple[str, ...],
     insecure: tuple[str, ...],
@@ -70,17 +76,19 @@ def command(
     airgap images --cluster --context production
     airgap images charts/shop -f production.yaml --set ingress.enabled=true
     """
-    if as_json + refs + sizes > 1 or (why and (refs or sizes)):
-        raise click.UsageError(tr("choose one of --json, --refs, --why and --sizes; only --json and --why go together"))
-    if not sizes and (ca_file or plain_http or insecure):
+    if as_json + refs + sizes > 1 or (why and (refs or sizes)) or (signatures and (refs or sizes or why)):
         raise click.UsageError(
-            tr("--ca-file, --plain-http and --insecure go with --sizes: nothing else asks a registry")
+            tr("choose one of --json, --refs, --why, --sizes and --signatures; --why and --signatures go with --json")
+        )
+    if not (sizes or signatures) and (ca_file or plain_http or insecure):
+        raise click.UsageError(
+            tr("--ca-file, --plain-http and --insecure go with --sizes or --signatures: nothing else asks a registry")
         )
     project = load_project(config)
     scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
     connection_options = options.source_connection(ca_file, plain_http, insecure)
     # Scripts that read the other forms get images alone.
-    artifacts = [] if scope or paths or as_json or refs or sizes else project.artifacts
+    artifacts = [] if scope or paths or as_json or refs or sizes or signatures else project.artifacts
     only_artifacts = bool(artifacts) and not project.resources and not project.images
     found_images = (
         FoundImages(())
@@ -97,7 +105,11 @@ def command(
             cluster=scope,
         )
     )
-    if as_json:
+    if signatures:
+        from airgap.cli.commands.images_signatures import print_signatures
+
+        print_signatures(found_images, project, connection_options, jobs, progress, as_json=as_json)
+    elif as_json:
         sites = [_site_json(site) for site in found_images.sites]
         not_taken = [_miss_json(miss) for miss in found_images.misses]
         document = {"sites": sites, "not_taken": not_taken} if why else sites
@@ -113,9 +125,9 @@ def command(
         _print_table(found_images, why=why)
         _print_artifacts(artifacts)
     # Scripts that read the other forms get no more than what makes the list incomplete.
-    warnings = found_images.read.warnings() if as_json or refs or sizes else found_images.warnings()
+    warnings = found_images.read.warnings() if as_json or refs or sizes or signatures else found_images.warnings()
     _print_messages(warnings, found_images.read.notes(every=walking.strict))
-    if not (as_json or refs or sizes):
+    if not (as_json or refs or sizes or signatures):
         _print_counts(found_images, why=why)
     if error := found_images.incomplete(strict=walking.strict):
         raise error

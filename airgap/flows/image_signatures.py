@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap images --signatures``: asks the registries what is attached to each image, and reads who signed it.
+
+Nothing is verified: a registry may list anything. A key cannot be told from a signature; a certificate names somebody.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Sequence
+
+from airgap import bounded_json, limits
+from airgap.errors import AirgapError, ContentError
+from airgap.flows.images import FoundImages
+from airgap.flows.steps.resolve import resolve_images
+from airgap.oci import Descriptor
+from airgap.oci.attached import Attached, attached
+from airgap.oci.manifest import Manifest, attested_digest
+from airgap.records import Record
+from airgap.registry import Registries
+from airgap.store.protocols import Source
+from airgap.store.readers import fetch
+from airgap.transfer import Context, Plan
+from airgap.transfer.graph import Image
+from airgap.transfer.pool import parallel_map
+from airgap.trust.keyless import Signer, read_signer
+
+_BUNDLE_VALUES = 10_000
+
+
+class Attachment(Record):
+    """One thing that is attached. ``manifest`` is the digest of what has it, ``subject`` that of what it is about.
+
+    ``signer`` is whom a certificate names, ``None`` if there is none.
+    """
+
+    what: Attached
+    manifest: str
+    subject: str
+    signer: Signer | None
+
+
+class ImageAttachments(Record):
+    """An image, its ``digest``, and what is attached to it or to an image in it."""
+
+    reference: str
+    digest: str
+    attachments: Sequence[Attachment]
+
+
+def find_attachments(
+    found_images: FoundImages, registries: Registries, context: Context, *, named: Collection[str]
+) -> tuple[list[ImageAttachments], list[AirgapError]]:
+    """Ask for what is attached to each image. Returns the failures of images beside what was found."""
+    resolved = resolve_images(found_images, registries, context, referrers=True, named=named)
+    plan = resolved.plan
+    work = [
+        (resolved.sources[image.root.source], manifest, subject)
+        for image in plan.images
+        for manifest, subject in _attaching(plan, image)
+    ]
+    results = parallel_map(
+        work,
+        lambda item: [
+            Attachment(what, item[1].descriptor.digest, item[2], _signer(item[0], what)) for what in attached(item[1])
+        ],
+        workers=context.jobs.control,
+        cancel=context.cancel,
+    )
+    found = [attachment for result in results if not isinstance(result, AirgapError) for attachment in result]
+    images = [image for image in plan.images if not image.referrer_of]
+    return [_of_image(plan, image, found) for image in images], [error for _, error in plan.failures]
+
+
+def _of_image(plan: Plan, image: Image, found: Sequence[Attachment]) -> ImageAttachments:
+    subjects = {manifest.descriptor.digest for manifest in plan.closure(image)}
+    of_image: list[Attachment] = []
+    for attachment in found:  # a signature of a signature follows it
+        if attachment.subject in subjects and attachment not in of_image:
+            of_image.append(attachment)
+            subjects.add(attachment.manifest)
+    return ImageAttachments(image.root.label, image.digest, of_image)
+
+
+def _attaching(plan: Plan, image: Image) -> list[tuple[Manifest, str]]:
+    """The manifests that attach something, each with its subject: a referrer itself, of others what BuildKit adds."""
+    if image.referrer_of:
+        return [(image.manifest, image.referrer_of)]
+    return [
+        (plan.manifests[child.digest], subject)
+        for manifest in plan.closure(image)
+        for child in manifest.children
+        if (subject := attested_digest(child)) and child.digest in plan.manifests
+    ]
+
+
+def _signer(source: Source, what: Attached) -> Signer | None:
+    certificate = what.certificate or (_bundled_certificate(source, what.bundle) if what.bundle else b"")
+    return read_signer(certificate) if certificate else None
+
+
+def _bundled_certificate(source: Source, bundle: Descriptor) -> bytes:
+    """Return the certificate (DER) in a bundle of Sigstore; empty if it is signed with a key, or cannot be read."""
+    try:
+        content = fetch(source, bundle, limit=limits.value("manifest-bytes"))
+        material = bounded_json.loads(content, values=_BUNDLE_VALUES)["verificationMaterial"]
+        chain = material.get("x509CertificateChain", {}).get("certificates", ({},))
+        certificate = material.get("certificate") or chain[0]
+        return base64.b64decode(certificate.get("rawBytes", ""), validate=True)
+    except (ContentError, KeyError, IndexError, TypeError, AttributeError, ValueError):
+        return b""
