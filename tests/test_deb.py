@@ -87,6 +87,7 @@ def test_it_is_installed_used_and_removed(deb: Path, tmp_path: Path) -> None:
 
     # What it depends on comes first, so that what is left behind afterwards is its own.
     depends = ("python3", "python3-cheroot", "python3-click", "python3-rich", "python3-yaml", "python3-zstandard")
+    depends += ("python3-cryptography", "python3-typing-extensions")
     run("apt-get", "update", "-q")
     run("apt-get", "install", "-q", "-y", "--no-install-recommends", *depends, "bash-completion", "man-db")
     before = everything(root)
@@ -98,6 +99,7 @@ def test_it_is_installed_used_and_removed(deb: Path, tmp_path: Path) -> None:
     )
     run("sh", "-c", "cd airgap-demo && tar xf again.tar airgap/airgap.pyz", user=54321)
     assert run("python3", "airgap-demo/airgap/airgap.pyz", "--version") == f"airgap {airgap.__version__}\n"
+    run("airgap", "keygen", "--no-passphrase", "-o", "maker", user=54321)
     completed = "source /usr/share/bash-completion/completions/airgap && complete -p airgap"
     assert "airgap" in run("bash", "-c", completed)
     for path in ("man/man1/airgap-export.1.gz", "zsh/vendor-completions/_airgap"):

@@ -21,6 +21,10 @@ from email.utils import format_datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools import vendored  # noqa: E402 - found by the line before, as python tools/deb.py starts elsewhere
+
 SHELLS = ("bash", "zsh", "fish")
 COPIED = ("LICENSE", "CHANGELOG.md")
 
@@ -41,6 +45,11 @@ def build(output: Path) -> Path:
             shutil.copyfile(ROOT / name, source / name)
         run("tools/man.py", "--output", str(source / "man"))
         run("tools/pyz.py", "--output", str(source / "airgap.pyz"))
+        for name in vendored.VENDORED:
+            for path, content in vendored.modules_of(name).items():
+                target = source / "vendored" / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
         (source / "completions").mkdir()
         for shell in SHELLS:
             (source / "completions" / shell).write_text(run("-m", "airgap", "completion", shell), encoding="utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -59,6 +60,12 @@ class ArtifactEntry(Record):
     values: Mapping[str, str | tuple[str, ...]] = field(compare=False)
     where: str = ""
     paths: frozenset[str] = frozenset()
+
+    @property
+    def summary(self) -> str:
+        """What it names, for lists: the values of its form's keys, without passwords."""
+        text = " ".join(self.text(key) or ", ".join(self.texts(key)) for key in self.form.keys)
+        return re.sub(r"://[^/\s]*@", "://", text)
 
     def text(self, key: str, default: str = "") -> str:
         """Return a text, or ``default`` if the entry does not have the key."""

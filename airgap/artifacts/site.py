@@ -10,6 +10,7 @@ from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.format import Format
 from airgap.artifacts.formats import MODULES, format_named
 from airgap.artifacts.manifest import parse_manifest
+from airgap.artifacts.web import quote_path
 from airgap.bundle import BundleReader
 from airgap.oci import Descriptor
 from airgap.server.site import SiteFile
@@ -62,7 +63,7 @@ class ArtifactSite:
         if inner in documents:
             return _document(inner, documents[inner])
         if f"{inner}/index.html" in documents:
-            return SiteFile("text/plain", moved_to=f"/{path}/")
+            return SiteFile("text/plain", moved_to=quote_path(f"/{path}/"))
         return None
 
     def _documents_of(self, artifact_format: Format, base_url: str) -> Mapping[str, bytes]:

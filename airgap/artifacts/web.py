@@ -84,13 +84,17 @@ class WebServer:
     def at(cls, registries: Registries, url: str, credential: Credential | None = None) -> WebServer:
         """Return the server at an address; sends nothing. ``credential`` goes before all others.
 
-        ``registries`` gives the transport, and settings and credentials by the host's name. Raises :class:`UsageError`.
+        ``registries`` gives the transport, and settings and credentials by the host's name. A ``credential`` with a
+        token and without a user is sent as a Bearer token. Raises :class:`UsageError`.
         """
         address = Address.parse(url)
         known = credential or address.credential
         if known is None and registries.credential(address.host) is None:
             known = netrc_credential(address.host)
-        return cls(registries.client_at(address.host, address.origin, known), address, known)
+        client = registries.client_at(address.host, address.origin, known)
+        if known is not None and known.token and not known.username:
+            client.send_token(known.token)
+        return cls(client, address, known)
 
     def __str__(self) -> str:
         return str(self.address)

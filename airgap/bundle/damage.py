@@ -15,11 +15,15 @@ from airgap.i18n import tr
 
 
 def images_by_blob(bundle: BundleReader, digests: set[str]) -> dict[str, list[str]]:
-    """Map each of ``digests`` to the references of the images that need it."""
+    """Map each of ``digests`` to the references of the images, and the names of the artifacts, that need it."""
     references: dict[str, list[str]] = {}
     for image in bundle.inventory.images:
         for digest in sorted(_reachable_digests(bundle, image.descriptor.digest) & digests):
             references.setdefault(digest, []).append(str(image.reference))
+    for artifact in bundle.inventory.artifacts:
+        for digest in {artifact.descriptor.digest, artifact.content.digest} & digests:
+            label = " ".join(part for part in artifact.identity[:3] if part)
+            references.setdefault(digest, []).append(label)
     return references
 
 

@@ -85,6 +85,11 @@ class BundleReader:
         return self.path == _STANDARD_INPUT
 
     @property
+    def signatures_come_last(self) -> bool:
+        """Whether reading the signatures in it passes over the blobs: in a pipe, and while volumes are missing."""
+        return self._medium.size is None
+
+    @property
     def is_split(self) -> bool:
         """Whether the bundle is split into volumes."""
         return isinstance(self._medium, VolumesMedium)
@@ -180,11 +185,20 @@ class BundleReader:
         return self._head.inventory_content()
 
     def signatures(self) -> Mapping[str, bytes]:
-        """Return the signatures behind the blobs by file name; of a pipe, only after the blobs were read.
+        """Return the signatures behind the blobs by file name; where they come last, only after the blobs were read.
 
         Raises :class:`BundleError` for other members there.
         """
         return self._read_tail().signatures
+
+    def require_seek_table(self) -> None:
+        """Raise :class:`SignatureFailure` for a compressed bundle without one: nobody can tell what was added to it."""
+        if isinstance(self._medium, PipeMedium) and not self.is_standard_input:
+            raise SignatureFailure(
+                tr("a compressed bundle without a seek table cannot be checked for what was added to it"),
+                where=str(self.path),
+                hint=tr("zstd -dc FILE | airgap verify - --signature FILE.minisig checks what is in it"),
+            )
 
     def check_blob(self, descriptor: Descriptor, opener: Opener | None = None) -> None:
         """Read a blob and its padding and verify them.
@@ -240,12 +254,7 @@ class BundleReader:
         Together with :meth:`check_head` and :meth:`check_blob` this covers every byte.
         """
         self._head.check_order()
-        if isinstance(self._medium, PipeMedium) and not self.is_standard_input:
-            raise SignatureFailure(
-                tr("a compressed bundle without a seek table cannot be checked for what was added to it"),
-                where=str(self.path),
-                hint=tr("zstd -dc FILE | airgap verify - --signature FILE.minisig checks what is in it"),
-            )
+        self.require_seek_table()
         if not tail.exact:
             raise SignatureFailure(
                 tr("changed after it was signed: its end is not what it should be"),
@@ -314,7 +323,7 @@ def _open_reader(path: Path, medium: Medium) -> BundleReader:
     medium.expect_size(head.blobs_end + len(END))
     head.check_members()
     reader = BundleReader(path, medium, head, head.read_index())
-    if medium.size is not None:
+    if not reader.signatures_come_last:
         reader.signatures()
     if isinstance(medium, PipeMedium):
         medium.stop_keeping(reader._documents_end())

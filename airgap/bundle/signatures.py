@@ -23,17 +23,17 @@ _SUFFIXES = r"(\.[0-9A-Fa-f]{16})?\.(minisig|p7s)"
 def find_signatures(bundle: BundleReader, files: Sequence[Path] = ()) -> list[SignatureFile]:
     """Return the signatures beside the bundle, in the given files, and in the bundle.
 
-    Those in a pipe are left out: they pass after everything else. Raises :class:`airgap.errors.UsageError` for a file
-    that cannot be read.
+    Those in the bundle are left out where they come last (:attr:`BundleReader.signatures_come_last`). Raises
+    :class:`airgap.errors.UsageError` for a file that cannot be read.
     """
     beside = [] if bundle.is_standard_input else sidecars(bundle.path)
-    paths = dict.fromkeys(path.absolute() for path in (*beside, *files))
-    found = [SignatureFile(str(path), read_small_file(path, MAX_SIGNATURE)) for path in paths]
-    return found if bundle.is_standard_input else [*found, *inner_signatures(bundle)]
+    by_place = {path.absolute(): path for path in (*beside, *files)}
+    found = [SignatureFile(str(path), read_small_file(path, MAX_SIGNATURE)) for path in by_place.values()]
+    return found if bundle.signatures_come_last else [*found, *inner_signatures(bundle)]
 
 
 def inner_signatures(bundle: BundleReader) -> list[SignatureFile]:
-    """Return the signatures in the bundle; of a pipe, only after its blobs were read."""
+    """Return the signatures in the bundle; where they come last, only after its blobs were read."""
     return [
         SignatureFile(f"{bundle.path}: {SIGNATURES_FOLDER}{name}", content, name)
         for name, content in bundle.signatures().items()

@@ -52,7 +52,9 @@ class ArtifactTargets(Record):
 def choice(function: F) -> F:
     """Add ``--only-artifacts`` and ``--no-artifacts``; the command gets them as one argument ``artifact_choice``."""
 
-    @click.option("--only-artifacts", is_flag=True, help=tr("Take the artifacts of airgap.yaml and no images."))
+    @click.option(
+        "--only-artifacts", is_flag=True, help=tr("Take the artifacts of airgap.yaml and no images; PATH is not read.")
+    )
     @click.option("--no-artifacts", is_flag=True, help=tr("Leave the artifacts of airgap.yaml out."))
     @functools.wraps(function)
     def with_one_argument(only_artifacts: bool, no_artifacts: bool, **others: Any) -> Any:

@@ -11,6 +11,7 @@ import click
 
 from airgap.cli.prompts import can_ask
 from airgap.cli.trust_options import ask_passphrase
+from airgap.durable import require_file
 from airgap.errors import SignatureFailure, UsageError
 from airgap.i18n import tr
 
@@ -52,8 +53,11 @@ def make_sealer(recipients: Sequence[str], *, passphrase: bool) -> Sealer | None
 def unsealer(identities: Sequence[str]) -> Unseal:
     """Return a function that gets the key of a sealed bundle by the keys in these files, or by asking for a passphrase.
 
-    It raises :class:`SignatureFailure` where none fits, and :class:`UsageError` for files that cannot be read.
+    It raises :class:`SignatureFailure` where none fits, and :class:`UsageError` for files that cannot be read. A file
+    that does not exist is an error at once, whether the bundle is sealed or not.
     """
+    for identity_file in identities:
+        require_file(identity_file)
 
     def unseal(header: Header, where: str) -> bytes:
         from airgap.bundle.media.sealed import SealedBundle

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from airgap.cli.prompts import can_ask
+from airgap.durable import require_file
 from airgap.errors import UsageError
 from airgap.i18n import tr
 from airgap.records import Record
@@ -113,10 +114,15 @@ def trust_options(function: F) -> F:
     return decorated
 
 
-def open_trust_file(path: str | None) -> TrustFile:
-    """Return the trust file of the option, or the user's own."""
+def open_trust_file(path: str | None, *, may_be_new: bool = False) -> TrustFile:
+    """Return the trust file of the option, or the user's own, which need not exist.
+
+    Raises :class:`UsageError` where the file of the option does not exist, unless it ``may_be_new``.
+    """
     from airgap.trust.trust_file import TrustFile, default_path
 
+    if path and not may_be_new:
+        require_file(path)
     return TrustFile(Path(path) if path else default_path(os.environ))
 
 

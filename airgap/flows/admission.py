@@ -43,11 +43,10 @@ def verify_signed(bundle: BundleReader, demand: Demand, context: Context) -> Ver
 
     Raises :class:`airgap.errors.SignatureFailure`, and what :func:`airgap.flows.verify.verify` raises.
     """
-    if not bundle.is_standard_input:
+    if not bundle.signatures_come_last:
         checked = check_signatures(bundle, demand, context.emit)
         return verify(bundle, context, signed=bool(checked))
-    # The signatures in a pipe come last.
-    verified = verify(bundle, context, signed=bool(demand.files))
+    verified = verify(bundle, context, signed=bool(find_signatures(bundle, demand.files)))
     check_signatures(bundle, demand, context.emit, more=inner_signatures(bundle))
     return verified
 
@@ -58,17 +57,21 @@ def admit(bundle: BundleReader, demand: Demand, context: Context) -> None:
     A pipe can be read only once: of it, the signature and the head are verified here, and each blob when it is pushed.
     Raises :class:`airgap.errors.SignatureFailure`, and what :func:`airgap.flows.verify.verify` raises.
     """
-    if demand.policy.demands and bundle.is_standard_input and not demand.files:
-        raise UsageError(
-            tr("the signature of a bundle in standard input must be a file, because it comes last there"),
-            hint=tr("add --signature FILE, which airgap export -o - --sign KEY --signature FILE wrote"),
-        )
-    check_signatures(bundle, demand, context.emit)
     if not demand.policy.demands:
+        check_signatures(bundle, demand, context.emit)
         return
     if bundle.is_standard_input:
+        if not demand.files:
+            raise UsageError(
+                tr("the signature of a bundle in standard input must be a file, because it comes last there"),
+                hint=tr("add --signature FILE, which airgap export -o - --sign KEY --signature FILE wrote"),
+            )
+        check_signatures(bundle, demand, context.emit)
         bundle.check_head(signed=True)
         return
+    bundle.require_seek_table()
+    inner = inner_signatures(bundle) if bundle.signatures_come_last else ()
+    check_signatures(bundle, demand, context.emit, more=inner)
     verify(bundle, context, signed=True)
 
 

@@ -254,6 +254,10 @@ class RegistryClient(Record, frozen=False, eq=False):
         """
         return self._auth.offer_basic()
 
+    def send_token(self, token: str) -> None:
+        """Send a Bearer token with every request: one that the user was given, not one that a token server issues."""
+        self._auth.offer_token(token)
+
     def use_one_token(self) -> None:
         """Use one token for all repositories, for servers whose tokens are not bound to a scope."""
         self._auth.shares_tokens = True

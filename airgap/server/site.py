@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Protocol
+from urllib.parse import unquote
 
 from airgap.oci import Descriptor
 from airgap.records import Record
@@ -31,7 +32,7 @@ class Site(Protocol):
     """The files of a server, by path."""
 
     def find(self, path: str, base_url: str, /) -> SiteFile | None:
-        """Return what is at a path without its first slash; ``base_url`` is the server's address for the client."""
+        """Return what is at a decoded path, without its first slash; ``base_url`` is the server's address."""
 
 
 class SiteHandler:
@@ -43,7 +44,7 @@ class SiteHandler:
 
     def get(self, request: Request) -> Response:
         """Answer GET and HEAD, with a single byte range if the request has one."""
-        file = self._site.find(request.path.lstrip("/"), self._base_url(request))
+        file = self._site.find(unquote(request.path.lstrip("/")), self._base_url(request))
         if file is None:
             raise Problem(404, "UNSUPPORTED", "there is nothing at this path", {"path": request.path[:160]})
         if file.moved_to:

@@ -25,7 +25,9 @@ MAX_FILE = 16 * 1024 * 1024
 #: What the private key in a hardware module is called instead of a file name (RFC 7512).
 HARDWARE_KEY = "pkcs11:"
 _MAX_SIGNERS = 8
-_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n.*?-----END \1-----", re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n[^-]*(?:-(?!----)[^-]*)*-----END \1-----")
+_KEY_USAGE = re.compile(r"^[ \t]*X509v3 Key Usage:[^\n]*\n[ \t]+([^\n]+)", re.MULTILINE)
+_EXTENDED_KEY_USAGE = re.compile(r"^[ \t]*X509v3 Extended Key Usage:[^\n]*\n[ \t]+([^\n]+)", re.MULTILINE)
 _SIGNATURE_LABELS = ("CMS", "PKCS7")
 #: What a certificate that signs a bundle may be for, as openssl names it. The number is document signing (RFC 9336).
 _SIGNING = {"Digital Signature", "Non Repudiation"}
@@ -168,9 +170,7 @@ def _describe(certificate: bytes) -> tuple[Signer, set[str], set[str]]:
     assert fingerprint is not None
     usages, purposes = (
         {word.strip() for word in match[1].split(",")} if match else set[str]()
-        for match in (
-            re.search(rf"X509v3 {name}:[^\n]*\n\s+([^\n]+)", text) for name in ("Key Usage", "Extended Key Usage")
-        )
+        for match in (_KEY_USAGE.search(text), _EXTENDED_KEY_USAGE.search(text))
     )
     return Signer(subject[1].strip(), fingerprint[1].replace(":", "").lower()), usages, purposes
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from tests.cli.command import Airgap, Result
 from tests.doubles.nexus import ADMIN, Nexus, Repository, Settings, User, nexus
@@ -53,8 +54,9 @@ def files_over_http(files: Mapping[str, bytes], *, pages: bool = False, **more: 
     HTML, and leads there from the name without a slash."""
 
     def answer(request: Request) -> Answer:
-        content = files.get(request.path.lstrip("/"))
-        if content is None and pages and f"{request.path}/".lstrip("/") in files:
+        path = unquote(request.path)
+        content = files.get(path.lstrip("/"))
+        if content is None and pages and f"{path}/".lstrip("/") in files:
             return Answer(301, b"", {"Location": f"{request.path}/"})
         if content is None:
             return Answer(404)

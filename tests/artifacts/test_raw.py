@@ -262,6 +262,16 @@ def test_mistakes_in_airgap_yaml_have_their_line(airgap: Airgap, entry: str, exp
     assert not (airgap.folder / "demo.tar").exists()
 
 
+def test_the_path_of_an_export_is_not_read_for_artifacts_alone(airgap: Airgap) -> None:
+    project(airgap)
+    airgap.write("pod.yaml", "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: localhost:1/no/such:1}]}\n")
+    export(airgap, ".")
+    assert bundle_json(airgap)["images"] == []
+    assert len(bundle_json(airgap)["artifacts"]) == 3
+    said = export(airgap, "--image", "localhost:1/no/such:1", code=2)
+    assert "takes no images" in said.errors[0]
+
+
 def test_nothing_is_said_of_formats_that_do_not_exist(airgap: Airgap) -> None:
     airgap.write("airgap.yaml", "artifacts:\n  pyyp: []\n")
     assert "unknown key 'pyyp'" in export(airgap, code=2).errors[0]

@@ -11,6 +11,7 @@ import pytest
 
 from airgap.cli.app import COMMANDS, cli
 from airgap.durable import read_hint
+from airgap.trust.secret_key import SecretKey
 from tests.cli.command import Airgap, Registry, pod
 
 TO = "127.0.0.1:1/p"
@@ -37,13 +38,33 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("export", "--ca-file"): ("export", "pod.yaml", "-o", "new.tar", "--ca-file", "FILE"),
     ("export", "--config"): ("export", "pod.yaml", "-o", "new.tar", "--config", "FILE"),
+    ("export", "--sign"): ("export", "pod.yaml", "-o", "new.tar", "--sign", "FILE"),
+    ("export", "--encrypt-to"): ("export", "pod.yaml", "-o", "new.tar", "--encrypt-to", "FILE"),
     ("inspect", "BUNDLE"): ("inspect", "FILE"),
+    ("inspect", "--identity"): ("inspect", "BUNDLE", "--identity", "FILE"),
     ("verify", "BUNDLES"): ("verify", "FILE"),
     ("verify", "--ca-file"): ("verify", "BUNDLE", "--against", TO, "--ca-file", "FILE"),
     ("verify", "--config"): ("verify", "BUNDLE", "--config", "FILE"),
+    ("verify", "--identity"): ("verify", "BUNDLE", "--identity", "FILE"),
+    ("verify", "--key"): ("verify", "BUNDLE", "--key", "FILE"),
+    ("verify", "--ca"): ("verify", "BUNDLE", "--ca", "FILE"),
+    ("verify", "--crl"): ("verify", "BUNDLE", "--ca", "ca.pem", "--crl", "FILE"),
+    ("verify", "--signature"): ("verify", "BUNDLE", "--signature", "FILE"),
+    ("verify", "--trust-file"): ("verify", "BUNDLE", "--trust-file", "FILE"),
+    ("sign", "BUNDLE"): ("sign", "FILE", "--key", "maker.key"),
+    ("sign", "--key"): ("sign", "BUNDLE", "--key", "FILE"),
+    ("sign", "--cms"): ("sign", "BUNDLE", "--key", "maker.key", "--cms", "FILE"),
+    ("trust", "KEY"): ("trust", "add", "FILE", "--name", "maker"),
+    ("trust", "--trust-file"): ("trust", "list", "--trust-file", "FILE"),
     ("import", "BUNDLES"): ("import", "FILE", "--to", TO),
     ("import", "--ca-file"): ("import", "BUNDLE", "--to", TO, "--ca-file", "FILE"),
     ("import", "--config"): ("import", "BUNDLE", "--to", TO, "--config", "FILE"),
+    ("import", "--identity"): ("import", "BUNDLE", "--to", TO, "--identity", "FILE"),
+    ("import", "--key"): ("import", "BUNDLE", "--to", TO, "--key", "FILE"),
+    ("import", "--ca"): ("import", "BUNDLE", "--to", TO, "--ca", "FILE"),
+    ("import", "--crl"): ("import", "BUNDLE", "--to", TO, "--ca", "ca.pem", "--crl", "FILE"),
+    ("import", "--signature"): ("import", "BUNDLE", "--to", TO, "--signature", "FILE"),
+    ("import", "--trust-file"): ("import", "BUNDLE", "--to", TO, "--trust-file", "FILE"),
     ("rewrite", "PATHS"): ("rewrite", "FILE", "--to", TO),
     ("rewrite", "--revert"): ("rewrite", "FILE", "--revert"),
     ("rewrite", "--from"): ("rewrite", "pod.yaml", "--to", TO, "--from", "FILE"),
@@ -68,6 +89,11 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
 }
 #: Options whose value is a file that the command writes, or no file of this machine at all.
 NO_READING = {"--output", "--receipt", "--csv", "--html", "--report", "--state", "--root", "--post-renderer"}
+#: The same of one command; others read the file of this option.
+WRITES = {("export", "--signature")}
+#: Names of values that are files.
+METAVARS = {"FILE", "PEM", "PATH", "BUNDLE", "OLD", "NEW", "BUNDLE|RECEIPT", "BUNDLE|LAYOUT"}
+METAVARS |= {"KEY", "PUB", "PUB|NAME", "RECIPIENT"}
 
 
 def options_with_files() -> set[tuple[str, str]]:
@@ -79,8 +105,7 @@ def options_with_files() -> set[tuple[str, str]]:
         for parameter in loaded.params:
             metavar = (parameter.metavar or "").strip("[].")
             option = max(parameter.opts, key=len) if isinstance(parameter, click.Option) else parameter.name.upper()
-            files = {"FILE", "PEM", "PATH", "BUNDLE", "OLD", "NEW", "BUNDLE|RECEIPT", "BUNDLE|LAYOUT"}
-            if metavar in files and option not in NO_READING:
+            if metavar in METAVARS and option not in NO_READING and (name, option) not in WRITES:
                 found.add((name, option))
     return found
 
@@ -93,6 +118,8 @@ def test_every_argument_that_names_a_file_is_here() -> None:
 def test_a_missing_file(airgap: Airgap, bundle: Path, which: tuple[str, str]) -> None:
     airgap.write("pod.yaml", pod("127.0.0.1:1/a/x:1"))
     airgap.write("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n")
+    airgap.write("maker.key", SecretKey.generate().to_bytes(""))
+    airgap.write("ca.pem", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
     file = "없는 폴더/absent.yaml"
     words = [{"FILE": file, "BUNDLE": str(bundle)}.get(word, word) for word in READS[which]]
     before = airgap.files()

@@ -14,6 +14,7 @@ from airgap.trust.minisign import PublicKey
 from airgap.trust.secret_key import SecretKey
 from tests.cli.command import Airgap, Registry, settings
 from tests.parts.certificates import Authority
+from tests.parts.need import need
 
 BUNDLE_ID = "airgap bundle sha256:"
 
@@ -254,3 +255,20 @@ def test_signing_what_is_no_bundle(airgap: Airgap, maker: PublicKey) -> None:
 
 def shell(airgap: Airgap, command: str) -> None:
     subprocess.run(["sh", "-euc", command], cwd=airgap.folder, check=True, timeout=60, capture_output=True)
+
+
+def test_a_signed_bundle_that_another_program_compressed(
+    prepared: Airgap, maker: PublicKey, nexus: Registry, bundle: Path
+) -> None:
+    """It is read once from its start, so the signature in it comes last: nothing may read it before the blobs."""
+    prepared.write("b.tar", bundle.read_bytes())
+    prepared.run("sign", "b.tar", "--key", "maker.key")
+    subprocess.run([need("zstd"), "-q", "b.tar", "-o", "c.tar.zst"], cwd=prepared.folder, check=True)
+    assert maker.id in prepared.run("inspect", "c.tar.zst").text
+    assert "without a seek table" in prepared.fails(43, "verify", "c.tar.zst").stderr
+    target = ("--to", f"{nexus.url}/p")
+    said = prepared.fails(43, "import", "c.tar.zst", *target, "--require-signature", "--key", "maker.pub")
+    assert "without a seek table" in said.stderr
+    assert nexus.requests() == []
+    prepared.run("import", "c.tar.zst", *target)
+    assert len(nexus.names()) == 4

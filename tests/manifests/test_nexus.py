@@ -18,6 +18,7 @@ import yaml
 
 from airgap.kube import scan
 from tests.manifests.applied import NEXUS, ROOT, Object, containers, documents, images, objects, pods
+from tests.parts.helm import helm
 
 READMES = [ROOT / "manifests" / "README.md", ROOT / "manifests" / "README.ko.md"]
 KUBERNETES = ("1.27", "1.32")  # the oldest that the manifests are meant for, and the one of Debian's kubectl
@@ -30,7 +31,8 @@ ANNOTATIONS = {
 }
 
 APPLIED = [*sorted(set(NEXUS.glob("*.yaml")) - {NEXUS / "kustomization.yaml"}), NEXUS / "helm" / "nodeports.yaml"]
-SAMPLES = sorted((ROOT / "samples").glob("*/**/*.yaml"))
+ARTIFACTS = ROOT / "samples" / "artifacts"  # settings and a chart: its objects are there once it is rendered
+SAMPLES = sorted(path for path in (ROOT / "samples").glob("*/**/*.yaml") if not path.is_relative_to(ARTIFACTS))
 
 
 def behind(service: Object) -> Object:
@@ -59,6 +61,15 @@ def test_the_kubernetes_schemas_take_every_object(path: Path, version: str) -> N
     assert items
     for item in items:
         kubernetes_validate.validate(item, version, strict=True)
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_the_kubernetes_schemas_take_the_chart_of_the_artifacts(version: str) -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    command = [str(helm()), "template", "now", str(ARTIFACTS / "charts" / "notice")]
+    rendered = subprocess.run(command, capture_output=True, check=True).stdout
+    (item,) = yaml.safe_load_all(rendered)
+    kubernetes_validate.validate(item, version, strict=True)
 
 
 def test_the_schemas_refuse_a_misspelt_key() -> None:

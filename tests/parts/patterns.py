@@ -161,7 +161,7 @@ def slowest(pattern: Pattern, found: Sequence[Attack]) -> tuple[str, int, float]
     for function, attack in itertools.product(sorted(pattern.how), found):
         for count in _COUNTS:
             taken = seconds(pattern, function, attack.times(count))
-            if taken > _SUSPICIOUS:
+            if taken > _SUSPICIOUS and (taken := seconds(pattern, function, attack.times(count))) > _SUSPICIOUS:
                 return f"{function} {attack.times(count)!r}", len(attack.times(count)), taken
     for function in sorted(pattern.how):
         # Processor time comes in steps of 10 ms on some systems; the shorter of two short readings is enough to
@@ -173,8 +173,14 @@ def slowest(pattern: Pattern, found: Sequence[Attack]) -> tuple[str, int, float]
         for at in sorted(range(len(found)), key=lambda at: screened[at])[-_SCREENED:]:
             before = 0.0
             for size in _SIZES:
-                taken = seconds(pattern, function, found[at].of(size))
-                if taken > _SUSPICIOUS and taken > _RATIO * max(before, _STEP):
+                text = found[at].of(size)
+                taken = seconds(pattern, function, text)
+                # Other programs make a reading longer, by the caches that they empty; what is slow is slow each time.
+                limit = max(_SUSPICIOUS, _RATIO * max(before, _STEP))
+                if (
+                    taken > limit
+                    and (taken := min(taken, *(seconds(pattern, function, text) for _ in range(2)))) > limit
+                ):
                     return f"{function} {found[at].of(60)!r}", size, taken
                 before = taken
     return None
@@ -195,7 +201,7 @@ def computed(*, all_phrases: bool = False) -> dict[Unknown, list[Pattern]]:
     from airgap.explain.messages import known_messages
     from airgap.kube.detect import rules
     from airgap.kube.detect.rule import Rule, compile_path
-    from airgap.kube.parse import scalars
+    from airgap.registry.http import masking
     from airgap.server import app
     from airgap.targets.nexus import refusals
 
@@ -220,12 +226,11 @@ def computed(*, all_phrases: bool = False) -> dict[Unknown, list[Pattern]]:
     )
     of("airgap.kube.detect.rule", "text", map(compile_path, places), "fullmatch")
     of("airgap.kube.detect.rule", "self.name", [rule.name for rule in known], "fullmatch")
-    special = (
-        "f'(?P<space>(?:[ \\\\t]|{_BREAK})+)' + "
-        "('|(?P<esc>\\\\\\\\)' if style == '\"' else \"|(?P<quote>'')\" if style else '')"
-    )
-    styles = [eval(special, {"_BREAK": vars(scalars)["_BREAK"], "style": style}) for style in ("", "'", '"')]
-    of("airgap.kube.parse.scalars", special, styles, "search")
+    secrets = masking.Secrets()
+    for secret in ("a", "aaaaaaab", "a+b/c=&<ä", "x" * 500):
+        secrets.add(secret)
+    masks = "b'|'.join(map(_expression, sorted(forms, key=len, reverse=True)))"
+    of("airgap.registry.http.masking", masks, [vars(secrets)["_pattern"]], "sub")
     of("airgap.server.app", "pattern", [pattern for pattern, _ in vars(app)["_ROUTES"]], "fullmatch")
     overrides = [re.escape(text).replace(r"\*", "([^/]+(?:/[^/]+)*)") for text in ("*", "a.b/*", "*/a", "a*b/c")]
     of("airgap.targets.mapping", "re.escape(pattern).replace('\\\\*', '([^/]+(?:/[^/]+)*)')", overrides, "fullmatch")

@@ -19,21 +19,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from airgap.bundle.portable import LAUNCHER, PACKAGES, Package, PackageList
-from tools import pyz
+from tools import pyz, vendored
 from tools.portable import elf
 from tools.portable.packages import DebianPackage
 
 ROOT = Path(__file__).resolve().parents[2]
-#: What airgap imports of others, by its folder in dist-packages. The packages that rich needs to show source code and
-#: Markdown are left out, as in airgap.pyz.
+#: What airgap imports of others, by where its paths in dist-packages begin. The packages that rich needs to show source
+#: code and Markdown are left out, as in airgap.pyz.
 DEPENDENCIES = {
-    "python3-click": "click",
-    "python3-yaml": "yaml",
-    "python3-rich": "rich",
-    "python3-cheroot": "cheroot",
-    "python3-jaraco.functools": "jaraco",
-    "python3-more-itertools": "more_itertools",
-    "python3-zstandard": "zstandard",
+    "python3-bcrypt": "bcrypt/",
+    "python3-cffi-backend": "_cffi_backend.",
+    "python3-cheroot": "cheroot/",
+    "python3-click": "click/",
+    "python3-cryptography": "cryptography/",
+    "python3-jaraco.functools": "jaraco/",
+    "python3-more-itertools": "more_itertools/",
+    "python3-rich": "rich/",
+    "python3-typing-extensions": "typing_extensions.py",
+    "python3-yaml": "yaml/",
+    "python3-zstandard": "zstandard/",
 }
 #: What airgap never imports of the standard library: other programs, tests, databases, terminals, documentation.
 UNUSED = {
@@ -125,13 +129,15 @@ class Folder:
         self._write(f"bin/{self.python}", f"usr/bin/{self.python}", executable=True)
         for name in self._standard_library():
             self._write(f"lib/{name.removeprefix('usr/lib/')}", name)
-        for package, folder in DEPENDENCIES.items():
-            self._write_dependency(package, f"usr/lib/python3/dist-packages/{folder}/")
+        for package, start in DEPENDENCIES.items():
+            self._write_dependency(package, f"usr/lib/python3/dist-packages/{start}")
+        self._write_vendored()
         loader = self._write_libraries()
         self._write_airgap()
         self._write_licences()
         self._write_bytes(LAUNCHER, launcher(loader, self.python).encode(), executable=True)
         used = [Package(one.name, one.version, one.source) for _, one in sorted(self._used.items())]
+        used += [Package(f"{name} (PyPI)", vendored.version_of(name), name) for name in vendored.VENDORED]
         self._write_bytes(PACKAGES, PackageList(self.architecture, tuple(used)).to_bytes())
 
     def loader(self) -> Path:
@@ -215,6 +221,12 @@ class Folder:
         self._write_bytes("app/__main__.py", (package / "__main__.py").read_bytes())
         pyz.build(self.path / "app/airgap/airgap.pyz").chmod(0o644)
         self._write_bytes("licences/airgap", (ROOT / "LICENSE").read_bytes())
+
+    def _write_vendored(self) -> None:
+        for name in vendored.VENDORED:
+            for path, content in vendored.modules_of(name).items():
+                self._write_bytes(f"app/{path}", content)
+            self._write_bytes(f"licences/{name}", vendored.licence_of(name))
 
     def _write_licences(self) -> None:
         for name in self._used:

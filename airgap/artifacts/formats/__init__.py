@@ -15,10 +15,11 @@ MODULES = {
     "raw": "airgap.artifacts.formats.raw",
     "helm": "airgap.artifacts.formats.helm",
     "pypi": "airgap.artifacts.formats.pypi",
+    "npm": "airgap.artifacts.formats.npm",
 }
 
 #: The format of each client that ``airgap hosts --for`` knows, by the client's name.
-CLIENTS = {"helm": "helm", "pip": "pypi"}
+CLIENTS = {"helm": "helm", "npm": "npm", "pip": "pypi"}
 
 
 def format_named(name: str) -> Format:

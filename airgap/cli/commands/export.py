@@ -192,10 +192,8 @@ def command(
     start = time.monotonic()
     project = load_project(config)
     artifacts = artifact_options.require_entries(project, artifact_choice)
-    if artifact_choice.only and (paths or images or locations or cluster):
-        raise UsageError(
-            tr("--only-artifacts takes no images"), hint=tr("leave PATH, --image, --from and --cluster out")
-        )
+    if artifact_choice.only and (images or locations or cluster):
+        raise UsageError(tr("--only-artifacts takes no images"), hint=tr("leave --image, --from and --cluster out"))
     scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
     given_images = [] if artifact_choice.only else [*project.images, *map(Reference.parse, images)]
     if not output and not project.name:

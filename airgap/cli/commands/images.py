@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.kube import NearMiss, Site
 from airgap.kube.render.programs import Rendering
+
+if TYPE_CHECKING:
+    from airgap.artifacts.settings import ArtifactEntry
 
 
 @click.command("images")
@@ -75,16 +79,23 @@ def command(
     project = load_project(config)
     scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
     connection_options = options.source_connection(ca_file, plain_http, insecure)
-    found_images = find_images(
-        () if scope else paths or project.resources,
-        images=project.images,
-        stdin=options.read_stdin,
-        rendering=rendering,
-        pull=helm_options(project, connection_options),
-        rules=project.rules,
-        project_file=config or "",
-        walking=walking.options,
-        cluster=scope,
+    # Scripts that read the other forms get images alone.
+    artifacts = [] if scope or paths or as_json or refs or sizes else project.artifacts
+    only_artifacts = bool(artifacts) and not project.resources and not project.images
+    found_images = (
+        FoundImages(())
+        if only_artifacts
+        else find_images(
+            () if scope else paths or project.resources,
+            images=project.images,
+            stdin=options.read_stdin,
+            rendering=rendering,
+            pull=helm_options(project, connection_options),
+            rules=project.rules,
+            project_file=config or "",
+            walking=walking.options,
+            cluster=scope,
+        )
     )
     if as_json:
         sites = [_site_json(site) for site in found_images.sites]
@@ -100,6 +111,7 @@ def command(
         print_sizes(found_images, project, connection_options, jobs, progress)
     else:
         _print_table(found_images, why=why)
+        _print_artifacts(artifacts)
     # Scripts that read the other forms get no more than what makes the list incomplete.
     warnings = found_images.read.warnings() if as_json or refs or sizes else found_images.warnings()
     _print_messages(warnings, found_images.read.notes(every=walking.strict))
@@ -124,6 +136,15 @@ def _print_table(found_images: FoundImages, *, why: bool) -> None:
         say(Styled(tr("not taken"), bold=True))
         for miss in found_images.misses:
             say(f"  {miss.file}:{miss.line}   {miss.text[:200]!r}: {miss.reason}   {miss.path}")
+
+
+def _print_artifacts(entries: Sequence[ArtifactEntry]) -> None:
+    """List what airgap.yaml adds to a bundle besides images, by format."""
+    for name in dict.fromkeys(entry.format for entry in entries):
+        say(Styled(name, bold=True))
+        for entry in entries:
+            if entry.format == name:
+                say(f"  {entry.where}  {entry.summary}")
 
 
 def _print_counts(found_images: FoundImages, *, why: bool) -> None:

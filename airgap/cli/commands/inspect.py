@@ -14,7 +14,7 @@ from airgap.bundle.layout_builder import NOTES_MEMBER
 from airgap.bundle.media.sealed import SealedBundle
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.bundle.program import program_members
-from airgap.bundle.signatures import find_signatures
+from airgap.bundle.signatures import find_signatures, inner_signatures
 from airgap.cli import options
 from airgap.cli.formatting.artifacts import artifact_lines
 from airgap.cli.printing import Styled, note, say, say_json
@@ -116,6 +116,8 @@ def _show_sealed(bundle: str, sealed: SealedBundle, *, as_json: bool) -> None:
 def _signatures(reader: BundleReader) -> Sequence[Checked]:
     """Return the signatures, checked by the keys that are trusted here."""
     files = find_signatures(reader)
+    if reader.signatures_come_last and not reader.is_standard_input:
+        files += inner_signatures(reader)
     policy = Policy(trusted=open_trust_file(None).trusted_keys() if files else ())
     return check(reader.inventory_content(), files, policy, where=str(reader.path)) if files else ()
 

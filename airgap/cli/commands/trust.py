@@ -31,7 +31,7 @@ def command(action: str, key: str | None, name: str | None, as_json: bool, trust
     airgap trust list
     airgap trust remove maker
     """
-    trust = open_trust_file(trust_file)
+    trust = open_trust_file(trust_file, may_be_new=action == "add")
     if action == "list":
         if key or name:
             raise UsageError(tr("airgap trust list takes no key"))

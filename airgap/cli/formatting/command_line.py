@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from airgap.formatting import quoted
 
-#: An address with a user in it, and ``--set KEY=VALUE`` of a chart whose key names a secret.
-_SECRET = re.compile(r"://[^/@\s]+@|(pass|secret|token|credential|key)[^=]*=", re.IGNORECASE)
+#: An address with a user in it.
+_USER = re.compile(r"://[^/@\s]+@")
+#: What the key of ``--set KEY=VALUE`` has in it where the value is a secret of a chart.
+_SECRET_KEY = re.compile(r"pass|secret|token|credential|key", re.IGNORECASE)
 #: Options that would discard what the run has kept.
 _DISCARDING = ("--restart",)
 
@@ -21,10 +23,15 @@ def command_line(arguments: Sequence[str], *, without: str = "") -> str:
     name in it.
     """
     kept = [argument for argument in _without(arguments, without) if argument not in _DISCARDING]
-    if "-" in kept or not "".join(kept).isprintable() or any(_SECRET.search(argument) for argument in kept):
+    if "-" in kept or not "".join(kept).isprintable() or any(map(_has_secret, kept)):
         return ""
     command = " ".join(["airgap", *map(quoted, kept)])
     return f'echo "$PASSWORD" | {command}' if "--password-stdin" in kept else command
+
+
+def _has_secret(argument: str) -> bool:
+    keys, _, _ = argument.rpartition("=")
+    return _USER.search(argument) is not None or _SECRET_KEY.search(keys) is not None
 
 
 def _without(arguments: Sequence[str], option: str) -> Iterator[str]:

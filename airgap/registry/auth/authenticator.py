@@ -76,6 +76,8 @@ class Authenticator(Record, frozen=False, eq=False):
     #: The parameters of the last Bearer challenge.
     _bearer: dict[str, str] | None = None
     _basic: bool = False
+    #: The ``Authorization`` of every request, whatever is asked for: a token that its user was given.
+    _fixed: str = field(default="", repr=False)
     #: Scopes that challenges named in addition to the requested ones: a registry may use other repository names.
     _extra_scopes: dict[str, list[str]] = field(default_factory=dict)
     #: Refused at this address. Another address of the registry may have accepted the same credential.
@@ -98,11 +100,17 @@ class Authenticator(Record, frozen=False, eq=False):
             self._basic = True
         return self._basic
 
+    def offer_token(self, token: str) -> None:
+        """Send a Bearer token with every request from now on, as clients do that were given one."""
+        self._fixed = f"Bearer {token}"
+
     def header(self, scopes: Sequence[str]) -> str:
         """Return the ``Authorization`` for a request with ``scopes``, an empty string before any challenge.
 
         Fetches a token if necessary; raises :class:`Unauthorized` if the credential was refused.
         """
+        if self._fixed:
+            return self._fixed
         if self._bearer is not None:
             return f"Bearer {self._token(scopes)}"
         if self._basic:
@@ -141,6 +149,8 @@ class Authenticator(Record, frozen=False, eq=False):
 
         ``authorization`` is the header that was refused. Raises :class:`Unauthorized` if there is nothing else to try.
         """
+        if self._fixed:
+            raise self._mark_refused(response, self._credential(scopes))
         offered = challenges.parse(response.headers.get_all("WWW-Authenticate") or [])
         bearer = next((c.parameters for c in offered if c.scheme == "bearer" and c.parameters.get("realm")), None)
         if bearer is not None:

@@ -33,7 +33,7 @@ _ENVIRONMENT = {
     "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0",
     "PIP_NO_COLOR": "1", "PIP_PROGRESS_BAR": "off",
 }  # fmt: skip
-_MACHINE = re.compile(r"(x86_64|aarch64|i686|armv\w+|ppc64le|s390x|riscv64|amd64|arm64|universal2|win32)$")
+_MACHINE = re.compile(r"(x86_64|aarch64|i686|armv[a-z0-9]{1,8}|ppc64le|s390x|riscv64|amd64|arm64|universal2|win32)$")
 _DIGEST = re.compile(r"[0-9a-f]{32,128}")
 
 
