@@ -39,10 +39,10 @@ def create_server(
     """Return a server that is not yet started, over a layout if ``path`` is a folder and otherwise over a bundle.
 
     ``credentials`` are a user name and a password, ``tls`` a certificate and its key. ``writable`` creates a missing
-    layout, unless it is called like a bundle. ``limits`` changes limits of the server by name. Temporary files that killed servers left in a writable
-    layout are removed. Of a differential bundle only the complete images are served; a warning names the others. Raises
-    :class:`ContentMissing` if no image is complete, :class:`BundleError` for other files and folders,
-    :class:`UsageError` for a bundle with ``writable``.
+    layout, unless it is called like a bundle. ``limits`` changes limits of the server by name. Temporary files that
+    killed servers left in a writable layout are removed. Of a differential bundle only the complete images are served;
+    a warning names the others. Raises :class:`ContentMissing` if no image is complete, :class:`BundleError` for other
+    files and folders, :class:`UsageError` for a bundle with ``writable`` and for a missing file.
     """
     for file in tls or ():
         require_file(file)
