@@ -8,6 +8,7 @@ order mark, is a JSON document and is parsed completely. Every other file is ope
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -76,7 +77,7 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
     """Read a JSON document; return ``None`` for a file that does not begin as one. Raises as :func:`read_document`."""
     where = os.fspath(path)
     try:
-        with open(path, "rb") as file:
+        with open(where, "rb", opener=_open_document) as file:
             content = _read_json_bytes(file)
     except (FileNotFoundError, NotADirectoryError):
         raise missing_file(where) from None
@@ -97,7 +98,7 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
 def own_kind(path: str | os.PathLike[str]) -> DocumentKind | None:
     """Return what a file is if it is one of airgap's, ``None`` for any other. A damaged document is any other file."""
     try:
-        with open(path, "rb") as file:
+        with open(os.fspath(path), "rb", opener=_open_document) as file:
             if file.read(len(_FIRST_MEMBER)) == _FIRST_MEMBER:
                 return "bundle"
         document = read_json_document(path)
@@ -136,6 +137,19 @@ def _parse_lockfile(path: Path) -> Lockfile:
         kind = f"a {document.kind}" if document else tr("not JSON")
         raise BundleError(tr("this is no lock: it is {kind}", kind=kind), where=str(path))
     return document.content
+
+
+def _open_document(path: str, flags: int) -> int:
+    """Open a file without waiting for the writer of a named pipe; a pipe of the shell, ``<(…)``, has one."""
+    if path.startswith("/dev/fd/"):
+        return os.open(path, flags)
+    fd = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISFIFO(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise BundleError(
+            tr("this is a pipe, and a bundle, receipt or lock is a file"), where=path, hint=tr("copy it into a file")
+        )
+    return fd
 
 
 def _read_json_bytes(file: BinaryIO) -> bytes | None:
