@@ -27,6 +27,7 @@ PACKAGES = {
     "dockerd": "docker.io",
     "htpasswd": "apache2-utils",
     "minisign": "minisign",
+    "mvn": "maven",
     "ip": "iproute2",
     "newuidmap": "uidmap",
     "nginx": "nginx-light",

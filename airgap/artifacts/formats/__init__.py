@@ -16,10 +16,11 @@ MODULES = {
     "helm": "airgap.artifacts.formats.helm",
     "pypi": "airgap.artifacts.formats.pypi",
     "npm": "airgap.artifacts.formats.npm",
+    "maven": "airgap.artifacts.formats.maven",
 }
 
 #: The format of each client that ``airgap hosts --for`` knows, by the client's name.
-CLIENTS = {"helm": "helm", "npm": "npm", "pip": "pypi"}
+CLIENTS = {"helm": "helm", "maven": "maven", "npm": "npm", "pip": "pypi"}
 
 
 def format_named(name: str) -> Format:

@@ -31,10 +31,21 @@ from airgap.trust.policy import Checked, Policy, check
 @options.as_json
 @click.option("--html", metavar="FILE", help=tr("Write a web page that lists everything."))
 @click.option("--csv", metavar="FILE", help=tr("Write a table with one line per image."))
+@click.option(
+    "--sbom",
+    metavar="IMAGE",
+    help=tr("Print the SBOM of an image; of several, the one with the digest that is given. With --json, list them."),
+)
 @identity
 @options.force
 def command(
-    bundle: str, as_json: bool, html: str | None, csv: str | None, identities: tuple[str, ...], force: bool
+    bundle: str,
+    as_json: bool,
+    html: str | None,
+    csv: str | None,
+    sbom: str | None,
+    identities: tuple[str, ...],
+    force: bool,
 ) -> None:
     """Show the contents of a bundle. Reads only its head; `airgap verify` reads all of it.
 
@@ -44,16 +55,24 @@ def command(
     airgap inspect bundle.tar
     airgap inspect bundle.tar --json | jq -r '.images[].reference'
     airgap inspect bundle.tar --html bundle.html --csv bundle.csv
+    airgap inspect bundle.tar --sbom quay.io/jetstack/cert-manager-controller:v1.15.1
     """
+    if sbom is not None and (html or csv):
+        raise click.UsageError(tr("--sbom goes with neither --html nor --csv"))
     try:
         opened = open_bundle(bundle, unseal=unsealer(identities) if identities else None)
     except SealedBundle as sealed:
-        if html or csv:
+        if html or csv or sbom is not None:
             raise
         _show_sealed(bundle, sealed, as_json=as_json)
         return
     with opened as reader:
         inventory = reader.inventory
+        if sbom is not None:
+            from airgap.cli.commands.inspect_sbom import print_sbom
+
+            print_sbom(reader, sbom, as_json=as_json)
+            return
         if as_json:
             signatures = [
                 {"key": signature.signer, "trusted_comment": signature.comment} for signature in _signatures(reader)
