@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from airgap.bounded_json import TooLarge
 from airgap.bundle.document_format import load_json
 from airgap.bundle.inventory import Inventory
 from airgap.bundle.lockfile import REPAIR_HINT, Lockfile, check_writable
@@ -161,6 +162,8 @@ def _read_json_bytes(file: BinaryIO) -> bytes | None:
 
 
 def _no_document(error: Exception, where: str) -> BundleError:
+    if isinstance(error, TooLarge):
+        return BundleError(tr("neither a bundle nor JSON that is read here ({error})", error=error), where=where)
     return BundleError(tr("neither a bundle nor JSON ({error})", error=error), where=where)
 
 

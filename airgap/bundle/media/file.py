@@ -44,7 +44,7 @@ def open_regular_file(path: str | os.PathLike[str]) -> tuple[int, int]:
         status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else tr("no regular file")
+        what = tr("a folder") if stat.S_ISDIR(status.st_mode) else tr("no regular file")
         hint = tr("give the .tar that airgap export wrote, or - to read standard input")
         raise BundleError(tr("this is {what}, and a bundle is a file", what=what), hint=hint)
     return fd, status.st_size
