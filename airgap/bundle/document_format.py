@@ -38,15 +38,17 @@ def dump_json(document: Any) -> bytes:
 def load_json(content: bytes, where: str, unreadable: Callable[[Exception, str], BundleError]) -> Any:
     """Parse JSON in UTF-8 within the limits of ``document``.
 
-    Raises :class:`BundleError` past a limit, and ``unreadable(error, where)`` for what is no JSON; that includes lone
-    surrogates, which ``json`` accepts.
+    Raises ``unreadable(error, where)`` for what is no JSON, which includes lone surrogates, and past a limit, with the
+    hint that names it.
     """
     try:
-        document = bounded_json.parse(content, "document", where=where)
+        document = bounded_json.parse(content, "document")
         if b"\\u" in content:
             dump_json(document)
     except bounded_json.TooLarge as error:
-        raise BundleError(error.what, where=where, hint=error.hint) from None
+        refused = unreadable(error, where)
+        refused.hint = error.hint
+        raise refused from None
     except (ContentError, ValueError, RecursionError) as error:
         raise unreadable(error, where) from None
     return document

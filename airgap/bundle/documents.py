@@ -8,10 +8,12 @@ order mark, is a JSON document and is parsed completely. Every other file is ope
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from airgap.bounded_json import TooLarge
 from airgap.bundle.document_format import load_json
 from airgap.bundle.inventory import Inventory
 from airgap.bundle.lockfile import REPAIR_HINT, Lockfile, check_writable
@@ -76,7 +78,7 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
     """Read a JSON document; return ``None`` for a file that does not begin as one. Raises as :func:`read_document`."""
     where = os.fspath(path)
     try:
-        with open(path, "rb") as file:
+        with open(where, "rb", opener=_open_document) as file:
             content = _read_json_bytes(file)
     except (FileNotFoundError, NotADirectoryError):
         raise missing_file(where) from None
@@ -97,7 +99,7 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
 def own_kind(path: str | os.PathLike[str]) -> DocumentKind | None:
     """Return what a file is if it is one of airgap's, ``None`` for any other. A damaged document is any other file."""
     try:
-        with open(path, "rb") as file:
+        with open(os.fspath(path), "rb", opener=_open_document) as file:
             if file.read(len(_FIRST_MEMBER)) == _FIRST_MEMBER:
                 return "bundle"
         document = read_json_document(path)
@@ -138,6 +140,19 @@ def _parse_lockfile(path: Path) -> Lockfile:
     return document.content
 
 
+def _open_document(path: str, flags: int) -> int:
+    """Open a file without waiting for the writer of a named pipe; a pipe of the shell, ``<(…)``, has one."""
+    if path.startswith("/dev/fd/"):
+        return os.open(path, flags)
+    fd = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISFIFO(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise BundleError(
+            tr("this is a pipe, and a bundle, receipt or lock is a file"), where=path, hint=tr("copy it into a file")
+        )
+    return fd
+
+
 def _read_json_bytes(file: BinaryIO) -> bytes | None:
     """Return the content of a JSON document, at most one byte more than is allowed; ``None`` for any other file."""
     start = file.read(_START)
@@ -147,6 +162,8 @@ def _read_json_bytes(file: BinaryIO) -> bytes | None:
 
 
 def _no_document(error: Exception, where: str) -> BundleError:
+    if isinstance(error, TooLarge):
+        return BundleError(tr("neither a bundle nor JSON that is read here ({error})", error=error), where=where)
     return BundleError(tr("neither a bundle nor JSON ({error})", error=error), where=where)
 
 

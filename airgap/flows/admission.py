@@ -25,14 +25,15 @@ class Demand(Record):
 
 
 def check_signatures(
-    bundle: BundleReader, demand: Demand, emit: Sink, *, more: Sequence[SignatureFile] = ()
+    bundle: BundleReader, content: bytes, demand: Demand, emit: Sink, *, more: Sequence[SignatureFile] = ()
 ) -> list[Checked]:
     """Check the signatures that are known before the blobs are read, and ``more``; tell who signed.
 
-    Raises :class:`airgap.errors.SignatureFailure`.
+    ``content`` is the bundle's inventory, read while its first volume was in the drive. Raises
+    :class:`airgap.errors.SignatureFailure`.
     """
     files = [*find_signatures(bundle, demand.files), *more]
-    checked = check(bundle.inventory_content(), files, demand.policy, where=str(bundle.path))
+    checked = check(content, files, demand.policy, where=str(bundle.path))
     for signature in checked:
         emit(Noted(describe(signature)))
     return checked
@@ -43,11 +44,12 @@ def verify_signed(bundle: BundleReader, demand: Demand, context: Context) -> Ver
 
     Raises :class:`airgap.errors.SignatureFailure`, and what :func:`airgap.flows.verify.verify` raises.
     """
+    content = bundle.inventory_content()
     if not bundle.signatures_come_last:
-        checked = check_signatures(bundle, demand, context.emit)
+        checked = check_signatures(bundle, content, demand, context.emit)
         return verify(bundle, context, signed=bool(checked))
     verified = verify(bundle, context, signed=bool(find_signatures(bundle, demand.files)))
-    check_signatures(bundle, demand, context.emit, more=inner_signatures(bundle))
+    check_signatures(bundle, content, demand, context.emit, more=inner_signatures(bundle))
     return verified
 
 
@@ -57,8 +59,9 @@ def admit(bundle: BundleReader, demand: Demand, context: Context) -> None:
     A pipe can be read only once: of it, the signature and the head are verified here, and each blob when it is pushed.
     Raises :class:`airgap.errors.SignatureFailure`, and what :func:`airgap.flows.verify.verify` raises.
     """
+    content = bundle.inventory_content()
     if not demand.policy.demands:
-        check_signatures(bundle, demand, context.emit)
+        check_signatures(bundle, content, demand, context.emit)
         return
     if bundle.is_standard_input:
         if not demand.files:
@@ -66,12 +69,12 @@ def admit(bundle: BundleReader, demand: Demand, context: Context) -> None:
                 tr("the signature of a bundle in standard input must be a file, because it comes last there"),
                 hint=tr("add --signature FILE, which airgap export -o - --sign KEY --signature FILE wrote"),
             )
-        check_signatures(bundle, demand, context.emit)
+        check_signatures(bundle, content, demand, context.emit)
         bundle.check_head(signed=True)
         return
     bundle.require_seek_table()
     inner = inner_signatures(bundle) if bundle.signatures_come_last else ()
-    check_signatures(bundle, demand, context.emit, more=inner)
+    check_signatures(bundle, content, demand, context.emit, more=inner)
     verify(bundle, context, signed=True)
 
 

@@ -13,13 +13,13 @@ from airgap.bundle import Extras, Lockfile, OutputFormat, Program, build_layout,
 from airgap.bundle.build import BundleBuild
 from airgap.bundle.lockfile import create_lockfile
 from airgap.bundle.omitted_layers import omit_layers
-from airgap.errors import AirgapError, UsageError, raise_all
-from airgap.events import ImageFailed
+from airgap.errors import AirgapError, UsageError
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.carried_resources import carried_resources, skipped_names
 from airgap.flows.steps.export_artifacts import artifact_folder, collect_artifacts, plan_artifacts
 from airgap.flows.steps.export_inputs import check_output, check_places, read_export_lock, write_export_lock
-from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, resolve_images
+from airgap.flows.steps.finished_bundle import is_finished
+from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, failed_images, resolve_images
 from airgap.flows.steps.sign_export import Signing, write_signatures
 from airgap.formatting import human
 from airgap.i18n import tr
@@ -87,7 +87,8 @@ def _export(
     context: Context,
 ) -> Exported:  # fmt: skip
     base = read_base(request.base) if request.base else None
-    check_output(request.form, found_images, request.signing, request.force or request.dry_run or build.resuming)
+    replace = request.force or build.resuming
+    check_output(request.form, found_images, request.signing, replace or request.dry_run)
     resources = carried_resources(found_images, context.emit) if request.carry_resources else []
     locked = read_export_lock(
         request.lock, request.form, request.platforms, base.id if base else None,
@@ -96,11 +97,7 @@ def _export(
     found_images.emit_messages(context.emit)
     resolved, collected = _resolved(request, found_images, registries, locked, build, folder, context)
     planned = resolved.plan
-    if not request.keep_going or not planned.images:
-        raise_all([error for _, error in planned.failures])
-    failures = [(root.label, error) for root, error in planned.failures]
-    for label, error in failures:
-        context.emit(ImageFailed(label, str(error)))
+    failures = failed_images(planned, context.emit, keep_going=request.keep_going)
     lockfile = create_lockfile(request.platforms, planned, resources, base.id if base else None)
     sizes = measure(planned)
     artifacts = plan_artifacts(collected, planned, resolved.sources, lockfile)
@@ -118,14 +115,15 @@ def _export(
         context.note(advice)
     if request.dry_run:
         return result
-    check_places(result.paths, replace=request.force or build.resuming)
-    with build.writer(planned, inventory, layout, lockfile) as writer:
-        result.report = copy(
-            planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, context,
-            CopyOptions(verb="fetched", order=layout.blobs if writer.ordered else None),
-        )  # fmt: skip
-        write_signatures(signature_files)
-        writer.finish()
+    if replace or not is_finished(request.form, inventory, layout, signature_files, result.paths, context):
+        check_places(result.paths, replace=replace)
+        with build.writer(planned, inventory, layout, lockfile) as writer:
+            result.report = copy(
+                planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, context,
+                CopyOptions(verb="fetched", order=layout.blobs if writer.ordered else None),
+            )  # fmt: skip
+            write_signatures(signature_files)
+            writer.finish()
     result.bundle_size = sum(path.stat().st_size for path in result.paths) or layout.total
     write_export_lock(request.lock, lockfile, refresh=request.refresh)
     return result

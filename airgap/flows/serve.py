@@ -21,6 +21,8 @@ from airgap.store.leftovers import sweep_leftovers
 
 __all__ = ["collect_layout_garbage", "create_server", "parse_limits"]
 
+_BUNDLE_SUFFIXES = frozenset({".tar", ".zst", ".age"})
+
 
 def create_server(
     path: Path,
@@ -37,14 +39,14 @@ def create_server(
     """Return a server that is not yet started, over a layout if ``path`` is a folder and otherwise over a bundle.
 
     ``credentials`` are a user name and a password, ``tls`` a certificate and its key. ``writable`` creates a missing
-    layout. ``limits`` changes limits of the server by name. Temporary files that killed servers left in a writable
-    layout are removed. Of a differential bundle only the complete images are served; a warning names the others. Raises
-    :class:`ContentMissing` if no image is complete, :class:`BundleError` for other files and folders,
-    :class:`UsageError` for a bundle with ``writable``.
+    layout, unless it is called like a bundle. ``limits`` changes limits of the server by name. Temporary files that
+    killed servers left in a writable layout are removed. Of a differential bundle only the complete images are served;
+    a warning names the others. Raises :class:`ContentMissing` if no image is complete, :class:`BundleError` for other
+    files and folders, :class:`UsageError` for a bundle with ``writable`` and for a missing file.
     """
     for file in tls or ():
         require_file(file)
-    if path.is_dir() or (writable and not path.exists()):
+    if path.is_dir() or (writable and not path.exists() and not _has_bundle_name(path)):
         layout = _open_layout(path, create=writable)
         if writable:
             sweep_leftovers(layout.path)
@@ -60,10 +62,8 @@ def create_server(
             uploads=path if writable else None,
             limits=limits,
         )
-    require_file(
-        path,
-        hint=tr("--writable makes a new layout folder: airgap serve {path} --writable", path=quoted(str(path))),
-    )
+    new_layout = tr("--writable makes a new layout folder: airgap serve {path} --writable", path=quoted(str(path)))
+    require_file(path, hint=None if _has_bundle_name(path) else new_layout)
     if writable:
         raise UsageError(
             tr("a bundle takes no pushes"),
@@ -89,6 +89,11 @@ def collect_layout_garbage(path: Path, *, dry_run: bool = False) -> Collected:
     if path.is_file():
         raise UsageError(tr("only a layout folder has garbage; this is a file"), where=str(path))
     return collect_garbage(_open_layout(path, create=False), dry_run=dry_run)
+
+
+def _has_bundle_name(path: Path) -> bool:
+    """Whether ``path`` is called like a bundle or a volume of one: whoever misspells that wants no new layout."""
+    return not _BUNDLE_SUFFIXES.isdisjoint(path.suffixes)
 
 
 def _open_layout(path: Path, *, create: bool) -> ImageLayout:

@@ -18,7 +18,7 @@ from airgap.registry.client import RegistryClient
 from airgap.registry.http.errors import TooSlow, Transient, public_url
 from airgap.registry.http.transport import StreamedResponse
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 
 
 class BlobReader:
@@ -122,7 +122,7 @@ class BlobReader:
 
     def _check_length(self, stream: StreamedResponse) -> None:
         length = stream.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) != self._descriptor.size:
+        if length.isdecimal() and (len(length) > 19 or int(length) != self._descriptor.size):
             self._release()
             raise ContentError(
                 tr(

@@ -35,7 +35,7 @@ Files = dict[str, bytes]
 """The content of a bundle's files by name, signatures beside it included."""
 
 
-def make(folder: Path, form: str, *signers: Sign, detached: bool = False) -> Files:
+def make(folder: Path, form: str, *signers: Sign, detached: bool = False, volume_size: int = _VOLUME) -> Files:
     """Write a small bundle in this form and sign it."""
     images = Images(18)
     content = Content(
@@ -45,7 +45,7 @@ def make(folder: Path, form: str, *signers: Sign, detached: bool = False) -> Fil
     planned, sources = content.planned()
     _, layout = build_layout(planned, extras())
     folder.mkdir(parents=True)
-    output = OutputFormat(folder / FORMS[form], _VOLUME if form == "volumes" else 0)
+    output = OutputFormat(folder / FORMS[form], volume_size if form == "volumes" else 0)
     manifests = {digest: manifest.content for digest, manifest in planned.manifests.items()}
     writer = BundleWriter.begin(output.begin_draft(layout), layout, {**planned.inline_blobs, **manifests})
     order = layout.blobs if writer.ordered else None

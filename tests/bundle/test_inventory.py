@@ -90,7 +90,7 @@ def test_what_a_newer_airgap_wrote(more: dict[str, Any]) -> None:
     ],
 )
 def test_nonsense(content: bytes) -> None:
-    with pytest.raises(BundleError, match=r"unreadable|levels deep") as caught:
+    with pytest.raises(BundleError, match="unreadable") as caught:
         Lockfile.from_bytes(content, where="airgap.lock")
     assert caught.value.exit_code == 40
     assert str(caught.value).startswith("airgap.lock: ")

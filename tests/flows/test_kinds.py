@@ -128,7 +128,8 @@ HALF = "this receipt is unreadable: "
 BROKEN = {
     **dict.fromkeys(("empty", "blank", "list", "text", "nested-list"), NO_BUNDLE),
     "object": "this JSON is neither a bundle.json, nor a receipt, nor a lock",
-    **dict.fromkeys(("nested", "cut+receipt", "cut+lock", "cut+bundle.json"), NO_JSON),
+    "nested": r"neither a bundle nor JSON that is read here \(JSON more than 32 levels deep\)",
+    **dict.fromkeys(("cut+receipt", "cut+lock", "cut+bundle.json"), NO_JSON),
     "no-target": f"{HALF}it has no 'target'",
     "no-bundle": f"{HALF}it has no 'bundle'",
     "no-blobs": f"{HALF}it has no 'blobs'",

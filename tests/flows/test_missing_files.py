@@ -144,6 +144,15 @@ def test_a_layout_that_serve_could_make(airgap: Airgap) -> None:
     assert "airgap serve 'new layout' --writable" in said.stderr
 
 
+@pytest.mark.parametrize("name", ["missing.tar", "missing.tar.zst", "missing.tar.age", "missing.tar.001"])
+@pytest.mark.parametrize("options", [(), ("--writable",)], ids=str)
+def test_serve_makes_no_layout_called_like_a_bundle(airgap: Airgap, name: str, options: tuple[str, ...]) -> None:
+    said = airgap.fails(2, "serve", name, "--listen", "127.0.0.1:0", *options)
+    assert said.errors == [f"{name}: there is no such file or folder"]
+    assert "--writable" not in said.stderr
+    assert not (airgap.folder / name).exists()
+
+
 def test_notes_that_are_missing(airgap: Airgap, quay: Registry) -> None:
     airgap.write("airgap.yaml", f'{{"notes": "CHANGES.md", "registries": {{"quay.io": {{"mirror": "{quay.url}"}}}}}}')
     said = airgap.fails(2, "export", "--image", "quay.io/jetstack/cert-manager-webhook:v1.14.4", "-o", "b.tar")

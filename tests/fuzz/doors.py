@@ -7,11 +7,15 @@ A door takes bytes and must return, or raise an :class:`AirgapError`. What it re
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import zstandard
 
@@ -19,9 +23,12 @@ from airgap.bundle import Inventory, Lockfile, open_bundle, read_document
 from airgap.durable import Journal
 from airgap.errors import AirgapError
 from airgap.kube import revert_content, rewrite_content, scan
-from airgap.nodes import toml
-from airgap.oci import Reference, manifest
+from airgap.nodes import toml, yaml_edit
+from airgap.nodes.yaml_changes import Value
+from airgap.oci import Descriptor, Reference, manifest
 from airgap.registry.auth import challenge
+from airgap.registry.download import BlobReader
+from airgap.registry.pagination import read_list
 from tests.cli.command import pod
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -79,6 +86,58 @@ def _document(content: bytes) -> None:
         read_document(file.name)
 
 
+class _Answer:
+    """A registry that gives one answer: to a list, and to a request for the rest of a blob of 9 bytes."""
+
+    base_url = "https://r.example"
+    status, body = 206, b"rest"
+    transport = SimpleNamespace(aborted=False)
+
+    def __init__(self, name: str, value: bytes) -> None:
+        self.headers = Message()
+        self.headers[name] = value.decode("latin-1").replace("\r", " ").replace("\n", " ")
+        self.retry = SimpleNamespace(run=lambda what, action: action())
+
+    def get(self, path: str, read: Callable[[Any], object], **options: object) -> object:
+        return read(self)
+
+    def open(self, path: str, **options: object) -> _Answer:
+        return self
+
+    def release(self) -> None:
+        pass
+
+
+def _link(content: bytes) -> None:
+    client: Any = _Answer("Link", content)
+    entries = iter(range(100))
+    assert read_list(client, "/v2/_catalog?n=5", (), lambda _: [str(next(entries))], what="names", key=str)
+
+
+def _content_range(content: bytes) -> None:
+    client: Any = _Answer("Content-Range", content)
+    BlobReader.open(client, "/v2/a/blobs/x", (), Descriptor("a/b", DIGEST, 9), 5)
+    assert content.decode("latin-1").startswith("bytes ")
+
+
+def _yaml_merge(content: bytes) -> None:
+    changes = {"mirrors": {"quay.io": {"endpoint": Value(["https://r.example"]), "rewrite": None}}}
+    once = yaml_edit.edit(content, changes, "registries.yaml")
+    assert yaml_edit.edit(once, changes, "registries.yaml") == once
+
+
+def _volumes(content: bytes) -> None:
+    """Lines that are names of files in a folder, and the content of a file of checksums there."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = [os.fsdecode(line) for line in content.split(b"\n") if line and not line.startswith(b"#")]
+        for name in names:
+            with suppress(OSError, ValueError):  # a name that no file can have
+                Path(folder, name.replace("/", "_")).write_bytes(b"x" * 1024)
+        Path(folder, "b.tar.sha256").write_bytes(content.replace(b"#", b""))
+        with open_bundle(Path(folder, "b.tar")):
+            pass
+
+
 def _json(document: object) -> bytes:
     return json.dumps(document).encode()
 
@@ -129,6 +188,19 @@ def doors(bundle: bytes) -> dict[str, Door]:
             _toml,
             [b'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n  a = """x\ny"""\n[[b.c]] # d\n  e = [1,\n 2]\n'],
         ),
+        "link": Door(
+            _link,
+            [b'</v2/_catalog?n=5&last=a>; rel="next"', b"<?a=b>; rel=prev, <https://[::1]:5/x?last=%20b>; rel=next"],
+        ),
+        "content-range": Door(_content_range, [b"bytes 5-8/9", b"bytes 5-8/*"]),
+        "yaml merge": Door(
+            _yaml_merge,
+            [
+                b"mirrors:\n  docker.io:\n    endpoint: [a, 'b'] # c\n  quay.io: &x\n    rewrite: {'^a': b}\nc: {}\n",
+                b"\xef\xbb\xbf{mirrors: {quay.io: {endpoint: [x]}}}\n",
+            ],
+        ),
+        "volumes": Door(_volumes, [b"b.tar.001\nb.tar.002\n", b"b.tar.00001\n#" + b"a" * 64 + b"  b.tar.00001\n"]),
         "journal": Door(_journal, [b'{"a":1}\n{"b":[2]}\n']),
         "tar": Door(_bundle, [bundle[:20_000]]),
         "zstd": Door(_bundle, [zstandard.ZstdCompressor(write_content_size=True).compress(bundle[:20_000])]),

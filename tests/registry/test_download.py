@@ -110,7 +110,14 @@ def test_range_ignored(network: Network, peer: Double, shelf: Shelf) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["bytes 0-499999/500000", "bytes 200001-499999/500000", "", "bytes */500000", "chapters 200000-499999/500000"],
+    [
+        "bytes 0-499999/500000",
+        "bytes 200001-499999/500000",
+        "",
+        "bytes */500000",
+        "chapters 200000-499999/500000",
+        f"bytes {'4' * 5000}-9/10",
+    ],
 )
 def test_a_wrong_content_range(network: Network, peer: Double, said: str) -> None:
     """Such a server is asked no ranges more, and what it gives from the start is read past."""

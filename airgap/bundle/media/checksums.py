@@ -6,12 +6,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from airgap.bundle.media.file import open_regular_file
 from airgap.store.readers import thread_buffer, translate_read_errors
 from airgap.system import read_at
+
+#: Bytes of a file of checksums: several times what the most volumes need.
+_MAX_CHECKSUMS = 16 * 1024 * 1024
 
 
 def checksums_path(path: Path) -> Path:
@@ -25,10 +29,18 @@ def format_checksums(checksums: Sequence[tuple[str, str]]) -> bytes:
 
 
 def read_checksums(path: Path) -> dict[str, str]:
-    """Return file names with their sha256, in the file's order; empty for a missing file or one in another format."""
+    """Return file names with their sha256, in the file's order; empty for a missing file or one in another format.
+
+    It may be a stranger's: a pipe is not waited for, a device not read, and neither is more than a bundle can have.
+    """
     checksums: dict[str, str] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            content = file.read(_MAX_CHECKSUMS + 1) if is_regular else b""
+        if len(content) > _MAX_CHECKSUMS:
+            return {}
+        lines = content.decode().splitlines()
     except (OSError, UnicodeDecodeError):
         return {}
     for line in lines:

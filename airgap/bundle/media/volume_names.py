@@ -23,6 +23,8 @@ _NAMED_SIZES = {"fat32": 4 * 1024**3 - 1}
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?|)b?", re.IGNORECASE)
 DEFAULT_PATTERN = "{name}.{number}"
+#: More volumes than any bundle has. Files with higher numbers are other files, such as one with a date in its name.
+MAX_VOLUMES = 100_000
 _NUMBERED = re.compile(r"(?P<base>.+)\.(?P<number>\d{3,})")
 
 
@@ -85,7 +87,7 @@ def sibling_volumes(path: Path) -> list[Path] | None:
         if path.name in names and _are_volumes(list(names), checksums.name.removesuffix(".sha256")):
             return [path.with_name(name) for name in names]
     match = _NUMBERED.fullmatch(path.name)
-    if match is None:
+    if match is None or not _is_volume_number(match["number"]):
         return None
     width, base = len(match["number"]), match["base"]
     numbers = [int(match["number"])]
@@ -93,6 +95,7 @@ def sibling_volumes(path: Path) -> list[Path] | None:
         numbered = _NUMBERED.fullmatch(file.name)
         if numbered is not None and numbered["base"] == base and len(numbered["number"]) == width:
             numbers.append(int(numbered["number"]))
+    numbers = [number for number in numbers if number <= MAX_VOLUMES]
     return [path.with_name(f"{base}.{number:0{width}}") for number in range(1, max(numbers) + 1)]
 
 
@@ -109,6 +112,10 @@ def volumes_called(path: Path) -> list[Path] | None:
         numbered = [file for file in sorted(path.parent.iterdir()) if bundle_name(str(file)) == path.name]
         first = next((file for file in numbered if file.name != path.name), None)
     return sibling_volumes(first) if first is not None else None
+
+
+def _is_volume_number(digits: str) -> bool:
+    return len(digits) <= len(str(MAX_VOLUMES)) and int(digits) <= MAX_VOLUMES
 
 
 def _are_volumes(names: Sequence[str], bundle: str) -> bool:

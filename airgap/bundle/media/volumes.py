@@ -181,13 +181,17 @@ class VolumesMedium:
         return sum(sizes)
 
 
+#: How many missing volumes a message names.
+_NAMED_VOLUMES = 100
+
+
 def _missing_volumes(names: Sequence[str], count: int) -> BundleError:
     return BundleError(
         tr(
             "{names_count} of {count} volumes are missing: {names}",
             names_count=len(names),
             count=count,
-            names=", ".join(names),
+            names=", ".join([*names[:_NAMED_VOLUMES], *(["…"] if len(names) > _NAMED_VOLUMES else [])]),
         ),
         hint=tr("put them beside the others, or name each of them where it lies"),
         again=True,

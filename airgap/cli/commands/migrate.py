@@ -175,14 +175,17 @@ def _parse_source(text: str) -> TargetAddress:
 
 
 def _summary_text(report: reports.MigrationReport) -> str:
-    would = tr("would be ") if report.dry_run else ""
-    text = f"{report.target}: {counted(len(report.copied), 'tag')} {would}copied"
-    if report.moved:
-        text += f", {len(report.moved)} {would}moved"
+    tags, moved = counted(len(report.copied), "tag"), len(report.moved)
+    if report.dry_run:
+        text = tr("{target}: {tags} would be copied", target=report.target, tags=tags)
+        text += tr(", {moved} would be moved", moved=moved) if moved else ""
+    else:
+        text = tr("{target}: {tags} copied", target=report.target, tags=tags)
+        text += tr(", {moved} moved", moved=moved) if moved else ""
     text += tr(", {present_count} already there", present_count=len(report.comparison.present))
     if report.comparison.excluded:
         text += tr(", {excluded_count} left out", excluded_count=len(report.comparison.excluded))
-    return text + (f", {len(report.failures)} failed" if report.failures else "")
+    return text + (tr(", {failed} failed", failed=len(report.failures)) if report.failures else "")
 
 
 #: The most names that the table shows for one repository and reason. It counts the rest.

@@ -12,6 +12,7 @@ from airgap.bundle.lockfile import write_lockfile
 from airgap.durable import missing_file, output
 from airgap.errors import UsageError
 from airgap.flows.images import FoundImages
+from airgap.flows.steps.finished_bundle import may_be_finished
 from airgap.flows.steps.sign_export import Signing
 from airgap.i18n import tr
 from airgap.oci import Platform
@@ -38,7 +39,8 @@ def read_export_lock(
 
 def check_output(form: OutputFormat, found_images: FoundImages, signing: Signing, replace: bool) -> None:
     """Raise :class:`airgap.errors.OutputError` if the bundle cannot be written, :class:`UsageError` if it would replace
-    one of its own resource files."""
+    one of its own resource files. A bundle that may be this one, finished, is left to :func:`is_finished`."""
+    replace = replace or may_be_finished(form, found_images)
     signing.check(form, force=replace)
     if form.streamed:
         return

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from airgap.bundle import Lockfile
-from airgap.errors import UsageError
-from airgap.events import Noted, Sink
+from airgap.errors import AirgapError, UsageError, raise_all
+from airgap.events import ImageFailed, Noted, Sink
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.at_hand import find_at_hand, report_at_hand
 from airgap.i18n import tr
@@ -60,6 +60,17 @@ def resolve_images(
     )  # fmt: skip
     report_at_hand(image_plan, at_hand, chosen=bool(platforms), emit=context.emit)
     return ResolvedImages(image_plan, sources, _drop_failed_guesses(image_plan, found_images, context.emit))
+
+
+def failed_images(image_plan: Plan, emit: Sink, *, keep_going: bool) -> list[tuple[str, AirgapError]]:
+    """Return the images that could not be planned, each with its error. Raises them unless ``keep_going``, and if there
+    is nothing else."""
+    if not keep_going or not image_plan.images:
+        raise_all([error for _, error in image_plan.failures])
+    failures = [(root.label, error) for root, error in image_plan.failures]
+    for label, error in failures:
+        emit(ImageFailed(label, str(error)))
+    return failures
 
 
 def _roots(

@@ -115,7 +115,7 @@ class TokenServers(Record, frozen=False, eq=False):
 def domain_of(host: str) -> str:
     """Return the domain of a host: its name without the first label; empty if that is no domain of one owner.
 
-    It must have two labels and be no public suffix. Only the usual suffixes are known here (ADR 0030).
+    It must have two labels and be no public suffix. Only the usual suffixes are known here (ADR 0033).
     """
     try:
         ipaddress.ip_address(host)

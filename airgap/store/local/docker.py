@@ -11,11 +11,13 @@ import hashlib
 import json
 from typing import Any
 
+from airgap import bounded_json
 from airgap.errors import ContentError, ContentMissing, InvalidReference, UsageError
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_CONFIG, OCI_MANIFEST
+from airgap.store.layout_index import MAX_INDEX_VALUES
 from airgap.store.local.base import LocalImages, full_reference
 from airgap.store.local.tar_index import TarIndex
 from airgap.store.protocols import Reader
@@ -153,9 +155,9 @@ class DockerArchive(LocalImages):
 
     def _diff_ids(self, config: bytes, name: str) -> list[str]:
         try:
-            diff_ids = json.loads(config)["rootfs"]["diff_ids"]
+            diff_ids = bounded_json.loads(config, values=MAX_INDEX_VALUES)["rootfs"]["diff_ids"]
             return [digests.check(diff_id) for diff_id in diff_ids]
-        except (ValueError, KeyError, TypeError, RecursionError, InvalidReference) as error:
+        except (ContentError, KeyError, TypeError, InvalidReference) as error:
             raise ContentError(
                 tr("{name} lists no layers ({error})", name=name, error=error), where=self._path
             ) from error
@@ -164,9 +166,10 @@ class DockerArchive(LocalImages):
         if self._tar.size(name) is None:
             hint = tr("it is an OCI archive: oci-archive:F") if self._tar.size("oci-layout") is not None else None
             raise ContentError(tr("is no Docker archive: it has no {name}", name=name), where=self._path, hint=hint)
+        content = self._tar.read(name, _MAX_DOCUMENT)
         try:
-            return json.loads(self._tar.read(name, _MAX_DOCUMENT))
-        except (ValueError, RecursionError) as error:
+            return bounded_json.loads(content, values=MAX_INDEX_VALUES)
+        except ContentError as error:
             raise ContentError(tr("{name} is no JSON ({error})", name=name, error=error), where=self._path) from error
 
 

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from airgap import bounded_json
 from airgap.errors import ContentError, NotFound, UsageError
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.store.layout import ImageLayout
-from airgap.store.layout_index import REF_NAME
+from airgap.store.layout_index import MAX_INDEX_VALUES, REF_NAME
 from airgap.store.local.base import LocalImages, full_reference
 from airgap.store.local.tar_index import TarIndex
 from airgap.store.protocols import Reader
@@ -78,9 +78,9 @@ def _member(digest: str) -> str:
 
 def _entries(content: bytes, where: str) -> list[Descriptor]:
     try:
-        document: Any = json.loads(content)
+        document: Any = bounded_json.loads(content, values=MAX_INDEX_VALUES)
         return [Descriptor.from_json(entry, where=where) for entry in document["manifests"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ContentError, KeyError, TypeError) as error:
         raise ContentError(tr("unreadable index.json: {error}", error=error), where=where) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from types import TracebackType
 
 from airgap.errors import ContentError, ContentMissing, UsageError
@@ -42,13 +43,17 @@ class TarIndex:
     def __init__(self, path: str) -> None:
         self.path = path
         try:
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            # O_NONBLOCK: opening a named pipe would wait for a writer.
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise UsageError(tr("cannot be read: {strerror}", strerror=error.strerror), where=path) from error
         self._members: dict[str, _Member] = {}
         try:
             with translate_read_errors(path):
-                self._size = os.fstat(self._fd).st_size
+                status = os.fstat(self._fd)
+                if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+                    raise ContentError(tr("is no regular file"), where=path)
+                self._size = status.st_size
                 self._read_headers()
         except BaseException:
             os.close(self._fd)
