@@ -129,6 +129,7 @@ def test_of_buildkits_the_one_that_is_named_is_printed(airgap: Airgap, quay: Reg
     assert f"{layers[0].digest}  SPDX of {children[0].digest[:19]} linux/amd64" in said
     assert f"{layers[1].digest}  SPDX of {children[1].digest[:19]} linux/arm64" in said
     assert f"airgap inspect b.tar --sbom {layers[0].digest}" in said
+    assert airgap.run("inspect", "b.tar", "--sbom", layers[0].digest).stdout
     assert json.loads(printed(airgap, layers[1].digest)) == {"number": 1}
     assert json.loads(printed(airgap, children[0].digest)) == {"number": 0}
 

@@ -130,6 +130,7 @@ class _Lease(Record, frozen=False, eq=False):
         if reusable and self.connection.sock is not None:
             self.transport.return_to_pool(self)
         else:
+            response.close()  # a response to its connection's end keeps the socket open
             self.drop()
 
     def read(self, response: http.client.HTTPResponse, url: str, limit: str) -> Response:
@@ -137,11 +138,13 @@ class _Lease(Record, frozen=False, eq=False):
         try:
             body, is_whole = read_into_memory(response, most)
         except (OSError, http.client.HTTPException, ValueError) as error:
+            response.close()
             self.drop()
             raise self.translate(error) from error
         if is_whole:
             self.release(response)
         else:
+            response.close()
             self.drop()
         if limit and not is_whole:
             what, where = tr("the answer has more than {most:,} bytes", most=most), errors.public_url(url)

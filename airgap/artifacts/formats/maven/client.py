@@ -40,10 +40,11 @@ def _merged(old: bytes, mirror: str) -> bytes:
     if not text.strip():
         return f"<settings>\n  <mirrors>\n    {mirror}\n  </mirrors>\n</settings>\n".encode()
     # What is commented out does not count; its bytes keep their places.
-    visible = re.sub(r"<!--.*?-->", lambda match: " " * len(match[0]), text, flags=re.DOTALL)
-    known = re.search(rf"<mirror>\s*<id>\s*{_ID}\s*</id>.*?</mirror>", visible, re.DOTALL)
-    if known is not None:
-        return f"{text[: known.start()]}{mirror}{text[known.end() :]}".encode()
+    visible = _with_blank_comments(text)
+    known = re.search(rf"<mirror>\s*<id>\s*{_ID}\s*</id>", visible)
+    known_end = visible.find("</mirror>", known.end()) if known is not None else -1
+    if known is not None and known_end >= 0:
+        return f"{text[: known.start()]}{mirror}{text[known_end + len('</mirror>') :]}".encode()
     if (place := re.search(r"<mirrors\s*>", visible)) is not None:
         return f"{text[: place.end()]}\n    {mirror}{text[place.end() :]}".encode()
     if (place := re.search(r"<mirrors\s*/>", visible)) is not None:
@@ -52,6 +53,15 @@ def _merged(old: bytes, mirror: str) -> bytes:
     if end < 0:
         raise _no_settings()
     return f"{text[:end]}  <mirrors>\n    {mirror}\n  </mirrors>\n{text[end:]}".encode()
+
+
+def _with_blank_comments(text: str) -> str:
+    parts = []
+    position = 0
+    while (start := text.find("<!--", position)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        parts += [text[position:start], " " * (end + 3 - start)]
+        position = end + 3
+    return "".join((*parts, text[position:]))
 
 
 def _no_settings() -> ContentError:

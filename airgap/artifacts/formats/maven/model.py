@@ -13,7 +13,7 @@ from airgap.errors import ContentError
 from airgap.i18n import tr
 from airgap.records import Record, field, replace
 
-_EXPRESSION = re.compile(r"\$\{([^}]*)\}")
+_EXPRESSION = re.compile(r"\$\{([^{}]*)\}")
 _MAX_PARENTS = 50
 _MAX_EXPRESSIONS = 20
 

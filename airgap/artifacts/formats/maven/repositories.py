@@ -117,8 +117,9 @@ class Repositories:
             except NotFound:
                 continue
             # Some have "DIGEST  FILE", or "ALGORITHM (FILE) = DIGEST".
-            if match := re.search(rf"(?<![0-9a-fA-F])[0-9a-fA-F]{{{digits}}}(?![0-9a-fA-F])", text):
-                return (f"{algorithm}:{match[0].lower()}",)
+            numbers = re.findall(r"[0-9a-fA-F]+", text)
+            if digest := next((number for number in numbers if len(number) == digits), ""):
+                return (f"{algorithm}:{digest.lower()}",)
         return ()
 
     def _missing(self, coordinates: Coordinates) -> NotFound:

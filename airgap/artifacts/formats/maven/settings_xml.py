@@ -18,7 +18,7 @@ from airgap.registry import Credential
 
 #: Where repositories are that nobody has named (the super POM's "central").
 CENTRAL_ID, CENTRAL = "central", "https://repo.maven.apache.org/maven2"
-_VARIABLE = re.compile(r"\$\{env\.([^}]+)\}")
+_VARIABLE = re.compile(r"\$\{env\.([^{}]+)\}")
 _MAX_FILE = 4 * 1024 * 1024
 
 

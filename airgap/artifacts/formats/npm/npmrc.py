@@ -20,7 +20,7 @@ from airgap.artifacts.web import Address
 from airgap.errors import AirgapError
 from airgap.registry import Credential
 
-_VARIABLE = re.compile(r"(?<!\\)\$\{([^}]+)\}")
+_VARIABLE = re.compile(r"(?<!\\)\$\{([^{}]+)\}")
 _PREFIX = "npm_config_"
 #: Where npm's own, Debian's and a hand-installed node look for everyone's settings.
 _GLOBAL = ("/usr/local/etc/npmrc", "/usr/etc/npmrc", "/etc/npmrc")
@@ -71,7 +71,7 @@ class NpmSettings:
             credential = self._at(place)
             if credential is not None:
                 return credential
-            place = re.sub(r"([^/]+|/)$", "", place)
+            place = place[:-1] if place.endswith("/") else place[: place.rfind("/") + 1]
         return None
 
     def _at(self, place: str) -> Credential | None:
