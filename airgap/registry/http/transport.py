@@ -122,30 +122,28 @@ class _Lease(Record, frozen=False, eq=False):
             return untrusted_certificate(error, self.url, self.transport.certificate(self.key, self.proxy))
         return errors.from_exception(error, self.url, answered_before=self.transport.has_answered(self.key))
 
-    def drop(self) -> None:
-        self.connection.close()
+    def drop(self, response: http.client.HTTPResponse | None = None) -> None:
+        for user in filter(None, (response, self.connection)):  # each keeps the socket open
+            user.close()
 
     def release(self, response: http.client.HTTPResponse) -> None:
         reusable = response.isclosed() and not response.will_close and not self.dedicated
         if reusable and self.connection.sock is not None:
             self.transport.return_to_pool(self)
         else:
-            response.close()  # a response to its connection's end keeps the socket open
-            self.drop()
+            self.drop(response)
 
     def read(self, response: http.client.HTTPResponse, url: str, limit: str) -> Response:
         most = limits.value(limit or "error-bytes")
         try:
             body, is_whole = read_into_memory(response, most)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            response.close()
-            self.drop()
+            self.drop(response)
             raise self.translate(error) from error
         if is_whole:
             self.release(response)
         else:
-            response.close()
-            self.drop()
+            self.drop(response)
         if limit and not is_whole:
             what, where = tr("the answer has more than {most:,} bytes", most=most), errors.public_url(url)
             raise RegistryError(what, where=where, hint=limits.hint(limit))
