@@ -123,8 +123,8 @@ class _Lease(Record, frozen=False, eq=False):
         return errors.from_exception(error, self.url, answered_before=self.transport.has_answered(self.key))
 
     def drop(self, response: http.client.HTTPResponse | None = None) -> None:
-        for user in filter(None, (response, self.connection)):  # each keeps the socket open
-            user.close()
+        self.connection.close()
+        (response or self.connection).close()  # one that is read to the connection's end keeps the socket open
 
     def release(self, response: http.client.HTTPResponse) -> None:
         reusable = response.isclosed() and not response.will_close and not self.dedicated
