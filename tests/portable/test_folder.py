@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 #: A user and group that no system knows.
 NOBODY_KNOWS = 54321
 HERE = "/opt/airgap-portable"
+#: The working folder of commands in a root.
+WORK = "/work"
 DEMO_ENDS = "all files are kept in "
 
 
@@ -53,7 +55,7 @@ def test_the_demo_runs_in_an_empty_root(portable: Built, tmp_path: Path) -> None
     put(portable, root)
     program = started_by_the_loader(portable)
     before = {path for path in root.path.rglob("*") if "work" not in path.parts}
-    said = root.run(*program, "demo", user=NOBODY_KNOWS, folder="/work")
+    said = root.run(*program, "demo", user=NOBODY_KNOWS, folder=WORK)
     assert DEMO_ENDS in said.stdout
     assert '+          image: "10.100.0.102:32415/my-docker-image/cert-manager-cainjector:v1.14.4"' in said.stdout
     for arguments in (
@@ -61,7 +63,7 @@ def test_the_demo_runs_in_an_empty_root(portable: Built, tmp_path: Path) -> None
         ["inspect", "bundle.tar"],
         ["doctor", "--explain", "x509: certificate signed by unknown authority"],
     ):
-        root.run(*program, *arguments, user=NOBODY_KNOWS, folder="/work/airgap-demo")
+        root.run(*program, *arguments, user=NOBODY_KNOWS, folder=f"{WORK}/airgap-demo")
     assert not list((root.path / "work").glob("*~*"))
     assert {path for path in root.path.rglob("*") if "work" not in path.parts} == before
 
@@ -71,7 +73,7 @@ def test_the_launcher_needs_nothing_but_a_shell(portable: Built, tmp_path: Path)
     put(portable, root)
     (root.path / "bin").mkdir()
     shutil.copy(need("busybox", package="busybox-static"), root.path / "bin/sh")
-    said = root.run(f"{HERE}/airgap", "demo", user=NOBODY_KNOWS, folder="/work", environment={"LANG": "ko_KR.EUC-KR"})
+    said = root.run(f"{HERE}/airgap", "demo", user=NOBODY_KNOWS, folder=WORK, environment={"LANG": "ko_KR.EUC-KR"})
     assert DEMO_ENDS in said.stdout
     # /tmp is mounted noexec: a folder that lies there cannot run, and says why.
     said = root.run("/bin/sh", "-c", f"cp -R {HERE} /tmp/x && sh /tmp/x/airgap --version", code=126)
@@ -83,7 +85,7 @@ def test_the_demo_runs_on_other_releases(suite: str, portable: Built, tmp_path: 
     root = chroots.debian(suite, tmp_path)
     put(portable, root)
     assert root.run(f"{HERE}/airgap", "--version").stdout == f"airgap {airgap.__version__}\n"
-    assert DEMO_ENDS in root.run(f"{HERE}/airgap", "demo", user=NOBODY_KNOWS, folder="/work").stdout
+    assert DEMO_ENDS in root.run(f"{HERE}/airgap", "demo", user=NOBODY_KNOWS, folder=WORK).stdout
 
 
 IMPORT_ALL = """
@@ -170,11 +172,11 @@ def test_the_certificates_of_the_system_are_found(place: str, portable: Built, t
         target = registry.address.replace("127.0.0.1", "localhost")
         (root.path / "etc").mkdir()
         (root.path / "etc/hosts").write_text("127.0.0.1 localhost\n")
-        refused = root.run(*program, "inventory", f"https://{target}", "-o", "a.json", code=None, folder="/work")
+        refused = root.run(*program, "inventory", f"https://{target}", "-o", "a.json", code=None, folder=WORK)
         assert refused.returncode == 24, refused.stderr
         (root.path / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(authority.ca, root.path / place)
-        root.run(*program, "inventory", f"https://{target}", "-o", "a.json", folder="/work")
+        root.run(*program, "inventory", f"https://{target}", "-o", "a.json", folder=WORK)
 
 
 def test_a_bundle_carries_it_and_its_own_zipapp(portable: Built, prepared: Airgap, tmp_path: Path) -> None:
