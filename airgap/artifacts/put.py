@@ -8,30 +8,23 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from airgap.artifacts.artifact import Artifact
+from airgap.artifacts.repository import ServerRepository
 from airgap.artifacts.web import Body, WebServer
 from airgap.errors import AirgapError, NotFound
 from airgap.oci import Descriptor
 from airgap.store.protocols import Opener
 from airgap.store.readers import thread_buffer
-from airgap.targets.protocols import Finding
 from airgap.transfer import Context, parallel_map
 
 _TAKEN = (200, 201, 202, 204)
 
 
-class PutRepository:
+class PutRepository(ServerRepository):
     """The files below ``server``'s address; ``path_of`` gives an artifact's path there."""
 
     def __init__(self, server: WebServer, path_of: Callable[[Artifact], str]) -> None:
-        self._server = server
+        super().__init__(server)
         self._path_of = path_of
-
-    def __str__(self) -> str:
-        return str(self._server)
-
-    def check(self) -> list[Finding]:
-        """Find nothing: the first upload tells."""
-        return []
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Fetch what is under each path and hash it."""
@@ -40,9 +33,6 @@ class PutRepository:
     def upload(self, artifact: Artifact, opener: Opener) -> None:
         """PUT the file."""
         put_file(self._server, artifact, f"/{self._path_of(artifact)}", opener)
-
-    def finish(self, artifacts: Sequence[Artifact]) -> None:
-        """Do nothing: the server lists its files itself."""
 
     def url(self, artifact: Artifact) -> str:
         """Return the address of the file."""

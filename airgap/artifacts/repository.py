@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from airgap.artifacts.artifact import Artifact
+from airgap.artifacts.web import WebServer
 from airgap.store.protocols import Opener
 from airgap.targets.protocols import Finding
 from airgap.transfer import Context
@@ -32,3 +33,21 @@ class ArtifactRepository(Protocol):
 
     def url(self, artifact: Artifact) -> str:
         """Return the address by which clients fetch the file."""
+
+
+class ServerRepository:
+    """The base of repositories at a server that says only on the first upload whether it takes one, and that writes its
+    indexes itself."""
+
+    def __init__(self, server: WebServer) -> None:
+        self._server = server
+
+    def __str__(self) -> str:
+        return str(self._server)
+
+    def check(self) -> list[Finding]:
+        """Find nothing."""
+        return []
+
+    def finish(self, artifacts: Sequence[Artifact]) -> None:
+        """Write nothing."""

@@ -14,6 +14,7 @@ import argparse
 import os
 import platform
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from airgap import __version__
@@ -63,10 +64,15 @@ def _filled(architecture: str, work: Path) -> Folder:
     return folder
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def run(builder: Callable[[str, Path, Path], Path], description: str | None) -> None:
+    """Run ``builder`` with the architecture, output and working folder of the command line; print what it made."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), default=platform.machine())
     parser.add_argument("--output", type=Path, default=ROOT / "dist", metavar="FOLDER")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "portable", metavar="FOLDER")
     given = parser.parse_args()
-    print(build(given.architecture, given.output.resolve(), given.work.resolve()))
+    print(builder(given.architecture, given.output.resolve(), given.work.resolve()))
+
+
+if __name__ == "__main__":
+    run(build, __doc__)

@@ -11,11 +11,9 @@ user without rights. Its entrypoint is the loader. See ADR 0026.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import io
 import json
-import platform
 import subprocess
 import sys
 import tarfile
@@ -31,8 +29,8 @@ from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_CONFIG, OCI_MANIFEST
 from airgap.store.layout import ImageLayout
 from airgap.store.readers import bytes_opener
-from tools.portable.__main__ import build_folder
-from tools.portable.folder import ROOT, Folder, loader_arguments
+from tools.portable.__main__ import build_folder, run
+from tools.portable.folder import Folder, loader_arguments
 from tools.portable.packages import ARCHITECTURES, Apt, DebianPackage
 
 HERE = "/opt/airgap"
@@ -153,9 +151,4 @@ def _member(name: str, kind: bytes, mode: int, *, owner: int = 0) -> tarfile.Tar
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), default=platform.machine())
-    parser.add_argument("--output", type=Path, default=ROOT / "dist", metavar="FOLDER")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "portable", metavar="FOLDER")
-    given = parser.parse_args()
-    print(build(given.architecture, given.output.resolve(), given.work.resolve()))
+    run(build, __doc__)

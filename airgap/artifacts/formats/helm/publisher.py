@@ -11,7 +11,7 @@ from airgap.artifacts.format import UploadForm
 from airgap.artifacts.formats.helm.collector import CHART_CONFIG, CHART_LAYER
 from airgap.artifacts.formats.helm.yaml_values import read_yaml
 from airgap.artifacts.put import descriptor_of
-from airgap.artifacts.repository import ArtifactRepository
+from airgap.artifacts.repository import ArtifactRepository, ServerRepository
 from airgap.artifacts.web import Body, WebServer
 from airgap.errors import NotFound, TargetError
 from airgap.i18n import tr
@@ -43,18 +43,8 @@ class HelmPublisher:
         return OciChartRepository(server) if server.is_registry else ChartMuseum(server)
 
 
-class ChartMuseum:
+class ChartMuseum(ServerRepository):
     """A server with ChartMuseum's API: ``POST /api/charts``, and ``index.yaml`` with digests."""
-
-    def __init__(self, server: WebServer) -> None:
-        self._server = server
-
-    def __str__(self) -> str:
-        return str(self._server)
-
-    def check(self) -> list[Finding]:
-        """Find nothing: the first upload tells."""
-        return []
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Read the index."""
@@ -86,19 +76,13 @@ class ChartMuseum:
 
         self._server.client.retry.run(f"POST {artifact.file}", attempt)
 
-    def finish(self, artifacts: Sequence[Artifact]) -> None:
-        """Do nothing: the server writes its index itself."""
-
     def url(self, artifact: Artifact) -> str:
         """Return the address of the archive."""
         return self._server.url(f"/charts/{artifact.file}")
 
 
-class OciChartRepository:
+class OciChartRepository(ServerRepository):
     """A registry below whose address each chart is a repository, with a tag for each version."""
-
-    def __init__(self, server: WebServer) -> None:
-        self._server = server
 
     def __str__(self) -> str:
         return f"oci://{self._server.address.host}{self._server.address.path}"
@@ -139,9 +123,6 @@ class OciChartRepository:
         if not repository.exists(layer):
             repository.push(layer, opener)
         repository.push_manifest(Descriptor(OCI_MANIFEST, digests.of(content), len(content)), content, _tag(artifact))
-
-    def finish(self, artifacts: Sequence[Artifact]) -> None:
-        """Do nothing: a registry has no index."""
 
     def url(self, artifact: Artifact) -> str:
         """Return the address for ``helm pull``."""

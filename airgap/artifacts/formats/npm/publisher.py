@@ -18,7 +18,7 @@ from airgap.artifacts.formats.npm.names import file_name, file_path, latest
 from airgap.artifacts.formats.npm.package_json import INTEGRITY
 from airgap.artifacts.formats.npm.packument import version_document
 from airgap.artifacts.put import descriptor_of, find_by_path
-from airgap.artifacts.repository import ArtifactRepository
+from airgap.artifacts.repository import ArtifactRepository, ServerRepository
 from airgap.artifacts.web import Body, WebServer
 from airgap.durable import writing
 from airgap.errors import NotFound, TargetError
@@ -27,7 +27,6 @@ from airgap.oci import Descriptor
 from airgap.records import replace
 from airgap.store.protocols import Opener
 from airgap.store.readers import FileRange, read_verified
-from airgap.targets.protocols import Finding
 from airgap.transfer import Context, parallel_map
 
 
@@ -49,23 +48,16 @@ class NpmPublisher:
         return NpmRegistry(server)
 
 
-class NpmRegistry:
+class NpmRegistry(ServerRepository):
     """A registry: ``GET NAME`` is a package's document, ``PUT NAME`` publishes one version with its file in it."""
 
     def __init__(self, server: WebServer) -> None:
-        self._server = server
+        super().__init__(server)
         self._lock = threading.Lock()
         #: By package: one version is published at a time, since a registry rewrites the whole document.
         self._package_locks: dict[str, threading.Lock] = {}
         self._versions: dict[str, set[str]] = {}
         self._published: set[Artifact] = set()
-
-    def __str__(self) -> str:
-        return str(self._server)
-
-    def check(self) -> list[Finding]:
-        """Find nothing: the first upload tells."""
-        return []
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Read the document of each package. A file that differs from what its document should say, or that was
@@ -108,9 +100,6 @@ class NpmRegistry:
             package.client.retry.run(f"PUT {artifact.name}", lambda: _put(package, body))
             self._versions[artifact.name] = versions
             self._published.add(artifact)
-
-    def finish(self, artifacts: Sequence[Artifact]) -> None:
-        """Do nothing: the registry writes its documents itself."""
 
     def url(self, artifact: Artifact) -> str:
         """Return the address of the file."""

@@ -10,12 +10,11 @@ from airgap.artifacts.format import UploadForm
 from airgap.artifacts.formats.pypi.names import file_type, normalized, python_tag
 from airgap.artifacts.formats.pypi.simple_index import ACCEPT, IndexFile, parse_page
 from airgap.artifacts.put import descriptor_of, digest_at
-from airgap.artifacts.repository import ArtifactRepository
+from airgap.artifacts.repository import ArtifactRepository, ServerRepository
 from airgap.artifacts.web import Body, WebServer
 from airgap.errors import NotFound, TargetError
 from airgap.i18n import tr
 from airgap.store.protocols import Opener
-from airgap.targets.protocols import Finding
 from airgap.transfer import Context, parallel_map
 
 
@@ -37,18 +36,8 @@ class PypiPublisher:
         return PypiRepository(server)
 
 
-class PypiRepository:
+class PypiRepository(ServerRepository):
     """A server such as pypiserver: uploads by a form to its address, and ``simple/PROJECT/`` lists what is there."""
-
-    def __init__(self, server: WebServer) -> None:
-        self._server = server
-
-    def __str__(self) -> str:
-        return str(self._server)
-
-    def check(self) -> list[Finding]:
-        """Find nothing: the first upload tells."""
-        return []
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Read the page of each project; a file whose digest it does not say is fetched and hashed."""
@@ -87,9 +76,6 @@ class PypiRepository:
                 raise response.error()
 
         self._server.client.retry.run(f"POST {artifact.file}", attempt)
-
-    def finish(self, artifacts: Sequence[Artifact]) -> None:
-        """Do nothing: the server writes its index itself."""
 
     def url(self, artifact: Artifact) -> str:
         """Return the address of the project's page, which links to the file."""
