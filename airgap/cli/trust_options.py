@@ -13,7 +13,7 @@ import click
 
 from airgap.cli.prompts import can_ask
 from airgap.durable import require_file
-from airgap.errors import UsageError
+from airgap.errors import SignatureFailure, UsageError
 from airgap.i18n import tr
 from airgap.records import Record
 
@@ -68,7 +68,8 @@ class TrustOptions(Record):
     def demand(self, project: ProjectSettings, *, required: bool = False) -> Demand:
         """Return what the options and ``require:`` of ``airgap.yaml`` demand of signatures.
 
-        An option replaces its key of ``require:``. Raises :class:`UsageError`.
+        An option replaces its key of ``require:``. Raises :class:`UsageError`, and
+        :class:`SignatureFailure` if a signature is required and nothing is trusted.
         """
         from airgap.flows.admission import Demand
         from airgap.flows.trust import read_public_key
@@ -87,7 +88,7 @@ class TrustOptions(Record):
             required,
         )
         if required and not (policy.keys or policy.trusted or policy.authorities):
-            raise UsageError(
+            raise SignatureFailure(
                 tr("a signature is required, and no key is trusted here"),
                 hint=tr("give --key NAME.pub or --ca CA.pem, or add a key: airgap trust add NAME.pub --name NAME"),
             )
