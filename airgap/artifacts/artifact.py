@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from airgap.bundle.artifacts import NamedArtifact
 from airgap.errors import ContentError
 from airgap.i18n import tr
-from airgap.records import Record, field
+from airgap.records import field
 
 #: Characters of a name, version, file name or property at most.
 _MAX_NAME = 512
 _MAX_PROPERTY = 1 << 20
 
 
-class Artifact(Record):
+class Artifact(NamedArtifact):
     """A file of a format.
 
     ``name`` and ``version`` are those that the format's clients use; ``version`` is empty without versions.
@@ -24,48 +25,24 @@ class Artifact(Record):
     and paths need, by names that the format chooses.
     """
 
-    format: str
-    name: str
-    version: str
-    file: str
     digest: str
     size: int
     source: str = field(default="", compare=False)
     properties: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
-    def label(self) -> str:
-        """What messages call it: ``pypi requests 2.32.3 (requests-2.32.3-py3-none-any.whl)``."""
-        return artifact_label(self.format, self.name, self.version, self.file)
 
-
-class Download(Record):
+class Download(NamedArtifact):
     """A file that a resolver has chosen, before it was fetched. Fields are those of :class:`Artifact`.
 
     It is either at ``path`` on this machine, or is fetched from ``url``. ``expected`` are digests
     that it must have, ``ALGORITHM:HEX`` with any algorithm of hashlib. ``size`` is ``None`` if it is not known.
     """
 
-    format: str
-    name: str
-    version: str
-    file: str
     url: str = field(default="", repr=False)
     path: Path | None = None
     expected: tuple[str, ...] = ()
     size: int | None = None
     properties: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-
-    @property
-    def label(self) -> str:
-        """As of :class:`Artifact`."""
-        return artifact_label(self.format, self.name, self.version, self.file)
-
-
-def artifact_label(format_name: str, name: str, version: str, file: str) -> str:
-    """Return what messages call a file of a format."""
-    ends_with_file = name == file or name.endswith(f"/{file}")
-    return " ".join(part for part in (format_name, name, version, "" if ends_with_file else f"({file})") if part)
 
 
 def check_names(artifact: Artifact | Download) -> None:

@@ -13,16 +13,37 @@ from airgap.oci import Descriptor
 from airgap.records import Record, field
 
 
-class LockedArtifact(Record):
-    """What an artifact resolved to. ``digest`` and ``size`` are the file's; ``source`` is empty for a local file.
-
-    ``properties`` are those of :class:`airgap.artifacts.artifact.Artifact`.
-    """
+class NamedArtifact(Record):
+    """The names of a file of a format: ``format`` is the format's, ``version`` is empty without versions."""
 
     format: str
     name: str
     version: str
     file: str
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What tells it from all others of a bundle."""
+        return self.format, self.name, self.version, self.file
+
+    @property
+    def label(self) -> str:
+        """What messages call it: ``pypi requests 2.32.3 (requests-2.32.3-py3-none-any.whl)``."""
+        ends_with_file = self.name == self.file or self.name.endswith(f"/{self.file}")
+        file = "" if ends_with_file else f"({self.file})"
+        return " ".join(part for part in (self.format, self.name, self.version, file) if part)
+
+    def names_to_json(self) -> dict[str, Any]:
+        """Return the names for an entry of a document."""
+        return {"format": self.format, "name": self.name, "version": self.version or None, "file": self.file}
+
+
+class LockedArtifact(NamedArtifact):
+    """What an artifact resolved to. ``digest`` and ``size`` are the file's; ``source`` is empty for a local file.
+
+    ``properties`` are those of :class:`airgap.artifacts.artifact.Artifact`.
+    """
+
     digest: str
     size: int
     source: str = ""
@@ -31,10 +52,7 @@ class LockedArtifact(Record):
     def to_json(self) -> dict[str, Any]:
         """Return the entry of the lockfile's ``artifacts``."""
         return {
-            "format": self.format,
-            "name": self.name,
-            "version": self.version or None,
-            "file": self.file,
+            **self.names_to_json(),
             "digest": self.digest,
             "size": self.size,
             "source": self.source or None,
@@ -51,32 +69,20 @@ class LockedArtifact(Record):
         )  # fmt: skip
 
 
-class BundledArtifact(Record):
+class BundledArtifact(NamedArtifact):
     """An artifact in the bundle: ``descriptor`` is its manifest's, ``content`` the file's.
 
     The file may be missing in a differential bundle. The manifest has the properties.
     """
 
-    format: str
-    name: str
-    version: str
-    file: str
     descriptor: Descriptor
     content: Descriptor
     source: str = ""
 
-    @property
-    def identity(self) -> tuple[str, str, str, str]:
-        """What tells it from all others of a bundle."""
-        return self.format, self.name, self.version, self.file
-
     def to_json(self) -> dict[str, Any]:
         """Return the entry of the inventory's ``artifacts``."""
         return {
-            "format": self.format,
-            "name": self.name,
-            "version": self.version or None,
-            "file": self.file,
+            **self.names_to_json(),
             "source": self.source or None,
             "digest": self.descriptor.digest,
             "mediaType": self.descriptor.media_type,

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from airgap.bundle.artifacts import NamedArtifact
 from airgap.bundle.required_layers import BundleIdentity, parse_bundle_id
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle
 from airgap.i18n import tr
@@ -36,13 +37,9 @@ class ReceiptImage(Record):
     digest: str
 
 
-class ReceiptArtifact(Record):
+class ReceiptArtifact(NamedArtifact):
     """A file of another format at the far side. ``target`` is its address there, ``digest`` its sha256."""
 
-    format: str
-    name: str
-    version: str
-    file: str
     digest: str
     size: int
     target: str
@@ -50,10 +47,7 @@ class ReceiptArtifact(Record):
     def to_json(self) -> dict[str, Any]:
         """Return the entry of ``artifacts``."""
         return {
-            "format": self.format,
-            "name": self.name,
-            "version": self.version or None,
-            "file": self.file,
+            **self.names_to_json(),
             "digest": self.digest,
             "size": self.size,
             "target": self.target,
