@@ -74,7 +74,7 @@ def test_the_launcher_needs_nothing_but_a_shell(portable: Built, tmp_path: Path)
     (root.path / "bin").mkdir()
     shutil.copy(need("busybox", package="busybox-static"), root.path / "bin/sh")
     said = root.run(f"{HERE}/airgap", "demo", user=NOBODY_KNOWS, folder=WORK, environment={"LANG": "ko_KR.EUC-KR"})
-    assert DEMO_ENDS in said.stdout
+    assert said.stdout.endswith("모든 파일은 airgap-demo/에 남아 있습니다\n")
     # /tmp is mounted noexec: a folder that lies there cannot run, and says why.
     said = root.run("/bin/sh", "-c", f"cp -R {HERE} /tmp/x && sh /tmp/x/airgap --version", code=126)
     assert "mounted noexec" in said.stderr
