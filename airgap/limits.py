@@ -89,6 +89,7 @@ NETWORK: tuple[Limit, ...] = (
         tr("a file that is read into memory: a resource file from an address, an index of artifacts"),
         "20",
     ),
+    Limit("image-signatures", 100, "signatures", tr("the signatures of one image that verify_images: reads"), "43"),
 )
 
 #: What lies in files.
