@@ -106,7 +106,7 @@ FILES: tuple[Limit, ...] = (
     ),
     Limit(
         "resource-work",
-        16 * _MIB,
+        48 * _MIB,
         "steps",
         tr("the scan of one resource file: characters of documents inside values, 16 for each node of YAML"),
         tr("10; 3 in a folder"),
