@@ -14,6 +14,7 @@ from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, par
 from airgap.bundle.program import program_to_carry
 from airgap.cli import artifact_options, options
 from airgap.cli.commands.export_from import every_image, open_at_hand
+from airgap.cli.dossier_options import DossierOptions, dossier_options
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
 from airgap.cli.seal_options import make_sealer
@@ -126,6 +127,7 @@ class _ExportCommand(click.Command):
 @click.option(
     "--keep-going", is_flag=True, help=tr("Leave out images that cannot be pulled, and end with exit code 3.")
 )
+@dossier_options
 @artifact_options.choice
 @options.force
 @options.dry_run
@@ -172,6 +174,7 @@ def command(
     cluster: bool,
     context: str,
     artifact_choice: artifact_options.ArtifactChoice,
+    dossier: DossierOptions,
 ) -> None:
     """Pull every image that the resource files name and write one bundle.
 
@@ -221,6 +224,8 @@ def command(
             hint=tr("name one in it: -o {output}", output=quoted(f"{output}bundle.tar")),
         )
     output_format.check()
+    beside = dossier.beside(project, base)
+    beside.check(output_format)
     if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
     signing = Signing(key_signers(keys), Path(signature) if signature else None)
@@ -279,14 +284,16 @@ def command(
             artifacts=artifacts,
             only_artifacts=artifact_choice.only,
         )
+        run = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
         try:
-            exported = export(
-                request, found_images, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
-            )
+            exported = export(request, found_images, registries, run)
         except (KeyboardInterrupt, Interrupted) as error:
             if isinstance(error, Interrupted) and error.again:
                 raise
             raise Interrupted(tr("stopped; nothing is left behind"), again=True) from None
+        how = {"dry_run": dry_run, "force": force}
+        for path in beside.write(output_format, exported.paths, exported.planned, run, **how):
+            emit(Noted(tr("wrote {path}", path=path)))
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
         _print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the office between the two networks reads, scans and approves.
+
+``facts`` are what a dossier says; ``images``, ``bundle_files``, ``usage`` and ``planned`` find them out; ``document``,
+``table``, ``cyclonedx`` and ``page`` write them, as JSON, CSV, CycloneDX and HTML. No signature of an image is verified
+here, and no file has the time when it was made: the same bundle gives the same bytes.
+"""
