@@ -117,6 +117,11 @@ FILES: tuple[Limit, ...] = (
     Limit("record-bytes", 8 * _MIB, "bytes", tr("a record of rewriting, .airgap-rewrite.log"), "10"),
     Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
     Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),
+    Limit("archive-entries", 2_000_000, "entries", tr("what a layer or another archive of a bundle has in it"), "44"),
+    Limit("archive-bytes", 256 * _GIB, "bytes", tr("what it unpacks to, all archives in it together"), "44"),
+    Limit("archive-ratio", 2000, "times", tr("the same by its own size, from 64 MiB on"), "44"),
+    Limit("archive-name-bytes", 4096, "bytes", tr("a name in it"), "44"),
+    Limit("archive-memory", 128 * _MIB, "bytes", tr("the window of a decompressor"), "44"),
     Limit("credentials-bytes", _MIB, "bytes", tr("docker's config.json and containers' auth.json"), "21"),
 )
 
