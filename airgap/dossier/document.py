@@ -108,6 +108,7 @@ def _contents(contents: Contents) -> dict[str, Any]:
     return {
         "system": contents.system or None,
         "privilegedFiles": [{"path": file.path, "mode": file.mode} for file in contents.privileged],
+        "packagesComplete": contents.packages_complete,
         "packages": [
             {"kind": one.kind, "name": one.name, "version": one.version, "architecture": one.architecture or None,
              "licence": one.licence or None}

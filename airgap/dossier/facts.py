@@ -73,12 +73,16 @@ class PrivilegedFile(NamedTuple):
 
 
 class Contents(Record):
-    """What is in the layers of an image. ``unread`` says why it is not known; it is empty where it is."""
+    """What is in the layers of an image. ``unread`` says why it is not known; it is empty where it is.
+
+    ``system`` is the ID of the distribution. ``packages_complete`` is false where rpm's database could not be read.
+    """
 
     packages: Sequence[Package] = ()
     privileged: Sequence[PrivilegedFile] = ()
     system: str = ""
     unread: str = ""
+    packages_complete: bool = True
 
 
 #: Why the contents of layers are not known: the words of the JSON document.

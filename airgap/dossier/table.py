@@ -128,7 +128,7 @@ def _platform(image: ImageFacts, platform: PlatformFacts) -> Iterator[Row]:
         "user": platform.user,
         "root": ("root" if platform.is_root else "not root") if platform.is_container else "",
         "entrypoint": " ".join([*platform.entrypoint, *platform.command]),
-        "note": contents.unread,
+        "note": contents.unread or ("" if contents.packages_complete else "packages of rpm are not known"),
     }
     for file in contents.privileged:
         yield {**common, "kind": "setuid file", "name": file.path, "note": f"mode {file.mode}"}

@@ -8,8 +8,9 @@ from pathlib import Path
 from airgap import kube
 from airgap.bundle import BundleReader, Document, read_document
 from airgap.dossier.bundle_files import artifact_facts, bundle_facts, release_notes, skipped_files
+from airgap.dossier.contents import LayerReader
 from airgap.dossier.facts import NOT_READ, Changes, Contents, Dossier
-from airgap.dossier.images import PlatformImage, image_facts
+from airgap.dossier.images import image_facts, platform_images
 from airgap.dossier.planned import PlannedBundle, PlannedSource
 from airgap.dossier.usage import resource_facts, sites_in, uses_of
 from airgap.errors import UsageError
@@ -31,9 +32,7 @@ class DossierRequest(Record):
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
 
 
-def dossier_of(
-    bundle: BundleReader, request: DossierRequest | None = None, context: Context | None = None
-) -> Dossier:
+def dossier_of(bundle: BundleReader, request: DossierRequest | None = None, context: Context | None = None) -> Dossier:
     """Return the dossier of a bundle in files.
 
     Raises :class:`airgap.errors.UsageError` for a bundle from a pipe, :class:`airgap.errors.BundleError` and
@@ -48,9 +47,15 @@ def dossier_of(
     changes = _changes(request, Document(str(bundle.path), "bundle", bundle.id, inventory))
     resources = [(resource.name, bundle.member(resource.member)) for resource in inventory.resources]
     uses = uses_of(sites_in(resources, request.rules))
+    context = context or Context()
+    facts = bundle_facts(bundle, context)
+    layers = LayerReader(bundle, context)
+    layers.read(
+        one for image in inventory.images for one in platform_images(inventory, bundle, image.descriptor.digest)
+    )
     return Dossier(
-        bundle_facts(bundle, context or Context()),
-        image_facts(inventory, bundle, uses, _unread),
+        facts,
+        image_facts(inventory, bundle, uses, layers.contents),
         artifact_facts(inventory, bundle, where=str(bundle.path)),
         resource_facts(inventory.resources, uses),
         skipped_files(inventory),
@@ -69,7 +74,7 @@ def planned_dossier(planned: PlannedBundle, name: str, request: DossierRequest, 
     uses = uses_of(sites_in([(resource.name, resource.content) for resource in planned.resources], request.rules))
     return Dossier(
         planned.facts(name),
-        image_facts(inventory, source, uses, _unread),
+        image_facts(inventory, source, uses, lambda _: Contents(unread=NOT_READ)),
         artifact_facts(inventory, source, where=name),
         resource_facts(inventory.resources, uses),
         skipped_files(inventory),
@@ -77,10 +82,6 @@ def planned_dossier(planned: PlannedBundle, name: str, request: DossierRequest, 
         planned.notes.decode("utf-8", "replace"),
         request.purpose,
     )
-
-
-def _unread(_: PlatformImage) -> Contents:
-    return Contents(unread=NOT_READ)
 
 
 def _changes(request: DossierRequest, new: Document) -> Changes | None:

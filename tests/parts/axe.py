@@ -26,8 +26,7 @@ def violations(browser: Browser) -> list[dict[str, Any]]:
     browser.evaluate(_script())
     result = json.loads(browser.evaluate("axe.run().then(result => JSON.stringify(result.violations))"))
     return [
-        {"rule": one["id"], "impact": one["impact"], "nodes": [node["html"] for node in one["nodes"]]}
-        for one in result
+        {"rule": one["id"], "impact": one["impact"], "nodes": [node["html"] for node in one["nodes"]]} for one in result
     ]
 
 

@@ -123,8 +123,14 @@ def _contents(contents: Contents, *, container: bool) -> Iterator[tuple[Child, C
         return
     files = [element("li", code(file.path), " ", file.mode) for file in contents.privileged]
     yield bilingual("Setuid and setgid files"), element("ul", *files) if files else bilingual("none")
-    if not contents.packages:
+    if not contents.packages_complete:
+        yield (
+            bilingual("Packages of rpm"),
+            bilingual("not known: the program rpm is missing or cannot read the database"),
+        )
+    elif not contents.packages:
         yield bilingual("Packages"), bilingual("no database of dpkg, apk or rpm")
+    if not contents.packages:
         return
     kinds = ", ".join(sorted({package.kind for package in contents.packages}))
     count = bilingual("{number} packages ({kinds})", number=len(contents.packages), kinds=kinds)

@@ -28,7 +28,9 @@ def changes(dossier: Dossier) -> Markup | None:
     return element(
         "section",
         element("h2", bilingual("Changes since {name}", name=visible(compared.name, most=200)), id="changes"),
-        table(headings, rows) if rows else element("p", bilingual("Nothing is new, changed or gone.")),
+        table(headings, rows, class_="changes")
+        if rows
+        else element("p", bilingual("Nothing is new, changed or gone.")),
     )
 
 
