@@ -65,7 +65,7 @@ def prepare(airgap: Airgap, registry: Registry) -> None:
             base,
             images.layer_of(archive(("usr/bin/passwd", "patched", 0o755), ("app/server", "z" * 9000, 0o755))),
         ],
-        config={
+        settings={
             "User": "10001:10001",
             "Entrypoint": ["/app/server"],
             "Cmd": ["--port", "8080"],
@@ -75,12 +75,12 @@ def prepare(airgap: Airgap, registry: Registry) -> None:
             },
         },
     )
-    worker = images.image(layers=[base], config={"Entrypoint": ["/bin/worker"]})
+    worker = images.image(layers=[base], settings={"Entrypoint": ["/bin/worker"]})
     cache = images.image(
         layers=[
             images.layer_of(archive(("etc/os-release", "ID=alpine\n", 0o644), ("lib/apk/db/installed", APK, 0o644)))
         ],
-        config={"User": "redis", "Labels": HOSTILE},
+        settings={"User": "redis", "Labels": HOSTILE},
     )
     two = images.two_platforms(attested=True)
     registry.fill(images, {"team/api:2.4.1": api, "team/worker:2.4.1": worker, "library/cache:7.4": cache})
