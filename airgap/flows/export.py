@@ -71,7 +71,6 @@ class Exported(Record, frozen=False):
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
     report: Report | None = None
-    artifacts: int = 0
 
 
 def export(request: ExportRequest, found_images: FoundImages, registries: Registries, context: Context) -> Exported:
@@ -111,7 +110,6 @@ def _export(
     result = Exported(
         PlannedBundle(inventory, layout.total, paths, planned, resolved.sources, resources, request.notes or b""),
         len(inventory.images), len(inventory.blobs), sizes, 0, paths, failures, resolved.unresolved,
-        artifacts=len(artifacts),
     )  # fmt: skip
     context.note(tr("bundle size: {total}", total=human(layout.total)))
     # What fewer platforms would save of a differential bundle is not what they would save of a whole one.

@@ -302,8 +302,8 @@ def command(
 
 def _print_result(request: ExportRequest, exported: Exported, target: str, seconds: float, emit: Sink) -> None:
     """Emit the last lines; raise :class:`Incomplete` if ``--keep-going`` left images out."""
-    where = request.form.describe(exported.paths)
-    artifacts = [counted(exported.artifacts, "artifact")] if exported.artifacts else []
+    where, inventory = request.form.describe(exported.paths), exported.planned.inventory
+    artifacts = [counted(len(inventory.artifacts), "artifact")] if inventory.artifacts else []
     contents = ", ".join([counted(exported.images, "image"), *artifacts, counted(exported.blobs, "blob")])
     if request.dry_run:
         emit(Noted(tr("would write {where}: {contents}", where=where, contents=contents)))
@@ -330,7 +330,7 @@ def _print_result(request: ExportRequest, exported: Exported, target: str, secon
 def _import_command(request: ExportRequest, exported: Exported, target: str) -> str:
     words = ["airgap", "import", quoted(request.form.path)]
     words += ["--to", target] if exported.images else ["--only-artifacts"]
-    words += ["--nexus", "http://NEXUS:8081"] if exported.artifacts else []
+    words += ["--nexus", "http://NEXUS:8081"] if exported.planned.inventory.artifacts else []
     return " ".join(words)
 
 
