@@ -117,6 +117,13 @@ FILES: tuple[Limit, ...] = (
     Limit("record-bytes", 8 * _MIB, "bytes", tr("a record of rewriting, .airgap-rewrite.log"), "10"),
     Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
     Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),
+    Limit(
+        "package-metadata-bytes",
+        4 * _MIB,
+        "bytes",
+        tr("what a package says of itself: the control archive of a .deb, the .nuspec of a .nupkg"),
+        "30",
+    ),
     Limit("credentials-bytes", _MIB, "bytes", tr("docker's config.json and containers' auth.json"), "21"),
 )
 

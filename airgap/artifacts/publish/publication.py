@@ -125,7 +125,7 @@ def prepare(bundle: BundleReader, opener: Opener, context: Context) -> Publicati
     errors: list[AirgapError] = []
     for name in (name for name in MODULES if name in artifacts):
         repository = opener.open(name)
-        raise_or_warn(repository.check(), context.emit)
+        raise_or_warn(repository.check(artifacts[name]), context.emit)
         publication = FormatPublication(name, repository, artifacts[name])
         errors += _compare(publication, bundle, context)
         result.formats.append(publication)
