@@ -59,11 +59,25 @@ def entry(mirror: str, **more: object) -> dict[str, object]:
     return {**usual, "mirror": mirror, **more}
 
 
-def exported(airgap: Airgap, files: Files, *more: str, **entry_keys: object) -> None:
+def exported(airgap: Airgap, files: Files, **entry_keys: object) -> None:
     """Export from a mirror that is gone afterwards."""
     with files_over_http(files) as server:
         write_project(airgap, {"apt": [entry(server.url, **entry_keys)]})
-        export(airgap, *more)
+        export(airgap)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> list[bytes]:
+    """The bundle with what demo-app needs, once a test has made it."""
+    return []
+
+
+def carried(airgap: Airgap, bundle: list[bytes]) -> None:
+    """The bundle with what demo-app needs."""
+    if not bundle:
+        exported(airgap, repository(EVERYTHING))
+        bundle.append((airgap.folder / "demo.tar").read_bytes())
+    airgap.write("demo.tar", bundle[0])
 
 
 def versions(airgap: Airgap) -> dict[str, str]:
@@ -77,20 +91,23 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Key]:
     end_agent(made)
 
 
-def test_a_package_with_what_it_needs_reaches_nexus_and_apt_installs_it(airgap: Airgap, tmp_path: Path) -> None:
-    exported(airgap, repository(EVERYTHING))
+def test_a_package_reaches_nexus_and_apt_installs_it_from_there(
+    airgap: Airgap, bundle: list[bytes], tmp_path: Path
+) -> None:
+    carried(airgap, bundle)
     assert versions(airgap) == INSTALLED
     with far_nexus(repositories=HOSTED) as server:
-        carry(airgap, "--nexus", server.url)
+        said = carry(airgap, "--nexus", server.url)
         assert server.repository("apt-hosted").files == IN_NEXUS
         url = f"{server.url}/repository/apt-hosted"
+        assert f"airgap hosts {url}/dists/demo --for apt" in said.stderr
         assert AptRoot(tmp_path / "root", source(url)).install("demo-app") == INSTALLED
         carry(airgap, "--nexus", server.url)
         assert uploads(server) == len(NEEDED)
 
 
-def test_apt_installs_from_a_folder(airgap: Airgap, tmp_path: Path) -> None:
-    exported(airgap, repository(EVERYTHING))
+def test_apt_installs_from_a_folder(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:
+    carried(airgap, bundle)
     carry(airgap, "--artifacts-to", "apt=file:out")
     root = airgap.folder / "out"
     for one in NEEDED:
@@ -121,16 +138,16 @@ def test_a_folder_keeps_the_suites_of_earlier_releases(airgap: Airgap, tmp_path:
 
 
 @pytest.mark.long
-def test_serve_is_a_repository(airgap: Airgap, tmp_path: Path) -> None:
-    exported(airgap, repository(EVERYTHING))
+def test_serve_is_a_repository(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:
+    carried(airgap, bundle)
     with create_server(airgap.folder / "demo.tar", LOOPBACK, 0) as server:
         (file,) = AptSources().setup(f"{server.url}/apt/dists/demo").files
         assert AptRoot(tmp_path / "root", file.content.decode()).install("demo-app") == INSTALLED
 
 
 @pytest.mark.requires("nginx")
-def test_in_a_network_that_has_only_the_target(airgap: Airgap, tmp_path: Path) -> None:
-    exported(airgap, repository(EVERYTHING))
+def test_in_a_network_that_has_only_the_target(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:
+    carried(airgap, bundle)
     carry(airgap, "--artifacts-to", "apt=file:out")
     log, configuration = tmp_path / "nginx.log", tmp_path / "nginx.conf"
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -185,8 +202,8 @@ def test_suites_and_architectures_are_resolved_by_themselves(airgap: Airgap) -> 
         both = {**own, "suites": ["one"], "architectures": ["amd64", "arm64"]}
         write_project(airgap, {"apt": [both, {**own, "suites": ["two"], "architectures": ["arm64"]}]})
         export(airgap)
-    carried = [(one["version"], one["file"]) for one in bundle_json(airgap)["artifacts"]]
-    assert carried == [
+    files_carried = [(one["version"], one["file"]) for one in bundle_json(airgap)["artifacts"]]
+    assert files_carried == [
         ("1.5", "demo-lib_1.5_all.deb"), ("1.0", "demo-tool_1.0_amd64.deb"), ("1.0", "demo-tool_1.0_arm64.deb"),
         ("2.0", "demo-tool_2.0_arm64.deb"),
     ]  # fmt: skip
@@ -253,8 +270,8 @@ def test_the_release_must_be_signed_with_the_key(airgap: Airgap, key: Key, tmp_p
 
 
 @pytest.mark.long
-def test_a_signed_repository_of_nexus(airgap: Airgap, key: Key, tmp_path: Path) -> None:
-    exported(airgap, repository(EVERYTHING))
+def test_a_signed_repository_of_nexus(airgap: Airgap, bundle: list[bytes], key: Key, tmp_path: Path) -> None:
+    carried(airgap, bundle)
     hosted = Repository("apt-hosted", format="apt", distribution="demo", sign=key.sign)
     with far_nexus(repositories=(hosted,)) as server:
         carry(airgap, "--nexus", server.url)
@@ -263,8 +280,8 @@ def test_a_signed_repository_of_nexus(airgap: Airgap, key: Key, tmp_path: Path) 
         assert system.install("demo-app") == INSTALLED
 
 
-def test_another_package_of_the_same_name_and_version(airgap: Airgap) -> None:
-    exported(airgap, repository(EVERYTHING))
+def test_another_package_of_the_same_name_and_version(airgap: Airgap, bundle: list[bytes]) -> None:
+    carried(airgap, bundle)
     other = deb("demo-lib", "1.5", architecture="all", text="changed")
     with far_nexus(repositories=HOSTED) as server:
         server.repository("apt-hosted").files["pool/d/demo-lib/demo-lib_1.5_all.deb"] = other.data
@@ -274,8 +291,8 @@ def test_another_package_of_the_same_name_and_version(airgap: Airgap) -> None:
         assert uploads(server) == 0
 
 
-def test_nexus_says_how_its_repository_is_made(airgap: Airgap) -> None:
-    exported(airgap, repository(EVERYTHING))
+def test_nexus_says_how_its_repository_is_made(airgap: Airgap, bundle: list[bytes]) -> None:
+    carried(airgap, bundle)
     with far_nexus(repositories=()) as server:
         for words in ((), ("--create-repositories",)):
             said = carry(airgap, "--nexus", server.url, *words, code=51)
@@ -286,6 +303,7 @@ def test_nexus_says_how_its_repository_is_made(airgap: Airgap) -> None:
         assert "apt=file:///srv/apt" in said.stderr
 
 
+@pytest.mark.long
 def test_two_suites_do_not_go_into_one_repository_unnoticed(airgap: Airgap) -> None:
     files = {**repository([LIB], suite="one"), **repository([EXTRA], suite="two")}
     with files_over_http(files) as server:

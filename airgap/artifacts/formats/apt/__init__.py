@@ -8,7 +8,7 @@ apt:
 from __future__ import annotations
 
 from airgap.artifacts.format import Format
-from airgap.artifacts.formats.apt.client import AptSources
+from airgap.artifacts.formats.apt.client import AptSources, client_addresses
 from airgap.artifacts.formats.apt.collector import AptCollector
 from airgap.artifacts.formats.apt.layout import AptLayout, joined
 from airgap.artifacts.formats.apt.publisher import AptPublisher, mixed
@@ -16,7 +16,7 @@ from airgap.i18n import tr
 
 FORMAT = Format(
     "apt", "apt-hosted", AptCollector(), AptPublisher(), AptLayout(), client=AptSources(), joined=joined,
-    mixed=mixed, creation=None,
+    client_addresses=client_addresses, mixed=mixed, creation=None,
     creation_hint=tr(
         "an apt repository of Nexus signs its index with your key, so it is made in Nexus: Settings > Repositories > "
         "Create repository > apt (hosted), with the suite as Distribution and a key of gpg --armor "

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.formats.apt.control import format_paragraph, parse_paragraphs
-from airgap.artifacts.formats.apt.names import check_word
+from airgap.artifacts.formats.apt.names import INDEXES, check_word
 from airgap.errors import UsageError
 from airgap.i18n import tr
 from airgap.nodes.model import NodeFile, NodeSetup
@@ -45,6 +47,12 @@ class AptSources:
                 ),
             ),
         )
+
+
+def client_addresses(url: str, artifacts: Sequence[Artifact]) -> list[str]:
+    """Return the address of each suite that has one of the packages."""
+    suites = {index.rpartition("/")[0] for one in artifacts for index in one.properties.get(INDEXES, "").split()}
+    return [f"{url}/dists/{suite}" for suite in sorted(suites)]
 
 
 def _merged(old: str, fields: dict[str, str]) -> str:
