@@ -105,8 +105,8 @@ class ClientSettings(Protocol):
 class Format(Record):
     """One format: the parts that each has, and those that few need.
 
-    ``name`` is its key in ``artifacts:`` and in ``--artifacts-to``; ``hosted`` is what ``--create-repositories`` calls a
-    new hosted repository. ``realm`` is a realm that Nexus needs to be active for the format's clients, or empty.
+    ``name`` is its key in ``artifacts:`` and in ``--artifacts-to``; ``hosted`` is what ``--create-repositories`` calls
+    a new hosted repository. ``realm`` is a realm that Nexus needs to be active for the format's clients, or empty.
     ``creation`` has the settings of a new hosted repository beside name, online and storage; it is ``None`` if Nexus
     needs more than airgap can choose, and ``creation_hint`` then says how to make one.
 
