@@ -89,6 +89,7 @@ NETWORK: tuple[Limit, ...] = (
         tr("a file that is read into memory: a resource file from an address, an index of artifacts"),
         "20",
     ),
+    Limit("image-signatures", 100, "signatures", tr("the signatures of one image that verify_images: reads"), "43"),
     Limit("download-values", 1_048_576, "values", tr("the JSON values of an index of artifacts"), "30"),
 )
 
@@ -107,7 +108,7 @@ FILES: tuple[Limit, ...] = (
     ),
     Limit(
         "resource-work",
-        16 * _MIB,
+        48 * _MIB,
         "steps",
         tr("the scan of one resource file: characters of documents inside values, 16 for each node of YAML"),
         tr("10; 3 in a folder"),
