@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,7 @@ OPERATIONS = (
 def soak(folder: Path, seconds: float, seed: int, tell: Tell) -> None:
     """Play rounds in ``folder`` until ``seconds`` are over. Raises AssertionError as :func:`play` does."""
     tell(f"seed {seed}")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
     deadline, rounds = time.monotonic() + seconds, 0
     with world(folder, random.Random(seed)) as made:
         while time.monotonic() < deadline:
