@@ -20,7 +20,6 @@ from airgap.oci import Platform, Reference
 from airgap.oci.reference import registry_problem
 from airgap.records import Record, field
 from airgap.registry import RegistrySettings
-from airgap.registry.settings import TIMEOUT
 
 if TYPE_CHECKING:
     from airgap.artifacts.publish.addresses import ArtifactTarget
@@ -204,7 +203,7 @@ class ProjectReader(Record, frozen=False):
             self._flag(values["plain_http"]) if "plain_http" in values else None,
             ca_file,
             self._flag(values["insecure"]) if "insecure" in values else False,
-            self._seconds(values["timeout"]) if "timeout" in values else TIMEOUT,
+            self._seconds(values["timeout"]) if "timeout" in values else None,
             self._hosts(values["redirects"]) if "redirects" in values else (),
             self._hosts(values["realms"]) if "realms" in values else (),
         )

@@ -20,10 +20,11 @@ from airgap.registry.auth.realms import TokenServers
 from airgap.registry.http.connect import Trust
 from airgap.registry.http.errors import not_a_registry, public_url
 from airgap.registry.http.limiter import Limiter
+from airgap.registry.http.pace import Patience
 from airgap.registry.http.retry import RetryPolicy, SlowCount
 from airgap.registry.http.transport import Response, StreamedResponse, Transport
 from airgap.registry.redirects import REDIRECTS, Requester, origin_of, retry_after_of
-from airgap.registry.settings import RegistrySettings
+from airgap.registry.settings import TIMEOUT, RegistrySettings
 from airgap.registry.upload_sessions import NoUploadSessions, UploadSessions
 
 Document = TypeVar("Document")
@@ -66,9 +67,9 @@ class RegistryClient(Record, frozen=False, eq=False):
 
     def __post_init__(self) -> None:
         self.base_url = self.settings.base_url(self.registry)
-        self.timeout = self.settings.timeout
+        self.timeout = self.settings.timeout or TIMEOUT
         self.trust = Trust(self.settings.ca_file, self.settings.insecure)
-        self._pace = SlowCount()
+        self._pace = SlowCount(public_url(self.base_url))
         self.limiter = Limiter(self.retry.patience, sleep=self.retry.sleep, clock=self.retry.clock)
         self._requester = Requester(
             self.registry, self.base_url, self.settings, self.transport, self.trust, self.limiter
@@ -102,7 +103,9 @@ class RegistryClient(Record, frozen=False, eq=False):
 
         def attempt() -> Response:
             with self._pace.watch():
-                return self._requester.follow("GET", self._url("/v2/"), {}, None, "", stay=True).read()
+                return self._requester.follow(
+                    "GET", self._url("/v2/"), {}, None, "", stay=True, patience=Patience.PROMPT
+                ).read()
 
         response = self.retry.run("GET /v2/", attempt)
         if response.status == 401:
@@ -127,10 +130,12 @@ class RegistryClient(Record, frozen=False, eq=False):
         is ``download-bytes`` by default, so that no body is cut short in silence.
         """
         limit = limit or ("download-bytes" if method == "GET" else "")
+        patience = _patience(method, limit)
 
         def attempt() -> Response:
             with self._pace.watch():
-                response = self._request_authenticated(method, path, scopes, headers or {}, body).read(limit)
+                stream = self._request_authenticated(method, path, scopes, headers or {}, body, patience)
+                response = stream.read(limit)
             return self._checked(response, ok)
 
         return self.retry.run(f"{method} {path.partition('?')[0]}", attempt)
@@ -153,7 +158,8 @@ class RegistryClient(Record, frozen=False, eq=False):
 
         def attempt() -> Document:
             with self._pace.watch():
-                stream = self._request_authenticated("GET", path, scopes, headers or {}, None)
+                patience = _patience("GET", limit)
+                stream = self._request_authenticated("GET", path, scopes, headers or {}, None, patience)
                 with bounded_json.one_at_a_time(stream.response.length):
                     return parse(self._checked(stream.read(limit), ok))
 
@@ -201,7 +207,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         It is not retried, since only the caller knows which byte to continue at.
         """
         with self._pace.watch():
-            stream = self._request_authenticated("GET", path, scopes, headers, None)
+            stream = self._request_authenticated("GET", path, scopes, headers, None, Patience.BODY)
             if stream.status not in ok:
                 raise self._error(stream.read())
         return stream
@@ -297,11 +303,19 @@ class RegistryClient(Record, frozen=False, eq=False):
         return error
 
     def _request_authenticated(
-        self, method: str, path: str, scopes: Sequence[str], headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        path: str,
+        scopes: Sequence[str],
+        headers: Mapping[str, str],
+        body: bytes | None,
+        patience: Patience,
     ) -> StreamedResponse:
         for attempt in range(1, _MAX_AUTHENTICATED_ATTEMPTS + 1):
             with self._auth.try_credential(scopes) as authorization:
-                stream = self._requester.follow(method, self._url(path), headers, body, authorization)
+                stream = self._requester.follow(
+                    method, self._url(path), headers, body, authorization, patience=patience
+                )
                 # A 401 of a server that the registry redirects to is not a challenge of the registry.
                 if stream.status != 401 or origin_of(stream.url) != origin_of(self.base_url):
                     if stream.status == 429 and self._auth.is_untested(scopes, authorization):
@@ -323,7 +337,9 @@ class RegistryClient(Record, frozen=False, eq=False):
             authorization = headers.get("Authorization", "")
             other_headers = {name: value for name, value in headers.items() if name != "Authorization"}
             with self._pace.watch():
-                stream = self._requester.follow(method, url, other_headers, body, authorization, setting="realms")
+                stream = self._requester.follow(
+                    method, url, other_headers, body, authorization, setting="realms", patience=Patience.PROMPT
+                )
                 response = stream.read("token-bytes")
             if response.status == 429 and self._auth.is_untested((), authorization):
                 raise self._auth.locked_out_error(response, ())
@@ -335,3 +351,10 @@ class RegistryClient(Record, frozen=False, eq=False):
 
     def _url(self, path: str) -> str:
         return f"{self.base_url}{path}"
+
+
+def _patience(method: str, limit: str) -> Patience:
+    """How long an answer may take: lists and REST are work for a registry, and more so what changes something."""
+    if method not in ("GET", "HEAD"):
+        return Patience.BODY
+    return Patience.PATIENT if limit in ("list-page-bytes", "rest-bytes") else Patience.PROMPT

@@ -12,6 +12,7 @@ import io
 import socket
 import time
 from collections.abc import Callable
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from airgap import limits
@@ -25,6 +26,19 @@ _SHORTEST_WAIT = 0.001
 _BYTES_PER_SECOND = 64 * 1024
 
 
+class Patience(Enum):
+    """How long the first byte of an answer is waited for, and what its silence means."""
+
+    #: The whole answer is due within ``answer-time`` of the request.
+    PROMPT = "prompt"
+    #: The first byte is due within the time-out of the registry, the rest within ``answer-time`` after it: for answers
+    #: that are much work for a registry, such as lists.
+    PATIENT = "patient"
+    #: As PATIENT, but silence is a failure of the connection as any other: for blobs, since a proxy answers only once
+    #: it has the whole blob, and for what changes something.
+    BODY = "body"
+
+
 class SlowPeer(TimeoutError):
     """A peer that is alive and too slow. ``limit`` is the name of the limit that it exceeds."""
 
@@ -35,6 +49,15 @@ class SlowAnswer(SlowPeer):
     """A small answer is not complete in time."""
 
     limit = "answer-time"
+
+
+class Silence(SlowPeer):
+    """Nothing came within ``seconds``. Without a ``limit``, those are the time-out of the registry."""
+
+    def __init__(self, seconds: float, limit: str = "") -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.limit = limit
 
 
 class SlowBody(SlowPeer):
@@ -88,14 +111,15 @@ class _PacedSocket(io.RawIOBase):
     """The receiving side of a socket for one response.
 
     Before the first byte the time-out of the socket holds, then ``answer-time`` for the rest, until :meth:`pace_body`
-    is called: from then on the minimum rate.
+    is called: from then on the minimum rate. With ``requested_at``, ``answer-time`` begins at that time.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, requested_at: float | None) -> None:
         self._sock = sock
         self._file: Any = sock.makefile("rb", 0)  # keeps the socket open until this response is read
         self._received = 0
-        self._waited = 0.0
+        self._is_prompt = requested_at is not None
+        self._waited = 0.0 if requested_at is None else time.monotonic() - requested_at
         self._rate: MinimumRate | None = None
 
     def pace_body(self) -> None:
@@ -107,7 +131,7 @@ class _PacedSocket(io.RawIOBase):
     def readinto(self, buffer: Buffer, /) -> int:
         if self._rate is not None:
             return self._rate.wait(self._sock, lambda: self._sock.recv_into(buffer))
-        if not self._received:
+        if not self._received and not self._is_prompt:
             self._received = self._sock.recv_into(buffer)
             return self._received
         timeout, started = self._sock.gettimeout(), time.monotonic()
@@ -151,12 +175,14 @@ class _HeaderReader(io.BufferedReader):
 
 
 class PacedResponse(http.client.HTTPResponse):
-    """A response that must arrive at the pace that this module asks for."""
+    """A response that must arrive at the pace that this module asks for; ``requested_at`` makes it a prompt one."""
 
-    def __init__(self, sock: socket.socket, *arguments: Any, **keywords: Any) -> None:
+    def __init__(
+        self, sock: socket.socket, *arguments: Any, requested_at: float | None = None, **keywords: Any
+    ) -> None:
         super().__init__(sock, *arguments, **keywords)
         self.fp.close()
-        self._source = _PacedSocket(sock)
+        self._source = _PacedSocket(sock, requested_at)
         self._reader = self.fp = _HeaderReader(self._source)
 
     def begin(self) -> None:

@@ -8,13 +8,16 @@ and the translation of failures. It knows no credentials.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import http.client
 import os
 import socket
 import ssl
 import threading
+import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, Interrupted, RegistryError, Unavailable
@@ -27,12 +30,16 @@ from airgap.registry.http.certificate_errors import untrusted_certificate
 from airgap.registry.http.connect import ConnectionKey, Connector, EarlyResponse, Trust, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.masking import Secrets
+from airgap.registry.http.pace import PacedResponse, Patience, Silence, SlowPeer
 from airgap.registry.http.proxy import Proxy, proxy_for_url
 from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import parse_retry_after
 from airgap.registry.settings import COMMIT_FACTOR, TIMEOUT
 
 Headers = http.client.HTTPMessage
+
+#: Seconds. A socket with the time-out 0 would not wait at all.
+_SHORTEST_WAIT = 0.001
 
 
 class Response(Record, frozen=False):
@@ -181,6 +188,7 @@ class Transport(Record, frozen=False, eq=False):
         body: bytes | None = None,
         timeout: float = TIMEOUT,
         rule: AddressRule | None = None,
+        patience: Patience = Patience.BODY,
     ) -> StreamedResponse:
         """Send a small request and return the response with its body unread; ``timeout`` is in seconds.
 
@@ -191,7 +199,7 @@ class Transport(Record, frozen=False, eq=False):
         def send(connection: http.client.HTTPConnection, target: str, extra: Mapping[str, str]) -> None:
             connection.request(method, target, body=body, headers={**_COMMON_HEADERS, **headers, **extra})
 
-        return self._exchange(url, trust, send, repeatable=True, timeout=timeout, rule=rule)
+        return self._exchange(url, trust, send, repeatable=True, timeout=timeout, rule=rule, patience=patience)
 
     def upload(
         self,
@@ -281,7 +289,9 @@ class Transport(Record, frozen=False, eq=False):
         timeout: float,
         dedicated: bool = False,
         rule: AddressRule | None = None,
+        patience: Patience = Patience.BODY,
     ) -> StreamedResponse:
+        started = time.monotonic()
         while True:
             lease, target, extra = self._lease(url, trust, dedicated, rule)
             try:
@@ -289,13 +299,13 @@ class Transport(Record, frozen=False, eq=False):
                     lease.connection.connect()
                 if self.aborted:
                     raise Interrupted(tr("stopped"))
-                lease.connection.sock.settimeout(timeout)
                 lease.note_peer()
                 try:
-                    send(lease.connection, target, extra)
-                    if not lease.reused and lease.key.scheme == "http":
-                        connect.check_first_bytes(lease.connection.sock)
-                    response = lease.connection.getresponse()
+                    with _waiting(lease.connection, timeout, patience, started):
+                        send(lease.connection, target, extra)
+                        if not lease.reused and lease.key.scheme == "http":
+                            connect.check_first_bytes(lease.connection.sock)
+                        response = lease.connection.getresponse()
                 except EarlyResponse as early:
                     response = early.response
             except (OSError, http.client.HTTPException, ValueError) as error:
@@ -344,6 +354,29 @@ class Transport(Record, frozen=False, eq=False):
             if connection is None or connect.is_open(connection):
                 return connection
             connection.close()
+
+
+@contextlib.contextmanager
+def _waiting(
+    connection: http.client.HTTPConnection, timeout: float, patience: Patience, started: float
+) -> Iterator[None]:
+    """Wait for the first byte of an answer with ``patience``. Raises :class:`Silence`, and what the block raises."""
+    is_prompt = patience is Patience.PROMPT
+    answer_time = limits.value("answer-time")
+    left = answer_time - (time.monotonic() - started) if is_prompt else timeout
+    connection.response_class = (
+        functools.partial(PacedResponse, requested_at=started) if is_prompt else PacedResponse  # type: ignore[assignment]
+    )
+    sock = connection.sock
+    sock.settimeout(max(min(left, timeout), _SHORTEST_WAIT))
+    try:
+        yield
+    except TimeoutError as error:
+        if patience is Patience.BODY or error.errno is not None or isinstance(error, SlowPeer):
+            raise
+        raise (Silence(answer_time, "answer-time") if is_prompt else Silence(timeout)) from error
+    if sock.fileno() >= 0:
+        sock.settimeout(timeout)
 
 
 # A body must arrive unchanged: a decoded one would not match its digest.
