@@ -34,6 +34,11 @@ class ArtifactRepository(Protocol):
     def url(self, artifact: Artifact) -> str:
         """Return the address by which clients fetch the file."""
 
+    @property
+    def address(self) -> str:
+        """The address that clients are told (``airgap hosts ADDRESS --for CLIENT``); empty if it is not known, or if
+        clients need no settings."""
+
 
 class ServerRepository:
     """The base of repositories at a server that says only on the first upload whether it takes one, and that writes its
@@ -43,6 +48,11 @@ class ServerRepository:
         self._server = server
 
     def __str__(self) -> str:
+        return str(self._server)
+
+    @property
+    def address(self) -> str:
+        """The address that uploads go to."""
         return str(self._server)
 
     def check(self) -> list[Finding]:

@@ -87,7 +87,8 @@ def _import(
     if missing and isinstance(target, SupportsUploadProbe):
         raise_or_warn(target.probe_upload(), context.emit)
     if request.shard:
-        needed, result.names, result.files = needed.shard(request.shard.index, request.shard.count), [], []
+        omitted = {layer.digest for layer in bundle.inventory.requires}
+        needed, result.names, result.files = request.shard.select(needed, planned, omitted), [], []
     stores |= publication.add_to(needed, BUNDLE)
     order = bundle.inventory.blobs if bundle.ordered else None
     options = CopyOptions(keep_going=request.keep_going, order=order, existing=existing)

@@ -11,7 +11,7 @@ from airgap.transfer.context import Context
 from airgap.transfer.engine import copy
 from airgap.transfer.existing import ExistingContent, find_existing_content
 from airgap.transfer.graph import Destination, Image, Root
-from airgap.transfer.plan import Plan, plan, shard_of
+from airgap.transfer.plan import Plan, plan
 from airgap.transfer.pool import CancelToken, Jobs, parallel_map
 from airgap.transfer.progress import Meter
 from airgap.transfer.report import CopyOptions, Report
@@ -34,6 +34,5 @@ __all__ = [
     "parallel_map",
     "plan",
     "resolve_tags",
-    "shard_of",
     "verify_tags",
 ]

@@ -9,7 +9,6 @@ from airgap.errors import AirgapError, ContentError
 from airgap.events import Sink, Warned
 from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform
-from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field
@@ -108,16 +107,6 @@ class Plan(Record, frozen=False):
             part.images.append(image)
             add_image(part, image, self)
         return part
-
-    def shard(self, index: int, count: int) -> Plan:
-        """Only the blobs, and of them those that fall into shard ``index`` (from 0) of ``count``."""
-        blobs = {digest: job for digest, job in self.blobs.items() if shard_of(digest, count) == index}
-        return Plan(inline_blobs=self.inline_blobs, blobs=blobs)
-
-
-def shard_of(digest: str, count: int) -> int:
-    """The shard of a digest: its first 32 bits modulo ``count``."""
-    return int(digests.encoded(digest)[:8], 16) % count
 
 
 def plan(

@@ -46,6 +46,11 @@ class FolderRepository:
     def __str__(self) -> str:
         return str(self._root)
 
+    @property
+    def address(self) -> str:
+        """The address that it will be served under, if that is known."""
+        return self._served
+
     def check(self) -> list[Finding]:
         """Check that the folder, or the one that it is made in, can be written, and that its record is readable."""
         self._layout.documents((), self._served)

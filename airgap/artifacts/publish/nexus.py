@@ -48,7 +48,7 @@ class NexusArtifacts:
 
     @property
     def address(self) -> str:
-        """The repository's address, which clients are told."""
+        """The repository's address."""
         return str(self._files)
 
     def check(self) -> list[Finding]:

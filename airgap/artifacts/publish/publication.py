@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from airgap.artifacts.artifact import Artifact
-from airgap.artifacts.formats import MODULES
+from airgap.artifacts.formats import MODULES, format_named
 from airgap.artifacts.manifest import parse_manifest
 from airgap.artifacts.planning import add_to_plan
 from airgap.artifacts.publish.opening import Opener
@@ -15,7 +15,7 @@ from airgap.artifacts.repository import ArtifactRepository
 from airgap.bundle import BundleReader
 from airgap.bundle.receipt import ReceiptArtifact
 from airgap.errors import AirgapError, ContentMissing, DigestMismatch, TargetError, UnsupportedBundle, raise_all
-from airgap.formatting import counted
+from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field
@@ -97,6 +97,15 @@ class Publication(Record, frozen=False):
             for a in publication.artifacts
             if a.label not in left_out
         )
+
+    def client_commands(self) -> list[tuple[str, str]]:
+        """Return the name of each client that needs to be told of a repository, with the command that tells it."""
+        commands = []
+        for publication in self.formats:
+            client, address = format_named(publication.format).client, publication.repository.address
+            if client is not None and address:
+                commands.append((client.client, f"airgap hosts {quoted(address)} --for {client.client}"))
+        return commands
 
     def labels(self) -> list[str]:
         """What messages call the missing artifacts."""

@@ -87,6 +87,11 @@ class OciChartRepository(ServerRepository):
     def __str__(self) -> str:
         return f"oci://{self._server.address.host}{self._server.address.path}"
 
+    @property
+    def address(self) -> str:
+        """Empty: ``helm pull oci://…`` needs no settings."""
+        return ""
+
     def check(self) -> list[Finding]:
         """Sign in."""
         self._server.client.ping()

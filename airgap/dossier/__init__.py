@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the office between the two networks reads, scans and approves.
+
+``layers`` reads a layer or an archive as a stream of entries, without unpacking it to the disk: ``tar_stream`` and
+``decompression`` are its formats, ``entry`` is one file of it, ``budget`` are the limits against archives that are
+made to exhaust the machine. Nothing here trusts a name, a size or a count in an archive, and nothing is ever written
+under a name of an archive.
+"""
