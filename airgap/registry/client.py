@@ -130,12 +130,11 @@ class RegistryClient(Record, frozen=False, eq=False):
         is ``download-bytes`` by default, so that no body is cut short in silence.
         """
         limit = limit or ("download-bytes" if method == "GET" else "")
-        patience = _patience(method, limit)
+        patience = Patience.of(method, limit)
 
         def attempt() -> Response:
             with self._pace.watch():
-                stream = self._request_authenticated(method, path, scopes, headers or {}, body, patience)
-                response = stream.read(limit)
+                response = self._request_authenticated(method, path, scopes, headers or {}, body, patience).read(limit)
             return self._checked(response, ok)
 
         return self.retry.run(f"{method} {path.partition('?')[0]}", attempt)
@@ -158,7 +157,7 @@ class RegistryClient(Record, frozen=False, eq=False):
 
         def attempt() -> Document:
             with self._pace.watch():
-                patience = _patience("GET", limit)
+                patience = Patience.of("GET", limit)
                 stream = self._request_authenticated("GET", path, scopes, headers or {}, None, patience)
                 with bounded_json.one_at_a_time(stream.response.length):
                     return parse(self._checked(stream.read(limit), ok))
@@ -303,14 +302,9 @@ class RegistryClient(Record, frozen=False, eq=False):
         return error
 
     def _request_authenticated(
-        self,
-        method: str,
-        path: str,
-        scopes: Sequence[str],
-        headers: Mapping[str, str],
-        body: bytes | None,
+        self, method: str, path: str, scopes: Sequence[str], headers: Mapping[str, str], body: bytes | None,
         patience: Patience,
-    ) -> StreamedResponse:
+    ) -> StreamedResponse:  # fmt: skip
         for attempt in range(1, _MAX_AUTHENTICATED_ATTEMPTS + 1):
             with self._auth.try_credential(scopes) as authorization:
                 stream = self._requester.follow(
@@ -351,10 +345,3 @@ class RegistryClient(Record, frozen=False, eq=False):
 
     def _url(self, path: str) -> str:
         return f"{self.base_url}{path}"
-
-
-def _patience(method: str, limit: str) -> Patience:
-    """How long an answer may take: lists and REST are work for a registry, and more so what changes something."""
-    if method not in ("GET", "HEAD"):
-        return Patience.BODY
-    return Patience.PATIENT if limit in ("list-page-bytes", "rest-bytes") else Patience.PROMPT

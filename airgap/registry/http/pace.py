@@ -7,15 +7,19 @@ Here only the time is counted that is spent waiting for the socket: a reader tha
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import functools
 import http.client
 import io
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from airgap import limits
+from airgap.i18n import tr
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -37,6 +41,13 @@ class Patience(Enum):
     #: As PATIENT, but silence is a failure of the connection as any other: for blobs, since a proxy answers only once
     #: it has the whole blob, and for what changes something.
     BODY = "body"
+
+    @classmethod
+    def of(cls, method: str, limit: str) -> Patience:
+        """Return the patience for a small request; ``limit`` is the name of the limit for the bytes of its answer."""
+        if method not in ("GET", "HEAD"):
+            return cls.BODY
+        return cls.PATIENT if limit in ("list-page-bytes", "rest-bytes") else cls.PROMPT
 
 
 class SlowPeer(TimeoutError):
@@ -160,7 +171,7 @@ class _PacedSocket(io.RawIOBase):
 
 
 class _HeaderReader(io.BufferedReader):
-    """Counts the bytes of lines while ``in_header`` is set."""
+    """Counts the bytes of lines while ``in_header`` is set, and refuses headers that break off."""
 
     in_header = True
     header_bytes = 0
@@ -171,6 +182,10 @@ class _HeaderReader(io.BufferedReader):
             self.header_bytes += len(line)
             if self.header_bytes > limits.value("header-bytes"):
                 raise HeaderTooLong
+            # http.client takes the end of the connection for the end of the headers, and misses those that are lost.
+            is_later = self.header_bytes > len(line)
+            if not line.endswith(b"\n") and (is_later or b"HTTP/".startswith(line[:5] or b"-")):
+                raise ConnectionResetError(errno.ECONNRESET, tr("it ended inside the headers"))
         return line
 
 
@@ -193,3 +208,26 @@ class PacedResponse(http.client.HTTPResponse):
     def pace_body(self) -> None:
         """Ask for the minimum rate from now on, instead of the deadline of small answers."""
         self._source.pace_body()
+
+
+@contextlib.contextmanager
+def waiting(
+    connection: http.client.HTTPConnection, timeout: float, patience: Patience, started: float
+) -> Iterator[None]:
+    """Wait for the first byte of an answer with ``patience``. Raises :class:`Silence`, and what the block raises."""
+    is_prompt = patience is Patience.PROMPT
+    answer_time = limits.value("answer-time")
+    left = answer_time - (time.monotonic() - started) if is_prompt else timeout
+    connection.response_class = (
+        functools.partial(PacedResponse, requested_at=started) if is_prompt else PacedResponse  # type: ignore[assignment]
+    )
+    sock = connection.sock
+    sock.settimeout(max(min(left, timeout), _SHORTEST_WAIT))
+    try:
+        yield
+    except TimeoutError as error:
+        if patience is Patience.BODY or error.errno is not None or isinstance(error, SlowPeer):
+            raise
+        raise (Silence(answer_time, "answer-time") if is_prompt else Silence(timeout)) from error
+    if sock.fileno() >= 0:
+        sock.settimeout(timeout)

@@ -8,8 +8,6 @@ and the translation of failures. It knows no credentials.
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import http.client
 import os
 import socket
@@ -17,7 +15,7 @@ import ssl
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, Interrupted, RegistryError, Unavailable
@@ -30,16 +28,13 @@ from airgap.registry.http.certificate_errors import untrusted_certificate
 from airgap.registry.http.connect import ConnectionKey, Connector, EarlyResponse, Trust, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.masking import Secrets
-from airgap.registry.http.pace import PacedResponse, Patience, Silence, SlowPeer
+from airgap.registry.http.pace import Patience, waiting
 from airgap.registry.http.proxy import Proxy, proxy_for_url
 from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import parse_retry_after
 from airgap.registry.settings import COMMIT_FACTOR, TIMEOUT
 
 Headers = http.client.HTTPMessage
-
-#: Seconds. A socket with the time-out 0 would not wait at all.
-_SHORTEST_WAIT = 0.001
 
 
 class Response(Record, frozen=False):
@@ -127,6 +122,8 @@ class _Lease(Record, frozen=False, eq=False):
             return Interrupted(tr("stopped"))
         if isinstance(error, ssl.SSLCertVerificationError):
             return untrusted_certificate(error, self.url, self.transport.certificate(self.key, self.proxy))
+        if str(error).startswith("Tunnel connection failed"):  # with the reason of the proxy
+            error = OSError(self.transport.secrets.mask(str(error).encode()).decode())
         return errors.from_exception(error, self.url, answered_before=self.transport.has_answered(self.key))
 
     def drop(self, response: http.client.HTTPResponse | None = None) -> None:
@@ -180,16 +177,9 @@ class Transport(Record, frozen=False, eq=False):
     aborted: bool = False
 
     def request(
-        self,
-        method: str,
-        url: str,
-        trust: Trust,
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-        timeout: float = TIMEOUT,
-        rule: AddressRule | None = None,
-        patience: Patience = Patience.BODY,
-    ) -> StreamedResponse:
+        self, method: str, url: str, trust: Trust, headers: Mapping[str, str], body: bytes | None = None,
+        timeout: float = TIMEOUT, rule: AddressRule | None = None, patience: Patience = Patience.BODY,
+    ) -> StreamedResponse:  # fmt: skip
         """Send a small request and return the response with its body unread; ``timeout`` is in seconds.
 
         ``rule`` says which addresses the host may have; :class:`~airgap.registry.http.errors.RefusedAddress` otherwise.
@@ -246,7 +236,8 @@ class Transport(Record, frozen=False, eq=False):
         except Transient:
             if stream.status < 400:
                 raise
-            return Response(stream.status, stream.response.reason, stream.headers, b"", url)
+            reason = self.secrets.mask(stream.response.reason.encode()).decode()
+            return Response(stream.status, reason, stream.headers, b"", url)
 
     def abort(self) -> None:
         """Shut down every connection, so that threads blocked in them return at once."""
@@ -280,17 +271,10 @@ class Transport(Record, frozen=False, eq=False):
             self._idle.setdefault(lease.key, []).append(lease.connection)
 
     def _exchange(
-        self,
-        url: str,
-        trust: Trust,
-        send: Callable[[http.client.HTTPConnection, str, Mapping[str, str]], None],
-        *,
-        repeatable: bool,
-        timeout: float,
-        dedicated: bool = False,
-        rule: AddressRule | None = None,
+        self, url: str, trust: Trust, send: Callable[[http.client.HTTPConnection, str, Mapping[str, str]], None],
+        *, repeatable: bool, timeout: float, dedicated: bool = False, rule: AddressRule | None = None,
         patience: Patience = Patience.BODY,
-    ) -> StreamedResponse:
+    ) -> StreamedResponse:  # fmt: skip
         started = time.monotonic()
         while True:
             lease, target, extra = self._lease(url, trust, dedicated, rule)
@@ -301,7 +285,7 @@ class Transport(Record, frozen=False, eq=False):
                     raise Interrupted(tr("stopped"))
                 lease.note_peer()
                 try:
-                    with _waiting(lease.connection, timeout, patience, started):
+                    with waiting(lease.connection, timeout, patience, started):
                         send(lease.connection, target, extra)
                         if not lease.reused and lease.key.scheme == "http":
                             connect.check_first_bytes(lease.connection.sock)
@@ -317,6 +301,7 @@ class Transport(Record, frozen=False, eq=False):
                 lease.drop()
                 raise
             self._answered.add(lease.key)
+            self.secrets.mask_headers(response.headers, url)
             return StreamedResponse(response, url, lease)
 
     def _lease(
@@ -332,6 +317,8 @@ class Transport(Record, frozen=False, eq=False):
         port = parts.port or (443 if secure else 80)
         key = ConnectionKey(parts.scheme, parts.hostname, port, trust if secure else Trust(), rule)
         url_proxy = proxy_for_url(url, self.environment)
+        if url_proxy:
+            self.secrets.add_header(url_proxy.headers.get("Proxy-Authorization", ""))
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         extra: dict[str, str] = {}
         if url_proxy and not secure:
@@ -354,29 +341,6 @@ class Transport(Record, frozen=False, eq=False):
             if connection is None or connect.is_open(connection):
                 return connection
             connection.close()
-
-
-@contextlib.contextmanager
-def _waiting(
-    connection: http.client.HTTPConnection, timeout: float, patience: Patience, started: float
-) -> Iterator[None]:
-    """Wait for the first byte of an answer with ``patience``. Raises :class:`Silence`, and what the block raises."""
-    is_prompt = patience is Patience.PROMPT
-    answer_time = limits.value("answer-time")
-    left = answer_time - (time.monotonic() - started) if is_prompt else timeout
-    connection.response_class = (
-        functools.partial(PacedResponse, requested_at=started) if is_prompt else PacedResponse  # type: ignore[assignment]
-    )
-    sock = connection.sock
-    sock.settimeout(max(min(left, timeout), _SHORTEST_WAIT))
-    try:
-        yield
-    except TimeoutError as error:
-        if patience is Patience.BODY or error.errno is not None or isinstance(error, SlowPeer):
-            raise
-        raise (Silence(answer_time, "answer-time") if is_prompt else Silence(timeout)) from error
-    if sock.fileno() >= 0:
-        sock.settimeout(timeout)
 
 
 # A body must arrive unchanged: a decoded one would not match its digest.

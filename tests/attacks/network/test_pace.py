@@ -164,6 +164,30 @@ def test_interim_responses_without_end(network: Network) -> None:
         assert there.count == 1
 
 
+@pytest.mark.parametrize("end", range(1, len(HEAD + b"Link: </v2/?n=1>; rel=next\r\nX: y\r\n"), 5))
+def test_headers_that_break_off_are_no_answer(network: Network, end: int) -> None:
+    """A list without its Link header would be taken for whole."""
+    whole = HEAD + b"Link: </v2/?n=1>; rel=next\r\nX: y\r\n"
+    parts = [EMPTY, whole[:end], EMPTY]
+
+    def serve(connection: socket.socket, number: int) -> None:
+        while connection.recv(65536):
+            part = parts.pop(0)
+            connection.sendall(part)
+            if part is not EMPTY:
+                return
+
+    there = Listener(serve)
+    there.start()
+    try:
+        client = network.registries().client(there.address)
+        client.ping()
+        assert client.request("GET", "/v2/", scopes=()).body == b"{}"
+        assert (parts, there.count) == ([], 2)
+    finally:
+        there.stop()
+
+
 @pytest.mark.parametrize("over", [0, 1])
 def test_the_length_of_headers(network: Network, over: int) -> None:
     line = b"X-Header: %s\r\n"
