@@ -161,8 +161,7 @@ class RegistryClient(Record, frozen=False, eq=False):
 
         def attempt() -> Document:
             with self._pace.watch():
-                patience = Patience.of("GET", limit)
-                stream = self._request_authenticated("GET", path, scopes, headers or {}, None, patience)
+                stream = self._request_authenticated("GET", path, scopes, headers or {}, None, Patience.of("GET", limit))
                 with bounded_json.one_at_a_time(stream.response.length):
                     return parse(self._checked(stream.read(limit), ok))
 
