@@ -149,19 +149,19 @@ class RegistryClient(Record, frozen=False, eq=False):
         parse: Callable[[Response], Document],
         *,
         scopes: Sequence[str],
-        headers: Mapping[str, str] | None = None,
-        ok: Sequence[int] = (200,),
-        limit: str,
-    ) -> Document:
+        headers: Mapping[str, str] | None = None, ok: Sequence[int] = (200,), limit: str,
+    ) -> Document:  # fmt: skip
         """Send a GET for a document, with retries, and return what ``parse`` makes of it.
 
         Large documents are read and parsed one at a time: each takes many times its length meanwhile. ``limit`` is as
         in :meth:`request`.
         """
 
+        patience = Patience.of("GET", limit)
+
         def attempt() -> Document:
             with self._pace.watch():
-                stream = self._request_authenticated("GET", path, scopes, headers or {}, None, Patience.of("GET", limit))
+                stream = self._request_authenticated("GET", path, scopes, headers or {}, None, patience)
                 with bounded_json.one_at_a_time(stream.response.length):
                     return parse(self._checked(stream.read(limit), ok))
 
@@ -206,7 +206,7 @@ class RegistryClient(Record, frozen=False, eq=False):
     ) -> StreamedResponse:
         """Send a GET and return the response with its body unread; raise the error for a status not in ``ok``.
 
-        It is not retried, since only the caller knows which byte to continue at.
+        It is sent once: only the caller knows which byte to continue at.
         """
         with self._pace.watch():
             stream = self._request_authenticated("GET", path, scopes, headers, None, Patience.BODY)
@@ -225,9 +225,9 @@ class RegistryClient(Record, frozen=False, eq=False):
         write_body: Callable[[socket.socket], None],
         dedicated: bool = False,
     ) -> Response:
-        """Send a request with a body of ``length`` bytes that ``write_body`` writes; return any response.
+        """Send a request with a body of ``length`` bytes that ``write_body`` writes, once; return any response.
 
-        It is not retried. ``dedicated`` opens a connection for this request only.
+        ``dedicated`` opens a connection for this request only.
         """
         authorization = self._auth.header(scopes)
         all_headers = {**headers, "Authorization": authorization} if authorization else dict(headers)
