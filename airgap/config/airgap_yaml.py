@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from airgap.artifacts.publish.addresses import ArtifactTarget
     from airgap.artifacts.settings import ArtifactEntry
     from airgap.targets import Mapping, TargetAddress
+    from airgap.trust.image_rules import ImageRule
 
 FILE = "airgap.yaml"
 _KEYS = (
     *("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules"),
-    *("limits", "artifacts", "artifact_targets", "require", "language"),
+    *("limits", "artifacts", "artifact_targets", "require", "verify_images", "language"),
 )
 
 
@@ -50,6 +51,7 @@ class ProjectSettings(Record, frozen=False):
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
     #: What the signatures of bundles need: ``signature``, ``ca`` and ``crl``, each with the names of files.
     require: dict[str, list[str]] = field(default_factory=dict)
+    verify_images: list[ImageRule] = field(default_factory=list)
     artifacts: list[ArtifactEntry] = field(default_factory=list)
     artifact_targets: list[ArtifactTarget] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
@@ -126,6 +128,10 @@ class ProjectReader(Record, frozen=False):
                 self._check_language(value)
             elif key == "require":
                 self._read_require(value)
+            elif key == "verify_images":
+                from airgap.config.image_rules_yaml import read_image_rules
+
+                project.verify_images = read_image_rules(self, value)
             elif key in ("artifacts", "artifact_targets"):
                 self._read_artifacts(key, value)
             elif key == "limits":
@@ -186,10 +192,10 @@ class ProjectReader(Record, frozen=False):
         items = {key: self.items(value) for key, value in section.items()}
         take = [self._take_rule(item) for item in items.get("take", ())]
         ignore_keys = ("image", "why")
-        ignore = [kube.IgnoreRule(**self._texts(item, ignore_keys, ignore_keys)) for item in items.get("ignore", ())]
+        ignore = [kube.IgnoreRule(**self.texts(item, ignore_keys, ignore_keys)) for item in items.get("ignore", ())]
         self.project.rules = kube.CustomRules(tuple(take), tuple(ignore))
 
-    def _texts(self, node: Any, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
+    def texts(self, node: Any, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
         """A rule as a dict of its texts."""
         values = {key: self.text(value) for key, value in self.mapping(node, known).items()}
         for key in required:
@@ -199,7 +205,7 @@ class ProjectReader(Record, frozen=False):
         return values
 
     def _take_rule(self, node: Any) -> kube.TakeRule:
-        values = self._texts(node, ("kind", "name", "path", "why"), ("path", "why"))
+        values = self.texts(node, ("kind", "name", "path", "why"), ("path", "why"))
         try:
             return kube.TakeRule(**values)
         except UsageError as error:

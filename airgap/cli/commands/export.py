@@ -26,6 +26,7 @@ from airgap.events import Noted, Sink
 from airgap.flows.export import Exported, ExportRequest, export
 from airgap.flows.images import FoundImages, find_images
 from airgap.flows.steps.sign_export import Signing
+from airgap.flows.steps.verify_images import ImageDemand
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
@@ -109,6 +110,11 @@ class _ExportCommand(click.Command):
     default=True,
     help=tr("Carry what refers to an image, such as signatures and SBOMs. [default: yes]"),
 )
+@click.option(
+    "--verify-images",
+    is_flag=True,
+    help=tr("Refuse images for which verify_images: of airgap.yaml has no rule. What has one must be signed anyway."),
+)
 @click.option("--sign", "keys", multiple=True, metavar="KEY", help=tr("Sign the bundle with this key. Repeatable."))
 @click.option(
     "--signature",
@@ -153,6 +159,7 @@ def command(
     no_resources: bool,
     with_self: str | None,
     referrers: bool,
+    verify_images: bool,
     keys: tuple[str, ...],
     signature: str | None,
     recipients: tuple[str, ...],
@@ -276,6 +283,7 @@ def command(
             base=Path(base) if base else None,
             at_hand=at_hand,
             signing=signing,
+            demand=ImageDemand(project.verify_images, verify_images),
             artifacts=artifacts,
             only_artifacts=artifact_choice.only,
         )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import click
 
@@ -28,7 +28,7 @@ class WideFormatter(click.HelpFormatter):
         """Write a paragraph."""
         super().write_text(_filled(text))
 
-    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Write a table of two columns."""
         super().write_dl([(_filled(name), _filled(text)) for name, text in rows], col_max, col_spacing)
 
