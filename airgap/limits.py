@@ -121,6 +121,8 @@ FILES: tuple[Limit, ...] = (
     Limit("lockfile-values", 4_194_304, "values", tr("the JSON values of a lock file of npm"), "30"),
     Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
     Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),
+    Limit("node-file-bytes", 4 * _MIB, "bytes", tr("a file of a node that prove reads"), "10"),
+    Limit("node-folder-entries", 10_000, "entries", tr("a folder of a node that prove reads"), "10"),
     Limit(
         "package-metadata-bytes",
         4 * _MIB,

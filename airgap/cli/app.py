@@ -31,6 +31,7 @@ COMMANDS = {
     "serve": tr("Serve a bundle or a layout folder as a registry."),
     "migrate": tr("Copy one registry into another, without a bundle."),
     "hosts": tr("Configure nodes so that they can pull from a registry."),
+    "prove": tr("Prove that nodes would get every image."),
     "doctor": tr("Check a registry, or explain the message of a failed pull."),
     "login": tr("Sign in to a registry and save the credential."),
     "logout": tr("Remove the saved credential of a registry."),
