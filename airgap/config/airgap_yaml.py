@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FILE = "airgap.yaml"
 _KEYS = (
     *("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules"),
-    *("limits", "artifacts", "artifact_targets", "require", "verify_images", "language"),
+    *("limits", "artifacts", "artifact_targets", "require", "verify_images", "purpose", "language"),
 )
 
 
@@ -41,6 +41,8 @@ class ProjectSettings(Record, frozen=False):
     name: str | None = None
     version: str | None = None
     notes: str | None = None
+    #: Why the bundle is carried in, for its dossier.
+    purpose: str | None = None
     resources: list[str] = field(default_factory=list)
     images: list[Reference] = field(default_factory=list)
     platforms: list[Platform] = field(default_factory=list)
@@ -112,6 +114,8 @@ class ProjectReader(Record, frozen=False):
             elif key == "target":
                 project.target = self.text(value)
                 self._parsed(value, _parse_target)
+            elif key == "purpose":
+                project.purpose = self.text(value)
             elif key == "notes":
                 project.notes = str(self.folder / self.text(value))
             elif key == "resources":

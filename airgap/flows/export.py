@@ -11,6 +11,7 @@ from airgap.bundle import Extras, Lockfile, build_layout, read_base
 from airgap.bundle.build import BundleBuild
 from airgap.bundle.lockfile import create_lockfile
 from airgap.bundle.omitted_layers import omit_layers
+from airgap.dossier.planned import PlannedBundle
 from airgap.errors import UsageError
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.carried_resources import carried_resources, skipped_names
@@ -63,9 +64,10 @@ def _export(
     carried = (resources, request.program, request.name, request.version, request.notes, skipped_names(found_images))
     inventory, layout = build_layout(planned, Extras(*carried, artifacts), omitted.requires, omitted.bases)
     layout, signature_files = request.signing.sign(request.form, inventory, layout)
+    paths = request.form.output_paths(layout)
     result = Exported(
-        len(inventory.images), len(inventory.blobs), sizes, 0, request.form.output_paths(layout), failures,
-        resolved.unresolved, artifacts=len(artifacts),
+        PlannedBundle(inventory, layout.total, paths, planned, resolved.sources, resources, request.notes or b""),
+        len(inventory.images), len(inventory.blobs), sizes, 0, paths, failures, resolved.unresolved,
     )  # fmt: skip
     context.note(tr("bundle size: {total}", total=human(layout.total)))
     # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
