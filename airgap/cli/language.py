@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from airgap import i18n
 
@@ -28,7 +29,7 @@ def use_project_language(arguments: Sequence[str]) -> None:
 
 
 def _project_file(arguments: Sequence[str]) -> str:
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in pairwise([*arguments, ""]):
         if argument == "--config":
             return following
         if argument.startswith("--config="):
