@@ -25,7 +25,7 @@ from airgap.errors import (
 )
 from airgap.i18n import tr
 from airgap.registry.http.addresses import ForbiddenAddress
-from airgap.registry.http.pace import HeaderTooLong, SlowAnswer, SlowPeer
+from airgap.registry.http.pace import HeaderTooLong, Silence, SlowAnswer, SlowPeer
 
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -50,6 +50,10 @@ class ConnectionBroken(Transient):
 
 class TooSlow(Transient):
     """A registry that answers, but too slowly. It is asked once more, not as often as after other failures."""
+
+
+class NoAnswer(Unavailable):
+    """A registry that has not answered at all in this run."""
 
 
 class RefusedAddress(Unavailable):
@@ -108,8 +112,9 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
     """
     where = public_url(url)
     host = urlsplit(url).netloc.rpartition("@")[2]
-    if isinstance(error, SlowPeer):
-        return TooSlow(_slowness(error), where=where, hint=limits.hint(error.limit))
+    if isinstance(error, SlowPeer) and (answered_before or not isinstance(error, Silence)):
+        longer = tr("if it needs longer: airgap.yaml may have registries: {NAME: {timeout: SECONDS}}")
+        return TooSlow(_slowness(error), where=where, hint=limits.hint(error.limit) if error.limit else longer)
     if isinstance(error, ForbiddenAddress):
         return RefusedAddress(
             tr("the registry leads to {host}, and {reason}; nothing was sent there", host=host, reason=error),
@@ -144,7 +149,7 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
             hint=tr("check the port and that it is running"),
         )
     if isinstance(error, TimeoutError):
-        return (Transient if answered_before else Unavailable)(
+        return (Transient if answered_before else NoAnswer)(
             tr("no answer in time"), where=where, hint=tr("check that a firewall or proxy lets this address through")
         )
     if isinstance(error, OSError) and str(error).startswith("Tunnel connection failed"):
@@ -177,6 +182,8 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
 
 
 def _slowness(error: SlowPeer) -> str:
+    if isinstance(error, Silence):
+        return tr("no answer within {seconds:.0f} s", seconds=error.seconds)
     if isinstance(error, SlowAnswer):
         return tr("an answer was not complete after {seconds} s", seconds=limits.value("answer-time"))
     rate, seconds = limits.value("minimum-rate"), limits.value("rate-period")
