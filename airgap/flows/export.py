@@ -32,9 +32,9 @@ from airgap.transfer.sizes import Sizes, measure
 
 
 class ExportRequest(Record):
-    """What to make. ``program`` is this program, to carry; ``named`` are the registries in airgap.yaml;
-    ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from.
-    ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else."""
+    """What to make. ``program`` is this program, to carry; ``named`` are the registries in airgap.yaml; ``base`` is a
+    file that says what the target holds; ``at_hand`` are places to take images from. ``artifacts`` are entries of
+    airgap.yaml; with ``only_artifacts`` there is nothing else. ``lock_only`` is a dry run that writes the lock."""
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
@@ -45,6 +45,7 @@ class ExportRequest(Record):
     referrers: bool = True
     keep_going: bool = False
     dry_run: bool = False
+    lock_only: bool = False
     force: bool = False
     program: Program | None = None
     name: str | None = None
@@ -114,6 +115,7 @@ def _export(
     if not request.platforms and base is None and (advice := sizes.advice()):
         context.note(advice)
     if request.dry_run:
+        write_export_lock(request.lock if request.lock_only else None, lockfile, refresh=request.refresh)
         return result
     if replace or not is_finished(request.form, inventory, layout, signature_files, result.paths, context):
         check_places(result.paths, replace=replace)

@@ -80,6 +80,11 @@ class _ExportCommand(click.Command):
     is_flag=True,
     help=tr("Resolve tags again, rewrite the lock, and reuse the blobs of an interrupted run."),
 )
+@click.option(
+    "--lock-only",
+    is_flag=True,
+    help=tr("Resolve everything and write the lock, but no bundle. Machines can then make a --volume each."),
+)
 @click.option("--volume-size", metavar="SIZE", help=tr("Split into volumes of this size: 4.7GB, 25GiB, fat32."))
 @click.option(
     "--volume-names",
@@ -88,7 +93,7 @@ class _ExportCommand(click.Command):
     show_default=True,
     help=tr("File names of the volumes."),
 )
-@click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume again, from --lock."))
+@click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume, from --lock."))
 @click.option("--restart", is_flag=True, help=tr("Delete what an interrupted run left, and begin again."))
 @click.option(
     "--base",
@@ -145,6 +150,7 @@ def command(
     platforms: tuple[str, ...],
     lock: str | None,
     refresh: bool,
+    lock_only: bool,
     volume_size: str | None,
     volume_names: str,
     volume: int | None,
@@ -203,6 +209,11 @@ def command(
             tr("one volume is made again from a lock"),
             hint=tr("add the --lock of the first time; without one, export all of it again"),
         )
+    if lock_only and (volume or not lock):
+        raise UsageError(
+            tr("--lock-only writes the lock that --volume needs"),
+            hint=tr("give --lock airgap.lock, and --volume only afterwards"),
+        )
     if output == "-" and sys.stdout.isatty():
         raise UsageError(
             tr("a bundle is not for a terminal"), hint=tr("name a file with -o, or pipe it on: -o - | ssh …")
@@ -221,7 +232,7 @@ def command(
             hint=tr("name one in it: -o {output}", output=quoted(f"{output}bundle.tar")),
         )
     output_format.check()
-    if refresh and not lock and not journal_path(output_format.path).exists():
+    if refresh and not lock and not journal_path(output_format.run_path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
     signing = Signing(key_signers(keys), Path(signature) if signature else None)
     connection_options = replace(options.source_connection(ca_file, plain_http, insecure), limit_rate=limit_rate)
@@ -266,7 +277,8 @@ def command(
             carry_resources=not no_resources,
             referrers=referrers,
             keep_going=keep_going,
-            dry_run=dry_run,
+            dry_run=dry_run or lock_only,
+            lock_only=lock_only and not dry_run,
             force=force,
             program=program_to_carry(with_self) if with_self is not None else None,
             name=project.name,
@@ -298,7 +310,18 @@ def _print_result(request: ExportRequest, exported: Exported, target: str, secon
     where = request.form.describe(exported.paths)
     artifacts = [counted(exported.artifacts, "artifact")] if exported.artifacts else []
     contents = ", ".join([counted(exported.images, "image"), *artifacts, counted(exported.blobs, "blob")])
-    if request.dry_run:
+    if request.lock_only:
+        emit(
+            Noted(
+                tr(
+                    "{lock} is complete; the bundle will be {where}: {contents}",
+                    lock=request.lock,
+                    where=where,
+                    contents=contents,
+                )
+            )
+        )
+    elif request.dry_run:
         emit(Noted(tr("would write {where}: {contents}", where=where, contents=contents)))
     else:
         # A volume alone, or a bundle that another program receives, is no bundle to import here.
