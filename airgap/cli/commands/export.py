@@ -76,6 +76,14 @@ class _ExportCommand(click.Command):
     metavar="OS/ARCH",
     help=tr("Carry only this platform, such as linux/amd64. Repeatable. [default: all]"),
 )
+@click.option(
+    "--sparse",
+    is_flag=True,
+    help=tr(
+        "With --platform: keep each index as it is, with its digest and signatures, though not all of its images are "
+        "carried. Nexus refuses such an index. [default: a new index]"
+    ),
+)
 @click.option("--lock", metavar="FILE", help=tr("Use the digests of this lock file; write it if it does not exist."))
 @click.option(
     "--refresh",
@@ -156,6 +164,7 @@ def command(
     images: tuple[str, ...],
     locations: tuple[str, ...],
     platforms: tuple[str, ...],
+    sparse: bool,
     lock: str | None,
     refresh: bool,
     lock_only: bool,
@@ -214,6 +223,8 @@ def command(
     given_images = [] if artifact_choice.only else [*project.images, *map(Reference.parse, images)]
     if not output and not project.name:
         raise UsageError(tr("where should the bundle go?"), hint=tr("give -o bundle.tar, or name: in airgap.yaml"))
+    if sparse and not (platforms or project.platforms or locations):
+        raise UsageError(tr("--sparse goes with --platform"), hint=tr("without it, indexes stay as they are anyway"))
     if volume and not lock:
         raise UsageError(
             tr("one volume is made again from a lock"),
@@ -283,6 +294,7 @@ def command(
         request = ExportRequest(
             form=output_format,
             platforms=list(dict.fromkeys(map(Platform.parse, platforms))) or project.platforms,
+            sparse=sparse,
             lock=Path(lock) if lock else None,
             refresh=refresh,
             restart=restart,

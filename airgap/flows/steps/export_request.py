@@ -27,6 +27,7 @@ class ExportRequest(Record):
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
+    sparse: bool = False
     lock: Path | None = None
     refresh: bool = False
     restart: bool = False
