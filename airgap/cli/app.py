@@ -19,7 +19,7 @@ COMMANDS = {
     "init": tr("Write a commented airgap.yaml for a folder."),
     "images": tr("List the images that resource files name, and where."),
     "export": tr("Pull the images and write one bundle."),
-    "inspect": tr("Show the contents of a bundle."),
+    "inspect": tr("Show the contents of a bundle, or an image at a registry."),
     "verify": tr("Check a bundle byte for byte."),
     "import": tr("Push a bundle into a registry and rewrite its YAML."),
     "keygen": tr("Make a key to sign bundles with."),
