@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from airgap.cli.formatting.columns import left
+from airgap.cli.formatting.columns import display_width, left
 from airgap.cli.printing import Line, Styled
 from airgap.formatting import counted
 from airgap.i18n import tr
@@ -15,6 +17,11 @@ from airgap.prove.proof import Proof
 
 #: Images that are listed for one cause; --json lists all.
 _MOST_IMAGES = 10
+_INDENT = " " * 12
+
+
+def _mark(word: str) -> str:
+    return left(word, 10)
 
 
 def proof_lines(proof: Proof) -> Iterator[Line]:
@@ -26,51 +33,51 @@ def proof_lines(proof: Proof) -> Iterator[Line]:
         platform=proof.platform,
     )  # fmt: skip
     yield (
-        Styled(f"{tr('ready'):<10}", "green") if proof.ready else Styled(f"{tr('NOT READY'):<10}", "red", True),
+        Styled(_mark(tr("ready")), "green") if proof.ready else Styled(_mark(tr("NOT READY")), "red", True),
         summary,
     )
     for host, images in proof.other_sources.items():
         count = counted(len(images), "image")
-        yield Styled(f"{tr('note'):<10}"), tr("{count} would come from {host}, not from {target}", count=count,
+        yield Styled(_mark(tr("note"))), tr("{count} would come from {host}, not from {target}", count=count,
                                              host=host, target=proof.target)  # fmt: skip
     for cause in proof.causes:
-        yield from _cause_lines(cause, Styled(f"{tr('PROBLEM'):<10}", "red", bold=True))
+        yield from _cause_lines(cause, Styled(_mark(tr("PROBLEM")), "red", bold=True))
     for cause in proof.warnings:
-        yield from _cause_lines(cause, Styled(f"{tr('warning'):<10}", "yellow"))
+        yield from _cause_lines(cause, Styled(_mark(tr("warning")), "yellow"))
 
 
 def _cause_lines(cause: Cause, mark: Styled) -> Iterator[Line]:
     yield mark, cause.fault.what
     for image, detail in cause.images[:_MOST_IMAGES]:
-        yield (f"{'':12}{image}" + (f"   {detail}" if detail else ""),)
+        yield (_INDENT + image + (f"   {detail}" if detail else ""),)
     if more := cause.images[_MOST_IMAGES:]:
-        yield (f"{'':12}" + tr("and {count} more; --json lists all", count=len(more)),)
+        yield (_INDENT + tr("and {count} more; --json lists all", count=len(more)),)
     for step in cause.fault.fix:
-        yield f"{'':10}", Styled(step, bold=True)
+        yield " " * 10, Styled(step, bold=True)
 
 
 def node_lines(answers: Sequence[NodeAnswer]) -> Iterator[Line]:
     """Yield a table of images and nodes: each node has a column. Then the causes, with the nodes that have them."""
     proofs = {answer.node: answer.proof for answer in answers if answer.proof is not None}
-    width = max((len(answer.node) for answer in answers), default=0)
+    width = max((display_width(answer.node) for answer in answers), default=0) + 2
     for answer in answers:
         if answer.proof is None:
-            yield Styled(f"{answer.node:<{width}}  ", bold=True), Styled(tr("no answer"), "red"), f": {answer.trouble}"
+            yield Styled(left(answer.node, width), bold=True), Styled(tr("no answer"), "red"), f": {answer.trouble}"
             continue
         images = _list(answer.proof, "images")
         ready = sum(1 for image in images if image.get("ready"))
         mark = Styled(tr("ready"), "green") if answer.ready else Styled(tr("NOT READY"), "red", bold=True)
-        yield Styled(f"{answer.node:<{width}}  ", bold=True), f"{ready}/{len(images)}  ", mark
+        yield Styled(left(answer.node, width), bold=True), f"{ready}/{len(images)}  ", mark
     yield from _table(proofs)
     causes: dict[tuple[str, str], tuple[Mapping[str, Any], list[str]]] = {}
     for node, proof in proofs.items():
         for found in _list(proof, "causes"):
             causes.setdefault((str(found.get("kind")), str(found.get("subject"))), (found, []))[1].append(node)
     for cause, nodes in causes.values():
-        yield Styled(f"{tr('PROBLEM'):<10}", "red", bold=True), str(cause.get("what"))
-        yield (f"{'':12}" + tr("on {nodes}", nodes=", ".join(nodes)),)
+        yield Styled(left(tr("PROBLEM"), 10), "red", bold=True), str(cause.get("what"))
+        yield (_INDENT + tr("on {nodes}", nodes=", ".join(nodes)),)
         for step in cause.get("fix") or ():
-            yield f"{'':10}", Styled(str(step), bold=True)
+            yield " " * 10, Styled(str(step), bold=True)
 
 
 def _table(proofs: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
@@ -82,11 +89,12 @@ def _table(proofs: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
     missing = {image: state for image, state in states.items() if not all(state.values())}
     if not missing:
         return
-    width = max(map(len, missing))
-    yield (Styled("  ".join([f"{'':<{width}}", *proofs]), bold=True),)
+    width = max(map(display_width, missing))
+    columns = [max(display_width(node), display_width(tr("ok")), display_width(tr("no"))) for node in proofs]
+    yield (Styled("  ".join([left("", width), *map(left, proofs, columns)]), bold=True),)
     for name, state in missing.items():
-        cells = [(tr("ok") if state.get(node) else tr("no")).ljust(len(node)) for node in proofs]
-        yield ("  ".join([f"{name:<{width}}", *cells]).rstrip(),)
+        cells = [tr("ok") if state.get(node) else tr("no") for node in proofs]
+        yield ("  ".join([left(name, width), *map(left, cells, columns)]).rstrip(),)
 
 
 def _list(proof: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airgap.artifacts.settings import ArtifactEntry
 from airgap.bundle import OutputFormat, Program
+from airgap.dossier.planned import PlannedBundle
 from airgap.errors import AirgapError
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
@@ -21,10 +22,12 @@ from airgap.transfer.sizes import Sizes
 class ExportRequest(Record):
     """What to make. ``program`` is this program, to carry; ``named`` are the registries in airgap.yaml;
     ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from.
-    ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else."""
+    ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else. ``lock_only`` is a dry run
+    that writes the lock."""
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
+    sparse: bool = False
     lock: Path | None = None
     refresh: bool = False
     restart: bool = False
@@ -32,6 +35,7 @@ class ExportRequest(Record):
     referrers: bool = True
     keep_going: bool = False
     dry_run: bool = False
+    lock_only: bool = False
     force: bool = False
     program: Program | None = None
     name: str | None = None
@@ -49,6 +53,7 @@ class ExportRequest(Record):
 class Exported(Record, frozen=False):
     """``bundle_size`` is in bytes, 0 for a dry run; ``failures`` are the images left out by ``keep_going``."""
 
+    planned: PlannedBundle
     images: int
     blobs: int
     sizes: Sizes
@@ -57,4 +62,3 @@ class Exported(Record, frozen=False):
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
     report: Report | None = None
-    artifacts: int = 0
