@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def specs(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     """Readable without credentials; docker is not among them."""
-    return answers.document(200, [file_format.spec() for file_format in formats().values()])
+    return answers.document(200, [played.spec() for played in formats().values() if _takes(nexus, played.name)])
 
 
 def upload(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
@@ -38,7 +38,7 @@ def upload(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     kept = content.settings
     if kept.kind != "hosted":
         return _invalid(f"Uploading components to a '{kept.kind}' type repository is unsupported, must be 'hosted'")
-    if kept.format not in formats():
+    if kept.format not in formats() or not _takes(nexus, kept.format):
         return _invalid(f"Uploading components to '{kept.format}' repositories is unsupported")
     if not (request.headers.get("Content-Type") or "").startswith("multipart/form-data"):
         return answers.text(400, "Expected multipart Content-Type")
@@ -51,6 +51,10 @@ def upload(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     except Refused as why:
         return _invalid(str(why))
     return _keep(nexus, content, paths) or Answer(204)
+
+
+def _takes(nexus: Nexus, format_name: str) -> bool:
+    return nexus.settings.rest_formats is None or format_name in nexus.settings.rest_formats
 
 
 def _paths(file_format: FileFormat, values: dict[str, str], files: dict[str, tuple[str, bytes]]) -> dict[str, bytes]:
