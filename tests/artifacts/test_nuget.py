@@ -113,11 +113,13 @@ def test_create_repositories_makes_nuget_hosted(airgap: Airgap, bundle: list[byt
         assert len(server.repository("nuget-hosted").files) == len(NEEDED)
 
 
-def test_where_rest_takes_no_nuget_it_is_pushed(airgap: Airgap, bundle: list[bytes]) -> None:
+@pytest.mark.parametrize("settings", [{"rest_formats": ("raw",)}, {"rest_uploads": False}], ids=str)
+def test_where_rest_takes_no_nuget_it_is_pushed(
+    airgap: Airgap, bundle: list[bytes], settings: dict[str, object]
+) -> None:
     carried(airgap, bundle)
-    with far_nexus("nuget", rest_formats=("raw",)) as server:
+    with far_nexus("nuget", **settings) as server:
         carry(airgap, "--nexus", server.url)
-        assert not server.asked("POST", "/components")
         assert len(server.asked("PUT", "/v2/package")) == len(NEEDED)
         assert server.repository("nuget-hosted").files == {"/".join(key): data for key, data in NEEDED.items()}
 

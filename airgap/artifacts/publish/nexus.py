@@ -18,7 +18,7 @@ from airgap.artifacts.publish.refusals import explained
 from airgap.artifacts.put import descriptor_of, find_by_path, put_file
 from airgap.artifacts.repository import ArtifactRepository
 from airgap.artifacts.web import Address, Body, WebServer
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, NotFound
 from airgap.oci import digest as digests
 from airgap.registry.http.transport import Response
 from airgap.store.protocols import Opener
@@ -110,7 +110,13 @@ class NexusArtifacts:
             fields = {f"{spec.prefix}.{name}": value for name, value in form.component.items()}
             fields |= {f"{asset}.{name}": value for name, value in form.asset.items()}
             body = Body.form(fields, asset, artifact.file, descriptor_of(artifact), opener)
-            self._rest.client.retry.run(f"POST {path}", lambda: self._post(body, artifact))
+            try:
+                self._rest.client.retry.run(f"POST {path}", lambda: self._post(body, artifact))
+            except NotFound:
+                # Uploads by REST may be switched off.
+                if self._format.listed_path is None:
+                    raise
+                self._native.upload(artifact, opener)
         except AirgapError as error:
             raise explained(error, self._settings, artifact) from error
 

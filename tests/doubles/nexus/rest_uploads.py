@@ -28,6 +28,8 @@ def specs(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
 
 def upload(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     """204; 422 without such a repository; 400 for docker, for what is not hosted and for wrong fields."""
+    if not nexus.settings.rest_uploads:
+        return answers.only_reason(404, "Not Found")
     content = nexus.contents.get(request.query.get("repository", [""])[0])
     if content is None:
         return answers.only_reason(422, "Unprocessable Entity")
