@@ -59,9 +59,9 @@ NETWORK: tuple[Limit, ...] = (
     Limit("header-bytes", 64 * _KIB, "bytes", tr("the headers of an answer, with those of interim ones"), "24"),
     Limit(
         "answer-time",
-        15,
+        18,
         "seconds",
-        tr("a small answer from its first byte to its last; 1 s more for each 64 KiB of it"),
+        tr("a small answer, with the connection that it needs; 1 s more for each 64 KiB; lists from their first byte"),
         tr("it is asked for once more; after two such answers the registry is given up (24)"),
     ),
     Limit(
@@ -121,6 +121,8 @@ FILES: tuple[Limit, ...] = (
     Limit("lockfile-values", 4_194_304, "values", tr("the JSON values of a lock file of npm"), "30"),
     Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
     Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),
+    Limit("node-file-bytes", 4 * _MIB, "bytes", tr("a file of a node that prove reads"), "10"),
+    Limit("node-folder-entries", 10_000, "entries", tr("a folder of a node that prove reads"), "10"),
     Limit(
         "package-metadata-bytes",
         4 * _MIB,
@@ -133,6 +135,27 @@ FILES: tuple[Limit, ...] = (
     Limit("archive-ratio", 2000, "times", tr("the same by its own size, from 64 MiB on"), "44"),
     Limit("archive-name-bytes", 4096, "bytes", tr("a name in it"), "44"),
     Limit("archive-memory", 128 * _MIB, "bytes", tr("the window of a decompressor"), "44"),
+    Limit(
+        "package-database-bytes",
+        64 * _MIB,
+        "bytes",
+        tr("a database of installed packages in a layer"),
+        tr("the dossier says that the layer cannot be read"),
+    ),
+    Limit(
+        "package-entries",
+        100_000,
+        "packages",
+        tr("the packages of an image in the dossier"),
+        tr("the rest is left out"),
+    ),
+    Limit(
+        "rpm-time",
+        60,
+        "seconds",
+        tr("the time until rpm has listed a database"),
+        tr("the dossier says that rpm's packages are not known"),
+    ),
     Limit("credentials-bytes", _MIB, "bytes", tr("docker's config.json and containers' auth.json"), "21"),
 )
 

@@ -74,6 +74,10 @@ class Images:
         compressed = plain if media_type.endswith(".tar") else gzip_of(plain, level)
         return Layer(self.blob(compressed, media_type), digests.of(plain))
 
+    def layer_of(self, plain: bytes) -> Layer:
+        """A layer of this tar."""
+        return Layer(self.blob(gzip_of(plain, 6), OCI_LAYER), digests.of(plain))
+
     def image(
         self,
         platform: str = "linux/amd64",

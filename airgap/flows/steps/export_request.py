@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airgap.artifacts.settings import ArtifactEntry
 from airgap.bundle import OutputFormat, Program
+from airgap.dossier.planned import PlannedBundle
 from airgap.errors import AirgapError
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
@@ -25,6 +26,7 @@ class ExportRequest(Record):
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
+    sparse: bool = False
     lock: Path | None = None
     refresh: bool = False
     restart: bool = False
@@ -49,6 +51,7 @@ class ExportRequest(Record):
 class Exported(Record, frozen=False):
     """``bundle_size`` is in bytes, 0 for a dry run; ``failures`` are the images left out by ``keep_going``."""
 
+    planned: PlannedBundle
     images: int
     blobs: int
     sizes: Sizes
@@ -57,4 +60,3 @@ class Exported(Record, frozen=False):
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
     report: Report | None = None
-    artifacts: int = 0
