@@ -76,6 +76,7 @@ def _export(
     if not request.platforms and base is None and (advice := sizes.advice()):
         context.note(advice)
     if request.dry_run:
+        write_export_lock(request.lock if request.lock_only else None, lockfile, refresh=request.refresh)
         return result
     if replace or not is_finished(request.form, inventory, layout, signature_files, result.paths, context):
         check_places(result.paths, replace=replace)

@@ -29,7 +29,7 @@ def read_export_lock(
     if lock is None:
         return None
     if form.volume and not lock.exists():
-        raise missing_file(lock, hint=tr("one volume is made again from the lock of all of them"))
+        raise missing_file(lock, hint=tr("write it first: the same command with --lock-only in place of --volume"))
     if lockfile := read_lockfile(lock, platforms, refresh=refresh, base=base_id, sparse=sparse):
         if resources is not None:
             lockfile.check_resources(resources, where=str(lock))
