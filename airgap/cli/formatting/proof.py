@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airgap.cli.formatting.columns import left
 from airgap.cli.formatting.columns import display_width, left
 from airgap.cli.printing import Line, Styled
 from airgap.formatting import counted
