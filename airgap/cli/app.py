@@ -26,6 +26,8 @@ COMMANDS = {
     "sign": tr("Sign a bundle with a key or a certificate."),
     "trust": tr("Add, list or remove the keys that are trusted here."),
     "dossier": tr("Write what an office reads before it approves a bundle."),
+    "approve": tr("Sign the dossier of a bundle, and so approve it."),
+    "history": tr("List what was imported, and check that list."),
     "rewrite": tr("Rewrite YAML so that its images point at a registry."),
     "inventory": tr("List what a registry has, for the next export."),
     "diff": tr("Show what changes from one bundle to the next."),
