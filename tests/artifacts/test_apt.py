@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from airgap import limits
@@ -314,6 +315,16 @@ def test_two_suites_do_not_go_into_one_repository_unnoticed(airgap: Airgap) -> N
     with far_nexus(repositories=HOSTED) as server:
         said = carry(airgap, "--nexus", server.url)
         assert "one, two" in said.stderr
+
+
+def test_another_suite_than_that_of_the_repository(airgap: Airgap, bundle: list[bytes]) -> None:
+    carried(airgap, bundle)
+    with far_nexus(repositories=(Repository("debs", format="apt", distribution="bookworm"),)) as server:
+        said = carry(airgap, "--nexus", server.url, "--dry-run")
+        assert "debs has the suite bookworm, and the packages are of demo" in said.stderr
+        said = carry(airgap, "--nexus", server.url)
+        assert f"airgap hosts {server.url}/repository/debs/dists/bookworm --for apt" in said.stderr
+        assert "Suite: bookworm" in httpx.get(f"{server.url}/repository/debs/dists/bookworm/Release").text
 
 
 @pytest.mark.parametrize(
