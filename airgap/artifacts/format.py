@@ -112,10 +112,10 @@ class Format(Record):
     needs more than airgap can choose, and ``creation_hint`` then says how to make one.
 
     ``joined`` makes one of what a folder knows of a file and what it is given now of the same file, if properties of
-    both count. ``client_addresses`` are what clients are told, if that is more than the repository's address. ``warning``
-    is what a repository of Nexus cannot do for these artifacts. ``listed_path`` gives the path in Nexus's list of
-    assets where that is not the path for clients; what the list does not have is then asked, and what REST does not
-    take is sent, in the format's own way.
+    both count. ``client_addresses`` are what clients are told, if that is more than the repository's address.
+    ``warning`` is what a repository of Nexus cannot do for these artifacts. ``listed_path`` gives the path in Nexus's
+    list of assets where that is not the path for clients; what the list does not have is then asked, and what REST does
+    not take is sent, in the format's own way.
     """
 
     name: str

@@ -105,6 +105,10 @@ def test_a_package_reaches_nexus_and_apt_installs_it_from_there(
         assert AptRoot(tmp_path / "root", source(url)).install("demo-app") == INSTALLED
         carry(airgap, "--nexus", server.url)
         assert uploads(server) == len(NEEDED)
+        words = {"AIRGAP_USERNAME": "admin", "AIRGAP_PASSWORD": "admin-word"}
+        assert (
+            f"{url} takes apt artifacts" in airgap.run("doctor", "--artifacts-to", f"apt={url}", environment=words).text
+        )
 
 
 def test_apt_installs_from_a_folder(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:

@@ -49,8 +49,9 @@ class NexusArtifacts:
 
     @property
     def address(self) -> str:
-        """The repository's address."""
-        return str(self._files)
+        """The repository's address; that of apt names its only suite."""
+        suite = self._settings.distribution
+        return f"{self._files}/dists/{suite}" if suite else str(self._files)
 
     def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
         """Find what keeps the repository from taking the format's uploads, and a quota that is exceeded."""

@@ -15,8 +15,7 @@ class RepositorySettings(Record):
     ``type`` is ``hosted``, ``group`` or ``proxy``; ``policy`` the deployment policy: ``ALLOW``, ``ALLOW_ONCE`` or
     ``DENY``. ``signature_enforcement`` of format ``oci`` (3.94 and later) is ``KEYLESS`` where every pull needs a
     cosign signature as a referrer, else ``NONE``. ``distribution`` is the suite of a repository of format ``apt``.
-    ``latest_exempt`` says that the tag ``latest`` may be moved in spite
-    of ALLOW_ONCE.
+    ``latest_exempt`` says that the tag ``latest`` may be moved in spite of ALLOW_ONCE.
     """
 
     name: str
