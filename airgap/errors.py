@@ -20,7 +20,7 @@
     │  ├─ OutputError         42   output folder or space
     │  └─ SignatureFailure    43   a signature that is missing or wrong
     ├─ TargetError            50   collision, tag with another digest, policy
-    │  └─ NotReady            51   the target is not ready to be pushed to
+    │  └─ NotReady            51   the target is not ready, or nodes would not get every image
     └─ Interrupted           130   stopped by the user
 
 An error tells *what* happened, *where* (``file:line``, a reference, a digest, or an address without secrets), and in a
@@ -88,13 +88,14 @@ class RegistryError(AirgapError):
     """A registry has answered with an error, or with something unusable.
 
     ``code`` is the error code of the response (distribution-spec "Error Codes"), if it has one. ``status`` is its HTTP
-    status, 0 without a response. ``said`` is its text, made printable.
+    status, 0 without a response. ``said`` is its text, made printable, and ``digests`` are those in it.
     """
 
     exit_code = 20
     code = ""
     status = 0
     said = ""
+    digests: frozenset[str] = frozenset()
 
 
 class Unauthorized(RegistryError):
@@ -170,7 +171,7 @@ class TargetError(AirgapError):
 
 
 class NotReady(TargetError):
-    """The target, or a resource on this machine, is not ready."""
+    """The target, or a resource on this machine, is not ready, or nodes would not get every image."""
 
     exit_code = 51
 

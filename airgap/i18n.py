@@ -4,15 +4,16 @@
 English is the source: ``tr("cannot read {path}", path=path)`` looks the text up in the catalogue of the language and
 fills in its fields. The catalogues are ``airgap/locale/LANGUAGE/LC_MESSAGES/airgap.mo``, which are also read out of a
 zip file. The language is chosen once, before the messages of other modules are evaluated: by ``AIRGAP_LANG``, or by
-``LC_ALL``, ``LC_MESSAGES`` and ``LANG`` as every program does.
+``LC_ALL``, ``LC_MESSAGES`` and ``LANG`` as every program does. The command line also asks ``airgap.yaml``.
 
 ``tools/messages`` collects the messages, and fails on text that goes around this module.
 """
 
 from __future__ import annotations
 
+import functools
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from gettext import NullTranslations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _DOMAIN = "airgap"
 _VARIABLES = ("AIRGAP_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
+#: The languages that there are messages in.
+LANGUAGES = ("en", "ko")
 #: The catalogue in use; ``None`` is English.
 _catalogue: NullTranslations | None = None
 _language = "en"
@@ -36,9 +39,27 @@ def tr(message: str, /, **fields: object) -> str:
 
 def plural(one: str, many: str, number: int, /, **fields: object) -> str:
     """Return the form for ``number``, which fills the field ``{number}``: ``1 image`` or ``2 images``."""
+    return plural_form(one, many, number).format_map({"number": number, **fields})
+
+
+def plural_form(one: str, many: str, number: int, /) -> str:
+    """Return the form for ``number`` with its fields not filled in."""
     english = one if number == 1 else many
-    text = _catalogue.ngettext(one, many, number) if _catalogue else english
-    return text.format_map({"number": number, **fields})
+    return _catalogue.ngettext(one, many, number) if _catalogue else english
+
+
+class Bilingual(NamedTuple):
+    """A text of a document that is read in both languages, whatever the user's is."""
+
+    en: str
+    ko: str
+
+
+def bilingual(message: str, /, **fields: object) -> Bilingual:
+    """Return ``message`` in English and Korean, with ``fields`` as :func:`tr` takes them."""
+    catalogue = _korean()
+    texts = (message, catalogue.gettext(message) if catalogue else message)
+    return Bilingual(*(text.format_map(fields) if fields else text for text in texts))
 
 
 def requested_language() -> str:
@@ -62,6 +83,11 @@ def use_language(language: str) -> bool:
 def language_in_use() -> str:
     """Return the language of the catalogue in use, such as ``ko``; ``en`` without one."""
     return _language
+
+
+@functools.cache
+def _korean() -> NullTranslations | None:
+    return _load("ko")
 
 
 def _load(language: str) -> NullTranslations | None:

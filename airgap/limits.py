@@ -59,9 +59,9 @@ NETWORK: tuple[Limit, ...] = (
     Limit("header-bytes", 64 * _KIB, "bytes", tr("the headers of an answer, with those of interim ones"), "24"),
     Limit(
         "answer-time",
-        15,
+        18,
         "seconds",
-        tr("a small answer from its first byte to its last; 1 s more for each 64 KiB of it"),
+        tr("a small answer, with the connection that it needs; 1 s more for each 64 KiB; lists from their first byte"),
         tr("it is asked for once more; after two such answers the registry is given up (24)"),
     ),
     Limit(
@@ -89,6 +89,7 @@ NETWORK: tuple[Limit, ...] = (
         tr("a file that is read into memory: a resource file from an address, an index of artifacts"),
         "20",
     ),
+    Limit("image-signatures", 100, "signatures", tr("the signatures of one image that verify_images: reads"), "43"),
     Limit("download-values", 1_048_576, "values", tr("the JSON values of an index of artifacts"), "30"),
 )
 
@@ -107,7 +108,7 @@ FILES: tuple[Limit, ...] = (
     ),
     Limit(
         "resource-work",
-        16 * _MIB,
+        48 * _MIB,
         "steps",
         tr("the scan of one resource file: characters of documents inside values, 16 for each node of YAML"),
         tr("10; 3 in a folder"),
@@ -120,11 +121,41 @@ FILES: tuple[Limit, ...] = (
     Limit("lockfile-values", 4_194_304, "values", tr("the JSON values of a lock file of npm"), "30"),
     Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
     Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),
+    Limit("node-file-bytes", 4 * _MIB, "bytes", tr("a file of a node that prove reads"), "10"),
+    Limit("node-folder-entries", 10_000, "entries", tr("a folder of a node that prove reads"), "10"),
+    Limit(
+        "package-metadata-bytes",
+        4 * _MIB,
+        "bytes",
+        tr("what a package says of itself: the control archive of a .deb, the .nuspec of a .nupkg"),
+        "30",
+    ),
     Limit("archive-entries", 2_000_000, "entries", tr("what a layer or another archive of a bundle has in it"), "44"),
     Limit("archive-bytes", 256 * _GIB, "bytes", tr("what it unpacks to, all archives in it together"), "44"),
     Limit("archive-ratio", 2000, "times", tr("the same by its own size, from 64 MiB on"), "44"),
     Limit("archive-name-bytes", 4096, "bytes", tr("a name in it"), "44"),
     Limit("archive-memory", 128 * _MIB, "bytes", tr("the window of a decompressor"), "44"),
+    Limit(
+        "package-database-bytes",
+        64 * _MIB,
+        "bytes",
+        tr("a database of installed packages in a layer"),
+        tr("the dossier says that the layer cannot be read"),
+    ),
+    Limit(
+        "package-entries",
+        100_000,
+        "packages",
+        tr("the packages of an image in the dossier"),
+        tr("the rest is left out"),
+    ),
+    Limit(
+        "rpm-time",
+        60,
+        "seconds",
+        tr("the time until rpm has listed a database"),
+        tr("the dossier says that rpm's packages are not known"),
+    ),
     Limit("credentials-bytes", _MIB, "bytes", tr("docker's config.json and containers' auth.json"), "21"),
 )
 

@@ -16,8 +16,9 @@ from airgap.transfer import Context
 class ArtifactRepository(Protocol):
     """A place for the artifacts of one format. Methods may be called by several threads, except :meth:`finish`."""
 
-    def check(self) -> list[Finding]:
-        """Check before anything is sent that it takes uploads of the format. Changes nothing."""
+    def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
+        """Check before anything is sent that it takes uploads of the format, and of these artifacts. Changes
+        nothing."""
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Return the sha256 digest of what is under each artifact's path; artifacts whose path is free are left out.
@@ -63,7 +64,7 @@ class ServerRepository:
         """The address that uploads go to."""
         return str(self._server)
 
-    def check(self) -> list[Finding]:
+    def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
         """Find nothing."""
         return []
 

@@ -25,12 +25,14 @@ COMMANDS = {
     "keygen": tr("Make a key to sign bundles with."),
     "sign": tr("Sign a bundle with a key or a certificate."),
     "trust": tr("Add, list or remove the keys that are trusted here."),
+    "dossier": tr("Write what an office reads before it approves a bundle."),
     "rewrite": tr("Rewrite YAML so that its images point at a registry."),
     "inventory": tr("List what a registry has, for the next export."),
     "diff": tr("Show what changes from one bundle to the next."),
     "serve": tr("Serve a bundle or a layout folder as a registry."),
     "migrate": tr("Copy one registry into another, without a bundle."),
     "hosts": tr("Configure nodes so that they can pull from a registry."),
+    "prove": tr("Prove that nodes would get every image."),
     "doctor": tr("Check a registry, or explain the message of a failed pull."),
     "login": tr("Sign in to a registry and save the credential."),
     "logout": tr("Remove the saved credential of a registry."),
@@ -116,7 +118,7 @@ class _LazyGroup(click.Group):
         return super().resolve_command(context, arguments)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
+        with formatter.section(tr("Commands")):
             formatter.write_dl(list(COMMANDS.items()))
 
     def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -100,11 +100,13 @@ class Publication(Record, frozen=False):
 
     def client_commands(self) -> list[tuple[str, str]]:
         """Return the name of each client that needs to be told of a repository, with the command that tells it."""
-        commands = []
+        commands: list[tuple[str, str]] = []
         for publication in self.formats:
-            client, address = format_named(publication.format).client, publication.repository.address
+            artifact_format, address = format_named(publication.format), publication.repository.address
+            client, places = artifact_format.client, artifact_format.client_addresses
             if client is not None and address:
-                commands.append((client.client, f"airgap hosts {quoted(address)} --for {client.client}"))
+                told = places(address, publication.artifacts) if places is not None else [address]
+                commands += [(client.client, f"airgap hosts {quoted(place)} --for {client.client}") for place in told]
         return commands
 
     def labels(self) -> list[str]:
@@ -134,7 +136,7 @@ def prepare(bundle: BundleReader, opener: Opener, context: Context) -> Publicati
     errors: list[AirgapError] = []
     for name in (name for name in MODULES if name in artifacts):
         repository = opener.open(name)
-        raise_or_warn(repository.check(), context.emit)
+        raise_or_warn(repository.check(artifacts[name]), context.emit)
         publication = FormatPublication(name, repository, artifacts[name])
         errors += _compare(publication, bundle, context)
         result.formats.append(publication)

@@ -25,8 +25,9 @@ from airgap.errors import (
 )
 from airgap.i18n import tr
 from airgap.registry.http.addresses import ForbiddenAddress
-from airgap.registry.http.pace import HeaderTooLong, SlowAnswer, SlowPeer
+from airgap.registry.http.pace import HeaderTooLong, Silence, SlowAnswer, SlowPeer
 
+_DIGEST = re.compile(rb"sha256:[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _PLAIN_REQUEST = re.compile(rb"HTTP request\b")
 _HTTPS_EXPECTED = re.compile(rb"\bHTTPS (?:port|server)")
@@ -51,8 +52,24 @@ class TooSlow(Transient):
     """A registry that answers, but too slowly. It is asked once more, not as often as after other failures."""
 
 
+class NoAnswer(Unavailable):
+    """A registry that has not answered at all in this run."""
+
+
 class RefusedAddress(Unavailable):
     """A registry has named an address that it may not lead to."""
+
+
+class SpeaksPlainHttp(Unavailable):
+    """A server answers HTTP where HTTPS was spoken."""
+
+
+class SpeaksHttps(Unavailable):
+    """A server expects HTTPS and was asked by plain HTTP."""
+
+
+class UntrustedCertificate(Unavailable):
+    """The certificate of a server is not trusted."""
 
 
 class AccountLocked(Unauthorized):
@@ -95,8 +112,9 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
     """
     where = public_url(url)
     host = urlsplit(url).netloc.rpartition("@")[2]
-    if isinstance(error, SlowPeer):
-        return TooSlow(_slowness(error), where=where, hint=limits.hint(error.limit))
+    if isinstance(error, SlowPeer) and (answered_before or not isinstance(error, Silence)):
+        longer = tr("if it needs longer: airgap.yaml may have registries: {NAME: {timeout: SECONDS}}")
+        return TooSlow(_slowness(error), where=where, hint=limits.hint(error.limit) if error.limit else longer)
     if isinstance(error, ForbiddenAddress):
         return RefusedAddress(
             tr("the registry leads to {host}, and {reason}; nothing was sent there", host=host, reason=error),
@@ -131,7 +149,7 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
             hint=tr("check the port and that it is running"),
         )
     if isinstance(error, TimeoutError):
-        return (Transient if answered_before else Unavailable)(
+        return (Transient if answered_before else NoAnswer)(
             tr("no answer in time"), where=where, hint=tr("check that a firewall or proxy lets this address through")
         )
     if isinstance(error, OSError) and str(error).startswith("Tunnel connection failed"):
@@ -164,6 +182,8 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
 
 
 def _slowness(error: SlowPeer) -> str:
+    if isinstance(error, Silence):
+        return tr("no answer within {seconds:.0f} s", seconds=error.seconds)
     if isinstance(error, SlowAnswer):
         return tr("an answer was not complete after {seconds} s", seconds=limits.value("answer-time"))
     rate, seconds = limits.value("minimum-rate"), limits.value("rate-period")
@@ -204,9 +224,9 @@ def not_a_registry(url: str) -> Unavailable:
     )
 
 
-def plain_http_to_https(where: str, host: str) -> Unavailable:
+def plain_http_to_https(where: str, host: str) -> SpeaksPlainHttp:
     """Return the error for a registry that speaks plain HTTP while TLS was expected, a frequent mistake."""
-    return Unavailable(
+    return SpeaksPlainHttp(
         tr("this registry speaks plain HTTP, not HTTPS"),
         where=where,
         hint=tr(
@@ -224,6 +244,7 @@ def from_response(status: int, reason: str, body: bytes, url: str, *, retry_afte
     error = _from_status(status, reason, code, said, body, url, retry_after)
     if isinstance(error, RegistryError):
         error.code, error.status = code, status
+        error.digests = frozenset(digest.decode() for digest in _DIGEST.findall(body))
         # Other servers, such as proxies, send a page, plain text, or only the reason.
         error.said = said or _CONTROL.sub(" ", f"{reason} {body[:2000].decode('utf-8', 'replace')}").strip()
     return error
@@ -259,7 +280,7 @@ def _from_status(
             tr("the registry received other content than the digest says ({summary})", summary=summary), where=where
         )
     if status == 400 and _speaks_https(body[:4096]):
-        return Unavailable(
+        return SpeaksHttps(
             tr("this registry speaks HTTPS, not plain HTTP"), where=where, hint=tr("leave --plain-http and http:// out")
         )
     if status in (408, 425, 429, 500, 502, 503, 504):

@@ -92,7 +92,7 @@ class OciChartRepository(ServerRepository):
         """Empty: ``helm pull oci://…`` needs no settings."""
         return ""
 
-    def check(self) -> list[Finding]:
+    def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
         """Sign in."""
         self._server.client.ping()
         return []
