@@ -27,6 +27,7 @@ from airgap.i18n import tr
 from airgap.registry.http.addresses import ForbiddenAddress
 from airgap.registry.http.pace import HeaderTooLong, Silence, SlowAnswer, SlowPeer
 
+_DIGEST = re.compile(rb"sha256:[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _PLAIN_REQUEST = re.compile(rb"HTTP request\b")
 _HTTPS_EXPECTED = re.compile(rb"\bHTTPS (?:port|server)")
@@ -243,6 +244,7 @@ def from_response(status: int, reason: str, body: bytes, url: str, *, retry_afte
     error = _from_status(status, reason, code, said, body, url, retry_after)
     if isinstance(error, RegistryError):
         error.code, error.status = code, status
+        error.digests = frozenset(digest.decode() for digest in _DIGEST.findall(body))
         # Other servers, such as proxies, send a page, plain text, or only the reason.
         error.said = said or _CONTROL.sub(" ", f"{reason} {body[:2000].decode('utf-8', 'replace')}").strip()
     return error
