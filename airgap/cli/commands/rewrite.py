@@ -20,7 +20,8 @@ from airgap.config.connections import ConnectionOptions, helm_options, target_ma
 from airgap.errors import Incomplete, UsageError, raise_all
 from airgap.events import Warned
 from airgap.flows.images import find_images
-from airgap.flows.steps.image_lookup import lookup_by_file, lookup_by_mapping
+from airgap.flows.steps.image_lookup import lookup_by_file
+from airgap.flows.steps.mapping_lookup import lookup_by_mapping
 from airgap.flows.steps.own_files import OwnFiles
 from airgap.formatting import counted
 from airgap.i18n import tr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions that look up where an image is on the target: by the mapping alone, or by a bundle, receipt or lock."""
+"""Functions that look up where an image is on the target by a bundle, a receipt or a lock."""
 
 from __future__ import annotations
 
@@ -11,17 +11,12 @@ from airgap.config.connections import target_mapping
 from airgap.errors import AirgapError, BundleError, TargetError, UsageError
 from airgap.events import Sink, ignore
 from airgap.i18n import tr
-from airgap.kube.detect.custom_rules import NO_CUSTOM_RULES, CustomRules
-from airgap.kube.detect.scan import scan
-from airgap.kube.files import ResourceFile
-from airgap.kube.model import Scan
 from airgap.kube.rewrite.file_set import Locate, with_rewritten
-from airgap.kube.rewrite.log import first_contents
 from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import INDEXES
 from airgap.records import Record, replace
 from airgap.targets import Mapping as TargetMapping
-from airgap.targets import TargetAddress, assign, collision_hint
+from airgap.targets import TargetAddress, assign
 from airgap.targets.import_plan import assignments_of
 
 
@@ -53,37 +48,6 @@ def lookup_by_file(
         message = tr("this is a {kind}; --from takes a bundle, a receipt or a lock", kind=document.kind)
         raise BundleError(message, where=path)
     return lookup_by_bundle(content, target_mapping(project, to, policy), pin=pin, emit=emit), "bundle"
-
-
-def lookup_by_mapping(
-    mapping: TargetMapping, files: Sequence[tuple[ResourceFile, Scan]] = (), paths: Sequence[str] = (),
-    rules: CustomRules = NO_CUSTOM_RULES,
-) -> Locate:  # fmt: skip
-    """Return a lookup that knows every image: its target follows from ``mapping``.
-
-    The lookup raises :class:`TargetError` for an image that would get the same name as an earlier one. One that has
-    its name on the target already is none, but counts as the image that an earlier run has rewritten in ``files``, read
-    from ``paths`` and scanned by ``rules``.
-    """
-    present = {site.reference for _, scanned in files for site in scanned.sites}
-    sources: dict[Reference, Reference] = {}
-    for file, content in first_contents([file for file, _ in files], paths):
-        for site in scan(content, file.path, rules, strict=False).sites:
-            target = mapping.locate(site.reference)
-            if target in present and target != site.reference:
-                sources.setdefault(target, site.reference)
-
-    def locate(source: Reference) -> Reference:
-        target = mapping.locate(source)
-        first = source if target == source else sources.setdefault(target, source)
-        if first != source:
-            raise TargetError(
-                tr("{first} and {source} would both become {target}", first=first, source=source, target=target),
-                hint=collision_hint(first, source, mapping),
-            )
-        return target
-
-    return locate
 
 
 def lookup_by_bundle(inventory: Inventory, mapping: TargetMapping, *, pin: bool = False, emit: Sink = ignore) -> Locate:
