@@ -19,6 +19,7 @@
     │  ├─ UnsupportedBundle   41   made by a newer airgap
     │  ├─ OutputError         42   output folder or space
     │  └─ SignatureFailure    43   a signature that is missing or wrong
+    ├─ ScanFailure            44   a scan found something, or did not scan everything
     ├─ TargetError            50   collision, tag with another digest, policy
     │  └─ NotReady            51   the target is not ready to be pushed to
     └─ Interrupted           130   stopped by the user
@@ -161,6 +162,12 @@ class SignatureFailure(BundleError):
     """A signature is missing or wrong."""
 
     exit_code = 43
+
+
+class ScanFailure(AirgapError):
+    """A scan found something, or did not scan everything."""
+
+    exit_code = 44
 
 
 class TargetError(AirgapError):
