@@ -21,7 +21,7 @@
     │  └─ SignatureFailure    43   a signature that is missing or wrong
     ├─ ScanFailure            44   a scan found something, or did not scan everything
     ├─ TargetError            50   collision, tag with another digest, policy
-    │  └─ NotReady            51   the target is not ready to be pushed to
+    │  └─ NotReady            51   the target is not ready, or nodes would not get every image
     └─ Interrupted           130   stopped by the user
 
 An error tells *what* happened, *where* (``file:line``, a reference, a digest, or an address without secrets), and in a
@@ -177,7 +177,7 @@ class TargetError(AirgapError):
 
 
 class NotReady(TargetError):
-    """The target, or a resource on this machine, is not ready."""
+    """The target, or a resource on this machine, is not ready, or nodes would not get every image."""
 
     exit_code = 51
 

@@ -85,6 +85,13 @@ class ImageFailed(Event):
     reason: str
 
 
+class ImageChecked(Event):
+    """It is known whether a node would get this image (``airgap prove``)."""
+
+    reference: str
+    ready: bool
+
+
 class Warned(Event):
     """A warning. The command continues."""
 

@@ -11,8 +11,9 @@ zip file. The language is chosen once, before the messages of other modules are 
 
 from __future__ import annotations
 
+import functools
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from gettext import NullTranslations
@@ -41,6 +42,20 @@ def plural(one: str, many: str, number: int, /, **fields: object) -> str:
     return text.format_map({"number": number, **fields})
 
 
+class Bilingual(NamedTuple):
+    """A text of a document that is read in both languages, whatever the user's is."""
+
+    en: str
+    ko: str
+
+
+def bilingual(message: str, /, **fields: object) -> Bilingual:
+    """Return ``message`` in English and Korean, with ``fields`` as :func:`tr` takes them."""
+    catalogue = _korean()
+    texts = (message, catalogue.gettext(message) if catalogue else message)
+    return Bilingual(*(text.format_map(fields) if fields else text for text in texts))
+
+
 def requested_language() -> str:
     """Return the language that the environment asks for, such as ``ko``; ``en`` if it asks for none."""
     for variable in _VARIABLES:
@@ -62,6 +77,11 @@ def use_language(language: str) -> bool:
 def language_in_use() -> str:
     """Return the language of the catalogue in use, such as ``ko``; ``en`` without one."""
     return _language
+
+
+@functools.cache
+def _korean() -> NullTranslations | None:
+    return _load("ko")
 
 
 def _load(language: str) -> NullTranslations | None:

@@ -89,6 +89,8 @@ NETWORK: tuple[Limit, ...] = (
         tr("a file that is read into memory: a resource file from an address, an index of artifacts"),
         "20",
     ),
+    Limit("image-signatures", 100, "signatures", tr("the signatures of one image that verify_images: reads"), "43"),
+    Limit("download-values", 1_048_576, "values", tr("the JSON values of an index of artifacts"), "30"),
 )
 
 #: What lies in files.
@@ -106,7 +108,7 @@ FILES: tuple[Limit, ...] = (
     ),
     Limit(
         "resource-work",
-        16 * _MIB,
+        48 * _MIB,
         "steps",
         tr("the scan of one resource file: characters of documents inside values, 16 for each node of YAML"),
         tr("10; 3 in a folder"),
@@ -115,8 +117,19 @@ FILES: tuple[Limit, ...] = (
     Limit("document-bytes", 8 * _MIB, "bytes", tr("bundle.json, a receipt or a lock"), "40"),
     Limit("document-values", 262_144, "values", tr("the JSON values of such a document"), "40"),
     Limit("record-bytes", 8 * _MIB, "bytes", tr("a record of rewriting, .airgap-rewrite.log"), "10"),
+    Limit("lockfile-bytes", 64 * _MIB, "bytes", tr("a lock file of npm"), "2"),
+    Limit("lockfile-values", 4_194_304, "values", tr("the JSON values of a lock file of npm"), "30"),
     Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
     Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),
+    Limit("node-file-bytes", 4 * _MIB, "bytes", tr("a file of a node that prove reads"), "10"),
+    Limit("node-folder-entries", 10_000, "entries", tr("a folder of a node that prove reads"), "10"),
+    Limit(
+        "package-metadata-bytes",
+        4 * _MIB,
+        "bytes",
+        tr("what a package says of itself: the control archive of a .deb, the .nuspec of a .nupkg"),
+        "30",
+    ),
     Limit("archive-entries", 2_000_000, "entries", tr("what a layer or another archive of a bundle has in it"), "44"),
     Limit("archive-bytes", 256 * _GIB, "bytes", tr("what it unpacks to, all archives in it together"), "44"),
     Limit("archive-ratio", 2000, "times", tr("the same by its own size, from 64 MiB on"), "44"),
@@ -125,6 +138,27 @@ FILES: tuple[Limit, ...] = (
     Limit("scan-depth", 16, "levels", tr("archives in each other that a scan unpacks"), "44"),
     Limit("scan-file-bytes", 4 * _GIB, "bytes", tr("a file that a scan gives to the engine"), "44"),
     Limit("scan-time", 600, "seconds", tr("the time until the engine has scanned a file"), "44"),
+    Limit(
+        "package-database-bytes",
+        64 * _MIB,
+        "bytes",
+        tr("a database of installed packages in a layer"),
+        tr("the dossier says that the layer cannot be read"),
+    ),
+    Limit(
+        "package-entries",
+        100_000,
+        "packages",
+        tr("the packages of an image in the dossier"),
+        tr("the rest is left out"),
+    ),
+    Limit(
+        "rpm-time",
+        60,
+        "seconds",
+        tr("the time until rpm has listed a database"),
+        tr("the dossier says that rpm's packages are not known"),
+    ),
     Limit("credentials-bytes", _MIB, "bytes", tr("docker's config.json and containers' auth.json"), "21"),
 )
 

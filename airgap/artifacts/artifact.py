@@ -34,7 +34,8 @@ class Artifact(NamedArtifact):
 class Download(NamedArtifact):
     """A file that a resolver has chosen, before it was fetched. Fields are those of :class:`Artifact`.
 
-    It is either at ``path`` on this machine, or is fetched from ``url``. ``expected`` are digests
+    It is either at ``path`` on this machine, or is fetched from ``url``; with both, ``url`` is ``file://PATH`` in a
+    repository on this machine. ``expected`` are digests
     that it must have, ``ALGORITHM:HEX`` with any algorithm of hashlib. ``size`` is ``None`` if it is not known.
     """
 

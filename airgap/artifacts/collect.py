@@ -85,10 +85,10 @@ def collect(entries: Sequence[ArtifactEntry], workspace: Workspace, locked: Lock
 
 
 def _source(download: Download) -> str:
-    """The address of a file without anything secret; empty for a file of this machine."""
-    if download.path is not None:
-        return ""
-    return download.url if download.url.startswith("oci://") else str(Address.parse(download.url))
+    """The address of a file without anything secret; empty for a file of this machine that is in no repository."""
+    if download.path is not None or download.url.startswith("oci://"):
+        return download.url
+    return str(Address.parse(download.url))
 
 
 def _resolve(by_format: Mapping[str, list[ArtifactEntry]], workspace: Workspace, *, offline: bool) -> list[Download]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airgap.artifacts.workspace import Workspace
     from airgap.nodes import NodeSetup
     from airgap.registry import Credential
+    from airgap.targets.protocols import Finding
 
 
 FindCredential = Callable[[str], "Credential | None"]
@@ -102,12 +103,16 @@ class ClientSettings(Protocol):
 
 
 class Format(Record):
-    """One format. ``name`` is its key in ``artifacts:`` and in ``--artifacts-to``; ``hosted`` is what
-    ``--create-repositories`` calls a new hosted repository.
+    """One format: the parts that each has, and those that few need.
 
-    ``realm`` is a realm that Nexus needs to be active for the format's clients, or empty. ``creation`` has the settings
-    of a new hosted repository beside name, online and storage; it is ``None`` if Nexus needs more than airgap can
-    choose, and ``creation_hint`` then says how to make one.
+    ``name`` is its key in ``artifacts:`` and in ``--artifacts-to``; ``hosted`` is what ``--create-repositories`` calls
+    a new hosted repository. ``realm`` is a realm that Nexus needs to be active for the format's clients, or empty.
+    ``creation`` has the settings of a new hosted repository beside name, online and storage; it is ``None`` if Nexus
+    needs more than airgap can choose, and ``creation_hint`` then says how to make one.
+
+    ``joined`` makes one of what a folder knows of a file and what it is given now of the same file, if properties of
+    both count. ``client_addresses`` are what clients are told, if that is more than the repository's address. ``mixed``
+    warns of artifacts that one repository of Nexus cannot keep apart.
     """
 
     name: str
@@ -119,3 +124,6 @@ class Format(Record):
     realm: str = ""
     creation: Mapping[str, object] | None = field(default_factory=dict)
     creation_hint: str = ""
+    joined: Callable[[Artifact, Artifact], Artifact] | None = None
+    client_addresses: Callable[[str, Sequence[Artifact]], Sequence[str]] | None = None
+    mixed: Callable[[Sequence[Artifact]], Finding | None] | None = None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from airgap.artifacts.artifact import Artifact, Download
 from airgap.bundle.artifacts import LockedArtifact
@@ -51,13 +52,18 @@ def locked_downloads(
                 entry.version,
                 entry.file,
                 url=known.url if known else entry.source,
-                path=known.path if known else None,
+                path=known.path if known else _local_path(entry.source),
                 expected=(entry.digest, *(known.expected if known else ())),
                 size=entry.size,
                 properties=entry.properties,
             )
         )
     return downloads
+
+
+def _local_path(source: str) -> Path | None:
+    """The path of a file in a repository on this machine."""
+    return Path(source.removeprefix("file://")) if source.startswith("file://") else None
 
 
 def check_fingerprints(current: Mapping[str, str], locked: Mapping[str, str], *, where: str) -> None:

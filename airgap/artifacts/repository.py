@@ -16,8 +16,9 @@ from airgap.transfer import Context
 class ArtifactRepository(Protocol):
     """A place for the artifacts of one format. Methods may be called by several threads, except :meth:`finish`."""
 
-    def check(self) -> list[Finding]:
-        """Check before anything is sent that it takes uploads of the format. Changes nothing."""
+    def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
+        """Check before anything is sent that it takes uploads of the format, and of these artifacts. Changes
+        nothing."""
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Return the sha256 digest of what is under each artifact's path; artifacts whose path is free are left out.
@@ -34,6 +35,11 @@ class ArtifactRepository(Protocol):
     def url(self, artifact: Artifact) -> str:
         """Return the address by which clients fetch the file."""
 
+    @property
+    def address(self) -> str:
+        """The address that clients are told (``airgap hosts ADDRESS --for CLIENT``); empty if it is not known, or if
+        clients need no settings."""
+
 
 class ServerRepository:
     """The base of repositories at a server that says only on the first upload whether it takes one, and that writes its
@@ -45,7 +51,12 @@ class ServerRepository:
     def __str__(self) -> str:
         return str(self._server)
 
-    def check(self) -> list[Finding]:
+    @property
+    def address(self) -> str:
+        """The address that uploads go to."""
+        return str(self._server)
+
+    def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
         """Find nothing."""
         return []
 

@@ -35,7 +35,7 @@ _SECRET_IN_URL = re.compile(r"://[^/\s@]+@")
 
 
 class ResolverFailed(ResourceError):
-    """A program that resolves dependencies has failed; ``output`` is the end of what it printed."""
+    """A program that resolves dependencies has failed; ``output`` is the end of what it printed, its errors last."""
 
     output = ""
 
@@ -109,7 +109,7 @@ class Workspace(Record, frozen=False, eq=False):
                 _kill(process)
                 raise
         if process.returncode:
-            raise _failure(command[0], process.returncode, errors.read_bytes() or out.read_bytes(), where)
+            raise _failure(command[0], process.returncode, errors.read_bytes(), out.read_bytes(), where)
         with out.open("rb") as stdout_file:
             return stdout_file.read(_MAX_OUTPUT)
 
@@ -137,9 +137,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _failure(program: str, code: int, output: bytes, where: str) -> ResolverFailed:
-    lines = [line.strip() for line in without_secrets(output[-20_000:].decode(errors="replace")).splitlines()]
-    told = [line for line in lines if line]
+def _failure(program: str, code: int, errors: bytes, output: bytes, where: str) -> ResolverFailed:
+    told = _lines(errors) or _lines(output)
     telling = [line for line in told if re.match(r"(?i)(npm )?(err|error|e:)", line)] or told
     error = ResolverFailed(
         tr(
@@ -150,5 +149,10 @@ def _failure(program: str, code: int, output: bytes, where: str) -> ResolverFail
         ),
         where=where,
     )
-    error.output = "\n".join(told)
+    error.output = "\n".join((*_lines(output), *_lines(errors)))
     return error
+
+
+def _lines(output: bytes) -> list[str]:
+    lines = without_secrets(output[-20_000:].decode(errors="replace")).splitlines()
+    return [line.strip() for line in lines if line.strip()]

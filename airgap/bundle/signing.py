@@ -58,8 +58,7 @@ def _write_tail(bundle: BundleReader, tail: bytes) -> None:
                 write_at(fd, memoryview(piece), position)
                 os.ftruncate(fd, position + len(piece))
                 os.fsync(fd)
-        if is_split:
-            _update_checksums(changed)
+        _update_checksums(changed)
 
 
 def _parts(start: int, tail: bytes, size: int, count: int) -> Iterator[tuple[int, int, bytes]]:
@@ -87,7 +86,7 @@ def _open(path: Path, stack: ExitStack) -> int:
 
 
 def _update_checksums(changed: list[tuple[Path, int]]) -> None:
-    """Write the new checksums of volumes into the bundle's list of them, if there is one."""
+    """Write the new checksums of the files into the bundle's list of them, if there is one."""
     first = changed[0][0]
     path = checksums_path(first.with_name(bundle_name(str(first))))
     checksums = read_checksums(path)

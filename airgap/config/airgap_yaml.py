@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from airgap.artifacts.publish.addresses import ArtifactTarget
     from airgap.artifacts.settings import ArtifactEntry
     from airgap.targets import Mapping, TargetAddress
+    from airgap.trust.image_rules import ImageRule
 
 FILE = "airgap.yaml"
 _KEYS = (
     *("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules"),
-    *("limits", "artifacts", "artifact_targets", "require"),
+    *("limits", "artifacts", "artifact_targets", "require", "verify_images", "purpose"),
 )
 
 
@@ -40,6 +41,8 @@ class ProjectSettings(Record, frozen=False):
     name: str | None = None
     version: str | None = None
     notes: str | None = None
+    #: Why the bundle is carried in, for its dossier.
+    purpose: str | None = None
     resources: list[str] = field(default_factory=list)
     images: list[Reference] = field(default_factory=list)
     platforms: list[Platform] = field(default_factory=list)
@@ -50,6 +53,7 @@ class ProjectSettings(Record, frozen=False):
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
     #: What the signatures of bundles need: ``signature``, ``ca`` and ``crl``, each with the names of files.
     require: dict[str, list[str]] = field(default_factory=dict)
+    verify_images: list[ImageRule] = field(default_factory=list)
     artifacts: list[ArtifactEntry] = field(default_factory=list)
     artifact_targets: list[ArtifactTarget] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
@@ -110,6 +114,8 @@ class ProjectReader(Record, frozen=False):
             elif key == "target":
                 project.target = self.text(value)
                 self._parsed(value, _parse_target)
+            elif key == "purpose":
+                project.purpose = self.text(value)
             elif key == "notes":
                 project.notes = str(self.folder / self.text(value))
             elif key == "resources":
@@ -124,6 +130,10 @@ class ProjectReader(Record, frozen=False):
                 self._read_rules(value)
             elif key == "require":
                 self._read_require(value)
+            elif key == "verify_images":
+                from airgap.config.image_rules_yaml import read_image_rules
+
+                project.verify_images = read_image_rules(self, value)
             elif key in ("artifacts", "artifact_targets"):
                 self._read_artifacts(key, value)
             elif key == "limits":
@@ -174,10 +184,10 @@ class ProjectReader(Record, frozen=False):
         items = {key: self.items(value) for key, value in section.items()}
         take = [self._take_rule(item) for item in items.get("take", ())]
         ignore_keys = ("image", "why")
-        ignore = [kube.IgnoreRule(**self._texts(item, ignore_keys, ignore_keys)) for item in items.get("ignore", ())]
+        ignore = [kube.IgnoreRule(**self.texts(item, ignore_keys, ignore_keys)) for item in items.get("ignore", ())]
         self.project.rules = kube.CustomRules(tuple(take), tuple(ignore))
 
-    def _texts(self, node: Any, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
+    def texts(self, node: Any, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
         """A rule as a dict of its texts."""
         values = {key: self.text(value) for key, value in self.mapping(node, known).items()}
         for key in required:
@@ -187,7 +197,7 @@ class ProjectReader(Record, frozen=False):
         return values
 
     def _take_rule(self, node: Any) -> kube.TakeRule:
-        values = self._texts(node, ("kind", "name", "path", "why"), ("path", "why"))
+        values = self.texts(node, ("kind", "name", "path", "why"), ("path", "why"))
         try:
             return kube.TakeRule(**values)
         except UsageError as error:

@@ -4,72 +4,31 @@ A run that was stopped is resumed: tags stay at the digests of the first run, an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from airgap.artifacts.collect import Collected
-from airgap.artifacts.settings import ArtifactEntry
-from airgap.bundle import Extras, Lockfile, OutputFormat, Program, build_layout, read_base
+from airgap.bundle import Extras, Lockfile, build_layout, read_base
 from airgap.bundle.build import BundleBuild
 from airgap.bundle.lockfile import create_lockfile
 from airgap.bundle.omitted_layers import omit_layers
-from airgap.errors import AirgapError, UsageError
+from airgap.dossier.planned import PlannedBundle
+from airgap.errors import UsageError
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.carried_resources import carried_resources, skipped_names
 from airgap.flows.steps.export_artifacts import artifact_folder, collect_artifacts, plan_artifacts
 from airgap.flows.steps.export_inputs import check_output, check_places, read_export_lock, write_export_lock
+from airgap.flows.steps.export_request import Exported, ExportRequest
 from airgap.flows.steps.finished_bundle import is_finished
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, failed_images, resolve_images
-from airgap.flows.steps.sign_export import Signing, write_signatures
+from airgap.flows.steps.sign_export import write_signatures
+from airgap.flows.steps.verify_images import verify_images
 from airgap.formatting import human
 from airgap.i18n import tr
-from airgap.oci import Platform
-from airgap.records import Record, field
 from airgap.registry import Registries
-from airgap.store.local.base import LocalImages
-from airgap.transfer import Context, CopyOptions, Report, copy
-from airgap.transfer.sizes import Sizes, measure
+from airgap.transfer import Context, CopyOptions, copy
+from airgap.transfer.sizes import measure
 
-
-class ExportRequest(Record):
-    """What to make. ``program`` is this program, to carry; ``named`` are the registries in airgap.yaml;
-    ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from.
-    ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else."""
-
-    form: OutputFormat
-    platforms: Sequence[Platform] = ()
-    lock: Path | None = None
-    refresh: bool = False
-    restart: bool = False
-    carry_resources: bool = True
-    referrers: bool = True
-    keep_going: bool = False
-    dry_run: bool = False
-    force: bool = False
-    program: Program | None = None
-    name: str | None = None
-    version: str | None = None
-    notes: bytes | None = None
-    named: Collection[str] = ()
-    base: Path | None = None
-    at_hand: Sequence[LocalImages] = ()
-    signing: Signing = Signing()
-    artifacts: Sequence[ArtifactEntry] = ()
-    only_artifacts: bool = False
-
-
-class Exported(Record, frozen=False):
-    """``bundle_size`` is in bytes, 0 for a dry run; ``failures`` are the images left out by ``keep_going``."""
-
-    images: int
-    blobs: int
-    sizes: Sizes
-    bundle_size: int = 0
-    paths: Sequence[Path] = ()
-    failures: list[tuple[str, AirgapError]] = field(default_factory=list)
-    unresolved: list[str] = field(default_factory=list)
-    report: Report | None = None
-    artifacts: int = 0
+__all__ = ["ExportRequest", "Exported", "export"]
 
 
 def export(request: ExportRequest, found_images: FoundImages, registries: Registries, context: Context) -> Exported:
@@ -105,9 +64,10 @@ def _export(
     carried = (resources, request.program, request.name, request.version, request.notes, skipped_names(found_images))
     inventory, layout = build_layout(planned, Extras(*carried, artifacts), omitted.requires, omitted.bases)
     layout, signature_files = request.signing.sign(request.form, inventory, layout)
+    paths = request.form.output_paths(layout)
     result = Exported(
-        len(inventory.images), len(inventory.blobs), sizes, 0, request.form.output_paths(layout), failures,
-        resolved.unresolved, artifacts=len(artifacts),
+        PlannedBundle(inventory, layout.total, paths, planned, resolved.sources, resources, request.notes or b""),
+        len(inventory.images), len(inventory.blobs), sizes, 0, paths, failures, resolved.unresolved,
     )  # fmt: skip
     context.note(tr("bundle size: {total}", total=human(layout.total)))
     # What fewer platforms would save of a differential bundle is not what they would save of a whole one.
@@ -140,6 +100,7 @@ def _resolved(
             found_images, registries, context, platforms=request.platforms, referrers=request.referrers,
             locked=locked, named=request.named, at_hand=request.at_hand,
         )  # fmt: skip
+        verify_images(request.demand, images.plan, images.sources, context)
         where = str(request.lock or request.form.path)
         return images, collect_artifacts(request.artifacts, folder, registries, locked, where, context)
     except UsageError:

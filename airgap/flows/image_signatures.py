@@ -6,26 +6,20 @@ Nothing is verified: a registry may list anything. A key cannot be told from a s
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Collection, Sequence
 
-from airgap import bounded_json, limits
-from airgap.errors import AirgapError, ContentError
+from airgap.dossier.signers import signer_of
+from airgap.errors import AirgapError
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.resolve import resolve_images
-from airgap.oci import Descriptor
 from airgap.oci.attached import Attached, attached
 from airgap.oci.manifest import Manifest, attested_digest
 from airgap.records import Record
 from airgap.registry import Registries
-from airgap.store.protocols import Source
-from airgap.store.readers import fetch
 from airgap.transfer import Context, Plan
 from airgap.transfer.graph import Image
 from airgap.transfer.pool import parallel_map
-from airgap.trust.keyless import Signer, read_signer
-
-_BUNDLE_VALUES = 10_000
+from airgap.trust.keyless import Signer
 
 
 class Attachment(Record):
@@ -62,7 +56,7 @@ def find_attachments(
     results = parallel_map(
         work,
         lambda item: [
-            Attachment(what, item[1].descriptor.digest, item[2], _signer(item[0], what)) for what in attached(item[1])
+            Attachment(what, item[1].descriptor.digest, item[2], signer_of(item[0], what)) for what in attached(item[1])
         ],
         workers=context.jobs.control,
         cancel=context.cancel,
@@ -92,20 +86,3 @@ def _attaching(plan: Plan, image: Image) -> list[tuple[Manifest, str]]:
         for child in manifest.children
         if (subject := attested_digest(child)) and child.digest in plan.manifests
     ]
-
-
-def _signer(source: Source, what: Attached) -> Signer | None:
-    certificate = what.certificate or (_bundled_certificate(source, what.bundle) if what.bundle else b"")
-    return read_signer(certificate) if certificate else None
-
-
-def _bundled_certificate(source: Source, bundle: Descriptor) -> bytes:
-    """Return the certificate (DER) in a bundle of Sigstore; empty if it is signed with a key, or cannot be read."""
-    try:
-        content = fetch(source, bundle, limit=limits.value("manifest-bytes"))
-        material = bounded_json.loads(content, values=_BUNDLE_VALUES)["verificationMaterial"]
-        chain = material.get("x509CertificateChain", {}).get("certificates", ({},))
-        certificate = material.get("certificate") or chain[0]
-        return base64.b64decode(certificate.get("rawBytes", ""), validate=True)
-    except (ContentError, KeyError, IndexError, TypeError, AttributeError, ValueError):
-        return b""

@@ -112,4 +112,4 @@ def _stream(name: str, content: bytes) -> Stream:
 
 def _layer_key(layer: Descriptor) -> bytes:
     """Return the digest under which the verdict on a whole layer is kept: it depends on how deep archives are read."""
-    return hashlib.sha256(f"layer {layer.digest} {limits.value('scan-depth')}".encode()).digest()
+    return hashlib.sha256(f"{layer.digest}/{limits.value('scan-depth')}".encode()).digest()

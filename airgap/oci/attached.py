@@ -26,13 +26,18 @@ class Attached(Record):
     """One thing that is attached. ``kind`` is ``signature``, ``attestation``, ``sbom`` or ``other``.
 
     ``type`` says more: the program of a signature, the predicate type, the format of an SBOM, the artifact type.
-    ``certificate`` is PEM, empty if the manifest has none. ``bundle`` is a bundle of Sigstore, which may have one.
+    ``certificate`` is PEM, empty if the manifest has none. ``layer`` holds it, except for notation's signatures.
     """
 
     kind: str
     type: str
     certificate: bytes = b""
-    bundle: Descriptor | None = None
+    layer: Descriptor | None = None
+
+    @property
+    def bundle(self) -> Descriptor | None:
+        """The bundle of Sigstore that it is in, which may have a certificate too."""
+        return self.layer if self.layer is not None and self.layer.media_type.startswith(_BUNDLE) else None
 
 
 def attached(manifest: Manifest) -> Iterator[Attached]:
@@ -42,15 +47,15 @@ def attached(manifest: Manifest) -> Iterator[Attached]:
         return
     for layer in manifest.layers:
         certificate = layer.annotations.get(_CERTIFICATE, "").encode()
-        bundle = layer if layer.media_type.startswith(_BUNDLE) else None
+        is_bundle = layer.media_type.startswith(_BUNDLE)
         predicate = predicate_type(manifest, layer)
-        if layer.media_type.startswith(_SIMPLE_SIGNING):
-            yield Attached("signature", "cosign", certificate)
-        elif bundle is not None and (not predicate or predicate.startswith(_SIGN_PREDICATE)):
-            yield Attached("signature", "cosign", certificate, bundle)
+        if layer.media_type.startswith(_SIMPLE_SIGNING) or (
+            is_bundle and (not predicate or predicate.startswith(_SIGN_PREDICATE))
+        ):
+            yield Attached("signature", "cosign", certificate, layer)
         elif sbom := sbom_format(manifest, layer):
-            yield Attached("sbom", sbom, certificate, bundle)
+            yield Attached("sbom", sbom, certificate, layer)
         elif is_attestation(layer):
-            yield Attached("attestation", predicate or layer.media_type, certificate, bundle)
+            yield Attached("attestation", predicate or layer.media_type, certificate, layer)
         else:
-            yield Attached("other", manifest.artifact_type or layer.media_type)
+            yield Attached("other", manifest.artifact_type or layer.media_type, layer=layer)

@@ -45,6 +45,10 @@ class RegistryClient(Record, frozen=False, eq=False):
     retry: RetryPolicy
     #: What the registry thought of passwords; clients of other addresses of the same registry share it.
     trials: PasswordTrials = field(default_factory=PasswordTrials)
+    #: Instead of what ``settings`` say, for requests in the place of another machine.
+    own_trust: Trust | None = None
+    #: Headers of every request to the registry's own address.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     base_url: str = field(init=False)
     trust: Trust = field(init=False)
     timeout: float = field(init=False)
@@ -67,11 +71,11 @@ class RegistryClient(Record, frozen=False, eq=False):
     def __post_init__(self) -> None:
         self.base_url = self.settings.base_url(self.registry)
         self.timeout = self.settings.timeout
-        self.trust = Trust(self.settings.ca_file, self.settings.insecure)
+        self.trust = self.own_trust or Trust(self.settings.ca_file, self.settings.insecure)
         self._pace = SlowCount()
         self.limiter = Limiter(self.retry.patience, sleep=self.retry.sleep, clock=self.retry.clock)
         self._requester = Requester(
-            self.registry, self.base_url, self.settings, self.transport, self.trust, self.limiter
+            self.registry, self.base_url, self.settings, self.transport, self.trust, self.limiter, self.headers
         )
         self._auth = Authenticator(
             self.settings.credential_name(self.registry),

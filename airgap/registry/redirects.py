@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from airgap.errors import Unavailable
 from airgap.i18n import tr
-from airgap.records import Record
+from airgap.records import Record, field
 from airgap.registry.http.addresses import AddressRule
 from airgap.registry.http.connect import Trust
 from airgap.registry.http.errors import RefusedAddress, join_url, public_url, split_url
@@ -37,6 +37,8 @@ class Requester(Record, frozen=False, eq=False):
     transport: Transport
     trust: Trust
     limiter: Limiter
+    #: Headers of every request to the origin of ``base_url``, and of no other.
+    headers: Mapping[str, str] = field(default_factory=dict)
     #: The address at which the registry was reached last, empty behind a proxy.
     peer: str = ""
 
@@ -87,7 +89,7 @@ class Requester(Record, frozen=False, eq=False):
         """Send a request to an address that the registry may have named: then its rule applies."""
         self.transport.secrets.add_header(headers.get("Authorization", ""))
         if origin_of(url) == origin_of(self.base_url):
-            return self.exchange(method, url, headers, body, limited=True)
+            return self.exchange(method, url, {**self.headers, **headers}, body, limited=True)
         parts = split_url(url)
         allowed = (*self.settings.redirects, *(self.settings.realms if setting == "realms" else ()))
         is_own = parts.hostname == split_url(self.base_url).hostname

@@ -12,8 +12,9 @@ from airgap.errors import Interrupted
 from airgap.events import Sink, ignore
 from airgap.i18n import tr
 from airgap.records import replace
-from airgap.registry.auth.credentials import Credential, Credentials
+from airgap.registry.auth.credentials import Credential, Credentials, OneCredential
 from airgap.registry.client import RegistryClient
+from airgap.registry.http.connect import Trust
 from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import RetryPolicy
 from airgap.registry.http.transport import Transport
@@ -94,6 +95,35 @@ class Registries:
         )
         client.sessions = main_client.sessions
         return client
+
+    def client_like(
+        self,
+        registry: str,
+        base_url: str,
+        *,
+        trust: Trust,
+        credential: Credential | None,
+        headers: Mapping[str, str] | None = None,
+    ) -> RegistryClient:
+        """Return a new client that asks as another machine would: with its trust, its headers and this credential.
+
+        No credential of this machine is used, and the addresses of its settings are not.
+        """
+        settings = replace(self.client(registry).settings, endpoint=base_url, mirror="")
+        return RegistryClient(
+            registry,
+            settings,
+            self._transport,
+            OneCredential(credential),
+            self._retry,
+            own_trust=trust,
+            headers=dict(headers or {}),
+        )
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent in this run, repeated ones and those for tokens included."""
+        return self._transport.requests
 
     def credential(self, registry: str) -> Credential | None:
         """Return the credential that would be used for a registry. Raises :class:`airgap.errors.Unauthorized` if a file

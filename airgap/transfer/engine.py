@@ -16,7 +16,7 @@ from airgap.errors import AirgapError, ContentError, ContentMissing, DigestMisma
 from airgap.events import BlobDone, BlobStarted, ImageFailed, ManifestDone, Planned, Retrying, ignore
 from airgap.i18n import tr
 from airgap.oci import Descriptor
-from airgap.oci.manifest import Manifest, successors
+from airgap.oci.manifest import OCI_EMPTY, Manifest, successors
 from airgap.records import Record, field
 from airgap.store.protocols import Opener, Reader, Source, Store, SupportsBlobCheck, SupportsMount
 from airgap.store.readers import bytes_opener
@@ -130,7 +130,8 @@ class _Copy(Record, frozen=False):
             self.report.moved_bytes += result.pushes * size - result.resumed_bytes
             self.report.resumed += bool(result.resumed_bytes)
             self.report.resumed_bytes += result.resumed_bytes
-        elif not result.mounts:
+        # The empty config, "{}", is no content: nothing was saved by having it.
+        elif not result.mounts and job.descriptor.media_type != OCI_EMPTY:
             self.report.skipped += 1
             self.report.skipped_bytes += size
 

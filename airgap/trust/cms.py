@@ -106,8 +106,7 @@ def verify(
     with openssl() as run:
         signers = run.file()
         arguments = ["-signer", signers, "-CAfile", run.file(authorities + b"\n" + revocations), "-purpose", "any"]
-        # Without these, openssl also trusts every authority of the system.
-        arguments += ["-no-CApath", *(["-no-CAstore"] if _has_stores(run.run("version").stdout) else [])]
+        arguments += run.without_system_authorities()
         if revocations.strip():
             arguments += ["-crl_check", "-crl_check_all"]
         signed = ("-in", run.file(signature), "-inform", "DER", "-content", run.file(content))
@@ -213,11 +212,6 @@ _EXPIRED_HINT = tr("ask the maker to sign the bundle again with the new certific
 _CLOCK_HINT = tr("date shows the clock of this machine")
 _REVOKED_HINT = tr("do not use the bundle; ask whoever made it")
 _CRL_HINT = tr("--crl wants the current list of each authority of the chain, all in one PEM file or repeated")
-
-
-def _has_stores(version: bytes) -> bool:
-    match = re.match(rb"OpenSSL (\d+)\.", version)
-    return match is not None and int(match[1]) >= 3
 
 
 def _certificates(pem: bytes) -> list[bytes]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -42,6 +43,11 @@ class OpenSsl:
         """Return what ``openssl`` has written to a path of :meth:`file`."""
         fd = int(path.rpartition("/")[2])
         return os.pread(fd, os.fstat(fd).st_size, 0)
+
+    def without_system_authorities(self) -> list[str]:
+        """Return the arguments without which ``openssl`` also trusts every authority of the system."""
+        version = re.match(rb"OpenSSL (\d+)\.", self.run("version").stdout)
+        return ["-no-CApath", *(["-no-CAstore"] if version is not None and int(version[1]) >= 3 else [])]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run it without a terminal. Raises :class:`AirgapError` where it cannot be started or does not end."""

@@ -223,6 +223,15 @@ def test_a_lock_file_that_cannot_be_followed(airgap: Airgap, change: dict[str, s
     assert "package-lock.json" in said.errors[0]
 
 
+def test_a_lock_file_beyond_the_limits(airgap: Airgap) -> None:
+    airgap.write("package-lock.json", json.dumps(lock(LIB, "https://nowhere.invalid")))
+    write_project(airgap, {"npm": [{"lockfile": "package-lock.json"}]})
+    for name, code in (("lockfile-values", 30), ("lockfile-bytes", 2)):
+        airgap.environment["AIRGAP_LIMITS"] = f"{name}=5"
+        said = export(airgap, code=code)
+        assert "package-lock.json" in said.errors[0]
+
+
 @pytest.mark.parametrize("content", ["[]", "{}", "no JSON", '{"packages": 1}', '{"packages": {"node_modules/x": 1}}'])
 def test_what_is_no_lock_file(airgap: Airgap, content: str) -> None:
     airgap.write("package-lock.json", content)

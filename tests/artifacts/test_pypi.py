@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from airgap import limits
+from airgap.artifacts.formats.pypi.simple_index import parse_page
+from airgap.errors import ContentError
 from tests.artifacts.carrying import bundle_json, carry, export, far_nexus, files_over_http, uploads, write_project
 from tests.artifacts.wheels import index, pip_install, wheel
 from tests.cli.command import Airgap
@@ -207,6 +211,21 @@ def test_credentials_are_those_of_pip_and_appear_nowhere(airgap: Airgap, place: 
     airgap.environment["PIP_RETRIES"] = "0"  # the index is gone
     said = export(airgap, "-o", "other.tar", code=10)
     assert "pass-word" not in said.stderr
+
+
+def test_a_page_in_json_is_read_within_limits() -> None:
+    entry = {"filename": LIB[0], "url": f"../../files/{LIB[0]}", "hashes": {"sha256": "0" * 64}}
+    page = json.dumps({"meta": {"api-version": "1.0"}, "files": [entry, {**entry, "hashes": {}}]}).encode()
+    kind = "application/vnd.pypi.simple.v1+json"
+    with_digest, without = parse_page(page, kind, "http://h/simple/demo-lib/")
+    assert (with_digest.file, with_digest.url) == (LIB[0], f"http://h/files/{LIB[0]}")
+    assert (with_digest.digest, without.digest) == (f"sha256:{'0' * 64}", "")
+    for content, expected in ((b"[" * 100, "levels deep"), (b"{", "not JSON"), (b"[]", "no page of a project")):
+        with pytest.raises(ContentError, match=expected):
+            parse_page(content, kind, "http://h/simple/demo-lib/")
+    with limits.changed({"download-values": 10}), pytest.raises(ContentError, match="values") as raised:
+        parse_page(page, kind, "http://h/simple/demo-lib/")
+    assert "AIRGAP_LIMITS=download-values=NUMBER" in str(raised.value.hint)
 
 
 def test_what_is_no_python_package_is_refused(airgap: Airgap) -> None:

@@ -28,6 +28,8 @@ def test_files_reach_a_hosted_repository_and_nothing_moves_twice(airgap: Airgap)
     project(airgap)
     said = export(airgap)
     assert "3 artifacts" in said.stderr
+    # The empty config of the manifests is nothing that was reused.
+    assert "(2 B)" not in said.stderr
     names = [(entry["format"], entry["name"], entry["file"]) for entry in bundle_json(airgap)["artifacts"]]
     assert names == [
         ("raw", "all/manual.pdf", "manual.pdf"),
@@ -38,6 +40,7 @@ def test_files_reach_a_hosted_repository_and_nothing_moves_twice(airgap: Airgap)
     with far_nexus("raw") as server:
         said = carry(airgap, "--nexus", server.url)
         assert "3 artifacts uploaded" in said.stderr
+        assert "(2 B)" not in said.stderr
         assert server.repository("raw-hosted").files == {
             "all/manual.pdf": MANUAL,
             "all/more/notes.txt": b"notes\n",

@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
 from tests.cli import fixtures
 from tests.cli.command import Airgap, Registry, settings
 from tests.doubles.nexus import PUSHER, Repository, Settings, nexus
+from tests.parts import sigstore
 from tests.parts.dockerregistry import DockerRegistry
 from tests.parts.images import Images
 
@@ -59,6 +63,13 @@ class Cosign:
     def verifies(self, name: str, *options: str, environment: Mapping[str, str] | None = None) -> str:
         verify = ("verify", "--key", "cosign.pub", "--insecure-ignore-tlog=true", *options)
         return self.run(*verify, name, environment=environment)
+
+    def verifies_bundle(
+        self, name: str, *options: str, environment: Mapping[str, str] | None = None, code: int = 0
+    ) -> None:
+        """Verify a bundle of cosign 3. Version 2.5 finds it as the attestation that it is in form."""
+        verify = ("verify-attestation", "--new-bundle-format", "--trusted-root", "root.json")
+        self.run(*verify, "--type", sigstore.SIGN_PREDICATE, *options, name, environment=environment, code=code)
 
 
 @pytest.fixture
@@ -107,3 +118,89 @@ def test_referrers_verify_at_the_target(airgap: Airgap, source: Registry, cosign
     with Registry() as target:
         airgap.run("import", "b.tar", "--to", f"{target.url}/p")
         cosign.verifies(f"{target.address}/p/x:1", "--experimental-oci11", environment=experimental)
+
+
+def with_rules(airgap: Airgap, source: Registry, rules: list[dict[str, str]]) -> None:
+    document = json.loads(settings({"quay.io": {"mirror": source.url}}))
+    airgap.write("airgap.yaml", json.dumps({**document, "verify_images": rules}))
+
+
+EXPORT = ("export", "--image", "quay.io/a/x:1", "-o", "b.tar", "--dry-run", "--verify-images")
+
+
+def test_export_verifies_what_cosign_signs(airgap: Airgap, source: Registry, cosign: Cosign) -> None:
+    """By a key, under its tag and as a referrer, and by a certificate of the office's authority."""
+    authorities = sigstore.Sigstore()
+    now = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=2)
+    public = load_pem_public_key((cosign.folder / "cosign.pub").read_bytes())
+    certificate = authorities.certificate(public, start=now).public_bytes(Encoding.PEM)
+    (cosign.folder / "leaf.pem").write_bytes(certificate)
+    (cosign.folder / "ca.pem").write_bytes(authorities.root.public_bytes(Encoding.PEM))
+    for name in ("cosign.pub", "ca.pem"):
+        airgap.write(name, (cosign.folder / name).read_bytes())
+    by_key = {"image": "quay.io/a/*", "key": "cosign.pub"}
+    keyless = {"image": "quay.io/a/*", "identity": sigstore.IDENTITY, "issuer": sigstore.ISSUER}
+    with_rules(airgap, source, [by_key])
+    airgap.fails(43, *EXPORT)
+    cosign.sign(f"{source.address}/a/x:1")
+    airgap.run(*EXPORT)
+    with_rules(airgap, source, [{**keyless, "trusted_root": "ca.pem"}])
+    assert "with a key, and not with a certificate" in airgap.fails(43, *EXPORT).stderr
+    certified = ("--certificate", "leaf.pem", "--certificate-chain", "ca.pem", "--registry-referrers-mode=oci-1-1")
+    cosign.sign(f"{source.address}/a/x:1", *certified, environment={"COSIGN_EXPERIMENTAL": "1"})
+    airgap.run(*EXPORT)
+    with_rules(airgap, source, [by_key])
+    airgap.run(*EXPORT)
+
+
+def test_cosign_and_export_agree_on_a_keyless_bundle(airgap: Airgap, source: Registry, cosign: Cosign) -> None:
+    """A bundle of cosign 3, as Sigstore would make it: with its certificate and an entry in its log."""
+    key, authorities = sigstore.new_key(), sigstore.Sigstore()
+    root = json.dumps(authorities.trusted_root())
+    airgap.write("root.json", root)
+    (cosign.folder / "root.json").write_text(root)
+    keyless = {"image": "quay.io/a/*", "identity": sigstore.IDENTITY, "issuer": sigstore.ISSUER}
+    with_rules(airgap, source, [{**keyless, "trusted_root": "root.json"}])
+    index = source.store.resolve("a/x:1")
+    signed = sigstore.enveloped(key, index.digest, authorities.certificate(key.public_key()))
+    attach(source, sigstore.bundle(signed, entries=[authorities.entry(signed, included=True)]))
+    airgap.run(*EXPORT)
+    named = ("--certificate-identity", sigstore.IDENTITY, "--certificate-oidc-issuer", sigstore.ISSUER)
+    # Though it has a trusted root, version 2.5 also asks for these files.
+    (cosign.folder / "ca.pem").write_bytes(authorities.root.public_bytes(Encoding.PEM))
+    (cosign.folder / "log.pem").write_bytes(sigstore.public_pem(authorities.log_key))
+    files = {"SIGSTORE_ROOT_FILE": "ca.pem", "SIGSTORE_REKOR_PUBLIC_KEY": "log.pem"}
+    cosign.verifies_bundle(f"{source.address}/a/x:1", *named, "--insecure-ignore-sct=true", environment=files)
+
+
+def attach(registry: Registry, bundle: Mapping[str, Any]) -> None:
+    """Attach a bundle to ``a/x:1`` as cosign 3 does."""
+    images = Images(3)
+    made = sigstore.bundle_referrer(images, bundle, registry.store.resolve("a/x:1"))
+    images.push_to(registry.store, {f"a/x@{made.digest}": made})
+
+
+def test_a_bundle_of_cosign_3_verifies_at_each_target(
+    airgap: Airgap, source: Registry, registry: DockerRegistry, cosign: Cosign, services: ExitStack
+) -> None:
+    """At Debian's docker-registry and the double of Nexus it is found by the tag that stands for the referrers API."""
+    key = sigstore.new_key()
+    (cosign.folder / "cosign.pub").write_bytes(sigstore.public_pem(key))
+    (cosign.folder / "root.json").write_text(json.dumps(sigstore.Sigstore().trusted_root()))
+    by_key = ("--key", "cosign.pub", "--insecure-ignore-tlog=true")
+    index = source.store.resolve("a/x:1")
+    attach(source, sigstore.bundle(sigstore.enveloped(key, index.digest)))
+    exported(airgap, source)
+    made = services.enter_context(nexus(Settings(repositories=(Repository("hosted", connector="http"),))))
+    credentials = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
+    connector = made.connector("hosted").address
+    cosign.sign_in(connector, f"{PUSHER.name}:{PUSHER.password}")
+    with Registry() as target:
+        for number, (address, environment) in enumerate(
+            [(target.address, {}), (registry.address, {}), (connector, credentials)]
+        ):
+            to = ("--to", f"http://{address}/p", "--output", f"out-{number}")
+            airgap.run("import", "b.tar", *to, environment=environment)
+            cosign.verifies_bundle(f"{address}/p/x:1", *by_key)
+    (cosign.folder / "cosign.pub").write_bytes(sigstore.public_pem(sigstore.new_key()))
+    cosign.verifies_bundle(f"{registry.address}/p/x:1", *by_key, code=1)

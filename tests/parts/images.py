@@ -74,6 +74,10 @@ class Images:
         compressed = plain if media_type.endswith(".tar") else gzip_of(plain, level)
         return Layer(self.blob(compressed, media_type), digests.of(plain))
 
+    def layer_of(self, plain: bytes) -> Layer:
+        """A layer of this tar."""
+        return Layer(self.blob(gzip_of(plain, 6), OCI_LAYER), digests.of(plain))
+
     def image(
         self,
         platform: str = "linux/amd64",
@@ -83,10 +87,12 @@ class Images:
         docker: bool = False,
         subject: Descriptor | None = None,
         annotations: Mapping[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> Descriptor:
         """A container image's manifest, with its platform in the descriptor as an index would have it.
 
-        ``layers`` are shared ones, or how many to make; ``size`` is that of each made one's random file.
+        ``layers`` are shared ones, or how many to make; ``size`` is that of each made one's random file. ``settings``
+        are its config's ``config``, for images that are run.
         """
         kind = DOCKER_LAYER if docker else OCI_LAYER
         made = [self.layer(size=size, media_type=kind) for _ in range(layers)] if isinstance(layers, int) else layers
@@ -94,7 +100,7 @@ class Images:
         config = {
             **where.to_json(),
             "created": DAY_ONE,
-            "config": {"Cmd": ["/bin/part"], "Env": ["PATH=/bin"]},
+            "config": settings or {"Cmd": ["/bin/part"], "Env": ["PATH=/bin"]},
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in made]},
             "history": [{"created": DAY_ONE, "created_by": f"part {number}"} for number, _ in enumerate(made)],
         }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collects messages: calls of ``tr``, ``plural`` and ``counted``, the help of commands, and the texts of explain."""
+"""Collects messages: calls of ``tr``, ``bilingual``, ``plural`` and ``counted``, help of commands, explain's texts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def _of_module(tree: ast.Module, file: str) -> Iterator[Message]:
                 yield Message(inspect.cleandoc(help_text), "", file)
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             continue
-        if node.func.id == "tr" and not (file in INDIRECT and not isinstance(node.args[0], ast.Constant)):
+        if node.func.id in ("tr", "bilingual"):
+            if file in INDIRECT and not isinstance(node.args[0], ast.Constant):
+                continue
             yield _checked(Message(_literal(node, 0, file), "", file), node)
         elif node.func.id == "plural" and file != "airgap/i18n.py":
             yield Message(_literal(node, 0, file), _literal(node, 1, file), file)

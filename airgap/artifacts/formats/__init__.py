@@ -17,10 +17,11 @@ MODULES = {
     "pypi": "airgap.artifacts.formats.pypi",
     "npm": "airgap.artifacts.formats.npm",
     "maven": "airgap.artifacts.formats.maven",
+    "apt": "airgap.artifacts.formats.apt",
 }
 
 #: The format of each client that ``airgap hosts --for`` knows, by the client's name.
-CLIENTS = {"helm": "helm", "maven": "maven", "npm": "npm", "pip": "pypi"}
+CLIENTS = {"apt": "apt", "helm": "helm", "maven": "maven", "npm": "npm", "pip": "pypi"}
 
 
 def format_named(name: str) -> Format:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap.artifacts.artifact import Artifact, check_names
-from airgap.artifacts.format import StaticLayout
+from airgap.artifacts.format import Format
 from airgap.artifacts.put import descriptor_of
 from airgap.durable import new_file_mode, publish, replace_file, write_at, writing
 from airgap.durable.files import output_error
@@ -37,16 +37,21 @@ _FORMAT = 1
 class FolderRepository:
     """The folder ``root`` as a repository of one format. ``served`` is the address that it will be served under."""
 
-    def __init__(self, format_name: str, root: Path, layout: StaticLayout, served: str = "") -> None:
-        self._format = format_name
+    def __init__(self, artifact_format: Format, root: Path, served: str = "") -> None:
+        self._format = artifact_format
         self._root = root
-        self._layout = layout
+        self._layout = artifact_format.layout
         self._served = served
 
     def __str__(self) -> str:
         return str(self._root)
 
-    def check(self) -> list[Finding]:
+    @property
+    def address(self) -> str:
+        """The address that it will be served under, if that is known."""
+        return self._served
+
+    def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
         """Check that the folder, or the one that it is made in, can be written, and that its record is readable."""
         self._layout.documents((), self._served)
         self._read_record()
@@ -94,7 +99,7 @@ class FolderRepository:
     def finish(self, artifacts: Sequence[Artifact]) -> None:
         """Write the indexes over ``artifacts`` and what airgap has put there before, then the record."""
         known, written = self._read_record()
-        everything = list({self._layout.path(artifact): artifact for artifact in (*known, *artifacts)}.values())
+        everything = self._joined(known, artifacts)
         documents = self._layout.documents(everything, self._served)
         for name, content in documents.items():
             path = inside(self._root, name)
@@ -118,6 +123,14 @@ class FolderRepository:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 replace_file(path, content)
 
+    def _joined(self, known: Sequence[Artifact], new: Sequence[Artifact]) -> list[Artifact]:
+        """Each file once, with the properties that it has now."""
+        by_path = {self._layout.path(artifact): artifact for artifact in known}
+        for artifact in new:
+            path, join = self._layout.path(artifact), self._format.joined
+            by_path[path] = join(by_path[path], artifact) if join is not None and path in by_path else artifact
+        return list(by_path.values())
+
     def url(self, artifact: Artifact) -> str:
         """Return the address of the file, or its path."""
         base = self._served or f"file://{self._root.absolute()}"
@@ -128,7 +141,7 @@ class FolderRepository:
         path = self._root / RECORD
         try:
             document = json.loads(path.read_bytes())
-            artifacts = [_parse_artifact(self._format, entry) for entry in document["artifacts"]]
+            artifacts = [_parse_artifact(self._format.name, entry) for entry in document["artifacts"]]
             return artifacts, set(map(str, document["indexes"]))
         except (FileNotFoundError, NotADirectoryError):
             return [], set()

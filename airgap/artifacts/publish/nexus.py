@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airgap.artifacts.artifact import Artifact
-from airgap.artifacts.format import Publisher
+from airgap.artifacts.format import Format
 from airgap.artifacts.publish.refusals import explained
 from airgap.artifacts.put import descriptor_of, find_by_path, put_file
 from airgap.artifacts.web import Address, Body, WebServer
@@ -35,11 +35,11 @@ _MIN_ASSETS = 200
 class NexusArtifacts:
     """The hosted repository ``settings`` of the Nexus behind ``rest``, for one format."""
 
-    def __init__(self, rest: NexusRest, settings: RepositorySettings, publisher: Publisher, realm: str = "") -> None:
+    def __init__(self, rest: NexusRest, settings: RepositorySettings, artifact_format: Format) -> None:
         self._rest = rest
         self._settings = settings
-        self._publisher = publisher
-        self._realm = realm
+        self._format = artifact_format
+        self._publisher = artifact_format.publisher
         self._base = WebServer(rest.client, Address(rest.url, ""))
         self._files = WebServer(rest.client, Address(rest.url, f"/repository/{quote(settings.name, safe='')}"))
 
@@ -48,14 +48,16 @@ class NexusArtifacts:
 
     @property
     def address(self) -> str:
-        """The repository's address, which clients are told."""
+        """The repository's address."""
         return str(self._files)
 
-    def check(self) -> list[Finding]:
+    def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
         """Find what keeps the repository from taking the format's uploads, and a quota that is exceeded."""
         from airgap.artifacts.publish.nexus_checks import check_repository
 
-        return check_repository(self._rest, self._settings, self._publisher.nexus_format, self._realm)
+        findings = check_repository(self._rest, self._settings, self._publisher.nexus_format, self._format.realm)
+        mixed = self._format.mixed(artifacts) if self._format.mixed is not None else None
+        return [*findings, mixed] if mixed is not None else findings
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Read the list of assets as far as that is cheaper, and ask for the other files by their paths."""

@@ -49,7 +49,7 @@ class Opener(Record, frozen=False, eq=False):
         if target is None:
             return self._by_nexus(artifact_format)
         if target.folder is not None:
-            return FolderRepository(format_name, target.folder, artifact_format.layout, target.served)
+            return FolderRepository(artifact_format, target.folder, target.served)
         if target.url.startswith("oci://"):
             return self._registry(artifact_format, target)
         base, separator, rest_of_path = target.url.partition(_REPOSITORY)
@@ -136,7 +136,7 @@ class Opener(Record, frozen=False, eq=False):
     def _artifacts(self, rest: NexusRest, settings: RepositorySettings, artifact_format: Format) -> ArtifactRepository:
         from airgap.artifacts.publish.nexus import NexusArtifacts
 
-        return NexusArtifacts(rest, settings, artifact_format.publisher, artifact_format.realm)
+        return NexusArtifacts(rest, settings, artifact_format)
 
     def _nexus(self, base: str) -> NexusRest | None:
         """Return the REST API at an address if a Nexus answers there. Raises the error of the connection."""

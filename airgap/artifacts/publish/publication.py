@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from airgap.artifacts.artifact import Artifact
-from airgap.artifacts.formats import MODULES
+from airgap.artifacts.formats import MODULES, format_named
 from airgap.artifacts.manifest import parse_manifest
 from airgap.artifacts.planning import add_to_plan
 from airgap.artifacts.publish.opening import Opener
@@ -15,7 +15,7 @@ from airgap.artifacts.repository import ArtifactRepository
 from airgap.bundle import BundleReader
 from airgap.bundle.receipt import ReceiptArtifact
 from airgap.errors import AirgapError, ContentMissing, DigestMismatch, TargetError, UnsupportedBundle, raise_all
-from airgap.formatting import counted
+from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.oci.manifest import Manifest
 from airgap.records import Record, field
@@ -98,6 +98,17 @@ class Publication(Record, frozen=False):
             if a.label not in left_out
         )
 
+    def client_commands(self) -> list[tuple[str, str]]:
+        """Return the name of each client that needs to be told of a repository, with the command that tells it."""
+        commands: list[tuple[str, str]] = []
+        for publication in self.formats:
+            artifact_format, address = format_named(publication.format), publication.repository.address
+            client, places = artifact_format.client, artifact_format.client_addresses
+            if client is not None and address:
+                told = places(address, publication.artifacts) if places is not None else [address]
+                commands += [(client.client, f"airgap hosts {quoted(place)} --for {client.client}") for place in told]
+        return commands
+
     def labels(self) -> list[str]:
         """What messages call the missing artifacts."""
         return [artifact.label for publication in self.formats for artifact in publication.missing]
@@ -125,7 +136,7 @@ def prepare(bundle: BundleReader, opener: Opener, context: Context) -> Publicati
     errors: list[AirgapError] = []
     for name in (name for name in MODULES if name in artifacts):
         repository = opener.open(name)
-        raise_or_warn(repository.check(), context.emit)
+        raise_or_warn(repository.check(artifacts[name]), context.emit)
         publication = FormatPublication(name, repository, artifacts[name])
         errors += _compare(publication, bundle, context)
         result.formats.append(publication)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from airgap.bundle.media.file import open_regular_file
@@ -58,6 +58,31 @@ def file_sha256(fd: int) -> str:
         hash_.update(buffer[:count])
         offset += count
     return hash_.hexdigest()
+
+
+def joined_sha256(paths: Sequence[Path], observe: Callable[[int], None]) -> tuple[str, list[tuple[str, int]]]:
+    """Return the sha256 of files that follow each other, and of each of them its sha256 with its bytes; all of it is
+    read once, in order. ``observe`` is called with the bytes that were read.
+
+    Raises :class:`BundleError` for a file that cannot be read.
+    """
+    whole, buffer = hashlib.sha256(), thread_buffer()
+    parts = []
+    for path in paths:
+        fd, _ = open_regular_file(path)
+        try:
+            with translate_read_errors(str(path)):
+                hash_, offset = hashlib.sha256(), 0
+                while count := read_at(fd, buffer, offset):
+                    hash_.update(buffer[:count])
+                    if len(paths) > 1:
+                        whole.update(buffer[:count])
+                    observe(count)
+                    offset += count
+        finally:
+            os.close(fd)
+        parts.append((hash_.hexdigest(), offset))
+    return (parts[0][0] if len(parts) == 1 else whole.hexdigest()), parts
 
 
 def damaged_files(paths: Sequence[str]) -> list[str]:

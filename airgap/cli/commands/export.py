@@ -14,24 +14,26 @@ from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, par
 from airgap.bundle.program import program_to_carry
 from airgap.cli import artifact_options, options
 from airgap.cli.commands.export_from import every_image, open_at_hand
-from airgap.cli.formatting.summary import finished_event
+from airgap.cli.commands.export_result import print_result
+from airgap.cli.dossier_options import DossierOptions, dossier_options
 from airgap.cli.progress.display import open_display
 from airgap.cli.seal_options import make_sealer
 from airgap.cli.trust_options import key_signers
 from airgap.config.airgap_yaml import ProjectSettings, load_project
 from airgap.config.connections import helm_options, open_registries
 from airgap.durable import missing_file, read_hint
-from airgap.errors import Incomplete, Interrupted, UsageError
-from airgap.events import Noted, Sink
-from airgap.flows.export import Exported, ExportRequest, export
+from airgap.errors import Interrupted, UsageError
+from airgap.events import Noted
+from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages, find_images
 from airgap.flows.steps.sign_export import Signing
-from airgap.formatting import counted, human, quoted
+from airgap.flows.steps.verify_images import ImageDemand
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
 from airgap.oci import Platform, Reference
 from airgap.records import replace
-from airgap.transfer import CancelToken, Context, Jobs, Report
+from airgap.transfer import CancelToken, Context, Jobs
 
 
 class _ExportCommand(click.Command):
@@ -109,6 +111,11 @@ class _ExportCommand(click.Command):
     default=True,
     help=tr("Carry what refers to an image, such as signatures and SBOMs. [default: yes]"),
 )
+@click.option(
+    "--verify-images",
+    is_flag=True,
+    help=tr("Refuse images for which verify_images: of airgap.yaml has no rule. What has one must be signed anyway."),
+)
 @click.option("--sign", "keys", multiple=True, metavar="KEY", help=tr("Sign the bundle with this key. Repeatable."))
 @click.option(
     "--signature",
@@ -126,6 +133,7 @@ class _ExportCommand(click.Command):
 @click.option(
     "--keep-going", is_flag=True, help=tr("Leave out images that cannot be pulled, and end with exit code 3.")
 )
+@dossier_options
 @artifact_options.choice
 @options.force
 @options.dry_run
@@ -153,6 +161,7 @@ def command(
     no_resources: bool,
     with_self: str | None,
     referrers: bool,
+    verify_images: bool,
     keys: tuple[str, ...],
     signature: str | None,
     recipients: tuple[str, ...],
@@ -172,6 +181,7 @@ def command(
     cluster: bool,
     context: str,
     artifact_choice: artifact_options.ArtifactChoice,
+    dossier: DossierOptions,
 ) -> None:
     """Pull every image that the resource files name and write one bundle.
 
@@ -221,6 +231,8 @@ def command(
             hint=tr("name one in it: -o {output}", output=quoted(f"{output}bundle.tar")),
         )
     output_format.check()
+    beside = dossier.beside(project, base)
+    beside.check(output_format)
     if refresh and not lock and not journal_path(output_format.path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
     signing = Signing(key_signers(keys), Path(signature) if signature else None)
@@ -276,55 +288,24 @@ def command(
             base=Path(base) if base else None,
             at_hand=at_hand,
             signing=signing,
+            demand=ImageDemand(project.verify_images, verify_images),
             artifacts=artifacts,
             only_artifacts=artifact_choice.only,
         )
+        run = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
         try:
-            exported = export(
-                request, found_images, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
-            )
+            exported = export(request, found_images, registries, run)
         except (KeyboardInterrupt, Interrupted) as error:
             if isinstance(error, Interrupted) and error.again:
                 raise
             raise Interrupted(tr("stopped; nothing is left behind"), again=True) from None
+        how = {"dry_run": dry_run, "force": force}
+        for path in beside.write(output_format, exported.paths, exported.planned, run, **how):
+            emit(Noted(tr("wrote {path}", path=path)))
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
-        _print_result(request, exported, target, time.monotonic() - start, emit)
+        print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):
             raise incomplete
-
-
-def _print_result(request: ExportRequest, exported: Exported, target: str, seconds: float, emit: Sink) -> None:
-    """Emit the last lines; raise :class:`Incomplete` if ``--keep-going`` left images out."""
-    where = request.form.describe(exported.paths)
-    artifacts = [counted(exported.artifacts, "artifact")] if exported.artifacts else []
-    contents = ", ".join([counted(exported.images, "image"), *artifacts, counted(exported.blobs, "blob")])
-    if request.dry_run:
-        emit(Noted(tr("would write {where}: {contents}", where=where, contents=contents)))
-    else:
-        # A volume alone, or a bundle that another program receives, is no bundle to import here.
-        whole = not request.form.volume and not request.form.streamed
-        emit(
-            finished_event(
-                f"{contents}, {human(exported.bundle_size)}",
-                "fetched",
-                exported.images,
-                exported.report or Report(),
-                seconds,
-                name=where,
-                platforms=exported.sizes.platforms,
-                next_command=_import_command(request, exported, target) if whole else "",
-            )
-        )
-    if exported.failures:
-        names = ", ".join(label for label, _ in exported.failures)
-        raise Incomplete(tr("not in the bundle: {names}", names=names))
-
-
-def _import_command(request: ExportRequest, exported: Exported, target: str) -> str:
-    words = ["airgap", "import", quoted(request.form.path)]
-    words += ["--to", target] if exported.images else ["--only-artifacts"]
-    words += ["--nexus", "http://NEXUS:8081"] if exported.artifacts else []
-    return " ".join(words)
 
 
 def _read_notes(project: ProjectSettings) -> bytes | None:

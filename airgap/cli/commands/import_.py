@@ -13,7 +13,12 @@ import click
 
 from airgap.bundle.media.volume_names import bundle_name
 from airgap.cli import artifact_options, options
-from airgap.cli.commands.import_artifacts import artifact_opener, import_only_artifacts, print_publication
+from airgap.cli.commands.import_artifacts import (
+    artifact_opener,
+    import_only_artifacts,
+    print_client_commands,
+    print_publication,
+)
 from airgap.cli.error_reporter import current_reporter
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
@@ -243,6 +248,7 @@ def _print_result(
                 text, "pushed", count, report, seconds, name=target, platforms=platforms, next_command=next_command
             )
         )
+    print_client_commands(imported.publication, emit)
     if imported.failures:
         names = ", ".join(sorted({label for label, _ in imported.failures}))
         raise Incomplete(tr("not pushed: {names}", names=names), again=True)

@@ -99,6 +99,12 @@ def print_publication(publication: Publication, emit: Sink, *, dry_run: bool) ->
             emit(Noted(tr("{format} at {place}: {count} uploaded, {present} already there", **words)))
 
 
+def print_client_commands(publication: Publication, emit: Sink) -> None:
+    """Emit the next step for each client whose repository has got something."""
+    for client, command in publication.client_commands():
+        emit(Noted(tr("next, the settings of {client}: {command}", client=client, command=command)))
+
+
 def _print_result(request: ArtifactImportRequest, result: ArtifactImportResult, seconds: float, emit: Sink) -> None:
     print_publication(result.publication, emit, dry_run=request.dry_run)
     if request.dry_run:
@@ -111,6 +117,7 @@ def _print_result(request: ArtifactImportRequest, result: ArtifactImportResult, 
         present=result.publication.present,
     )
     emit(finished_event(text, "pushed", 0, result.report or Report(), seconds))
+    print_client_commands(result.publication, emit)
     if result.failures:
         names = ", ".join(sorted(label for label, _ in result.failures))
         raise Incomplete(tr("not uploaded: {names}", names=names), hint=tr("the same command tries these again"))

@@ -20,6 +20,7 @@ from airgap.cli.formatting.artifacts import artifact_lines
 from airgap.cli.printing import Styled, note, say, say_json
 from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import open_trust_file
+from airgap.durable import output
 from airgap.flows.admission import describe as describe_signature
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
@@ -29,8 +30,8 @@ from airgap.trust.policy import Checked, Policy, check
 @click.command("inspect")
 @click.argument("bundle", metavar="BUNDLE")
 @options.as_json
-@click.option("--html", metavar="FILE", help=tr("Write a web page that lists everything."))
-@click.option("--csv", metavar="FILE", help=tr("Write a table with one line per image."))
+@click.option("--html", metavar="FILE", help=tr("Write the page of the dossier; reads all of the bundle."))
+@click.option("--csv", metavar="FILE", help=tr("Write the table of the dossier; reads all of the bundle."))
 @click.option(
     "--sbom",
     metavar="IMAGE",
@@ -49,7 +50,8 @@ def command(
 ) -> None:
     """Show the contents of a bundle. Reads only its head; `airgap verify` reads all of it.
 
-    Of a sealed bundle it shows for whom it is sealed, and the contents with --identity.
+    Of a sealed bundle it shows for whom it is sealed, and the contents with --identity. --html and --csv are those of
+    `airgap dossier`.
 
     \b
     airgap inspect bundle.tar
@@ -165,13 +167,17 @@ def _describe_size(size: ImageSize | None) -> str:
 
 
 def _write_tables(reader: BundleReader, html: str | None, csv: str | None, *, force: bool) -> None:
-    from airgap.cli.formatting.inventory_table import inventory_csv, inventory_html
-    from airgap.durable import output
+    """Write the page and the table of the bundle's dossier."""
+    from airgap.dossier import table
+    from airgap.dossier.page import document as page
+    from airgap.flows.dossier import dossier_of
 
-    contents = {html: inventory_html(reader.inventory, reader.size), csv: inventory_csv(reader.inventory)}
-    files = {Path(name): content for name, content in contents.items() if name}
-    for path in files:
-        output.check_place(path, force=force, option=tr("--html or --csv"))
-    for path, content in files.items():
-        output.write_files(path.parent, [(path.name, content)])
-        note(tr("wrote {path}", path=path))
+    for name in (html, csv):
+        if name:
+            output.check_place(Path(name), force=force, option=tr("--html or --csv"))
+    dossier = dossier_of(reader)
+    for name, to_bytes in ((html, page.to_bytes), (csv, table.to_bytes)):
+        if name:
+            path = Path(name)
+            output.write_files(path.parent, [(path.name, to_bytes(dossier))])
+            note(tr("wrote {path}", path=path))

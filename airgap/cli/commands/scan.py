@@ -43,8 +43,8 @@ _DEFAULT_OUTPUT = "scan.json"
     "line",
     metavar="'PROGRAM {}'",
     help=tr(
-        "Scan by a program: {{}} is the file's path; a command that ends in - gets the file on standard input. Exit code "
-        "1 is a finding, any other but 0 a failure."
+        "Scan by a program: {} is the file's path; a command that ends in - gets the file on standard input. Exit "
+        "code 1 is a finding, any other but 0 a failure."
     ),
 )
 @click.option(
@@ -83,8 +83,8 @@ def command(
 
     Layers, packages and charts are unpacked as streams, and archives in them too; every file is given to the engine,
     also those that a later layer deletes. What was found and what could not be scanned (too large for the engine,
-    encrypted, damaged, too deep) is listed, and ends the command with exit code 44. scan.json holds the result and names
-    the bundle. What an earlier scan with the same signatures has found clean is not scanned again.
+    encrypted, damaged, too deep) is listed, and ends the command with exit code 44. scan.json holds the result and
+    names the bundle. What an earlier scan with the same signatures has found clean is not scanned again.
 
     \b
     airgap scan bundle.tar --clamd /run/clamav/clamd.ctl

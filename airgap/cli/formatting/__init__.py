@@ -2,5 +2,5 @@
 """Turns results into text for the user. Functions here return text and print nothing.
 
 ``event_text`` and ``summary`` format events, ``message`` errors, ``unified_diff`` compares two contents,
-``explanation`` formats what ``doctor --explain`` finds, ``inventory_table`` a bundle's list of images.
+``explanation`` formats what ``doctor --explain`` finds.
 """

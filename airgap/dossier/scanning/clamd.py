@@ -42,7 +42,7 @@ class Clamd:
         if self._tcp is None and "/" not in address:
             raise UsageError(
                 tr("this is neither the path of a socket nor HOST:PORT"),
-                where=f"--clamd {address}",
+                where=address,
                 hint=tr("for example --clamd /run/clamav/clamd.ctl"),
             )
 

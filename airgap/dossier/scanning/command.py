@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
 
 from airgap import limits
 from airgap.dossier.scanning.engine import EngineIdentity
@@ -31,12 +30,12 @@ _LONGEST_MESSAGE = 300
 
 
 class Command:
-    """``line`` is a command line in the words of a POSIX shell; no shell runs. ``database`` is the user's word.
+    """``line`` is a command line in the words of a POSIX shell; no shell runs.
 
     Raises :class:`UsageError` for a line without a place for the file, and for a program that is not there.
     """
 
-    def __init__(self, line: str, database: str = "") -> None:
+    def __init__(self, line: str) -> None:
         try:
             words = shlex.split(line)
         except ValueError as error:
@@ -46,17 +45,16 @@ class Command:
         if not words or (self.named_files and not any(_PLACEHOLDER in word for word in words[1:])):
             raise UsageError(
                 tr("it has no place for the file"),
-                where=f"--command {line!r}",
-                hint=tr("write '{{}}' where the path belongs, or end it in - for standard input"),
+                where=escaped(line),
+                hint=tr("write '{}' where the path belongs, or end it in - for standard input"),
             )
         if shutil.which(words[0]) is None:
             raise UsageError(tr("{program} is not on the PATH", program=words[0]), where="--command")
-        self._words: Sequence[str] = words
-        self._database = database
+        self._line, self._words = line, words
 
     def identify(self) -> EngineIdentity:
         """Return the command line as the name."""
-        return EngineIdentity(shlex.join(self._words), self._database)
+        return EngineIdentity(escaped(self._line))
 
     def accepts(self, size: int) -> bool:
         """Say yes: a program that cannot scan a file ends with an exit code that says so."""

@@ -105,9 +105,9 @@ class SiteCollector:
         file_span = site_parts[0].span
         if file_span in self.sites:  # an alias of a site at its anchor
             return
-        root, line = self.root, site_parts[0].line
-        column = root.line_and_column(file_span[0] - root.bom_length)[1]
-        self.budget.keep(SITE * len(site_parts), lambda: f"{root.file}:{line}")
+        root = self.root
+        line, column = root.line_and_column(file_span[0] - root.bom_length)
+        self.budget.keep(SITE * len(site_parts), root.last_where)
         fields = (
             root.file, candidate.document, document.path(candidate), line, column, tuple(site_parts), reference,
             "embedded" if embedded else rule.kind, rule.id, rule.confidence if sure else POSSIBLE,
@@ -201,7 +201,7 @@ class SiteCollector:
             not token.style  # a plain word in ASCII, where characters are bytes, as most are
             and source.ascii
             and token.end - first == len(value)
-            and source.body.startswith(value.encode(), first)
+            and source.body[first : token.end].decode("ascii") == value
         ):
             begin, end = value_span = own_span or span or (0, len(value))
             start, stop = first + begin, first + end
@@ -210,6 +210,13 @@ class SiteCollector:
                 model.Scalar,
                 (first + bom_length, token.end + bom_length, "", token.flow, outer and outer.scalar, view.holder_value),
             )
+            if outer is None:  # the document is the file
+                if begin or end != len(value):
+                    value = value[begin:end]
+                self._used_offsets.add(start + bom_length)
+                file_span = start + bom_length, stop + bom_length
+                line = root.line_and_column(start)[0]
+                return _tuple(SitePart, (role, file_span, value_span, value, value, scalar, line, file_span))
         else:
             scalar_view = view.scalar_view(token)
             if scalar_view is None:

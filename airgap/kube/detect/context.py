@@ -25,12 +25,15 @@ from airgap.kube.detect.shapes import mentions, not_an_image_reason
 from airgap.kube.detect.split_references import SplitPart, SplitReference
 from airgap.kube.detect.walker import Candidate
 from airgap.kube.parse.budget import LINE
+from airgap.oci import Reference
 
 #: Aliases of values up to this length are scanned again.
 _SHORT = 512
 _LEFT = tr("it has the shape of a reference, but nothing says that it is pulled")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//)|^\s*(?:;|--\s)")
 _Span = tuple[int, int]
+#: A tuple of a named type without the call of its constructor.
+_tuple = tuple.__new__
 
 
 class ScanContext(ABC):
@@ -116,12 +119,12 @@ class ScanContext(ABC):
         if rule.confidence != model.CERTAIN and (reason := not_an_image_reason(stripped)) is not None:
             self.collector.add_near_miss(self, candidate, token, reason, stripped)
             return
-        parts = (SplitPart(model.WHOLE, token),)
+        parts = (_tuple(SplitPart, (model.WHOLE, token, None)),)
         self.collector.add(self, candidate, rule, stripped, parts, span=(begin, end), sure=sure, embedded=self.embedded)
 
     def add_listed(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
         """Add each reference of a list; an item may have a name and ``=`` before the reference."""
-        if lines.SINGLE_ITEM.fullmatch(token.value):  # as most are
+        if Reference.parse_common(token.value) or lines.SINGLE_ITEM.fullmatch(token.value):  # as most are
             self.add(candidate, token, rule, token.value)
             return
         for begin, end in lines.items(token.value):

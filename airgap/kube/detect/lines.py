@@ -89,8 +89,10 @@ def _line_references(line: Line) -> Iterator[tuple[int, int, Rule]]:
     if (setting := line.setting) is not None:
         value, start = setting["value"], setting.start("value")
         if keys.names_image(setting["key"]):
-            for begin, end in items(value):
-                yield start + begin, start + end, rules.SETTING_LINE
+            if begin := value.rfind("=") + 1:  # the value is one item
+                value = value[begin:]
+            if value:
+                yield start + begin, start + begin + len(value), rules.SETTING_LINE
             return
         if is_complete_reference(value):
             yield start, setting.end("value"), rules.LINE

@@ -108,8 +108,12 @@ class ListedValueScanner(FieldScanner):
         if reason := never_pulled_reason(self.paths.rule_path(candidate)):
             self.add_near_miss(candidate, token, reason)
             return
-        variable = None if candidate.node.holds_images == 1 else _VARIABLE.match(token.value)
-        if candidate.node.holds_images == 1 or (candidate.node.holds_images and is_tagged_path(token.value)):
+        holds_images = candidate.node.holds_images
+        if holds_images == 1:
+            self.add_listed(candidate, token, rules.LISTED)
+            return
+        variable = _VARIABLE.match(token.value)
+        if holds_images and is_tagged_path(token.value):
             self.add_listed(candidate, token, rules.LISTED)
         elif variable and keys.names_image(variable[1]):
             self.add_listed(candidate, token, rules.ITEM)

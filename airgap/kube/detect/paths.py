@@ -43,24 +43,26 @@ class ObjectPaths:
 
     def full_path(self, candidate: Candidate) -> str:
         """Return the path in the document, as in ``spec.containers[0].image``."""
-        node_path, key = self._own_path(candidate.node).in_document, candidate.key
+        node, key = candidate.node, candidate.key
+        paths = self._last_node if node is self._last_node.node else self._own_path(node)
+        node_path = paths.in_document
         return f"{node_path}[{key}]" if type(key) is int else (node_path + _step(key)).lstrip(".")
 
     def rule_path(self, candidate: Candidate) -> str:
         """Return the path below the object, with ``[]`` for each index."""
-        paths, key = self._own_path(candidate.node), candidate.key
+        node, key = candidate.node, candidate.key
+        paths = self._last_node if node is self._last_node.node else self._own_path(node)
         return paths.item_rule if type(key) is int else (paths.rule_path + _rule_step(key)).lstrip(".")
 
     def _own_path(self, node: Node) -> _ParentPath:
-        """The paths of the candidate's node. Those of the last node are kept, because its values follow each other."""
-        if node is not self._last_node.node:
-            path = rule_path = ""
-            if node is not self._top and node.parent is not None:
-                above = self._parent_path(node.parent)
-                path = above.path + _step(node.parent_key)
-                rule_path = above.rule_path + _rule_step(node.parent_key)
-            in_document, item_rule = (self._object_path + path).lstrip("."), f"{rule_path}[]".lstrip(".")
-            self._last_node = _ParentPath(node, path, rule_path, in_document, item_rule)
+        """The paths of the candidate's node. They are kept, because the values of a node follow each other."""
+        path = rule_path = ""
+        if node is not self._top and node.parent is not None:
+            above = self._parent_path(node.parent)
+            path = above.path + _step(node.parent_key)
+            rule_path = above.rule_path + _rule_step(node.parent_key)
+        in_document, item_rule = (self._object_path + path).lstrip("."), f"{rule_path}[]".lstrip(".")
+        self._last_node = _ParentPath(node, path, rule_path, in_document, item_rule)
         return self._last_node
 
     def _parent_path(self, parent: Node) -> _ParentPath:

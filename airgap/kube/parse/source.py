@@ -37,8 +37,9 @@ class Source:
         self.ascii = self.body.isascii()
         self._chars_before: array[int] | None = None
         self._lines_before: array[int] | None = None
-        #: The last lookup: byte, line (from 0), and the offset of that line.
+        #: The last lookup: byte, line (from 0), and the offset of that line; and its answer.
         self._last_lookup = (0, 0, 0)
+        self._last_place = (1, 1)
         if encoding := encodings.wide_encoding(content):
             raise ResourceError(
                 tr("this file is {encoding}, and only UTF-8 can be rewritten in place", encoding=encoding),
@@ -67,14 +68,16 @@ class Source:
     def line_and_column(self, byte: int) -> tuple[int, int]:
         """Return line and column of ``byte``, both from 1."""
         last, line, begin = self._last_lookup
-        if byte != last:
-            if 0 < byte - last <= _BLOCK:  # lookups are mostly in order
-                if line_breaks := self.body.count(b"\n", last, byte):
-                    line, begin = line + line_breaks, self.body.rfind(b"\n", last, byte) + 1
-            else:
-                line, begin = self._line_start(byte)
-            self._last_lookup = byte, line, begin
-        return line + 1, (byte - begin if self.ascii else self._char_count(begin, byte)) + 1
+        if byte == last:
+            return self._last_place
+        if 0 < byte - last <= _BLOCK:  # lookups are mostly in order
+            if line_breaks := self.body.count(b"\n", last, byte):
+                line, begin = line + line_breaks, self.body.rfind(b"\n", last, byte) + 1
+        else:
+            line, begin = self._line_start(byte)
+        self._last_lookup = byte, line, begin
+        self._last_place = place = line + 1, (byte - begin if self.ascii else self._char_count(begin, byte)) + 1
+        return place
 
     def _line_start(self, byte: int) -> tuple[int, int]:
         """The number of line ends before ``byte``, and the offset after the last one."""
@@ -98,6 +101,10 @@ class Source:
     def where(self, byte: int) -> str:
         """Return ``file:line`` of ``byte``, for errors."""
         return f"{self.file}:{self.line(byte)}"
+
+    def last_where(self) -> str:
+        """Return ``file:line`` of the byte that was looked up last."""
+        return f"{self.file}:{self._last_place[0]}"
 
     def first_control_character(self) -> int | None:
         """Return the offset of the first control character that YAML forbids, or ``None``."""

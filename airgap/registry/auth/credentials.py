@@ -150,6 +150,18 @@ class Credentials:
         return Credential(*secret) if secret else None
 
 
+class OneCredential(Credentials):
+    """One credential, or none, whatever is asked for; no file is read."""
+
+    def __init__(self, credential: Credential | None) -> None:
+        super().__init__({})
+        self._credential = credential
+
+    def find(self, registry: str, repository: str = "") -> Credential | None:
+        """Return the credential."""
+        return self._credential
+
+
 def _keys(registry: str, repository: str) -> list[str]:
     """Return all keys that docker and containers use for a registry, the most specific first."""
     parts = repository.split("/") if repository else []

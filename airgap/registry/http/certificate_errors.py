@@ -6,12 +6,11 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 
-from airgap.errors import Unavailable
 from airgap.i18n import tr
-from airgap.registry.http.errors import public_url, split_url
+from airgap.registry.http.errors import UntrustedCertificate, public_url, split_url
 
 
-def untrusted_certificate(error: ssl.SSLCertVerificationError, url: str, pem: str) -> Unavailable:
+def untrusted_certificate(error: ssl.SSLCertVerificationError, url: str, pem: str) -> UntrustedCertificate:
     """Return the error for an untrusted certificate; ``pem`` is the certificate, or empty if it could not be read."""
     host = split_url(url).hostname
     names = _certificate_names(pem)
@@ -28,7 +27,7 @@ def untrusted_certificate(error: ssl.SSLCertVerificationError, url: str, pem: st
         error.verify_code,
         tr("use a name that the certificate holds, or have one made with {host} in its SANs", host=host),
     )
-    return Unavailable(
+    return UntrustedCertificate(
         tr(
             "the certificate is not trusted: {verify_message}{issued_for}",
             verify_message=error.verify_message,

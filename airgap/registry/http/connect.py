@@ -36,10 +36,17 @@ SYSTEM_BUNDLES = (
 
 
 class Trust(Record):
-    """Which certificates are trusted: those of the system and of ``ca_file``, or with ``insecure`` all."""
+    """Which certificates are trusted: those of the system and of ``ca_file``, or with ``insecure`` all.
+
+    The other fields are for requests in the place of another machine, and hold PEM: ``roots`` replace the system's
+    certificates, ``extra`` are trusted too, and ``client`` is the certificate and key to show to the server.
+    """
 
     ca_file: str = ""
     insecure: bool = False
+    roots: str = field(default="", repr=False)
+    extra: str = field(default="", repr=False)
+    client: str = field(default="", repr=False)
 
 
 class ConnectionKey(NamedTuple):
@@ -229,10 +236,40 @@ def _load_system_certificates(context: ssl.SSLContext) -> None:
             context.load_verify_locations(cafile=bundle)
 
 
+def _load_pem(context: ssl.SSLContext, pem: str) -> None:
+    """Trust the certificates in ``pem``. Raises :class:`UsageError` if there is none that can be read."""
+    try:
+        context.load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise UsageError(tr("cannot use the certificates: {reason}", reason=error)) from error
+
+
+def _load_client_certificate(context: ssl.SSLContext, pem: str) -> None:
+    """Show the client certificate and key in ``pem``; raises :class:`UsageError` if they cannot be used."""
+    import tempfile
+
+    # OpenSSL reads the pair from a file only. This one is readable by the user alone, and removed at once.
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(pem)
+        file.flush()
+        try:
+            context.load_cert_chain(file.name, password="")
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise UsageError(tr("cannot use the client certificate: {reason}", reason=error)) from error
+
+
 def create_tls_context(trust: Trust) -> ssl.SSLContext:
     """Return the TLS context for ``trust``; raise :class:`UsageError` if its CA file cannot be used."""
-    context = ssl.create_default_context()
-    _load_system_certificates(context)
+    if trust.roots:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        _load_pem(context, trust.roots)
+    else:
+        context = ssl.create_default_context()
+        _load_system_certificates(context)
+    if trust.extra:
+        _load_pem(context, trust.extra)
+    if trust.client:
+        _load_client_certificate(context, trust.client)
     if trust.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

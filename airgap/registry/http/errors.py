@@ -55,6 +55,18 @@ class RefusedAddress(Unavailable):
     """A registry has named an address that it may not lead to."""
 
 
+class SpeaksPlainHttp(Unavailable):
+    """A server answers HTTP where HTTPS was spoken."""
+
+
+class SpeaksHttps(Unavailable):
+    """A server expects HTTPS and was asked by plain HTTP."""
+
+
+class UntrustedCertificate(Unavailable):
+    """The certificate of a server is not trusted."""
+
+
 class AccountLocked(Unauthorized):
     """The registry refuses all logins of this user for now. A further attempt may extend that."""
 
@@ -204,9 +216,9 @@ def not_a_registry(url: str) -> Unavailable:
     )
 
 
-def plain_http_to_https(where: str, host: str) -> Unavailable:
+def plain_http_to_https(where: str, host: str) -> SpeaksPlainHttp:
     """Return the error for a registry that speaks plain HTTP while TLS was expected, a frequent mistake."""
-    return Unavailable(
+    return SpeaksPlainHttp(
         tr("this registry speaks plain HTTP, not HTTPS"),
         where=where,
         hint=tr(
@@ -259,7 +271,7 @@ def _from_status(
             tr("the registry received other content than the digest says ({summary})", summary=summary), where=where
         )
     if status == 400 and _speaks_https(body[:4096]):
-        return Unavailable(
+        return SpeaksHttps(
             tr("this registry speaks HTTPS, not plain HTTP"), where=where, hint=tr("leave --plain-http and http:// out")
         )
     if status in (408, 425, 429, 500, 502, 503, 504):

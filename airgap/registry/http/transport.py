@@ -159,7 +159,7 @@ class _Lease(Record, frozen=False, eq=False):
 class Transport(Record, frozen=False, eq=False):
     """A pool of connections. Thread-safe. The proxies are those of ``environment``.
 
-    ``rate`` limits the bodies of responses. Who writes the body of a request keeps to it there.
+    ``rate`` limits the bodies of responses; who writes that of a request keeps to it there. ``requests`` were sent.
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -171,6 +171,7 @@ class Transport(Record, frozen=False, eq=False):
     _connections: weakref.WeakSet[http.client.HTTPConnection] = field(default_factory=weakref.WeakSet)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     aborted: bool = False
+    requests: int = 0
 
     def request(
         self,
@@ -245,10 +246,9 @@ class Transport(Record, frozen=False, eq=False):
         self.aborted = True
         self._connector.abort()
         with self._lock:
-            sockets = [connection.sock for connection in self._connections]
+            sockets = [connection.sock for connection in self._connections if connection.sock is not None]
         for sock in sockets:
-            if sock is not None:
-                shut_down(sock)
+            shut_down(sock)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -284,6 +284,8 @@ class Transport(Record, frozen=False, eq=False):
     ) -> StreamedResponse:
         while True:
             lease, target, extra = self._lease(url, trust, dedicated, rule)
+            with self._lock:
+                self.requests += 1
             try:
                 if lease.connection.sock is None:
                     lease.connection.connect()
@@ -318,8 +320,7 @@ class Transport(Record, frozen=False, eq=False):
         parts = errors.split_url(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Unavailable(tr("this is no http or https address"), where=errors.public_url(url))
-        secure = parts.scheme == "https"
-        port = parts.port or (443 if secure else 80)
+        secure, port = parts.scheme == "https", parts.port or (443 if parts.scheme == "https" else 80)
         key = ConnectionKey(parts.scheme, parts.hostname, port, trust if secure else Trust(), rule)
         url_proxy = proxy_for_url(url, self.environment)
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
@@ -339,8 +340,7 @@ class Transport(Record, frozen=False, eq=False):
         """Return an idle connection that is still open, or ``None``."""
         while True:
             with self._lock:
-                idle = self._idle.get(key)
-                connection = idle.pop() if idle else None
+                connection = idle.pop() if (idle := self._idle.get(key)) else None
             if connection is None or connect.is_open(connection):
                 return connection
             connection.close()

@@ -7,6 +7,7 @@ D documented, O observed, A asserted, I inferred.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,6 +70,9 @@ class Repository:
     cosign: Literal["NONE", "KEYLESS"] = "NONE"
     members: tuple[str, ...] = ()
     remote: str = ""
+    #: Of format apt: the suite, and what makes an InRelease of a Release (``None``: not played, there is none).
+    distribution: str = "bookworm"
+    sign: Callable[[bytes], bytes] | None = None
 
     @property
     def is_registry(self) -> bool:

@@ -7,9 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airgap import bounded_json
 from airgap.artifacts.artifact import Artifact
 from airgap.errors import ContentError
 from airgap.i18n import tr
+
+_MAX_VALUES = 131_072
 
 
 class HelmLayout:
@@ -36,9 +39,9 @@ class HelmLayout:
 
 def _chart_of(artifact: Artifact) -> dict[str, Any]:
     try:
-        chart = json.loads(artifact.properties["chart"])
+        chart = bounded_json.loads(artifact.properties["chart"].encode(), values=_MAX_VALUES, where=artifact.label)
         if not isinstance(chart, dict):
             raise ValueError
-    except (KeyError, ValueError, RecursionError) as error:
+    except (KeyError, ValueError) as error:
         raise ContentError(tr("its manifest does not say what Chart.yaml says"), where=artifact.label) from error
     return {**chart, "name": artifact.name, "version": artifact.version}

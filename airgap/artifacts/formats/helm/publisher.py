@@ -87,7 +87,12 @@ class OciChartRepository(ServerRepository):
     def __str__(self) -> str:
         return f"oci://{self._server.address.host}{self._server.address.path}"
 
-    def check(self) -> list[Finding]:
+    @property
+    def address(self) -> str:
+        """Empty: ``helm pull oci://…`` needs no settings."""
+        return ""
+
+    def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
         """Sign in."""
         self._server.client.ping()
         return []

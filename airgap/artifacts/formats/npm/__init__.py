@@ -9,11 +9,11 @@ npm:
 from __future__ import annotations
 
 from airgap.artifacts.format import Format
-from airgap.artifacts.formats.npm.client import NpmSettingsCommand
+from airgap.artifacts.formats.npm.client import NpmSettingsFile
 from airgap.artifacts.formats.npm.collector import NpmCollector
 from airgap.artifacts.formats.npm.layout import NpmLayout
 from airgap.artifacts.formats.npm.publisher import NpmPublisher
 
 FORMAT = Format(
-    "npm", "npm-hosted", NpmCollector(), NpmPublisher(), NpmLayout(), client=NpmSettingsCommand(), realm="NpmToken"
+    "npm", "npm-hosted", NpmCollector(), NpmPublisher(), NpmLayout(), client=NpmSettingsFile(), realm="NpmToken"
 )

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from airgap import limits
 from airgap.artifacts.artifact import Download
 from airgap.artifacts.format import FindCredential
 from airgap.artifacts.formats.npm.lockfile import LockedPackage, parse_lockfile
@@ -30,7 +31,6 @@ _OPTIONS = (
     "--save", "--global=false", "--location=project", "--offline=false", "--prefer-offline=false", "--loglevel=error",
     "--omit-lockfile-registry-resolved=false", "--update-notifier=false", "--color=false", "--progress=false",
 )  # fmt: skip
-_MAX_LOCKFILE = 256 * 1024 * 1024
 
 
 class NpmCollector:
@@ -82,7 +82,8 @@ def _check_registry(entry: ArtifactEntry) -> None:
 
 def _packages(entry: ArtifactEntry, settings: NpmSettings, workspace: Workspace) -> Iterator[LockedPackage]:
     if entry.text("lockfile"):
-        yield from parse_lockfile(entry.read("lockfile", limit=_MAX_LOCKFILE), where=str(entry.path("lockfile")))
+        content = entry.read("lockfile", limit=limits.value("lockfile-bytes"))
+        yield from parse_lockfile(content, where=str(entry.path("lockfile")))
     else:
         yield from _resolved_by_npm(entry, settings, workspace)
 
@@ -101,7 +102,7 @@ def _resolved_by_npm(entry: ArtifactEntry, settings: NpmSettings, workspace: Wor
         )  # fmt: skip
     except ResolverFailed as error:
         raise _explained(error) from error
-    if not lockfile.exists() or lockfile.stat().st_size > _MAX_LOCKFILE:
+    if not lockfile.exists() or lockfile.stat().st_size > limits.value("lockfile-bytes"):
         raise ContentMissing(tr("npm has written no lock file"), where=entry.where)
     return parse_lockfile(lockfile.read_bytes(), where=tr("{where}: what npm resolved", where=entry.where))
 

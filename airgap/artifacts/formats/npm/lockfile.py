@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from airgap import bounded_json, limits
 from airgap.artifacts.formats.npm.names import is_name, version_key
 from airgap.errors import ContentError, UsageError
 from airgap.i18n import tr
@@ -37,14 +37,17 @@ def parse_lockfile(content: bytes, *, where: str) -> list[LockedPackage]:
     from version control.
     """
     try:
-        document = json.loads(content)
+        document = bounded_json.loads(content, values=limits.value("lockfile-values"), depth=2 * _MAX_DEPTH)
         if not isinstance(document, dict):
             raise ValueError(tr("it is no JSON object"))
         if not isinstance(document.get("packages", document.get("dependencies", {})), dict):
             raise ValueError(tr("its packages are no JSON object"))
         entries = _entries(document)
         packages = [package for name, entry in entries if (package := _package(name, entry, where)) is not None]
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except bounded_json.TooLarge as error:
+        error.where, error.hint = where, limits.hint("lockfile-values")
+        raise
+    except (ContentError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ContentError(
             tr("this is no lock file of npm ({error})", error=error),
             where=where,

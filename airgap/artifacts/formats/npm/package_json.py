@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from airgap import bounded_json
 from airgap.artifacts.artifact import Download
 from airgap.errors import ContentError
 from airgap.i18n import tr
@@ -27,6 +28,7 @@ _FIELDS = (
 )  # fmt: skip
 _INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
 _MAX_DOCUMENT = 4 * 1024 * 1024
+_MAX_VALUES = 131_072
 _MAX_MEMBERS = 200_000
 _MAX_UNPACKED = 8 * 1024 * 1024 * 1024
 _PIECE = 1024 * 1024
@@ -79,8 +81,8 @@ def _read(path: Path, label: str) -> tuple[dict[str, Any], bool]:
                 builds = builds or inner[1] == "binding.gyp"
                 file = archive.extractfile(member) if inner[1] == "package.json" and document is None else None
                 if file is not None:
-                    document = json.loads(file.read(_MAX_DOCUMENT))
-    except (OSError, tarfile.TarError, EOFError, ValueError, RecursionError, zlib.error) as error:
+                    document = bounded_json.loads(file.read(_MAX_DOCUMENT), values=_MAX_VALUES, where=label)
+    except (OSError, tarfile.TarError, EOFError, ValueError, zlib.error) as error:
         raise ContentError(tr("this is no npm package ({error})", error=error), where=label) from error
     if not isinstance(document, dict):
         raise ContentError(tr("this is no npm package: it has no package.json"), where=label)

@@ -7,11 +7,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from airgap import bounded_json
 from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.formats.npm.names import file_path, latest
 from airgap.artifacts.formats.npm.package_json import INTEGRITY, MANIFEST, SHASUM
 from airgap.errors import ContentError
 from airgap.i18n import tr
+
+_MAX_VALUES = 131_072
 
 
 def version_document(artifact: Artifact, registry_url: str) -> dict[str, Any]:
@@ -20,11 +23,11 @@ def version_document(artifact: Artifact, registry_url: str) -> dict[str, Any]:
     Raises :class:`ContentError` for an artifact that has not the properties of a package.
     """
     try:
-        document = json.loads(artifact.properties[MANIFEST])
+        document = bounded_json.loads(artifact.properties[MANIFEST].encode(), values=_MAX_VALUES, where=artifact.label)
         dist = {"integrity": artifact.properties[INTEGRITY], "shasum": artifact.properties[SHASUM]}
         if not isinstance(document, dict):
             raise ValueError(MANIFEST)
-    except (KeyError, ValueError, RecursionError) as error:
+    except (KeyError, ValueError) as error:
         raise ContentError(
             tr("it has no properties of an npm package ({error})", error=error), where=artifact.label
         ) from error

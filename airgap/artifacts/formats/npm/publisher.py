@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from airgap import bounded_json
 from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.format import UploadForm
 from airgap.artifacts.formats.npm.names import file_name, file_path, latest
@@ -21,7 +22,7 @@ from airgap.artifacts.put import descriptor_of, find_by_path
 from airgap.artifacts.repository import ArtifactRepository, ServerRepository
 from airgap.artifacts.web import Body, WebServer
 from airgap.durable import writing
-from airgap.errors import NotFound, TargetError
+from airgap.errors import ContentError, NotFound, TargetError
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.records import replace
@@ -136,8 +137,10 @@ class NpmRegistry(ServerRepository):
         except NotFound:
             return {}
         try:
-            versions = json.loads(content)["versions"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            versions = bounded_json.parse(content, "download", where=f"{self._server}/{name}")["versions"]
+        except bounded_json.TooLarge:
+            raise
+        except (ContentError, KeyError, TypeError) as error:
             raise TargetError(
                 tr("this is no registry of npm: it answers with no package's document"),
                 where=f"{self._server}/{name}",

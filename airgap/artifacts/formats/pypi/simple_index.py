@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from airgap import bounded_json
 from airgap.artifacts.artifact import Artifact
+from airgap.errors import ContentError
+from airgap.i18n import tr
 from airgap.records import Record
 
 #: What is asked for: HTML, which every server has, before JSON.
@@ -26,7 +28,10 @@ class IndexFile(Record):
 
 
 def parse_page(content: bytes, media_type: str, base_url: str) -> list[IndexFile]:
-    """Return the files of a project's page. A page that is unreadable has none."""
+    """Return the files of a project's page. An HTML page that is unreadable has none.
+
+    Raises :class:`airgap.errors.ContentError` for JSON that is unreadable, or that is larger than the limits.
+    """
     if media_type == _JSON:
         return _parse_json(content, base_url)
     parser = _Links()
@@ -63,8 +68,10 @@ def _page(title: str, lines: Sequence[str]) -> bytes:
 
 
 def _parse_json(content: bytes, base_url: str) -> list[IndexFile]:
+    where = base_url[:200]
+    document = bounded_json.parse(content, "download", where=where)
     try:
-        files = json.loads(content)["files"]
+        files = document["files"]
         return [
             IndexFile(
                 str(file["filename"]), urljoin(base_url, str(file["url"])),
@@ -72,8 +79,8 @@ def _parse_json(content: bytes, base_url: str) -> list[IndexFile]:
             )
             for file in files
         ]  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return []
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ContentError(tr("this is no page of a project ({error!r})", error=error), where=where) from error
 
 
 class _Links(HTMLParser):

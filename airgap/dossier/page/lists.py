@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the page lists besides images: changes, artifacts, resource files and the release notes."""
+
+from __future__ import annotations
+
+from airgap.bundle.artifact_comparison import ComparedFile
+from airgap.dossier.facts import ArtifactFacts, Dossier
+from airgap.dossier.page.images import CHANGES
+from airgap.dossier.page.markup import Child, Markup, code, element, join, lines, table, value
+from airgap.dossier.visible import visible
+from airgap.formatting import human
+from airgap.i18n import bilingual
+
+
+def changes(dossier: Dossier) -> Markup | None:
+    """Return what is new, changed and gone, ``None`` if it was not compared."""
+    compared = dossier.changes
+    if compared is None:
+        return None
+    rows = [
+        (CHANGES[image.status], value(image.reference), _digests(image.old, image.new)) for image in compared.images
+    ]
+    rows += [
+        (CHANGES[artifact.status], value(f"{artifact.format} {artifact.name}"), _files(artifact.old, artifact.new))
+        for artifact in compared.artifacts
+    ]
+    headings = (bilingual("Change"), bilingual("Image or artifact"), bilingual("Before and after"))
+    return element(
+        "section",
+        element("h2", bilingual("Changes since {name}", name=visible(compared.name, most=200)), id="changes"),
+        table(headings, rows, class_="changes")
+        if rows
+        else element("p", bilingual("Nothing is new, changed or gone.")),
+    )
+
+
+def artifacts(dossier: Dossier) -> Markup | None:
+    """Return the table of artifacts, ``None`` without any."""
+    if not dossier.artifacts:
+        return None
+    headings = (bilingual("Artifact"), bilingual("Size"), bilingual("SHA-256 and origin"))
+    rows = [(_artifact_name(one), human(one.size), _artifact_origin(one)) for one in dossier.artifacts]
+    return element("section", element("h2", bilingual("Artifacts"), id="artifacts"), table(headings, rows))
+
+
+def resources(dossier: Dossier) -> Markup | None:
+    """Return the table of resource files, ``None`` without any."""
+    if not dossier.resources:
+        return None
+    headings = (bilingual("Resource file"), bilingual("Images"), "SHA-256")
+    rows = [(value(one.name), str(one.images), code(one.sha256)) for one in dossier.resources]
+    return element("section", element("h2", bilingual("Resource files"), id="resources"), table(headings, rows))
+
+
+def notes(dossier: Dossier) -> Markup | None:
+    """Return the release notes, ``None`` without any."""
+    if not dossier.notes:
+        return None
+    return element("section", element("h2", bilingual("Release notes"), id="notes"), lines(dossier.notes))
+
+
+def _artifact_name(artifact: ArtifactFacts) -> Child:
+    name = value(" ".join(part for part in (artifact.format, artifact.name, artifact.version) if part))
+    return join([name, element("br"), value(artifact.file)])
+
+
+def _artifact_origin(artifact: ArtifactFacts) -> Child:
+    properties = [part for key, text in sorted(artifact.properties.items())
+                  for part in (element("br"), value(f"{key}: {text}"))]  # fmt: skip
+    origin = value(artifact.source) if artifact.source else bilingual("a file of the maker")
+    return join([code(artifact.digest), element("br"), origin, *properties])
+
+
+def _digests(old: str, new: str) -> Child:
+    return _pair(code(old) if old else None, code(new) if new else None)
+
+
+def _files(old: ComparedFile | None, new: ComparedFile | None) -> Child:
+    shown = [
+        join([value(f"{file.version} {file.file}".strip()), element("br"), code(file.digest)]) if file else None
+        for file in (old, new)
+    ]
+    return _pair(*shown)
+
+
+def _pair(old: Markup | None, new: Markup | None) -> Child:
+    before = join([bilingual("before: "), old]) if old else None
+    after = join([bilingual("after: "), new]) if new else None
+    return join([before, element("br") if before and after else None, after])
