@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-long mutants fuzz bench bench-short messages check format dist portable image deb man clean
+.PHONY: help setup packages demo test test-long mutants fuzz soak bench bench-short messages check format dist portable image deb man clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,6 +40,9 @@ mutants: setup ## change the source in 300 small ways, and list what no test not
 fuzz: setup ## mutations of everything that is read from outside, for SECONDS (3600), with a bundle that the demo makes
 	@folder=$$(mktemp -d) && cd $$folder && $(abspath $(BIN))/airgap demo > /dev/null && cd - > /dev/null && \
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),3600) $$(find $$folder -name '*.tar' | head -1); code=$$?; rm -r $$folder; exit $$code
+
+soak: setup ## commands that are killed, cut off, doubled, on failing disks and clocks, for SECONDS (600), from SEED
+	$(BIN)/python -m tests.soak $(or $(SECONDS),600) $(SEED)
 
 bench: setup ## beside the other tools on PATH, into bench/RESULTS.md: an hour or two, on a quiet machine
 	$(BIN)/python -m bench.transfer --output bench/RESULTS.md

@@ -89,13 +89,14 @@ class RegistryError(AirgapError):
     """A registry has answered with an error, or with something unusable.
 
     ``code`` is the error code of the response (distribution-spec "Error Codes"), if it has one. ``status`` is its HTTP
-    status, 0 without a response. ``said`` is its text, made printable.
+    status, 0 without a response. ``said`` is its text, made printable, and ``digests`` are those in it.
     """
 
     exit_code = 20
     code = ""
     status = 0
     said = ""
+    digests: frozenset[str] = frozenset()
 
 
 class Unauthorized(RegistryError):

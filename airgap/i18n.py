@@ -4,7 +4,7 @@
 English is the source: ``tr("cannot read {path}", path=path)`` looks the text up in the catalogue of the language and
 fills in its fields. The catalogues are ``airgap/locale/LANGUAGE/LC_MESSAGES/airgap.mo``, which are also read out of a
 zip file. The language is chosen once, before the messages of other modules are evaluated: by ``AIRGAP_LANG``, or by
-``LC_ALL``, ``LC_MESSAGES`` and ``LANG`` as every program does.
+``LC_ALL``, ``LC_MESSAGES`` and ``LANG`` as every program does. The command line also asks ``airgap.yaml``.
 
 ``tools/messages`` collects the messages, and fails on text that goes around this module.
 """
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _DOMAIN = "airgap"
 _VARIABLES = ("AIRGAP_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
+#: The languages that there are messages in.
+LANGUAGES = ("en", "ko")
 #: The catalogue in use; ``None`` is English.
 _catalogue: NullTranslations | None = None
 _language = "en"
@@ -37,9 +39,13 @@ def tr(message: str, /, **fields: object) -> str:
 
 def plural(one: str, many: str, number: int, /, **fields: object) -> str:
     """Return the form for ``number``, which fills the field ``{number}``: ``1 image`` or ``2 images``."""
+    return plural_form(one, many, number).format_map({"number": number, **fields})
+
+
+def plural_form(one: str, many: str, number: int, /) -> str:
+    """Return the form for ``number`` with its fields not filled in."""
     english = one if number == 1 else many
-    text = _catalogue.ngettext(one, many, number) if _catalogue else english
-    return text.format_map({"number": number, **fields})
+    return _catalogue.ngettext(one, many, number) if _catalogue else english
 
 
 class Bilingual(NamedTuple):

@@ -59,9 +59,9 @@ NETWORK: tuple[Limit, ...] = (
     Limit("header-bytes", 64 * _KIB, "bytes", tr("the headers of an answer, with those of interim ones"), "24"),
     Limit(
         "answer-time",
-        15,
+        18,
         "seconds",
-        tr("a small answer from its first byte to its last; 1 s more for each 64 KiB of it"),
+        tr("a small answer, with the connection that it needs; 1 s more for each 64 KiB; lists from their first byte"),
         tr("it is asked for once more; after two such answers the registry is given up (24)"),
     ),
     Limit(

@@ -6,13 +6,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from airgap.bundle.artifacts import BundledArtifact
 from airgap.bundle.inventory import Inventory
 from airgap.bundle.lockfile import Lockfile
 from airgap.bundle.receipt import Receipt
 from airgap.records import Record
+
+#: What happened to an image or an artifact from one document to the next.
+Status = Literal["added", "removed", "changed", "kept"]
 
 
 class ComparedFile(Record):
@@ -36,7 +39,7 @@ class ArtifactComparison(Record):
     new: ComparedFile | None
 
     @property
-    def status(self) -> Literal["added", "removed", "changed", "kept"]:
+    def status(self) -> Status:
         """What NEW does to it."""
         if self.old is None or self.new is None:
             return "added" if self.old is None else "removed"
@@ -78,10 +81,10 @@ def compare_artifacts(old: ArtifactFiles, new: ArtifactFiles) -> tuple[ArtifactC
     return tuple(result)
 
 
-def counts_of(artifacts: Iterable[ArtifactComparison]) -> dict[str, int]:
+def counts_of(artifacts: Iterable[ArtifactComparison]) -> dict[Status, int]:
     """Return how many artifacts have each status."""
     counts = Counter(artifact.status for artifact in artifacts)
-    return {status: counts[status] for status in ("added", "removed", "changed", "kept")}
+    return {status: counts[status] for status in get_args(Status)}
 
 
 def lines_of(artifacts: Iterable[ArtifactComparison]) -> Iterator[tuple[str, str]]:

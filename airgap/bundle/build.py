@@ -64,7 +64,7 @@ class BundleBuild:
         output_format.check()
         journal: ExportJournal | None = None
         if not output_format.streamed:
-            path = journal_path(output_format.path)
+            path = journal_path(output_format.run_path)
             journal = ExportJournal.read(path) if dry_run else ExportJournal.open(path, create=False)
         return cls(output_format, journal, refresh=refresh, restart=restart, emit=emit)
 
@@ -138,18 +138,18 @@ class BundleBuild:
         if self.format.streamed:
             return BundleWriter.begin(self.format.begin_draft(layout), layout, contents)
         if self._journal is None:
-            self._journal = ExportJournal.open(journal_path(self.format.path), create=True)
+            self._journal = ExportJournal.open(journal_path(self.format.run_path), create=True)
         assert self._journal is not None
         bundle_id = digests.encoded(digests.of(inventory.to_bytes()))
         if self._restart:
-            Leftovers.find(self.format.path).remove()
+            Leftovers.find(self.format.run_path).remove()
         recorded = (self._journal.bundle_id, self._journal.output_format)
         same_bundle = self.resuming and recorded == (bundle_id, self.format.label)
         if self.resuming and not same_bundle:
             if not self._refresh:
                 raise self.other_inputs_error()
             self._set_aside(self._journal)
-        self._leftovers = Leftovers.find(self.format.path)
+        self._leftovers = Leftovers.find(self.format.run_path)
         if same_bundle:
             writer = self._resume_writer(layout, contents, self._journal)
             if writer is not None:

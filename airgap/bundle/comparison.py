@@ -10,11 +10,12 @@ a number that follows from neither document is ``None``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from airgap.bundle.artifact_comparison import (
     ArtifactComparison,
     ArtifactFiles,
+    Status,
     artifact_files,
     compare_artifacts,
     counts_of,
@@ -25,8 +26,6 @@ from airgap.bundle.lockfile import Lockfile
 from airgap.bundle.receipt import Receipt
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
-
-ImageStatus = Literal["added", "removed", "changed", "kept"]
 
 
 class ByteCounts(Record):
@@ -48,7 +47,7 @@ class ImageComparison(Record):
     """
 
     reference: str
-    status: ImageStatus
+    status: Status
     old: str
     new: str
     bytes: ByteCounts
@@ -71,7 +70,7 @@ class Comparison(Record):
     bytes: ByteCounts
     artifacts: tuple[ArtifactComparison, ...] = ()
 
-    def count(self, status: ImageStatus) -> int:
+    def count(self, status: Status) -> int:
         """Return how many images have this status."""
         return sum(image.status == status for image in self.images)
 
@@ -152,7 +151,7 @@ def _compare_blobs(
     return added, removed, kept
 
 
-def _image_status(old_digest: str, new_digest: str) -> ImageStatus:
+def _image_status(old_digest: str, new_digest: str) -> Status:
     if not old_digest or not new_digest:
         return "removed" if old_digest else "added"
     return "kept" if old_digest == new_digest else "changed"

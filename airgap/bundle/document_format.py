@@ -23,9 +23,11 @@ FORMAT = 1
 _FORMAT_SINCE = "0.1.0"
 #: The entry in an inventory's ``features`` that makes versions that would leave artifacts out refuse the bundle.
 ARTIFACTS = "artifacts"
+#: The entry in ``features`` that makes versions refuse the bundle that would miss the images that an index lacks.
+SPARSE = "sparse"
 #: The ``features`` that this version can read, each with the first version that reads it. A bundle with any other is
 #: refused.
-FEATURES: Mapping[str, str] = {DIFFERENTIAL: "0.1.0", ARTIFACTS: "0.3.0"}
+FEATURES: Mapping[str, str] = {DIFFERENTIAL: "0.1.0", ARTIFACTS: "0.3.0", SPARSE: "0.3.0"}
 #: The values of a blob's ``form`` that this version can read.
 BLOB_FORMS = frozenset({"plain"})
 

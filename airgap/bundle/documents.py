@@ -109,12 +109,12 @@ def own_kind(path: str | os.PathLike[str]) -> DocumentKind | None:
 
 
 def read_lockfile(
-    path: Path, platforms: Sequence[Platform], *, refresh: bool, base: str | None = None
+    path: Path, platforms: Sequence[Platform], *, refresh: bool, base: str | None = None, sparse: bool = False
 ) -> Lockfile | None:
     """Read the lockfile ``path``. Return ``None`` if it is to be written: it does not exist, or with ``refresh``.
 
-    Raises :class:`UsageError` for a lockfile of other ``platforms`` or another ``base``, :class:`OutputError` for a
-    path that cannot be written, and what :func:`read_json_document` raises.
+    Raises :class:`UsageError` for a lockfile of other ``platforms``, ``sparse`` or another ``base``,
+    :class:`OutputError` for a path that cannot be written, and what :func:`read_json_document` raises.
     """
     if path.is_dir():
         raise OutputError(tr("a folder stands where the lock should be"), where=str(path))
@@ -128,7 +128,7 @@ def read_lockfile(
     except BundleError as error:
         error.hint = REPAIR_HINT
         raise
-    lockfile.check_options(platforms, base, where=str(path))
+    lockfile.check_options(platforms, base, sparse=sparse, where=str(path))
     return lockfile
 
 

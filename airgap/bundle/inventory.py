@@ -14,6 +14,7 @@ from airgap.bundle.artifacts import BundledArtifact, check_artifacts
 from airgap.bundle.document_format import (
     ARTIFACTS,
     FORMAT,
+    SPARSE,
     check_supported,
     dump_json,
     load_json,
@@ -84,7 +85,7 @@ class Inventory(Record):
     digest of each image and referrer to what it consists of, as indexes into ``blobs`` followed by ``requires``.
     ``bases`` identifies the bundles that brought the required layers. ``tool`` is the oldest airgap that
     reads the bundle. ``skipped`` are the files that were not read for images. ``artifacts`` are the files of other
-    formats, sorted.
+    formats, sorted. ``absent`` are the digests of manifests that indexes list and that the bundle does not have.
     """
 
     images: tuple[BundledImage, ...]
@@ -101,11 +102,13 @@ class Inventory(Record):
     skipped: tuple[SkippedName, ...] = ()
     artifacts: tuple[BundledArtifact, ...] = ()
     referrer_tags: Mapping[str, str] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
 
     @property
     def features(self) -> list[str]:
         """What a reader must know to read the bundle."""
-        return [*([DIFFERENTIAL] if self.requires else []), *([ARTIFACTS] if self.artifacts else [])]
+        present = {DIFFERENTIAL: self.requires, ARTIFACTS: self.artifacts, SPARSE: self.absent}
+        return [feature for feature, content in present.items() if content]
 
     @property
     def incomplete(self) -> frozenset[str]:
@@ -157,6 +160,7 @@ class Inventory(Record):
             "uses": {root: list(indexes) for root, indexes in self.uses.items()},
             # Only where there is something: all other bundles keep the bytes that they had before these keys.
             **({"artifacts": [artifact.to_json() for artifact in self.artifacts]} if self.artifacts else {}),
+            **({"absent": sorted(self.absent)} if self.absent else {}),
             **({"skipped": [{"name": entry.name, "why": entry.why} for entry in self.skipped]} if self.skipped else {}),
         }
 
@@ -208,6 +212,7 @@ class Inventory(Record):
                 ),
                 tuple(map(BundledArtifact.from_json, optional_list(document.get("artifacts")))),
                 parse_referrer_tags(document),
+                frozenset(map(digests.check, optional_list(document.get("absent")))),
             )
             inventory._check_consistency()
             return inventory
@@ -244,6 +249,8 @@ class Inventory(Record):
                 raise BundleError(
                     tr("its inventory lists the referrer {referrer}, but no such blob", referrer=referrer)
                 )
+        if present := sorted(self.absent & sizes.keys()):
+            raise BundleError(tr("its inventory lists {digest} as absent, and as a blob", digest=present[0]))
         for resource in self.resources:
             if not resource.member.startswith(RESOURCES_FOLDER) or resource.member not in self.members:
                 raise BundleError(tr("its inventory has no member for the resource file {name}", name=resource.name))

@@ -121,6 +121,7 @@ def build_layout(
         tuple(extras.skipped),
         tuple(extras.artifacts),
         {image.digest: image.referrer_tag for image in referrers if image.referrer_tag},
+        frozenset(child.digest for image in roots for child in plan.absent_children(image)),
     )
     inventory = replace(inventory, tool=oldest_reader(inventory.features))
     return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, inventory.to_bytes()), *extra_members], blobs)

@@ -18,6 +18,7 @@ from airgap.bundle.artifacts import LockedArtifact
 from airgap.bundle.document_format import (
     ARTIFACTS,
     FORMAT,
+    SPARSE,
     check_supported,
     load_json,
     optional_list,
@@ -46,7 +47,7 @@ class Lockfile(Record, frozen=False):
     a subject's digest to its referrers', ``resources`` the names of resource files to their digests. ``base`` is the
     ID of the document given with ``--base``, or ``None``. ``artifacts`` are those that were collected, and
     ``artifact_requests`` tells for each format which entries of airgap.yaml they were collected for. ``referrer_tags``
-    are the tags of those referrers that are found by one, by digest.
+    are the tags of those referrers that are found by one, by digest. ``sparse`` says that indexes stay as they are.
     """
 
     platforms: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Lockfile(Record, frozen=False):
     artifacts: tuple[LockedArtifact, ...] = ()
     artifact_requests: dict[str, str] = field(default_factory=dict)
     referrer_tags: dict[str, str] = field(default_factory=dict)
+    sparse: bool = False
 
     def to_bytes(self) -> bytes:
         """Return the file's content: indented JSON, sorted by key."""
@@ -71,7 +73,7 @@ class Lockfile(Record, frozen=False):
             **({"referrerTags": dict(sorted(self.referrer_tags.items()))} if self.referrer_tags else {}),
             "resources": dict(sorted(self.resources.items())),
             "base": self.base,
-            "features": [ARTIFACTS] if self.artifact_requests else [],
+            "features": [*([ARTIFACTS] if self.artifact_requests else []), *([SPARSE] if self.sparse else [])],
             **(
                 {
                     "artifactRequests": dict(sorted(self.artifact_requests.items())),
@@ -108,14 +110,17 @@ class Lockfile(Record, frozen=False):
                 tuple(map(LockedArtifact.from_json, optional_list(document.get("artifacts")))),
                 {str(name): str(digest) for name, digest in (document.get("artifactRequests") or {}).items()},
                 parse_referrer_tags(document),
+                SPARSE in optional_list(document.get("features")),
             )
         except UnsupportedBundle:
             raise
         except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _unreadable(error, where) from error
 
-    def check_options(self, platforms: Sequence[Platform], base: str | None, *, where: str) -> None:
-        """Raise :class:`UsageError` if the lockfile was written for other platforms or for another base."""
+    def check_options(
+        self, platforms: Sequence[Platform], base: str | None, *, sparse: bool = False, where: str
+    ) -> None:
+        """Raise :class:`UsageError` if the lockfile was written for other platforms, ``sparse`` or another base."""
         requested = tuple(map(str, platforms))
         if requested != self.platforms:
             raise UsageError(
@@ -126,6 +131,14 @@ class Lockfile(Record, frozen=False):
                 ),
                 where=where,
                 hint=tr("give the same --platform, or --refresh"),
+            )
+        if sparse != self.sparse:
+            raise UsageError(
+                tr("the lock is for indexes as they are (--sparse)")
+                if self.sparse
+                else tr("the lock is not for --sparse, which leaves indexes as they are"),
+                where=where,
+                hint=tr("give the same options, or --refresh"),
             )
         if base != self.base:
             raise UsageError(
@@ -155,7 +168,12 @@ class Lockfile(Record, frozen=False):
 
 
 def create_lockfile(
-    platforms: Sequence[Platform], plan: Plan, resources: Sequence[Resource], base: str | None = None
+    platforms: Sequence[Platform],
+    plan: Plan,
+    resources: Sequence[Resource],
+    base: str | None = None,
+    *,
+    sparse: bool = False,
 ) -> Lockfile:
     """Return the lockfile of what ``plan`` resolved."""
     images: dict[str, Descriptor] = {}
@@ -169,7 +187,13 @@ def create_lockfile(
         else:
             images[image.root.label] = image.resolved
     return Lockfile(
-        tuple(map(str, platforms)), images, referrers, _resource_digests(resources), base, referrer_tags=tags
+        tuple(map(str, platforms)),
+        images,
+        referrers,
+        _resource_digests(resources),
+        base,
+        referrer_tags=tags,
+        sparse=sparse,
     )
 
 

@@ -39,6 +39,12 @@ class OutputFormat(Record):
         """Whether the bundle goes to standard output."""
         return str(self.path) == "-"
 
+    @property
+    def run_path(self) -> Path:
+        """The path that the files of an unfinished run are named after: ``path``, or one of its own for a single
+        volume, so that several machines can write volumes into one folder."""
+        return self.path.with_name(f"{self.path.name}.volume-{self.volume}") if self.volume else self.path
+
     def describe(self, paths: Sequence[Path]) -> str:
         """Return the files ``paths`` for messages: one name, or those of the first and the last volume."""
         if self.streamed:

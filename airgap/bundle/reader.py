@@ -8,7 +8,7 @@ and sizes in the inventory. The tar header there must be exactly the expected on
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,11 @@ class BundleReader:
     def ordered(self) -> bool:
         """Whether one worker should read the blobs in the inventory's order."""
         return self._medium.ordered
+
+    @property
+    def absent_manifests(self) -> Collection[str]:
+        """The digests of manifests that indexes list and that the bundle does not have."""
+        return self.inventory.absent
 
     @property
     def is_standard_input(self) -> bool:

@@ -82,11 +82,9 @@ class BundleWriter:
         """
         writer = cls(draft, layout, journal)
         try:
-            for member, content in layout.head:
-                expected = member.header + content
-                if draft.read(len(expected), member.header_offset) != expected:
-                    draft.keep()
-                    return None
+            if not all(_holds(draft, member.header + content, member.header_offset) for member, content in layout.head):
+                draft.keep()
+                return None
             writer._load_progress(journal, contents)
             writer._write_head()
             writer._write_contents(contents)
@@ -318,3 +316,10 @@ class BundleWriter:
     def _wait_for_sync(self) -> None:
         if self._background_sync is not None:
             self._background_sync.wait()
+
+
+def _holds(draft: Draft, content: bytes, offset: int) -> bool:
+    """Whether an earlier run wrote ``content`` at ``offset``."""
+    if isinstance(draft, VolumeDraft):
+        return draft.holds(content, offset)
+    return draft.read(len(content), offset) == content

@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Collect garbage less often: during start-up it finds none and takes 5 % of the time.
     gc.set_threshold(50_000, 20, 100)
     try:
+        from airgap.cli.language import use_project_language
+
+        use_project_language(sys.argv[1:] if arguments is None else arguments)
         from airgap.cli.run import run
 
         sys.exit(run(arguments))

@@ -119,7 +119,7 @@ class _LazyGroup(click.Group):
         return super().resolve_command(context, arguments)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
+        with formatter.section(tr("Commands")):
             formatter.write_dl(list(COMMANDS.items()))
 
     def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from airgap.cli.formatting.columns import display_width
 from airgap.cli.formatting.command_line import command_line
 from airgap.cli.formatting.message import Message, MessageLimits, messages
 from airgap.cli.printing import Line, Styled, ansi, note, note_json
@@ -16,7 +17,7 @@ from airgap.formatting import escaped, json_text
 from airgap.i18n import tr
 from airgap.records import Record
 
-_PREFIX = "error: "
+_PREFIX = tr("error: ")
 
 
 class ErrorReporter(Record, frozen=False):
@@ -110,7 +111,7 @@ class ErrorReporter(Record, frozen=False):
 
     def _lines(self, message: Message) -> list[Line]:
         printed = Message(escaped(message.text), escaped(message.hint))
-        shown = self.limits.message(printed, used=len(_PREFIX))
+        shown = self.limits.message(printed, used=display_width(_PREFIX))
         first: Line = (Styled(_PREFIX.rstrip(), "red", bold=True), f" {shown.text}")
         return [first, (f"  {shown.hint}",)] if shown.hint else [first]
 

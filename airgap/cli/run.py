@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from airgap import limits
-from airgap.cli import printing, stopping
+from airgap.cli import click_words, printing, stopping
 from airgap.cli.app import cli
 from airgap.cli.error_reporter import ErrorReporter
 from airgap.cli.prompts import ask_for_missing
@@ -29,6 +29,7 @@ def run(arguments: Sequence[str] | None) -> int:
     stopping.listen(reporter)
     try:
         limits.use_environment(os.environ)
+        click_words.use_language()
         printing.prepare()
         code = _run_command(arguments, reporter)
         printing.flush()

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 from airgap import kube, limits
 from airgap.durable import missing_file, read_hint
 from airgap.errors import AirgapError, UsageError
-from airgap.i18n import tr
+from airgap.i18n import LANGUAGES, tr
 from airgap.oci import Platform, Reference
 from airgap.oci.reference import registry_problem
 from airgap.records import Record, field
 from airgap.registry import RegistrySettings
-from airgap.registry.settings import TIMEOUT
 
 if TYPE_CHECKING:
     from airgap.artifacts.publish.addresses import ArtifactTarget
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 FILE = "airgap.yaml"
 _KEYS = (
     *("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules"),
-    *("limits", "artifacts", "artifact_targets", "require", "verify_images", "purpose"),
+    *("limits", "artifacts", "artifact_targets", "require", "verify_images", "purpose", "language"),
 )
 
 
@@ -128,6 +127,8 @@ class ProjectReader(Record, frozen=False):
                 self._read_mapping(value)
             elif key == "rules":
                 self._read_rules(value)
+            elif key == "language":
+                self._check_language(value)
             elif key == "require":
                 self._read_require(value)
             elif key == "verify_images":
@@ -140,6 +141,16 @@ class ProjectReader(Record, frozen=False):
                 self._read_limits(value)
             else:
                 self._read_registries(value)
+
+    def _check_language(self, node: Any) -> None:
+        """Check the language, which the command line has read before everything else."""
+        language = self.text(node)
+        if language not in LANGUAGES:
+            raise UsageError(
+                tr("there are no messages in {language!r}", language=language),
+                where=self.where(node),
+                hint=tr("known are {known}", known=", ".join(LANGUAGES)),
+            )
 
     def _read_artifacts(self, key: str, node: Any) -> None:
         # The formats are only read for projects that have artifacts.
@@ -214,7 +225,7 @@ class ProjectReader(Record, frozen=False):
             self._flag(values["plain_http"]) if "plain_http" in values else None,
             ca_file,
             self._flag(values["insecure"]) if "insecure" in values else False,
-            self._seconds(values["timeout"]) if "timeout" in values else TIMEOUT,
+            self._seconds(values["timeout"]) if "timeout" in values else None,
             self._hosts(values["redirects"]) if "redirects" in values else (),
             self._hosts(values["realms"]) if "realms" in values else (),
         )

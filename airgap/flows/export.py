@@ -21,6 +21,7 @@ from airgap.flows.steps.export_request import Exported, ExportRequest
 from airgap.flows.steps.finished_bundle import is_finished
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, failed_images, resolve_images
 from airgap.flows.steps.sign_export import write_signatures
+from airgap.flows.steps.sparse_indexes import warn_of_sparse_indexes
 from airgap.flows.steps.verify_images import verify_images
 from airgap.formatting import human
 from airgap.i18n import tr
@@ -51,13 +52,14 @@ def _export(
     resources = carried_resources(found_images, context.emit) if request.carry_resources else []
     locked = read_export_lock(
         request.lock, request.form, request.platforms, base.id if base else None,
-        None if request.only_artifacts else resources, refresh=request.refresh,
+        None if request.only_artifacts else resources, refresh=request.refresh, sparse=request.sparse,
     ) or build.lockfile  # fmt: skip
     found_images.emit_messages(context.emit)
     resolved, collected = _resolved(request, found_images, registries, locked, build, folder, context)
     planned = resolved.plan
     failures = failed_images(planned, context.emit, keep_going=request.keep_going)
-    lockfile = create_lockfile(request.platforms, planned, resources, base.id if base else None)
+    lockfile = create_lockfile(request.platforms, planned, resources, base.id if base else None, sparse=request.sparse)
+    warn_of_sparse_indexes(planned, context)
     sizes = measure(planned)
     artifacts = plan_artifacts(collected, planned, resolved.sources, lockfile)
     omitted = omit_layers(planned, base, context.emit, [artifact.descriptor.digest for artifact in artifacts])
@@ -74,6 +76,7 @@ def _export(
     if not request.platforms and base is None and (advice := sizes.advice()):
         context.note(advice)
     if request.dry_run:
+        write_export_lock(request.lock if request.lock_only else None, lockfile, refresh=request.refresh)
         return result
     if replace or not is_finished(request.form, inventory, layout, signature_files, result.paths, context):
         check_places(result.paths, replace=replace)
@@ -93,12 +96,13 @@ def _resolved(
     request: ExportRequest, found_images: FoundImages, registries: Registries, locked: Lockfile | None,
     build: BundleBuild, folder: Path, context: Context,
 ) -> tuple[ResolvedImages, Collected]:  # fmt: skip
-    if locked is not None and build.resuming and locked.platforms != tuple(map(str, request.platforms)):
+    wanted = (tuple(map(str, request.platforms)), request.sparse)
+    if locked is not None and build.resuming and (locked.platforms, locked.sparse) != wanted:
         raise build.other_inputs_error()
     try:
         images = resolve_images(
-            found_images, registries, context, platforms=request.platforms, referrers=request.referrers,
-            locked=locked, named=request.named, at_hand=request.at_hand,
+            found_images, registries, context, platforms=request.platforms, sparse=request.sparse,
+            referrers=request.referrers, locked=locked, named=request.named, at_hand=request.at_hand,
         )  # fmt: skip
         verify_images(request.demand, images.plan, images.sources, context)
         where = str(request.lock or request.form.path)

@@ -14,6 +14,7 @@ from airgap.durable import output
 from airgap.errors import AirgapError, raise_all
 from airgap.flows.steps.after_push import images_are_pushed
 from airgap.flows.steps.placement import ImportRequest, check_and_place
+from airgap.flows.steps.sparse_indexes import check_sparse_indexes
 from airgap.kube.rewrite.bundle_files import without_failed_images
 from airgap.kube.rewrite.file_set import RewrittenFile
 from airgap.kube.rewrite.output import write_rewritten
@@ -80,6 +81,7 @@ def _import(
         bundle_with_base.find_base_layers(needed, placement.mapping, target, context)
     if isinstance(target, SupportsCapacity):
         raise_or_warn(target.check_capacity(count_new_tags(missing)), context.emit)
+    check_sparse_indexes(planned, missing, stores, target, dry_run=request.dry_run)
     names = [image.root.label for image in missing if not image.root.companion]
     result = ImportResult(names, present, files, placement.receipt, publication=publication)
     if request.dry_run:

@@ -34,14 +34,16 @@ def create_server(
     tls: tuple[Path, Path] | None = None,
     on_request: Callable[[str, str, int], None] | None = None,
     limits: dict[str, int] | None = None,
+    sparse: bool = False,
     emit: Sink = ignore,
 ) -> Server:
     """Return a server that is not yet started, over a layout if ``path`` is a folder and otherwise over a bundle.
 
     ``credentials`` are a user name and a password, ``tls`` a certificate and its key. ``writable`` creates a missing
-    layout, unless it is called like a bundle. ``limits`` changes limits of the server by name. Temporary files that
-    killed servers left in a writable layout are removed. Of a differential bundle only the complete images are served;
-    a warning names the others. Raises :class:`ContentMissing` if no image is complete, :class:`BundleError` for other
+    layout, unless it is called like a bundle. ``limits`` changes limits of the server by name. ``sparse`` accepts
+    indexes without all of their images. Temporary files that killed servers left in a writable layout are removed. Of
+    a differential bundle only the complete images are served; a warning names the others. Raises
+    :class:`ContentMissing` if no image is complete, :class:`BundleError` for other
     files and folders, :class:`UsageError` for a bundle with ``writable`` and for a missing file.
     """
     for file in tls or ():
@@ -61,6 +63,7 @@ def create_server(
             on_request=on_request,
             uploads=path if writable else None,
             limits=limits,
+            sparse=sparse,
         )
     new_layout = tr("--writable makes a new layout folder: airgap serve {path} --writable", path=quoted(str(path)))
     require_file(path, hint=None if _has_bundle_name(path) else new_layout)

@@ -20,10 +20,11 @@ from airgap.registry.auth.realms import TokenServers
 from airgap.registry.http.connect import Trust
 from airgap.registry.http.errors import not_a_registry, public_url
 from airgap.registry.http.limiter import Limiter
+from airgap.registry.http.pace import Patience
 from airgap.registry.http.retry import RetryPolicy, SlowCount
 from airgap.registry.http.transport import Response, StreamedResponse, Transport
 from airgap.registry.redirects import REDIRECTS, Requester, origin_of, retry_after_of
-from airgap.registry.settings import RegistrySettings
+from airgap.registry.settings import TIMEOUT, RegistrySettings
 from airgap.registry.upload_sessions import NoUploadSessions, UploadSessions
 
 Document = TypeVar("Document")
@@ -70,9 +71,9 @@ class RegistryClient(Record, frozen=False, eq=False):
 
     def __post_init__(self) -> None:
         self.base_url = self.settings.base_url(self.registry)
-        self.timeout = self.settings.timeout
+        self.timeout = self.settings.timeout or TIMEOUT
         self.trust = self.own_trust or Trust(self.settings.ca_file, self.settings.insecure)
-        self._pace = SlowCount()
+        self._pace = SlowCount(public_url(self.base_url))
         self.limiter = Limiter(self.retry.patience, sleep=self.retry.sleep, clock=self.retry.clock)
         self._requester = Requester(
             self.registry, self.base_url, self.settings, self.transport, self.trust, self.limiter, self.headers
@@ -106,7 +107,9 @@ class RegistryClient(Record, frozen=False, eq=False):
 
         def attempt() -> Response:
             with self._pace.watch():
-                return self._requester.follow("GET", self._url("/v2/"), {}, None, "", stay=True).read()
+                return self._requester.follow(
+                    "GET", self._url("/v2/"), {}, None, "", stay=True, patience=Patience.PROMPT
+                ).read()
 
         response = self.retry.run("GET /v2/", attempt)
         if response.status == 401:
@@ -131,10 +134,11 @@ class RegistryClient(Record, frozen=False, eq=False):
         is ``download-bytes`` by default, so that no body is cut short in silence.
         """
         limit = limit or ("download-bytes" if method == "GET" else "")
+        patience = Patience.of(method, limit)
 
         def attempt() -> Response:
             with self._pace.watch():
-                response = self._request_authenticated(method, path, scopes, headers or {}, body).read(limit)
+                response = self._request_authenticated(method, path, scopes, headers or {}, body, patience).read(limit)
             return self._checked(response, ok)
 
         return self.retry.run(f"{method} {path.partition('?')[0]}", attempt)
@@ -145,19 +149,19 @@ class RegistryClient(Record, frozen=False, eq=False):
         parse: Callable[[Response], Document],
         *,
         scopes: Sequence[str],
-        headers: Mapping[str, str] | None = None,
-        ok: Sequence[int] = (200,),
-        limit: str,
-    ) -> Document:
+        headers: Mapping[str, str] | None = None, ok: Sequence[int] = (200,), limit: str,
+    ) -> Document:  # fmt: skip
         """Send a GET for a document, with retries, and return what ``parse`` makes of it.
 
         Large documents are read and parsed one at a time: each takes many times its length meanwhile. ``limit`` is as
         in :meth:`request`.
         """
 
+        patience = Patience.of("GET", limit)
+
         def attempt() -> Document:
             with self._pace.watch():
-                stream = self._request_authenticated("GET", path, scopes, headers or {}, None)
+                stream = self._request_authenticated("GET", path, scopes, headers or {}, None, patience)
                 with bounded_json.one_at_a_time(stream.response.length):
                     return parse(self._checked(stream.read(limit), ok))
 
@@ -202,10 +206,10 @@ class RegistryClient(Record, frozen=False, eq=False):
     ) -> StreamedResponse:
         """Send a GET and return the response with its body unread; raise the error for a status not in ``ok``.
 
-        It is not retried, since only the caller knows which byte to continue at.
+        It is sent once: only the caller knows which byte to continue at.
         """
         with self._pace.watch():
-            stream = self._request_authenticated("GET", path, scopes, headers, None)
+            stream = self._request_authenticated("GET", path, scopes, headers, None, Patience.BODY)
             if stream.status not in ok:
                 raise self._error(stream.read())
         return stream
@@ -221,9 +225,9 @@ class RegistryClient(Record, frozen=False, eq=False):
         write_body: Callable[[socket.socket], None],
         dedicated: bool = False,
     ) -> Response:
-        """Send a request with a body of ``length`` bytes that ``write_body`` writes; return any response.
+        """Send a request with a body of ``length`` bytes that ``write_body`` writes, once; return any response.
 
-        It is not retried. ``dedicated`` opens a connection for this request only.
+        ``dedicated`` opens a connection for this request only.
         """
         authorization = self._auth.header(scopes)
         all_headers = {**headers, "Authorization": authorization} if authorization else dict(headers)
@@ -301,11 +305,14 @@ class RegistryClient(Record, frozen=False, eq=False):
         return error
 
     def _request_authenticated(
-        self, method: str, path: str, scopes: Sequence[str], headers: Mapping[str, str], body: bytes | None
-    ) -> StreamedResponse:
+        self, method: str, path: str, scopes: Sequence[str], headers: Mapping[str, str], body: bytes | None,
+        patience: Patience,
+    ) -> StreamedResponse:  # fmt: skip
         for attempt in range(1, _MAX_AUTHENTICATED_ATTEMPTS + 1):
             with self._auth.try_credential(scopes) as authorization:
-                stream = self._requester.follow(method, self._url(path), headers, body, authorization)
+                stream = self._requester.follow(
+                    method, self._url(path), headers, body, authorization, patience=patience
+                )
                 # A 401 of a server that the registry redirects to is not a challenge of the registry.
                 if stream.status != 401 or origin_of(stream.url) != origin_of(self.base_url):
                     if stream.status == 429 and self._auth.is_untested(scopes, authorization):
@@ -327,7 +334,9 @@ class RegistryClient(Record, frozen=False, eq=False):
             authorization = headers.get("Authorization", "")
             other_headers = {name: value for name, value in headers.items() if name != "Authorization"}
             with self._pace.watch():
-                stream = self._requester.follow(method, url, other_headers, body, authorization, setting="realms")
+                stream = self._requester.follow(
+                    method, url, other_headers, body, authorization, setting="realms", patience=Patience.PROMPT
+                )
                 response = stream.read("token-bytes")
             if response.status == 429 and self._auth.is_untested((), authorization):
                 raise self._auth.locked_out_error(response, ())

@@ -17,9 +17,10 @@ from airgap.registry.http.addresses import AddressRule
 from airgap.registry.http.connect import Trust
 from airgap.registry.http.errors import RefusedAddress, join_url, public_url, split_url
 from airgap.registry.http.limiter import BUSY, Limiter
+from airgap.registry.http.pace import Patience
 from airgap.registry.http.retry import parse_retry_after
 from airgap.registry.http.transport import Headers, StreamedResponse, Transport
-from airgap.registry.settings import RegistrySettings, names_host, quoted_key
+from airgap.registry.settings import TIMEOUT, RegistrySettings, names_host, quoted_key
 
 REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5
@@ -52,6 +53,7 @@ class Requester(Record, frozen=False, eq=False):
         *,
         stay: bool = False,
         setting: str = "redirects",
+        patience: Patience = Patience.BODY,
     ) -> StreamedResponse:
         """Send a request and follow redirects. ``authorization`` is sent to the origin of ``url`` only.
 
@@ -63,7 +65,7 @@ class Requester(Record, frozen=False, eq=False):
             all_headers = dict(headers)
             if authorization and origin_of(url) == first_origin:
                 all_headers["Authorization"] = authorization
-            stream = self._exchange_named(method, url, all_headers, body, setting)
+            stream = self._exchange_named(method, url, all_headers, body, setting, patience)
             setting = "redirects"
             location = stream.headers.get("Location")
             if stream.status not in REDIRECTS or not location or method not in ("GET", "HEAD"):
@@ -84,18 +86,24 @@ class Requester(Record, frozen=False, eq=False):
         )
 
     def _exchange_named(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, setting: str
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        setting: str,
+        patience: Patience,
     ) -> StreamedResponse:
         """Send a request to an address that the registry may have named: then its rule applies."""
         self.transport.secrets.add_header(headers.get("Authorization", ""))
         if origin_of(url) == origin_of(self.base_url):
-            return self.exchange(method, url, {**self.headers, **headers}, body, limited=True)
+            return self.exchange(method, url, {**self.headers, **headers}, body, limited=True, patience=patience)
         parts = split_url(url)
         allowed = (*self.settings.redirects, *(self.settings.realms if setting == "realms" else ()))
         is_own = parts.hostname == split_url(self.base_url).hostname
         rule = None if is_own or names_host(allowed, parts.netloc) else AddressRule.for_registry_at(self.peer)
         try:
-            stream = self.transport.request(method, url, self.trust, headers, body, self.settings.timeout, rule)
+            stream = self._send(method, url, headers, body, rule, patience)
         except RefusedAddress as error:
             error.hint = tr(
                 "if that is right, allow it in airgap.yaml: registries: {{{registry}: {{{setting}: [{host}]}}}}",
@@ -109,17 +117,40 @@ class Requester(Record, frozen=False, eq=False):
         return stream
 
     def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limited: bool
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        limited: bool,
+        patience: Patience = Patience.PATIENT,
     ) -> StreamedResponse:
         """Send a request to an address that the user gave; ``limited`` counts it among those to the registry."""
         self.transport.secrets.add_header(headers.get("Authorization", ""))
         if not limited:  # token servers and targets of redirects have rate limits of their own
-            return self.transport.request(method, url, self.trust, headers, body, self.settings.timeout)
+            return self._send(method, url, headers, body, None, patience)
         with self.limiter.slot() as report:
-            stream = self.transport.request(method, url, self.trust, headers, body, self.settings.timeout)
+            stream = self._send(method, url, headers, body, None, patience)
             report(stream.status, retry_after_of(stream.status, stream.headers))
         self.peer = stream.peer
         return stream
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        rule: AddressRule | None,
+        patience: Patience,
+    ) -> StreamedResponse:
+        timeout = self.settings.timeout
+        if timeout is not None and patience is Patience.PROMPT:
+            patience = Patience.PATIENT  # the user knows how long this registry takes
+        return self.transport.request(
+            method, url, self.trust, headers, body, timeout or TIMEOUT, rule, patience=patience
+        )
 
 
 def retry_after_of(status: int, headers: Headers) -> float | None:

@@ -32,7 +32,8 @@ class RegistrySettings(Record):
 
     ``mirror`` is a registry to pull from instead, with its own credentials. ``endpoint`` is another address of the same
     registry, for pulls and pushes, with the registry's credentials. ``plain_http`` is ``None`` if it is not configured:
-    then loopback addresses use plain HTTP and all others TLS. ``timeout`` is in seconds (:data:`TIMEOUT`).
+    then loopback addresses use plain HTTP and all others TLS. ``timeout`` is in seconds (:data:`TIMEOUT` by
+    default; then small answers have the limit ``answer-time``).
     ``redirects`` and ``realms`` are hosts, ``HOST`` or ``HOST:PORT``: redirects may lead to the former whatever their
     address, and the latter get the registry's password as token servers.
     """
@@ -42,7 +43,7 @@ class RegistrySettings(Record):
     plain_http: bool | None = None
     ca_file: str = ""
     insecure: bool = False
-    timeout: float = TIMEOUT
+    timeout: float | None = None
     redirects: tuple[str, ...] = ()
     realms: tuple[str, ...] = ()
 

@@ -80,11 +80,12 @@ class RegistryApp:
         on_request: OnRequest | None = None,
         limits: Limits | None = None,
         site: Site | None = None,
+        sparse: bool = False,
     ) -> None:
         limits = limits or Limits()
         self._site = SiteHandler(site, store) if site is not None else None
         repositories = Repositories(store, naming, writable=writable)
-        self._manifests = ManifestHandler(repositories, limits, folder)
+        self._manifests = ManifestHandler(repositories, limits, folder, sparse=sparse)
         self._blobs = BlobHandler(repositories)
         self._uploads = UploadHandler(repositories, self._blobs, folder, limits)
         self._guard = SignInGuard(limits)

@@ -31,10 +31,13 @@ _LARGE = 64 * 1024
 
 
 class ManifestHandler:
-    """Answers requests to ``/v2/NAME/manifests/REFERENCE``."""
+    """Answers requests to ``/v2/NAME/manifests/REFERENCE``. With ``sparse``, indexes may lack images."""
 
-    def __init__(self, repositories: Repositories, limits: Limits, folder: Path | None = None) -> None:
+    def __init__(
+        self, repositories: Repositories, limits: Limits, folder: Path | None = None, *, sparse: bool = False
+    ) -> None:
         self._repositories = repositories
+        self._sparse = sparse
         self._limits = limits
         self._folder = folder
         self._large_manifest = threading.Lock()
@@ -135,7 +138,8 @@ class ManifestHandler:
     def _check_content(self, repository: str, manifest: Manifest) -> None:
         """Raise MANIFEST_BLOB_UNKNOWN for missing content. A subject may be pushed later."""
         missing = [blob.digest for blob in manifest.blobs if not is_nondistributable(blob) and not self._has_blob(blob)]
-        missing += [child.digest for child in manifest.children if not self._has_child(repository, child)]
+        children = () if self._sparse else manifest.children
+        missing += [child.digest for child in children if not self._has_child(repository, child)]
         if missing:
             raise Problem(
                 404,

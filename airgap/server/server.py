@@ -31,7 +31,7 @@ class Server:
     repositories of URLs to those of the store. ``on_request`` is called with method, path (without query) and status
     of each request, from several threads. ``uploads`` is the folder for unfinished uploads, preferably on the disk of
     the store. ``site`` are read-only files outside of ``/v2/``. ``limits`` changes limits of
-    :mod:`airgap.server.limits` by name.
+    :mod:`airgap.server.limits` by name. ``sparse`` accepts indexes without all of their images.
 
     Raises :class:`UsageError` for ``writable`` with a store that cannot be written.
     """
@@ -50,6 +50,7 @@ class Server:
         uploads: StrPath | None = None,
         limits: dict[str, int] | None = None,
         site: Site | None = None,
+        sparse: bool = False,
     ) -> None:
         self._limits = Limits(limits)
         if writable and not isinstance(store, Store):
@@ -65,6 +66,7 @@ class Server:
             on_request=on_request,
             limits=self._limits,
             site=site,
+            sparse=sparse,
         )
         self._host = host.strip("[]")
         self._port = port

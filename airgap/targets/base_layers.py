@@ -9,7 +9,7 @@ the target must be given as base instead. The repositories that the image itself
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from airgap.bundle import BundleReader, RequiredLayer
 from airgap.errors import ContentMissing, NotFound, Rejected, Unauthorized, raise_all
@@ -34,6 +34,11 @@ class BundleWithBaseLayers:
         self.bundle = bundle
         self.required = {required.digest: required for required in bundle.inventory.requires}
         self._base_stores: dict[str, Store] = {}
+
+    @property
+    def absent_manifests(self) -> Collection[str]:
+        """The digests of manifests that indexes list and that the bundle does not have."""
+        return self.bundle.absent_manifests
 
     def resolve(self, name: str) -> Descriptor:
         """Return the descriptor of a name in the bundle."""

@@ -16,7 +16,14 @@ from airgap.targets.mapping import Mapping
 from airgap.targets.plain import PlainTarget
 from airgap.targets.probe import Probe, is_registry
 from airgap.targets.product import OpenTarget, TargetRequest
-from airgap.targets.protocols import Finding, SupportsCapacity, SupportsTagPolicy, SupportsUploadProbe, Target
+from airgap.targets.protocols import (
+    Finding,
+    SupportsCapacity,
+    SupportsSparseCheck,
+    SupportsTagPolicy,
+    SupportsUploadProbe,
+    Target,
+)
 
 if TYPE_CHECKING:
     from airgap.registry import Registries
@@ -132,6 +139,11 @@ class LazyTarget:
         """Ask the target whether it forbids to move the tag, if it has such a policy."""
         target = self._target()
         return target.fixed_tag(tag) if isinstance(target, SupportsTagPolicy) else None
+
+    def sparse_refusal(self) -> Finding | None:
+        """Ask the target whether it refuses an index without all of its images, if that is known."""
+        target = self._target()
+        return target.sparse_refusal() if isinstance(target, SupportsSparseCheck) else None
 
     def probe_upload(self) -> list[Finding]:
         """Probe an upload if the target supports that."""

@@ -72,6 +72,14 @@ class SupportsTagPolicy(Protocol):
 
 
 @runtime_checkable
+class SupportsSparseCheck(Protocol):
+    """A target of which is known whether it takes an index without all of its images."""
+
+    def sparse_refusal(self) -> Finding | None:
+        """Return the problem if it refuses such an index; ``None`` if it takes it, or that is not known."""
+
+
+@runtime_checkable
 class SupportsUploadProbe(Protocol):
     """A target that must be asked for an upload to find out whether it accepts one."""
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, NotFound
@@ -18,7 +18,7 @@ from airgap.store.protocols import Source
 from airgap.store.readers import fetch
 from airgap.transfer.budget import FailureCount, MemoryBudget
 from airgap.transfer.pool import CancelToken, parallel_map
-from airgap.transfer.sources import ManifestSource, PartialSource, ReferrerSource, SignatureTagSource
+from airgap.transfer.sources import ManifestSource, PartialSource, ReferrerSource, SignatureTagSource, SparseSource
 
 #: How deep indexes may be nested. Nobody nests that deep, and a hostile registry could nest without end.
 MAX_DEPTH = 8
@@ -75,8 +75,9 @@ class Image(Record):
 class GraphReader(Record, frozen=False):
     """Reads roots, their children and their referrers. ``manifests`` and ``inline_blobs`` (configs) fill meanwhile.
 
-    ``platforms`` are those to keep of each index, all if empty. ``known_referrers``, by the digest of their subject,
-    and ``known_referrer_tags``, the tags of some of them by digest, are used instead of asking the source.
+    ``platforms`` are those to keep of each index, all if empty. An index of which not all are kept becomes a new one,
+    or, if ``sparse``, stays as it is, without the images that are not kept. ``known_referrers``, by the digest of their
+    subject, and ``known_referrer_tags``, the tags of some of them by digest, are used instead of asking the source.
     """
 
     sources: Mapping[str, Source]
@@ -88,6 +89,10 @@ class GraphReader(Record, frozen=False):
     inline_blobs: dict[str, bytes] = field(default_factory=dict)
     budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(1))
     known_referrer_tags: Mapping[str, str] = field(default_factory=dict)
+    sparse: bool = False
+    #: Children of sparse indexes that are kept, and those that are not, by digest; each may be a child of several.
+    kept: set[str] = field(default_factory=set)
+    not_kept: set[str] = field(default_factory=set)
 
     def resolve(self, root: Root) -> Image:
         """Read the manifest of a root and choose its platforms. Errors say which image they are about."""
@@ -112,7 +117,10 @@ class GraphReader(Record, frozen=False):
             unread: dict[str, tuple[Root, Descriptor]] = {}
             for root, manifest in level:
                 self.manifests[manifest.descriptor.digest] = manifest
+                absent = self._absent_children(self.sources[root.source])
                 for child in manifest.children:
+                    if child.digest in absent:
+                        continue
                     if child.digest not in self.manifests and child.digest not in unreadable:
                         unread.setdefault(child.digest, (root, child))
             if not unread:
@@ -149,6 +157,11 @@ class GraphReader(Record, frozen=False):
                 )
             failures.append((image.root, error))
         return readable
+
+    def _absent_children(self, source: Source) -> Collection[str]:
+        """The digests of manifests that indexes list, and that are not read."""
+        absent = source.absent_manifests if isinstance(source, SparseSource) else ()
+        return {*absent, *(self.not_kept - self.kept)}
 
     def _read(self, source: Source, name: str) -> Manifest:
         manifest = read_manifest(source, name)
@@ -209,6 +222,10 @@ class GraphReader(Record, frozen=False):
         kept = manifests.select_platforms(manifest, wanted)
         index = manifest.descriptor
         kept_platforms = _known_platforms(kept)
+        if self.sparse:
+            self.kept.update(child.digest for child in kept)
+            self.not_kept.update(child.digest for child in manifest.children)
+            return Image(root, manifest, kept_platforms, index)
         if len(wanted) == 1:
             child = next(child for child in kept if not manifests.attested_digest(child))
             return Image(root, self._read(source, child.digest), kept_platforms, index)
@@ -263,7 +280,8 @@ class GraphReader(Record, frozen=False):
             emit(
                 Noted(
                     tr(
-                        "{label}: signatures of the whole index are left out: only some platforms were chosen",
+                        "{label}: signatures of the whole index are left out: only some platforms were chosen "
+                        "(--sparse keeps the index)",
                         label=image.root.label,
                     )
                 )
@@ -271,7 +289,8 @@ class GraphReader(Record, frozen=False):
         subjects = [image.digest]
         if not image.referrer_of:
             # Of an index each image may be signed too, but nobody signs BuildKit's attestations.
-            subjects += [child.digest for child in image.manifest.children if not manifests.attested_digest(child)]
+            children = [child for child in image.manifest.children if child.digest in self.manifests]
+            subjects += [child.digest for child in children if not manifests.attested_digest(child)]
         referrers: list[Image] = []
         for subject in dict.fromkeys(subjects):
             if self.known_referrers is None:

@@ -100,6 +100,11 @@ class Plan(Record, frozen=False):
         visit(image.manifest)
         return list(ordered.values())
 
+    def absent_children(self, image: Image) -> list[Descriptor]:
+        """The manifests that indexes of a sparse image list, and that do not move with it."""
+        children = (child for manifest in self.closure(image) for child in manifest.children)
+        return [child for child in children if child.digest not in self.manifests]
+
     def subset(self, images: Sequence[Image]) -> Plan:
         """The part of the plan that ``images`` need."""
         part = Plan(inline_blobs=self.inline_blobs)
@@ -119,19 +124,21 @@ def plan(
     known_referrers: Mapping[str, Sequence[str]] | None = None,
     known_referrer_tags: Mapping[str, str] | None = None,
     workers: int = 0,
+    sparse: bool = False,
 ) -> Plan:
     """Find everything that ``roots`` need.
 
     Every root is tried. Failures are in ``Plan.failures``; the caller raises them or continues without these images.
     With ``referrers``, signatures and the like come along; ``known_referrers``, by the digest of their subject, are
     used instead of asking the registry, with ``known_referrer_tags`` by their own digest. ``workers`` overrides the
-    context's number of control requests. Raises :class:`airgap.errors.Interrupted`.
+    context's number of control requests. ``sparse`` keeps indexes as they are if only some of their ``platforms`` move.
+    Raises :class:`airgap.errors.Interrupted`.
     """
     context = context or Context()
     workers = workers or context.jobs.control
     budget = MemoryBudget(len(roots))
     graph = GraphReader(sources, platforms, workers, context.cancel, known_referrers, budget=budget)
-    graph.known_referrer_tags = known_referrer_tags or {}
+    graph.known_referrer_tags, graph.sparse = known_referrer_tags or {}, sparse
     resolved = parallel_map(roots, graph.resolve, workers=workers, cancel=context.cancel, keep_going=True)
     result = Plan(inline_blobs=graph.inline_blobs)
     images: list[Image] = []

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from airgap.oci import Descriptor, Platform
@@ -32,6 +32,15 @@ class SignatureTagSource(Protocol):
 
     def signature_tags(self, digest: str, /) -> Mapping[str, str]:
         """The digest of what each of these tags for ``digest`` stands for."""
+
+
+@runtime_checkable
+class SparseSource(Protocol):
+    """A source whose indexes may list manifests that it does not have."""
+
+    @property
+    def absent_manifests(self) -> Collection[str]:
+        """The digests of these manifests."""
 
 
 @runtime_checkable

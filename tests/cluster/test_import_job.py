@@ -25,17 +25,18 @@ USER, PASSWORD = "pusher", "word of the pusher"
 SIZES = (9_000_000, 8_000_000, 7_000_000, 6_000_000, 2_000_000, 2_000_000, 1_000_000, 500_000, 400_000, 300_000)
 
 
-def adapted(manifest: Path, image_registry: str, target: str) -> str:
-    """The manifest with what its README says is to be changed, and a volume that was made by hand."""
-    text = manifest.read_text(encoding="utf-8")
+TARGET = "http://10.100.0.102:32415/my-docker-image"
+
+
+def adapted(manifest: str, image_registry: str) -> str:
+    """The manifest with the image that nodes can pull, and a volume that was made by hand."""
     for old, new in (
         ("registry.example.com/airgap:", f"{image_registry}/airgap:"),
-        ("http://10.100.0.102:32415/my-docker-image", target),
         ("accessModes: [ReadWriteMany]", 'accessModes: [ReadWriteMany]\n  storageClassName: ""'),
     ):
-        assert old in text, old
-        text = text.replace(old, new)
-    return text
+        assert old in manifest, old
+        manifest = manifest.replace(old, new)
+    return manifest
 
 
 @pytest.fixture
@@ -66,9 +67,12 @@ def test_four_pods_import_a_bundle(
         shutil.copy(bundle, cluster.folder)
         (cluster.folder / "password.txt").write_text(PASSWORD)
         (cluster.folder / "manifests").mkdir()
-        manifest = cluster.folder / "manifests/import-job.yaml"
         address = f"{target.url}/my-docker-image"
-        manifest.write_text(adapted(ROOT / "manifests/import-job.yaml", provider.address, address))
+        manifest = (ROOT / "manifests/import-job.yaml").read_text(encoding="utf-8")
+        assert TARGET in manifest
+        (cluster.folder / "manifests/import-job.yaml").write_text(
+            adapted(manifest, provider.address).replace(TARGET, address)
+        )
         volumes.add(cluster.namespace, "airgap-bundle")
         for line in LINES:
             cluster.shell(line.replace("registry.example.com", provider.url))

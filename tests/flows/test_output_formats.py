@@ -111,6 +111,41 @@ class TestVolumes:
         assert (split.folder / "v.tar.003").read_bytes() == third
         assert not [path.name for path in split.folder.iterdir() if path.suffix in (".partial", ".journal")]
 
+    def test_machines_make_a_volume_each_at_the_same_time(self, small: Airgap, shelf: Path) -> None:
+        """From a lock that was written before any of them, into one folder."""
+        (small.folder / "airgap.lock").unlink()
+        options = ("pod.yaml", *IMAGES, "--lock", "airgap.lock", "-o", "v.tar", "--volume-size", "1MiB")
+        whole = volumes(shelf)
+        said = small.run("export", *options, "--lock-only").stderr
+        assert f"airgap.lock is complete; the bundle will be v.tar.001 … {whole[-1].name}: 3 images, " in said
+        assert (small.folder / "airgap.lock").read_bytes() == (shelf / "airgap.lock").read_bytes()
+        assert volumes(small.folder) == []
+
+        numbers = range(1, len(whole) + 1)
+        running = [small.started("export", *options, "--volume", str(number)) for number in numbers]
+        for process in running:
+            _, error = process.communicate(timeout=120)
+            assert process.returncode == 0, error.decode()
+        assert [part.name for part in volumes(small.folder)] == [part.name for part in whole]
+        for part in whole:
+            assert (small.folder / part.name).read_bytes() == part.read_bytes(), part.name
+        assert not [path.name for path in small.folder.iterdir() if path.suffix in (".partial", ".journal")]
+
+    def test_a_lock_alone(self, small: Airgap) -> None:
+        (small.folder / "airgap.lock").unlink()
+        options = ("export", *IMAGES, "-o", "v.tar", "--lock-only")
+        assert "--lock airgap.lock" in small.fails(2, *options).stderr
+        small.fails(2, *options, "--lock", "airgap.lock", "--volume-size", "1MiB", "--volume", "1")
+        before = small.files()
+        small.run(*options, "--lock", "airgap.lock", "--dry-run")
+        assert small.files() == before
+        small.run(*options, "--lock", "airgap.lock")
+        assert small.files().keys() - before.keys() == {"airgap.lock"}
+        # A lock that is there is followed, and left as it is.
+        locked = small.files()
+        small.run(*options, "--lock", "airgap.lock")
+        assert small.files() == locked
+
     def test_a_damaged_volume_is_named_with_the_images_it_touches(self, split: Airgap) -> None:
         with (split.folder / "v.tar.004").open("r+b") as file:
             file.seek(1000)

@@ -111,6 +111,17 @@ def test_a_killed_export_goes_on_in_the_middle_of_a_layer(airgap: Airgap, source
     assert files(airgap.folder) == expected
 
 
+def test_a_killed_volume_goes_on_although_another_was_made_beside_it(airgap: Airgap, source: Source) -> None:
+    form = (*FORMS["volumes"], "--lock", "airgap.lock")
+    expected = wanted(airgap, source, *form)
+    killed(airgap, source, 30 * MIB, *form, "--volume", "4")
+    assert files(airgap.folder).keys() == {"b.tar.004.partial", "b.tar.volume-4.journal"}
+    through(airgap, source.url)
+    assert "goes on" not in airgap.run("export", *IMAGES, "-o", *form, "--volume", "2").stderr
+    assert "goes on" in airgap.run("export", *IMAGES, "-o", *form, "--volume", "4").stderr
+    assert files(airgap.folder) == {name: expected[name] for name in ("b.tar.002", "b.tar.004")}
+
+
 def test_what_an_error_stopped_is_kept_and_the_command_says_so(airgap: Airgap, source: Source) -> None:
     expected = wanted(airgap, source, "b.tar")
     with faulty_line(source.address, limit=20 * MIB, ending=STALL) as line:

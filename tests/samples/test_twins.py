@@ -207,7 +207,7 @@ KEYS = {
     "rules", "take", "ignore",
     "registries", "mirror", "plain_http", "endpoint", "ca_file", "insecure", "timeout",
     "artifacts", "artifact_targets", "require",
-    "redirects", "realms", "limits",
+    "redirects", "realms", "limits", "language",
 }  # fmt: skip
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import re
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +20,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from tools.messages import columns, translations
 from tools.messages.collect import MessageError, messages
 from tools.messages.strays import strays
 
@@ -46,6 +46,7 @@ def main() -> int:
     check = parser.parse_args().check
     try:
         problems = [f"{stray} is not translated: tr(…)" for stray in strays(ROOT)]
+        problems += [f"{place} counts characters, not columns: formatting/columns.py" for place in columns.places(ROOT)]
         template = template_catalog(ROOT)
     except MessageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -54,7 +55,13 @@ def main() -> int:
     for path in sorted(LOCALE.glob("*/LC_MESSAGES/airgap.po")):
         catalog = read_po(io.BytesIO(path.read_bytes()), locale=path.parent.parent.name)
         catalog.update(template, no_fuzzy_matching=True)
-        problems += catalog_problems(catalog, path)
+        page = ROOT / f"docs/glossary.{catalog.locale}.md"
+        glossary = page.read_text("utf-8") if page.is_file() else ""
+        problems += translations.problems(catalog, str(path.relative_to(LOCALE.parent)), glossary)
+        pages = [
+            other for other in ROOT.rglob(f"*.{catalog.locale}.md") if other != page and ".venv" not in other.parts
+        ]
+        problems += [problem for other in sorted(pages) for problem in translations.page_problems(other, glossary)]
         outputs[path] = po_bytes(catalog)
         # Read back, since a new plural has fewer forms in the file than in the template.
         outputs[path.with_suffix(".mo")] = mo_bytes(read_po(io.BytesIO(outputs[path]), locale=str(catalog.locale)))
@@ -77,21 +84,6 @@ def template_catalog(root: Path) -> Catalog:
         text = (message.text, message.plural) if message.plural else message.text
         catalog.add(text, locations=[(message.file, 0)])
     return catalog
-
-
-def catalog_problems(catalog: Catalog, path: Path) -> list[str]:
-    """Return the translations whose fields are not those of the English text."""
-    problems: list[str] = []
-    for message in catalog:
-        translations = [message.string] if isinstance(message.string, str) else list(message.string or ())
-        english = message.id if isinstance(message.id, str) else message.id[-1]
-        differing = [text for text in translations if message.id and text and _fields(text) != _fields(english)]
-        problems += [f"{path}: the fields differ from the English ones: {text[:80]!r}" for text in differing]
-    return problems
-
-
-def _fields(text: str) -> set[str]:
-    return set(re.findall(r"\{(\w*)", text.replace("{{", "")))
 
 
 def po_bytes(catalog: Catalog) -> bytes:

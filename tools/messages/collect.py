@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collects messages: calls of ``tr``, ``bilingual``, ``plural`` and ``counted``, help of commands, explain's texts."""
+"""Collects messages: calls of ``tr``, ``plural`` and the like, the help of commands, and the texts of explain."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _of_module(tree: ast.Module, file: str) -> Iterator[Message]:
             if file in INDIRECT and not isinstance(node.args[0], ast.Constant):
                 continue
             yield _checked(Message(_literal(node, 0, file), "", file), node)
-        elif node.func.id == "plural" and file != "airgap/i18n.py":
+        elif node.func.id in ("plural", "plural_form") and file not in ("airgap/i18n.py", "airgap/formatting.py"):
             yield Message(_literal(node, 0, file), _literal(node, 1, file), file)
         elif node.func.id == "counted":
             noun = _literal(node, 1, file)

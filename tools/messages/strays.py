@@ -34,7 +34,7 @@ _INTERNAL = re.compile(
 _INTERNAL_KEYWORDS = {"run", "metavar", "headers", "prefix", "suffix", "code", "default", "style", "fg", "media_type"}
 #: Positions of arguments that are no text: the level of a finding, the pattern of a refusal, the name of a rule.
 _NO_TEXT = {"Finding": {0}, "Refusal": {0, 1}, "Rule": {0, 1, 2, 3}}
-_TRANSLATED = {"tr", "bilingual", "plural", "counted"}
+_TRANSLATED = {"tr", "bilingual", "plural", "plural_form", "counted"}
 
 
 def strays(root: Path) -> list[str]:

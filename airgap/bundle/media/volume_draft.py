@@ -98,6 +98,15 @@ class VolumeDraft:
         """Whether any of the bytes from ``offset`` to ``end`` belong to a volume that is written."""
         return any(number in self._fds for number, *_ in self._parts(end - offset, offset))
 
+    def holds(self, content: bytes, offset: int) -> bool:
+        """Whether ``content`` is what lies at ``offset``, as far as it belongs to a volume that is written."""
+        for number, position, start, end in self._parts(len(content), offset):
+            if number in self._fds:
+                with writing(self._paths[number]):
+                    if os.pread(self._fds[number], end - start, position) != content[start:end]:
+                        return False
+        return True
+
     def rewind(self, offset: int) -> int:
         """Return ``offset``: files can be overwritten anywhere."""
         return offset

@@ -6,14 +6,22 @@ from __future__ import annotations
 import click
 
 from airgap.bundle import read_document
-from airgap.bundle.artifact_comparison import counts_of, lines_of
+from airgap.bundle.artifact_comparison import Status, counts_of, lines_of
 from airgap.bundle.comparison import ByteCounts, Comparison
 from airgap.cli import options
+from airgap.cli.formatting.columns import display_width, left, right
 from airgap.cli.printing import Styled, say, say_json
 from airgap.flows.diff import diff
 from airgap.formatting import escaped, human
 from airgap.i18n import tr
 
+#: What happened to an image or a file, in a table.
+_WORDS: dict[Status, str] = {
+    "added": tr("added"),
+    "removed": tr("removed"),
+    "changed": tr("changed"),
+    "kept": tr("kept"),
+}
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "kept": ("=", None)}
 
 
@@ -43,21 +51,21 @@ def _print_table(comparison: Comparison) -> None:
         (image.status, escaped(image.reference), _digests(image.old, image.new), *_cells(image.bytes))
         for image in comparison.images
     ]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(1, 6)]
+    widths = [max((display_width(row[column]) for row in rows), default=0) for column in range(1, 6)]
     for status, name, digests, *numbers in rows:
         sign, colour = _SIGNS[status]
-        cells = [name.ljust(widths[0]), digests.ljust(widths[1])]
-        cells += [cell.rjust(width) for cell, width in zip(numbers, widths[2:], strict=True)]
+        cells = [left(name, widths[0]), left(digests, widths[1])]
+        cells += [right(cell, columns) for cell, columns in zip(numbers, widths[2:], strict=True)]
         say(Styled(f"{sign} {'  '.join(cells)}".rstrip(), colour))
-    counts = ", ".join(f"{comparison.count(status)} {status}" for status in ("added", "removed", "changed", "kept"))
+    counts = ", ".join(f"{comparison.count(status)} {word}" for status, word in _WORDS.items())
     for change, text in lines_of(comparison.artifacts):
         sign, colour = _SIGNS[change]
         say(Styled(f"{sign} {text}", colour))
     say(tr("images: {counts}", counts=counts))
     if comparison.artifacts:
-        counts = ", ".join(f"{number} {change}" for change, number in counts_of(comparison.artifacts).items())
+        counts = ", ".join(f"{number} {_WORDS[change]}" for change, number in counts_of(comparison.artifacts).items())
         say(tr("artifacts: {counts}", counts=counts))
-    added, removed, kept = (cell.strip("+-= ") or "unknown" for cell in _cells(comparison.bytes))
+    added, removed, kept = (cell.strip("+-= ") or tr("unknown") for cell in _cells(comparison.bytes))
     say(tr("bytes: {added} added, {removed} removed, {kept} kept", added=added, removed=removed, kept=kept))
 
 

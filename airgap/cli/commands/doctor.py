@@ -12,6 +12,7 @@ import click
 
 from airgap.cli import options
 from airgap.cli.error_reporter import current_reporter
+from airgap.cli.formatting.columns import left
 from airgap.cli.printing import Styled, note, say, say_json
 from airgap.cli.prompts import ask_for_missing, asked_credentials
 from airgap.errors import AirgapError, NotReady, UsageError
@@ -134,7 +135,8 @@ def _report(target: str, diagnosis: Diagnosis, done_changes: list[SettingChange]
     problems = diagnosis.problems
     if problems:
         more = tr(", and {problems_count} more", problems_count=len(problems) - 1) if len(problems) > 1 else ""
-        raise NotReady(f"{problems[0].check}: {problems[0].what}{more}", where=target)
+        check = _CHECKS.get(problems[0].check, problems[0].check)
+        raise NotReady(f"{check}: {problems[0].what}{more}", where=target)
 
 
 def _examine_artifacts(
@@ -200,7 +202,24 @@ def _confirm(change: SettingChange, yes: bool) -> bool:
 
 
 #: The word and the colour for each level of a finding.
-_MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("PROBLEM", "red")}
+_MARKS = {"ok": (tr("ok"), "green"), "warning": (tr("warning"), "yellow"), "problem": (tr("PROBLEM"), "red")}
+#: What the checks are called. Those of formats, and Nexus's own words, have one name in all languages.
+_CHECKS = {
+    "name": tr("name"),
+    "connection": tr("connection"),
+    "protocol": tr("protocol"),
+    "certificate": tr("certificate"),
+    "registry": tr("registry"),
+    "challenge": tr("challenge"),
+    "sign-in": tr("sign-in"),
+    "licence": tr("licence"),
+    "writable": tr("writable"),
+    "repository": tr("repository"),
+    "project": tr("project"),
+    "quota": tr("quota"),
+    "components": tr("components"),
+    "nodes": tr("nodes"),
+}
 
 
 def _print_findings(diagnosis: Diagnosis, done_changes: list[SettingChange], *, fix: bool) -> None:
@@ -208,8 +227,8 @@ def _print_findings(diagnosis: Diagnosis, done_changes: list[SettingChange], *, 
         say(tr("done: {what}", what=change.what))
     for finding in diagnosis.findings:
         word, colour = _MARKS[finding.level]
-        mark = Styled(f"{word:<8}", colour, bold=finding.level == "problem")
-        say(mark, f" {finding.check:<12} {finding.what}")
+        mark = Styled(left(word, 8), colour, bold=finding.level == "problem")
+        say(mark, f" {left(_CHECKS.get(finding.check, finding.check), 12)} {finding.what}")
         if finding.hint:
             say(f"{'':21} {finding.hint}")
         for line in finding.run:

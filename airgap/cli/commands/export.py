@@ -76,11 +76,24 @@ class _ExportCommand(click.Command):
     metavar="OS/ARCH",
     help=tr("Carry only this platform, such as linux/amd64. Repeatable. [default: all]"),
 )
+@click.option(
+    "--sparse",
+    is_flag=True,
+    help=tr(
+        "With --platform: keep each index as it is, with its digest and signatures, though not all of its images are "
+        "carried. Nexus refuses such an index. [default: a new index]"
+    ),
+)
 @click.option("--lock", metavar="FILE", help=tr("Use the digests of this lock file; write it if it does not exist."))
 @click.option(
     "--refresh",
     is_flag=True,
     help=tr("Resolve tags again, rewrite the lock, and reuse the blobs of an interrupted run."),
+)
+@click.option(
+    "--lock-only",
+    is_flag=True,
+    help=tr("Resolve everything and write the lock, but no bundle. Machines can then make a --volume each."),
 )
 @click.option("--volume-size", metavar="SIZE", help=tr("Split into volumes of this size: 4.7GB, 25GiB, fat32."))
 @click.option(
@@ -90,7 +103,7 @@ class _ExportCommand(click.Command):
     show_default=True,
     help=tr("File names of the volumes."),
 )
-@click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume again, from --lock."))
+@click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume, from --lock."))
 @click.option("--restart", is_flag=True, help=tr("Delete what an interrupted run left, and begin again."))
 @click.option(
     "--base",
@@ -151,8 +164,10 @@ def command(
     images: tuple[str, ...],
     locations: tuple[str, ...],
     platforms: tuple[str, ...],
+    sparse: bool,
     lock: str | None,
     refresh: bool,
+    lock_only: bool,
     volume_size: str | None,
     volume_names: str,
     volume: int | None,
@@ -208,10 +223,17 @@ def command(
     given_images = [] if artifact_choice.only else [*project.images, *map(Reference.parse, images)]
     if not output and not project.name:
         raise UsageError(tr("where should the bundle go?"), hint=tr("give -o bundle.tar, or name: in airgap.yaml"))
+    if sparse and not (platforms or project.platforms or locations):
+        raise UsageError(tr("--sparse goes with --platform"), hint=tr("without it, indexes stay as they are anyway"))
     if volume and not lock:
         raise UsageError(
             tr("one volume is made again from a lock"),
             hint=tr("add the --lock of the first time; without one, export all of it again"),
+        )
+    if lock_only and (volume or not lock):
+        raise UsageError(
+            tr("--lock-only writes the lock that --volume needs"),
+            hint=tr("give --lock airgap.lock, and --volume only afterwards"),
         )
     if output == "-" and sys.stdout.isatty():
         raise UsageError(
@@ -233,7 +255,7 @@ def command(
     output_format.check()
     beside = dossier.beside(project, base)
     beside.check(output_format)
-    if refresh and not lock and not journal_path(output_format.path).exists():
+    if refresh and not lock and not journal_path(output_format.run_path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
     signing = Signing(key_signers(keys), Path(signature) if signature else None)
     connection_options = replace(options.source_connection(ca_file, plain_http, insecure), limit_rate=limit_rate)
@@ -272,13 +294,15 @@ def command(
         request = ExportRequest(
             form=output_format,
             platforms=list(dict.fromkeys(map(Platform.parse, platforms))) or project.platforms,
+            sparse=sparse,
             lock=Path(lock) if lock else None,
             refresh=refresh,
             restart=restart,
             carry_resources=not no_resources,
             referrers=referrers,
             keep_going=keep_going,
-            dry_run=dry_run,
+            dry_run=dry_run or lock_only,
+            lock_only=lock_only and not dry_run,
             force=force,
             program=program_to_carry(with_self) if with_self is not None else None,
             name=project.name,
@@ -299,7 +323,7 @@ def command(
             if isinstance(error, Interrupted) and error.again:
                 raise
             raise Interrupted(tr("stopped; nothing is left behind"), again=True) from None
-        how = {"dry_run": dry_run, "force": force}
+        how = {"dry_run": request.dry_run, "force": force}
         for path in beside.write(output_format, exported.paths, exported.planned, run, **how):
             emit(Noted(tr("wrote {path}", path=path)))
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"

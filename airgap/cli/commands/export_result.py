@@ -17,7 +17,18 @@ def print_result(request: ExportRequest, exported: Exported, target: str, second
     where, inventory = request.form.describe(exported.paths), exported.planned.inventory
     artifacts = [counted(len(inventory.artifacts), "artifact")] if inventory.artifacts else []
     contents = ", ".join([counted(exported.images, "image"), *artifacts, counted(exported.blobs, "blob")])
-    if request.dry_run:
+    if request.lock_only:
+        emit(
+            Noted(
+                tr(
+                    "{lock} is complete; the bundle will be {where}: {contents}",
+                    lock=request.lock,
+                    where=where,
+                    contents=contents,
+                )
+            )
+        )
+    elif request.dry_run:
         emit(Noted(tr("would write {where}: {contents}", where=where, contents=contents)))
     else:
         # A volume alone, or a bundle that another program receives, is no bundle to import here.

@@ -152,8 +152,13 @@ def command(
             _print_diff(changes)
         elif dry_run:
             for change in changes:
-                verb = "keep" if not change.needed else "make" if change.before is None else "change"
-                emit(Noted(tr("would {verb} {path}", verb=verb, path=change.path)))
+                if not change.needed:
+                    text = tr("would keep {path}", path=change.path)
+                elif change.before is None:
+                    text = tr("would make {path}", path=change.path)
+                else:
+                    text = tr("would change {path}", path=change.path)
+                emit(Noted(text))
         else:
             for path, backup in write_changes(changes):
                 emit(

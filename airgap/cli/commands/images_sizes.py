@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from airgap.cli.formatting.columns import right
 from airgap.cli.printing import say
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import ProjectSettings
@@ -11,6 +12,7 @@ from airgap.errors import raise_all
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.resolve import resolve_images
 from airgap.formatting import human
+from airgap.i18n import tr
 from airgap.transfer import CancelToken, Context, Jobs
 from airgap.transfer.sizes import measure
 
@@ -25,5 +27,5 @@ def print_sizes(
         raise_all([error for _, error in plan.failures])
     sizes = measure(plan)
     for platform, size in sizes.platforms.items():
-        say(f"{human(size):>10}  {platform}")
-    say(f"{human(sizes.total):>10}  everything")
+        say(f"{right(human(size), 10)}  {platform}")
+    say(f"{right(human(sizes.total), 10)}  {tr('everything')}")

@@ -101,7 +101,7 @@ def command(
             incomplete = tr(", not whole") if image.descriptor.digest in inventory.incomplete else ""
             size = _describe_size(sizes.get(image.descriptor.digest))
             say(f"  {image.descriptor.digest}")
-            say(f"  {platforms}{size}{derived}{incomplete}")
+            say(f"  {platforms}{size}{derived}{incomplete}{_describe_absent(reader, image.descriptor.digest)}")
             for line in _describe_referrers(reader, image.descriptor.digest):
                 say(f"  {line}")
         for heading, lines in artifact_lines(inventory.artifacts):
@@ -156,6 +156,15 @@ def _describe_referrers(reader: BundleReader, root: str) -> list[str]:
             about, digest = subject[:19], referrer[:19]
             lines.append(tr("with {kind} of {about}: {digest}", kind=kind, about=about, digest=digest))
     return lines
+
+
+def _describe_absent(reader: BundleReader, root: str) -> str:
+    """Return what an index of the bundle lists and the bundle does not have, with a comma before it, or nothing."""
+    absent = reader.inventory.absent
+    digests = (root, *reader.inventory.manifests_of(root)) if absent else ()
+    children = [child for digest in digests for child in reader.manifest(digest).children if child.digest in absent]
+    platforms = dict.fromkeys(str(child.platform) for child in children if child.platform and child.platform.is_known)
+    return tr(", without {platforms}", platforms=", ".join(platforms)) if platforms else ""
 
 
 def _describe_size(size: ImageSize | None) -> str:

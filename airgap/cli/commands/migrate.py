@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from airgap.cli import options
+from airgap.cli.formatting.columns import display_width, left
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.printing import say
 from airgap.cli.progress.display import open_display
@@ -213,7 +214,7 @@ def _print_one_sided(report: reports.MigrationReport) -> None:
     for (side, repository, reason), names in sorted(groups.items()):
         more = tr(" and {names_count} more", names_count=len(names) - _MAX_NAMES) if len(names) > _MAX_NAMES else ""
         rows.append((side, repository, ", ".join(names[:_MAX_NAMES]) + more, reason))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    widths = [max(display_width(row[column]) for row in rows) for column in range(3)]
     for row in rows:
-        cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
+        cells = [left(text, columns) for text, columns in zip(row, widths, strict=False)]
         say("  ".join([*cells, row[3]]).rstrip())

@@ -31,6 +31,7 @@ from airgap.registry.settings import is_loopback
 @click.option(
     "--writable", is_flag=True, help=tr("Accept pushes into a layout folder, which is created if it does not exist.")
 )
+@click.option("--sparse", is_flag=True, help=tr("With --writable: accept indexes of which not all images are pushed."))
 @click.option("--user", metavar="NAME", help=tr("Require this user and a password."))
 @click.option("--password-stdin", is_flag=True, help=tr("Read that password from standard input instead of asking."))
 @click.option("--tls-cert", metavar="PEM", help=tr("Serve HTTPS with this certificate and its chain."))
@@ -50,6 +51,7 @@ def command(
     path: str,
     listen: str,
     writable: bool,
+    sparse: bool,
     user: str | None,
     password_stdin: bool,
     tls_cert: str | None,
@@ -78,6 +80,8 @@ def command(
         return
     host, port = _parse_address(listen)
     credentials = _credentials(user, password_stdin, listen)
+    if sparse and not writable:
+        raise UsageError(tr("--sparse goes with --writable"))
     if bool(tls_cert) != bool(tls_key):
         raise UsageError(tr("--tls-cert and --tls-key go together"), hint=tr("add the other one"))
     notes: list[Event] = []
@@ -99,6 +103,7 @@ def command(
         tls=(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None,
         on_request=lambda method, url, status: note(f"{status} {method} {url}"),
         limits=parse_limits(limit_settings),
+        sparse=sparse,
         emit=notes.append,
     )
     server.start()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
+from airgap.cli.formatting.columns import cut, display_width
 from airgap.errors import AirgapError
 from airgap.events import ImageFailed
 from airgap.i18n import tr
@@ -13,7 +14,7 @@ from airgap.records import Record
 
 #: The most lines of one message, its hint included.
 MAX_LINES = 4
-#: Characters of a line where standard error is no terminal. A narrower terminal than the minimum counts as that wide.
+#: Columns of a line where standard error is no terminal. A narrower terminal than the minimum counts as that wide.
 _WIDTH, _MIN_WIDTH = 120, 80
 #: Up to this number, failures of one cause are separate messages.
 MAX_SEPARATE = 3
@@ -30,7 +31,7 @@ class Message(Record):
 
 
 class MessageLimits(Record):
-    """How much of a message is printed: ``MAX_LINES`` lines of ``width`` characters; with ``verbose``, all of it."""
+    """How much of a message is printed: ``MAX_LINES`` lines of ``width`` columns; with ``verbose``, all of it."""
 
     verbose: bool = False
     width: int = _WIDTH
@@ -45,22 +46,22 @@ class MessageLimits(Record):
         return cls(verbose, max(_MIN_WIDTH, shutil.get_terminal_size().columns))
 
     def line(self, text: str, *, used: int = 0) -> str:
-        """Return a warning or a note, shortened. ``used`` characters are printed before it."""
+        """Return a warning or a note, shortened. ``used`` columns are printed before it."""
         return self._cut(text, MAX_LINES * self.width - used)
 
     def message(self, message: Message, *, used: int) -> Message:
         """Return an error shortened. Its hint, which may have a command to paste, is cut only if it fills three lines.
 
-        ``used`` characters are printed before the text, and as many as fit an indentation before the hint.
+        ``used`` columns are printed before the text, and as many as fit an indentation before the hint.
         """
         hint = self._cut(message.hint, (MAX_LINES - 1) * self.width - _INDENT)
-        hint_lines = -(-(len(hint) + _INDENT) // self.width) if hint else 0
+        hint_lines = -(-(display_width(hint) + _INDENT) // self.width) if hint else 0
         return Message(self._cut(message.text, (MAX_LINES - hint_lines) * self.width - used), hint)
 
     def _cut(self, text: str, limit: int) -> str:
-        if self.verbose or len(text) <= limit:
+        if self.verbose or display_width(text) <= limit:
             return text
-        kept = text[: limit - len(_MORE)]
+        kept = cut(text, limit - display_width(_MORE))
         # Whole words, unless the text has none.
         return f"{kept[: kept.rfind(' ')] if ' ' in kept else kept}{_MORE}".replace(", …", " …")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from airgap.cli.formatting.columns import left
 from airgap.cli.printing import Line, Styled
 from airgap.formatting import counted
 from airgap.i18n import tr
@@ -13,6 +14,10 @@ from airgap.prove.proof import Proof
 
 #: Images that are listed for one cause; --json lists all.
 _MOST_IMAGES = 10
+
+
+def _mark(word: str) -> str:
+    return left(word, 10)
 
 
 def proof_lines(proof: Proof) -> Iterator[Line]:
@@ -24,17 +29,17 @@ def proof_lines(proof: Proof) -> Iterator[Line]:
         platform=proof.platform,
     )  # fmt: skip
     yield (
-        Styled(f"{tr('ready'):<10}", "green") if proof.ready else Styled(f"{tr('NOT READY'):<10}", "red", True),
+        Styled(_mark(tr("ready")), "green") if proof.ready else Styled(_mark(tr("NOT READY")), "red", True),
         summary,
     )
     for host, images in proof.other_sources.items():
         count = counted(len(images), "image")
-        yield Styled(f"{tr('note'):<10}"), tr("{count} would come from {host}, not from {target}", count=count,
+        yield Styled(_mark(tr("note"))), tr("{count} would come from {host}, not from {target}", count=count,
                                              host=host, target=proof.target)  # fmt: skip
     for cause in proof.causes:
-        yield from _cause_lines(cause, Styled(f"{tr('PROBLEM'):<10}", "red", bold=True))
+        yield from _cause_lines(cause, Styled(_mark(tr("PROBLEM")), "red", bold=True))
     for cause in proof.warnings:
-        yield from _cause_lines(cause, Styled(f"{tr('warning'):<10}", "yellow"))
+        yield from _cause_lines(cause, Styled(_mark(tr("warning")), "yellow"))
 
 
 def _cause_lines(cause: Cause, mark: Styled) -> Iterator[Line]:

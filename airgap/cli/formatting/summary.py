@@ -6,12 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from airgap.cli.formatting.columns import display_width, left
 from airgap.events import Finished
 from airgap.formatting import counted, escaped, human
 from airgap.i18n import tr
 
 if TYPE_CHECKING:
     from airgap.transfer import Report
+
+
+#: What happened to the bytes that moved.
+_HOW = {"fetched": tr("fetched"), "pushed": tr("pushed"), "sent": tr("sent")}
 
 
 def summary(finished: Finished) -> str:
@@ -31,29 +36,30 @@ def summary(finished: Finished) -> str:
 
 def _rows(finished: Finished) -> list[tuple[str, str]]:
     rows = [
-        ("bundle" if finished.how == "fetched" else "target", finished.name),
-        ("images", finished.text),
-        ("platforms", ", ".join(finished.platforms)),
-        ("new", _new(finished)),
-        ("reused", ", ".join(_reused(finished)) or "nothing"),
-        ("time", f"{finished.elapsed:.1f} s"),
-        ("next", finished.next),
+        (tr("bundle") if finished.how == "fetched" else tr("target"), finished.name),
+        (tr("images"), finished.text),
+        (tr("platforms"), ", ".join(finished.platforms)),
+        (tr("new"), _new(finished)),
+        (tr("reused"), ", ".join(_reused(finished)) or tr("nothing")),
+        (tr("time"), tr("{elapsed:.1f} s", elapsed=finished.elapsed)),
+        (tr("next"), finished.next),
     ]
     return [(label, escaped(value)) for label, value in rows if value]
 
 
 def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
-    width = max(len(label) for label, _ in rows)
-    return [f"{label:<{width}}  {value}" for label, value in rows]
+    width = max(display_width(label) for label, _ in rows)
+    return [f"{left(label, width)}  {value}" for label, value in rows]
 
 
 def _new(finished: Finished) -> str:
+    how = _HOW.get(finished.how, finished.how)
     if not finished.moved:
-        return tr("nothing {how}", how=finished.how)
+        return tr("nothing {how}", how=how)
     return tr(
         "{moved_bytes} {how} at {rate}/s",
         moved_bytes=human(finished.moved_bytes),
-        how=finished.how,
+        how=how,
         rate=human(finished.rate),
     )
 
@@ -69,7 +75,7 @@ def _reused(finished: Finished) -> list[str]:
             )
         )
     for count, size, word in (
-        (finished.mounted, finished.mounted_bytes, "mounted"),
+        (finished.mounted, finished.mounted_bytes, tr("mounted")),
         (finished.skipped, finished.skipped_bytes, tr("already there")),
     ):
         if count:

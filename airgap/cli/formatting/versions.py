@@ -10,6 +10,7 @@ from importlib import metadata
 
 from airgap import __version__
 from airgap.bundle.portable import installed_packages
+from airgap.cli.formatting.columns import display_width, left
 from airgap.i18n import tr
 
 #: The distributions that airgap runs with.
@@ -28,8 +29,8 @@ def version_lines() -> list[str]:
     lines.append(
         tr("portable, for {architecture}, of these Debian packages:", architecture=f"linux-{packages.architecture}")
     )
-    width = max((len(one.name) for one in packages.packages), default=0)
-    return [*lines, *(f"  {one.name:{width}} {one.version}" for one in packages.packages)]
+    width = max((display_width(one.name) for one in packages.packages), default=0)
+    return [*lines, *(f"  {left(one.name, width)} {one.version}" for one in packages.packages)]
 
 
 def _version_of(name: str) -> str:

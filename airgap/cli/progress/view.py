@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airgap.cli.formatting.columns import cut, display_width, right
 from airgap.cli.progress.model import BlobTransfer, PendingRetry, ProgressModel
 from airgap.formatting import escaped, human
 from airgap.i18n import tr
@@ -45,7 +46,7 @@ def draw(model: ProgressModel, width: int, height: int, *, ascii_only: bool = Fa
         hidden = len(lines) - max_lines + 1
         lines = [*lines[: max_lines - 1], tr("  and {hidden} more", hidden=hidden)]
     lines = [_total_line(model, columns, ascii_only), *lines[:max_lines]]
-    return [line[: max(0, columns)].rstrip() for line in lines]
+    return [cut(line, columns).rstrip() for line in lines]
 
 
 def draw_plain(model: ProgressModel) -> str:
@@ -53,8 +54,12 @@ def draw_plain(model: ProgressModel) -> str:
     parts = [tr("{moved} of {total}", moved=human(model.moved), total=human(model.total)), f"{human(model.rate)}/s"]
     seconds_left = model.seconds_left
     if seconds_left is not None:
-        parts.append(f"{format_seconds(seconds_left)} left")
+        parts.append(_left(seconds_left))
     return ", ".join(parts)
+
+
+def _left(seconds: float | None) -> str:
+    return tr("{time} left", time=format_seconds(seconds)) if seconds is not None else ""
 
 
 def format_seconds(seconds: float) -> str:
@@ -62,18 +67,19 @@ def format_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 100:
-        return "days"
+        return tr("days")
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _total_line(model: ProgressModel, columns: int, ascii_only: bool) -> str:
     seconds_left = model.seconds_left
     parts = [
-        tr("{moved} of {total}", moved=human(model.moved), total=human(model.total)).rjust(
-            len(human(model.total)) * 2 + 4
+        right(
+            tr("{moved} of {total}", moved=human(model.moved), total=human(model.total)),
+            display_width(human(model.total)) * 2 + 4,
         ),
-        f"{human(model.rate)}/s".rjust(10),
-        (f"{format_seconds(seconds_left)} left" if seconds_left is not None else "").rjust(12),
+        right(f"{human(model.rate)}/s", 10),
+        right(_left(seconds_left), 12),
     ]
     return _bar_line(_percentage(model.ratio), model.ratio, parts, columns, ascii_only)
 
@@ -101,14 +107,14 @@ def _blob_label(transfer: BlobTransfer, columns: int) -> str:
     name, at, _ = transfer.image.partition("@")
     name = escaped(name if at else transfer.image).rpartition("/")[2]
     room = columns - len(digest) - 3
-    return f"{name[:room]} {digest}" if name and room >= _MIN_NAME else digest
+    return f"{cut(name, room)} {digest}" if name and room >= _MIN_NAME else digest
 
 
 def _retries_line(retries: Sequence[PendingRetry], model: ProgressModel, columns: int) -> str:
     """One line for all requests that are not about a blob on its way: the next one and the number of the others."""
     next_retry = retries[0]
     more = tr(" (and {retries_count} more)", retries_count=len(retries) - 1) if len(retries) > 1 else ""
-    return f"  {escaped(next_retry.what)[: max(12, columns // 2)]}  {_retry_reason(next_retry, model)}{more}"
+    return f"  {cut(escaped(next_retry.what), max(12, columns // 2))}  {_retry_reason(next_retry, model)}{more}"
 
 
 def _retry_reason(retry: PendingRetry, model: ProgressModel) -> str:
@@ -127,12 +133,12 @@ def _percentage(ratio: float) -> str:
 def _bar_line(label: str, ratio: float, parts: Sequence[str], columns: int, ascii_only: bool) -> str:
     """``label``, a bar, and as many of ``parts`` as fit beside a bar of ``_MIN_BAR``."""
     shown_parts: list[str] = []
-    used = len(label)
+    used = display_width(label)
     for part in parts:
-        if used + len(part) + 2 + _MIN_BAR + 1 > columns:
+        if used + display_width(part) + 2 + _MIN_BAR + 1 > columns:
             break
         shown_parts.append(part)
-        used += len(part) + 2
+        used += display_width(part) + 2
     length = min(_MAX_BAR, columns - used - 1)
     if length < _SHORTEST_BAR:
         return label

@@ -40,7 +40,7 @@ def artifact_folder(
         with tempfile.TemporaryDirectory(prefix="airgap-") as name:
             yield Path(name)
         return
-    folder = form.path.with_name(form.path.name + FOLDER_SUFFIX)
+    folder = form.run_path.with_name(form.run_path.name + FOLDER_SUFFIX)
     if restart:
         shutil.rmtree(folder, ignore_errors=True)
     with writing(folder):

@@ -20,7 +20,7 @@ from airgap.oci import Platform
 
 def read_export_lock(
     lock: Path | None, form: OutputFormat, platforms: Sequence[Platform], base_id: str | None,
-    resources: Sequence[Resource] | None, *, refresh: bool,
+    resources: Sequence[Resource] | None, *, refresh: bool, sparse: bool = False,
 ) -> Lockfile | None:  # fmt: skip
     """Return the lockfile to follow, ``None`` if there is none or it is written anew.
 
@@ -29,8 +29,8 @@ def read_export_lock(
     if lock is None:
         return None
     if form.volume and not lock.exists():
-        raise missing_file(lock, hint=tr("one volume is made again from the lock of all of them"))
-    if lockfile := read_lockfile(lock, platforms, refresh=refresh, base=base_id):
+        raise missing_file(lock, hint=tr("write it first: the same command with --lock-only in place of --volume"))
+    if lockfile := read_lockfile(lock, platforms, refresh=refresh, base=base_id, sparse=sparse):
         if resources is not None:
             lockfile.check_resources(resources, where=str(lock))
         return lockfile

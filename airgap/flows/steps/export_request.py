@@ -22,10 +22,12 @@ from airgap.transfer.sizes import Sizes
 class ExportRequest(Record):
     """What to make. ``program`` is this program, to carry; ``named`` are the registries in airgap.yaml;
     ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from.
-    ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else."""
+    ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else. ``lock_only`` is a dry run
+    that writes the lock."""
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
+    sparse: bool = False
     lock: Path | None = None
     refresh: bool = False
     restart: bool = False
@@ -33,6 +35,7 @@ class ExportRequest(Record):
     referrers: bool = True
     keep_going: bool = False
     dry_run: bool = False
+    lock_only: bool = False
     force: bool = False
     program: Program | None = None
     name: str | None = None

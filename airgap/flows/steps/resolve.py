@@ -39,6 +39,7 @@ def resolve_images(
     context: Context,
     *,
     platforms: Sequence[Platform] = (),
+    sparse: bool = False,
     referrers: bool = False,
     locked: Lockfile | None = None,
     named: Collection[str] = (),
@@ -55,7 +56,7 @@ def resolve_images(
     sources = {root.source: local_sources.get(root.source) or _repository(registries, root) for root in roots}
     image_plan = plan(
         roots, sources, context,
-        platforms=platforms, referrers=referrers, known_referrers=locked.referrers if locked else None,
+        platforms=platforms, sparse=sparse, referrers=referrers, known_referrers=locked.referrers if locked else None,
         known_referrer_tags=locked.referrer_tags if locked else None,
     )  # fmt: skip
     report_at_hand(image_plan, at_hand, chosen=bool(platforms), emit=context.emit)

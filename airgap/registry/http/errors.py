@@ -25,8 +25,9 @@ from airgap.errors import (
 )
 from airgap.i18n import tr
 from airgap.registry.http.addresses import ForbiddenAddress
-from airgap.registry.http.pace import HeaderTooLong, SlowAnswer, SlowPeer
+from airgap.registry.http.pace import HeaderTooLong, Silence, SlowAnswer, SlowPeer
 
+_DIGEST = re.compile(rb"sha256:[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _PLAIN_REQUEST = re.compile(rb"HTTP request\b")
 _HTTPS_EXPECTED = re.compile(rb"\bHTTPS (?:port|server)")
@@ -49,6 +50,10 @@ class ConnectionBroken(Transient):
 
 class TooSlow(Transient):
     """A registry that answers, but too slowly. It is asked once more, not as often as after other failures."""
+
+
+class NoAnswer(Unavailable):
+    """A registry that has not answered at all in this run."""
 
 
 class RefusedAddress(Unavailable):
@@ -107,8 +112,9 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
     """
     where = public_url(url)
     host = urlsplit(url).netloc.rpartition("@")[2]
-    if isinstance(error, SlowPeer):
-        return TooSlow(_slowness(error), where=where, hint=limits.hint(error.limit))
+    if isinstance(error, SlowPeer) and (answered_before or not isinstance(error, Silence)):
+        longer = tr("if it needs longer: airgap.yaml may have registries: {NAME: {timeout: SECONDS}}")
+        return TooSlow(_slowness(error), where=where, hint=limits.hint(error.limit) if error.limit else longer)
     if isinstance(error, ForbiddenAddress):
         return RefusedAddress(
             tr("the registry leads to {host}, and {reason}; nothing was sent there", host=host, reason=error),
@@ -143,7 +149,7 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
             hint=tr("check the port and that it is running"),
         )
     if isinstance(error, TimeoutError):
-        return (Transient if answered_before else Unavailable)(
+        return (Transient if answered_before else NoAnswer)(
             tr("no answer in time"), where=where, hint=tr("check that a firewall or proxy lets this address through")
         )
     if isinstance(error, OSError) and str(error).startswith("Tunnel connection failed"):
@@ -176,6 +182,8 @@ def from_exception(error: BaseException, url: str, *, answered_before: bool) -> 
 
 
 def _slowness(error: SlowPeer) -> str:
+    if isinstance(error, Silence):
+        return tr("no answer within {seconds:.0f} s", seconds=error.seconds)
     if isinstance(error, SlowAnswer):
         return tr("an answer was not complete after {seconds} s", seconds=limits.value("answer-time"))
     rate, seconds = limits.value("minimum-rate"), limits.value("rate-period")
@@ -236,6 +244,7 @@ def from_response(status: int, reason: str, body: bytes, url: str, *, retry_afte
     error = _from_status(status, reason, code, said, body, url, retry_after)
     if isinstance(error, RegistryError):
         error.code, error.status = code, status
+        error.digests = frozenset(digest.decode() for digest in _DIGEST.findall(body))
         # Other servers, such as proxies, send a page, plain text, or only the reason.
         error.said = said or _CONTROL.sub(" ", f"{reason} {body[:2000].decode('utf-8', 'replace')}").strip()
     return error

@@ -20,7 +20,7 @@ from airgap import limits
 from airgap.events import Retrying, Sink, ignore
 from airgap.i18n import tr
 from airgap.records import Record, field
-from airgap.registry.http.errors import TooSlow, Transient
+from airgap.registry.http.errors import NoAnswer, TooSlow, Transient
 
 T = TypeVar("T")
 
@@ -74,7 +74,8 @@ class RetryPolicy(Record):
 class SlowCount:
     """Gives a registry up that was too slow twice in a row, so that a command does not wait for each request anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str) -> None:
+        self._where = where
         self._slow_answers = 0
 
     @contextlib.contextmanager
@@ -82,13 +83,15 @@ class SlowCount:
         """Count the answer of one request; raise :class:`TooSlow` if the registry was given up."""
         if self._slow_answers >= _MAX_SLOW_ATTEMPTS:
             error = TooSlow(
-                tr("the registry was too slow twice, and is asked no more"), hint=limits.hint("answer-time")
+                tr("the registry was too slow twice, and is asked no more"),
+                where=self._where,
+                hint=limits.hint("answer-time"),
             )
             error.given_up = True
             raise error
         try:
             yield
-        except TooSlow:
+        except (TooSlow, NoAnswer):
             self._slow_answers += 1
             raise
         self._slow_answers = 0

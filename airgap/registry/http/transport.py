@@ -13,6 +13,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping
 
@@ -27,6 +28,7 @@ from airgap.registry.http.certificate_errors import untrusted_certificate
 from airgap.registry.http.connect import ConnectionKey, Connector, EarlyResponse, Trust, shut_down
 from airgap.registry.http.errors import Transient
 from airgap.registry.http.masking import Secrets
+from airgap.registry.http.pace import Patience, waiting
 from airgap.registry.http.proxy import Proxy, proxy_for_url
 from airgap.registry.http.rate import RateLimit
 from airgap.registry.http.retry import parse_retry_after
@@ -120,6 +122,8 @@ class _Lease(Record, frozen=False, eq=False):
             return Interrupted(tr("stopped"))
         if isinstance(error, ssl.SSLCertVerificationError):
             return untrusted_certificate(error, self.url, self.transport.certificate(self.key, self.proxy))
+        if str(error).startswith("Tunnel connection failed"):  # with the reason of the proxy
+            error = OSError(self.transport.secrets.mask(str(error).encode()).decode())
         return errors.from_exception(error, self.url, answered_before=self.transport.has_answered(self.key))
 
     def drop(self, response: http.client.HTTPResponse | None = None) -> None:
@@ -174,15 +178,9 @@ class Transport(Record, frozen=False, eq=False):
     requests: int = 0
 
     def request(
-        self,
-        method: str,
-        url: str,
-        trust: Trust,
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-        timeout: float = TIMEOUT,
-        rule: AddressRule | None = None,
-    ) -> StreamedResponse:
+        self, method: str, url: str, trust: Trust, headers: Mapping[str, str], body: bytes | None = None,
+        timeout: float = TIMEOUT, rule: AddressRule | None = None, patience: Patience = Patience.BODY,
+    ) -> StreamedResponse:  # fmt: skip
         """Send a small request and return the response with its body unread; ``timeout`` is in seconds.
 
         ``rule`` says which addresses the host may have; :class:`~airgap.registry.http.errors.RefusedAddress` otherwise.
@@ -192,7 +190,7 @@ class Transport(Record, frozen=False, eq=False):
         def send(connection: http.client.HTTPConnection, target: str, extra: Mapping[str, str]) -> None:
             connection.request(method, target, body=body, headers={**_COMMON_HEADERS, **headers, **extra})
 
-        return self._exchange(url, trust, send, repeatable=True, timeout=timeout, rule=rule)
+        return self._exchange(url, trust, send, repeatable=True, timeout=timeout, rule=rule, patience=patience)
 
     def upload(
         self,
@@ -239,7 +237,8 @@ class Transport(Record, frozen=False, eq=False):
         except Transient:
             if stream.status < 400:
                 raise
-            return Response(stream.status, stream.response.reason, stream.headers, b"", url)
+            reason = self.secrets.mask(stream.response.reason.encode()).decode()
+            return Response(stream.status, reason, stream.headers, b"", url)
 
     def abort(self) -> None:
         """Shut down every connection, so that threads blocked in them return at once."""
@@ -272,16 +271,11 @@ class Transport(Record, frozen=False, eq=False):
             self._idle.setdefault(lease.key, []).append(lease.connection)
 
     def _exchange(
-        self,
-        url: str,
-        trust: Trust,
-        send: Callable[[http.client.HTTPConnection, str, Mapping[str, str]], None],
-        *,
-        repeatable: bool,
-        timeout: float,
-        dedicated: bool = False,
-        rule: AddressRule | None = None,
-    ) -> StreamedResponse:
+        self, url: str, trust: Trust, send: Callable[[http.client.HTTPConnection, str, Mapping[str, str]], None],
+        *, repeatable: bool, timeout: float, dedicated: bool = False, rule: AddressRule | None = None,
+        patience: Patience = Patience.BODY,
+    ) -> StreamedResponse:  # fmt: skip
+        started = time.monotonic()
         while True:
             lease, target, extra = self._lease(url, trust, dedicated, rule)
             with self._lock:
@@ -291,13 +285,13 @@ class Transport(Record, frozen=False, eq=False):
                     lease.connection.connect()
                 if self.aborted:
                     raise Interrupted(tr("stopped"))
-                lease.connection.sock.settimeout(timeout)
                 lease.note_peer()
                 try:
-                    send(lease.connection, target, extra)
-                    if not lease.reused and lease.key.scheme == "http":
-                        connect.check_first_bytes(lease.connection.sock)
-                    response = lease.connection.getresponse()
+                    with waiting(lease.connection, timeout, patience, started):
+                        send(lease.connection, target, extra)
+                        if not lease.reused and lease.key.scheme == "http":
+                            connect.check_first_bytes(lease.connection.sock)
+                        response = lease.connection.getresponse()
                 except EarlyResponse as early:
                     response = early.response
             except (OSError, http.client.HTTPException, ValueError) as error:
@@ -309,6 +303,7 @@ class Transport(Record, frozen=False, eq=False):
                 lease.drop()
                 raise
             self._answered.add(lease.key)
+            self.secrets.mask_headers(response.headers, url)
             return StreamedResponse(response, url, lease)
 
     def _lease(
@@ -323,6 +318,8 @@ class Transport(Record, frozen=False, eq=False):
         secure, port = parts.scheme == "https", parts.port or (443 if parts.scheme == "https" else 80)
         key = ConnectionKey(parts.scheme, parts.hostname, port, trust if secure else Trust(), rule)
         url_proxy = proxy_for_url(url, self.environment)
+        if url_proxy:
+            self.secrets.add_header(url_proxy.headers.get("Proxy-Authorization", ""))
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         extra: dict[str, str] = {}
         if url_proxy and not secure:

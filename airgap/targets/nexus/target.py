@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, NotFound, NotReady, RegistryError, Rejected, Unauthorized
+from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.targets.mapping import Mapping
 from airgap.targets.nexus.detection import is_nexus
@@ -140,6 +141,14 @@ class NexusTarget:
             return None
         refusal = REFUSALS_BY_ID["redeploy"]
         return Finding("problem", refusal.what, refusal.hint)
+
+    def sparse_refusal(self) -> Finding:
+        """The problem that Nexus looks for every image of an index, under the same name."""
+        return Finding(
+            "problem",
+            tr("Nexus refuses an index without all of its images"),
+            tr("nothing was pushed; export without --sparse, which makes an index of what is carried"),
+        )
 
     def probe_upload(self) -> list[Finding]:
         """Begin an upload and cancel it. If this user may not cancel, Nexus removes the empty upload later."""

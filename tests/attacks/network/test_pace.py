@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -15,7 +15,10 @@ from airgap import limits
 from airgap.errors import Unavailable
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
+from airgap.registry import RegistrySettings
+from airgap.registry.http.connect import CONNECT_TIMEOUT
 from airgap.registry.http.errors import TooSlow
+from airgap.registry.http.retry import RetryPolicy
 from airgap.store.readers import bytes_opener
 from tests.cli.command import Airgap, pod
 from tests.parts.listener import Listener
@@ -73,8 +76,83 @@ def test_a_command_ends_though_its_registry_drips(airgap: Airgap, before: bytes,
     assert "AIRGAP_LIMITS=answer-time=NUMBER" in result.stderr
 
 
+@contextmanager
+def silent(answers: Sequence[bytes] = ()) -> Iterator[Listener]:
+    """A server that answers its first requests, and then takes requests and says nothing."""
+    left, ended = list(answers), threading.Event()
+
+    def serve(connection: socket.socket, number: int) -> None:
+        try:
+            while connection.recv(65536):
+                if not left:
+                    ended.wait()
+                    return
+                connection.sendall(left.pop(0))
+        except OSError:
+            return
+
+    listener = Listener(serve)
+    listener.start()
+    try:
+        yield listener
+    finally:
+        ended.set()
+        listener.stop()
+
+
+EMPTY = HEAD + b"Content-Length: 2\r\n\r\n{}"
+
+
+def test_a_command_ends_though_its_registry_says_nothing(airgap: Airgap) -> None:
+    with silent() as there:
+        airgap.write("pod.yaml", pod(*(f"{there.address}/team/app:v{number}" for number in range(12))))
+        result = airgap.run(
+            "export", "pod.yaml", "-o", "b.tar", code=24, environment={"AIRGAP_LIMITS": "answer-time=1"}, timeout=20
+        )
+        assert there.count <= 2 + 8  # eight requests run at once
+    assert "no answer in time" in result.stderr
+
+
+def test_a_registry_that_falls_silent_is_asked_twice(network: Network) -> None:
+    with limits.changed({"answer-time": 0.05}), silent([EMPTY]) as there:
+        client = network.registries().client(there.address)
+        client.ping()
+        with pytest.raises(TooSlow, match="no answer within"):
+            client.request("HEAD", "/v2/team/app/manifests/v1", scopes=())
+        assert there.count == 2
+        with pytest.raises(TooSlow, match="asked no more"):
+            client.request("HEAD", "/v2/team/app/manifests/v2", scopes=())
+        assert there.count == 2
+
+
+def test_a_registry_whose_time_the_user_knows_may_be_silent_for_so_long(network: Network) -> None:
+    """Its time-out counts for the first byte, and answer-time from there on."""
+    with limits.changed({"answer-time": 0.01}), dripping(b"", EMPTY) as there:
+        settings = {there.address: RegistrySettings(timeout=30)}
+        delayed = network.registries(settings).client(there.address)
+        delayed.ping()
+
+
+@pytest.mark.parametrize("limit", ["list-page-bytes", "rest-bytes"])
+def test_a_list_may_begin_late(network: Network, limit: str) -> None:
+    """Nexus may search for a minute before it says anything; silence to the time-out of the registry is an error."""
+    with limits.changed({"answer-time": 0.3}), silent([EMPTY]) as there:
+        client = network.registries({there.address: RegistrySettings(timeout=0.05)}).client(there.address)
+        client.ping()
+        with pytest.raises(TooSlow, match="no answer within 0") as caught:
+            client.request("GET", "/v2/_catalog", scopes=(), limit=limit)
+        assert "timeout: SECONDS" in (caught.value.hint or "")
+        assert there.count == 2
+
+
+def test_what_a_silent_registry_takes_by_default() -> None:
+    policy = RetryPolicy(random=lambda: 1.0)
+    assert 2 * limits.value("answer-time") + (policy.delay(1, None) or 0) < 40
+    assert CONNECT_TIMEOUT < 40
+
+
 def test_an_answer_in_time_is_no_drip(network: Network) -> None:
-    """Slower than all at once, and whole before the deadline; the deadline starts with the first byte."""
+    """Slower than all at once, and whole before the deadline."""
     with limits.changed({"answer-time": 5}), dripping(b"{}", HEAD + b"Content-Length: 2\r\n\r\n", seconds=0.1) as there:
         assert network.registries().client(there.address).request("GET", "/v2/", scopes=()).body == b"{}"
 
@@ -84,6 +162,30 @@ def test_interim_responses_without_end(network: Network) -> None:
         with pytest.raises(Unavailable, match="headers of an answer have more than 65,536 bytes"):
             network.registries().client(there.address).request("GET", "/v2/", scopes=())
         assert there.count == 1
+
+
+@pytest.mark.parametrize("end", range(1, len(HEAD + b"Link: </v2/?n=1>; rel=next\r\nX: y\r\n"), 5))
+def test_headers_that_break_off_are_no_answer(network: Network, end: int) -> None:
+    """A list without its Link header would be taken for whole."""
+    whole = HEAD + b"Link: </v2/?n=1>; rel=next\r\nX: y\r\n"
+    parts = [EMPTY, whole[:end], EMPTY]
+
+    def serve(connection: socket.socket, number: int) -> None:
+        while connection.recv(65536):
+            part = parts.pop(0)
+            connection.sendall(part)
+            if part is not EMPTY:
+                return
+
+    there = Listener(serve)
+    there.start()
+    try:
+        client = network.registries().client(there.address)
+        client.ping()
+        assert client.request("GET", "/v2/", scopes=()).body == b"{}"
+        assert (parts, there.count) == ([], 2)
+    finally:
+        there.stop()
 
 
 @pytest.mark.parametrize("over", [0, 1])

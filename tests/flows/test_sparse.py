@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``export --sparse``: an index keeps its digest and signatures, though the bundle has only some of its images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from airgap.bundle import open_bundle
+from airgap.oci.manifest import parse
+from tests.bundle.bundles import changed
+from tests.cli.command import Airgap, Registry, pod, settings
+from tests.doubles.nexus import PUSHER, Repository, Settings, nexus
+from tests.parts.images import Images
+
+NAME = "quay.io/a/x:1"
+EXPORT = ("export", "pod.yaml", "-o", "b.tar", "--platform", "linux/amd64", "--sparse")
+
+
+class Sparse:
+    """``quay.io/a/x:1``, an attested index for two platforms, signed as a whole and each image for itself."""
+
+    def __init__(self, airgap: Airgap, quay: Registry) -> None:
+        images = Images(18)
+        self.index = images.two_platforms(attested=True)
+        self.amd64, self.arm64, *_ = self.children = parse(images.content[self.index.digest]).children
+        quay.fill(images, {"a/x:1": self.index})
+        self.signatures = {}
+        for subject in (self.index, self.amd64, self.arm64):
+            made = images.artifact(subject=subject, content=f"signature of {subject.digest}".encode())
+            images.push_to(quay.store, {f"a/x@{made.digest}": made})
+            self.signatures[subject.digest] = made
+        airgap.write("airgap.yaml", settings({"quay.io": {"mirror": quay.url}}))
+        airgap.write("pod.yaml", pod(NAME))
+
+
+@pytest.fixture
+def sparse(airgap: Airgap, quay: Registry) -> Sparse:
+    return Sparse(airgap, quay)
+
+
+@pytest.fixture
+def taker() -> Iterator[Registry]:
+    """A registry that takes such indexes."""
+    with Registry(sparse=True) as registry:
+        yield registry
+
+
+def test_the_bundle_says_what_it_lacks(airgap: Airgap, sparse: Sparse) -> None:
+    said = airgap.run(*EXPORT, "--lock", "l")
+    assert "1 image with the whole index, but not all of its images" in said.stderr
+    lacking = {sparse.arm64.digest, sparse.children[3].digest}
+    with open_bundle(airgap.folder / "b.tar") as bundle:
+        inventory = bundle.inventory
+        (image,) = inventory.images
+        assert (image.descriptor.digest, image.derived_from) == (sparse.index.digest, "")
+        assert list(map(str, image.platforms)) == ["linux/amd64"]
+        assert inventory.absent == lacking
+        document = inventory.to_json()
+        signed = {sparse.signatures[digest].digest for digest in (sparse.index.digest, sparse.amd64.digest)}
+        assert set(inventory.referrers) == signed
+    assert (document["features"], document["absent"]) == (["sparse"], sorted(lacking))
+    assert "0.3.0" in document["tool"]
+    assert "all as they should be" in airgap.run("verify", "b.tar").stderr
+    assert "without linux/arm64" in airgap.run("inspect", "b.tar").text
+    # The lock gives the same bytes, and is not taken for a bundle of another kind.
+    first = (airgap.folder / "b.tar").read_bytes()
+    airgap.run(*EXPORT, "--lock", "l", "--force")
+    assert (airgap.folder / "b.tar").read_bytes() == first
+    assert "--sparse" in airgap.fails(2, *EXPORT[:-1], "--lock", "l", "--force").stderr
+
+
+def test_a_target_that_takes_it(airgap: Airgap, sparse: Sparse, taker: Registry) -> None:
+    airgap.run(*EXPORT)
+    airgap.run("import", "b.tar", "--to", f"{taker.url}/p")
+    assert taker.digest("p/x:1") == sparse.index.digest
+    for digest in (sparse.index.digest, sparse.amd64.digest):
+        assert taker.store.exists(sparse.signatures[digest])
+    assert not taker.store.exists(sparse.arm64)
+    assert "all with the bundle's digests" in airgap.run("verify", "b.tar", "--against", f"{taker.url}/p").stderr
+    taker.requests()
+    airgap.run("import", "b.tar", "--to", f"{taker.url}/p")
+    assert not [line for line in taker.requests() if line.startswith("PUT")]
+
+
+def test_a_target_that_does_not(airgap: Airgap, sparse: Sparse, nexus: Registry) -> None:
+    """It is found out before a layer is pushed."""
+    airgap.run(*EXPORT)
+    said = airgap.fails(50, "import", "b.tar", "--to", f"{nexus.url}/p").stderr
+    assert "refuses this index without all of its images: linux/arm64" in said
+    assert NAME in said
+    assert nexus.names() == []
+    assert not [line for line in nexus.requests() if "/blobs/uploads" in line]
+    airgap.run("import", "b.tar", "--to", f"{nexus.url}/p", "--dry-run")
+
+
+def test_a_target_that_has_the_rest(airgap: Airgap, sparse: Sparse, nexus: Registry) -> None:
+    """Then nothing is missing there."""
+    airgap.run("export", "pod.yaml", "-o", "all.tar")
+    airgap.run("import", "all.tar", "--to", f"{nexus.url}/p", "--mapping", "basename")
+    nexus.store.untag("p/x:1")
+    airgap.run(*EXPORT)
+    airgap.run("import", "b.tar", "--to", f"{nexus.url}/p", "--force")
+    assert nexus.digest("p/x:1") == sparse.index.digest
+
+
+def test_nexus_is_known_to_refuse_it(airgap: Airgap, sparse: Sparse, services: ExitStack) -> None:
+    airgap.run(*EXPORT)
+    made = services.enter_context(nexus(Settings(repositories=(Repository("hosted", connector="http"),))))
+    credentials = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
+    to = ("--to", f"http://{made.connector('hosted').address}/p")
+    for dry_run in ((), ("--dry-run",)):
+        said = airgap.fails(50, "import", "b.tar", *to, *dry_run, environment=credentials).stderr
+        assert "Nexus refuses an index without all of its images: linux/arm64" in said
+        assert "export without --sparse" in said
+
+
+def test_the_default_says_what_is_left_behind(airgap: Airgap, sparse: Sparse) -> None:
+    said = airgap.run(*EXPORT[:-1]).stderr
+    assert "signatures of the whole index are left out" in said
+    assert "--sparse keeps the index" in said
+    with open_bundle(airgap.folder / "b.tar") as bundle:
+        assert bundle.inventory.features == []
+        assert bundle.inventory.images[0].descriptor.digest == sparse.amd64.digest
+
+
+def test_it_goes_with_platforms(airgap: Airgap, sparse: Sparse) -> None:
+    assert "--sparse goes with --platform" in airgap.fails(2, "export", "pod.yaml", "-o", "b.tar", "--sparse").stderr
+    airgap.run(*EXPORT, "--platform", "linux/arm64")
+    with open_bundle(airgap.folder / "b.tar") as bundle:
+        assert bundle.inventory.features == []
+
+
+def test_a_served_bundle_offers_what_it_has(airgap: Airgap, sparse: Sparse) -> None:
+    from airgap.errors import NotFound
+    from airgap.registry import Registries
+    from airgap.server import MirrorNaming, Server
+
+    airgap.run(*EXPORT)
+    with (
+        open_bundle(airgap.folder / "b.tar") as bundle,
+        Server(bundle, naming=MirrorNaming(bundle.names())) as server,
+        Registries() as registries,
+    ):
+        repository = registries.repository(server.address, "a/x")
+        assert repository.resolve("1").digest == sparse.index.digest
+        assert repository.manifest(sparse.amd64.digest).descriptor.digest == sparse.amd64.digest
+        assert not repository.exists(sparse.arm64)
+        with pytest.raises(NotFound):
+            repository.manifest(sparse.arm64.digest)
+
+
+def test_a_contradiction_is_refused(airgap: Airgap, sparse: Sparse) -> None:
+    airgap.run(*EXPORT)
+    content = (airgap.folder / "b.tar").read_bytes()
+
+    def call_absent(document: dict[str, object]) -> None:
+        document["absent"] = [sparse.amd64.digest]
+
+    def call_whole(document: dict[str, object]) -> None:
+        document["absent"] = []
+
+    airgap.write("bad.tar", changed(content, call_absent))
+    assert "as absent, and as a blob" in airgap.fails(40, "verify", "bad.tar").stderr
+    airgap.write("bad.tar", changed(content, call_whole))
+    assert sparse.arm64.digest in airgap.fails(22, "verify", "bad.tar").stderr
