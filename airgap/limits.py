@@ -122,6 +122,17 @@ FILES: tuple[Limit, ...] = (
     Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
     Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),
     Limit("node-file-bytes", 4 * _MIB, "bytes", tr("a file of a node that prove reads"), "10"),
+    Limit("kubectl-bytes", 64 * _MIB, "bytes", tr("what kubectl prints about a node"), "10"),
+    Limit("needs-bytes", 32 * _MIB, "bytes", tr("the list that prove hands to nodes"), "10"),
+    Limit("needs-values", 1_048_576, "values", tr("the JSON values of that list"), "10"),
+    Limit("node-pod-time", 120, "seconds", tr("the time until a debug pod runs"), "10"),
+    Limit(
+        "nodes-time",
+        900,
+        "seconds",
+        tr("the time until all nodes have answered"),
+        tr("the others count as not ready (51)"),
+    ),
     Limit("node-folder-entries", 10_000, "entries", tr("a folder of a node that prove reads"), "10"),
     Limit(
         "package-metadata-bytes",

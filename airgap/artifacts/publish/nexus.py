@@ -16,8 +16,9 @@ from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.format import Format
 from airgap.artifacts.publish.refusals import explained
 from airgap.artifacts.put import descriptor_of, find_by_path, put_file
+from airgap.artifacts.repository import ArtifactRepository
 from airgap.artifacts.web import Address, Body, WebServer
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, NotFound
 from airgap.oci import digest as digests
 from airgap.registry.http.transport import Response
 from airgap.store.protocols import Opener
@@ -61,11 +62,15 @@ class NexusArtifacts:
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Read the list of assets as far as that is cheaper, and ask for the other files by their paths."""
-        by_path = {self._publisher.path(artifact): artifact for artifact in artifacts}
+        listed_path = self._format.listed_path
+        by_path = {(listed_path or self._publisher.path)(artifact): artifact for artifact in artifacts}
         found: dict[Artifact, str] = {}
-        if len(artifacts) >= _MIN_FOR_LIST and self._read_list(by_path, found, context):
+        if len(artifacts) >= _MIN_FOR_LIST and self._read_list(by_path, found, context) and listed_path is None:
             return found
         unknown = [artifact for artifact in by_path.values() if artifact not in found]
+        if listed_path is not None:
+            # What the list calls otherwise than clients do is not missing because it is not in the list.
+            return {**found, **self._native.find(unknown, context)} if unknown else found
         return {**found, **find_by_path(self._files, unknown, self._publisher.path, context)}
 
     def _read_list(self, by_path: Mapping[str, Artifact], found: dict[Artifact, str], context: Context) -> bool:
@@ -91,10 +96,13 @@ class NexusArtifacts:
         return may_browse
 
     def upload(self, artifact: Artifact, opener: Opener) -> None:
-        """Send one file by REST, or by PUT where REST does not take it."""
+        """Send one file by REST, or in the format's own way where REST does not take it."""
         form, path = self._publisher.form(artifact), self._publisher.path(artifact)
         spec = self._spec if form is not None else None
         try:
+            if spec is None and self._format.listed_path is not None:
+                self._native.upload(artifact, opener)
+                return
             if form is None or spec is None:
                 put_file(self._files, artifact, f"/{path}", opener)
                 return
@@ -102,7 +110,13 @@ class NexusArtifacts:
             fields = {f"{spec.prefix}.{name}": value for name, value in form.component.items()}
             fields |= {f"{asset}.{name}": value for name, value in form.asset.items()}
             body = Body.form(fields, asset, artifact.file, descriptor_of(artifact), opener)
-            self._rest.client.retry.run(f"POST {path}", lambda: self._post(body, artifact))
+            try:
+                self._rest.client.retry.run(f"POST {path}", lambda: self._post(body, artifact))
+            except NotFound:
+                # Uploads by REST may be switched off.
+                if self._format.listed_path is None:
+                    raise
+                self._native.upload(artifact, opener)
         except AirgapError as error:
             raise explained(error, self._settings, artifact) from error
 
@@ -125,6 +139,11 @@ class NexusArtifacts:
             return False
         found = find_by_path(self._files, [artifact], self._publisher.path, Context())
         return found.get(artifact) == artifact.digest
+
+    @cached_property
+    def _native(self) -> ArtifactRepository:
+        """The repository as the format's own clients speak to it."""
+        return self._publisher.native(self._files)
 
     @cached_property
     def _spec(self) -> UploadSpec | None:
