@@ -156,6 +156,8 @@ FILES: tuple[Limit, ...] = (
         tr("a database of installed packages in a layer"),
         tr("the dossier says that the layer cannot be read"),
     ),
+    Limit("dossier-bytes", 64 * _MIB, "bytes", tr("the JSON document of a dossier that is approved"), "2"),
+    Limit("dossier-values", 8_000_000, "values", tr("the JSON values of such a document"), "2"),
     Limit(
         "package-entries",
         100_000,
