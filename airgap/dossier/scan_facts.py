@@ -50,7 +50,7 @@ def _facts(result: ScanResult, sha256: str) -> ScanFacts:
         engine.database,
         engine.date,
         result.files,
-        result.bytes,
+        result.size,
         result.reused,
         result.findings,
         result.omissions,

@@ -12,7 +12,7 @@ from airgap.formatting import human
 from airgap.i18n import Bilingual, bilingual
 
 #: The class of a state's mark, and its word.
-BAD = ("bad", bilingual("refuse it"))
+BAD = ("bad", bilingual("found something"))
 FINE = ("fine", bilingual("nothing found"))
 LOOK = ("look", bilingual("look at it"))
 UNKNOWN = ("unknown", bilingual("not known yet"))
