@@ -17,19 +17,27 @@ class Listener:
 
     ``port`` 0 is any free port; raises :class:`OSError` if the port is taken. ``receive_buffer`` is the size of the
     sockets' receive buffers in bytes, 0 for the system's default. ``count`` is the number of accepted connections.
+    ``host`` is where it listens if not on loopback, empty for every address.
     """
 
-    def __init__(self, serve: Callable[[socket.socket, int], None], *, port: int = 0, receive_buffer: int = 0) -> None:
+    def __init__(
+        self,
+        serve: Callable[[socket.socket, int], None],
+        *,
+        port: int = 0,
+        receive_buffer: int = 0,
+        host: str = LOOPBACK,
+    ) -> None:
         self._serve = serve
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        self._socket = socket.create_server((LOOPBACK, port), backlog=64)
+        self._socket = socket.create_server((host, port), backlog=64)
         if receive_buffer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.count = 0
         self.port: int = self._socket.getsockname()[1]
-        self.address = f"{LOOPBACK}:{self.port}"
+        self.address = f"{host or LOOPBACK}:{self.port}"
 
     def start(self) -> None:
         """Begin to accept connections."""

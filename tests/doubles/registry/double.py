@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.parts.faulty_line import CLOSE, RESET, STALL, Break, Ending
 from tests.parts.listener import Listener, reset_when_closed
+from tests.parts.service import LOOPBACK
 
 
 @dataclass
@@ -124,7 +125,7 @@ class _Rule:
 
 class Double:
     """``default`` answers what no rule takes. ``requests`` holds everything that came, in order. ``port`` 0 is a free
-    one; a connection on which nothing comes for ``idle`` seconds is closed."""
+    one, ``host`` empty is every address; a connection on which nothing comes for ``idle`` seconds is closed."""
 
     def __init__(
         self,
@@ -132,6 +133,7 @@ class Double:
         tls: ssl.SSLContext | None = None,
         *,
         port: int = 0,
+        host: str = LOOPBACK,
         idle: float | None = None,
     ) -> None:
         self.default = default or (lambda _: Answer(404))
@@ -144,7 +146,7 @@ class Double:
         self._idle = idle
         self._rules: list[_Rule] = []
         self._lock = threading.Lock()
-        self._listener = Listener(self._serve, port=port)
+        self._listener = Listener(self._serve, port=port, host=host)
         self.port = self._listener.port
         self.address = self._listener.address
         self.url = f"{'https' if tls else 'http'}://{self.address}"
