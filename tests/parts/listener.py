@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A loopback port on which a test's server accepts connections, each served in a thread of its own."""
+"""A port, of loopback if nothing else is said, on which a test's server accepts connections, each in its own thread."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 from airgap.artifacts.artifact import Artifact, check_names
 from airgap.artifacts.format import Format
 from airgap.artifacts.put import descriptor_of
-from airgap.durable import new_file_mode, publish, replace_file, write_at, writing
+from airgap.durable import create_temporary, new_file_mode, publish, replace_file, sweep_temporaries, write_at, writing
 from airgap.durable.files import output_error
 from airgap.durable.output import inside
 from airgap.errors import AirgapError, BundleError, OutputError
@@ -52,8 +51,9 @@ class FolderRepository:
         return self._served
 
     def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
-        """Check that the folder, or the one that it is made in, can be written, and that its record is readable."""
-        self._layout.documents((), self._served)
+        """Check that the folder, or the one that it is made in, can be written, that its record is readable, and that
+        indexes can be made of the artifacts."""
+        self._layout.documents(artifacts, self._served)
         self._read_record()
         folder = next((path for path in (self._root, *self._root.absolute().parents) if path.exists()), self._root)
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
@@ -76,10 +76,10 @@ class FolderRepository:
         path = inside(self._root, self._layout.path(artifact))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            fd, name = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
+            sweep_temporaries(path.parent)
+            fd, temporary = create_temporary(path.parent)
         except OSError as error:
             raise output_error(error, path) from error
-        temporary = Path(name)
         try:
             reader = opener(0)
             try:
