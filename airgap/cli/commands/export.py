@@ -103,6 +103,12 @@ class _ExportCommand(click.Command):
     show_default=True,
     help=tr("File names of the volumes."),
 )
+@click.option(
+    "--parity",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help=tr("Add N volumes, from which `airgap repair` makes any N lost or damaged ones again."),
+)
 @click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume, from --lock."))
 @click.option("--restart", is_flag=True, help=tr("Delete what an interrupted run left, and begin again."))
 @click.option(
@@ -170,6 +176,7 @@ def command(
     lock_only: bool,
     volume_size: str | None,
     volume_names: str,
+    parity: int | None,
     volume: int | None,
     restart: bool,
     base: str | None,
@@ -245,6 +252,7 @@ def command(
         volume or 0,
         check_pattern(volume_names),
         make_sealer(recipients, passphrase=passphrase),
+        parity or 0,
     )
     if output and output.endswith("/"):
         raise UsageError(
