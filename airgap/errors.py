@@ -18,7 +18,8 @@
     ├─ BundleError            40   not a bundle, or a damaged one
     │  ├─ UnsupportedBundle   41   made by a newer airgap
     │  ├─ OutputError         42   output folder or space
-    │  └─ SignatureFailure    43   a signature that is missing or wrong
+    │  └─ SignatureFailure    43   a signature, seal, approval or history that is missing or wrong
+    ├─ ScanFailure            44   a scan found something, or did not scan everything
     ├─ TargetError            50   collision, tag with another digest, policy
     │  └─ NotReady            51   the target is not ready, or nodes would not get every image
     └─ Interrupted           130   stopped by the user
@@ -159,9 +160,15 @@ class OutputError(BundleError):
 
 
 class SignatureFailure(BundleError):
-    """A signature is missing or wrong."""
+    """A signature, a seal, an approval or the history is missing or wrong."""
 
     exit_code = 43
+
+
+class ScanFailure(AirgapError):
+    """A scan found something, or did not scan everything."""
+
+    exit_code = 44
 
 
 class TargetError(AirgapError):

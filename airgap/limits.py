@@ -122,6 +122,17 @@ FILES: tuple[Limit, ...] = (
     Limit("index-bytes", 16 * _MIB, "bytes", tr("index.json of a bundle"), "30"),
     Limit("index-values", 400_000, "values", tr("the JSON values of index.json"), "30"),
     Limit("node-file-bytes", 4 * _MIB, "bytes", tr("a file of a node that prove reads"), "10"),
+    Limit("kubectl-bytes", 64 * _MIB, "bytes", tr("what kubectl prints about a node"), "10"),
+    Limit("needs-bytes", 32 * _MIB, "bytes", tr("the list that prove hands to nodes"), "10"),
+    Limit("needs-values", 1_048_576, "values", tr("the JSON values of that list"), "10"),
+    Limit("node-pod-time", 120, "seconds", tr("the time until a debug pod runs"), "10"),
+    Limit(
+        "nodes-time",
+        900,
+        "seconds",
+        tr("the time until all nodes have answered"),
+        tr("the others count as not ready (51)"),
+    ),
     Limit("node-folder-entries", 10_000, "entries", tr("a folder of a node that prove reads"), "10"),
     Limit(
         "package-metadata-bytes",
@@ -135,6 +146,9 @@ FILES: tuple[Limit, ...] = (
     Limit("archive-ratio", 2000, "times", tr("the same by its own size, from 64 MiB on"), "44"),
     Limit("archive-name-bytes", 4096, "bytes", tr("a name in it"), "44"),
     Limit("archive-memory", 128 * _MIB, "bytes", tr("the window of a decompressor"), "44"),
+    Limit("scan-depth", 16, "levels", tr("archives in each other that a scan unpacks"), "44"),
+    Limit("scan-file-bytes", 4 * _GIB, "bytes", tr("a file that a scan gives to the engine"), "44"),
+    Limit("scan-time", 600, "seconds", tr("the time until the engine has scanned a file"), "44"),
     Limit(
         "package-database-bytes",
         64 * _MIB,
@@ -142,6 +156,8 @@ FILES: tuple[Limit, ...] = (
         tr("a database of installed packages in a layer"),
         tr("the dossier says that the layer cannot be read"),
     ),
+    Limit("dossier-bytes", 64 * _MIB, "bytes", tr("the JSON document of a dossier that is approved"), "2"),
+    Limit("dossier-values", 8_000_000, "values", tr("the JSON values of such a document"), "2"),
     Limit(
         "package-entries",
         100_000,

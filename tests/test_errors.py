@@ -30,6 +30,7 @@ CODES = {
     "UnsupportedBundle": 41,
     "OutputError": 42,
     "SignatureFailure": 43,
+    "ScanFailure": 44,
     "TargetError": 50,
     "NotReady": 51,
     "Interrupted": 130,

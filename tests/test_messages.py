@@ -20,7 +20,8 @@ from tools.messages.strays import strays
 
 ROOT = Path(__file__).resolve().parent.parent
 #: How the list of commands and the page of ``inspect`` begin.
-SHORT_HELP, HELP = "Show the contents of a bundle.", "Show the contents of a bundle. Reads"
+SHORT_HELP = "Show the contents of a bundle, or an image at a registry."
+HELP = "Show the contents of a bundle, or what"
 PO = r"""
 msgid ""
 msgstr "Content-Type: text/plain; charset=utf-8\nPlural-Forms: nplurals=1; plural=0;\n"
@@ -32,7 +33,7 @@ msgid "{number} image"
 msgid_plural "{number} images"
 msgstr[0] "이미지 {number}개"
 
-msgid "Show the contents of a bundle."
+msgid "Show the contents of a bundle, or an image at a registry."
 msgstr "번들의 내용을 보여 줍니다."
 
 msgid "Replace files that exist."

@@ -112,7 +112,9 @@ class Format(Record):
 
     ``joined`` makes one of what a folder knows of a file and what it is given now of the same file, if properties of
     both count. ``client_addresses`` are what clients are told, if that is more than the repository's address. ``mixed``
-    warns of artifacts that one repository of Nexus cannot keep apart.
+    warns of artifacts that one repository of Nexus cannot keep apart. ``listed_path`` gives the path in Nexus's list of
+    assets where that is not the path for clients; what the list does not have is then asked, and what REST does not
+    take is sent, in the format's own way.
     """
 
     name: str
@@ -126,4 +128,5 @@ class Format(Record):
     creation_hint: str = ""
     joined: Callable[[Artifact, Artifact], Artifact] | None = None
     client_addresses: Callable[[str, Sequence[Artifact]], Sequence[str]] | None = None
+    listed_path: Callable[[Artifact], str] | None = None
     mixed: Callable[[Sequence[Artifact]], Finding | None] | None = None

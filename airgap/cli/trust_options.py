@@ -65,26 +65,27 @@ class TrustOptions(Record):
     files: Sequence[str]
     trust_file: str | None
 
-    def demand(self, project: ProjectSettings, *, required: bool = False) -> Demand:
+    def demand(self, project: ProjectSettings, *, required: bool = False, approved: bool = False) -> Demand:
         """Return what the options and ``require:`` of ``airgap.yaml`` demand of signatures.
 
-        An option replaces its key of ``require:``. Raises :class:`UsageError`, and
+        An option replaces its key of ``require:``. Revocation lists may be for the authorities of an approval alone,
+        if there are such: ``approved``. Raises :class:`UsageError`, and
         :class:`SignatureFailure` if a signature is required and nothing is trusted.
         """
         from airgap.flows.admission import Demand
         from airgap.flows.trust import read_public_key
         from airgap.trust.policy import Policy
 
-        required = required or bool(project.require)
+        required = required or bool(project.require.keys() & {"signature", "ca"})
         authorities = self.authorities or project.require.get("ca", [])
         revocations = self.revocations or project.require.get("crl", [])
-        if revocations and not authorities:
+        if revocations and not authorities and not approved:
             raise UsageError(tr("--crl goes with --ca"))
         policy = Policy(
             [read_public_key(key) for key in self.keys or project.require.get("signature", [])],
             open_trust_file(self.trust_file).trusted_keys(),
-            _read_pem(authorities, "CERTIFICATE"),
-            _read_pem(revocations, "X509 CRL"),
+            read_pem(authorities, "CERTIFICATE"),
+            read_pem(revocations, "X509 CRL"),
             required,
         )
         if required and not (policy.keys or policy.trusted or policy.authorities):
@@ -148,12 +149,32 @@ def key_signers(paths: Sequence[str]) -> list[Sign]:
     return [key_signer(read_secret_key(path)) for path in paths]
 
 
+def certificate_sign(certificate: str, key: str) -> Sign:
+    """Return a function that signs with a certificate in a file; ask for the passphrase of its key if it has one."""
+    from airgap.flows.sign import certificate_signer
+    from airgap.trust import cms
+    from airgap.trust.files import read_small_file
+
+    passphrase = ""
+    if not key.startswith(cms.HARDWARE_KEY) and cms.is_encrypted_key(read_small_file(key, cms.MAX_FILE)):
+        ask = ask_passphrase()
+        if ask is None:
+            raise UsageError(
+                tr("this key has a passphrase, and there is no terminal to ask for it"),
+                where=key,
+                hint=tr("run it on a terminal"),
+            )
+        passphrase = ask(key)
+    return certificate_signer(read_small_file(certificate, cms.MAX_FILE), key, passphrase)
+
+
 def _ask_passphrase(path: str) -> str:
     passphrase: str = click.prompt(tr("Passphrase of {path}", path=path), hide_input=True, err=True)
     return passphrase
 
 
-def _read_pem(paths: Sequence[str], label: str) -> bytes:
+def read_pem(paths: Sequence[str], label: str) -> bytes:
+    """Return the content of files in PEM, one after the other. Raises :class:`UsageError` for one without ``label``."""
     from airgap.trust.cms import MAX_FILE, check_pem
     from airgap.trust.files import read_small_file
 

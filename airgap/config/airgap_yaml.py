@@ -50,7 +50,7 @@ class ProjectSettings(Record, frozen=False):
     overrides: dict[str, str] = field(default_factory=dict)
     registries: dict[str, RegistrySettings] = field(default_factory=dict)
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
-    #: What the signatures of bundles need: ``signature``, ``ca`` and ``crl``, each with the names of files.
+    #: What bundles need: ``signature``, ``ca``, ``crl`` and ``approval``, each with the names of files.
     require: dict[str, list[str]] = field(default_factory=dict)
     verify_images: list[ImageRule] = field(default_factory=list)
     artifacts: list[ArtifactEntry] = field(default_factory=list)
@@ -182,7 +182,7 @@ class ProjectReader(Record, frozen=False):
                 self.project.overrides[pattern] = self.text(name)
 
     def _read_require(self, node: Any) -> None:
-        for key, value in self.mapping(node, ("signature", "ca", "crl")).items():
+        for key, value in self.mapping(node, ("signature", "ca", "crl", "approval")).items():
             files = self.items(value) if value.id == "sequence" else [value]
             self.project.require[key] = [str(self.folder / self.text(file)) for file in files]
 

@@ -8,12 +8,14 @@ registry and no resource file.
 
 from airgap.durable.files import (
     FileLocked,
+    create_temporary,
     is_same_file,
     lock,
     locked_folder,
     new_file_mode,
     publish,
     replace_file,
+    sweep_temporaries,
     sync_folder,
     write_at,
     writing,
@@ -24,6 +26,7 @@ from airgap.durable.reading import missing_file, read_hint, require_file
 __all__ = [
     "FileLocked",
     "Journal",
+    "create_temporary",
     "is_same_file",
     "lock",
     "locked_folder",
@@ -33,6 +36,7 @@ __all__ = [
     "read_hint",
     "replace_file",
     "require_file",
+    "sweep_temporaries",
     "sync_folder",
     "write_at",
     "writing",

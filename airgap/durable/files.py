@@ -11,13 +11,21 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from airgap.errors import OutputError
 from airgap.i18n import tr
 from airgap.system import sync_file
+
+_TEMPORARY_PREFIX = ".airgap-new-"
+_TEMPORARY = re.compile(re.escape(_TEMPORARY_PREFIX) + "[a-z0-9_]{8}", re.ASCII)
+#: Device and inode of the folders that this process has swept.
+_swept: set[tuple[int, int]] = set()
 
 
 class FileLocked(OSError):
@@ -94,6 +102,51 @@ def publish(fd: int, temporary: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
+def create_temporary(folder: Path) -> tuple[int, Path]:
+    """Create a file for content that gets its name later, and lock it, so that no sweep takes it. Raises OSError."""
+    while True:
+        fd, name = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, dir=folder)
+        path = Path(name)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_same_file(fd, path):
+                return fd, path
+        except BlockingIOError:
+            pass
+        except OSError:
+            return fd, path  # a file system without locks, on which nothing is swept either
+        os.close(fd)  # a sweep came between, and has removed it or is about to
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove the temporary files that killed processes of this user left in ``folder``: those that nobody has locked.
+
+    Looks into a folder once in the life of a process.
+    """
+    with contextlib.suppress(OSError):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in _swept:
+            return
+        _swept.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if _TEMPORARY.fullmatch(entry.name)]
+        for name in names:
+            _remove_if_unused(folder / name)
+
+
+def _remove_if_unused(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(fd)
+            if stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid():
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if is_same_file(fd, path):
+                    path.unlink()
+        finally:
+            os.close(fd)
+
+
 def new_file_mode() -> int:
     """Return the mode that the umask gives to new files. Temporary files, which have 0600 first, get it at the end."""
     with (
@@ -113,8 +166,8 @@ def replace_file(path: Path, content: bytes, *, mode: int | None = None, owner: 
     ``mode`` is by default what the umask leaves of 0666; ``owner`` is user and group ID. Raises OSError; the old file
     is then untouched.
     """
-    fd, name = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
-    temporary = Path(name)
+    sweep_temporaries(path.parent)
+    fd, temporary = create_temporary(path.parent)
     try:
         try:
             write_at(fd, memoryview(content), 0)
@@ -128,6 +181,27 @@ def replace_file(path: Path, content: bytes, *, mode: int | None = None, owner: 
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
         raise
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Write a text file bit by bit, in UTF-8; it gets its name if the block ends without an exception.
+
+    Raises :class:`OutputError`, also for an OSError of the block.
+    """
+    with writing(path):
+        fd, name = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with open(fd, "w", encoding="utf-8") as file:
+                yield file
+                file.flush()
+                os.fchmod(fd, new_file_mode())
+                publish(fd, temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+            raise
 
 
 @contextlib.contextmanager

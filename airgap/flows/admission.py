@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airgap.bundle import BundleReader
 from airgap.bundle.signatures import find_signatures, inner_signatures
+from airgap.dossier.approval import ApprovalDemand, Approved, check_approval
 from airgap.errors import UsageError
 from airgap.events import Noted, Sink
 from airgap.flows.verify import VerifyResult, verify
@@ -53,29 +54,41 @@ def verify_signed(bundle: BundleReader, demand: Demand, context: Context) -> Ver
     return verified
 
 
-def admit(bundle: BundleReader, demand: Demand, context: Context) -> None:
-    """Check the signatures before a bundle is used. Where one is demanded, verify all of the bundle too.
+class Admission(Record):
+    """Why a bundle was admitted: its ``signers``, and the approval, ``None`` without one."""
+
+    signers: Sequence[Checked] = ()
+    approved: Approved | None = None
+
+
+def admit(bundle: BundleReader, demand: Demand, context: Context, approval: ApprovalDemand | None = None) -> Admission:
+    """Check signatures and approval before a bundle is used. Where one is demanded, verify all of the bundle too.
 
     A pipe can be read only once: of it, the signature and the head are verified here, and each blob when it is pushed.
-    Raises :class:`airgap.errors.SignatureFailure`, and what :func:`airgap.flows.verify.verify` raises.
+    Raises :class:`airgap.errors.SignatureFailure`, :class:`airgap.errors.ScanFailure`, and what
+    :func:`airgap.flows.verify.verify` raises.
     """
     content = bundle.inventory_content()
-    if not demand.policy.demands:
-        check_signatures(bundle, content, demand, context.emit)
-        return
+    approval = approval or ApprovalDemand()
+    approved = check_approval(approval, f"sha256:{bundle.id}")
+    for signature in approved.signers if approved else ():
+        context.emit(Noted(_describe_approval(signature)))
+    if not demand.policy.demands and not approval.policy.demands:
+        return Admission(check_signatures(bundle, content, demand, context.emit), approved)
     if bundle.is_standard_input:
-        if not demand.files:
+        if demand.policy.demands and not demand.files:
             raise UsageError(
                 tr("the signature of a bundle in standard input must be a file, because it comes last there"),
                 hint=tr("add --signature FILE, which airgap export -o - --sign KEY --signature FILE wrote"),
             )
-        check_signatures(bundle, content, demand, context.emit)
+        signers = check_signatures(bundle, content, demand, context.emit)
         bundle.check_head(signed=True)
-        return
+        return Admission(signers, approved)
     bundle.require_seek_table()
     inner = inner_signatures(bundle) if bundle.signatures_come_last else ()
-    check_signatures(bundle, content, demand, context.emit, more=inner)
+    signers = check_signatures(bundle, content, demand, context.emit, more=inner)
     verify(bundle, context, signed=True)
+    return Admission(signers, approved)
 
 
 def describe(signature: Checked) -> str:
@@ -84,3 +97,11 @@ def describe(signature: Checked) -> str:
     if signature.verified:
         return tr("signed by {signer}{comment}", signer=signature.shown_signer, comment=comment)
     return tr("signed by {signer}, which is not known here and was not checked", signer=signature.shown_signer)
+
+
+def _describe_approval(signature: Checked) -> str:
+    """Return who approved, for people."""
+    comment = f": {signature.comment}" if signature.comment else ""
+    if signature.verified:
+        return tr("approved by {signer}{comment}", signer=signature.shown_signer, comment=comment)
+    return tr("approved by {signer}, which is not known here and was not checked", signer=signature.shown_signer)

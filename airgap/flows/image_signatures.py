@@ -12,6 +12,7 @@ from airgap.dossier.signers import signer_of
 from airgap.errors import AirgapError
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.resolve import resolve_images
+from airgap.oci import Platform
 from airgap.oci.attached import Attached, attached
 from airgap.oci.manifest import Manifest, attested_digest
 from airgap.records import Record
@@ -35,11 +36,13 @@ class Attachment(Record):
 
 
 class ImageAttachments(Record):
-    """An image, its ``digest``, and what is attached to it or to an image in it."""
+    """An image, its ``digest``, and what is attached to it or to an image in it. ``size`` is in bytes."""
 
     reference: str
     digest: str
     attachments: Sequence[Attachment]
+    platforms: Sequence[Platform]
+    size: int
 
 
 def find_attachments(
@@ -51,7 +54,7 @@ def find_attachments(
     work = [
         (resolved.sources[image.root.source], manifest, subject)
         for image in plan.images
-        for manifest, subject in _attaching(plan, image)
+        for manifest, subject in attaching(plan, image)
     ]
     results = parallel_map(
         work,
@@ -73,11 +76,16 @@ def _of_image(plan: Plan, image: Image, found: Sequence[Attachment]) -> ImageAtt
         if attachment.subject in subjects and attachment not in of_image:
             of_image.append(attachment)
             subjects.add(attachment.manifest)
-    return ImageAttachments(image.root.label, image.digest, of_image)
+    closure = plan.closure(image)
+    sizes = {blob.digest: blob.size for manifest in closure for blob in (manifest.descriptor, *manifest.blobs)}
+    return ImageAttachments(image.root.label, image.digest, of_image, image.platforms, sum(sizes.values()))
 
 
-def _attaching(plan: Plan, image: Image) -> list[tuple[Manifest, str]]:
-    """The manifests that attach something, each with its subject: a referrer itself, of others what BuildKit adds."""
+def attaching(plan: Plan, image: Image) -> list[tuple[Manifest, str]]:
+    """Return the manifests that attach something, each with its subject.
+
+    That is a referrer itself, and of other images what BuildKit adds.
+    """
     if image.referrer_of:
         return [(image.manifest, image.referrer_of)]
     return [

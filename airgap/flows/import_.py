@@ -14,6 +14,7 @@ from airgap.durable import output
 from airgap.errors import AirgapError, raise_all
 from airgap.flows.steps.after_push import images_are_pushed
 from airgap.flows.steps.placement import ImportRequest, check_and_place
+from airgap.flows.steps.recorded_import import NO_HISTORY, History
 from airgap.flows.steps.sparse_indexes import check_sparse_indexes
 from airgap.kube.rewrite.bundle_files import without_failed_images
 from airgap.kube.rewrite.file_set import RewrittenFile
@@ -45,23 +46,25 @@ class ImportResult(Record, frozen=False):
 
 
 def import_(
-    request: ImportRequest, bundle: BundleReader, target: Target, context: Context, opener: Opener | None = None
-) -> ImportResult:
+    request: ImportRequest, bundle: BundleReader, target: Target, context: Context, opener: Opener | None = None,
+    history: History = NO_HISTORY,
+) -> ImportResult:  # fmt: skip
     """Make the target hold the bundle's images, then write its resource files rewritten, and a receipt.
 
     ``opener`` opens the repositories of the bundle's artifacts, which are uploaded along with the images; without it
-    they are left out. A shard leaves them to the last run.
+    they are left out. A shard leaves them to the last run. ``history`` gets a line, unless it is a dry run.
 
     Raises :class:`airgap.errors.TargetError` before anything is pushed, and what the transfer raises. A file is written
     only if every image that it names was already at the target, or was pushed and its tag read back.
     """
     with nullcontext() if request.dry_run or request.shard else output.folder_for(request.output):
-        return _import(request, bundle, target, opener, context)
+        return _import(request, bundle, target, opener, context, history)
 
 
 def _import(
-    request: ImportRequest, bundle: BundleReader, target: Target, opener: Opener | None, context: Context
-) -> ImportResult:
+    request: ImportRequest, bundle: BundleReader, target: Target, opener: Opener | None, context: Context,
+    history: History,
+) -> ImportResult:  # fmt: skip
     placement = check_and_place(request, bundle, target, context)
     publication = prepare(bundle, opener, context) if opener is not None and not request.shard else Publication()
     files = placement.files
@@ -94,18 +97,22 @@ def _import(
     stores |= publication.add_to(needed, BUNDLE)
     order = bundle.inventory.blobs if bundle.ordered else None
     options = CopyOptions(keep_going=request.keep_going, order=order, existing=existing)
-    result.report = copy(needed, sources, stores, context, options)
-    bundle.drain()
-    if request.shard:
-        return result
-    result.failures = [(root.label, error) for root, error in result.report.failures]
-    failed = {label for label, _ in result.failures}
-    result.names = [name for name in result.names if name not in failed]
-    verify_tags([image for image in missing if image.root.label not in failed], stores, context)
-    publication.finish(failed, context)
-    result.files = without_failed_images(files, failed, request.rules, context.emit)
-    receipt = receipt_of(bundle, placement.mapping, placement.assignments, planned, failed, publication.receipt(failed))
-    with images_are_pushed():
-        write_rewritten(request.output, [(file.name, file.after) for file in result.files], result.files)
-        output.write_files(placement.receipt.parent, [(placement.receipt.name, receipt)])
+    with history.recording(bundle, str(placement.mapping.address)) as record:
+        result.report = copy(needed, sources, stores, context, options)
+        bundle.drain()
+        if request.shard:
+            record.shard = str(request.shard)
+            return result
+        result.failures = [(root.label, error) for root, error in result.report.failures]
+        failed = {label for label, _ in result.failures}
+        result.names = [name for name in result.names if name not in failed]
+        verify_tags([image for image in missing if image.root.label not in failed], stores, context)
+        publication.finish(failed, context)
+        result.files = without_failed_images(files, failed, request.rules, context.emit)
+        artifacts = publication.receipt(failed)
+        receipt = receipt_of(bundle, placement.mapping, placement.assignments, planned, failed, artifacts)
+        record.fill(placement.assignments, artifacts, failed)
+        with images_are_pushed():
+            write_rewritten(request.output, [(file.name, file.after) for file in result.files], result.files)
+            output.write_files(placement.receipt.parent, [(placement.receipt.name, receipt)])
     return result

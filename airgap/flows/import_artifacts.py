@@ -10,6 +10,7 @@ from airgap.artifacts.publish.publication import Publication, prepare
 from airgap.bundle import BundleReader, Receipt
 from airgap.durable import output
 from airgap.errors import AirgapError, UsageError
+from airgap.flows.steps.recorded_import import NO_HISTORY, History
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.targets.import_plan import BUNDLE
@@ -37,8 +38,9 @@ class ArtifactImportResult(Record, frozen=False):
 
 
 def import_artifacts(
-    request: ArtifactImportRequest, bundle: BundleReader, opener: Opener, context: Context
-) -> ArtifactImportResult:
+    request: ArtifactImportRequest, bundle: BundleReader, opener: Opener, context: Context,
+    history: History = NO_HISTORY,
+) -> ArtifactImportResult:  # fmt: skip
     """Put the bundle's artifacts into their repositories.
 
     Raises :class:`UsageError` for a bundle without artifacts, before anything is sent what
@@ -56,12 +58,15 @@ def import_artifacts(
     stores = publication.add_to(planned, BUNDLE)
     order = bundle.inventory.blobs if bundle.ordered else None
     options = CopyOptions(keep_going=request.keep_going, order=order)
-    result.report = copy(planned, {BUNDLE: bundle}, stores, context, options)
-    bundle.drain()
-    result.failures = [(root.label, error) for root, error in result.report.failures]
-    failed = {label for label, _ in result.failures}
-    publication.finish(failed, context)
-    bases = (*bundle.inventory.bases, *own_origin(bundle))
-    content = Receipt("", bundle.id, (), {}, {}, bases, publication.receipt(failed)).to_bytes()
-    output.write_files(receipt.parent, [(receipt.name, content)])
+    with history.recording(bundle, ", ".join(str(part.repository) for part in publication.formats)) as record:
+        result.report = copy(planned, {BUNDLE: bundle}, stores, context, options)
+        bundle.drain()
+        result.failures = [(root.label, error) for root, error in result.report.failures]
+        failed = {label for label, _ in result.failures}
+        publication.finish(failed, context)
+        bases = (*bundle.inventory.bases, *own_origin(bundle))
+        artifacts = publication.receipt(failed)
+        record.fill((), artifacts, failed)
+        content = Receipt("", bundle.id, (), {}, {}, bases, artifacts).to_bytes()
+        output.write_files(receipt.parent, [(receipt.name, content)])
     return result

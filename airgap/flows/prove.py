@@ -6,10 +6,11 @@ from __future__ import annotations
 import platform as machine
 
 from airgap.errors import UsageError
-from airgap.events import ImageChecked, Noted
+from airgap.events import ImageChecked, Noted, Sink, Warned
 from airgap.flows.images import FoundImages
 from airgap.formatting import counted
 from airgap.i18n import tr
+from airgap.kube.cluster import ClusterScope, read_pull_secrets
 from airgap.kube.model import POSSIBLE
 from airgap.oci import Platform
 from airgap.prove.content import Contents
@@ -33,23 +34,31 @@ _ARM = {"armv6l": "arm/v6", "armv7l": "arm/v7", "armv8l": "arm/v7"}
 
 
 class ProveRequest(Record):
-    """Which node: its ``runtime``, the folder ``root`` with its files, and its ``platform``.
+    """Which node: its ``runtime``, its ``files``, what messages call it, and its ``platform``.
 
     ``ca_file`` is the user's option, for the commands in the answer.
     """
 
     mapping: Mapping
-    runtime: str = "containerd"
-    root: str = "/"
+    runtime: str
+    files: NodeFiles
+    node: str
     platform: str = ""
     ca_file: str = ""
 
 
-def needs_of(found_images: FoundImages, namespace: str, secrets: PullSecrets) -> Needs:
-    """Return what resource files need, without what only looks like an image.
+def needs_of(found_images: FoundImages, namespace: str, cluster: ClusterScope | None, emit: Sink) -> Needs:
+    """Return what resource files need, without what only looks like an image, and the pull secrets beside them.
 
-    ``namespace`` is that of objects that name none. Pull secrets and service accounts are added to ``secrets``.
+    ``namespace`` is that of objects that name none. The pull secrets of ``cluster`` are read too.
     """
+    secrets = PullSecrets()
+    if cluster is not None:
+        objects, skipped = read_pull_secrets(cluster)
+        for item in objects:
+            secrets.add(item, namespace)
+        for unread in skipped:
+            emit(Warned(tr("pull secrets may be missing: {error}", error=unread.error)))
     files = [
         (file, replace(scan, sites=tuple(site for site in scan.sites if site.confidence != POSSIBLE)))
         for file, scan in found_images.files
@@ -69,7 +78,7 @@ def prove(request: ProveRequest, needs: Needs, registries: Registries, context: 
     sessions = Sessions(registries, request.mapping.address.registry)
     faults = Faults(request.mapping.address, sessions.target_hosts, request.runtime, request.ca_file)
     examiner = Examiner(
-        runtime_for(request.runtime, NodeFiles(request.root)),
+        runtime_for(request.runtime, request.files),
         sessions,
         needs.secrets,
         request.mapping,
@@ -86,7 +95,7 @@ def prove(request: ProveRequest, needs: Needs, registries: Registries, context: 
 
     verdicts = parallel_map(needs.images, examine, workers=context.jobs.control, cancel=context.cancel)
     return Proof(
-        str(request.mapping.address), request.runtime, request.root, str(node_platform),
+        str(request.mapping.address), request.runtime, request.node, str(node_platform),
         tuple(verdict for verdict in verdicts if isinstance(verdict, Verdict)), registries.requests,
     )  # fmt: skip
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SBOMs that a bundle carries with an image, found by its inventory and manifests alone, and read one at a time."""
+"""The SBOMs of an image, in a bundle or at a registry: found by manifests alone, and read one at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from airgap import limits
 from airgap.bundle import BundleReader
-from airgap.errors import ContentMissing, NotFound, UsageError
+from airgap.errors import ContentMissing, NotFound, UsageError, raise_all
+from airgap.flows.image_signatures import attaching
+from airgap.flows.images import FoundImages
+from airgap.flows.steps.resolve import resolve_images
 from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.oci import Descriptor, Reference
@@ -15,7 +18,10 @@ from airgap.oci import digest as digests
 from airgap.oci.manifest import Manifest, attested_digest
 from airgap.oci.sboms import read_sbom, sbom_format
 from airgap.records import Record
+from airgap.registry import Registries
+from airgap.store.protocols import Source
 from airgap.store.readers import fetch
+from airgap.transfer import Context
 
 
 class Sbom(Record):
@@ -57,7 +63,50 @@ def find_sboms(reader: BundleReader, name: str) -> list[Sbom]:
 
 def sbom_content(reader: BundleReader, sbom: Sbom) -> bytes:
     """Return the SBOM, verified. Raises :class:`ContentMissing` for a differential bundle without it."""
-    where = f"{reader.path}: {sbom.layer.digest}"
+    if not reader.exists(sbom.layer):
+        where = f"{reader.path}: {sbom.layer.digest}"
+        raise ContentMissing(tr("the bundle does not have this SBOM, since the target has it already"), where=where)
+    return read_sbom_from(reader, sbom, where=str(reader.path))
+
+
+def find_image_sboms(
+    found_images: FoundImages, registries: Registries, context: Context, *, digest: str, named: Collection[str]
+) -> tuple[list[Sbom], Source]:
+    """Return the SBOMs that a registry has of one image, and where they are read.
+
+    With a ``digest`` only those with it, or of an image with it. Raises :class:`NotFound` for an unknown digest.
+    """
+    resolved = resolve_images(found_images, registries, context, referrers=True, named=named)
+    plan = resolved.plan
+    raise_all([error for _, error in plan.failures])
+    platforms = {
+        child.digest: str(child.platform)
+        for manifest in plan.manifests.values()
+        for child in manifest.children
+        if child.platform
+    }
+    sboms = [
+        sbom
+        for image in plan.images
+        for manifest, subject in attaching(plan, image)
+        for sbom in _sboms_in(manifest, subject, platforms)
+    ]
+    source = resolved.sources[plan.images[0].root.source]
+    if digest:
+        sboms = [sbom for sbom in sboms if digest in (sbom.subject, sbom.layer.digest)]
+        if not sboms and digest not in plan.manifests:
+            label = plan.images[0].root.label
+            raise NotFound(
+                tr("nothing with the digest {digest} belongs to this image", digest=digest),
+                where=label,
+                hint=tr("airgap inspect {image} --sbom lists its SBOMs", image=quoted(label)),
+            )
+    return list({sbom.layer.digest: sbom for sbom in sboms}.values()), source
+
+
+def read_sbom_from(source: Source, sbom: Sbom, *, where: str) -> bytes:
+    """Read an SBOM, verified. Raises :class:`UsageError` for one that is too large."""
+    where = f"{where}: {sbom.layer.digest}"
     most = limits.value("download-bytes")
     if sbom.layer.size > most:
         raise UsageError(
@@ -65,9 +114,7 @@ def sbom_content(reader: BundleReader, sbom: Sbom) -> bytes:
             where=where,
             hint=limits.hint("download-bytes"),
         )
-    if not reader.exists(sbom.layer):
-        raise ContentMissing(tr("the bundle does not have this SBOM, since the target has it already"), where=where)
-    return read_sbom(sbom.layer, fetch(reader, sbom.layer, limit=most), where=where)
+    return read_sbom(sbom.layer, fetch(source, sbom.layer, limit=most), where=where)
 
 
 def _sboms_of(reader: BundleReader, root: str) -> Iterator[Sbom]:

@@ -41,6 +41,7 @@ _OWN_GROUPS = frozenset(
         "storage", "storagemigration",
     )
 )  # fmt: skip
+_PULL_TYPES = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
 #: What messages call the list of the nodes' images.
 NODES = "nodes"
 
@@ -71,6 +72,22 @@ def read_cluster(scope: ClusterScope, rules: CustomRules) -> ReadFiles:
     if not scope.namespace:
         result.files += _node_images(kubectl.objects([NODES], result.skipped), rules)
     return result
+
+
+def read_pull_secrets(scope: ClusterScope) -> tuple[list[dict[str, Any]], list[SkippedFile]]:
+    """Return the service accounts and pull secrets of the cluster, and the types that may not be listed.
+
+    Raises UsageError without kubectl.
+    """
+    kubectl = _Kubectl(scope)
+    found: list[dict[str, Any]] = []
+    skipped: list[SkippedFile] = []
+    for types, *selector in (("serviceaccounts",), *(("secrets", f"--field-selector=type={t}") for t in _PULL_TYPES)):
+        try:
+            found += kubectl.get(types, *selector)
+        except ResourceError as error:
+            skipped.append(SkippedFile(f"cluster/{types}", types, OBJECTS, error))
+    return found, skipped
 
 
 class _Kubectl:
@@ -107,16 +124,17 @@ class _Kubectl:
         if not types:
             return []
         try:
-            return self._get(",".join(types))
+            return self.get(",".join(types))
         except ResourceError as error:
             if len(types) == 1:
                 skipped.append(SkippedFile(f"cluster/{types[0]}", types[0], OBJECTS, error))
                 return []
         return [item for name in types for item in self.objects([name], skipped)]
 
-    def _get(self, types: str) -> list[dict[str, Any]]:
+    def get(self, types: str, *options: str) -> list[dict[str, Any]]:
+        """All objects of ``types``, by one request. Raises ResourceError."""
         scope = f"--namespace={self._scope.namespace}" if self._scope.namespace else "--all-namespaces"
-        output = run_program(self._program, ["get", types, scope, "--output=json", *self._context], types)
+        output = run_program(self._program, ["get", types, scope, "--output=json", *options, *self._context], types)
         try:
             document = json.loads(output)
             items = document["items"] if document["kind"].endswith("List") else [document]

@@ -8,11 +8,12 @@ Sizes and counts are limited.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import stat
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from airgap import bounded_json, limits
 from airgap.errors import AirgapError, ContentError, ResourceError, UsageError
@@ -27,19 +28,78 @@ class NodeFileError(ResourceError):
     """A file of the node cannot be read, or does not hold what it should."""
 
 
-class NodeFiles(Record, eq=False):
-    """Reads below ``root``. Paths are absolute paths of the node. Files are read once. Raises NodeFileError."""
+class Tree(Protocol):
+    """Where files lie. Paths are of the node, absolute and without links; a missing one is an OSError."""
+
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether these are the files of the machine that runs."""
+
+    def link(self, path: str) -> str:
+        """Return where the link at ``path`` leads, an empty string for what is no link."""
+
+    def content(self, path: str, limit: int) -> bytes:
+        """Return a file, of which ``limit`` bytes at most are read and one more."""
+
+    def names(self, path: str, limit: int) -> list[str]:
+        """Return the names in a folder, ``limit`` at most and one more."""
+
+
+class Folder(Record):
+    """A node whose root is at ``root`` on this machine."""
 
     root: str
+
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether the root is that of this machine."""
+        return os.path.realpath(self.root) == "/"
+
+    def link(self, path: str) -> str:
+        """Return the target of a link."""
+        place = f"{self.root}{path}"
+        return os.readlink(place) if stat.S_ISLNK(os.lstat(place).st_mode) else ""
+
+    def content(self, path: str, limit: int) -> bytes:
+        """Return the content of a regular file. Neither a link nor a pipe that was put there meanwhile is opened."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(f"{self.root}{path}", flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            return file.read(limit + 1)
+
+    def names(self, path: str, limit: int) -> list[str]:
+        """Return the names in a folder."""
+        with os.scandir(f"{self.root}{path}") as entries:
+            return [entry.name for entry in itertools.islice(entries, limit + 1)]
+
+
+class NodeFiles(Record, eq=False):
+    """Reads the files of a node, each once. ``label`` is what messages put before their paths.
+
+    Raises :class:`NodeFileError`.
+    """
+
+    tree: Tree
+    label: str
     _read: dict[str, bytes | None] = field(default_factory=dict, repr=False)
 
-    def __post_init__(self) -> None:
-        if not os.path.isdir(self.root):
+    @classmethod
+    def below(cls, root: str) -> NodeFiles:
+        """Return the files of the node whose root is the folder ``root``. Raises :class:`UsageError` without one."""
+        if not os.path.isdir(root):
             raise UsageError(
                 tr("there is no such folder"),
-                where=self.root,
+                where=root,
                 hint=tr("--root takes the folder where the root of a node is mounted or copied; / is this machine"),
             )
+        text = root.rstrip("/")
+        return cls(Folder(text), text)
+
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether these are the files of the machine that runs."""
+        return self.tree.is_this_machine
 
     def read(self, path: str) -> bytes | None:
         """Return the content of a file; ``None`` if there is none."""
@@ -49,34 +109,34 @@ class NodeFiles(Record, eq=False):
 
     def names(self, folder: str) -> list[str]:
         """Return the sorted names in a folder; an empty list if there is none."""
-        place = self._resolve(folder)
-        if place is None:
-            return []
+        most = limits.value("node-folder-entries")
         try:
-            with os.scandir(place) as entries:
-                names: list[str] = []
-                for entry in entries:
-                    names.append(entry.name)
-                    if len(names) > limits.value("node-folder-entries"):
-                        most = limits.value("node-folder-entries")
-                        raise NodeFileError(
-                            tr("this folder has more than {most:,} entries", most=most),
-                            where=self.place(folder),
-                            hint=limits.hint("node-folder-entries"),
-                        )
-        except NotADirectoryError:
+            names = self.tree.names(self._resolve(folder), most)
+        except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise self._unreadable(folder, error) from error
+        if len(names) > most:
+            raise NodeFileError(
+                tr("this folder has more than {most:,} entries", most=most),
+                where=self.place(folder),
+                hint=limits.hint("node-folder-entries"),
+            )
         return sorted(names)
 
     def has(self, path: str) -> bool:
         """Whether there is a file or folder."""
-        return self._resolve(path) is not None
+        try:
+            self._resolve(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise self._unreadable(path, error) from error
+        return True
 
     def place(self, path: str) -> str:
-        """Return the path as this machine has it, for messages."""
-        return os.path.join(self.root, path.lstrip("/"))
+        """Return a path for messages."""
+        return f"{self.label}{path}"
 
     def toml(self, path: str) -> Mapping[str, Any] | None:
         """Return the document in a TOML file; ``None`` if there is none."""
@@ -97,17 +157,11 @@ class NodeFiles(Record, eq=False):
         return document
 
     def _read_file(self, path: str) -> bytes | None:
-        place = self._resolve(path)
-        if place is None:
-            return None
         most = limits.value("node-file-bytes")
         try:
-            # Neither a link nor a pipe that was put there meanwhile is opened.
-            descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    return None
-                content = file.read(most + 1)
+            content = self.tree.content(self._resolve(path), most)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
         except OSError as error:
             raise self._unreadable(path, error) from error
         if len(content) > most:
@@ -118,36 +172,27 @@ class NodeFiles(Record, eq=False):
             )
         return content
 
-    def _resolve(self, path: str) -> str | None:
-        """Return the place of ``path`` on this machine, without links; ``None`` if nothing is there."""
+    def _resolve(self, path: str) -> str:
+        """Return ``path`` without links, as the node would follow them: none leads out of its root."""
         todo = [part for part in reversed(path.split("/")) if part]
         done: list[str] = []
         links = 0
         while todo:
             part = todo.pop()
-            if part == ".":
+            if part in (".", ".."):
+                del done[len(done) - (part == "..") :]
                 continue
-            if part == "..":
-                del done[-1:]
-                continue
-            place = os.path.join(self.root, *done, part)
-            try:
-                is_link = stat.S_ISLNK(os.lstat(place).st_mode)
-                target = os.readlink(place) if is_link else ""
-            except OSError as error:
-                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-                    return None
-                raise self._unreadable(path, error) from error
-            if not is_link:
+            target = self.tree.link("/" + "/".join((*done, part)))
+            if not target:
                 done.append(part)
                 continue
             links += 1
             if links > _MAX_LINKS:
-                return None
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             if target.startswith("/"):
                 done.clear()
             todo += [step for step in reversed(target.split("/")) if step]
-        return os.path.join(self.root, *done)
+        return "/" + "/".join(done)
 
     def _unreadable(self, path: str, error: OSError) -> AirgapError:
         hint = tr("read it as root: sudo airgap prove …") if isinstance(error, PermissionError) else None

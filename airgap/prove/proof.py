@@ -10,14 +10,14 @@ from airgap.records import Record
 
 
 class Proof(Record):
-    """What one node would get. ``runtime``, ``root`` and ``platform`` say of which node, ``target`` from where.
+    """What one node would get. ``runtime``, ``node`` and ``platform`` say of which, ``target`` from where.
 
     ``requests`` is how many were sent.
     """
 
     target: str
     runtime: str
-    root: str
+    node: str
     platform: str
     verdicts: tuple[Verdict, ...]
     requests: int = 0
@@ -58,7 +58,7 @@ class Proof(Record):
         return {
             "target": self.target,
             "runtime": self.runtime,
-            "root": self.root,
+            "node": self.node,
             "platform": self.platform,
             "ready": self.ready,
             "requests": self.requests,

@@ -144,11 +144,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         return self.retry.run(f"{method} {path.partition('?')[0]}", attempt)
 
     def get(
-        self,
-        path: str,
-        parse: Callable[[Response], Document],
-        *,
-        scopes: Sequence[str],
+        self, path: str, parse: Callable[[Response], Document], *, scopes: Sequence[str],
         headers: Mapping[str, str] | None = None, ok: Sequence[int] = (200,), limit: str,
     ) -> Document:  # fmt: skip
         """Send a GET for a document, with retries, and return what ``parse`` makes of it.
@@ -156,7 +152,6 @@ class RegistryClient(Record, frozen=False, eq=False):
         Large documents are read and parsed one at a time: each takes many times its length meanwhile. ``limit`` is as
         in :meth:`request`.
         """
-
         patience = Patience.of("GET", limit)
 
         def attempt() -> Document:

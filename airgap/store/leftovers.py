@@ -21,7 +21,7 @@ from airgap.store.layout_index import IndexFile
 _PUSH = ".push-"
 #: Blobs that an interrupted garbage collection had put aside.
 ASIDE = ".gc-"
-_NAME = re.compile(r"\.(?:push|airgap|airgap-upload)-[a-z0-9_]{8}", re.ASCII)
+_NAME = re.compile(r"\.(?:push|airgap|airgap-new|airgap-upload)-[a-z0-9_]{8}", re.ASCII)
 _ASIDE_NAME = re.compile(r"\.gc-([0-9a-f]{32,128})", re.ASCII)
 
 
@@ -54,7 +54,7 @@ def sweep_leftovers(folder: Path) -> int:
                 _put_back(path, algorithm / aside[1])
             elif _NAME.fullmatch(path.name):
                 freed += _remove_if_unused(path)
-    # The files for index.json are not locked themselves: they are written under the lock of the index.
+    # Those for index.json are written under the lock of the index.
     with IndexFile(folder).locked():
         for path in _entries(folder):
             if _NAME.fullmatch(path.name):

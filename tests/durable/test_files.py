@@ -12,7 +12,16 @@ from typing import Any
 
 import pytest
 
-from airgap.durable import FileLocked, is_same_file, lock, new_file_mode, publish, replace_file, writing
+from airgap.durable import (
+    FileLocked,
+    create_temporary,
+    is_same_file,
+    lock,
+    new_file_mode,
+    publish,
+    replace_file,
+    writing,
+)
 from airgap.errors import OutputError
 from tests.parts.disk import Disk, recording
 
@@ -36,6 +45,22 @@ def test_the_old_or_the_new_file_is_there_at_every_moment(folder: Path, monkeypa
     assert seen == {b"old" * 100, b"new content"}
     assert {state["a.txt"] for state in Disk(operations).states()} == {b"new content"}
     assert [entry.name for entry in folder.iterdir()] == ["a.txt"]
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(folder: Path) -> None:
+    """And nothing else: not what a living process writes, no link, no folder, and no file that is only called alike."""
+    kept = {".airgap-settings", ".airgap-new-notes.txt", ".airgap-new-12345678"}
+    (folder / ".airgap-new-abcd_123").write_bytes(b"left over")
+    (folder / ".airgap-settings").write_bytes(b"somebody's")
+    (folder / ".airgap-new-notes.txt").write_bytes(b"somebody's")
+    (folder / ".airgap-new-12345678").mkdir()
+    (folder / ".airgap-new-link____").symlink_to(".airgap-settings")
+    fd, living = create_temporary(folder)
+    try:
+        replace_file(folder / "a.txt", b"new")
+    finally:
+        os.close(fd)
+    assert {path.name for path in folder.iterdir()} == {*kept, ".airgap-new-link____", "a.txt", living.name}
 
 
 @pytest.mark.parametrize("call", ["pwrite", "fsync", "rename", "fchmod"])

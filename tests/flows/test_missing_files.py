@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from pathlib import Path
 
 import click
@@ -68,6 +69,10 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("import", "--ca"): ("import", "BUNDLE", "--to", TO, "--ca", "FILE"),
     ("import", "--crl"): ("import", "BUNDLE", "--to", TO, "--ca", "ca.pem", "--crl", "FILE"),
     ("import", "--signature"): ("import", "BUNDLE", "--to", TO, "--signature", "FILE"),
+    ("import", "--approval"): ("import", "BUNDLE", "--to", TO, "--approval", "FILE"),
+    ("approve", "FOLDER"): ("approve", "FILE", "--key", "maker.key"),
+    ("approve", "--key"): ("approve", "dossier.json", "--without-scan", "--key", "FILE"),
+    ("approve", "--cms"): ("approve", "dossier.json", "--without-scan", "--key", "maker.key", "--cms", "FILE"),
     ("import", "--trust-file"): ("import", "BUNDLE", "--to", TO, "--trust-file", "FILE"),
     ("rewrite", "PATHS"): ("rewrite", "FILE", "--to", TO),
     ("rewrite", "--revert"): ("rewrite", "FILE", "--revert"),
@@ -91,6 +96,8 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("login", "--ca-file"): ("login", "127.0.0.1:1", "-u", "u", "--password-stdin", "--ca-file", "FILE"),
     ("login", "--config"): ("login", "127.0.0.1:1", "-u", "u", "--password-stdin", "--config", "FILE"),
 }
+#: The least that can be approved.
+DOSSIER = {"format": 1, "kind": "dossier", "bundle": {"root": f"sha256:{'0' * 64}"}, "scan": None}
 #: Options whose value is a file that the command writes, or no file of this machine at all.
 NO_READING = {"--output", "--receipt", "--csv", "--html", "--report", "--state", "--root", "--post-renderer"}
 #: The same of one command; others read the file of this option.
@@ -123,6 +130,7 @@ def test_a_missing_file(airgap: Airgap, bundle: Path, which: tuple[str, str]) ->
     airgap.write("pod.yaml", pod("127.0.0.1:1/a/x:1"))
     airgap.write("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n")
     airgap.write("maker.key", SecretKey.generate().to_bytes(""))
+    airgap.write("dossier.json", json.dumps(DOSSIER))
     airgap.write("ca.pem", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
     file = "없는 폴더/absent.yaml"
     words = [{"FILE": file, "BUNDLE": str(bundle)}.get(word, word) for word in READS[which]]

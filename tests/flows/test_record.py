@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from airgap.durable import locked_folder
 from tests.cli.command import Airgap, Registry, pod
 from tests.parts import failing_disk as disk
 from tests.parts.forking import prepared
+from tests.parts.waiting import at_rest, wait_until
 
 LOG = ".airgap-rewrite.log"
 ONE, TWO = ("--to", "one.example/longer/prefix"), ("--to", "two.example")
@@ -187,6 +189,44 @@ def test_a_run_in_place_that_was_cut_off_between_files_goes_on(airgap: Airgap, b
         "d/a.yaml": pod(image),
         "d/b.yaml": pod(image),
     }
+
+
+def test_two_sources_of_one_name_collide_though_one_was_rewritten_before(airgap: Airgap) -> None:
+    first = {"a": pod("quay.io/x/app:1", "docker.io/y/other:2"), "b": pod("quay.io/y/app:1")}
+    for name, content in first.items():
+        airgap.write(f"d/{name}.yaml", content)
+    airgap.run("rewrite", "d/a.yaml", *ONE, "--in-place")
+    before = airgap.files()
+    for paths in (("d",), ("d/b.yaml", "d/a.yaml"), ("d/a.yaml", "d/b.yaml")):
+        said = airgap.fails(50, "rewrite", *paths, *ONE, "--in-place")
+        assert "quay.io/x/app:1 and quay.io/y/app:1 would both become one.example/longer/prefix/app:1" in said.errors[0]
+        assert airgap.files() == before
+    airgap.write("d/b.yaml", pod("quay.io/x/app:1"))
+    airgap.run("rewrite", "d", *ONE, "--in-place")
+    assert contents(airgap, "d")["b.yaml"] == pod("one.example/longer/prefix/app:1")
+
+
+@pytest.mark.parametrize("targets", [(ONE, ONE), (ONE, TWO)], ids=["the same", "another"])
+def test_two_rewritings_at_once_leave_a_record_that_reverts(
+    airgap: Airgap, targets: tuple[tuple[str, ...], ...]
+) -> None:
+    """Each has read the files before the other writes; a lock that the test holds lets them write after each other."""
+    first = {f"{name}.yaml": pod("nginx", f"quay.io/x/{name}:1") for name in "abc"}
+    for name, content in first.items():
+        airgap.write(f"k/{name}", content)
+    with locked_folder(airgap.folder / "k"):
+        running = [airgap.started("rewrite", "k", *target, "--in-place") for target in targets]
+        for process in running:
+            wait_until(at_rest(process.pid))
+    said = [process.communicate(timeout=60)[1].decode() for process in running]
+    assert sorted(process.returncode for process in running) == [0, 42], said
+    assert "another program has changed this file" in "".join(said)
+    changed = contents(airgap, "k")
+    assert all(changed[name] != content for name, content in first.items())
+    assert len({content.count("two.example") for content in changed.values()}) == 1  # one of the two has written all
+    airgap.run("rewrite", "k", "--revert", "--in-place")
+    assert contents(airgap, "k") == first
+    assert logs(airgap, "k") == {}
 
 
 def test_a_file_that_was_put_back_by_other_means_is_rewritten_from_its_first_bytes(airgap: Airgap) -> None:

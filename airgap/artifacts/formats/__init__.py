@@ -18,10 +18,11 @@ MODULES = {
     "npm": "airgap.artifacts.formats.npm",
     "maven": "airgap.artifacts.formats.maven",
     "apt": "airgap.artifacts.formats.apt",
+    "nuget": "airgap.artifacts.formats.nuget",
 }
 
 #: The format of each client that ``airgap hosts --for`` knows, by the client's name.
-CLIENTS = {"apt": "apt", "helm": "helm", "maven": "maven", "npm": "npm", "pip": "pypi"}
+CLIENTS = {"apt": "apt", "helm": "helm", "maven": "maven", "npm": "npm", "nuget": "nuget", "pip": "pypi"}
 
 
 def format_named(name: str) -> Format:

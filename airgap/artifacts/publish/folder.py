@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 from airgap.artifacts.artifact import Artifact, check_names
 from airgap.artifacts.format import Format
 from airgap.artifacts.put import descriptor_of
-from airgap.durable import new_file_mode, publish, replace_file, write_at, writing
+from airgap.durable import create_temporary, new_file_mode, publish, replace_file, sweep_temporaries, write_at, writing
 from airgap.durable.files import output_error
 from airgap.durable.output import inside
 from airgap.errors import AirgapError, BundleError, OutputError
@@ -76,10 +75,10 @@ class FolderRepository:
         path = inside(self._root, self._layout.path(artifact))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            fd, name = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
+            sweep_temporaries(path.parent)
+            fd, temporary = create_temporary(path.parent)
         except OSError as error:
             raise output_error(error, path) from error
-        temporary = Path(name)
         try:
             reader = opener(0)
             try:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from airgap.cli.printing import Styled, say, say_json
 from airgap.cli.progress.display import open_display
@@ -30,7 +30,7 @@ def print_signatures(
         context = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
         images, failures = find_attachments(found_images, registries, context, named=project.registries)
     if as_json:
-        say_json([_image_json(image) for image in images])
+        say_json([image_json(image) for image in images])
     else:
         _print_images(images)
     raise_all(failures)
@@ -39,11 +39,17 @@ def print_signatures(
 def _print_images(images: Sequence[ImageAttachments]) -> None:
     for image in images:
         say(Styled(image.reference, bold=True))
-        for attachment in image.attachments:
-            about = tr(", of {digest}", digest=attachment.subject[:19]) if attachment.subject != image.digest else ""
-            say(f"  {_kind(attachment)}{_signer(attachment)}{about}")
-        if not image.attachments:
-            say(tr("  nothing: no signature, attestation or SBOM"))
+        for line in attachment_lines(image):
+            say(line)
+
+
+def attachment_lines(image: ImageAttachments) -> Iterator[str]:
+    """Return a line for each thing that is attached, or one that there is nothing."""
+    for attachment in image.attachments:
+        about = tr(", of {digest}", digest=attachment.subject[:19]) if attachment.subject != image.digest else ""
+        yield f"  {_kind(attachment)}{_signer(attachment)}{about}"
+    if not image.attachments:
+        yield tr("  nothing: no signature, attestation or SBOM")
 
 
 def _kind(attachment: Attachment) -> str:
@@ -67,7 +73,8 @@ def _signer(attachment: Attachment) -> str:
     return tr(", with a key that it does not name") if cosign else ""
 
 
-def _image_json(image: ImageAttachments) -> dict[str, object]:
+def image_json(image: ImageAttachments) -> dict[str, object]:
+    """Return what is attached to an image as JSON."""
     return {
         "image": image.reference,
         "digest": image.digest,

@@ -13,8 +13,10 @@ import click
 
 from airgap.bundle.media.volume_names import bundle_name
 from airgap.cli import artifact_options, options
+from airgap.cli.approval_options import ApprovalOptions, approval_options
 from airgap.cli.commands.import_artifacts import (
     artifact_opener,
+    history_of,
     import_only_artifacts,
     print_client_commands,
     print_publication,
@@ -76,6 +78,7 @@ from airgap.transfer.shard import Shard
     help=tr("Push nothing unless the bundle is signed: with each --key, else with any key that is trusted here."),
 )
 @trust_options
+@approval_options
 @identity
 @options.force
 @options.dry_run
@@ -99,6 +102,7 @@ def command(
     state: str | None,
     require_signature: bool,
     trust: TrustOptions,
+    approval: ApprovalOptions,
     identities: tuple[str, ...],
     force: bool,
     dry_run: bool,
@@ -115,8 +119,8 @@ def command(
     Skips what the registry already has. Run the same command again to continue an interrupted import; it continues
     inside a blob if the registry keeps half-sent ones. The YAML is written only after every image has been pushed and
     read back. If the bundle is in volumes, name any one of them; name several if they are on several
-    media. - reads a bundle from standard input. If a signature is required, all of the bundle is verified before
-    anything is pushed.
+    media. - reads a bundle from standard input. If a signature or an approval is required, all of the bundle is
+    verified before anything is pushed.
 
     \b
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
@@ -125,6 +129,8 @@ def command(
     """
     start = time.monotonic()
     project = load_project(config)
+    approval_demand = approval.demand(project, trust)
+    demand = trust.demand(project, required=require_signature, approved=bool(approval_demand.policy.authorities))
     if artifact_targets.choice.only:
         if to or policy or shard or overwrite or connection.via:
             raise UsageError(
@@ -135,12 +141,12 @@ def command(
             bundle_name(bundles[0]), Path(receipt) if receipt else None, keep_going, dry_run, force
         )
         import_only_artifacts(
-            bundles, request_of_artifacts, project, artifact_targets, nexus, connection, Jobs.of(jobs), progress
-        )
+            bundles, request_of_artifacts, project, artifact_targets, nexus, connection, Jobs.of(jobs), progress,
+            unsealer(identities), lambda bundle, context: admit(bundle, demand, context, approval_demand),
+        )  # fmt: skip
         return
     mapping = target_mapping(project, to, policy, plain_http=connection.plain_http)
     connection_options = replace(connection.options(mapping.address.registry), limit_rate=limit_rate)
-    demand = trust.demand(project, required=require_signature)
     request = ImportRequest(
         # The receipt is beside the output folder: kubectl apply -f would fail on a .json in it that is no object.
         Path(output),
@@ -162,7 +168,8 @@ def command(
         else keep_upload_journal(registries, mapping.address, bundle.id, request.shard, state, emit),
     ):
         try:
-            admit(bundle, demand, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
+            run = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
+            history = history_of(admit(bundle, demand, run, approval_demand), emit)
             target_options: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
             target = LazyTarget(mapping, lambda: target_for(registries, mapping, **target_options))
             registry = mapping.address.registry
@@ -170,9 +177,7 @@ def command(
                 registries, artifact_targets.by_format(project), artifact_targets, nexus,
                 connection_options.credential or registries.credential(registry), registry, dry_run=dry_run,
             )  # fmt: skip
-            imported = import_(
-                request, bundle, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)), opener
-            )
+            imported = import_(request, bundle, target, run, opener, history)
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
                 tr("stopped; what the registry has taken is kept, no file was written"), again=True

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,9 +17,13 @@ from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import ProjectSettings
 from airgap.config.connections import open_registries
-from airgap.errors import Incomplete, Interrupted, UsageError
+from airgap.config.state import state_folder
+from airgap.dossier.history import FILE
+from airgap.errors import Incomplete, Interrupted, OutputError, UsageError
 from airgap.events import Noted, Sink
+from airgap.flows.admission import Admission
 from airgap.flows.import_artifacts import ArtifactImportRequest, ArtifactImportResult, import_artifacts
+from airgap.flows.steps.recorded_import import History
 from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.records import replace
@@ -25,20 +31,23 @@ from airgap.transfer import CancelToken, Context, Jobs, Report
 
 if TYPE_CHECKING:
     from airgap.artifacts.publish.addresses import ArtifactTarget
+    from airgap.bundle import BundleReader
+    from airgap.bundle.media.sealed import Unseal
     from airgap.config.connections import ConnectionOptions
     from airgap.registry import Credential, Registries
 
 
 def import_only_artifacts(
     bundles: tuple[str, ...], request: ArtifactImportRequest, project: ProjectSettings, chosen: ArtifactTargets,
-    nexus: str, connection: options.TargetConnection, jobs: Jobs, progress: str,
+    nexus: str, connection: options.TargetConnection, jobs: Jobs, progress: str, unseal: Unseal,
+    admit: Callable[[BundleReader, Context], Admission],
 ) -> None:  # fmt: skip
-    """Import the artifacts of a bundle, and emit the last lines."""
+    """Import the artifacts of a bundle that ``admit`` admits, and emit the last lines."""
     start = time.monotonic()
     targets = chosen.by_format(project)
     connection_options = connect_to(targets, nexus, connection)
     with (
-        options.open_bundle(bundles, connection.password_stdin) as bundle,
+        options.open_bundle(bundles, connection.password_stdin, unseal) as bundle,
         open_display(progress) as emit,
         open_registries(project, connection_options, emit) as registries,
     ):
@@ -47,13 +56,26 @@ def import_only_artifacts(
             registries, targets, chosen, nexus, connection_options.credential, "", dry_run=request.dry_run
         )
         try:
-            result = import_artifacts(request, bundle, opener, context)
+            history = history_of(admit(bundle, context), emit)
+            result = import_artifacts(request, bundle, opener, context, history)
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
                 tr("stopped; what the repositories have taken is kept"),
                 hint=tr("the same command goes on where this one stopped"),
             ) from None
         _print_result(request, result, time.monotonic() - start, emit)
+
+
+def history_of(admission: Admission, emit: Sink) -> History:
+    """Return where an import is recorded; of an approved one the record is required."""
+    required = admission.approved is not None
+    try:
+        path = state_folder(os.environ) / FILE
+    except OutputError:
+        if required:
+            raise
+        return History()
+    return History(path, admission.signers, admission.approved, required, emit)
 
 
 def connect_to(

@@ -21,6 +21,7 @@ from airgap.cli.printing import Styled, note, say, say_json
 from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import open_trust_file
 from airgap.durable import output
+from airgap.errors import UsageError
 from airgap.flows.admission import describe as describe_signature
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
@@ -28,17 +29,21 @@ from airgap.trust.policy import Checked, Policy, check
 
 
 @click.command("inspect")
-@click.argument("bundle", metavar="BUNDLE")
+@click.argument("bundle", metavar="BUNDLE|IMAGE")
 @options.as_json
 @click.option("--html", metavar="FILE", help=tr("Write the page of the dossier; reads all of the bundle."))
 @click.option("--csv", metavar="FILE", help=tr("Write the table of the dossier; reads all of the bundle."))
 @click.option(
     "--sbom",
-    metavar="IMAGE",
+    is_flag=False,
+    flag_value="",
+    metavar="[IMAGE|DIGEST]",
     help=tr("Print the SBOM of an image; of several, the one with the digest that is given. With --json, list them."),
 )
 @identity
 @options.force
+@options.source_options
+@options.config
 def command(
     bundle: str,
     as_json: bool,
@@ -47,20 +52,39 @@ def command(
     sbom: str | None,
     identities: tuple[str, ...],
     force: bool,
+    ca_file: str | None,
+    plain_http: tuple[str, ...],
+    insecure: tuple[str, ...],
+    config: str | None,
 ) -> None:
-    """Show the contents of a bundle. Reads only its head; `airgap verify` reads all of it.
+    """Show the contents of a bundle, or what a registry has of an image.
 
-    Of a sealed bundle it shows for whom it is sealed, and the contents with --identity. --html and --csv are those of
-    `airgap dossier`.
+    Only the head of a bundle is read; `airgap verify` reads all of it. Of a sealed bundle it shows for whom it is
+    sealed, and the contents with --identity. --html and --csv are those of `airgap dossier`.
 
     \b
     airgap inspect bundle.tar
     airgap inspect bundle.tar --json | jq -r '.images[].reference'
     airgap inspect bundle.tar --html bundle.html --csv bundle.csv
     airgap inspect bundle.tar --sbom quay.io/jetstack/cert-manager-controller:v1.15.1
+    airgap inspect quay.io/jetstack/cert-manager-controller:v1.15.1 --sbom
     """
     if sbom is not None and (html or csv):
         raise click.UsageError(tr("--sbom goes with neither --html nor --csv"))
+    from airgap.cli.commands.inspect_image import image_reference, inspect_image
+
+    if (reference := image_reference(bundle)) is not None:
+        if html or csv or identities:
+            raise click.UsageError(tr("--html, --csv and --identity are for a bundle, and this is an image"))
+        connection = options.source_connection(ca_file, plain_http, insecure)
+        inspect_image(reference, sbom, config, connection, as_json=as_json)
+        return
+    if ca_file or plain_http or insecure:
+        raise click.UsageError(tr("--ca-file, --plain-http and --insecure are for an image at a registry"))
+    if sbom == "":
+        raise UsageError(
+            tr("of which image?"), hint=tr("name it: airgap inspect {bundle} --sbom IMAGE", bundle=quoted(bundle))
+        )
     try:
         opened = open_bundle(bundle, unseal=unsealer(identities) if identities else None)
     except SealedBundle as sealed:

@@ -3,22 +3,24 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import click
 
 from airgap.cli import options
-from airgap.cli.formatting.proof import proof_lines
-from airgap.cli.printing import note, say, say_json
+from airgap.cli.commands.prove_report import report, report_nodes
+from airgap.cli.printing import say_json
 from airgap.cli.progress.display import open_display
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options, open_registries, target_mapping
-from airgap.errors import NotReady
-from airgap.flows.images import find_images
+from airgap.errors import UsageError
+from airgap.flows.images import FoundImages, find_images
 from airgap.flows.prove import ProveRequest, needs_of, prove
-from airgap.formatting import counted
+from airgap.flows.prove_nodes import objects_for_nodes, prove_on_nodes, remote_node
 from airgap.i18n import tr
 from airgap.kube.render.programs import Rendering
-from airgap.prove.proof import Proof
-from airgap.prove.pull_secrets import PullSecrets
+from airgap.prove.node_files import NodeFiles
+from airgap.prove.nodes.needs_file import read_needs_files
 from airgap.prove.runtimes import RUNTIMES
 from airgap.transfer import CancelToken, Context, Jobs
 
@@ -42,15 +44,21 @@ from airgap.transfer import CancelToken, Context, Jobs
 @click.option(
     "--root",
     metavar="DIR",
-    default="/",
-    show_default=True,
-    help=tr("Read the configuration of this node: / or the folder where its root is mounted or copied."),
+    help=tr("Read the configuration of this node: the folder where its root is mounted or copied. [default: /]"),
 )
+@click.option("--from-node", metavar="NODE", help=tr("Read that of this node of the cluster, through a debug pod."))
+@click.option("--image", metavar="IMAGE", help=tr("With --from-node: the image of the debug pod, with sh and tar."))
 @click.option(
-    "--platform", metavar="PLATFORM", default="", help=tr("Platform of the node. [default: that of this machine]")
+    "--on-nodes",
+    metavar="IMAGE",
+    help=tr("Check on every node of the cluster, by a DaemonSet of this image of airgap, and print a table."),
 )
+@click.option("--platform", metavar="PLATFORM", default="", help=tr("Platform of the node. [default: its own]"))
+@click.option("--needs", metavar="FILE", hidden=True, help=tr("Read what is needed from here, on a node."))
+@click.option("--needs-secrets", metavar="FILE", default="", hidden=True, help=tr("The pull secrets beside it."))
 @options.mapping
 @options.as_json
+@options.dry_run
 @options.chart_options
 @options.walk_options
 @options.cluster_options
@@ -62,10 +70,16 @@ def command(
     paths: tuple[str, ...],
     target: str | None,
     runtime: str,
-    root: str,
+    root: str | None,
+    from_node: str | None,
+    image: str | None,
+    on_nodes: str | None,
     platform: str,
+    needs: str | None,
+    needs_secrets: str,
     policy: str | None,
     as_json: bool,
+    dry_run: bool,
     rendering: Rendering,
     walking: options.Walking,
     cluster: bool,
@@ -84,49 +98,74 @@ def command(
     \b
     airgap prove airgap-out/ --against http://10.100.0.102:32415/my-docker-image
     airgap prove charts/shop --against nexus.corp:8443/k8s --ca-file ca.pem --as crio --root /mnt/node
-    airgap prove cert-manager.yaml --against nexus.corp:8443 --platform linux/arm64 --json
+    airgap prove --cluster --against nexus.corp:8443/k8s --on-nodes nexus.corp:8443/k8s/airgap:1.0
     """
+    _check(root, from_node, image, on_nodes, dry_run=dry_run)
     project = load_project(config)
-    scope, rendering = options.cluster_scope(cluster, context, paths, rendering)
+    # --context also says in which cluster the nodes are.
+    of_cluster = "" if (from_node or on_nodes) and not cluster else context
+    scope, rendering = options.cluster_scope(cluster, of_cluster, paths, rendering)
     mapping = target_mapping(project, target, policy, plain_http=connection.plain_http)
     connection_options = connection.options(mapping.address.registry)
-    found_images = find_images(
-        () if scope else paths or project.resources,
-        images=project.images,
-        stdin=options.read_stdin,
-        rendering=rendering,
-        pull=helm_options(project, connection_options),
-        rules=project.rules,
-        project_file=config or "",
-        walking=walking.options,
-        cluster=scope,
+    found_images = (
+        FoundImages(())
+        if needs
+        else find_images(
+            () if scope else paths or project.resources,
+            images=project.images,
+            stdin=options.read_stdin,
+            rendering=rendering,
+            pull=helm_options(project, connection_options),
+            rules=project.rules,
+            project_file=config or "",
+            walking=walking.options,
+            cluster=scope,
+        )
     )
-    request = ProveRequest(mapping, runtime, root, platform, connection.ca_file or "")
-    with (
-        open_display(progress) as emit,
-        open_registries(project, connection_options, emit, target=mapping.address) as registries,
-    ):
+    with contextlib.ExitStack() as stack:
+        emit = stack.enter_context(open_display(progress))
         found_images.emit_messages(emit)
-        needs = needs_of(found_images, rendering.namespace, PullSecrets())
-        proof = prove(request, needs, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
-    _report(proof, as_json=as_json)
+        all_needs = (
+            read_needs_files(needs, needs_secrets)
+            if needs
+            else needs_of(found_images, rendering.namespace, scope, emit)
+        )
+        if on_nodes:
+            arguments = ["--against", mapping.address.url_text(), "--as", runtime]
+            for option, value in (("--platform", platform), ("--mapping", policy)):
+                arguments += [option, value] if value else []
+            arguments += ["--insecure"] if connection.insecure else []
+            given = on_nodes, all_needs, arguments, connection.ca_file or ""
+            if dry_run:
+                say_json(objects_for_nodes(*given))
+                return
+            answers = prove_on_nodes(context, *given, emit)
+        else:
+            if from_node:
+                node = stack.enter_context(remote_node(context, from_node, image or ""))
+                files, platform = node.files, platform or node.platform
+            else:
+                files = NodeFiles.below(root or "/")
+            name = from_node or root or "/"
+            request = ProveRequest(mapping, runtime, files, name, platform, connection.ca_file or "")
+            registries = stack.enter_context(open_registries(project, connection_options, emit, target=mapping.address))
+            proof = prove(request, all_needs, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
+    if on_nodes:
+        report_nodes(str(mapping.address), answers, as_json=as_json)
+    else:
+        report(proof, as_json=as_json)
     if error := found_images.incomplete(strict=walking.strict):
         raise error
 
 
-def _report(proof: Proof, *, as_json: bool) -> None:
-    """Print the proof. Raises :class:`NotReady` if an image would not be pulled."""
-    if as_json:
-        say_json(proof.to_json())
-    else:
-        for line in proof_lines(proof):
-            say(*line)
-        note(tr("{count} sent", count=counted(proof.requests, "request")))
-    if not proof.ready:
-        causes = proof.causes
-        more = tr(", and {count} more", count=len(causes) - 1) if len(causes) > 1 else ""
-        raise NotReady(
-            tr("{missing} of {images} would not be pulled: {what}{more}", missing=len(proof.missing),
-               images=counted(len(proof.verdicts), "image"), what=causes[0].fault.what, more=more),
-            where=proof.target,
-        )  # fmt: skip
+def _check(root: str | None, from_node: str | None, image: str | None, on_nodes: str | None, *, dry_run: bool) -> None:
+    """Raise :class:`UsageError` for options that contradict each other."""
+    if sum(1 for option in (root, from_node, on_nodes) if option) > 1:
+        raise UsageError(tr("choose one of --root, --from-node and --on-nodes"))
+    if bool(image) != bool(from_node):
+        raise UsageError(
+            tr("--from-node and --image go together"),
+            hint=tr("--image names an image that the node has or can pull, with sh, sleep and tar, such as busybox"),
+        )
+    if dry_run and not on_nodes:
+        raise UsageError(tr("--dry-run goes with --on-nodes: nothing else changes anything"))

@@ -20,7 +20,8 @@ from airgap.config.connections import ConnectionOptions, helm_options, target_ma
 from airgap.errors import Incomplete, UsageError, raise_all
 from airgap.events import Warned
 from airgap.flows.images import find_images
-from airgap.flows.steps.image_lookup import lookup_by_file, lookup_by_mapping
+from airgap.flows.steps.image_lookup import lookup_by_file
+from airgap.flows.steps.mapping_lookup import lookup_by_mapping
 from airgap.flows.steps.own_files import OwnFiles
 from airgap.formatting import counted
 from airgap.i18n import tr
@@ -182,7 +183,8 @@ def command(
     )
     with open_display("plain") as emit:
         if mapping is not None:
-            locate, origin = lookup_by_mapping(mapping), "bundle"
+            scanned = found_images.files if found_images else ()
+            locate, origin = lookup_by_mapping(mapping, scanned, resources, project.rules), "bundle"
         else:
             assert source is not None  # without --from there is a mapping
             locate, origin = lookup_by_file(source, project, to, policy, pin=pin, emit=emit)
@@ -202,7 +204,7 @@ def command(
             raise skipped
         files = rewrite_files(
             found_images.files, locate, keep_unknown=keep_unknown, guesses=bool(source) or take_possible, origin=origin,
-            emit=emit,
+            rules=project.rules, emit=emit,
         )  # fmt: skip
     write_or_show(files, destination)
     raise_all([*_left_error(files), *filter(None, [found_images.incomplete(strict=False)])])

@@ -9,12 +9,10 @@ import click
 
 from airgap.bundle import open_bundle
 from airgap.cli.printing import note
-from airgap.cli.trust_options import ask_passphrase, read_secret_key
+from airgap.cli.trust_options import certificate_sign, read_secret_key
 from airgap.errors import UsageError
-from airgap.flows.sign import Sign, certificate_signer, key_signer, sign_bundle, sign_key
+from airgap.flows.sign import key_signer, sign_bundle, sign_key
 from airgap.i18n import tr
-from airgap.trust import cms
-from airgap.trust.files import read_small_file
 
 
 @click.command("sign")
@@ -46,21 +44,7 @@ def command(bundle: str, key: str, comment: str | None, certificate: str | None,
             tr("a bundle in standard input cannot be signed"),
             hint=tr("airgap export -o - --sign KEY --signature FILE signs what it writes"),
         )
-    sign = _certificate(certificate, key) if certificate else key_signer(read_secret_key(key), comment)
+    sign = certificate_sign(certificate, key) if certificate else key_signer(read_secret_key(key), comment)
     with open_bundle(bundle) as reader:
         path, made = sign_bundle(reader, sign, detached=detached)
     note(tr("signed by {signer}: {path}", signer=made.signer, path=path))
-
-
-def _certificate(certificate: str, key: str) -> Sign:
-    passphrase = ""
-    if not key.startswith(cms.HARDWARE_KEY) and cms.is_encrypted_key(read_small_file(key, cms.MAX_FILE)):
-        ask = ask_passphrase()
-        if ask is None:
-            raise UsageError(
-                tr("this key has a passphrase, and there is no terminal to ask for it"),
-                where=key,
-                hint=tr("run it on a terminal"),
-            )
-        passphrase = ask(key)
-    return certificate_signer(read_small_file(certificate, cms.MAX_FILE), key, passphrase)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions that look up where an image is on the target: by the mapping alone, or by a bundle, receipt or lock."""
+"""Functions that look up where an image is on the target by a bundle, a receipt or a lock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airgap.oci import Descriptor, Reference
 from airgap.oci.manifest import INDEXES
 from airgap.records import Record, replace
 from airgap.targets import Mapping as TargetMapping
-from airgap.targets import TargetAddress, assign, collision_hint
+from airgap.targets import TargetAddress, assign
 from airgap.targets.import_plan import assignments_of
 
 
@@ -48,27 +48,6 @@ def lookup_by_file(
         message = tr("this is a {kind}; --from takes a bundle, a receipt or a lock", kind=document.kind)
         raise BundleError(message, where=path)
     return lookup_by_bundle(content, target_mapping(project, to, policy), pin=pin, emit=emit), "bundle"
-
-
-def lookup_by_mapping(mapping: TargetMapping) -> Locate:
-    """Return a lookup that knows every image: its target follows from ``mapping``.
-
-    The lookup raises :class:`TargetError` for an image that would get the same name as an earlier one. One that has
-    its name on the target already is none.
-    """
-    sources: dict[Reference, Reference] = {}
-
-    def locate(source: Reference) -> Reference:
-        target = mapping.locate(source)
-        first = source if target == source else sources.setdefault(target, source)
-        if first != source:
-            raise TargetError(
-                tr("{first} and {source} would both become {target}", first=first, source=source, target=target),
-                hint=collision_hint(first, source, mapping),
-            )
-        return target
-
-    return locate
 
 
 def lookup_by_bundle(inventory: Inventory, mapping: TargetMapping, *, pin: bool = False, emit: Sink = ignore) -> Locate:

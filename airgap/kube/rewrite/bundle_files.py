@@ -27,7 +27,7 @@ def rewrite_bundle_files(
     for entry in bundle.inventory.resources:
         content = bundle.member(entry.member)
         scanned.append((ResourceFile(entry.name, entry.name, content), scan(content, entry.name, rules)))
-    return rewrite_files(scanned, targets.get, keep_unknown=True, emit=emit)
+    return rewrite_files(scanned, targets.get, keep_unknown=True, rules=rules, emit=emit)
 
 
 def without_failed_images(

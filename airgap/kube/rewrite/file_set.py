@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 from airgap.errors import AirgapError, ContentMissing, raise_all
 from airgap.events import Noted, Sink, Warned, ignore
 from airgap.i18n import tr
+from airgap.kube.detect import scan as detect
+from airgap.kube.detect.custom_rules import NO_CUSTOM_RULES, CustomRules
 from airgap.kube.detect.rules import APPLIED
 from airgap.kube.files import ResourceFile
 from airgap.kube.model import POSSIBLE, Edit, Scan, Site
 from airgap.kube.rewrite.rewriter import rewrite_content
+from airgap.kube.rewrite.shared_values import joined, separate
 from airgap.oci import Reference
 from airgap.records import Record
 
@@ -50,6 +54,7 @@ def rewrite_files(
     keep_unknown: bool = False,
     guesses: bool = True,
     origin: str = "bundle",
+    rules: CustomRules = NO_CUSTOM_RULES,
     emit: Sink = ignore,
 ) -> list[RewrittenFile]:
     """Rewrite all sites whose image ``locate`` knows.
@@ -57,12 +62,34 @@ def rewrite_files(
     An unknown image is ContentMissing with file and line, or with ``keep_unknown`` a warning; ``origin`` names where
     it is missing in the message. A value that only looks like an image stays if its image is not known, and without
     ``guesses`` also if no other site certainly names that image; the latter are ``left`` of their file. What was
-    applied last is a past state, of which only a note tells.
+    applied last is a past state, of which only a note tells. What shares the text of an image by an anchor and is none
+    keeps its text, with a warning; ``rules`` are those by which the files were scanned.
     """
     certain_references = {site.reference for _, scan in files for site in scan.sites if site.confidence != POSSIBLE}
     rewritten_files = []
     errors: list[AirgapError] = []
-    for file, scan in files:
+
+    def target_of(site: Site) -> Reference | None:
+        return locate(site.reference) if guesses or site.reference in certain_references else None
+
+    def new_text(site: Site) -> str | None:
+        target = target_of(site)
+        return None if target is None else str(target)
+
+    for file, first_scan in files:
+        rescan = functools.partial(detect.scan, file=file.path, custom_rules=rules, strict=False)
+        separated = separate(file.content, first_scan, new_text, rescan)
+        scan, content = (separated.scan, separated.content) if separated else (first_scan, file.content)
+        for where, anchor in separated.places if separated else ():
+            emit(
+                Warned(
+                    tr(
+                        "{where}: shares the text of an image by &{anchor}; it keeps the old text",
+                        where=where,
+                        anchor=anchor,
+                    )
+                )
+            )
         sites_and_new: list[tuple[Site, str]] = []
         left: list[LeftImage] = []
         for site in scan.sites:
@@ -71,7 +98,7 @@ def rewrite_files(
                 f"{file.path}:{site.line}",
                 tr("{reference} is not in the {origin}", reference=site.reference, origin=origin),
             )
-            target = locate(site.reference) if guesses or site.reference in certain_references else None
+            target = target_of(site)
             if target is not None:
                 sites_and_new.append((site, str(target)))
             elif is_guess or keep_unknown:
@@ -91,7 +118,9 @@ def rewrite_files(
                 errors.append(
                     ContentMissing(problem, where=where, hint=tr("export it too, or --keep-unknown leaves it"))
                 )
-        result = rewrite_content(file.content, sites_and_new)
+        result = rewrite_content(content, sites_and_new)
+        if separated:
+            result = joined(file.content, separated, result, file.path)
         rewritten_files.append(
             RewrittenFile(file.name, file.path, file.content, result.content, result.edits, tuple(left))
         )

@@ -13,6 +13,7 @@ the last to the first. It refuses a file that matches no run, because that file 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -156,6 +157,26 @@ def revert_files(files: Sequence[ResourceFile], paths: Iterable[str]) -> list[Re
             ),
         )
     return reverted
+
+
+def first_contents(files: Sequence[ResourceFile], paths: Iterable[str]) -> list[tuple[ResourceFile, bytes]]:
+    """Return what each of ``files``, read from the user's ``paths``, was before it was rewritten.
+
+    Files that were not rewritten, or were edited since, are left out. Raises ResourceError for a log that cannot be
+    read.
+    """
+    folders = [Path(path).resolve() for path in paths if os.path.isdir(path)]
+    logs: dict[Path, dict[Path, list[LogEntry]]] = {}
+    found = []
+    for file in files:
+        if file.path == "-" or "://" in file.path:
+            continue
+        entries_by_log = _entries_of_file(Path(file.path).resolve(), folders, logs)
+        with contextlib.suppress(ResourceError):
+            content, edits = _revert_file(file, [entry for entries in entries_by_log.values() for entry in entries])
+            if edits:
+                found.append((file, content))
+    return found
 
 
 def forget_reverted(reverted: Sequence[RevertedFile]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from airgap.durable import locked_folder, replace_file
+from airgap.durable import locked_folder, replace_file, sweep_temporaries
 from airgap.durable.files import output_error
 from airgap.durable.output import inside
 from airgap.errors import OutputError, UsageError
@@ -47,6 +47,8 @@ def check_in_place(files: Sequence[RewrittenFile]) -> None:
 def replace_in_place(files: Sequence[RewrittenFile], *, recorded: bool = True) -> None:
     """Replace each changed file, keeping its mode and owner; if ``recorded``, after the log in its folder."""
     check_in_place(files)
+    for folder in {Path(file.path).resolve().parent for file in files}:
+        sweep_temporaries(folder)
     # A symbolic link stays; its target is replaced.
     changed = {Path(file.path).resolve(): file for file in files if file.before != file.after}
     for folder in dict.fromkeys(path.parent for path in changed):

@@ -66,7 +66,7 @@ def rewrite_content(content: bytes, sites_and_new: Sequence[tuple[Site, str]]) -
     scalar_edits = _raised_to_file(scalar_edits)
     splices = _splices(content, scalar_edits)
     splices += [(insertion.offset, insertion.offset, insertion.text) for insertion in insertions]
-    output, edits = _splice(content, splices, file)
+    output, edits = splice(content, splices, file)
     verify(content, output, _value_edits(scalar_edits), insertions, file)
     return Rewritten(output, edits)
 
@@ -105,8 +105,8 @@ def _check(content: bytes, site: Site, new: str) -> None:
         )
 
 
-def _splice(content: bytes, splices: Sequence[_Splice], file: str) -> tuple[bytes, tuple[Edit, ...]]:
-    """The new content, and the edits that revert it."""
+def splice(content: bytes, splices: Sequence[_Splice], file: str) -> tuple[bytes, tuple[Edit, ...]]:
+    """Return the new content, and the edits that revert it, for replacements of bytes that do not overlap."""
     source = Source(content, file)
     view = memoryview(content)  # the bytes between the sites are copied only once, into the output
     pieces: list[bytes | memoryview] = []

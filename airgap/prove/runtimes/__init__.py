@@ -50,7 +50,7 @@ def runtime_for(name: str, files: NodeFiles) -> Runtime:
     try:
         runtime: Runtime = module.runtime(files, name)
     except NodeFileError as error:
-        where = error.where or files.root
+        where = error.where or files.label
         what = tr("{runtime} does not work with {where}: {what}", runtime=name, where=where, what=error.what)
         return Unusable(Fault("node-file", where, what, (error.hint or tr("correct that file"),)))
     return runtime

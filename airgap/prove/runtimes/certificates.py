@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-
 from airgap.i18n import tr
 from airgap.prove.node_files import NodeFileError, NodeFiles
 from airgap.registry.http.connect import SYSTEM_BUNDLES, Trust
@@ -17,7 +15,7 @@ def system_roots(files: NodeFiles) -> str:
 
     Empty on this machine, whose own are used then, and if the folder has none, as that of a few copied files.
     """
-    if os.path.realpath(files.root) == "/":
+    if files.is_this_machine:
         return ""
     for path in SYSTEM_BUNDLES:
         content = files.read(path)

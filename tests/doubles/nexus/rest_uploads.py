@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 def specs(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     """Readable without credentials; docker is not among them."""
-    return answers.document(200, [file_format.spec() for file_format in formats().values()])
+    return answers.document(200, [played.spec() for played in formats().values() if _takes(nexus, played.name)])
 
 
 def upload(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     """204; 422 without such a repository; 400 for docker, for what is not hosted and for wrong fields."""
+    if not nexus.settings.rest_uploads:
+        return answers.only_reason(404, "Not Found")
     content = nexus.contents.get(request.query.get("repository", [""])[0])
     if content is None:
         return answers.only_reason(422, "Unprocessable Entity")
@@ -38,7 +40,7 @@ def upload(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     kept = content.settings
     if kept.kind != "hosted":
         return _invalid(f"Uploading components to a '{kept.kind}' type repository is unsupported, must be 'hosted'")
-    if kept.format not in formats():
+    if kept.format not in formats() or not _takes(nexus, kept.format):
         return _invalid(f"Uploading components to '{kept.format}' repositories is unsupported")
     if not (request.headers.get("Content-Type") or "").startswith("multipart/form-data"):
         return answers.text(400, "Expected multipart Content-Type")
@@ -51,6 +53,10 @@ def upload(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
     except Refused as why:
         return _invalid(str(why))
     return _keep(nexus, content, paths) or Answer(204)
+
+
+def _takes(nexus: Nexus, format_name: str) -> bool:
+    return nexus.settings.rest_formats is None or format_name in nexus.settings.rest_formats
 
 
 def _paths(file_format: FileFormat, values: dict[str, str], files: dict[str, tuple[str, bytes]]) -> dict[str, bytes]:

@@ -182,6 +182,8 @@ class Settings:
     # REST
     page: int | None = None  # (45 O) 10 up to 3.71, then 100
     search_lag: float = 2.0  # (45 O) seconds until search knows a component
+    rest_formats: tuple[str, ...] | None = None  # the formats whose uploads REST takes; None is all that are played
+    rest_uploads: bool = True  # section 7: False switches them off, 404
 
     @property
     def modern(self) -> bool:

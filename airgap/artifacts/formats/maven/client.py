@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import re
 from xml.sax.saxutils import escape
 
+from airgap.artifacts.xml_text import set_in_section
 from airgap.errors import ContentError
 from airgap.i18n import tr
 from airgap.nodes.model import NodeFile, NodeSetup
@@ -37,31 +37,11 @@ def _merged(old: bytes, mirror: str) -> bytes:
         text = old.decode()
     except UnicodeDecodeError as error:
         raise _no_settings() from error
-    if not text.strip():
-        return f"<settings>\n  <mirrors>\n    {mirror}\n  </mirrors>\n</settings>\n".encode()
-    # What is commented out does not count; its bytes keep their places.
-    visible = _with_blank_comments(text)
-    known = re.search(rf"<mirror>\s*<id>\s*{_ID}\s*</id>", visible)
-    known_end = visible.find("</mirror>", known.end()) if known is not None else -1
-    if known is not None and known_end >= 0:
-        return f"{text[: known.start()]}{mirror}{text[known_end + len('</mirror>') :]}".encode()
-    if (place := re.search(r"<mirrors\s*>", visible)) is not None:
-        return f"{text[: place.end()]}\n    {mirror}{text[place.end() :]}".encode()
-    if (place := re.search(r"<mirrors\s*/>", visible)) is not None:
-        return f"{text[: place.start()]}<mirrors>\n    {mirror}\n  </mirrors>{text[place.end() :]}".encode()
-    end = visible.rfind("</settings>")
-    if end < 0:
+    known = rf"<mirror>\s*<id>\s*{_ID}\s*</id>.*?</mirror>"
+    merged = set_in_section(text, "settings", "mirrors", mirror, known)
+    if merged is None:
         raise _no_settings()
-    return f"{text[:end]}  <mirrors>\n    {mirror}\n  </mirrors>\n{text[end:]}".encode()
-
-
-def _with_blank_comments(text: str) -> str:
-    parts = []
-    position = 0
-    while (start := text.find("<!--", position)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
-        parts += [text[position:start], " " * (end + 3 - start)]
-        position = end + 3
-    return "".join((*parts, text[position:]))
+    return merged.encode()
 
 
 def _no_settings() -> ContentError:

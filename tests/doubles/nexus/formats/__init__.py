@@ -18,7 +18,7 @@ from tests.doubles.registry import Answer, Request
 if TYPE_CHECKING:
     from tests.doubles.nexus.content import Content
 
-MODULES = ("raw", "maven2", "apt", "yum", "pypi", "helm", "npm")
+MODULES = ("raw", "maven2", "apt", "yum", "pypi", "helm", "npm", "nuget")
 
 
 class Refused(Exception):
