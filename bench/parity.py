@@ -30,8 +30,7 @@ def prepare(folder: Path, size: int) -> list[Path]:
     paths = [folder / f"b.tar.{number:03}" for number in range(1, VOLUMES + 1)]
     for path in paths:
         with open(path, "wb") as file:
-            for _ in range(size // VOLUMES // (1 << 20)):
-                file.write(os.urandom(1 << 20))
+            file.writelines(os.urandom(1 << 20) for _ in range(size // VOLUMES // (1 << 20)))
     return paths
 
 
