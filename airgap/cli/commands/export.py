@@ -19,9 +19,9 @@ from airgap.cli.dossier_options import DossierOptions, dossier_options
 from airgap.cli.progress.display import open_display
 from airgap.cli.seal_options import make_sealer
 from airgap.cli.trust_options import key_signers
-from airgap.config.airgap_yaml import ProjectSettings, load_project
+from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options, open_registries
-from airgap.durable import missing_file, read_hint
+from airgap.config.notes import read_notes
 from airgap.errors import Interrupted, UsageError
 from airgap.events import Noted
 from airgap.flows.export import ExportRequest, export
@@ -315,7 +315,7 @@ def command(
             program=program_to_carry(with_self) if with_self is not None else None,
             name=project.name,
             version=project.version,
-            notes=_read_notes(project),
+            notes=read_notes(project),
             named=project.registries,
             base=Path(base) if base else None,
             at_hand=at_hand,
@@ -338,17 +338,3 @@ def command(
         print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):
             raise incomplete
-
-
-def _read_notes(project: ProjectSettings) -> bytes | None:
-    if project.notes is None:
-        return None
-    try:
-        return Path(project.notes).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise missing_file(project.notes, hint=tr("notes: in airgap.yaml names it")) from None
-    except OSError as error:
-        hint = read_hint(error, project.notes)
-        raise UsageError(
-            tr("cannot read the notes: {strerror}", strerror=error.strerror), where=project.notes, hint=hint
-        ) from error
