@@ -37,9 +37,9 @@ from tests.artifacts.debian_repository import (
     unpacked,
 )  # fmt: skip
 from tests.cli.command import Airgap
-from tests.doubles.nexus import Repository
+from tests.doubles.nexus import Nexus, Repository, Settings
 from tests.doubles.registry import Answer, Double, Request
-from tests.parts.network import closed_network
+from tests.parts.network import closed_network, inside, nginx_over_folder
 from tests.parts.service import LOOPBACK, clean_environment, running
 
 pytestmark = pytest.mark.requires("apt-get", "dpkg-deb")
@@ -164,18 +164,34 @@ def test_serve_is_a_repository(airgap: Airgap, bundle: list[bytes], tmp_path: Pa
 def test_in_a_network_that_has_only_the_target(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:
     carried(airgap, bundle)
     carry(airgap, "--artifacts-to", "apt=file:out")
-    log, configuration = tmp_path / "nginx.log", tmp_path / "nginx.conf"
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
-    configuration.write_text(
-        f"daemon off; user root; pid {tmp_path}/pid; error_log {log}; events {{}}\n"
-        f"http {{ {temporary} access_log off; server {{ listen 8000; root {airgap.folder}/out; }} }}\n"
-    )
-    with closed_network(tmp_path / "net", "10.66.0.2", names={"apt.corp": "10.66.0.2"}) as network:
-        command = [*network.prefix, "nginx", "-e", str(log), "-c", str(configuration)]
-        with running(command, log=log, ready=lambda: network.accepts(8000), environment=clean_environment(tmp_path)):
-            system = AptRoot(tmp_path / "root", source("http://apt.corp:8000"), prefix=network.prefix)
-            assert system.install("demo-app") == INSTALLED
+    with (
+        closed_network(tmp_path / "net", "10.66.0.2", names={"apt.corp": "10.66.0.2"}) as network,
+        nginx_over_folder(tmp_path, airgap.folder / "out", network),
+    ):
+        system = AptRoot(tmp_path / "root", source("http://apt.corp:8000"), prefix=network.prefix)
+        assert system.install("demo-app") == INSTALLED
+
+
+@pytest.mark.long
+def test_in_a_network_that_has_only_a_laptop_and_nexus(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:
+    carried(airgap, bundle)
+    with closed_network(tmp_path / "net", "10.66.0.2", names={"laptop.corp": "10.66.0.2"}) as network:
+        there = [*network.prefix, "env", "-C", str(airgap.folder)]
+        far = inside(network, lambda: Nexus(Settings(repositories=HOSTED, anonymous=True)))
+        try:
+            command = [*there, *airgap.command("import", "demo.tar", "--only-artifacts", "--nexus", far.url)]
+            words = {"AIRGAP_USERNAME": "admin", "AIRGAP_PASSWORD": "admin-word"}
+            environment = airgap.whole_environment(words)
+            subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+            nexus = AptRoot(tmp_path / "one", source(f"{far.url}/repository/apt-hosted"), prefix=network.prefix)
+            assert nexus.install("demo-app") == INSTALLED
+        finally:
+            far.stop()
+        command = [*there, *airgap.command("serve", "demo.tar", "--listen", "10.66.0.2:5000")]
+        log = airgap.folder / "serve.log"
+        with running(command, log=log, ready=lambda: network.accepts(5000), environment=airgap.whole_environment()):
+            laptop = AptRoot(tmp_path / "two", source("http://laptop.corp:5000/apt"), prefix=network.prefix)
+            assert laptop.install("demo-app") == INSTALLED
 
 
 def test_the_lock_gives_the_same_bytes_after_a_newer_version(airgap: Airgap) -> None:

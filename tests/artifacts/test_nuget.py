@@ -32,8 +32,8 @@ from tests.artifacts.nuget_packages import Packages, nuspec_of, package, restore
 from tests.cli.command import ROOT, Airgap
 from tests.doubles.nexus import READER, Repository
 from tests.doubles.nexus.settings import BASIC_REALMS
-from tests.parts.network import closed_network
-from tests.parts.service import LOOPBACK, clean_environment, free_port, running
+from tests.parts.network import closed_network, nginx_over_folder
+from tests.parts.service import LOOPBACK, clean_environment, free_port
 
 APP = package("Demo.App", "2.0.0", {
     "net8.0": [("Demo.Lib", "1.2.0")],
@@ -188,23 +188,17 @@ def test_a_folder_is_a_source(airgap: Airgap, bundle: list[bytes]) -> None:
 def test_in_a_network_that_has_only_the_target(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:
     carried(airgap, bundle)
     carry(airgap, "--artifacts-to", "nuget=file:out#http://nuget.corp:8000")
-    log, configuration = tmp_path / "nginx.log", tmp_path / "nginx.conf"
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
-    configuration.write_text(
-        f"daemon off; user root; pid {tmp_path}/pid; error_log {log}; events {{}}\n"
-        f"http {{ {temporary} access_log off; server {{ listen 8000; root {airgap.folder}/out; }} }}\n"
-    )
     program = "import json, sys; from tests.artifacts.nuget_packages import restore\n"
     program += "print(json.dumps(restore(*sys.argv[1:])))"
-    with closed_network(tmp_path / "net", "10.66.0.2", names={"nuget.corp": "10.66.0.2"}) as network:
-        command = [*network.prefix, "nginx", "-e", str(log), "-c", str(configuration)]
-        with running(command, log=log, ready=lambda: network.accepts(8000), environment=clean_environment(tmp_path)):
-            asked = ("http://nuget.corp:8000/v3/index.json", "Demo.App", "2.0.0")
-            done = subprocess.run(
-                [*network.prefix, sys.executable, "-c", program, *asked], capture_output=True, text=True, check=True,
-                env=clean_environment(tmp_path, PYTHONPATH=str(ROOT)), timeout=60,
-            )  # fmt: skip
+    asked = ("http://nuget.corp:8000/v3/index.json", "Demo.App", "2.0.0")
+    with (
+        closed_network(tmp_path / "net", "10.66.0.2", names={"nuget.corp": "10.66.0.2"}) as network,
+        nginx_over_folder(tmp_path, airgap.folder / "out", network),
+    ):
+        done = subprocess.run(
+            [*network.prefix, sys.executable, "-c", program, *asked], capture_output=True, text=True, check=True,
+            env=clean_environment(tmp_path, PYTHONPATH=str(ROOT)), timeout=60,
+        )  # fmt: skip
     assert json.loads(done.stdout) == dict(NEEDED.keys())
 
 
