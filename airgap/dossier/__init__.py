@@ -8,5 +8,5 @@ here, and no file has the time when it was made: the same bundle gives the same 
 ``layers`` reads a layer or an archive as a stream of entries, without unpacking it to the disk: ``tar_stream`` and
 ``decompression`` are its formats, ``entry`` is one file of it, ``budget`` are the limits against archives that are
 made to exhaust the machine. Nothing here trusts a name, a size or a count in an archive, and nothing is ever written
-under a name of an archive.
+under a name of an archive. ``scanning`` gives all that comes out of it to an engine that finds malware.
 """

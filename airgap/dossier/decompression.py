@@ -7,6 +7,7 @@ programs ignore it, and something could be hidden there.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
@@ -18,15 +19,18 @@ from airgap.errors import ContentError
 from airgap.i18n import tr
 
 #: How many of its first bytes tell the compression of a file.
-MAGIC_BYTES = 6
+MAGIC_BYTES = 10
 _CHUNK = 64 * 1024
 #: RFC 8878, 3.1.1: frames, the blocks in them (3.1.1.2), and frames to be skipped (3.1.2).
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
 _ZSTD_BLOCK_MAX = 128 * 1024
 _RLE_BLOCK, _RESERVED_BLOCK = 1, 3
-#: What each format begins with.
-_MAGICS = {"gzip": b"\x1f\x8b\x08", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": _ZSTD_MAGIC}
+_MAGICS = {"gzip": b"\x1f\x8b\x08", "xz": b"\xfd7zXZ\0", "zstd": _ZSTD_MAGIC}
+#: Its size, then a block or the end of a stream without blocks.
+_BZIP2_MAGIC = re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")
+#: For zlib: 16 more stand for the header of gzip, a minus for no header at all.
+_WINDOW_BITS = {"gzip": 31, "deflate": -15}
 
 
 class _Member(Protocol):
@@ -48,22 +52,24 @@ def compression_of(start: bytes) -> str:
     """Return ``gzip``, ``bzip2``, ``xz`` or ``zstd`` for the first bytes of a file, or an empty string."""
     if start[1:4] == _ZSTD_SKIPPABLE and 0x50 <= start[0] <= 0x5F:
         return "zstd"
+    if _BZIP2_MAGIC.match(start):
+        return "bzip2"
     return next((name for name, magic in _MAGICS.items() if start.startswith(magic)), "")
 
 
 def decompress(source: BinaryIO, compression: str, budget: Budget) -> Stream:
-    """Return the decompressed bytes of ``source``.
+    """Return the decompressed bytes of ``source``. Besides those of :func:`compression_of` there is ``deflate``.
 
     Reading raises :class:`ContentError` for damage and for what exceeds the budget.
     """
     return Stream(_Zstd(source, budget) if compression == "zstd" else _Members(source, compression, budget))
 
 
-class _Gzip:
-    """:class:`_Member` for gzip: zlib keeps what it has not consumed elsewhere than bz2 and lzma do."""
+class _Deflate:
+    """:class:`_Member` for gzip and deflate: zlib keeps what it has not consumed elsewhere than bz2 and lzma do."""
 
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=31)
+    def __init__(self, window_bits: int) -> None:
+        self._inner = zlib.decompressobj(wbits=window_bits)
         self.eof, self.unused_data, self.needs_input = False, b"", True
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
@@ -75,8 +81,8 @@ class _Gzip:
 
 
 def _new_member(compression: str) -> _Member:
-    if compression == "gzip":
-        return _Gzip()
+    if compression in _WINDOW_BITS:
+        return _Deflate(_WINDOW_BITS[compression])
     if compression == "bzip2":
         import bz2
 

@@ -38,6 +38,11 @@ def is_layer(descriptor: Descriptor) -> bool:
     return descriptor.media_type.startswith(_LAYER_TYPES)
 
 
+def is_encrypted(descriptor: Descriptor) -> bool:
+    """Whether the media type says that ocicrypt has encrypted the layer."""
+    return descriptor.media_type.endswith(_ENCRYPTED)
+
+
 def read_layer(layer: Descriptor, opener: Opener) -> Iterator[Entry]:
     """Yield the entries of a layer: a tar, plain or compressed, which its first bytes decide, as runtimes do.
 
@@ -45,7 +50,7 @@ def read_layer(layer: Descriptor, opener: Opener) -> Iterator[Entry]:
     encrypted, damaged, no tar, or exceeds the limits, and :class:`DigestMismatch` at the end if the blob is not what
     its digest says. An empty blob has no entries.
     """
-    if layer.media_type.endswith(_ENCRYPTED):
+    if is_encrypted(layer):
         raise ContentError(tr("is encrypted"), where=layer.digest)
     blob = BlobStream(layer, opener(0))
     with Stream(blob) as stream:

@@ -32,10 +32,10 @@ class RawStream(io.RawIOBase):
         """Say that it can be read."""
         return True
 
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override] # BufferedReader passes nothing else
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override] # these two are passed
         """Fill ``buffer``; return the number of bytes, fewer only at the end."""
-        filled = 0
-        while filled < len(buffer) and (count := self.read_some(buffer[filled:])):
+        filled, view = 0, memoryview(buffer)
+        while filled < len(view) and (count := self.read_some(view[filled:])):
             filled += count
         return filled
 

@@ -16,6 +16,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from airgap.errors import OutputError
 from airgap.i18n import tr
@@ -180,6 +181,27 @@ def replace_file(path: Path, content: bytes, *, mode: int | None = None, owner: 
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
         raise
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Write a text file bit by bit, in UTF-8; it gets its name if the block ends without an exception.
+
+    Raises :class:`OutputError`, also for an OSError of the block.
+    """
+    with writing(path):
+        fd, name = tempfile.mkstemp(prefix=".airgap-", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with open(fd, "w", encoding="utf-8") as file:
+                yield file
+                file.flush()
+                os.fchmod(fd, new_file_mode())
+                publish(fd, temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+            raise
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ import pytest
 
 #: Which Debian package brings a program whose name differs from the package's.
 PACKAGES = {
+    "clamd": "clamav-daemon",
     "containerd": "containerd",
     "ctr": "containerd",
     "docker": "docker-cli",

@@ -39,6 +39,22 @@ class ClosedNetwork:
 
 
 @contextlib.contextmanager
+def nginx_over_folder(folder: Path, root: Path, network: ClosedNetwork, port: int = 8000) -> Iterator[None]:
+    """nginx inside of a closed network, which serves the files of ``root`` as they lie; ``folder`` is its own."""
+    log, configuration = folder / "nginx.log", folder / "nginx.conf"
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    configuration.write_text(
+        f"daemon off; user root; pid {folder}/pid; error_log {log}; events {{}}\n"
+        f"http {{ {temporary} access_log off; server {{ listen {port}; root {root}; }} }}\n"
+    )
+    command = [*network.prefix, need("nginx"), "-e", str(log), "-c", str(configuration)]
+    environment = clean_environment(folder)
+    with running(command, log=log, ready=lambda: network.accepts(port), environment=environment):
+        yield
+
+
+@contextlib.contextmanager
 def closed_network(folder: Path, *addresses: str, names: Mapping[str, str]) -> Iterator[ClosedNetwork]:
     """Make one; ``names`` are host names with their addresses. Skips the test where namespaces cannot be made."""
     unshare, nsenter = need("unshare"), need("nsenter")
