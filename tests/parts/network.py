@@ -8,13 +8,19 @@ node does with a real address shows only where the address is no loopback's; her
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import ctypes
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tests.parts.need import need, need_privilege
 from tests.parts.service import clean_environment, running
 
+Made = TypeVar("Made")
+_CLONE_NEWNET = 0x40000000
 _SCRIPT = """\
 ip link set lo up
 for address in $ADDRESSES; do ip address add "$address/32" dev lo; done
@@ -36,6 +42,31 @@ class ClosedNetwork:
         lines = Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]
         fields = (line.split() for line in lines)
         return any(one[1].endswith(f":{port:04X}") and one[3] == "0A" for one in fields)
+
+
+def inside(network: ClosedNetwork, make: Callable[[], Made]) -> Made:
+    """Return what ``make`` returns when a thread in the network's namespace calls it: its sockets are in there."""
+    found: list[Made] = []
+    failed: list[BaseException] = []
+
+    def enter() -> None:
+        try:
+            descriptor = os.open(f"/proc/{network.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns")
+            finally:
+                os.close(descriptor)
+            found.append(make())
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+            failed.append(error)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return found[0]
 
 
 @contextlib.contextmanager

@@ -55,16 +55,17 @@ class NexusArtifacts:
 
     @property
     def address(self) -> str:
-        """The repository's address."""
-        return str(self._files)
+        """The repository's address; that of apt names its only suite."""
+        suite = self._settings.distribution
+        return f"{self._files}/dists/{suite}" if suite else str(self._files)
 
     def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
         """Find what keeps the repository from taking the format's uploads, and a quota that is exceeded."""
         from airgap.artifacts.publish.nexus_checks import check_repository
 
         findings = check_repository(self._rest, self._settings, self._publisher.nexus_format, self._format.realm)
-        mixed = self._format.mixed(artifacts) if self._format.mixed is not None else None
-        return [*findings, mixed] if mixed is not None else findings
+        warning = self._format.warning(artifacts, self._settings) if self._format.warning is not None else None
+        return [*findings, warning] if warning is not None else findings
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Read the list of assets as far as that is cheaper, and ask for the other files by their paths."""
