@@ -19,9 +19,9 @@ from airgap.cli.dossier_options import DossierOptions, dossier_options
 from airgap.cli.progress.display import open_display
 from airgap.cli.seal_options import make_sealer
 from airgap.cli.trust_options import key_signers
-from airgap.config.airgap_yaml import ProjectSettings, load_project
+from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options, open_registries
-from airgap.durable import missing_file, read_hint
+from airgap.config.notes import read_notes
 from airgap.errors import Interrupted, UsageError
 from airgap.events import Noted
 from airgap.flows.export import ExportRequest, export
@@ -103,6 +103,12 @@ class _ExportCommand(click.Command):
     show_default=True,
     help=tr("File names of the volumes."),
 )
+@click.option(
+    "--parity",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help=tr("Add N volumes, from which `airgap repair` makes any N lost or damaged ones again."),
+)
 @click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume, from --lock."))
 @click.option("--restart", is_flag=True, help=tr("Delete what an interrupted run left, and begin again."))
 @click.option(
@@ -170,6 +176,7 @@ def command(
     lock_only: bool,
     volume_size: str | None,
     volume_names: str,
+    parity: int | None,
     volume: int | None,
     restart: bool,
     base: str | None,
@@ -245,6 +252,7 @@ def command(
         volume or 0,
         check_pattern(volume_names),
         make_sealer(recipients, passphrase=passphrase),
+        parity or 0,
     )
     if output and output.endswith("/"):
         raise UsageError(
@@ -307,7 +315,7 @@ def command(
             program=program_to_carry(with_self) if with_self is not None else None,
             name=project.name,
             version=project.version,
-            notes=_read_notes(project),
+            notes=read_notes(project),
             named=project.registries,
             base=Path(base) if base else None,
             at_hand=at_hand,
@@ -330,17 +338,3 @@ def command(
         print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):
             raise incomplete
-
-
-def _read_notes(project: ProjectSettings) -> bytes | None:
-    if project.notes is None:
-        return None
-    try:
-        return Path(project.notes).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise missing_file(project.notes, hint=tr("notes: in airgap.yaml names it")) from None
-    except OSError as error:
-        hint = read_hint(error, project.notes)
-        raise UsageError(
-            tr("cannot read the notes: {strerror}", strerror=error.strerror), where=project.notes, hint=hint
-        ) from error
