@@ -153,7 +153,7 @@ class Sigstore:
     def _certificate_log_stamp(self, builder: x509.CertificateBuilder) -> x509.UnrecognizedExtension:
         """RFC 6962, 3.2 and 3.3: the list of one signed certificate timestamp."""
         body = builder.sign(self.root_key, hashes.SHA256()).tbs_certificate_bytes
-        stamp = (int(SIGNED_AT.timestamp()) * 1000 + 123).to_bytes(8, "big")
+        stamp = (int(SIGNED_AT.timestamp()) * 1000 + 999).to_bytes(8, "big")
         issuer = hashlib.sha256(public_der(self.root_key)).digest()
         signed = b"\x00\x00" + stamp + b"\x00\x01" + issuer + len(body).to_bytes(3, "big") + body + b"\x00\x00"
         signature = sign(self.log_key, signed)
@@ -193,14 +193,14 @@ class Sigstore:
         canonical = json.dumps(promised, sort_keys=True, separators=(",", ":")).encode()
         return {"SignedEntryTimestamp": b64(sign(self.log_key, canonical)), "Payload": promised}
 
-    def inclusion(self, signed: Signed, *, index: int = 3, size: int = 7) -> dict[str, Any]:
-        """The proof that the entry is in a tree of ``size`` entries."""
+    def inclusion(self, signed: Signed, *, index: int = 3, size: int = 7, more: str = "") -> dict[str, Any]:
+        """The proof that the entry is in a tree of ``size`` entries. ``more`` are further lines of the checkpoint."""
         body = entry_body(signed)
         leaves = [
             hashlib.sha256(b"\x00" + (body if number == index else b"%d" % number)).digest() for number in range(size)
         ]
         root, path = _tree(leaves, index)
-        note = f"log.example - 1\n{size}\n{b64(root)}\n"
+        note = f"log.example - 1\n{size}\n{b64(root)}\n{more}"
         line = b64(self.log_id[:4] + sign(self.log_key, note.encode()))
         checkpoint = {"envelope": f"{note}\n\u2014 log.example {line}\n"}
         return {

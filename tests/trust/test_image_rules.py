@@ -6,20 +6,23 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from airgap.errors import SignatureFailure
+from airgap.errors import AirgapError, SignatureFailure, UsageError
 from airgap.oci import digest as digests
 from airgap.trust.image_rules import ImageRule, RuleVerifier
 from airgap.trust.image_signature import ImageSignature, read_bundle, read_simple_signing
+from airgap.trust.trusted_root import Period, read_trusted_root
 from tests.parts import sigstore
 from tests.parts.images import Images
 from tests.parts.sigstore import IDENTITY, ISSUER, SIGNED_AT, Signed, Sigstore, TimeAuthority, b64, bundle, new_key
@@ -78,6 +81,70 @@ def test_a_key_of_each_kind(tmp_path: Path, make: Callable[[], sigstore.Key]) ->
         bundled(bundle(sigstore.of_manifest(key, MANIFEST), OTHER)),
     ):
         assert f"of another image, {OTHER}" in refused(verifier, signature)
+
+
+@pytest.mark.parametrize(
+    ("curve", "digest"),
+    [(ec.SECP384R1(), hashes.SHA384()), (ec.SECP521R1(), hashes.SHA512()), (ec.SECP256R1(), hashes.SHA384())],
+    ids=["p384", "p521", "p256"],
+)
+def test_larger_curves_go_with_larger_digests(
+    tmp_path: Path, curve: ec.EllipticCurve, digest: hashes.HashAlgorithm
+) -> None:
+    key = ec.generate_private_key(curve)
+    content = sigstore.payload(DIGEST)
+    signature = simple(Signed("", content, content, key.sign(content, ec.ECDSA(digest))))
+    if isinstance(curve, ec.SECP256R1):
+        assert "signed by another key" in refused(by_key(tmp_path, key), signature)
+    else:
+        by_key(tmp_path, key).check(signature, DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: rsa.generate_private_key(65537, 1024), "an RSA key of 1024 bits is too short"),
+        (x25519.X25519PrivateKey.generate, "it is neither ECDSA nor Ed25519 nor RSA"),
+    ],
+)
+def test_keys_that_are_not_taken(tmp_path: Path, make: Callable[[], Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        by_key(tmp_path, make())
+
+
+def test_without_cryptography(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in airgap.pyz, which has no compiled parts."""
+    (tmp_path / "cosign.pub").write_bytes(sigstore.public_pem(new_key()))
+    for name in [name for name in sys.modules if name.startswith("cryptography")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(AirgapError, match="need the Python package cryptography"):
+        RuleVerifier.load(ImageRule("*", key=str(tmp_path / "cosign.pub")))
+
+
+def test_an_envelope_of_something_else() -> None:
+    document = bundle(sigstore.enveloped(new_key(), DIGEST))
+    document["dsseEnvelope"]["payloadType"] = "text/plain"
+    with pytest.raises(SignatureFailure, match="text/plain"):
+        bundled(document)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"text", b"{}", b"{",
+        b'{"certificateAuthorities": []}', b'{"certificateAuthorities": [{"certChain": {}}]}',
+        b"-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n",
+        b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n",
+    ],
+)  # fmt: skip
+def test_what_is_no_trusted_root(content: bytes) -> None:
+    with pytest.raises(UsageError, match="this is no trusted root"):
+        read_trusted_root(content, where="root.json")
+
+
+def test_periods_include_their_ends() -> None:
+    period = Period(10, 20)
+    assert [time for time in range(30) if period.has(time)] == list(range(10, 21))
 
 
 def test_each_changed_byte_is_found(tmp_path: Path) -> None:
@@ -174,7 +241,8 @@ class TestKeyless:
         self, authorities: Sigstore, signer: Signer, verifier: RuleVerifier, index: int, size: int
     ) -> None:
         entry = authorities.entry(signer.enveloped)
-        entry["inclusionProof"] = authorities.inclusion(signer.enveloped, index=index, size=size)
+        more = "a further line\n" * (index % 2)
+        entry["inclusionProof"] = authorities.inclusion(signer.enveloped, index=index, size=size, more=more)
         verifier.check(bundled(bundle(signer.enveloped, entries=[entry])), DIGEST)
 
     def test_a_timestamp_instead_of_a_promise(
