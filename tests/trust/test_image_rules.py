@@ -264,7 +264,8 @@ class TestKeyless:
         alone = rule(authorities.trusted_root(logs=False, time_authority=time.certificate))
         alone.check(bundled(bundle(signer.enveloped, timestamps=[stamp])), DIGEST)
         stranger = TimeAuthority(tmp_path / "stranger").timestamp(signer.enveloped.signature)
-        assert unproven in refused(alone, bundled(bundle(signer.enveloped, timestamps=[stranger])))
+        for wrong in (stranger, b"no timestamp", stamp[:-1]):
+            assert unproven in refused(alone, bundled(bundle(signer.enveloped, timestamps=[wrong])))
 
     def test_who_signed(self, authorities: Sigstore, signer: Signer, rule: Callable[..., RuleVerifier]) -> None:
         root = authorities.trusted_root()
@@ -295,6 +296,49 @@ class TestKeyless:
     def test_another_authority(self, authorities: Sigstore, verifier: RuleVerifier) -> None:
         signer = Signer(authorities, signer=authorities.other_key)
         assert "is not by an authority of the trusted root" in refused(verifier, signer.signature)
+
+    def test_an_intermediate_authority(self, authorities: Sigstore, rule: Callable[..., RuleVerifier]) -> None:
+        """Its certificate is in the trusted root, or comes with the signature and is not trusted by itself."""
+        key = new_key()
+        middle = authorities.intermediate(key)
+        signer = Signer(authorities, signer=key, below=middle)
+        root = authorities.trusted_root()
+        missing = "is not by an authority of the trusted root"
+        assert missing in refused(rule(root), signer.signature)
+        der = b64(middle.public_bytes(Encoding.DER))
+        root["certificateAuthorities"][0]["certChain"]["certificates"].insert(0, {"rawBytes": der})
+        rule(root).check(signer.signature, DIGEST)
+        promise = authorities.promise(signer.simple)
+        pem = middle.public_bytes(Encoding.PEM).decode()
+        layer = sigstore.simple_layer(
+            Images(), signer.simple,
+            {"dev.sigstore.cosign/chain": pem, "dev.sigstore.cosign/bundle": json.dumps(promise)},
+        )  # fmt: skip
+        chained = read_simple_signing(signer.simple.content, layer.annotations, where="s")
+        rule(authorities.trusted_root()).check(chained, DIGEST)
+        document = bundle(signer.enveloped, entries=[authorities.entry(signer.enveloped)])
+        leaf = document["verificationMaterial"].pop("certificate")
+        chain = {"x509CertificateChain": {"certificates": [leaf, {"rawBytes": der}]}}
+        document["verificationMaterial"] |= chain
+        rule(authorities.trusted_root()).check(bundled(document), DIGEST)
+        # Who brings an authority of its own is not trusted for that.
+        other = Sigstore()
+        stranger = Signer(other, signer=other.root_key)
+        annotations = {
+            "dev.sigstore.cosign/chain": other.root.public_bytes(Encoding.PEM).decode(),
+            "dev.sigstore.cosign/bundle": json.dumps(authorities.promise(stranger.simple)),
+        }
+        layer = sigstore.simple_layer(Images(), stranger.simple, annotations)
+        strange = read_simple_signing(stranger.simple.content, layer.annotations, where="s")
+        assert missing in refused(rule(authorities.trusted_root()), strange)
+
+    def test_entries_of_another_log_are_passed_over(
+        self, authorities: Sigstore, signer: Signer, verifier: RuleVerifier
+    ) -> None:
+        entries = [Sigstore().entry(signer.enveloped), authorities.entry(signer.enveloped)]
+        verifier.check(bundled(bundle(signer.enveloped, entries=entries)), DIGEST)
+        alone = bundled(bundle(signer.enveloped, entries=entries[:1]))
+        assert "in no transparency log of the trusted root" in refused(verifier, alone)
 
     def test_an_authority_out_of_its_period(
         self, authorities: Sigstore, signer: Signer, rule: Callable[..., RuleVerifier]
