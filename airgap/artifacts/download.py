@@ -56,7 +56,7 @@ def fetch_file(download: Download, server: WebServer | None, folder: Path, conte
             path.unlink()
     part = path.with_suffix(".part")
     with writing(part):
-        continued = server.client.retry.run(f"GET {server}", lambda: _continue(server, part, context))
+        continued = server.client.retry.run(f"GET {server}", lambda: _continue(download, server, part, context))
         try:
             file = _checked(download, part, context)
         except DigestMismatch:
@@ -65,7 +65,7 @@ def fetch_file(download: Download, server: WebServer | None, folder: Path, conte
             if not continued:
                 raise
             # The two halves may be of different contents: once more from the start.
-            server.client.retry.run(f"GET {server}", lambda: _continue(server, part, context))
+            server.client.retry.run(f"GET {server}", lambda: _continue(download, server, part, context))
             file = _checked(download, part, context)
         part.replace(path)
         path.with_suffix(".etag").unlink(missing_ok=True)
@@ -98,10 +98,11 @@ def _write(file: BinaryIO, piece: memoryview, path: Path) -> None:
         file.write(piece)
 
 
-def _continue(server: WebServer, part: Path, context: Context) -> bool:
+def _continue(download: Download, server: WebServer, part: Path, context: Context) -> bool:
     """Fetch what is missing of a file; return whether a part of it was there before this call.
 
-    Raises :class:`airgap.registry.http.errors.Transient` if the connection breaks: what has arrived is kept.
+    Raises :class:`airgap.registry.http.errors.Transient` if the connection breaks: what has arrived is kept. Raises
+    :class:`DigestMismatch` for more bytes than the file has.
     """
     from airgap.registry.http.errors import Transient
 
@@ -119,13 +120,20 @@ def _continue(server: WebServer, part: Path, context: Context) -> bool:
         # A weak ETag does not promise equal bytes.
         if new_etag and not new_etag.startswith("W/") and not resumed:
             etag_file.write_text(new_etag)
-        _append(stream, part, resumed=resumed, server=server, context=context)
+        room = None if download.size is None else download.size - (held if resumed else 0)
+        _append(stream, part, resumed=resumed, room=room, server=server, context=context)
+    except DigestMismatch as error:
+        part.unlink()
+        error.where = download.label
+        raise
     finally:
         stream.release()
     return resumed
 
 
-def _append(stream: StreamedResponse, part: Path, *, resumed: bool, server: WebServer, context: Context) -> None:
+def _append(
+    stream: StreamedResponse, part: Path, *, resumed: bool, room: int | None, server: WebServer, context: Context
+) -> None:
     from airgap.registry.http.errors import Transient
 
     length = stream.headers.get("Content-Length", "")
@@ -134,12 +142,18 @@ def _append(stream: StreamedResponse, part: Path, *, resumed: bool, server: WebS
     with part.open("ab" if resumed else "wb") as file:
         while count := stream.readinto(buffer):
             context.cancel.check()
-            file.write(buffer[:count])
             received += count
+            if room is not None and received > room:
+                raise DigestMismatch(tr("it has more bytes than are expected"), hint=_other_file())
+            file.write(buffer[:count])
     if expected is not None and received != expected:
         raise Transient(
             tr("the body ended {remaining} bytes too early", remaining=expected - received), where=str(server)
         )
+
+
+def _other_file() -> str:
+    return tr("the server has another file than the index or lock file says; nothing of it is carried")
 
 
 def _continues_at(stream: StreamedResponse, offset: int) -> bool:
@@ -177,6 +191,6 @@ def _checked(download: Download, path: Path, context: Context) -> FetchedFile:
             raise DigestMismatch(
                 tr("it hashes to {found}, and {expected} is expected", found=found, expected=digest),
                 where=download.label,
-                hint=tr("the server has another file than the index or lock file says; nothing of it is carried"),
+                hint=_other_file(),
             )
     return FetchedFile(path, f"sha256:{hashes['sha256'].hexdigest()}", size)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airgap.artifacts.workspace import Workspace
     from airgap.nodes import NodeSetup
     from airgap.registry import Credential
+    from airgap.targets.nexus.settings import RepositorySettings
     from airgap.targets.protocols import Finding
 
 
@@ -111,10 +112,10 @@ class Format(Record):
     needs more than airgap can choose, and ``creation_hint`` then says how to make one.
 
     ``joined`` makes one of what a folder knows of a file and what it is given now of the same file, if properties of
-    both count. ``client_addresses`` are what clients are told, if that is more than the repository's address. ``mixed``
-    warns of artifacts that one repository of Nexus cannot keep apart. ``listed_path`` gives the path in Nexus's list of
-    assets where that is not the path for clients; what the list does not have is then asked, and what REST does not
-    take is sent, in the format's own way.
+    both count. ``client_addresses`` are what clients are told, if that is more than the repository's address.
+    ``warning`` is what a repository of Nexus cannot do for these artifacts. ``listed_path`` gives the path in Nexus's
+    list of assets where that is not the path for clients; what the list does not have is then asked, and what REST does
+    not take is sent, in the format's own way.
     """
 
     name: str
@@ -129,4 +130,4 @@ class Format(Record):
     joined: Callable[[Artifact, Artifact], Artifact] | None = None
     client_addresses: Callable[[str, Sequence[Artifact]], Sequence[str]] | None = None
     listed_path: Callable[[Artifact], str] | None = None
-    mixed: Callable[[Sequence[Artifact]], Finding | None] | None = None
+    warning: Callable[[Sequence[Artifact], RepositorySettings], Finding | None] | None = None

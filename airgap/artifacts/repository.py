@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.web import WebServer
@@ -39,6 +39,14 @@ class ArtifactRepository(Protocol):
     def address(self) -> str:
         """The address that clients are told (``airgap hosts ADDRESS --for CLIENT``); empty if it is not known, or if
         clients need no settings."""
+
+
+@runtime_checkable
+class SupportsUploadCheck(Protocol):
+    """A repository that finds what was just uploaded in another way than everything else."""
+
+    def find_uploaded(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
+        """Return what :meth:`ArtifactRepository.find` returns; ask as the format's clients do where that is cheap."""
 
 
 class ServerRepository:

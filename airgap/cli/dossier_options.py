@@ -31,8 +31,15 @@ class DossierOptions(Record):
         from airgap.flows.dossier import DossierRequest
         from airgap.flows.steps.beside_bundle import BesideBundle
 
-        request = DossierRequest(Path(base) if base else None, project.purpose or "", project.rules)
-        return BesideBundle(Path(self.folder) if self.folder else None, self.sha256, request)
+        folder = Path(self.folder) if self.folder else None
+        request = DossierRequest(
+            Path(base) if base else None,
+            project.purpose or "",
+            project.rules,
+            None,
+            (Path(), *([folder] if folder else [])),
+        )
+        return BesideBundle(folder, self.sha256, request)
 
 
 def dossier_options(function: F) -> F:

@@ -15,6 +15,7 @@ from airgap.dossier.facts import (
     Dossier,
     ImageFacts,
     PlatformFacts,
+    ScanFacts,
 )
 
 #: The version of the format, and the key by which a dossier is told from other documents.
@@ -32,7 +33,7 @@ def to_json(dossier: Dossier) -> dict[str, Any]:
         "format": FORMAT,
         "kind": KIND,
         "bundle": _bundle(dossier.bundle),
-        "scan": None,
+        "scan": _scan(dossier.scan) if dossier.scan else None,
         "purpose": dossier.purpose or None,
         "since": _changes(dossier.changes) if dossier.changes else None,
         "images": [_image(image) for image in dossier.images],
@@ -58,6 +59,28 @@ def _bundle(bundle: BundleFacts) -> dict[str, Any]:
         "signers": list(bundle.signers),
         "requires": bundle.requires,
         "made": bundle.made,
+    }
+
+
+def _scan(scan: ScanFacts) -> dict[str, Any]:
+    return {
+        "sha256": scan.sha256,
+        "engine": scan.engine,
+        "database": scan.database or None,
+        "date": scan.date or None,
+        "complete": scan.clean,
+        "files": scan.files,
+        "bytes": scan.bytes,
+        "reused": scan.reused,
+        "findings": scan.findings,
+        "omissions": scan.omissions,
+        "found": [
+            {"place": one.place, "file": one.file, "signature": one.what, "of": list(one.users)} for one in scan.found
+        ],
+        "notScanned": [
+            {"place": one.place, "file": one.file, "reason": one.reason, "detail": one.what, "of": list(one.users)}
+            for one in scan.not_scanned
+        ],
     }
 
 

@@ -195,6 +195,44 @@ class Changes(Record):
     artifacts: Sequence[ArtifactComparison]
 
 
+class ScanEntry(NamedTuple):
+    """A file in which a scan found something, or that it did not scan.
+
+    ``place`` is the digest of a blob or the name of a member, ``file`` the path in it. ``what`` is the signature of a
+    finding; else ``reason`` tells why, and ``what`` more. ``users`` are the images and artifacts that have it.
+    """
+
+    place: str
+    file: str
+    what: str
+    reason: str
+    users: tuple[str, ...]
+
+
+class ScanFacts(Record):
+    """The scan of the bundle. ``sha256`` is that of ``scan.json``; ``database`` and ``date`` are the engine's.
+
+    ``findings`` and ``omissions`` are the numbers of all files of each list, which may be cut.
+    """
+
+    sha256: str
+    engine: str
+    database: str
+    date: str
+    files: int
+    bytes: int
+    reused: int
+    findings: int
+    omissions: int
+    found: Sequence[ScanEntry] = ()
+    not_scanned: Sequence[ScanEntry] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything was scanned and nothing was found."""
+        return not self.findings and not self.omissions
+
+
 class Dossier(Record):
     """Everything that a dossier says."""
 
@@ -206,3 +244,4 @@ class Dossier(Record):
     changes: Changes | None = None
     notes: str = ""
     purpose: str = ""
+    scan: ScanFacts | None = None

@@ -12,7 +12,7 @@ import io
 import re
 from collections.abc import Iterator
 
-from airgap.dossier.facts import LICENCES, SOURCE, Dossier, ImageFacts, PlatformFacts
+from airgap.dossier.facts import LICENCES, SOURCE, Dossier, ImageFacts, PlatformFacts, ScanFacts
 from airgap.dossier.visible import visible
 
 _BOM = b"\xef\xbb\xbf"
@@ -78,6 +78,8 @@ def _rows(dossier: Dossier) -> Iterator[Row]:
         for file in bundle.files:
             digest = f"sha256:{file.sha256}" if file.sha256 else ""
             yield {"kind": "volume", "image": file.name, "digest": digest, "size": file.size}
+    if dossier.scan:
+        yield from _scan(dossier.scan)
     changes = {image.reference: image.status for image in dossier.changes.images} if dossier.changes else {}
     for image in dossier.images:
         yield _image(image, changes.get(image.reference, ""))
@@ -94,6 +96,16 @@ def _rows(dossier: Dossier) -> Iterator[Row]:
         yield {"kind": "not read for images", "image": name, "note": why}
     if dossier.changes:
         yield from _changes(dossier)
+
+
+def _scan(scan: ScanFacts) -> Iterator[Row]:
+    yield {"kind": "scan", "image": "scan.json", "name": scan.engine, "version": scan.database, "created": scan.date,
+           "digest": f"sha256:{scan.sha256}", "size": scan.bytes,
+           "note": f"files: {scan.files}, found: {scan.findings}, not scanned: {scan.omissions}"}  # fmt: skip
+    for kind, entries in (("finding", scan.found), ("not scanned", scan.not_scanned)):
+        for one in entries:
+            yield {"kind": kind, "image": ", ".join(one.users), "name": one.file, "digest": one.place,
+                   "note": f"{one.reason} {one.what}".strip()}  # fmt: skip
 
 
 def _image(image: ImageFacts, change: str) -> Row:

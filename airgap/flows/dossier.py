@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from airgap import kube
 from airgap.bundle import BundleReader, Document, read_document
 from airgap.dossier.bundle_files import artifact_facts, bundle_facts, release_notes, skipped_files
 from airgap.dossier.contents import LayerReader
-from airgap.dossier.facts import NOT_READ, Changes, Contents, Dossier
+from airgap.dossier.facts import NOT_READ, Changes, Contents, Dossier, ScanFacts
 from airgap.dossier.images import image_facts, platform_images
 from airgap.dossier.planned import PlannedBundle, PlannedSource
+from airgap.dossier.scan_facts import found_scan, named_scan
 from airgap.dossier.usage import resource_facts, sites_in, uses_of
 from airgap.errors import UsageError
 from airgap.flows.diff import diff
@@ -24,12 +26,15 @@ from airgap.transfer import Context
 class DossierRequest(Record):
     """What to say besides the bundle: ``since`` is an earlier bundle or a receipt, ``purpose`` that of airgap.yaml.
 
-    ``rules`` are those by which images were found.
+    ``rules`` are those by which images were found. ``scan`` is a result of a scan; without one it is looked for in
+    ``scan_folders``.
     """
 
     since: Path | None = None
     purpose: str = ""
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
+    scan: Path | None = None
+    scan_folders: Sequence[Path] = ()
 
 
 def dossier_of(bundle: BundleReader, request: DossierRequest | None = None, context: Context | None = None) -> Dossier:
@@ -62,6 +67,7 @@ def dossier_of(bundle: BundleReader, request: DossierRequest | None = None, cont
         changes,
         release_notes(bundle),
         request.purpose,
+        _scan(bundle, request, context),
     )
 
 
@@ -82,6 +88,13 @@ def planned_dossier(planned: PlannedBundle, name: str, request: DossierRequest, 
         planned.notes.decode("utf-8", "replace"),
         request.purpose,
     )
+
+
+def _scan(bundle: BundleReader, request: DossierRequest, context: Context) -> ScanFacts | None:
+    root = f"sha256:{bundle.id}"
+    if request.scan is not None:
+        return named_scan(request.scan, root)
+    return found_scan((*request.scan_folders, bundle.path.parent), root, context.emit)
 
 
 def _changes(request: DossierRequest, new: Document) -> Changes | None:

@@ -67,7 +67,7 @@ class Examiner(Record):
                 sources += outcome.sources
                 warnings += outcome.warnings
             else:
-                faults += self._diagnose(plan, need, logins, pods, outcome)
+                faults += (*plan.remarks, *self._diagnose(plan, need, logins, pods, outcome))
         unique_sources, unique_warnings = tuple(dict.fromkeys(sources)), tuple(dict.fromkeys(warnings))
         return Verdict(need, tuple(dict.fromkeys(faults)), unique_sources, unique_warnings)
 

@@ -75,12 +75,14 @@ class Endpoint(Record):
 class PullPlan(Record):
     """What a runtime does for one image: ``endpoints`` in their order, or ``faults`` that stop it before it asks.
 
+    ``remarks`` are faults of the configuration that may be why an image is not pulled, such as a file that is ignored.
     ``shares_blobs`` is true where the content of one image may come from several endpoints (containerd), and
     ``stays`` where the first endpoint with the manifest is asked for all the rest (podman, CRI-O).
     """
 
     endpoints: tuple[Endpoint, ...] = ()
     faults: tuple[Fault, ...] = ()
+    remarks: tuple[Fault, ...] = ()
     shares_blobs: bool = False
     stays: bool = False
 

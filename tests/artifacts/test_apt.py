@@ -9,12 +9,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from airgap import limits
+from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.formats.apt.client import AptSources
 from airgap.artifacts.formats.apt.control import format_paragraph
 from airgap.artifacts.formats.apt.deb import read_control
+from airgap.artifacts.formats.apt.layout import AptLayout
 from airgap.artifacts.formats.apt.names import check_word
 from airgap.errors import ContentError, UsageError
 from airgap.flows.serve import create_server
@@ -104,6 +107,10 @@ def test_a_package_reaches_nexus_and_apt_installs_it_from_there(
         assert AptRoot(tmp_path / "root", source(url)).install("demo-app") == INSTALLED
         carry(airgap, "--nexus", server.url)
         assert uploads(server) == len(NEEDED)
+        words = {"AIRGAP_USERNAME": "admin", "AIRGAP_PASSWORD": "admin-word"}
+        assert (
+            f"{url} takes apt artifacts" in airgap.run("doctor", "--artifacts-to", f"apt={url}", environment=words).text
+        )
 
 
 def test_apt_installs_from_a_folder(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:
@@ -316,6 +323,16 @@ def test_two_suites_do_not_go_into_one_repository_unnoticed(airgap: Airgap) -> N
         assert "one, two" in said.stderr
 
 
+def test_another_suite_than_that_of_the_repository(airgap: Airgap, bundle: list[bytes]) -> None:
+    carried(airgap, bundle)
+    with far_nexus(repositories=(Repository("debs", format="apt", distribution="bookworm"),)) as server:
+        said = carry(airgap, "--nexus", server.url, "--dry-run")
+        assert "debs has the suite bookworm, and the packages are of demo" in said.stderr
+        said = carry(airgap, "--nexus", server.url)
+        assert f"airgap hosts {server.url}/repository/debs/dists/bookworm --for apt" in said.stderr
+        assert "Suite: bookworm" in httpx.get(f"{server.url}/repository/debs/dists/bookworm/Release").text
+
+
 @pytest.mark.parametrize(
     ("change", "code", "expected"),
     [
@@ -354,12 +371,26 @@ def test_a_virtual_package_may_be_asked_for(airgap: Airgap) -> None:
 
 
 def test_a_file_that_is_not_what_the_index_says(airgap: Airgap) -> None:
-    files = {**repository(EVERYTHING), LIB.pool: EXTRA.data}
+    other = bytearray(LIB.data)
+    other[-1] ^= 1
+    files = {**repository(EVERYTHING), LIB.pool: bytes(other)}
     with files_over_http(files) as server:
         write_project(airgap, {"apt": [entry(server.url)]})
         said = export(airgap, code=31)
     assert hashlib.sha256(LIB.data).hexdigest() in said.stderr
     assert not (airgap.folder / "demo.tar").exists()
+
+
+def test_a_file_that_does_not_end_where_the_index_says(airgap: Airgap) -> None:
+    files = {**repository(EVERYTHING), LIB.pool: LIB.data + bytes(1_000_000)}
+    with files_over_http(files) as server:
+        write_project(airgap, {"apt": [entry(server.url)]})
+        said = export(airgap, code=31)
+    assert "demo-lib" in said.errors[0]
+    assert "more bytes than are expected" in said.errors[0]
+    # Nothing of it is kept for the next run.
+    kept = sum(path.stat().st_size for path in (airgap.folder / "demo.tar.artifacts/files").iterdir())
+    assert kept < 1_000_000
 
 
 @pytest.mark.parametrize("data", [b"", b"!<arch>\n", b"no package", APP.data[:100], APP.data[:-600]], ids=str)
@@ -385,6 +416,32 @@ def test_an_index_that_leads_out_of_the_mirror(airgap: Airgap) -> None:
     with files_over_http(repository([Elsewhere(EXTRA.control, EXTRA.data)])) as server:
         write_project(airgap, {"apt": [entry(server.url, packages=["demo-extra"])]})
         assert "leads out of it" in export(airgap, code=30).errors[0]
+
+
+CONTROL = "Package: demo\nVersion: 1.0\nArchitecture: amd64\n"
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"indexes": "../../evil/amd64", "control": CONTROL}, {"indexes": "demo/../x", "control": CONTROL},
+        {"indexes": "demo/amd64", "control": CONTROL.replace("demo", "other")}, {"indexes": "demo/amd64"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_properties_that_would_lead_out_of_a_folder(properties: dict[str, str]) -> None:
+    one = Artifact("apt", "demo", "1.0", "demo_1.0_amd64.deb", f"sha256:{'0' * 64}", 1, "", properties)
+    with pytest.raises(ContentError, match="has not the properties"):
+        AptLayout().documents([one], "")
+
+
+def test_a_control_file_cannot_change_what_the_index_says(tmp_path: Path) -> None:
+    control = f"{CONTROL}Filename: evil\nfilename\t: evil\nsha256: 0\nNote: a\n\nPackage: second\n"
+    properties = {"indexes": "demo/amd64", "control": control}
+    one = Artifact("apt", "demo", "1.0", "demo_1.0_amd64.deb", f"sha256:{'1' * 64}", 7, "", properties)
+    packages = AptLayout().documents([one], "")["dists/demo/main/binary-amd64/Packages"].decode()
+    own = f"Filename: pool/d/demo/demo_1.0_amd64.deb\nSize: 7\nSHA256: {'1' * 64}\n"
+    assert packages == f"{CONTROL}Note: a\n{own}"
 
 
 @pytest.mark.parametrize("place", ["address", "auth.conf"])

@@ -4,22 +4,31 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import xml.etree.ElementTree
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
 import pytest
 
 from airgap.artifacts.formats.maven.client import MavenSettingsFile
+from airgap.artifacts.formats.maven.metadata import metadata_path, parse_metadata, write_metadata
+from airgap.artifacts.formats.maven.ranges import VersionRange
 from airgap.artifacts.formats.maven.versions import version_key
+from airgap.errors import ContentError
+from airgap.flows.serve import create_server
 from tests.artifacts.carrying import bundle_json, carry, export, far_nexus, files_over_http, uploads, write_project
 from tests.artifacts.maven_repository import Files, artifact, dependency, pom
 from tests.cli.command import Airgap
 from tests.doubles.registry import Answer, Double, Request
 from tests.parts.need import need
-from tests.parts.network import closed_network
-from tests.parts.service import clean_environment, running
+from tests.parts.network import closed_network, nginx_over_folder
+from tests.parts.service import LOOPBACK, clean_environment
+
+#: Where Debian's packages of Java libraries lie.
+DEBIAN_REPOSITORY = Path("/usr/share/maven-repo")
 
 PARENT = artifact(
     "org.demo", "parent", "1", "pom", properties={"lib.version": "1.5"},
@@ -70,21 +79,26 @@ def checksums(files: Files) -> Files:
     return {f"{path}.sha1": f"{hashlib.sha1(data).hexdigest()}  {path}\n".encode() for path, data in files.items()}
 
 
-def mvn(folder: Path, url: str, project: str, *, prefix: Sequence[str] = ()) -> str:
-    """``mvn validate`` with a settings.xml that knows this repository alone. Maven reads parents and BOMs for it; it
-    needs no plugin."""
+def mvn(folder: Path, url: str, project: str, *, prefix: Sequence[str] = ()) -> list[str]:
+    """``mvn dependency:resolve`` with the settings.xml of ``airgap hosts``, which knows this repository alone; the
+    files that it resolved. Only the plugin comes from elsewhere: from Debian's own repository, as the tail of the local
+    one."""
+    plugins = DEBIAN_REPOSITORY / "org/apache/maven/plugins/maven-dependency-plugin"
+    versions = [path.name for path in plugins.glob("[0-9]*")]
+    if not versions:
+        pytest.skip("the package libmaven-dependency-plugin-java is not here")
     (settings,) = MavenSettingsFile().setup(url).files
     folder.mkdir(parents=True)
     (folder / "settings.xml").write_bytes(settings.content)
     (folder / "pom.xml").write_text(project)
     command = [*prefix, need("mvn"), "--batch-mode", "-f", str(folder), "-s", str(folder / "settings.xml")]
-    environment = clean_environment(folder)
+    command += [f"-Dmaven.repo.local={folder}/repository", f"-Dmaven.repo.local.tail={DEBIAN_REPOSITORY}"]
+    command.append(f"org.apache.maven.plugins:maven-dependency-plugin:{max(versions, key=version_key)}:resolve")
     done = subprocess.run(
-        [*command, f"-Dmaven.repo.local={folder}/repository", "validate"],
-        capture_output=True, text=True, env=environment, timeout=180, check=False,
-    )  # fmt: skip
+        command, capture_output=True, text=True, env=clean_environment(folder), timeout=180, check=False
+    )
     assert done.returncode == 0, done.stdout
-    return done.stdout
+    return re.findall(r"^\[INFO\]    (\S+):compile", done.stdout, re.MULTILINE)
 
 
 def test_an_artifact_comes_with_what_it_needs_and_reaches_nexus(airgap: Airgap) -> None:
@@ -98,34 +112,62 @@ def test_an_artifact_comes_with_what_it_needs_and_reaches_nexus(airgap: Airgap) 
         assert uploads(server) == len(NEEDED)
 
 
+#: A project whose pom has a parent, and that needs any version of app and what that needs.
+PROJECT = pom("org.demo", "mine", "1", parent=("org.demo", "parent", "1"), dependencies=[
+    dependency("org.demo", "app", "[1.0,2.0)"),
+])  # fmt: skip
+RESOLVED = [
+    "org.demo:app:jar:1.0", "org.demo:lib:jar:1.5", "org.demo:deep:jar:1.0", "org.demo:tool:jar:3.0",
+    "org.demo:parts:zip:linux:1",
+]  # fmt: skip
+
+
+def check_kept(folder: Path) -> None:
+    """What Maven has fetched is what the source had."""
+    for path in NEEDED:
+        assert (folder / "repository" / path).read_bytes() == EVERYTHING[path]
+
+
 @pytest.mark.long
-def test_the_real_maven_reads_parents_and_boms_from_nexus(airgap: Airgap, tmp_path: Path) -> None:
+def test_the_real_maven_resolves_from_nexus(airgap: Airgap, tmp_path: Path) -> None:
     exported(airgap)
-    project = pom(
-        "org.demo", "mine", "1", parent=("org.demo", "parent", "1"), dependencies=[dependency("org.demo", "lib")]
-    )
     with far_nexus("maven") as server:
         carry(airgap, "--nexus", server.url)
-        mvn(tmp_path / "mvn", f"{server.url}/repository/maven-hosted", project)
-    kept = tmp_path / "mvn/repository"
-    for path in (*PARENT, *BOM):
-        assert (kept / path).read_bytes() == EVERYTHING[path]
+        assert mvn(tmp_path / "mvn", f"{server.url}/repository/maven-hosted", PROJECT) == RESOLVED
+    check_kept(tmp_path / "mvn")
 
 
 @pytest.mark.long
+def test_the_real_maven_resolves_from_a_laptop(airgap: Airgap, tmp_path: Path) -> None:
+    exported(airgap)
+    with create_server(airgap.folder / "demo.tar", LOOPBACK, 0) as server:
+        assert mvn(tmp_path / "mvn", f"{server.url}/maven", PROJECT) == RESOLVED
+    check_kept(tmp_path / "mvn")
+
+
+@pytest.mark.long
+@pytest.mark.requires("nginx")
 def test_in_a_network_that_has_only_the_target(airgap: Airgap, tmp_path: Path) -> None:
     exported(airgap)
     carry(airgap, "--artifacts-to", "maven=file:out")
-    project = pom("org.demo", "mine", "1", parent=("org.demo", "parent", "1"))
-    with closed_network(tmp_path / "net", "10.66.0.2", names={"maven.corp": "10.66.0.2"}) as network:
-        root = str(airgap.folder / "out")
-        command = [*network.prefix, "python3", "-m", "http.server", "8000", "--directory", root]
-        environment = clean_environment(tmp_path)
-        with running(command, log=tmp_path / "log", ready=lambda: network.accepts(8000), environment=environment):
-            mvn(tmp_path / "mvn", "http://maven.corp:8000", project, prefix=network.prefix)
-    kept = tmp_path / "mvn/repository"
-    for path in (*PARENT, *BOM):
-        assert (kept / path).read_bytes() == EVERYTHING[path]
+    with (
+        closed_network(tmp_path / "net", "10.66.0.2", names={"maven.corp": "10.66.0.2"}) as network,
+        nginx_over_folder(tmp_path, airgap.folder / "out", network),
+    ):
+        assert mvn(tmp_path / "mvn", "http://maven.corp:8000", PROJECT, prefix=network.prefix) == RESOLVED
+    check_kept(tmp_path / "mvn")
+
+
+def test_serve_is_a_repository(airgap: Airgap) -> None:
+    exported(airgap)
+    with create_server(airgap.folder / "demo.tar", LOOPBACK, 0) as server, httpx.Client(base_url=server.url) as client:
+        for path in NEEDED:
+            assert client.get(f"/maven/{path}").content == EVERYTHING[path]
+            assert client.get(f"/maven/{path}.sha1").text == hashlib.sha1(EVERYTHING[path]).hexdigest()
+        metadata = client.get("/maven/org/demo/lib/maven-metadata.xml")
+        assert "<version>1.5</version>" in metadata.text
+        assert metadata.headers["Content-Type"] == "text/xml"
+        assert client.put("/maven/org/demo/x.jar", content=b"x").status_code == 405
 
 
 def test_a_folder_is_a_repository(airgap: Airgap) -> None:
@@ -155,12 +197,21 @@ def test_other_servers_get_the_file_and_its_checksum_by_put(airgap: Airgap) -> N
     server = Double(answer)
     try:
         carry(airgap, "--artifacts-to", f"maven={server.url}/releases", user=None)
-        assert {path for path in there if not path.endswith(".sha1")} == NEEDED
+        lists = {path for path in there if path.endswith("maven-metadata.xml")}
+        assert {path for path in there if not path.endswith(".sha1")} == NEEDED | lists
+        assert len(lists) == 7
         assert {f"{path}.sha1" for path in NEEDED} <= set(there)
         assert (
             there["org/demo/app/1.0/app-1.0.jar.sha1"].decode()
             == hashlib.sha1(APP["org/demo/app/1.0/app-1.0.jar"]).hexdigest()
         )
+        # A second release adds its version to the list, and leaves the others as they are.
+        there["org/demo/deep/maven-metadata.xml"] = write_metadata("org.demo", "deep", ["0.1", "9.9"])
+        puts = server.count("PUT")
+        carry(airgap, "--artifacts-to", f"maven={server.url}/releases", user=None)
+        listed = parse_metadata(there["org/demo/deep/maven-metadata.xml"], where="")
+        assert listed == ["0.1", "1.0", "9.9"]
+        assert server.count("PUT") == puts + 2
         there["org/demo/app/1.0/app-1.0.jar"] = b"another"
         said = carry(airgap, "--artifacts-to", f"maven={server.url}/releases", user=None, code=50)
         assert "another file is already there" in said.stderr
@@ -216,7 +267,8 @@ def test_a_file_that_is_not_what_its_checksum_says(airgap: Airgap, path: str) ->
 @pytest.mark.parametrize(
     ("change", "code", "expected"),
     [
-        ("[1.0,2.0)", 2, "range of versions"),
+        ("[1.0,2.0)", 2, "no repository lists its versions"),
+        ("[1.0,2.0", 30, "is no range of versions"),
         ("1.0-SNAPSHOT", 2, "is no release"),
         ("${nobody}", 2, "no pom says which version"),
         ("77", 22, "no repository has org.demo:lib:pom:77"),
@@ -230,6 +282,60 @@ def test_what_cannot_be_resolved(airgap: Airgap, change: str, code: int, expecte
         said = export(airgap, code=code)
     assert expected in said.errors[0]
     assert "airgap.yaml:1" in said.errors[0]
+
+
+def test_a_range_is_the_highest_version_that_is_listed(airgap: Airgap) -> None:
+    """Of lib a range is wanted, of deep another version than the nearer one: both are taken."""
+    lists = {metadata_path("org.demo", "lib"): write_metadata("org.demo", "lib", ["1.4", "1.5", "1.6-SNAPSHOT", "2.0"])}
+    lists[metadata_path("org.demo", "deep")] = write_metadata("org.demo", "deep", ["1.0", "9.9"])
+    app = artifact("org.demo", "app", "1.0", dependencies=[
+        dependency("org.demo", "lib", "[1.0,2.0)"), dependency("org.demo", "more", "1"),
+    ])  # fmt: skip
+    more = artifact("org.demo", "more", "1", dependencies=[
+        dependency("org.demo", "lib", "[1.2,)"), dependency("org.demo", "deep", "[5,)"),
+    ])  # fmt: skip
+    files = {**LIB, **DEEP, **DEEPER, **app, **more, **artifact("org.demo", "lib", "2.0")}
+    with files_over_http({**checksums(files), **files, **lists}) as server:
+        write_project(airgap, {"maven": [{"coordinates": "org.demo:app:1.0", "repositories": [server.url]}]})
+        export(airgap, "--lock", "airgap.lock")
+        assert paths(airgap) == {*app, *more, *LIB, *DEEP, *DEEPER}
+        first = (airgap.folder / "demo.tar").read_bytes()
+        # A newer version changes nothing for the lock.
+        lists[metadata_path("org.demo", "lib")] = write_metadata("org.demo", "lib", ["1.5", "1.9"])
+        export(airgap, "--lock", "airgap.lock")
+        assert (airgap.folder / "demo.tar").read_bytes() == first
+        files[next(iter(app))] = app[next(iter(app))].replace(b"[1.0,2.0)", b"[7,8]")
+    with files_over_http({**files, **lists}) as server:
+        write_project(airgap, {"maven": [{"coordinates": "org.demo:app:1.0", "repositories": [server.url]}]})
+        assert "no version of org.demo:lib is in the range [7,8]" in export(airgap, code=2).errors[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside"),
+    [
+        ("[1.0]", ["1.0", "1"], ["1.1"]),
+        ("[1.0,2.0)", ["1.0", "1.9.9", "2.0-rc1"], ["0.9", "2.0"]),
+        ("(1.0,2.0]", ["1.1", "2.0"], ["1.0", "2.0.1"]),
+        ("(,1.0], [1.2,)", ["0.1", "1.0", "1.2", "9"], ["1.1"]),
+    ],
+)
+def test_ranges_are_those_of_maven(text: str, inside: list[str], outside: list[str]) -> None:
+    wanted = VersionRange.parse(text)
+    assert all(map(wanted.contains, inside))
+    assert not any(map(wanted.contains, outside))
+    assert wanted.highest([*outside, *inside]) == max(inside, key=version_key)
+
+
+@pytest.mark.parametrize("text", ["[1.0", "[1.0)", "(1.0)", "[]", "[1,2)x", "[1,2,3]"])
+def test_what_is_no_range(text: str) -> None:
+    with pytest.raises(ContentError, match="no range of versions"):
+        VersionRange.parse(text)
+
+
+@pytest.mark.parametrize("content", [b"", b"<metadata>", b'<!DOCTYPE a [<!ENTITY b "c">]><metadata/>'])
+def test_what_is_no_list_of_versions(content: bytes) -> None:
+    with pytest.raises(ContentError, match=r"no maven-metadata\.xml"):
+        parse_metadata(content, where="h")
 
 
 @pytest.mark.parametrize("content", [b"no xml", b"<html/>", b'<!DOCTYPE x [<!ENTITY a "b">]><project/>'])

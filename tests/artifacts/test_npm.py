@@ -13,8 +13,8 @@ from airgap.flows.serve import create_server
 from tests.artifacts.carrying import bundle_json, carry, export, far_nexus, files_over_http, uploads, write_project
 from tests.artifacts.npm_packages import file_path, integrity, lock, npm_install, package, registry
 from tests.cli.command import Airgap
-from tests.parts.network import closed_network
-from tests.parts.service import LOOPBACK, clean_environment, free_port, running
+from tests.parts.network import closed_network, nginx_over_folder
+from tests.parts.service import LOOPBACK, free_port
 from tests.parts.verdaccio import verdaccio
 
 pytestmark = pytest.mark.requires("npm")
@@ -102,20 +102,12 @@ def test_npm_ci_from_a_folder_with_a_lock_file_of_another_registry(airgap: Airga
 def test_in_a_network_that_has_only_the_target(airgap: Airgap, tmp_path: Path) -> None:
     locked(airgap)
     carry(airgap, "--artifacts-to", "npm=file:out#http://npm.corp:8000")
-    log = tmp_path / "nginx.log"
-    configuration = tmp_path / "nginx.conf"
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
-    configuration.write_text(
-        f"daemon off; user root; pid {tmp_path}/pid; error_log {log}; events {{}}\n"
-        f"http {{ {temporary} access_log off; server {{ listen 8000; root {airgap.folder}/out; }} }}\n"
-    )
-    with closed_network(tmp_path / "net", "10.66.0.2", names={"npm.corp": "10.66.0.2"}) as network:
-        command = [*network.prefix, "nginx", "-e", str(log), "-c", str(configuration)]
-        environment = clean_environment(tmp_path)
-        with running(command, log=log, ready=lambda: network.accepts(8000), environment=environment):
-            url = "http://npm.corp:8000"
-            assert npm_install(tmp_path / "web", npmrc(url), "demo-app", prefix=network.prefix) == INSTALLED
+    with (
+        closed_network(tmp_path / "net", "10.66.0.2", names={"npm.corp": "10.66.0.2"}) as network,
+        nginx_over_folder(tmp_path, airgap.folder / "out", network),
+    ):
+        url = "http://npm.corp:8000"
+        assert npm_install(tmp_path / "web", npmrc(url), "demo-app", prefix=network.prefix) == INSTALLED
 
 
 @pytest.mark.long

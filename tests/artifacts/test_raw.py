@@ -355,17 +355,3 @@ def test_base_leaves_out_what_a_receipt_or_bundle_lists(airgap: Airgap) -> None:
         ]  # fmt: skip
         assert "made with --base" in said.stderr
         assert uploads(server) == 0
-
-
-def test_one_request_a_file_and_a_few_for_all(airgap: Airgap) -> None:
-    for number in range(150):
-        airgap.write(f"many/{number:03}.bin", f"content {number}\n" * 20)
-    write_project(airgap, {"raw": [{"path": "many"}]})
-    export(airgap)
-    with far_nexus("raw") as server:
-        carry(airgap, "--nexus", server.url)
-        assert uploads(server) == 150
-        assert len(server.seen) <= 150 * 1.1
-        before = len(server.seen)
-        carry(airgap, "--nexus", server.url)
-        assert len(server.seen) - before <= 15

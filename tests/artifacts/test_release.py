@@ -7,6 +7,12 @@ import json
 import signal
 
 from tests.artifacts.carrying import far_nexus, files_over_http, uploads
+from tests.artifacts.debian_repository import deb, repository
+from tests.artifacts.maven_repository import artifact, dependency
+from tests.artifacts.npm_packages import lock, registry
+from tests.artifacts.npm_packages import package as npm_package
+from tests.artifacts.nuget_packages import package
+from tests.artifacts.nuget_packages import source as feed
 from tests.artifacts.test_helm import CHART, TEMPLATE
 from tests.artifacts.wheels import index, wheel
 from tests.cli.command import Airgap, Registry
@@ -25,11 +31,22 @@ def test_a_release_with_everything(prepared: Airgap, quay: Registry) -> None:
     airgap.write("shop/templates/a.yaml", TEMPLATE)
     big = bytes(range(256)) * 8000
     packages = dict([wheel("demo_app", "1.0", requires=["demo-lib>=1"]), wheel("demo_lib", "1.5")])
+    formats = ("raw", "helm", "pypi", "npm", "maven2", "apt", "nuget")
     hosted = tuple(
-        Repository(f"{name}-hosted", format=name, write_policy="ALLOW_ONCE") for name in ("raw", "helm", "pypi")
+        Repository(f"{name}-hosted", format=name, write_policy="ALLOW_ONCE", distribution="demo") for name in formats
     )
+    app, lib = deb("demo-app", "1:1.0", Depends="demo-lib"), deb("demo-lib", "1.5", architecture="all")
+    debian = repository([app, lib])
+    nupkgs = {**package("Demo.App", "1.0.0", flat=[("Demo.Lib", "1.0.0")]), **package("Demo.Lib", "1.0.0")}
+    jars = artifact("org.demo", "app", "1.0", dependencies=[dependency("org.demo", "lib", "1.5")])
+    jars |= artifact("org.demo", "lib", "1.5")
+    tarballs = {**npm_package("demo-app", "1.0.0"), **npm_package("@corp/demo-lib", "1.0.0")}
     with (
         index(packages) as source,
+        files_over_http(debian) as mirror,
+        files_over_http(jars) as maven,
+        feed(nupkgs) as nuget,
+        registry(tarballs) as npm,
         files_over_http({"big.run": big}) as web,
         far_nexus(repositories=(HOSTED, *hosted)) as far,
     ):
@@ -41,8 +58,18 @@ def test_a_release_with_everything(prepared: Airgap, quay: Registry) -> None:
                 "raw": [{"url": f"{web.url}/big.run", "directory": "run"}],
                 "helm": [{"path": "shop"}],
                 "pypi": [{"package": "demo-app", "index": f"{source.url}/simple"}],
+                "npm": [{"lockfile": "package-lock.json", "registry": f"{npm.url}/npm"}],
+                "maven": [{"coordinates": "org.demo:app:1.0", "repositories": [maven.url]}],
+                "nuget": [{"package": "Demo.App", "version": "1.0.0", "source": f"{nuget.url}/feed/v3/index.json"}],
+                "apt": [
+                    {
+                        "packages": ["demo-app"], "suites": ["demo"], "architectures": ["amd64"], "mirror": mirror.url,
+                        "trusted": "yes",
+                    }
+                ],
             },
-        }
+        }  # fmt: skip
+        airgap.write("package-lock.json", json.dumps(lock(tarballs)))
         airgap.write("airgap.yaml", json.dumps(project))
         # Killed in the middle of a file: the next run goes on there.
         stalled = Answer(200, big, {"ETag": f'"{hash(big)}"'}, broken=Break(STALL, 1_500_000))
@@ -65,15 +92,17 @@ def test_a_release_with_everything(prepared: Airgap, quay: Registry) -> None:
         assert "pypi at" in said.stderr
         assert far.repository("raw-hosted").files == {"run/big.run": big}
         assert set(far.repository("helm-hosted").files) == {"shop-1.10.0.tgz"}
-        assert len(far.repository("pypi-hosted").files) == 2
+        counts = {name: len(far.repository(f"{name}-hosted").files) for name in formats}
+        assert counts == {"raw": 1, "helm": 1, "pypi": 2, "npm": 2, "maven2": 4, "apt": 2, "nuget": 2}
         receipt = json.loads(next(airgap.folder.glob("*.receipt.json")).read_bytes())
-        assert len(receipt["artifacts"]) == 4
+        assert len(receipt["artifacts"]) == sum(counts.values())
         assert receipt["images"]
         sent = uploads(far), len(far.asked("PUT"))
         airgap.run(*command, "--force", environment=WORDS)
         assert (uploads(far), len(far.asked("PUT"))) == sent
         # The next release carries only what changed.
         packages.update(dict([wheel("demo_lib", "2.0")]))
+        debian.update(repository([app, deb("demo-lib", "1.6", architecture="all")]))
         name = next(airgap.folder.glob("*.receipt.json")).name
         airgap.run("export", "-o", "next.tar", "--base", name)
         document = airgap.run("inspect", "next.tar", "--json").json
@@ -82,5 +111,13 @@ def test_a_release_with_everything(prepared: Airgap, quay: Registry) -> None:
         command = ["import", "next.tar", "--to", f"http://{far.connector().address}/p", "--nexus", far.url, "--force"]
         said = airgap.run(*command, environment=WORDS)
         assert "pypi at" in said.stderr
-        assert uploads(far) == sent[0] + 1
+        assert uploads(far) == sent[0] + 2
         assert len(far.repository("pypi-hosted").files) == 3
+        assert set(far.repository("apt-hosted").files) == {
+            "pool/d/demo-app/demo-app_1:1.0_amd64.deb", "pool/d/demo-lib/demo-lib_1.5_all.deb",
+            "pool/d/demo-lib/demo-lib_1.6_all.deb",
+        }  # fmt: skip
+        lines = [" ".join(line.split()[:6]) for line in airgap.run("diff", name, "next.tar").text.splitlines()]
+        assert "~ apt demo-lib 1.5 -> 1.6" in lines
+        assert any(line.startswith("= nuget Demo.Lib 1.0.0") for line in lines)
+        assert "nuget: 2 artifacts" in airgap.run("inspect", "next.tar").text

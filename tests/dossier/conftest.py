@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.command import Airgap, Registry
 from tests.cli.fixtures import *  # noqa: F403 - fixtures that tests of commands share
-from tests.dossier.samples import Office, prepare
+from tests.dossier.samples import SCANNER, Office, prepare
 
 
 @pytest.fixture(scope="package")
@@ -21,6 +21,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         airgap.run("export", "deploy/api.yaml", "-o", "old.tar")
         airgap.run("export", "deploy", "-o", "bundle.tar", "--dossier", "planned", "--dry-run")
         airgap.run("export", "deploy", "-o", "bundle.tar")
+        airgap.run("scan", "bundle.tar", "--command", f"sh {airgap.write('scanner.sh', SCANNER)} {{}}", code=44)
         airgap.run("dossier", "bundle.tar", "-o", "dossier", "--since", "old.tar")
         yield Office(airgap, folder / "bundle.tar", folder / "dossier")
 

@@ -31,6 +31,13 @@ DPKG = (
 APK = "C:Q1abc=\nP:musl\nV:1.2.5-r1\nA:x86_64\nL:MIT\nF:lib\nR:ld-musl.so\n\nP:busybox\nV:1.10\nL:GPL-2.0-only\n\n"
 
 
+#: A scanner of files that finds what one of them has in it.
+SCANNER = """grep -q zzzz "$1" || exit 0
+echo 'Test.Signature <b>'
+exit 1
+"""
+
+
 @dataclass(frozen=True)
 class Office:
     """The command line in the folder where it ran, the ``bundle``, and the ``folder`` of its dossier."""

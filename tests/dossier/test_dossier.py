@@ -127,7 +127,8 @@ def test_the_same_bundle_gives_the_same_bytes(office: Office) -> None:
     airgap = office.airgap
     other = airgap.write("elsewhere/deep/bundle.tar", office.bundle.read_bytes())
     korean = {"AIRGAP_LANG": "ko", "TZ": "Asia/Seoul"}
-    airgap.run("dossier", other, "-o", "again", "--since", "old.tar", environment=korean)
+    again = ("dossier", other, "-o", "again", "--since", "old.tar", "--scan", "scan.json")
+    airgap.run(*again, environment=korean)
     for path in office.folder.iterdir():
         assert (airgap.folder / "again" / path.name).read_bytes() == path.read_bytes(), path.name
     airgap.run("inspect", office.bundle, "--html", "i.html", "--csv", "i.csv")
@@ -282,6 +283,42 @@ def test_a_damaged_bundle_has_no_dossier(airgap: Airgap, bundle: Path) -> None:
     airgap.write("bad.tar", bytes(content))
     airgap.run("dossier", "bad.tar", "-o", "d", code=31)
     assert not (airgap.folder / "d").exists()
+
+
+def test_the_scan_is_in_it(office: Office) -> None:
+    content = (office.airgap.folder / "scan.json").read_bytes()
+    written = json.loads(content)
+    said = document(office)["scan"]
+    assert said["sha256"] == hashlib.sha256(content).hexdigest()
+    assert (said["findings"], said["omissions"], said["complete"]) == (1, 0, False)
+    assert said["files"] == written["files"] > 10
+    (found,) = said["found"]
+    assert (found["file"], found["of"]) == ("app/server", ["quay.io/team/api:2.4.1"])
+    assert "발견됨" in (office.folder / "bundle.html").read_text()
+    (row,) = [row for row in rows(office.folder / "bundle.csv") if row["kind"] == "finding"]
+    assert (row["reference"], row["name"]) == ("quay.io/team/api:2.4.1", "app/server")
+    assert document(office, "planned")["scan"] is None
+
+
+def test_the_scan_of_another_bundle_is_left_out(airgap: Airgap, bundle: Path, office: Office) -> None:
+    scan = office.airgap.folder / "scan.json"
+    airgap.write("scan.json", scan.read_bytes())
+    said = airgap.run("dossier", bundle, "--json")
+    assert said.json["scan"] is None
+    assert "another bundle" in said.stderr
+    airgap.fails(40, "dossier", bundle, "--scan", scan, "-o", "d")
+    airgap.write("scan.json", "{}")
+    assert "no result of a scan" in airgap.run("dossier", bundle, "--json").stderr
+
+
+def test_what_was_scanned_can_be_approved(airgap: Airgap, bundle: Path) -> None:
+    airgap.run("keygen", "-o", "office", "--no-passphrase")
+    airgap.run("scan", bundle, "--command", "true {}")
+    airgap.run("dossier", bundle, "-o", "d")
+    airgap.run("approve", "d", "--key", "office.key")
+    airgap.run("scan", bundle, "--command", "false {}", "--force", code=44)
+    airgap.run("dossier", bundle, "-o", "d", "--force")
+    airgap.fails(44, "approve", "d", "--key", "office.key")
 
 
 def test_hostile_labels_are_whole_in_the_json(office: Office) -> None:

@@ -29,7 +29,7 @@ PROGRAMS = {
     "echo",
 }
 PROGRAMS |= {"env", "getent", "grep", "helm", "ip", "journalctl", "k3s", "kubectl", "mkdir", "mv", "nerdctl", "openssl"}
-PROGRAMS |= {"apt-get", "dotnet", "dpkg-deb", "gpg", "install"}
+PROGRAMS |= {"apt-get", "dotnet", "dpkg-deb", "gpg", "install", "npm"}
 PROGRAMS |= {"ping", "time", "podman", "printf", "python3", "skopeo", "sudo", "systemctl"}
 #: What begins a line of a file: nginx, TOML, YAML, JSON, annotations of an Ingress.
 FILES = ("proxy_", "client_max", "location ", "ssl_protocols ", "}", "[", "server = ", "client = ", "pause_image = ")

@@ -45,6 +45,7 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("inspect", "--identity"): ("inspect", "BUNDLE", "--identity", "FILE"),
     ("dossier", "BUNDLES"): ("dossier", "FILE"),
     ("dossier", "--since"): ("dossier", "BUNDLE", "--since", "FILE"),
+    ("dossier", "--scan"): ("dossier", "BUNDLE", "--scan", "FILE"),
     ("dossier", "--config"): ("dossier", "BUNDLE", "--config", "FILE"),
     ("dossier", "--identity"): ("dossier", "BUNDLE", "--identity", "FILE"),
     ("verify", "BUNDLES"): ("verify", "FILE"),

@@ -74,9 +74,14 @@ class Containerd:
         texts = {number: tuple(value.decode() for value in values) for number, values in fields.items()}
         return Image(texts[1][0], texts.get(2, ()), texts.get(3, ()))
 
-    def pull(self, image: str) -> None:
-        """Pull as the kubelet does, through ``certs``; raises :class:`RuntimeError` with containerd's words."""
-        _call(self.socket, "/runtime.v1.ImageService/PullImage", _bytes(1, _bytes(1, image.encode())), seconds=120)
+    def pull(self, image: str, login: tuple[str, str] | None = None) -> None:
+        """Pull as the kubelet does, through ``certs``, with the user and password of a pull secret if there is one.
+
+        Raises :class:`RuntimeError` with containerd's words."""
+        message = _bytes(1, _bytes(1, image.encode()))
+        if login is not None:
+            message += _bytes(2, _bytes(1, login[0].encode()) + _bytes(2, login[1].encode()))
+        _call(self.socket, "/runtime.v1.ImageService/PullImage", message, seconds=120)
 
 
 @contextlib.contextmanager

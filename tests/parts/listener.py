@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A loopback port on which a test's server accepts connections, each served in a thread of its own."""
+"""A port, of loopback if nothing else is said, on which a test's server accepts connections, each in its own thread."""
 
 from __future__ import annotations
 
@@ -19,17 +19,24 @@ class Listener:
     sockets' receive buffers in bytes, 0 for the system's default. ``count`` is the number of accepted connections.
     """
 
-    def __init__(self, serve: Callable[[socket.socket, int], None], *, port: int = 0, receive_buffer: int = 0) -> None:
+    def __init__(
+        self,
+        serve: Callable[[socket.socket, int], None],
+        *,
+        port: int = 0,
+        receive_buffer: int = 0,
+        host: str = LOOPBACK,
+    ) -> None:
         self._serve = serve
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        self._socket = socket.create_server((LOOPBACK, port), backlog=64)
+        self._socket = socket.create_server((host, port), backlog=64)
         if receive_buffer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.count = 0
         self.port: int = self._socket.getsockname()[1]
-        self.address = f"{LOOPBACK}:{self.port}"
+        self.address = f"{host}:{self.port}"
 
     def start(self) -> None:
         """Begin to accept connections."""

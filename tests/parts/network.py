@@ -8,13 +8,19 @@ node does with a real address shows only where the address is no loopback's; her
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import ctypes
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tests.parts.need import need, need_privilege
 from tests.parts.service import clean_environment, running
 
+Made = TypeVar("Made")
+_CLONE_NEWNET = 0x40000000
 _SCRIPT = """\
 ip link set lo up
 for address in $ADDRESSES; do ip address add "$address/32" dev lo; done
@@ -36,6 +42,47 @@ class ClosedNetwork:
         lines = Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]
         fields = (line.split() for line in lines)
         return any(one[1].endswith(f":{port:04X}") and one[3] == "0A" for one in fields)
+
+
+def inside(network: ClosedNetwork, make: Callable[[], Made]) -> Made:
+    """Return what ``make`` returns when a thread in the network's namespace calls it: its sockets are in there."""
+    found: list[Made] = []
+    failed: list[BaseException] = []
+
+    def enter() -> None:
+        try:
+            descriptor = os.open(f"/proc/{network.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns")
+            finally:
+                os.close(descriptor)
+            found.append(make())
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+            failed.append(error)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return found[0]
+
+
+@contextlib.contextmanager
+def nginx_over_folder(folder: Path, root: Path, network: ClosedNetwork, port: int = 8000) -> Iterator[None]:
+    """nginx inside of a closed network, which serves the files of ``root`` as they lie; ``folder`` is its own."""
+    log, configuration = folder / "nginx.log", folder / "nginx.conf"
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    configuration.write_text(
+        f"daemon off; user root; pid {folder}/pid; error_log {log}; events {{}}\n"
+        f"http {{ {temporary} access_log off; server {{ listen {port}; root {root}; }} }}\n"
+    )
+    command = [*network.prefix, need("nginx"), "-e", str(log), "-c", str(configuration)]
+    environment = clean_environment(folder)
+    with running(command, log=log, ready=lambda: network.accepts(port), environment=environment):
+        yield
 
 
 @contextlib.contextmanager

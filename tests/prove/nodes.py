@@ -68,6 +68,11 @@ class Node:
         return found
 
 
+def hosts_toml(url: str, more: str = "") -> str:
+    """A ``hosts.toml`` that leads to one address."""
+    return f'[host."{url}"]\n  capabilities = ["pull", "resolve"]\n{more}'
+
+
 @contextlib.contextmanager
 def node(airgap: Airgap, root: Path, tls: Pair | None = None) -> Iterator[Node]:
     """A node without files, and an empty registry; ``airgap`` itself reaches it by ``--via``."""

@@ -12,7 +12,7 @@ from tests.cli.command import Airgap
 from tests.doubles.registry.shelf import asks_basic
 from tests.parts.certificates import Authority
 from tests.parts.images import Images
-from tests.prove.nodes import TARGET, Node, node, pull_secret, workload
+from tests.prove.nodes import TARGET, Node, hosts_toml, node, pull_secret, workload
 
 AMD64 = ("--platform", "linux/amd64")
 
@@ -29,7 +29,7 @@ def airgap(tmp_path: Path) -> Airgap:
 def plain(airgap: Airgap, tmp_path: Path) -> Iterator[Node]:
     """A node of a registry with plain HTTP, told so by its hosts.toml."""
     with node(airgap, tmp_path / "node") as started:
-        started.containerd({TARGET: f'server = "{started.url}"\n'})
+        started.containerd({TARGET: hosts_toml(started.url)})
         yield started
 
 
@@ -47,7 +47,7 @@ def test_five_faults_in_one_chain_are_named_in_one_run(airgap: Airgap, tmp_path:
         far.shelf.guard = asks_basic("puller", "pw")
         far.containerd(
             {
-                TARGET: f'server = "{far.url}"\n',
+                TARGET: hosts_toml(far.url),
                 "quay.io": f'server = "{far.url}/v2/k8s"\n[host."{far.url}/v2/k8s"]\n',
             }
         )

@@ -15,7 +15,7 @@ import pytest
 from tests.cli.command import Airgap
 from tests.doubles.registry.shelf import asks_basic
 from tests.parts.images import Images
-from tests.prove.nodes import TARGET, Node, node, pull_secret, workload
+from tests.prove.nodes import TARGET, Node, hosts_toml, node, pull_secret, workload
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Nodes are folders in KUBECTL_NODES; what is created is kept in memory between calls as files beside them.
@@ -110,7 +110,7 @@ def far(tmp_path: Path) -> Iterator[Node]:
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
     airgap = Airgap(tmp_path / "work", tmp_path / "user", {"PATH": path, "KUBECTL_NODES": str(tmp_path / "cluster")})
     with node(airgap, tmp_path / "cluster" / "good") as started:
-        started.containerd({TARGET: f'server = "{started.url}"\n'})
+        started.containerd({TARGET: hosts_toml(started.url)})
         images = Images(3)
         started.shelf.put("shop/web", images, v1=images.two_platforms())
         yield started
@@ -137,7 +137,7 @@ def test_the_files_of_a_node_are_read_through_a_debug_pod_that_is_deleted(far: N
 
 
 def test_a_file_outside_of_the_usual_folders_is_fetched_when_it_is_named(far: Node) -> None:
-    far.lay("/opt/corp/certs.d/other.test/hosts.toml", f'server = "{far.url}"\n')
+    far.lay("/opt/corp/certs.d/other.test/hosts.toml", hosts_toml(far.url))
     far.lay("/etc/containerd/config.toml", 'version = 3\n[plugins."io.containerd.cri.v1.images".registry]\n'
             'config_path = "/opt/link"\n')  # fmt: skip
     os.symlink("/opt/corp/certs.d", far.root / "opt/link")

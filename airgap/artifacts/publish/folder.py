@@ -51,8 +51,9 @@ class FolderRepository:
         return self._served
 
     def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
-        """Check that the folder, or the one that it is made in, can be written, and that its record is readable."""
-        self._layout.documents((), self._served)
+        """Check that the folder, or the one that it is made in, can be written, that its record is readable, and that
+        indexes can be made of the artifacts."""
+        self._layout.documents(artifacts, self._served)
         self._read_record()
         folder = next((path for path in (self._root, *self._root.absolute().parents) if path.exists()), self._root)
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):

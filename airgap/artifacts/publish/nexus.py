@@ -2,7 +2,8 @@
 """A hosted repository of Nexus: uploads by REST (``components?repository=``), and its list of assets with checksums.
 
 Search lags behind an upload by seconds. The list of assets does not, and has the checksums of many files in one
-request; beyond a number of pages that would cost more, the remaining files are asked for by their own paths.
+request; beyond a number of pages that would cost more, the remaining files are asked for by their own paths. After an
+upload every file is asked for by its path as long as these are few requests, and a share of them beyond that.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ from airgap.targets.nexus.settings import RepositorySettings
 from airgap.targets.protocols import Finding
 from airgap.transfer import Context
 
-#: The list is read for so many files at least, and is given up after so many assets: pages have 10 or 100 of them.
+#: The list is read for so many files at least, and is given up after a page for each 10 of them, or so many pages.
 _MIN_FOR_LIST = 4
-_ASSETS_A_FILE = 5
-_MIN_ASSETS = 200
+_FILES_A_PAGE = 10
+_MIN_PAGES = 20
+#: Uploaded files that are asked for by their paths: so many, and beyond them one of so many.
+_MIN_BY_PATH = 50
+_SHARE_BY_PATH = 4
+#: Bytes of a file up to which it is fetched to be hashed, where the list says its checksum too.
+_MAX_FETCHED = 64 * 1024 * 1024
 
 
 class NexusArtifacts:
@@ -49,33 +55,55 @@ class NexusArtifacts:
 
     @property
     def address(self) -> str:
-        """The repository's address."""
-        return str(self._files)
+        """The repository's address; that of apt names its only suite."""
+        suite = self._settings.distribution
+        return f"{self._files}/dists/{suite}" if suite else str(self._files)
 
     def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
         """Find what keeps the repository from taking the format's uploads, and a quota that is exceeded."""
         from airgap.artifacts.publish.nexus_checks import check_repository
 
         findings = check_repository(self._rest, self._settings, self._publisher.nexus_format, self._format.realm)
-        mixed = self._format.mixed(artifacts) if self._format.mixed is not None else None
-        return [*findings, mixed] if mixed is not None else findings
+        warning = self._format.warning(artifacts, self._settings) if self._format.warning is not None else None
+        return [*findings, warning] if warning is not None else findings
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Read the list of assets as far as that is cheaper, and ask for the other files by their paths."""
         listed_path = self._format.listed_path
         by_path = {(listed_path or self._publisher.path)(artifact): artifact for artifact in artifacts}
         found: dict[Artifact, str] = {}
-        if len(artifacts) >= _MIN_FOR_LIST and self._read_list(by_path, found, context) and listed_path is None:
+        is_worth_it = len(artifacts) >= _MIN_FOR_LIST or any(artifact.size > _MAX_FETCHED for artifact in artifacts)
+        # What the list calls otherwise than clients do is not missing because it is not in the list.
+        if is_worth_it and self._read_list(by_path, found, context) and listed_path is None:
             return found
         unknown = [artifact for artifact in by_path.values() if artifact not in found]
-        if listed_path is not None:
-            # What the list calls otherwise than clients do is not missing because it is not in the list.
-            return {**found, **self._native.find(unknown, context)} if unknown else found
-        return {**found, **find_by_path(self._files, unknown, self._publisher.path, context)}
+        return {**found, **self._find_by_path(unknown, context)}
+
+    def find_uploaded(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
+        """Fetch files by their paths, as clients do, and hash them: all of them if they are few, else a share that is
+        spread over them. The list of assets has the checksums of the others; those that are large are there too."""
+        small = [artifact for artifact in artifacts if artifact.size <= _MAX_FETCHED]
+        step = 1 if len(small) <= _MIN_BY_PATH else min(_SHARE_BY_PATH, len(small) // _MIN_BY_PATH)
+        fetched = dict.fromkeys(small[::step])
+        others = [artifact for artifact in artifacts if artifact not in fetched]
+        listed = self.find(others, context) if others else {}
+        found = {artifact: digest for artifact, digest in listed.items() if self._is_readable(artifact)}
+        return {**found, **self._find_by_path(list(fetched), context)}
+
+    def _is_readable(self, artifact: Artifact) -> bool:
+        """Whether a large file is under its path; small ones are fetched, or listed beside those that are."""
+        has_path = self._format.listed_path is None
+        return artifact.size <= _MAX_FETCHED or not has_path or self._files.exists(f"/{self._publisher.path(artifact)}")
+
+    def _find_by_path(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
+        """Ask as clients do, by an index where the path alone does not lead to the file."""
+        if self._format.listed_path is not None:
+            return self._native.find(artifacts, context) if artifacts else {}
+        return find_by_path(self._files, artifacts, self._publisher.path, context)
 
     def _read_list(self, by_path: Mapping[str, Artifact], found: dict[Artifact, str], context: Context) -> bool:
         """Add what the list of assets says to ``found``; return whether it says everything about these paths."""
-        read, may_browse = 0, True
+        pages_left, may_browse = max(_MIN_PAGES, len(by_path) // _FILES_A_PAGE), True
 
         def read_page(query: dict[str, str]) -> Any:
             nonlocal may_browse
@@ -88,10 +116,10 @@ class NexusArtifacts:
             for path, digest in filter(None, map(_path_and_digest, items)):
                 if path in by_path:
                     found[by_path[path]] = digest
-            read += len(items)
+            pages_left -= 1
             if len(found) == len(by_path):
                 return True
-            if read > _ASSETS_A_FILE * len(by_path) + _MIN_ASSETS:
+            if pages_left <= 0:
                 return False
         return may_browse
 
@@ -137,7 +165,7 @@ class NexusArtifacts:
         """Whether an earlier attempt, whose answer was lost, has put the file there."""
         if response.status != 400:
             return False
-        found = find_by_path(self._files, [artifact], self._publisher.path, Context())
+        found = self._find_by_path([artifact], Context())
         return found.get(artifact) == artifact.digest
 
     @cached_property

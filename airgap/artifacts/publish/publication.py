@@ -11,7 +11,7 @@ from airgap.artifacts.manifest import parse_manifest
 from airgap.artifacts.planning import add_to_plan
 from airgap.artifacts.publish.opening import Opener
 from airgap.artifacts.publish.store import ArtifactStore
-from airgap.artifacts.repository import ArtifactRepository
+from airgap.artifacts.repository import ArtifactRepository, SupportsUploadCheck
 from airgap.bundle import BundleReader
 from airgap.bundle.receipt import ReceiptArtifact
 from airgap.errors import AirgapError, ContentMissing, DigestMismatch, TargetError, UnsupportedBundle, raise_all
@@ -186,7 +186,10 @@ def _compare(publication: FormatPublication, bundle: BundleReader, context: Cont
 
 
 def _prove(repository: ArtifactRepository, uploaded: Sequence[Artifact], context: Context) -> None:
-    found = repository.find(uploaded, context) if uploaded else {}
+    if not uploaded:
+        return
+    find = repository.find_uploaded if isinstance(repository, SupportsUploadCheck) else repository.find
+    found = find(uploaded, context)
     errors: list[AirgapError] = []
     for artifact in uploaded:
         digest = found.get(artifact)

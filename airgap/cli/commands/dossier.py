@@ -22,6 +22,11 @@ from airgap.transfer import Context
 @click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
 @click.option("-o", "--output", "folder", metavar="DIR", help=tr("The folder to write into. [default: NAME-dossier]"))
 @click.option("--since", metavar="FILE", help=tr("Tell what is new, changed and gone since this bundle or receipt."))
+@click.option(
+    "--scan",
+    metavar="FILE",
+    help=tr("The result of airgap scan. [default: scan.json in the working folder, in DIR or beside the bundle]"),
+)
 @identity
 @options.as_json
 @options.force
@@ -32,6 +37,7 @@ def command(
     bundles: tuple[str, ...],
     folder: str | None,
     since: str | None,
+    scan: str | None,
     identities: tuple[str, ...],
     as_json: bool,
     force: bool,
@@ -51,13 +57,19 @@ def command(
     airgap dossier bundle.tar --json | jq -r '.images[].reference'
     """
     project = load_project(config)
-    request = DossierRequest(Path(since) if since else None, project.purpose or "", project.rules)
+    target = Path(folder or f"{output.stem_of(bundles[0])}-dossier")
+    request = DossierRequest(
+        Path(since) if since else None,
+        project.purpose or "",
+        project.rules,
+        Path(scan) if scan else None,
+        (Path(), target),
+    )
     with options.open_bundle(bundles, False, unsealer(identities)) as bundle, open_display(progress) as emit:
         dossier = dossier_of(bundle, request, Context(emit=emit))
     if as_json:
         say_json(document.to_json(dossier))
         return
-    target = Path(folder or f"{output.stem_of(bundles[0])}-dossier")
     files = output.files_of(dossier)
     if not dry_run:
         output.write(target, files, force=force)

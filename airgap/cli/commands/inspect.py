@@ -217,12 +217,12 @@ def _write_tables(reader: BundleReader, html: str | None, csv: str | None, *, fo
     """Write the page and the table of the bundle's dossier."""
     from airgap.dossier import table
     from airgap.dossier.page import document as page
-    from airgap.flows.dossier import dossier_of
+    from airgap.flows.dossier import DossierRequest, dossier_of
 
     for name in (html, csv):
         if name:
             output.check_place(Path(name), force=force, option=tr("--html or --csv"))
-    dossier = dossier_of(reader)
+    dossier = dossier_of(reader, DossierRequest(scan_folders=(Path(),)))
     for name, to_bytes in ((html, page.to_bytes), (csv, table.to_bytes)):
         if name:
             path = Path(name)

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airgap.bundle.artifact_comparison import ComparedFile
-from airgap.dossier.facts import ArtifactFacts, Dossier
+from airgap.dossier.facts import ArtifactFacts, Dossier, ScanEntry
 from airgap.dossier.page.images import CHANGES
-from airgap.dossier.page.markup import Child, Markup, code, element, join, lines, table, value
+from airgap.dossier.page.markup import Child, Markup, code, element, facts, join, lines, table, value
 from airgap.dossier.visible import visible
 from airgap.formatting import human
-from airgap.i18n import bilingual
+from airgap.i18n import Bilingual, bilingual
 
 
 def changes(dossier: Dossier) -> Markup | None:
@@ -32,6 +34,51 @@ def changes(dossier: Dossier) -> Markup | None:
         if rows
         else element("p", bilingual("Nothing is new, changed or gone.")),
     )
+
+
+def scan(dossier: Dossier) -> Markup | None:
+    """Return the result of the scan, ``None`` without one."""
+    result = dossier.scan
+    if result is None:
+        return None
+    rows: list[tuple[Child, Child]] = [
+        (bilingual("Engine"), value(result.engine)),
+        (bilingual("Database"), value(f"{result.database} {result.date}".strip()) or bilingual("not said")),
+        (
+            bilingual("Scanned"),
+            bilingual(
+                "{files} files, {size}; {reused} of them in an earlier scan with the same database",
+                files=f"{result.files:,}",
+                size=human(result.bytes),
+                reused=f"{result.reused:,}",
+            ),
+        ),
+        (bilingual("Found"), f"{result.findings:,}"),
+        (bilingual("Not scanned"), f"{result.omissions:,}"),
+        ("SHA-256 (scan.json)", code(result.sha256)),
+    ]
+    return element(
+        "section",
+        element("h2", bilingual("Malware scan"), id="scan"),
+        facts(rows),
+        _entries(bilingual("Found"), result.found),
+        _entries(bilingual("Not scanned"), result.not_scanned),
+    )
+
+
+def _entries(heading: Bilingual, entries: Sequence[ScanEntry]) -> Markup | None:
+    if not entries:
+        return None
+    headings = (bilingual("File"), bilingual("Reason"), bilingual("Images or artifacts"))
+    rows = [
+        (
+            join([value(one.file or one.place), element("br"), code(one.place)]),
+            value(f"{one.reason} {one.what}".strip()),
+            join([part for user in one.users for part in (element("br"), value(user))][1:]),
+        )
+        for one in entries
+    ]
+    return join([element("h3", heading), table(headings, rows)])
 
 
 def artifacts(dossier: Dossier) -> Markup | None:

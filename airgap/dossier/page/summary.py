@@ -12,6 +12,7 @@ from airgap.formatting import human
 from airgap.i18n import Bilingual, bilingual
 
 #: The class of a state's mark, and its word.
+BAD = ("bad", bilingual("found something"))
 FINE = ("fine", bilingual("nothing found"))
 LOOK = ("look", bilingual("look at it"))
 UNKNOWN = ("unknown", bilingual("not known yet"))
@@ -97,6 +98,7 @@ def _rows(dossier: Dossier) -> Iterator[Row]:
         resources=len(dossier.resources),
     )
     yield bilingual("Contents"), counts, NEUTRAL
+    yield _scan_row(dossier)
     if dossier.images:
         yield from _image_rows(dossier.images)
     yield bilingual("Changes"), _changes(dossier), NEUTRAL
@@ -107,6 +109,20 @@ def _rows(dossier: Dossier) -> Iterator[Row]:
     if dossier.skipped:
         names = [value(f"{name}: {why}") for name, why in dossier.skipped]
         yield bilingual("Files that were not read for images"), _items(names), LOOK
+
+
+def _scan_row(dossier: Dossier) -> Row:
+    scan, name = dossier.scan, bilingual("Malware scan")
+    if scan is None:
+        return name, bilingual("not scanned"), UNKNOWN
+    text = bilingual(
+        "files scanned: {files}, found: {findings}, not scanned: {omissions}",
+        files=f"{scan.files:,}",
+        findings=f"{scan.findings:,}",
+        omissions=f"{scan.omissions:,}",
+    )
+    state = BAD if scan.findings else LOOK if scan.omissions else FINE
+    return name, element("a", text, href="#scan"), state
 
 
 def _image_rows(images: Sequence[ImageFacts]) -> Iterator[Row]:

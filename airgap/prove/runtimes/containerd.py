@@ -38,13 +38,18 @@ class HostsFileError(NodeFileError):
 
 
 class Containerd(Record, eq=False):
-    """containerd with the ``registry`` table of its configuration, and ``folders``, those of ``config_path``."""
+    """containerd with the ``registry`` table of its configuration, and ``folders``, those of ``config_path``.
+
+    ``is_version_1`` is true for containerd 1.x, which takes no ``hosts.toml`` without a ``[host]``.
+    """
 
     files: NodeFiles
     registry: Mapping[str, Any]
     folders: tuple[str, ...]
+    is_version_1: bool = True
     uses_pull_secrets: bool = True
     _hosts: dict[str, list[Endpoint] | Fault] = field(default_factory=dict)
+    _ignored: dict[str, Fault] = field(default_factory=dict)
 
     def plan(self, reference: Reference, text: str) -> PullPlan:
         """Return the hosts that containerd asks for ``reference``."""
@@ -57,7 +62,8 @@ class Containerd(Record, eq=False):
         needed = [host for host in endpoints if host.pulls and (reference.digest or host.resolves)]
         if not needed:
             return PullPlan(faults=(_nobody_resolves(reference.registry, endpoints),))
-        return PullPlan(tuple(endpoints), shares_blobs=True)
+        ignored = self._ignored.get(reference.registry)
+        return PullPlan(tuple(endpoints), remarks=(ignored,) if ignored else (), shares_blobs=True)
 
     def logins(self, reference: Reference) -> list[Login]:
         """Return the logins of the kubelet."""
@@ -98,11 +104,10 @@ class Containerd(Record, eq=False):
         if content:
             try:
                 hosts = self._parse(parse_toml(content, self.files.place(path)), folder, path, registry)
-            except HostsFileError:
-                hosts = None
             except NodeFileError as error:
                 if error.where != self.files.place(path):
                     raise
+                self._ignored[registry] = _ignored(error)
         if hosts is None:
             trust = certificate_folder(self.files, folder)
             explicit = bool(trust.extra or trust.client)
@@ -113,6 +118,8 @@ class Containerd(Record, eq=False):
         hosts = document.get("host") or {}
         if not isinstance(hosts, dict):
             raise HostsFileError(tr("host is no table"), where=self.files.place(path))
+        if not hosts and self.is_version_1:
+            raise HostsFileError(tr("it has no [host] table, which containerd 1.x needs"), where=self.files.place(path))
         endpoints = []
         for address, settings in hosts.items():
             if not isinstance(settings, dict):
@@ -207,7 +214,7 @@ def runtime(files: NodeFiles, name: str = "containerd") -> Containerd:
     folders = tuple(folder for folder in str(registry.get("config_path") or "").split(":") if folder)
     if not folders and version >= 3 and not any(registry.get(key) for key in ("mirrors", "configs", "auths")):
         folders = _DEFAULT_FOLDERS
-    return Containerd(files, registry, folders)
+    return Containerd(files, registry, folders, version < 3)
 
 
 def _registry_table(files: NodeFiles) -> tuple[Mapping[str, Any], int]:
@@ -241,6 +248,12 @@ def _nobody_resolves(registry: str, endpoints: list[Endpoint]) -> Fault:
            registry=registry),
         (tr('write capabilities = ["pull", "resolve"] for one host in {files}', files=origins),),
     )  # fmt: skip
+
+
+def _ignored(error: NodeFileError) -> Fault:
+    where = error.where or ""
+    what = tr("containerd ignores {where}: {what}", where=where, what=error.what)
+    return Fault("hosts-file-ignored", where, what, (tr("correct that file; it is read again at the next pull"),))
 
 
 def _folder_names(registry: str) -> list[str]:

@@ -14,8 +14,8 @@ class RepositorySettings(Record):
 
     ``type`` is ``hosted``, ``group`` or ``proxy``; ``policy`` the deployment policy: ``ALLOW``, ``ALLOW_ONCE`` or
     ``DENY``. ``signature_enforcement`` of format ``oci`` (3.94 and later) is ``KEYLESS`` where every pull needs a
-    cosign signature as a referrer, else ``NONE``. ``latest_exempt`` says that the tag ``latest`` may be moved in spite
-    of ALLOW_ONCE.
+    cosign signature as a referrer, else ``NONE``. ``distribution`` is the suite of a repository of format ``apt``.
+    ``latest_exempt`` says that the tag ``latest`` may be moved in spite of ALLOW_ONCE.
     """
 
     name: str
@@ -31,6 +31,7 @@ class RepositorySettings(Record):
     path_enabled: bool = False
     blob_store: str = ""
     signature_enforcement: str = ""
+    distribution: str = ""
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> RepositorySettings:
@@ -55,6 +56,7 @@ class RepositorySettings(Record):
             docker.get("pathEnabled") is True,
             str(storage.get("blobStoreName") or ""),
             str(cosign.get("enforcement") or "").upper() if isinstance(cosign, dict) else "",
+            str(docker.get("distribution") or "") if repository_format == "apt" else "",
         )
 
     @property

@@ -69,6 +69,8 @@ def _long(content: Content, base: str) -> dict[str, Any]:
     entry |= {"url": f"{base}/repository/{kept.name}", "storage": storage, "cleanup": None}
     if kept.kind == "group":
         entry["group"] = {"memberNames": list(kept.members)}
+    if kept.format == "apt":
+        entry["apt"] = {"distribution": kept.distribution}
     if kept.format == "oci":
         entry["cosign"] = {"enforcement": kept.cosign}
     if kept.is_registry:

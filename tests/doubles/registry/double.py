@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.parts.faulty_line import CLOSE, RESET, STALL, Break, Ending
 from tests.parts.listener import Listener, reset_when_closed
+from tests.parts.service import LOOPBACK
 
 
 @dataclass
@@ -133,6 +134,7 @@ class Double:
         *,
         port: int = 0,
         idle: float | None = None,
+        host: str = LOOPBACK,
     ) -> None:
         self.default = default or (lambda _: Answer(404))
         self.requests: list[Request] = []
@@ -144,7 +146,7 @@ class Double:
         self._idle = idle
         self._rules: list[_Rule] = []
         self._lock = threading.Lock()
-        self._listener = Listener(self._serve, port=port)
+        self._listener = Listener(self._serve, port=port, host=host)
         self.port = self._listener.port
         self.address = self._listener.address
         self.url = f"{'https' if tls else 'http'}://{self.address}"

@@ -50,7 +50,9 @@ class AptSources:
 
 
 def client_addresses(url: str, artifacts: Sequence[Artifact]) -> list[str]:
-    """Return the address of each suite that has one of the packages."""
+    """Return the address of each suite that has one of the packages, unless ``url`` names the repository's suite."""
+    if _SUITE_IN_URL.search(url):
+        return [url]
     suites = {index.rpartition("/")[0] for one in artifacts for index in one.properties.get(INDEXES, "").split()}
     return [f"{url}/dists/{suite}" for suite in sorted(suites)]
 

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+
+_NAME = re.compile(r"[!-9;-~]+")
 
 
 def parse_paragraphs(text: str) -> Iterator[dict[str, str]]:
@@ -25,7 +28,7 @@ def parse_paragraphs(text: str) -> Iterator[dict[str, str]]:
                 fields[current] += f"\n{line}"
         elif not line.startswith("#"):
             name, separator, value = line.partition(":")
-            current = name if separator and name.isascii() and " " not in name and name not in fields else ""
+            current = name if separator and _NAME.fullmatch(name) and name not in fields else ""
             if current:
                 fields[current] = value.strip()
     if fields:

@@ -13,7 +13,7 @@ from email.utils import formatdate
 
 from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.formats.apt.control import format_paragraph, parse_paragraphs
-from airgap.artifacts.formats.apt.names import CONTROL, INDEXES, check_word, pool_path
+from airgap.artifacts.formats.apt.names import CONTROL, INDEXES, is_word, pool_path
 from airgap.errors import ContentError
 from airgap.i18n import tr
 from airgap.records import replace
@@ -35,8 +35,8 @@ class AptLayout:
         for artifact in artifacts:
             for index in artifact.properties.get(INDEXES, "").split():
                 suite, _, architecture = index.rpartition("/")
-                check_word("suite", suite, where=artifact.label)
-                check_word("architecture", architecture, where=artifact.label)
+                if not (is_word("suite", suite) and is_word("architecture", architecture)):
+                    raise _no_properties(artifact)
                 suites.setdefault(suite, {}).setdefault(architecture, []).append(artifact)
         documents: dict[str, bytes] = {}
         for suite, architectures in sorted(suites.items()):
@@ -61,7 +61,7 @@ def joined(known: Artifact, new: Artifact) -> Artifact:
 def _entry(artifact: Artifact) -> str:
     fields = next(parse_paragraphs(artifact.properties.get(CONTROL, "")), {})
     if fields.get("Package") != artifact.name or fields.get("Version") != artifact.version:
-        raise ContentError(tr("it has not the properties of a Debian package"), where=artifact.label)
+        raise _no_properties(artifact)
     own = {
         "Filename": pool_path(artifact), "Size": str(artifact.size), "SHA256": artifact.digest.partition(":")[2],
     }  # fmt: skip
@@ -78,3 +78,7 @@ def _release(suite: str, architectures: Sequence[str], indexes: Mapping[str, byt
         "Architectures": " ".join(architectures), "Components": "main", "SHA256": sums,
     }  # fmt: skip
     return format_paragraph(fields).encode()
+
+
+def _no_properties(artifact: Artifact) -> ContentError:
+    return ContentError(tr("it has not the properties of a Debian package"), where=artifact.label)

@@ -14,6 +14,8 @@ INDEXES = "indexes"
 #: The property with the package's control file.
 CONTROL = "control"
 
+_EXAMPLES = {"package": "curl, curl=7.88.1-10", "architecture": "amd64", "component": "main"}
+_MAX_NAME = 200
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.](=[A-Za-z0-9][A-Za-z0-9.+:~-]*)?")
 _SUITE = re.compile(r"[A-Za-z0-9][\w+-]*(?:\.[\w+-]+)*(?:/[A-Za-z0-9][\w+-]*(?:\.[\w+-]+)*)*", re.ASCII)
 _ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -22,8 +24,7 @@ _ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
 def check_word(kind: str, text: str, *, where: str) -> str:
     """Return a name of the ``kind`` package, suite, component or architecture. Raises :class:`UsageError` for others,
     which apt-get could take for options or patterns."""
-    pattern = {"package": _PACKAGE, "architecture": _ARCHITECTURE}.get(kind, _SUITE)
-    if not pattern.fullmatch(text) or len(text) > 200:
+    if not is_word(kind, text):
         named = {"package": tr("package"), "architecture": tr("architecture"), "component": tr("component")}
         raise UsageError(
             tr("{text!r} is no {kind} of Debian", text=text[:200], kind=named.get(kind, tr("suite"))),
@@ -33,7 +34,10 @@ def check_word(kind: str, text: str, *, where: str) -> str:
     return text
 
 
-_EXAMPLES = {"package": "curl, curl=7.88.1-10", "architecture": "amd64", "component": "main"}
+def is_word(kind: str, text: str) -> bool:
+    """Whether ``text`` is a name of the ``kind``, as for :func:`check_word`."""
+    pattern = {"package": _PACKAGE, "architecture": _ARCHITECTURE}.get(kind, _SUITE)
+    return bool(pattern.fullmatch(text)) and len(text) <= _MAX_NAME
 
 
 def file_name(package: str, version: str, architecture: str) -> str:

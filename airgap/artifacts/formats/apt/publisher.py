@@ -12,6 +12,7 @@ from airgap.artifacts.repository import ArtifactRepository
 from airgap.artifacts.web import WebServer
 from airgap.errors import TargetError
 from airgap.i18n import tr
+from airgap.targets.nexus.settings import RepositorySettings
 from airgap.targets.protocols import Finding
 
 
@@ -37,16 +38,24 @@ class AptPublisher:
         )
 
 
-def mixed(artifacts: Sequence[Artifact]) -> Finding | None:
-    """Warn of several suites: a repository of Nexus has one, in which clients take the highest version of a package."""
-    suites = {index.rpartition("/")[0] for one in artifacts for index in one.properties.get(INDEXES, "").split()}
-    if len(suites) < 2:
-        return None
-    return Finding(
-        "warning",
-        tr(
-            "packages of {suites} go into one repository, whose clients take the highest version",
-            suites=", ".join(sorted(suites)),
-        ),
-        tr("carry each suite in a bundle of its own, or write a folder: file:///srv/apt keeps them apart"),
+def warning(artifacts: Sequence[Artifact], repository: RepositorySettings) -> Finding | None:
+    """Warn of several suites, since a repository of Nexus has one, in which clients take the highest version of a
+    package; and of a suite that the repository calls otherwise."""
+    suites = sorted(
+        {index.rpartition("/")[0] for one in artifacts for index in one.properties.get(INDEXES, "").split()}
     )
+    if len(suites) > 1:
+        what = tr(
+            "packages of {suites} go into one repository, whose clients take the highest version",
+            suites=", ".join(suites),
+        )
+        hint = tr("carry each suite in a bundle of its own, or write a folder: file:///srv/apt keeps them apart")
+        return Finding("warning", what, hint)
+    if suites and repository.distribution not in ("", suites[0]):
+        what = tr(
+            "{name} has the suite {distribution}, and the packages are of {suite}",
+            name=repository.name, distribution=repository.distribution, suite=suites[0],
+        )  # fmt: skip
+        hint = tr("clients write {distribution} as the suite", distribution=repository.distribution)
+        return Finding("warning", what, hint)
+    return None

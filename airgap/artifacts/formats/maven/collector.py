@@ -88,7 +88,7 @@ def _of_pom(entry: ArtifactEntry, repositories: Repositories) -> list[Coordinate
         return None
 
     model = build_model(pom, repositories.pom, where=str(path), local_parent=beside)
-    return [*model.poms, *walk(model.dependencies, model.managed, repositories.models, where=str(path))]
+    return [*model.poms, *walk(model.dependencies, model.managed, repositories, where=str(path))]
 
 
 def _local_parent(pom: Pom, folder: Path) -> tuple[Path, Pom] | None:
@@ -121,7 +121,7 @@ def _of_coordinates(entry: ArtifactEntry, repositories: Repositories) -> list[Co
         wanted = Dependency(own.group, own.artifact, own.version, "pom")
     elif entry.text("coordinates").count(":") == 2:
         wanted = Dependency(own.group, own.artifact, own.version, extension_of(model.packaging))
-    return walk([wanted], {}, repositories.models, where=entry.where)
+    return walk([wanted], {}, repositories, where=entry.where)
 
 
 def _coordinates_of(download: Download) -> Coordinates:

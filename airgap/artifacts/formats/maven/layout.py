@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import hashlib
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 
 from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.formats.maven.collector import SHA1
-from airgap.artifacts.formats.maven.coordinates import Coordinates, of_artifact
-from airgap.artifacts.formats.maven.versions import version_key
+from airgap.artifacts.formats.maven.coordinates import of_artifact
+from airgap.artifacts.formats.maven.metadata import metadata_path, write_metadata
 
 
 class MavenLayout:
@@ -30,29 +29,8 @@ class MavenLayout:
                 documents[f"{own.path}.sha1"] = sha1.encode()
             versions.setdefault((own.group, own.artifact), set()).add(own.version)
         for (group, name), own_versions in versions.items():
-            metadata = _metadata(group, name, sorted(own_versions, key=version_key))
-            path = Coordinates(group, name, "0").path.rpartition("/0/")[0] + "/maven-metadata.xml"
+            metadata = write_metadata(group, name, own_versions)
+            path = metadata_path(group, name)
             documents[path] = metadata
             documents[f"{path}.sha1"] = hashlib.sha1(metadata, usedforsecurity=False).hexdigest().encode()
         return documents
-
-
-def _metadata(group: str, artifact: str, versions: Sequence[str]) -> bytes:
-    root = ElementTree.Element("metadata")
-
-    def add(parent: ElementTree.Element, name: str, text: str | None = None) -> ElementTree.Element:
-        element = ElementTree.SubElement(parent, name)
-        element.text = text
-        return element
-
-    add(root, "groupId", group)
-    add(root, "artifactId", artifact)
-    versioning = add(root, "versioning")
-    add(versioning, "latest", versions[-1])
-    add(versioning, "release", versions[-1])
-    listed = add(versioning, "versions")
-    for version in versions:
-        add(listed, "version", version)
-    ElementTree.indent(root)
-    content: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return content

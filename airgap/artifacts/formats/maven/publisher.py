@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.format import UploadForm
 from airgap.artifacts.formats.maven.collector import SHA1
 from airgap.artifacts.formats.maven.coordinates import of_artifact
+from airgap.artifacts.formats.maven.metadata import metadata_path, parse_metadata, write_metadata
 from airgap.artifacts.put import PutRepository
 from airgap.artifacts.repository import ArtifactRepository
 from airgap.artifacts.web import Body, WebServer
+from airgap.errors import NotFound
 from airgap.store.protocols import Opener
 
 
@@ -34,7 +39,8 @@ class MavenPublisher:
 
 
 class MavenPutRepository(PutRepository):
-    """A server that takes PUT, such as Artifactory, Reposilite or WebDAV."""
+    """A server that takes PUT, such as Artifactory, Reposilite or WebDAV. What ``mvn deploy`` puts there beside files
+    is put there too: their checksums, and the list of each artifact's versions."""
 
     def __init__(self, server: WebServer, publisher: MavenPublisher) -> None:
         super().__init__(server, publisher.path)
@@ -43,12 +49,31 @@ class MavenPutRepository(PutRepository):
         """PUT the file, then its checksum: a checksum without its file would break what comes later."""
         super().upload(artifact, opener)
         if sha1 := artifact.properties.get(SHA1):
-            path = f"/{self._path_of(artifact)}.sha1"
-            body = Body.content(sha1.encode(), "text/plain")
+            self._put(f"/{self._path_of(artifact)}.sha1", sha1.encode())
 
-            def attempt() -> None:
-                response = self._server.send("PUT", path, body)
-                if response.status not in (200, 201, 202, 204):
-                    raise response.error()
+    def finish(self, artifacts: Sequence[Artifact]) -> None:
+        """Add versions to the lists that lack them. Servers such as Artifactory have done it themselves."""
+        versions: dict[tuple[str, str], set[str]] = {}
+        for artifact in artifacts:
+            own = of_artifact(artifact.properties, artifact.version)
+            versions.setdefault((own.group, own.artifact), set()).add(own.version)
+        for (group, name), own_versions in versions.items():
+            path = f"/{metadata_path(group, name)}"
+            try:
+                listed = set(parse_metadata(self._server.get(path).body, where=self._server.url(path)))
+            except NotFound:
+                listed = set()
+            if own_versions - listed:
+                content = write_metadata(group, name, own_versions | listed)
+                self._put(path, content)
+                self._put(f"{path}.sha1", hashlib.sha1(content, usedforsecurity=False).hexdigest().encode())
 
-            self._server.client.retry.run(f"PUT {path}", attempt)
+    def _put(self, path: str, content: bytes) -> None:
+        body = Body.content(content, "text/plain")
+
+        def attempt() -> None:
+            response = self._server.send("PUT", path, body)
+            if response.status not in (200, 201, 202, 204):
+                raise response.error()
+
+        self._server.client.retry.run(f"PUT {path}", attempt)

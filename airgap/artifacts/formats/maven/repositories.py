@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from airgap.artifacts.artifact import Download
 from airgap.artifacts.formats.maven.coordinates import Coordinates
+from airgap.artifacts.formats.maven.metadata import metadata_path, parse_metadata
 from airgap.artifacts.formats.maven.model import Model, build_model
 from airgap.artifacts.formats.maven.pom import Pom, parse_pom
 from airgap.artifacts.formats.maven.settings_xml import MavenSettings
@@ -34,6 +35,7 @@ class Repositories:
         self._poms: dict[Coordinates, Pom] = {}
         self._models: dict[Coordinates, Model] = {}
         self._places: dict[Coordinates, Download] = {}
+        self._versions: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def pom(self, coordinates: Coordinates) -> Pom:
         """Return a pom. Raises :class:`NotFound` if no repository has it, :class:`DigestMismatch` if it is not what its
@@ -74,6 +76,25 @@ class Repositories:
         built = parallel_map(wanted, build, workers=context.jobs.control, cancel=context.cancel)
         by_coordinates = {own: model for own, model in zip(wanted, built, strict=True) if isinstance(model, Model)}
         return [by_coordinates[own] for own in coordinates]
+
+    def versions(self, group: str, artifact: str) -> tuple[str, ...]:
+        """Return the versions that the repositories list of an artifact; none if they have no list.
+
+        Raises :class:`airgap.errors.ContentError` for a list that is unreadable."""
+        with self._lock:
+            known = self._versions.get((group, artifact))
+        if known is not None:
+            return known
+        path, found = metadata_path(group, artifact), dict[str, None]()
+        for server in self._servers:
+            try:
+                content = server.get(f"/{path}").body
+            except NotFound:
+                continue
+            found |= dict.fromkeys(parse_metadata(content, where=f"{self._where}: {server}/{path}"))
+        with self._lock:
+            self._versions[(group, artifact)] = tuple(found)
+        return tuple(found)
 
     def downloads(self, files: Sequence[Coordinates]) -> list[Download]:
         """Return where each file is, with its checksum. Raises :class:`NotFound` for one that nobody has."""

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from airgap.artifacts.formats.maven.coordinates import Coordinates, classifier_of, extension_of
 from airgap.artifacts.formats.maven.model import Key, Model, is_excluded, managed_by
 from airgap.artifacts.formats.maven.pom import Dependency
+from airgap.artifacts.formats.maven.ranges import VersionRange, is_range
 from airgap.errors import UsageError
 from airgap.i18n import tr
 from airgap.records import Record
@@ -15,8 +17,15 @@ from airgap.records import Record
 _SCOPES = ("", "compile", "runtime")
 _MAX_NODES = 50_000
 
-#: Gives the models of poms; the pom of a file is asked for by the file's own coordinates.
-ReadModels = Callable[[Sequence[Coordinates]], Sequence[Model]]
+
+class Reader(Protocol):
+    """What repositories say of poms and versions."""
+
+    def models(self, coordinates: Sequence[Coordinates]) -> Sequence[Model]:
+        """Return the models of poms."""
+
+    def versions(self, group: str, artifact: str) -> Sequence[str]:
+        """Return the versions of an artifact that are listed."""
 
 
 class _Node(Record):
@@ -25,25 +34,30 @@ class _Node(Record):
 
 
 def walk(
-    dependencies: Iterable[Dependency], managed: Mapping[Key, Dependency], read: ReadModels, *, where: str
+    dependencies: Iterable[Dependency], managed: Mapping[Key, Dependency], reader: Reader, *, where: str
 ) -> list[Coordinates]:
     """Return every file that the ``dependencies`` of a project need, with the poms that Maven reads on the way.
 
-    Raises :class:`UsageError` for versions that are a range, a snapshot or missing.
+    Of a range of versions the highest one is taken that a repository lists. If a nearer dependency has a version
+    outside of the range, both are taken: Maven may choose either.
+
+    Raises :class:`UsageError` for versions that are a snapshot or missing, and for ranges that no version is in.
     """
-    chosen: set[Key] = set()
+    chosen: dict[Key, str] = {}
+    taken: set[Coordinates] = set()
     files: dict[Coordinates, None] = {}
     level = [_Node(entry, entry.exclusions) for entry in dependencies if entry.scope in _SCOPES]
     while level:
         winners = []
-        coordinates = [_coordinates(node.dependency, where) for node in level]
-        models = read([own.pom for own in coordinates])
+        coordinates = [_coordinates(node.dependency, reader, where) for node in level]
+        models = reader.models([own.pom for own in coordinates])
         for node, own, model in zip(level, coordinates, models, strict=True):
             # Maven also reads the poms of versions that lose.
             files |= dict.fromkeys((own.pom, *model.poms))
-            if node.dependency.key in chosen:
+            nearer = chosen.setdefault(node.dependency.key, own.version)
+            if own in taken or (own.version != nearer and _allows(node.dependency.version, nearer)):
                 continue
-            chosen.add(node.dependency.key)
+            taken.add(own)
             files[own] = None
             winners.append((node, model))
         if len(files) > _MAX_NODES:
@@ -53,28 +67,27 @@ def walk(
             for node, model in winners
             for entry in (managed_by(managed, inner) for inner in model.dependencies)
             if entry.scope in _SCOPES and entry.optional != "true" and not is_excluded(entry, node.exclusions)
-            and entry.key not in chosen
+            and not (entry.key in chosen and _allows(entry.version, chosen[entry.key]))
         ]  # fmt: skip
     return list(files)
 
 
-def _coordinates(entry: Dependency, where: str) -> Coordinates:
+def _allows(wanted: str, version: str) -> bool:
+    """Whether a nearer dependency with this version is taken instead: any will do unless a range is wanted."""
+    return not is_range(wanted) or VersionRange.parse(wanted).contains(version)
+
+
+def _coordinates(entry: Dependency, reader: Reader, where: str) -> Coordinates:
     kind = entry.kind or "jar"
     name = f"{entry.group}:{entry.artifact}"
     version = entry.version
-    if version.startswith("[") and version.endswith("]") and "," not in version:
-        version = version[1:-1].strip()
+    if is_range(version) and "${" not in version:
+        version = _highest(entry, reader, where)
     if not version or "${" in version:
         raise UsageError(
             tr("no pom says which version of {name} is needed", name=name[:200]),
             where=where,
             hint=tr("name one in dependencyManagement of a pom, and take that pom"),
-        )
-    if version.startswith(("[", "(")):
-        raise UsageError(
-            tr("{name} is needed in a range of versions, {version}", name=name[:200], version=version[:60]),
-            where=where,
-            hint=tr("name one version in dependencyManagement of a pom, and take that pom"),
         )
     if version.endswith("-SNAPSHOT") or version in ("LATEST", "RELEASE"):
         raise UsageError(
@@ -84,3 +97,27 @@ def _coordinates(entry: Dependency, where: str) -> Coordinates:
         )
     classifier = entry.classifier or classifier_of(kind)
     return Coordinates(entry.group, entry.artifact, version, extension_of(kind), classifier).checked()
+
+
+def _highest(entry: Dependency, reader: Reader, where: str) -> str:
+    """The highest version in a range; one version in brackets needs no list."""
+    wanted = VersionRange.parse(entry.version)
+    (first, *others) = wanted.intervals
+    if not others and first.lower == first.upper:
+        return first.lower
+    name = f"{entry.group}:{entry.artifact}"
+    listed = reader.versions(entry.group, entry.artifact)
+    if found := wanted.highest(listed):
+        return found
+    hint = tr("name one version in dependencyManagement of a pom, and take that pom")
+    if not listed:
+        what = tr(
+            "{name} is needed in a range of versions, {version}, and no repository lists its versions",
+            name=name[:200], version=entry.version[:60],
+        )  # fmt: skip
+        raise UsageError(what, where=where, hint=hint)
+    what = tr(
+        "no version of {name} is in the range {version}; there are {versions}",
+        name=name[:200], version=entry.version[:60], versions=", ".join(listed[-5:])[:200],
+    )  # fmt: skip
+    raise UsageError(what, where=where, hint=hint)
