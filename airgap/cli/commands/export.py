@@ -19,14 +19,13 @@ from airgap.cli.dossier_options import DossierOptions, dossier_options
 from airgap.cli.progress.display import open_display
 from airgap.cli.seal_options import make_sealer
 from airgap.cli.trust_options import key_signers
-from airgap.config.airgap_yaml import ProjectSettings, load_project
+from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options, open_registries
-from airgap.durable import missing_file, read_hint
 from airgap.errors import Interrupted, UsageError
 from airgap.events import Noted
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages, find_images
-from airgap.flows.steps.attached_documents import read_attached
+from airgap.flows.steps.carried_documents import read_attached, read_notes
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
 from airgap.formatting import quoted
@@ -317,7 +316,7 @@ def command(
             program=program_to_carry(with_self) if with_self is not None else None,
             name=project.name,
             version=project.version,
-            notes=_read_notes(project),
+            notes=read_notes(project.notes),
             attached=documents,
             named=project.registries,
             base=Path(base) if base else None,
@@ -341,17 +340,3 @@ def command(
         print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):
             raise incomplete
-
-
-def _read_notes(project: ProjectSettings) -> bytes | None:
-    if project.notes is None:
-        return None
-    try:
-        return Path(project.notes).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise missing_file(project.notes, hint=tr("notes: in airgap.yaml names it")) from None
-    except OSError as error:
-        hint = read_hint(error, project.notes)
-        raise UsageError(
-            tr("cannot read the notes: {strerror}", strerror=error.strerror), where=project.notes, hint=hint
-        ) from error
