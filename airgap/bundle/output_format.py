@@ -25,7 +25,8 @@ class OutputFormat(Record):
 
     ``path`` is the file, or ``-`` for standard output. A name that ends in ``.zst`` selects compression. With
     ``volume_size`` (bytes, 0 for none) the tar is split into volumes named by ``pattern``; ``volume`` (from 1, 0 for
-    all) selects one of them. A ``sealer`` seals it, for one run.
+    all) selects one of them, and ``parity`` is the number of parity volumes beside them. A ``sealer`` seals it, for
+    one run.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class OutputFormat(Record):
     volume: int = 0
     pattern: str = DEFAULT_PATTERN
     sealer: Sealer | None = field(default=None, compare=False, repr=False)
+    parity: int = 0
 
     @property
     def streamed(self) -> bool:
@@ -67,11 +69,16 @@ class OutputFormat(Record):
     def _volumes_label(self) -> str:
         if self.volume_size:
             which = tr("volume {volume}", volume=self.volume) if self.volume else tr("all volumes")
-            return tr(
+            volumes = tr(
                 "{which} of {volume_size} bytes, called {pattern}",
                 which=which,
                 volume_size=self.volume_size,
                 pattern=self.pattern,
+            )
+            return (
+                tr("{volumes}, with {parity} for parity", volumes=volumes, parity=self.parity)
+                if self.parity
+                else volumes
             )
         return ""
 
@@ -91,6 +98,11 @@ class OutputFormat(Record):
         if self.volume and not self.volume_size:
             raise UsageError(
                 tr("--volume makes one of several volumes"), hint=tr("give --volume-size as the first time")
+            )
+        if self.parity and not self.volume_size:
+            raise UsageError(
+                tr("--parity adds volumes to a bundle in volumes"),
+                hint=tr("give --volume-size too: 4.7GB, 25GiB, fat32"),
             )
 
     def _check_sealing(self) -> None:
@@ -128,13 +140,29 @@ class OutputFormat(Record):
             return []
         if not self.volume_size:
             return [self.path]
-        paths = volume_paths(self.path, self.output_size(layout), self.volume_size, self.pattern)
+        total = self.output_size(layout)
+        paths = volume_paths(self.path, total, self.split_size(total), self.pattern)
         if self.volume > len(paths):
             raise UsageError(
                 tr("there is no volume {volume}, there are {paths_count}", volume=self.volume, paths_count=len(paths)),
                 where=str(self.path),
             )
         return paths[self.volume - 1 : self.volume] if self.volume else paths
+
+    def split_size(self, total: int) -> int:
+        """Return the bytes of each volume of a bundle of ``total`` bytes: with parity, a little less than asked for."""
+        if not self.parity:
+            return self.volume_size
+        from airgap.bundle.parity import data_volume_size
+
+        return data_volume_size(total, self.volume_size, self.parity, self.path.name)
+
+    @property
+    def parity_paths(self) -> list[Path]:
+        """The files of the parity volumes. With ``volume`` there are none: that run makes one volume again."""
+        from airgap.bundle.parity import parity_paths
+
+        return parity_paths(self.path, self.parity) if self.parity and not self.volume else []
 
     def begin_draft(self, layout: TarLayout) -> Draft:
         """Create the output. Raises :class:`airgap.errors.OutputError`."""
@@ -185,8 +213,9 @@ class OutputFormat(Record):
         from airgap.bundle.media.volume_draft import VolumeDraft
 
         only = self.volume - 1 if self.volume else None
-        paths = volume_paths(self.path, total, self.volume_size, self.pattern)
-        return VolumeDraft.open(self.path, paths, total, self.volume_size, only=only, resume=resume)
+        size = self.split_size(total)
+        paths = volume_paths(self.path, total, size, self.pattern)
+        return VolumeDraft.open(self.path, paths, total, size, only=only, resume=resume)
 
 
 def _check_suffix(path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airgap import kube, limits
+from airgap.config.bounded_yaml import compose
 from airgap.durable import missing_file, read_hint
 from airgap.errors import AirgapError, UsageError
 from airgap.i18n import LANGUAGES, tr
@@ -70,7 +71,8 @@ def load_project(path: str | None) -> ProjectSettings:
     """
     file = Path(path or FILE)
     try:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(limits.value("project-bytes") + 1)
     except FileNotFoundError as error:
         if path is None:
             return ProjectSettings()
@@ -80,16 +82,7 @@ def load_project(path: str | None) -> ProjectSettings:
         raise UsageError(
             tr("cannot read it: {strerror}", strerror=error.strerror), where=str(file), hint=hint
         ) from error
-    import yaml
-
-    try:
-        root = yaml.compose(content, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else str(file)
-        raise UsageError(
-            tr("this is no YAML: {getattr}", getattr=getattr(error, "problem", None) or error), where=where
-        ) from error
+    root = compose(content, str(file))
     project = ProjectSettings()
     if root is not None and root.tag != "tag:yaml.org,2002:null":
         ProjectReader(str(file), file.parent, project).read(root)

@@ -16,11 +16,16 @@ import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from airgap import bounded_json, limits
 from airgap.durable.files import is_same_file, lock, sync_folder
+from airgap.errors import ContentError
 from airgap.i18n import tr
 from airgap.system import sync_data, sync_file
+
+#: JSON values of a line: the first one of an export has the lock.
+_MAX_VALUES = 524_288
 
 
 class Journal:
@@ -40,7 +45,8 @@ class Journal:
     @staticmethod
     def read(path: Path) -> list[dict[str, Any]]:
         """The objects in a journal, without its lock and without changing it. Raises OSError."""
-        return _parse(path.read_bytes())[0]
+        with path.open("rb") as file:
+            return _parse(file)[0]
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True, mode: int = 0o600) -> Journal:
@@ -56,9 +62,9 @@ class Journal:
                 lock(fd)
                 # The previous holder may have removed the file between our open and our lock.
                 if is_same_file(fd, path):
-                    content = _read_all(fd)
-                    entries, size = _parse(content)
-                    if size < len(content):
+                    with open(fd, "rb", closefd=False) as file:
+                        entries, size = _parse(file)
+                    if size < os.fstat(fd).st_size:
                         os.ftruncate(fd, size)
                     return cls(path, fd, entries, size)
             except BaseException:
@@ -126,22 +132,22 @@ class Journal:
         self._count += 1
 
 
-def _read_all(fd: int) -> bytes:
-    with open(fd, "rb", closefd=False) as file:
-        return file.read()
+def _parse(file: BinaryIO) -> tuple[list[dict[str, Any]], int]:
+    """The objects of the valid lines from the start, and how many bytes these lines have.
 
-
-def _parse(content: bytes) -> tuple[list[dict[str, Any]], int]:
-    """The objects of the valid lines from the start, and how many bytes these lines have."""
+    Raises OSError for a file past the limit ``journal-bytes``.
+    """
+    if os.fstat(file.fileno()).st_size > limits.value("journal-bytes"):
+        raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}; {limits.hint('journal-bytes')}")
     entries: list[dict[str, Any]] = []
     size = 0
-    for line in content.split(b"\n")[:-1]:
+    for line in file:
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
+            entry = bounded_json.loads(line, values=_MAX_VALUES) if line.endswith(b"\n") else None
+        except ContentError:
             break
         if not isinstance(entry, dict):
             break
         entries.append(entry)
-        size += len(line) + 1
+        size += len(line)
     return entries, size

@@ -14,6 +14,7 @@ from airgap.bundle.omitted_layers import omit_layers
 from airgap.dossier.planned import PlannedBundle
 from airgap.errors import UsageError
 from airgap.flows.images import FoundImages
+from airgap.flows.steps.add_parity import add_parity
 from airgap.flows.steps.carried_resources import carried_resources, skipped_names
 from airgap.flows.steps.export_artifacts import artifact_folder, collect_artifacts, plan_artifacts
 from airgap.flows.steps.export_inputs import check_output, check_places, read_export_lock, write_export_lock
@@ -81,7 +82,7 @@ def _export(
         write_export_lock(request.lock if request.lock_only else None, lockfile, refresh=request.refresh)
         return result
     if replace or not is_finished(request.form, inventory, layout, signature_files, result.paths, context):
-        check_places(result.paths, replace=replace)
+        check_places([*result.paths, *request.form.parity_paths], replace=replace)
         with build.writer(planned, inventory, layout, lockfile) as writer:
             result.report = copy(
                 planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, context,
@@ -89,6 +90,7 @@ def _export(
             )  # fmt: skip
             write_signatures(signature_files)
             writer.finish()
+    add_parity(request.form, result.paths, context)
     result.bundle_size = sum(path.stat().st_size for path in result.paths) or layout.total
     write_export_lock(request.lock, lockfile, refresh=request.refresh)
     return result

@@ -52,11 +52,20 @@ def certificate_signer(certificates: bytes, key: str, passphrase: str) -> Sign:
 def sign_bundle(bundle: BundleReader, sign: Sign, *, detached: bool = False) -> tuple[Path, MadeSignature]:
     """Sign a bundle and return the file that has the signature now, and the signature.
 
-    Verifies the head of the bundle first, but not its blobs: it is their digests that are signed.
+    Verifies the head of the bundle first, but not its blobs: it is their digests that are signed. Parity volumes of a
+    bundle whose last volume now has the signature are made again.
     """
     bundle.check_head()
     made = sign(bundle.inventory_content())
-    return add_signature(bundle, made.name, made.content, detached=detached), made
+    path = add_signature(bundle, made.name, made.content, detached=detached)
+    if bundle.is_split and not detached:
+        from airgap.bundle.parity import listed_volumes, make_parity
+
+        listed = listed_volumes(Path(bundle.files[0]))
+        if listed is not None:
+            name, data, parity = listed
+            make_parity(name, data, len(parity), lambda _: None)
+    return path, made
 
 
 def sign_key(path: Path, key: SecretKey, comment: str | None) -> Path:

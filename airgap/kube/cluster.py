@@ -13,7 +13,8 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airgap.errors import ResourceError, UsageError
+from airgap import bounded_json
+from airgap.errors import ContentError, ResourceError, UsageError
 from airgap.i18n import tr
 from airgap.kube.detect import keys
 from airgap.kube.detect.custom_rules import CustomRules
@@ -41,6 +42,8 @@ _OWN_GROUPS = frozenset(
         "storage", "storagemigration",
     )
 )  # fmt: skip
+#: A large cluster has some ten thousand objects; schemas of custom resources are nested deeply.
+_MAX_VALUES, _MAX_DEPTH = 16_777_216, 200
 _PULL_TYPES = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
 #: What messages call the list of the nodes' images.
 NODES = "nodes"
@@ -136,9 +139,9 @@ class _Kubectl:
         scope = f"--namespace={self._scope.namespace}" if self._scope.namespace else "--all-namespaces"
         output = run_program(self._program, ["get", types, scope, "--output=json", *options, *self._context], types)
         try:
-            document = json.loads(output)
+            document = bounded_json.loads(output, values=_MAX_VALUES, depth=_MAX_DEPTH)
             items = document["items"] if document["kind"].endswith("List") else [document]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ContentError, KeyError, TypeError, AttributeError) as error:
             raise ResourceError(tr("kubectl did not print a list of objects"), where=types) from error
         return [item for item in items if isinstance(item, dict)]
 

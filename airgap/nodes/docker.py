@@ -12,7 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from airgap.errors import OutputError
+from airgap import bounded_json
+from airgap.errors import ContentError, OutputError
 from airgap.i18n import tr
 from airgap.nodes.model import Create, MirroredRegistry, NodeFile, NodeSetup, PullEndpoint, replace_with
 from airgap.oci.reference import DOCKER_HUB
@@ -20,6 +21,7 @@ from airgap.oci.reference import DOCKER_HUB
 FILE = "/etc/docker/daemon.json"
 CERTS_FOLDER = "/etc/docker/certs.d"
 #: The keys of daemon.json whose entries airgap adds and removes.
+_MAX_VALUES = 131_072
 _LIST_KEYS = ("insecure-registries", "registry-mirrors")
 
 
@@ -76,11 +78,9 @@ def _merge_lists(existing: bytes, lists: dict[str, list[str]], endpoint: PullEnd
     All other keys stay as they are, and so does the indentation. Returns ``existing`` if nothing changes.
     """
     try:
-        document: Any = json.loads(existing) if existing.strip() else {}
-    except (ValueError, RecursionError) as error:
-        raise OutputError(
-            tr("this is no JSON: {error}", error=error), where=FILE, hint=tr("mend it, or move it away")
-        ) from error
+        document: Any = bounded_json.loads(existing, values=_MAX_VALUES) if existing.strip() else {}
+    except ContentError as error:
+        raise OutputError(error.what, where=FILE, hint=tr("mend it, or move it away")) from error
     if not isinstance(document, dict):
         raise OutputError(tr("this is no JSON object"), where=FILE, hint=tr("mend it, or move it away"))
     before = json.dumps(document)

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from airgap import limits
 from airgap.durable import replace_file
 from airgap.durable.output import inside
 from airgap.errors import AirgapError, OutputError
@@ -100,7 +101,16 @@ def _read(path: Path) -> bytes | None:
     try:
         if path.exists() and not path.is_file():
             raise OutputError(tr("something that is no file is already there"), where=str(path))
-        return path.read_bytes()
+        most = limits.value("node-settings-bytes")
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise OutputError(
+                tr("this file has more than {most:,} bytes", most=most),
+                where=str(path),
+                hint=limits.hint("node-settings-bytes"),
+            )
+        return content
     except FileNotFoundError:
         return None
     except OSError as error:

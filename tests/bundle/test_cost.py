@@ -80,19 +80,20 @@ class Journey:
     root: Descriptor
     layer: Descriptor
     server: Server
+    name: str = "b.tar"
 
-    def export(self) -> Cost:
-        return measured(self.folder, "export", "--image", f"{self.server.address}/a/x:1", "-o", self.bundle)
+    def export(self, *options: str) -> Cost:
+        return measured(self.folder, "export", "--image", f"{self.server.address}/a/x:1", "-o", self.bundle, *options)
 
     @property
     def bundle(self) -> Path:
-        return self.folder / "b.tar"
+        return self.folder / self.name
 
-    def import_(self) -> Cost:
+    def import_(self, *options: str) -> Cost:
         """Into another registry over a folder, which must then hold the same."""
         layout = ImageLayout.create(self.folder / "target")
         with Server(layout, writable=True, uploads=self.folder) as target:
-            cost = measured(self.folder, "import", self.bundle, "--to", f"{target.address}/p")
+            cost = measured(self.folder, "import", self.bundle, "--to", f"{target.address}/p", *options)
         assert layout.resolve("p/x:1").digest == self.root.digest
         assert layout.exists(self.layer)
         return cost
@@ -166,6 +167,27 @@ def _inventory(bundle: Path) -> bytes:
 def test_memory_does_not_grow_with_a_layer(journey: Journey) -> None:
     assert journey.export().memory <= MOST_MEMORY
     assert journey.import_().memory <= MOST_MEMORY
+
+
+@pytest.mark.requires("age")
+@pytest.mark.long
+@pytest.mark.parametrize("journey", [96, 1024], indirect=True)
+def test_memory_does_not_grow_with_a_layer_that_is_sealed(journey: Journey) -> None:
+    subprocess.run(["age-keygen", "-o", journey.folder / "id.txt"], check=True, capture_output=True)
+    recipient = subprocess.run(
+        ["age-keygen", "-y", journey.folder / "id.txt"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    journey.name = "b.tar.age"
+    exported = journey.export("--encrypt-to", recipient)
+    assert exported.memory <= MOST_MEMORY
+    size = journey.bundle.stat().st_size
+    if exported.calls is not None:
+        assert exported.calls <= 2 * size * 1.01, "plain and sealed once each"
+    assert measured(journey.folder, "verify", journey.bundle, "--identity", "id.txt").memory <= MOST_MEMORY
+    imported = journey.import_("--identity", "id.txt")
+    assert imported.memory <= MOST_MEMORY
+    if imported.calls is not None:
+        assert imported.calls <= size * 1.01, "nothing plain is written beside the uploads"
 
 
 @pytest.mark.long

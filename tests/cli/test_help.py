@@ -29,7 +29,7 @@ VERBS = [
     "hosts",
     "doctor",
 ]
-VERBS += ["login", "logout", "state", "completion", "demo", "init"]
+VERBS += ["repair", "login", "logout", "state", "completion", "demo", "init"]
 
 
 def command(name: str) -> click.Command:

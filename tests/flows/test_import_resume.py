@@ -8,7 +8,7 @@ import json
 import random
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,14 @@ import pytest
 from airgap.oci import Descriptor
 from airgap.server.uploads import MAX_DIRECT_SIZE
 from airgap.store.readers import FileRange
+from airgap.trust import bech32
+from airgap.trust.age_crypto import x25519_public
+from airgap.trust.age_keys import parse_recipient
 from tests.cli.command import Airgap, Registry, settings
 from tests.parts.dockerregistry import DockerRegistry, docker_registry
 from tests.parts.faulty_line import FaultyLine, faulty_line
 from tests.parts.images import OCI_LAYER_PLAIN, Images
+from tests.trust.test_age import sealed
 
 MB = 1_000_000
 JOBS = 2
@@ -139,6 +143,35 @@ def test_killed_at_any_moment_into_docker_registry(
         airgap.run(*command)
         assert sent_again(cargo, line) <= sum(running) + OVERHEAD, f"killed after {moment} bytes"
         airgap.run("verify", cargo.bundle, "--against", f"{real.url}/k{seed}")
+
+
+@pytest.fixture(scope="module")
+def sealed_cargo(cargo: Cargo, tmp_path_factory: pytest.TempPathFactory) -> Cargo:
+    """The same in a sealed bundle, with the file of its key beside it."""
+    folder = tmp_path_factory.mktemp("sealed")
+    secret = bytes(range(32))
+    (folder / "id.txt").write_text(bech32.encode(secret, "age-secret-key-").upper())
+    recipient = parse_recipient(bech32.encode(x25519_public(secret), "age"), where="")
+    (folder / "bundle.tar.age").write_bytes(sealed(cargo.bundle.read_bytes(), [recipient]))
+    return replace(cargo, bundle=folder / "bundle.tar.age")
+
+
+@pytest.mark.parametrize("seed", [pytest.param(seed, marks=pytest.mark.long) for seed in (*SHORT, *LONG[:10])])
+def test_a_sealed_one_is_decrypted_from_its_start_and_sends_what_is_missing(
+    airgap: Airgap, sealed_cargo: Cargo, seed: int
+) -> None:
+    moment = random.Random(seed).randrange(sealed_cargo.total + 5000)
+    with Registry() as nexus, faulty_line(nexus.address) as line:
+        identity = ("--identity", sealed_cargo.bundle.with_name("id.txt"))
+        command = ("import", sealed_cargo.bundle, "--to", f"{line.url}/p", *identity)
+        running = kill_at(airgap, line, moment, *command)
+        assert len(running) <= 1
+        before = {path for path in airgap.home.rglob("*") if path.is_file() and path.stat().st_size > 100_000}
+        assert not before, "nothing plain is kept on a disk"
+        airgap.run(*command)
+        assert_whole(sealed_cargo, nexus)
+        lost = sum(PIECE if size > MAX_DIRECT_SIZE else size for size in running)
+        assert sent_again(sealed_cargo, line) <= lost + OVERHEAD, f"killed after {moment} bytes"
 
 
 def test_the_half_that_is_there_is_not_sent_again(airgap: Airgap, cargo: Cargo) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import tempfile
@@ -157,6 +158,85 @@ def test_a_killed_export_fetches_nothing_again_that_it_has(airgap: Airgap, recip
             assert line.received < LARGE - 30 * MIB + 10 * MIB
     assert [name for name in os.listdir(airgap.folder) if name.startswith("b.tar.age")] == ["b.tar.age"]
     assert age(airgap, "age", "-d", "-i", "id.txt", "b.tar.age") == (airgap.folder / "plain.tar").read_bytes()
+
+
+class SealedKills:
+    """Exports of a sealed bundle, killed at any moment and continued; each ends in the plain bundle's bytes."""
+
+    def __init__(self, airgap: Airgap, source: Source, recipient: str, *form: str) -> None:
+        self.airgap, self.source = airgap, source
+        self.command = ("export", *IMAGES, "-o", "b.tar.age", "--encrypt-to", recipient, *form)
+        through(airgap, source.url)
+        airgap.run("export", *IMAGES, "-o", "plain.tar")
+        self.plain = (airgap.folder / "plain.tar").read_bytes()
+
+    def kill_while_fetching(self, moment: int) -> None:
+        """Kill it once the line has carried so many bytes and has fallen silent."""
+        with faulty_line(self.source.address, limit=moment, ending=STALL) as line:
+            through(self.airgap, line.url)
+            process = self.airgap.started(*self.command)
+            assert line.stalled.wait(60)
+            wait_until(at_rest(process.pid))
+            process.kill()
+            process.communicate()
+        through(self.airgap, self.source.url)
+        assert process.returncode == -signal.SIGKILL
+
+    def kill_while_sealing(self) -> bool:
+        """Kill it when the first sealed bytes are written; return whether it was still running."""
+        process = self.airgap.started(*self.command)
+        wait_until(lambda: self._is_sealing() or process.poll() is not None, every=0.001)
+        process.kill()
+        process.communicate()
+        return process.returncode == -signal.SIGKILL
+
+    def finish(self, most_fetched: int) -> None:
+        """Run it to its end: little is fetched, and nothing is left but a bundle that age opens."""
+        with faulty_line(self.source.address) as line:
+            through(self.airgap, line.url)
+            self.airgap.run(*self.command)
+            assert line.received < most_fetched
+        names = self._names()
+        assert not [name for name in names if "partial" in name or "journal" in name]
+        parts = sorted(name for name in names if not name.endswith(".sha256"))
+        self.airgap.write("joined.age", b"".join((self.airgap.folder / name).read_bytes() for name in parts))
+        assert age(self.airgap, "age", "-d", "-i", "id.txt", "joined.age") == self.plain
+        for name in names:
+            (self.airgap.folder / name).unlink()
+
+    def _names(self) -> list[str]:
+        return [name for name in os.listdir(self.airgap.folder) if name.startswith("b.tar.age")]
+
+    def _is_sealing(self) -> bool:
+        paths = [self.airgap.folder / name for name in self._names() if ".plain" not in name]
+        return any(_starts_sealed(path) for path in paths)
+
+
+def _starts_sealed(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"age-"
+    except OSError:
+        return False
+
+
+FORMS = {"file": (), "volumes": ("--volume-size", "7MiB")}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("form", FORMS)
+def test_kills_while_it_is_fetched_and_sealed(airgap: Airgap, recipient: str, form: str) -> None:
+    chance = random.Random(18)
+    with Source() as source:
+        kills = SealedKills(airgap, source, recipient, *FORMS[form])
+        sealing = 0
+        for _ in range(6):
+            kills.kill_while_fetching(chance.randrange(1 * MIB, LARGE))
+            # What was sealed is sealed anew, and nothing is fetched again.
+            sealing += kills.kill_while_sealing()
+            sealing += kills.kill_while_sealing()
+            kills.finish(most_fetched=LARGE)
+        assert sealing > 3
 
 
 def test_reading_a_sealed_bundle_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from tests.parts.helm import TOOLS
 from tests.parts.need import need
 from tests.parts.service import LOOPBACK, accepts, clean_environment, free_port, running
 
-VERSION = "6.10.4"
+VERSION = "6.2.0"
 #: One of its dependencies names another by a tag that mirrors of the registry do not all have.
 _OVERRIDES = {"node-fetch": "2.6.7"}
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from airgap import bounded_json
 from airgap.artifacts.artifact import Artifact, check_names
 from airgap.artifacts.format import Format
 from airgap.artifacts.put import descriptor_of
@@ -30,6 +31,7 @@ from airgap.targets.protocols import Finding
 from airgap.transfer import Context
 
 RECORD = ".airgap-artifacts.json"
+_MAX_VALUES = 1_048_576
 _FORMAT = 1
 
 
@@ -140,12 +142,12 @@ class FolderRepository:
         """The artifacts that airgap has put here, and the indexes that it has written."""
         path = self._root / RECORD
         try:
-            document = json.loads(path.read_bytes())
+            document = bounded_json.loads(path.read_bytes(), values=_MAX_VALUES, where=str(path))
             artifacts = [_parse_artifact(self._format.name, entry) for entry in document["artifacts"]]
             return artifacts, set(map(str, document["indexes"]))
         except (FileNotFoundError, NotADirectoryError):
             return [], set()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, AirgapError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, AirgapError) as error:
             raise BundleError(
                 tr("this record of artifacts is unreadable ({error})", error=error),
                 where=str(path),

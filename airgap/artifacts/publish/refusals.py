@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import json
-
+from airgap import bounded_json
 from airgap.artifacts.artifact import Artifact
-from airgap.errors import AirgapError, NotReady, RegistryError, TargetError, Unauthorized
+from airgap.errors import AirgapError, ContentError, NotReady, RegistryError, TargetError, Unauthorized
 from airgap.i18n import tr
 from airgap.targets.nexus.refusals import RedeployForbidden, explain, find_refusal
 from airgap.targets.nexus.settings import RepositorySettings
@@ -61,8 +60,8 @@ def message_of(said: str) -> str:
     """Return the text of Nexus's validation errors, ``[{"id": …, "message": …}]``, or an empty string."""
     start = said.find("[")
     try:
-        document = json.loads(said[start:]) if start >= 0 else None
-    except (ValueError, RecursionError):
+        document = bounded_json.parse(said[start:].encode(), "error") if start >= 0 else None
+    except ContentError:
         return ""
     items = document if isinstance(document, list) else ()
     return "; ".join(str(item["message"]) for item in items if isinstance(item, dict) and "message" in item)[:500]

@@ -18,7 +18,7 @@ from airgap.errors import AirgapError, BundleError, OutputError
 from airgap.i18n import tr
 from airgap.store.protocols import Reader
 from airgap.store.readers import FileRange, translate_read_errors
-from airgap.system import fallocate, sync_data
+from airgap.system import fallocate, read_at, sync_data
 from airgap.trust.age_header import MAGIC as AGE_MAGIC
 
 
@@ -143,6 +143,15 @@ class FileDraft:
         """Return up to ``count`` bytes from ``offset``."""
         with writing(self.path):
             return os.pread(self._fd, count, offset)
+
+    def read_into(self, buffer: memoryview, offset: int) -> None:
+        """Fill ``buffer`` from ``offset``. Raises :class:`OutputError` where the file has fewer bytes."""
+        with writing(self.path):
+            while buffer:
+                count = read_at(self._fd, buffer, offset)
+                if count == 0:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+                buffer, offset = buffer[count:], offset + count
 
     def rewind(self, offset: int) -> int:
         """Return ``offset``: a file can be overwritten anywhere."""

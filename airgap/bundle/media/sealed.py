@@ -24,6 +24,7 @@ from airgap.trust.age_stream import CHUNK, NONCE, SEALED_CHUNK, Chunks, Sealer, 
 
 _SEALING_THREADS = 2
 _CHUNKS_AT_ONCE = BUFFER_SIZE // CHUNK
+_BUFFERS = 2 * _SEALING_THREADS + 1
 
 Unseal = Callable[[Header, str], bytes]
 """Gets the header of a sealed file and the file's name, and returns its key.
@@ -180,6 +181,15 @@ class _SealedReader(PreadReader):
         return super().readinto(buffer[: CHUNK - self._offset % CHUNK])
 
 
+class _Buffers:
+    """Memory for some chunks, plain and encrypted; ``length`` bytes are encrypted."""
+
+    def __init__(self) -> None:
+        self.plain = memoryview(bytearray(_CHUNKS_AT_ONCE * CHUNK))
+        self.sealed = memoryview(bytearray(_CHUNKS_AT_ONCE * SEALED_CHUNK))
+        self.length = 0
+
+
 class SealedDraft:
     """An unfinished sealed bundle ``path``. Made by :meth:`open`; methods as in :class:`Draft`.
 
@@ -236,35 +246,38 @@ class SealedDraft:
     def finish(self) -> None:
         """Seal the tar in order, give the sealed file its name, and delete the plain one."""
         self._sealed.write(memoryview(self._sealer.start), 0)
-        position = len(self._sealer.start)
-        # Encryption runs without Python's lock, so that it goes on while the main thread writes.
+        # Encryption runs without Python's lock, so that it goes on while the main thread writes. The buffers are used
+        # again and again: fresh memory for each megabyte costs as much as the encryption.
         with ThreadPoolExecutor(_SEALING_THREADS, "seal") as pool:
-            pending: deque[Future[bytearray]] = deque()
+            free = [_Buffers() for _ in range(_BUFFERS)]
+            pending: deque[Future[_Buffers]] = deque()
+            position = len(self._sealer.start)
             for first in range(0, chunk_count(self._size), _CHUNKS_AT_ONCE):
-                pending.append(pool.submit(self._seal, first))
-                if len(pending) > 2 * _SEALING_THREADS:
-                    position = self._write_sealed(pending.popleft().result(), position)
+                if not free:
+                    position = self._write_sealed(pending.popleft().result(), position, free)
+                pending.append(pool.submit(self._seal, first, free.pop()))
             while pending:
-                position = self._write_sealed(pending.popleft().result(), position)
+                position = self._write_sealed(pending.popleft().result(), position, free)
         self._sealed.finish()
         self._plain.discard()
 
-    def _seal(self, first: int) -> bytearray:
-        """Return the next chunks from number ``first`` on, encrypted."""
+    def _seal(self, first: int, buffers: _Buffers) -> _Buffers:
+        """Read the next chunks from number ``first`` on, and encrypt them."""
         count = min(_CHUNKS_AT_ONCE, chunk_count(self._size) - first)
-        plain = memoryview(self._plain.read(min(count * CHUNK, self._size - first * CHUNK), first * CHUNK))
-        sealed = bytearray(len(plain) + 16 * count)
-        view = memoryview(sealed)
+        plain = buffers.plain[: min(count * CHUNK, self._size - first * CHUNK)]
+        self._plain.read_into(plain, first * CHUNK)
         for number in range(count):
             piece = plain[number * CHUNK : (number + 1) * CHUNK]
-            place = view[number * SEALED_CHUNK : number * SEALED_CHUNK + len(piece) + 16]
+            place = buffers.sealed[number * SEALED_CHUNK : number * SEALED_CHUNK + len(piece) + 16]
             last = first + number == chunk_count(self._size) - 1
             self._sealer.chunks.seal_into(first + number, piece, place, last=last)
-        return sealed
+        buffers.length = len(plain) + 16 * count
+        return buffers
 
-    def _write_sealed(self, sealed: bytearray, position: int) -> int:
-        self._sealed.write(memoryview(sealed), position)
-        return position + len(sealed)
+    def _write_sealed(self, buffers: _Buffers, position: int, free: list[_Buffers]) -> int:
+        self._sealed.write(buffers.sealed[: buffers.length], position)
+        free.append(buffers)
+        return position + buffers.length
 
     def keep(self) -> None:
         """Close the files and leave the plain one for the next run; the sealed one begins again."""

@@ -25,6 +25,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?|)b?", re.IGNORECASE)
 DEFAULT_PATTERN = "{name}.{number}"
 #: More volumes than any bundle has. Files with higher numbers are other files, such as one with a date in its name.
 MAX_VOLUMES = 100_000
+_PARITY = re.compile(r".+\.p\d{3}")
 _NUMBERED = re.compile(r"(?P<base>.+)\.(?P<number>\d{3,})")
 
 
@@ -68,6 +69,11 @@ def volume_paths(path: Path, total: int, size: int, pattern: str = DEFAULT_PATTE
     ]
 
 
+def is_parity_name(name: str) -> bool:
+    """Whether a file name is that of a parity volume, such as ``bundle.tar.p001``."""
+    return _PARITY.fullmatch(name) is not None
+
+
 def bundle_name(path: str) -> str:
     """Return the bundle's file name without a volume number; ``bundle`` for standard input."""
     if path == "-":
@@ -83,8 +89,8 @@ def sibling_volumes(path: Path) -> list[Path] | None:
     numbered up to the highest number in the folder.
     """
     for checksums in sorted(path.parent.glob("*.sha256")):
-        names = read_checksums(checksums)
-        if path.name in names and _are_volumes(list(names), checksums.name.removesuffix(".sha256")):
+        names = [name for name in read_checksums(checksums) if not is_parity_name(name)]
+        if path.name in names and _are_volumes(names, checksums.name.removesuffix(".sha256")):
             return [path.with_name(name) for name in names]
     match = _NUMBERED.fullmatch(path.name)
     if match is None or not _is_volume_number(match["number"]):
@@ -106,7 +112,7 @@ def volumes_called(path: Path) -> list[Path] | None:
     """
     if path.exists() or not path.parent.is_dir():
         return None
-    listed = list(read_checksums(checksums_path(path)))
+    listed = [name for name in read_checksums(checksums_path(path)) if not is_parity_name(name)]
     first = next((path.with_name(name) for name in listed if path.with_name(name).exists()), None)
     if first is None:
         numbered = [file for file in sorted(path.parent.iterdir()) if bundle_name(str(file)) == path.name]

@@ -21,11 +21,12 @@ from airgap.cli.seal_options import make_sealer
 from airgap.cli.trust_options import key_signers
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options, open_registries
+from airgap.config.notes import read_notes
 from airgap.errors import Interrupted, UsageError
 from airgap.events import Noted
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages, find_images
-from airgap.flows.steps.carried_documents import read_attached, read_notes
+from airgap.flows.steps.attached_documents import read_attached
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
 from airgap.formatting import quoted
@@ -103,6 +104,12 @@ class _ExportCommand(click.Command):
     show_default=True,
     help=tr("File names of the volumes."),
 )
+@click.option(
+    "--parity",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help=tr("Add N volumes, from which `airgap repair` makes any N lost or damaged ones again."),
+)
 @click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume, from --lock."))
 @click.option("--restart", is_flag=True, help=tr("Delete what an interrupted run left, and begin again."))
 @click.option(
@@ -177,6 +184,7 @@ def command(
     lock_only: bool,
     volume_size: str | None,
     volume_names: str,
+    parity: int | None,
     volume: int | None,
     restart: bool,
     base: str | None,
@@ -253,6 +261,7 @@ def command(
         volume or 0,
         check_pattern(volume_names),
         make_sealer(recipients, passphrase=passphrase),
+        parity or 0,
     )
     if output and output.endswith("/"):
         raise UsageError(
@@ -316,7 +325,7 @@ def command(
             program=program_to_carry(with_self) if with_self is not None else None,
             name=project.name,
             version=project.version,
-            notes=read_notes(project.notes),
+            notes=read_notes(project),
             attached=documents,
             named=project.registries,
             base=Path(base) if base else None,

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import click
 
 from airgap.cli import options
@@ -11,8 +14,10 @@ from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import TrustOptions, trust_options
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import open_registries, target_mapping
+from airgap.errors import BundleError, ContentError, Failures
 from airgap.events import Noted
 from airgap.flows.admission import verify_signed
+from airgap.flows.repair import parity_state
 from airgap.flows.verify import verify_target
 from airgap.formatting import counted, human
 from airgap.i18n import tr
@@ -47,7 +52,8 @@ def command(
     name any one of them; name several if they are on several media. - reads a bundle from standard input.
 
     A signed bundle is also checked for anything that was added to it or reordered, and its signatures by the keys that
-    are trusted here. With --key or --ca it must be signed.
+    are trusted here. With --key or --ca it must be signed. Of a bundle with parity volumes it says whether `airgap
+    repair` restores what is lost or damaged.
 
     \b
     airgap verify bundle.tar
@@ -57,40 +63,55 @@ def command(
     if not against and (policy or connection.given):
         raise click.UsageError(tr("what is said of a target goes with --against"))
     project = load_project(config)
-    with (
-        options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
-        open_display(progress) as emit,
-    ):
-        demand = trust.demand(project)
-        verified = verify_signed(bundle, demand, Context(Jobs.of(jobs), emit))
-        emit(
-            Noted(
-                tr(
-                    "{bundles}: {blob_count}, {bytes}, all as they should be",
-                    bundles=bundles[0],
-                    blob_count=counted(verified.blobs, "blob"),
-                    bytes=human(verified.bytes),
-                )
-            )
-        )
-        for line in verified.requirements:
-            emit(Noted(f"{bundles[0]}: {line}"))
-        if against:
-            mapping = target_mapping(project, against, policy, plain_http=connection.plain_http)
-            connection_options = connection.options(mapping.address.registry)
-            with open_registries(project, connection_options, emit, target=mapping.address) as registries:
-                target = target_for(registries, mapping, read_only=True, any_route=True)
-                registry = mapping.address.registry
-                count = verify_target(
-                    bundle, mapping, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
-                    connection=registries.client(registry).settings.arguments(registry),
-                )  # fmt: skip
+    try:
+        with (
+            options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
+            open_display(progress) as emit,
+        ):
+            demand = trust.demand(project)
+            verified = verify_signed(bundle, demand, Context(Jobs.of(jobs), emit))
             emit(
                 Noted(
                     tr(
-                        "{address}: {tag_count}, all with the bundle's digests",
-                        address=mapping.address,
-                        tag_count=counted(count, "tag"),
+                        "{bundles}: {blob_count}, {bytes}, all as they should be",
+                        bundles=bundles[0],
+                        blob_count=counted(verified.blobs, "blob"),
+                        bytes=human(verified.bytes),
                     )
                 )
             )
+            if bundle.is_split:
+                _tell_of_parity(bundles, progress)
+            for line in verified.requirements:
+                emit(Noted(f"{bundles[0]}: {line}"))
+            if against:
+                mapping = target_mapping(project, against, policy, plain_http=connection.plain_http)
+                connection_options = connection.options(mapping.address.registry)
+                with open_registries(project, connection_options, emit, target=mapping.address) as registries:
+                    target = target_for(registries, mapping, read_only=True, any_route=True)
+                    registry = mapping.address.registry
+                    count = verify_target(
+                        bundle, mapping, target, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)),
+                        connection=registries.client(registry).settings.arguments(registry),
+                    )  # fmt: skip
+                emit(
+                    Noted(
+                        tr(
+                            "{address}: {tag_count}, all with the bundle's digests",
+                            address=mapping.address,
+                            tag_count=counted(count, "tag"),
+                        )
+                    )
+                )
+    except (BundleError, ContentError, Failures):
+        _tell_of_parity(bundles, progress)
+        raise
+
+
+def _tell_of_parity(bundles: Sequence[str], progress: str) -> None:
+    """Say what parity volumes beside a bundle in volumes can do for it; nothing if there are none."""
+    paths = [Path(bundle) for bundle in bundles if bundle != "-"]
+    with open_display(progress) as emit:
+        state = parity_state(paths, Context(Jobs.of(None), emit))
+        if state is not None:
+            emit(Noted(state.text))

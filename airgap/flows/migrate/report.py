@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from airgap.flows.migrate.source_listing import SourceListing
 from airgap.flows.migrate.state import MigrationState
 from airgap.i18n import tr
 from airgap.records import Record, field
+
+#: How a report begins. It may be large, so it is not read to its end.
+_HEAD = re.compile(rb'\s*\{\s*"format": \d+,\s*"source": "[^"]*",\s*"target": ')
+_HEAD_SIZE = 16 * 1024
 
 
 class OneSided(Record):
@@ -86,10 +91,11 @@ def check_output(path: Path) -> None:
     if not path.exists():
         return
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict) or not {"format", "source", "target", "onlyAt"} <= document.keys():
+        with path.open("rb") as file:
+            head = file.read(_HEAD_SIZE)
+    except OSError:
+        head = b""
+    if _HEAD.match(head) is None:
         raise OutputError(
             tr("a file that is no report of a migration is already there"),
             where=str(path),

@@ -72,5 +72,5 @@ def _is_planned(
         and bundle.is_appendable != form.compressed
         and [Path(name).name for name in bundle.files] == [path.name for path in paths]
         and (form.compressed or sum(path.stat().st_size for path in paths) == layout.total)
-        and (not form.volume_size or len(paths) == 1 or bundle.volume_size == form.volume_size)
+        and (not form.volume_size or len(paths) == 1 or bundle.volume_size == form.split_size(layout.total))
     )

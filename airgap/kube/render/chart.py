@@ -19,13 +19,16 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airgap.errors import ResourceError
+from airgap import bounded_json
+from airgap.errors import ContentError, ResourceError
 from airgap.i18n import tr
 from airgap.kube.render import programs
 
 #: The path of a value: keys of mappings and indexes of lists.
 Path = tuple["str | int", ...]
 
+#: JSON values of a chart's values, and their levels.
+_MAX_VALUES, _MAX_DEPTH = 1_048_576, 200
 _PROBE = "templates/airgap-values.yaml"
 _PROBE_TEXT = """apiVersion: v1
 kind: ConfigMap
@@ -59,8 +62,10 @@ def computed_values(path: str, name: str, rendering: programs.Rendering) -> dict
             raise ResourceError(error.what.replace(copy, path), where=path) from error
     encoded = re.search(rb'values: "([A-Za-z0-9+/=]*)"', rendered)
     try:
-        values = json.loads(base64.b64decode(encoded[1]), parse_float=_number) if encoded else None
-    except (ValueError, binascii.Error):
+        content = base64.b64decode(encoded[1]) if encoded else b"null"
+        bounded_json.check(content, values=_MAX_VALUES, depth=_MAX_DEPTH)
+        values = json.loads(content, parse_float=_number)
+    except (ValueError, binascii.Error, ContentError):
         values = None
     if not isinstance(values, dict):
         raise ResourceError(tr("helm does not tell this chart's values"), where=path)

@@ -21,9 +21,9 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from airgap import limits
+from airgap import bounded_json, limits
 from airgap.durable import locked_folder, replace_file
-from airgap.errors import AirgapError, OutputError, ResourceError, raise_all
+from airgap.errors import AirgapError, ContentError, OutputError, ResourceError, raise_all
 from airgap.i18n import tr
 from airgap.kube.files import ResourceFile
 from airgap.kube.model import Edit
@@ -33,6 +33,8 @@ from airgap.records import Record, as_dict
 
 #: The name of the log. ``kubectl apply -f DIR`` ignores files with this ending.
 REWRITE_LOG = ".airgap-rewrite.log"
+#: Values of a line: some ten, and the commas and brackets of the texts, which count too.
+_MAX_VALUES = 131_072
 _KEYS = ("file", "line", "offset", "before", "after")
 
 
@@ -70,7 +72,7 @@ def read_log(path: Path) -> list[LogEntry]:
             continue
         try:
             entry = _parse_entry(line)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ContentError, ValueError, KeyError, TypeError) as error:
             raise ResourceError(tr("this line is no record of a rewriting"), where=f"{path}:{number}") from error
         if entry.name.startswith("/") or ".." in PurePosixPath(entry.name).parts:
             raise ResourceError(
@@ -191,8 +193,8 @@ def forget_reverted(reverted: Sequence[RevertedFile]) -> None:
 
 
 def _parse_entry(line: str) -> LogEntry:
-    """Raises ValueError, KeyError or TypeError for a line that is not valid or holds text that cannot be written."""
-    fields = json.loads(line)
+    """Raises ContentError, ValueError, KeyError or TypeError for a line that is not valid, or cannot be written."""
+    fields = bounded_json.loads(line.encode("utf-8", "surrogateescape"), values=_MAX_VALUES)
     texts = [fields[key] for key in ("file", "before", "after", "name", "sha256")]
     texts.append(sha256_before := fields.get("sha256_before", ""))
     numbers = [fields[key] for key in ("line", "offset")]

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import threading
 from typing import IO, Any
 
-from airgap import limits
-from airgap.errors import ResourceError, UsageError
+from airgap import bounded_json, limits
+from airgap.errors import ContentError, ResourceError, UsageError
 from airgap.i18n import tr
 from airgap.records import Record
 
 #: Characters of a message of kubectl that are shown.
+#: JSON values, and levels, of what kubectl prints.
+MAX_VALUES, MAX_DEPTH = 4_194_304, 100
 _LONGEST_MESSAGE = 400
 _ERROR_BYTES = 64 * 1024
 
@@ -69,8 +70,8 @@ class Kubectl(Record):
         """Return the object that ``kubectl get … -o json`` prints. Raises :class:`KubectlError`."""
         output = self.run("get", *arguments, "--output=json")
         try:
-            document = json.loads(output)
-        except (ValueError, RecursionError):
+            document = bounded_json.loads(output, values=MAX_VALUES, depth=MAX_DEPTH)
+        except ContentError:
             document = None
         if not isinstance(document, dict):
             raise KubectlError(tr("kubectl did not print an object"), where=arguments[0])

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from airgap import limits
+from airgap import bounded_json, limits
+from airgap.errors import ContentError
 from airgap.events import Noted, Sink
 from airgap.i18n import tr
 from airgap.prove.needs import Needs
 from airgap.prove.nodes.daemonset import CONTAINER, FAILURE, NAMESPACE, PROOF, Check, objects
-from airgap.prove.nodes.kubectl import Kubectl, KubectlError
+from airgap.prove.nodes.kubectl import MAX_DEPTH, MAX_VALUES, Kubectl, KubectlError
 from airgap.prove.nodes.pods import container_states, trouble_of
 from airgap.records import Record, replace
 
@@ -117,8 +118,8 @@ def _answer(kubectl: Kubectl, node: str, pod: str) -> NodeAnswer:
         return NodeAnswer(node, None, str(error))
     if PROOF in log:
         try:
-            document = json.loads(log.partition(PROOF)[2])
-        except (ValueError, RecursionError):
+            document = bounded_json.loads(log.partition(PROOF)[2].encode(), values=MAX_VALUES, depth=MAX_DEPTH)
+        except ContentError:
             document = None
         if isinstance(document, dict):
             return NodeAnswer(node, document)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Credentials: docker's ``config.json``, containers' ``auth.json``, and what credential helpers keep.
+"""Credentials: docker's ``config.json``, containers' ``auth.json``, helm's ``registry/config.json``, and what
+credential helpers keep.
 
 Credentials of the command line or the environment are for one registry, the target, and are never sent to another.
 Secrets appear neither in a ``repr`` nor in an error.
@@ -136,6 +137,14 @@ class Credentials:
             config = environment.get("XDG_CONFIG_HOME")
             name = "containers/auth.json"
             paths.append(Path(config) / name if config else self._in_home(f".config/{name}"))
+            # helm registry login
+            if environment.get("HELM_REGISTRY_CONFIG"):
+                paths.append(Path(environment["HELM_REGISTRY_CONFIG"]))
+            elif environment.get("HELM_CONFIG_HOME"):
+                paths.append(Path(environment["HELM_CONFIG_HOME"]) / "registry/config.json")
+            else:
+                name = "helm/registry/config.json"
+                paths.append(Path(config) / name if config else self._in_home(f".config/{name}"))
             self._files = [(path, _load(path)) for path in paths if path is not None]
         return self._files
 

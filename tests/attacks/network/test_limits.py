@@ -21,13 +21,6 @@ from tests.registry.tools import Network
 from tests.transfer.tools import Noting
 
 KINDS = [limit.name.removesuffix("-bytes") for limit in limits.TABLE if limits.has(f"{limit.name[:-6]}-values")]
-TESTS = Path(__file__).resolve().parents[2]
-
-
-def test_each_limit_has_a_test() -> None:
-    tests = "".join(path.read_text("utf-8") for path in TESTS.rglob("test_*.py"))
-    untested = [limit.name for limit in limits.NETWORK if f'"{limit.name}' not in tests]
-    assert [name for name in untested if name.partition("-")[0] not in {kind.partition("-")[0] for kind in KINDS}] == []
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "token", "error", "helper", "credentials"])

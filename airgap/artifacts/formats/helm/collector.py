@@ -169,7 +169,8 @@ def _helm_repositories(environment: Mapping[str, str]) -> list[tuple[str, Creden
     """The repositories of helm's own list that have a user."""
     home = Path(environment.get("HOME") or os.path.expanduser("~"))
     config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
-    path = Path(environment.get("HELM_REPOSITORY_CONFIG") or config / "helm/repositories.yaml")
+    own = Path(environment.get("HELM_CONFIG_HOME") or config / "helm")
+    path = Path(environment.get("HELM_REPOSITORY_CONFIG") or own / "repositories.yaml")
     try:
         repositories = read_yaml(path.read_bytes(), "repositories", where=str(path))
     except (OSError, ContentError):

@@ -8,7 +8,6 @@ its own, and reads the user's configuration without changing it.
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from airgap import bounded_json
 from airgap.artifacts.artifact import Download
 from airgap.artifacts.format import FindCredential
 from airgap.artifacts.formats.pypi.credentials import PipCredentials
@@ -27,6 +27,8 @@ from airgap.artifacts.workspace import ResolverFailed, Workspace
 from airgap.errors import ContentError, UsageError
 from airgap.i18n import tr
 
+#: JSON values of a report of pip. Commas and brackets of descriptions count, too.
+_MAX_VALUES = 4_194_304
 _OPTIONS = ("python", "platforms", "index")
 #: What pip is told so that it asks nobody, and touches nothing of the user's.
 _ENVIRONMENT = {
@@ -110,10 +112,10 @@ def _resolve(
     except ResolverFailed as error:
         raise _explained(error, python, platforms) from error
     try:
-        items = json.loads(report.read_bytes())["install"]
+        items = bounded_json.loads(report.read_bytes(), values=_MAX_VALUES)["install"]
         for item in items:
             yield _download(item, entry)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ContentError, KeyError, TypeError) as error:
         raise ContentError(tr("pip's report is unreadable ({error})", error=error), where=entry.where) from error
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the documents that a bundle carries: the notes of airgap.yaml, and what ``export --attach`` names."""
+"""Reads the documents that ``export --attach`` names."""
 
 from __future__ import annotations
 
@@ -14,20 +14,6 @@ from airgap.durable import missing_file, read_hint
 from airgap.errors import UsageError
 from airgap.formatting import counted
 from airgap.i18n import tr
-
-
-def read_notes(path: str | None) -> bytes | None:
-    """Return the release notes, ``None`` without any. Raises :class:`UsageError` if they cannot be read."""
-    if path is None:
-        return None
-    try:
-        return Path(path).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise missing_file(path, hint=tr("notes: in airgap.yaml names it")) from None
-    except OSError as error:
-        raise UsageError(
-            tr("cannot read the notes: {strerror}", strerror=error.strerror), where=path, hint=read_hint(error, path)
-        ) from error
 
 
 def read_attached(paths: Sequence[str]) -> list[tuple[str, bytes]]:

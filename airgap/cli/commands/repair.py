@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airgap repair``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airgap.cli import options
+from airgap.cli.printing import say_json
+from airgap.cli.progress.display import open_display
+from airgap.durable.output import folder_for
+from airgap.events import Noted
+from airgap.flows.repair import repair
+from airgap.formatting import counted
+from airgap.i18n import tr
+from airgap.transfer import Context, Jobs
+
+
+@click.command("repair")
+@click.argument("volumes", nargs=-1, required=True, metavar="VOLUME...")
+@click.option(
+    "-o", "--output", metavar="DIR", help=tr("Write the restored volumes here instead of over the damaged ones.")
+)
+@options.dry_run
+@options.as_json
+@options.progress
+def command(volumes: tuple[str, ...], output: str | None, dry_run: bool, as_json: bool, progress: str) -> None:
+    """Make lost and damaged volumes of a bundle again, from the other volumes and those that --parity added.
+
+    Name any volume; the others are found beside it. Name several if they are in different folders. Needs no network.
+    What is restored is the first bytes again, compared by checksum. If too much is lost, the message says which volumes
+    must be copied or made again.
+
+    \b
+    airgap repair bundle.tar.001
+    airgap repair /media/dvd/bundle.tar.002 /srv/carried/bundle.tar.001 -o /srv/carried
+    """
+    paths = [Path(volume) for volume in volumes]
+    with open_display(progress) as emit:
+        context = Context(Jobs.of(None), emit)
+        if output is None:
+            repaired = repair(paths, None, context, dry_run=dry_run)
+        else:
+            with folder_for(Path(output)):
+                repaired = repair(paths, Path(output), context, dry_run=dry_run)
+        if as_json:
+            names = [str(path) for path in repaired.paths]
+            say_json({"restored": names, "blocks": repaired.blocks, "dry_run": dry_run})
+            return
+        if not repaired.paths:
+            emit(Noted(tr("nothing is lost or damaged")))
+        for path in repaired.paths:
+            text = tr("would restore {path}", path=path) if dry_run else tr("restored {path}", path=path)
+            emit(Noted(text))
+        if repaired.blocks:
+            emit(Noted(tr("{blocks} of 64 KiB were lost or damaged", blocks=counted(repaired.blocks, "block"))))
