@@ -11,7 +11,7 @@ from airgap.bundle import BundleReader, Document, read_document
 from airgap.dossier.bundle_files import artifact_facts, bundle_facts, release_notes, skipped_files
 from airgap.dossier.contents import LayerReader
 from airgap.dossier.facts import NOT_READ, Changes, Contents, Dossier, ScanFacts
-from airgap.dossier.images import image_facts, platform_images
+from airgap.dossier.images import ImageReader
 from airgap.dossier.planned import PlannedBundle, PlannedSource
 from airgap.dossier.scan_facts import found_scan, named_scan
 from airgap.dossier.usage import resource_facts, sites_in, uses_of
@@ -55,12 +55,11 @@ def dossier_of(bundle: BundleReader, request: DossierRequest | None = None, cont
     context = context or Context()
     facts = bundle_facts(bundle, context)
     layers = LayerReader(bundle, context)
-    layers.read(
-        one for image in inventory.images for one in platform_images(inventory, bundle, image.descriptor.digest)
-    )
+    images = ImageReader(inventory, bundle)
+    layers.read(images.all_platforms())
     return Dossier(
         facts,
-        image_facts(inventory, bundle, uses, layers.contents),
+        images.facts(uses, layers.contents),
         artifact_facts(inventory, bundle, where=str(bundle.path)),
         resource_facts(inventory.resources, uses),
         skipped_files(inventory),
@@ -80,7 +79,7 @@ def planned_dossier(planned: PlannedBundle, name: str, request: DossierRequest, 
     uses = uses_of(sites_in([(resource.name, resource.content) for resource in planned.resources], request.rules))
     return Dossier(
         planned.facts(name),
-        image_facts(inventory, source, uses, lambda _: Contents(unread=NOT_READ)),
+        ImageReader(inventory, source).facts(uses, lambda _: Contents(unread=NOT_READ)),
         artifact_facts(inventory, source, where=name),
         resource_facts(inventory.resources, uses),
         skipped_files(inventory),

@@ -14,12 +14,14 @@ import pytest
 
 from airgap import limits
 from airgap.artifacts.artifact import Artifact
+from airgap.artifacts.formats.apt.auth_conf import AptCredentials
 from airgap.artifacts.formats.apt.client import AptSources
 from airgap.artifacts.formats.apt.control import format_paragraph
 from airgap.artifacts.formats.apt.deb import read_control
 from airgap.artifacts.formats.apt.layout import AptLayout
 from airgap.artifacts.formats.apt.names import check_word
 from airgap.errors import ContentError, UsageError
+from airgap.explain import find_matches
 from airgap.flows.serve import create_server
 from tests.artifacts.carrying import bundle_json, carry, export, far_nexus, files_over_http, uploads, write_project
 from tests.artifacts.debian_repository import (
@@ -35,9 +37,9 @@ from tests.artifacts.debian_repository import (
     unpacked,
 )  # fmt: skip
 from tests.cli.command import Airgap
-from tests.doubles.nexus import Repository
+from tests.doubles.nexus import Nexus, Repository, Settings
 from tests.doubles.registry import Answer, Double, Request
-from tests.parts.network import closed_network
+from tests.parts.network import closed_network, inside, nginx_over_folder
 from tests.parts.service import LOOPBACK, clean_environment, running
 
 pytestmark = pytest.mark.requires("apt-get", "dpkg-deb")
@@ -134,14 +136,20 @@ def test_apt_installs_from_a_folder(airgap: Airgap, bundle: list[bytes], tmp_pat
 
 
 @pytest.mark.long
-def test_a_folder_keeps_the_suites_of_earlier_releases(airgap: Airgap, tmp_path: Path) -> None:
-    exported(airgap, repository([LIB], suite="old"), suites=["old"], packages=["demo-lib"])
-    carry(airgap, "--artifacts-to", "apt=file:out")
-    exported(airgap, repository([LIB, EXTRA], suite="new"), suites=["new"], packages=["demo-lib", "demo-extra"])
-    carry(airgap, "--artifacts-to", "apt=file:out")
-    for suite, expected in (("old", {"demo-lib"}), ("new", {"demo-lib", "demo-extra"})):
+def test_a_folder_keeps_the_suites_of_earlier_releases(airgap: Airgap) -> None:
+    def release(suite: str, *packages: Deb) -> None:
+        names = [one.field("Package") for one in packages]
+        exported(airgap, repository(packages, suite=suite), suites=[suite], packages=names)
+        carry(airgap, "--artifacts-to", "apt=file:out")
+
+    release("old", LIB)
+    release("new", LIB, EXTRA)
+    release("old", EXTRA)
+    for suite in ("old", "new"):
         text = (airgap.folder / f"out/dists/{suite}/main/binary-amd64/Packages").read_text()
-        assert {line.removeprefix("Package: ") for line in text.splitlines() if line.startswith("Package:")} == expected
+        assert [line for line in text.splitlines() if line.startswith("Package:")] == [
+            "Package: demo-extra", "Package: demo-lib",
+        ]  # fmt: skip
 
 
 @pytest.mark.long
@@ -156,18 +164,34 @@ def test_serve_is_a_repository(airgap: Airgap, bundle: list[bytes], tmp_path: Pa
 def test_in_a_network_that_has_only_the_target(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:
     carried(airgap, bundle)
     carry(airgap, "--artifacts-to", "apt=file:out")
-    log, configuration = tmp_path / "nginx.log", tmp_path / "nginx.conf"
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
-    configuration.write_text(
-        f"daemon off; user root; pid {tmp_path}/pid; error_log {log}; events {{}}\n"
-        f"http {{ {temporary} access_log off; server {{ listen 8000; root {airgap.folder}/out; }} }}\n"
-    )
-    with closed_network(tmp_path / "net", "10.66.0.2", names={"apt.corp": "10.66.0.2"}) as network:
-        command = [*network.prefix, "nginx", "-e", str(log), "-c", str(configuration)]
-        with running(command, log=log, ready=lambda: network.accepts(8000), environment=clean_environment(tmp_path)):
-            system = AptRoot(tmp_path / "root", source("http://apt.corp:8000"), prefix=network.prefix)
-            assert system.install("demo-app") == INSTALLED
+    with (
+        closed_network(tmp_path / "net", "10.66.0.2", names={"apt.corp": "10.66.0.2"}) as network,
+        nginx_over_folder(tmp_path, airgap.folder / "out", network),
+    ):
+        system = AptRoot(tmp_path / "root", source("http://apt.corp:8000"), prefix=network.prefix)
+        assert system.install("demo-app") == INSTALLED
+
+
+@pytest.mark.long
+def test_in_a_network_that_has_only_a_laptop_and_nexus(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:
+    carried(airgap, bundle)
+    with closed_network(tmp_path / "net", "10.66.0.2", names={"laptop.corp": "10.66.0.2"}) as network:
+        there = [*network.prefix, "env", "-C", str(airgap.folder)]
+        far = inside(network, lambda: Nexus(Settings(repositories=HOSTED, anonymous=True)))
+        try:
+            command = [*there, *airgap.command("import", "demo.tar", "--only-artifacts", "--nexus", far.url)]
+            words = {"AIRGAP_USERNAME": "admin", "AIRGAP_PASSWORD": "admin-word"}
+            environment = airgap.whole_environment(words)
+            subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+            nexus = AptRoot(tmp_path / "one", source(f"{far.url}/repository/apt-hosted"), prefix=network.prefix)
+            assert nexus.install("demo-app") == INSTALLED
+        finally:
+            far.stop()
+        command = [*there, *airgap.command("serve", "demo.tar", "--listen", "10.66.0.2:5000")]
+        log = airgap.folder / "serve.log"
+        with running(command, log=log, ready=lambda: network.accepts(5000), environment=airgap.whole_environment()):
+            laptop = AptRoot(tmp_path / "two", source("http://laptop.corp:5000/apt"), prefix=network.prefix)
+            assert laptop.install("demo-app") == INSTALLED
 
 
 def test_the_lock_gives_the_same_bytes_after_a_newer_version(airgap: Airgap) -> None:
@@ -475,6 +499,47 @@ def test_credentials_are_those_of_apt_and_appear_nowhere(airgap: Airgap, place: 
         assert "pass-word" not in said.stderr
     finally:
         server.stop()
+
+
+def test_auth_conf_is_read_as_apt_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "auth.conf").write_text(
+        "machine secure.corp login one password 1\nmachine http://plain.corp:8081/debian login two password 2\n"
+        "machine https://plain.corp/\nlogin three\npassword 3\n"
+    )
+    (tmp_path / "apt.conf").write_text(f'Dir::Etc "{tmp_path}";\n')
+    find = AptCredentials({**clean_environment(tmp_path), "APT_CONFIG": str(tmp_path / "apt.conf")}, []).find
+    users = {
+        "https://secure.corp/debian/pool/x.deb": "one", "https://secure.corp:8443/x": "one",
+        "http://secure.corp/x": None, "http://plain.corp:8081/debian/x": "two",
+        "http://plain.corp:8081/debian-security": None,
+        "http://plain.corp:8082/debian/x": None, "https://plain.corp/x": "three", "https://other.corp/x": None,
+    }  # fmt: skip
+    found = {url: find(url) for url in users}
+    assert {url: credential and credential.username for url, credential in found.items()} == users
+
+
+def explained(said: str) -> str:
+    """The id of the explanation that comes first."""
+    return find_matches(said)[0].message.id
+
+
+def test_what_apt_prints_is_explained(airgap: Airgap, key: Key, tmp_path: Path) -> None:
+    files = repository([LIB], by_hash=True)
+    files[LIB.pool] = EXTRA.data
+    with files_over_http(files) as server:
+        for number, (more, words, expected) in enumerate((
+            ({"suite": "other"}, ("update",), "apt-no-release"),
+            ({"suite": "other", "Signed_By": str(key.public)}, ("update",), "apt-no-release"),
+            ({"Signed_By": str(key.public)}, ("update",), "apt-not-signed"),
+            ({}, ("--yes", "--download-only", "install", "demo-lib"), "apt-hash-mismatch"),
+        )):  # fmt: skip
+            system = AptRoot(tmp_path / str(number), source(server.url, **more))
+            if words[0] != "update":
+                system.apt_get("update")
+            assert explained(system.apt_get(*words, code=100)) == expected
+    said = "N: Skipping acquire of configured file 'main/binary-i386/Packages' as repository 'http://h demo InRelease' "
+    assert explained(said + "doesn't support architecture 'i386'") == "apt-architecture"
+    assert explained('{"id":"*","message":"Invalid debian package: no control file"}') == "apt-no-control"
 
 
 def test_without_a_mirror_it_is_that_of_this_machine(airgap: Airgap, key: Key) -> None:

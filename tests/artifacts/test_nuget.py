@@ -7,6 +7,8 @@ import base64
 import gzip
 import hashlib
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree
 import zipfile
 from pathlib import Path
@@ -17,18 +19,21 @@ import pytest
 from airgap import limits
 from airgap.artifacts.artifact import Download
 from airgap.artifacts.formats.nuget.client import NugetSettingsFile
+from airgap.artifacts.formats.nuget.config import NugetConfig
 from airgap.artifacts.formats.nuget.frameworks import Framework, nearest
 from airgap.artifacts.formats.nuget.nuspec import parse_nuspec, read_nupkg, read_properties
 from airgap.artifacts.formats.nuget.service import read_json
 from airgap.artifacts.formats.nuget.versions import Version, VersionRange
 from airgap.errors import ContentError
+from airgap.explain import find_matches
 from airgap.flows.serve import create_server
 from tests.artifacts.carrying import bundle_json, carry, export, far_nexus, files_over_http, uploads, write_project
 from tests.artifacts.nuget_packages import Packages, nuspec_of, package, restore, source
-from tests.cli.command import Airgap
+from tests.cli.command import ROOT, Airgap
 from tests.doubles.nexus import READER, Repository
 from tests.doubles.nexus.settings import BASIC_REALMS
-from tests.parts.service import LOOPBACK, free_port
+from tests.parts.network import closed_network, nginx_over_folder
+from tests.parts.service import LOOPBACK, clean_environment, free_port
 
 APP = package("Demo.App", "2.0.0", {
     "net8.0": [("Demo.Lib", "1.2.0")],
@@ -178,6 +183,25 @@ def test_a_folder_is_a_source(airgap: Airgap, bundle: list[bytes]) -> None:
         assert {entry["id"]: entry["version"] for entry in search["data"]}["Demo.Lib"] == "1.3.0"
 
 
+@pytest.mark.long
+@pytest.mark.requires("nginx")
+def test_in_a_network_that_has_only_the_target(airgap: Airgap, bundle: list[bytes], tmp_path: Path) -> None:
+    carried(airgap, bundle)
+    carry(airgap, "--artifacts-to", "nuget=file:out#http://nuget.corp:8000")
+    program = "import json, sys; from tests.artifacts.nuget_packages import restore\n"
+    program += "print(json.dumps(restore(*sys.argv[1:])))"
+    asked = ("http://nuget.corp:8000/v3/index.json", "Demo.App", "2.0.0")
+    with (
+        closed_network(tmp_path / "net", "10.66.0.2", names={"nuget.corp": "10.66.0.2"}) as network,
+        nginx_over_folder(tmp_path, airgap.folder / "out", network),
+    ):
+        done = subprocess.run(
+            [*network.prefix, sys.executable, "-c", program, *asked], capture_output=True, text=True, check=True,
+            env=clean_environment(tmp_path, PYTHONPATH=str(ROOT)), timeout=60,
+        )  # fmt: skip
+    assert json.loads(done.stdout) == dict(NEEDED.keys())
+
+
 def test_serve_is_a_source_that_can_be_exported_from(airgap: Airgap, bundle: list[bytes]) -> None:
     carried(airgap, bundle)
     with create_server(airgap.folder / "demo.tar", LOOPBACK, 0) as server:
@@ -284,6 +308,50 @@ def test_credentials_are_those_of_nuget_and_appear_nowhere(airgap: Airgap, place
         airgap.environment.pop("NuGetPackageSourceCredentials_feed", None)
         (airgap.home / ".nuget/NuGet/NuGet.Config").unlink(missing_ok=True)
         export(airgap, "-o", "other.tar", code=21)
+
+
+def test_a_password_is_for_the_host_of_its_source(tmp_path: Path) -> None:
+    config = tmp_path / ".nuget/NuGet/NuGet.Config"
+    config.parent.mkdir(parents=True)
+    users = "".join(
+        f'<{name}><add key="Username" value="{name}"/><add key="ClearTextPassword" value="x"/></{name}>'
+        for name in ("one", "two")
+    )
+    config.write_text(
+        '<configuration><packageSources><add key="local" value="/srv/packages"/>'
+        '<add key="one" value="https://one.corp/v3/index.json"/><add key="two" value="https://two.corp/v3/index.json"/>'
+        '</packageSources><disabledPackageSources><add key="one" value="true"/></disabledPackageSources>'
+        f"<packageSourceCredentials>{users}</packageSourceCredentials></configuration>"
+    )
+    settings = NugetConfig({"HOME": str(tmp_path)})
+    assert settings.default_source() == "https://two.corp/v3/index.json"
+    found = {
+        url: settings.find(url) for url in ("https://two.corp/flat/x", "https://two.corp:8443/x", "http://two.corp/x")
+    }
+    assert [user and user.username for user in found.values()] == ["two", None, None]
+    assert NugetConfig({"HOME": str(tmp_path / "none")}).default_source() == "https://api.nuget.org/v3/index.json"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("error NU1301: Unable to load the service index for source http://h:8081/repository/n/index.json.",
+         "nuget-service-index"),
+        ("error NU1101: Unable to find package Demo.Lib. No packages exist with this id in source(s): airgap",
+         "nuget-no-package"),
+        ("error NU1102: Unable to find package Demo.Lib with version (>= 2.0.0)\n  - Found 1 version(s) in airgap",
+         "nuget-no-package"),
+        ("error NU1302: You are running the 'restore' operation with an 'HTTP' source, 'http://h/index.json'. NuGet "
+         "requires HTTPS sources.", "nuget-http"),
+        ("Response status code does not indicate success: 403 (The specified API key is invalid, has expired, or does "
+         "not have permission to access the specified package.).", "nuget-api-key"),
+        ("warn : No API Key was provided and no API Key could be found for 'http://h/repository/n/'.", "nuget-api-key"),
+        ("error: Response status code does not indicate success: 405 (Method Not Allowed).", "method"),
+    ],
+    ids=range(7),
+)  # fmt: skip
+def test_what_nuget_prints_is_explained(said: str, expected: str) -> None:
+    assert find_matches(said)[0].message.id == expected
 
 
 def test_hosts_merges_the_source_into_nuget_config(airgap: Airgap) -> None:

@@ -14,7 +14,7 @@ from airgap import limits
 from airgap.bundle import open_bundle
 from airgap.dossier.contents import LayerReader
 from airgap.dossier.facts import Contents
-from airgap.dossier.images import platform_images
+from airgap.dossier.images import ImageReader
 from airgap.dossier.packages import read_databases
 from airgap.events import Event, Warned
 from airgap.oci import Descriptor
@@ -32,7 +32,7 @@ def described(folder: Path, images: Images, root: Descriptor, events: list[Event
     Content(images, {"quay.io/a/b:1": root}).write(folder / "b.tar")
     with open_bundle(folder / "b.tar") as bundle:
         reader = LayerReader(bundle, Context(emit=(events if events is not None else []).append))
-        found = platform_images(bundle.inventory, bundle, root.digest)
+        found = list(ImageReader(bundle.inventory, bundle).platforms(root.digest))
         reader.read(found)
         return reader.contents(found[0])
 

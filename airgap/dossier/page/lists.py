@@ -41,9 +41,10 @@ def scan(dossier: Dossier) -> Markup | None:
     result = dossier.scan
     if result is None:
         return None
+    database = f"{result.database} {result.date}".strip()
     rows: list[tuple[Child, Child]] = [
         (bilingual("Engine"), value(result.engine)),
-        (bilingual("Database"), value(f"{result.database} {result.date}".strip()) or bilingual("not said")),
+        (bilingual("Database"), value(database) if database else bilingual("not said")),
         (
             bilingual("Scanned"),
             bilingual(

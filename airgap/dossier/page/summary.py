@@ -149,8 +149,8 @@ def _found(images: Sequence[ImageFacts], name: Child, found: Sequence[ImageFacts
 
 
 def _links(images: Sequence[ImageFacts], found: Sequence[ImageFacts]) -> Markup:
-    """Links to the sections of some images; to all of them if that is what they are would only fill the sheet."""
-    if not found or len(found) > 12 or len(found) == len(images) > 3:
+    """Links to the sections of some images; all of them, or many, would only fill the sheet."""
+    if not found or len(found) > 12 or len(found) == len(images) > 1:
         return Markup("")
     numbers = {image.reference: number for number, image in enumerate(images, 1)}
     return _items([element("a", value(image.reference), href=f"#image-{numbers[image.reference]}") for image in found])

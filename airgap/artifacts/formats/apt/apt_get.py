@@ -92,7 +92,7 @@ class AptFolder:
         Raises :class:`UsageError` for a package that the suite does not have, and :class:`ResolverFailed`.
         """
         try:
-            told = self._run("apt-get", "--simulate", "--yes", "--no-install-recommends", "install", "--", *packages)
+            told = self._run("apt-get", "--simulate", "--yes", "install", "--", *packages)
         except ResolverFailed as error:
             raise _explained(error) from error
         chosen = _CHOSEN.findall(told)
