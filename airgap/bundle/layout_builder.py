@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airgap.bundle.artifacts import BundledArtifact
+from airgap.bundle.attached import lay_out_attached
 from airgap.bundle.document_format import dump_json, oldest_reader
 from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_name, descriptors_by_name
 from airgap.bundle.inventory import (
@@ -53,7 +54,7 @@ class Extras(Record):
 
     ``program`` is what ``--with-self`` carries; ``name``, ``version`` and ``notes`` are those of ``airgap.yaml``.
     ``skipped`` are the files that were not read for images. ``artifacts`` are those of the plan's images that are
-    artifacts, sorted.
+    artifacts, sorted. ``attached`` are documents by name and content.
     """
 
     resources: Sequence[Resource] = ()
@@ -63,6 +64,7 @@ class Extras(Record):
     notes: bytes | None = None
     skipped: Sequence[SkippedName] = ()
     artifacts: Sequence[BundledArtifact] = ()
+    attached: Sequence[tuple[str, bytes]] = ()
 
 
 NO_EXTRAS = Extras()
@@ -106,6 +108,8 @@ def build_layout(
     )
     oci_members = [("oci-layout", LAYOUT), ("index.json", index), ("manifest.json", docker_manifest)]
     resources, extra_members = _extra_members(extras)
+    attached, attached_members = lay_out_attached(extras.attached)
+    extra_members += attached_members
     inventory = Inventory(
         bundled,
         blobs,
@@ -122,6 +126,7 @@ def build_layout(
         tuple(extras.artifacts),
         {image.digest: image.referrer_tag for image in referrers if image.referrer_tag},
         frozenset(child.digest for image in roots for child in plan.absent_children(image)),
+        tuple(attached),
     )
     inventory = replace(inventory, tool=oldest_reader(inventory.features))
     return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, inventory.to_bytes()), *extra_members], blobs)

@@ -65,7 +65,9 @@ def _export(
     artifacts = plan_artifacts(collected, planned, resolved.sources, lockfile)
     omitted = omit_layers(planned, base, context.emit, [artifact.descriptor.digest for artifact in artifacts])
     carried = (resources, request.program, request.name, request.version, request.notes, skipped_names(found_images))
-    inventory, layout = build_layout(planned, Extras(*carried, artifacts), omitted.requires, omitted.bases)
+    inventory, layout = build_layout(
+        planned, Extras(*carried, artifacts, request.attached), omitted.requires, omitted.bases
+    )
     layout, signature_files = request.signing.sign(request.form, inventory, layout)
     paths = request.form.output_paths(layout)
     result = Exported(

@@ -26,6 +26,7 @@ from airgap.errors import Interrupted, UsageError
 from airgap.events import Noted
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages, find_images
+from airgap.flows.steps.attached_documents import read_attached
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
 from airgap.formatting import quoted
@@ -126,6 +127,13 @@ class _ExportCommand(click.Command):
     ),
 )
 @click.option(
+    "--attach",
+    "attached",
+    multiple=True,
+    metavar="FILE",
+    help=tr("Put this document into the bundle, such as a scanner's report or an SBOM. Repeatable."),
+)
+@click.option(
     "--referrers/--no-referrers",
     default=True,
     help=tr("Carry what refers to an image, such as signatures and SBOMs. [default: yes]"),
@@ -182,6 +190,7 @@ def command(
     base: str | None,
     no_resources: bool,
     with_self: str | None,
+    attached: tuple[str, ...],
     referrers: bool,
     verify_images: bool,
     keys: tuple[str, ...],
@@ -265,6 +274,7 @@ def command(
     beside.check(output_format)
     if refresh and not lock and not journal_path(output_format.run_path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
+    documents = read_attached(attached)
     signing = Signing(key_signers(keys), Path(signature) if signature else None)
     connection_options = replace(options.source_connection(ca_file, plain_http, insecure), limit_rate=limit_rate)
     with (
@@ -316,6 +326,7 @@ def command(
             name=project.name,
             version=project.version,
             notes=read_notes(project),
+            attached=documents,
             named=project.registries,
             base=Path(base) if base else None,
             at_hand=at_hand,
