@@ -3,7 +3,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 2
+JOBS ?= 4
 PYTEST := $(BIN)/python -m pytest
 
 # Where it is set, every process that the tests start would compile airgap, and each worker all of the tests.

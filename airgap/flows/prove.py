@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import platform as machine
 
 from airgap.errors import UsageError
@@ -29,6 +30,8 @@ from airgap.targets import Mapping
 from airgap.transfer import Context
 from airgap.transfer.pool import parallel_map
 
+#: Images between two lines about the progress.
+_REPORTED = 1000
 #: What ``uname -m`` says of 32-bit ARM; other names are those of platforms.
 _ARM = {"armv6l": "arm/v6", "armv7l": "arm/v7", "armv8l": "arm/v7"}
 
@@ -88,9 +91,13 @@ def prove(request: ProveRequest, needs: Needs, registries: Registries, context: 
     context.emit(Noted(tr("checking {count} at {target}", count=counted(len(needs.images), "image"),
                           target=request.mapping.address)))  # fmt: skip
 
+    checked = itertools.count(1)
+
     def examine(need: Need) -> Verdict:
         verdict = examiner.examine(need)
         context.emit(ImageChecked(str(need.reference), verdict.ready))
+        if (number := next(checked)) % _REPORTED == 0:
+            context.emit(Noted(tr("{number:,} of {images} checked", number=number, images=len(needs.images))))
         return verdict
 
     verdicts = parallel_map(needs.images, examine, workers=context.jobs.control, cancel=context.cancel)

@@ -13,7 +13,7 @@ from airgap.errors import AirgapError, NotFound, Unauthorized, Unavailable
 from airgap.oci import Reference
 from airgap.oci.manifest import Manifest
 from airgap.prove.content import Contents, Route, Step
-from airgap.prove.faults import Faults
+from airgap.prove.faults import UNREACHABLE, Faults
 from airgap.prove.model import Endpoint, Fault, Login, Need, PodPull, PullPlan, Verdict
 from airgap.prove.pull_secrets import PullSecrets
 from airgap.prove.runtimes import Runtime
@@ -124,27 +124,32 @@ class Examiner(Record):
         self, plan: PullPlan, need: Need, logins: Sequence[Login], pods: Sequence[PodPull], outcome: Outcome
     ) -> list[Fault]:
         """All that keeps an image from being pulled."""
-        endpoint = self._main_endpoint(plan, need)
-        if endpoint is None:
+        endpoints = self._meant_endpoints(plan, need)
+        if not endpoints:
             at_target, missing = self._at_target(need)
             return [self.faults.not_mirrored(need, asked=plan.endpoints, at_target=at_target), *missing]
-        faults = self._follow(endpoint, need, logins, pods)
-        if faults:
-            return faults
-        if outcome.faults:
-            return list(outcome.faults)
+        down: list[Fault] = []
+        for endpoint in endpoints:
+            faults = self._follow(endpoint, need, logins, pods)
+            if any(fault.kind != UNREACHABLE for fault in faults):
+                return faults
+            down += faults
+        if down or outcome.faults:
+            return down or list(outcome.faults)
         return [self._of_error(failure.endpoint, failure.error) for failure in outcome.failures[:1]]
 
-    def _main_endpoint(self, plan: PullPlan, need: Need) -> Endpoint | None:
-        """The address that is meant to give the image: at the target, else the node's mirror; None if there is none."""
+    def _meant_endpoints(self, plan: PullPlan, need: Need) -> list[Endpoint]:
+        """The addresses that are meant to give the image: those at the target first, then other mirrors.
+
+        For an image of the target itself, those that the node is told; the registry's own address if it is told none.
+        """
         registry = need.reference.registry
         usable = [e for e in plan.endpoints if e.pulls and (need.reference.digest or e.resolves)]
-        at_target = [e for e in usable if e.host in self.sessions.target_hosts]
-        if at_target:
-            return at_target[0]
+        told = [endpoint for endpoint in usable if endpoint.origin]
         if registry == self.mapping.address.registry:
-            return usable[0]
-        return next((e for e in usable if e.origin and e.host != registry), None)
+            return told or usable
+        mirrors = [endpoint for endpoint in told if endpoint.host != registry]
+        return sorted(mirrors, key=lambda endpoint: endpoint.host not in self.sessions.target_hosts)
 
     def _follow(self, endpoint: Endpoint, need: Need, logins: Sequence[Login], pods: Sequence[PodPull]) -> list[Fault]:
         """Ask one address; where that fails, note the fault and ask as if it were mended."""

@@ -14,6 +14,9 @@ from airgap.prove.pull_secrets import PullSecrets, hosts_of
 from airgap.records import Record, replace
 from airgap.targets import TargetAddress
 
+#: The kind of the fault of an address that does not answer: others may say more.
+UNREACHABLE = "unreachable"
+
 
 class Faults(Record):
     """Makes the faults for one target, known by ``target_hosts``, and one runtime. ``ca_file`` is for commands."""
@@ -58,7 +61,7 @@ class Faults(Record):
     def unreachable(self, endpoint: Endpoint, error: AirgapError) -> Fault:
         """The registry does not answer, or not as a registry."""
         return Fault(
-            "unreachable",
+            UNREACHABLE,
             endpoint.host,
             tr("{host} cannot be asked: {what}", host=endpoint.host, what=error.what),
             (tr("airgap doctor {url} says more", url=endpoint.url),),

@@ -44,12 +44,12 @@ class Proof(Record):
 
     @property
     def other_sources(self) -> dict[str, list[str]]:
-        """The images that would come from elsewhere than the target's registry, by the host that they come from."""
+        """The images of other registries that would come from elsewhere than the target, by that host."""
         registry = self.target.partition("/")[0]
         others: dict[str, list[str]] = {}
         for verdict in self.verdicts:
             for host in verdict.sources:
-                if verdict.ready and host != registry:
+                if verdict.ready and registry not in (host, verdict.need.reference.registry):
                     others.setdefault(host, []).append(verdict.need.text)
         return others
 

@@ -179,7 +179,7 @@ def test_at_every_moment(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert named(state) == expected, "it was said to be done, and a power cut takes it away"
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["tar", pytest.param("volumes", marks=pytest.mark.long), "zstd"])
 def test_twice(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run that continues is broken off as well."""
     export, first, second, third = Export(form), tmp_path / "first", tmp_path / "second", tmp_path / "third"

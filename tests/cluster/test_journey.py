@@ -68,7 +68,7 @@ def test_cert_manager_runs_from_a_registry_with_plain_http(
                 f"{target.address}/my-docker-image"
             }
 
-            explained = airgap.run("doctor", "--explain", said.pop()).text
+            explained = cluster.shell("kubectl describe pods | airgap doctor --explain -")
             assert "asked by HTTPS" in explained
             (command,) = re.findall(r"^ +airgap (hosts .* --for containerd) --output", explained, re.MULTILINE)
             assert target.url in command

@@ -102,6 +102,7 @@ def test_depth_is_refused_and_crashes_nothing(content: bytes) -> None:
 
 
 @pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize("parser", ["libyaml", pytest.param("pure", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     "inner",
     [

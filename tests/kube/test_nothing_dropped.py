@@ -25,7 +25,7 @@ HEADS = ["", "apiVersion: v1\nkind: ConfigMap\n", "apiVersion: x.example/v1\nkin
          "apiVersion: v1\nkind: Pod\n", "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"]  # fmt: skip
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(
     st.sampled_from(HEADS),
     st.lists(st.sampled_from(KEYS), min_size=1, max_size=4, unique=True),

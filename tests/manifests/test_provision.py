@@ -167,12 +167,13 @@ def test_credentials_come_from_the_secret_that_the_guide_makes() -> None:
 def test_the_guide_hands_the_program_to_the_container_that_waits_for_it() -> None:
     english, korean = (commands(ROOT / "docs" / page, heading) for page, heading in GUIDES.items())
     assert english == korean
-    (handed,) = [line for line in english if "airgap.pyz'" in line]
+    (handed,) = [line for line in english if "cat > " in line]
     assert f"exec -i job/{JOB['metadata']['name']} -c {WAITS['name']} " in handed
     (taken,) = [line for line in english if line.startswith("tar xf")]
     assert handed.endswith(f"< {taken.split()[-1]}")
     (mount,) = WAITS["volumeMounts"]
-    assert f"'cat > {mount['mountPath']}/airgap.pyz'" in handed
+    # Without the second command containerd cuts the input short.
+    assert f"'cat > {mount['mountPath']}/airgap.pyz && echo copied'" in handed
     assert english.index(taken) < english.index(handed)
     steps = ["images import", "apply -k manifests/nexus", "exec -i job/", "create secret generic", "wait --for"]
     places = [next(index for index, line in enumerate(english) if step in line) for step in steps]

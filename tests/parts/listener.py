@@ -17,6 +17,7 @@ class Listener:
 
     ``port`` 0 is any free port; raises :class:`OSError` if the port is taken. ``receive_buffer`` is the size of the
     sockets' receive buffers in bytes, 0 for the system's default. ``count`` is the number of accepted connections.
+    ``host`` is where it listens if not on loopback, empty for every address.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Listener:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.count = 0
         self.port: int = self._socket.getsockname()[1]
-        self.address = f"{host}:{self.port}"
+        self.address = f"{host or LOOPBACK}:{self.port}"
 
     def start(self) -> None:
         """Begin to accept connections."""

@@ -154,7 +154,7 @@ class Containerd(Record, eq=False):
             overrides_path=override,
         )
         if not address:
-            return _completed(replace(endpoint, resolves=True, pulls=True), registry, explicit=explicit)
+            return _completed(replace(endpoint, origin="", resolves=True, pulls=True), registry, explicit=explicit)
         parts = _split(address if address.startswith("http") else f"https://{address}", where)
         clean = posixpath.normpath(parts.path) if parts.path else ""
         if not override and not clean.endswith("/v2"):

@@ -47,9 +47,13 @@ BOMBS: dict[str, Callable[[], str]] = {
     "escapes": lambda: f'{HEAD}data:\n  a: "image: q.io/a/b:1\\n' + "\\x41" * 2_000_000 + '"\n',
     "comments": lambda: "a: 1\n" + "# q.io/a/b:1\n" * 1_000_000,
 }
+#: One for each limit; the others are long tests.
+SHORT = ("images", "argument", "keys", "script", "escapes")
 
 
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "name", [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in BOMBS]
+)
 def test_a_bomb_in_a_folder_is_named_and_the_rest_is_read(airgap: Airgap, name: str) -> None:
     airgap.write("d/bomb.yaml", BOMBS[name]())
     airgap.write("d/good.yaml", pod("q.io/good:1"))
@@ -68,7 +72,15 @@ def test_escapes_inside_escapes_cost_what_their_text_does(airgap: Airgap, size: 
     assert (done.code, done.stdout) == (code, "" if code else "docker.io/library/busybox:latest\n")
 
 
-@pytest.mark.parametrize("value", ["\\n", "\\u0041", "\\\\", "a.", "a/", "a-", "l.l:", " ", "#\\n"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\\u0041",
+        "a/",
+        " ",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("\\n", "\\\\", "a.", "a-", "l.l:", "#\\n")),
+    ],
+)
 def test_a_long_word_costs_what_its_text_does(airgap: Airgap, value: str) -> None:
     """In JSON and as an argument; repetitions of groups in patterns cost memory."""
     text = value * (6_000_000 // len(value))

@@ -22,7 +22,7 @@ from tests.doubles.nexus.routes import Route, RouteKind
 from tests.doubles.nexus.settings import ADMIN, PUSHER, Repository, Settings, User
 from tests.doubles.registry import Answer, Double, Request
 from tests.parts.certificates import Pair
-from tests.parts.service import free_port
+from tests.parts.service import LOOPBACK, free_port
 
 _ACTIONS = {"GET": "read", "HEAD": "read", "POST": "add", "PUT": "edit", "PATCH": "edit", "DELETE": "delete"}
 
@@ -42,8 +42,17 @@ class Seen:
 class Nexus:
     """``contents`` are the repositories by name; ``frozen``, ``eula_accepted`` and their ``settings`` may change."""
 
-    def __init__(self, settings: Settings, *, tls: Pair | None = None, main_tls: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        tls: Pair | None = None,
+        main_tls: bool = False,
+        host: str = LOOPBACK,
+        port: int = 0,
+    ) -> None:
         self.settings = settings
+        self._host = host
         self.lock = threading.RLock()
         self.frozen = settings.frozen
         self.eula_accepted = settings.eula_accepted
@@ -61,7 +70,9 @@ class Nexus:
         self.access = Access(settings, self.clock)
         scheme = "https" if main_tls else "http"
         context = self._tls if main_tls else None
-        self.main = Double(lambda request: self._on_main(request, scheme), context, idle=settings.idle)
+        self.main = Double(
+            lambda request: self._on_main(request, scheme), context, port=port, host=host, idle=settings.idle
+        )
         for repository in settings.repositories:
             self.add(repository)
 
@@ -152,6 +163,7 @@ class Nexus:
                     lambda request: self._on_connector(content, request, scheme),
                     self._tls if secure else None,
                     port=port,
+                    host=self._host,
                     idle=self.settings.idle,
                 )
 
@@ -287,9 +299,19 @@ class Nexus:
 
 
 @contextlib.contextmanager
-def nexus(settings: Settings | None = None, *, tls: Pair | None = None, main_tls: bool = False) -> Iterator[Nexus]:
-    """A :class:`Nexus` that ends with the block. ``tls`` serves HTTPS connectors, ``main_tls`` the main port too."""
-    server = Nexus(settings or Settings(), tls=tls, main_tls=main_tls)
+def nexus(
+    settings: Settings | None = None,
+    *,
+    tls: Pair | None = None,
+    main_tls: bool = False,
+    host: str = LOOPBACK,
+    port: int = 0,
+) -> Iterator[Nexus]:
+    """A :class:`Nexus` that ends with the block. ``tls`` serves HTTPS connectors, ``main_tls`` the main port too.
+
+    The main port is ``port``, 0 for a free one; all ports listen on ``host``, empty for every address.
+    """
+    server = Nexus(settings or Settings(), tls=tls, main_tls=main_tls, host=host, port=port)
     try:
         yield server
     finally:

@@ -125,7 +125,7 @@ class _Rule:
 
 class Double:
     """``default`` answers what no rule takes. ``requests`` holds everything that came, in order. ``port`` 0 is a free
-    one; a connection on which nothing comes for ``idle`` seconds is closed."""
+    one, ``host`` empty is every address; a connection on which nothing comes for ``idle`` seconds is closed."""
 
     def __init__(
         self,
@@ -133,8 +133,8 @@ class Double:
         tls: ssl.SSLContext | None = None,
         *,
         port: int = 0,
-        idle: float | None = None,
         host: str = LOOPBACK,
+        idle: float | None = None,
     ) -> None:
         self.default = default or (lambda _: Answer(404))
         self.requests: list[Request] = []
