@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airgap import bounded_json
 from airgap.bundle.artifacts import BundledArtifact
 from airgap.bundle.attached import lay_out_attached
 from airgap.bundle.document_format import dump_json, oldest_reader
@@ -27,7 +28,7 @@ from airgap.bundle.inventory import (
 from airgap.bundle.program import Program
 from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
 from airgap.bundle.tar import TarLayout, blob_name, lay_out
-from airgap.errors import ResourceError
+from airgap.errors import BundleError, ResourceError
 from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
@@ -129,7 +130,21 @@ def build_layout(
         tuple(attached),
     )
     inventory = replace(inventory, tool=oldest_reader(inventory.features))
-    return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, inventory.to_bytes()), *extra_members], blobs)
+    content = inventory.to_bytes()
+    for name, kind, member in (("index.json", "index", index), (INVENTORY_MEMBER, "document", content)):
+        _check_readable(name, kind, member)
+    return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, content), *extra_members], blobs)
+
+
+def _check_readable(name: str, kind: str, content: bytes) -> None:
+    """Raise :class:`BundleError` for a document that import would refuse as too large."""
+    try:
+        bounded_json.check_kind(content, kind)
+    except bounded_json.TooLarge as error:
+        raise BundleError(
+            tr("{name} of this bundle would be too large to be read ({what})", name=name, what=error.what),
+            hint=tr("make several bundles; or raise the limit here and for the import: {hint}", hint=error.hint),
+        ) from None
 
 
 def _extra_members(extras: Extras) -> tuple[list[BundledResource], list[tuple[str, bytes]]]:

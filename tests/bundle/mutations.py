@@ -11,6 +11,7 @@ from pathlib import Path
 
 from airgap.bundle import build_layout, open_bundle
 from airgap.bundle.output_format import OutputFormat
+from airgap.bundle.tail import with_signatures
 from airgap.bundle.tar import END
 from airgap.bundle.writer import BundleWriter
 from airgap.errors import SignatureFailure
@@ -20,6 +21,7 @@ from airgap.trust import bech32
 from airgap.trust.age_crypto import x25519_public
 from airgap.trust.age_header import Header
 from airgap.trust.age_keys import find_file_key, parse_identities, parse_recipient
+from airgap.trust.age_stream import Sealer
 from tests.bundle.bundles import Content, TarMember, extras, joined, members_of
 from tests.parts.images import Images
 
@@ -29,7 +31,13 @@ RECIPIENT = parse_recipient(bech32.encode(x25519_public(_SECRET), "age"), where=
 (IDENTITY,) = parse_identities(bech32.encode(_SECRET, "age-secret-key-").upper().encode(), where="", ask=None)
 
 #: The forms by the name of the bundle. Volumes are small enough for several of them.
-FORMS = {"tar": "b.tar", "zstd": "b.tar.zst", "volumes": "b.tar", "sealed": "b.tar.age"}
+FORMS = {
+    "tar": "b.tar",
+    "zstd": "b.tar.zst",
+    "volumes": "b.tar",
+    "sealed": "b.tar.age",
+    "sealed volumes": "b.tar.age",
+}
 _VOLUME = 8192
 Files = dict[str, bytes]
 """The content of a bundle's files by name, signatures beside it included."""
@@ -43,9 +51,17 @@ def make(folder: Path, form: str, *signers: Sign, detached: bool = False, volume
         {"quay.io/a/x:v1": images.two_platforms(size=3000), "quay.io/a/y:2": images.image(layers=[images.layer()])},
     )
     planned, sources = content.planned()
-    _, layout = build_layout(planned, extras())
+    inventory, layout = build_layout(planned, extras())
+    if is_sealed(form) and not detached:
+        # Nothing can be added to a sealed bundle: it is signed while it is made.
+        made = [sign(inventory.to_bytes()) for sign in signers]
+        layout, signers = with_signatures(layout, {one.name: one.content for one in made}), ()
     folder.mkdir(parents=True)
-    output = OutputFormat(folder / FORMS[form], volume_size if form == "volumes" else 0)
+    output = OutputFormat(
+        folder / FORMS[form],
+        volume_size if is_split(form) else 0,
+        sealer=Sealer([RECIPIENT]) if is_sealed(form) else None,
+    )
     manifests = {digest: manifest.content for digest, manifest in planned.manifests.items()}
     writer = BundleWriter.begin(output.begin_draft(layout), layout, {**planned.inline_blobs, **manifests})
     order = layout.blobs if writer.ordered else None
@@ -55,6 +71,14 @@ def make(folder: Path, form: str, *signers: Sign, detached: bool = False, volume
         with open_bundle(entry(folder, form), unseal=unseal) as bundle:
             sign_bundle(bundle, sign, detached=detached)
     return read(folder)
+
+
+def is_sealed(form: str) -> bool:
+    return form.startswith("sealed")
+
+
+def is_split(form: str) -> bool:
+    return form.endswith("volumes")
 
 
 def unseal(header: Header, where: str) -> bytes:
@@ -67,7 +91,7 @@ def unseal(header: Header, where: str) -> bytes:
 
 def entry(folder: Path, form: str) -> Path:
     """The path by which the bundle is opened."""
-    return folder / ("b.tar.001" if form == "volumes" else FORMS[form])
+    return folder / (f"{FORMS[form]}.001" if is_split(form) else FORMS[form])
 
 
 def read(folder: Path) -> Files:
@@ -90,7 +114,7 @@ def mutation(form: str, files: Files, chance: random.Random) -> tuple[str, Files
     """Change a bundle in one way, and say how. About half of the changes are single bits."""
     changes: list[Callable[[Files, random.Random], str]] = [_flip_bit] * 8
     changes += [_truncate, _append_zeros, _append_bytes, _append_itself, _drop_bytes]
-    if form == "volumes":
+    if is_split(form):
         changes += [_swap_volumes, _empty_volume]
     if form == "tar":
         changes += [_drop_member, _double_member, _swap_members, _add_member, _rename_signature, _change_padding] * 2

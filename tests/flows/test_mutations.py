@@ -17,12 +17,15 @@ from airgap.flows.sign import certificate_signer, key_signer
 from airgap.transfer import Context, Jobs
 from airgap.trust.policy import Policy
 from airgap.trust.secret_key import SecretKey
-from tests.bundle.mutations import entry, make, mutation, tar_of, unseal, write
+from tests.bundle.mutations import FORMS, entry, is_sealed, is_split, make, mutation, tar_of, unseal, write
 from tests.parts.certificates import Authority
 
 CONTEXT = Context(Jobs.of(1))
 #: Forms, and whether the signatures are in files beside the bundle.
-SIGNED = [("tar", False), ("tar", True), ("volumes", False), ("volumes", True), ("zstd", True), ("sealed", True)]
+SIGNED = [
+    *(("tar", False), ("tar", True), ("volumes", False), ("volumes", True), ("zstd", True)),
+    *(("sealed", False), ("sealed", True), ("sealed volumes", False)),
+]
 
 
 def run(folder: Path, form: str, detached: bool, authority: Authority, *, count: int, seed: int) -> dict[str, int]:
@@ -64,6 +67,15 @@ def run(folder: Path, form: str, detached: bool, authority: Authority, *, count:
         assert tar_of(form, changed) == tar_of(form, good), f"not found: {how}"
         seen["same tar"] += 1
     return dict(seen)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_what_its_name_says(tmp_path: Path, form: str) -> None:
+    files = make(tmp_path / "b", form)
+    first = files[entry(tmp_path / "b", form).name]
+    start = {"zstd": b"\x28\xb5\x2f\xfd"}.get(form, b"age-encryption.org/v1\n" if is_sealed(form) else b"oci-layout")
+    assert first.startswith(start)
+    assert (len(files) > 3) == is_split(form)
 
 
 @pytest.mark.requires("openssl", "zstd")
