@@ -125,13 +125,7 @@ class _ExportCommand(click.Command):
         "nothing; with =FILE the archive of one for another machine."
     ),
 )
-@click.option(
-    "--attach",
-    "attached",
-    multiple=True,
-    metavar="FILE",
-    help=tr("Put this document into the bundle, such as a scanner's report or an SBOM. Repeatable."),
-)
+@artifact_options.attach
 @click.option(
     "--referrers/--no-referrers",
     default=True,
