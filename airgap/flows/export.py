@@ -71,7 +71,10 @@ def _export(
     layout, signature_files = request.signing.sign(request.form, inventory, layout)
     paths = request.form.output_paths(layout)
     result = Exported(
-        PlannedBundle(inventory, layout.total, paths, planned, resolved.sources, resources, request.notes or b""),
+        PlannedBundle(
+            inventory, layout.total, paths, planned, resolved.sources, resources, request.notes or b"",
+            request.attached,
+        ),
         len(inventory.images), len(inventory.blobs), sizes, 0, paths, failures, resolved.unresolved,
     )  # fmt: skip
     context.note(tr("bundle size: {total}", total=human(layout.total)))

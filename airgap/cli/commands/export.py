@@ -23,7 +23,6 @@ from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options, open_registries
 from airgap.config.notes import read_notes
 from airgap.errors import Interrupted, UsageError
-from airgap.events import Noted
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages, find_images
 from airgap.flows.steps.attached_documents import read_attached
@@ -336,9 +335,7 @@ def command(
             if isinstance(error, Interrupted) and error.again:
                 raise
             raise Interrupted(tr("stopped; nothing is left behind"), again=True) from None
-        how = {"dry_run": request.dry_run, "force": force}
-        for path in beside.write(output_format, exported.paths, exported.planned, run, **how):
-            emit(Noted(tr("wrote {path}", path=path)))
+        beside.write(output_format, exported.paths, exported.planned, run, dry_run=request.dry_run, force=force)
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
         print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):
