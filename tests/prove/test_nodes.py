@@ -83,7 +83,8 @@ elif plain[1].startswith("daemonset/"):
     status = {{"observedGeneration": 1, "desiredNumberScheduled": len(nodes)}}
     print(json.dumps({{"metadata": {{"generation": 1}}, "status": status}}))
 elif plain[1].startswith("node/"):
-    print(json.dumps({{"status": {{"nodeInfo": {{"operatingSystem": "linux", "architecture": "amd64"}}}}}}))
+    said = {{"operatingSystem": "linux", "architecture": "amd64", "containerRuntimeVersion": os.environ.get("CRI", "")}}
+    print(json.dumps({{"status": {{"nodeInfo": said}}}}))
 elif plain[1].startswith("pod/"):
     waiting = {{"reason": "ErrImagePull", "message": "not found"}}
     print(json.dumps(pod("x", containerStatuses=[{{"name": "debugger", "state": {{"waiting": waiting}}}}])))
@@ -135,6 +136,24 @@ def test_the_files_of_a_node_are_read_through_a_debug_pod_that_is_deleted(far: N
     answer = prove(far, "--from-node", "good", "--image", "busybox", code=0).json
     assert (answer["node"], answer["platform"], answer["ready"]) == ("good", "linux/amd64", True)
     assert words(far)[-1].startswith("--namespace=kube-system delete pod node-debugger-good-x1")
+
+
+@pytest.mark.parametrize(
+    ("said", "runtime", "ready"),
+    [
+        ("containerd://1.7.24", "containerd", False),
+        ("containerd://2.2.0", "containerd", True),
+        ("cri-o://1.33.0", "crio", False),
+        ("containerd://2.1.0-k3s1", "k3s", False),
+        ("", "containerd", False),
+    ],
+)
+def test_the_node_says_which_runtime_it_has(far: Node, said: str, runtime: str, ready: bool) -> None:
+    """containerd 2 takes a hosts.toml without a host, and 1.7 does not."""
+    far.containerd({TARGET: f'server = "{far.url}"\n'})
+    far.airgap.environment["CRI"] = said
+    answer = prove(far, "--from-node", "good", "--image", "busybox", code=0 if ready else 51).json
+    assert (answer["runtime"], answer["ready"]) == (runtime, ready)
 
 
 def test_a_file_outside_of_the_usual_folders_is_fetched_when_it_is_named(far: Node) -> None:
