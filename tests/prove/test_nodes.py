@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from tests.cli.command import Airgap
 from tests.doubles.registry.shelf import asks_basic
 from tests.parts.images import Images
+from tests.parts.waiting import wait_until
 from tests.prove.nodes import TARGET, Node, hosts_toml, node, pull_secret, workload
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +43,8 @@ def pod(name, **status):
 
 def terminated(name):
     broken = (home / "broken").read_text() if (home / "broken").exists() else ""
+    if (home / "slow").exists():
+        return pod(name)
     if name == broken:
         waiting = {{"reason": "ImagePullBackOff", "message": "no such image"}}
         return pod(name, initContainerStatuses=[{{"name": "prove", "state": {{"waiting": waiting}}}}])
@@ -197,6 +201,19 @@ def test_a_node_on_which_the_check_does_not_run_is_not_ready(far: Node, monkeypa
     far.airgap.environment["AIRGAP_LIMITS"] = "nodes-time=1"
     answer = prove(far, "--on-nodes", f"{TARGET}/airgap:1", code=51).json
     assert answer["nodes"] == [{"node": "good", "error": "prove: ImagePullBackOff: no such image", "proof": None}]
+
+
+def test_what_was_made_is_deleted_after_ctrl_c(far: Node) -> None:
+    (cluster(far) / "slow").touch()
+    path = far.airgap.write("a.yaml", workload(f"{TARGET}/shop/web:v1"))
+    process = far.airgap.started("prove", path, "--against", TARGET, "--on-nodes", f"{TARGET}/airgap:1")
+    log = cluster(far) / "log"
+    wait_until(lambda: log.exists() and "get pods" in log.read_text())
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert "delete daemonset,configmap,secret" in words(far)[-1]
+    assert not (cluster(far) / "state.json").exists()
 
 
 def test_a_dry_run_prints_the_objects_and_no_password(far: Node) -> None:
