@@ -80,6 +80,7 @@ def test_a_package_with_what_it_needs_reaches_nexus(airgap: Airgap, bundle: list
         url = f"{server.url}/repository/nuget-hosted"
         assert f"airgap hosts {url} --for nuget" in said.stderr
         assert server.repository("nuget-hosted").files == {"/".join(key): data for key, data in NEEDED.items()}
+        assert "leads clients" not in said.stderr
         assert restore(f"{url}/index.json", "Demo.App", "2.0.0") == dict(NEEDED.keys())
         before = uploads(server), len(server.asked("GET", "v3/content"))
         carry(airgap, "--nexus", server.url)
@@ -148,6 +149,18 @@ def test_other_servers_are_pushed_to_with_the_api_key(airgap: Airgap, bundle: li
         for path, expected in (("feed", "no service index"), ("gone", "no source of NuGet's V3 API")):
             said = carry(airgap, "--artifacts-to", f"nuget={server.url}/{path}", user=None, code=50)
             assert expected in said.errors[0]
+
+
+def test_a_server_that_calls_itself_otherwise(airgap: Airgap, bundle: list[bytes]) -> None:
+    """Behind a proxy, a server may know only its inner name: what it names is asked of the host that the user named."""
+    carried(airgap, bundle)
+    there: Packages = {}
+    inner = "http://inner.corp:8081/feed"
+    resources = {"PackageBaseAddress/3.0.0": f"{inner}/flat/", "PackagePublish/2.0.0": f"{inner}/push"}
+    with source(there, resources=resources) as server:
+        said = carry(airgap, "--artifacts-to", f"nuget={server.url}/feed", user=None)
+        assert "leads clients to http://inner.corp:8081" in said.stderr
+        assert there == NEEDED
 
 
 def test_a_folder_is_a_source(airgap: Airgap, bundle: list[bytes]) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
@@ -216,3 +217,24 @@ def test_pull_secrets_of_the_cluster_count(far: Node) -> None:
         (cluster(far) / "objects.json").write_text(json.dumps(objects))
         answer = far.airgap.run(*arguments, "--platform", "linux/amd64", code=code).json
     assert [cause["kind"] for cause in answer["causes"]] == ["no-pull-secret"]
+
+
+@pytest.mark.parametrize("limit", ["kubectl-bytes=10", "needs-bytes=10", "needs-values=1"])
+def test_what_kubectl_and_the_list_for_nodes_may_hold_is_limited(far: Node, limit: str) -> None:
+    far.airgap.environment["AIRGAP_LIMITS"] = limit
+    name = limit.partition("=")[0]
+    if name == "kubectl-bytes":
+        path = far.airgap.write("a.yaml", workload(f"{TARGET}/shop/web:v1"))
+        node = ("--from-node", "good", "--image", "busybox")
+        result = far.airgap.fails(10, "prove", path, "--against", TARGET, *node)
+    else:
+        packed = gzip.compress(b'[{"image": "a.test/b:1", "text": "a.test/b:1", "places": [], "pods": []}]')
+        path = far.airgap.write("list.gz", packed)
+        result = far.airgap.fails(10, "prove", "--needs", path, "--against", TARGET)
+    assert name in result.stderr
+
+
+def test_a_list_for_nodes_that_is_none_is_refused(far: Node) -> None:
+    for content in (b"no gzip", gzip.compress(b"{"), gzip.compress(b'[{"image": 1}]')):
+        path = far.airgap.write("list.gz", content)
+        far.airgap.fails(10, "prove", "--needs", path, "--against", TARGET)
