@@ -13,6 +13,7 @@ from typing import Any
 
 from airgap import bounded_json
 from airgap.bundle.artifacts import BundledArtifact
+from airgap.bundle.attached import lay_out_attached
 from airgap.bundle.document_format import dump_json, oldest_reader
 from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_name, descriptors_by_name
 from airgap.bundle.inventory import (
@@ -54,7 +55,7 @@ class Extras(Record):
 
     ``program`` is what ``--with-self`` carries; ``name``, ``version`` and ``notes`` are those of ``airgap.yaml``.
     ``skipped`` are the files that were not read for images. ``artifacts`` are those of the plan's images that are
-    artifacts, sorted.
+    artifacts, sorted. ``attached`` are documents by name and content.
     """
 
     resources: Sequence[Resource] = ()
@@ -64,6 +65,7 @@ class Extras(Record):
     notes: bytes | None = None
     skipped: Sequence[SkippedName] = ()
     artifacts: Sequence[BundledArtifact] = ()
+    attached: Sequence[tuple[str, bytes]] = ()
 
 
 NO_EXTRAS = Extras()
@@ -107,6 +109,8 @@ def build_layout(
     )
     oci_members = [("oci-layout", LAYOUT), ("index.json", index), ("manifest.json", docker_manifest)]
     resources, extra_members = _extra_members(extras)
+    attached, attached_members = lay_out_attached(extras.attached)
+    extra_members += attached_members
     inventory = Inventory(
         bundled,
         blobs,
@@ -123,6 +127,7 @@ def build_layout(
         tuple(extras.artifacts),
         {image.digest: image.referrer_tag for image in referrers if image.referrer_tag},
         frozenset(child.digest for image in roots for child in plan.absent_children(image)),
+        tuple(attached),
     )
     inventory = replace(inventory, tool=oldest_reader(inventory.features))
     content = inventory.to_bytes()
