@@ -21,6 +21,7 @@ from airgap.artifacts.artifact import Download
 from airgap.artifacts.formats.nuget.client import NugetSettingsFile
 from airgap.artifacts.formats.nuget.config import NugetConfig
 from airgap.artifacts.formats.nuget.frameworks import Framework, nearest
+from airgap.artifacts.formats.nuget.lockfile import parse_lockfile
 from airgap.artifacts.formats.nuget.nuspec import parse_nuspec, read_nupkg, read_properties
 from airgap.artifacts.formats.nuget.service import read_json
 from airgap.artifacts.formats.nuget.versions import Version, VersionRange
@@ -253,6 +254,52 @@ def test_the_dependencies_of_one_framework(airgap: Airgap) -> None:
         assert entries(airgap) == set({**APP, **LIB})
         write_entry(airgap, server.url, framework="vb6")
         assert "is no target framework" in export(airgap, "-o", "x.tar", code=2).errors[0]
+
+
+LOCKED = {
+    "version": 1,
+    "dependencies": {
+        "net8.0": {
+            "Demo.App": {"type": "Direct", "requested": "[2.0.0, )", "resolved": "2.0.0", "contentHash": "AAAA"},
+            "Demo.Lib": {"type": "Transitive", "resolved": "1.3.0", "contentHash": "AAAA"},
+            "mine": {"type": "Project", "dependencies": {"Demo.App": "[2.0.0, )"}},
+        },
+        "net8.0/linux-x64": {"demo.lib": {"type": "Transitive", "resolved": "1.3"}},
+    },
+}
+
+
+def test_the_packages_of_a_lock_file(airgap: Airgap) -> None:
+    airgap.write("packages.lock.json", b"\xef\xbb\xbf" + json.dumps(LOCKED).encode())
+    with source(dict(EVERYTHING)) as server:
+        entry = {"lockfile": "packages.lock.json", "source": f"{server.url}/feed/v3/index.json"}
+        write_project(airgap, {"nuget": [entry]})
+        export(airgap)
+        assert entries(airgap) == set({**APP, **LIB_NEWER})
+        # Nothing is resolved.
+        asked = [request.path for request in server.requests]
+        assert not [path for path in asked if path.endswith((".nuspec", "demo.lib/index.json"))]
+    with source(dict(LIB_NEWER)) as server:
+        entry = {"lockfile": "packages.lock.json", "source": f"{server.url}/feed/v3/index.json"}
+        write_project(airgap, {"nuget": [entry]})
+        said = export(airgap, "-o", "other.tar", code=22)
+        assert "nuget Demo.App 2.0.0" in said.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ([], "no lock file"), ({}, "no lock file"), ({"dependencies": {"net8.0": []}}, "no lock file"),
+        ({"dependencies": {"net8.0": {"A": 1}}}, "no lock file"),
+        ({"dependencies": {"net8.0": {"A": {"type": "Direct"}}}}, "is no version"),
+        ({"dependencies": {"net8.0": {"../A": {"type": "Direct", "resolved": "1.0.0"}}}}, "is no id"),
+    ],
+    ids=range(6),
+)  # fmt: skip
+def test_what_is_no_lock_file(document: object, expected: str) -> None:
+    with pytest.raises(ContentError, match=expected) as raised:
+        parse_lockfile(json.dumps(document).encode(), where="packages.lock.json")
+    assert raised.value.where == "packages.lock.json"
 
 
 def test_a_file_that_is_not_what_the_catalog_says(airgap: Airgap) -> None:
