@@ -380,21 +380,6 @@ def test_password_and_mirror_are_those_of_settings_xml(airgap: Airgap) -> None:
         server.stop()
 
 
-def test_hosts_merges_the_mirror_into_settings_xml(airgap: Airgap) -> None:
-    url = "http://nexus.corp:8081/repository/maven-group"
-    words = ("hosts", url, "--for", "maven")
-    assert f"<mirrorOf>*</mirrorOf><url>{url}</url>" in airgap.run(*words).text
-    before = (
-        "<settings>\n  <!-- <mirrors> -->\n  <mirrors>\n    <mirror><id>x</id></mirror>\n  </mirrors>\n</settings>\n"
-    )
-    airgap.write("root/etc/maven/settings.xml", before)
-    airgap.run(*words, "--root", "root")
-    merged = (airgap.folder / "root/etc/maven/settings.xml").read_text()
-    mirror = f"<mirror><id>airgap</id><mirrorOf>*</mirrorOf><url>{url}</url></mirror>"
-    assert merged == before.replace("  <mirrors>\n", f"  <mirrors>\n    {mirror}\n", 1)
-    assert "everything is there already" in airgap.run(*words, "--root", "root").stderr
-
-
 WITHOUT_MIRROR = ["", "<localRepository/>", "<mirrors/>", "<mirrors>\n</mirrors>"]
 
 
