@@ -41,6 +41,12 @@ def parse(content: bytes, kind: str, *, where: str | None = None) -> Any:
     Raises :class:`TooLarge` past one of them, with the hint that names it, and :class:`ContentError` for what is no
     JSON in UTF-8.
     """
+    check_kind(content, kind, where=where)
+    return _load(content, where)
+
+
+def check_kind(content: bytes, kind: str, *, where: str | None = None) -> None:
+    """Raise :class:`TooLarge` for what :func:`parse` would refuse as too large."""
     most_bytes = limits.value(f"{kind}-bytes")
     if len(content) > most_bytes:
         raise TooLarge(
@@ -52,7 +58,6 @@ def parse(content: bytes, kind: str, *, where: str | None = None) -> Any:
     if limits.has(values_limit):
         _check_values(content, limits.value(values_limit), where, limits.hint(values_limit))
     _check_depth(content, limits.value("json-depth"), where, limits.hint("json-depth"))
-    return _load(content, where)
 
 
 def loads(content: bytes, *, values: int, depth: int = MAX_DEPTH, where: str | None = None) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airgap.bundle.artifacts import BundledArtifact, check_artifacts
+from airgap.bundle.attached import AttachedDocument, check_attached
 from airgap.bundle.document_format import (
     ARTIFACTS,
     FORMAT,
@@ -86,6 +87,7 @@ class Inventory(Record):
     ``bases`` identifies the bundles that brought the required layers. ``tool`` is the oldest airgap that
     reads the bundle. ``skipped`` are the files that were not read for images. ``artifacts`` are the files of other
     formats, sorted. ``absent`` are the digests of manifests that indexes list and that the bundle does not have.
+    ``attached`` are the documents that ride along.
     """
 
     images: tuple[BundledImage, ...]
@@ -103,6 +105,7 @@ class Inventory(Record):
     artifacts: tuple[BundledArtifact, ...] = ()
     referrer_tags: Mapping[str, str] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    attached: tuple[AttachedDocument, ...] = ()
 
     @property
     def features(self) -> list[str]:
@@ -161,6 +164,7 @@ class Inventory(Record):
             # Only where there is something: all other bundles keep the bytes that they had before these keys.
             **({"artifacts": [artifact.to_json() for artifact in self.artifacts]} if self.artifacts else {}),
             **({"absent": sorted(self.absent)} if self.absent else {}),
+            **({"attached": [document.to_json() for document in self.attached]} if self.attached else {}),
             **({"skipped": [{"name": entry.name, "why": entry.why} for entry in self.skipped]} if self.skipped else {}),
         }
 
@@ -213,6 +217,7 @@ class Inventory(Record):
                 tuple(map(BundledArtifact.from_json, optional_list(document.get("artifacts")))),
                 parse_referrer_tags(document),
                 frozenset(map(digests.check, optional_list(document.get("absent")))),
+                tuple(map(AttachedDocument.from_json, optional_list(document.get("attached")))),
             )
             inventory._check_consistency()
             return inventory
@@ -254,6 +259,7 @@ class Inventory(Record):
         for resource in self.resources:
             if not resource.member.startswith(RESOURCES_FOLDER) or resource.member not in self.members:
                 raise BundleError(tr("its inventory has no member for the resource file {name}", name=resource.name))
+        check_attached(self.attached, self.members)
         check_artifacts(self.artifacts, sizes, {required.digest: required.size for required in self.requires})
         roots = [*(image.descriptor.digest for image in self.images), *self.referrers]
         roots += [artifact.descriptor.digest for artifact in self.artifacts]

@@ -11,7 +11,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airgap import bounded_json
 from airgap.bundle.artifacts import BundledArtifact
+from airgap.bundle.attached import lay_out_attached
 from airgap.bundle.document_format import dump_json, oldest_reader
 from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_name, descriptors_by_name
 from airgap.bundle.inventory import (
@@ -26,7 +28,7 @@ from airgap.bundle.inventory import (
 from airgap.bundle.program import Program
 from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
 from airgap.bundle.tar import TarLayout, blob_name, lay_out
-from airgap.errors import ResourceError
+from airgap.errors import BundleError, ResourceError
 from airgap.i18n import tr
 from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
@@ -53,7 +55,7 @@ class Extras(Record):
 
     ``program`` is what ``--with-self`` carries; ``name``, ``version`` and ``notes`` are those of ``airgap.yaml``.
     ``skipped`` are the files that were not read for images. ``artifacts`` are those of the plan's images that are
-    artifacts, sorted.
+    artifacts, sorted. ``attached`` are documents by name and content.
     """
 
     resources: Sequence[Resource] = ()
@@ -63,6 +65,7 @@ class Extras(Record):
     notes: bytes | None = None
     skipped: Sequence[SkippedName] = ()
     artifacts: Sequence[BundledArtifact] = ()
+    attached: Sequence[tuple[str, bytes]] = ()
 
 
 NO_EXTRAS = Extras()
@@ -106,6 +109,8 @@ def build_layout(
     )
     oci_members = [("oci-layout", LAYOUT), ("index.json", index), ("manifest.json", docker_manifest)]
     resources, extra_members = _extra_members(extras)
+    attached, attached_members = lay_out_attached(extras.attached)
+    extra_members += attached_members
     inventory = Inventory(
         bundled,
         blobs,
@@ -122,9 +127,24 @@ def build_layout(
         tuple(extras.artifacts),
         {image.digest: image.referrer_tag for image in referrers if image.referrer_tag},
         frozenset(child.digest for image in roots for child in plan.absent_children(image)),
+        tuple(attached),
     )
     inventory = replace(inventory, tool=oldest_reader(inventory.features))
-    return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, inventory.to_bytes()), *extra_members], blobs)
+    content = inventory.to_bytes()
+    for name, kind, member in (("index.json", "index", index), (INVENTORY_MEMBER, "document", content)):
+        _check_readable(name, kind, member)
+    return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, content), *extra_members], blobs)
+
+
+def _check_readable(name: str, kind: str, content: bytes) -> None:
+    """Raise :class:`BundleError` for a document that import would refuse as too large."""
+    try:
+        bounded_json.check_kind(content, kind)
+    except bounded_json.TooLarge as error:
+        raise BundleError(
+            tr("{name} of this bundle would be too large to be read ({what})", name=name, what=error.what),
+            hint=tr("make several bundles; or raise the limit here and for the import: {hint}", hint=error.hint),
+        ) from None
 
 
 def _extra_members(extras: Extras) -> tuple[list[BundledResource], list[tuple[str, bytes]]]:

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Documents that ride along.
+attach = click.option(
+    "--attach",
+    "attached",
+    multiple=True,
+    metavar="FILE",
+    help=tr("Put this document into the bundle, such as a scanner's report or an SBOM. Repeatable."),
+)
+
 
 class ArtifactChoice(Record):
     """``only`` artifacts, or with ``none`` everything but artifacts."""

@@ -12,6 +12,7 @@ from airgap.dossier.facts import (
     BundleFacts,
     Changes,
     Contents,
+    DocumentFacts,
     Dossier,
     ImageFacts,
     PlatformFacts,
@@ -42,6 +43,7 @@ def to_json(dossier: Dossier) -> dict[str, Any]:
             {"name": resource.name, "sha256": resource.sha256, "images": resource.images}
             for resource in dossier.resources
         ],
+        "documents": [_document(document) for document in dossier.documents],
         "skipped": [{"name": name, "why": why} for name, why in dossier.skipped],
         "notes": dossier.notes or None,
     }
@@ -150,6 +152,18 @@ def _artifact(artifact: ArtifactFacts) -> dict[str, Any]:
         "size": artifact.size,
         "from": artifact.source or None,
         "properties": dict(sorted(artifact.properties.items())),
+    }
+
+
+def _document(document: DocumentFacts) -> dict[str, Any]:
+    return {
+        "name": document.name,
+        "sha256": document.sha256,
+        "size": document.size,
+        "kind": document.kind or None,
+        "about": document.about or None,
+        "vulnerabilities": dict(document.severities),
+        "components": document.parts,
     }
 
 

@@ -186,6 +186,19 @@ class ResourceFacts(Record):
     images: int
 
 
+class DocumentFacts(Record):
+    """A document that rides along. ``kind`` is its format if that was recognised, ``about`` what it says it is about,
+    ``severities`` how many vulnerabilities it lists of each severity, ``parts`` its components."""
+
+    name: str
+    sha256: str
+    size: int
+    kind: str = ""
+    about: str = ""
+    severities: Sequence[tuple[str, int]] = ()
+    parts: int = 0
+
+
 class Changes(Record):
     """What differs from an earlier bundle or receipt, called ``name``; ``root`` identifies it. Without what is kept."""
 
@@ -245,3 +258,4 @@ class Dossier(Record):
     notes: str = ""
     purpose: str = ""
     scan: ScanFacts | None = None
+    documents: Sequence[DocumentFacts] = ()

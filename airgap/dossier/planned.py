@@ -30,6 +30,7 @@ class PlannedBundle(Record):
     sources: Mapping[str, Source]
     resources: Sequence[Resource] = ()
     notes: bytes = b""
+    attached: Sequence[tuple[str, bytes]] = ()
 
     @property
     def root(self) -> str:

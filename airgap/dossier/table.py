@@ -92,10 +92,16 @@ def _rows(dossier: Dossier) -> Iterator[Row]:
     for resource in dossier.resources:
         yield {"kind": "resource file", "image": resource.name, "digest": f"sha256:{resource.sha256}",
                "note": f"images: {resource.images}"}  # fmt: skip
+    for document in dossier.documents:
+        counts = " ".join(f"{word}: {count}" for word, count in document.severities)
+        yield {"kind": "attached document", "image": document.name, "name": document.kind, "source": document.about,
+               "digest": f"sha256:{document.sha256}", "size": document.size, "note": counts}  # fmt: skip
     for name, why in dossier.skipped:
         yield {"kind": "not read for images", "image": name, "note": why}
     if dossier.changes:
         yield from _changes(dossier)
+    for line in dossier.notes.splitlines():
+        yield {"kind": "release notes", "note": line}
 
 
 def _scan(scan: ScanFacts) -> Iterator[Row]:
@@ -142,6 +148,11 @@ def _platform(image: ImageFacts, platform: PlatformFacts) -> Iterator[Row]:
         "entrypoint": " ".join([*platform.entrypoint, *platform.command]),
         "note": contents.unread or ("" if contents.packages_complete else "packages of rpm are not known"),
     }
+    for layer in platform.layers:
+        size: Row = {"size": layer.size, "shared" if layer.shared else "own": layer.size}
+        yield {**common, **size, "kind": "layer", "digest": layer.digest, "note": "" if layer.carried else "left out"}
+    for name, text in sorted(platform.labels.items()):
+        yield {**common, "kind": "label", "name": name, "note": text}
     for file in contents.privileged:
         yield {**common, "kind": "setuid file", "name": file.path, "note": f"mode {file.mode}"}
     for package in contents.packages:

@@ -13,6 +13,7 @@ from airgap.dossier.contents import LayerReader
 from airgap.dossier.facts import NOT_READ, Changes, Contents, Dossier, ScanFacts
 from airgap.dossier.images import ImageReader
 from airgap.dossier.planned import PlannedBundle, PlannedSource
+from airgap.dossier.reports import document_facts
 from airgap.dossier.scan_facts import found_scan, named_scan
 from airgap.dossier.usage import resource_facts, sites_in, uses_of
 from airgap.errors import UsageError
@@ -67,6 +68,7 @@ def dossier_of(bundle: BundleReader, request: DossierRequest | None = None, cont
         release_notes(bundle),
         request.purpose,
         _scan(bundle, request, context),
+        [document_facts(one.name, one.sha256, bundle.member(one.member)) for one in inventory.attached],
     )
 
 
@@ -86,6 +88,10 @@ def planned_dossier(planned: PlannedBundle, name: str, request: DossierRequest, 
         changes,
         planned.notes.decode("utf-8", "replace"),
         request.purpose,
+        documents=[
+            document_facts(one.name, one.sha256, content)
+            for one, (_, content) in zip(inventory.attached, planned.attached, strict=True)
+        ],
     )
 
 

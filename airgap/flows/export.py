@@ -65,11 +65,16 @@ def _export(
     artifacts = plan_artifacts(collected, planned, resolved.sources, lockfile)
     omitted = omit_layers(planned, base, context.emit, [artifact.descriptor.digest for artifact in artifacts])
     carried = (resources, request.program, request.name, request.version, request.notes, skipped_names(found_images))
-    inventory, layout = build_layout(planned, Extras(*carried, artifacts), omitted.requires, omitted.bases)
+    inventory, layout = build_layout(
+        planned, Extras(*carried, artifacts, request.attached), omitted.requires, omitted.bases
+    )
     layout, signature_files = request.signing.sign(request.form, inventory, layout)
     paths = request.form.output_paths(layout)
     result = Exported(
-        PlannedBundle(inventory, layout.total, paths, planned, resolved.sources, resources, request.notes or b""),
+        PlannedBundle(
+            inventory, layout.total, paths, planned, resolved.sources, resources, request.notes or b"",
+            request.attached,
+        ),
         len(inventory.images), len(inventory.blobs), sizes, 0, paths, failures, resolved.unresolved,
     )  # fmt: skip
     context.note(tr("bundle size: {total}", total=human(layout.total)))

@@ -297,6 +297,7 @@ def test_the_release_must_be_signed_with_the_key(airgap: Airgap, key: Key, tmp_p
             said = export(airgap, "-o", "other.tar", code=10)
         assert "airgap.yaml:1" in said.errors[0]
         assert "keyring: names the file" in said.stderr
+        assert server.url in said.errors[0]
     assert not (airgap.folder / "other.tar").exists()
 
 
@@ -403,6 +404,22 @@ def test_a_file_that_is_not_what_the_index_says(airgap: Airgap) -> None:
         said = export(airgap, code=31)
     assert hashlib.sha256(LIB.data).hexdigest() in said.stderr
     assert not (airgap.folder / "demo.tar").exists()
+
+
+@pytest.mark.parametrize("there", [None, b"of the next release"], ids=str)
+def test_an_index_that_changes_after_its_release(airgap: Airgap, there: bytes | None) -> None:
+    files = repository(EVERYTHING)
+    path = "dists/demo/main/binary-amd64/Packages.xz"
+    before = files.pop(path)
+    with files_over_http(files) as server:
+        if there is not None:
+            files[path] = there
+        write_project(airgap, {"apt": [entry(server.url)]})
+        said = export(airgap, code=22 if there is None else 31)
+        assert "try again in a while" in said.stderr
+        files[path] = before
+        export(airgap)
+    assert versions(airgap) == INSTALLED
 
 
 def test_a_file_that_does_not_end_where_the_index_says(airgap: Airgap) -> None:

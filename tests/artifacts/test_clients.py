@@ -25,12 +25,24 @@ from tests.parts.service import clean_environment
 URL = "http://nexus.corp:8081/repository/hosted"
 NPMRC = "; ours\n  registry = https://old.corp/\nfund=false\n@corp:registry=https://corp/\n//corp/:_authToken=t\nregistry=x\n"
 HELM = "apiVersion: ''\nrepositories:\n- name: other  # ours\n  url: https://other.corp\n"
+PIP = "# ours\n[global]\ntimeout = 60\nindex-url = https://old.example/simple\n  https://second\n[install]\nuser = no\n"
+MAVEN = "<settings>\n  <!-- ours -->\n  <mirrors>\n    <mirror><id>x</id></mirror>\n  </mirrors>\n</settings>\n"
 #: By client: the file below the root of a machine, what is in it, and what it is then.
 MERGED = {
     "npm": (
         "usr/etc/npmrc", NPMRC,
         f"; ours\nregistry={URL}/\nfund=false\n@corp:registry=https://corp/\n//corp/:_authToken=t\n"
         "replace-registry-host=always\n",
+    ),
+    "pip": (
+        "etc/pip.conf", PIP,
+        f"# ours\n[global]\ntrusted-host = nexus.corp:8081\ntimeout = 60\nindex-url = {URL}/simple\n"
+        "[install]\nuser = no\n",
+    ),
+    "maven": (
+        "etc/maven/settings.xml", MAVEN,
+        MAVEN.replace("    <mirror>", f"    <mirror><id>airgap</id><mirrorOf>*</mirrorOf><url>{URL}</url></mirror>\n"
+                      "    <mirror>"),
     ),
     "helm": (
         "root/.config/helm/repositories.yaml", HELM,

@@ -104,7 +104,15 @@ def check_nowhere(airgap: Airgap, *said: str) -> None:
             assert secret not in text
 
 
-@pytest.mark.parametrize("prepare", [pip, pytest.param(npm, marks=pytest.mark.requires("npm")), helm, maven])
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        pytest.param(pip, marks=pytest.mark.long),
+        pytest.param(npm, marks=[pytest.mark.long, pytest.mark.requires("npm")]),
+        helm,
+        maven,
+    ],
+)
 def test_each_client_s_own_place(airgap: Airgap, prepare: Callable[[Path], Prepared]) -> None:
     with prepare(airgap.home) as (name, entry, server):
         seen: list[str] = []

@@ -9,6 +9,7 @@ import io
 import json
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.artifacts.carrying import bundle_json, carry, export, far_nexus, file
 from tests.cli.command import Airgap, Registry
 from tests.doubles.registry import Answer, Double, Request
 from tests.parts.helm import helm
+from tests.parts.network import closed_network, nginx_over_folder
 from tests.parts.service import clean_environment
 
 CHART = "apiVersion: v2\nname: shop\nversion: 1.10.0\nappVersion: 1.10\ndescription: a shop\ndeprecated: false\n"
@@ -45,10 +47,10 @@ def repository(*versions: str) -> dict[str, bytes]:
     return {**files, "index.yaml": json.dumps({"apiVersion": "v1", "entries": {"shop": entries}}).encode()}
 
 
-def run_helm(home: Path, *arguments: str | Path) -> str:
+def run_helm(home: Path, *arguments: str | Path, prefix: Sequence[str] = ()) -> str:
     """Run the real helm with an empty home; return what it prints."""
     home.mkdir(exist_ok=True)
-    command = [str(helm()), *map(str, arguments)]
+    command = [*prefix, str(helm()), *map(str, arguments)]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=home, env=clean_environment(home), timeout=60, check=False
     )
@@ -110,6 +112,21 @@ def test_a_folder_is_packed_to_the_same_bytes_and_served_as_it_lies(airgap: Airg
     airgap.write("charts/shop/templates/a.yaml", TEMPLATE + "# changed\n")
     airgap.write("charts/shop/Chart.yaml", CHART)
     assert "--refresh" in export(airgap, "--lock", "airgap.lock", code=31).stderr
+
+
+@pytest.mark.requires("nginx")
+def test_in_a_network_that_has_only_the_target(airgap: Airgap, tmp_path: Path) -> None:
+    chart_folder(airgap)
+    export(airgap)
+    carry(airgap, "--artifacts-to", "helm=file:out")
+    home = tmp_path / "helm"
+    with (
+        closed_network(tmp_path / "net", "10.66.0.2", names={"charts.corp": "10.66.0.2"}) as network,
+        nginx_over_folder(tmp_path, airgap.folder / "out", network),
+    ):
+        run_helm(home, "repo", "add", "far", "http://charts.corp:8000", prefix=network.prefix)
+        run_helm(home, "pull", "far/shop", "--destination", home, prefix=network.prefix)
+    assert (home / "shop-1.10.0.tgz").read_bytes() == (airgap.folder / "out/shop-1.10.0.tgz").read_bytes()
 
 
 def test_registries_on_both_sides(airgap: Airgap, tmp_path: Path, nexus: Registry) -> None:

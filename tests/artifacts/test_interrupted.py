@@ -7,6 +7,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -22,7 +24,8 @@ from tests.artifacts.test_helm import CHART, repository
 from tests.artifacts.wheels import index, wheel
 from tests.cli.command import Airgap
 from tests.doubles.nexus import ADMIN
-from tests.doubles.registry import Answer, Double
+from tests.doubles.registry import Answer, Double, Request
+from tests.parts.waiting import wait_until
 
 #: A source with two files, what writes airgap.yaml for it, and the paths of the two files there.
 Source = contextlib.AbstractContextManager[tuple[Double, str, str]]
@@ -64,7 +67,7 @@ def maven(airgap: Airgap) -> Iterator[tuple[Double, str, str]]:
         yield server, "/g/app/1/app-1.jar", "/g/lib/1/lib-1.jar"
 
 
-@pytest.mark.parametrize("source", [pypi, npm, helm, maven])
+@pytest.mark.parametrize("source", [pytest.param(pypi, marks=pytest.mark.long), npm, helm, maven])
 def test_a_source_that_loses_a_file_in_the_middle(airgap: Airgap, source: Callable[[Airgap], Source]) -> None:
     with source(airgap) as (server, first, second):
         lost = [second]
@@ -82,7 +85,7 @@ def test_a_source_that_loses_a_file_in_the_middle(airgap: Airgap, source: Callab
             assert len([request for request in server.seen("GET", first) if request.path == first]) == 1
 
 
-@pytest.mark.parametrize("source", [pypi, npm, helm])
+@pytest.mark.parametrize("source", [pytest.param(pypi, marks=pytest.mark.long), npm, helm])
 def test_an_index_that_is_gone(airgap: Airgap, source: Callable[[Airgap], Source]) -> None:
     with source(airgap) as (server, _, _):
         export(airgap, "--lock", "airgap.lock")
@@ -171,6 +174,37 @@ def test_nexus_fails_in_the_middle_of_an_import(airgap: Airgap) -> None:
         assert "not uploaded: raw " in said.stderr
 
 
+def test_an_import_that_is_killed_goes_on_where_it_stopped(airgap: Airgap) -> None:
+    for number in range(4):
+        airgap.write(f"many/{number}.txt", f"{number}")
+    write(airgap, {"raw": [{"path": "many"}]})
+    export(airgap)
+    with far_nexus("raw") as server:
+        released, lost = threading.Event(), threading.Event()
+
+        def stall(request: Request) -> Answer:
+            """Until the client is gone; its upload does not arrive."""
+            released.wait(30)
+            lost.set()
+            return Answer(503)
+
+        server.main.on("POST", "/components", lambda request: None, lambda request: None, stall)
+        words = {"AIRGAP_USERNAME": ADMIN.name, "AIRGAP_PASSWORD": ADMIN.password}
+        command = ("import", "demo.tar", "--only-artifacts", "--nexus", server.url, "--jobs", "1")
+        airgap.environment |= words
+        process = airgap.started(*command)
+        try:
+            wait_until(lambda: server.main.count("POST", "/components") == 3, seconds=30)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        released.set()
+        assert lost.wait(30)
+        said = carry(airgap, "--nexus", server.url)
+        assert "2 artifacts uploaded, 2 already there" in said.stderr
+        assert len(server.repository("raw-hosted").files) == 4
+
+
 @pytest.mark.parametrize("name", ["../../evil", "/etc/passwd", "a/../../b", "a\\..\\b", "a//b"])
 def test_names_of_a_bundle_that_lead_out_are_refused(name: str) -> None:
     file = name.rpartition("/")[2] or "x"
@@ -179,6 +213,7 @@ def test_names_of_a_bundle_that_lead_out_are_refused(name: str) -> None:
         parse_manifest(manifest, where="b.tar")
 
 
+@pytest.mark.long
 def test_a_page_whose_files_lead_out_of_their_folder(airgap: Airgap) -> None:
     name, data = wheel("demo_lib", "1.5")
     with index({name: data}) as server:

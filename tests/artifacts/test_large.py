@@ -81,7 +81,7 @@ def peak_memory(size: int, folder: Path) -> list[int]:
 
 
 def test_memory_does_not_grow_with_a_file(tmp_path: Path) -> None:
-    assert max(peak_memory(96, tmp_path / "work")) <= MOST_MEMORY
+    assert max(peak_memory(65, tmp_path / "work")) <= MOST_MEMORY
 
 
 @pytest.mark.long

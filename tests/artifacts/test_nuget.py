@@ -21,6 +21,7 @@ from airgap.artifacts.artifact import Download
 from airgap.artifacts.formats.nuget.client import NugetSettingsFile
 from airgap.artifacts.formats.nuget.config import NugetConfig
 from airgap.artifacts.formats.nuget.frameworks import Framework, nearest
+from airgap.artifacts.formats.nuget.lockfile import parse_lockfile
 from airgap.artifacts.formats.nuget.nuspec import parse_nuspec, read_nupkg, read_properties
 from airgap.artifacts.formats.nuget.service import read_json
 from airgap.artifacts.formats.nuget.versions import Version, VersionRange
@@ -80,6 +81,7 @@ def test_a_package_with_what_it_needs_reaches_nexus(airgap: Airgap, bundle: list
         url = f"{server.url}/repository/nuget-hosted"
         assert f"airgap hosts {url} --for nuget" in said.stderr
         assert server.repository("nuget-hosted").files == {"/".join(key): data for key, data in NEEDED.items()}
+        assert "leads clients" not in said.stderr
         assert restore(f"{url}/index.json", "Demo.App", "2.0.0") == dict(NEEDED.keys())
         before = uploads(server), len(server.asked("GET", "v3/content"))
         carry(airgap, "--nexus", server.url)
@@ -148,6 +150,18 @@ def test_other_servers_are_pushed_to_with_the_api_key(airgap: Airgap, bundle: li
         for path, expected in (("feed", "no service index"), ("gone", "no source of NuGet's V3 API")):
             said = carry(airgap, "--artifacts-to", f"nuget={server.url}/{path}", user=None, code=50)
             assert expected in said.errors[0]
+
+
+def test_a_server_that_calls_itself_otherwise(airgap: Airgap, bundle: list[bytes]) -> None:
+    """Behind a proxy, a server may know only its inner name: what it names is asked of the host that the user named."""
+    carried(airgap, bundle)
+    there: Packages = {}
+    inner = "http://inner.corp:8081/feed"
+    resources = {"PackageBaseAddress/3.0.0": f"{inner}/flat/", "PackagePublish/2.0.0": f"{inner}/push"}
+    with source(there, resources=resources) as server:
+        said = carry(airgap, "--artifacts-to", f"nuget={server.url}/feed", user=None)
+        assert "leads clients to http://inner.corp:8081" in said.stderr
+        assert there == NEEDED
 
 
 def test_a_folder_is_a_source(airgap: Airgap, bundle: list[bytes]) -> None:
@@ -240,6 +254,52 @@ def test_the_dependencies_of_one_framework(airgap: Airgap) -> None:
         assert entries(airgap) == set({**APP, **LIB})
         write_entry(airgap, server.url, framework="vb6")
         assert "is no target framework" in export(airgap, "-o", "x.tar", code=2).errors[0]
+
+
+LOCKED = {
+    "version": 1,
+    "dependencies": {
+        "net8.0": {
+            "Demo.App": {"type": "Direct", "requested": "[2.0.0, )", "resolved": "2.0.0", "contentHash": "AAAA"},
+            "Demo.Lib": {"type": "Transitive", "resolved": "1.3.0", "contentHash": "AAAA"},
+            "mine": {"type": "Project", "dependencies": {"Demo.App": "[2.0.0, )"}},
+        },
+        "net8.0/linux-x64": {"demo.lib": {"type": "Transitive", "resolved": "1.3"}},
+    },
+}
+
+
+def test_the_packages_of_a_lock_file(airgap: Airgap) -> None:
+    airgap.write("packages.lock.json", b"\xef\xbb\xbf" + json.dumps(LOCKED).encode())
+    with source(dict(EVERYTHING)) as server:
+        entry = {"lockfile": "packages.lock.json", "source": f"{server.url}/feed/v3/index.json"}
+        write_project(airgap, {"nuget": [entry]})
+        export(airgap)
+        assert entries(airgap) == set({**APP, **LIB_NEWER})
+        # Nothing is resolved.
+        asked = [request.path for request in server.requests]
+        assert not [path for path in asked if path.endswith((".nuspec", "demo.lib/index.json"))]
+    with source(dict(LIB_NEWER)) as server:
+        entry = {"lockfile": "packages.lock.json", "source": f"{server.url}/feed/v3/index.json"}
+        write_project(airgap, {"nuget": [entry]})
+        said = export(airgap, "-o", "other.tar", code=22)
+        assert "nuget Demo.App 2.0.0" in said.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ([], "no lock file"), ({}, "no lock file"), ({"dependencies": {"net8.0": []}}, "no lock file"),
+        ({"dependencies": {"net8.0": {"A": 1}}}, "no lock file"),
+        ({"dependencies": {"net8.0": {"A": {"type": "Direct"}}}}, "is no version"),
+        ({"dependencies": {"net8.0": {"../A": {"type": "Direct", "resolved": "1.0.0"}}}}, "is no id"),
+    ],
+    ids=range(6),
+)  # fmt: skip
+def test_what_is_no_lock_file(document: object, expected: str) -> None:
+    with pytest.raises(ContentError, match=expected) as raised:
+        parse_lockfile(json.dumps(document).encode(), where="packages.lock.json")
+    assert raised.value.where == "packages.lock.json"
 
 
 def test_a_file_that_is_not_what_the_catalog_says(airgap: Airgap) -> None:

@@ -48,6 +48,7 @@ def test_every_command_imports_what_it_needs(prepared: Airgap, nexus: Registry) 
     run("trust", "add", "maker.pub", "--name", "maker")
     assert "_airgap_completion" in run("completion", "bash").text
     run("hosts", f"http://{to}", "--for", "containerd")
+    run("prove", "out", "--against", f"http://{to}", "--root", prepared.home, "--platform", "linux/amd64")
     assert run("doctor", f"http://{to}", code=None).code in (0, 1)
     with Registry(credentials=("admin", "s3cret")) as other:
         run("login", other.address, "-u", "admin", "--password-stdin", stdin=b"s3cret\n")

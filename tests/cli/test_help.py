@@ -59,7 +59,7 @@ def test_examples_can_be_parsed(name: str) -> None:
     """An example with an option that is gone teaches nothing."""
     loaded = command(name)
     for line in (loaded.help or "").splitlines():
-        match = re.match(rf"\s*(?:.* \| )?airgap {name}\b(.*?)(?: \|.*)?$", line)
+        match = re.match(rf"\s*(?:.* \| )?airgap {name}\b(.*?)(?: [|>].*)?$", line)
         if match and not line.strip().startswith("`"):
             loaded.make_context(name, shlex.split(match[1]), resilient_parsing=False)
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``hosts --daemonset`` configures a node on which nobody has signed in."""
+"""``hosts --daemonset`` configures a node on which nobody has signed in. ``prove --on-nodes`` before and after."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cli.command import Airgap, Registry, settings
 from tests.cluster.conftest import restored_node
@@ -13,6 +14,7 @@ from tests.cluster.kubernetes import Cluster, ctr
 from tests.cluster.programs import STAY, busybox_layer, program_layer, shell_image
 from tests.parts.dockerregistry import DockerRegistry
 from tests.parts.images import Images
+from tests.parts.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -25,6 +27,13 @@ def deployment(image: str) -> dict[str, object]:
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "shop", "image": image}]}}
     spec = {"selector": {"matchLabels": labels}, "template": pod}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}, "spec": spec}
+
+
+def left_by_prove(cluster: Cluster) -> list[str]:
+    """What is still in the cluster of ``prove --on-nodes``."""
+    kinds = "daemonsets,pods,configmaps,secrets"
+    selector = ("-n", "kube-system", "--selector", "app.kubernetes.io/name=airgap-prove")
+    return [item["metadata"]["name"] for item in cluster.items(kinds, *selector)]
 
 
 @pytest.fixture
@@ -43,14 +52,26 @@ def bundles(airgap: Airgap) -> Airgap:
 
 
 def test_a_daemonset_configures_the_node(
-    bundles: Airgap, cluster: Cluster, target: DockerRegistry, node_root: Path, node_containerd: Path
+    bundles: Airgap,
+    cluster: Cluster,
+    target: DockerRegistry,
+    node_root: Path,
+    node_containerd: Path,
+    airgap_image: str,
 ) -> None:
     if cluster.has("daemonset", NAME, "-n", "kube-system"):
         pytest.skip(f"the cluster has a DaemonSet {NAME}")
     # As the file's head says: the image cannot come from the registry that the node does not know yet.
     ctr(node_containerd, bundles.folder, "ctr -n k8s.io images import shell.tar")
     bundles.run("import", "shop.tar", "--to", f"{target.url}/apps")
-    cluster.apply(deployment(f"{target.address}/apps/shop:2"))
+    shop = deployment(f"{target.address}/apps/shop:2")
+    bundles.write("shop.yaml", yaml.safe_dump(shop))
+    proving = ("prove", "shop.yaml", "--against", f"{target.url}/apps", "--on-nodes", airgap_image)
+    environment = {"KUBECONFIG": str(cluster.kubeconfig)}
+    foreseen = bundles.run(*proving, code=51, environment=environment).text
+    assert f"{target.address} speaks plain HTTP, and the node asks it by HTTPS" in foreseen
+    assert f"airgap hosts {target.url}/apps --for containerd" in foreseen
+    cluster.apply(shop)
     (pod,) = cluster.wait_for_failed_pulls(count=1)
     assert "server gave HTTP response to HTTPS client" in pod.waiting["shop"]
 
@@ -61,6 +82,8 @@ def test_a_daemonset_configures_the_node(
             cluster.kubectl.run("apply", "-f", written)
             cluster.kubectl.run("rollout", "status", f"daemonset/{NAME}", "-n", "kube-system", "--timeout=120s")
             (running,) = cluster.wait_for_pods(count=1)
+            assert "1/1  ready" in bundles.run(*proving, environment=environment).text
+            wait_until(lambda: left_by_prove(cluster) == [], every=0.5)
             assert running.name == pod.name, "the pod that waited, not another one"
             log = cluster.kubectl.run("logs", f"daemonset/{NAME}", "-n", "kube-system", "-c", "lay-files").decode()
             assert log == f"laid {target.address}/hosts.toml\n"

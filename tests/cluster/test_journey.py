@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""cert-manager in a closed network whose registry speaks plain HTTP: nodes refuse it, ``doctor --explain`` says why,
-``hosts`` mends the node, and the pods run."""
+"""cert-manager in a closed network whose registry speaks plain HTTP: ``prove`` sees it coming, nodes refuse it,
+``doctor --explain`` says why, ``hosts`` mends the node, and the pods run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.cli.command import SAMPLES, Airgap, Registry, settings
 from tests.cli.fixtures import CERT_MANAGER
 from tests.cluster.conftest import restored_node
-from tests.cluster.kubernetes import Cluster, connected
+from tests.cluster.kubernetes import Cluster, connected, node_name
 from tests.cluster.programs import SERVE_HEALTH, STAY, busybox_layer, program_layer, shell_image
 from tests.parts.dockerregistry import DockerRegistry
 from tests.parts.images import Images
@@ -51,13 +51,19 @@ def export_cert_manager(airgap: Airgap) -> None:
 
 
 def test_cert_manager_runs_from_a_registry_with_plain_http(
-    airgap: Airgap, in_cert_manager: Cluster, target: DockerRegistry, node_root: Path
+    airgap: Airgap, in_cert_manager: Cluster, target: DockerRegistry, node_root: Path, airgap_image: str
 ) -> None:
     export_cert_manager(airgap)
     airgap.run("import", "bundle.tar", "--to", f"{target.url}/my-docker-image")
     rewritten = airgap.folder / "airgap-out" / "cert-manager.yaml"
     cluster = in_cert_manager
+    proving: list[str | Path] = ["prove", rewritten, "--against", f"{target.url}/my-docker-image"]
+    proving += ["--from-node", node_name(cluster), "--image", airgap_image]
+    environment = {"KUBECONFIG": str(cluster.kubeconfig)}
     with restored_node(node_root, target):
+        foreseen = airgap.run(*proving, "--json", code=51, environment=environment).json
+        assert [cause["kind"] for cause in foreseen["causes"]] == ["plain-http"]
+        assert len(foreseen["images"]) == 4, "that of the argument too"
         try:
             cluster.kubectl.run("apply", "-f", rewritten)
             pushed = len(target.requests())
@@ -73,9 +79,12 @@ def test_cert_manager_runs_from_a_registry_with_plain_http(
             (command,) = re.findall(r"^ +airgap (hosts .* --for containerd) --output", explained, re.MULTILINE)
             assert target.url in command
             airgap.run(*shlex.split(command), "--root", node_root)
+            assert airgap.run(*proving, "--json", environment=environment).json["ready"]
 
             running = cluster.wait_for_pods(count=3)
             assert all(pod.waiting == {} for pod in running)
+            in_cluster = ("--cluster", "-n", NAMESPACE, *proving[2:])
+            assert "4 of 4 images" in airgap.run("prove", *in_cluster, environment=environment).text
             for workload in WORKLOADS:
                 cluster.kubectl.run("rollout", "status", workload, "--timeout=60s")
             asked = {request.rpartition("?")[0] or request for request in target.requests()[pushed:]}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +32,15 @@ DPKG = (
 APK = "C:Q1abc=\nP:musl\nV:1.2.5-r1\nA:x86_64\nL:MIT\nF:lib\nR:ld-musl.so\n\nP:busybox\nV:1.10\nL:GPL-2.0-only\n\n"
 
 
+#: What trivy reports of an image.
+TRIVY = {
+    "SchemaVersion": 2,
+    "ArtifactName": "quay.io/team/api:2.4.1",
+    "Results": [
+        {"Target": "debian", "Vulnerabilities": [{"Severity": "HIGH"}, {"Severity": "CRITICAL"}, {"Severity": "HIGH"}]},
+        {"Target": "app"},
+    ],
+}
 #: A scanner of files that finds what one of them has in it.
 SCANNER = """grep -q zzzz "$1" || exit 0
 echo 'Test.Signature <b>'
@@ -97,6 +107,8 @@ def prepare(airgap: Airgap, registry: Registry) -> None:
         airgap.write(f"deploy/{name}.yaml", pod(f"quay.io/{image}"))
     airgap.write("deploy/two <b>.yaml", pod("quay.io/team/two:1"))
     airgap.write("NOTES.md", NOTES)
+    airgap.write("trivy <i>.json", json.dumps(TRIVY))
+    airgap.write("공문.txt", "반입 요청\n")
     mirror = {"quay.io": {"mirror": registry.url}}
     airgap.write("airgap.yaml", settings(mirror, name="platform", version="1.10", notes="NOTES.md", purpose=PURPOSE))
 

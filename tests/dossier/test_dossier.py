@@ -321,5 +321,25 @@ def test_what_was_scanned_can_be_approved(airgap: Airgap, bundle: Path) -> None:
     airgap.fails(44, "approve", "d", "--key", "office.key")
 
 
+def test_attached_documents_are_listed_with_what_they_count(office: Office) -> None:
+    trivy, letter = document(office)["documents"]
+    assert (trivy["name"], trivy["kind"], trivy["about"]) == ("trivy <i>.json", "trivy", "quay.io/team/api:2.4.1")
+    assert trivy["vulnerabilities"] == {"critical": 1, "high": 2}
+    assert trivy["sha256"] == hashlib.sha256((office.airgap.folder / "trivy <i>.json").read_bytes()).hexdigest()
+    assert (letter["name"], letter["kind"]) == ("공문.txt", None)
+    assert document(office, "planned")["documents"] == [trivy, letter]
+    page = (office.folder / "bundle.html").read_text()
+    assert "trivy &lt;i&gt;.json" in page
+    assert "critical 1, high 2" in page
+
+
+def test_the_table_has_all_of_it(office: Office) -> None:
+    kinds = {row["kind"] for row in rows(office.folder / "bundle.csv")}
+    assert kinds == {
+        *("bundle", "bundle.json", "scan", "finding", "image", "image of a platform", "layer", "label", "setuid file"),
+        *("deb package", "apk package", "resource file", "attached document", "release notes"),
+    }
+
+
 def test_hostile_labels_are_whole_in_the_json(office: Office) -> None:
     assert image(office, "library/cache")["platforms"][0]["labels"] == dict(sorted(HOSTILE.items()))

@@ -403,3 +403,11 @@ def test_results_that_are_none(change: Any) -> None:
     change(document)
     with pytest.raises(BundleError):
         ScanResult.from_bytes(json.dumps(document).encode(), where="x")
+
+
+def test_attached_documents_are_scanned(prepared: Airgap, engine: Daemon) -> None:
+    prepared.write("report.zip", zip_of({"e": EICAR}))
+    prepared.run("export", "cert-manager.yaml", "--attach", "report.zip", "-o", "b.tar")
+    document = scan(prepared, "b.tar", "--clamd", engine.socket, code=44)
+    places = {(entry["place"], entry["file"]) for entry in document["found"]}
+    assert places == {("airgap/attached/0001.zip", ""), ("airgap/attached/0001.zip", "e")}

@@ -105,6 +105,7 @@ def test_helm(servers: tuple[Nexus, Nexus], tmp_path: Path) -> None:
     assert explained(pushed) == "helm-push-path"
 
 
+@pytest.mark.long
 def test_pip(servers: tuple[Nexus, Nexus], tmp_path: Path) -> None:
     index = f"{servers[0].url}/repository/pypi/simple"
     command = [sys.executable, "-m", "pip", "install", "--no-input", "--no-cache-dir", "--retries", "0", "--target",

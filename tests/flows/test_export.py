@@ -379,3 +379,13 @@ def test_a_bundle_never_replaces_what_it_is_made_of(airgap: Airgap) -> None:
     before = airgap.files()
     assert "made of" in airgap.fails(2, "export", "a.yaml", "-o", "./a.yaml", "--force").stderr
     assert airgap.files() == before
+
+
+@pytest.mark.parametrize(
+    ("limit", "member"), [("document-bytes=2000", "airgap/bundle.json"), ("index-values=9", "index.json")]
+)
+def test_a_bundle_that_nobody_could_read_is_not_made(prepared: Airgap, limit: str, member: str) -> None:
+    said = prepared.fails(40, "export", "cert-manager.yaml", "-o", "b.tar", environment={"AIRGAP_LIMITS": limit})
+    assert f"{member} of this bundle would be too large" in said.errors[0]
+    assert limit.partition("=")[0] in said.stderr
+    assert not list(prepared.folder.glob("b.tar*"))

@@ -206,7 +206,7 @@ KEYS = {
     "mapping", "policy", "overrides",
     "rules", "take", "ignore",
     "registries", "mirror", "plain_http", "endpoint", "ca_file", "insecure", "timeout",
-    "artifacts", "artifact_targets", "require",
+    "artifacts", "artifact_targets", "require", "purpose",
     "redirects", "realms", "limits", "language",
 }  # fmt: skip
 

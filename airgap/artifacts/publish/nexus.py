@@ -65,7 +65,10 @@ class NexusArtifacts:
 
         findings = check_repository(self._rest, self._settings, self._publisher.nexus_format, self._format.realm)
         warning = self._format.warning(artifacts, self._settings) if self._format.warning is not None else None
-        return [*findings, warning] if warning is not None else findings
+        findings += [warning] if warning is not None else []
+        if self._format.listed_path is not None and not any(finding.level == "problem" for finding in findings):
+            findings += self._native.check(artifacts)
+        return findings
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Read the list of assets as far as that is cheaper, and ask for the other files by their paths."""

@@ -32,15 +32,25 @@ class BlobRange(FileRange):
         )
 
 
-def open_regular_file(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Open a file and return its file descriptor and size.
+def open_regular_file(path: str | os.PathLike[str], *, follow: bool = True) -> tuple[int, int]:
+    """Open a file and return its file descriptor and size. Without ``follow`` the path may be no link.
 
     Raises :class:`airgap.errors.UsageError` for a missing file, :class:`BundleError` for anything but a regular file.
     """
     require_file(path)
+    # O_NONBLOCK: opening a named pipe would wait for a writer.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
     with translate_read_errors(str(path)):
-        # O_NONBLOCK: opening a named pipe would wait for a writer.
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            fd = os.open(path, flags)
+        except OSError as error:
+            if error.errno != errno.ELOOP or follow:
+                raise
+            raise BundleError(
+                tr("this volume is a link, and only a file that you name is read through one"),
+                where=str(path),
+                hint=tr("copy it there, or name all volumes"),
+            ) from None
         status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)

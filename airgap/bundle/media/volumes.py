@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from airgap.bundle.media.base import PreadReader
@@ -24,9 +24,10 @@ AskForVolume = Callable[[Path], "Path | None"]
 
 
 class _Volume(Record, frozen=False):
-    """``fd`` is -1 while the file is closed."""
+    """``fd`` is -1 while the file is closed. ``found`` is set if airgap has found the path, and nobody has named it."""
 
     path: Path
+    found: bool
     fd: int = -1
 
 
@@ -36,13 +37,18 @@ class VolumesMedium:
     All volumes but the last have the same size, ``volume_size`` in bytes. Without ``ask`` all of them must exist.
     With it, ``ask`` is called for a missing volume when it is read; before that all files are closed, so that the
     medium in the drive can be taken out.
+
+    ``named`` are the paths that the user has named, all of them by default. The others were found beside them, and may
+    be no links: a stranger's medium could otherwise have a file of this machine served as part of a bundle.
     """
 
-    def __init__(self, paths: Sequence[Path], ask: AskForVolume | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], ask: AskForVolume | None = None, named: Collection[Path] | None = None
+    ) -> None:
         self.where = str(paths[0])
         self.ordered = False
         self.size: int | None = None
-        self._volumes = [_Volume(path) for path in paths]
+        self._volumes = [_Volume(path, named is not None and path not in named) for path in paths]
         self._ask = ask
         self._lock = threading.RLock()
         self._volume_size = 0
@@ -50,9 +56,11 @@ class VolumesMedium:
         self._starts: list[int] = []
 
     @classmethod
-    def open(cls, paths: Sequence[Path], ask: AskForVolume | None = None) -> VolumesMedium:
+    def open(
+        cls, paths: Sequence[Path], ask: AskForVolume | None = None, named: Collection[Path] | None = None
+    ) -> VolumesMedium:
         """Open the volumes ``paths``. Raises :class:`BundleError` where one is missing or has a wrong size."""
-        medium = cls(paths, ask)
+        medium = cls(paths, ask, named)
         missing = [path.name for path in paths if not path.exists()]
         medium.ordered = bool(missing)
         try:
@@ -104,7 +112,7 @@ class VolumesMedium:
             raise _missing_volumes([path.name for path in further], count)
         for path in further:
             self._starts.append(len(self._volumes) * self._volume_size)
-            self._volumes.append(_Volume(path))
+            self._volumes.append(_Volume(path, found=True))
             self.ordered, self.size = True, None
         if self.size is not None and self.size < total:
             raise BundleError(
@@ -141,7 +149,7 @@ class VolumesMedium:
                 if not volume.path.exists():
                     self.close()
                     self._ask_for(volume)
-                volume.fd, size = open_regular_file(volume.path)
+                volume.fd, size = open_regular_file(volume.path, follow=not volume.found)
             else:
                 size = os.fstat(volume.fd).st_size
         return volume.fd, size
@@ -153,7 +161,7 @@ class VolumesMedium:
             if path is None:
                 break
             if path.exists():
-                volume.path = path
+                volume.path, volume.found = path, volume.found and path == volume.path
                 return
         raise BundleError(
             tr("the volume {name} is missing", name=volume.path.name),
@@ -207,7 +215,7 @@ def find_volumes(paths: Sequence[Path], ask: AskForVolume | None = None) -> Volu
     :class:`BundleError`, and :class:`airgap.errors.UsageError` for a given path that does not exist.
     """
     if len(paths) == 1 and (called := volumes_called(paths[0])) is not None:
-        return VolumesMedium.open(called, ask)
+        return VolumesMedium.open(called, ask, named=())
     if ask is None:
         for path in paths:
             require_file(path)
@@ -231,4 +239,4 @@ def find_volumes(paths: Sequence[Path], ask: AskForVolume | None = None) -> Volu
                 name=volumes[0].name,
             )
         )
-    return VolumesMedium.open([given.get(path.name, path) for path in volumes], ask)
+    return VolumesMedium.open([given.get(path.name, path) for path in volumes], ask, named=paths)

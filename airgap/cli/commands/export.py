@@ -23,9 +23,9 @@ from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import helm_options, open_registries
 from airgap.config.notes import read_notes
 from airgap.errors import Interrupted, UsageError
-from airgap.events import Noted
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages, find_images
+from airgap.flows.steps.attached_documents import read_attached
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
 from airgap.formatting import quoted
@@ -125,6 +125,7 @@ class _ExportCommand(click.Command):
         "nothing; with =FILE the archive of one for another machine."
     ),
 )
+@artifact_options.attach
 @click.option(
     "--referrers/--no-referrers",
     default=True,
@@ -182,6 +183,7 @@ def command(
     base: str | None,
     no_resources: bool,
     with_self: str | None,
+    attached: tuple[str, ...],
     referrers: bool,
     verify_images: bool,
     keys: tuple[str, ...],
@@ -265,6 +267,7 @@ def command(
     beside.check(output_format)
     if refresh and not lock and not journal_path(output_format.run_path).exists():
         raise UsageError(tr("--refresh rewrites a lock, and none is named"), hint=tr("add --lock airgap.lock"))
+    documents = read_attached(attached)
     signing = Signing(key_signers(keys), Path(signature) if signature else None)
     connection_options = replace(options.source_connection(ca_file, plain_http, insecure), limit_rate=limit_rate)
     with (
@@ -316,6 +319,7 @@ def command(
             name=project.name,
             version=project.version,
             notes=read_notes(project),
+            attached=documents,
             named=project.registries,
             base=Path(base) if base else None,
             at_hand=at_hand,
@@ -331,9 +335,7 @@ def command(
             if isinstance(error, Interrupted) and error.again:
                 raise
             raise Interrupted(tr("stopped; nothing is left behind"), again=True) from None
-        how = {"dry_run": request.dry_run, "force": force}
-        for path in beside.write(output_format, exported.paths, exported.planned, run, **how):
-            emit(Noted(tr("wrote {path}", path=path)))
+        beside.write(output_format, exported.paths, exported.planned, run, dry_run=request.dry_run, force=force)
         target = quoted(project.target) if project.target else "HOST:PORT/PREFIX"
         print_result(request, exported, target, time.monotonic() - start, emit)
         if incomplete := found_images.incomplete(strict=False):

@@ -40,6 +40,7 @@ from airgap.trust.policy import Checked, Policy, check
     metavar="[IMAGE|DIGEST]",
     help=tr("Print the SBOM of an image; of several, the one with the digest that is given. With --json, list them."),
 )
+@click.option("--attached", metavar="NAME", help=tr("Print an attached document as it is."))
 @identity
 @options.force
 @options.source_options
@@ -50,6 +51,7 @@ def command(
     html: str | None,
     csv: str | None,
     sbom: str | None,
+    attached: str | None,
     identities: tuple[str, ...],
     force: bool,
     ca_file: str | None,
@@ -66,16 +68,21 @@ def command(
     airgap inspect bundle.tar
     airgap inspect bundle.tar --json | jq -r '.images[].reference'
     airgap inspect bundle.tar --html bundle.html --csv bundle.csv
+    airgap inspect bundle.tar --attached trivy.json | jq .
     airgap inspect bundle.tar --sbom quay.io/jetstack/cert-manager-controller:v1.15.1
     airgap inspect quay.io/jetstack/cert-manager-controller:v1.15.1 --sbom
     """
     if sbom is not None and (html or csv):
         raise click.UsageError(tr("--sbom goes with neither --html nor --csv"))
+    if attached is not None and (sbom is not None or html or csv or as_json):
+        raise click.UsageError(tr("--attached prints one document; it goes with no other output"))
     from airgap.cli.commands.inspect_image import image_reference, inspect_image
 
     if (reference := image_reference(bundle)) is not None:
-        if html or csv or identities:
-            raise click.UsageError(tr("--html, --csv and --identity are for a bundle, and this is an image"))
+        if html or csv or identities or attached is not None:
+            raise click.UsageError(
+                tr("--html, --csv, --attached and --identity are for a bundle, and this is an image")
+            )
         connection = options.source_connection(ca_file, plain_http, insecure)
         inspect_image(reference, sbom, config, connection, as_json=as_json)
         return
@@ -88,7 +95,7 @@ def command(
     try:
         opened = open_bundle(bundle, unseal=unsealer(identities) if identities else None)
     except SealedBundle as sealed:
-        if html or csv or sbom is not None:
+        if html or csv or sbom is not None or attached is not None:
             raise
         _show_sealed(bundle, sealed, as_json=as_json)
         return
@@ -98,6 +105,11 @@ def command(
             from airgap.cli.commands.inspect_sbom import print_sbom
 
             print_sbom(reader, sbom, as_json=as_json)
+            return
+        if attached is not None:
+            from airgap.cli.commands.inspect_attached import print_attached
+
+            print_attached(reader, attached)
             return
         if as_json:
             signatures = [
@@ -134,6 +146,8 @@ def command(
                 say(line)
         for resource in inventory.resources:
             say(tr("resource file {name}", name=resource.name))
+        for carried in inventory.attached:
+            say(tr("attached document {name}", name=carried.name))
         for skipped in inventory.skipped:
             say(tr("not read for images: {name}: {why}", name=skipped.name, why=skipped.why))
         for member in program_members(inventory.members):

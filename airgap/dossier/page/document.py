@@ -43,6 +43,7 @@ def to_bytes(dossier: Dossier) -> bytes:
         images.details(dossier),
         lists.artifacts(dossier),
         lists.resources(dossier),
+        lists.documents(dossier),
         lists.notes(dossier),
         class_="page",
     )
@@ -71,6 +72,7 @@ def _contents(dossier: Dossier) -> Markup:
         ("details", bilingual("Images in detail"), bool(dossier.images)),
         ("artifacts", bilingual("Artifacts"), bool(dossier.artifacts)),
         ("resources", bilingual("Resource files"), bool(dossier.resources)),
+        ("documents", bilingual("Attached documents"), bool(dossier.documents)),
         ("notes", bilingual("Release notes"), bool(dossier.notes)),
     ]
     items = [element("li", element("a", text, href=f"#{name}")) for name, text, shown in entries if shown]

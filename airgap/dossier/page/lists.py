@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airgap.bundle.artifact_comparison import ComparedFile
-from airgap.dossier.facts import ArtifactFacts, Dossier, ScanEntry
+from airgap.dossier.facts import ArtifactFacts, DocumentFacts, Dossier, ScanEntry
 from airgap.dossier.page.images import CHANGES
 from airgap.dossier.page.markup import Child, Markup, code, element, facts, join, lines, table, value
 from airgap.dossier.visible import visible
@@ -98,6 +98,36 @@ def resources(dossier: Dossier) -> Markup | None:
     headings = (bilingual("Resource file"), bilingual("Images"), "SHA-256")
     rows = [(value(one.name), str(one.images), code(one.sha256)) for one in dossier.resources]
     return element("section", element("h2", bilingual("Resource files"), id="resources"), table(headings, rows))
+
+
+def documents(dossier: Dossier) -> Markup | None:
+    """Return the table of attached documents, ``None`` without any."""
+    if not dossier.documents:
+        return None
+    headings = (bilingual("Document"), bilingual("What it says"), bilingual("Size"), "SHA-256")
+    rows = [(value(one.name), _report(one), human(one.size), code(one.sha256)) for one in dossier.documents]
+    note = bilingual("Whoever made the bundle attached these. airgap inspect BUNDLE --attached NAME takes one out.")
+    return element(
+        "section",
+        element("h2", bilingual("Attached documents"), id="documents"),
+        table(headings, rows),
+        element("p", note, class_="hint"),
+    )
+
+
+def _report(document: DocumentFacts) -> Child:
+    """What a document is and counts; a document of another kind is only named."""
+    if not document.kind:
+        return bilingual("a document")
+    counts = ", ".join(f"{word} {count:,}" for word, count in document.severities)
+    shown: list[Child] = [value(" · ".join(part for part in (document.kind, document.about) if part))]
+    if document.severities:
+        shown += [element("br"), bilingual("vulnerabilities: {counts}", counts=counts)]
+    elif document.kind in ("trivy", "grype", "SARIF"):
+        shown += [element("br"), bilingual("no vulnerabilities listed")]
+    if document.parts:
+        shown += [element("br"), bilingual("components: {number}", number=f"{document.parts:,}")]
+    return join(shown)
 
 
 def notes(dossier: Dossier) -> Markup | None:

@@ -17,6 +17,8 @@ FINE = ("fine", bilingual("nothing found"))
 LOOK = ("look", bilingual("look at it"))
 UNKNOWN = ("unknown", bilingual("not known yet"))
 NEUTRAL = ("neutral", bilingual("for information"))
+#: Names that the table lists; of more, only how many there are.
+_MOST_NAMED = 12
 State = tuple[str, Bilingual]
 Row = tuple[Child, Child, State]
 
@@ -101,6 +103,11 @@ def _rows(dossier: Dossier) -> Iterator[Row]:
     yield _scan_row(dossier)
     if dossier.images:
         yield from _image_rows(dossier.images)
+    if dossier.documents:
+        names = [value(document.name) for document in dossier.documents[:_MOST_NAMED]]
+        more = len(dossier.documents) - len(names)
+        listed = _items([*names, *([bilingual("{more} more", more=more)] if more else [])])
+        yield element("a", bilingual("Attached documents"), href="#documents"), listed, NEUTRAL
     yield bilingual("Changes"), _changes(dossier), NEUTRAL
     incomplete = [image for image in dossier.images if not image.complete]
     if incomplete:
@@ -150,7 +157,7 @@ def _found(images: Sequence[ImageFacts], name: Child, found: Sequence[ImageFacts
 
 def _links(images: Sequence[ImageFacts], found: Sequence[ImageFacts]) -> Markup:
     """Links to the sections of some images; all of them, or many, would only fill the sheet."""
-    if not found or len(found) > 12 or len(found) == len(images) > 1:
+    if not found or len(found) > _MOST_NAMED or len(found) == len(images) > 1:
         return Markup("")
     numbers = {image.reference: number for number, image in enumerate(images, 1)}
     return _items([element("a", value(image.reference), href=f"#image-{numbers[image.reference]}") for image in found])

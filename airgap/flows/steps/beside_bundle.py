@@ -49,8 +49,8 @@ class BesideBundle(Record):
     def write(
         self, form: OutputFormat, paths: Sequence[Path], planned: PlannedBundle, context: Context, *, dry_run: bool,
         force: bool,
-    ) -> list[Path]:  # fmt: skip
-        """Write it, and return the files. Of a dry run there is only the dossier.
+    ) -> None:  # fmt: skip
+        """Write it, and tell of each file. Of a dry run there is only the dossier.
 
         Raises :class:`OutputError`, and what :func:`airgap.flows.dossier.dossier_of` raises.
         """
@@ -71,4 +71,5 @@ class BesideBundle(Record):
             files = dossier_output.files_of(dossier)
             dossier_output.write(self.folder, files, force=force)
             written += [self.folder / name for name, _ in files]
-        return written
+        for path in written:
+            context.note(tr("wrote {path}", path=path))

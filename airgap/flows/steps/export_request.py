@@ -23,7 +23,7 @@ class ExportRequest(Record):
     """What to make. ``program`` is this program, to carry; ``named`` are the registries in airgap.yaml;
     ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from.
     ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else. ``lock_only`` is a dry run
-    that writes the lock."""
+    that writes the lock. ``attached`` are documents by name and content."""
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
@@ -41,6 +41,7 @@ class ExportRequest(Record):
     name: str | None = None
     version: str | None = None
     notes: bytes | None = None
+    attached: Sequence[tuple[str, bytes]] = ()
     named: Collection[str] = ()
     base: Path | None = None
     at_hand: Sequence[LocalImages] = ()

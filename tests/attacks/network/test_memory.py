@@ -15,6 +15,7 @@ from airgap.oci import manifest as manifests
 from tests.attacks.network.measured import measured
 from tests.cli.command import Airgap, pod
 from tests.doubles.registry import Answer, Double, Request, double
+from tests.parts.images import Images
 from tests.registry.tools import Network
 
 MIB = 1024 * 1024
@@ -161,6 +162,60 @@ def test_lists_of_tags(airgap: Airgap, kind: str) -> None:
         result = measured(airgap, "inventory", there.address, "-o", "receipt.json", environment=environment)
     assert result.code == 20, result.stderr
     assert expected[kind] in result.stderr
+
+
+@pytest.mark.parametrize("body", [OBJECTS, b'{"repositories":' + OBJECTS[: 4 * MIB - 100] + b"]}", DEPTH], ids=range(3))
+def test_catalogs(airgap: Airgap, body: bytes) -> None:
+    with double(lambda request: Answer(200, b"{}" if request.path == "/v2/" else body)) as there:
+        result = measured(airgap, "inventory", there.address, "-o", "receipt.json")
+    assert result.code == 20, result.stderr
+    assert len(result.errors) == 1
+
+
+@pytest.mark.parametrize("kind", ["objects", "entries", "depth"])
+def test_referrers(airgap: Airgap, kind: str) -> None:
+    """Of an image that is whole: its list of signatures and SBOMs is the bomb."""
+    images = Images(2)
+    root = images.image(layers=1)
+    entry = {"mediaType": manifests.OCI_MANIFEST, "digest": f"sha256:{'a' * 64}", "size": 1}
+    entries = [{**entry, "digest": f"sha256:{number:064x}"} for number in range(20_000)]
+    lists = {"objects": OBJECTS, "entries": json.dumps(entries).encode(), "depth": DEPTH}
+    body = b'{"schemaVersion":2,"mediaType":"%s","manifests":%s}' % (LIST["Content-Type"].encode(), lists[kind])
+
+    def answer(request: Request) -> Answer:
+        name = request.path.rpartition("/")[2]
+        if "/referrers/" in request.path:
+            return Answer(200, body, LIST)
+        if request.path == "/v2/":
+            return Answer(200, b"{}")
+        digest = root.digest if name == "v1" else name
+        if digest not in images.content:
+            return Answer(404)
+        headers = {"Content-Type": images.descriptors[digest].media_type, "Docker-Content-Digest": digest}
+        return Answer(200, images.content[digest], headers)
+
+    with double(answer) as there:
+        result = measured(airgap, *exports(airgap, there))
+        asked = there.count("GET", "/referrers/")
+    assert asked
+    assert result.code in (0, 3, 20, 22, 30, 32), result.stderr
+
+
+@pytest.mark.parametrize("body", [OBJECTS, b'{"items":' + OBJECTS[: 4 * MIB - 100] + b"]}", DEPTH], ids=range(3))
+def test_components_and_settings_of_nexus(airgap: Airgap, body: bytes) -> None:
+    def answer(request: Request) -> Answer:
+        server = {"Server": "Nexus/3.96.3-01 (COMMUNITY)", "Content-Type": "application/json"}
+        if request.path == "/v2/":
+            return Answer(200, b"{}", {**server, "Docker-Distribution-Api-Version": "registry/2.0"})
+        return Answer(200, body, server)
+
+    environment = {"AIRGAP_USERNAME": "me", "AIRGAP_PASSWORD": "word"}
+    with double(answer) as there:
+        arguments = ("doctor", f"{there.address}/repository/x", "--nexus", f"http://{there.address}")
+        result = measured(airgap, *arguments, environment=environment)
+        asked = there.count("GET", "/service/rest/")
+    assert asked
+    assert result.code in (0, 20, 51), result.stderr
 
 
 def test_headers(airgap: Airgap) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airgap.bundle.media.volume_names import parse_volume_size
-from airgap.bundle.media.volumes import VolumesMedium
+from airgap.bundle.media.volumes import VolumesMedium, find_volumes
 from airgap.errors import BundleError
 
 
@@ -26,6 +26,30 @@ def test_refused_volumes_are_closed(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="this volume has 999 bytes and should have 1,000"):
         VolumesMedium.open(paths)
     assert len(os.listdir("/proc/self/fd")) == open_files
+
+
+def test_a_volume_that_is_a_link_is_read_if_it_was_named(tmp_path: Path) -> None:
+    """One that was only found might be a stranger's link to a file of this machine."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"secret".ljust(1000))
+    first, second = (tmp_path / f"b.tar.{number:03}" for number in (1, 2))
+    first.write_bytes(bytes(1000))
+    second.symlink_to(elsewhere)
+    open_files = len(os.listdir("/proc/self/fd"))
+    for paths in ([first], [tmp_path / "b.tar"]):
+        with pytest.raises(BundleError, match="this volume is a link") as caught:
+            find_volumes(paths)
+        assert caught.value.where == str(second)
+    medium = VolumesMedium.open([first], lambda path: path, named=[first])
+    medium.expect_size(2000)
+    with pytest.raises(BundleError, match="this volume is a link"):
+        medium.pread(10, 1000)
+    medium.close()
+    assert len(os.listdir("/proc/self/fd")) == open_files
+    found = find_volumes([first, second])
+    assert found is not None
+    assert found.pread(6, 1000) == b"secret"
+    found.close()
 
 
 def test_the_names_of_missing_volumes_follow_the_first(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from airgap.artifacts.artifact import Download, path_problem
 from airgap.artifacts.format import FindCredential
@@ -119,6 +120,8 @@ def _chosen(
         apt.read_indexes(mirror, suite, components, source.keyring)
         return apt.resolve(entry.texts("packages"))
     except AirgapError as error:
+        # apt-get has read the indexes from a folder.
+        error.what = error.what.replace(f"file:{quote(str(folder / 'mirror'))}", source.mirror)
         if not (error.where or "").startswith(entry.where):
             error.where = f"{entry.where} ({error.where})" if error.where else entry.where
         raise

@@ -18,7 +18,7 @@ from airgap.artifacts.download import fetch_file
 from airgap.artifacts.formats.apt.control import parse_paragraphs
 from airgap.artifacts.web import WebServer
 from airgap.artifacts.workspace import FETCHED, Workspace
-from airgap.errors import ContentError, NotFound, UsageError
+from airgap.errors import ContentError, DigestMismatch, NotFound, UsageError
 from airgap.i18n import tr
 
 #: Bytes of an index at most, as the Release file says; Debian's largest has 60 MB unpacked.
@@ -116,10 +116,11 @@ def _copy_index(
             fetched = fetch_file(
                 download, server_for(download.url), workspace.subfolder(FETCHED).absolute(), workspace.context
             )
-        except NotFound:
-            if place == name:
-                raise
-            continue
+        except (NotFound, DigestMismatch) as error:
+            if isinstance(error, NotFound) and place != name:
+                continue
+            error.hint = tr("the mirror's Release says otherwise; it may be changed right now: try again in a while")
+            raise
         (dists / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(fetched.path, dists / name)
         return

@@ -11,6 +11,8 @@ from airgap.artifacts.formats.maven.versions import version_key
 from airgap.errors import ContentError
 from airgap.i18n import tr
 
+#: Bytes of a list, and versions in it.
+_MAX_BYTES = 4 * 1024 * 1024
 _MAX_VERSIONS = 100_000
 
 
@@ -39,8 +41,8 @@ def write_metadata(group: str, artifact: str, versions: Iterable[str]) -> bytes:
 def parse_metadata(content: bytes, *, where: str) -> list[str]:
     """Return the versions of a list. Raises :class:`ContentError`."""
     # Entities can make gigabytes of a few lines.
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content or b"\0" in content:
-        raise ContentError(tr("this is no maven-metadata.xml: it defines entities"), where=where)
+    if len(content) > _MAX_BYTES or b"<!DOCTYPE" in content or b"<!ENTITY" in content or b"\0" in content:
+        raise ContentError(tr("this is no maven-metadata.xml: it is too large, or defines entities"), where=where)
     try:
         root = ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:

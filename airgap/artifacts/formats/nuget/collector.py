@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from airgap import limits
 from airgap.artifacts.artifact import Download
 from airgap.artifacts.download import fetch_file
 from airgap.artifacts.format import FindCredential
 from airgap.artifacts.formats.nuget.config import NugetConfig
 from airgap.artifacts.formats.nuget.frameworks import Framework, nearest
+from airgap.artifacts.formats.nuget.lockfile import parse_lockfile
 from airgap.artifacts.formats.nuget.names import check_id, file_name
 from airgap.artifacts.formats.nuget.nuspec import Dependency, Nuspec, parse_nuspec, read_nupkg, read_properties
 from airgap.artifacts.formats.nuget.service import ServiceIndex
@@ -48,7 +50,11 @@ class _Wanted(Record):
 class NugetCollector:
     """Packages of a source."""
 
-    shape = EntryShape((EntryForm(("package", "version")),), optional=("source", "framework"))
+    shape = EntryShape(
+        (EntryForm(("package", "version"), ("framework",)), EntryForm(("lockfile",))),
+        optional=("source",),
+        paths=frozenset({"lockfile"}),
+    )
 
     def resolve(self, entries: Sequence[ArtifactEntry], workspace: Workspace) -> Sequence[Download]:
         """Walk the dependencies of each entry, several packages at a time."""
@@ -56,8 +62,7 @@ class NugetCollector:
         downloads: dict[tuple[str, ...], Download] = {}
         for entry in entries:
             try:
-                walk = _Walk(entry, _source(entry, config, workspace), config, workspace)
-                for download in walk.downloads():
+                for download in _downloads(entry, _source(entry, config, workspace), config, workspace):
                     downloads.setdefault((*download.identity, download.url, *download.expected), download)
             except AirgapError as error:
                 if not (error.where or "").startswith(entry.where):
@@ -89,6 +94,19 @@ def _source(entry: ArtifactEntry, config: NugetConfig, workspace: Workspace) -> 
     )
 
 
+def _downloads(
+    entry: ArtifactEntry, source: ServiceIndex, config: NugetConfig, workspace: Workspace
+) -> Sequence[Download]:
+    """What an entry asks for: the packages of a lock file as they are, or a package with its dependencies."""
+    walk = _Walk(entry, source, config, workspace)
+    if not entry.text("lockfile"):
+        return walk.downloads()
+    locked = parse_lockfile(
+        entry.read("lockfile", limit=limits.value("lockfile-bytes")), where=str(entry.path("lockfile"))
+    )
+    return walk.located(locked)
+
+
 class _Walk:
     """The packages that one entry needs."""
 
@@ -117,7 +135,11 @@ class _Walk:
             wanted = self._read_nuspecs(chosen)
             if len(self._nuspecs) > _MAX_PACKAGES:
                 raise ContentError(tr("it leads to more than {limit} packages", limit=_MAX_PACKAGES))
-        return self._parallel(self._nuspecs.values(), self._download)
+        return self.located([(nuspec.package, nuspec.version) for nuspec in self._nuspecs.values()])
+
+    def located(self, packages: Iterable[tuple[str, Version]]) -> list[Download]:
+        """Return where packages are, with the digests that the source tells."""
+        return self._parallel(packages, self._download)
 
     def _read_versions(self, packages: Mapping[str, str]) -> None:
         unknown = [name for lower, name in packages.items() if lower not in self._versions]
@@ -158,11 +180,12 @@ class _Walk:
             )
         return nuspec
 
-    def _download(self, nuspec: Nuspec) -> Download:
-        digest = self._source.sha512(nuspec.package, nuspec.version)
+    def _download(self, item: tuple[str, Version]) -> Download:
+        package, version = item
+        digest = self._source.sha512(package, version)
         return Download(
-            "nuget", nuspec.package, str(nuspec.version), file_name(nuspec.package, nuspec.version),
-            url=self._source.file_address(nuspec.package, nuspec.version), expected=(digest,) if digest else (),
+            "nuget", package, str(version), file_name(package, version),
+            url=self._source.file_address(package, version), expected=(digest,) if digest else (),
         )  # fmt: skip
 
     def _parallel(self, items: Iterable[Item], action: Callable[[Item], Result]) -> list[Result]:

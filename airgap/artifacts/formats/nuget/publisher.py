@@ -20,6 +20,7 @@ from airgap.errors import NotFound, TargetError, Unauthorized
 from airgap.i18n import tr
 from airgap.records import replace
 from airgap.store.protocols import Opener
+from airgap.targets.protocols import Finding
 from airgap.transfer import Context
 
 #: The variable with the key that ``dotnet nuget push --api-key`` would be given.
@@ -55,6 +56,20 @@ class NugetRepository(ServerRepository):
     def __init__(self, server: WebServer) -> None:
         super().__init__(server)
         self._lock = threading.Lock()
+
+    def check(self, artifacts: Sequence[Artifact] = ()) -> list[Finding]:
+        """Read the service index; warn if it leads clients to another host."""
+        parts = urlsplit(self._index.content())
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin == self._server.address.origin:
+            return []
+        return [
+            Finding(
+                "warning",
+                tr("its service index leads clients to {origin}", origin=origin),
+                tr("if they do not reach that: in Nexus, Settings > System > Capabilities > Base URL"),
+            )
+        ]
 
     def find(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Fetch what is under each package's address and hash it."""
