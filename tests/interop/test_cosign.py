@@ -7,6 +7,7 @@ import base64
 import datetime
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -36,11 +37,16 @@ def source() -> Iterator[Registry]:
 
 
 class Cosign:
-    """Runs cosign with a key of its own in ``folder``, without the public services."""
+    """Runs cosign with a key in ``folder``, the one in ``keys`` or a new one, without the public services."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: Path | None = None) -> None:
         self.folder = folder
-        self.run("generate-key-pair")
+        folder.mkdir(exist_ok=True)
+        if keys is None:
+            self.run("generate-key-pair")
+            return
+        for name in ("cosign.key", "cosign.pub"):
+            shutil.copy(keys / name, folder)
 
     def run(self, *arguments: str, environment: Mapping[str, str] | None = None, code: int = 0) -> str:
         done = subprocess.run(
@@ -72,11 +78,15 @@ class Cosign:
         self.run(*verify, "--type", sigstore.SIGN_PREDICATE, *options, name, environment=environment, code=code)
 
 
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key pair of cosign, which takes a second to make."""
+    return Cosign(tmp_path_factory.mktemp("keys")).folder
+
+
 @pytest.fixture
-def cosign(tmp_path: Path) -> Cosign:
-    folder = tmp_path / "cosign"
-    folder.mkdir()
-    return Cosign(folder)
+def cosign(tmp_path: Path, keys: Path) -> Cosign:
+    return Cosign(tmp_path / "cosign", keys)
 
 
 def exported(airgap: Airgap, source: Registry) -> None:
