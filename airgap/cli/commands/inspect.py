@@ -68,7 +68,7 @@ def command(
     airgap inspect bundle.tar
     airgap inspect bundle.tar --json | jq -r '.images[].reference'
     airgap inspect bundle.tar --html bundle.html --csv bundle.csv
-    airgap inspect bundle.tar --attached trivy.json > trivy.json
+    airgap inspect bundle.tar --attached trivy.json | jq .
     airgap inspect bundle.tar --sbom quay.io/jetstack/cert-manager-controller:v1.15.1
     airgap inspect quay.io/jetstack/cert-manager-controller:v1.15.1 --sbom
     """
