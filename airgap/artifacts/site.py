@@ -43,6 +43,11 @@ class ArtifactSite:
         """The formats that have an artifact."""
         return list(self._artifacts)
 
+    @property
+    def files(self) -> Mapping[str, Artifact]:
+        """The artifacts by the paths of their files."""
+        return self._files
+
     def find(self, path: str, base_url: str) -> SiteFile | None:
         """Return what is at ``path``, without its first slash; a folder is its ``index.html`` or ``index.json``.
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from airgap.artifacts.site import ArtifactSite
 from airgap.bundle import BundleReader, open_bundle
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.durable import require_file
@@ -14,6 +13,7 @@ from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
 from airgap.events import Sink, Warned, ignore
 from airgap.formatting import quoted
 from airgap.i18n import tr
+from airgap.listing import BundleSite, LayoutSite
 from airgap.server import MirrorNaming, Server, parse_limits
 from airgap.store import ImageLayout
 from airgap.store.garbage import Collected, collect_garbage
@@ -64,6 +64,7 @@ def create_server(
             uploads=path if writable else None,
             limits=limits,
             sparse=sparse,
+            site=LayoutSite(layout, path.resolve().name),
         )
     new_layout = tr("--writable makes a new layout folder: airgap serve {path} --writable", path=quoted(str(path)))
     require_file(path, hint=None if _has_bundle_name(path) else new_layout)
@@ -76,11 +77,16 @@ def create_server(
     bundle = open_bundle(path)
     _warn_of_incomplete_images(bundle, emit)
     naming = MirrorNaming(bundle.names())
-    site = ArtifactSite(bundle) if bundle.inventory.artifacts else None
+    site = BundleSite(bundle, _title(bundle, path))
     return Server(
         bundle, host, port, credentials=credentials, tls=tls, naming=naming, on_request=on_request, limits=limits,
         site=site,
     )  # fmt: skip
+
+
+def _title(bundle: BundleReader, path: Path) -> str:
+    named = " ".join(part for part in (bundle.inventory.name, bundle.inventory.version) if part)
+    return named or path.name
 
 
 def collect_layout_garbage(path: Path, *, dry_run: bool = False) -> Collected:

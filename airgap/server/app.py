@@ -182,7 +182,7 @@ class RegistryApp:
         if self._site is not None and request.method in ("GET", "HEAD"):
             return self._site.get(request)
         if self._site is not None:
-            raise Problem(405, "UNSUPPORTED", "artifacts are read-only here", headers=[("Allow", "GET, HEAD")])
+            raise Problem(405, "UNSUPPORTED", "this is read-only", headers=[("Allow", "GET, HEAD")])
         raise Problem(404, "UNSUPPORTED", "there is nothing at this path", {"path": request.path[:160]})
 
     def _check_credentials(self, request: Request) -> None:

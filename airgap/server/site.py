@@ -51,7 +51,10 @@ class SiteHandler:
             return Response(301, [("Location", file.moved_to)])
         if file.content is not None:
             etag = f'"{hashlib.sha256(file.content).hexdigest()}"'
-            return Response(200, [("Content-Type", file.media_type), ("ETag", etag)], file.content)
+            headers = [("Content-Type", file.media_type), ("ETag", etag)]
+            if file.media_type.startswith("text/html"):
+                headers.append(("Content-Security-Policy", "frame-ancestors 'none'"))
+            return Response(200, headers, file.content)
         descriptor = file.descriptor
         assert descriptor is not None
         headers = [("Content-Type", file.media_type), ("ETag", f'"{descriptor.digest}"'), ("Accept-Ranges", "bytes")]

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One HTML document with the entries as data: a script of its own searches and shows them. Nothing else is loaded.
+
+The content security policy allows exactly this script and this style, by their hashes. What comes from a bundle is
+JSON in a data block, in which ``<`` is escaped, and becomes text of elements, never HTML.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import pkgutil
+from collections.abc import Sequence
+
+from airgap.dossier.page.markup import Markup, element, value
+from airgap.dossier.visible import visible
+from airgap.i18n import Bilingual, bilingual
+from airgap.listing.entries import Entry
+
+#: Characters of a name, and resource files of an image, that the page shows.
+_LONGEST, _MOST_FILES = 500, 50
+
+
+def to_bytes(title: str, entries: Sequence[Entry]) -> bytes:
+    """Return the document: the same bytes for the same entries."""
+    style, script = _asset("page.css"), _asset("page.js")
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    heading = bilingual("What this server holds")
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("title", f"{visible(title, most=200)} · {heading.ko} · {heading.en}"),
+        element("style", Markup(style)),
+    )
+    search = bilingual("Search by name, digest, platform or file")
+    page = element(
+        "div",
+        element("h1", value(title)),
+        element("p", heading),
+        element("label", search, for_="search"),
+        element("input", type="search", id="search", autocomplete="off", spellcheck="false"),
+        element("p", id="status", role="status"),
+        element("ul", id="entries"),
+        element("button", bilingual("Show more"), type="button", id="more", hidden=True),
+        element("noscript", element("p", bilingual("This page needs JavaScript; curl /v2/_catalog lists the images."))),
+        class_="page",
+    )
+    body = element(
+        "body",
+        element("main", *_switch(), page),
+        element("script", Markup(_data(entries)), type="application/json", id="held"),
+        element("script", Markup(script)),
+    )
+    return f"<!doctype html>\n{element('html', head, body, lang='ko')}\n".encode()
+
+
+def _switch() -> list[Markup]:
+    return [
+        element("input", type="radio", name="language", id="ko", checked=True),
+        element("label", "한국어", for_="ko", lang="ko", class_="language"),
+        element("input", type="radio", name="language", id="en"),
+        element("label", "English", for_="en", lang="en", class_="language"),
+    ]
+
+
+def _data(entries: Sequence[Entry]) -> str:
+    words = {
+        "digest": bilingual("digest"),
+        "size": bilingual("size"),
+        "platforms": bilingual("platforms"),
+        "files": bilingual("used by"),
+        "copy": bilingual("Copy"),
+        "copied": bilingual("Copied"),
+        "count": bilingual("{found} of {all}"),
+    }
+    document = {
+        "words": {name: _both(text) for name, text in words.items()},
+        "kinds": {"image": _both(bilingual("image")), "resource": _both(bilingual("resource file"))},
+        "label": " / ".join(_both(bilingual("Copy the line for {client}"))),
+        "entries": [
+            {
+                "kind": entry.kind,
+                "name": visible(entry.name, most=_LONGEST),
+                "digest": entry.digest,
+                "size": entry.size,
+                "platforms": entry.platforms,
+                "files": [visible(name, most=_LONGEST) for name in entry.files[:_MOST_FILES]],
+                "lines": [(client, visible(line)) for client, line in entry.lines],
+            }
+            for entry in entries
+        ],
+    }
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _both(text: Bilingual) -> tuple[str, str]:
+    return text.ko, text.en
+
+
+def _asset(name: str) -> str:
+    return (pkgutil.get_data(__name__, name) or b"").decode()
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
