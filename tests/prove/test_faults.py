@@ -220,13 +220,21 @@ def test_containerd_takes_pieces_from_several_mirrors_and_podman_stays_at_one(pl
 
 
 def test_crio_keeps_the_login_of_an_image_from_its_mirrors(plain: Node) -> None:
-    two_mirrors(plain)
+    put(plain, v1=INDEX)
+    address = f"127.0.0.1:{plain.registry.port}"
+    plain.containerd({"quay.test": hosts_toml(plain.url)})
+    mirror = f'[[registry.mirror]]\nlocation = "{address}"\ninsecure = true\n'
+    plain.lay("/etc/containers/registries.conf", f'[[registry]]\nlocation = "quay.test"\n{mirror}')
     plain.shelf.guard = asks_basic("puller", "pw")
     secret = pull_secret("quay", "shop", "quay.test", "puller", "pw")
     yaml = secret + workload("quay.test/shop/web:v1", secrets=("quay",))
     assert plain.kinds(yaml) == []
-    assert "pull-secret-for-others" not in plain.kinds(yaml)
-    assert plain.kinds(yaml, "--as", "crio") != []
+    assert plain.kinds(yaml, "--as", "crio") == ["mirror-login"]
+    plain.lay(
+        "/root/.config/containers/auth.json",
+        f'{{"auths": {{"{address}": {{"username": "puller", "password": "pw"}}}}}}',
+    )
+    assert plain.kinds(yaml, "--as", "crio") == []
 
 
 def test_headers_of_a_host_go_to_it_and_to_nobody_else(plain: Node) -> None:
