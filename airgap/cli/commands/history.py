@@ -44,7 +44,9 @@ def command(verify: bool, contains: str | None, as_json: bool) -> None:
         if as_json:
             say_json({"entries": len(entries), "last": last or None})
             return
-        note(tr("{entries}, none changed; the last is {hash}", entries=counted(len(entries), "import"), hash=last or "-"))
+        note(
+            tr("{entries}, none changed; the last is {hash}", entries=counted(len(entries), "import"), hash=last or "-")
+        )
         return
     if as_json:
         say_json([{**entry.document} for entry in entries])
