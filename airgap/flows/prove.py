@@ -37,7 +37,8 @@ _ARM = {"armv6l": "arm/v6", "armv7l": "arm/v7", "armv8l": "arm/v7"}
 
 
 class ProveRequest(Record):
-    """Which node: its ``runtime``, its ``files``, what messages call it, and its ``platform``.
+    """Which node: its ``runtime`` and the ``version`` of it if that is known, its ``files``, what messages call it, and
+    its ``platform``.
 
     ``ca_file`` is the user's option, for the commands in the answer.
     """
@@ -48,6 +49,7 @@ class ProveRequest(Record):
     node: str
     platform: str = ""
     ca_file: str = ""
+    version: str = ""
 
 
 def needs_of(found_images: FoundImages, namespace: str, cluster: ClusterScope | None, emit: Sink) -> Needs:
@@ -81,7 +83,7 @@ def prove(request: ProveRequest, needs: Needs, registries: Registries, context: 
     sessions = Sessions(registries, request.mapping.address.registry)
     faults = Faults(request.mapping.address, sessions.target_hosts, request.runtime, request.ca_file)
     examiner = Examiner(
-        runtime_for(request.runtime, request.files),
+        runtime_for(request.runtime, request.files, request.version),
         sessions,
         needs.secrets,
         request.mapping,

@@ -17,12 +17,20 @@ from airgap.prove.nodes.kubectl import Kubectl
 from airgap.prove.nodes.on_nodes import NodeAnswer, check_for, check_nodes
 from airgap.records import Record
 
+#: The runtimes as the kubelet names them.
+_RUNTIMES = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
+
 
 class RemoteNode(Record):
-    """A node of a cluster: its files, and its platform as the kubelet reports it."""
+    """A node of a cluster: its files, and its platform and runtime as the kubelet reports them.
+
+    ``runtime`` is empty for one that is not known.
+    """
 
     files: NodeFiles
     platform: str
+    runtime: str
+    version: str
 
 
 @contextlib.contextmanager
@@ -34,8 +42,10 @@ def remote_node(context: str, node: str, image: str) -> Iterator[RemoteNode]:
     kubectl = Kubectl(context, "kube-system")
     info = (kubectl.get(f"node/{node}").get("status") or {}).get("nodeInfo") or {}
     platform = f"{info.get('operatingSystem') or 'linux'}/{info.get('architecture') or 'amd64'}"
+    name, _, version = str(info.get("containerRuntimeVersion") or "").partition("://")
+    runtime = "k3s" if "k3s" in version else _RUNTIMES.get(name, "")
     with files_of_node(kubectl, node, image) as files:
-        yield RemoteNode(files, platform)
+        yield RemoteNode(files, platform, runtime, version)
 
 
 def prove_on_nodes(

@@ -137,7 +137,7 @@ class RegistryClient(Record, frozen=False, eq=False):
         patience = Patience.of(method, limit)
 
         def attempt() -> Response:
-            with self._pace.watch():
+            with self._pace.watch(method):
                 response = self._request_authenticated(method, path, scopes, headers or {}, body, patience).read(limit)
             return self._checked(response, ok)
 
@@ -158,6 +158,9 @@ class RegistryClient(Record, frozen=False, eq=False):
             with self._pace.watch():
                 stream = self._request_authenticated("GET", path, scopes, headers or {}, None, patience)
                 with bounded_json.one_at_a_time(stream.response.length):
+                    if self._pace.is_given_up:  # others have found it too slow while this one waited
+                        stream.release()
+                        self._pace.check()
                     return parse(self._checked(stream.read(limit), ok))
 
         return self.retry.run(f"GET {path.partition('?')[0]}", attempt)

@@ -29,14 +29,17 @@ def dependency(
 def pom(
     group: str, artifact: str, version: str, *, packaging: str = "jar", parent: tuple[str, str, str] | None = None,
     properties: Mapping[str, str] | None = None, dependencies: Sequence[str] = (), managed: Sequence[str] = (),
+    moved: tuple[str, str, str] | None = None,
 ) -> str:  # fmt: skip
-    """A pom; an empty group or version is the parent's."""
+    """A pom; an empty group or version is the parent's. ``moved`` is where the artifact is now."""
     text = '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
     if parent:
         text += f"<parent>{_coordinates(*parent)}</parent>"
     text += f"{_coordinates(group, artifact, version)}<packaging>{packaging}</packaging>"
     values = "".join(f"<{name}>{value}</{name}>" for name, value in (properties or {}).items())
     text += f"<properties>{values}</properties>"
+    if moved:
+        text += f"<distributionManagement><relocation>{_coordinates(*moved)}</relocation></distributionManagement>"
     if managed:
         text += f"<dependencyManagement><dependencies>{''.join(managed)}</dependencies></dependencyManagement>"
     return f"{text}<dependencies>{''.join(dependencies)}</dependencies></project>\n"

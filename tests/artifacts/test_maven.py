@@ -41,6 +41,7 @@ BOM = artifact(
 APP = artifact("org.demo", "app", "1.0", parent=("org.demo", "parent", "1"), dependencies=[
     dependency("org.demo", "lib"),
     dependency("org.demo", "tool", exclusions=[("org.demo", "logging")]),
+    dependency("org.demo", "old", "1"),
     dependency("org.demo", "junit", "4", scope="test"),
     dependency("org.demo", "extra", "1", optional=True),
 ])  # fmt: skip
@@ -54,10 +55,13 @@ TOOL = artifact("org.demo", "tool", "3.0", dependencies=[
 DEEP = artifact("org.demo", "deep", "1.0")
 DEEPER = artifact("org.demo", "deep", "9.9")
 PARTS = artifact("org.demo", "parts", "1", "pom") | {"org/demo/parts/1/parts-1-linux.zip": b"zip"}
-EVERYTHING: Files = {**PARENT, **BOM, **APP, **LIB, **TOOL, **DEEP, **DEEPER, **PARTS}
+#: old has moved: of it only the pom is there.
+OLD = {"org/demo/old/1/old-1.pom": pom("org.demo", "old", "1", moved=("", "fresh", "")).encode()}
+FRESH = artifact("org.demo", "fresh", "1")
+EVERYTHING: Files = {**PARENT, **BOM, **APP, **LIB, **TOOL, **DEEP, **DEEPER, **PARTS, **OLD, **FRESH}
 #: What app needs: the nearest version of deep, and the pom of the other, which Maven reads too.
 NEEDED = {
-    *PARENT, *BOM, *APP, *LIB, *TOOL, *DEEP, *PARTS, "org/demo/deep/9.9/deep-9.9.pom",
+    *PARENT, *BOM, *APP, *LIB, *TOOL, *DEEP, *PARTS, *OLD, *FRESH, "org/demo/deep/9.9/deep-9.9.pom",
 }  # fmt: skip
 
 
@@ -118,7 +122,7 @@ PROJECT = pom("org.demo", "mine", "1", parent=("org.demo", "parent", "1"), depen
 ])  # fmt: skip
 RESOLVED = [
     "org.demo:app:jar:1.0", "org.demo:lib:jar:1.5", "org.demo:deep:jar:1.0", "org.demo:tool:jar:3.0",
-    "org.demo:parts:zip:linux:1",
+    "org.demo:parts:zip:linux:1", "org.demo:fresh:jar:1",
 ]  # fmt: skip
 
 
@@ -199,7 +203,7 @@ def test_other_servers_get_the_file_and_its_checksum_by_put(airgap: Airgap) -> N
         carry(airgap, "--artifacts-to", f"maven={server.url}/releases", user=None)
         lists = {path for path in there if path.endswith("maven-metadata.xml")}
         assert {path for path in there if not path.endswith(".sha1")} == NEEDED | lists
-        assert len(lists) == 7
+        assert len(lists) == 9
         assert {f"{path}.sha1" for path in NEEDED} <= set(there)
         assert (
             there["org/demo/app/1.0/app-1.0.jar.sha1"].decode()
@@ -343,6 +347,25 @@ def test_what_is_no_pom(airgap: Airgap, content: bytes) -> None:
     airgap.write("pom.xml", content)
     write_project(airgap, {"maven": [{"pom": "pom.xml"}]})
     assert "this is no pom" in export(airgap, code=30).errors[0]
+
+
+def test_an_artifact_that_has_moved(airgap: Airgap) -> None:
+    """Named itself, through a property, over two poms; and two that lead to each other."""
+    there = artifact("new.group", "there", "2", dependencies=[dependency("org.demo", "fresh", "1")])
+    here = pom("org.demo", "here", "2", packaging="pom", properties={"to": "new.group"}, moved=("${to}", "between", ""))
+    between = pom("new.group", "between", "2", moved=("", "there", "2"))
+    circle = [pom("g", one, "1", moved=("", other, "")) for one, other in (("a", "b"), ("b", "a"))]
+    poms = {
+        "org/demo/here/2/here-2.pom": here, "new/group/between/2/between-2.pom": between,
+        "g/a/1/a-1.pom": circle[0], "g/b/1/b-1.pom": circle[1],
+    }  # fmt: skip
+    files = {**there, **FRESH, **{path: text.encode() for path, text in poms.items()}}
+    with files_over_http(files) as server:
+        write_project(airgap, {"maven": [{"coordinates": "org.demo:here:2", "repositories": [server.url]}]})
+        export(airgap)
+        assert paths(airgap) == {*there, *FRESH, *list(poms)[:2]}
+        write_project(airgap, {"maven": [{"coordinates": "g:a:1", "repositories": [server.url]}]})
+        assert "has moved, and where to is not found" in export(airgap, code=2).errors[0]
 
 
 def test_poms_that_are_each_others_parents(airgap: Airgap) -> None:

@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
 from airgap.bundle import open_bundle
+from airgap.errors import AirgapError, RegistryError, TargetError
+from airgap.flows.steps.sparse_indexes import check_sparse_indexes
+from airgap.oci import Descriptor
 from airgap.oci.manifest import parse
+from airgap.transfer import Destination, Image, Plan, Root
 from tests.bundle.bundles import changed
 from tests.cli.command import Airgap, Registry, pod, settings
 from tests.doubles.nexus import PUSHER, Repository, Settings, nexus
@@ -26,7 +32,7 @@ class Sparse:
         images = Images(18)
         self.index = images.two_platforms(attested=True)
         self.amd64, self.arm64, *_ = self.children = parse(images.content[self.index.digest]).children
-        quay.fill(images, {"a/x:1": self.index})
+        quay.fill(images, {"a/x:1": self.index, "a/x:2": self.index})
         self.signatures = {}
         for subject in (self.index, self.amd64, self.arm64):
             made = images.artifact(subject=subject, content=f"signature of {subject.digest}".encode())
@@ -106,7 +112,55 @@ def test_a_target_that_has_the_rest(airgap: Airgap, sparse: Sparse, nexus: Regis
     assert nexus.digest("p/x:1") == sparse.index.digest
 
 
+class Checking:
+    """A store of a registry that answers the trial with this error."""
+
+    def __init__(self, error: RegistryError) -> None:
+        self.error, self.tried = error, False
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        return False
+
+    def push_manifest(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        self.tried = True
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "names", "outcome"),
+    [
+        (404, "MANIFEST_BLOB_UNKNOWN", "all", TargetError),
+        (400, "", "none", TargetError),
+        (422, "MANIFEST_INVALID", "none", TargetError),
+        (400, "MANIFEST_BLOB_UNKNOWN", "kept", None),
+        (413, "", "none", RegistryError),
+        (403, "DENIED", "all", RegistryError),
+    ],
+)
+def test_what_the_answer_to_the_trial_means(
+    status: int, code: str, names: str, outcome: type[AirgapError] | None
+) -> None:
+    """A registry that checks some platforms only names none of those that are missing: it takes the index later."""
+    images = Images(1)
+    index = images.two_platforms()
+    manifest = parse(images.content[index.digest])
+    kept, missing = manifest.children
+    root = Root("quay.io/a/x:1", "bundle", index.digest, (Destination("p/x", "1"),))
+    image = Image(root, manifest, (), manifest.descriptor)
+    plan = Plan([image], {kept.digest: parse(images.content[kept.digest]), index.digest: manifest})
+    error = RegistryError("refused")
+    error.status, error.code = status, code
+    named = {"all": {kept.digest, missing.digest}, "kept": {kept.digest}, "none": set[str]()}
+    error.digests = frozenset(named[names])
+    store: Any = Checking(error)
+    target: Any = object()
+    with contextlib.nullcontext() if outcome is None else pytest.raises(outcome):
+        check_sparse_indexes(plan, [image], {"p/x": store}, target, dry_run=False)
+    assert store.tried
+
+
 def test_nexus_is_known_to_refuse_it(airgap: Airgap, sparse: Sparse, services: ExitStack) -> None:
+    """Unless it has the rest already."""
     airgap.run(*EXPORT)
     made = services.enter_context(nexus(Settings(repositories=(Repository("hosted", connector="http"),))))
     credentials = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
@@ -115,6 +169,12 @@ def test_nexus_is_known_to_refuse_it(airgap: Airgap, sparse: Sparse, services: E
         said = airgap.fails(50, "import", "b.tar", *to, *dry_run, environment=credentials).stderr
         assert "Nexus refuses an index without all of its images: linux/arm64" in said
         assert "export without --sparse" in said
+    airgap.run("export", "pod.yaml", "-o", "all.tar")
+    airgap.run("import", "all.tar", *to, "--output", "out-all", environment=credentials)
+    # The same tag is there already; under another name the index is new, and its images are not.
+    airgap.write("again.yaml", pod("quay.io/a/x:2"))
+    airgap.run("export", "again.yaml", "-o", "again.tar", *EXPORT[4:])
+    airgap.run("import", "again.tar", *to, "--output", "out-again", environment=credentials)
 
 
 def test_the_default_says_what_is_left_behind(airgap: Airgap, sparse: Sparse) -> None:

@@ -170,6 +170,13 @@ def test_all_refusals_are_listed_and_keep_going_is_none(office: Office) -> None:
     assert not (office.airgap.folder / "b.tar").exists()
 
 
+def test_keep_going_still_leaves_out_what_cannot_be_pulled(office: Office) -> None:
+    office.tag(sigstore.simple(office.key, office.index.digest))
+    said = office.airgap.run(*EXPORT, "--image", "quay.io/a/absent:1", "--keep-going", code=3).stderr
+    assert "not in the bundle: quay.io/a/absent:1" in said
+    assert (office.airgap.folder / "b.tar").exists()
+
+
 def test_more_signatures_than_are_read(office: Office) -> None:
     for _ in range(4):
         office.refer(bundle(sigstore.enveloped(new_key(), office.index.digest)))

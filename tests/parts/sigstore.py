@@ -131,16 +131,18 @@ class Sigstore:
         self, key: Any, *, identity: str = IDENTITY, issuer: str = ISSUER,
         start: datetime.datetime = SIGNED_AT, end: datetime.datetime | None = None,
         purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.CODE_SIGNING, logged: bool = False,
-        signer: ec.EllipticCurvePrivateKey | None = None,
+        signer: ec.EllipticCurvePrivateKey | None = None, below: x509.Certificate | None = None,
     ) -> x509.Certificate:  # fmt: skip
         """A certificate of a public key as Fulcio makes them; ``logged`` in a log of certificates."""
         text = issuer.encode()
         issued = b"\x0c" + (bytes([len(text)]) if len(text) < 128 else bytes([0x81, len(text)])) + text
         builder = (
-            x509.CertificateBuilder(self.name, x509.Name([]), key, 7, start, end or start + _MINUTES)
+            x509.CertificateBuilder(
+                below.subject if below else self.name, x509.Name([]), key, 7, start, end or start + _MINUTES
+            )
             .add_extension(_usage(certifies=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.root_key.public_key()), False)
+            .add_extension(_authority_key(below.public_key() if below else self.root_key.public_key()), False)
             .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(identity)]), critical=True)
             .add_extension(
                 x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8"), issued), critical=False
@@ -150,10 +152,23 @@ class Sigstore:
             builder = builder.add_extension(self._certificate_log_stamp(builder), critical=False)
         return builder.sign(signer or self.root_key, hashes.SHA256())
 
+    def intermediate(self, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+        """An authority below the root."""
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an intermediate authority")])
+        year = datetime.timedelta(days=365)
+        return (
+            x509.CertificateBuilder(self.name, name, key.public_key(), 3, SIGNED_AT - year, SIGNED_AT + 9 * year)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(certifies=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(_authority_key(self.root_key.public_key()), critical=False)
+            .sign(self.root_key, hashes.SHA256())
+        )
+
     def _certificate_log_stamp(self, builder: x509.CertificateBuilder) -> x509.UnrecognizedExtension:
         """RFC 6962, 3.2 and 3.3: the list of one signed certificate timestamp."""
         body = builder.sign(self.root_key, hashes.SHA256()).tbs_certificate_bytes
-        stamp = (int(SIGNED_AT.timestamp()) * 1000 + 123).to_bytes(8, "big")
+        stamp = (int(SIGNED_AT.timestamp()) * 1000 + 999).to_bytes(8, "big")
         issuer = hashlib.sha256(public_der(self.root_key)).digest()
         signed = b"\x00\x00" + stamp + b"\x00\x01" + issuer + len(body).to_bytes(3, "big") + body + b"\x00\x00"
         signature = sign(self.log_key, signed)
@@ -193,14 +208,14 @@ class Sigstore:
         canonical = json.dumps(promised, sort_keys=True, separators=(",", ":")).encode()
         return {"SignedEntryTimestamp": b64(sign(self.log_key, canonical)), "Payload": promised}
 
-    def inclusion(self, signed: Signed, *, index: int = 3, size: int = 7) -> dict[str, Any]:
-        """The proof that the entry is in a tree of ``size`` entries."""
+    def inclusion(self, signed: Signed, *, index: int = 3, size: int = 7, more: str = "") -> dict[str, Any]:
+        """The proof that the entry is in a tree of ``size`` entries. ``more`` are further lines of the checkpoint."""
         body = entry_body(signed)
         leaves = [
             hashlib.sha256(b"\x00" + (body if number == index else b"%d" % number)).digest() for number in range(size)
         ]
         root, path = _tree(leaves, index)
-        note = f"log.example - 1\n{size}\n{b64(root)}\n"
+        note = f"log.example - 1\n{size}\n{b64(root)}\n{more}"
         line = b64(self.log_id[:4] + sign(self.log_key, note.encode()))
         checkpoint = {"envelope": f"{note}\n\u2014 log.example {line}\n"}
         return {
@@ -316,6 +331,10 @@ def bundle_referrer(
     }  # fmt: skip
     content = json.dumps(document).encode()
     return images.artifact(BUNDLE, subject=subject, content=content, annotations=annotations)
+
+
+def _authority_key(key: Any) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
 
 
 def _usage(*, certifies: bool) -> x509.KeyUsage:

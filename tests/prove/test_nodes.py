@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from tests.cli.command import Airgap
 from tests.doubles.registry.shelf import asks_basic
 from tests.parts.images import Images
+from tests.parts.waiting import wait_until
 from tests.prove.nodes import TARGET, Node, hosts_toml, node, pull_secret, workload
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +43,8 @@ def pod(name, **status):
 
 def terminated(name):
     broken = (home / "broken").read_text() if (home / "broken").exists() else ""
+    if (home / "slow").exists():
+        return pod(name)
     if name == broken:
         waiting = {{"reason": "ImagePullBackOff", "message": "no such image"}}
         return pod(name, initContainerStatuses=[{{"name": "prove", "state": {{"waiting": waiting}}}}])
@@ -83,7 +87,8 @@ elif plain[1].startswith("daemonset/"):
     status = {{"observedGeneration": 1, "desiredNumberScheduled": len(nodes)}}
     print(json.dumps({{"metadata": {{"generation": 1}}, "status": status}}))
 elif plain[1].startswith("node/"):
-    print(json.dumps({{"status": {{"nodeInfo": {{"operatingSystem": "linux", "architecture": "amd64"}}}}}}))
+    said = {{"operatingSystem": "linux", "architecture": "amd64", "containerRuntimeVersion": os.environ.get("CRI", "")}}
+    print(json.dumps({{"status": {{"nodeInfo": said}}}}))
 elif plain[1].startswith("pod/"):
     waiting = {{"reason": "ErrImagePull", "message": "not found"}}
     print(json.dumps(pod("x", containerStatuses=[{{"name": "debugger", "state": {{"waiting": waiting}}}}])))
@@ -137,6 +142,24 @@ def test_the_files_of_a_node_are_read_through_a_debug_pod_that_is_deleted(far: N
     assert words(far)[-1].startswith("--namespace=kube-system delete pod node-debugger-good-x1")
 
 
+@pytest.mark.parametrize(
+    ("said", "runtime", "ready"),
+    [
+        ("containerd://1.7.24", "containerd", False),
+        ("containerd://2.2.0", "containerd", True),
+        ("cri-o://1.33.0", "crio", False),
+        ("containerd://2.1.0-k3s1", "k3s", False),
+        ("", "containerd", False),
+    ],
+)
+def test_the_node_says_which_runtime_it_has(far: Node, said: str, runtime: str, ready: bool) -> None:
+    """containerd 2 takes a hosts.toml without a host, and 1.7 does not."""
+    far.containerd({TARGET: f'server = "{far.url}"\n'})
+    far.airgap.environment["CRI"] = said
+    answer = prove(far, "--from-node", "good", "--image", "busybox", code=0 if ready else 51).json
+    assert (answer["runtime"], answer["ready"]) == (runtime, ready)
+
+
 def test_a_file_outside_of_the_usual_folders_is_fetched_when_it_is_named(far: Node) -> None:
     far.lay("/opt/corp/certs.d/other.test/hosts.toml", hosts_toml(far.url))
     far.lay("/etc/containerd/config.toml", 'version = 3\n[plugins."io.containerd.cri.v1.images".registry]\n'
@@ -178,6 +201,19 @@ def test_a_node_on_which_the_check_does_not_run_is_not_ready(far: Node, monkeypa
     far.airgap.environment["AIRGAP_LIMITS"] = "nodes-time=1"
     answer = prove(far, "--on-nodes", f"{TARGET}/airgap:1", code=51).json
     assert answer["nodes"] == [{"node": "good", "error": "prove: ImagePullBackOff: no such image", "proof": None}]
+
+
+def test_what_was_made_is_deleted_after_ctrl_c(far: Node) -> None:
+    (cluster(far) / "slow").touch()
+    path = far.airgap.write("a.yaml", workload(f"{TARGET}/shop/web:v1"))
+    process = far.airgap.started("prove", path, "--against", TARGET, "--on-nodes", f"{TARGET}/airgap:1")
+    log = cluster(far) / "log"
+    wait_until(lambda: log.exists() and "get pods" in log.read_text())
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert "delete daemonset,configmap,secret" in words(far)[-1]
+    assert not (cluster(far) / "state.json").exists()
 
 
 def test_a_dry_run_prints_the_objects_and_no_password(far: Node) -> None:

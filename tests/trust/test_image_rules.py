@@ -6,20 +6,23 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from airgap.errors import SignatureFailure
+from airgap.errors import AirgapError, SignatureFailure, UsageError
 from airgap.oci import digest as digests
 from airgap.trust.image_rules import ImageRule, RuleVerifier
 from airgap.trust.image_signature import ImageSignature, read_bundle, read_simple_signing
+from airgap.trust.trusted_root import Period, read_trusted_root
 from tests.parts import sigstore
 from tests.parts.images import Images
 from tests.parts.sigstore import IDENTITY, ISSUER, SIGNED_AT, Signed, Sigstore, TimeAuthority, b64, bundle, new_key
@@ -78,6 +81,70 @@ def test_a_key_of_each_kind(tmp_path: Path, make: Callable[[], sigstore.Key]) ->
         bundled(bundle(sigstore.of_manifest(key, MANIFEST), OTHER)),
     ):
         assert f"of another image, {OTHER}" in refused(verifier, signature)
+
+
+@pytest.mark.parametrize(
+    ("curve", "digest"),
+    [(ec.SECP384R1(), hashes.SHA384()), (ec.SECP521R1(), hashes.SHA512()), (ec.SECP256R1(), hashes.SHA384())],
+    ids=["p384", "p521", "p256"],
+)
+def test_larger_curves_go_with_larger_digests(
+    tmp_path: Path, curve: ec.EllipticCurve, digest: hashes.HashAlgorithm
+) -> None:
+    key = ec.generate_private_key(curve)
+    content = sigstore.payload(DIGEST)
+    signature = simple(Signed("", content, content, key.sign(content, ec.ECDSA(digest))))
+    if isinstance(curve, ec.SECP256R1):
+        assert "signed by another key" in refused(by_key(tmp_path, key), signature)
+    else:
+        by_key(tmp_path, key).check(signature, DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: rsa.generate_private_key(65537, 1024), "an RSA key of 1024 bits is too short"),
+        (x25519.X25519PrivateKey.generate, "it is neither ECDSA nor Ed25519 nor RSA"),
+    ],
+)
+def test_keys_that_are_not_taken(tmp_path: Path, make: Callable[[], Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        by_key(tmp_path, make())
+
+
+def test_without_cryptography(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in airgap.pyz, which has no compiled parts."""
+    (tmp_path / "cosign.pub").write_bytes(sigstore.public_pem(new_key()))
+    for name in [name for name in sys.modules if name.startswith("cryptography")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(AirgapError, match="need the Python package cryptography"):
+        RuleVerifier.load(ImageRule("*", key=str(tmp_path / "cosign.pub")))
+
+
+def test_an_envelope_of_something_else() -> None:
+    document = bundle(sigstore.enveloped(new_key(), DIGEST))
+    document["dsseEnvelope"]["payloadType"] = "text/plain"
+    with pytest.raises(SignatureFailure, match="text/plain"):
+        bundled(document)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"text", b"{}", b"{",
+        b'{"certificateAuthorities": []}', b'{"certificateAuthorities": [{"certChain": {}}]}',
+        b"-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n",
+        b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n",
+    ],
+)  # fmt: skip
+def test_what_is_no_trusted_root(content: bytes) -> None:
+    with pytest.raises(UsageError, match="this is no trusted root"):
+        read_trusted_root(content, where="root.json")
+
+
+def test_periods_include_their_ends() -> None:
+    period = Period(10, 20)
+    assert [time for time in range(30) if period.has(time)] == list(range(10, 21))
 
 
 def test_each_changed_byte_is_found(tmp_path: Path) -> None:
@@ -174,7 +241,8 @@ class TestKeyless:
         self, authorities: Sigstore, signer: Signer, verifier: RuleVerifier, index: int, size: int
     ) -> None:
         entry = authorities.entry(signer.enveloped)
-        entry["inclusionProof"] = authorities.inclusion(signer.enveloped, index=index, size=size)
+        more = "a further line\n" * (index % 2)
+        entry["inclusionProof"] = authorities.inclusion(signer.enveloped, index=index, size=size, more=more)
         verifier.check(bundled(bundle(signer.enveloped, entries=[entry])), DIGEST)
 
     def test_a_timestamp_instead_of_a_promise(
@@ -196,7 +264,8 @@ class TestKeyless:
         alone = rule(authorities.trusted_root(logs=False, time_authority=time.certificate))
         alone.check(bundled(bundle(signer.enveloped, timestamps=[stamp])), DIGEST)
         stranger = TimeAuthority(tmp_path / "stranger").timestamp(signer.enveloped.signature)
-        assert unproven in refused(alone, bundled(bundle(signer.enveloped, timestamps=[stranger])))
+        for wrong in (stranger, b"no timestamp", stamp[:-1]):
+            assert unproven in refused(alone, bundled(bundle(signer.enveloped, timestamps=[wrong])))
 
     def test_who_signed(self, authorities: Sigstore, signer: Signer, rule: Callable[..., RuleVerifier]) -> None:
         root = authorities.trusted_root()
@@ -227,6 +296,49 @@ class TestKeyless:
     def test_another_authority(self, authorities: Sigstore, verifier: RuleVerifier) -> None:
         signer = Signer(authorities, signer=authorities.other_key)
         assert "is not by an authority of the trusted root" in refused(verifier, signer.signature)
+
+    def test_an_intermediate_authority(self, authorities: Sigstore, rule: Callable[..., RuleVerifier]) -> None:
+        """Its certificate is in the trusted root, or comes with the signature and is not trusted by itself."""
+        key = new_key()
+        middle = authorities.intermediate(key)
+        signer = Signer(authorities, signer=key, below=middle)
+        root = authorities.trusted_root()
+        missing = "is not by an authority of the trusted root"
+        assert missing in refused(rule(root), signer.signature)
+        der = b64(middle.public_bytes(Encoding.DER))
+        root["certificateAuthorities"][0]["certChain"]["certificates"].insert(0, {"rawBytes": der})
+        rule(root).check(signer.signature, DIGEST)
+        promise = authorities.promise(signer.simple)
+        pem = middle.public_bytes(Encoding.PEM).decode()
+        layer = sigstore.simple_layer(
+            Images(), signer.simple,
+            {"dev.sigstore.cosign/chain": pem, "dev.sigstore.cosign/bundle": json.dumps(promise)},
+        )  # fmt: skip
+        chained = read_simple_signing(signer.simple.content, layer.annotations, where="s")
+        rule(authorities.trusted_root()).check(chained, DIGEST)
+        document = bundle(signer.enveloped, entries=[authorities.entry(signer.enveloped)])
+        leaf = document["verificationMaterial"].pop("certificate")
+        chain = {"x509CertificateChain": {"certificates": [leaf, {"rawBytes": der}]}}
+        document["verificationMaterial"] |= chain
+        rule(authorities.trusted_root()).check(bundled(document), DIGEST)
+        # Who brings an authority of its own is not trusted for that.
+        other = Sigstore()
+        stranger = Signer(other, signer=other.root_key)
+        annotations = {
+            "dev.sigstore.cosign/chain": other.root.public_bytes(Encoding.PEM).decode(),
+            "dev.sigstore.cosign/bundle": json.dumps(authorities.promise(stranger.simple)),
+        }
+        layer = sigstore.simple_layer(Images(), stranger.simple, annotations)
+        strange = read_simple_signing(stranger.simple.content, layer.annotations, where="s")
+        assert missing in refused(rule(authorities.trusted_root()), strange)
+
+    def test_entries_of_another_log_are_passed_over(
+        self, authorities: Sigstore, signer: Signer, verifier: RuleVerifier
+    ) -> None:
+        entries = [Sigstore().entry(signer.enveloped), authorities.entry(signer.enveloped)]
+        verifier.check(bundled(bundle(signer.enveloped, entries=entries)), DIGEST)
+        alone = bundled(bundle(signer.enveloped, entries=entries[:1]))
+        assert "in no transparency log of the trusted root" in refused(verifier, alone)
 
     def test_an_authority_out_of_its_period(
         self, authorities: Sigstore, signer: Signer, rule: Callable[..., RuleVerifier]

@@ -37,9 +37,7 @@ from airgap.transfer import CancelToken, Context, Jobs
     "--as",
     "runtime",
     type=click.Choice(list(RUNTIMES)),
-    default="containerd",
-    show_default=True,
-    help=tr("The container runtime of the nodes."),
+    help=tr("The container runtime of the nodes. [default: containerd; with --from-node, that of the node]"),
 )
 @click.option(
     "--root",
@@ -69,7 +67,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 def command(
     paths: tuple[str, ...],
     target: str | None,
-    runtime: str,
+    runtime: str | None,
     root: str | None,
     from_node: str | None,
     image: str | None,
@@ -131,7 +129,7 @@ def command(
             else needs_of(found_images, rendering.namespace, scope, emit)
         )
         if on_nodes:
-            arguments = ["--against", mapping.address.url_text(), "--as", runtime]
+            arguments = ["--against", mapping.address.url_text(), "--as", runtime or "containerd"]
             for option, value in (("--platform", platform), ("--mapping", policy)):
                 arguments += [option, value] if value else []
             arguments += ["--insecure"] if connection.insecure else []
@@ -141,13 +139,16 @@ def command(
                 return
             answers = prove_on_nodes(context, *given, emit)
         else:
+            version = ""
             if from_node:
                 node = stack.enter_context(remote_node(context, from_node, image or ""))
                 files, platform = node.files, platform or node.platform
+                version = node.version if runtime in (None, node.runtime) else ""
+                runtime = runtime or node.runtime
             else:
                 files = NodeFiles.below(root or "/")
-            name = from_node or root or "/"
-            request = ProveRequest(mapping, runtime, files, name, platform, connection.ca_file or "")
+            name, ca_file = from_node or root or "/", connection.ca_file or ""
+            request = ProveRequest(mapping, runtime or "containerd", files, name, platform, ca_file, version)
             registries = stack.enter_context(open_registries(project, connection_options, emit, target=mapping.address))
             proof = prove(request, all_needs, registries, Context(Jobs.of(jobs), emit, CancelToken(registries.abort)))
     if on_nodes:

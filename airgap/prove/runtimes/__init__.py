@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How each container runtime finds an image: one module for each way of doing it.
 
-A module has a function ``runtime(files, name)`` that returns a :class:`Runtime`. Its ``plan`` says which addresses are
-asked for an image, in which order, with which trust, and ``credentials`` which logins of the node itself are used for
-it. These modules read the node's files and send nothing.
+A module has a function ``runtime(files, name, version)`` that returns a :class:`Runtime`. Its ``plan`` says which
+addresses are asked for an image, in which order, with which trust, and ``logins`` which logins of the node itself are
+used for it. These modules read the node's files and send nothing.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class Runtime(Protocol):
         """Return the logins of the node itself for an image, in the order in which they are tried."""
 
 
-def runtime_for(name: str, files: NodeFiles) -> Runtime:
+def runtime_for(name: str, files: NodeFiles, version: str = "") -> Runtime:
     """Return the runtime ``name``, a key of :data:`RUNTIMES`, as the node's ``files`` configure it.
 
-    With a configuration that it could not use, it pulls nothing.
+    ``version`` is the runtime's, if it is known. With a configuration that it could not use, it pulls nothing.
     """
     module = importlib.import_module(f"airgap.prove.runtimes.{RUNTIMES[name]}")
     try:
-        runtime: Runtime = module.runtime(files, name)
+        runtime: Runtime = module.runtime(files, name, version)
     except NodeFileError as error:
         where = error.where or files.label
         what = tr("{runtime} does not work with {where}: {what}", runtime=name, where=where, what=error.what)

@@ -12,7 +12,6 @@ import fnmatch
 import posixpath
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from airgap.i18n import tr
 from airgap.nodes.containerd import CONFIG_FILE, REGISTRY_TABLES
@@ -21,6 +20,7 @@ from airgap.oci.reference import DOCKER_HUB
 from airgap.prove.model import IF_PLAIN, NO_FALLBACK, Endpoint, Fault, Login, PullPlan
 from airgap.prove.node_files import NodeFileError, NodeFiles, parse_toml
 from airgap.prove.runtimes.certificates import certificate_folder, client_pair, system_roots, trusted_file
+from airgap.prove.runtimes.hosts_toml import HostsFileError, absolute, headers_of, split_address, texts
 from airgap.prove.runtimes.kubelet import kubelet_logins
 from airgap.records import Record, field, replace
 from airgap.registry import Credential
@@ -31,10 +31,6 @@ HUB_HOST = "registry-1.docker.io"
 #: What containerd 2 reads if its configuration sets nothing about registries.
 _DEFAULT_FOLDERS = ("/etc/containerd/certs.d", "/etc/docker/certs.d")
 _CAPABILITIES = {"pull", "resolve", "push", "referrers"}
-
-
-class HostsFileError(NodeFileError):
-    """A ``hosts.toml`` that containerd cannot read."""
 
 
 class Containerd(Record, eq=False):
@@ -139,7 +135,7 @@ class Containerd(Record, eq=False):
         skip_verify = settings.get("skip_verify")
         if not isinstance(override, bool) or not isinstance(skip_verify, bool | None):
             raise HostsFileError(tr("override_path and skip_verify are true or false"), where=where)
-        extra = "".join(trusted_file(self.files, _absolute(ca, folder)) + "\n" for ca in _texts(settings, "ca", where))
+        extra = "".join(trusted_file(self.files, absolute(ca, folder)) + "\n" for ca in texts(settings, "ca", where))
         client = self._client(settings.get("client"), folder, where)
         explicit = bool(extra or client or skip_verify is not None)
         endpoint = Endpoint(
@@ -147,7 +143,7 @@ class Containerd(Record, eq=False):
             "",
             "",
             trust=Trust(roots=system_roots(self.files), extra=extra, client=client, insecure=bool(skip_verify)),
-            headers=_headers(settings.get("header"), where),
+            headers=headers_of(settings.get("header"), where),
             origin=where,
             resolves="resolve" in known,
             pulls="pull" in known,
@@ -155,7 +151,7 @@ class Containerd(Record, eq=False):
         )
         if not address:
             return _completed(replace(endpoint, origin="", resolves=True, pulls=True), registry, explicit=explicit)
-        parts = _split(address if address.startswith("http") else f"https://{address}", where)
+        parts = split_address(address if address.startswith("http") else f"https://{address}", where)
         clean = posixpath.normpath(parts.path) if parts.path else ""
         if not override and not clean.endswith("/v2"):
             clean = f"{clean.rstrip('/')}/v2"
@@ -171,7 +167,7 @@ class Containerd(Record, eq=False):
             files = [pair, ""] if isinstance(pair, str) else pair
             if not isinstance(files, list) or len(files) != 2 or not all(isinstance(file, str) for file in files):
                 raise HostsFileError(tr("client names no files"), where=where)
-            certificate, key = (_absolute(file, folder) if file else "" for file in files)
+            certificate, key = (absolute(file, folder) if file else "" for file in files)
             return client_pair(self.files, certificate, key)
         return ""
 
@@ -182,11 +178,11 @@ class Containerd(Record, eq=False):
         where = self.files.place(CONFIG_FILE)
         addresses = [_with_scheme(str(address)) for address in listed] if isinstance(listed, list) else []
         own = HUB_HOST if registry == DOCKER_HUB else registry
-        if all(_split(address, where).netloc != registry for address in addresses):
+        if all(split_address(address, where).netloc != registry for address in addresses):
             addresses.append(_with_scheme(own))
         endpoints = []
         for address in addresses:
-            parts = _split(address, where)
+            parts = split_address(address, where)
             tls = _table(_table(_table(self.registry, "configs"), parts.netloc), "tls")
             loopback = is_loopback(registry) and parts.scheme == "http"
             ca, certificate = str(tls.get("ca_file") or ""), str(tls.get("cert_file") or "")
@@ -208,13 +204,17 @@ class Containerd(Record, eq=False):
         return endpoints
 
 
-def runtime(files: NodeFiles, name: str = "containerd") -> Containerd:
-    """Return containerd as the node's ``config.toml`` and the files that it imports configure it."""
-    registry, version = _registry_table(files)
+def runtime(files: NodeFiles, name: str = "containerd", version: str = "") -> Containerd:
+    """Return containerd as the node's ``config.toml`` and the files that it imports configure it.
+
+    Without ``version``, a configuration of version 3 is one of containerd 2, and any other one of 1.x.
+    """
+    registry, of_file = _registry_table(files)
+    is_version_1 = version.startswith(("0.", "1.")) if version else of_file < 3
     folders = tuple(folder for folder in str(registry.get("config_path") or "").split(":") if folder)
-    if not folders and version >= 3 and not any(registry.get(key) for key in ("mirrors", "configs", "auths")):
+    if not folders and not is_version_1 and not any(registry.get(key) for key in ("mirrors", "configs", "auths")):
         folders = _DEFAULT_FOLDERS
-    return Containerd(files, registry, folders, version < 3)
+    return Containerd(files, registry, folders, is_version_1)
 
 
 def _registry_table(files: NodeFiles) -> tuple[Mapping[str, Any], int]:
@@ -297,37 +297,6 @@ def _with_scheme(address: str) -> str:
     if "://" in address:
         return address
     return f"{'http' if is_loopback(address) else 'https'}://{address}"
-
-
-def _split(address: str, where: str) -> SplitResult:
-    try:
-        parts = urlsplit(address)
-        parts.port  # noqa: B018 # raises ValueError for an invalid port
-    except ValueError:
-        raise HostsFileError(tr("{address!r} is no address", address=address[:200]), where=where) from None
-    return parts
-
-
-def _texts(settings: Mapping[str, Any], key: str, where: str) -> list[str]:
-    value = settings.get(key) or []
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise HostsFileError(tr("{key} names no files", key=key), where=where)
-    return texts
-
-
-def _headers(value: Any, where: str) -> tuple[tuple[str, str], ...]:
-    headers = []
-    for name, content in (value or {}).items() if isinstance(value, dict | None) else [("", None)]:
-        texts = [content] if isinstance(content, str) else content
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise HostsFileError(tr("header holds something else than texts"), where=where)
-        headers.append((str(name), ", ".join(texts)))
-    return tuple(headers)
-
-
-def _absolute(path: str, folder: str) -> str:
-    return path if path.startswith("/") else f"{folder}/{path}"
 
 
 def _table(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:

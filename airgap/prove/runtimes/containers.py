@@ -158,7 +158,7 @@ class Containers(Record, eq=False):
         )
 
 
-def runtime(files: NodeFiles, name: str) -> Containers:
+def runtime(files: NodeFiles, name: str, version: str = "") -> Containers:
     """Return podman or CRI-O as the node configures it. Raises :class:`NodeFileError`."""
     return Containers(files, name, load(files), name == "crio")
 

@@ -92,7 +92,7 @@ class Docker(Record, eq=False):
         return any(address in network for address in _addresses(host) for network in networks)
 
 
-def runtime(files: NodeFiles, name: str = "docker") -> Docker:
+def runtime(files: NodeFiles, name: str = "docker", version: str = "") -> Docker:
     """Return dockerd as the node's ``daemon.json`` configures it. Raises :class:`NodeFileError`."""
     document = files.json(CONFIG_FILE) or {}
     mirrors = _texts(files, document, "registry-mirrors")

@@ -96,7 +96,7 @@ class K3s(Record, eq=False):
         )
 
 
-def runtime(files: NodeFiles, name: str = "k3s") -> K3s:
+def runtime(files: NodeFiles, name: str = "k3s", version: str = "") -> K3s:
     """Return k3s as the node's ``registries.yaml`` configures it. Raises :class:`NodeFileError`."""
     path = next((path for path in CONFIG_FILES if files.has(path)), CONFIG_FILES[0])
     content = files.read(path)

@@ -78,10 +78,14 @@ class SlowCount:
         self._where = where
         self._slow_answers = 0
 
-    @contextlib.contextmanager
-    def watch(self) -> Iterator[None]:
-        """Count the answer of one request; raise :class:`TooSlow` if the registry was given up."""
-        if self._slow_answers >= _MAX_SLOW_ATTEMPTS:
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the registry is asked no more."""
+        return self._slow_answers >= _MAX_SLOW_ATTEMPTS
+
+    def check(self) -> None:
+        """Raise :class:`TooSlow` if the registry was given up."""
+        if self.is_given_up:
             error = TooSlow(
                 tr("the registry was too slow twice, and is asked no more"),
                 where=self._where,
@@ -89,12 +93,21 @@ class SlowCount:
             )
             error.given_up = True
             raise error
+
+    @contextlib.contextmanager
+    def watch(self, method: str = "GET") -> Iterator[None]:
+        """Count the answer of one request; raise :class:`TooSlow` if the registry was given up.
+
+        An answer to HEAD says nothing of one with a body.
+        """
+        self.check()
         try:
             yield
         except (TooSlow, NoAnswer):
             self._slow_answers += 1
             raise
-        self._slow_answers = 0
+        if method != "HEAD":
+            self._slow_answers = 0
 
 
 def parse_retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:

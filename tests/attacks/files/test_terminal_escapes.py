@@ -48,13 +48,16 @@ def hostile(airgap: Airgap, quay: Registry) -> Airgap:
 @pytest.fixture
 def liar() -> Iterator[str]:
     """The address of a registry that says hostile things in headers and errors."""
+    failures: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = json.dumps(
                 {"errors": [{"code": f"DENIED{HOSTILE}", "message": HOSTILE, "detail": HOSTILE}]}
             ).encode()
-            self.send_response(500 if self.path != "/v2/" else 403)
+            # The first request is sent again, which tells what the registry said; the others end.
+            failures.append(self.path)
+            self.send_response(403 if self.path == "/v2/" else 500 if len(failures) == 1 else 400)
             self.send_header("Content-Type", "application/json")
             self.send_header("Server", "\x1b[31m\x9b1m")
             self.send_header("Content-Length", str(len(body)))

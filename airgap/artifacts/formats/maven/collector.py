@@ -116,10 +116,10 @@ def _of_coordinates(entry: ArtifactEntry, repositories: Repositories) -> list[Co
     own = Coordinates.parse(entry.text("coordinates"))
     wanted = Dependency(own.group, own.artifact, own.version, own.extension, own.classifier)
     (model,) = repositories.models([own.pom])
-    if entry.text("coordinates").count(":") == 2 and model.packaging == "pom":
+    if entry.text("coordinates").count(":") == 2 and model.packaging == "pom" and model.moved_to is None:
         # A BOM or a parent: it has no jar.
         wanted = Dependency(own.group, own.artifact, own.version, "pom")
-    elif entry.text("coordinates").count(":") == 2:
+    elif entry.text("coordinates").count(":") == 2 and model.moved_to is None:
         wanted = Dependency(own.group, own.artifact, own.version, extension_of(model.packaging))
     return walk([wanted], {}, repositories, where=entry.where)
 

@@ -27,6 +27,7 @@ class Model(Record):
     """A pom with everything inherited and every ``${…}`` replaced.
 
     ``poms`` are the coordinates of the poms of repositories that it was made from: parents, BOMs and their parents.
+    ``moved_to`` is group, artifact and version of what is taken instead ("Relocation"), or ``None``.
     """
 
     coordinates: Coordinates
@@ -34,6 +35,7 @@ class Model(Record):
     dependencies: tuple[Dependency, ...]
     managed: Mapping[Key, Dependency] = field(repr=False)
     poms: tuple[Coordinates, ...] = ()
+    moved_to: tuple[str, str, str] | None = None
 
 
 def build_model(
@@ -82,7 +84,16 @@ def build_model(
             entry = _interpolated(entry, interpolate)
             dependencies.setdefault(entry.key, _managed(entry, managed))
     own = Coordinates(interpolate(group), interpolate(pom.artifact), interpolate(version), "pom")
-    return Model(own, interpolate(pom.packaging), tuple(dependencies.values()), managed, tuple(dict.fromkeys(poms)))
+    moved_to = None
+    if pom.relocation is not None:
+        defaults = (own.group, own.artifact, own.version)
+        group, artifact, version = (
+            interpolate(text) or default for text, default in zip(pom.relocation, defaults, strict=True)
+        )
+        moved_to = (group, artifact, version) if (group, artifact, version) != defaults else None
+    return Model(
+        own, interpolate(pom.packaging), tuple(dependencies.values()), managed, tuple(dict.fromkeys(poms)), moved_to
+    )
 
 
 def _with_parents(

@@ -33,7 +33,8 @@ class Dependency(Record):
 
 
 class Pom(Record):
-    """``parent`` is group, artifact, version and relativePath of the parent, or ``None``."""
+    """``parent`` is group, artifact, version and relativePath of the parent, or ``None``. ``relocation`` is group,
+    artifact and version of where the artifact has moved, each empty if it is the same, or ``None``."""
 
     group: str
     artifact: str
@@ -43,6 +44,7 @@ class Pom(Record):
     properties: Mapping[str, str] = field(default_factory=dict)
     dependencies: tuple[Dependency, ...] = ()
     managed: tuple[Dependency, ...] = ()
+    relocation: tuple[str, str, str] | None = None
 
 
 def parse_pom(content: bytes, *, where: str) -> Pom:
@@ -58,6 +60,8 @@ def parse_pom(content: bytes, *, where: str) -> Pom:
         raise ContentError(tr("this is no pom: its root is {name!r}", name=_name(root)[:60]), where=where)
     parent = _child(root, "parent")
     properties = _child(root, "properties")
+    distribution = _child(root, "distributionManagement")
+    moved = None if distribution is None else _child(distribution, "relocation")
     return Pom(
         _text(root, "groupId"), _text(root, "artifactId"), _text(root, "version"), _text(root, "packaging") or "jar",
         None if parent is None else (
@@ -67,6 +71,7 @@ def parse_pom(content: bytes, *, where: str) -> Pom:
         {_name(entry): (entry.text or "").strip() for entry in ([] if properties is None else properties)},
         tuple(_dependencies(root)),
         tuple(_dependencies(_child(root, "dependencyManagement"))),
+        None if moved is None else (_text(moved, "groupId"), _text(moved, "artifactId"), _text(moved, "version")),
     )  # fmt: skip
 
 

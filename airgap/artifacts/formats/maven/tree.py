@@ -12,10 +12,12 @@ from airgap.artifacts.formats.maven.pom import Dependency
 from airgap.artifacts.formats.maven.ranges import VersionRange, is_range
 from airgap.errors import UsageError
 from airgap.i18n import tr
-from airgap.records import Record
+from airgap.records import Record, replace
 
 _SCOPES = ("", "compile", "runtime")
 _MAX_NODES = 50_000
+#: Poms that lead from one place to the next.
+_MAX_MOVES = 10
 
 
 class Reader(Protocol):
@@ -49,11 +51,7 @@ def walk(
     level = [_Node(entry, entry.exclusions) for entry in dependencies if entry.scope in _SCOPES]
     while level:
         winners = []
-        coordinates = [_coordinates(node.dependency, reader, where) for node in level]
-        models = reader.models([own.pom for own in coordinates])
-        for node, own, model in zip(level, coordinates, models, strict=True):
-            # Maven also reads the poms of versions that lose.
-            files |= dict.fromkeys((own.pom, *model.poms))
+        for node, own, model in _read(level, files, reader, where):
             nearer = chosen.setdefault(node.dependency.key, own.version)
             if own in taken or (own.version != nearer and _allows(node.dependency.version, nearer)):
                 continue
@@ -70,6 +68,32 @@ def walk(
             and not (entry.key in chosen and _allows(entry.version, chosen[entry.key]))
         ]  # fmt: skip
     return list(files)
+
+
+def _read(
+    level: Sequence[_Node], files: dict[Coordinates, None], reader: Reader, where: str
+) -> list[tuple[_Node, Coordinates, Model]]:
+    """Read the poms of a level and add them to ``files``; those that have moved are followed."""
+    nodes, found = dict(enumerate(level)), dict[int, tuple[_Node, Coordinates, Model]]()
+    for _ in range(_MAX_MOVES):
+        coordinates = [_coordinates(node.dependency, reader, where) for node in nodes.values()]
+        models = reader.models([own.pom for own in coordinates])
+        moved = {}
+        for (place, node), own, model in zip(nodes.items(), coordinates, models, strict=True):
+            # Maven also reads the poms of versions that lose.
+            files |= dict.fromkeys((own.pom, *model.poms))
+            found[place] = (node, own, model)
+            if model.moved_to is not None:
+                group, artifact, version = model.moved_to
+                dependency = replace(node.dependency, group=group, artifact=artifact, version=version)
+                moved[place] = replace(node, dependency=dependency)
+        if not moved:
+            return [found[place] for place in range(len(level))]
+        nodes = moved
+    raise UsageError(
+        tr("{name} has moved, and where to is not found after {n} poms", name=node.dependency.artifact, n=_MAX_MOVES),
+        where=where,
+    )
 
 
 def _allows(wanted: str, version: str) -> bool:
