@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airgap.registry import Credential
     from airgap.targets.nexus.settings import RepositorySettings
     from airgap.targets.protocols import Finding
+    from airgap.transfer import Context
 
 
 FindCredential = Callable[[str], "Credential | None"]
@@ -115,7 +116,7 @@ class Format(Record):
     both count. ``client_addresses`` are what clients are told, if that is more than the repository's address.
     ``warning`` is what a repository of Nexus cannot do for these artifacts. ``listed_path`` gives the path in Nexus's
     list of assets where that is not the path for clients; what the list does not have is then asked, and what REST does
-    not take is sent, in the format's own way.
+    not take is sent, in the format's own way. ``index_check`` finds what the index that Nexus writes does not list.
     """
 
     name: str
@@ -130,4 +131,5 @@ class Format(Record):
     joined: Callable[[Artifact, Artifact], Artifact] | None = None
     client_addresses: Callable[[str, Sequence[Artifact]], Sequence[str]] | None = None
     listed_path: Callable[[Artifact], str] | None = None
+    index_check: Callable[[WebServer, RepositorySettings, Sequence[Artifact], Context], list[Finding]] | None = None
     warning: Callable[[Sequence[Artifact], RepositorySettings], Finding | None] | None = None

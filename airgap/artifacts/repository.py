@@ -32,6 +32,9 @@ class ArtifactRepository(Protocol):
     def finish(self, artifacts: Sequence[Artifact]) -> None:
         """Write the indexes over what is there now, where the server does not do that itself."""
 
+    def check_index(self, artifacts: Sequence[Artifact], context: Context) -> list[Finding]:
+        """Check that the index that the server writes itself lists the artifacts; called after :meth:`finish`."""
+
     def url(self, artifact: Artifact) -> str:
         """Return the address by which clients fetch the file."""
 
@@ -70,3 +73,7 @@ class ServerRepository:
 
     def finish(self, artifacts: Sequence[Artifact]) -> None:
         """Write nothing."""
+
+    def check_index(self, artifacts: Sequence[Artifact], context: Context) -> list[Finding]:
+        """Find nothing: it is read from the index that they are there."""
+        return []

@@ -43,7 +43,8 @@ class ByteCounts(Record):
 class ImageComparison(Record):
     """One image in OLD, NEW or both.
 
-    ``old`` and ``new`` are its digests, empty where the document does not have the image.
+    ``old`` and ``new`` are its digests, empty where the document does not have the image. Its platforms are empty where
+    the document does not name them.
     """
 
     reference: str
@@ -51,6 +52,8 @@ class ImageComparison(Record):
     old: str
     new: str
     bytes: ByteCounts
+    old_platforms: tuple[str, ...] = ()
+    new_platforms: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return an entry of ``images`` in the output."""
@@ -93,7 +96,7 @@ class DocumentContents(Record, frozen=False):
 
     ``images`` maps names to digests. ``blobs_of`` maps an image's digest to its configs and layers. ``blobs`` are all
     configs and layers, ``None`` if the document does not name them. ``sizes`` are in bytes. ``target`` is the receipt's
-    target if the images' names are those at the target, otherwise empty.
+    target if the images' names are those at the target, otherwise empty. ``platforms`` are those of an image's digest.
     """
 
     images: dict[str, str]
@@ -102,6 +105,7 @@ class DocumentContents(Record, frozen=False):
     sizes: dict[str, int] = field(default_factory=dict)
     target: str = ""
     artifacts: ArtifactFiles = field(default_factory=dict)
+    platforms: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def contents_of(document: Document) -> DocumentContents:
@@ -133,7 +137,9 @@ def compare(old: DocumentContents, new: DocumentContents) -> Comparison:
         old_digest, new_digest = old.images.get(name, ""), new.images.get(name, "")
         added, removed, kept = _compare_blobs(old, new, old_digest, new_digest, sizes)
         status = _image_status(old_digest, new_digest)
-        images.append(ImageComparison(name, status, old_digest, new_digest, ByteCounts(added, removed, kept)))
+        count = ByteCounts(added, removed, kept)
+        platforms = old.platforms.get(old_digest, ()), new.platforms.get(new_digest, ())
+        images.append(ImageComparison(name, status, old_digest, new_digest, count, *platforms))
     added, kept = _split_bytes(new.blobs, old.blobs, sizes)
     removed, _ = _split_bytes(old.blobs, new.blobs, sizes)
     artifacts = compare_artifacts(old.artifacts, new.artifacts)
@@ -184,4 +190,5 @@ def _contents_of_bundle(inventory: Inventory) -> DocumentContents:
         root: frozenset(blobs[index][0] for index in indexes) & sizes.keys() for root, indexes in inventory.uses.items()
     }
     images = {str(image.reference): image.descriptor.digest for image in inventory.images}
-    return DocumentContents(images, blobs_of, frozenset(sizes), sizes)
+    platforms = {image.descriptor.digest: tuple(map(str, image.platforms)) for image in inventory.images}
+    return DocumentContents(images, blobs_of, frozenset(sizes), sizes, platforms=platforms)

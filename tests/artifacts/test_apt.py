@@ -18,11 +18,17 @@ from airgap.artifacts.formats.apt.auth_conf import AptCredentials
 from airgap.artifacts.formats.apt.client import AptSources
 from airgap.artifacts.formats.apt.control import format_paragraph
 from airgap.artifacts.formats.apt.deb import read_control
+from airgap.artifacts.formats.apt.index_check import check_index
 from airgap.artifacts.formats.apt.layout import AptLayout
 from airgap.artifacts.formats.apt.names import check_word
+from airgap.artifacts.web import WebServer
 from airgap.errors import ContentError, UsageError
 from airgap.explain import find_matches
 from airgap.flows.serve import create_server
+from airgap.records import replace
+from airgap.registry import Credentials, Registries
+from airgap.targets.nexus.settings import RepositorySettings
+from airgap.transfer import Context
 from tests.artifacts.carrying import bundle_json, carry, export, far_nexus, files_over_http, uploads, write_project
 from tests.artifacts.debian_repository import (
     AptRoot,
@@ -346,6 +352,39 @@ def test_two_suites_do_not_go_into_one_repository_unnoticed(airgap: Airgap) -> N
     with far_nexus(repositories=HOSTED) as server:
         said = carry(airgap, "--nexus", server.url)
         assert "one, two" in said.stderr
+
+
+@pytest.mark.parametrize(("lag", "warns"), [(1, False), (-1, True)])
+def test_an_index_that_nexus_writes_late_or_never(lag: int, *, warns: bool) -> None:
+    hosted = Repository("apt-hosted", format="apt", distribution="demo", index_lag=lag)
+    there = RepositorySettings("apt-hosted", "apt", "hosted")
+    artifacts = [
+        Artifact("apt", one.field("Package"), one.field("Version"), one.file,
+                 f"sha256:{hashlib.sha256(one.data).hexdigest()}", len(one.data), "", {"indexes": "demo/amd64"})
+        for one in (APP, PROVIDER)
+    ]  # fmt: skip
+    with far_nexus(repositories=(hosted,)) as server, Registries(credentials=Credentials({}, {})) as registries:
+        server.repository("apt-hosted").files.update(IN_NEXUS)
+        web = WebServer.at(registries, f"{server.url}/repository/apt-hosted")
+        found = check_index(web, there, artifacts, Context(), waits=(0, 0.01))
+        assert bool(found) == warns
+        assert not found or "demo does not list 2 of the packages: demo-app 1:1.0-1" in found[0].what
+        # Another file under the version is not the one that was uploaded.
+        other = replace(artifacts[0], digest=f"sha256:{'0' * 64}")
+        assert check_index(web, there, [other], Context(), waits=(0,))
+        # A user who may not see which suite the repository has is told nothing of another one.
+        elsewhere = replace(artifacts[0], properties={"indexes": "other/amd64"})
+        assert check_index(web, there, [elsewhere], Context(), waits=(0,)) == []
+
+
+@pytest.mark.long
+def test_an_import_waits_for_the_index(airgap: Airgap, bundle: list[bytes]) -> None:
+    carried(airgap, bundle)
+    hosted = Repository("apt-hosted", format="apt", distribution="demo", index_lag=3)
+    with far_nexus(repositories=(hosted,)) as server:
+        said = carry(airgap, "--nexus", server.url)
+        assert "does not list" not in said.stderr
+        assert len(server.asked("GET", "binary-amd64/Packages")) >= 2
 
 
 def test_another_suite_than_that_of_the_repository(airgap: Airgap, bundle: list[bytes]) -> None:

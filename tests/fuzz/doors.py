@@ -6,7 +6,10 @@ A door takes bytes and must return, or raise an :class:`AirgapError`. What it re
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -20,6 +23,10 @@ from typing import Any
 import zstandard
 
 from airgap.bundle import Inventory, Lockfile, open_bundle, read_document
+from airgap.dossier.budget import Budget
+from airgap.dossier.scanning.archives import START_BYTES, archive_kind, open_spool
+from airgap.dossier.scanning.result import ScanResult
+from airgap.dossier.scanning.spool import Spool
 from airgap.durable import Journal
 from airgap.errors import AirgapError
 from airgap.kube import revert_content, rewrite_content, scan
@@ -30,6 +37,8 @@ from airgap.registry.auth import challenge
 from airgap.registry.download import BlobReader
 from airgap.registry.pagination import read_list
 from tests.cli.command import pod
+from tests.dossier.scanned import ar_of, cpio_of, rpm_of, zip_of
+from tests.parts.images import tar_of
 
 DIGEST = f"sha256:{'a' * 64}"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -150,6 +159,30 @@ def _bundle(content: bytes) -> None:
             assert bundle.inventory.members
 
 
+def _archive(content: bytes) -> None:
+    """Unpack what ``airgap scan`` unpacks, up to a megabyte."""
+    kind = archive_kind(content[:START_BYTES])
+    if not kind:
+        return
+    spool, left = Spool(), 1_000_000
+    try:
+        spool.write(content)
+        for entry in open_spool(kind, spool, "a.gz", Budget(len(content), "a.gz")):
+            assert entry.name.isprintable()
+            assert ".." not in entry.path.split("/")
+            for piece in entry.pieces():
+                left -= len(piece)
+                if left < 0:
+                    return
+    finally:
+        spool.release()
+
+
+def _scan_result(content: bytes) -> None:
+    result = ScanResult.from_bytes(content, where="x")
+    assert ScanResult.from_bytes(result.to_bytes(), where="x") == result
+
+
 def doors(bundle: bytes) -> dict[str, Door]:
     """Every door; ``bundle`` is the content of a small bundle."""
     entry = {"digest": DIGEST, "mediaType": "a/b", "size": 1}
@@ -168,6 +201,11 @@ def doors(bundle: bytes) -> dict[str, Door]:
         'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: "image: q.io/a/b:1\\n\\x41"\n'
         "  b: |\n    docker pull q.io/c:2\n"
     )
+    scanned = {
+        "format": 1, "bundle": "a" * 64, "engine": {"name": "x", "database": "1", "date": None}, "complete": False,
+        "files": 1, "bytes": 1, "reused": 0, "findings": 1, "omissions": 0, "not_scanned": [],
+        "found": [{"place": DIGEST, "file": "a!b", "digest": DIGEST, "size": 1, "signature": "E", "of": ["q/a:1"]}],
+    }  # fmt: skip
     return {
         "reference": Door(_reference, [b"quay.io/a/b:1", f"[::1]:5000/a/b:1@{DIGEST}".encode(), b"nginx"]),
         "manifest": Door(_manifest, [_json(index)]),
@@ -202,6 +240,20 @@ def doors(bundle: bytes) -> dict[str, Door]:
         ),
         "volumes": Door(_volumes, [b"b.tar.001\nb.tar.002\n", b"b.tar.00001\n#" + b"a" * 64 + b"  b.tar.00001\n"]),
         "journal": Door(_journal, [b'{"a":1}\n{"b":[2]}\n']),
+        "archive": Door(
+            _archive,
+            [
+                tar_of({"a": b"x" * 600, "b": b"y"}),
+                zip_of({"a": b"x" * 600, "b": b"y"}),
+                gzip.compress(tar_of({"a": b"x"})),
+                ar_of({"a": b"x"}),
+                cpio_of({"a": b"x", "b": b"y"}),
+                rpm_of(zstandard.compress(cpio_of({"a": b"x"}))),
+                bz2.compress(b"a" * 900),
+                lzma.compress(b"a" * 900),
+            ],
+        ),
+        "scan result": Door(_scan_result, [_json(scanned)]),
         "tar": Door(_bundle, [bundle[:20_000]]),
         "zstd": Door(_bundle, [zstandard.ZstdCompressor(write_content_size=True).compress(bundle[:20_000])]),
     }

@@ -154,6 +154,11 @@ class NexusArtifacts:
     def finish(self, artifacts: Sequence[Artifact]) -> None:
         """Do nothing: Nexus writes its indexes itself."""
 
+    def check_index(self, artifacts: Sequence[Artifact], context: Context) -> list[Finding]:
+        """Ask for the format's index, where Nexus may write it late."""
+        check = self._format.index_check
+        return check(self._files, self._settings, artifacts, context) if check is not None else []
+
     def url(self, artifact: Artifact) -> str:
         """Return the address of the file."""
         return self._files.url(f"/{self._publisher.path(artifact)}")

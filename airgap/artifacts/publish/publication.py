@@ -87,6 +87,8 @@ class Publication(Record, frozen=False):
             if there:
                 publication.repository.finish(there)
             _prove(publication.repository, uploaded, context)
+            if there:
+                raise_or_warn(publication.repository.check_index(there, context), context.emit)
 
     def receipt(self, failed: Iterable[str]) -> tuple[ReceiptArtifact, ...]:
         """Return the receipt's entries."""

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from airgap.bundle import read_document
+from airgap.bundle import Document, Inventory, read_document
 from airgap.bundle.artifact_comparison import Status, counts_of, lines_of
 from airgap.bundle.comparison import ByteCounts, Comparison
 from airgap.cli import options
@@ -29,7 +31,8 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
 @options.as_json
-def command(old: str, new: str, as_json: bool) -> None:
+@click.option("--markdown", is_flag=True, help=tr("Print release notes in Markdown, what may surprise first."))
+def command(old: str, new: str, as_json: bool, markdown: bool) -> None:
     """Show which images and how many bytes NEW adds to OLD, removes from it, changes and keeps.
 
     Each is a bundle, the bundle.json of one, a receipt, an inventory or a lock. Bytes are shown where both files have
@@ -38,12 +41,30 @@ def command(old: str, new: str, as_json: bool) -> None:
     \b
     airgap diff platform-1.9.tar platform-1.10.tar
     airgap diff held.json platform-1.10.tar --json | jq .bytes.added
+    airgap diff platform-1.9.tar platform-1.10.tar --markdown > notes.md
     """
-    comparison = diff(read_document(old), read_document(new))
+    if as_json and markdown:
+        raise click.UsageError(tr("--json and --markdown are two outputs"))
+    old_document, new_document = read_document(old), read_document(new)
+    comparison = diff(old_document, new_document)
+    if markdown:
+        from airgap.cli.formatting.release_notes import release_notes
+
+        for line in release_notes(comparison, _title(old_document), _title(new_document)).splitlines():
+            say(line)
+        return
     if as_json:
         say_json(comparison.to_json())
         return
     _print_table(comparison)
+
+
+def _title(document: Document) -> str:
+    """The name and version of a bundle; the name of the file for others."""
+    content = document.content
+    if isinstance(content, Inventory) and content.name:
+        return " ".join(part for part in (content.name, content.version) if part)
+    return Path(document.path).name
 
 
 def _print_table(comparison: Comparison) -> None:

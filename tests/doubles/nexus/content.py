@@ -64,6 +64,8 @@ class Content:
         self.uploads: dict[str, Session] = {}
         #: Files of formats other than docker, by path.
         self.files: dict[str, bytes] = {}
+        #: How often an index of format apt was asked for.
+        self.index_requests = 0
         self._number = 0
 
     @property

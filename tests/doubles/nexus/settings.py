@@ -73,6 +73,8 @@ class Repository:
     #: Of format apt: the suite, and what makes an InRelease of a Release (``None``: not played, there is none).
     distribution: str = "bookworm"
     sign: Callable[[bytes], bytes] | None = None
+    #: Of format apt: so many questions for an index find nothing in it (np#725), ``-1`` all of them (np#907).
+    index_lag: int = 0
 
     @property
     def is_registry(self) -> bool:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NuGet packages: with everything that they depend on, from a source of NuGet's V3 API.
+"""NuGet packages: those of a lock file, or one with everything that it depends on, from a source of NuGet's V3 API.
 
 nuget:
+  - {lockfile: packages.lock.json}
   - {package: Newtonsoft.Json, version: 13.0.3, source: "https://…/v3/index.json", framework: net8.0}
 """
 

@@ -60,6 +60,10 @@ def _index(content: Content, inner: str, base: str) -> Answer | None:
         indexes[f"main/binary-{architecture}/Packages"] = text.encode()
         indexes[f"main/binary-{architecture}/Packages.gz"] = gzip.compress(text.encode(), mtime=0)
     name = inner.removeprefix(prefix)
+    if name.endswith("Packages"):
+        content.index_requests += 1
+        if repository.index_lag < 0 or content.index_requests <= repository.index_lag:
+            return Answer(200, b"", {"Content-Type": "text/plain"})
     if name in indexes:
         return Answer(200, indexes[name], {"Content-Type": "text/plain"})
     release = f"Suite: {repository.distribution}\nCodename: {repository.distribution}\nComponents: main\n"
