@@ -117,7 +117,7 @@ FILES: tuple[Limit, ...] = (
     Limit("project-values", 32_768, "values", tr("the keys and values of airgap.yaml"), "2"),
     Limit(
         "node-settings-bytes",
-        512 * _KIB,
+        64 * _KIB,
         "bytes",
         tr("a settings file of a node that hosts changes"),
         "42",

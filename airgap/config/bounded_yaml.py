@@ -19,9 +19,10 @@ def compose(content: bytes, where: str) -> Any:
     import yaml
 
     _check("project-bytes", len(content), where)
+    loader: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     try:
-        _check("project-values", _count_nodes(content), where)
-        return yaml.compose(content, Loader=yaml.SafeLoader)
+        _check("project-values", _count_nodes(content, loader), where)
+        return yaml.compose(content, Loader=loader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}:{mark.line + 1}" if mark else where
@@ -30,11 +31,10 @@ def compose(content: bytes, where: str) -> Any:
         ) from error
 
 
-def _count_nodes(content: bytes) -> int:
+def _count_nodes(content: bytes, loader: Any) -> int:
     """How many nodes there are, or a number past the limit."""
     import yaml
 
-    loader: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     # Each node has one event, or two where it contains others.
     events = itertools.islice(yaml.parse(content, loader), 2 * limits.value("project-values") + 16)
     return sum(isinstance(event, yaml.NodeEvent) for event in events)

@@ -15,7 +15,7 @@ from airgap.errors import AirgapError, raise_all
 from airgap.flows.steps.after_push import images_are_pushed
 from airgap.flows.steps.placement import ImportRequest, check_and_place
 from airgap.flows.steps.recorded_import import NO_HISTORY, History
-from airgap.flows.steps.sparse_indexes import check_sparse_indexes
+from airgap.flows.steps.sparse_indexes import check_sparse_indexes, may_have_sparse_indexes
 from airgap.kube.rewrite.bundle_files import without_failed_images
 from airgap.kube.rewrite.file_set import RewrittenFile
 from airgap.kube.rewrite.output import write_rewritten
@@ -76,8 +76,9 @@ def _import(
     repositories = sorted({place.repository for root in roots for place in root.destinations})
     stores: dict[str, Store] = {name: target.open(name) for name in repositories}
     fixed_tag = target.fixed_tag if isinstance(target, SupportsTagPolicy) else lambda _: None
+    sparse = bool(bundle.inventory.absent or request.overwrite) and may_have_sparse_indexes(target)
     missing, present, existing = missing_images(
-        planned, stores, context, overwrite=request.overwrite, fixed_tag=fixed_tag
+        planned, stores, context, overwrite=request.overwrite, fixed_tag=fixed_tag, sparse=sparse
     )
     needed = planned.subset(missing)
     if bundle_with_base is not None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dictionary
 
 from airgap.bundle import BundleReader, Inventory
 from airgap.errors import AirgapError, TargetError, raise_all
@@ -23,6 +24,7 @@ from airgap.transfer import (
     find_existing_content,
     resolve_tags,
 )
+from airgap.transfer.existing import find_existing_children
 
 #: The name of the only source of an import.
 BUNDLE = "bundle"
@@ -63,18 +65,24 @@ def missing_images(
     *,
     overwrite: bool,
     fixed_tag: Callable[[str], Finding | None] = lambda _: None,
+    sparse: bool = False,
 ) -> tuple[list[Image], int, ExistingContent]:
     """Return the images that the target lacks, how many it has, and which blobs it is known to have.
 
-    ``fixed_tag`` gives the problem of a tag that the target lets nobody move. Raises :class:`TargetError` for tags that
+    ``fixed_tag`` gives the problem of a tag that the target lets nobody move. A ``sparse`` target may have an index
+    without its images. Raises :class:`TargetError` for tags that
     have another digest, unless ``overwrite`` and they may be moved.
     """
     tags = resolve_tags(planned, stores, context)
+    lacking = _lacking_indexes(planned, tags, stores, context) if sparse else set()
     missing, present = [], 0
     errors: list[AirgapError] = []
     for image in planned.images:
         destination = image.root.destinations[0]
         digest = tags.get(destination)
+        if destination.tag and digest == image.digest and image.digest in lacking:
+            missing.append(image)
+            continue
         if destination.tag and digest == image.digest:
             present += not image.root.companion
             context.emit(ManifestDone(image.digest, destination.tag, "skipped"))
@@ -107,10 +115,29 @@ def missing_images(
             )
         missing.append(image)
     raise_all(errors)
-    existing = find_existing_content(planned, missing, tags, stores, context)
+    existing = find_existing_content(planned, missing, tags, stores, context, sparse=sparse)
     # A signature or the like has no tag and is found by its digest only.
     missing = [image for image in missing if image.root.destinations[0].tag or not existing.has_image(image)]
     return missing, present, existing
+
+
+def _lacking_indexes(
+    planned: Plan, tags: Dictionary[Destination, str], stores: Dictionary[str, Store], context: Context
+) -> set[str]:
+    """Return the digests of indexes that have their tag and lack one of the images that the bundle has."""
+    tagged = [image for image in planned.images if tags.get(image.root.destinations[0]) == image.digest]
+    existing = ExistingContent()
+    find_existing_children(planned, tagged, stores, existing, context)
+    return {
+        image.digest
+        for image in tagged
+        if not all(
+            existing.has(place.repository, manifest.descriptor.digest)
+            for place in image.root.destinations
+            for manifest in planned.closure(image)
+            if image.manifest.children and not manifest.children
+        )
+    }
 
 
 def count_new_tags(images: Sequence[Image]) -> int:

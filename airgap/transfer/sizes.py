@@ -49,8 +49,8 @@ def measure(plan: Plan) -> Sizes:
             continue
         for child in manifest.children:
             known = child.platform is not None and child.platform.is_known
-            into = needed.setdefault(str(child.platform), {}) if known else {}
-            if child.digest in plan.manifests:
+            if child.digest in plan.manifests:  # of a sparse index, not all children are
+                into = needed.setdefault(str(child.platform), {}) if known else {}
                 _count(plan.manifests[child.digest], into)
     platforms = {name: sum({**common, **blobs}.values()) for name, blobs in sorted(needed.items())}
     return Sizes(plan.blob_bytes + sum(len(m.content) for m in plan.manifests.values()), platforms)

@@ -14,6 +14,7 @@ from airgap.config.airgap_yaml import load_project
 from airgap.dossier import packages
 from airgap.durable import Journal
 from airgap.errors import AirgapError
+from airgap.flows.steps.attached_documents import read_attached
 from airgap.kube.rewrite.log import read_log
 from airgap.nodes.files import new_file
 from airgap.prove.node_files import NodeFiles
@@ -54,6 +55,8 @@ ELSEWHERE = {
     "package-metadata-bytes": "test_packages_and_documents_within_limits",
     "package-database-bytes": "test_a_database_beyond_its_limit_is_not_read",
     "package-entries": "test_a_database_beyond_its_limit_is_not_read",
+    "attached-bytes": "test_what_cannot_be_attached",
+    "attached-files": "test_so_many_files",
     "archive-entries": "test_extended_headers_have_limits",
     "archive-name-bytes": "test_extended_headers_have_limits",
     "archive-bytes": "test_bombs_are_refused",
@@ -116,11 +119,26 @@ def kubectl_bytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Attempt:
     return 10, lambda: Kubectl().run("version")
 
 
+def attached(folder: Path) -> list[str]:
+    paths = [folder / name for name in ("a.json", "b.json")]
+    for path in paths:
+        path.write_bytes(b"12345")
+    return list(map(str, paths))
+
+
+def attached_bytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Attempt:
+    return 10, lambda: read_attached(attached(folder))
+
+
+def attached_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Attempt:
+    return 2, lambda: read_attached(attached(folder))
+
+
 PAIRS: dict[str, Callable[[Path, pytest.MonkeyPatch], Attempt]] = {
     made.__name__.replace("_", "-"): made
     for made in (
         project_bytes, project_values, node_settings_bytes, journal_bytes, record_bytes, node_file_bytes,
-        node_folder_entries, kubectl_bytes,
+        node_folder_entries, kubectl_bytes, attached_bytes, attached_files,
     )
 }  # fmt: skip
 #: Seconds within which another program has to do something: a test here runs one that sleeps.

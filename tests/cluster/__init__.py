@@ -11,7 +11,7 @@ AIRGAP_TEST_NODE_ROOT      the root folder of the node that runs the pods (``/``
                            write its files; other nodes must be cordoned. The node's containerd must have
                            ``config_path = "/etc/containerd/certs.d"``
 AIRGAP_TEST_CONTAINERD     the socket of that node's containerd, for tests that bring images as files
-AIRGAP_TEST_IMAGE          the archive that ``make image`` has made; without it the tests make one, in a minute
+AIRGAP_TEST_IMAGE          the archive that ``make image`` has made; without it the tests make one, from Debian packages
 ========================== =========================================================================================
 
 Nothing is pulled from the internet: the images are made of this machine's busybox and of airgap itself. The cluster

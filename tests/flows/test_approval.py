@@ -267,6 +267,7 @@ def test_the_history_notices_each_change(airgap: Airgap, nexus: Registry, bundle
     ]
     assert all(entry["approval"] is None for entry in airgap.run("history", "--json").json)
     assert "without an approval" in airgap.run("history").text
+    assert airgap.run("history", "--verify", "--json").json == {"entries": 3, "last": hashes[-1]}
     assert history(airgap).stat().st_mode & 0o777 == 0o600
     content = history(airgap).read_bytes()
     lines = content.splitlines(keepends=True)

@@ -43,6 +43,15 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("export", "--encrypt-to"): ("export", "pod.yaml", "-o", "new.tar", "--encrypt-to", "FILE"),
     ("inspect", "BUNDLE"): ("inspect", "FILE"),
     ("inspect", "--identity"): ("inspect", "BUNDLE", "--identity", "FILE"),
+    ("export", "--attach"): ("export", "pod.yaml", "-o", "new.tar", "--attach", "FILE"),
+    ("inspect", "--ca-file"): ("inspect", "127.0.0.1:1/a/x:1", "--ca-file", "FILE"),
+    ("inspect", "--config"): ("inspect", "127.0.0.1:1/a/x:1", "--config", "FILE"),
+    ("prove", "PATHS"): ("prove", "FILE", "--against", TO),
+    ("prove", "--values"): ("prove", "chart", "--against", TO, "-f", "FILE"),
+    ("prove", "--ca-file"): ("prove", "pod.yaml", "--against", TO, "--ca-file", "FILE"),
+    ("prove", "--config"): ("prove", "pod.yaml", "--against", TO, "--config", "FILE"),
+    ("scan", "BUNDLES"): ("scan", "FILE", "--command", "true {}"),
+    ("scan", "--identity"): ("scan", "BUNDLE", "--command", "true {}", "--identity", "FILE"),
     ("dossier", "BUNDLES"): ("dossier", "FILE"),
     ("dossier", "--since"): ("dossier", "BUNDLE", "--since", "FILE"),
     ("dossier", "--scan"): ("dossier", "BUNDLE", "--scan", "FILE"),
@@ -102,7 +111,7 @@ DOSSIER = {"format": 1, "kind": "dossier", "bundle": {"root": f"sha256:{'0' * 64
 #: Options whose value is a file that the command writes, or no file of this machine at all.
 NO_READING = {"--output", "--receipt", "--csv", "--html", "--report", "--state", "--root", "--post-renderer"}
 #: The same of one command; others read the file of this option.
-WRITES = {("export", "--signature")}
+WRITES = {("export", "--signature"), ("scan", "--files")}
 #: Names of values that are files.
 METAVARS = {"FILE", "PEM", "PATH", "BUNDLE", "OLD", "NEW", "BUNDLE|RECEIPT", "BUNDLE|LAYOUT"}
 METAVARS |= {"KEY", "PUB", "PUB|NAME", "RECIPIENT"}
@@ -117,6 +126,8 @@ def options_with_files() -> set[tuple[str, str]]:
         for parameter in loaded.params:
             metavar = (parameter.metavar or "").strip("[].")
             option = max(parameter.opts, key=len) if isinstance(parameter, click.Option) else parameter.name.upper()
+            if isinstance(parameter, click.Option) and parameter.hidden:
+                continue  # between airgap and itself
             if metavar in METAVARS and option not in NO_READING and (name, option) not in WRITES:
                 found.add((name, option))
     return found

@@ -29,7 +29,7 @@ class Sparse:
     """``quay.io/a/x:1``, an attested index for two platforms, signed as a whole and each image for itself."""
 
     def __init__(self, airgap: Airgap, quay: Registry) -> None:
-        images = Images(18)
+        self.images = images = Images(18)
         self.index = images.two_platforms(attested=True)
         self.amd64, self.arm64, *_ = self.children = parse(images.content[self.index.digest]).children
         quay.fill(images, {"a/x:1": self.index, "a/x:2": self.index})
@@ -40,6 +40,9 @@ class Sparse:
             self.signatures[subject.digest] = made
         airgap.write("airgap.yaml", settings({"quay.io": {"mirror": quay.url}}))
         airgap.write("pod.yaml", pod(NAME))
+
+    def layers(self, image: Descriptor) -> tuple[Descriptor, ...]:
+        return parse(self.images.content[image.digest]).blobs
 
 
 @pytest.fixture
@@ -57,6 +60,7 @@ def taker() -> Iterator[Registry]:
 def test_the_bundle_says_what_it_lacks(airgap: Airgap, sparse: Sparse) -> None:
     said = airgap.run(*EXPORT, "--lock", "l")
     assert "1 image with the whole index, but not all of its images" in said.stderr
+    assert "arm64" not in said.stderr
     lacking = {sparse.arm64.digest, sparse.children[3].digest}
     with open_bundle(airgap.folder / "b.tar") as bundle:
         inventory = bundle.inventory
@@ -89,6 +93,40 @@ def test_a_target_that_takes_it(airgap: Airgap, sparse: Sparse, taker: Registry)
     taker.requests()
     airgap.run("import", "b.tar", "--to", f"{taker.url}/p")
     assert not [line for line in taker.requests() if line.startswith("PUT")]
+
+
+def test_what_a_sparse_import_left_out_comes_with_the_next(airgap: Airgap, sparse: Sparse, taker: Registry) -> None:
+    """The tag and the index are there already: that does not tell that the images are."""
+    to = ("--to", f"{taker.url}/p")
+    airgap.run(*EXPORT)
+    airgap.run("import", "b.tar", *to)
+    airgap.run("export", "pod.yaml", "-o", "arm.tar", "--platform", "linux/arm64", "--sparse")
+    said = airgap.run("import", "arm.tar", *to, "--output", "out-arm").stderr
+    assert "1 image pushed" in said
+    needed = [*sparse.children[:2], *(layer for child in sparse.children[:2] for layer in sparse.layers(child))]
+    assert [one.digest for one in needed if not taker.store.exists(one)] == []
+    assert taker.digest("p/x:1") == sparse.index.digest
+    taker.store.delete(sparse.arm64.digest)
+    airgap.run("export", "pod.yaml", "-o", "all.tar")
+    # A whole bundle asks only for the tag, unless it is told to look.
+    again = ("import", "all.tar", *to, "--output", "out-all")
+    assert "0 images pushed, 1 already there" in airgap.run(*again).stderr
+    assert "1 image pushed" in airgap.run(*again, "--overwrite").stderr
+    assert taker.store.exists(sparse.arm64)
+    assert "0 images pushed, 1 already there" in airgap.run(*again, "--overwrite").stderr
+
+
+def test_an_index_alone_is_no_image(airgap: Airgap, sparse: Sparse, taker: Registry) -> None:
+    """As an import leaves it that was killed after the trial."""
+    from airgap.store.readers import bytes_opener
+
+    taker.store.push(sparse.index, bytes_opener(sparse.images.content[sparse.index.digest]))
+    taker.store.tag(sparse.index, f"p/x@{sparse.index.digest}")
+    airgap.run(*EXPORT)
+    airgap.run("import", "b.tar", "--to", f"{taker.url}/p")
+    assert taker.digest("p/x:1") == sparse.index.digest
+    for needed in (sparse.amd64, *sparse.layers(sparse.amd64)):
+        assert taker.store.exists(needed)
 
 
 def test_a_target_that_does_not(airgap: Airgap, sparse: Sparse, nexus: Registry) -> None:

@@ -35,6 +35,9 @@ EXPORTS = (
 )
 NAMES = ("a/large:1", "a/small:1", "b/small:1", "b/two:1")
 
+#: What commands keep on purpose: how far migrations are, and what was done.
+_KEPT_STATE = ("migrate-", "history.jsonl")
+
 
 class RegistryProcess:
     """``airgap serve`` over a layout folder, on a port that stays the same however often it is killed."""
@@ -207,7 +210,7 @@ class World:
         assert found == {"airgap.yaml", "whole.tar", "k", *made}, found
         assert {path.name for path in self.temporary.iterdir()} == set()
         state = [path for path in (self.airgap.home / ".local").rglob("*") if path.is_file()]
-        assert not [path for path in state if not path.name.startswith("migrate-")], state
+        assert not [path for path in state if not path.name.startswith(_KEPT_STATE)], state
 
 
 @contextmanager

@@ -40,8 +40,13 @@ def command(verify: bool, contains: str | None, as_json: bool) -> None:
         raise UsageError(tr("--contains goes with --verify"))
     entries = read_history(state_folder(os.environ), contains)
     if verify:
-        last = entries[-1].hash if entries else "-"
-        note(tr("{entries}, none changed; the last is {hash}", entries=counted(len(entries), "import"), hash=last))
+        last = entries[-1].hash if entries else ""
+        if as_json:
+            say_json({"entries": len(entries), "last": last or None})
+            return
+        note(
+            tr("{entries}, none changed; the last is {hash}", entries=counted(len(entries), "import"), hash=last or "-")
+        )
         return
     if as_json:
         say_json([{**entry.document} for entry in entries])

@@ -33,6 +33,14 @@ def warn_of_sparse_indexes(plan: Plan, context: Context) -> None:
         )
 
 
+def may_have_sparse_indexes(target: Target) -> bool:
+    """Whether the target may have indexes without all of their images: of Nexus it is known that it has none.
+
+    To find them costs a request for each image of an index, so it is done for a sparse bundle, or with ``--overwrite``.
+    """
+    return not isinstance(target, SupportsSparseCheck) or target.sparse_refusal() is None
+
+
 def check_sparse_indexes(
     plan: Plan, images: Sequence[Image], stores: Mapping[str, Store], target: Target, *, dry_run: bool
 ) -> None:
