@@ -184,7 +184,7 @@ FILES: tuple[Limit, ...] = (
         tr("the time until rpm has listed a database"),
         tr("the dossier says that rpm's packages are not known"),
     ),
-    Limit("credentials-bytes", _MIB, "bytes", tr("docker's config.json and containers' auth.json"), "21"),
+    Limit("credentials-bytes", _MIB, "bytes", tr("docker's and helm's config.json and containers' auth.json"), "21"),
 )
 
 TABLE = (*NETWORK, *FILES)

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 import airgap
+from airgap.flows.sign import key_signer
+from airgap.trust.secret_key import SecretKey
+from tests.bundle.mutations import make
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("python3", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
@@ -139,6 +142,34 @@ def test_runs_on_a_bare_interpreter(pyz: Path, tmp_path: Path) -> None:
         assert (run.returncode, run.stderr) == (0, ""), version
         assert airgap.__version__ in run.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.pyz"]
+
+
+@pytest.mark.long
+def test_verifies_signed_bundles_without_a_library(pyz: Path, tmp_path: Path) -> None:
+    """And says which package signing and sealed bundles need."""
+    keys = {name: SecretKey.generate() for name in ("maker", "other")}
+    for name, key in keys.items():
+        (tmp_path / f"{name}.pub").write_bytes(key.public_key.to_bytes())
+    (tmp_path / "maker.key").write_bytes(keys["maker"].to_bytes(""))
+    make(tmp_path / "b", "tar", key_signer(keys["maker"]))
+    changed = bytearray((tmp_path / "b/b.tar").read_bytes())
+    changed[-3000] ^= 1
+    (tmp_path / "changed.tar").write_bytes(changed)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, "-I", "-S", str(pyz), *arguments]
+        environment = {"HOME": str(tmp_path)}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
+        return done.returncode, done.stderr
+
+    code, said = run("verify", "b/b.tar", "--key", "maker.pub")
+    assert code == 0, said
+    assert f"signed by {keys['maker'].public_key.id}" in said
+    assert run("verify", "b/b.tar", "--key", "other.pub")[0] == 43
+    assert run("verify", "changed.tar", "--key", "maker.pub")[0] in (31, 40, 43)
+    code, said = run("sign", "b/b.tar", "--key", "maker.key")
+    assert code == 1
+    assert "py-minisign" in said
 
 
 IMPORT_ALL = """

@@ -264,7 +264,7 @@ def _checksum_matches(block: bytes) -> bool:
     except ValueError:
         return False
     unsigned = sum(block) - sum(block[148:156]) + 8 * 32
-    if stated == unsigned:
-        return True
+    if stated == unsigned or (unsigned - stated) % 256:
+        return stated == unsigned
     negative = sum(byte > 127 for byte in block[:148] + block[156:])
     return stated == unsigned - 256 * negative

@@ -24,6 +24,8 @@ def visible(text: str, *, lines: bool = False, most: int = 0) -> str:
 
     ``lines`` keeps line ends and tabs. Beyond ``most`` characters, if given, the text is cut and ``…`` is added.
     """
+    if text.isascii() and text.isprintable() and (not most or len(text) <= most):
+        return text  # as most are
     cut = text if not most or len(text) <= most else f"{text[:most]}…"
     return _INVISIBLE.sub(_escape, escaped(cut, lines=lines))
 

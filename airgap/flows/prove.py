@@ -99,7 +99,7 @@ def prove(request: ProveRequest, needs: Needs, registries: Registries, context: 
         verdict = examiner.examine(need)
         context.emit(ImageChecked(str(need.reference), verdict.ready))
         if (number := next(checked)) % _REPORTED == 0:
-            context.emit(Noted(tr("{number:,} of {images} checked", number=number, images=len(needs.images))))
+            context.emit(Noted(tr("{number:,} of {images:,} images checked", number=number, images=len(needs.images))))
         return verdict
 
     verdicts = parallel_map(needs.images, examine, workers=context.jobs.control, cancel=context.cancel)

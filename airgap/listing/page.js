@@ -1,5 +1,5 @@
 "use strict";
-const SHOWN = 200;
+const SHOWN = 100;
 const held = JSON.parse(document.getElementById("held").textContent);
 const words = held.words;
 const list = document.getElementById("entries");

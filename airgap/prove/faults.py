@@ -196,6 +196,15 @@ class Faults(Record):
                 tr("{host} refuses the login of {origin}: {what}", host=host, origin=login.origin, what=error.what),
                 self._pull_secret(need, namespace, pod),
             )
+        if not endpoint.sends_credentials:
+            return Fault(
+                "mirror-login",
+                host,
+                tr("the mirror {host} wants a login, and {runtime} sends that of an image to its own registry alone",
+                   host=host, runtime=self.runtime),
+                (tr("let nodes read the mirror anonymously, or give {runtime} a login for it in its auth file",
+                    runtime=self.runtime),),
+            )  # fmt: skip
         names = secrets.names_for(pod)
         if not names:
             return Fault(

@@ -40,7 +40,8 @@ class Session(Record, frozen=False, eq=False):
     _client: RegistryClient | None = None
     _broken: AirgapError | None = None
     _failures: int = 0
-    _blobs: dict[tuple[str, str, str], Future[bool]] = field(default_factory=dict)
+    #: By path, repository and digest: whether it is there, or who waits for the answer.
+    _blobs: dict[tuple[str, str, str], bool | Future[bool]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _connecting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,17 +67,24 @@ class Session(Record, frozen=False, eq=False):
         """Whether the repository has a blob. Each is asked for once."""
         key = endpoint.path, endpoint.repository, digest
         with self._lock:
-            answer = self._blobs.get(key)
-            asks = answer is None
-            if answer is None:
-                answer = self._blobs[key] = Future()
-        if asks:
-            try:
-                answer.set_result(self._ask_for_blob(endpoint, digest))
-            except BaseException as error:
-                answer.set_exception(error)
-                raise
-        return answer.result()
+            known = self._blobs.get(key)
+            if known is None:
+                waiting = self._blobs[key] = Future[bool]()
+        if isinstance(known, Future):
+            return known.result()
+        if known is not None:
+            return known
+        try:
+            found = self._ask_for_blob(endpoint, digest)
+        except BaseException as error:
+            with self._lock:
+                del self._blobs[key]
+            waiting.set_exception(error)
+            raise
+        with self._lock:
+            self._blobs[key] = found  # a Future takes twenty times the memory
+        waiting.set_result(found)
+        return found
 
     def _ask_for_blob(self, endpoint: Endpoint, digest: str) -> bool:
         path = f"{endpoint.path}/{endpoint.repository}/blobs/{digest}{endpoint.query}"

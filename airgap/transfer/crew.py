@@ -63,19 +63,23 @@ class Crew:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None:
             self._cancel.set()
-        for _ in range(len(self._working)):
-            self._put_end()
-        while self._working:
-            with suppress(Empty):
-                self._ended.get(timeout=_CHECK_SECONDS)
+        try:
+            self._wait()
+        except BaseException:
+            self._cancel.set()
+            self._wait()
+            raise
         if error is None and self._failures:
             raise self._failures[0]
 
-    def _put_end(self) -> None:
-        while True:
+    def _wait(self) -> None:
+        """Wait until all work is done and the threads have ended. May be called again after an interruption."""
+        while self._working:
+            # One end for each thread that is left, and perhaps some more: nobody reads those.
             with suppress(Full):
-                self._queue.put(None, timeout=_CHECK_SECONDS)
-                return
+                self._queue.put(None, timeout=_CHECK_SECONDS / 10)
+            with suppress(Empty):
+                self._ended.get(timeout=_CHECK_SECONDS / 10)
 
     def _work_off(self, number: int) -> None:
         try:

@@ -8,7 +8,9 @@ import gzip
 import json
 import lzma
 import os
+import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +36,7 @@ from tests.dossier.scanned import (
 from tests.dossier.test_layers import gnu_tar
 from tests.parts.clamd import MAX_FILE_SIZE, SIGNATURE, Daemon, Relay, clamd
 from tests.parts.images import Images, tar_of
+from tests.parts.waiting import wait_until
 
 pytestmark = pytest.mark.requires("clamd")
 EMPTY_LAYER = {"etc/hostname": b"x\n"}
@@ -217,6 +220,8 @@ def test_verdicts_without_a_known_database_are_not_kept(airgap: Airgap, engine: 
     assert scan(airgap, bundle, *to_clamd)["reused"] == 0
     assert scan(airgap, bundle, *to_clamd, "--database", "monday")["reused"] == 0
     again = scan(airgap, bundle, *to_clamd, "--database", "monday")
+    kept = airgap.home / ".local/state/airgap/scan-verdicts.sqlite"
+    assert kept.stat().st_mode & 0o777 == 0o600
     assert again["reused"] == again["files"]
     assert scan(airgap, bundle, *to_clamd, "--database", "tuesday")["reused"] == 0
 
@@ -411,3 +416,85 @@ def test_attached_documents_are_scanned(prepared: Airgap, engine: Daemon) -> Non
     document = scan(prepared, "b.tar", "--clamd", engine.socket, code=44)
     places = {(entry["place"], entry["file"]) for entry in document["found"]}
     assert places == {("airgap/attached/0001.zip", ""), ("airgap/attached/0001.zip", "e")}
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_engine_too(airgap: Airgap, how: signal.Signals) -> None:
+    program = airgap.write("scanner", '#!/bin/sh\ngrep -q slow "$1" && { echo $$ > pid; sleep 600; }\nexit 0\n')
+    program.chmod(0o755)
+    bundle = bundle_of(airgap.folder / "b.tar", {"a": b"fast", "b": b"slow"})
+    process = airgap.started("scan", bundle, "--command", f"{program} {{}}", "--database", "monday")
+    try:
+        pid = int(wait_until(lambda: (airgap.folder / "pid").exists() and (airgap.folder / "pid").read_text()))
+        process.send_signal(how)
+        _, stderr = process.communicate(timeout=20)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    assert process.returncode == 130, stderr.decode()
+    assert "error: stopped" in stderr.decode()
+    wait_until(lambda: not Path(f"/proc/{pid}").exists())
+    assert not (airgap.folder / "scan.json").exists()
+    # What was scanned before is not scanned again.
+    program.write_text("#!/bin/sh\nexit 0\n")
+    assert scan(airgap, bundle, "--command", f"{program} {{}}", "--database", "monday")["reused"] > 0
+
+
+def test_an_interrupt_does_not_wait_for_clamd(airgap: Airgap, tmp_path: Path) -> None:
+    bundle = bundle_of(airgap.folder / "b.tar", {"a": b"1"})
+    asked = threading.Event()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "slow"))
+        listener.listen()
+
+        def answer() -> None:
+            """EICAR is found, the version told, and then nothing more is answered."""
+            held = []
+            for reply in (b"fd[1]: Eicar FOUND\0", b"ClamAV 1.4.3\0", b""):
+                client, _ = listener.accept()
+                held.append(client)
+                client.recv(100)
+                client.sendall(reply)
+            asked.set()
+            for client in held:
+                while client.recv(1000):
+                    pass
+                client.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        process = airgap.started("scan", bundle, "--clamd", tmp_path / "slow")
+        try:
+            assert asked.wait(60)
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=20)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+            thread.join()
+    assert process.returncode == 130, stderr.decode()
+
+
+@pytest.mark.requires("dpkg-deb", "ar")
+def test_packages_of_debian(airgap: Airgap, engine: Daemon, tmp_path: Path) -> None:
+    """What dpkg-deb writes, with each compression that it knows."""
+    root = tmp_path / "root"
+    (root / "DEBIAN").mkdir(parents=True)
+    (root / "DEBIAN" / "control").write_text(
+        "Package: p\nVersion: 1\nArchitecture: all\nMaintainer: x <x@x>\nDescription: x\n"
+    )
+    (root / "usr").mkdir()
+    (root / "usr" / "e").write_bytes(EICAR)
+    packages = {}
+    for kind in ("gzip", "xz", "zstd", "none"):
+        command = ["dpkg-deb", f"-Z{kind}", "--root-owner-group", "--build", str(root), str(tmp_path / f"{kind}.deb")]
+        subprocess.run(command, check=True, capture_output=True)
+        packages[f"{kind}.deb"] = (tmp_path / f"{kind}.deb").read_bytes()
+    document = scan(airgap, bundle_of(airgap.folder / "b.tar", packages), "--clamd", engine.socket, code=44)
+    assert document["not_scanned"] == []
+    assert found(document).keys() >= {
+        "gzip.deb!data.tar.gz!data.tar!usr/e", "xz.deb!data.tar.xz!data.tar!usr/e", "none.deb!data.tar!usr/e",
+        "zstd.deb!data.tar.zst!data.tar!usr/e",
+    }  # fmt: skip

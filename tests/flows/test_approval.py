@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import tarfile
@@ -271,7 +272,10 @@ def test_the_history_notices_each_change(airgap: Airgap, nexus: Registry, bundle
     assert history(airgap).stat().st_mode & 0o777 == 0o600
     content = history(airgap).read_bytes()
     lines = content.splitlines(keepends=True)
+    body = lines[1].rpartition(b',"hash":"')[0].replace(b"/two", b"/tow")
+    forged = body + b',"hash":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
     changed = [
+        (lines[0] + forged + lines[2], 3),  # a line of its own hash, but not the one that the next line follows
         (content.replace(b"/two", b"/tow"), 2),
         (content.replace(b'"number":3', b'"number":4'), 3),
         (lines[0] + lines[2], 2),

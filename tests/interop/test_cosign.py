@@ -7,8 +7,9 @@ import base64
 import datetime
 import json
 import os
+import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,16 @@ def source() -> Iterator[Registry]:
 
 
 class Cosign:
-    """Runs cosign with a key of its own in ``folder``, without the public services."""
+    """Runs cosign with a key in ``folder``, the one in ``keys`` or a new one, without the public services."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: Path | None = None) -> None:
         self.folder = folder
-        self.run("generate-key-pair")
+        folder.mkdir(exist_ok=True)
+        if keys is None:
+            self.run("generate-key-pair")
+            return
+        for name in ("cosign.key", "cosign.pub"):
+            shutil.copy(keys / name, folder)
 
     def run(self, *arguments: str, environment: Mapping[str, str] | None = None, code: int = 0) -> str:
         done = subprocess.run(
@@ -72,11 +78,15 @@ class Cosign:
         self.run(*verify, "--type", sigstore.SIGN_PREDICATE, *options, name, environment=environment, code=code)
 
 
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key pair of cosign, which takes a second to make."""
+    return Cosign(tmp_path_factory.mktemp("keys")).folder
+
+
 @pytest.fixture
-def cosign(tmp_path: Path) -> Cosign:
-    folder = tmp_path / "cosign"
-    folder.mkdir()
-    return Cosign(folder)
+def cosign(tmp_path: Path, keys: Path) -> Cosign:
+    return Cosign(tmp_path / "cosign", keys)
 
 
 def exported(airgap: Airgap, source: Registry) -> None:
@@ -110,14 +120,36 @@ def test_tags_verify_at_each_target(
     cosign.run(*wrong, f"{registry.address}/p/x:1", code=1)
 
 
-def test_referrers_verify_at_the_target(airgap: Airgap, source: Registry, cosign: Cosign) -> None:
+@pytest.fixture
+def imported(
+    airgap: Airgap, source: Registry, registry: DockerRegistry, cosign: Cosign, services: ExitStack
+) -> Callable[[], Iterator[str]]:
+    """A function that carries ``a/x:1`` to each target, and gives the address of the image there: our own server, which
+    has the referrers API, Debian's docker-registry and the double of Nexus, which have not."""
+    made = services.enter_context(nexus(Settings(repositories=(Repository("hosted", connector="http"),))))
+    credentials = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
+    connector = made.connector("hosted").address
+    cosign.sign_in(connector, f"{PUSHER.name}:{PUSHER.password}")
+    target = services.enter_context(Registry())
+
+    def carry() -> Iterator[str]:
+        exported(airgap, source)
+        for address, environment in ((target.address, {}), (registry.address, {}), (connector, credentials)):
+            to = ("--to", f"http://{address}/p", "--output", f"out-{address}")
+            airgap.run("import", "b.tar", *to, environment=environment)
+            yield f"{address}/p/x:1"
+
+    return carry
+
+
+def test_referrers_verify_at_each_target(
+    source: Registry, cosign: Cosign, imported: Callable[[], Iterator[str]]
+) -> None:
     experimental = {"COSIGN_EXPERIMENTAL": "1"}
     cosign.sign(f"{source.address}/a/x:1", "--registry-referrers-mode=oci-1-1", environment=experimental)
     assert [name for name in source.names() if "sha256-" in name] == []
-    exported(airgap, source)
-    with Registry() as target:
-        airgap.run("import", "b.tar", "--to", f"{target.url}/p")
-        cosign.verifies(f"{target.address}/p/x:1", "--experimental-oci11", environment=experimental)
+    for name in imported():
+        cosign.verifies(name, "--experimental-oci11", environment=experimental)
 
 
 def with_rules(airgap: Airgap, source: Registry, rules: list[dict[str, str]]) -> None:
@@ -181,26 +213,16 @@ def attach(registry: Registry, bundle: Mapping[str, Any]) -> None:
 
 
 def test_a_bundle_of_cosign_3_verifies_at_each_target(
-    airgap: Airgap, source: Registry, registry: DockerRegistry, cosign: Cosign, services: ExitStack
+    source: Registry, cosign: Cosign, imported: Callable[[], Iterator[str]]
 ) -> None:
-    """At Debian's docker-registry and the double of Nexus it is found by the tag that stands for the referrers API."""
     key = sigstore.new_key()
     (cosign.folder / "cosign.pub").write_bytes(sigstore.public_pem(key))
     (cosign.folder / "root.json").write_text(json.dumps(sigstore.Sigstore().trusted_root()))
     by_key = ("--key", "cosign.pub", "--insecure-ignore-tlog=true")
     index = source.store.resolve("a/x:1")
     attach(source, sigstore.bundle(sigstore.enveloped(key, index.digest)))
-    exported(airgap, source)
-    made = services.enter_context(nexus(Settings(repositories=(Repository("hosted", connector="http"),))))
-    credentials = {"AIRGAP_USERNAME": PUSHER.name, "AIRGAP_PASSWORD": PUSHER.password}
-    connector = made.connector("hosted").address
-    cosign.sign_in(connector, f"{PUSHER.name}:{PUSHER.password}")
-    with Registry() as target:
-        for number, (address, environment) in enumerate(
-            [(target.address, {}), (registry.address, {}), (connector, credentials)]
-        ):
-            to = ("--to", f"http://{address}/p", "--output", f"out-{number}")
-            airgap.run("import", "b.tar", *to, environment=environment)
-            cosign.verifies_bundle(f"{address}/p/x:1", *by_key)
+    names = list(imported())
+    for name in names:
+        cosign.verifies_bundle(name, *by_key)
     (cosign.folder / "cosign.pub").write_bytes(sigstore.public_pem(sigstore.new_key()))
-    cosign.verifies_bundle(f"{registry.address}/p/x:1", *by_key, code=1)
+    cosign.verifies_bundle(names[0], *by_key, code=1)

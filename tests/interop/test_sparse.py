@@ -22,7 +22,6 @@ EXPORT = ("export", "--image", "quay.io/a/x:1", "-o", "b.tar", "--platform", "li
 
 @pytest.mark.requires("cosign")
 def test_cosign_verifies_the_index_where_it_is_taken(airgap: Airgap, tmp_path: Path) -> None:
-    (tmp_path / "cosign").mkdir()
     cosign = Cosign(tmp_path / "cosign")
     with Registry() as source, Registry(sparse=True) as target:
         images = Images(18)

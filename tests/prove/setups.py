@@ -265,6 +265,25 @@ def docker_ways(ca: str) -> list[Way]:
     ]  # fmt: skip
 
 
+def at_two_mirrors() -> Setup:
+    """Two mirrors of quay.io: the first lacks a layer of the image."""
+    shelf = Shelf()
+    content = _lost_layer(Images(9))
+    for prefix in ("part", "whole"):
+        shelf.put(f"{prefix}/team/web", content.images, v1=content.root)
+    for digest in content.lost:
+        del shelf.blobs["part/team/web"][digest]
+    told = "".join(
+        f'[host."http://{PLAIN}/v2/{prefix}"]\n  capabilities = ["pull", "resolve"]\n  override_path = true\n'
+        for prefix in ("part", "whole")
+    )
+    mirrors = "".join(
+        f'[[registry.mirror]]\nlocation = "{PLAIN}/{prefix}"\ninsecure = true\n' for prefix in ("part", "whole")
+    )
+    files = {**hosts("quay.io", told), **conf(f'[[registry]]\nlocation = "quay.io"\n{mirrors}')}
+    return Setup("at-two-mirrors", "quay.io/team/web:v1", files, shelf)
+
+
 def auth_file(registry: str, login: tuple[str, str] | None) -> str:
     """An ``auth.json`` or ``config.json`` with one login."""
     if login is None:

@@ -205,6 +205,18 @@ def test_podman_agrees(place: Place, by_podman: Callable[[Setup], tuple[bool, bo
 
 
 @pytest.mark.long
+def test_pieces_of_an_image_at_two_mirrors(
+    place: Place,
+    by_containerd: Callable[[Setup], tuple[bool, bool]],
+    by_podman: Callable[[Setup], tuple[bool, bool]],
+) -> None:
+    """The first mirror lacks a layer: containerd takes it from the second, and podman does not."""
+    setup = setups.at_two_mirrors()
+    assert by_containerd(setup) == (True, True)
+    assert by_podman(setup) == (False, False)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_containerd_does_what_prove_says(
     place: Place, by_containerd: Callable[[Setup], tuple[bool, bool]], seed: int

@@ -10,6 +10,7 @@ import pytest
 
 from airgap.oci import Descriptor
 from tests.cli.command import Airgap
+from tests.doubles.registry import Answer, double
 from tests.doubles.registry.shelf import asks_basic
 from tests.parts.certificates import Authority
 from tests.parts.images import Images
@@ -195,6 +196,58 @@ def test_a_login_of_the_node_itself_is_enough(plain: Node) -> None:
         "/var/lib/kubelet/config.json", f'{{"auths": {{"{TARGET}": {{"username": "puller", "password": "pw"}}}}}}'
     )
     assert plain.kinds(workload(f"{WEB}:v1")) == []
+
+
+def two_mirrors(far: Node) -> None:
+    """Two mirrors of quay.test: the first lacks a layer of the image, and the second has it all."""
+    for prefix in ("part", "whole"):
+        far.shelf.put(f"{prefix}/shop/web", IMAGES, v1=INDEX)
+    child = next(d for d in IMAGES.needed(INDEX) if d.platform and d.platform.architecture == "amd64")
+    layer = next(d for d in IMAGES.needed(child) if "layer" in d.media_type)
+    del far.shelf.blobs["part/shop/web"][layer.digest]
+    text = "".join(hosts_toml(f"{far.url}/v2/{p}", "  override_path = true\n") for p in ("part", "whole"))
+    far.containerd({"quay.test": text})
+    address = f"127.0.0.1:{far.registry.port}"
+    mirrors = "".join(f'[[registry.mirror]]\nlocation = "{address}/{p}"\ninsecure = true\n' for p in ("part", "whole"))
+    far.lay("/etc/containers/registries.conf", f'[[registry]]\nlocation = "quay.test"\n{mirrors}')
+
+
+def test_containerd_takes_pieces_from_several_mirrors_and_podman_stays_at_one(plain: Node) -> None:
+    two_mirrors(plain)
+    yaml = workload("quay.test/shop/web:v1")
+    assert plain.kinds(yaml) == []
+    assert plain.kinds(yaml, "--as", "podman") == ["missing-blob"]
+
+
+def test_crio_keeps_the_login_of_an_image_from_its_mirrors(plain: Node) -> None:
+    put(plain, v1=INDEX)
+    address = f"127.0.0.1:{plain.registry.port}"
+    plain.containerd({"quay.test": hosts_toml(plain.url)})
+    mirror = f'[[registry.mirror]]\nlocation = "{address}"\ninsecure = true\n'
+    plain.lay("/etc/containers/registries.conf", f'[[registry]]\nlocation = "quay.test"\n{mirror}')
+    plain.shelf.guard = asks_basic("puller", "pw")
+    secret = pull_secret("quay", "shop", "quay.test", "puller", "pw")
+    yaml = secret + workload("quay.test/shop/web:v1", secrets=("quay",))
+    assert plain.kinds(yaml) == []
+    assert plain.kinds(yaml, "--as", "crio") == ["mirror-login"]
+    plain.lay(
+        "/root/.config/containers/auth.json",
+        f'{{"auths": {{"{address}": {{"username": "puller", "password": "pw"}}}}}}',
+    )
+    assert plain.kinds(yaml, "--as", "crio") == []
+
+
+def test_headers_of_a_host_go_to_it_and_to_nobody_else(plain: Node) -> None:
+    put(plain, v1=INDEX)
+    with double(lambda request: Answer(200)) as storage:
+        layer = next(d for d in IMAGES.needed(INDEX) if "layer" in d.media_type)
+        plain.registry.always("HEAD", layer.digest, Answer(307, headers={"Location": f"{storage.url}/x"}))
+        plain.shelf.guard = lambda r: None if r.headers.get("X-Site") == "seoul" else Answer(403)
+        plain.containerd({TARGET: hosts_toml(plain.url, f'[host."{plain.url}".header]\n  X-Site = "seoul"\n')})
+        assert plain.kinds(workload(f"{WEB}:v1")) == []
+        assert [request.headers.get("X-Site") for request in storage.requests] == [None]
+        plain.containerd({TARGET: hosts_toml(plain.url)})
+        assert plain.kinds(workload(f"{WEB}:v1")) != []
 
 
 def test_events_tell_each_image(plain: Node) -> None:

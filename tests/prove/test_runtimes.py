@@ -130,6 +130,16 @@ def test_crio_sends_the_pull_secret_to_the_registry_itself_alone(plan: Plan) -> 
     found = plan("crio", "quay.io/a/b:1", {"/etc/containers/registries.conf": text})
     assert urls(found) == ["https://m.test/v2/k8s/a/b", "https://quay.io/v2/a/b"]
     assert [endpoint.sends_credentials for endpoint in found.endpoints] == [False, True]
+    assert [endpoint.login for endpoint in found.endpoints] == [None, None]
+    login = '{"auths": {"m.test": {"username": "u", "password": "pw"}}}'
+    own = {
+        "/etc/crio/crio.conf.d/10.conf": '[crio.image]\nglobal_auth_file = "/etc/crio/auth"\n',
+        "/etc/crio/auth": login,
+    }
+    mirror, registry = plan("crio", "quay.io/a/b:1", {"/etc/containers/registries.conf": text, **own}).endpoints
+    assert mirror.login is not None
+    assert registry.login is None
+    assert plan("podman", "quay.io/a/b:1", {}).endpoints[0].login is None
 
 
 def test_short_names_need_a_choice_where_that_is_enforced(plan: Plan) -> None:

@@ -21,7 +21,7 @@ from airgap.errors import BundleError, ScanFailure, UsageError
 from airgap.events import Noted
 from airgap.formatting import counted, human
 from airgap.i18n import tr
-from airgap.transfer import Context, Jobs
+from airgap.transfer import CancelToken, Context, Jobs
 
 if TYPE_CHECKING:
     from airgap.bundle import BundleReader
@@ -118,7 +118,9 @@ def command(
         if not engine_identity.key:
             emit(Noted(tr("the engine does not tell its database, so that no verdict is kept; --database names it")))
         file = stack.enter_context(replacing(Path(listing))) if listing else None
-        result = scan(bundle, engine, engine_identity, verdicts, Context(Jobs.of(jobs), emit), file)
+        result = scan(
+            bundle, engine, engine_identity, verdicts, Context(Jobs.of(jobs), emit, CancelToken(engine.abort)), file
+        )
         output.write_files(Path(result_file).parent, [(Path(result_file).name, result.to_bytes())])
     _report(result, result_file, bundles[0], as_json=as_json)
 

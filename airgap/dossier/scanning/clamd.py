@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -39,6 +40,8 @@ class Clamd:
         match = _TCP.fullmatch(address)
         self._tcp = (match["ipv6"] or match["host"], int(match["port"])) if match else None
         self._passes_files = self._tcp is None
+        self._lock = threading.Lock()
+        self._connections: set[socket.socket] = set()
         if self._tcp is None and "/" not in address:
             raise UsageError(
                 tr("this is neither the path of a socket nor HOST:PORT"),
@@ -77,6 +80,13 @@ class Clamd:
             raise Unscannable("too-large", answer)
         raise Unscannable("engine", answer)
 
+    def abort(self) -> None:
+        """Shut all connections down, so that who waits for an answer gets an error."""
+        with self._lock:
+            for connection in self._connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
     def _pass_file(self, spool: Spool) -> str:
         with self._command(b"FILDES") as connection:
             socket.send_fds(connection, [b"\0"], [spool.fileno()])
@@ -98,8 +108,14 @@ class Clamd:
         """Connect and send a command. Raises :class:`ScanFailure` for what fails in the block, too."""
         try:
             with self._connect() as connection:
-                connection.sendall(b"z" + name + b"\0")
-                yield connection
+                with self._lock:
+                    self._connections.add(connection)
+                try:
+                    connection.sendall(b"z" + name + b"\0")
+                    yield connection
+                finally:
+                    with self._lock:
+                        self._connections.discard(connection)
         except OSError as error:
             raise ScanFailure(
                 tr("clamd does not answer: {reason}", reason=error.strerror or error),

@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 from airgap import limits
@@ -51,10 +52,18 @@ class Command:
         if shutil.which(words[0]) is None:
             raise UsageError(tr("{program} is not on the PATH", program=words[0]), where="--command")
         self._line, self._words = line, words
+        self._lock = threading.Lock()
+        self._running: set[int] = set()
 
     def identify(self) -> EngineIdentity:
         """Return the command line as the name."""
         return EngineIdentity(escaped(self._line))
+
+    def abort(self) -> None:
+        """Kill the programs that are running, with what they have started."""
+        with self._lock:
+            for group in self._running:
+                _kill(group)
 
     def accepts(self, size: int) -> bool:
         """Say yes: a program that cannot scan a file ends with an exit code that says so."""
@@ -78,15 +87,18 @@ class Command:
             ) from error
         seconds = limits.value("scan-time")
         with process:
+            with self._lock:
+                self._running.add(process.pid)
             try:
                 output = _read(process, time.monotonic() + seconds)
                 code = process.wait(seconds)
             except (TimeoutError, subprocess.TimeoutExpired):
                 raise Unscannable("engine", tr("no answer after {seconds} s", seconds=seconds)) from None
             finally:
+                with self._lock:
+                    self._running.discard(process.pid)
                 if process.poll() is None:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(process.pid, signal.SIGKILL)
+                    _kill(process.pid)
         message = _last_line(output)
         if code == 1:
             return message or tr("reported by {program}", program=self._words[0])
@@ -96,6 +108,11 @@ class Command:
                 tr("{program} ended with exit code {code}: {message}", program=words[0], code=code, message=message),
             )
         return ""
+
+
+def _kill(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float) -> bytes:

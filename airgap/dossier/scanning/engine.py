@@ -46,5 +46,8 @@ class Engine(Protocol):
         Raises :class:`Unscannable` for this file, :class:`airgap.errors.ScanFailure` for an engine that has failed.
         """
 
+    def abort(self) -> None:
+        """End the scans that are running, because nobody waits for their results."""
+
     def accepts(self, size: int) -> bool:
         """Whether it scans a file of this size to its end."""

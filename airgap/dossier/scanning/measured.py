@@ -47,6 +47,10 @@ class MeasuredClamd:
         """Scan by clamd. Raises what :meth:`Clamd.scan` raises."""
         return self._clamd.scan(spool)
 
+    def abort(self) -> None:
+        """Close the connections to clamd."""
+        self._clamd.abort()
+
     def accepts(self, size: int) -> bool:
         """Whether clamd scans files of this size; measures it if it is not known. Raises :class:`ScanFailure`."""
         with self._lock:

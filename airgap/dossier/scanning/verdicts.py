@@ -7,6 +7,7 @@ without a finding is kept; the rest is scanned again each time.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -95,6 +96,8 @@ class Verdicts:
     def _open_kept(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # SQLite would make it readable for others.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._old = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
             for statement in _SCHEMA:
                 self._old.execute(statement)

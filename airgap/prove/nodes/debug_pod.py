@@ -28,8 +28,9 @@ from airgap.records import Record, field
 
 #: What runtimes and the kubelet read. What is not below one of these is asked for by itself.
 _USUAL = (
-    "etc/containerd", "etc/docker", "etc/containers", "etc/rancher", "root/.docker", "root/.config/containers",
-    "run/containers/0", "var/cache/containers", "var/lib/kubelet/config.json", "config.json", ".docker",
+    "etc/containerd", "etc/crio", "etc/docker", "etc/containers", "etc/rancher", "root/.docker",
+    "root/.config/containers", "run/containers/0", "var/cache/containers", "var/lib/kubelet/config.json",
+    "config.json", ".docker",
     "etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs", "etc/pki/ca-trust/extracted/pem", "etc/ssl/ca-bundle.pem",
     "var/lib/ca-certificates/ca-bundle.pem", "etc/ssl/cert.pem",
 )  # fmt: skip

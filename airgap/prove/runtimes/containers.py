@@ -35,6 +35,7 @@ class Containers(Record, eq=False):
     name: str
     conf: RegistriesConf
     uses_pull_secrets: bool
+    login_files: tuple[str, ...]
     _trusts: dict[tuple[str, bool], Trust] = field(default_factory=dict)
     _entries: dict[str, list[tuple[str, Login]]] = field(default_factory=dict)
 
@@ -120,7 +121,7 @@ class Containers(Record, eq=False):
         parts = reference.repository.split("/")
         keys = [f"{reference.registry}/{'/'.join(parts[:count])}" for count in range(len(parts), 0, -1)]
         keys.append(reference.registry)
-        for path in _LOGIN_FILES:
+        for path in self.login_files:
             entries = self._entries_of(path)
             for key in keys:
                 for name, login in entries:
@@ -160,7 +161,22 @@ class Containers(Record, eq=False):
 
 def runtime(files: NodeFiles, name: str, version: str = "") -> Containers:
     """Return podman or CRI-O as the node configures it. Raises :class:`NodeFileError`."""
-    return Containers(files, name, load(files), name == "crio")
+    is_crio = name == "crio"
+    return Containers(files, name, load(files), is_crio, _crio_logins(files) if is_crio else _LOGIN_FILES)
+
+
+def _crio_logins(files: NodeFiles) -> tuple[str, ...]:
+    """The files with logins of CRI-O: ``global_auth_file`` (crio.conf(5)) before those that podman reads."""
+    paths = ["/etc/crio/crio.conf"]
+    paths += [f"/etc/crio/crio.conf.d/{name}" for name in files.names("/etc/crio/crio.conf.d")]
+    found = ""
+    for path in paths:
+        table: Any = files.toml(path)
+        for key in ("crio", "image"):
+            table = table.get(key) if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(table.get("global_auth_file"), str):
+            found = table["global_auth_file"]
+    return (found, *_LOGIN_FILES) if found else _LOGIN_FILES
 
 
 def _is_used(mirror: Location, by_digest: bool, *, digest_only: bool) -> bool:

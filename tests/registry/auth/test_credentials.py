@@ -108,6 +108,27 @@ def test_containers_files(environment: dict[str, str], home: Path, tmp_path: Pat
     assert Credentials(environment).find("r.test") == Credential("me", "x")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "place"),
+    [
+        ("HELM_REGISTRY_CONFIG", "own/config.json", "own/config.json"),
+        ("HELM_CONFIG_HOME", "helm-home", "helm-home/registry/config.json"),
+        ("XDG_CONFIG_HOME", "config", "config/helm/registry/config.json"),
+        ("", "", "home/.config/helm/registry/config.json"),
+    ],
+)
+def test_the_file_of_helm_registry_login_goes_last(
+    environment: dict[str, str], config: Path, tmp_path: Path, variable: str, value: str, place: str
+) -> None:
+    write(tmp_path / place, {"auths": {"r.test": {"auth": auth("helm", SECRET)}, "s.test": {"auth": auth("h", "s")}}})
+    if variable:
+        environment[variable] = str(tmp_path / value)
+    assert Credentials(environment).find("r.test") == Credential("helm", SECRET)
+    write(config, {"auths": {"r.test": {"auth": auth("docker", SECRET)}}})
+    found = Credentials(environment)
+    assert (found.find("r.test"), found.find("s.test")) == (Credential("docker", SECRET), Credential("h", "s"))
+
+
 def test_the_given_file_goes_first(environment: dict[str, str], config: Path, tmp_path: Path) -> None:
     write(config, {"auths": {"r.test": {"auth": auth("docker", "x")}}})
     given = write(tmp_path / "given.json", {"auths": {"r.test": {"auth": auth("given", "x")}}})
