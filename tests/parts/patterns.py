@@ -234,6 +234,18 @@ def computed(*, all_phrases: bool = False) -> dict[Unknown, list[Pattern]]:
     of("airgap.server.app", "pattern", [pattern for pattern, _ in vars(app)["_ROUTES"]], "fullmatch")
     overrides = [re.escape(text).replace(r"\*", "([^/]+(?:/[^/]+)*)") for text in ("*", "a.b/*", "*/a", "a*b/c")]
     of("airgap.targets.mapping", "re.escape(pattern).replace('\\\\*', '([^/]+(?:/[^/]+)*)')", overrides, "fullmatch")
+    # Expressions of the node's own registries.yaml, whose author may reconfigure the node anyway.
+    of("airgap.prove.runtimes.k3s", "pattern", [], "sub")
+    names = [r'<add\s+key="a"[^<>]*/>', r"<mirror>\s*<id>\s*a\s*</id>(?:(?!</?mirror>).)*</mirror>"]
+    of("airgap.artifacts.xml_text", "known", [re.compile(name, re.DOTALL) for name in names], "search")
+    for ending in ("", "/"):
+        of("airgap.artifacts.xml_text", f"f'<{{section}}\\\\s*{ending}>'", [rf"<mirrors\s*{ending}>"], "search")
+    rules_of_images = [
+        re.escape(text).replace(r"\*", wildcard)
+        for text in ("*", "a.b/*", "a*b/c")
+        for wildcard in (".*", "[^/]+(?:/[^/]+)*")
+    ]
+    of("airgap.trust.image_rules", "re.escape(pattern).replace('\\\\*', wildcard)", rules_of_images, "fullmatch")
     refused = [refusal.pattern for refusal in refusals.REFUSALS]
     of("airgap.targets.nexus.refusals", "refusal.pattern", refused, "search")
     return made

@@ -194,7 +194,8 @@ def forget_reverted(reverted: Sequence[RevertedFile]) -> None:
 
 def _parse_entry(line: str) -> LogEntry:
     """Raises ContentError, ValueError, KeyError or TypeError for a line that is not valid, or cannot be written."""
-    fields = bounded_json.loads(line.encode("utf-8", "surrogateescape"), values=_MAX_VALUES)
+    bounded_json.check(line.encode("utf-8", "surrogateescape"), values=_MAX_VALUES)
+    fields = json.loads(line)  # not by bytes: a file's name may be no UTF-8
     texts = [fields[key] for key in ("file", "before", "after", "name", "sha256")]
     texts.append(sha256_before := fields.get("sha256_before", ""))
     numbers = [fields[key] for key in ("line", "offset")]

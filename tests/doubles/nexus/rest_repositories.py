@@ -159,7 +159,7 @@ def _read(nexus: Nexus, request: Request, kind: str) -> tuple[Repository, int, i
         online=bool(given.get("online", True)),
         write_policy=policy,
         latest_policy=bool(storage.get("latestPolicy", False)),
-        distribution=str(docker.get("distribution", "")) if kind == "apt" else "",
+        distribution=str(docker.get("distribution", "")) if kind == "apt" else Repository.distribution,
     )
     return repository, http_port, https_port
 

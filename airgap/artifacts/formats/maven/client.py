@@ -37,7 +37,7 @@ def _merged(old: bytes, mirror: str) -> bytes:
         text = old.decode()
     except UnicodeDecodeError as error:
         raise _no_settings() from error
-    known = rf"<mirror>\s*<id>\s*{_ID}\s*</id>.*?</mirror>"
+    known = rf"<mirror>\s*<id>\s*{_ID}\s*</id>(?:(?!</?mirror>).)*</mirror>"
     merged = set_in_section(text, "settings", "mirrors", mirror, known)
     if merged is None:
         raise _no_settings()

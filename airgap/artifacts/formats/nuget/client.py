@@ -32,7 +32,7 @@ class NugetSettingsFile:
         def merge(content: bytes) -> bytes:
             merged: str | None = _text(content)
             for section, element, known in (
-                ("packageSources", source, rf'<add\s+key="{_NAME}"[^>]*/>'),
+                ("packageSources", source, rf'<add\s+key="{_NAME}"[^<>]*/>'),
                 ("disabledPackageSources", disabled, r'<add\s+key="nuget\.org"\s+value="(?:true|false)"\s*/>'),
             ):
                 merged = (
