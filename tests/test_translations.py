@@ -33,6 +33,7 @@ def problems(entry: str) -> list[str]:
         ('msgid "a tag"\nmsgstr "a tag"\n', "without a word of the language"),
         ('msgid "a tag"\nmsgstr "an etiquette"\n', "without a word of the language"),
         ('msgid "{a} and {b}"\nmsgstr "{a}와 {c}"\n', "the fields differ"),
+        ('msgid "{a} fails"\nmsgstr "{a}이(가) 실패했습니다"\n', "a particle in two forms"),
         ('msgid "the quota"\nmsgstr "쿼터"\n', "쿼터 is not used, but 할당량"),
     ],
 )

@@ -13,6 +13,10 @@ from babel.messages.catalog import Catalog, Message
 SAME = Path(__file__).with_name("same.txt")
 _FIELD = re.compile(r"\{(\w*)")
 _LETTERS = {"ko": re.compile("[가-힣]")}
+#: Particles in both forms behind a field: the sentence is to be worded without them.
+_BOTH_FORMS = {
+    "ko": re.compile(r"\}\(?(?:을\(를\)|를\(을\)|은\(는\)|는\(은\)|이\(가\)|가\(이\)|\(으\)로|와\(과\)|과\(와\))")
+}
 _NO_TEXT = re.compile(r"\{[^{}]*\}|[^\w]|\d")
 
 
@@ -64,6 +68,8 @@ def _of(message: Message, catalog: Catalog, avoided: dict[str, str], same: set[s
             yield f"the fields differ from the English ones: {text[:80]!r}"
         if letters and not letters.search(text) and _NO_TEXT.sub("", text) and english not in same:
             yield f"translated without a word of the language (or to be listed in {SAME.name}): {shown}"
+        if (forms := _BOTH_FORMS.get(str(catalog.locale))) and forms.search(text):
+            yield f"a particle in two forms: {text[:80]!r}"
         for word, better in avoided.items():
             if word in text:
                 yield f"{word} is not used, but {better}: {text[:80]!r}"
