@@ -49,7 +49,7 @@ def test_oras_pulls_the_file_from_the_unpacked_bundle(airgap: Airgap, tmp_path: 
     project(airgap)
     digest = bundle_json(airgap)["artifacts"][0]["digest"]
     with tarfile.open(airgap.folder / "demo.tar") as tar:
-        tar.extractall(tmp_path / "layout")
+        tar.extractall(tmp_path / "layout", filter="data")
     command = [oras, "pull", "--oci-layout", f"{tmp_path}/layout@{digest}", "-o", str(tmp_path / "pulled")]
     subprocess.run(command, check=True, capture_output=True, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
     assert (tmp_path / "pulled/manual.pdf").read_text() == "the manual\n"

@@ -78,8 +78,9 @@ elif verb == "logs":
         for key, value in {{**item.get("binaryData", {{}}), **item.get("data", {{}})}}.items():
             (home / key).write_bytes(base64.b64decode(value))
     script = spec["initContainers"][0]["command"][2]
-    places = {{"airgap prove": f"{{sys.executable}} -m airgap prove", "/tmp/": f"{{home}}/tmp-"}}
+    places = {{f"/tmp/{{file}}": f"{{home}}/tmp-{{file}}" for file in ("proof", "errors")}}
     places |= {{" /needs/": f" {{home}}/", " /secrets/": f" {{home}}/", " /node ": f" {{home / name}} "}}
+    places["airgap prove"] = f"{{sys.executable}} -m airgap prove"
     for there, here in places.items():
         script = script.replace(there, here)
     subprocess.run(["sh", "-c", script], env={{**os.environ, "PYTHONPATH": {root!r}}})
