@@ -111,6 +111,7 @@ def test_what_is_missing_at_the_target_is_noticed(four: Workload, target: Side) 
 
 
 @pytest.mark.requires("docker-registry", "skopeo")
+@pytest.mark.long
 def test_a_round_of_turns_counts_what_arrived(corpus: Path, tmp_path: Path) -> None:
     one = made(tmp_path, "w3", corpus)
     pretending = tools.Tool("oras", "sh", "imports nothing", lambda _: "touch bundle/x", lambda _: "true")

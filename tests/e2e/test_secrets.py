@@ -180,6 +180,7 @@ def world(airgap: Airgap, request: pytest.FixtureRequest) -> Iterator[World]:
         assert {one.signed for side in (old, new) for one in side.seen if one.status < 300} & {request.param}
 
 
+@pytest.mark.long
 def test_where_images_come_from(world: World) -> None:
     """Sign in, export, killed and wrongly signed in too, look at it, sign out."""
     watch = world.watch
@@ -244,6 +245,7 @@ def test_what_mends_a_target_and_its_nodes(world: World) -> None:
     watch.check()
 
 
+@pytest.mark.long
 def test_from_one_registry_to_another(world: World) -> None:
     watch = world.watch
     with faulty_line(world.target) as line:

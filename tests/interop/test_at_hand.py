@@ -105,6 +105,7 @@ def node(tmp_path: Path) -> Iterator[Containerd]:
         yield made
 
 
+@pytest.mark.long
 def test_what_a_node_holds(airgap: Airgap, quay: Quay, copy: Command, node: Containerd) -> None:  # noqa: F811
     for number, name in enumerate((INDEX, SINGLE)):
         path = airgap.folder / f"{number}.tar"

@@ -252,6 +252,7 @@ def test_generated_pods(tmp_path: Path, newline: str) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("AIRGAP_CORPUS"), reason="AIRGAP_CORPUS is not set: no corpus of real files")
+@pytest.mark.long
 def test_the_corpus(tmp_path: Path, corpus: Path) -> None:
     found: list[Pair] = []
     for file in sorted((corpus / "files").rglob("*")):

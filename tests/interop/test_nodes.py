@@ -220,6 +220,7 @@ def test_containerd_takes_its_own_configuration_with_config_path_set(far: Far, t
     assert 'config_path = "/etc/containerd/certs.d"' in registry
 
 
+@pytest.mark.long
 def test_old_mirrors_beside_config_path_keep_containerd_from_serving(far: Far, tmp_path: Path) -> None:
     """Why ``airgap hosts`` refuses such a file: the node would be lost, with words that doctor knows."""
     old = '[plugins."io.containerd.grpc.v1.cri".registry.mirrors."quay.io"]\n  endpoint = ["http://a.test"]\n'

@@ -76,7 +76,7 @@ def combinations(draw: st.DrawFn) -> Combination:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(combinations())
 def test_a_join_is_whole_or_listed(combination: Combination) -> None:
     check(combination)

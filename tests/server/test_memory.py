@@ -94,6 +94,7 @@ def test_manifests_that_explode(server: Process, client: Client, many: contextli
     assert_small(server, client)
 
 
+@pytest.mark.long
 def test_answers_that_nobody_reads(server: Process, client: Client, many: contextlib.ExitStack) -> None:
     config = client.blob(b"{}")
     manifest = json.dumps(

@@ -160,6 +160,7 @@ def test_a_body_at_the_minimum_rate_arrives(tmp_path: Path) -> None:
             assert connection.recv(100).startswith(b"HTTP/1.1 202 ")
 
 
+@pytest.mark.long
 def test_a_reader_that_stops_is_cut_off(tmp_path: Path) -> None:
     size = 64 * 1024 * 1024
     limits = {"rate-period": 1, "workers": 1}
