@@ -480,7 +480,7 @@ def test_stops_at_once(images: Images, direction: str, how: str) -> None:
         finally:
             ender.join(60)
             stalling.released.set()
-    assert copying_threads() == []
+    wait_until(lambda: copying_threads() == [])  # on a busy machine the last one ends a moment later
     assert target.did("tag") == []
 
 
