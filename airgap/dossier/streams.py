@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+from abc import abstractmethod
 
 from airgap.errors import DigestMismatch
 from airgap.i18n import tr
@@ -39,9 +40,9 @@ class RawStream(io.RawIOBase):
             filled += count
         return filled
 
+    @abstractmethod
     def read_some(self, buffer: memoryview) -> int:
         """Put at least one byte into ``buffer`` and return the number, 0 at the end."""
-        raise NotImplementedError
 
 
 class BlobStream(RawStream):

@@ -11,6 +11,9 @@ from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.records import Record, field
 
+#: The home folder of root on a node, who runs its container runtime.
+ROOT_HOME = "/root"
+
 
 class PullEndpoint(Record):
     """The registry that nodes pull from, as they reach it.

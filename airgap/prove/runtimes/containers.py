@@ -12,6 +12,7 @@ from typing import Any
 
 from airgap.errors import AirgapError, ContentError
 from airgap.i18n import tr
+from airgap.nodes.model import ROOT_HOME
 from airgap.oci import Reference
 from airgap.oci.reference import DOCKER_HUB
 from airgap.prove.model import IF_FAILED, NO_FALLBACK, Endpoint, Fault, Login, PullPlan, is_short
@@ -24,8 +25,12 @@ from airgap.records import Record, field, replace
 from airgap.registry.http.connect import Trust
 
 HUB_HOST = "registry-1.docker.io"
-_CERTS_FOLDERS = ("/root/.config/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d")
-_LOGIN_FILES = ("/run/containers/0/auth.json", "/root/.config/containers/auth.json", "/root/.docker/config.json")
+_CERTS_FOLDERS = (f"{ROOT_HOME}/.config/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d")
+_LOGIN_FILES = (
+    "/run/containers/0/auth.json",
+    f"{ROOT_HOME}/.config/containers/auth.json",
+    f"{ROOT_HOME}/.docker/config.json",
+)
 
 
 class Containers(Record, eq=False):

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airgap.i18n import tr
+from airgap.nodes.model import ROOT_HOME
 from airgap.oci import Reference
 from airgap.oci.reference import DOCKER_HUB
 from airgap.prove.model import Endpoint, Fault, Login, PullPlan
@@ -27,7 +28,7 @@ CONFIG_FILE = "/etc/docker/daemon.json"
 CERTS_FOLDER = "/etc/docker/certs.d"
 HUB_HOST = "registry-1.docker.io"
 #: ``docker login`` of root, which ``docker pull`` uses.
-_LOGIN_FILES = (*CONFIG_FILES, "/root/.docker/config.json")
+_LOGIN_FILES = (*CONFIG_FILES, f"{ROOT_HOME}/.docker/config.json")
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airgap.i18n import tr
+from airgap.nodes.model import ROOT_HOME
 from airgap.prove.node_files import NodeFileError, NodeFiles
 from airgap.records import Record
 
-_HOME = "/root/.config/containers"
+_HOME = f"{ROOT_HOME}/.config/containers"
 _SYSTEM = "/etc/containers"
 #: Where podman notes what a user has chosen for a short name.
 _CHOSEN_ALIASES = "/var/cache/containers/short-name-aliases.conf"

@@ -9,11 +9,11 @@ from typing import Any
 from airgap.errors import ContentError
 from airgap.formatting import quoted
 from airgap.i18n import tr
-from airgap.nodes.model import Create, NodeFile, NodeSetup
+from airgap.nodes.model import ROOT_HOME, Create, NodeFile, NodeSetup
 
 _NAME = "airgap"
 #: The list of root, who sets up machines.
-_PATH = "/root/.config/helm/repositories.yaml"
+_PATH = f"{ROOT_HOME}/.config/helm/repositories.yaml"
 
 
 class HelmSettings:

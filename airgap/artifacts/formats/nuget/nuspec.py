@@ -88,7 +88,7 @@ def read_nupkg(path: Path, label: str) -> Nuspec:
                 raise ValueError(tr("it has no .nuspec"))
             with archive.open(member) as file:
                 content = file.read(limits.value("package-metadata-bytes") + 1)
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise ContentError(tr("this is no NuGet package ({error})", error=error), where=label) from error
     return parse_nuspec(content, where=label)
 
