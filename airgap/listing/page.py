@@ -7,12 +7,11 @@ JSON in a data block, in which ``<`` is escaped, and becomes text of elements, n
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import pkgutil
 from collections.abc import Sequence
 
+from airgap.dossier.page import frame
 from airgap.dossier.page.markup import Markup, element, value
 from airgap.dossier.visible import visible
 from airgap.i18n import Bilingual, bilingual
@@ -25,20 +24,8 @@ _LONGEST, _MOST_FILES = 500, 50
 def to_bytes(title: str, entries: Sequence[Entry]) -> bytes:
     """Return the document: the same bytes for the same entries."""
     style, script = _asset("page.css"), _asset("page.js")
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
-        "form-action 'none'"
-    )
     heading = bilingual("What this server holds")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="referrer", content="no-referrer"),
-        element("title", f"{visible(title, most=200)} · {heading.ko} · {heading.en}"),
-        element("style", Markup(style)),
-    )
+    head = frame.head(f"{visible(title, most=200)} · {heading.ko} · {heading.en}", style, script)
     search = bilingual("Search by name, digest, platform or file")
     page = element(
         "div",
@@ -54,20 +41,11 @@ def to_bytes(title: str, entries: Sequence[Entry]) -> bytes:
     )
     body = element(
         "body",
-        element("main", *_switch(), page),
+        element("main", *frame.language_switch(), page),
         element("script", Markup(_data(entries)), type="application/json", id="held"),
         element("script", Markup(script)),
     )
     return f"<!doctype html>\n{element('html', head, body, lang='ko')}\n".encode()
-
-
-def _switch() -> list[Markup]:
-    return [
-        element("input", type="radio", name="language", id="ko", checked=True),
-        element("label", "한국어", for_="ko", lang="ko", class_="language"),
-        element("input", type="radio", name="language", id="en"),
-        element("label", "English", for_="en", lang="en", class_="language"),
-    ]
 
 
 def _data(entries: Sequence[Entry]) -> str:
@@ -106,7 +84,3 @@ def _both(text: Bilingual) -> tuple[str, str]:
 
 def _asset(name: str) -> str:
     return (pkgutil.get_data(__name__, name) or b"").decode()
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

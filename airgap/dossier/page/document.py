@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import pkgutil
 
 from airgap.dossier.facts import Dossier
-from airgap.dossier.page import images, lists, summary
+from airgap.dossier.page import frame, images, lists, summary
 from airgap.dossier.page.markup import Markup, element, value
 from airgap.i18n import bilingual
 
@@ -18,18 +16,8 @@ def to_bytes(dossier: Dossier) -> bytes:
     bundle = dossier.bundle
     title = " ".join(part for part in (bundle.name, bundle.version) if part) or bundle.file
     style = (pkgutil.get_data(__name__, "style.css") or b"").decode()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     heading = bilingual("Dossier of what is carried in")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="referrer", content="no-referrer"),
-        element("title", f"{heading.ko} · {heading.en} · {_plain(title)}"),
-        element("style", Markup(style)),
-    )
+    head = frame.head(f"{heading.ko} · {heading.en} · {_plain(title)}", style)
     page = element(
         "div",
         element("header", element("h1", heading, ": ", value(title))),
@@ -47,18 +35,8 @@ def to_bytes(dossier: Dossier) -> bytes:
         lists.notes(dossier),
         class_="page",
     )
-    body = element("body", element("main", *_switch(), page))
+    body = element("body", element("main", *frame.language_switch(), page))
     return f"<!doctype html>\n{element('html', head, body, lang='ko')}\n".encode()
-
-
-def _switch() -> list[Markup]:
-    """Two radio buttons; the style sheet shows the texts of the one that is chosen. They precede the page in it."""
-    return [
-        element("input", type="radio", name="language", id="ko", checked=True),
-        element("label", "한국어", for_="ko", lang="ko", class_="language"),
-        element("input", type="radio", name="language", id="en"),
-        element("label", "English", for_="en", lang="en", class_="language"),
-    ]
 
 
 def _contents(dossier: Dossier) -> Markup:
