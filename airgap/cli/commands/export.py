@@ -17,14 +17,15 @@ from airgap.cli.commands.export_from import every_image, open_at_hand
 from airgap.cli.commands.export_result import print_result
 from airgap.cli.dossier_options import DossierOptions, dossier_options
 from airgap.cli.progress.display import open_display
+from airgap.cli.project_images import find_project_images
 from airgap.cli.seal_options import make_sealer
 from airgap.cli.trust_options import key_signers
 from airgap.config.airgap_yaml import load_project
-from airgap.config.connections import helm_options, open_registries
+from airgap.config.connections import open_registries
 from airgap.config.notes import read_notes
 from airgap.errors import Interrupted, UsageError
 from airgap.flows.export import ExportRequest, export
-from airgap.flows.images import FoundImages, find_images
+from airgap.flows.images import FoundImages
 from airgap.flows.steps.attached_documents import read_attached
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
@@ -286,17 +287,16 @@ def command(
         found_images = (
             FoundImages(())
             if without_images
-            else find_images(
+            else find_project_images(
                 resources,
-                images=given_images,
-                stdin=options.read_stdin,
-                download=registries.download,
-                rendering=rendering,
-                pull=helm_options(project, connection_options),
-                rules=project.rules,
-                project_file=config or "",
-                walking=walking.options,
+                project,
+                connection_options,
+                rendering,
+                walking,
+                project_file=config,
                 cluster=scope,
+                images=given_images,
+                download=registries.download,
             )
         )
         if walking.strict and (skipped := found_images.incomplete(strict=True)):

@@ -12,9 +12,9 @@ from airgap.cli import options
 from airgap.cli.error_reporter import current_reporter
 from airgap.cli.formatting.event_text import warning_text
 from airgap.cli.printing import Styled, note, say, say_json
+from airgap.cli.project_images import find_project_images
 from airgap.config.airgap_yaml import load_project
-from airgap.config.connections import helm_options
-from airgap.flows.images import FoundImages, find_images
+from airgap.flows.images import FoundImages
 from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.kube import NearMiss, Site
@@ -93,15 +93,13 @@ def command(
     found_images = (
         FoundImages(())
         if only_artifacts
-        else find_images(
+        else find_project_images(
             () if scope else paths or project.resources,
-            images=project.images,
-            stdin=options.read_stdin,
-            rendering=rendering,
-            pull=helm_options(project, connection_options),
-            rules=project.rules,
-            project_file=config or "",
-            walking=walking.options,
+            project,
+            connection_options,
+            rendering,
+            walking,
+            project_file=config,
             cluster=scope,
         )
     )

@@ -11,10 +11,11 @@ from airgap.cli import options
 from airgap.cli.commands.prove_report import report, report_nodes
 from airgap.cli.printing import say_json
 from airgap.cli.progress.display import open_display
+from airgap.cli.project_images import find_project_images
 from airgap.config.airgap_yaml import load_project
-from airgap.config.connections import helm_options, open_registries, target_mapping
+from airgap.config.connections import open_registries, target_mapping
 from airgap.errors import UsageError
-from airgap.flows.images import FoundImages, find_images
+from airgap.flows.images import FoundImages
 from airgap.flows.prove import ProveRequest, needs_of, prove
 from airgap.flows.prove_nodes import objects_for_nodes, prove_on_nodes, remote_node
 from airgap.i18n import tr
@@ -108,15 +109,13 @@ def command(
     found_images = (
         FoundImages(())
         if needs
-        else find_images(
+        else find_project_images(
             () if scope else paths or project.resources,
-            images=project.images,
-            stdin=options.read_stdin,
-            rendering=rendering,
-            pull=helm_options(project, connection_options),
-            rules=project.rules,
-            project_file=config or "",
-            walking=walking.options,
+            project,
+            connection_options,
+            rendering,
+            walking,
+            project_file=config,
             cluster=scope,
         )
     )
