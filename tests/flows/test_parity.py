@@ -81,6 +81,7 @@ def test_lost_volumes_are_named_and_restored(made: Airgap) -> None:
     (made.folder / "b.tar.003").unlink()
     said = made.run("verify", "b.tar.002", code=40)
     assert "2 of 3 volumes are missing" in said.stderr
+    assert "airgap repair b.tar.002 makes them again from parity" in said.stderr
     assert "parity restores b.tar.001, b.tar.003: airgap repair b.tar.002" in said.stderr
     assert "would restore b.tar.001" in made.run("repair", "b.tar.002", "--dry-run").stderr
     assert volumes(made) != before

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from airgap.bundle.media.base import PreadReader
 from airgap.bundle.media.file import BlobRange, open_regular_file
-from airgap.bundle.media.volume_names import sibling_volumes, volumes_called
+from airgap.bundle.media.volume_names import is_parity_name, sibling_volumes, volumes_called
 from airgap.durable import require_file
 from airgap.errors import BundleError
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.records import Record
 from airgap.store.protocols import Reader
@@ -65,7 +66,7 @@ class VolumesMedium:
         medium.ordered = bool(missing)
         try:
             if missing and ask is None:
-                raise _missing_volumes(missing, len(paths))
+                raise _missing_volumes(missing, paths)
             medium._volume_size = medium._file(0)[1]
             medium._starts = [number * medium._volume_size for number in range(len(paths))]
             medium.size = None if missing else medium._total_size()
@@ -109,7 +110,7 @@ class VolumesMedium:
         count = -(-total // self._volume_size)
         further = [self._path_of(number) for number in range(len(self._volumes), count)]
         if further and self._ask is None:
-            raise _missing_volumes([path.name for path in further], count)
+            raise _missing_volumes([path.name for path in further], [volume.path for volume in self._volumes], count)
         for path in further:
             self._starts.append(len(self._volumes) * self._volume_size)
             self._volumes.append(_Volume(path, found=True))
@@ -193,7 +194,14 @@ class VolumesMedium:
 _NAMED_VOLUMES = 100
 
 
-def _missing_volumes(names: Sequence[str], count: int) -> BundleError:
+def _missing_volumes(names: Sequence[str], paths: Sequence[Path], count: int = 0) -> BundleError:
+    """The error for missing volumes of a bundle of ``count``, or as many as there are ``paths``."""
+    count = count or len(paths)
+    hint = tr("put them beside the others, or name each of them where it lies")
+    present = next((path for path in paths if path.exists()), None)
+    if present is not None and any(is_parity_name(file.name) for file in present.parent.iterdir()):
+        repair = tr("airgap repair {volume} makes them again from parity", volume=quoted(present))
+        hint = f"{repair}; {hint}"
     return BundleError(
         tr(
             "{names_count} of {count} volumes are missing: {names}",
@@ -201,7 +209,7 @@ def _missing_volumes(names: Sequence[str], count: int) -> BundleError:
             count=count,
             names=", ".join([*names[:_NAMED_VOLUMES], *(["…"] if len(names) > _NAMED_VOLUMES else [])]),
         ),
-        hint=tr("put them beside the others, or name each of them where it lies"),
+        hint=hint,
         again=True,
     )
 
