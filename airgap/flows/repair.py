@@ -75,12 +75,15 @@ def _repair_without_record(path: Path, observe: Callable[[int], None], *, dry_ru
     return Repaired(places, 0)
 
 
-def parity_state(paths: Sequence[Path], context: Context) -> ParityState | None:
-    """Say whether the bundle's parity volumes would restore it, without writing; ``None`` if it has none."""
+def parity_state(paths: Sequence[Path], context: Context, *, verified: bool) -> ParityState | None:
+    """Say whether the bundle's parity volumes would restore it, without writing; ``None`` if it has none.
+
+    If every byte of the bundle was ``verified`` before, only the parity volumes are read.
+    """
     with parity_set_of(paths) as found:
         if found is None:
             return None
-        assessment = assess(found, _observer(context))
+        assessment = assess(found, _observer(context), data=not verified)
         damaged = assessment.damaged
         names = [found.parity_set.members[number].name for number in damaged]
         command = f"airgap repair {quoted(next((path for path in found.paths if path.exists()), found.paths[0]))}"

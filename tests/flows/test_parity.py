@@ -75,6 +75,15 @@ def test_the_bundle_is_read_as_without_parity(made: Airgap, source: Registry) ->
         made.run("import", "b.tar.001", "--to", nexus.address)
 
 
+def test_verify_finds_a_damaged_parity_volume_of_a_whole_bundle(made: Airgap) -> None:
+    content = bytearray((made.folder / "b.tar.p002").read_bytes())
+    content[500_000] ^= 1
+    (made.folder / "b.tar.p002").write_bytes(content)
+    said = made.run("verify", "b.tar.001").stderr
+    assert "all as they should be" in said
+    assert "parity restores b.tar.p002: airgap repair b.tar.001" in said
+
+
 def test_lost_volumes_are_named_and_restored(made: Airgap) -> None:
     before = volumes(made)
     (made.folder / "b.tar.001").unlink()

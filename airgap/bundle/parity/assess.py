@@ -219,12 +219,15 @@ def _parse(record: mmap.mmap, known: bytearray, title: Title) -> ParitySet | Non
     return ParitySet(data, tuple(Member(member.name, parity_size) for member in draft.parity))
 
 
-def assess(found: FoundSet, observe: Callable[[int], None]) -> Assessment:
-    """Read all volumes of the set and compare each block. ``observe`` is called with the bytes, and may raise."""
+def assess(found: FoundSet, observe: Callable[[int], None], *, data: bool = True) -> Assessment:
+    """Read the volumes of the set and compare each block. ``observe`` is called with the bytes, and may raise.
+
+    Without ``data`` only parity volumes are read: the caller has proven the others.
+    """
     parity_set = found.parity_set
     bad = [bytearray(parity_set.stripes) for _ in parity_set.members]
     with VolumeFiles.open(parity_set, found.paths) as files:
-        for number in range(len(parity_set.members)):
+        for number in range(0 if data else len(parity_set.data), len(parity_set.members)):
             _compare(found, files, number, bad[number], observe)
         records = [
             number for number in range(len(parity_set.data), len(parity_set.members))

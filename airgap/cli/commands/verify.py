@@ -81,7 +81,7 @@ def command(
                 )
             )
             if bundle.is_split:
-                _tell_of_parity(bundles, progress)
+                _tell_of_parity(bundles, progress, verified=True)
             for line in verified.requirements:
                 emit(Noted(f"{bundles[0]}: {line}"))
             if against:
@@ -104,14 +104,14 @@ def command(
                     )
                 )
     except (BundleError, ContentError, Failures):
-        _tell_of_parity(bundles, progress)
+        _tell_of_parity(bundles, progress, verified=False)
         raise
 
 
-def _tell_of_parity(bundles: Sequence[str], progress: str) -> None:
+def _tell_of_parity(bundles: Sequence[str], progress: str, *, verified: bool) -> None:
     """Say what parity volumes beside a bundle in volumes can do for it; nothing if there are none."""
     paths = [Path(bundle) for bundle in bundles if bundle != "-"]
     with open_display(progress) as emit:
-        state = parity_state(paths, Context(Jobs.of(None), emit))
+        state = parity_state(paths, Context(Jobs.of(None), emit), verified=verified)
         if state is not None:
             emit(Noted(state.text))
