@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-from airgap.errors import Unauthorized, UsageError
+from airgap.errors import AirgapError, Unauthorized, UsageError
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
@@ -244,3 +244,11 @@ def netrc_credential(host: str) -> Credential | None:
 def _form_name(text: str) -> str:
     """A name in a form's header: browsers encode these three characters (HTML, "multipart/form-data")."""
     return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def address_or_none(url: str) -> Address | None:
+    """Return the address of a URL in somebody's settings, where what is none is passed over."""
+    try:
+        return Address.parse(url)
+    except AirgapError:
+        return None

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from airgap.artifacts.web import Address
-from airgap.errors import AirgapError
+from airgap.artifacts.web import address_or_none
 from airgap.records import Record
 from airgap.registry import Credential
 
@@ -34,11 +33,13 @@ class AptCredentials:
 
     def __init__(self, environment: Mapping[str, str], mirrors: Sequence[str]) -> None:
         self._environment = environment
-        self._own = {str(a): a.credential for url in mirrors if (a := _address(url)) and a.credential is not None}
+        self._own = {
+            str(a): a.credential for url in mirrors if (a := address_or_none(url)) and a.credential is not None
+        }
 
     def find(self, url: str) -> Credential | None:
         """Return the credential for an address: the first entry that it is in."""
-        address = _address(url)
+        address = address_or_none(url)
         if address is None:
             return None
         if address.credential is not None:
@@ -94,10 +95,3 @@ def _inside(address: str, place: str) -> bool:
         return True
     host = address.partition("/")[0]
     return "/" not in place and ":" not in place and host.rpartition(":")[0] == place
-
-
-def _address(url: str) -> Address | None:
-    try:
-        return Address.parse(url)
-    except AirgapError:
-        return None

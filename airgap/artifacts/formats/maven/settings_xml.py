@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from airgap.artifacts.web import Address
-from airgap.errors import AirgapError
+from airgap.artifacts.web import address_or_none
+from airgap.artifacts.xml_text import read_settings
 from airgap.registry import Credential
 
 #: Where repositories are that nobody has named (the super POM's "central").
 CENTRAL_ID, CENTRAL = "central", "https://repo.maven.apache.org/maven2"
 _VARIABLE = re.compile(r"\$\{env\.([^{}]+)\}")
-_MAX_FILE = 4 * 1024 * 1024
 
 
 class MavenSettings:
@@ -31,10 +30,10 @@ class MavenSettings:
         self._mirrors: list[tuple[str, str]] = []
         self._own: dict[str, Credential] = {}
         for path in _files(environment):
-            for root in _read(path):
+            for root in read_settings(path):
                 self._add(root, environment)
         for url in repositories:
-            address = _address(url)
+            address = address_or_none(url)
             if address is not None and address.credential is not None:
                 self._own[str(address)] = address.credential
 
@@ -47,7 +46,7 @@ class MavenSettings:
 
     def find(self, url: str) -> Credential | None:
         """Return the credential of an address: its own, or that of the repository that it is in."""
-        address = _address(url)
+        address = address_or_none(url)
         if address is None:
             return None
         if address.credential is not None:
@@ -68,7 +67,7 @@ class MavenSettings:
                 if not (password.startswith("{") and password.endswith("}")):
                     self._users.setdefault(text(element, "id"), Credential(user, password))
             if kind in ("mirror", "repository", "pluginRepository"):
-                address = _address(text(element, "url"))
+                address = address_or_none(text(element, "url"))
                 if address is not None:
                     self._ids.setdefault(str(address), text(element, "id"))
                     if kind == "mirror" and text(element, "blocked") != "true":
@@ -84,22 +83,5 @@ def _files(environment: Mapping[str, str]) -> list[Path]:
     return [home / ".m2/settings.xml", *everyone, Path("/etc/maven/settings.xml")]
 
 
-def _read(path: Path) -> Iterator[ElementTree.Element]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_FILE)
-        if b"<!DOCTYPE" not in content and b"<!ENTITY" not in content and b"\0" not in content:
-            yield ElementTree.fromstring(content)
-    except (OSError, ElementTree.ParseError, ValueError, LookupError):
-        return  # missing, or Maven says what is wrong with it
-
-
 def _name(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
-
-
-def _address(url: str) -> Address | None:
-    try:
-        return Address.parse(url)
-    except AirgapError:
-        return None

@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from airgap.artifacts.web import Address
-from airgap.errors import AirgapError
+from airgap.artifacts.web import address_or_none
+from airgap.artifacts.xml_text import read_settings
 from airgap.registry import Credential
 
 #: The source of everybody who has named none.
 DEFAULT_SOURCE = "https://api.nuget.org/v3/index.json"
 _VARIABLE = re.compile(r"%([A-Za-z_]\w*)%")
-_MAX_FILE = 4 * 1024 * 1024
 
 
 class NugetConfig:
@@ -31,31 +30,31 @@ class NugetConfig:
         self._disabled: set[str] = set()
         self._own: dict[str, Credential] = {}
         for path in reversed(_files(environment)):
-            for root in _read(path):
+            for root in read_settings(path):
                 self._add(root, environment)
         for name in self._sources:
             variable = environment.get(f"NuGetPackageSourceCredentials_{name}", "")
             if match := re.fullmatch(r"\s*Username=([^;]*);\s*Password=([^;]*)(?:;.*)?", variable):
                 self._users[name] = Credential(match[1], match[2])
         for url in sources:
-            address = _address(url)
+            address = address_or_none(url)
             if address is not None and address.credential is not None:
                 self._own[address.origin] = address.credential
 
     def default_source(self) -> str:
         """Return the first source of the V3 API that is not disabled."""
         enabled = (url for name, url in self._sources.items() if name not in self._disabled)
-        return next((url for url in enabled if url.endswith(".json") and _address(url)), DEFAULT_SOURCE)
+        return next((url for url in enabled if url.endswith(".json") and address_or_none(url)), DEFAULT_SOURCE)
 
     def find(self, url: str) -> Credential | None:
         """Return the credential of an address: its own, or that of a source of the same host."""
-        address = _address(url)
+        address = address_or_none(url)
         if address is None or address.credential is not None:
             return address.credential if address is not None else None
         if address.origin in self._own:
             return self._own[address.origin]
         for name, source in self._sources.items():
-            known = _address(source)
+            known = address_or_none(source)
             if known is not None and known.origin == address.origin and name in self._users:
                 return self._users[name]
         return None
@@ -95,20 +94,3 @@ def _files(environment: Mapping[str, str]) -> list[Path]:
     except OSError:
         machine = []
     return [home / ".nuget/NuGet/NuGet.Config", home / ".config/NuGet/NuGet.Config", *machine]
-
-
-def _read(path: Path) -> Iterator[ElementTree.Element]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_FILE)
-        if b"<!DOCTYPE" not in content and b"<!ENTITY" not in content and b"\0" not in content:
-            yield ElementTree.fromstring(content)
-    except (OSError, ElementTree.ParseError, ValueError, LookupError):
-        return  # missing, or NuGet says what is wrong with it
-
-
-def _address(url: str) -> Address | None:
-    try:
-        return Address.parse(url)
-    except AirgapError:
-        return None
