@@ -7,7 +7,8 @@
 - ``writer`` and ``reader`` are the two stores, ``build`` is a run that writes a bundle, with its ``journal``, its
   ``background_sync`` and the ``leftovers`` of earlier runs;
 - ``base``, ``omitted_layers`` and ``required_layers`` are about differential bundles, ``comparison`` compares two
-  documents; ``program`` is this program as a member of a bundle, made by ``zipapp`` or ``portable``.
+  documents; ``program`` is this program as a member of a bundle, made by ``zipapp`` or ``portable``;
+- ``parity`` makes lost and damaged volumes again.
 
 No name, link or size in a bundle is used before it was checked. This room knows neither Kubernetes nor targets.
 """

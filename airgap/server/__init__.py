@@ -7,6 +7,7 @@ with cheroot and streams bodies in both directions. ``limits`` lists what a clie
 only unfinished uploads. All repositories of a store share their blobs; a manifest is in the repositories whose names
 (``repository:tag``, ``repository@digest``) lead to it. Manifests are stored byte for byte, content that does not
 match its digest is refused, and responses contain no paths or other details of this machine.
+``site`` answers for what is not below ``/v2/``: a page, and the files of other formats.
 """
 
 from airgap.server.limits import parse_limits
