@@ -234,7 +234,7 @@ def computed(*, all_phrases: bool = False) -> dict[Unknown, list[Pattern]]:
     of("airgap.server.app", "pattern", [pattern for pattern, _ in vars(app)["_ROUTES"]], "fullmatch")
     overrides = [re.escape(text).replace(r"\*", "([^/]+(?:/[^/]+)*)") for text in ("*", "a.b/*", "*/a", "a*b/c")]
     of("airgap.targets.mapping", "re.escape(pattern).replace('\\\\*', '([^/]+(?:/[^/]+)*)')", overrides, "fullmatch")
-    # Expressions of the node's own registries.yaml, whose author may reconfigure the node anyway.
+    # Expressions of a node's registries.yaml, which are refused where they repeat too much.
     of("airgap.prove.runtimes.k3s", "pattern", [], "sub")
     names = [r'<add\s+key="a"[^<>]*/>', r"<mirror>\s*<id>\s*a\s*</id>(?:(?!</?mirror>).)*</mirror>"]
     of("airgap.artifacts.xml_text", "known", [re.compile(name, re.DOTALL) for name in names], "search")

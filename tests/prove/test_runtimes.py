@@ -125,6 +125,13 @@ configs:
     assert urls(plan("k3s", "ghcr.io/a/b:1", files))[0] == "http://all.test/v2/a/b?ns=ghcr.io"
 
 
+@pytest.mark.parametrize("expression", ["(a+)+$", "(?:.*/)*x", ".*.*.*.*x", "(a|b){1,9}"])
+def test_k3s_expressions_that_could_take_for_ever_are_refused(plan: Plan, expression: str) -> None:
+    text = f"mirrors:\n  docker.io:\n    endpoint: [https://m.test]\n    rewrite: {{'{expression}': x}}\n"
+    found = plan("k3s", f"{'a' * 200}:1", {"/etc/rancher/k3s/registries.yaml": text})
+    assert "repeats too much to be followed" in found.faults[0].what
+
+
 def test_crio_sends_the_pull_secret_to_the_registry_itself_alone(plan: Plan) -> None:
     text = '[[registry]]\nlocation = "quay.io"\n[[registry.mirror]]\nlocation = "m.test/k8s"\n'
     found = plan("crio", "quay.io/a/b:1", {"/etc/containers/registries.conf": text})

@@ -28,6 +28,11 @@ from airgap.registry.settings import is_loopback
 
 CONFIG_FILES = ("/etc/rancher/k3s/registries.yaml", "/etc/rancher/rke2/registries.yaml")
 HUB_HOST = "registry-1.docker.io"
+#: k3s matches in linear time and Python does not. A group that is repeated may take for ever, and each repetition
+#: without an end multiplies the time by the length of the name.
+_REPEATED_GROUP = re.compile(r"(?<!\\)\)[*+{]")
+_REPETITION = re.compile(r"(?<!\\)[*+{]")
+_MAX_REPETITIONS = 3
 
 
 class K3s(Record, eq=False):
@@ -112,7 +117,9 @@ def runtime(files: NodeFiles, name: str = "k3s", version: str = "") -> K3s:
 
 def _rewritten(repository: str, rules: Mapping[str, Any]) -> str:
     """The repository after ``rewrite``: each expression is replaced, with ``$1`` for its first group."""
-    for pattern, replacement in rules.items():
+    for pattern, replacement in ((str(key), value) for key, value in rules.items()):
+        if _REPEATED_GROUP.search(pattern) or len(_REPETITION.findall(pattern)) > _MAX_REPETITIONS:
+            raise NodeFileError(tr("rewrite has {pattern!r}, which repeats too much to be followed", pattern=pattern))
         try:
             repository = re.sub(pattern, re.sub(r"\$\{?(\d+)\}?", r"\\g<\1>", str(replacement)), repository)
         except (re.error, IndexError):
