@@ -24,6 +24,8 @@ _TABLE = re.compile(r".*?\S {2,}(?=\S)")
 #: Columns before a continued line, beside the indentation of the first; an indentation that is deeper than the second
 #: number is one of a table.
 _HANGING, _DEEP = 4, 8
+#: Columns of the narrowest terminal that lines are folded for.
+_MIN_COLUMNS = 24
 
 
 def display_width(text: str) -> int:
@@ -39,11 +41,12 @@ def display_width(text: str) -> int:
 
 
 def terminal_columns(stream: TextIO) -> int:
-    """Return the width of the terminal that ``stream`` writes to; 0 if that is no terminal."""
+    """Return the width of the terminal that ``stream`` writes to; 0 if it is none, or too narrow to fold lines for."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+        columns = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
     except (OSError, ValueError):
         return 0
+    return columns if columns >= _MIN_COLUMNS else 0
 
 
 def folded(line: str, columns: int) -> str:

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from airgap.cli.error_reporter import current_reporter
-from airgap.cli.folding import folded
+from airgap.cli.folding import folded, terminal_columns
 from airgap.cli.formatting.event_text import event_text, failure_text
 from airgap.cli.formatting.message import MAX_SEPARATE, cause_of_failure
 from airgap.cli.printing import Line, ansi, note, note_json
@@ -229,7 +229,7 @@ class BarDisplay(PlainDisplay):
             from rich.text import Text
 
             text = ansi(*line, lines=True)
-            shown = text if _has_lines(line) else folded(text, self._live.console.width)
+            shown = text if _has_lines(line) else folded(text, terminal_columns(sys.stderr))
             self._live.console.print(Text.from_ansi(shown), soft_wrap=True)
 
     def _draw(self, console: Console) -> Text:
