@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``release.json``: it comes back as it was, and a document that would lead out of its folder or disagrees is refused."""
+"""``release.json`` comes back as it was. One that leads out of its folder, or that disagrees with itself, is refused."""
 
 from __future__ import annotations
 
