@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``release.json`` comes back as it was. One that leads out of its folder, or that disagrees with itself, is refused."""
+"""``release.json`` comes back as it was. One that leads out of its folder or disagrees with itself is refused."""
 
 from __future__ import annotations
 
