@@ -180,14 +180,10 @@ def file_name_problem(name: str) -> str | None:
 
 
 def _parse_bundle(entry: Mapping[str, Any]) -> ReleaseBundle:
-    names = (tuple(map(_parse_name, _list(entry[key]))) for key in ("files", "parity", "dossier"))
+    files, parity, dossier = (tuple(map(_parse_name, _list(entry[key]))) for key in ("files", "parity", "dossier"))
     since = entry["since"]
-    bundle = ReleaseBundle(
-        _parse_sha256(entry["id"]),
-        _parse_size(entry["size"]),
-        *names,
-        since=SiteRelease(_parse_name(since["version"]), _parse_sha256(since["id"])) if since is not None else None,
-    )
+    site = SiteRelease(_parse_name(since["version"]), _parse_sha256(since["id"])) if since is not None else None
+    bundle = ReleaseBundle(_parse_sha256(entry["id"]), _parse_size(entry["size"]), files, parity, dossier, site)
     if entry["kind"] != bundle.kind:
         raise ValueError(tr("{kind!r} is no kind of bundle that fits its needs", kind=str(entry["kind"])[:80]))
     return bundle
