@@ -124,7 +124,7 @@ FILES: tuple[Limit, ...] = (
     ),
     Limit("journal-bytes", 64 * _MIB, "bytes", tr("a journal of a command that was stopped"), "42"),
     Limit("json-depth", 32, "levels", tr("the nesting of JSON, also from the network"), tr("as for bytes")),
-    Limit("document-bytes", 32 * _MIB, "bytes", tr("bundle.json, a receipt or a lock"), "40"),
+    Limit("document-bytes", 32 * _MIB, "bytes", tr("bundle.json, a receipt, a lock or release.json"), "40"),
     Limit("document-values", 1_500_000, "values", tr("the JSON values of such a document"), "40"),
     Limit("document-entry-bytes", _MIB, "bytes", tr("one entry of a list or object in it"), "40"),
     Limit("document-entry-values", 131_072, "values", tr("the JSON values of such an entry"), "40"),
