@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 4
 PYTEST := $(BIN)/python -m pytest
+ENCODERS := airgap/recode/_recode.so
 
 # Where it is set, every process that the tests start would compile airgap, and each worker all of the tests.
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-setup: $(VENV)/.ready packages ## .venv with airgap in it, and the Debian packages that the tests use
+setup: $(VENV)/.ready packages $(ENCODERS) ## .venv with airgap in it, and the Debian packages that the tests use
 
 $(VENV)/.ready: pyproject.toml constraints.txt tools/venv.sh
 	@sh tools/venv.sh $(VENV) "$(PYTHON)"
@@ -24,6 +25,10 @@ packages: $(VENV)/.packages
 
 $(VENV)/.packages: tools/debian-packages.txt tools/packages.sh $(VENV)/.ready
 	@sh tools/packages.sh tools/debian-packages.txt $@
+
+# Without a C compiler it says so and goes on. The packages come first, since one of them is a compiler.
+$(ENCODERS): $(wildcard airgap/recode/native/*) tools/native.py | packages
+	@$(BIN)/python tools/native.py
 
 demo: $(VENV)/.ready ## the main job on two registries of our own, from YAML to rewritten YAML
 	@$(BIN)/airgap demo
@@ -82,5 +87,5 @@ man: $(VENV)/.ready ## dist/man/*.1, a manual page for each command, made from -
 	$(BIN)/python tools/man.py
 
 clean: ## everything that was made here
-	rm -rf $(VENV) .tools dist build airgap-demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ENCODERS) .tools dist build airgap-demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find airgap tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +

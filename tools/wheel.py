@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``dist/airgap_oci-VERSION-py3-none-any.whl``: the same bytes from the same tree, wherever it is built.
+"""``dist/airgap_oci-VERSION-py3-none-PLATFORM.whl``, or ``any`` without a C compiler.
 
-The sources are copied aside with fixed modes first, since a wheel keeps those, and a ``build/`` folder left in
-the tree would bring files back that are no longer there. Nothing is fetched: the back end is the environment's.
+The same tree and compiler give the same bytes, wherever they are. The sources are copied aside with fixed modes first,
+since a wheel keeps those, and a ``build/`` folder left in the tree would bring files back that are no longer there. Nothing is fetched: the back end is the environment's.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ def build(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="airgap-wheel-") as scratch:
         source, made = Path(scratch) / "source", Path(scratch) / "wheel"
-        shutil.copytree(ROOT / "airgap", source / "airgap", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copytree(
+            ROOT / "airgap", source / "airgap", ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "*.so")
+        )
+        for name in ("pyproject.toml", "setup.py", "tools/native.py", "README.md", "LICENSE"):
+            (source / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(ROOT / name, source / name)
         for path in source.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
