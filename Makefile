@@ -72,6 +72,7 @@ format: $(VENV)/.ready ## write the style that check asks for
 
 dist: $(VENV)/.ready ## dist/*.whl and dist/airgap.pyz, the same bytes from the same tree
 	$(BIN)/python tools/wheel.py
+	$(BIN)/python tools/wheel.py --pure
 	$(BIN)/python tools/pyz.py
 
 portable: $(VENV)/.ready ## dist/airgap-VERSION-portable-linux-ARCH.tar.gz out of Debian packages; ARCH=aarch64 for another machine

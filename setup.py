@@ -6,6 +6,7 @@ compiled in the tree.
 
 import functools
 import importlib.util
+import os
 import tempfile
 from pathlib import Path
 
@@ -19,7 +20,9 @@ INSIDE = "airgap/recode/_recode.so"
 
 @functools.cache
 def library() -> bytes | None:
-    """The compiled encoders, or ``None`` without a compiler."""
+    """The compiled encoders, or ``None`` without a compiler, or where ``AIRGAP_PURE_WHEEL`` asks for none."""
+    if os.environ.get("AIRGAP_PURE_WHEEL"):
+        return None
     spec = importlib.util.spec_from_file_location("native", ROOT / "tools" / "native.py")
     assert spec
     assert spec.loader

@@ -83,7 +83,7 @@ void kp_write_literals(context *c, uint32_t from, uint32_t to, bool is_last)
         kp_close(c);
 }
 
-/* An approximation of log2, as exact as its operations: see section 7.5 of the specification in docs/recode.md. */
+/* An approximation of log2 by a parabola, of which every rounding counts. */
 static float rough_log2(float x, bool is_fused)
 {
     uint32_t bits;
