@@ -28,6 +28,11 @@ def test_each_codec_passes_its_own_vectors(codec: str) -> None:
     self_test(codec)
 
 
+def test_no_two_codecs_have_the_same_digest() -> None:
+    assert set(vectors._DIGESTS) == set(CODECS)
+    assert len(set(vectors._DIGESTS.values())) == len(CODECS)
+
+
 def test_a_codec_with_other_bytes_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(vectors._DIGESTS, "go1.27/6", vectors._DIGESTS["go1.27/6/fma"])
     with pytest.raises(CodecFailure, match=r"go1\.27/6 does not give"):
