@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 4
 PYTEST := $(BIN)/python -m pytest
-ENCODERS := airgap/recode/_recode.so
+ENCODERS := airgap/recode/native/librecode.so
 
 # Where it is set, every process that the tests start would compile airgap, and each worker all of the tests.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,7 +27,7 @@ $(VENV)/.packages: tools/debian-packages.txt tools/packages.sh $(VENV)/.ready
 	@sh tools/packages.sh tools/debian-packages.txt $@
 
 # Without a C compiler it says so and goes on. The packages come first, since one of them is a compiler.
-$(ENCODERS): $(wildcard airgap/recode/native/*) tools/native.py | packages
+$(ENCODERS): $(wildcard airgap/recode/native/*.[ch]) tools/native.py | packages
 	@$(BIN)/python tools/native.py
 
 demo: $(VENV)/.ready ## the main job on two registries of our own, from YAML to rewritten YAML

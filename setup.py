@@ -15,7 +15,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-INSIDE = "airgap/recode/_recode.so"
+INSIDE = "airgap/recode/native/librecode.so"
 
 
 @functools.cache
@@ -29,7 +29,7 @@ def library() -> bytes | None:
     native = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(native)
     with tempfile.TemporaryDirectory() as scratch:
-        target = Path(scratch) / "_recode.so"
+        target = Path(scratch) / "librecode.so"
         try:
             native.compile_library(target)
         except native.NoCompiler as error:
@@ -46,6 +46,7 @@ class BuildPy(build_py):
         compiled = None if self.editable_mode else library()
         if compiled is not None:
             target = Path(self.build_lib) / INSIDE
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(compiled)
             target.chmod(0o644)
 

@@ -117,7 +117,7 @@ def own_files() -> set[str]:
 
 def test_the_wheel_holds_the_whole_program(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        compiled = {"airgap/recode/_recode.so"} if HAS_COMPILER else set()
+        compiled = {"airgap/recode/native/librecode.so"} if HAS_COMPILER else set()
         assert {name for name in archive.namelist() if name.startswith("airgap/")} == own_files() | compiled
 
 

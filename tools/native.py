@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airgap/recode/_recode.so`` out of ``airgap/recode/native``, by whatever C compiler is here.
+"""``airgap/recode/native/librecode.so`` out of the C beside it, by whatever C compiler is here.
 
     python tools/native.py            # beside its sources, for this tree
     python tools/native.py --output FILE
@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "airgap" / "recode" / "native"
-LIBRARY = ROOT / "airgap" / "recode" / "_recode.so"
+LIBRARY = ROOT / "airgap" / "recode" / "native" / "librecode.so"
 #: The codecs need each operation on floats rounded by itself, so neither fused operations nor the x87.
 OPTIONS = ("-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra")
 WITHOUT_X87 = ("-msse2", "-mfpmath=sse")

@@ -16,7 +16,7 @@ from airgap.i18n import tr
 
 ABI_VERSION = 1
 OK, MORE = 0, 1
-PATH = Path(__file__).with_name("_recode.so")
+PATH = Path(__file__).parent / "native" / "librecode.so"
 
 
 class CodecFailure(AirgapError):
