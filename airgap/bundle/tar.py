@@ -101,15 +101,23 @@ def lay_out(head: Sequence[tuple[str, bytes]], blobs: Sequence[Descriptor]) -> T
 
     Each folder gets a member before the files in it: some programs cannot unpack as a normal user without it.
     """
-    members: list[tuple[Member, bytes]] = []
-    folders: set[str] = set()
-    offset = 0
+    members, offset = place_head([(name, len(content)) for name, content in head], blobs)
+    contents = iter(content for _, content in head)
+    places = place_blobs(blobs, offset)
+    end = max((place.end for place in places.values()), default=offset)
+    filled = tuple((member, b"" if member.directory else next(contents)) for member in members)
+    return TarLayout(filled, tuple(blobs), places, end)
 
-    def add(name: str, content: bytes, *, directory: bool = False) -> None:
-        nonlocal offset
-        member = _member_at(name, len(content), offset, directory=directory)
-        members.append((member, content))
-        offset = member.end
+
+def place_head(head: Sequence[tuple[str, int]], blobs: Sequence[Descriptor]) -> tuple[list[Member], int]:
+    """Return the members before the blobs, folders included, and the offset behind them. ``head`` are pairs of a name
+    and a size; the folders of ``blobs`` come last."""
+    members: list[Member] = []
+    folders: set[str] = set()
+
+    def add(name: str, size: int, *, directory: bool = False) -> None:
+        offset = members[-1].end if members else 0
+        members.append(_member_at(name, size, offset, directory=directory))
 
     def add_parents(name: str) -> None:
         parts = name.split("/")[:-1]
@@ -117,17 +125,15 @@ def lay_out(head: Sequence[tuple[str, bytes]], blobs: Sequence[Descriptor]) -> T
             folder = "/".join(parts[:count]) + "/"
             if folder not in folders:
                 folders.add(folder)
-                add(folder, b"", directory=True)
+                add(folder, 0, directory=True)
 
-    for name, content in head:
+    for name, size in head:
         add_parents(name)
-        add(name, content)
+        add(name, size)
     add_parents("blobs/sha256/x")
     for blob in blobs:
         add_parents(blob_name(blob.digest))
-    places = place_blobs(blobs, offset)
-    end = max((place.end for place in places.values()), default=offset)
-    return TarLayout(tuple(members), tuple(blobs), places, end)
+    return members, members[-1].end
 
 
 def place_blobs(blobs: Sequence[Descriptor], offset: int) -> dict[str, Member]:
@@ -168,7 +174,7 @@ def read_member(pread: Pread, offset: int, limit: int | None) -> Member | None:
         raise BundleError(
             tr("the member {name!r} is {what}; a bundle holds only plain files and folders", name=name, what=what)
         )
-    _check_name(name)
+    check_name(name)
     if kind == DIRECTORY and size:
         raise BundleError(tr("the folder {name} has {size} bytes", name=name, size=size))
     if limit is not None and offset + size > limit:
@@ -188,7 +194,8 @@ def _member_at(name: str, size: int, offset: int, *, directory: bool = False) ->
     return Member(name, size, offset, offset + len(header(name, 0, directory=directory)), directory)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise :class:`BundleError` for a member name that leads elsewhere, or that people cannot read."""
     parts = name.rstrip("/").split("/")
     if name.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\\" in name or not name.isprintable():
         raise BundleError(tr("the member name {name!r} is not allowed in a bundle", name=name))

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from airgap.bundle import OutputFormat, journal_path
-from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_volume_size
+from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_size, parse_volume_size
 from airgap.bundle.program import program_to_carry
 from airgap.cli import artifact_options, options
 from airgap.cli.commands.export_from import every_image, open_at_hand
@@ -96,6 +96,19 @@ class _ExportCommand(click.Command):
     is_flag=True,
     help=tr("Resolve everything and write the lock, but no bundle. Machines can then make a --volume each."),
 )
+@click.option(
+    "--layout",
+    "form",
+    type=click.Choice(("tar", "folder")),
+    default="tar",
+    show_default=True,
+    help=tr("One file, or an OCI layout folder with a file for each layer, for a transfer station."),
+)
+@click.option(
+    "--max-file-size",
+    metavar="SIZE",
+    help=tr("With --layout folder: refuse a layer that is larger, such as 2GB, before anything is pulled."),
+)
 @click.option("--volume-size", metavar="SIZE", help=tr("Split into volumes of this size: 4.7GB, 25GiB, fat32."))
 @click.option(
     "--volume-names",
@@ -176,6 +189,8 @@ def command(
     lock: str | None,
     refresh: bool,
     lock_only: bool,
+    form: str,
+    max_file_size: str | None,
     volume_size: str | None,
     volume_names: str,
     parity: int | None,
@@ -222,6 +237,7 @@ def command(
     airgap export deploy/ --image busybox:1.36 --platform linux/amd64 -o bundle.tar
     airgap export --from docker-archive:saved.tar -o bundle.tar
     airgap export cert-manager.yaml --base last-month.tar -o bundle.tar
+    airgap export deploy/ --layout folder --max-file-size 2GB -o bundle
     airgap export oci://registry.example/charts/shop:1.4.2 -f production.yaml -o shop.tar
     """
     start = time.monotonic()
@@ -249,15 +265,18 @@ def command(
         raise UsageError(
             tr("a bundle is not for a terminal"), hint=tr("name a file with -o, or pipe it on: -o - | ssh …")
         )
+    is_folder = form == "folder"
     output_format = OutputFormat(
-        Path(output or project.bundle_name),
+        Path(output or project.bundle_name.removesuffix(".tar" if is_folder else "")),
         parse_volume_size(volume_size) if volume_size else 0,
         volume or 0,
         check_pattern(volume_names),
         make_sealer(recipients, passphrase=passphrase),
         parity or 0,
+        is_folder,
+        parse_size(max_file_size) if max_file_size else 0,
     )
-    if output and output.endswith("/"):
+    if output and output.endswith("/") and not is_folder:
         raise UsageError(
             tr("a bundle is a file"),
             where=output,
