@@ -59,6 +59,10 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def sums(path: Path) -> dict[str, str]:
+    return {name: sha256 for sha256, name in (line.split("  ") for line in path.read_text().splitlines())}
+
+
 def largest(folder: Path) -> Path:
     return max((folder / "blobs/sha256").iterdir(), key=lambda path: (path.stat().st_size, path.name))
 
@@ -78,8 +82,7 @@ class TestWriting:
         assert {row["name"]: int(row["size"]) for row in rows} == {
             f"b/{name}": len(content) for name, content in tree(shelf / "b").items()
         }
-        sums = dict(reversed(line.split("  ")) for line in (shelf / "b.sha256").read_text().splitlines())
-        assert {row["name"]: row["sha256"] for row in rows} == sums
+        assert {row["name"]: row["sha256"] for row in rows} == sums(shelf / "b.sha256")
 
     @pytest.mark.parametrize("form", [("-o", "t.tar"), ("-o", "t.tar", "--volume-size", "1MiB", "--parity", "1")])
     def test_a_tar_and_volumes_have_the_table_too(self, carried: Airgap, form: tuple[str, ...]) -> None:
@@ -197,8 +200,7 @@ class TestReading:
         carried.run("dossier", "b", "-o", "dossier")
         document = json.loads((carried.folder / "dossier/b.json").read_text())
         files = {file["name"]: file["sha256"] for file in document["bundle"]["files"]}
-        sums = dict(reversed(line.split("  ")) for line in (carried.folder / "b.sha256").read_text().splitlines())
-        assert files == sums
+        assert files == sums(carried.folder / "b.sha256")
         assert carried.run("inspect", "b", "--attached", "한글.json").text == "{}"
 
 
