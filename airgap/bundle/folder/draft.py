@@ -169,7 +169,7 @@ class FolderDraft:
     def _make_folders(self) -> None:
         for folder in (self._partial, self.path):
             folder.mkdir(exist_ok=True)
-            for name in [member.name for member in self._tar.members if member.directory]:
+            for name in self._tar.folders:
                 (folder / name).mkdir(parents=True, exist_ok=True)
             sync_folder(folder.parent)
         if os.stat(self._partial).st_dev != os.stat(self.path).st_dev:
@@ -182,7 +182,7 @@ class FolderDraft:
     def _check_space(self) -> None:
         """Raise :class:`OutputError` if the disk has too little space, or its file system no room for such a file."""
         disk = os.statvfs(self.path)
-        size = sum(member.size for member in self._tar.files)
+        size = sum(member.size for member in self._tar.files())
         available = disk.f_bavail * disk.f_frsize + _bytes_below(self._partial) + _bytes_below(self.path)
         # File systems that do not count blocks (ramfs, some network file systems) report 0 of them.
         if disk.f_blocks and size > available:
@@ -195,7 +195,7 @@ class FolderDraft:
                 where=str(self.path),
                 hint=tr("free space, choose another disk with -o, or fewer platforms with --platform"),
             )
-        largest = max(self._tar.files, key=lambda member: member.size)
+        largest = max(self._tar.files(), key=lambda member: member.size)
         if not self.holds(largest):
             fd = self._open_partial(largest)
             try:
@@ -236,7 +236,7 @@ class FolderDraft:
     def _checksums(self) -> Iterator[tuple[str, int, str]]:
         blobs = {self._layout.places[blob.digest].name: blob.digest for blob in self._layout.blobs}
         contents = {member.name: content for member, content in self._layout.head if not member.directory}
-        for member in sorted(self._tar.files, key=lambda member: member.name):
+        for member in sorted(self._tar.files(), key=lambda member: member.name):
             digest = blobs.get(member.name, "")
             if member.name in contents:
                 digest = digests.of(contents[member.name])

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from airgap.bundle.folder.files import FolderFiles, is_bundle_folder
 from airgap.bundle.folder.virtual_tar import VirtualTar
-from airgap.bundle.head import MAX_MEMBER, head_names, is_head_name, parse_inventory
+from airgap.bundle.head import head_names, is_head_name, read_inventory
 from airgap.bundle.inventory import INVENTORY_MEMBER, Inventory
 from airgap.bundle.media.base import PreadReader
 from airgap.bundle.media.file import BlobRange
 from airgap.bundle.tail import MAX_SIGNATURE, SIGNATURES_FOLDER, signature_members
-from airgap.bundle.tar import Member, blob_name, check_name, place_blobs, place_head
+from airgap.bundle.tar import BlobPlaces, Member, blob_name, check_name, place_head
 from airgap.errors import AirgapError, BundleError, SignatureFailure, raise_all
 from airgap.formatting import counted, quoted
 from airgap.i18n import tr
@@ -79,7 +81,7 @@ class FolderMedium:
 
     def check_nothing_else(self) -> None:
         """Raise :class:`SignatureFailure` if there is anything in the folder that the bundle does not list."""
-        known = {member.name for member in self._tar.files}
+        known = {member.name for member in self._tar.files()}
         with translate_read_errors(self.where):
             stranger = next((name for name in self._files.walk() if name not in known), None)
         if stranger is not None:
@@ -107,8 +109,7 @@ def _virtual_tar(files: FolderFiles) -> VirtualTar:
             raise BundleError(tr("the member {name!r} has no place in a bundle", name=name), where=str(files.path))
     sizes = _sizes_of_head(files, names, inventory)
     members, end = place_head([(name, sizes[name]) for name in names], inventory.blobs)
-    places = place_blobs(inventory.blobs, end)
-    members += places.values()
+    places = BlobPlaces(inventory.blobs, end)
     signatures = {}
     for name in files.names_in(SIGNATURES_FOLDER.rstrip("/"), _MAX_SIGNATURES):
         check_name(f"{SIGNATURES_FOLDER}{name}")
@@ -117,24 +118,20 @@ def _virtual_tar(files: FolderFiles) -> VirtualTar:
             raise BundleError(
                 tr("its signatures have more than {max:,} bytes", max=MAX_SIGNATURE), where=str(files.path)
             )
-    members += signature_members(signatures, members[-1].end)
-    return VirtualTar(members)
+    return VirtualTar(members, places, signature_members(signatures, places.end))
 
 
 def _read_inventory(files: FolderFiles) -> Inventory:
     where = str(files.path / INVENTORY_MEMBER)
-    size = files.size(INVENTORY_MEMBER) or 0
-    if size > MAX_MEMBER:
-        raise BundleError(
-            tr(
-                "{name} has {size} bytes; at most {max_member} are read",
-                name=INVENTORY_MEMBER,
-                size=size,
-                max_member=MAX_MEMBER,
-            ),
-            where=where,
-        )
-    return parse_inventory(files.read(INVENTORY_MEMBER, size, 0), where)
+    opened = files.open(INVENTORY_MEMBER)
+    if opened is None:
+        raise _no_bundle(files.path)
+    fd, size = opened
+    try:
+        with translate_read_errors(where):
+            return read_inventory(partial(os.pread, fd), size, where)[0]
+    finally:
+        os.close(fd)
 
 
 def _sizes_of_head(files: FolderFiles, names: Sequence[str], inventory: Inventory) -> dict[str, int]:
@@ -142,13 +139,16 @@ def _sizes_of_head(files: FolderFiles, names: Sequence[str], inventory: Inventor
     errors: list[AirgapError] = []
     sizes: dict[str, int] = {}
     references: Mapping[str, str] | None = None
-    for name, blob in [*((name, None) for name in names), *((blob_name(one.digest), one) for one in inventory.blobs)]:
+    blobs = ((blob_name(blob.digest), blob) for blob in inventory.blobs)
+    for name, blob in chain(((name, None) for name in names), blobs):
         try:
             size = files.size(name)
         except BundleError as error:
             errors.append(error)
             continue
-        if size is not None and (blob is None or blob.size == size):
+        if blob is not None and blob.size == size:
+            continue
+        if blob is None and size is not None:
             sizes[name] = size
             continue
         references = _references_by_blob(inventory) if references is None else references
@@ -165,7 +165,7 @@ def _sizes_of_head(files: FolderFiles, names: Sequence[str], inventory: Inventor
 
 def _references_by_blob(inventory: Inventory) -> dict[str, str]:
     """Map digests to the references of the images that need the blob."""
-    digests = [*(blob.digest for blob in inventory.blobs), *(required.digest for required in inventory.requires)]
+    digests = [*inventory.blobs.digests(), *(required.digest for required in inventory.requires)]
     references: dict[str, list[str]] = {}
     for image in inventory.images:
         for index in inventory.uses.get(image.descriptor.digest, ()):

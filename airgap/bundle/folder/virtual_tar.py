@@ -6,51 +6,50 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
-from airgap.bundle.tail import SIGNATURES_FOLDER
-from airgap.bundle.tar import END, Member, TarLayout, read_member
+from airgap.bundle.tar import END, BlobPlaces, Member, TarLayout, read_member
 
 ReadContent = Callable[[Member, int, int], bytes]
 """Gets a member, an offset in its content and a number of bytes; returns fewer bytes only where the file ends."""
 
 
 class VirtualTar:
-    """A tar of ``members``, which follow each other without a gap, and the end marker. ``size`` is in bytes."""
+    """A tar of the members ``head``, those of ``places`` and ``tail``, which follow each other without a gap, and the
+    end marker. ``size`` is in bytes."""
 
-    def __init__(self, members: Sequence[Member]) -> None:
-        self.members = members
-        self.size = members[-1].end + len(END)
-        self._starts = [member.header_offset for member in members]
+    def __init__(self, head: Sequence[Member], places: BlobPlaces, tail: Sequence[Member]) -> None:
+        self.signatures = [member for member in tail if not member.directory]
+        self.folders = [member.name for member in (*head, *tail) if member.directory]
+        self._last_end = tail[-1].end if tail else places.end
+        self.size = self._last_end + len(END)
+        self._head, self._places, self._tail = head, places, tail
+        self._head_starts = [member.header_offset for member in head]
+        self._tail_starts = [member.header_offset for member in tail]
 
     @classmethod
     def of(cls, layout: TarLayout) -> VirtualTar:
         """Return the tar of a layout, with its signatures."""
-        members = [member for member, _ in layout.head]
-        members += [layout.places[blob.digest] for blob in layout.blobs]
-        start = offset = layout.size - len(layout.tail)
+        signatures = []
+        start = offset = layout.places.end
         tail = layout.tail + END
         while (
             member := read_member(lambda count, at: tail[at - start : at - start + count], offset, None)
         ) is not None:
-            members.append(member)
+            signatures.append(member)
             offset = member.end
-        return cls(members)
+        return cls([member for member, _ in layout.head], layout.places, signatures)
 
-    @property
-    def files(self) -> list[Member]:
-        """The members that are files: those before the blobs, the blobs, then the signatures."""
-        return [member for member in self.members if not member.directory]
-
-    @property
-    def signatures(self) -> list[Member]:
-        """The members that are signatures."""
-        return [member for member in self.files if member.name.startswith(SIGNATURES_FOLDER)]
+    def files(self) -> Iterator[Member]:
+        """Iterate over the members that are files: those before the blobs, the blobs, then the signatures."""
+        yield from (member for member in self._head if not member.directory)
+        yield from (self._places[digest] for digest in self._places)
+        yield from self.signatures
 
     def read(self, count: int, offset: int, read_content: ReadContent) -> bytes:
         """Return ``count`` bytes from ``offset``, or fewer where the tar or one of its files ends."""
         parts: list[bytes] = []
         end = min(offset + count, self.size)
         while offset < end:
-            member = self.members[bisect_right(self._starts, offset) - 1]
+            member = self._at(offset)
             content_end = member.content_offset + member.size
             if offset < member.content_offset:
                 part = member.header[offset - member.header_offset :][: end - offset]
@@ -60,7 +59,7 @@ class VirtualTar:
                 if len(part) < length:
                     return b"".join([*parts, part])
             else:
-                following = self.size if member is self.members[-1] else member.end
+                following = self.size if member.end == self._last_end else member.end
                 part = bytes(min(end, following) - offset)
             parts.append(part)
             offset += len(part)
@@ -77,7 +76,16 @@ class VirtualTar:
 
     def overlapping(self, offset: int, count: int) -> Iterator[Member]:
         """Yield the members to which any of these bytes belong."""
-        number = bisect_right(self._starts, offset) - 1
-        while number < len(self.members) and self._starts[number] < offset + count:
-            yield self.members[number]
-            number += 1
+        end = min(offset + count, self._last_end)
+        while offset < end:
+            member = self._at(offset)
+            yield member
+            offset = member.end
+
+    def _at(self, offset: int) -> Member:
+        """Return the last member whose header is not behind ``offset``."""
+        if self._tail and offset >= self._places.end:
+            return self._tail[bisect_right(self._tail_starts, offset) - 1]
+        if len(self._places) and offset >= self._places.start:
+            return self._places.at(offset)
+        return self._head[bisect_right(self._head_starts, offset) - 1]
