@@ -8,13 +8,13 @@ and sizes in the inventory. The tar header there must be exactly the expected on
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap import limits
 from airgap.bundle.head import MAX_MEMBER, BundleHead, check_padding
-from airgap.bundle.media import AskForVolume, Medium, open_medium
+from airgap.bundle.media import AskForVolume, Medium, open_listed, open_medium
 from airgap.bundle.media.file import FileMedium
 from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
@@ -31,7 +31,7 @@ from airgap.store.readers import BUFFER_SIZE, fetch, read_verified
 if TYPE_CHECKING:
     from airgap.bundle.media.sealed import Unseal
 
-__all__ = ["MAX_MEMBER", "BundleReader", "open_bundle"]
+__all__ = ["MAX_MEMBER", "BundleReader", "open_bundle", "open_files"]
 
 #: The path of a bundle in standard input, for messages.
 _STANDARD_INPUT = Path(tr("standard input"))
@@ -55,6 +55,12 @@ class BundleReader:
         self._places = head.places
         self._blobs_end = head.blobs_end
         self._tail: Tail | None = None
+        #: The digests of blobs in volumes that are missing and are not asked for.
+        self.missing_blobs: Collection[str] = frozenset(
+            digest
+            for digest, place in self._places.items()
+            if isinstance(medium, VolumesMedium) and medium.lacks(place.header_offset, place.end - place.header_offset)
+        )
 
     def close(self) -> None:
         """Close the files. Closing twice does nothing."""
@@ -166,9 +172,9 @@ class BundleReader:
         return names
 
     def exists(self, descriptor: Descriptor) -> bool:
-        """Whether the inventory has a blob of this digest and size."""
+        """Whether the bundle has a blob of this digest and size, in a file that can be read."""
         place = self._places.get(descriptor.digest)
-        return place is not None and place.size == descriptor.size
+        return place is not None and place.size == descriptor.size and descriptor.digest not in self.missing_blobs
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         """Open a blob. Raises :class:`ContentMissing`, or :class:`BundleError` for a damaged tar header."""
@@ -310,8 +316,24 @@ def open_bundle(
     :class:`BundleError` for a damaged bundle and for other files.
     """
     shown_path = _STANDARD_INPUT if str(path) == "-" else Path(path)
+    return _open_shown(shown_path, lambda: open_medium([Path(path), *map(Path, more)], ask, unseal))
+
+
+def open_files(
+    paths: Sequence[Path], *, ask: AskForVolume | None = None, unseal: Unseal | None = None, partial: bool = False
+) -> BundleReader:
+    """Open the bundle in exactly these files, volumes in order, and check its head.
+
+    With ``partial`` volumes may be missing: their blobs are :attr:`BundleReader.missing_blobs`. Otherwise as
+    :func:`open_bundle`.
+    """
+    return _open_shown(paths[0], lambda: open_listed(paths, ask, unseal, partial=partial))
+
+
+def _open_shown(shown_path: Path, open_: Callable[[], Medium]) -> BundleReader:
+    """Open a bundle; its errors begin with ``shown_path``."""
     try:
-        medium = open_medium([Path(path), *map(Path, more)], ask, unseal)
+        medium = open_()
         try:
             return _open_reader(shown_path, medium)
         except BaseException:
