@@ -40,7 +40,8 @@ _STANDARD_INPUT = Path(tr("standard input"))
 class BundleReader:
     """An open bundle. Made by :func:`open_bundle`. A context manager: leaving it closes the files.
 
-    ``path`` is the file, ``inventory`` its inventory and ``id`` the bundle's ID.
+    ``path`` is the file, ``inventory`` its inventory and ``id`` the bundle's ID. ``missing_blobs`` are the digests of
+    blobs in volumes that are missing and are not asked for.
     """
 
     def __init__(self, path: Path, medium: Medium, head: BundleHead, names: Mapping[str, Descriptor]) -> None:
@@ -55,12 +56,8 @@ class BundleReader:
         self._places = head.places
         self._blobs_end = head.blobs_end
         self._tail: Tail | None = None
-        #: The digests of blobs in volumes that are missing and are not asked for.
-        self.missing_blobs: Collection[str] = frozenset(
-            digest
-            for digest, place in self._places.items()
-            if isinstance(medium, VolumesMedium) and medium.lacks(place.header_offset, place.end - place.header_offset)
-        )
+        lacks = medium.lacks if isinstance(medium, VolumesMedium) else lambda offset, end: False
+        self.missing_blobs = {digest for digest, one in self._places.items() if lacks(one.header_offset, one.end)}
 
     def close(self) -> None:
         """Close the files. Closing twice does nothing."""
@@ -320,13 +317,9 @@ def open_bundle(
 
 
 def open_files(
-    paths: Sequence[Path], *, ask: AskForVolume | None = None, unseal: Unseal | None = None, partial: bool = False
+    paths: Sequence[Path], ask: AskForVolume | None, unseal: Unseal | None, *, partial: bool
 ) -> BundleReader:
-    """Open the bundle in exactly these files, volumes in order, and check its head.
-
-    With ``partial`` volumes may be missing: their blobs are :attr:`BundleReader.missing_blobs`. Otherwise as
-    :func:`open_bundle`.
-    """
+    """Open the bundle in exactly these files, volumes in order. With ``partial`` all but the first may be missing."""
     return _open_shown(paths[0], lambda: open_listed(paths, ask, unseal, partial=partial))
 
 

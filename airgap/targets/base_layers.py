@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layers that are not in the bundle, or in no file that is at hand: finds them at the target before anything is pushed.
+"""The layers that are not in the bundle, or in no file at hand: finds them at the target before anything is pushed.
 
 The inventory's ``requires`` names each layer with ``registry/repository`` names where the base had it. A name below the
 target comes from a receipt and is used unchanged. Any other name is a source repository and is mapped with the mapping
@@ -85,7 +85,7 @@ class BundleWithBaseLayers:
 
         def find(job: BlobJob) -> str:
             repositories = candidates[job.descriptor.digest]
-            return next((name for name in repositories if _has(stores[name], job.descriptor)), "")
+            return next((name for name in repositories if has_blob(stores[name], job.descriptor)), "")
 
         results = parallel_map(required_jobs, find, workers=context.jobs.control, cancel=context.cancel)
         missing = []
@@ -176,11 +176,12 @@ def _candidate_repositories(job: BlobJob, required: RequiredLayer, mapping: Targ
     return list(dict.fromkeys((*job.targets, *mapped)))
 
 
-def _has(store: Store, descriptor: Descriptor) -> bool:
+def has_blob(store: Store, descriptor: Descriptor) -> bool:
+    """Whether a repository has a blob. One that this user cannot read has none."""
     try:
         return store.exists(descriptor)
     except (NotFound, Rejected, Unauthorized):
-        return False  # a repository that this user cannot read is of no use
+        return False
 
 
 def _labels_by_blob(planned: Plan) -> dict[str, list[str]]:

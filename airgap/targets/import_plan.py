@@ -71,8 +71,8 @@ def missing_images(
     """Return the images that the target lacks, how many it has, and which blobs it is known to have.
 
     ``fixed_tag`` gives the problem of a tag that the target lets nobody move. A ``sparse`` target may have an index
-    without its images. ``overwrite_hint`` says more than that ``overwrite`` moves tags. Raises :class:`TargetError` for tags that
-    have another digest, unless ``overwrite`` and they may be moved.
+    without its images. ``overwrite_hint`` says what moving tags means. Raises :class:`TargetError` for tags that have
+    another digest, unless ``overwrite`` and they may be moved.
     """
     tags = resolve_tags(planned, stores, context)
     lacking = _lacking_indexes(planned, tags, stores, context) if sparse else set()

@@ -111,10 +111,11 @@ class VolumesMedium:
         first, last = self._volume_at(offset), self._volume_at(offset + max(length, 1) - 1)
         return [str(volume.path) for volume in self._volumes[first : last + 1]]
 
-    def lacks(self, offset: int, length: int) -> bool:
+    def lacks(self, offset: int, end: int) -> bool:
         """Whether some of these bytes lie in a volume that is missing and is not asked for."""
-        first, last = self._volume_at(offset), self._volume_at(offset + max(length, 1) - 1)
-        return bool(self._absent) and not self._absent.isdisjoint(range(first, last + 1))
+        return bool(self._absent) and any(
+            number in self._absent for number in range(self._volume_at(offset), self._volume_at(end - 1) + 1)
+        )
 
     def expect_size(self, total: int) -> None:
         """Add the volumes that a tar of ``total`` bytes must have besides the known ones.

@@ -189,13 +189,9 @@ def first_contents(files: Sequence[ResourceFile], paths: Iterable[str]) -> list[
 
 def forget_reverted(reverted: Sequence[RevertedFile]) -> None:
     """Remove files that were reverted in place from their logs; delete empty logs."""
-    names_by_log: dict[Path, set[str]] = {}
-    for item in reverted:
-        for log, names in item.names.items():
-            names_by_log.setdefault(log, set()).update(names)
-    for log, names_in_log in names_by_log.items():
+    for log in dict.fromkeys(log for item in reverted for log in item.names):
         with locked_folder(log.parent):
-            forget_files(log, names_in_log)
+            forget_files(log, {name for item in reverted for name in item.names.get(log, ())})
 
 
 def forget_files(log: Path, names: Collection[str]) -> None:

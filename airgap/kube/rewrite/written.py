@@ -39,9 +39,7 @@ def check_replaceable(folder: Path, files: Sequence[tuple[str, bytes]], *, force
                 OutputError(tr("a file that airgap did not write is already there"), where=str(path), hint=_HINT)
             )
         elif not _is_unmodified(present, written[name]):
-            errors.append(
-                OutputError(tr("this file was changed since airgap wrote it"), where=str(path), hint=_HINT)
-            )
+            errors.append(OutputError(tr("this file was changed since airgap wrote it"), where=str(path), hint=_HINT))
     stale = []
     for name in sorted(written.keys() - {name for name, _ in files}):
         path = inside(folder, name)
