@@ -58,7 +58,7 @@ class ReleaseFolder(Record):
             hint = f"{repair}; {hint}"
         return ContentMissing(
             tr(
-                "{file_count} of {size} that it needs are not here: {names}",
+                "{file_count} missing ({size} in total): {names}",
                 file_count=counted(len(files), "file"),
                 size=human(sum(file.size for file in files)),
                 names=", ".join([*names, *(["…"] if len(files) > _NAMED else [])]),
@@ -104,7 +104,7 @@ def open_release(folder: Path, others: Sequence[str | os.PathLike[str]] = ()) ->
         require_file(other)
         if other.name not in files:
             raise UsageError(
-                tr("it belongs to no file of the release {title}", title=release.title),
+                tr("this is no file of the release {title}", title=release.title),
                 where=str(other),
                 hint=tr("a release is imported alone; name folders and files where more of it lies"),
             )

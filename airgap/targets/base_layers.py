@@ -111,7 +111,7 @@ class BundleWithBaseLayers:
         )
         return ContentMissing(
             tr(
-                "the target lacks {layer_count} of volumes that are not here: {names}",
+                "the target lacks {layer_count} that are in volumes which are not here: {names}",
                 layer_count=counted(len(layers), "layer"),
                 names=", ".join(os.path.basename(path) for path in sorted(files)),
             ),

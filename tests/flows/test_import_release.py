@@ -175,14 +175,14 @@ def test_a_missing_bundle_is_named_and_another_is_taken(made: Releases, site: Fa
     said = made.bring("3", site, "--dry-run", "--overwrite").stderr
     assert "platform 3: platform-3-since-1.tar (" in said
     assert "; platform-3-since-2.tar (" in said
-    assert "would do, and is not here" in said
+    assert "would be enough, but is not here" in said
 
     for name in ("platform-3-since-1.tar", "platform-3.tar"):
         (folder / name).unlink()
     before = site.requests()
     for more in ((), ("--dry-run",)):
         refused = made.bring("3", site, "--overwrite", *more, code=32)
-        assert "1 file of " in refused.errors[0]
+        assert "1 file missing (" in refused.errors[0]
         assert "platform-3-since-2.tar (" in refused.errors[0]
         assert "platform-3.tar" not in refused.errors[0]
         assert site.changed() == []

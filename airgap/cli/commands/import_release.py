@@ -34,7 +34,8 @@ def release_in(
     if folder is None:
         if holds:
             raise UsageError(
-                tr("--holds goes with the folder of a release"), hint=tr("a bundle says itself what it builds on")
+                tr("--holds goes with the folder of a release"),
+                hint=tr("leave --holds out: a bundle is imported as it is"),
             )
         return None
     try:

@@ -26,7 +26,7 @@ def print_release(argument: str, *, as_json: bool) -> None:
     say(f"{release.name} {release.version}: {counted(len(release.files), 'file')}, {total}")
     for bundle in release.bundles:
         say(Styled(_title(bundle), bold=True))
-        say(f"  ID {bundle.id}")
+        say("  " + tr("ID {id}", id=bundle.id))
         for line in _lines(folder, bundle):
             say(f"  {line}")
     for file in release.files:

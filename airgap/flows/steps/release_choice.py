@@ -57,7 +57,7 @@ def _known(folder: ReleaseFolder, bundle: ReleaseBundle, unseal: Unseal | None) 
         with path.open("rb") as file:
             content = file.read(limits.value("document-bytes") + 1)
         if digests.encoded(digests.of(content)) != bundle.id:
-            raise DigestMismatch(tr("it has not the SHA-256 that release.json names"), where=str(path))
+            raise DigestMismatch(tr("its SHA-256 is not the one that release.json names"), where=str(path))
         return KnownBundle(bundle, Inventory.from_bytes(content, where=str(path)))
     return KnownBundle(bundle)
 

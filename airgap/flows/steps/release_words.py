@@ -32,7 +32,9 @@ def describe(folder: ReleaseFolder, choice: Choice) -> str:
         text = tr("{title}: the full bundle, {names} ({size})", title=title, names=names, size=size)
     best = choice.cheapest
     if best.size < taken.size:
-        text += tr("; {names} ({size}) would do, and is not here", names=names_of(best.files), size=human(best.size))
+        text += tr(
+            "; {names} ({size}) would be enough, but is not here", names=names_of(best.files), size=human(best.size)
+        )
     return text
 
 
