@@ -7,7 +7,7 @@ from pathlib import Path
 
 from airgap.errors import BundleError
 from airgap.i18n import tr
-from airgap.release.folder import full_bundle, inventory_file, open_release, release_folder
+from airgap.release.at_hand import full_bundle, inventory_file, open_release, release_folder
 
 
 def bundle_in(argument: str) -> str:

@@ -13,7 +13,7 @@ from airgap.errors import AirgapError, DigestMismatch
 from airgap.formatting import counted, human
 from airgap.i18n import tr
 from airgap.records import Record
-from airgap.release.folder import ReleaseFolder
+from airgap.release.at_hand import ReleaseAtHand
 from airgap.store.readers import translate_read_errors
 from airgap.transfer import Context
 
@@ -29,7 +29,7 @@ class VerifiedRelease(Record):
     errors: Sequence[AirgapError]
 
 
-def verify_release(folder: ReleaseFolder, context: Context) -> VerifiedRelease:
+def verify_release(folder: ReleaseAtHand, context: Context) -> VerifiedRelease:
     """Read every file of a release that is there. What is missing is only said: not every site needs all of them."""
     files = {file.name: file for file in folder.release.files}
     wrong: dict[str, AirgapError] = {

@@ -15,7 +15,7 @@ from airgap.errors import OutputError, UsageError
 from airgap.flows.admission import Demand
 from airgap.flows.steps.release_import import ReleaseRequest, choose_release
 from airgap.i18n import tr
-from airgap.release.folder import open_release, release_folder
+from airgap.release.at_hand import open_release, release_folder
 from airgap.transfer import Context, Jobs
 
 if TYPE_CHECKING:

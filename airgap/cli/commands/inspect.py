@@ -27,7 +27,7 @@ from airgap.errors import UsageError
 from airgap.flows.admission import describe as describe_signature
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
-from airgap.release.folder import release_folder
+from airgap.release.at_hand import release_folder
 from airgap.trust.policy import Checked, Policy, check
 
 

@@ -9,7 +9,7 @@ from airgap.cli.printing import Styled, say, say_json
 from airgap.formatting import counted, human
 from airgap.i18n import tr
 from airgap.release import ReleaseBundle
-from airgap.release.folder import ReleaseFolder, open_release, release_folder
+from airgap.release.at_hand import ReleaseAtHand, open_release, release_folder
 
 
 def print_release(argument: str, *, as_json: bool) -> None:
@@ -42,7 +42,7 @@ def _title(bundle: ReleaseBundle) -> str:
     return tr("for a site with {version}: {size}", version=bundle.since.version, size=size)
 
 
-def _lines(folder: ReleaseFolder, bundle: ReleaseBundle) -> list[str]:
+def _lines(folder: ReleaseAtHand, bundle: ReleaseBundle) -> list[str]:
     files = {file.name: file for file in folder.release.files}
     lines = []
     for name in (*bundle.files, *bundle.parity, *bundle.dossier):

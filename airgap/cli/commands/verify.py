@@ -22,7 +22,7 @@ from airgap.flows.verify import verify_target
 from airgap.flows.verify_release import verify_release
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
-from airgap.release.folder import open_release, release_folder
+from airgap.release.at_hand import open_release, release_folder
 from airgap.targets import target_for
 from airgap.transfer import CancelToken, Context, Jobs
 

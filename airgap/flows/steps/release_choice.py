@@ -16,8 +16,8 @@ from airgap.i18n import tr
 from airgap.oci import digest as digests
 from airgap.records import Record
 from airgap.release import ReleaseBundle
+from airgap.release.at_hand import ReleaseAtHand, inventory_file
 from airgap.release.choice import Candidate, Choice, blobs_length, choose, files_to_read
-from airgap.release.folder import ReleaseFolder, inventory_file
 from airgap.trust.age_header import MAGIC
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class KnownBundle(Record):
     head_end: int | None = None
 
 
-def known_bundles(folder: ReleaseFolder, unseal: Unseal | None) -> list[KnownBundle]:
+def known_bundles(folder: ReleaseAtHand, unseal: Unseal | None) -> list[KnownBundle]:
     """Read the heads of a release's bundles, or the ``bundle.json`` of those whose first file is not at hand.
 
     Raises :class:`BundleError` for a damaged file, and for a bundle that ``release.json`` does not name.
@@ -43,7 +43,7 @@ def known_bundles(folder: ReleaseFolder, unseal: Unseal | None) -> list[KnownBun
     return [_known(folder, bundle, unseal) for bundle in folder.release.bundles]
 
 
-def _known(folder: ReleaseFolder, bundle: ReleaseBundle, unseal: Unseal | None) -> KnownBundle:
+def _known(folder: ReleaseAtHand, bundle: ReleaseBundle, unseal: Unseal | None) -> KnownBundle:
     first = folder.paths.get(bundle.files[0])
     if first is not None and (unseal is not None or not _is_sealed(first)):
         if _is_sealed(first) and folder.missing(bundle):
@@ -62,7 +62,7 @@ def _known(folder: ReleaseFolder, bundle: ReleaseBundle, unseal: Unseal | None) 
     return KnownBundle(bundle)
 
 
-def open_bundle_of(folder: ReleaseFolder, bundle: ReleaseBundle, unseal: Unseal | None) -> BundleReader:
+def open_bundle_of(folder: ReleaseAtHand, bundle: ReleaseBundle, unseal: Unseal | None) -> BundleReader:
     """Open a bundle of a release, of which volumes may be missing.
 
     Raises :class:`BundleError` for another bundle than ``release.json`` names, and what
@@ -86,7 +86,7 @@ def check_identity(reader: BundleReader, bundle: ReleaseBundle) -> None:
 
 
 def candidates_of(
-    folder: ReleaseFolder, known: Sequence[KnownBundle], site: SiteContents, *, whole: bool
+    folder: ReleaseAtHand, known: Sequence[KnownBundle], site: SiteContents, *, whole: bool
 ) -> list[Candidate]:
     """Return what each bundle would need at the site. ``whole`` is for imports that read all of a bundle.
 
@@ -107,7 +107,7 @@ def candidates_of(
     return candidates
 
 
-def choose_files(folder: ReleaseFolder, candidates: Sequence[Candidate]) -> Choice:
+def choose_files(folder: ReleaseAtHand, candidates: Sequence[Candidate]) -> Choice:
     """Choose among the candidates. Raises :class:`ContentMissing` if none of them serves the site."""
     choice = choose(candidates, folder.paths)
     if choice is None:

@@ -22,8 +22,8 @@ from airgap.flows.steps.release_words import describe, list_files
 from airgap.flows.steps.site_contents import SiteContents, contents_of_documents, contents_of_target
 from airgap.i18n import tr
 from airgap.records import Record, replace
+from airgap.release.at_hand import ReleaseAtHand
 from airgap.release.choice import Candidate
-from airgap.release.folder import ReleaseFolder
 from airgap.targets import Target
 from airgap.targets.findings import raise_or_warn
 from airgap.transfer import Context
@@ -37,7 +37,7 @@ class ReleaseRequest(Record):
     """The release to import, and what is known of the site: ``holds`` are receipts and the like, ``history`` is the
     record of imports. ``whole`` is for an import that reads all of a bundle, to verify it."""
 
-    folder: ReleaseFolder
+    folder: ReleaseAtHand
     holds: Sequence[str] = ()
     history: Path | None = None
     whole: bool = False
@@ -47,7 +47,7 @@ class ReleaseRequest(Record):
 class ChosenFiles(Record):
     """What is imported of a release, and what is known of the site."""
 
-    folder: ReleaseFolder
+    folder: ReleaseAtHand
     candidate: Candidate
     site: SiteContents
 

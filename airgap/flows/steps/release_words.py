@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from airgap.formatting import counted, human
 from airgap.i18n import tr
 from airgap.release import ReleaseFile
+from airgap.release.at_hand import ReleaseAtHand
 from airgap.release.choice import Choice
-from airgap.release.folder import ReleaseFolder
 
 #: How many files the line about the choice names.
 _NAMED = 4
 
 
-def describe(folder: ReleaseFolder, choice: Choice) -> str:
+def describe(folder: ReleaseAtHand, choice: Choice) -> str:
     """Say in one line what is imported, or would be, and what is not here."""
     taken = choice.chosen or choice.nearest
     full = folder.release.full
@@ -45,7 +45,7 @@ def names_of(files: Sequence[ReleaseFile]) -> str:
     return tr("{shown} and {count} more", shown=shown, count=counted(rest, "file")) if rest > 0 else shown
 
 
-def list_files(folder: ReleaseFolder, files: Sequence[ReleaseFile]) -> Iterator[str]:
+def list_files(folder: ReleaseAtHand, files: Sequence[ReleaseFile]) -> Iterator[str]:
     """Yield a line for each file: where it is read, or that it has to be brought."""
     for file in files:
         path, size = folder.paths.get(file.name), human(file.size)

@@ -10,7 +10,7 @@ import pytest
 
 from airgap.errors import ContentMissing, UsageError
 from airgap.release import DOCUMENT_NAME
-from airgap.release.folder import full_bundle, open_release, release_folder
+from airgap.release.at_hand import full_bundle, open_release, release_folder
 from tests.release.test_document import RELEASE
 
 

@@ -23,7 +23,7 @@ from airgap.release.document import DOCUMENT_NAME, Release, ReleaseBundle, Relea
 _NAMED = 100
 
 
-class ReleaseFolder(Record):
+class ReleaseAtHand(Record):
     """A release whose document is in the folder ``path``. ``paths`` are its files that are at hand, by name.
 
     ``refused`` says why a file that is there is not used.
@@ -88,7 +88,7 @@ def release_folder(path: str | os.PathLike[str]) -> Path | None:
     return place if (place / DOCUMENT_NAME).is_file() else None
 
 
-def open_release(folder: Path, others: Sequence[str | os.PathLike[str]] = ()) -> ReleaseFolder:
+def open_release(folder: Path, others: Sequence[str | os.PathLike[str]] = ()) -> ReleaseAtHand:
     """Read the document in ``folder`` and look for its files there and in ``others``: files and folders.
 
     Raises :class:`UsageError` for a path that does not exist or belongs to no file of the release, and what
@@ -120,10 +120,10 @@ def open_release(folder: Path, others: Sequence[str | os.PathLike[str]] = ()) ->
                 break
             if problem:
                 refused[name] = problem
-    return ReleaseFolder(folder, release, paths, refused)
+    return ReleaseAtHand(folder, release, paths, refused)
 
 
-def full_bundle(folder: ReleaseFolder) -> list[Path]:
+def full_bundle(folder: ReleaseAtHand) -> list[Path]:
     """Return the files of the full bundle in order. Raises :class:`ContentMissing` if one of them is not at hand."""
     bundle = folder.release.full
     if missing := folder.missing(bundle):
@@ -131,7 +131,7 @@ def full_bundle(folder: ReleaseFolder) -> list[Path]:
     return [folder.paths[name] for name in bundle.files]
 
 
-def inventory_file(folder: ReleaseFolder, bundle: ReleaseBundle) -> Path | None:
+def inventory_file(folder: ReleaseAtHand, bundle: ReleaseBundle) -> Path | None:
     """Return the ``bundle.json`` of a bundle, if it lies in the folder: the file whose SHA-256 is the bundle's ID."""
     for file in folder.release.files:
         if file.sha256 == bundle.id and file.name in folder.paths:
