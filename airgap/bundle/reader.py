@@ -40,8 +40,7 @@ _STANDARD_INPUT = Path(tr("standard input"))
 class BundleReader:
     """An open bundle. Made by :func:`open_bundle`. A context manager: leaving it closes the files.
 
-    ``path`` is the file, ``inventory`` its inventory and ``id`` the bundle's ID. ``missing_blobs`` are the digests of
-    blobs in volumes that are missing and are not asked for.
+    ``path`` is the file, ``inventory`` its inventory, ``id`` its ID; ``missing_blobs`` are digests in missing volumes.
     """
 
     def __init__(self, path: Path, medium: Medium, head: BundleHead, names: Mapping[str, Descriptor]) -> None:
@@ -56,8 +55,9 @@ class BundleReader:
         self._places = head.places
         self._blobs_end = head.blobs_end
         self._tail: Tail | None = None
-        lacks = medium.lacks if isinstance(medium, VolumesMedium) else lambda offset, end: False
-        self.missing_blobs = {digest for digest, one in self._places.items() if lacks(one.header_offset, one.end)}
+        lacks = medium.lacks if isinstance(medium, VolumesMedium) and medium.partial else None
+        places = self._places.items() if lacks else ()
+        self.missing_blobs = {digest for digest, one in places if lacks and lacks(one.header_offset, one.end)}
 
     def close(self) -> None:
         """Close the files. Closing twice does nothing."""

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 
 from airgap.bundle.inventory import Inventory
 from airgap.bundle.media.volume_names import SIGNATURE_ROOM
-from airgap.bundle.tar import END, place_blobs
+from airgap.bundle.tar import END, BlobPlaces
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record
 from airgap.release.document import ReleaseBundle, ReleaseFile
@@ -68,9 +68,9 @@ def files_to_read(
     ``head_end`` is the offset of the first blob in the tar. If it is not known, it follows from the size of the files,
     but for the room of signatures: then a file more may be returned than is read.
     """
-    places = place_blobs(inventory.blobs, 0)
+    places = BlobPlaces(inventory.blobs, 0)
     size = sum(file.size for file in files)
-    latest = head_end if head_end is not None else max(0, size - blobs_length(inventory) - len(END))
+    latest = head_end if head_end is not None else max(0, size - places.end - len(END))
     earliest = head_end if head_end is not None else max(0, latest - SIGNATURE_ROOM)
     needed = [(0, latest)]
     for blob in inventory.blobs:
@@ -82,7 +82,7 @@ def files_to_read(
 
 def blobs_length(inventory: Inventory) -> int:
     """Return how many bytes of a tar the blobs take."""
-    return max((place.end for place in place_blobs(inventory.blobs, 0).values()), default=0)
+    return BlobPlaces(inventory.blobs, 0).end
 
 
 def _starts(files: Sequence[ReleaseFile]) -> list[int]:

@@ -111,11 +111,14 @@ class VolumesMedium:
         first, last = self._volume_at(offset), self._volume_at(offset + max(length, 1) - 1)
         return [str(volume.path) for volume in self._volumes[first : last + 1]]
 
+    @property
+    def partial(self) -> bool:
+        """Whether volumes are missing that are not asked for."""
+        return bool(self._absent)
+
     def lacks(self, offset: int, end: int) -> bool:
         """Whether some of these bytes lie in a volume that is missing and is not asked for."""
-        return bool(self._absent) and any(
-            number in self._absent for number in range(self._volume_at(offset), self._volume_at(end - 1) + 1)
-        )
+        return any(number in self._absent for number in range(self._volume_at(offset), self._volume_at(end - 1) + 1))
 
     def expect_size(self, total: int) -> None:
         """Add the volumes that a tar of ``total`` bytes must have besides the known ones.

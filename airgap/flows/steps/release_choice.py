@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airgap import limits
-from airgap.bundle import Inventory
+from airgap.bundle import Inventory, read_document
 from airgap.bundle.reader import BundleReader, open_files
 from airgap.errors import BundleError, ContentMissing, DigestMismatch
 from airgap.flows.steps.site_contents import SiteContents
 from airgap.i18n import tr
-from airgap.oci import digest as digests
 from airgap.records import Record
 from airgap.release import ReleaseBundle
 from airgap.release.at_hand import ReleaseAtHand, inventory_file
@@ -54,11 +52,10 @@ def _known(folder: ReleaseAtHand, bundle: ReleaseBundle, unseal: Unseal | None) 
             head_end = reader.blobs_end - blobs_length(reader.inventory) if plain else None
             return KnownBundle(bundle, reader.inventory, head_end)
     if (path := inventory_file(folder, bundle)) is not None:
-        with path.open("rb") as file:
-            content = file.read(limits.value("document-bytes") + 1)
-        if digests.encoded(digests.of(content)) != bundle.id:
+        document = read_document(path)
+        if document.id != bundle.id or not isinstance(document.content, Inventory):
             raise DigestMismatch(tr("its SHA-256 is not the one that release.json names"), where=str(path))
-        return KnownBundle(bundle, Inventory.from_bytes(content, where=str(path)))
+        return KnownBundle(bundle, document.content)
     return KnownBundle(bundle)
 
 
