@@ -2,6 +2,7 @@
 """A bundle: an OCI image layout in a tar that is written once and read without unpacking it.
 
 - ``tar`` is the tar format, ``media`` how a tar is stored: as a file, volumes, zstd frames or a pipe;
+- ``folder`` is the same as a folder with a file for each member;
 - ``inventory``, ``lockfile`` and ``receipt`` are the JSON documents, ``documents`` recognises and reads any of them;
 - ``layout_builder`` turns a plan into an inventory and the offset of every byte;
 - ``writer`` and ``reader`` are the two stores, ``build`` is a run that writes a bundle, with its ``journal``, its
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
     from airgap.bundle.journal import ExportJournal, journal_path
     from airgap.bundle.layout_builder import Extras, Resource, build_layout
     from airgap.bundle.lockfile import Lockfile
+    from airgap.bundle.opening import open_bundle
     from airgap.bundle.output_format import OutputFormat
     from airgap.bundle.program import Program
-    from airgap.bundle.reader import BundleReader, open_bundle
+    from airgap.bundle.reader import BundleReader
     from airgap.bundle.receipt import Receipt, ReceiptImage
     from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
     from airgap.bundle.writer import BundleWriter
@@ -78,7 +80,7 @@ _MODULES = {
     "Resource": "layout_builder",
     "build_layout": "layout_builder",
     "journal_path": "journal",
-    "open_bundle": "reader",
+    "open_bundle": "opening",
     "read_base": "base",
     "read_document": "documents",
     "read_json_document": "documents",

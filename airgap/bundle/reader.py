@@ -8,19 +8,20 @@ and sizes in the inventory. The tar header there must be exactly the expected on
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap import limits
+from airgap.bundle.folder.medium import FolderMedium
 from airgap.bundle.head import MAX_MEMBER, BundleHead, check_padding
-from airgap.bundle.media import AskForVolume, Medium, open_listed, open_medium
+from airgap.bundle.media import Medium
 from airgap.bundle.media.file import FileMedium
 from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
 from airgap.bundle.tail import Tail
 from airgap.bundle.tar import COPY_AGAIN_HINT, END, Member
-from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound, SignatureFailure
+from airgap.errors import BundleError, ContentMissing, DigestMismatch, NotFound, SignatureFailure
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
@@ -29,16 +30,16 @@ from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import BUFFER_SIZE, fetch, read_verified
 
 if TYPE_CHECKING:
-    from airgap.bundle.media.sealed import Unseal
+    pass
 
-__all__ = ["MAX_MEMBER", "BundleReader", "open_bundle", "open_files"]
+__all__ = ["MAX_MEMBER", "STANDARD_INPUT", "BundleReader"]
 
 #: The path of a bundle in standard input, for messages.
-_STANDARD_INPUT = Path(tr("standard input"))
+STANDARD_INPUT = Path(tr("standard input"))
 
 
 class BundleReader:
-    """An open bundle. Made by :func:`open_bundle`. A context manager: leaving it closes the files.
+    """An open bundle. Made by :func:`airgap.bundle.open_bundle`. A context manager: leaving it closes the files.
 
     ``path`` is the file, ``inventory`` its inventory, ``id`` its ID; ``missing_blobs`` are digests in missing volumes.
     """
@@ -90,7 +91,7 @@ class BundleReader:
     @property
     def is_standard_input(self) -> bool:
         """Whether the bundle is read from standard input, so that no path leads to it."""
-        return self.path == _STANDARD_INPUT
+        return self.path == STANDARD_INPUT
 
     @property
     def signatures_come_last(self) -> bool:
@@ -104,8 +105,13 @@ class BundleReader:
 
     @property
     def is_appendable(self) -> bool:
-        """Whether signatures can be written behind the blobs: not into a compressed bundle or a pipe."""
-        return isinstance(self._medium, FileMedium | VolumesMedium)
+        """Whether signatures can be added to it: not to a compressed bundle or a pipe."""
+        return isinstance(self._medium, FileMedium | VolumesMedium | FolderMedium)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the bundle is a folder."""
+        return isinstance(self._medium, FolderMedium)
 
     @property
     def blobs_end(self) -> int:
@@ -114,7 +120,7 @@ class BundleReader:
 
     @property
     def files(self) -> Sequence[str]:
-        """The volumes in order, or the bundle's file."""
+        """The volumes in order, the bundle's file, or all files of its folder."""
         return self._medium.files_at(0, self.size)
 
     @property
@@ -263,6 +269,8 @@ class BundleReader:
         """
         self._head.check_order()
         self.require_seek_table()
+        if isinstance(self._medium, FolderMedium):
+            self._medium.check_nothing_else()
         if not tail.exact:
             raise SignatureFailure(
                 tr("changed after it was signed: its end is not what it should be"),
@@ -288,7 +296,7 @@ class BundleReader:
             )
         return place
 
-    def _documents_end(self) -> int:
+    def documents_end(self) -> int:
         """Return the offset behind the manifests and configs, which are read in any order. Only layers follow."""
         manifest_blobs = [blob for blob in self.inventory.blobs if manifests.is_manifest_type(blob.media_type)]
         digests = {blob.digest for blob in manifest_blobs}
@@ -297,54 +305,3 @@ class BundleReader:
             if manifest.config is not None and manifest.config.digest in self._places:
                 digests.add(manifest.config.digest)
         return max((self._places[digest].end for digest in digests), default=0)
-
-
-def open_bundle(
-    path: str | os.PathLike[str],
-    *,
-    more: Sequence[str | os.PathLike[str]] = (),
-    ask: AskForVolume | None = None,
-    unseal: Unseal | None = None,
-) -> BundleReader:
-    """Open a bundle and check its head.
-
-    ``path`` is a file, any one of its volumes, or ``-`` for standard input. ``more`` are volumes in other folders, and
-    ``ask`` is called for volumes that are missing, ``unseal`` for the key of a sealed bundle. Raises
-    :class:`BundleError` for a damaged bundle and for other files.
-    """
-    shown_path = _STANDARD_INPUT if str(path) == "-" else Path(path)
-    return _open_shown(shown_path, lambda: open_medium([Path(path), *map(Path, more)], ask, unseal))
-
-
-def open_files(
-    paths: Sequence[Path], ask: AskForVolume | None, unseal: Unseal | None, *, partial: bool
-) -> BundleReader:
-    """Open the bundle in exactly these files, volumes in order. With ``partial`` all but the first may be missing."""
-    return _open_shown(paths[0], lambda: open_listed(paths, ask, unseal, partial=partial))
-
-
-def _open_shown(shown_path: Path, open_: Callable[[], Medium]) -> BundleReader:
-    """Open a bundle; its errors begin with ``shown_path``."""
-    try:
-        medium = open_()
-        try:
-            return _open_reader(shown_path, medium)
-        except BaseException:
-            medium.close()
-            raise
-    except AirgapError as error:
-        if str(shown_path) not in (error.where or ""):
-            error.where = f"{shown_path}: {error.where}" if error.where else str(shown_path)
-        raise
-
-
-def _open_reader(path: Path, medium: Medium) -> BundleReader:
-    head = BundleHead.read(medium, str(path))
-    medium.expect_size(head.blobs_end + len(END))
-    head.check_members()
-    reader = BundleReader(path, medium, head, head.read_index())
-    if not reader.signatures_come_last:
-        reader.signatures()
-    if isinstance(medium, PipeMedium):
-        medium.stop_keeping(reader._documents_end())
-    return reader

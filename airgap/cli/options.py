@@ -313,7 +313,7 @@ def open_bundle(bundles: tuple[str, ...], password_stdin: bool, unseal: Unseal |
 
     ``unseal`` gets the key of a sealed bundle.
     """
-    from airgap.bundle import reader
+    from airgap.bundle import open_bundle as open_
 
     if "-" in bundles:
         if len(bundles) > 1:
@@ -330,4 +330,4 @@ def open_bundle(bundles: tuple[str, ...], password_stdin: bool, unseal: Unseal |
     from airgap.cli.release_folder import bundle_in
 
     path = bundle_in(bundles[0]) if len(bundles) == 1 else bundles[0]
-    return reader.open_bundle(path, more=bundles[1:], ask=ask_for_volume(), unseal=unseal)
+    return open_(path, more=bundles[1:], ask=ask_for_volume(), unseal=unseal)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap.bundle import Inventory, read_document
-from airgap.bundle.reader import BundleReader, open_files
+from airgap.bundle.opening import open_files
+from airgap.bundle.reader import BundleReader
 from airgap.errors import BundleError, ContentMissing, DigestMismatch
 from airgap.flows.steps.site_contents import SiteContents
 from airgap.i18n import tr
@@ -63,7 +64,7 @@ def open_bundle_of(folder: ReleaseAtHand, bundle: ReleaseBundle, unseal: Unseal 
     """Open a bundle of a release, of which volumes may be missing.
 
     Raises :class:`BundleError` for another bundle than ``release.json`` names, and what
-    :func:`airgap.bundle.reader.open_files` raises.
+    :func:`airgap.bundle.opening.open_files` raises.
     """
     paths = [folder.path_of(name) for name in bundle.files]
     reader = open_files(paths, None, unseal, partial=True)

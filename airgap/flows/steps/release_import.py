@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airgap.bundle.reader import BundleReader, open_files
+from airgap.bundle.opening import open_files
+from airgap.bundle.reader import BundleReader
 from airgap.events import Noted
 from airgap.flows.steps.placement import ImportRequest
 from airgap.flows.steps.release_choice import (
