@@ -165,6 +165,7 @@ def tree_with(folder: Path, text: str) -> Path:
         'return "is missing" if gone else ""',
         '@click.option("--x", help="What it does.")\ndef f(): pass',
         'click.echo("all is well")',
+        'note("stopped")',
     ],
 )
 def test_text_around_the_catalogue_is_found(tmp_path: Path, text: str) -> None:

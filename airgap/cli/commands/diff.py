@@ -79,16 +79,20 @@ def _print_table(comparison: Comparison) -> None:
         cells = [left(name, widths[0]), left(digests, widths[1])]
         cells += [right(cell, columns) for cell, columns in zip(numbers, widths[2:], strict=True)]
         say(Styled(f"{sign} {'  '.join(cells)}".rstrip(), colour))
-    counts = ", ".join(f"{comparison.count(status)} {word}" for status, word in _WORDS.items())
+    counts = ", ".join(_counted(comparison.count(status), status) for status in _WORDS)
     for change, text in lines_of(comparison.artifacts):
         sign, colour = _SIGNS[change]
         say(Styled(f"{sign} {text}", colour))
     say(tr("images: {counts}", counts=counts))
     if comparison.artifacts:
-        counts = ", ".join(f"{number} {_WORDS[change]}" for change, number in counts_of(comparison.artifacts).items())
+        counts = ", ".join(_counted(number, change) for change, number in counts_of(comparison.artifacts).items())
         say(tr("artifacts: {counts}", counts=counts))
     added, removed, kept = (cell.strip("+-= ") or tr("unknown") for cell in _cells(comparison.bytes))
     say(tr("bytes: {added} added, {removed} removed, {kept} kept", added=added, removed=removed, kept=kept))
+
+
+def _counted(number: int, status: Status) -> str:
+    return tr("{number} {word}", number=number, word=_WORDS[status])
 
 
 def _digests(old: str, new: str) -> str:

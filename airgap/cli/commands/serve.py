@@ -117,7 +117,7 @@ def command(
                 show(noted)
         server.serve_forever()
     except KeyboardInterrupt:
-        note("stopped")
+        note(tr("stopped"))
     finally:
         server.stop()
 
