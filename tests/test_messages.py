@@ -22,7 +22,7 @@ from tools.messages.strays import strays
 ROOT = Path(__file__).resolve().parent.parent
 #: How the list of commands and the page of ``inspect`` begin.
 SHORT_HELP = "Show the contents of a bundle, or an image at a registry."
-HELP = "Show the contents of a bundle, or what"
+HELP = "Show the contents of a bundle, the files"
 PO = r"""
 msgid ""
 msgstr "Content-Type: text/plain; charset=utf-8\nPlural-Forms: nplurals=1; plural=0;\n"

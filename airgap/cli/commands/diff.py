@@ -13,6 +13,7 @@ from airgap.bundle.comparison import ByteCounts, Comparison
 from airgap.cli import options
 from airgap.cli.formatting.columns import display_width, left, right
 from airgap.cli.printing import Styled, say, say_json
+from airgap.cli.release_folder import document_in
 from airgap.flows.diff import diff
 from airgap.formatting import escaped, human
 from airgap.i18n import tr
@@ -35,8 +36,8 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
 def command(old: str, new: str, as_json: bool, markdown: bool) -> None:
     """Show which images and how many bytes NEW adds to OLD, removes from it, changes and keeps.
 
-    Each is a bundle, the bundle.json of one, a receipt, an inventory or a lock. Bytes are shown where both files have
-    them: a lock lists no layers, a receipt no sizes. The exit code is 0 even if they differ.
+    Each is a bundle, the bundle.json of one, a release folder, a receipt, an inventory or a lock. Bytes are shown where
+    both files have them: a lock lists no layers, a receipt no sizes. The exit code is 0 even if they differ.
 
     \b
     airgap diff platform-1.9.tar platform-1.10.tar
@@ -45,7 +46,7 @@ def command(old: str, new: str, as_json: bool, markdown: bool) -> None:
     """
     if as_json and markdown:
         raise click.UsageError(tr("--json and --markdown are two outputs"))
-    old_document, new_document = read_document(old), read_document(new)
+    old_document, new_document = read_document(document_in(old)), read_document(document_in(new))
     comparison = diff(old_document, new_document)
     if markdown:
         from airgap.cli.formatting.release_notes import release_notes
