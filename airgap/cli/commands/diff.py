@@ -48,7 +48,7 @@ def command(old: str, new: str, as_json: bool, markdown: bool) -> None:
     old_document, new_document = read_document(old), read_document(new)
     comparison = diff(old_document, new_document)
     if markdown:
-        from airgap.cli.formatting.release_notes import release_notes
+        from airgap.release.notes import release_notes
 
         for line in release_notes(comparison, _title(old_document), _title(new_document)).splitlines():
             say(line)
