@@ -2,6 +2,7 @@
 """A bundle: an OCI image layout in a tar that is written once and read without unpacking it.
 
 - ``tar`` is the tar format, ``media`` how a tar is stored: as a file, volumes, zstd frames or a pipe;
+- ``folder`` is the same as a folder with a file for each member;
 - ``inventory``, ``lockfile`` and ``receipt`` are the JSON documents, ``documents`` recognises and reads any of them;
 - ``layout_builder`` turns a plan into an inventory and the offset of every byte;
 - ``writer`` and ``reader`` are the two stores, ``build`` is a run that writes a bundle, with its ``journal``, its
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airgap.bundle.base import Base, read_base
     from airgap.bundle.documents import Document, read_document, read_json_document, read_lockfile
-    from airgap.bundle.inventory import BundledImage, Inventory
+    from airgap.bundle.inventory import Inventory
+    from airgap.bundle.inventory_entries import BundledImage
     from airgap.bundle.journal import ExportJournal, journal_path
     from airgap.bundle.layout_builder import Extras, Resource, build_layout
     from airgap.bundle.lockfile import Lockfile
@@ -63,7 +65,7 @@ _MODULES = {
     "BundleIdentity": "required_layers",
     "BundleReader": "reader",
     "BundleWriter": "writer",
-    "BundledImage": "inventory",
+    "BundledImage": "inventory_entries",
     "Document": "documents",
     "ExportJournal": "journal",
     "Extras": "layout_builder",

@@ -64,9 +64,9 @@ def _export(
         write_export_lock(request.lock if request.lock_only else None, contents.lockfile, refresh=request.refresh)
         return result
     if replace or not is_finished(request.form, inventory, laid_out.layout, laid_out.signature_files, paths, context):
-        check_places([*paths, *request.form.parity_paths], replace=replace)
+        check_places(request.form, paths, replace=replace)
         result.report = write_bundle(build, contents, laid_out, context)
     add_parity(request.form, paths, context)
-    result.bundle_size = sum(path.stat().st_size for path in paths) or laid_out.layout.total
+    result.bundle_size = request.form.size_on_disk(laid_out.layout, paths)
     write_export_lock(request.lock, contents.lockfile, refresh=request.refresh)
     return result

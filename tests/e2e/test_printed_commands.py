@@ -532,6 +532,7 @@ EXCEPTIONS = {
     "put NAME.p001 … in its folder": PLACEHOLDER,
     "airgap repair {}": "tests/flows/test_parity.py has the message and runs it",
     "airgap images --why shows them": NO_COMMAND,
+    "airgap release {} {}": "the comment of a signature, which names the release",
     "airgap rewrite PATH --to {} --output DIR": PLACEHOLDER,
     "airgap hosts {} --for {} --pull-secret": "tests/prove/test_faults.py has it",
     "airgap hosts {} --for {}{} --root /": "configures this machine; tests/prove/test_faults.py has it",

@@ -10,7 +10,7 @@ from airgap.artifacts.collect import Collected
 from airgap.bundle import Lockfile, Resource
 from airgap.bundle.artifacts import BundledArtifact
 from airgap.bundle.build import BundleBuild
-from airgap.bundle.inventory import SkippedName
+from airgap.bundle.inventory_entries import SkippedName
 from airgap.bundle.lockfile import create_lockfile
 from airgap.errors import AirgapError, UsageError
 from airgap.flows.images import FoundImages

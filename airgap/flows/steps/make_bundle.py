@@ -40,6 +40,7 @@ def lay_out_bundle(
         request.attached,
     )  # fmt: skip
     inventory, layout = build_layout(plan, extras, omitted.requires, omitted.bases)
+    request.form.check_layout(layout, inventory)
     layout, signature_files = request.signing.sign(request.form, inventory, layout)
     paths = request.form.output_paths(layout)
     planned = PlannedBundle(
