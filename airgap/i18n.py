@@ -14,16 +14,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-<<<<<<< HEAD
-from typing import Literal, NamedTuple
-=======
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from gettext import NullTranslations
->>>>>>> main
+from typing import Literal, NamedTuple
 
 _DOMAIN = "airgap"
 _VARIABLES = ("AIRGAP_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -95,13 +88,9 @@ def plural(one: str, many: str, number: int, /, **fields: object) -> str:
 def plural_form(one: str, many: str, number: int, /) -> str:
     """Return the form for ``number`` with its fields not filled in."""
     english = one if number == 1 else many
-<<<<<<< HEAD
-    translated = _catalogue.gettext(one) if _catalogue else one
-    return translated if translated != one else english
-=======
     catalogue = getattr(_chosen, "catalogue", _catalogue)
-    return catalogue.ngettext(one, many, number) if catalogue else english
->>>>>>> main
+    translated = catalogue.gettext(one) if catalogue else one
+    return translated if translated != one else english
 
 
 class Bilingual(NamedTuple):
@@ -121,7 +110,7 @@ def bilingual(message: str, /, **fields: object) -> Bilingual:
 @contextlib.contextmanager
 def in_language(language: str) -> Iterator[None]:
     """Have this thread's messages in ``language`` for the block: for documents whose language is not the user's."""
-    _chosen.catalogue = None if language == "en" else _load(language)
+    _chosen.catalogue = _korean() if language == "ko" else None
     try:
         yield
     finally:
