@@ -158,6 +158,7 @@ FILES: tuple[Limit, ...] = (
     Limit("archive-memory", 128 * _MIB, "bytes", tr("the window of a decompressor"), "44"),
     Limit("attached-bytes", 64 * _MIB, "bytes", tr("the documents that export --attach carries, together"), "2"),
     Limit("attached-files", 1000, "files", tr("how many these are"), "2"),
+    Limit("kept-files", 10_000, "files", tr("the files of a folder that prune --keep names"), "2"),
     Limit("scan-depth", 16, "levels", tr("archives in each other that a scan unpacks"), "44"),
     Limit("scan-file-bytes", 4 * _GIB, "bytes", tr("a file that a scan gives to the engine"), "44"),
     Limit("scan-time", 600, "seconds", tr("the time until the engine has scanned a file"), "44"),

@@ -186,6 +186,16 @@ class Repository:
         check_tag(name)
         self.push_manifest(descriptor, self._manifest_content(descriptor), name)
 
+    def delete(self, name: str) -> bool:
+        """Delete a manifest by its digest with all its tags, or a tag alone (end-9); return whether it was there.
+
+        A registry that does not delete, or that deletes no tags, answers 405 or 400: that is
+        :class:`airgap.errors.Rejected`.
+        """
+        scopes = (f"repository:{self.name}:delete,pull",)
+        response = self.client.request("DELETE", self._manifest_path(name), scopes=scopes, ok=(200, 202, 204, 404))
+        return response.status != 404
+
     def mount(self, descriptor: Descriptor, from_repository: str) -> bool:
         """Mount a blob from another repository of the registry (end-11); return whether it is here now.
 
@@ -320,7 +330,7 @@ class Repository:
 
     def _not_found(self, name: str) -> NotFound:
         is_digest = digests.is_digest(name)
-        return NotFound(
+        error = NotFound(
             tr(
                 "the registry has no {content}",
                 content=tr("manifest with this digest") if is_digest else tr("tag {name}", name=name),
@@ -328,6 +338,8 @@ class Repository:
             where=f"{self}{'@' if is_digest else ':'}{name}",
             hint=tr("check the spelling; asked at {public_url}", public_url=public_url(self.client.base_url)),
         )
+        error.status = 404
+        return error
 
 
 def _fallback_tag(digest: str) -> str:
