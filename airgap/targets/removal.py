@@ -43,8 +43,14 @@ class RegistryRemover:
             ) from error
 
     def remove_tag(self, repository: str, tag: str, digest: str) -> None:
-        """Delete a tag alone."""
-        self._open(repository).delete(tag)
+        """Delete a tag alone. Raises :class:`Rejected` where the registry does not do that."""
+        try:
+            self._open(repository).delete(tag)
+        except Rejected as error:
+            raise Rejected(
+                tr("another tag has the same manifest, and this registry does not delete a tag alone"),
+                where=error.where,
+            ) from error
 
     def remove_manifest(self, repository: str, digest: str) -> None:
         """Delete a manifest with its tags."""

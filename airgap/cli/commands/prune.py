@@ -114,6 +114,11 @@ def command(
     only = artifact_targets.choice.only
     if only and target:
         raise UsageError(tr("--only-artifacts looks at no images"), hint=tr("leave TARGET out"))
+    if not only and not target and not project.target:
+        raise UsageError(
+            tr("which registry is to be pruned?"),
+            hint=tr("give TARGET, or target: in airgap.yaml; --only-artifacts needs none"),
+        )
     mapping = None if only else target_mapping(project, target, policy, plain_http=connection.plain_http)
     by_format = artifact_targets.by_format(project)
     if mapping is None:
@@ -144,7 +149,7 @@ def command(
         if not as_json:
             show_plan(plan, emit)
         if dry_run or plan.is_empty:
-            finish_plan(plan, emit, as_json=as_json)
+            finish_plan(plan, emit, dry_run=dry_run, as_json=as_json)
             return
         if not yes and not confirm(plan):
             note(tr("nothing was deleted"))

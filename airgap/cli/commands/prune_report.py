@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from airgap.cli.formatting.columns import right
 from airgap.cli.printing import Styled, say, say_json
 from airgap.errors import Incomplete
 from airgap.events import Noted, Sink, Warned
+from airgap.flows.prune.plan import Left
 from airgap.flows.prune.prune import PrunePlan, PruneResult
 from airgap.formatting import counted, human
 from airgap.i18n import tr
@@ -44,7 +46,7 @@ def _contents(plan: PrunePlan) -> str:
 
 
 def _total(plan: PrunePlan) -> str:
-    return tr("{what}, which free {size}", what=_contents(plan), size=human(plan.frees))
+    return f"{_contents(plan)} ({human(plan.frees)})"
 
 
 def confirm(plan: PrunePlan) -> bool:
@@ -53,19 +55,23 @@ def confirm(plan: PrunePlan) -> bool:
     return click.confirm(question, default=False, err=True)
 
 
-def finish_plan(plan: PrunePlan, emit: Sink, *, as_json: bool) -> None:
-    """Print what would be deleted, in one line or as JSON."""
+def finish_plan(plan: PrunePlan, emit: Sink, *, dry_run: bool, as_json: bool) -> None:
+    """Print what would be deleted, in one line or as JSON.
+
+    Raises :class:`Incomplete` if there is nothing to delete but what cannot be deleted, unless it is a dry run.
+    """
     if as_json:
         say_json(_document(plan, None))
     elif plan.is_empty:
         emit(Noted(tr("{place}: nothing to delete", place=plan.place)))
     else:
         emit(Noted(tr("{place}: would delete {what}", place=plan.place, what=_total(plan))))
+    if not dry_run:
+        _raise_for_failed(plan.left)
 
 
 def finish(plan: PrunePlan, result: PruneResult, emit: Sink, *, as_json: bool) -> None:
     """Print what is gone and what gives the space back. Raises :class:`Incomplete` for what could not be deleted."""
-    failed = [one for one in result.left if one.failed]
     if as_json:
         say_json(_document(plan, result))
     else:
@@ -79,8 +85,11 @@ def finish(plan: PrunePlan, result: PruneResult, emit: Sink, *, as_json: bool) -
         emit(Noted(tr("{place}: deleted {what}; {kept} as before", place=plan.place, what=", ".join(parts), kept=kept)))
         for step in result.next_steps:
             emit(Noted(tr("to get the space back: {step}", step=step)))
-    if failed:
-        names = ", ".join(one.name for one in failed)
+    _raise_for_failed(result.left)
+
+
+def _raise_for_failed(left: Sequence[Left]) -> None:
+    if names := ", ".join(one.name for one in left if one.failed):
         raise Incomplete(tr("not deleted: {names}", names=names), again=True)
 
 

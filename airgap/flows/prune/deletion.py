@@ -59,7 +59,7 @@ def _delete_repository(
                 done.add(removal.digest)
         except AirgapError as error:
             _raise_if_final(error)
-            result.left.append(Left.after(_name(target, removal), _explained(error, removal)))
+            result.left.append(Left.after(_name(target, removal), error))
             complete = False
             continue
         if not removal.companion:
@@ -121,13 +121,6 @@ def check_gone(plan: ImagePlan, target: Target, context: Context) -> list[Left]:
 
 def _name(target: Target, removal: Removal) -> str:
     return f"{target.mapping.address.registry}/{removal.place}"
-
-
-def _explained(error: AirgapError, removal: Removal) -> AirgapError:
-    if removal.only_tag and not isinstance(error, Unauthorized):
-        what = tr("another tag has the same manifest, and this registry does not delete a tag alone")
-        return type(error)(f"{what}: {error.what}")
-    return error
 
 
 def _raise_if_final(error: AirgapError) -> None:

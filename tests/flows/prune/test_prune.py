@@ -260,6 +260,18 @@ def test_bad_input(
     assert deletions(far) == []
 
 
+def test_a_folder_of_more_files_than_are_read(site: Site) -> None:
+    """One file more than the limit, and one at the limit."""
+    site.airgap.write("many/1.10.tar", (site.airgap.folder / "1.10.tar").read_bytes())
+    for number in range(4):
+        site.airgap.write(f"many/{number}.txt", "x")
+    site.airgap.environment["AIRGAP_LIMITS"] = "kept-files=4"
+    said = site.airgap.fails(2, "prune", TARGET, "--via", site.far_url, "--keep", "many", "--yes")
+    assert "more than 4 files" in said.errors[0]
+    site.airgap.environment["AIRGAP_LIMITS"] = "kept-files=5"
+    assert images_of(site.json("--keep", "many", "--dry-run")) == OLD
+
+
 def test_a_history_that_was_changed_is_not_believed(site: Site) -> None:
     history = site.airgap.home / ".local/state/airgap/history.jsonl"
     history.write_bytes(history.read_bytes().replace(b"app:1.8", b"app:1.0"))
