@@ -19,11 +19,6 @@ def use_language() -> None:
     """Let click speak the language in use. A text that the catalogue lacks stays English."""
     if language_in_use() == "en":
         return
-    import click
-
-    from airgap.cli.formatting.help import WideFormatter
-
-    click.Context.formatter_class = WideFormatter
     for name in _MODULES:
         module = importlib.import_module(f"click.{name}")
         for function, replacement in (("_", tr), ("ngettext", plural_form)):
