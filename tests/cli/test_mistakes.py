@@ -48,7 +48,7 @@ MISTAKES = (
     Mistake("prune OPEN", 2, r"Missing option '--keep'", r"airgap prune --help"),
     Mistake("prune --keep b.tar --dry-run", 2, r"which registry", r"give TARGET"),
     Mistake("prune OPEN/p --keep b.tar", 2, r"nobody to ask", r"--dry-run shows"),
-    Mistake("prune OPEN/p --keep app.yaml --dry-run", 40, r"app.yaml: this is no airgap bundle", r"bundle.json"),
+    Mistake("prune OPEN/p --keep app.yaml --dry-run", 40, r"app.yaml: this is no airgap bundle", r"airgap export"),
     Mistake("prune OPEN/p --keep b.tar --dry-run", 2, r"no receipt and no history", r"--receipt names"),
     Mistake("migrate OPEN", 2, r"Missing argument 'TARGET'", r"airgap migrate \[OPTIONS\] SOURCE TARGET"),
     Mistake("diff b.tar", 2, r"Missing argument 'NEW'", r"airgap diff --help"),
