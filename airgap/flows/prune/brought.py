@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from airgap.bundle import Receipt
+from airgap.bundle import Receipt, ReceiptImage
 from airgap.bundle.documents import read_json_document
 from airgap.bundle.receipt import ReceiptArtifact
 from airgap.errors import AirgapError, BundleError, UsageError
@@ -118,14 +118,13 @@ def _found_receipt(path: Path, context: Context) -> Receipt | None:
 
 def _receipt_of(document: Mapping[str, Any]) -> Receipt:
     """The entry of an import as a receipt. Raises :class:`BundleError` for one that another program wrote."""
-    where = tr("the history, import {number}", number=document.get("number"))
-    root = str(document["bundle"].get("root") or "") if isinstance(document["bundle"], Mapping) else ""
-    content: dict[str, Any] = {
-        "format": 1,
-        "target": None,
-        "bundle": root.removeprefix("sha256:"),
-        "images": document.get("images") or [],
-        "blobs": {},
-        "artifacts": document.get("artifacts") or [],
-    }
-    return Receipt.from_json(content, where=where)
+    try:
+        images = tuple(map(ReceiptImage.from_json, document.get("images") or ()))
+        artifacts = tuple(map(ReceiptArtifact.from_json, document.get("artifacts") or ()))
+    except (AirgapError, KeyError, TypeError, ValueError, AttributeError) as error:
+        where = tr("the history, import {number}", number=document.get("number"))
+        raise BundleError(
+            tr("this entry is unreadable ({error})", error=error), where=where,
+            hint=tr("--receipt FILE names what was imported instead; the history is not read then"),
+        ) from error  # fmt: skip
+    return Receipt("", "", images, {}, artifacts=artifacts)
