@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap import limits
+from airgap.bundle.folder.medium import FolderMedium
 from airgap.bundle.head import MAX_MEMBER, BundleHead, check_padding
 from airgap.bundle.media import AskForVolume, Medium, open_medium
 from airgap.bundle.media.file import FileMedium
@@ -101,8 +102,13 @@ class BundleReader:
 
     @property
     def is_appendable(self) -> bool:
-        """Whether signatures can be written behind the blobs: not into a compressed bundle or a pipe."""
-        return isinstance(self._medium, FileMedium | VolumesMedium)
+        """Whether signatures can be added to it: not to a compressed bundle or a pipe."""
+        return isinstance(self._medium, FileMedium | VolumesMedium | FolderMedium)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the bundle is a folder."""
+        return isinstance(self._medium, FolderMedium)
 
     @property
     def blobs_end(self) -> int:
@@ -111,7 +117,7 @@ class BundleReader:
 
     @property
     def files(self) -> Sequence[str]:
-        """The volumes in order, or the bundle's file."""
+        """The volumes in order, the bundle's file, or all files of its folder."""
         return self._medium.files_at(0, self.size)
 
     @property
@@ -260,6 +266,8 @@ class BundleReader:
         """
         self._head.check_order()
         self.require_seek_table()
+        if isinstance(self._medium, FolderMedium):
+            self._medium.check_nothing_else()
         if not tail.exact:
             raise SignatureFailure(
                 tr("changed after it was signed: its end is not what it should be"),
@@ -305,13 +313,13 @@ def open_bundle(
 ) -> BundleReader:
     """Open a bundle and check its head.
 
-    ``path`` is a file, any one of its volumes, or ``-`` for standard input. ``more`` are volumes in other folders, and
-    ``ask`` is called for volumes that are missing, ``unseal`` for the key of a sealed bundle. Raises
+    ``path`` is a file, any one of its volumes, a folder, or ``-`` for standard input. ``more`` are volumes in other
+    folders, and ``ask`` is called for volumes that are missing, ``unseal`` for the key of a sealed bundle. Raises
     :class:`BundleError` for a damaged bundle and for other files.
     """
     shown_path = _STANDARD_INPUT if str(path) == "-" else Path(path)
     try:
-        medium = open_medium([Path(path), *map(Path, more)], ask, unseal)
+        medium = _open_medium([Path(path), *map(Path, more)], ask, unseal)
         try:
             return _open_reader(shown_path, medium)
         except BaseException:
@@ -321,6 +329,12 @@ def open_bundle(
         if str(shown_path) not in (error.where or ""):
             error.where = f"{shown_path}: {error.where}" if error.where else str(shown_path)
         raise
+
+
+def _open_medium(paths: Sequence[Path], ask: AskForVolume | None, unseal: Unseal | None) -> Medium:
+    if len(paths) == 1 and paths[0].is_dir():
+        return FolderMedium.open(paths[0])
+    return open_medium(paths, ask, unseal)
 
 
 def _open_reader(path: Path, medium: Medium) -> BundleReader:

@@ -68,6 +68,7 @@ def _export(
     inventory, layout = build_layout(
         planned, Extras(*carried, artifacts, request.attached), omitted.requires, omitted.bases
     )
+    request.form.check_layout(layout, inventory)
     layout, signature_files = request.signing.sign(request.form, inventory, layout)
     paths = request.form.output_paths(layout)
     result = Exported(
@@ -85,7 +86,7 @@ def _export(
         write_export_lock(request.lock if request.lock_only else None, lockfile, refresh=request.refresh)
         return result
     if replace or not is_finished(request.form, inventory, layout, signature_files, result.paths, context):
-        check_places([*result.paths, *request.form.parity_paths], replace=replace)
+        check_places(request.form, result.paths, replace=replace)
         with build.writer(planned, inventory, layout, lockfile) as writer:
             result.report = copy(
                 planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, context,
@@ -94,7 +95,7 @@ def _export(
             write_signatures(signature_files)
             writer.finish()
     add_parity(request.form, result.paths, context)
-    result.bundle_size = sum(path.stat().st_size for path in result.paths) or layout.total
+    result.bundle_size = request.form.size_on_disk(layout, result.paths)
     write_export_lock(request.lock, lockfile, refresh=request.refresh)
     return result
 
