@@ -68,8 +68,9 @@ class ReceiptArtifact(NamedArtifact):
     def from_json(cls, entry: Mapping[str, Any]) -> ReceiptArtifact:
         """Parse an entry of ``artifacts``. Raises what :meth:`ReceiptImage.from_json` raises."""
         content = Descriptor.from_json({"mediaType": "", **entry})
-        names = (str(entry[key] or "") for key in ("format", "name", "version", "file"))
-        return cls(*names, content.digest, content.size, str(entry["target"]))
+        name, version, file = (str(entry[key] or "") for key in ("name", "version", "file"))
+        place = str(entry["target"])
+        return cls(str(entry["format"] or ""), name, version, file, content.digest, content.size, place)
 
 
 class Receipt(Record):
