@@ -25,7 +25,7 @@ from airgap.registry.http.transport import Response
 from airgap.registry.pagination import parse_page, read_list
 from airgap.registry.upload_sessions import session_path
 from airgap.store.protocols import Opener, Reader
-from airgap.store.readers import BytesReader
+from airgap.store.readers import BytesReader, read_opened
 
 
 class _NoReferrersApi(Exception):
@@ -133,7 +133,9 @@ class Repository:
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
         """Push a blob, or a manifest under its digest."""
         if manifests.is_manifest_type(descriptor.media_type):
-            self.push_manifest(descriptor, _read_manifest(descriptor, opener), descriptor.digest)
+            if descriptor.size > limits.value("manifest-bytes"):
+                raise ContentError(tr("a manifest of {size} bytes is not sent", size=descriptor.size))
+            self.push_manifest(descriptor, read_opened(descriptor, opener), descriptor.digest)
             return
         with self._lock:
             location = self._mount_sessions.pop(descriptor.digest, "")
@@ -345,16 +347,3 @@ class Repository:
 def _fallback_tag(digest: str) -> str:
     """Return the tag for the referrers of ``digest`` (distribution-spec "Referrers Tag Schema")."""
     return digest.replace(":", "-", 1)
-
-
-def _read_manifest(descriptor: Descriptor, opener: Opener) -> bytes:
-    if descriptor.size > limits.value("manifest-bytes"):
-        raise ContentError(tr("a manifest of {size} bytes is not sent", size=descriptor.size))
-    content, reader = bytearray(descriptor.size), opener(0)
-    view, filled = memoryview(content), 0
-    try:
-        while filled < len(content) and (count := reader.readinto(view[filled:])):
-            filled += count
-    finally:
-        reader.close()
-    return digests.verify(bytes(content[:filled]), descriptor.digest)
