@@ -79,7 +79,7 @@ def read_base(path: str | os.PathLike[str]) -> Base:
         file.digest: BaseBlob(file.size, (), origins.get(file.digest, document.id))
         for file in (artifact.content for artifact in content.artifacts)
     }
-    return Base(document.path, document.id, _blobs_of_bundle(content, document.id), bundles, files)
+    return Base(document.path, document.id, blobs_of_bundle(content, document.id), bundles, files)
 
 
 def _blobs_of_receipt(receipt: Receipt) -> dict[str, BaseBlob]:
@@ -93,8 +93,11 @@ def _blobs_of_receipt(receipt: Receipt) -> dict[str, BaseBlob]:
     }
 
 
-def _blobs_of_bundle(inventory: Inventory, bundle_id: str) -> dict[str, BaseBlob]:
-    """The blobs of images: those that only artifacts use are in no registry."""
+def blobs_of_bundle(inventory: Inventory, bundle_id: str) -> dict[str, BaseBlob]:
+    """Return the configs and layers that a target has after the import of a bundle, by digest.
+
+    Those that only artifacts use are in no registry, and left out.
+    """
     only_artifacts = _blobs_of_artifacts_alone(inventory)
     repositories = _repositories_by_blob(inventory)
     all_repositories = tuple(sorted({image.reference.name for image in inventory.images}))

@@ -531,6 +531,7 @@ EXCEPTIONS = {
     "The root digest follows from every byte": NO_COMMAND,
     "put NAME.p001 … in its folder": PLACEHOLDER,
     "airgap repair {}": "tests/flows/test_parity.py has the message and runs it",
+    "airgap inspect {} names the files that are missing": "tests/flows/test_import_release.py runs it",
     "airgap images --why shows them": NO_COMMAND,
     "airgap rewrite PATH --to {} --output DIR": PLACEHOLDER,
     "airgap hosts {} --for {} --pull-secret": "tests/prove/test_faults.py has it",
