@@ -22,7 +22,7 @@ from airgap.config.state import state_folder
 from airgap.dossier.history import FILE
 from airgap.errors import Interrupted, OutputError, UsageError
 from airgap.flows.prune.brought import read_receipts
-from airgap.flows.prune.kept import read_kept
+from airgap.flows.prune.kept_documents import read_kept
 from airgap.flows.prune.prune import PruneRequest, carry_out, plan_prune
 from airgap.i18n import tr
 from airgap.records import replace

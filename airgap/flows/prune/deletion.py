@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from airgap.errors import AirgapError, Interrupted, NotFound, NotReady, Unauthorized, Unavailable
-from airgap.flows.prune.contents import read_tags
 from airgap.flows.prune.plan import ImagePlan, Left, Removal, place_of
+from airgap.flows.prune.reading import read_tags
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.targets import Remover, Target

@@ -3,24 +3,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.formats import MODULES
 from airgap.artifacts.publish.addresses import ArtifactTarget
-from airgap.artifacts.publish.folder import RECORD
 from airgap.artifacts.publish.opening import Opener
 from airgap.artifacts.repository import FileRemover, SupportsRemoval
 from airgap.bundle.receipt import ReceiptArtifact
 from airgap.flows.prune.brought import Brought
+from airgap.flows.prune.file_places import host_of, root_of
 from airgap.flows.prune.kept import Kept
 from airgap.flows.prune.plan import FileRemoval, Left
 from airgap.i18n import tr
 from airgap.records import Record, field
 from airgap.transfer import Context
-
-_REPOSITORY = "/repository/"
 
 
 class FileRepository(Record, frozen=False, eq=False):
@@ -52,17 +49,17 @@ def select_files(brought: Brought, kept: Kept, opener: Opener, registry: str, co
     or that ``opener`` names. Raises the error of a server that cannot be asked.
     """
     plan = FilePlan()
-    certain = {_root_of(artifact) for artifact in brought.artifacts.values()}
-    hosts = {_host(registry), _host(urlsplit(opener.nexus).netloc)} - {""}
+    certain = {root_of(artifact) for artifact in brought.artifacts.values()}
+    hosts = {host_of(registry), host_of(urlsplit(opener.nexus).netloc)} - {""}
     artifacts = dict(brought.artifacts)
     for url, artifact in brought.other_artifacts.items():
-        is_given = artifact.format in opener.targets or _host(urlsplit(url).netloc) in hosts or not registry
-        if is_given or _root_of(artifact) in certain:
+        is_given = artifact.format in opener.targets or host_of(urlsplit(url).netloc) in hosts or not registry
+        if is_given or root_of(artifact) in certain:
             artifacts.setdefault(url, artifact)
     by_place: dict[tuple[str, str], list[ReceiptArtifact]] = {}
     for artifact in artifacts.values():
         if artifact.format in MODULES:
-            place = "" if artifact.format in opener.targets else _root_of(artifact)
+            place = "" if artifact.format in opener.targets else root_of(artifact)
             by_place.setdefault((artifact.format, place), []).append(artifact)
     for (format_name, place), own in sorted(by_place.items()):
         _select(plan, format_name, place, own, kept, opener, context)
@@ -143,21 +140,5 @@ def _remover(format_name: str, place: str, opener: Opener) -> FileRemover | str:
     return repository.remover()
 
 
-def _root_of(artifact: ReceiptArtifact) -> str:
-    """The repository that an address is in; empty for a folder that is not on this machine."""
-    url = artifact.target
-    if url.startswith("file://"):
-        path = Path(url.removeprefix("file://"))
-        return next((f"file://{folder}" for folder in path.parents if (folder / RECORD).is_file()), "")
-    base, separator, rest = url.partition(_REPOSITORY)
-    if separator:
-        return f"{base}{separator}{rest.partition('/')[0]}"
-    return url if url.startswith(("http://", "https://", "oci://")) else ""
-
-
 def _artifact(one: ReceiptArtifact) -> Artifact:
     return Artifact(one.format, one.name, one.version, one.file, one.digest, one.size)
-
-
-def _host(netloc: str) -> str:
-    return urlsplit(f"//{netloc.rpartition('@')[2]}").hostname or "" if netloc else ""

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 from airgap.errors import TargetError
 from airgap.flows.prune.brought import Brought
-from airgap.flows.prune.contents import read_contents
+from airgap.flows.prune.chosen import Referrers, no_referrers
 from airgap.flows.prune.kept import Kept
 from airgap.flows.prune.plan import ImagePlan
-from airgap.flows.prune.selection import Referrers, no_referrers, select_images
+from airgap.flows.prune.reading import read_contents
+from airgap.flows.prune.selection import select_images
 from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.registry import Repository
