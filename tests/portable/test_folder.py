@@ -130,6 +130,17 @@ def test_every_import_works_inside(portable: Built, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
 
 
+def test_the_encoders_for_recoded_layers_are_inside(portable: Built) -> None:
+    need("gcc")
+    (loader,) = (portable.folder / "lib").glob("ld-linux-*")
+    (python,) = (portable.folder / "bin").glob("python3.*")
+    program = f"import sys; sys.path.insert(0, {str(portable.folder / 'app')!r}); import airgap.recode as r; "
+    program += "print(r.library_available(), r.why_unavailable()); r.self_test('go1.27/6/fma')"
+    command = [loader, *loader_arguments(str(portable.folder), python.name)[:-1], "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={})
+    assert (done.returncode, done.stdout) == (0, "True \n"), done.stderr
+
+
 def test_it_says_what_it_was_made_of(portable: Built) -> None:
     said = subprocess.run([portable.program, "--version", "--verbose"], capture_output=True, text=True, check=True)
     for name in ("libc6", "libssl3t64", "python3-yaml", "libzstd1"):
