@@ -25,11 +25,13 @@ _FORMAT_SINCE = "0.1.0"
 ARTIFACTS = "artifacts"
 #: The entry in ``features`` that makes versions refuse the bundle that would miss the images that an index lacks.
 SPARSE = "sparse"
+#: The entry in ``features`` that makes versions refuse the bundle that could not restore its layers.
+RECODE = "recode/1"
 #: The ``features`` that this version can read, each with the first version that reads it. A bundle with any other is
 #: refused.
-FEATURES: Mapping[str, str] = {DIFFERENTIAL: "0.1.0", ARTIFACTS: "0.3.0", SPARSE: "0.3.0"}
+FEATURES: Mapping[str, str] = {DIFFERENTIAL: "0.1.0", ARTIFACTS: "0.3.0", SPARSE: "0.3.0", RECODE: "0.4.0"}
 #: The values of a blob's ``form`` that this version can read.
-BLOB_FORMS = frozenset({"plain"})
+BLOB_FORMS = frozenset({"plain", "recoded"})
 
 
 def dump_json(document: Any) -> bytes:

@@ -41,7 +41,7 @@ class BundleHead:
         bundle_id: str,
     ) -> None:
         self.members = members
-        self.places = place_blobs(inventory.blobs, end)
+        self.places = place_blobs(inventory.stored, end)
         self.blobs_end = max((place.end for place in self.places.values()), default=end)
         self.inventory = inventory
         self.bundle_id = bundle_id
@@ -77,7 +77,7 @@ class BundleHead:
         names = list(self.inventory.members)
         # The inventory does not list itself; it follows what other programs read.
         names.insert(names.index("manifest.json") + 1 if "manifest.json" in names else len(names), INVENTORY_MEMBER)
-        expected = [member.name for member, _ in lay_out([(name, b"") for name in names], self.inventory.blobs).head]
+        expected = [member.name for member, _ in lay_out([(name, b"") for name in names], self.inventory.stored).head]
         for name, expected_name in zip(self.members, expected, strict=True):
             if name != expected_name:
                 raise SignatureFailure(
@@ -110,7 +110,7 @@ class BundleHead:
             raise BundleError(tr("the member {name} {problem}", name=name, problem=problem))
         folders = {f"{name[:end]}/" for name in present for end in range(len(name)) if name[end] == "/"}
         folders |= {_BLOBS_FOLDER, f"{_BLOBS_FOLDER}sha256/"}
-        folders |= {f"{_BLOBS_FOLDER}{digests.algorithm(blob.digest)}/" for blob in self.inventory.blobs}
+        folders |= {f"{_BLOBS_FOLDER}{digests.algorithm(blob.digest)}/" for blob in self.inventory.stored}
         for name in sorted(folders ^ (self.members.keys() - present)):
             raise BundleError(
                 tr(
@@ -125,7 +125,7 @@ class BundleHead:
 
         Other programs read ``index.json`` alone: a name must refer to the same image for them and for airgap.
         """
-        blobs = {blob.digest: blob for blob in self.inventory.blobs}
+        blobs = {blob.digest: blob for blob in self.inventory.stored}
         names: dict[str, Descriptor] = {}
         index = manifests.parse(self.member("index.json"), manifests.OCI_INDEX, where="index.json", kind="index")
         for entry in index.children:

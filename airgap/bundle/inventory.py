@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airgap.bundle.artifacts import BundledArtifact, check_artifacts
 from airgap.bundle.attached import AttachedDocument, check_attached
 from airgap.bundle.document_format import (
     ARTIFACTS,
     FORMAT,
+    RECODE,
     SPARSE,
     check_supported,
     dump_json,
@@ -36,6 +37,9 @@ from airgap.oci import Descriptor, Platform, Reference
 from airgap.oci import digest as digests
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
+
+if TYPE_CHECKING:
+    from airgap.bundle.recoded import RecodedLayer
 
 #: The member's name in the tar.
 INVENTORY_MEMBER = "airgap/bundle.json"
@@ -87,7 +91,8 @@ class Inventory(Record):
     ``bases`` identifies the bundles that brought the required layers. ``tool`` is the oldest airgap that
     reads the bundle. ``skipped`` are the files that were not read for images. ``artifacts`` are the files of other
     formats, sorted. ``absent`` are the digests of manifests that indexes list and that the bundle does not have.
-    ``attached`` are the documents that ride along.
+    ``attached`` are the documents that ride along. ``recoded`` are the layers among ``blobs`` that lie in the tar in
+    another form, by digest.
     """
 
     images: tuple[BundledImage, ...]
@@ -106,21 +111,31 @@ class Inventory(Record):
     referrer_tags: Mapping[str, str] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     attached: tuple[AttachedDocument, ...] = ()
+    recoded: Mapping[str, RecodedLayer] = field(default_factory=dict, repr=False)
 
     @property
     def features(self) -> list[str]:
         """What a reader must know to read the bundle."""
-        present = {DIFFERENTIAL: self.requires, ARTIFACTS: self.artifacts, SPARSE: self.absent}
+        present = {DIFFERENTIAL: self.requires, ARTIFACTS: self.artifacts, SPARSE: self.absent, RECODE: self.recoded}
         return [feature for feature, content in present.items() if content]
 
     @property
     def incomplete(self) -> frozenset[str]:
-        """The digests of images, referrers and artifacts that need a layer which is not in the bundle."""
-        if not self.requires:
+        """The digests of images, referrers and artifacts that need a layer which the tar does not have as it is."""
+        if not self.requires and not self.recoded:
             return frozenset()
-        return frozenset(
-            root for root, indexes in self.uses.items() if any(index >= len(self.blobs) for index in indexes)
-        )
+        absent = {index for index, blob in enumerate(self.blobs) if blob.digest in self.recoded}
+        absent.update(range(len(self.blobs), len(self.blobs) + len(self.requires)))
+        return frozenset(root for root, indexes in self.uses.items() if not absent.isdisjoint(indexes))
+
+    @property
+    def stored(self) -> tuple[Descriptor, ...]:
+        """The blobs as they lie in the tar: ``blobs``, but for recoded layers."""
+        if not self.recoded:
+            return self.blobs
+        from airgap.bundle.recoded import stored_blobs
+
+        return stored_blobs(self.blobs, self.recoded)
 
     def manifests_of(self, root: str) -> list[str]:
         """Return the digests of the manifests that the image with the digest ``root`` consists of."""
@@ -155,7 +170,7 @@ class Inventory(Record):
             **({"referrerTags": dict(self.referrer_tags)} if self.referrer_tags else {}),
             "members": dict(self.members),
             "blobs": [
-                {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, "form": "plain"}
+                {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, **self._form_of(blob)}
                 for blob in self.blobs
             ],
             "requires": [required.to_json() for required in self.requires],
@@ -167,6 +182,9 @@ class Inventory(Record):
             **({"attached": [document.to_json() for document in self.attached]} if self.attached else {}),
             **({"skipped": [{"name": entry.name, "why": entry.why} for entry in self.skipped]} if self.skipped else {}),
         }
+
+    def _form_of(self, blob: Descriptor) -> dict[str, Any]:
+        return self.recoded[blob.digest].to_json() if blob.digest in self.recoded else {"form": "plain"}
 
     def to_bytes(self) -> bytes:
         """Return the member's content, with the key ``check`` at its end."""
@@ -218,6 +236,7 @@ class Inventory(Record):
                 parse_referrer_tags(document),
                 frozenset(map(digests.check, optional_list(document.get("absent")))),
                 tuple(map(AttachedDocument.from_json, optional_list(document.get("attached")))),
+                _parse_recoded(document),
             )
             inventory._check_consistency()
             return inventory
@@ -264,6 +283,10 @@ class Inventory(Record):
         roots = [*(image.descriptor.digest for image in self.images), *self.referrers]
         roots += [artifact.descriptor.digest for artifact in self.artifacts]
         check_required_layers(self.blobs, self.requires, self.uses, roots)
+        if self.recoded:
+            from airgap.bundle.recoded import check_recoded
+
+            check_recoded(self.recoded, self.uses, roots)
 
 
 def resource_name_problem(name: str) -> str | None:
@@ -283,6 +306,14 @@ def resource_name_problem(name: str) -> str | None:
 
 def _unreadable(error: Exception, where: str) -> BundleError:
     return BundleError(tr("its inventory airgap/bundle.json is unreadable ({error})", error=error), where=where)
+
+
+def _parse_recoded(document: Mapping[str, Any]) -> Mapping[str, RecodedLayer]:
+    if not any(entry.get("form") == "recoded" for entry in document["blobs"]):
+        return {}
+    from airgap.bundle.recoded import parse_recoded
+
+    return parse_recoded(document["blobs"])
 
 
 def _parse_image(entry: Mapping[str, Any]) -> BundledImage:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airgap import limits
 from airgap.bundle.head import MAX_MEMBER, BundleHead, check_padding
@@ -20,7 +20,16 @@ from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
 from airgap.bundle.tail import Tail
 from airgap.bundle.tar import COPY_AGAIN_HINT, END, Member
-from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound, SignatureFailure
+from airgap.errors import (
+    AirgapError,
+    BundleError,
+    ContentMissing,
+    DigestMismatch,
+    NotFound,
+    SignatureFailure,
+    UnsupportedBundle,
+)
+from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
@@ -30,6 +39,7 @@ from airgap.store.readers import BUFFER_SIZE, fetch, read_verified
 
 if TYPE_CHECKING:
     from airgap.bundle.media.sealed import Unseal
+    from airgap.bundle.recoded import RecodedLayer
 
 __all__ = ["MAX_MEMBER", "BundleReader", "open_bundle"]
 
@@ -37,11 +47,21 @@ __all__ = ["MAX_MEMBER", "BundleReader", "open_bundle"]
 _STANDARD_INPUT = Path(tr("standard input"))
 
 
+class Restorer(Protocol):
+    """Gives the gzip bytes of recoded layers."""
+
+    def open(self, bundle: BundleReader, layer: RecodedLayer, offset: int, /) -> Reader:
+        """Open a recoded layer of ``bundle``."""
+
+
 class BundleReader:
     """An open bundle. Made by :func:`open_bundle`. A context manager: leaving it closes the files.
 
-    ``path`` is the file, ``inventory`` its inventory and ``id`` the bundle's ID.
+    ``path`` is the file, ``inventory`` its inventory and ``id`` the bundle's ID. ``restorer`` opens its recoded layers;
+    without one they are refused.
     """
+
+    restorer: Restorer | None = None
 
     def __init__(self, path: Path, medium: Medium, head: BundleHead, names: Mapping[str, Descriptor]) -> None:
         self.path = path
@@ -121,8 +141,20 @@ class BundleReader:
 
     def files_of(self, descriptor: Descriptor) -> Sequence[str]:
         """Return the volumes that contain a blob, or the bundle's file."""
-        place = self._places[descriptor.digest]
+        recoded = self.inventory.recoded.get(descriptor.digest)
+        place = self._places[recoded.payload.digest if recoded else descriptor.digest]
         return self._medium.files_at(place.header_offset, place.end - place.header_offset)
+
+    def recoded_error(self) -> UnsupportedBundle:
+        """Return the error to raise where recoded layers are needed as they were."""
+        old = any(layer.prefix for layer in self.inventory.recoded.values())
+        plain = self.path.with_name(self.path.name.replace(".recoded.", ".", 1))
+        plain = plain if plain != self.path else plain.with_name(f"plain-{plain.name}")
+        return UnsupportedBundle(
+            tr("its layers are recoded, and this needs them as they were"),
+            where=str(self.path),
+            hint=f"airgap expand {quoted(self.path)}{' --base OLD' * old} -o {quoted(plain)}",
+        )
 
     def drain(self) -> None:
         """Read a pipe to its end, so that the program that writes it can end. Raises :class:`BundleError`."""
@@ -167,11 +199,20 @@ class BundleReader:
 
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether the inventory has a blob of this digest and size."""
+        if descriptor.digest in self.inventory.recoded:
+            return self.inventory.recoded[descriptor.digest].size == descriptor.size
         place = self._places.get(descriptor.digest)
         return place is not None and place.size == descriptor.size
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
-        """Open a blob. Raises :class:`ContentMissing`, or :class:`BundleError` for a damaged tar header."""
+        """Open a blob. Raises :class:`ContentMissing`, or :class:`BundleError` for a damaged tar header.
+
+        Raises :class:`UnsupportedBundle` for a recoded layer where there is no ``restorer``.
+        """
+        if recoded := self.inventory.recoded.get(descriptor.digest):
+            if self.restorer is None:
+                raise self.recoded_error()
+            return self.restorer.open(self, recoded, offset)
         place = self._checked_place(descriptor.digest)
         return self._medium.open_range(place.content_offset + offset, place.size - offset)
 
@@ -209,8 +250,10 @@ class BundleReader:
         """Read a blob and its padding and verify them.
 
         ``opener`` opens the blob instead of :meth:`open`, for callers that count the bytes. Raises
-        :class:`DigestMismatch` or :class:`BundleError`.
+        :class:`DigestMismatch` or :class:`BundleError`. Of a recoded layer its payload is read.
         """
+        if recoded := self.inventory.recoded.get(descriptor.digest):
+            descriptor, opener = recoded.payload, None
         place = self._checked_place(descriptor.digest)
         try:
             read_verified(descriptor, opener(0) if opener else self.open(descriptor), lambda piece, offset: None)

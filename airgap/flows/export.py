@@ -18,6 +18,7 @@ from airgap.flows.steps.add_parity import add_parity
 from airgap.flows.steps.carried_resources import carried_resources, skipped_names
 from airgap.flows.steps.export_artifacts import artifact_folder, collect_artifacts, plan_artifacts
 from airgap.flows.steps.export_inputs import check_output, check_places, read_export_lock, write_export_lock
+from airgap.flows.steps.export_recoding import BundleContent, recoding_folder, with_recoded_layers
 from airgap.flows.steps.export_request import Exported, ExportRequest
 from airgap.flows.steps.finished_bundle import is_finished
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, failed_images, resolve_images
@@ -39,13 +40,14 @@ def export(request: ExportRequest, found_images: FoundImages, registries: Regist
     with (
         BundleBuild.open(request.form, **how, emit=context.emit) as build,
         artifact_folder(request.form, request.artifacts, temporary=request.dry_run, restart=request.restart) as folder,
+        recoding_folder(request) as recoding,
     ):
-        return _export(request, found_images, registries, build, folder, context)
+        return _export(request, found_images, registries, build, folder, recoding, context)
 
 
 def _export(
     request: ExportRequest, found_images: FoundImages, registries: Registries, build: BundleBuild, folder: Path,
-    context: Context,
+    recoding: Path | None, context: Context,
 ) -> Exported:  # fmt: skip
     base = read_base(request.base) if request.base else None
     replace = request.force or build.resuming
@@ -68,7 +70,10 @@ def _export(
     inventory, layout = build_layout(
         planned, Extras(*carried, artifacts, request.attached), omitted.requires, omitted.bases
     )
-    layout, signature_files = request.signing.sign(request.form, inventory, layout)
+    content = BundleContent(planned, resolved.sources, inventory, layout)
+    content = with_recoded_layers(content, request, recoding, base, registries, context)
+    inventory = content.inventory
+    layout, signature_files = request.signing.sign(request.form, inventory, content.layout)
     paths = request.form.output_paths(layout)
     result = Exported(
         PlannedBundle(
@@ -86,9 +91,9 @@ def _export(
         return result
     if replace or not is_finished(request.form, inventory, layout, signature_files, result.paths, context):
         check_places([*result.paths, *request.form.parity_paths], replace=replace)
-        with build.writer(planned, inventory, layout, lockfile) as writer:
+        with build.writer(content.plan, inventory, layout, lockfile) as writer:
             result.report = copy(
-                planned, build.with_leftovers(planned, resolved.sources), {BUNDLE: writer}, context,
+                content.plan, build.with_leftovers(content.plan, content.sources), {BUNDLE: writer}, context,
                 CopyOptions(verb="fetched", order=layout.blobs if writer.ordered else None),
             )  # fmt: skip
             write_signatures(signature_files)
@@ -96,6 +101,8 @@ def _export(
     add_parity(request.form, result.paths, context)
     result.bundle_size = sum(path.stat().st_size for path in result.paths) or layout.total
     write_export_lock(request.lock, lockfile, refresh=request.refresh)
+    for line in content.summary:
+        context.note(line)
     return result
 
 

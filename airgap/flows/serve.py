@@ -75,6 +75,9 @@ def create_server(
             hint=tr("--writable serves a layout folder, made if missing"),
         )
     bundle = open_bundle(path)
+    if bundle.inventory.recoded:
+        bundle.close()
+        raise bundle.recoded_error()
     _warn_of_incomplete_images(bundle, emit)
     naming = MirrorNaming(bundle.names())
     site = BundleSite(bundle, _title(bundle, path))

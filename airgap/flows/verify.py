@@ -38,7 +38,7 @@ def verify(bundle: BundleReader, context: Context, *, signed: bool = False) -> V
     images that need it, :class:`BundleError` for other damage and :class:`ContentMissing` for incomplete images.
     """
     bundle.check_head()
-    blobs, emit = bundle.inventory.blobs, context.emit
+    blobs, emit = bundle.inventory.stored, context.emit
     emit(Planned(len(bundle.inventory.images), 0, len(blobs), sum(blob.size for blob in blobs)))
 
     def check(blob: Descriptor) -> None:
@@ -53,7 +53,12 @@ def verify(bundle: BundleReader, context: Context, *, signed: bool = False) -> V
     workers = 1 if bundle.ordered else min(context.jobs.transfers, 4)
     results = parallel_map(blobs, check, workers=workers, cancel=context.cancel, keep_going=True)
     bundle.check_end(signed=signed)
-    errors = {blob.digest: error for blob, error in zip(blobs, results, strict=True) if isinstance(error, AirgapError)}
+    layers = {layer.payload.digest: layer.digest for layer in bundle.inventory.recoded.values()}
+    errors = {
+        layers.get(blob.digest, blob.digest): error
+        for blob, error in zip(blobs, results, strict=True)
+        if isinstance(error, AirgapError)
+    }
     _raise_damage(bundle, errors)
     _check_complete(bundle)
     return VerifyResult(len(blobs), sum(blob.size for blob in blobs), describe_requirements(bundle.inventory))

@@ -9,7 +9,7 @@ the target must be given as base instead. The repositories that the image itself
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from airgap.bundle import BundleReader, RequiredLayer
 from airgap.errors import ContentMissing, NotFound, Rejected, Unauthorized, raise_all
@@ -70,7 +70,7 @@ class BundleWithBaseLayers:
         """
         required_jobs = [job for digest, job in planned.blobs.items() if digest in self.required]
         candidates = {
-            job.descriptor.digest: _candidate_repositories(job, self.required[job.descriptor.digest], mapping)
+            job.descriptor.digest: candidate_repositories(job.targets, self.required[job.descriptor.digest], mapping)
             for job in required_jobs
         }
         names = dict.fromkeys(name for repositories in candidates.values() for name in repositories)
@@ -78,7 +78,7 @@ class BundleWithBaseLayers:
 
         def find(job: BlobJob) -> str:
             repositories = candidates[job.descriptor.digest]
-            return next((name for name in repositories if _has(stores[name], job.descriptor)), "")
+            return next((name for name in repositories if has(stores[name], job.descriptor)), "")
 
         results = parallel_map(required_jobs, find, workers=context.jobs.control, cancel=context.cancel)
         missing = []
@@ -141,13 +141,15 @@ class BundleWithBaseLayers:
         raise_all(errors)
 
 
-def _candidate_repositories(job: BlobJob, required: RequiredLayer, mapping: TargetMapping) -> list[str]:
-    """Repositories of the target that may have a blob, in the order in which they are asked."""
+def candidate_repositories(targets: Sequence[str], required: RequiredLayer, mapping: TargetMapping) -> list[str]:
+    """Repositories of the target that may have a layer, in the order in which they are asked: first ``targets``, those
+    that the image is pushed to."""
     mapped = (mapping.locate(Reference.parse(name)).repository for name in required.repositories)
-    return list(dict.fromkeys((*job.targets, *mapped)))
+    return list(dict.fromkeys((*targets, *mapped)))
 
 
-def _has(store: Store, descriptor: Descriptor) -> bool:
+def has(store: Store, descriptor: Descriptor) -> bool:
+    """Whether a repository that this user can read has a blob."""
     try:
         return store.exists(descriptor)
     except (NotFound, Rejected, Unauthorized):

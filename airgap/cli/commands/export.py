@@ -27,6 +27,7 @@ from airgap.errors import Interrupted, UsageError
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.attached_documents import read_attached
+from airgap.flows.steps.export_recoding import check_recoded_name, recoded_name
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
 from airgap.formatting import quoted
@@ -117,6 +118,14 @@ class _ExportCommand(click.Command):
     metavar="FILE",
     help=tr("Leave out layers that the target already has: the last bundle, its bundle.json, or a receipt."),
 )
+@click.option(
+    "--recode",
+    is_flag=True,
+    help=tr(
+        "Make the bundle smaller: gzip layers cross as zstd of what is in them, and import makes the same gzip bytes "
+        "of it again. Takes longer; only airgap reads it; called .recoded.tar."
+    ),
+)
 @click.option("--no-resources", is_flag=True, help=tr("Leave the resource files out of the bundle."))
 @click.option(
     "--with-self",
@@ -182,6 +191,7 @@ def command(
     volume: int | None,
     restart: bool,
     base: str | None,
+    recode: bool,
     no_resources: bool,
     with_self: str | None,
     attached: tuple[str, ...],
@@ -250,7 +260,7 @@ def command(
             tr("a bundle is not for a terminal"), hint=tr("name a file with -o, or pipe it on: -o - | ssh …")
         )
     output_format = OutputFormat(
-        Path(output or project.bundle_name),
+        Path(output or (recoded_name(project.bundle_name) if recode else project.bundle_name)),
         parse_volume_size(volume_size) if volume_size else 0,
         volume or 0,
         check_pattern(volume_names),
@@ -264,6 +274,7 @@ def command(
             hint=tr("name one in it: -o {output}", output=quoted(f"{output}bundle.tar")),
         )
     output_format.check()
+    check_recoded_name(output_format, recode=recode)
     beside = dossier.beside(project, base)
     beside.check(output_format)
     if refresh and not lock and not journal_path(output_format.run_path).exists():
@@ -327,6 +338,7 @@ def command(
             demand=ImageDemand(project.verify_images, verify_images),
             artifacts=artifacts,
             only_artifacts=artifact_choice.only,
+            recode=recode,
         )
         run = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
         try:

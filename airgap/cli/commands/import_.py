@@ -80,6 +80,7 @@ from airgap.transfer.shard import Shard
 @trust_options
 @approval_options
 @identity
+@options.older_bundles
 @options.force
 @options.dry_run
 @artifact_options.targets
@@ -104,6 +105,7 @@ def command(
     trust: TrustOptions,
     approval: ApprovalOptions,
     identities: tuple[str, ...],
+    bases: tuple[str, ...],
     force: bool,
     dry_run: bool,
     artifact_targets: artifact_options.ArtifactTargets,
@@ -161,6 +163,7 @@ def command(
     )
     with (
         options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
+        options.open_older_bundles(bases, unsealer(identities)) as older,
         open_display(progress) as emit,
         open_registries(project, connection_options, emit, target=mapping.address) as registries,
         nullcontext()
@@ -177,7 +180,7 @@ def command(
                 registries, artifact_targets.by_format(project), artifact_targets, nexus,
                 connection_options.credential or registries.credential(registry), registry, dry_run=dry_run,
             )  # fmt: skip
-            imported = import_(request, bundle, target, run, opener, history)
+            imported = import_(replace(request, bases=older), bundle, target, run, opener, history)
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
                 tr("stopped; what the registry has taken is kept, no file was written"), again=True

@@ -18,6 +18,7 @@ from airgap.errors import BundleError, ContentError, Failures
 from airgap.events import Noted
 from airgap.flows.admission import verify_signed
 from airgap.flows.repair import parity_state
+from airgap.flows.steps.restored_check import check_restored
 from airgap.flows.verify import verify_target
 from airgap.formatting import counted, human
 from airgap.i18n import tr
@@ -30,6 +31,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 @click.option("--against", metavar="TARGET", help=tr("Also compare the target's tags with the bundle."))
 @trust_options
 @identity
+@options.older_bundles
 @options.mapping
 @options.target_options
 @options.config
@@ -40,6 +42,7 @@ def command(
     against: str | None,
     trust: TrustOptions,
     identities: tuple[str, ...],
+    bases: tuple[str, ...],
     policy: str | None,
     connection: options.TargetConnection,
     config: str | None,
@@ -66,6 +69,7 @@ def command(
     try:
         with (
             options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
+            options.open_older_bundles(bases, unsealer(identities)) as older,
             open_display(progress) as emit,
         ):
             demand = trust.demand(project)
@@ -82,6 +86,8 @@ def command(
             )
             if bundle.is_split:
                 _tell_of_parity(bundles, progress, verified=True)
+            for line in check_restored(bundle, older, Context(Jobs.of(jobs), emit)):
+                emit(Noted(f"{bundles[0]}: {line}"))
             for line in verified.requirements:
                 emit(Noted(f"{bundles[0]}: {line}"))
             if against:

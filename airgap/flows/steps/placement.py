@@ -27,7 +27,8 @@ class ImportRequest(Record):
 
     Without ``receipt`` it goes beside ``output``, named after ``bundle_name``.
 
-    With a ``shard`` only its blobs are pushed: no manifest, no file, no receipt.
+    With a ``shard`` only its blobs are pushed: no manifest, no file, no receipt. ``bases`` are older bundles, for
+    layers that are restored from theirs.
     """
 
     output: Path
@@ -39,6 +40,7 @@ class ImportRequest(Record):
     force: bool = False
     rules: kube.CustomRules = kube.NO_CUSTOM_RULES
     shard: Shard | None = None
+    bases: Sequence[BundleReader] = ()
 
 
 class Placement(Record):

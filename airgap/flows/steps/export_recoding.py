@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an export writes: what was planned, or with ``--recode`` the same with its gzip layers recoded.
+
+Without ``--recode`` nothing of that is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from airgap.bundle import Base, Inventory, OutputFormat
+from airgap.bundle.tar import TarLayout
+from airgap.errors import UsageError
+from airgap.flows.steps.export_request import ExportRequest
+from airgap.formatting import quoted
+from airgap.i18n import tr
+from airgap.records import Record
+from airgap.registry import Registries
+from airgap.store.protocols import Source
+from airgap.transfer import Context, Plan
+
+#: What the name of a bundle with recoded layers ends in, before what compresses or seals it.
+_SUFFIX = ".recoded.tar"
+
+
+class BundleContent(Record):
+    """The plan of a bundle, the sources of its blobs, and where they lie. ``summary`` are lines for its end."""
+
+    plan: Plan
+    sources: Mapping[str, Source]
+    inventory: Inventory
+    layout: TarLayout
+    summary: tuple[str, ...] = ()
+
+
+def recoded_name(name: str) -> str:
+    """Return what the recoded bundle is called instead of ``name``."""
+    stem, tar, rest = name.rpartition(".tar")
+    return f"{stem}{_SUFFIX}{rest}" if tar else f"{name}{_SUFFIX}"
+
+
+def check_recoded_name(form: OutputFormat, *, recode: bool) -> None:
+    """Raise :class:`UsageError` unless exactly the recoded bundles are called so, and for standard output."""
+    if recode and form.streamed:
+        raise UsageError(
+            tr("--recode needs a file: it is laid out when all layers are recoded"), hint=tr("name one: -o {name}",
+            name=f"bundle{_SUFFIX}"),
+        )  # fmt: skip
+    if recode == (_SUFFIX in form.path.name):
+        return
+    if recode:
+        raise UsageError(
+            tr("a recoded bundle is called {suffix}", suffix=_SUFFIX), where=str(form.path),
+            hint=tr("name it so: -o {path}", path=quoted(form.path.with_name(recoded_name(form.path.name)))),
+        )  # fmt: skip
+    raise UsageError(
+        tr("this name is for a recoded bundle"), where=str(form.path),
+        hint=tr("add --recode, or choose another name with -o"),
+    )  # fmt: skip
+
+
+@contextmanager
+def recoding_folder(request: ExportRequest) -> Iterator[Path | None]:
+    """Give the folder in which layers are recoded, ``None`` if they are not."""
+    if not request.recode or request.dry_run:
+        yield None
+        return
+    from airgap.bundle.recoding.spool import spool_folder
+
+    with spool_folder(request.form.run_path, restart=request.restart) as folder:
+        yield folder
+
+
+def with_recoded_layers(
+    content: BundleContent, request: ExportRequest, folder: Path | None, base: Base | None, registries: Registries,
+    context: Context,
+) -> BundleContent:  # fmt: skip
+    """Recode the layers of ``content`` in ``folder``; of a dry run only estimate what that would save."""
+    if not request.recode:
+        return content
+    from airgap.flows.steps.recode_layers import estimate, recode_layers
+
+    if folder is None:
+        for line in estimate(content, base, registries, context):
+            context.note(line)
+        return content
+    return recode_layers(content, folder, base, registries, context)
