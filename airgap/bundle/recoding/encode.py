@@ -83,10 +83,11 @@ def _recode(
     layer: Descriptor, source: Path, payload: Path, older: Callable[[], Sequence[OldLayer]], check: Callable[[], None]
 ) -> RecodedLayer | Whole:
     try:
-        start, raw_start = _starts(source, check)
-        header = start[:HEADER_SIZE]
-        # Optional fields in the header: no writer of layers makes them.
-        codecs = encoders().detect(start, raw_start, header) if not header[3] else ()
+        raw_start = _raw_start(source, check)
+        with translate_read_errors(str(source)), open(source, "rb") as file:
+            header = file.read(HEADER_SIZE)
+            file.seek(0)
+            codecs = encoders().detect(file, raw_start, header)
         if not codecs:
             return Whole(UNKNOWN_ENCODER)
         codec, raw_size = _exact_codec(layer, source, header, codecs, check)
@@ -107,16 +108,14 @@ def _recode(
     return recoded if _is_restored(recoded, layer, payload, old, check) else Whole(INEXACT, codec)
 
 
-def _starts(source: Path, check: Callable[[], None]) -> tuple[bytes, bytes]:
-    """Return the first MiB of the gzip bytes and of the tar. Raises :class:`ContentError` for what is no gzip."""
-    with translate_read_errors(str(source)), open(source, "rb") as file:
-        start = file.read(BUFFER_SIZE)
-    raw_start = b""
+def _raw_start(source: Path, check: Callable[[], None]) -> bytes:
+    """Return the first MiB of the tar. Raises :class:`ContentError` for what is no gzip."""
+    start = b""
     for piece in _raw_pieces(source, check):
-        raw_start += piece
-        if len(raw_start) >= BUFFER_SIZE:
+        start += piece
+        if len(start) >= BUFFER_SIZE:
             break
-    return start, raw_start[:BUFFER_SIZE]
+    return start[:BUFFER_SIZE]
 
 
 def _exact_codec(

@@ -275,6 +275,12 @@ def command(
         )
     output_format.check()
     check_recoded_name(output_format, recode=recode)
+    if recode and dossier.folder:
+        raise UsageError(
+            tr("a dossier is made of the layers as they are"),
+            hint=tr("leave --dossier out; then airgap expand {bundle} -o PLAIN and airgap dossier PLAIN",
+                    bundle=quoted(output_format.path)),
+        )  # fmt: skip
     beside = dossier.beside(project, base)
     beside.check(output_format)
     if refresh and not lock and not journal_path(output_format.run_path).exists():

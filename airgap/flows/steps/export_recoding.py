@@ -12,7 +12,7 @@ from pathlib import Path
 
 from airgap.bundle import Base, Inventory, OutputFormat
 from airgap.bundle.tar import TarLayout
-from airgap.errors import UsageError
+from airgap.errors import AirgapError, Interrupted, UsageError
 from airgap.flows.steps.export_request import ExportRequest
 from airgap.formatting import quoted
 from airgap.i18n import tr
@@ -86,4 +86,13 @@ def with_recoded_layers(
         for line in estimate(content, base, registries, context):
             context.note(line)
         return content
-    return recode_layers(content, folder, base, registries, context)
+    kept = tr("the layers that are recoded are kept in {folder}", folder=folder)
+    try:
+        return recode_layers(content, folder, base, registries, context)
+    except (KeyboardInterrupt, Interrupted):
+        raise Interrupted(tr("stopped; {kept}", kept=kept), again=True) from None
+    except AirgapError as error:
+        if any(folder.iterdir()):
+            context.note(kept)
+            error.again = True
+        raise

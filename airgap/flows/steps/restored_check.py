@@ -72,7 +72,8 @@ def check_restored(bundle: BundleReader, bases: Sequence[BundleReader], context:
         results = parallel_map(checkable, restore, workers=workers, cancel=context.cancel, keep_going=True)
     bundle.restorer = None
     raise_all([error for error in results if isinstance(error, AirgapError)])
-    yield tr("{layers} restored, every digest as it should be", layers=counted(len(checkable), "recoded layer"))
+    if checkable:
+        yield tr("{layers} restored, every digest as it should be", layers=counted(len(checkable), "recoded layer"))
     if missing := list({layer.digest: layer for layer in lacking.values() if layer}.values()):
         yield tr("not restored: {count}; {what}", count=counted(len(layers) - len(checkable), "recoded layer"),
                  what=missing_error(bundle, missing, "").what)  # fmt: skip
