@@ -153,7 +153,7 @@ class BundleReader:
         return UnsupportedBundle(
             tr("its layers are recoded, and this needs them as they were"),
             where=str(self.path),
-            hint=f"airgap expand {quoted(self.path)}{' --base OLD' * old} -o {quoted(plain)}",
+            hint=" ".join(["airgap", "expand", quoted(self.path), *["--base", "OLD"] * old, "-o", quoted(plain)]),
         )
 
     def drain(self) -> None:

@@ -23,7 +23,7 @@ from airgap.records import Record
 from airgap.transfer import Context, CopyOptions, Plan, copy
 from airgap.transfer.plan import BlobJob
 
-_BUNDLE, _PLAIN = "bundle", "plain bundle"
+_BUNDLE, _PLAIN = "bundle", "plain"
 
 
 class Expanded(Record):

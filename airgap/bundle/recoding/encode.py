@@ -125,7 +125,7 @@ def _exact_codec(
     empty name if none does. Raises :class:`ContentError`."""
     raw_size = 0
 
-    def counted() -> Iterator[bytes]:
+    def measured() -> Iterator[bytes]:
         nonlocal raw_size
         raw_size = 0
         for piece in _raw_pieces(source, check):
@@ -134,7 +134,7 @@ def _exact_codec(
 
     for codec in codecs:
         hash_, size = digests.hasher(layer.digest), 0
-        for piece in encode(codec, header, counted()):
+        for piece in encode(codec, header, measured()):
             size += len(piece)
             hash_.update(piece)
             if size > layer.size:

@@ -22,7 +22,7 @@ from airgap.store.protocols import Reader, Source
 from airgap.store.readers import fetch
 from airgap.transfer import Context, Plan, Root, plan
 
-_BASE = "older bundle"
+_BASE = "base"
 
 
 class OlderLayers(Record):

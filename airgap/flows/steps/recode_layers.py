@@ -31,7 +31,7 @@ from airgap.transfer import Context, CopyOptions, Plan, copy, parallel_map
 from airgap.transfer.plan import BlobJob
 
 #: The name of the folder among the plan's sources.
-_SPOOL = "recoded layers"
+_SPOOL = "recoded"
 #: What recoding usually leaves of layers without and with an older one, as ``bench/recode.py`` measures it.
 _USUAL_SHARE, _DELTA_SHARE = 0.8, 0.2
 
