@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ from tests.parts.recoding import GO, PGZIP, changed, content, layer_by, needs_en
 pytestmark = needs_encoders
 
 NAME = "team/app"
+#: The step that asks whether layers are recoded at all.
+STEP = "airgap.flows.steps.export_recoding"
 
 
 class World:
@@ -240,6 +243,23 @@ def test_what_needs_the_layers_refuses(desk: Airgap, nexus: Registry) -> None:
     assert "airgap expand x.recoded.tar" in said.stderr
     assert desk.fails(40, "expand", "1.tar", "-o", "x.tar").errors == ["1.tar: it is a plain bundle already"]
     assert "1 kept" in desk.run("diff", "1.tar", "1.recoded.tar").text
+
+
+@pytest.mark.parametrize("verb", ["export", "verify", "import"])
+def test_without_it_nothing_of_it_is_imported(desk: Airgap, nexus: Registry, verb: str) -> None:
+    command = {
+        "export": ("export", "1.yaml", "-o", "again.tar"),
+        "verify": ("verify", "1.tar"),
+        "import": ("import", "1.tar", "--to", f"{nexus.url}/p"),
+    }
+    started = [sys.executable, "-X", "importtime", "-m", "airgap", *command[verb]]
+    environment = desk.whole_environment()
+    done = subprocess.run(started, cwd=desk.folder, env=environment, capture_output=True, text=True, check=True)
+    modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert f"airgap.flows.{verb.replace('import', 'import_')}" in modules
+    assert not [name for name in modules if "recode" in name or ("recoding" in name and name != STEP)]
+    if verb == "export":
+        assert (desk.folder / "again.tar").read_bytes() == (desk.folder / "1.tar").read_bytes()
 
 
 def test_its_name_says_what_it_is(desk: Airgap) -> None:

@@ -35,6 +35,8 @@ from airgap.store.readers import BUFFER_SIZE, FileRange, read_verified, translat
 _MINIMUM_GAIN = 0.05
 #: The bytes of a tar by which older layers are compared.
 _SAMPLE_SIZE = 8 * 1024 * 1024
+#: What an older layer must at least leave away of what a layer takes by itself: the far side has to fetch it.
+_WORTHWHILE = 0.9
 #: A gzip layer of fewer bytes crosses whole: the inventory would grow by as much as is saved.
 SMALLEST_LAYER = 4096
 #: The reasons why a layer crosses whole.
@@ -145,7 +147,7 @@ def _exact_codec(
 
 
 def _most_alike(source: Path, raw_size: int, older: Sequence[OldLayer], check: Callable[[], None]) -> OldLayer | None:
-    """Return the older layer with which the first frame of the tar is the smallest; ``None`` if it is without any."""
+    """Return the older layer with which the beginning of the tar becomes the smallest; ``None`` if it hardly helps."""
     if not older:
         return None
     start = b""
@@ -157,7 +159,7 @@ def _most_alike(source: Path, raw_size: int, older: Sequence[OldLayer], check: C
     for number, old in enumerate(older):
         sizes[number] = len(compress(start, old.raw.region(old.region_offset(0, raw_size), REGION_SIZE)))
     best = min(sizes, key=lambda number: sizes[number])
-    return older[best] if sizes[best] < len(compress(start, b"")) else None
+    return older[best] if sizes[best] < len(compress(start, b"")) * _WORTHWHILE else None
 
 
 def _write_payload(

@@ -68,16 +68,15 @@ class RestoringReader:
         for piece in encode(layer.codec, layer.header, raw()):
             size += len(piece)
             if size > layer.size:
-                break
+                raise self._failure(tr("more than its {size} bytes come out", size=layer.size))
             gzip_hash.update(piece)
             if held:
                 yield held
             held = piece
-        else:
-            if self._payload_hash.hexdigest() != digests.encoded(layer.payload.digest):
-                raise self._failure(tr("its payload is damaged"))
-            if raw_hash.hexdigest() != digests.encoded(layer.raw_digest):
-                raise self._failure(tr("its tar is not the one that was recoded"))
+        if self._payload_hash.hexdigest() != digests.encoded(layer.payload.digest):
+            raise self._failure(tr("its payload is damaged"))
+        if raw_hash.hexdigest() != digests.encoded(layer.raw_digest):
+            raise self._failure(tr("its tar is not the one that was recoded"))
         if size != layer.size or gzip_hash.hexdigest() != digests.encoded(layer.digest):
             raise self._failure(tr("the encoder {codec} made other bytes of its tar", codec=layer.codec))
         if held:
