@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 4
 PYTEST := $(BIN)/python -m pytest
+ENCODERS := airgap/recode/native/librecode.so
 
 # Where it is set, every process that the tests start would compile airgap, and each worker all of the tests.
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-setup: $(VENV)/.ready packages ## .venv with airgap in it, and the Debian packages that the tests use
+setup: $(VENV)/.ready packages $(ENCODERS) ## .venv with airgap in it, and the Debian packages that the tests use
 
 $(VENV)/.ready: pyproject.toml constraints.txt tools/venv.sh
 	@sh tools/venv.sh $(VENV) "$(PYTHON)"
@@ -24,6 +25,10 @@ packages: $(VENV)/.packages
 
 $(VENV)/.packages: tools/debian-packages.txt tools/packages.sh $(VENV)/.ready
 	@sh tools/packages.sh tools/debian-packages.txt $@
+
+# Without a C compiler it says so and goes on. The packages come first, since one of them is a compiler.
+$(ENCODERS): $(wildcard airgap/recode/native/*.[ch]) tools/native.py | packages
+	@$(BIN)/python tools/native.py
 
 demo: $(VENV)/.ready ## the main job on two registries of our own, from YAML to rewritten YAML
 	@$(BIN)/airgap demo
@@ -67,6 +72,7 @@ format: $(VENV)/.ready ## write the style that check asks for
 
 dist: $(VENV)/.ready ## dist/*.whl and dist/airgap.pyz, the same bytes from the same tree
 	$(BIN)/python tools/wheel.py
+	$(BIN)/python tools/wheel.py --pure
 	$(BIN)/python tools/pyz.py
 
 portable: $(VENV)/.ready ## dist/airgap-VERSION-portable-linux-ARCH.tar.gz out of Debian packages; ARCH=aarch64 for another machine
@@ -82,5 +88,5 @@ man: $(VENV)/.ready ## dist/man/*.1, a manual page for each command, made from -
 	$(BIN)/python tools/man.py
 
 clean: ## everything that was made here
-	rm -rf $(VENV) .tools dist build airgap-demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ENCODERS) .tools dist build airgap-demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find airgap tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +

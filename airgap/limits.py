@@ -124,7 +124,7 @@ FILES: tuple[Limit, ...] = (
     ),
     Limit("journal-bytes", 64 * _MIB, "bytes", tr("a journal of a command that was stopped"), "42"),
     Limit("json-depth", 32, "levels", tr("the nesting of JSON, also from the network"), tr("as for bytes")),
-    Limit("document-bytes", 8 * _MIB, "bytes", tr("bundle.json, a receipt or a lock"), "40"),
+    Limit("document-bytes", 8 * _MIB, "bytes", tr("bundle.json, a receipt, a lock or release.json"), "40"),
     Limit("document-values", 262_144, "values", tr("the JSON values of such a document"), "40"),
     Limit(
         "recoded-layer-bytes",

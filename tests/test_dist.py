@@ -20,12 +20,15 @@ from airgap.trust.secret_key import SecretKey
 from tests.bundle.mutations import make
 
 ROOT = Path(__file__).resolve().parent.parent
+HAS_COMPILER = any(map(shutil.which, ("cc", "gcc", "clang")))
+#: Not read out of a zipapp; a wheel has the compiled encoders.
+UNUSED_SUFFIXES = (".po", ".pot", ".so", ".c", ".h")
 NAMES = ("python3", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
 
 
-def build(tool: str, output: Path, umask: int, **environment: str) -> Path:
+def build(tool: str, output: Path, umask: int, *options: str, **environment: str) -> Path:
     """Run one of tools/ and return the file that it made."""
-    command = [sys.executable, str(ROOT / "tools" / tool), "--output", str(output)]
+    command = [sys.executable, str(ROOT / "tools" / tool), "--output", str(output), *options]
     made = subprocess.run(
         command,
         check=False,
@@ -74,7 +77,8 @@ def test_two_builds_are_identical(pyz: Path, tmp_path: Path) -> None:
 def test_two_wheels_are_identical(wheel: Path, tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     other = build("wheel.py", tmp_path / "b", 0o077, TZ="Asia/Seoul", PYTHONHASHSEED="7")
-    assert wheel.name == other.name == f"airgap_oci-{airgap.__version__}-py3-none-any.whl"
+    platform = f"linux_{os.uname().machine}" if HAS_COMPILER else "any"
+    assert wheel.name == other.name == f"airgap_oci-{airgap.__version__}-py3-none-{platform}.whl"
     assert wheel.read_bytes() == other.read_bytes()
     dated = build("wheel.py", tmp_path / "b", 0o022, SOURCE_DATE_EPOCH="1700000000")
     assert dated.read_bytes() != wheel.read_bytes()
@@ -108,12 +112,28 @@ def test_holds_the_whole_program_and_no_compiled_part(pyz: Path) -> None:
 
 def own_files() -> set[str]:
     own = {str(path.relative_to(ROOT)) for path in (ROOT / "airgap").rglob("*") if path.is_file()}
-    return {name for name in own if "/__pycache__/" not in name and not name.endswith((".po", ".pot"))}
+    return {name for name in own if "/__pycache__/" not in name and not name.endswith(UNUSED_SUFFIXES)}
 
 
 def test_the_wheel_holds_the_whole_program(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
+        compiled = {"airgap/recode/native/librecode.so"} if HAS_COMPILER else set()
+        assert {name for name in archive.namelist() if name.startswith("airgap/")} == own_files() | compiled
+
+
+def test_the_wheel_for_every_platform_holds_the_same_without_the_encoders(tmp_path: Path) -> None:
+    pure = build("wheel.py", tmp_path / "pure", 0o022, "--pure")
+    assert pure.name == f"airgap_oci-{airgap.__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(pure) as archive:
         assert {name for name in archive.namelist() if name.startswith("airgap/")} == own_files()
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(pure)!r}); {SAYS_WHY}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "not part of this installation" in said.stdout, said.stderr
+
+
+SAYS_WHY = "import airgap.recode as r; assert not r.library_available(); print(r.why_unavailable())"
 
 
 def test_messages_are_explained_in_korean_from_inside(pyz: Path) -> None:

@@ -89,7 +89,7 @@ def test_docs_name_no_other_distribution() -> None:
 def test_the_wheel_that_readme_installs_is_this_version() -> None:
     for name in ("README.md", "README.ko.md"):
         wheels = set(re.findall(r"airgap_oci-\S+\.whl", (ROOT / name).read_text(encoding="utf-8")))
-        assert wheels == {f"airgap_oci-{airgap.__version__}-py3-none-any.whl"}
+        assert wheels == {f"airgap_oci-{airgap.__version__}-py3-none-linux_x86_64.whl"}
 
 
 def test_the_changelog_has_this_version_and_a_place_for_the_next() -> None:

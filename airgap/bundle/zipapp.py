@@ -33,8 +33,9 @@ _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 _EXCLUDED = {"pygments", "markdown-it-py"}
 #: Packages around compiled modules. Without py-minisign, airgap verifies signatures but makes none.
 _EXCLUDED |= {"py-minisign"}
-#: Files of the package that the program does not read: byte code, and what translators edit.
-_UNUSED_SUFFIXES = (".pyc", ".po", ".pot")
+#: Files of the package that the program does not read out of a zipapp: byte code, what translators edit, and the
+#: encoders of ``airgap/recode`` with their sources.
+_UNUSED_SUFFIXES = (".pyc", ".po", ".pot", ".so", ".c", ".h")
 
 _MAIN = b"""\
 # SPDX-License-Identifier: Apache-2.0

@@ -11,6 +11,7 @@ import click
 
 from airgap import __version__
 from airgap.cli.error_reporter import ErrorReporter
+from airgap.cli.formatting.help import TerminalFormatter
 from airgap.cli.printing import say
 from airgap.i18n import tr
 
@@ -153,3 +154,4 @@ def cli() -> None:
 
 
 cli.params.append(_verbose_option())
+click.Context.formatter_class = TerminalFormatter

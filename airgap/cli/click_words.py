@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import importlib
 
+import click
+
 from airgap.i18n import language_in_use, plural_form, tr
 
 _MODULES = ("core", "decorators", "exceptions", "formatting", "parser", "termui", "types")
@@ -17,13 +19,9 @@ _MODULES = ("core", "decorators", "exceptions", "formatting", "parser", "termui"
 
 def use_language() -> None:
     """Let click speak the language in use. A text that the catalogue lacks stays English."""
+    click.IntRange.name = tr("integer")  # click's "integer range" is its own word for it, also in English
     if language_in_use() == "en":
         return
-    import click
-
-    from airgap.cli.formatting.help import WideFormatter
-
-    click.Context.formatter_class = WideFormatter
     for name in _MODULES:
         module = importlib.import_module(f"click.{name}")
         for function, replacement in (("_", tr), ("ngettext", plural_form)):

@@ -67,9 +67,9 @@ progress = click.option(
 
 jobs = click.option(
     "--jobs",
+    metavar="N",
     type=click.IntRange(1, 64),
-    show_default="4 for blobs, 8 for small requests",
-    help=tr("Number of requests at the same time, of any kind."),
+    help=tr("Number of requests at the same time, of any kind. [default: 4 for blobs, 8 for small requests]"),
 )
 
 limit_rate = click.option(

@@ -16,6 +16,7 @@ from typing import TextIO
 
 import click
 
+from airgap.cli.folding import folded, terminal_columns
 from airgap.errors import OutputError
 from airgap.formatting import escaped, json_text
 from airgap.i18n import tr
@@ -35,18 +36,18 @@ Line = tuple[str | Styled, ...]
 
 
 def say(*parts: str | Styled, lines: bool = False, end: str = "\n") -> None:
-    """Print one line on standard output; with ``lines``, line feeds and tabs in ``parts`` are kept.
+    """Print one line on standard output, folded on a terminal.
 
-    Raises :class:`OutputError`.
+    With ``lines``, line feeds and tabs in ``parts`` are kept, and nothing is folded. Raises :class:`OutputError`.
     """
-    with _writing(_standard_output(), tr("standard output")):
-        click.echo(ansi(*parts, lines=lines) + end, nl=False)
+    with _writing(stream := _standard_output(), tr("standard output")):
+        click.echo(_line(parts, stream, lines=lines) + end, nl=False)
 
 
 def note(*parts: str | Styled, lines: bool = False, end: str = "\n") -> None:
-    """Print one line on standard error. Raises :class:`OutputError`."""
+    """Print one line on standard error, as :func:`say` does on standard output. Raises :class:`OutputError`."""
     with _writing(sys.stderr, tr("standard error")):
-        click.echo(ansi(*parts, lines=lines) + end, err=True, nl=False)
+        click.echo(_line(parts, sys.stderr, lines=lines) + end, err=True, nl=False)
 
 
 def say_json(document: object) -> None:
@@ -77,6 +78,11 @@ def ansi(*parts: str | Styled, lines: bool = False) -> str:
         else click.style(escaped(part.text, lines=lines), fg=part.colour, bold=part.bold or None)
         for part in parts
     )
+
+
+def _line(parts: Line, stream: TextIO | None, *, lines: bool) -> str:
+    text = ansi(*parts, lines=lines)
+    return text if lines or stream is None else folded(text, terminal_columns(stream))
 
 
 def prepare() -> None:

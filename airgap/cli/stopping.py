@@ -3,7 +3,8 @@
 
 Python runs signal handlers in the main thread, between two steps of its own. While that thread waits inside a C
 function (a name server that does not answer, for example) no handler runs. So Python also writes the number of each
-signal to a pipe as it arrives, and a thread reads the pipe.
+signal to a pipe as it arrives, and a thread reads the pipe. A signal that arrives just before the main thread begins to
+wait does not end that wait, so the thread wakes the main thread until its handler has run.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _REPEAT_WINDOW = 0.1
 #: Seconds after the first signal until the user is told what a second one does.
 _NOTE_DELAY = 1.0
+#: Its handler does nothing: it ends a wait of the main thread, which then handles the signals that came before.
+_WAKING = signal.SIGURG
+#: Seconds between two attempts to wake the main thread.
+_WAKING_INTERVAL = 0.1
 
 
 def listen(reporter: ErrorReporter) -> None:
@@ -35,11 +40,13 @@ def listen(reporter: ErrorReporter) -> None:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     # The new thread inherits this mask. If it handled a signal, the main thread would not be interrupted.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    threading.Thread(target=_watch, args=(reading, reporter), name="airgap-signals", daemon=True).start()
+    arguments = (reading, threading.get_ident(), reporter)
+    threading.Thread(target=_watch, args=arguments, name="airgap-signals", daemon=True).start()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
+    signal.signal(_WAKING, _do_nothing)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
 
@@ -57,19 +64,23 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:
-    """A second signal is handled by the thread that reads the pipe. With SIG_IGN nothing would be written to it."""
+    """A second signal is handled by the thread that reads the pipe. With SIG_IGN nothing would be written to it, and no
+    wait would end."""
 
 
-def _watch(reading: int, reporter: ErrorReporter) -> None:
-    """Read signal numbers from the pipe; exit at the second signal."""
+def _watch(reading: int, main_thread: int, reporter: ErrorReporter) -> None:
+    """Read signal numbers from the pipe; wake the main thread for the first signal, and exit at the second."""
     first_signal, stopping_since = 0, 0.0
     noted = False
     poll = select.poll()
     poll.register(reading, select.POLLIN)
     while True:
-        if not poll.poll(_NOTE_DELAY * 1000 if first_signal and not noted else None):
-            _write(reporter.format(Noted(tr("still stopping; another Ctrl-C ends airgap at once"))))
-            noted = True
+        if not poll.poll(_WAKING_INTERVAL * 1000 if first_signal and not noted else None):
+            if time.monotonic() - stopping_since > _NOTE_DELAY:
+                _write(reporter.format(Noted(tr("still stopping; another Ctrl-C ends airgap at once"))))
+                noted = True
+            elif signal.getsignal(first_signal) is _interrupt:  # it replaces itself when it runs
+                signal.pthread_kill(main_thread, _WAKING)
             continue
         for number in os.read(reading, 64):
             if number not in SIGNALS:

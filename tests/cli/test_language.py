@@ -4,17 +4,25 @@
 from __future__ import annotations
 
 import ast
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 import pytest
 
 from airgap.cli import click_words
+from airgap.cli.app import COMMANDS
 from airgap.cli.formatting.columns import display_width
+from airgap.cli.formatting.help import wrapped, wrapped_command
 from tests.cli.command import Airgap
 from tools.messages.collect import messages
 
 ROOT = Path(__file__).resolve().parents[2]
+#: A word that English sentences have.
+ENGLISH = re.compile(r"(?<![-\w])(?:the|of|with|and|is|are|this|not)\b")
 #: Texts of click that airgap never prints: mistakes of a developer, and prompts, types and options that it has not.
 NEVER = {
     "Aborted!",
@@ -94,12 +102,74 @@ def test_click_speaks_korean(airgap: Airgap, arguments: list[str], words: list[s
         assert word in said, said
 
 
-def test_no_line_of_help_is_wider_than_a_terminal(airgap: Airgap) -> None:
-    airgap.environment |= {"AIRGAP_LANG": "ko", "COLUMNS": "80"}
-    lines = airgap.run("doctor", "--help").text.splitlines()
-    wide = [line for line in lines if display_width(line) > 80]
-    assert all(line.lstrip().startswith(("airgap ", "kubectl ")) for line in wide), wide
-    assert max(display_width(line) for line in lines if line.startswith("  ") and "airgap" not in line) > 70
+#: Prints ``--help`` of every command, in 80 columns and in 40.
+ALL_HELP = r"""
+import os, click
+from airgap.cli import click_words
+from airgap.cli.app import COMMANDS
+from airgap.cli.app import COMMANDS, cli
+click_words.use_language()
+for os.environ["COLUMNS"] in ("80", "40"):
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        page = command.get_help(click.Context(command, info_name=f"airgap {name}"))
+        print(os.environ["COLUMNS"], page, sep="\0", end="\0")
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_help_fits_a_terminal_and_is_in_one_language(airgap: Airgap, language: str) -> None:
+    """Only an address in an example may be wider than a narrow terminal."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALL_HELP],
+        env=airgap.whole_environment({"AIRGAP_LANG": language, "PYTHONUTF8": "1"}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pages = done.stdout.split("\0")
+    shown = [(int(columns), page) for columns, page in zip(pages[0::2], pages[1::2], strict=False)]
+    assert len(shown) == 2 * len(COMMANDS)
+    for columns, page in shown:
+        wide = [line for line in page.splitlines() if display_width(line) > columns]
+        assert [line for line in wide if columns == 80 or len(shlex.split(line.removesuffix("\\"))) > 2] == []
+        filled = max(display_width(line) for line in page.splitlines() if line not in wide)
+        assert columns - 20 < filled <= columns
+        if language == "ko":
+            assert ENGLISH.findall(page) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (78, ["airgap hosts x:1 --for podman --root / --diff"]),
+        (30, ["airgap hosts x:1 \\", "  --for podman --root / --diff"]),
+        (24, ["airgap hosts x:1 \\", "  --for podman \\", "  --root / --diff"]),
+        (4, ["airgap \\", "  hosts \\", "  x:1 \\", "  --for podman \\", "  --root / \\", "  --diff"]),
+    ],
+)
+def test_a_long_command_is_continued_as_a_shell_reads_it(width: int, lines: list[str]) -> None:
+    assert list(wrapped_command("airgap hosts x:1 --for podman --root / --diff", width)) == lines
+
+
+def test_quoted_text_of_a_command_is_not_broken() -> None:
+    assert list(wrapped_command('airgap doctor --explain "a b c" | tee x', 20)) == [
+        "airgap doctor \\",
+        '  --explain "a b c" \\',
+        "  | tee x",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("레지스트리에서 이미지를 가져옵니다", 14, ["레지스트리에서", "이미지를", "가져옵니다"]),
+        ("use --from-node here", 12, ["use", "--from-node", "here"]),
+        ("x 레지스트리", 5, ["x", "레지", "스트", "리"]),
+    ],
+)
+def test_text_is_wrapped_between_words_by_columns(text: str, width: int, lines: list[str]) -> None:
+    assert list(wrapped(text, width)) == lines
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,27 @@ socket.getaddrinfo = getaddrinfo
 from airgap.cli import main
 main(sys.argv[1:])
 """
+#: Runs airgap with a main thread that waits for an answer and that no signal interrupts, since another thread takes
+#: them. It is the same for a signal that arrives in the moment before the main thread begins to wait.
+WAITS = """\
+import os, signal, sys, threading
+from airgap.cli import main, prompts
+
+signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+def ask(*arguments):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        os.write(1, b"waiting\\n")
+        os.read(0, 1)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+
+prompts.ask_user = ask
+prompts.can_ask = lambda *arguments: True
+main(sys.argv[1:])
+"""
 #: ``import`` asks for the target in the main thread; ``export`` asks registries in threads of its own.
 IN_MAIN_THREAD = ("inventory", "http://registry.test", "-o", "receipt.json")
 IN_WORKER = ("export", "--image", "quay.io/a/x:1", "-o", "b.tar")
@@ -119,6 +140,24 @@ def test_the_second_signal_ends_it_at_once(
         assert process.wait(SOON) == 130
         assert errors.has(f"error: stopped at once\n  to continue: {shlex.join(['airgap', *arguments])}\n")
     assert not TRACEBACK.search(errors.text), errors.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_just_before_the_main_thread_waits_is_not_lost(airgap: Airgap, number: signal.Signals) -> None:
+    with ended(
+        subprocess.Popen(
+            [sys.executable, "-c", WAITS, "login", "registry.test"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=airgap.folder,
+            env=airgap.whole_environment(),
+        )
+    ) as process:
+        said = Output(process.stdout)
+        wait_until(lambda: said.has("waiting"))
+        process.send_signal(number)
+        assert process.wait(SOON) == 130
 
 
 @WHERE

@@ -17,6 +17,12 @@ _LETTERS = {"ko": re.compile("[가-힣]")}
 _BOTH_FORMS = {
     "ko": re.compile(r"\}\(?(?:을\(를\)|를\(을\)|은\(는\)|는\(은\)|이\(가\)|가\(이\)|\(으\)로|와\(과\)|과\(와\))")
 }
+#: A particle whose form depends on the sound that a field ends with. Counts end with their unit, such as 개.
+_AFTER_A_FIELD = {
+    "ko": re.compile(
+        r"\{(?!\w*count\})\w+(?:![rs])?\}['\"`]?(?:은|는|이|가|을|를|과|와|(?:으?로|이?라)는?|이?나)(?![가-힣])"
+    )
+}
 _NO_TEXT = re.compile(r"\{[^{}]*\}|[^\w]|\d")
 
 
@@ -70,6 +76,8 @@ def _of(message: Message, catalog: Catalog, avoided: dict[str, str], same: set[s
             yield f"translated without a word of the language (or to be listed in {SAME.name}): {shown}"
         if (forms := _BOTH_FORMS.get(str(catalog.locale))) and forms.search(text):
             yield f"a particle in two forms: {text[:80]!r}"
+        elif (after := _AFTER_A_FIELD.get(str(catalog.locale))) and (found := after.search(text)):
+            yield f"a particle that does not fit every name: {found[0]!r} in {text[:80]!r}"
         for word, better in avoided.items():
             if word in text:
                 yield f"{word} is not used, but {better}: {text[:80]!r}"

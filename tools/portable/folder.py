@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from airgap.bundle.portable import LAUNCHER, PACKAGES, Package, PackageList
-from tools import pyz, vendored
+from tools import native, pyz, vendored
 from tools.portable import elf
 from tools.portable.packages import DebianPackage
 
@@ -50,6 +50,8 @@ UNUSED = {
 UNUSED_MODULES = re.compile(
     r"(_test\w*|_xx\w*|xx\w*|_ctypes_test|_curses\w*|_dbm|_gdbm|_lsprof|_sqlite3|_tkinter|_uuid|readline)\."
 )
+#: Files of airgap that it does not read, and what is compiled anew for the folder's architecture.
+UNUSED_SUFFIXES = (".pyc", ".po", ".pot", ".so", ".c", ".h")
 #: What the C library loads by itself, when a thread ends in the middle of its work.
 LOADED_BY_LIBC = ("libgcc_s.so.1",)
 _LAUNCHER = """\
@@ -132,6 +134,7 @@ class Folder:
         for package, start in DEPENDENCIES.items():
             self._write_dependency(package, f"usr/lib/python3/dist-packages/{start}")
         self._write_vendored()
+        self._write_encoders()
         loader = self._write_libraries()
         self._write_airgap()
         self._write_licences()
@@ -216,11 +219,20 @@ class Folder:
     def _write_airgap(self) -> None:
         package = ROOT / "airgap"
         for path in sorted(package.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".pyc", ".po", ".pot"):
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix not in UNUSED_SUFFIXES:
                 self._write_bytes(f"app/{path.relative_to(ROOT)}", path.read_bytes())
         self._write_bytes("app/__main__.py", (package / "__main__.py").read_bytes())
         pyz.build(self.path / "app/airgap/airgap.pyz").chmod(0o644)
         self._write_bytes("licences/airgap", (ROOT / "LICENSE").read_bytes())
+
+    def _write_encoders(self) -> None:
+        compiled = self.path / "app" / native.LIBRARY.relative_to(ROOT)
+        try:
+            native.compile_library(compiled, compiler=native.compiler_for(self.architecture))
+        except native.NoCompiler as error:
+            print(f"without the encoders for recoded bundles: {error}")
+        else:
+            self._elf.append(compiled.read_bytes())
 
     def _write_vendored(self) -> None:
         for name in vendored.VENDORED:

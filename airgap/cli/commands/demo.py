@@ -27,8 +27,13 @@ def command(output: str, progress: str) -> None:
     """
     folder = Path(output)
     say(tr("Two registries on loopback play quay.io and Nexus; nothing leaves this machine."))
-    with open_display(progress) as emit:
-        result = demo(folder, emit=emit, show_command=lambda text: say(Styled(f"$ {text}", bold=True)))
+    with open_display(progress) as display:
+
+        def show_command(text: str) -> None:
+            display.clear()
+            say(Styled(f"$ {text}", bold=True))
+
+        result = demo(folder, emit=display, show_command=show_command)
     exported, imported = result.exported, result.imported
     say(
         tr(

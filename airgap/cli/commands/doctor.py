@@ -12,6 +12,7 @@ import click
 
 from airgap.cli import options
 from airgap.cli.error_reporter import current_reporter
+from airgap.cli.folding import terminal_columns
 from airgap.cli.formatting.columns import left
 from airgap.cli.printing import Styled, note, say, say_json
 from airgap.cli.prompts import ask_for_missing, asked_credentials
@@ -222,17 +223,23 @@ _CHECKS = {
 }
 
 
+#: Columns before the text of a finding: its level and the check. A terminal that has no room for them three times gets
+#: hints at its margin.
+_INDENT = 22
+
+
 def _print_findings(diagnosis: Diagnosis, done_changes: list[SettingChange], *, fix: bool) -> None:
     for change in done_changes:
         say(tr("done: {what}", what=change.what))
+    indent = " " * (_INDENT if terminal_columns(sys.stdout) not in range(1, 3 * _INDENT) else 2)
     for finding in diagnosis.findings:
         word, colour = _MARKS[finding.level]
         mark = Styled(left(word, 8), colour, bold=finding.level == "problem")
         say(mark, f" {left(_CHECKS.get(finding.check, finding.check), 12)} {finding.what}")
         if finding.hint:
-            say(f"{'':21} {finding.hint}")
+            say(indent, finding.hint)
         for line in finding.run:
-            say(f"{'':23} {line}")
+            say(f"{indent}  {line}")
     if diagnosis.changes and not fix:
         say()
         say(tr("--fix would {changes}", changes="; ".join(change.what for change in diagnosis.changes)))

@@ -51,6 +51,8 @@ def command(verify: bool, contains: str | None, as_json: bool) -> None:
     if as_json:
         say_json([{**entry.document} for entry in entries])
         return
+    if not entries:
+        note(tr("nothing was imported on this machine yet"))
     for entry in entries:
         _say(entry.document)
 

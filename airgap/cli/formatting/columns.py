@@ -3,17 +3,9 @@
 
 from __future__ import annotations
 
+from airgap.cli.folding import display_width
 
-def display_width(text: str) -> int:
-    """Return how many columns ``text`` takes (Unicode Standard Annex 11, "East Asian Width")."""
-    if text.isascii():
-        return len(text)
-    import unicodedata
-
-    return sum(
-        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        for character in text
-    )
+__all__ = ["cut", "display_width", "left", "right"]
 
 
 def left(text: str, columns: int) -> str:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from airgap.cli.formatting.columns import cut, display_width
+from airgap.cli.folding import display_width, folded, terminal_columns
+from airgap.cli.formatting.columns import cut
 from airgap.errors import AirgapError
 from airgap.events import ImageFailed
 from airgap.i18n import tr
@@ -31,39 +32,51 @@ class Message(Record):
 
 
 class MessageLimits(Record):
-    """How much of a message is printed: ``MAX_LINES`` lines of ``width`` columns; with ``verbose``, all of it."""
+    """How much of a message is printed: ``MAX_LINES`` lines of ``width`` columns; with ``verbose``, all of it.
+
+    On a ``terminal`` lines are folded between words.
+    """
 
     verbose: bool = False
     width: int = _WIDTH
+    terminal: bool = False
 
     @classmethod
     def of_terminal(cls, *, verbose: bool) -> MessageLimits:
         """Return the limits for standard error."""
-        if not sys.stderr.isatty():
-            return cls(verbose)
-        import shutil
-
-        return cls(verbose, max(_MIN_WIDTH, shutil.get_terminal_size().columns))
+        columns = terminal_columns(sys.stderr)
+        return cls(verbose, max(_MIN_WIDTH, columns), terminal=True) if columns else cls(verbose)
 
     def line(self, text: str, *, used: int = 0) -> str:
         """Return a warning or a note, shortened. ``used`` columns are printed before it."""
-        return self._cut(text, MAX_LINES * self.width - used)
+        return self._cut(text, MAX_LINES, used)
 
     def message(self, message: Message, *, used: int) -> Message:
         """Return an error shortened. Its hint, which may have a command to paste, is cut only if it fills three lines.
 
         ``used`` columns are printed before the text, and as many as fit an indentation before the hint.
         """
-        hint = self._cut(message.hint, (MAX_LINES - 1) * self.width - _INDENT)
-        hint_lines = -(-(display_width(hint) + _INDENT) // self.width) if hint else 0
-        return Message(self._cut(message.text, (MAX_LINES - hint_lines) * self.width - used), hint)
+        hint = self._cut(message.hint, MAX_LINES - 1, _INDENT)
+        hint_lines = self._lines(hint, _INDENT) if hint else 0
+        return Message(self._cut(message.text, MAX_LINES - hint_lines, used), hint)
 
-    def _cut(self, text: str, limit: int) -> str:
-        if self.verbose or display_width(text) <= limit:
+    def _cut(self, text: str, lines: int, used: int) -> str:
+        if self.verbose or self._lines(text, used) <= lines:
             return text
-        kept = cut(text, limit - display_width(_MORE))
-        # Whole words, unless the text has none.
-        return f"{kept[: kept.rfind(' ')] if ' ' in kept else kept}{_MORE}".replace(", …", " …")
+        kept = cut(text, lines * self.width - used - display_width(_MORE))
+        while " " in kept:  # whole words, unless the text has none
+            kept = kept[: kept.rfind(" ")]
+            if self._lines(kept + _MORE, used) <= lines:
+                break
+        return f"{kept}{_MORE}".replace(", …", " …")
+
+    def _lines(self, text: str, used: int) -> int:
+        """The number of lines that ``text`` takes behind ``used`` columns."""
+        if not self.terminal:
+            return -(-(display_width(text) + used) // self.width)
+        before = (" " if used == _INDENT else "x") * used
+        lines = folded(before + text, self.width).split("\n")
+        return sum(max(1, -(-display_width(line) // self.width)) for line in lines)
 
 
 def messages(errors: Sequence[AirgapError], *, verbose: bool) -> list[Message]:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from airgap.cli.error_reporter import current_reporter
+from airgap.cli.folding import folded, terminal_columns
 from airgap.cli.formatting.event_text import event_text, failure_text
 from airgap.cli.formatting.message import MAX_SEPARATE, cause_of_failure
 from airgap.cli.printing import Line, ansi, note, note_json
@@ -88,9 +89,12 @@ class Display:
                 )
                 self.print_line(failure_text(text, self._limits))
 
+    def clear(self) -> None:
+        """Remove what stands on the screen until there is more to show, so that other text can be printed."""
+
     def print_line(self, line: Line) -> None:
-        """Print one line on standard error; a result may be several."""
-        note(*line, lines=True)
+        """Print one line on standard error, or the lines of a result."""
+        note(*line, lines=_has_lines(line))
 
     def __enter__(self) -> Display:
         return self
@@ -203,9 +207,14 @@ class BarDisplay(PlainDisplay):
     def end(self) -> None:
         """Remove the bar for good."""
         super().end()
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove the bar until there is more to copy."""
+        with self._lock:
+            live, self._live = self._live, None
+            if live is not None:
+                live.stop()
 
     def tick(self) -> None:
         """Draw the bar again."""
@@ -219,13 +228,19 @@ class BarDisplay(PlainDisplay):
         else:
             from rich.text import Text
 
-            self._live.console.print(Text.from_ansi(ansi(*line, lines=True)), soft_wrap=True)
+            text = ansi(*line, lines=True)
+            shown = text if _has_lines(line) else folded(text, terminal_columns(sys.stderr))
+            self._live.console.print(Text.from_ansi(shown), soft_wrap=True)
 
     def _draw(self, console: Console) -> Text:
         from rich.text import Text
 
         lines = draw(self.model, *console.size, ascii_only=console.options.ascii_only)
         return Text("\n".join(lines), no_wrap=True, overflow="crop")
+
+
+def _has_lines(line: Line) -> bool:
+    return any("\n" in (part if isinstance(part, str) else part.text) for part in line)
 
 
 def open_display(mode: str) -> Display:

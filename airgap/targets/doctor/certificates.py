@@ -90,7 +90,7 @@ def _explain(probe: Probe, error: Exception, certificate: dict[str, object]) -> 
             tr(
                 "the certificate of {netloc} is over since {certificate}",
                 netloc=netloc,
-                certificate=certificate["notAfter"],
+                certificate=_date(certificate["notAfter"]),
             ),
             tr("have it renewed (and check this machine's clock); self-signed, with the right name:"),
             run=(renew,),
@@ -101,7 +101,7 @@ def _explain(probe: Probe, error: Exception, certificate: dict[str, object]) -> 
             tr(
                 "the certificate of {netloc} begins only at {certificate}",
                 netloc=netloc,
-                certificate=certificate["notBefore"],
+                certificate=_date(certificate["notBefore"]),
             ),
             tr("set the clock of this machine or of the one that made it right"),
             run=("timedatectl",),
@@ -217,6 +217,11 @@ def _explain_trust(probe: Probe, error: ssl.SSLCertVerificationError, certificat
             f"airgap hosts {quoted(f'https://{probe.registry}')} --for containerd --ca-file ca.pem --output nodes/",
         ),
     )
+
+
+def _date(time_of_certificate: object) -> str:
+    """``Jan  5 09:34:43 2018 GMT`` as ``2018-01-05 09:34 UTC``."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(ssl.cert_time_to_seconds(str(time_of_certificate))))
 
 
 def _covers(certificate: dict[str, object], host: str) -> bool:

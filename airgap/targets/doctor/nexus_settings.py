@@ -89,15 +89,8 @@ def check_rest(probe: Probe) -> list[Finding]:
         return [
             Finding("warning", what, tr("check that --nexus is the Nexus behind this registry, and that user's rights"))
         ]
-    version, edition = probe.version
-    return [
-        Finding(
-            "ok",
-            tr(
-                "Nexus {version} {edition} answers at {url}", version=version, edition=edition, url=probe.rest.url
-            ).replace("  ", " "),
-        )
-    ]
+    nexus = " ".join(word for word in ("Nexus", *probe.version) if word)
+    return [Finding("ok", tr("{nexus} answers at {url}", nexus=nexus, url=probe.rest.url))]
 
 
 def check_licence(probe: Probe) -> list[Finding]:

@@ -68,7 +68,7 @@ def _product_name(probe: Probe) -> str:
         return tr("Nexus {version} ({edition})", version=version, edition=edition)
     if probe.response is not None and is_nexus_response(probe.response):
         return "Nexus"
-    return "Harbor" if is_harbor(probe) else "a registry"
+    return "Harbor" if is_harbor(probe) else tr("a registry")
 
 
 def _gateway_error(probe: Probe, status: int, where: str) -> Finding:
