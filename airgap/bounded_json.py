@@ -88,6 +88,16 @@ def count_values(content: bytes) -> int:
     return content.count(b",") + content.count(b"[") + content.count(b"{")
 
 
+def is_deeper(content: bytes, limit: int) -> bool:
+    """Whether JSON has more than ``limit`` brackets inside each other."""
+    brackets = content.translate(None, _NO_BRACKETS)
+    if not _depth_exceeds(brackets, limit):
+        return False
+    # Brackets inside strings were counted too. Now without them.
+    plain = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return _depth_exceeds((match[0][0] for match in _STRING_OR_BRACKET.finditer(plain)), limit)
+
+
 def _check_values(content: bytes, limit: int, where: str | None, hint: str | None) -> None:
     found = count_values(content)
     if found > limit:
@@ -99,7 +109,7 @@ def _check_values(content: bytes, limit: int, where: str | None, hint: str | Non
 
 
 def _check_depth(content: bytes, limit: int, where: str | None, hint: str | None) -> None:
-    if _is_deeper(content, limit):
+    if is_deeper(content, limit):
         raise TooLarge(tr("JSON more than {depth} levels deep", depth=limit), where=where, hint=hint)
 
 
@@ -111,15 +121,6 @@ def _load(content: bytes, where: str | None) -> Any:
     except (ValueError, RecursionError) as error:
         # "from None", because the cause holds the whole text, which may be large or secret.
         raise ContentError(tr("not JSON ({error})", error=error), where=where) from None
-
-
-def _is_deeper(content: bytes, limit: int) -> bool:
-    brackets = content.translate(None, _NO_BRACKETS)
-    if not _depth_exceeds(brackets, limit):
-        return False
-    # Brackets inside strings were counted too. Now without them.
-    plain = content.replace(b"\\\\", b"").replace(b'\\"', b"")
-    return _depth_exceeds((match[0][0] for match in _STRING_OR_BRACKET.finditer(plain)), limit)
 
 
 def _depth_exceeds(signs: Iterable[int], limit: int) -> bool:

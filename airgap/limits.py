@@ -124,6 +124,7 @@ FILES: tuple[Limit, ...] = (
     ),
     Limit("journal-bytes", 64 * _MIB, "bytes", tr("a journal of a command that was stopped"), "42"),
     Limit("json-depth", 32, "levels", tr("the nesting of JSON, also from the network"), tr("as for bytes")),
+<<<<<<< HEAD
     Limit("document-bytes", 8 * _MIB, "bytes", tr("bundle.json, a receipt, a lock or release.json"), "40"),
     Limit("document-values", 262_144, "values", tr("the JSON values of such a document"), "40"),
     Limit(
@@ -140,6 +141,13 @@ FILES: tuple[Limit, ...] = (
         tr("the uncompressed tar of an older layer, which lies on the disk while a layer is restored from it"),
         tr("40; at export the layer is recoded without it"),
     ),
+=======
+    Limit("document-bytes", 32 * _MIB, "bytes", tr("bundle.json, a receipt, a lock or release.json"), "40"),
+    Limit("document-values", 1_500_000, "values", tr("the JSON values of such a document"), "40"),
+    Limit("document-entry-bytes", _MIB, "bytes", tr("one entry of a list or object in it"), "40"),
+    Limit("document-entry-values", 131_072, "values", tr("the JSON values of such an entry"), "40"),
+    Limit("document-memory", 48 * _MIB, "bytes", tr("what is kept of such a document"), "40"),
+>>>>>>> main
     Limit("record-bytes", 8 * _MIB, "bytes", tr("a record of rewriting, .airgap-rewrite.log"), "10"),
     Limit("lockfile-bytes", 64 * _MIB, "bytes", tr("a lock file of npm or NuGet"), "2"),
     Limit("lockfile-values", 4_194_304, "values", tr("the JSON values of such a lock file"), "30"),
@@ -172,6 +180,8 @@ FILES: tuple[Limit, ...] = (
     Limit("archive-memory", 128 * _MIB, "bytes", tr("the window of a decompressor"), "44"),
     Limit("attached-bytes", 64 * _MIB, "bytes", tr("the documents that export --attach carries, together"), "2"),
     Limit("attached-files", 1000, "files", tr("how many these are"), "2"),
+    Limit("scan-result-bytes", 8 * _MIB, "bytes", tr("scan.json, the result of a scan"), "40"),
+    Limit("scan-result-values", 262_144, "values", tr("its JSON values"), "40"),
     Limit("scan-depth", 16, "levels", tr("archives in each other that a scan unpacks"), "44"),
     Limit("scan-file-bytes", 4 * _GIB, "bytes", tr("a file that a scan gives to the engine"), "44"),
     Limit("scan-time", 600, "seconds", tr("the time until the engine has scanned a file"), "44"),

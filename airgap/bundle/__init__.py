@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airgap.bundle.base import Base, read_base
     from airgap.bundle.documents import Document, read_document, read_json_document, read_lockfile
-    from airgap.bundle.inventory import BundledImage, Inventory
+    from airgap.bundle.inventory import Inventory
+    from airgap.bundle.inventory_entries import BundledImage
     from airgap.bundle.journal import ExportJournal, journal_path
     from airgap.bundle.layout_builder import Extras, Resource, build_layout
     from airgap.bundle.lockfile import Lockfile
@@ -63,7 +64,7 @@ _MODULES = {
     "BundleIdentity": "required_layers",
     "BundleReader": "reader",
     "BundleWriter": "writer",
-    "BundledImage": "inventory",
+    "BundledImage": "inventory_entries",
     "Document": "documents",
     "ExportJournal": "journal",
     "Extras": "layout_builder",

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airgap.bundle.blob_list import BlobList
 from airgap.bundle.document_format import optional_text
 from airgap.errors import BundleError
 from airgap.i18n import tr
@@ -99,12 +100,10 @@ class BundledArtifact(NamedArtifact):
         )  # fmt: skip
 
 
-def check_artifacts(
-    artifacts: tuple[BundledArtifact, ...], sizes: Mapping[str, int], required: Mapping[str, int]
-) -> None:
+def check_artifacts(artifacts: Sequence[BundledArtifact], blobs: BlobList, required: Mapping[str, int]) -> None:
     """Raise :class:`BundleError` for an artifact that is listed twice or whose blobs are not listed.
 
-    ``sizes`` are the sizes of the bundle's blobs by digest, ``required`` those of the layers that were left out.
+    ``required`` are the sizes of the layers that were left out, by digest.
     """
     seen = set()
     for artifact in artifacts:
@@ -113,8 +112,8 @@ def check_artifacts(
             raise BundleError(tr("its inventory lists the artifact {label} twice", label=label))
         seen.add(artifact.identity)
         content = artifact.content
-        held = sizes.get(content.digest, required.get(content.digest))
-        if sizes.get(artifact.descriptor.digest) != artifact.descriptor.size or held != content.size:
+        held = required.get(content.digest) if (size := blobs.size_of(content.digest)) is None else size
+        if blobs.size_of(artifact.descriptor.digest) != artifact.descriptor.size or held != content.size:
             raise BundleError(tr("its inventory does not list all blobs of the artifact {label}", label=label))
 
 

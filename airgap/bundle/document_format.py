@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the inventory and the lockfile have in common: JSON as bytes, and the check of their format version.
+"""What the inventory and the lockfile have in common: how JSON is written, and the check of their format version.
 
 Both ignore keys that they do not know. ``format`` and ``features`` tell when that is not safe.
 """
@@ -7,12 +7,11 @@ Both ignore keys that they do not know. ``format`` and ``features`` tell when th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airgap import bounded_json
 from airgap.bundle.required_layers import DIFFERENTIAL
-from airgap.errors import BundleError, ContentError, UnsupportedBundle
+from airgap.errors import UnsupportedBundle
 from airgap.i18n import tr
 from airgap.oci import digest as digests
 from airgap.oci.signature_tags import is_signature_tag
@@ -29,33 +28,20 @@ SPARSE = "sparse"
 RECODE = "recode/1"
 #: The ``features`` that this version can read, each with the first version that reads it. A bundle with any other is
 #: refused.
+<<<<<<< HEAD
 FEATURES: Mapping[str, str] = {DIFFERENTIAL: "0.1.0", ARTIFACTS: "0.3.0", SPARSE: "0.3.0", RECODE: "0.4.0"}
 #: The values of a blob's ``form`` that this version can read.
 BLOB_FORMS = frozenset({"plain", "recoded"})
+=======
+FEATURES: Mapping[str, str] = {DIFFERENTIAL: "0.1.0", ARTIFACTS: "0.3.0", SPARSE: "0.3.0"}
+#: The only value of a blob's ``form`` that this version can read: the bytes themselves.
+PLAIN = "plain"
+>>>>>>> main
 
 
 def dump_json(document: Any) -> bytes:
     """Return JSON as UTF-8 without blanks, keys in the given order: equal documents have equal bytes."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def load_json(content: bytes, where: str, unreadable: Callable[[Exception, str], BundleError]) -> Any:
-    """Parse JSON in UTF-8 within the limits of ``document``.
-
-    Raises ``unreadable(error, where)`` for what is no JSON, which includes lone surrogates, and past a limit, with the
-    hint that names it.
-    """
-    try:
-        document = bounded_json.parse(content, "document")
-        if b"\\u" in content:
-            dump_json(document)
-    except bounded_json.TooLarge as error:
-        refused = unreadable(error, where)
-        refused.hint = error.hint
-        raise refused from None
-    except (ContentError, ValueError, RecursionError) as error:
-        raise unreadable(error, where) from None
-    return document
 
 
 def oldest_reader(features: Iterable[str]) -> str:
@@ -67,14 +53,17 @@ def oldest_reader(features: Iterable[str]) -> str:
     return tr("airgap {versions}", versions=max(versions, key=lambda version: tuple(map(int, version.split(".")))))
 
 
-def check_supported(document: Mapping[str, Any], where: str) -> None:
-    """Raise :class:`UnsupportedBundle` for a document that needs a newer airgap."""
+def check_supported(document: Mapping[str, Any], where: str, forms: Iterable[str] = ()) -> None:
+    """Raise :class:`UnsupportedBundle` for a document that needs a newer airgap.
+
+    ``document`` has the keys ``format``, ``features`` and ``tool``; ``forms`` are those of its blobs.
+    """
     is_other_format = document["format"] != FORMAT
     features = sorted(set(map(str, document.get("features") or ())) - FEATURES.keys())
-    forms = sorted({str(blob.get("form", "plain")) for blob in document.get("blobs", ())} - BLOB_FORMS)
-    if is_other_format or features or forms:
+    unknown_forms = sorted(set(forms) - {PLAIN})
+    if is_other_format or features or unknown_forms:
         needs = ", ".join(
-            [tr("format {document}", document=document["format"])] if is_other_format else [*features, *forms]
+            [tr("format {document}", document=document["format"])] if is_other_format else [*features, *unknown_forms]
         )
         readers = (
             tr("{document} and newer read", document=document["tool"])
@@ -88,12 +77,11 @@ def check_supported(document: Mapping[str, Any], where: str) -> None:
         )
 
 
-def parse_referrer_tags(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the key ``referrerTags``: the tags of referrers by their digest. Raises :class:`ValueError`."""
-    tags = {digests.check(digest): str(tag) for digest, tag in (document.get("referrerTags") or {}).items()}
-    if wrong := next((tag for tag in tags.values() if not is_signature_tag(tag)), None):
-        raise ValueError(tr("{tag!r} is no tag of a signature", tag=wrong))
-    return tags
+def parse_referrer_tag(digest: str, tag: Any) -> tuple[str, str]:
+    """Return an entry of ``referrerTags``: a referrer's digest and its tag. Raises :class:`ValueError`."""
+    if not is_signature_tag(str(tag)):
+        raise ValueError(tr("{tag!r} is no tag of a signature", tag=tag))
+    return digests.check(digest), str(tag)
 
 
 def optional_list(value: Any) -> list[Any]:

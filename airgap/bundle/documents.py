@@ -2,35 +2,34 @@
 """Recognises and reads airgap's files: a bundle, a ``bundle.json`` extracted from one, a receipt or a lockfile.
 
 Only the content decides, not the file name. A file whose first character is ``{``, after white space and a UTF-8 byte
-order mark, is a JSON document and is parsed completely. Every other file is opened as a bundle.
+order mark, is a JSON document and is parsed as one. Every other file is opened as a bundle.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
+from airgap import limits
 from airgap.bounded_json import TooLarge
-from airgap.bundle.document_format import load_json
-from airgap.bundle.inventory import Inventory
+from airgap.bundle.inventory import Inventory, InventoryHash
 from airgap.bundle.lockfile import REPAIR_HINT, Lockfile, check_writable
 from airgap.bundle.media.volume_names import sibling_volumes, volumes_called
-from airgap.bundle.reader import MAX_MEMBER, open_bundle
+from airgap.bundle.reader import open_bundle
 from airgap.bundle.receipt import Receipt
 from airgap.durable import missing_file, read_hint
-from airgap.errors import AirgapError, BundleError, OutputError, UnsupportedBundle, UsageError
+from airgap.errors import AirgapError, BundleError, ContentError, OutputError, UnsupportedBundle, UsageError
 from airgap.i18n import tr
+from airgap.json_stream import JsonStream, Pread, pread_of
 from airgap.oci import Platform
-from airgap.oci import digest as digests
 from airgap.records import Record
 
 DocumentKind = Literal["bundle", "bundle.json", "receipt", "lock"]
 
-#: The largest document that is read, in bytes. A ``bundle.json`` in a bundle has the same limit.
-MAX_DOCUMENT = MAX_MEMBER
 #: The hint for a ``bundle.json`` that is not as it was in its bundle.
 EXTRACT_HINT = tr("tar xf BUNDLE airgap/bundle.json takes it out of a bundle; the bundle itself will do as well")
 #: How a bundle begins: the name of its first member in a tar header.
@@ -79,21 +78,13 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
     where = os.fspath(path)
     try:
         with open(where, "rb", opener=_open_document) as file:
-            content = _read_json_bytes(file)
+            pread = _document_bytes(file)
+            return _parse_document(pread, where) if pread is not None else None
     except (FileNotFoundError, NotADirectoryError):
         raise missing_file(where) from None
     except OSError as error:
         hint = read_hint(error, where)
         raise unreadable(tr("cannot be read: {strerror}", strerror=error.strerror), where=where, hint=hint) from error
-    if content is None:
-        return None
-    if len(content) > MAX_DOCUMENT:
-        raise BundleError(
-            tr("more than {max_document:,} bytes of JSON, which no such file has", max_document=MAX_DOCUMENT),
-            where=where,
-        )
-    document = load_json(content.removeprefix(_BOM), where, _no_document)
-    return _parse_document(document, content, where)
 
 
 def own_kind(path: str | os.PathLike[str]) -> DocumentKind | None:
@@ -153,38 +144,70 @@ def _open_document(path: str, flags: int) -> int:
     return fd
 
 
-def _read_json_bytes(file: BinaryIO) -> bytes | None:
-    """Return the content of a JSON document, at most one byte more than is allowed; ``None`` for any other file."""
+def _document_bytes(file: BinaryIO) -> Pread | None:
+    """Return how to read a JSON document; ``None`` for any other file."""
     start = file.read(_START)
     if start.removeprefix(_BOM).lstrip(_JSON_SPACE)[:1] != b"{":
         return None
-    return start + file.read(MAX_DOCUMENT + 1 - len(start))
+    if file.seekable():
+        return lambda count, offset: os.pread(file.fileno(), count, offset)
+    # What is read of a pipe is past a limit as well.
+    return pread_of(start + file.read(limits.value("document-bytes")))
 
 
-def _no_document(error: Exception, where: str) -> BundleError:
-    if isinstance(error, TooLarge):
-        return BundleError(tr("neither a bundle nor JSON that is read here ({error})", error=error), where=where)
-    return BundleError(tr("neither a bundle nor JSON ({error})", error=error), where=where)
+def _parse_document(pread: Pread, where: str) -> Document:
+    kind = _kind_of(pread, where)
+    if kind == "bundle.json":
+        return _parse_bundle_json(pread, where)
+    hashed = hashlib.sha256()
+    stream = JsonStream(pread, watch=hashed.update)
+    content = (Receipt if kind == "receipt" else Lockfile).read(stream, where=where)
+    return Document(where, kind, hashed.hexdigest(), content)
 
 
-def _parse_document(document: Mapping[str, Any], content: bytes, where: str) -> Document:
-    keys = document.keys()
-    file_id = digests.encoded(digests.of(content))
-    if keys & {"members", "uses", "requires"}:
-        return _parse_bundle_json(document, content.removeprefix(_BOM).lstrip(_JSON_SPACE), where)
-    if keys & {"target", "bundle"}:
-        return Document(where, "receipt", file_id, Receipt.from_json(document, where=where))
-    if "platforms" in keys or isinstance(document.get("images"), dict):
-        return Document(where, "lock", file_id, Lockfile.from_json(document, where=where))
+def _kind_of(pread: Pread, where: str) -> DocumentKind:
+    """Read a document up to the first key that only one kind has. Raises :class:`BundleError`."""
+    stream = JsonStream(pread)
+    try:
+        for key in stream.names():
+            if key in ("members", "uses", "requires") or (key == "blobs" and stream.peek() == "["):
+                return "bundle.json"
+            if key in ("target", "bundle"):
+                return "receipt"
+            if key == "platforms" or (key == "images" and stream.peek() == "{"):
+                return "lock"
+        stream.end()
+    except TooLarge as error:
+        raise BundleError(
+            tr("neither a bundle nor JSON that is read here ({error})", error=error), where=where, hint=error.hint
+        ) from None
+    except ContentError as error:
+        raise BundleError(tr("neither a bundle nor JSON ({error})", error=error), where=where) from None
     raise BundleError(
         tr("this JSON is neither a bundle.json, nor a receipt, nor a lock"), where=where, hint=EXTRACT_HINT
     )
 
 
-def _parse_bundle_json(document: Mapping[str, Any], content: bytes, where: str) -> Document:
-    """``content`` begins at the first brace, as the member in the bundle does: its sha256 is the bundle's ID."""
-    exact = Inventory.checksum_matches(content)
-    if exact is False:
-        raise BundleError(tr("this bundle.json is not as its bundle has it"), where=where, hint=EXTRACT_HINT)
-    inventory = Inventory.from_json(document, where=where)
-    return Document(where, "bundle.json", digests.encoded(digests.of(content)), inventory, bool(exact))
+def _parse_bundle_json(pread: Pread, where: str) -> Document:
+    """The content begins at the first brace, as the member in the bundle does: its sha256 is the bundle's ID."""
+    start = pread(_START, 0)
+    begin = len(start) - len(start.removeprefix(_BOM).lstrip(_JSON_SPACE))
+    hashed = InventoryHash()
+
+    def pread_content(count: int, offset: int) -> bytes:
+        return pread(count, begin + offset)
+
+    try:
+        inventory = Inventory.read(JsonStream(pread_content, watch=hashed.update), where=where)
+    except BundleError:
+        # That the file was changed tells more than what is wrong in it.
+        if InventoryHash.of(pread_content).is_whole is False:
+            raise _changed(where) from None
+        raise
+    if hashed.is_whole is False:
+        raise _changed(where)
+    return Document(where, "bundle.json", hashed.bundle_id, inventory, bool(hashed.is_whole))
+
+
+def _changed(where: str) -> BundleError:
+    return BundleError(tr("this bundle.json is not as its bundle has it"), where=where, hint=EXTRACT_HINT)

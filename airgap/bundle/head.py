@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_name
-from airgap.bundle.inventory import INVENTORY_MEMBER, Inventory
+from airgap.bundle.inventory import INVENTORY_MEMBER, Inventory, InventoryHash
 from airgap.bundle.media import Medium
 from airgap.bundle.media.zstd import MAGIC
-from airgap.bundle.tar import BLOCK, COPY_AGAIN_HINT, Member, lay_out, padded_size, place_blobs, read_member
+from airgap.bundle.tar import BLOCK, COPY_AGAIN_HINT, BlobPlaces, Member, lay_out, padded_size, read_member
 from airgap.errors import BundleError, DigestMismatch, SignatureFailure
 from airgap.i18n import tr
+from airgap.json_stream import JsonStream, Pread
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci import manifest as manifests
@@ -41,8 +42,13 @@ class BundleHead:
         bundle_id: str,
     ) -> None:
         self.members = members
+<<<<<<< HEAD
         self.places = place_blobs(inventory.stored, end)
         self.blobs_end = max((place.end for place in self.places.values()), default=end)
+=======
+        self.places = BlobPlaces(inventory.blobs, end)
+        self.blobs_end = self.places.end
+>>>>>>> main
         self.inventory = inventory
         self.bundle_id = bundle_id
         self._medium = medium
@@ -58,15 +64,18 @@ class BundleHead:
                 tr("an OCI layout, but no airgap bundle: airgap/bundle.json is missing"),
                 hint=tr("make it with airgap export"),
             )
-        content = _read_content(medium, members[INVENTORY_MEMBER], where)
-        if Inventory.checksum_matches(content) is False:
-            raise BundleError(
-                tr("{inventory_member} is damaged", inventory_member=INVENTORY_MEMBER),
-                where=where,
-                hint=COPY_AGAIN_HINT,
-            )
-        inventory = Inventory.from_bytes(content, where=where)
-        return cls(medium, where, members, end, inventory, digests.encoded(digests.of(content)))
+        member, hashed = members[INVENTORY_MEMBER], InventoryHash()
+        pread = _pread_of(medium, member, where)
+        try:
+            inventory = Inventory.read(JsonStream(pread, size=member.size, watch=hashed.update), where=where)
+        except BundleError:
+            # That it is damaged tells more than what is wrong in it.
+            if InventoryHash.of(pread).is_whole is False:
+                raise _damaged(where) from None
+            raise
+        if hashed.is_whole is False:
+            raise _damaged(where)
+        return cls(medium, where, members, end, inventory, hashed.bundle_id)
 
     def inventory_content(self) -> bytes:
         """Return the inventory's bytes, which signatures are made of."""
@@ -110,7 +119,11 @@ class BundleHead:
             raise BundleError(tr("the member {name} {problem}", name=name, problem=problem))
         folders = {f"{name[:end]}/" for name in present for end in range(len(name)) if name[end] == "/"}
         folders |= {_BLOBS_FOLDER, f"{_BLOBS_FOLDER}sha256/"}
+<<<<<<< HEAD
         folders |= {f"{_BLOBS_FOLDER}{digests.algorithm(blob.digest)}/" for blob in self.inventory.stored}
+=======
+        folders |= {f"{_BLOBS_FOLDER}{algorithm}/" for algorithm in self.inventory.blobs.algorithms()}
+>>>>>>> main
         for name in sorted(folders ^ (self.members.keys() - present)):
             raise BundleError(
                 tr(
@@ -125,12 +138,14 @@ class BundleHead:
 
         Other programs read ``index.json`` alone: a name must refer to the same image for them and for airgap.
         """
+<<<<<<< HEAD
         blobs = {blob.digest: blob for blob in self.inventory.stored}
+=======
+>>>>>>> main
         names: dict[str, Descriptor] = {}
         index = manifests.parse(self.member("index.json"), manifests.OCI_INDEX, where="index.json", kind="index")
         for entry in index.children:
-            blob = blobs.get(entry.digest)
-            if blob is None or blob.size != entry.size:
+            if self.inventory.blobs.size_of(entry.digest) != entry.size:
                 raise BundleError(tr("index.json names {digest}, which is not in the inventory", digest=entry.digest))
             if name := entry.annotations.get(CONTAINERD_NAME, ""):
                 if name in names:
@@ -144,7 +159,8 @@ class BundleHead:
 
     def verify(self) -> None:
         """Verify every byte of the head. Raises :class:`BundleError` or :class:`DigestMismatch`."""
-        if not Inventory.checksum_matches(_read_content(self._medium, self.members[INVENTORY_MEMBER], self._where)):
+        pread = _pread_of(self._medium, self.members[INVENTORY_MEMBER], self._where)
+        if not InventoryHash.of(pread).is_whole:
             raise BundleError(
                 tr("{inventory_member} carries no check of itself", inventory_member=INVENTORY_MEMBER),
                 where=self._where,
@@ -202,6 +218,25 @@ def _read_members(medium: Medium) -> tuple[dict[str, Member], int]:
 
 def _is_allowed(name: str) -> bool:
     return name in (_FIRST_MEMBER, "index.json", "manifest.json") or name.startswith("airgap/")
+
+
+def _pread_of(medium: Medium, member: Member, where: str) -> Pread:
+    """Return ``pread`` over the content of a member."""
+
+    def pread(count: int, offset: int) -> bytes:
+        count = min(count, member.size - offset)
+        content = medium.pread(count, member.content_offset + offset)
+        if len(content) != count:
+            raise BundleError(tr("cut short in {name}", name=member.name), where=where)
+        return content
+
+    return pread
+
+
+def _damaged(where: str) -> BundleError:
+    return BundleError(
+        tr("{inventory_member} is damaged", inventory_member=INVENTORY_MEMBER), where=where, hint=COPY_AGAIN_HINT
+    )
 
 
 def _read_content(medium: Medium, member: Member, where: str) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from airgap.bundle.inventory import BundledImage
+from airgap.bundle.inventory_entries import BundledImage
 from airgap.oci import Descriptor, Reference
 from airgap.records import replace
 

@@ -6,24 +6,40 @@ It contains no time and no folder names: the same content always gives the same 
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+=======
+import hashlib
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+>>>>>>> main
 
+from airgap import limits
+from airgap.bounded_json import TooLarge
 from airgap.bundle.artifacts import BundledArtifact, check_artifacts
 from airgap.bundle.attached import AttachedDocument, check_attached
+from airgap.bundle.blob_list import BlobList
 from airgap.bundle.document_format import (
     ARTIFACTS,
     FORMAT,
+<<<<<<< HEAD
     RECODE,
+=======
+    PLAIN,
+>>>>>>> main
     SPARSE,
     check_supported,
     dump_json,
-    load_json,
     optional_list,
     optional_text,
-    parse_referrer_tags,
+    parse_referrer_tag,
 )
+from airgap.bundle.document_parts import Memory, Part, read_parts
+from airgap.bundle.inventory_entries import BundledImage, BundledResource, SkippedName
 from airgap.bundle.required_layers import (
     DIFFERENTIAL,
     BundleIdentity,
@@ -31,9 +47,10 @@ from airgap.bundle.required_layers import (
     check_required_layers,
     parse_uses,
 )
-from airgap.errors import AirgapError, BundleError, UsageError
+from airgap.errors import AirgapError, BundleError
 from airgap.i18n import tr
-from airgap.oci import Descriptor, Platform, Reference
+from airgap.json_stream import JsonStream, Pread, pread_of
+from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
@@ -47,38 +64,52 @@ INVENTORY_MEMBER = "airgap/bundle.json"
 RESOURCES_FOLDER = "airgap/resources/"
 #: The inventory's last key, the digest of all bytes before it. No other member contains a checksum of the inventory.
 _CHECK = b',"check":"'
+#: Bytes that are hashed at once.
+_PIECE = 1 << 20
+#: The bytes of this key to the end.
+_CHECK_LENGTH = len(_CHECK) + len("sha256:") + 64 + len(b'"}')
 
 
-class BundledImage(Record):
-    """An image in the bundle.
+class InventoryHash:
+    """Hashes the bytes of an inventory as they are read: :meth:`update` is called with each piece, in order."""
 
-    ``reference`` is normalised. ``descriptor`` is that of the manifest or index in the bundle. ``derived_from`` is the
-    digest of the original index if platforms were selected from it, otherwise empty.
-    """
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._end = b""
+        self._has_check = False
 
-    reference: Reference
-    descriptor: Descriptor
-    platforms: tuple[Platform, ...] = ()
-    derived_from: str = ""
+    @classmethod
+    def of(cls, pread: Pread) -> InventoryHash:
+        """Hash what ``pread`` returns, as far as an inventory is read."""
+        hashed, offset = cls(), 0
+        while offset <= limits.value("document-bytes") and (content := pread(_PIECE, offset)):
+            hashed.update(content)
+            offset += len(content)
+        return hashed
 
+    def update(self, content: bytes) -> None:
+        """Add bytes."""
+        content = self._end + content
+        self._has_check = self._has_check or _CHECK in content
+        self._end = content[-_CHECK_LENGTH:]
+        self._hash.update(memoryview(content)[: len(content) - len(self._end)])
 
-class BundledResource(Record):
-    """A resource file in the bundle.
+    @property
+    def bundle_id(self) -> str:
+        """The sha256 of all bytes: the ID of the bundle."""
+        whole = self._hash.copy()
+        whole.update(self._end)
+        return whole.hexdigest()
 
-    ``name`` is its path below the common folder of all resource files, ``member`` its name in the tar, ``sha256``
-    that of its content in hexadecimal.
-    """
+    @property
+    def is_whole(self) -> bool | None:
+        """Whether the key ``check`` matches the bytes; ``None`` where there is no such key.
 
-    name: str
-    member: str
-    sha256: str
-
-
-class SkippedName(Record):
-    """A file that was not read when images were looked for: its ``name`` as a resource file, and ``why``."""
-
-    name: str
-    why: str
+        This finds accidental damage. Only a signature protects against forgery.
+        """
+        if self._end == _CHECK + f"sha256:{self._hash.hexdigest()}".encode() + b'"}':
+            return True
+        return False if self._has_check else None
 
 
 class Inventory(Record):
@@ -96,14 +127,14 @@ class Inventory(Record):
     """
 
     images: tuple[BundledImage, ...]
-    blobs: tuple[Descriptor, ...] = field(repr=False)
+    blobs: BlobList = field(repr=False)
     resources: tuple[BundledResource, ...] = ()
     referrers: Mapping[str, str] = field(default_factory=dict)
     members: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
     version: str | None = None
     tool: str = ""
-    uses: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    uses: Mapping[str, Sequence[int]] = field(default_factory=dict, repr=False)
     requires: tuple[RequiredLayer, ...] = ()
     bases: tuple[BundleIdentity, ...] = ()
     skipped: tuple[SkippedName, ...] = ()
@@ -112,6 +143,10 @@ class Inventory(Record):
     absent: frozenset[str] = frozenset()
     attached: tuple[AttachedDocument, ...] = ()
     recoded: Mapping[str, RecodedLayer] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blobs", BlobList.of(self.blobs))
+        object.__setattr__(self, "uses", {root: array("I", indexes) for root, indexes in self.uses.items()})
 
     @property
     def features(self) -> list[str]:
@@ -140,7 +175,8 @@ class Inventory(Record):
     def manifests_of(self, root: str) -> list[str]:
         """Return the digests of the manifests that the image with the digest ``root`` consists of."""
         indexes = [index for index in self.uses.get(root, ()) if index < len(self.blobs)]
-        return [self.blobs[index].digest for index in indexes if is_manifest_type(self.blobs[index].media_type)]
+        blobs = [self.blobs[index] for index in indexes]
+        return [blob.digest for blob in blobs if is_manifest_type(blob.media_type)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the document, without the key ``check``."""
@@ -150,27 +186,18 @@ class Inventory(Record):
             "name": self.name,
             "version": self.version,
             "tool": self.tool,
-            "images": [
-                {
-                    "reference": str(image.reference),
-                    "digest": image.descriptor.digest,
-                    "mediaType": image.descriptor.media_type,
-                    "size": image.descriptor.size,
-                    "platforms": [str(platform) for platform in image.platforms],
-                    "derivedFrom": image.derived_from or None,
-                }
-                for image in self.images
-            ],
-            "resources": [
-                {"name": resource.name, "member": resource.member, "sha256": resource.sha256}
-                for resource in self.resources
-            ],
+            "images": [image.to_json() for image in self.images],
+            "resources": [resource.to_json() for resource in self.resources],
             "referrers": dict(self.referrers),
             # Only where there are any: all other bundles keep the bytes that they had before this key.
             **({"referrerTags": dict(self.referrer_tags)} if self.referrer_tags else {}),
             "members": dict(self.members),
             "blobs": [
+<<<<<<< HEAD
                 {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, **self._form_of(blob)}
+=======
+                {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, "form": PLAIN}
+>>>>>>> main
                 for blob in self.blobs
             ],
             "requires": [required.to_json() for required in self.requires],
@@ -180,7 +207,7 @@ class Inventory(Record):
             **({"artifacts": [artifact.to_json() for artifact in self.artifacts]} if self.artifacts else {}),
             **({"absent": sorted(self.absent)} if self.absent else {}),
             **({"attached": [document.to_json() for document in self.attached]} if self.attached else {}),
-            **({"skipped": [{"name": entry.name, "why": entry.why} for entry in self.skipped]} if self.skipped else {}),
+            **({"skipped": [entry.to_json() for entry in self.skipped]} if self.skipped else {}),
         }
 
     def _form_of(self, blob: Descriptor) -> dict[str, Any]:
@@ -191,29 +218,25 @@ class Inventory(Record):
         body = dump_json(self.to_json())[:-1]
         return body + _CHECK + digests.of(body).encode() + b'"}'
 
-    @staticmethod
-    def checksum_matches(content: bytes) -> bool | None:
-        """Whether the key ``check`` matches ``content``; ``None`` where there is no such key.
-
-        This finds accidental damage. Only a signature protects against forgery.
-        """
-        body, separator, check = content.rpartition(_CHECK)
-        return check == digests.of(body).encode() + b'"}' if separator else None
-
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str) -> Inventory:
-        """Parse the member's content.
-
-        Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for an invalid document.
-        """
-        return cls.from_json(load_json(content, where, _unreadable), where=where)
+        """Parse the member's content. Raises what :meth:`read` raises."""
+        return cls.read(JsonStream(pread_of(content)), where=where)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any], *, where: str) -> Inventory:
-        """Build an inventory from a parsed document. Raises what :meth:`from_bytes` raises."""
+    def read(cls, stream: JsonStream, *, where: str) -> Inventory:
+        """Read the member's content.
+
+        Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for an invalid document, or for one
+        past a limit, with the hint that names it.
+        """
+        memory = Memory()
+        forms: set[str] = set()
         try:
-            check_supported(document, where)
+            found = read_parts(stream, _parts(memory, forms), memory, lambda read: check_supported(read, where))
+            check_supported(found, where, forms)
             inventory = cls(
+<<<<<<< HEAD
                 tuple(_parse_image(entry) for entry in document["images"]),
                 tuple(Descriptor.from_json(entry) for entry in document["blobs"]),
                 tuple(_parse_resource(entry) for entry in document["resources"]),
@@ -237,9 +260,31 @@ class Inventory(Record):
                 frozenset(map(digests.check, optional_list(document.get("absent")))),
                 tuple(map(AttachedDocument.from_json, optional_list(document.get("attached")))),
                 _parse_recoded(document),
+=======
+                found["images"],
+                found["blobs"],
+                found["resources"],
+                found.get("referrers", {}),
+                found["members"],
+                found.get("name"),
+                found.get("version"),
+                found.get("tool") or "",
+                found.get("uses", {}),
+                found.get("requires", ()),
+                found.get("bases", ()),
+                found.get("skipped", ()),
+                found.get("artifacts", ()),
+                found.get("referrerTags", {}),
+                found.get("absent", frozenset()),
+                found.get("attached", ()),
+>>>>>>> main
             )
             inventory._check_consistency()
             return inventory
+        except TooLarge as error:
+            refused = _unreadable(error, where)
+            refused.hint = error.hint
+            raise refused from None
         except BundleError as error:
             error.where = error.where or where
             raise
@@ -248,19 +293,19 @@ class Inventory(Record):
 
     def _check_consistency(self) -> None:
         """Raise :class:`BundleError` if parts of the inventory contradict each other."""
-        sizes = {blob.digest: blob.size for blob in self.blobs}
-        if len(sizes) != len(self.blobs):
+        blobs = self.blobs
+        if blobs.has_duplicates:
             raise BundleError(tr("its inventory lists a blob twice"))
         references = [str(image.reference) for image in self.images]
         resource_names = [resource.name for resource in self.resources]
         for kind, names in (("image", references), (tr("resource file"), resource_names)):
             if len(set(names)) != len(names):
-                duplicate = next(name for index, name in enumerate(names) if name in names[:index])
+                duplicate = next(name for name, count in Counter(names).items() if count > 1)
                 raise BundleError(
                     tr("its inventory lists the {kind} {duplicate} twice", kind=kind, duplicate=duplicate)
                 )
         for image in self.images:
-            if sizes.get(image.descriptor.digest) != image.descriptor.size:
+            if blobs.size_of(image.descriptor.digest) != image.descriptor.size:
                 raise BundleError(
                     tr(
                         "its inventory has no manifest of {size} bytes for {reference}",
@@ -269,45 +314,42 @@ class Inventory(Record):
                     )
                 )
         for referrer in self.referrers:
-            if referrer not in sizes:
+            if blobs.find(referrer) is None:
                 raise BundleError(
                     tr("its inventory lists the referrer {referrer}, but no such blob", referrer=referrer)
                 )
-        if present := sorted(self.absent & sizes.keys()):
-            raise BundleError(tr("its inventory lists {digest} as absent, and as a blob", digest=present[0]))
+        for digest in sorted(self.absent):
+            if blobs.find(digest) is not None:
+                raise BundleError(tr("its inventory lists {digest} as absent, and as a blob", digest=digest))
         for resource in self.resources:
             if not resource.member.startswith(RESOURCES_FOLDER) or resource.member not in self.members:
                 raise BundleError(tr("its inventory has no member for the resource file {name}", name=resource.name))
         check_attached(self.attached, self.members)
-        check_artifacts(self.artifacts, sizes, {required.digest: required.size for required in self.requires})
+        check_artifacts(self.artifacts, blobs, {required.digest: required.size for required in self.requires})
         roots = [*(image.descriptor.digest for image in self.images), *self.referrers]
         roots += [artifact.descriptor.digest for artifact in self.artifacts]
+<<<<<<< HEAD
         check_required_layers(self.blobs, self.requires, self.uses, roots)
         if self.recoded:
             from airgap.bundle.recoded import check_recoded
 
             check_recoded(self.recoded, self.uses, roots)
+=======
+        check_required_layers(blobs, self.requires, self.uses, roots)
+>>>>>>> main
 
 
-def resource_name_problem(name: str) -> str | None:
-    """Return why a resource file cannot be carried under this name, or ``None``.
-
-    The import writes a file of this name below a folder, possibly on another operating system.
-    """
-    parts = name.split("/")
-    if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
-        return tr("leads out of the folder, or would on another system")
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return tr("is not UTF-8")
-    return None
+def check_inventory(content: bytes) -> None:
+    """Raise :class:`TooLarge` for an inventory that :meth:`Inventory.read` would refuse as too large."""
+    memory = Memory()
+    read_parts(JsonStream(pread_of(content)), _parts(memory, set()), memory, lambda _: None)
 
 
 def _unreadable(error: Exception, where: str) -> BundleError:
     return BundleError(tr("its inventory airgap/bundle.json is unreadable ({error})", error=error), where=where)
 
 
+<<<<<<< HEAD
 def _parse_recoded(document: Mapping[str, Any]) -> Mapping[str, RecodedLayer]:
     if not any(entry.get("form") == "recoded" for entry in document["blobs"]):
         return {}
@@ -324,17 +366,35 @@ def _parse_image(entry: Mapping[str, Any]) -> BundledImage:
         tuple(_parse_platforms(entry.get("platforms"))),
         digests.check(derived_from) if derived_from else "",
     )
+=======
+def _parts(memory: Memory, forms: set[str]) -> Mapping[str, Part]:
+    """How each key is read. The costs are what the entries of real bundles take. ``forms`` gets those of the blobs."""
+>>>>>>> main
 
+    def parse_blob(entry: Mapping[str, Any]) -> Descriptor:
+        blob = Descriptor.from_json(entry)
+        memory.text(blob.media_type)
+        if (form := entry.get("form", PLAIN)) != PLAIN:
+            forms.add(memory.text(str(form)))
+        return blob
 
-def _parse_resource(entry: Mapping[str, Any]) -> BundledResource:
-    name = optional_text(entry["name"]) or ""
-    if reason := resource_name_problem(name):
-        raise BundleError(tr("the resource file name {name!r} {reason}", name=name, reason=reason))
-    return BundledResource(name, str(entry["member"]), str(entry["sha256"]))
-
-
-def _parse_platforms(value: Any) -> Iterator[Platform]:
-    """Skip invalid platforms: they are only shown to the user, and some publishers give half a platform."""
-    for text in optional_list(value):
-        with contextlib.suppress(UsageError):
-            yield Platform.parse(text)
+    return {
+        "format": Part("value", lambda value: value),
+        "features": Part("value", optional_list),
+        "name": Part("value", optional_text),
+        "version": Part("value", optional_text),
+        "tool": Part("value", optional_text),
+        "images": Part("list", lambda entry: BundledImage.from_json(entry, memory), cost=800, optional=False),
+        "blobs": Part("list", parse_blob, cost=60, factor=0, into=BlobList, optional=False),
+        "resources": Part("list", BundledResource.from_json, cost=260, optional=False),
+        "referrers": Part("object", lambda name, value: (digests.check(name), digests.check(value)), 270, 0, dict),
+        "referrerTags": Part("object", parse_referrer_tag, 270, into=dict),
+        "members": Part("object", lambda name, value: (name, str(value)), 150, into=dict, optional=False),
+        "uses": Part("object", parse_uses, cost=220, into=dict),
+        "requires": Part("list", lambda entry: RequiredLayer.from_json(entry, memory), cost=270, factor=0),
+        "bases": Part("list", BundleIdentity.from_json, cost=300),
+        "skipped": Part("list", SkippedName.from_json, cost=200),
+        "artifacts": Part("list", BundledArtifact.from_json, cost=800),
+        "absent": Part("list", digests.check, cost=230, factor=0, into=frozenset),
+        "attached": Part("list", AttachedDocument.from_json, cost=260),
+    }

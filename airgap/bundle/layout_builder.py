@@ -14,17 +14,16 @@ from typing import Any
 from airgap import bounded_json
 from airgap.bundle.artifacts import BundledArtifact
 from airgap.bundle.attached import lay_out_attached
+from airgap.bundle.blob_list import BlobList
 from airgap.bundle.document_format import dump_json, oldest_reader
 from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_name, descriptors_by_name
 from airgap.bundle.inventory import (
     INVENTORY_MEMBER,
     RESOURCES_FOLDER,
-    BundledImage,
-    BundledResource,
     Inventory,
-    SkippedName,
-    resource_name_problem,
+    check_inventory,
 )
+from airgap.bundle.inventory_entries import BundledImage, BundledResource, SkippedName, resource_name_problem
 from airgap.bundle.program import Program
 from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
 from airgap.bundle.tar import TarLayout, blob_name, lay_out
@@ -97,7 +96,7 @@ def build_layout(
     )
     roots = [*images, *referrers, *artifacts]
     blobs = _ordered_blobs(plan, roots)
-    uses = _blob_indexes(plan, roots, [*(blob.digest for blob in blobs), *(layer.digest for layer in requires)])
+    uses = _blob_indexes(plan, roots, [*blobs.digests(), *(layer.digest for layer in requires)])
     # Other programs stop at the first missing layer, so incomplete images are hidden from them.
     incomplete = Inventory(bundled, blobs, uses=uses, requires=tuple(requires)).incomplete
     index = _index_json(
@@ -131,15 +130,17 @@ def build_layout(
     )
     inventory = replace(inventory, tool=oldest_reader(inventory.features))
     content = inventory.to_bytes()
-    for name, kind, member in (("index.json", "index", index), (INVENTORY_MEMBER, "document", content)):
-        _check_readable(name, kind, member)
+    _check_readable(index, content)
     return inventory, lay_out([*oci_members, (INVENTORY_MEMBER, content), *extra_members], blobs)
 
 
-def _check_readable(name: str, kind: str, content: bytes) -> None:
-    """Raise :class:`BundleError` for a document that import would refuse as too large."""
+def _check_readable(index: bytes, inventory: bytes) -> None:
+    """Raise :class:`BundleError` for an ``index.json`` or inventory that import would refuse as too large."""
     try:
-        bounded_json.check_kind(content, kind)
+        name = "index.json"
+        bounded_json.check_kind(index, "index")
+        name = INVENTORY_MEMBER
+        check_inventory(inventory)
     except bounded_json.TooLarge as error:
         raise BundleError(
             tr("{name} of this bundle would be too large to be read ({what})", name=name, what=error.what),
@@ -177,7 +178,7 @@ def _subjects_first(referrers: Sequence[Image]) -> list[Image]:
     return sorted(referrers, key=lambda image: (depth(image.digest), image.digest))
 
 
-def _ordered_blobs(plan: Plan, images: Sequence[Image]) -> tuple[Descriptor, ...]:
+def _ordered_blobs(plan: Plan, images: Sequence[Image]) -> BlobList:
     """Return manifests, then configs, then layers, the largest layer first."""
     manifests: dict[str, Descriptor] = {}
     configs: dict[str, Descriptor] = {}
@@ -195,7 +196,7 @@ def _ordered_blobs(plan: Plan, images: Sequence[Image]) -> tuple[Descriptor, ...
         layers.pop(digest, None)
     layers_by_size = sorted(layers.values(), key=lambda layer: (-layer.size, layer.digest))
     ordered = [*manifests.values(), *configs.values(), *layers_by_size]
-    return tuple(Descriptor(blob.media_type, blob.digest, blob.size) for blob in ordered)
+    return BlobList(ordered)
 
 
 def _blob_indexes(plan: Plan, images: Sequence[Image], blob_digests: Sequence[str]) -> dict[str, tuple[int, ...]]:

@@ -14,20 +14,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airgap.bounded_json import TooLarge
 from airgap.bundle.artifacts import LockedArtifact
 from airgap.bundle.document_format import (
     ARTIFACTS,
     FORMAT,
     SPARSE,
     check_supported,
-    load_json,
     optional_list,
-    parse_referrer_tags,
+    parse_referrer_tag,
 )
+from airgap.bundle.document_parts import Memory, Part, read_parts
 from airgap.bundle.required_layers import parse_bundle_id
 from airgap.durable import replace_file
 from airgap.errors import AirgapError, BundleError, OutputError, UnsupportedBundle, UsageError
 from airgap.i18n import tr
+from airgap.json_stream import JsonStream, pread_of
 from airgap.oci import Descriptor, Platform
 from airgap.oci import digest as digests
 from airgap.records import Record, field
@@ -91,29 +93,32 @@ class Lockfile(Record, frozen=False):
 
         Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for an invalid document.
         """
-        return cls.from_json(load_json(content, where, _unreadable), where=where)
+        return cls.read(JsonStream(pread_of(content)), where=where)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any], *, where: str) -> Lockfile:
-        """Build a lockfile from a parsed document. Raises what :meth:`from_bytes` raises."""
+    def read(cls, stream: JsonStream, *, where: str) -> Lockfile:
+        """Read the file's content. Raises what :meth:`from_bytes` raises, with the hint that names a limit."""
+        memory = Memory()
         try:
-            check_supported(document, where)
+            found = read_parts(stream, _parts(memory), memory, lambda read: check_supported(read, where))
+            check_supported(found, where)
             return cls(
-                tuple(str(Platform.parse(platform)) for platform in optional_list(document.get("platforms"))),
-                {str(name): Descriptor.from_json(entry) for name, entry in document["images"].items()},
-                {
-                    str(subject): [digests.check(referrer) for referrer in referrers]
-                    for subject, referrers in document.get("referrers", {}).items()
-                },
-                {str(name): str(digest) for name, digest in document.get("resources", {}).items()},
-                parse_bundle_id(document.get("base")),
-                tuple(map(LockedArtifact.from_json, optional_list(document.get("artifacts")))),
-                {str(name): str(digest) for name, digest in (document.get("artifactRequests") or {}).items()},
-                parse_referrer_tags(document),
-                SPARSE in optional_list(document.get("features")),
+                found.get("platforms", ()),
+                found["images"],
+                found.get("referrers", {}),
+                found.get("resources", {}),
+                found.get("base"),
+                found.get("artifacts", ()),
+                found.get("artifactRequests", {}),
+                found.get("referrerTags", {}),
+                SPARSE in found.get("features", ()),
             )
         except UnsupportedBundle:
             raise
+        except TooLarge as error:
+            refused = _unreadable(error, where)
+            refused.hint = error.hint
+            raise refused from None
         except (AirgapError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _unreadable(error, where) from error
 
@@ -217,6 +222,31 @@ def write_lockfile(path: Path, lockfile: Lockfile) -> None:
         raise OutputError(
             tr("the lock cannot be written: {strerror}", strerror=error.strerror), where=str(path)
         ) from error
+
+
+def _parts(memory: Memory) -> Mapping[str, Part]:
+    """How each key is read. The costs are what the entries of real locks take."""
+
+    def parse_image(name: str, entry: Any) -> tuple[str, Descriptor]:
+        image = Descriptor.from_json(entry)
+        return name, Descriptor(memory.text(image.media_type), image.digest, image.size)
+
+    def parse_text(name: str, value: Any) -> tuple[str, str]:
+        return name, str(value)
+
+    return {
+        "format": Part("value", lambda value: value),
+        "features": Part("value", optional_list),
+        "tool": Part("value", lambda value: value),
+        "platforms": Part("value", lambda value: tuple(str(Platform.parse(text)) for text in optional_list(value))),
+        "images": Part("object", parse_image, cost=350, into=dict, optional=False),
+        "referrers": Part("object", lambda name, value: (name, list(map(digests.check, value))), 270, 2, dict),
+        "referrerTags": Part("object", parse_referrer_tag, 270, into=dict),
+        "resources": Part("object", parse_text, cost=250, into=dict),
+        "base": Part("value", parse_bundle_id),
+        "artifacts": Part("list", LockedArtifact.from_json, cost=800, factor=2),
+        "artifactRequests": Part("object", parse_text, cost=250, into=dict),
+    }
 
 
 def _unreadable(error: Exception, where: str) -> BundleError:

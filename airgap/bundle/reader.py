@@ -71,7 +71,7 @@ class BundleReader:
         self._head = head
         self._names = names
         self._served_names: Mapping[str, Descriptor] | None = None
-        self._blobs = {blob.digest: blob for blob in head.inventory.blobs}
+        self._blobs = head.inventory.blobs
         self._places = head.places
         self._blobs_end = head.blobs_end
         self._tail: Tail | None = None
@@ -191,9 +191,9 @@ class BundleReader:
         for referrer, subject in self.inventory.referrers.items():
             repositories[referrer] = repositories.get(subject, set()) if referrer not in incomplete else set()
             for repository in sorted(repositories[referrer]):
-                names[f"{repository}@{referrer}"] = self._blobs[referrer]
+                names[f"{repository}@{referrer}"] = self.resolve(referrer)
                 if tag := self.inventory.referrer_tags.get(referrer):
-                    names[f"{repository}:{tag}"] = self._blobs[referrer]
+                    names[f"{repository}:{tag}"] = self.resolve(referrer)
         self._served_names = names
         return names
 

@@ -8,21 +8,22 @@ they are not empty, as is ``artifacts``. The target is ``null`` after an import 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
+from airgap.bounded_json import TooLarge
 from airgap.bundle.artifacts import NamedArtifact
+from airgap.bundle.document_parts import Memory, Part, read_parts
 from airgap.bundle.required_layers import BundleIdentity, parse_bundle_id
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle
 from airgap.i18n import tr
+from airgap.json_stream import JsonStream
 from airgap.oci import Descriptor, Reference
 from airgap.oci import digest as digests
 from airgap.oci.reference import registry_problem, repository_problem
 from airgap.records import Record, field
 
 FORMAT = 1
-
-T = TypeVar("T")
 
 
 class ReceiptImage(Record):
@@ -98,77 +99,72 @@ class Receipt(Record):
         return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any], *, where: str) -> Receipt:
-        """Build a receipt from a parsed document.
+    def read(cls, stream: JsonStream, *, where: str) -> Receipt:
+        """Read the file's content.
 
-        Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for an invalid document.
+        Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for an invalid document, or for one
+        past a limit, with the hint that names it.
         """
+        memory = Memory()
         try:
-            if document["format"] != FORMAT:
-                raise UnsupportedBundle(
-                    tr(
-                        "this receipt is of format {document}, which this version cannot read",
-                        document=document["format"],
-                    ),
-                    where=where,
-                    hint=tr("use the airgap that wrote it, or a newer one"),
-                )
+            found = read_parts(stream, _parts(memory), memory, lambda read: _check_format(read, where))
+            _check_format(found, where)
             return cls(
-                _parse_at("target", _parse_target, document["target"]),
-                parse_bundle_id(document["bundle"]),
-                tuple(
-                    _parse_at(f"images[{index}]", _parse_image, entry)
-                    for index, entry in enumerate(_list(document, "images"))
-                ),
-                {
-                    digests.check(digest): _parse_at(f"blobs[{digest}]", _parse_repositories, names)
-                    for digest, names in _object(document, "blobs").items()
-                },
-                {
-                    digests.check(digest): parse_bundle_id(origin) or ""
-                    for digest, origin in (document.get("from") or {}).items()
-                },
-                tuple(map(BundleIdentity.from_json, document.get("bases") or ())),
-                tuple(
-                    _parse_at(f"artifacts[{index}]", _parse_artifact, entry)
-                    for index, entry in enumerate(document.get("artifacts") or ())
-                ),
+                found["target"],
+                found["bundle"],
+                found["images"],
+                found["blobs"],
+                found.get("from", {}),
+                found.get("bases", ()),
+                found.get("artifacts", ()),
             )
         except UnsupportedBundle:
             raise
+        except TooLarge as error:
+            refused = _unreadable(str(error), where)
+            refused.hint = error.hint
+            raise refused from None
         except KeyError as error:
             raise _unreadable(tr("it has no {error}", error=error), where) from error
         except (AirgapError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise _unreadable(str(error), where) from error
 
 
+def _check_format(document: Mapping[str, Any], where: str) -> None:
+    if document["format"] != FORMAT:
+        raise UnsupportedBundle(
+            tr("this receipt is of format {document}, which this version cannot read", document=document["format"]),
+            where=where,
+            hint=tr("use the airgap that wrote it, or a newer one"),
+        )
+
+
+def _parts(memory: Memory) -> Mapping[str, Part]:
+    """How each key is read. The costs are what the entries of real receipts take."""
+
+    def parse_repositories(digest: str, names: Any) -> tuple[str, tuple[str, ...]]:
+        if not isinstance(names, list):
+            raise ValueError(tr("not a list of repositories"))
+        return digests.check(digest), memory.texts(names, _parse_repository)
+
+    def parse_origin(digest: str, origin: Any) -> tuple[str, str]:
+        return digests.check(digest), memory.text(parse_bundle_id(origin) or "")
+
+    return {
+        "format": Part("value", lambda value: value),
+        "target": Part("value", _parse_target, located=True),
+        "bundle": Part("value", parse_bundle_id),
+        "images": Part("list", _parse_image, cost=400, located=True, optional=False),
+        "blobs": Part("object", parse_repositories, 150, 0, dict, located=True, optional=False),
+        "from": Part("object", parse_origin, 150, 0, dict),
+        "bases": Part("list", BundleIdentity.from_json, cost=300),
+        "artifacts": Part("list", _parse_artifact, cost=800, located=True),
+    }
+
+
 def _unreadable(reason: str, where: str) -> BundleError:
     hint = tr("airgap inventory TARGET -o FILE makes one")
     return BundleError(tr("this receipt is unreadable: {reason}", reason=reason), where=where, hint=hint)
-
-
-def _parse_at(path: str, parse: Callable[[Any], T], value: Any) -> T:
-    """Return ``parse(value)``. Raises :class:`BundleError` that begins with ``path``, the value's path in the JSON."""
-    try:
-        return parse(value)
-    except KeyError as error:
-        raise BundleError(tr("{path} has no {error}", path=path, error=error)) from error
-    except (AirgapError, ValueError, TypeError, AttributeError) as error:
-        raise BundleError(f"{path}: {error}") from error
-
-
-def _list(document: Mapping[str, Any], key: str) -> list[Any]:
-    value = document[key]
-    if not isinstance(value, list):
-        raise ValueError(tr("{key!r} is not a list", key=key))
-    return value
-
-
-def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = document[key]
-    if not isinstance(value, dict):
-        raise ValueError(tr("{key!r} is not an object", key=key))
-    return value
 
 
 def _parse_target(value: Any) -> str:
@@ -196,13 +192,7 @@ def _parse_artifact(entry: Mapping[str, Any]) -> ReceiptArtifact:
     return ReceiptArtifact(format_name, name, version, file, content.digest, content.size, str(entry["target"]))
 
 
-def _parse_repositories(names: Any) -> tuple[str, ...]:
-    if not isinstance(names, list):
-        raise ValueError(tr("not a list of repositories"))
-    return tuple(map(_parse_repository, names))
-
-
-def _parse_repository(name: Any) -> str:
-    if reason := repository_problem(str(name)):
-        raise BundleError(tr("{name!r} is no repository: {reason}", name=str(name)[:200], reason=reason))
-    return str(name)
+def _parse_repository(name: str) -> str:
+    if reason := repository_problem(name):
+        raise BundleError(tr("{name!r} is no repository: {reason}", name=name[:200], reason=reason))
+    return name

@@ -8,9 +8,12 @@ before it pushes anything.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from airgap.bundle.blob_list import BlobList
+from airgap.bundle.document_parts import Memory
 from airgap.errors import BundleError
 from airgap.i18n import tr
 from airgap.oci import Descriptor, Reference
@@ -40,7 +43,7 @@ class RequiredLayer(Record):
         return {"digest": self.digest, "size": self.size, "repositories": names, "from": self.origin}
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> RequiredLayer:
+    def from_json(cls, entry: Mapping[str, Any], memory: Memory) -> RequiredLayer:
         """Parse an entry of ``requires``.
 
         Raises :class:`BundleError`, or what parsing a descriptor or a reference raises.
@@ -49,8 +52,12 @@ class RequiredLayer(Record):
         names = entry["repositories"]
         if not isinstance(names, list):
             raise BundleError(tr("its inventory lists no repositories for {digest}", digest=descriptor.digest))
+        origin = parse_bundle_id(entry.get("from"))
         return cls(
-            descriptor.digest, descriptor.size, tuple(map(_parse_repository, names)), parse_bundle_id(entry.get("from"))
+            descriptor.digest,
+            descriptor.size,
+            memory.texts(names, _parse_repository),
+            memory.text(origin) if origin else None,
         )
 
 
@@ -87,40 +94,42 @@ def parse_bundle_id(value: Any) -> str | None:
     return value
 
 
-def parse_uses(document: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Parse an inventory's ``uses``.
+def parse_uses(digest: str, indexes: Any) -> tuple[str, array[int]]:
+    """Parse an entry of an inventory's ``uses``: the digest of an image or referrer, and the blobs that it consists of.
 
-    It maps the digest of each image and referrer to the blobs that it consists of, as indexes into ``blobs`` followed
-    by ``requires``. Raises :class:`BundleError` or :class:`ValueError`.
+    These are indexes into ``blobs`` followed by ``requires``. Raises :class:`BundleError` or :class:`ValueError`.
     """
-    total = len(document["blobs"]) + len(document.get("requires") or ())
-    uses: dict[str, tuple[int, ...]] = {}
-    for digest, indexes in (document.get("uses") or {}).items():
-        if not isinstance(indexes, list) or not all(type(index) is int and 0 <= index < total for index in indexes):
-            raise BundleError(tr("its inventory lists nothing usable for {digest}", digest=str(digest)[:80]))
-        uses[digests.check(digest)] = tuple(indexes)
-    return uses
+    try:
+        if not isinstance(indexes, list) or any(type(index) is not int for index in indexes):
+            raise ValueError
+        return digests.check(digest), array("I", indexes)
+    except (ValueError, OverflowError):
+        raise BundleError(tr("its inventory lists nothing usable for {digest}", digest=digest[:80])) from None
 
 
 def check_required_layers(
-    blobs: Iterable[Descriptor], requires: Sequence[RequiredLayer], uses: Mapping[str, object], roots: Iterable[str]
+    blobs: BlobList, requires: Sequence[RequiredLayer], uses: Mapping[str, Sequence[int]], roots: Iterable[str]
 ) -> None:
     """Raise :class:`BundleError` for a required layer that is listed twice or is one of ``blobs``.
 
-    Also raises it if layers are required and ``uses`` lacks one of ``roots``, the digests of images and referrers.
+    Also raises it for indexes in ``uses`` that are none, and if layers are required and ``uses`` lacks one of
+    ``roots``, the digests of images and referrers.
     """
+    total = len(blobs) + len(requires)
+    if wrong := next((digest for digest, indexes in uses.items() if indexes and max(indexes) >= total), None):
+        raise BundleError(tr("its inventory lists nothing usable for {digest}", digest=wrong))
     required_digests = {required.digest for required in requires}
-    if len(required_digests) != len(requires) or any(blob.digest in required_digests for blob in blobs):
+    if len(required_digests) != len(requires) or any(blobs.find(digest) is not None for digest in required_digests):
         raise BundleError(tr("its inventory requires a blob twice, or one that is in the bundle"))
     if required_digests and any(root not in uses for root in roots):
         raise BundleError(tr("its inventory does not say which images need what was left out"))
 
 
-def _parse_repository(name: Any) -> str:
+def _parse_repository(name: str) -> str:
     """Return ``registry/repository`` if it is written in full. Raises what :meth:`Reference.parse` raises."""
-    reference = Reference.parse(str(name))
+    reference = Reference.parse(name)
     if reference.name != name:
-        raise BundleError(tr("{name!r} is no whole name of a repository", name=str(name)[:200]))
+        raise BundleError(tr("{name!r} is no whole name of a repository", name=name[:200]))
     return reference.name
 
 

@@ -7,8 +7,10 @@ cannot write base-256 sizes with a ustar header, and accepts headers that a bund
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from airgap.bundle.blob_list import BlobList
 from airgap.errors import BundleError
 from airgap.i18n import tr
 from airgap.oci import Descriptor
@@ -24,6 +26,8 @@ END = bytes(2 * BLOCK)
 
 #: The hint for a damaged bundle.
 COPY_AGAIN_HINT = tr("copy the bundle once more from the other side")
+
+_DIGEST_SIZES = tuple(digests.ALGORITHMS.items())
 
 #: Member types in a header.
 FILE, DIRECTORY, PAX = b"0", b"5", b"x"
@@ -60,8 +64,8 @@ class TarLayout(Record):
     """
 
     head: tuple[tuple[Member, bytes], ...]
-    blobs: tuple[Descriptor, ...]
-    places: dict[str, Member] = field(repr=False)
+    blobs: BlobList
+    places: BlobPlaces = field(repr=False)
     size: int
     tail: bytes = field(default=b"", repr=False)
 
@@ -96,11 +100,12 @@ def header(name: str, size: int, *, directory: bool = False) -> bytes:
     )
 
 
-def lay_out(head: Sequence[tuple[str, bytes]], blobs: Sequence[Descriptor]) -> TarLayout:
+def lay_out(head: Sequence[tuple[str, bytes]], blobs: Iterable[Descriptor]) -> TarLayout:
     """Compute the offset of every member. ``head`` are pairs of a name and its content.
 
     Each folder gets a member before the files in it: some programs cannot unpack as a normal user without it.
     """
+    blobs = BlobList.of(blobs)
     members: list[tuple[Member, bytes]] = []
     folders: set[str] = set()
     offset = 0
@@ -123,21 +128,38 @@ def lay_out(head: Sequence[tuple[str, bytes]], blobs: Sequence[Descriptor]) -> T
         add_parents(name)
         add(name, content)
     add_parents("blobs/sha256/x")
-    for blob in blobs:
-        add_parents(blob_name(blob.digest))
-    places = place_blobs(blobs, offset)
-    end = max((place.end for place in places.values()), default=offset)
-    return TarLayout(tuple(members), tuple(blobs), places, end)
+    for algorithm in blobs.algorithms():
+        add_parents(f"blobs/{algorithm}/x")
+    places = BlobPlaces(blobs, offset)
+    return TarLayout(tuple(members), blobs, places, places.end)
 
 
-def place_blobs(blobs: Sequence[Descriptor], offset: int) -> dict[str, Member]:
-    """Return the member of each blob by digest, if the first one's header is at ``offset``."""
-    places: dict[str, Member] = {}
-    for blob in blobs:
-        member = _member_at(blob_name(blob.digest), blob.size, offset)
-        places[blob.digest] = member
-        offset = member.end
-    return places
+class BlobPlaces(Mapping[str, Member]):
+    """The member of each blob by digest, the first one's header being at ``offset``. They are made when asked for.
+
+    ``end`` is the offset behind the last one.
+    """
+
+    def __init__(self, blobs: BlobList, offset: int) -> None:
+        self._blobs = blobs
+        self._offsets = array("Q")
+        self.end = offset
+        header_sizes = {name: len(header(blob_name(f"{name}:{'0' * size}"), 0)) for name, size in _DIGEST_SIZES}
+        for digest, size in zip(blobs.digests(), blobs.sizes(), strict=True):
+            self._offsets.append(self.end)
+            self.end += header_sizes[digests.algorithm(digest)] + padded_size(size)
+
+    def __getitem__(self, digest: str) -> Member:
+        index = self._blobs.find(digest)
+        if index is None:
+            raise KeyError(digest)
+        return _member_at(blob_name(digest), self._blobs.sizes()[index], self._offsets[index])
+
+    def __iter__(self) -> Iterator[str]:
+        return self._blobs.digests()
+
+    def __len__(self) -> int:
+        return len(self._blobs)
 
 
 def read_member(pread: Pread, offset: int, limit: int | None) -> Member | None:

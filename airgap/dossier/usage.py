@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from airgap import kube
-from airgap.bundle.inventory import BundledResource
+from airgap.bundle.inventory_entries import BundledResource
 from airgap.dossier.facts import ResourceFacts, Use
 from airgap.errors import ResourceError
 from airgap.kube import CustomRules, Site

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from airgap import limits
-from airgap.bundle.document_format import FORMAT, check_supported, dump_json, load_json
+from airgap.bounded_json import TooLarge
+from airgap.bundle.document_format import FORMAT, check_supported, dump_json, optional_list
+from airgap.bundle.document_parts import Memory, Part, read_parts
 from airgap.durable import missing_file, read_hint
 from airgap.errors import AirgapError, BundleError, UnsupportedBundle, UsageError
 from airgap.i18n import tr
+from airgap.json_stream import JsonStream, pread_of
 from airgap.records import Record
 
 #: The name of the document in the folder of a release.
@@ -133,19 +136,20 @@ class Release(Record):
 
         Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for an invalid document.
         """
-        document = load_json(content, where, _unreadable)
+        memory = Memory()
         try:
-            check_supported(document, where)
-            release = cls(
-                _parse_name(document["name"]),
-                _parse_name(document["version"]),
-                tuple(map(_parse_bundle, _list(document["bundles"]))),
-                tuple(map(_parse_file, _list(document["files"]))),
-            )
+            stream = JsonStream(pread_of(content), size=len(content))
+            found = read_parts(stream, _PARTS, memory, lambda read: check_supported(read, where))
+            check_supported(found, where)
+            release = cls(found["name"], found["version"], found["bundles"], found["files"])
             _check_consistency(release)
             return release
         except UnsupportedBundle:
             raise
+        except TooLarge as error:
+            refused = _unreadable(error, where)
+            refused.hint = error.hint
+            raise refused from None
         except (AirgapError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _unreadable(error, where) from error
 
@@ -264,6 +268,18 @@ def _parse_sha256(value: Any) -> str:
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
         raise ValueError(tr("{value!r} is no SHA-256", value=str(value)[:80]))
     return value
+
+
+#: How each key is read.
+_PARTS = {
+    "format": Part("value", lambda value: value),
+    "features": Part("value", optional_list),
+    "tool": Part("value", lambda value: value),
+    "name": Part("value", _parse_name),
+    "version": Part("value", _parse_name),
+    "bundles": Part("list", _parse_bundle, cost=1000, factor=8, optional=False),
+    "files": Part("list", _parse_file, cost=500, optional=False),
+}
 
 
 def _unreadable(error: Exception, where: str) -> BundleError:

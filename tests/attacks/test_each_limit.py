@@ -26,10 +26,13 @@ Attempt = tuple[int, Callable[[], object]]
 BY_KIND = {"bytes": "test_bytes_of_documents", "values": "test_values_of_documents"}
 #: Kinds of JSON that one test each takes at the limit and past it.
 KINDS = (
-    "manifest", "config", "list-page", "rest", "download", "document", "index", "lockfile", "needs", "dossier",
+    "manifest", "config", "list-page", "rest", "download", "index", "lockfile", "needs", "dossier",
+    "scan-result",
 )  # fmt: skip
 ELSEWHERE = {
     **{f"{kind}-{unit}": BY_KIND[unit] for kind in KINDS for unit in BY_KIND},
+    **{f"document-{what}": "test_the_limits_of_a_document" for what in ("bytes", "values", "entry-bytes", "memory")},
+    "document-entry-values": "test_the_limits_of_an_entry",
     "list-pages": "test_fresh_pages_without_end",
     "list-entries": "test_entries_without_end",
     "list-characters": "test_characters_and_time",

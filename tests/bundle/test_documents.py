@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from airgap.bundle import Extras, Lockfile, Receipt, ReceiptImage, documents, open_bundle, read_document
+from airgap import limits
+from airgap.bundle import Extras, Lockfile, Receipt, ReceiptImage, open_bundle, read_document
 from airgap.errors import AirgapError, BundleError, UsageError
 from airgap.oci import digest as digests
 from tests.bundle.bundles import usual
@@ -114,15 +115,15 @@ def test_json_that_is_none(content: bytes, tmp_path: Path) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_a_document_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_has_a_largest_size(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     content = RECEIPT.to_bytes()
     path.write_bytes(content)
-    monkeypatch.setattr(documents, "MAX_DOCUMENT", len(content))
-    assert read_document(path).content == RECEIPT
-    path.write_bytes(content + b" ")
-    with pytest.raises(BundleError, match=f"more than {len(content)} bytes"):
-        read_document(path)
+    with limits.changed({"document-bytes": len(content)}):
+        assert read_document(path).content == RECEIPT
+        path.write_bytes(content + b" ")
+        with pytest.raises(BundleError, match=f"more than {len(content)} bytes"):
+            read_document(path)
 
 
 @pytest.mark.parametrize("error", [BundleError, AirgapError])

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from types import ModuleType
 
 from airgap.bundle.recoded import HEADER_SIZE, RecodedLayer
 from airgap.errors import UnsupportedBundle
 from airgap.i18n import tr
 
 
-def encoders(where: str = "") -> Any:
+def encoders(where: str = "") -> ModuleType:
     """Return the room ``airgap.recode``. Raises :class:`UnsupportedBundle` where its library cannot be used."""
     from airgap import recode
 

@@ -109,7 +109,7 @@ class ScanResult(Record):
         Raises :class:`UnsupportedBundle` for a newer format, :class:`BundleError` for anything else that is wrong.
         """
         try:
-            document = bounded_json.parse(content, "document", where=where)
+            document = bounded_json.parse(content, "scan-result", where=where)
             if document["format"] != FORMAT:
                 raise UnsupportedBundle(
                     tr("this version cannot read it: it has the format {format}", format=document["format"]),
@@ -148,7 +148,7 @@ def read_scan(path: Path) -> ScanResult:
     """Read ``scan.json``. Raises :class:`UsageError` for a missing file, and as :meth:`ScanResult.from_bytes`."""
     try:
         with open(path, "rb", opener=_open_file) as file:
-            content = file.read(limits.value("document-bytes") + 1)
+            content = file.read(limits.value("scan-result-bytes") + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise missing_file(path, hint=tr("airgap scan BUNDLE makes it")) from None
     except OSError as error:

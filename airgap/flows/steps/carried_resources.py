@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from airgap.bundle import Resource
-from airgap.bundle.inventory import SkippedName
+from airgap.bundle.inventory_entries import SkippedName
 from airgap.events import Sink, Warned
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.secret_objects import secret_locations
