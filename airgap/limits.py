@@ -124,9 +124,11 @@ FILES: tuple[Limit, ...] = (
     ),
     Limit("journal-bytes", 64 * _MIB, "bytes", tr("a journal of a command that was stopped"), "42"),
     Limit("json-depth", 32, "levels", tr("the nesting of JSON, also from the network"), tr("as for bytes")),
-<<<<<<< HEAD
-    Limit("document-bytes", 8 * _MIB, "bytes", tr("bundle.json, a receipt, a lock or release.json"), "40"),
-    Limit("document-values", 262_144, "values", tr("the JSON values of such a document"), "40"),
+    Limit("document-bytes", 32 * _MIB, "bytes", tr("bundle.json, a receipt, a lock or release.json"), "40"),
+    Limit("document-values", 1_500_000, "values", tr("the JSON values of such a document"), "40"),
+    Limit("document-entry-bytes", _MIB, "bytes", tr("one entry of a list or object in it"), "40"),
+    Limit("document-entry-values", 131_072, "values", tr("the JSON values of such an entry"), "40"),
+    Limit("document-memory", 48 * _MIB, "bytes", tr("what is kept of such a document"), "40"),
     Limit(
         "recoded-layer-bytes",
         64 * _GIB,
@@ -141,13 +143,6 @@ FILES: tuple[Limit, ...] = (
         tr("the uncompressed tar of an older layer, which lies on the disk while a layer is restored from it"),
         tr("40; at export the layer is recoded without it"),
     ),
-=======
-    Limit("document-bytes", 32 * _MIB, "bytes", tr("bundle.json, a receipt, a lock or release.json"), "40"),
-    Limit("document-values", 1_500_000, "values", tr("the JSON values of such a document"), "40"),
-    Limit("document-entry-bytes", _MIB, "bytes", tr("one entry of a list or object in it"), "40"),
-    Limit("document-entry-values", 131_072, "values", tr("the JSON values of such an entry"), "40"),
-    Limit("document-memory", 48 * _MIB, "bytes", tr("what is kept of such a document"), "40"),
->>>>>>> main
     Limit("record-bytes", 8 * _MIB, "bytes", tr("a record of rewriting, .airgap-rewrite.log"), "10"),
     Limit("lockfile-bytes", 64 * _MIB, "bytes", tr("a lock file of npm or NuGet"), "2"),
     Limit("lockfile-values", 4_194_304, "values", tr("the JSON values of such a lock file"), "30"),

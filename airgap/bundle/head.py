@@ -42,13 +42,9 @@ class BundleHead:
         bundle_id: str,
     ) -> None:
         self.members = members
-<<<<<<< HEAD
-        self.places = place_blobs(inventory.stored, end)
-        self.blobs_end = max((place.end for place in self.places.values()), default=end)
-=======
-        self.places = BlobPlaces(inventory.blobs, end)
+        self._stored = inventory.stored
+        self.places = BlobPlaces(self._stored, end)
         self.blobs_end = self.places.end
->>>>>>> main
         self.inventory = inventory
         self.bundle_id = bundle_id
         self._medium = medium
@@ -86,7 +82,7 @@ class BundleHead:
         names = list(self.inventory.members)
         # The inventory does not list itself; it follows what other programs read.
         names.insert(names.index("manifest.json") + 1 if "manifest.json" in names else len(names), INVENTORY_MEMBER)
-        expected = [member.name for member, _ in lay_out([(name, b"") for name in names], self.inventory.stored).head]
+        expected = [member.name for member, _ in lay_out([(name, b"") for name in names], self._stored).head]
         for name, expected_name in zip(self.members, expected, strict=True):
             if name != expected_name:
                 raise SignatureFailure(
@@ -119,11 +115,7 @@ class BundleHead:
             raise BundleError(tr("the member {name} {problem}", name=name, problem=problem))
         folders = {f"{name[:end]}/" for name in present for end in range(len(name)) if name[end] == "/"}
         folders |= {_BLOBS_FOLDER, f"{_BLOBS_FOLDER}sha256/"}
-<<<<<<< HEAD
-        folders |= {f"{_BLOBS_FOLDER}{digests.algorithm(blob.digest)}/" for blob in self.inventory.stored}
-=======
-        folders |= {f"{_BLOBS_FOLDER}{algorithm}/" for algorithm in self.inventory.blobs.algorithms()}
->>>>>>> main
+        folders |= {f"{_BLOBS_FOLDER}{algorithm}/" for algorithm in self._stored.algorithms()}
         for name in sorted(folders ^ (self.members.keys() - present)):
             raise BundleError(
                 tr(
@@ -138,14 +130,10 @@ class BundleHead:
 
         Other programs read ``index.json`` alone: a name must refer to the same image for them and for airgap.
         """
-<<<<<<< HEAD
-        blobs = {blob.digest: blob for blob in self.inventory.stored}
-=======
->>>>>>> main
         names: dict[str, Descriptor] = {}
         index = manifests.parse(self.member("index.json"), manifests.OCI_INDEX, where="index.json", kind="index")
         for entry in index.children:
-            if self.inventory.blobs.size_of(entry.digest) != entry.size:
+            if self._stored.size_of(entry.digest) != entry.size:
                 raise BundleError(tr("index.json names {digest}, which is not in the inventory", digest=entry.digest))
             if name := entry.annotations.get(CONTAINERD_NAME, ""):
                 if name in names:

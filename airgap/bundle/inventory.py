@@ -6,17 +6,11 @@ It contains no time and no folder names: the same content always gives the same 
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import contextlib
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-=======
 import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
->>>>>>> main
+from typing import TYPE_CHECKING, Any
 
 from airgap import limits
 from airgap.bounded_json import TooLarge
@@ -26,11 +20,9 @@ from airgap.bundle.blob_list import BlobList
 from airgap.bundle.document_format import (
     ARTIFACTS,
     FORMAT,
-<<<<<<< HEAD
-    RECODE,
-=======
     PLAIN,
->>>>>>> main
+    RECODE,
+    RECODED,
     SPARSE,
     check_supported,
     dump_json,
@@ -159,18 +151,21 @@ class Inventory(Record):
         """The digests of images, referrers and artifacts that need a layer which the tar does not have as it is."""
         if not self.requires and not self.recoded:
             return frozenset()
-        absent = {index for index, blob in enumerate(self.blobs) if blob.digest in self.recoded}
-        absent.update(range(len(self.blobs), len(self.blobs) + len(self.requires)))
-        return frozenset(root for root, indexes in self.uses.items() if not absent.isdisjoint(indexes))
+        absent = {index for index, digest in enumerate(self.blobs.digests()) if digest in self.recoded}
+        return frozenset(
+            root
+            for root, indexes in self.uses.items()
+            if any(index >= len(self.blobs) or index in absent for index in indexes)
+        )
 
     @property
-    def stored(self) -> tuple[Descriptor, ...]:
+    def stored(self) -> BlobList:
         """The blobs as they lie in the tar: ``blobs``, but for recoded layers."""
         if not self.recoded:
             return self.blobs
         from airgap.bundle.recoded import stored_blobs
 
-        return stored_blobs(self.blobs, self.recoded)
+        return BlobList(stored_blobs(self.blobs, self.recoded))
 
     def manifests_of(self, root: str) -> list[str]:
         """Return the digests of the manifests that the image with the digest ``root`` consists of."""
@@ -193,11 +188,7 @@ class Inventory(Record):
             **({"referrerTags": dict(self.referrer_tags)} if self.referrer_tags else {}),
             "members": dict(self.members),
             "blobs": [
-<<<<<<< HEAD
                 {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, **self._form_of(blob)}
-=======
-                {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, "form": PLAIN}
->>>>>>> main
                 for blob in self.blobs
             ],
             "requires": [required.to_json() for required in self.requires],
@@ -211,7 +202,7 @@ class Inventory(Record):
         }
 
     def _form_of(self, blob: Descriptor) -> dict[str, Any]:
-        return self.recoded[blob.digest].to_json() if blob.digest in self.recoded else {"form": "plain"}
+        return self.recoded[blob.digest].to_json() if blob.digest in self.recoded else {"form": PLAIN}
 
     def to_bytes(self) -> bytes:
         """Return the member's content, with the key ``check`` at its end."""
@@ -232,35 +223,12 @@ class Inventory(Record):
         """
         memory = Memory()
         forms: set[str] = set()
+        recoded: dict[str, RecodedLayer] = {}
         try:
-            found = read_parts(stream, _parts(memory, forms), memory, lambda read: check_supported(read, where))
+            parts = _parts(memory, forms, recoded)
+            found = read_parts(stream, parts, memory, lambda read: check_supported(read, where))
             check_supported(found, where, forms)
             inventory = cls(
-<<<<<<< HEAD
-                tuple(_parse_image(entry) for entry in document["images"]),
-                tuple(Descriptor.from_json(entry) for entry in document["blobs"]),
-                tuple(_parse_resource(entry) for entry in document["resources"]),
-                {
-                    digests.check(referrer): digests.check(subject)
-                    for referrer, subject in document.get("referrers", {}).items()
-                },
-                {str(name): str(digest) for name, digest in document["members"].items()},
-                optional_text(document.get("name")),
-                optional_text(document.get("version")),
-                optional_text(document.get("tool")) or "",
-                parse_uses(document),
-                tuple(map(RequiredLayer.from_json, optional_list(document.get("requires")))),
-                tuple(map(BundleIdentity.from_json, optional_list(document.get("bases")))),
-                tuple(
-                    SkippedName(str(entry["name"]), str(entry["why"]))
-                    for entry in optional_list(document.get("skipped"))
-                ),
-                tuple(map(BundledArtifact.from_json, optional_list(document.get("artifacts")))),
-                parse_referrer_tags(document),
-                frozenset(map(digests.check, optional_list(document.get("absent")))),
-                tuple(map(AttachedDocument.from_json, optional_list(document.get("attached")))),
-                _parse_recoded(document),
-=======
                 found["images"],
                 found["blobs"],
                 found["resources"],
@@ -277,7 +245,7 @@ class Inventory(Record):
                 found.get("referrerTags", {}),
                 found.get("absent", frozenset()),
                 found.get("attached", ()),
->>>>>>> main
+                recoded,
             )
             inventory._check_consistency()
             return inventory
@@ -328,53 +296,35 @@ class Inventory(Record):
         check_artifacts(self.artifacts, blobs, {required.digest: required.size for required in self.requires})
         roots = [*(image.descriptor.digest for image in self.images), *self.referrers]
         roots += [artifact.descriptor.digest for artifact in self.artifacts]
-<<<<<<< HEAD
-        check_required_layers(self.blobs, self.requires, self.uses, roots)
+        check_required_layers(blobs, self.requires, self.uses, roots)
         if self.recoded:
             from airgap.bundle.recoded import check_recoded
 
             check_recoded(self.recoded, self.uses, roots)
-=======
-        check_required_layers(blobs, self.requires, self.uses, roots)
->>>>>>> main
 
 
 def check_inventory(content: bytes) -> None:
     """Raise :class:`TooLarge` for an inventory that :meth:`Inventory.read` would refuse as too large."""
     memory = Memory()
-    read_parts(JsonStream(pread_of(content)), _parts(memory, set()), memory, lambda _: None)
+    read_parts(JsonStream(pread_of(content)), _parts(memory, set(), {}), memory, lambda _: None)
 
 
 def _unreadable(error: Exception, where: str) -> BundleError:
     return BundleError(tr("its inventory airgap/bundle.json is unreadable ({error})", error=error), where=where)
 
 
-<<<<<<< HEAD
-def _parse_recoded(document: Mapping[str, Any]) -> Mapping[str, RecodedLayer]:
-    if not any(entry.get("form") == "recoded" for entry in document["blobs"]):
-        return {}
-    from airgap.bundle.recoded import parse_recoded
-
-    return parse_recoded(document["blobs"])
-
-
-def _parse_image(entry: Mapping[str, Any]) -> BundledImage:
-    derived_from = entry.get("derivedFrom")
-    return BundledImage(
-        Reference.parse(entry["reference"]),
-        Descriptor.from_json(entry),
-        tuple(_parse_platforms(entry.get("platforms"))),
-        digests.check(derived_from) if derived_from else "",
-    )
-=======
-def _parts(memory: Memory, forms: set[str]) -> Mapping[str, Part]:
-    """How each key is read. The costs are what the entries of real bundles take. ``forms`` gets those of the blobs."""
->>>>>>> main
+def _parts(memory: Memory, forms: set[str], recoded: dict[str, RecodedLayer]) -> Mapping[str, Part]:
+    """How each key is read. The costs are what the entries of real bundles take. ``forms`` gets those of the blobs,
+    ``recoded`` the layers among them that are recoded."""
 
     def parse_blob(entry: Mapping[str, Any]) -> Descriptor:
         blob = Descriptor.from_json(entry)
         memory.text(blob.media_type)
-        if (form := entry.get("form", PLAIN)) != PLAIN:
+        if (form := entry.get("form", PLAIN)) == RECODED:
+            from airgap.bundle.recoded import RecodedLayer
+
+            recoded[blob.digest] = RecodedLayer.from_json(entry, memory)
+        if form != PLAIN:
             forms.add(memory.text(str(form)))
         return blob
 

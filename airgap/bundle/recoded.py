@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from airgap import limits
-from airgap.bundle.document_format import dump_json, optional_list
+from airgap.bundle.document_format import RECODED, dump_json, optional_list
+from airgap.bundle.document_parts import Memory
 from airgap.bundle.required_layers import RequiredLayer
 from airgap.errors import BundleError
 from airgap.i18n import tr
@@ -35,6 +36,8 @@ REGION_SIZE = 96 * 1024 * 1024
 #: Bytes of a gzip header without optional fields (RFC 1952, 2.3).
 HEADER_SIZE = 10
 _EMPTY_CONFIG = b"{}"
+#: What a recoded layer takes in memory, and each of its segments, in bytes.
+_LAYER_MEMORY, _SEGMENT_MEMORY = 3000, 250
 
 
 class Segment(Record):
@@ -76,7 +79,7 @@ class RecodedLayer(Record):
         """Return what the inventory's entry of the blob has besides digest, size and media type."""
         segments = [[segment.size, segment.offset] for segment in self.segments]
         return {
-            "form": "recoded",
+            "form": RECODED,
             "payload": {"digest": self.payload.digest, "size": self.payload.size, "segments": segments},
             "raw": {"digest": self.raw_digest, "size": self.raw_size},
             **({"prefix": self.prefix.to_json()} if self.prefix else {}),
@@ -85,12 +88,15 @@ class RecodedLayer(Record):
         }
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> RecodedLayer:
-        """Parse a blob's entry. Raises :class:`BundleError`, KeyError, TypeError or ValueError."""
+    def from_json(cls, entry: Mapping[str, Any], memory: Memory) -> RecodedLayer:
+        """Parse a blob's entry; ``memory`` counts what is kept.
+
+        Raises :class:`BundleError`, KeyError, TypeError or ValueError.
+        """
         layer = Descriptor.from_json(entry)
         payload = Descriptor.from_json({"mediaType": PAYLOAD_TYPE, **entry["payload"]})
         raw = Descriptor.from_json(entry["raw"])
-        prefix = _parse_prefix(entry["prefix"]) if entry.get("prefix") is not None else None
+        prefix = _parse_prefix(entry["prefix"], memory) if entry.get("prefix") is not None else None
         segments = tuple(_parse_segment(pair) for pair in optional_list(entry["payload"]["segments"]))
         header = base64.b64decode(entry["header"], validate=True)
         codec = entry["codec"]
@@ -98,6 +104,7 @@ class RecodedLayer(Record):
             raise BundleError(tr("its inventory says of {digest} how to restore it, unreadably", digest=layer.digest))
         recoded = cls(layer.digest, layer.size, payload, raw.digest, raw.size, codec, header, segments, prefix)
         recoded._check()
+        memory.add(_LAYER_MEMORY + _SEGMENT_MEMORY * len(segments))
         return recoded
 
     def raw_size_of(self, number: int) -> int:
@@ -120,12 +127,6 @@ class RecodedLayer(Record):
         end = self.prefix.size if self.prefix else 0
         if not fits or any(segment.offset > end for segment in self.segments):
             raise BundleError(tr("its inventory contradicts itself about the payload of {digest}", digest=self.digest))
-
-
-def parse_recoded(blobs: Iterable[Mapping[str, Any]]) -> dict[str, RecodedLayer]:
-    """Return the recoded layers among an inventory's blobs, by digest. Raises as :meth:`RecodedLayer.from_json`."""
-    layers = (RecodedLayer.from_json(entry) for entry in blobs if entry.get("form") == "recoded")
-    return {layer.digest: layer for layer in layers}
 
 
 def check_recoded(recoded: Mapping[str, RecodedLayer], uses: Mapping[str, object], roots: Iterable[str]) -> None:
@@ -173,9 +174,9 @@ def prefixes_of(layers: Collection[RecodedLayer]) -> list[Prefix]:
     return list({layer.prefix.digest: layer.prefix for layer in layers if layer.prefix}.values())
 
 
-def _parse_prefix(entry: Mapping[str, Any]) -> Prefix:
+def _parse_prefix(entry: Mapping[str, Any], memory: Memory) -> Prefix:
     raw = Descriptor.from_json(entry)
-    return Prefix(raw.digest, raw.size, RequiredLayer.from_json(entry["layer"]))
+    return Prefix(raw.digest, raw.size, RequiredLayer.from_json(entry["layer"], memory))
 
 
 def _parse_segment(pair: Any) -> Segment:

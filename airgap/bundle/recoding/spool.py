@@ -17,6 +17,7 @@ from typing import Any
 
 from airgap import bounded_json
 from airgap.bundle.document_format import dump_json
+from airgap.bundle.document_parts import Memory
 from airgap.bundle.recoded import RecodedLayer
 from airgap.bundle.recoding.encode import Whole
 from airgap.durable import replace_file, writing
@@ -78,7 +79,9 @@ class Spool:
             if document["older"] != list(older):
                 return None
             whole = document.get("whole")
-            result = Whole(whole["why"], whole["codec"]) if whole else RecodedLayer.from_json(document["layer"])
+            result = (
+                Whole(whole["why"], whole["codec"]) if whole else RecodedLayer.from_json(document["layer"], Memory())
+            )
         except (OSError, ValueError, KeyError, TypeError, AirgapError):
             return None
         path, blob = self._lying(layer, result)
