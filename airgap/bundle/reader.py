@@ -8,9 +8,9 @@ and sizes in the inventory. The tar header there must be exactly the expected on
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from airgap import limits
 from airgap.bundle.head import MAX_MEMBER, BundleHead, check_padding
@@ -20,16 +20,7 @@ from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
 from airgap.bundle.tail import Tail
 from airgap.bundle.tar import COPY_AGAIN_HINT, END, Member
-from airgap.errors import (
-    AirgapError,
-    BundleError,
-    ContentMissing,
-    DigestMismatch,
-    NotFound,
-    SignatureFailure,
-    UnsupportedBundle,
-)
-from airgap.formatting import quoted
+from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound, SignatureFailure
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
@@ -47,21 +38,14 @@ __all__ = ["MAX_MEMBER", "BundleReader", "open_bundle"]
 _STANDARD_INPUT = Path(tr("standard input"))
 
 
-class Restorer(Protocol):
-    """Gives the gzip bytes of recoded layers."""
-
-    def open(self, bundle: BundleReader, layer: RecodedLayer, offset: int, /) -> Reader:
-        """Open a recoded layer of ``bundle``."""
-
-
 class BundleReader:
     """An open bundle. Made by :func:`open_bundle`. A context manager: leaving it closes the files.
 
-    ``path`` is the file, ``inventory`` its inventory and ``id`` the bundle's ID. ``restorer`` opens its recoded layers;
-    without one they are refused.
+    ``path`` is the file, ``inventory`` its inventory and ``id`` the bundle's ID. ``restore`` opens its recoded layers
+    at an offset; without it they are refused.
     """
 
-    restorer: Restorer | None = None
+    restore: Callable[[RecodedLayer, int], Reader] | None = None
 
     def __init__(self, path: Path, medium: Medium, head: BundleHead, names: Mapping[str, Descriptor]) -> None:
         self.path = path
@@ -145,17 +129,6 @@ class BundleReader:
         place = self._places[recoded.payload.digest if recoded else descriptor.digest]
         return self._medium.files_at(place.header_offset, place.end - place.header_offset)
 
-    def recoded_error(self) -> UnsupportedBundle:
-        """Return the error to raise where recoded layers are needed as they were."""
-        old = any(layer.prefix for layer in self.inventory.recoded.values())
-        plain = self.path.with_name(self.path.name.replace(".recoded.", ".", 1))
-        plain = plain if plain != self.path else plain.with_name(f"plain-{plain.name}")
-        return UnsupportedBundle(
-            tr("its layers are recoded, and this needs them as they were"),
-            where=str(self.path),
-            hint=" ".join(["airgap", "expand", quoted(self.path), *["--base", "OLD"] * old, "-o", quoted(plain)]),
-        )
-
     def drain(self) -> None:
         """Read a pipe to its end, so that the program that writes it can end. Raises :class:`BundleError`."""
         if isinstance(self._medium, PipeMedium):
@@ -205,14 +178,13 @@ class BundleReader:
         return place is not None and place.size == descriptor.size
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
-        """Open a blob. Raises :class:`ContentMissing`, or :class:`BundleError` for a damaged tar header.
-
-        Raises :class:`UnsupportedBundle` for a recoded layer where there is no ``restorer``.
-        """
+        """Open a blob. Raises :class:`ContentMissing`, or :class:`BundleError` for a damaged tar header."""
         if recoded := self.inventory.recoded.get(descriptor.digest):
-            if self.restorer is None:
-                raise self.recoded_error()
-            return self.restorer.open(self, recoded, offset)
+            if self.restore is None:
+                from airgap.bundle.expansion import recoded_error
+
+                raise recoded_error(self.path, self.inventory)
+            return self.restore(recoded, offset)
         place = self._checked_place(descriptor.digest)
         return self._medium.open_range(place.content_offset + offset, place.size - offset)
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -331,24 +330,6 @@ def open_bundle(bundles: tuple[str, ...], password_stdin: bool, unseal: Unseal |
             )
     ask = _ask_for_volume if sys.stdin.isatty() else None
     return reader.open_bundle(bundles[0], more=bundles[1:], ask=ask, unseal=unseal)
-
-
-older_bundles = click.option(
-    "--base",
-    "bases",
-    multiple=True,
-    metavar="BUNDLE",
-    help=tr("An older bundle, for recoded layers that are restored from its layers. Repeatable."),
-)
-
-
-@contextmanager
-def open_older_bundles(paths: Sequence[str], unseal: Unseal | None = None) -> Iterator[list[BundleReader]]:
-    """Open the bundles of ``--base``, while the block runs."""
-    from airgap.bundle import reader
-
-    with ExitStack() as stack:
-        yield [stack.enter_context(reader.open_bundle(path, unseal=unseal)) for path in paths]
 
 
 def _ask_for_volume(expected: Path) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from airgap.bundle import BundleReader, BundleWriter, OutputFormat
@@ -71,7 +72,7 @@ def expand(
         return expanded
     with tempfile.TemporaryDirectory(prefix=".airgap-", dir=form.path.parent) as folder:
         restorer = LayerRestorer(Path(folder), older.open)
-        bundle.restorer = restorer
+        bundle.restore = partial(restorer.open, bundle)
         older.use(restorer)
         plan = Plan()
         for blob in inventory.blobs:

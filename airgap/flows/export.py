@@ -15,10 +15,11 @@ from airgap.dossier.planned import PlannedBundle
 from airgap.errors import UsageError
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.add_parity import add_parity
+from airgap.flows.steps.bundle_content import BundleContent
 from airgap.flows.steps.carried_resources import carried_resources, skipped_names
 from airgap.flows.steps.export_artifacts import artifact_folder, collect_artifacts, plan_artifacts
 from airgap.flows.steps.export_inputs import check_output, check_places, read_export_lock, write_export_lock
-from airgap.flows.steps.export_recoding import BundleContent, recoding_folder, with_recoded_layers
+from airgap.flows.steps.export_recoding import recoding_folder, with_recoded_layers
 from airgap.flows.steps.export_request import Exported, ExportRequest
 from airgap.flows.steps.finished_bundle import is_finished
 from airgap.flows.steps.resolve import BUNDLE, ResolvedImages, failed_images, resolve_images

@@ -77,7 +77,9 @@ def create_server(
     bundle = open_bundle(path)
     if bundle.inventory.recoded:
         bundle.close()
-        raise bundle.recoded_error()
+        from airgap.bundle.expansion import recoded_error
+
+        raise recoded_error(path, bundle.inventory)
     _warn_of_incomplete_images(bundle, emit)
     naming = MirrorNaming(bundle.names())
     site = BundleSite(bundle, _title(bundle, path))

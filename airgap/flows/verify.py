@@ -54,11 +54,8 @@ def verify(bundle: BundleReader, context: Context, *, signed: bool = False) -> V
     results = parallel_map(blobs, check, workers=workers, cancel=context.cancel, keep_going=True)
     bundle.check_end(signed=signed)
     layers = {layer.payload.digest: layer.digest for layer in bundle.inventory.recoded.values()}
-    errors = {
-        layers.get(blob.digest, blob.digest): error
-        for blob, error in zip(blobs, results, strict=True)
-        if isinstance(error, AirgapError)
-    }
+    names = [layers.get(blob.digest, blob.digest) for blob in blobs]
+    errors = {name: error for name, error in zip(names, results, strict=True) if isinstance(error, AirgapError)}
     _raise_damage(bundle, errors)
     _check_complete(bundle)
     return VerifyResult(len(blobs), sum(blob.size for blob in blobs), describe_requirements(bundle.inventory))

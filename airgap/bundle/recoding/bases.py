@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from airgap.bundle.omitted_layers import group_by_origin
 from airgap.bundle.reader import BundleReader
@@ -29,7 +30,7 @@ class OlderBundles:
     def use(self, restorer: LayerRestorer) -> None:
         """Restore the recoded layers of these bundles with ``restorer``."""
         for bundle in self._bundles:
-            bundle.restorer = restorer
+            bundle.restore = partial(restorer.open, bundle)
 
     def lacking(self, layer: RequiredLayer) -> RequiredLayer | None:
         """Return the layer that is not here: ``layer``, or the one that it is restored from; ``None`` if all are."""

@@ -13,6 +13,7 @@ from airgap.bundle.recoding.gunzip import gunzip
 from airgap.bundle.recoding.raw_file import RawFile, write_raw_file
 from airgap.bundle.recoding.restore import RestoringReader, restore_failure
 from airgap.bundle.required_layers import RequiredLayer
+from airgap.bundle.expansion import expand_command
 from airgap.errors import BundleError, ContentError
 from airgap.i18n import tr
 from airgap.oci import digest as digests
@@ -23,7 +24,7 @@ OpenLayer = Callable[[RequiredLayer], Reader]
 
 
 class LayerRestorer:
-    """Opens recoded layers; what a :class:`BundleReader` takes as its ``restorer``. Thread-safe.
+    """Opens recoded layers; a :class:`BundleReader` restores its layers with it. Thread-safe.
 
     ``folder`` gets the prefixes, which ``open_layer`` opens as gzip layers. An older layer may itself be recoded.
     """
@@ -39,7 +40,7 @@ class LayerRestorer:
     def open(self, bundle: BundleReader, layer: RecodedLayer, offset: int = 0) -> Reader:
         """Open a recoded layer of ``bundle``. Raises what getting its prefix raises."""
         prefix = self.raw_file(layer.prefix, str(bundle)) if layer.prefix else None
-        failure = restore_failure(layer, str(bundle), bundle.recoded_error().hint or "")
+        failure = restore_failure(layer, str(bundle), expand_command(bundle.path, bundle.inventory))
         return RestoringReader(layer, bundle.open(layer.payload), prefix, failure, skip=offset)
 
     def raw_file(self, prefix: Prefix, where: str) -> RawFile:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from airgap.bundle import OutputFormat
-from airgap.cli import options
+from airgap.cli import older_bundles, options
 from airgap.cli.printing import say_json
 from airgap.cli.progress.display import open_display
 from airgap.cli.seal_options import identity, unsealer
@@ -21,7 +21,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 
 @click.command("expand")
 @click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
-@options.older_bundles
+@older_bundles.option
 @click.option("-o", "--output", required=True, metavar="BUNDLE", help=tr("The plain bundle to write."))
 @identity
 @options.force
@@ -52,7 +52,7 @@ def command(
     """
     with (
         options.open_bundle(bundles, False, unsealer(identities)) as bundle,
-        options.open_older_bundles(bases, unsealer(identities)) as older,
+        older_bundles.open_all(bases, unsealer(identities)) as older,
         open_display(progress) as emit,
     ):
         context = Context(Jobs.of(jobs), emit, CancelToken())

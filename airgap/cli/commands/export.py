@@ -27,7 +27,7 @@ from airgap.errors import Interrupted, UsageError
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.attached_documents import read_attached
-from airgap.flows.steps.export_recoding import check_recoded_name, recoded_name
+from airgap.flows.steps.export_recoding import check_recoding, recoded_name
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
 from airgap.formatting import quoted
@@ -274,13 +274,7 @@ def command(
             hint=tr("name one in it: -o {output}", output=quoted(f"{output}bundle.tar")),
         )
     output_format.check()
-    check_recoded_name(output_format, recode=recode)
-    if recode and dossier.folder:
-        raise UsageError(
-            tr("a dossier is made of the layers as they are"),
-            hint=tr("leave --dossier out; then airgap expand {bundle} -o PLAIN and airgap dossier PLAIN",
-                    bundle=quoted(output_format.path)),
-        )  # fmt: skip
+    check_recoding(output_format, recode=recode, dossier=bool(dossier.folder))
     beside = dossier.beside(project, base)
     beside.check(output_format)
     if refresh and not lock and not journal_path(output_format.run_path).exists():

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from airgap.bundle.media.volume_names import bundle_name
-from airgap.cli import artifact_options, options
+from airgap.cli import artifact_options, older_bundles, options
 from airgap.cli.approval_options import ApprovalOptions, approval_options
 from airgap.cli.commands.import_artifacts import (
     artifact_opener,
@@ -80,7 +80,7 @@ from airgap.transfer.shard import Shard
 @trust_options
 @approval_options
 @identity
-@options.older_bundles
+@older_bundles.option
 @options.force
 @options.dry_run
 @artifact_options.targets
@@ -163,7 +163,7 @@ def command(
     )
     with (
         options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
-        options.open_older_bundles(bases, unsealer(identities)) as older,
+        older_bundles.open_all(bases, unsealer(identities)) as older,
         open_display(progress) as emit,
         open_registries(project, connection_options, emit, target=mapping.address) as registries,
         nullcontext()

@@ -165,6 +165,8 @@ def _describe_recoded(reader: BundleReader) -> list[str]:
     recoded = reader.inventory.recoded.values()
     if not recoded:
         return []
+    from airgap.bundle.expansion import expand_command
+
     older = {layer.prefix.layer.digest for layer in recoded if layer.prefix}
     return [
         tr(
@@ -173,7 +175,7 @@ def _describe_recoded(reader: BundleReader) -> list[str]:
             before=human(sum(layer.size for layer in recoded)),
             after=human(sum(layer.payload.size for layer in recoded)),
             older=counted(len(older), "older layer"),
-            command=reader.recoded_error().hint,
+            command=expand_command(reader.path, reader.inventory),
         )
     ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from airgap.cli import options
+from airgap.cli import older_bundles, options
 from airgap.cli.progress.display import open_display
 from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import TrustOptions, trust_options
@@ -31,7 +31,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 @click.option("--against", metavar="TARGET", help=tr("Also compare the target's tags with the bundle."))
 @trust_options
 @identity
-@options.older_bundles
+@older_bundles.option
 @options.mapping
 @options.target_options
 @options.config
@@ -69,7 +69,7 @@ def command(
     try:
         with (
             options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
-            options.open_older_bundles(bases, unsealer(identities)) as older,
+            older_bundles.open_all(bases, unsealer(identities)) as older,
             open_display(progress) as emit,
         ):
             demand = trust.demand(project)

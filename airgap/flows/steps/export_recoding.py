@@ -6,33 +6,21 @@ Without ``--recode`` nothing of that is imported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airgap.bundle import Base, Inventory, OutputFormat
-from airgap.bundle.tar import TarLayout
+from airgap.bundle import Base, OutputFormat
 from airgap.errors import AirgapError, Interrupted, UsageError
+from airgap.flows.steps.bundle_content import BundleContent
 from airgap.flows.steps.export_request import ExportRequest
 from airgap.formatting import quoted
 from airgap.i18n import tr
-from airgap.records import Record
 from airgap.registry import Registries
-from airgap.store.protocols import Source
-from airgap.transfer import Context, Plan
+from airgap.transfer import Context
 
 #: What the name of a bundle with recoded layers ends in, before what compresses or seals it.
 _SUFFIX = ".recoded.tar"
-
-
-class BundleContent(Record):
-    """The plan of a bundle, the sources of its blobs, and where they lie. ``summary`` are lines for its end."""
-
-    plan: Plan
-    sources: Mapping[str, Source]
-    inventory: Inventory
-    layout: TarLayout
-    summary: tuple[str, ...] = ()
 
 
 def recoded_name(name: str) -> str:
@@ -41,8 +29,14 @@ def recoded_name(name: str) -> str:
     return f"{stem}{_SUFFIX}{rest}" if tar else f"{name}{_SUFFIX}"
 
 
-def check_recoded_name(form: OutputFormat, *, recode: bool) -> None:
-    """Raise :class:`UsageError` unless exactly the recoded bundles are called so, and for standard output."""
+def check_recoding(form: OutputFormat, *, recode: bool, dossier: bool) -> None:
+    """Raise :class:`UsageError` unless exactly the recoded bundles are called so, and for what cannot be recoded."""
+    if recode and dossier:
+        raise UsageError(
+            tr("a dossier is made of the layers as they are"),
+            hint=tr("leave --dossier out; then airgap expand {bundle} -o PLAIN and airgap dossier PLAIN",
+                    bundle=quoted(form.path)),
+        )  # fmt: skip
     if recode and form.streamed:
         raise UsageError(
             tr("--recode needs a file: it is laid out when all layers are recoded"), hint=tr("name one: -o {name}",
@@ -80,12 +74,14 @@ def with_recoded_layers(
     """Recode the layers of ``content`` in ``folder``; of a dry run only estimate what that would save."""
     if not request.recode:
         return content
-    from airgap.flows.steps.recode_layers import estimate, recode_layers
-
     if folder is None:
+        from airgap.flows.steps.recode_estimate import estimate
+
         for line in estimate(content, base, registries, context):
             context.note(line)
         return content
+    from airgap.flows.steps.recode_layers import recode_layers
+
     kept = tr("the layers that are recoded are kept in {folder}", folder=folder)
     try:
         return recode_layers(content, folder, base, registries, context)

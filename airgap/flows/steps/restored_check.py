@@ -49,7 +49,8 @@ def check_restored(bundle: BundleReader, bases: Sequence[BundleReader], context:
     names = images_by_blob(bundle, {layer.digest for layer in checkable})
     blobs = {blob.digest: blob for blob in bundle.inventory.blobs}
     with tempfile.TemporaryDirectory(prefix="airgap-") as folder:
-        bundle.restorer = restorer = LayerRestorer(Path(folder), older.open)
+        restorer = LayerRestorer(Path(folder), older.open)
+        bundle.restore = partial(restorer.open, bundle)
         older.use(restorer)
         context.emit(Planned(len(bundle.inventory.images), 0, len(checkable), sum(layer.size for layer in checkable)))
 
@@ -70,7 +71,7 @@ def check_restored(bundle: BundleReader, bases: Sequence[BundleReader], context:
 
         workers = 1 if bundle.ordered else context.jobs.transfers
         results = parallel_map(checkable, restore, workers=workers, cancel=context.cancel, keep_going=True)
-    bundle.restorer = None
+    bundle.restore = None
     raise_all([error for error in results if isinstance(error, AirgapError)])
     if checkable:
         yield tr("{layers} restored, every digest as it should be", layers=counted(len(checkable), "recoded layer"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from airgap.bundle import BundleReader
@@ -41,13 +42,14 @@ class LayersToRestore:
         from airgap.bundle.recoding.codecs import check_codecs
         from airgap.bundle.recoding.prefixes import LayerRestorer
         from airgap.bundle.recoding.zstd import load_zstd
+        from airgap.bundle.expansion import expand_command
         from airgap.targets.older_layers import LayersAtTarget
 
         load_zstd()
         older = OlderBundles(self._bases)
         prefixes = prefixes_of(layers)
         chain = [layer for prefix in prefixes for layer in older.recoded(prefix.layer)]
-        plain = self._bundle.recoded_error().hint or ""
+        plain = expand_command(self._bundle.path, self._bundle.inventory)
         hint = tr(
             "nothing was pushed; on the other side, make the plain bundle and carry that: {command}", command=plain
         )
@@ -65,7 +67,7 @@ class LayersToRestore:
         restorer = LayerRestorer(
             self._folder, lambda layer: at_target.open(layer) if at_target.holds(layer) else older.open(layer)
         )
-        self._bundle.restorer = restorer
+        self._bundle.restore = partial(restorer.open, self._bundle)
         older.use(restorer)
         if size := sum(prefix.size for prefix in prefixes):
             context.note(
