@@ -2,6 +2,7 @@
 """A bundle: an OCI image layout in a tar that is written once and read without unpacking it.
 
 - ``tar`` is the tar format, ``media`` how a tar is stored: as a file, volumes, zstd frames or a pipe;
+- ``folder`` is the same as a folder with a file for each member;
 - ``inventory``, ``lockfile`` and ``receipt`` are the JSON documents, ``documents`` recognises and reads any of them;
 - ``layout_builder`` turns a plan into an inventory and the offset of every byte;
 - ``writer`` and ``reader`` are the two stores, ``build`` is a run that writes a bundle, with its ``journal``, its

@@ -143,6 +143,7 @@ class BundleBuild:
         bundle_id = digests.encoded(digests.of(inventory.to_bytes()))
         if self._restart:
             Leftovers.find(self.format.run_path).remove()
+            self.format.remove_unfinished()
         recorded = (self._journal.bundle_id, self._journal.output_format)
         same_bundle = self.resuming and recorded == (bundle_id, self.format.label)
         if self.resuming and not same_bundle:

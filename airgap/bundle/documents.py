@@ -16,6 +16,7 @@ from typing import BinaryIO, Literal
 
 from airgap import limits
 from airgap.bounded_json import TooLarge
+from airgap.bundle.folder.files import is_bundle_folder
 from airgap.bundle.inventory import Inventory, InventoryHash
 from airgap.bundle.lockfile import REPAIR_HINT, Lockfile, check_writable
 from airgap.bundle.media.volume_names import sibling_volumes, volumes_called
@@ -61,7 +62,8 @@ def read_document(path: str | os.PathLike[str], *, unreadable: type[AirgapError]
     any other kind of file.
     """
     try:
-        document = read_json_document(path, unreadable=unreadable) if volumes_called(Path(path)) is None else None
+        is_bundle = Path(path).is_dir() or volumes_called(Path(path)) is not None
+        document = None if is_bundle else read_json_document(path, unreadable=unreadable)
     except BundleError:
         # A volume other than the first may begin with any byte, "{" included.
         if sibling_volumes(Path(path)) is None:
@@ -88,7 +90,12 @@ def read_json_document(path: str | os.PathLike[str], *, unreadable: type[AirgapE
 
 
 def own_kind(path: str | os.PathLike[str]) -> DocumentKind | None:
-    """Return what a file is if it is one of airgap's, ``None`` for any other. A damaged document is any other file."""
+    """Return what a file or folder is if it is one of airgap's, ``None`` for any other. A damaged document is any other
+    file."""
+    if is_bundle_folder(Path(path)):
+        return "bundle"
+    if os.path.isdir(path):
+        return None
     try:
         with open(os.fspath(path), "rb", opener=_open_document) as file:
             if file.read(len(_FIRST_MEMBER)) == _FIRST_MEMBER:

@@ -9,7 +9,7 @@ from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_n
 from airgap.bundle.inventory import INVENTORY_MEMBER, Inventory, InventoryHash
 from airgap.bundle.media import Medium
 from airgap.bundle.media.zstd import MAGIC
-from airgap.bundle.tar import BLOCK, COPY_AGAIN_HINT, BlobPlaces, Member, lay_out, padded_size, read_member
+from airgap.bundle.tar import BLOCK, COPY_AGAIN_HINT, BlobPlaces, Member, padded_size, place_head, read_member
 from airgap.errors import BundleError, DigestMismatch, SignatureFailure
 from airgap.i18n import tr
 from airgap.json_stream import JsonStream, Pread
@@ -60,18 +60,9 @@ class BundleHead:
                 tr("an OCI layout, but no airgap bundle: airgap/bundle.json is missing"),
                 hint=tr("make it with airgap export"),
             )
-        member, hashed = members[INVENTORY_MEMBER], InventoryHash()
-        pread = _pread_of(medium, member, where)
-        try:
-            inventory = Inventory.read(JsonStream(pread, size=member.size, watch=hashed.update), where=where)
-        except BundleError:
-            # That it is damaged tells more than what is wrong in it.
-            if InventoryHash.of(pread).is_whole is False:
-                raise _damaged(where) from None
-            raise
-        if hashed.is_whole is False:
-            raise _damaged(where)
-        return cls(medium, where, members, end, inventory, hashed.bundle_id)
+        member = members[INVENTORY_MEMBER]
+        inventory, bundle_id = read_inventory(_pread_of(medium, member, where), member.size, where)
+        return cls(medium, where, members, end, inventory, bundle_id)
 
     def inventory_content(self) -> bytes:
         """Return the inventory's bytes, which signatures are made of."""
@@ -79,10 +70,8 @@ class BundleHead:
 
     def check_order(self) -> None:
         """Raise :class:`SignatureFailure` unless the members are in the order in which airgap writes them."""
-        names = list(self.inventory.members)
-        # The inventory does not list itself; it follows what other programs read.
-        names.insert(names.index("manifest.json") + 1 if "manifest.json" in names else len(names), INVENTORY_MEMBER)
-        expected = [member.name for member, _ in lay_out([(name, b"") for name in names], self._stored).head]
+        names = head_names(self.inventory)
+        expected = [member.name for member in place_head([(name, 0) for name in names], self._stored)[0]]
         for name, expected_name in zip(self.members, expected, strict=True):
             if name != expected_name:
                 raise SignatureFailure(
@@ -165,6 +154,29 @@ class BundleHead:
             check_padding(self._medium, member, self._where)
 
 
+def read_inventory(pread: Pread, size: int, where: str) -> tuple[Inventory, str]:
+    """Read an inventory of ``size`` bytes, and return it with the bundle's ID. Raises :class:`BundleError`."""
+    hashed = InventoryHash()
+    try:
+        inventory = Inventory.read(JsonStream(pread, size=size, watch=hashed.update), where=where)
+    except BundleError:
+        # That it is damaged tells more than what is wrong in it.
+        if InventoryHash.of(pread).is_whole is False:
+            raise _damaged(where) from None
+        raise
+    if hashed.is_whole is False:
+        raise _damaged(where)
+    return inventory, hashed.bundle_id
+
+
+def head_names(inventory: Inventory) -> list[str]:
+    """Return the names of the members before the blobs, without folders, in the order in which airgap writes them."""
+    names = list(inventory.members)
+    # The inventory does not list itself; it follows what other programs read.
+    names.insert(names.index("manifest.json") + 1 if "manifest.json" in names else len(names), INVENTORY_MEMBER)
+    return names
+
+
 def check_padding(medium: Medium, member: Member, where: str) -> None:
     """Raise :class:`BundleError` unless the bytes between a member's content and the next header are zeros."""
     content_end = member.content_offset + member.size
@@ -197,14 +209,15 @@ def _read_members(medium: Medium) -> tuple[dict[str, Member], int]:
     while (member := read_member(medium.pread, offset, medium.size)) is not None:
         if member.name.startswith(_BLOBS_FOLDER) and not member.directory:
             break
-        if member.name in members or not (member.directory or _is_allowed(member.name)):
+        if member.name in members or not (member.directory or is_head_name(member.name)):
             raise BundleError(tr("the member {name!r} has no place in a bundle", name=member.name))
         members[member.name] = member
         offset = member.end
     return members, offset
 
 
-def _is_allowed(name: str) -> bool:
+def is_head_name(name: str) -> bool:
+    """Whether a file of this name may be before the blobs of a bundle."""
     return name in (_FIRST_MEMBER, "index.json", "manifest.json") or name.startswith("airgap/")
 
 

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an export writes a bundle and in which form: one tar, volumes, compressed with zstd, or standard output."""
+"""Where an export writes a bundle and in which form: one tar, volumes, a folder, compressed, or standard output."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from airgap.bundle.folder.place import check_file_sizes, check_folder_name, check_folder_place
+from airgap.bundle.inventory import Inventory
 from airgap.bundle.media import Draft, FileDraft
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, volume_paths
 from airgap.bundle.tar import TarLayout
-from airgap.durable.output import check_file_name
+from airgap.durable.output import check_file_name, check_place
 from airgap.errors import UsageError
 from airgap.formatting import quoted
 from airgap.i18n import tr
@@ -26,7 +28,8 @@ class OutputFormat(Record):
     ``path`` is the file, or ``-`` for standard output. A name that ends in ``.zst`` selects compression. With
     ``volume_size`` (bytes, 0 for none) the tar is split into volumes named by ``pattern``; ``volume`` (from 1, 0 for
     all) selects one of them, and ``parity`` is the number of parity volumes beside them. A ``sealer`` seals it, for
-    one run.
+    one run. With ``folder`` the bundle is a folder, none of whose files has more than ``max_file_size`` bytes (0 for
+    any size).
     """
 
     path: Path
@@ -35,6 +38,8 @@ class OutputFormat(Record):
     pattern: str = DEFAULT_PATTERN
     sealer: Sealer | None = field(default=None, compare=False, repr=False)
     parity: int = 0
+    folder: bool = False
+    max_file_size: int = 0
 
     @property
     def streamed(self) -> bool:
@@ -56,13 +61,15 @@ class OutputFormat(Record):
     @property
     def compressed(self) -> bool:
         """Whether the bundle is a ``.tar.zst``."""
-        return self.path.suffix == ".zst"
+        return self.path.suffix == ".zst" and not self.folder
 
     @property
     def label(self) -> str:
         """The form as the journal records it. A run with another label cannot continue the bundle."""
         if self.sealer is not None:
             return f"age:{self._volumes_label}"
+        if self.folder:
+            return "folder"
         return self._volumes_label or ("tar.zst" if self.compressed else "tar")
 
     @property
@@ -85,6 +92,14 @@ class OutputFormat(Record):
     def check(self) -> None:
         """Raise :class:`UsageError` for options that exclude each other and for a name that promises another format,
         :class:`OutputError` for a folder."""
+        if self.folder:
+            self._check_folder()
+            return
+        if self.max_file_size:
+            raise UsageError(
+                tr("--max-file-size goes with --layout folder"),
+                hint=tr("--volume-size cuts a tar into files of this size"),
+            )
         if not self.streamed:
             check_file_name(self.path)
             _check_suffix(self.path)
@@ -104,6 +119,23 @@ class OutputFormat(Record):
                 tr("--parity adds volumes to a bundle in volumes"),
                 hint=tr("give --volume-size too: 4.7GB, 25GiB, fat32"),
             )
+
+    def _check_folder(self) -> None:
+        if self.streamed:
+            raise UsageError(
+                tr("standard output is no folder"), hint=tr("name a folder with -o, or leave --layout folder out")
+            )
+        if self.volume_size or self.parity or self.volume:
+            raise UsageError(
+                tr("volumes and parity are of a tar, and --layout folder writes each layer as a file"),
+                hint=tr("leave --layout folder out; or --volume-size, --volume and --parity"),
+            )
+        if self.sealer is not None:
+            raise UsageError(
+                tr("only a tar is sealed, and --layout folder writes each layer as a file"),
+                hint=tr("leave --layout folder out, or --encrypt-to and --passphrase"),
+            )
+        check_folder_name(self.path)
 
     def _check_sealing(self) -> None:
         if self.sealer is None and self.path.suffix == ".age":
@@ -130,6 +162,18 @@ class OutputFormat(Record):
                 hint=tr("export all volumes again, without --volume"),
             )
 
+    def check_place(self, *, replace: bool) -> None:
+        """Raise :class:`OutputError` if the bundle cannot be put at its place, which volumes have several of."""
+        if self.folder:
+            check_folder_place(self.path, force=replace)
+        else:
+            check_place(self.path, force=replace)
+
+    def check_layout(self, layout: TarLayout, inventory: Inventory) -> None:
+        """Raise :class:`OutputError` for each file of more than ``max_file_size`` bytes."""
+        if self.max_file_size:
+            check_file_sizes(layout, inventory, self.max_file_size)
+
     def output_size(self, layout: TarLayout) -> int:
         """Return the size of the uncompressed output in bytes: of the tar, or of what seals it."""
         return self.sealer.size(layout.total) if self.sealer is not None else layout.total
@@ -149,6 +193,12 @@ class OutputFormat(Record):
             )
         return paths[self.volume - 1 : self.volume] if self.volume else paths
 
+    def size_on_disk(self, layout: TarLayout, paths: Sequence[Path]) -> int:
+        """Return the bytes of all files of the finished bundle ``paths``."""
+        if self.folder:
+            return sum(member.size for member, _ in layout.head) + sum(blob.size for blob in layout.blobs)
+        return sum(path.stat().st_size for path in paths) or layout.total
+
     def split_size(self, total: int) -> int:
         """Return the bytes of each volume of a bundle of ``total`` bytes: with parity, a little less than asked for."""
         if not self.parity:
@@ -164,6 +214,13 @@ class OutputFormat(Record):
 
         return parity_paths(self.path, self.parity) if self.parity and not self.volume else []
 
+    def remove_unfinished(self) -> None:
+        """Delete what an earlier run has put into the folder; other unfinished files are overwritten anyway."""
+        if self.folder:
+            from airgap.bundle.folder.draft import remove_unfinished
+
+            remove_unfinished(self.path)
+
     def begin_draft(self, layout: TarLayout) -> Draft:
         """Create the output. Raises :class:`airgap.errors.OutputError`."""
         if self.sealer is not None:
@@ -174,6 +231,10 @@ class OutputFormat(Record):
             from airgap.bundle.media.stream import StreamDraft
 
             return StreamDraft(1, layout.total)
+        if self.folder:
+            from airgap.bundle.folder.draft import FolderDraft
+
+            return FolderDraft.begin(self.path, layout)
         if self.compressed:
             from airgap.bundle.media.frame_draft import FrameDraft
 
@@ -189,6 +250,10 @@ class OutputFormat(Record):
         """
         if self.sealer is not None:
             return self._open_sealed(layout, self.sealer, resume=True)
+        if self.folder:
+            from airgap.bundle.folder.draft import FolderDraft
+
+            return FolderDraft.resume(self.path, layout)
         if self.compressed:
             from airgap.bundle.media.frame_draft import FrameDraft
 

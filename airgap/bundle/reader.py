@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap import limits
+from airgap.bundle.folder.medium import FolderMedium
 from airgap.bundle.head import MAX_MEMBER, BundleHead, check_padding
 from airgap.bundle.media import AskForVolume, Medium, open_medium
 from airgap.bundle.media.file import FileMedium
 from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
+from airgap.bundle.served_names import served_names
 from airgap.bundle.tail import Tail
 from airgap.bundle.tar import COPY_AGAIN_HINT, END, Member
 from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound, SignatureFailure
@@ -105,8 +107,13 @@ class BundleReader:
 
     @property
     def is_appendable(self) -> bool:
-        """Whether signatures can be written behind the blobs: not into a compressed bundle or a pipe."""
-        return isinstance(self._medium, FileMedium | VolumesMedium)
+        """Whether signatures can be added to it: not to a compressed bundle or a pipe."""
+        return isinstance(self._medium, FileMedium | VolumesMedium | FolderMedium)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the bundle is a folder."""
+        return isinstance(self._medium, FolderMedium)
 
     @property
     def blobs_end(self) -> int:
@@ -115,7 +122,7 @@ class BundleReader:
 
     @property
     def files(self) -> Sequence[str]:
-        """The volumes in order, or the bundle's file."""
+        """The volumes in order, the bundle's file, or all files of its folder."""
         return self._medium.files_at(0, self.size)
 
     @property
@@ -149,26 +156,8 @@ class BundleReader:
         """
         if self._served_names is not None:
             return self._served_names
-        names = {
-            name: descriptor
-            for name, descriptor in self._names.items()
-            if "@" not in name or name.endswith(f"@{descriptor.digest}")
-        }
-        repositories: dict[str, set[str]] = {}
-        incomplete = self.inventory.incomplete
-        for image in self.inventory.images:
-            if image.descriptor.digest not in incomplete:
-                repositories.setdefault(image.descriptor.digest, set()).add(image.reference.name)
-                for child in self.inventory.manifests_of(image.descriptor.digest):
-                    repositories.setdefault(child, set()).add(image.reference.name)
-        for referrer, subject in self.inventory.referrers.items():
-            repositories[referrer] = repositories.get(subject, set()) if referrer not in incomplete else set()
-            for repository in sorted(repositories[referrer]):
-                names[f"{repository}@{referrer}"] = self.resolve(referrer)
-                if tag := self.inventory.referrer_tags.get(referrer):
-                    names[f"{repository}:{tag}"] = self.resolve(referrer)
-        self._served_names = names
-        return names
+        self._served_names = served_names(self.inventory, self._names)
+        return self._served_names
 
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether the inventory has a blob of this digest and size."""
@@ -275,6 +264,8 @@ class BundleReader:
         """
         self._head.check_order()
         self.require_seek_table()
+        if isinstance(self._medium, FolderMedium):
+            self._medium.check_nothing_else()
         if not tail.exact:
             raise SignatureFailure(
                 tr("changed after it was signed: its end is not what it should be"),
@@ -320,13 +311,13 @@ def open_bundle(
 ) -> BundleReader:
     """Open a bundle and check its head.
 
-    ``path`` is a file, any one of its volumes, or ``-`` for standard input. ``more`` are volumes in other folders, and
-    ``ask`` is called for volumes that are missing, ``unseal`` for the key of a sealed bundle. Raises
+    ``path`` is a file, any one of its volumes, a folder, or ``-`` for standard input. ``more`` are volumes in other
+    folders, and ``ask`` is called for volumes that are missing, ``unseal`` for the key of a sealed bundle. Raises
     :class:`BundleError` for a damaged bundle and for other files.
     """
     shown_path = _STANDARD_INPUT if str(path) == "-" else Path(path)
     try:
-        medium = open_medium([Path(path), *map(Path, more)], ask, unseal)
+        medium = _open_medium([Path(path), *map(Path, more)], ask, unseal)
         try:
             return _open_reader(shown_path, medium)
         except BaseException:
@@ -336,6 +327,12 @@ def open_bundle(
         if str(shown_path) not in (error.where or ""):
             error.where = f"{shown_path}: {error.where}" if error.where else str(shown_path)
         raise
+
+
+def _open_medium(paths: Sequence[Path], ask: AskForVolume | None, unseal: Unseal | None) -> Medium:
+    if len(paths) == 1 and paths[0].is_dir():
+        return FolderMedium.open(paths[0])
+    return open_medium(paths, ask, unseal)
 
 
 def _open_reader(path: Path, medium: Medium) -> BundleReader:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from airgap.bundle.media.checksums import checksums_path, file_sha256, format_checksums, read_checksums
+from airgap.bundle.folder.signing import add_to_folder
+from airgap.bundle.media.checksums import checksums_path, file_sha256, format_checksums, read_checksums, refresh_csv
 from airgap.bundle.media.volume_names import bundle_name
 from airgap.bundle.reader import BundleReader
 from airgap.bundle.signatures import sidecar_for
@@ -32,6 +33,9 @@ def add_signature(bundle: BundleReader, name: str, content: bytes, *, detached: 
         with writing(path):
             replace_file(path, content)
         return path
+    if bundle.is_folder:
+        add_to_folder(bundle.path, name, content)
+        return bundle.path
     tail = tail_bytes({**bundle.signatures(), name: content})
     _write_tail(bundle, tail)
     return bundle.path
@@ -97,3 +101,4 @@ def _update_checksums(changed: list[tuple[Path, int]]) -> None:
             if volume.name in checksums:
                 checksums[volume.name] = file_sha256(fd)
         replace_file(path, format_checksums(list(checksums.items())))
+    refresh_csv(first.with_name(bundle_name(str(first))))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airgap.bundle.tar import COPY_AGAIN_HINT, END, Pread, TarLayout, header, padded_size, read_member
+from airgap.bundle.tar import COPY_AGAIN_HINT, END, Member, Pread, TarLayout, header, padded_size, read_member
 from airgap.errors import BundleError
 from airgap.i18n import tr
 from airgap.records import Record, replace
@@ -27,6 +27,17 @@ def tail_bytes(signatures: Mapping[str, bytes]) -> bytes:
     for name, content in sorted(signatures.items()):
         parts += [header(f"{SIGNATURES_FOLDER}{name}", len(content)), content.ljust(padded_size(len(content)), b"\0")]
     return b"".join([*parts, END])
+
+
+def signature_members(sizes: Mapping[str, int], offset: int) -> list[Member]:
+    """Return the members of signatures of these ``sizes``, by file name, if the blobs end at ``offset``."""
+    members: list[Member] = []
+    for name in ["", *sorted(sizes)] if sizes else []:
+        start = members[-1].end if members else offset
+        full_name, size = f"{SIGNATURES_FOLDER}{name}", sizes.get(name, 0)
+        content_offset = start + len(header(full_name, size, directory=not name))
+        members.append(Member(full_name, size, start, content_offset, directory=not name))
+    return members
 
 
 def with_signatures(layout: TarLayout, signatures: Mapping[str, bytes]) -> TarLayout:

@@ -8,6 +8,7 @@ cannot write base-256 sizes with a ustar header, and accepts headers that a bund
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from airgap.bundle.blob_list import BlobList
@@ -106,15 +107,22 @@ def lay_out(head: Sequence[tuple[str, bytes]], blobs: Iterable[Descriptor]) -> T
     Each folder gets a member before the files in it: some programs cannot unpack as a normal user without it.
     """
     blobs = BlobList.of(blobs)
-    members: list[tuple[Member, bytes]] = []
-    folders: set[str] = set()
-    offset = 0
+    members, offset = place_head([(name, len(content)) for name, content in head], blobs)
+    contents = iter(content for _, content in head)
+    filled = tuple((member, b"" if member.directory else next(contents)) for member in members)
+    places = BlobPlaces(blobs, offset)
+    return TarLayout(filled, blobs, places, places.end)
 
-    def add(name: str, content: bytes, *, directory: bool = False) -> None:
-        nonlocal offset
-        member = _member_at(name, len(content), offset, directory=directory)
-        members.append((member, content))
-        offset = member.end
+
+def place_head(head: Sequence[tuple[str, int]], blobs: BlobList) -> tuple[list[Member], int]:
+    """Return the members before the blobs, folders included, and the offset behind them. ``head`` are pairs of a name
+    and a size; the folders of ``blobs`` come last."""
+    members: list[Member] = []
+    folders: set[str] = set()
+
+    def add(name: str, size: int, *, directory: bool = False) -> None:
+        offset = members[-1].end if members else 0
+        members.append(_member_at(name, size, offset, directory=directory))
 
     def add_parents(name: str) -> None:
         parts = name.split("/")[:-1]
@@ -122,32 +130,38 @@ def lay_out(head: Sequence[tuple[str, bytes]], blobs: Iterable[Descriptor]) -> T
             folder = "/".join(parts[:count]) + "/"
             if folder not in folders:
                 folders.add(folder)
-                add(folder, b"", directory=True)
+                add(folder, 0, directory=True)
 
-    for name, content in head:
+    for name, size in head:
         add_parents(name)
-        add(name, content)
+        add(name, size)
     add_parents("blobs/sha256/x")
     for algorithm in blobs.algorithms():
         add_parents(f"blobs/{algorithm}/x")
-    places = BlobPlaces(blobs, offset)
-    return TarLayout(tuple(members), blobs, places, places.end)
+    return members, members[-1].end
 
 
 class BlobPlaces(Mapping[str, Member]):
     """The member of each blob by digest, the first one's header being at ``offset``. They are made when asked for.
 
-    ``end`` is the offset behind the last one.
+    ``start`` is that offset, ``end`` the one behind the last blob.
     """
 
     def __init__(self, blobs: BlobList, offset: int) -> None:
         self._blobs = blobs
+        self.start = offset
         self._offsets = array("Q")
         self.end = offset
         header_sizes = {name: len(header(blob_name(f"{name}:{'0' * size}"), 0)) for name, size in _DIGEST_SIZES}
         for digest, size in zip(blobs.digests(), blobs.sizes(), strict=True):
             self._offsets.append(self.end)
             self.end += header_sizes[digests.algorithm(digest)] + padded_size(size)
+
+    def at(self, offset: int) -> Member:
+        """Return the last blob whose header is not behind ``offset``; there is one from ``start`` on."""
+        index = bisect_right(self._offsets, offset) - 1
+        blob = self._blobs[index]
+        return _member_at(blob_name(blob.digest), blob.size, self._offsets[index])
 
     def __getitem__(self, digest: str) -> Member:
         index = self._blobs.find(digest)
@@ -190,7 +204,7 @@ def read_member(pread: Pread, offset: int, limit: int | None) -> Member | None:
         raise BundleError(
             tr("the member {name!r} is {what}; a bundle holds only plain files and folders", name=name, what=what)
         )
-    _check_name(name)
+    check_name(name)
     if kind == DIRECTORY and size:
         raise BundleError(tr("the folder {name} has {size} bytes", name=name, size=size))
     if limit is not None and offset + size > limit:
@@ -210,7 +224,8 @@ def _member_at(name: str, size: int, offset: int, *, directory: bool = False) ->
     return Member(name, size, offset, offset + len(header(name, 0, directory=directory)), directory)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise :class:`BundleError` for a member name that leads elsewhere, or that people cannot read."""
     parts = name.rstrip("/").split("/")
     if name.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\\" in name or not name.isprintable():
         raise BundleError(tr("the member name {name!r} is not allowed in a bundle", name=name))

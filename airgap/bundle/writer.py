@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airgap.bundle.background_sync import BackgroundSync
+from airgap.bundle.folder.draft import FolderDraft
 from airgap.bundle.journal import ExportJournal
 from airgap.bundle.media import Draft, FileDraft
 from airgap.bundle.media.base import PreadReader
@@ -66,6 +67,8 @@ class BundleWriter:
         writer = cls(draft, layout, journal)
         try:
             writer._write_head()
+            if isinstance(draft, FolderDraft):
+                writer._keep_settled(draft)
             writer._write_contents(contents)
         except BaseException:
             writer.discard()
@@ -146,6 +149,8 @@ class BundleWriter:
                     self._written.pop(descriptor.digest, None)
                     if start == 0:
                         raise
+            if isinstance(self._draft, FolderDraft):
+                self._draft.settle(place)
             self._finished.add(descriptor.digest)
             self._written.pop(descriptor.digest, None)
             if self._journal is not None:
@@ -232,6 +237,9 @@ class BundleWriter:
             recorded_finished = blob.digest in progress.finished
             written = progress.written.get(blob.digest, 0)
             is_synced = blob.digest in progress.finished_synced
+            if isinstance(self._draft, FolderDraft):
+                # Somebody may have taken files out of the folder.
+                is_synced = is_synced and self._draft.holds(place)
             if not past_gap and recorded_finished and (is_synced or self._is_intact(blob, place)):
                 self._finished.add(blob.digest)
                 continue
@@ -245,6 +253,15 @@ class BundleWriter:
             # Blobs that were just verified need not be verified again by the next run.
             assert self._background_sync is not None
             self._background_sync.sync_now()
+
+    def _keep_settled(self, draft: FolderDraft) -> None:
+        """Take over the blobs that an earlier bundle in the folder has, if they pass verification."""
+        for blob in self._layout.blobs:
+            place = self._layout.places[blob.digest]
+            if draft.is_settled(place) and self._is_intact(blob, place):
+                self._finished.add(blob.digest)
+                if self._journal is not None:
+                    self._journal.record_finished(blob.digest)
 
     def _is_intact(self, blob: Descriptor, place: Member) -> bool:
         """Whether the blob on the disk has the right digest."""

@@ -51,7 +51,9 @@ def dossier_options(function: F) -> F:
 
     decorated = cast("F", with_one_argument)
     for option in (
-        click.option("--sha256", is_flag=True, help=tr("Write BUNDLE.sha256 too; volumes always have it.")),
+        click.option(
+            "--sha256", is_flag=True, help=tr("Write BUNDLE.sha256 and BUNDLE.sha256.csv (name,size,sha256) too.")
+        ),
         click.option(
             "--dossier",
             "dossier_folder",

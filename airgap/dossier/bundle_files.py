@@ -38,13 +38,16 @@ def bundle_facts(bundle: BundleReader, context: Context) -> BundleFacts:
 
     whole, parts = joined_sha256(paths, observe)
     context.emit(BlobDone(shown, size, "verified"))
-    files = [FileFacts(path.name, sha256, size) for path, (sha256, size) in zip(paths, parts, strict=True)]
+    # In a folder the files are named as the list of checksums beside it names them, and together they are no file.
+    names = [str(path.relative_to(bundle.path.parent)) if bundle.is_folder else path.name for path in paths]
+    files = [FileFacts(name, sha256, size) for name, (sha256, size) in zip(names, parts, strict=True)]
     signatures = find_signatures(bundle)
     checked = check(bundle.inventory_content(), signatures, Policy(), where=str(bundle.path)) if signatures else []
     signers = [f"{one.signer}: {one.comment}" if one.comment else one.signer for one in checked]
     inventory = bundle.inventory
     return BundleFacts(
-        shown, f"sha256:{bundle.id}", whole, size, files, inventory.name or "", inventory.version or "",
+        shown, f"sha256:{bundle.id}", "" if bundle.is_folder else whole, size, files, inventory.name or "",
+        inventory.version or "",
         list(dict.fromkeys(signers)), len(inventory.requires),
     )  # fmt: skip
 

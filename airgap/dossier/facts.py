@@ -29,8 +29,8 @@ class FileFacts(Record):
 class BundleFacts(Record):
     """The bundle: ``root`` is the digest of ``airgap/bundle.json``, from which everything else follows.
 
-    ``sha256`` is that of all volumes joined. ``signers`` are those whose signatures it carries, not verified.
-    ``size`` is in bytes; ``made`` is false for a dry run.
+    ``sha256`` is that of all volumes joined, empty for a folder. ``signers`` are those whose signatures it carries, not
+    verified. ``size`` is in bytes; ``made`` is false for a dry run.
     """
 
     file: str

@@ -74,6 +74,7 @@ def _export(
     content = BundleContent(planned, resolved.sources, inventory, layout)
     content = with_recoded_layers(content, request, recoding, base, registries, context)
     inventory = content.inventory
+    request.form.check_layout(content.layout, inventory)
     layout, signature_files = request.signing.sign(request.form, inventory, content.layout)
     paths = request.form.output_paths(layout)
     result = Exported(
@@ -91,7 +92,7 @@ def _export(
         write_export_lock(request.lock if request.lock_only else None, lockfile, refresh=request.refresh)
         return result
     if replace or not is_finished(request.form, inventory, layout, signature_files, result.paths, context):
-        check_places([*result.paths, *request.form.parity_paths], replace=replace)
+        check_places(request.form, result.paths, replace=replace)
         with build.writer(content.plan, inventory, layout, lockfile) as writer:
             result.report = copy(
                 content.plan, build.with_leftovers(content.plan, content.sources), {BUNDLE: writer}, context,
@@ -100,7 +101,7 @@ def _export(
             write_signatures(signature_files)
             writer.finish()
     add_parity(request.form, result.paths, context)
-    result.bundle_size = sum(path.stat().st_size for path in result.paths) or layout.total
+    result.bundle_size = request.form.size_on_disk(layout, result.paths)
     write_export_lock(request.lock, lockfile, refresh=request.refresh)
     for line in content.summary:
         context.note(line)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airgap.bundle import BundleReader, open_bundle
+from airgap.bundle.folder.files import is_bundle_folder
 from airgap.bundle.omitted_layers import describe_requirements
 from airgap.durable import require_file
 from airgap.errors import BundleError, ContentMissing, NotFound, UsageError
@@ -37,7 +38,7 @@ def create_server(
     sparse: bool = False,
     emit: Sink = ignore,
 ) -> Server:
-    """Return a server that is not yet started, over a layout if ``path`` is a folder and otherwise over a bundle.
+    """Return a server that is not yet started, over a layout folder, or over a bundle, which may be a folder too.
 
     ``credentials`` are a user name and a password, ``tls`` a certificate and its key. ``writable`` creates a missing
     layout, unless it is called like a bundle. ``limits`` changes limits of the server by name. ``sparse`` accepts
@@ -48,7 +49,8 @@ def create_server(
     """
     for file in tls or ():
         require_file(file)
-    if path.is_dir() or (writable and not path.exists() and not _has_bundle_name(path)):
+    is_bundle = is_bundle_folder(path)
+    if (path.is_dir() and not is_bundle) or (writable and not path.exists() and not _has_bundle_name(path)):
         layout = _open_layout(path, create=writable)
         if writable:
             sweep_leftovers(layout.path)
@@ -100,8 +102,8 @@ def collect_layout_garbage(path: Path, *, dry_run: bool = False) -> Collected:
     With ``dry_run`` nothing is removed. Servers may use the layout meanwhile. Raises :class:`BundleError` if ``path``
     is no layout, :class:`ContentError` for a damaged manifest, :class:`OutputError`.
     """
-    if path.is_file():
-        raise UsageError(tr("only a layout folder has garbage; this is a file"), where=str(path))
+    if path.is_file() or is_bundle_folder(path):
+        raise UsageError(tr("only a layout folder has garbage; this is a bundle"), where=str(path))
     return collect_garbage(_open_layout(path, create=False), dry_run=dry_run)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airgap.bundle import BundleReader
+from airgap.bundle.media.checksums import refresh_csv
 from airgap.bundle.signing import add_signature
 from airgap.durable import replace_file, writing
 from airgap.i18n import tr
@@ -65,6 +66,7 @@ def sign_bundle(bundle: BundleReader, sign: Sign, *, detached: bool = False) -> 
         if listed is not None:
             name, data, parity = listed
             make_parity(name, data, len(parity), lambda _: None)
+            refresh_csv(name)
     return path, made
 
 

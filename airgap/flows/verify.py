@@ -32,14 +32,14 @@ class VerifyResult(Record):
 
 
 def verify(bundle: BundleReader, context: Context, *, signed: bool = False) -> VerifyResult:
-    """Read and verify the whole bundle.
+    """Read and verify the whole bundle. ``signed`` is as for :meth:`BundleReader.check_end`.
 
-    ``signed`` is as for :meth:`BundleReader.check_end`. Raises :class:`DigestMismatch` for each damaged blob, with the
-    images that need it, :class:`BundleError` for other damage and :class:`ContentMissing` for incomplete images.
+    Raises :class:`DigestMismatch` for each damaged blob, with its images, :class:`BundleError` for other damage and
+    :class:`ContentMissing` for incomplete images.
     """
     bundle.check_head()
     blobs, emit = bundle.inventory.stored, context.emit
-    emit(Planned(len(bundle.inventory.images), 0, len(blobs), sum(blob.size for blob in blobs)))
+    emit(Planned(len(bundle.inventory.images), 0, len(blobs), sum(blobs.sizes())))
 
     def check(blob: Descriptor) -> None:
         emit(BlobStarted(blob.digest, blob.size))
@@ -54,8 +54,8 @@ def verify(bundle: BundleReader, context: Context, *, signed: bool = False) -> V
     results = parallel_map(blobs, check, workers=workers, cancel=context.cancel, keep_going=True)
     bundle.check_end(signed=signed)
     layers = {layer.payload.digest: layer.digest for layer in bundle.inventory.recoded.values()}
-    names = [layers.get(blob.digest, blob.digest) for blob in blobs]
-    errors = {name: error for name, error in zip(names, results, strict=True) if isinstance(error, AirgapError)}
+    checked = ((layers.get(blob.digest, blob.digest), error) for blob, error in zip(blobs, results, strict=True))
+    errors = {digest: error for digest, error in checked if isinstance(error, AirgapError)}
     _raise_damage(bundle, errors)
     _check_complete(bundle)
     return VerifyResult(len(blobs), sum(blob.size for blob in blobs), describe_requirements(bundle.inventory))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap.bundle import BundleWriter, Extras, Inventory, Resource, build_layout, open_bundle
+from airgap.bundle.folder.draft import FolderDraft
 from airgap.bundle.program import PYZ_MEMBER, Program
 from airgap.bundle.tar import END, header, padded_size
 from airgap.flows.verify import VerifyResult, verify
@@ -67,11 +68,16 @@ class Content:
         assert planned.failures == []
         return planned, {"source": source}
 
-    def write(self, path: Path, extras: Extras | None = None, *, jobs: int = 3, **how: Any) -> Inventory:
-        """Make a bundle of it."""
+    def write(
+        self, path: Path, extras: Extras | None = None, *, jobs: int = 3, folder: bool = False, **how: Any
+    ) -> Inventory:
+        """Make a bundle of it, a tar or a folder."""
         planned, sources = self.planned(**how)
         inventory, layout = build_layout(planned, extras or Extras())
-        writer = BundleWriter.create(path, layout)
+        if folder:
+            writer = BundleWriter.begin(FolderDraft.begin(path, layout), layout, {})
+        else:
+            writer = BundleWriter.create(path, layout)
         try:
             copy(
                 planned,

@@ -180,7 +180,7 @@ def test_a_bundle_json_that_is_not_as_it_was(bundle: Path, tmp_path: Path) -> No
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
-    for path, says in ((tmp_path / "absent", "there is no such file"), (tmp_path, "cannot be read")):
+    for path, says, code in ((tmp_path / "absent", "there is no such file", 2), (tmp_path, "no bundle is in it", 40)):
         with pytest.raises(AirgapError, match=says) as caught:
             read_base(path)
-        assert caught.value.exit_code == 2
+        assert caught.value.exit_code == code

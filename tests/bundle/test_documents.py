@@ -128,8 +128,9 @@ def test_a_document_has_a_largest_size(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [BundleError, AirgapError])
 def test_the_caller_says_which_error_a_file_is_that_cannot_be_read(error: type[AirgapError], tmp_path: Path) -> None:
-    with pytest.raises(AirgapError, match="cannot be read: Is a directory") as caught:
-        read_document(tmp_path, unreadable=error)
+    # A file that fails like a bad sector when it is read.
+    with pytest.raises(AirgapError, match="cannot be read: Input/output error") as caught:
+        read_document("/proc/self/mem", unreadable=error)
     assert type(caught.value) is error
     with pytest.raises(UsageError, match="no such file"):
         read_document(tmp_path / "absent", unreadable=error)

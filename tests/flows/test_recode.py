@@ -266,6 +266,8 @@ def test_its_name_says_what_it_is(desk: Airgap) -> None:
     assert "-o x.recoded.tar" in desk.fails(2, "export", "1.yaml", "--recode", "-o", "x.tar").stderr
     assert "add --recode" in desk.fails(2, "export", "1.yaml", "-o", "x.recoded.tar").stderr
     assert "-o bundle.recoded.tar" in desk.fails(2, "export", "1.yaml", "--recode", "-o", "-").stderr
+    said = desk.fails(2, "export", "1.yaml", "--recode", "--layout", "folder", "-o", "folder")
+    assert "leave --layout or --recode out" in said.stderr
     desk.run("export", "1.yaml", "--recode")
     assert (desk.folder / "p-1.recoded.tar").read_bytes() == (desk.folder / "1.recoded.tar").read_bytes()
 

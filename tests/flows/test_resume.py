@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import threading
@@ -120,6 +121,36 @@ def test_a_killed_volume_goes_on_although_another_was_made_beside_it(airgap: Air
     assert "goes on" not in airgap.run("export", *IMAGES, "-o", *form, "--volume", "2").stderr
     assert "goes on" in airgap.run("export", *IMAGES, "-o", *form, "--volume", "4").stderr
     assert files(airgap.folder) == {name: expected[name] for name in ("b.tar.002", "b.tar.004")}
+
+
+def test_a_folder_has_only_whole_files_and_goes_on_in_the_middle_of_a_layer(airgap: Airgap, source: Source) -> None:
+    def tree() -> dict[str, bytes]:
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    folder, form = airgap.folder / "b", ("b", "--layout", "folder")
+    through(airgap, source.url)
+    airgap.run("export", *IMAGES, "-o", *form)
+    expected = tree()
+    shutil.rmtree(folder)
+    (airgap.folder / "b.sha256.csv").unlink()
+    killed(airgap, source, 30 * MIB, *form)
+    left = tree()
+    assert left
+    assert left.items() < expected.items()
+    assert all(name.startswith("blobs/") for name in left)
+    assert not (airgap.folder / "b.sha256.csv").exists()
+    # What somebody takes out of the folder meanwhile is fetched again.
+    taken = min(folder.glob("blobs/sha256/*"), key=lambda path: path.stat().st_size)
+    taken.unlink()
+    with faulty_line(source.address) as line:
+        through(airgap, line.url)
+        said = airgap.run("export", *IMAGES, "-o", *form)
+        assert line.received < LARGE - 30 * MIB + 10 * MIB
+    assert "goes on" in said.stderr
+    assert tree() == expected
+    assert sorted(path.name for path in airgap.folder.iterdir() if path.name.startswith("b")) == [
+        "b", "b.sha256", "b.sha256.csv",
+    ]  # fmt: skip
 
 
 def test_what_an_error_stopped_is_kept_and_the_command_says_so(airgap: Airgap, source: Source) -> None:

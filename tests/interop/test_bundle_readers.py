@@ -34,6 +34,7 @@ from tests.parts.need import need, need_privilege, version
 
 pytestmark = pytest.mark.interop
 
+EXTRAS = Extras(program=Program(PYZ_MEMBER, b"#!/usr/bin/env python3\n"))
 INDEX, SINGLE, DOCKER, BOTH = "quay.io/a/x:v1", "quay.io/a/single:1.0", "docker.io/library/redis:7", "ghcr.io/b/both:2"
 
 
@@ -43,6 +44,7 @@ class Bundle:
 
     path: Path
     images: Images
+    content: Content
     names: dict[str, Descriptor]
     known: str
     sha256: str
@@ -77,10 +79,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         {INDEX: index, SINGLE: single, DOCKER: listed, by_digest: known, f"{BOTH}@{single.digest}": single},
     )
     path = tmp_path_factory.mktemp("readers") / "bundle.tar"
-    content.write(path, Extras(program=Program(PYZ_MEMBER, b"#!/usr/bin/env python3\n")))
+    content.write(path, EXTRAS)
     names = {INDEX: index, SINGLE: single, DOCKER: listed, by_digest: known, BOTH: single}
     names[f"ghcr.io/b/both@{single.digest}"] = single
-    return Bundle(path, images, names, by_digest, hashlib.sha256(path.read_bytes()).hexdigest())
+    return Bundle(path, images, content, names, by_digest, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def oci_names(bundle: Bundle) -> list[str]:
@@ -173,6 +175,36 @@ def test_podman_pulls_and_loads(bundle: Bundle, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
+def folder(bundle: Bundle) -> Path:
+    """The same bundle as ``export --layout folder`` makes it."""
+    path = bundle.path.with_name("folder")
+    bundle.content.write(path, EXTRAS, folder=True)
+    return path
+
+
+def test_skopeo_reads_the_folder(bundle: Bundle, folder: Path, tmp_path: Path) -> None:
+    tool = skopeo(tmp_path / "skopeo")
+    for number, name in enumerate(oci_names(bundle)):
+        assert copied(tool, f"oci:{folder}:{name}", tmp_path / str(number)) == bundle.names[name].digest, name
+
+
+def test_podman_reads_the_folder(bundle: Bundle, folder: Path, tmp_path: Path) -> None:
+    tool = podman(tmp_path / "podman")
+    for name in (INDEX, bundle.known):
+        tool.run("pull", "-q", f"oci:{folder}:{name}")
+        assert tool.json("image", "inspect", name)[0]["Id"] == digests.encoded(bundle.config(name))
+
+
+def test_oras_reads_the_folder(bundle: Bundle, folder: Path, tmp_path: Path, registry: DockerRegistry) -> None:
+    tool = oras(tmp_path / "oras")
+    for number, root in enumerate(dict.fromkeys(bundle.names.values())):
+        there = f"{registry.address}/f/n{number}:1"
+        tool.run("cp", "-r", "--to-plain-http", "--from-oci-layout", f"{folder}@{root.digest}", there)
+        found = tool.json("manifest", "fetch", "--plain-http", "--descriptor", there)
+        assert (found["digest"], found["mediaType"]) == (root.digest, root.media_type)
+
+
+@pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containerd]:
     with containerd(tmp_path_factory.mktemp("node") / "containerd") as made:
         yield made
@@ -201,6 +233,13 @@ def test_containerd_from_a_pipe(bundle: Bundle, tmp_path: Path) -> None:
         node.ctr.run("images", "import", "--all-platforms", "-", stdin=bundle.path.read_bytes())
         names = node.ctr.run("images", "ls", "-q").decode().split()
         assert sorted(names) == sorted(bundle.names)
+
+
+def test_containerd_imports_the_folder_through_tar(bundle: Bundle, folder: Path, tmp_path: Path) -> None:
+    packed = subprocess.run([need("tar"), "-C", folder, "-cf", "-", "."], check=True, capture_output=True).stdout
+    with containerd(tmp_path / "containerd", cri=False) as node:
+        node.ctr.run("images", "import", "--all-platforms", "-", stdin=packed)
+        assert sorted(node.ctr.run("images", "ls", "-q").decode().split()) == sorted(bundle.names)
 
 
 def test_containerd_without_the_hosts_platform(tmp_path: Path) -> None:

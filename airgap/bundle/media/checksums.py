@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``NAME.sha256`` beside a bundle's volumes: their checksums in the format of ``sha256sum -c``."""
+"""``NAME.sha256`` beside a bundle: the checksums of its files in the format of ``sha256sum -c``.
+
+``NAME.sha256.csv`` has the same with the sizes, for programs that read tables: ``name,size,sha256``.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from airgap.bundle.media.file import open_regular_file
+from airgap.durable import replace_file, writing
 from airgap.store.readers import thread_buffer, translate_read_errors
 from airgap.system import read_at
 
@@ -23,13 +28,31 @@ def checksums_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
+def csv_path(path: Path) -> Path:
+    """Return the path of the table of checksums for the files of the bundle ``path``."""
+    return path.with_name(f"{path.name}.sha256.csv")
+
+
+def format_csv(rows: Iterable[tuple[str, int, str]]) -> bytes:
+    """Return the table's content (RFC 4180) for names, sizes in bytes and sha256 in hexadecimal."""
+    import csv
+
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(("name", "size", "sha256"))
+    writer.writerows(rows)
+    return buffer.getvalue().encode()
+
+
 def format_checksums(checksums: Sequence[tuple[str, str]]) -> bytes:
     """Return the file's content for pairs of a file name and its sha256 in hexadecimal."""
     return "".join(f"{sha256}  {name}\n" for name, sha256 in checksums).encode()
 
 
-def read_checksums(path: Path) -> dict[str, str]:
+def read_checksums(path: Path, *, below: bool = False) -> dict[str, str]:
     """Return file names with their sha256, in the file's order; empty for a missing file or one in another format.
+
+    With ``below`` the names may lead into folders, as those of a bundle in a folder do.
 
     It may be a stranger's: a pipe is not waited for, a device not read, and neither is more than a bundle can have.
     """
@@ -44,11 +67,35 @@ def read_checksums(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError):
         return {}
     for line in lines:
-        match = re.fullmatch(r"([0-9a-f]{64}) [ *]([^/\\]+)", line)
-        if match is None:
+        match = re.fullmatch(r"([0-9a-f]{64}) [ *]([^\\]+)", line)
+        if match is None or not (_is_below(match[2]) if below else "/" not in match[2]):
             return {}
         checksums[match[2]] = match[1]
     return checksums
+
+
+def _is_below(name: str) -> bool:
+    return all(part not in ("", ".", "..") for part in name.split("/"))
+
+
+def write_csv(path: Path) -> Path:
+    """Write the table of the bundle ``path`` from its checksums and the sizes of its files, and return its path.
+
+    Raises :class:`airgap.errors.OutputError`, OSError for a file that is missing.
+    """
+    rows = [
+        (name, os.stat(path.parent / name).st_size, sha256)
+        for name, sha256 in read_checksums(checksums_path(path), below=True).items()
+    ]
+    with writing(csv_path(path)):
+        replace_file(csv_path(path), format_csv(rows))
+    return csv_path(path)
+
+
+def refresh_csv(path: Path) -> None:
+    """Write the table of the bundle ``path`` again if there is one."""
+    if csv_path(path).is_file():
+        write_csv(path)
 
 
 def file_sha256(fd: int) -> str:

@@ -273,14 +273,14 @@ def reserve(fd: int, size: int, path: Path) -> bool:
         )
     failure = fallocate(fd, size)
     if failure in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
-        _check_largest(fd, size)
+        check_largest(fd, size)
         return False
     if failure:
         raise OSError(failure, os.strerror(failure))
     return True
 
 
-def _check_largest(fd: int, size: int) -> None:
+def check_largest(fd: int, size: int) -> None:
     """Raise EFBIG if the file cannot have ``size`` bytes.
 
     Seeking tells without extending the file: extending a file on FAT writes all its zeros.

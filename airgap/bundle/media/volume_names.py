@@ -31,18 +31,29 @@ _NUMBERED = re.compile(r"(?P<base>.+)\.(?P<number>\d{3,})")
 
 def parse_volume_size(text: str) -> int:
     """Return the bytes that ``4.7GB``, ``25GiB`` or ``fat32`` stands for. Raises :class:`UsageError`."""
-    named = _NAMED_SIZES.get(text.strip().lower())
-    if named is not None:
-        return named
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(tr("{text!r} is no size of a volume", text=text), hint=tr("such as 4.7GB, 25GiB or fat32"))
-    size = int(float(match[1]) * _UNITS[match[2].lower()])
+    size = parse_size(text, volume=True)
     if size < MIN_VOLUME:
         raise UsageError(
             tr("a volume of {size:,} bytes is too small", size=size),
             hint=tr("at least {min_volume:,} bytes", min_volume=MIN_VOLUME),
         )
+    return size
+
+
+def parse_size(text: str, *, volume: bool = False) -> int:
+    """Return the bytes, at least one, of the size of a file, or of a ``volume``, as :func:`parse_volume_size` does."""
+    named = _NAMED_SIZES.get(text.strip().lower())
+    if named is not None:
+        return named
+    match = _SIZE.fullmatch(text.strip())
+    size = int(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
+    if match is None or (size < 1 and not volume):
+        what = (
+            tr("{text!r} is no size of a volume", text=text)
+            if volume
+            else tr("{text!r} is no size of a file", text=text)
+        )
+        raise UsageError(what, hint=tr("such as 4.7GB, 25GiB or fat32"))
     return size
 
 

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from airgap.bundle.expansion import expand_command
 from airgap.bundle.reader import BundleReader
 from airgap.bundle.recoded import Prefix, RecodedLayer
 from airgap.bundle.recoding.gunzip import gunzip
 from airgap.bundle.recoding.raw_file import RawFile, write_raw_file
 from airgap.bundle.recoding.restore import RestoringReader, restore_failure
 from airgap.bundle.required_layers import RequiredLayer
-from airgap.bundle.expansion import expand_command
 from airgap.errors import BundleError, ContentError
 from airgap.i18n import tr
 from airgap.oci import digest as digests

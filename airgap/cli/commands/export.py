@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from airgap.bundle import OutputFormat, journal_path
-from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_volume_size
+from airgap.bundle import journal_path
 from airgap.bundle.program import program_to_carry
 from airgap.cli import artifact_options, options
 from airgap.cli.commands.export_from import every_image, open_at_hand
 from airgap.cli.commands.export_result import print_result
 from airgap.cli.dossier_options import DossierOptions, dossier_options
+from airgap.cli.output_options import OutputOptions, output_options
 from airgap.cli.progress.display import open_display
 from airgap.cli.project_images import find_project_images
 from airgap.cli.seal_options import make_sealer
@@ -27,7 +27,7 @@ from airgap.errors import Interrupted, UsageError
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.attached_documents import read_attached
-from airgap.flows.steps.export_recoding import check_recoding, recoded_name
+from airgap.flows.steps.export_recoding import check_recoding
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
 from airgap.formatting import quoted
@@ -97,34 +97,12 @@ class _ExportCommand(click.Command):
     is_flag=True,
     help=tr("Resolve everything and write the lock, but no bundle. Machines can then make a --volume each."),
 )
-@click.option("--volume-size", metavar="SIZE", help=tr("Split into volumes of this size: 4.7GB, 25GiB, fat32."))
-@click.option(
-    "--volume-names",
-    metavar="PATTERN",
-    default=DEFAULT_PATTERN,
-    show_default=True,
-    help=tr("File names of the volumes."),
-)
-@click.option(
-    "--parity",
-    type=click.IntRange(1, 100),
-    metavar="N",
-    help=tr("Add N volumes, from which `airgap repair` makes any N lost or damaged ones again."),
-)
-@click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume, from --lock."))
+@output_options
 @click.option("--restart", is_flag=True, help=tr("Delete what an interrupted run left, and begin again."))
 @click.option(
     "--base",
     metavar="FILE",
     help=tr("Leave out layers that the target already has: the last bundle, its bundle.json, or a receipt."),
-)
-@click.option(
-    "--recode",
-    is_flag=True,
-    help=tr(
-        "Make the bundle smaller: gzip layers cross as zstd of what is in them, and import makes the same gzip bytes "
-        "of it again. Takes longer; only airgap reads it; called .recoded.tar."
-    ),
 )
 @click.option("--no-resources", is_flag=True, help=tr("Leave the resource files out of the bundle."))
 @click.option(
@@ -185,13 +163,9 @@ def command(
     lock: str | None,
     refresh: bool,
     lock_only: bool,
-    volume_size: str | None,
-    volume_names: str,
-    parity: int | None,
-    volume: int | None,
+    form: OutputOptions,
     restart: bool,
     base: str | None,
-    recode: bool,
     no_resources: bool,
     with_self: str | None,
     attached: tuple[str, ...],
@@ -232,6 +206,7 @@ def command(
     airgap export deploy/ --image busybox:1.36 --platform linux/amd64 -o bundle.tar
     airgap export --from docker-archive:saved.tar -o bundle.tar
     airgap export cert-manager.yaml --base last-month.tar -o bundle.tar
+    airgap export deploy/ --layout folder --max-file-size 2GB -o bundle
     airgap export oci://registry.example/charts/shop:1.4.2 -f production.yaml -o shop.tar
     """
     start = time.monotonic()
@@ -245,12 +220,12 @@ def command(
         raise UsageError(tr("where should the bundle go?"), hint=tr("give -o bundle.tar, or name: in airgap.yaml"))
     if sparse and not (platforms or project.platforms or locations):
         raise UsageError(tr("--sparse goes with --platform"), hint=tr("without it, indexes stay as they are anyway"))
-    if volume and not lock:
+    if form.volume and not lock:
         raise UsageError(
             tr("one volume is made again from a lock"),
             hint=tr("add the --lock of the first time; without one, export all of it again"),
         )
-    if lock_only and (volume or not lock):
+    if lock_only and (form.volume or not lock):
         raise UsageError(
             tr("--lock-only writes the lock that --volume needs"),
             hint=tr("give --lock airgap.lock, and --volume only afterwards"),
@@ -259,22 +234,8 @@ def command(
         raise UsageError(
             tr("a bundle is not for a terminal"), hint=tr("name a file with -o, or pipe it on: -o - | ssh …")
         )
-    output_format = OutputFormat(
-        Path(output or (recoded_name(project.bundle_name) if recode else project.bundle_name)),
-        parse_volume_size(volume_size) if volume_size else 0,
-        volume or 0,
-        check_pattern(volume_names),
-        make_sealer(recipients, passphrase=passphrase),
-        parity or 0,
-    )
-    if output and output.endswith("/"):
-        raise UsageError(
-            tr("a bundle is a file"),
-            where=output,
-            hint=tr("name one in it: -o {output}", output=quoted(f"{output}bundle.tar")),
-        )
-    output_format.check()
-    check_recoding(output_format, recode=recode, dossier=bool(dossier.folder))
+    output_format = form.output_format(output, project, make_sealer(recipients, passphrase=passphrase))
+    check_recoding(output_format, recode=form.recode, dossier=bool(dossier.folder))
     beside = dossier.beside(project, base)
     beside.check(output_format)
     if refresh and not lock and not journal_path(output_format.run_path).exists():
@@ -338,7 +299,7 @@ def command(
             demand=ImageDemand(project.verify_images, verify_images),
             artifacts=artifacts,
             only_artifacts=artifact_choice.only,
-            recode=recode,
+            recode=form.recode,
         )
         run = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
         try:

@@ -62,7 +62,7 @@ def files(dossier: Dossier) -> Markup:
     rows: list[tuple[Child, Child]] = [
         (bilingual("Bundle"), value(bundle.file)),
         (bilingual("Size"), _exact(bundle.size)),
-        ("SHA-256", code(bundle.sha256) if bundle.sha256 else unmade),
+        ("SHA-256", code(bundle.sha256) if bundle.sha256 else None if bundle.made else unmade),
         (bilingual("Root digest (airgap/bundle.json)"), code(bundle.root)),
         (bilingual("Signers, not verified here"), _listed(bundle.signers)),
         (bilingual("Layers left out, which the far side holds"), str(bundle.requires) if bundle.requires else None),
@@ -70,7 +70,7 @@ def files(dossier: Dossier) -> Markup:
     volumes = None
     if len(bundle.files) > 1:
         volumes = table(
-            (bilingual("Volume"), bilingual("Bytes"), "SHA-256"),
+            (bilingual("File"), bilingual("Bytes"), "SHA-256"),
             [
                 (value(file.name), f"{file.size:,}", code(file.sha256) if file.sha256 else unmade)
                 for file in bundle.files

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airgap.bundle import OutputFormat, open_bundle
-from airgap.bundle.media.checksums import checksums_path, format_checksums, joined_sha256
+from airgap.bundle.media.checksums import checksums_path, format_checksums, joined_sha256, write_csv
 from airgap.dossier import output as dossier_output
 from airgap.dossier.facts import Dossier
 from airgap.dossier.planned import PlannedBundle
@@ -21,7 +21,10 @@ from airgap.transfer import Context
 
 
 class BesideBundle(Record):
-    """What is asked for: the ``folder`` of a dossier, and whether ``BUNDLE.sha256`` is written without one too."""
+    """What is asked for: the ``folder`` of a dossier, and whether the checksums are written too.
+
+    These are ``BUNDLE.sha256``, which a dossier has anyway, and ``BUNDLE.sha256.csv``.
+    """
 
     folder: Path | None = None
     sha256: bool = False
@@ -61,12 +64,14 @@ class BesideBundle(Record):
         elif self.folder:
             with open_bundle(paths[0]) as bundle:
                 dossier = dossier_of(bundle, self.request, context)
-        if (self.sha256 or self.folder) and not dry_run and not form.volume_size:
+        if (self.sha256 or self.folder) and not dry_run and not form.volume_size and not form.folder:
             sha256 = dossier.bundle.sha256 if dossier else joined_sha256(paths, lambda _: context.cancel.check())[0]
             path = checksums_path(form.path)
             with writing(path):
                 replace_file(path, format_checksums([(form.path.name, sha256)]))
             written.append(path)
+        if self.sha256 and not dry_run and not form.folder:
+            written.append(write_csv(form.path))
         if self.folder and dossier:
             files = dossier_output.files_of(dossier)
             dossier_output.write(self.folder, files, force=force)

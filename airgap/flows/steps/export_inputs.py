@@ -45,15 +45,18 @@ def check_output(form: OutputFormat, found_images: FoundImages, signing: Signing
     if form.streamed:
         return
     if not form.volume_size:
-        output.check_place(form.path, force=replace)
+        form.check_place(replace=replace)
     for file, _ in found_images.files:
         if form.path.exists() and os.path.exists(file.path) and os.path.samefile(form.path, file.path):
             raise UsageError(tr("the bundle would replace a resource file that it is made of"), where=file.path)
 
 
-def check_places(paths: Sequence[Path], *, replace: bool) -> None:
+def check_places(form: OutputFormat, paths: Sequence[Path], *, replace: bool) -> None:
     """Raise :class:`airgap.errors.OutputError` if one of the files of the bundle cannot be written."""
-    for path in paths:
+    if not form.volume_size and paths:
+        form.check_place(replace=replace)
+        return
+    for path in [*paths, *form.parity_paths]:
         output.check_place(path, force=replace)
 
 

@@ -37,6 +37,8 @@ def check_recoding(form: OutputFormat, *, recode: bool, dossier: bool) -> None:
             hint=tr("leave --dossier out; then airgap expand {bundle} -o PLAIN and airgap dossier PLAIN",
                     bundle=quoted(form.path)),
         )  # fmt: skip
+    if recode and form.folder:
+        raise UsageError(tr("a recoded bundle is one file or volumes"), hint=tr("leave --layout or --recode out"))
     if recode and form.streamed:
         raise UsageError(
             tr("--recode needs a file: it is laid out when all layers are recoded"), hint=tr("name one: -o {name}",

@@ -27,7 +27,7 @@ def may_be_finished(form: OutputFormat, found_images: FoundImages) -> bool:
 
     Reads only the bundle's head: what this excludes can be refused before anything is asked of a registry.
     """
-    if not _is_comparable(form) or not form.path.is_file():
+    if not _is_comparable(form) or not (form.path.is_dir() if form.folder else form.path.is_file()):
         return False
     try:
         with open_bundle(form.path) as bundle:
@@ -41,7 +41,7 @@ def is_finished(
     paths: Sequence[Path], context: Context,
 ) -> bool:  # fmt: skip
     """Whether ``paths`` are whole and what this export would write. Reads all of it, and tells of it with a note."""
-    if not _is_comparable(form) or not all(path.is_file() and not path.is_symlink() for path in paths):
+    if not _is_comparable(form) or not all(_is_whole_output(form, path) for path in paths):
         return False
     try:
         if any(path.read_bytes() != content for path, content in signature_files):
@@ -63,6 +63,10 @@ def _is_comparable(form: OutputFormat) -> bool:
     return not form.streamed and not form.volume and form.sealer is None
 
 
+def _is_whole_output(form: OutputFormat, path: Path) -> bool:
+    return not path.is_symlink() and (path.is_dir() if form.folder else path.is_file())
+
+
 def _is_planned(
     bundle: BundleReader, form: OutputFormat, inventory: Inventory, layout: TarLayout, paths: Sequence[Path]
 ) -> bool:
@@ -70,7 +74,14 @@ def _is_planned(
         bundle.inventory_content() == inventory.to_bytes()
         and tail_bytes(bundle.signatures()) == layout.tail + END
         and bundle.is_appendable != form.compressed
-        and [Path(name).name for name in bundle.files] == [path.name for path in paths]
+        and bundle.is_folder == form.folder
+        and (bundle.is_folder or _has_planned_files(bundle, form, layout, paths))
+    )
+
+
+def _has_planned_files(bundle: BundleReader, form: OutputFormat, layout: TarLayout, paths: Sequence[Path]) -> bool:
+    return (
+        [Path(name).name for name in bundle.files] == [path.name for path in paths]
         and (form.compressed or sum(path.stat().st_size for path in paths) == layout.total)
         and (not form.volume_size or len(paths) == 1 or bundle.volume_size == form.split_size(layout.total))
     )

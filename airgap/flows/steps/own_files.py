@@ -17,8 +17,8 @@ from airgap.kube.rewrite.log import REWRITE_LOG, read_log
 class OwnFiles:
     """Recognises airgap's own files in a walk.
 
-    These are ``airgap.yaml`` and ``project_file`` (that of ``--config``), bundles, ``bundle.json``, receipts,
-    inventories and locks, and folders that an import, ``rewrite --output`` or a stopped export has made. A
+    These are ``airgap.yaml`` and ``project_file`` (that of ``--config``), bundles (also in folders), ``bundle.json``,
+    receipts, inventories and locks, and folders that an import, ``rewrite --output`` or a stopped export has made. A
     folder whose files were rewritten in place has a log too, and stays.
     """
 
@@ -28,7 +28,7 @@ class OwnFiles:
     def is_own(self, path: str) -> bool:
         """Return whether the file or folder at ``path`` is airgap's own."""
         if os.path.isdir(path):
-            return _was_made_by_rewriting(path) or _holds_unfinished_artifacts(path)
+            return own_kind(path) is not None or _was_made_by_rewriting(path) or _holds_unfinished_artifacts(path)
         return self._is_own_file(path)
 
     def _is_own_file(self, path: str) -> bool:

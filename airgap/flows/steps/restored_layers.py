@@ -37,12 +37,12 @@ class LayersToRestore:
         layers = [recoded[digest] for digest in needed.blobs if digest in recoded]
         if not layers or self._folder is None:
             return
+        from airgap.bundle.expansion import expand_command
         from airgap.bundle.recoded import prefixes_of
         from airgap.bundle.recoding.bases import OlderBundles, missing_error, missing_layers
         from airgap.bundle.recoding.codecs import check_codecs
         from airgap.bundle.recoding.prefixes import LayerRestorer
         from airgap.bundle.recoding.zstd import load_zstd
-        from airgap.bundle.expansion import expand_command
         from airgap.targets.older_layers import LayersAtTarget
 
         load_zstd()
