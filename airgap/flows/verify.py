@@ -34,8 +34,7 @@ class VerifyResult(Record):
 def verify(bundle: BundleReader, context: Context, *, signed: bool = False) -> VerifyResult:
     """Read and verify the whole bundle. ``signed`` is as for :meth:`BundleReader.check_end`.
 
-    Raises :class:`DigestMismatch` for each damaged blob, with its images, :class:`BundleError` for other damage and
-    :class:`ContentMissing` for incomplete images.
+    Raises :class:`DigestMismatch` for each damaged blob with its images, BundleError for other damage, ContentMissing.
     """
     bundle.check_head()
     blobs, emit = bundle.inventory.stored, context.emit
