@@ -27,7 +27,7 @@ option = click.option(
 @contextmanager
 def open_all(paths: Sequence[str], unseal: Unseal | None = None) -> Iterator[list[BundleReader]]:
     """Open the bundles of ``--base``, while the block runs."""
-    from airgap.bundle import reader
+    from airgap.bundle import open_bundle
 
     with ExitStack() as stack:
-        yield [stack.enter_context(reader.open_bundle(path, unseal=unseal)) for path in paths]
+        yield [stack.enter_context(open_bundle(path, unseal=unseal)) for path in paths]

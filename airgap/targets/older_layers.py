@@ -9,7 +9,7 @@ from airgap.bundle.recoded import RecodedLayer
 from airgap.bundle.required_layers import RequiredLayer
 from airgap.oci import Descriptor
 from airgap.store.protocols import Reader, Store
-from airgap.targets.base_layers import candidate_repositories, has
+from airgap.targets.base_layers import candidate_repositories, has_blob
 from airgap.targets.mapping import Mapping as TargetMapping
 from airgap.targets.protocols import Target
 from airgap.transfer import Context, Plan, parallel_map
@@ -37,7 +37,7 @@ class LayersAtTarget:
 
         def find(digest: str) -> str:
             older = Descriptor("", digest, wanted[digest][1].size)
-            return next((name for name in candidates[digest] if has(stores[name], older)), "")
+            return next((name for name in candidates[digest] if has_blob(stores[name], older)), "")
 
         digests = list(wanted)
         found = parallel_map(digests, find, workers=context.jobs.control, cancel=context.cancel)

@@ -535,6 +535,7 @@ EXCEPTIONS = {
     "leave --dossier out; then airgap expand {} -o PLAIN": PLACEHOLDER,
     "the signatures are those of the recoded bundle: airgap verify BUNDLE": PLACEHOLDER,
     "airgap repair {}": "tests/flows/test_parity.py has the message and runs it",
+    "airgap inspect {} names the files that are missing": "tests/flows/test_import_release.py runs it",
     "airgap images --why shows them": NO_COMMAND,
     "airgap rewrite PATH --to {} --output DIR": PLACEHOLDER,
     "airgap hosts {} --for {} --pull-secret": "tests/prove/test_faults.py has it",

@@ -12,8 +12,10 @@ import pytest
 
 from airgap.cli.app import COMMANDS, cli
 from airgap.durable import read_hint
+from airgap.release import DOCUMENT_NAME
 from airgap.trust.secret_key import SecretKey
 from tests.cli.command import Airgap, Registry, pod
+from tests.release.test_document import RELEASE
 
 TO = "127.0.0.1:1/p"
 #: What each command is given, by the argument or option that names the missing file FILE.
@@ -77,6 +79,7 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("trust", "KEY"): ("trust", "add", "FILE", "--name", "maker"),
     ("trust", "--trust-file"): ("trust", "list", "--trust-file", "FILE"),
     ("import", "BUNDLES"): ("import", "FILE", "--to", TO),
+    ("import", "--holds"): ("import", "platform-1", "--holds", "FILE", "--dry-run"),
     ("import", "--ca-file"): ("import", "BUNDLE", "--to", TO, "--ca-file", "FILE"),
     ("import", "--config"): ("import", "BUNDLE", "--to", TO, "--config", "FILE"),
     ("import", "--identity"): ("import", "BUNDLE", "--to", TO, "--identity", "FILE"),
@@ -118,7 +121,8 @@ NO_READING = {"--output", "--receipt", "--csv", "--html", "--report", "--state",
 #: The same of one command; others read the file of this option.
 WRITES = {("export", "--signature"), ("scan", "--files")}
 #: Names of values that are files.
-METAVARS = {"FILE", "PEM", "PATH", "BUNDLE", "OLD", "NEW", "BUNDLE|RECEIPT", "BUNDLE|LAYOUT"}
+METAVARS = {"FILE", "PEM", "PATH", "BUNDLE", "OLD", "NEW", "BUNDLE|RECEIPT"}
+METAVARS |= {"BUNDLE|RELEASE", "BUNDLE|RELEASE|LAYOUT"}
 METAVARS |= {"KEY", "PUB", "PUB|NAME", "RECIPIENT"}
 
 
@@ -149,6 +153,7 @@ def test_a_missing_file(airgap: Airgap, bundle: Path, which: tuple[str, str]) ->
     airgap.write("maker.key", SecretKey.generate().to_bytes(""))
     airgap.write("dossier.json", json.dumps(DOSSIER))
     airgap.write("ca.pem", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
+    airgap.write(f"platform-1/{DOCUMENT_NAME}", RELEASE.to_bytes())
     file = "없는 폴더/absent.yaml"
     words = [{"FILE": file, "BUNDLE": str(bundle)}.get(word, word) for word in READS[which]]
     before = airgap.files()
