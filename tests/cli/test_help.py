@@ -29,7 +29,7 @@ VERBS = [
     "hosts",
     "doctor",
 ]
-VERBS += ["repair", "expand", "login", "logout", "state", "completion", "demo", "init"]
+VERBS += ["release", "repair", "expand", "login", "logout", "state", "completion", "demo", "init"]
 
 
 def command(name: str) -> click.Command:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from airgap.bundle import Base, OutputFormat
 from airgap.errors import AirgapError, Interrupted, UsageError
-from airgap.flows.steps.bundle_content import BundleContent
 from airgap.flows.steps.export_request import ExportRequest
+from airgap.flows.steps.make_bundle import LaidOutContent
 from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.registry import Registries
@@ -70,9 +70,9 @@ def recoding_folder(request: ExportRequest) -> Iterator[Path | None]:
 
 
 def with_recoded_layers(
-    content: BundleContent, request: ExportRequest, folder: Path | None, base: Base | None, registries: Registries,
+    content: LaidOutContent, request: ExportRequest, folder: Path | None, base: Base | None, registries: Registries,
     context: Context,
-) -> BundleContent:  # fmt: skip
+) -> LaidOutContent:  # fmt: skip
     """Recode the layers of ``content`` in ``folder``; of a dry run only estimate what that would save."""
     if not request.recode:
         return content

@@ -10,7 +10,7 @@ from airgap.bundle import Base
 from airgap.bundle.recoded import HEADER_SIZE
 from airgap.bundle.recoding.codecs import encoders
 from airgap.bundle.recoding.selection import gzip_layers
-from airgap.flows.steps.bundle_content import BundleContent
+from airgap.flows.steps.make_bundle import LaidOutContent
 from airgap.flows.steps.older_layers import older_layers
 from airgap.formatting import counted, human
 from airgap.i18n import tr
@@ -24,7 +24,7 @@ _USUAL_SHARE, _DELTA_SHARE = 0.8, 0.2
 
 
 def estimate(
-    content: BundleContent, base: Base | None, registries: Registries, context: Context
+    content: LaidOutContent, base: Base | None, registries: Registries, context: Context
 ) -> Iterator[str]:  # fmt: skip
     """Yield a line about what recoding would save, from the headers of the layers and from what was measured."""
     recode_room = encoders()

@@ -18,7 +18,7 @@ from airgap.bundle.recoding.report import describe
 from airgap.bundle.recoding.selection import gzip_layers
 from airgap.bundle.recoding.spool import Spool
 from airgap.bundle.recoding.zstd import load_zstd
-from airgap.flows.steps.bundle_content import BundleContent
+from airgap.flows.steps.make_bundle import LaidOutContent
 from airgap.flows.steps.older_layers import OlderLayers, older_layers
 from airgap.flows.steps.resolve import BUNDLE
 from airgap.formatting import human
@@ -34,8 +34,8 @@ _SPOOL = "recoded"
 
 
 def recode_layers(
-    content: BundleContent, folder: Path, base: Base | None, registries: Registries, context: Context
-) -> BundleContent:
+    content: LaidOutContent, folder: Path, base: Base | None, registries: Registries, context: Context
+) -> LaidOutContent:
     """Recode every gzip layer that becomes smaller; the others cross as they are.
 
     ``base`` says which older layers the far side holds.
@@ -67,13 +67,13 @@ def recode_layers(
     inventory, layout = content.inventory, content.layout
     if recoded:
         inventory, layout = recoded_layout(inventory, layout, recoded, base.bundles if base else {})
-    return BundleContent(
+    return LaidOutContent(
         _from_spool(plan, results), {**content.sources, _SPOOL: spool}, inventory, layout, summary
     )  # fmt: skip
 
 
 def _recode_all(
-    layers: Sequence[Descriptor], content: BundleContent, spool: Spool, older: OlderLayers | None, context: Context
+    layers: Sequence[Descriptor], content: LaidOutContent, spool: Spool, older: OlderLayers | None, context: Context
 ) -> dict[str, RecodedLayer | Whole]:
     """Return how each of ``layers`` crosses. What an earlier run did is not done again."""
     candidates = {
