@@ -108,6 +108,8 @@ def _contents(
         return contents_of_documents(request.holds, name)
     raise_or_warn(target.preflight(), lambda _: None)  # the import itself warns
     inventories = {one.bundle.id: one.inventory for one in known if one.inventory is not None}
+    if len(known) == 1 and len(known[0].bundle.files) == 1:
+        inventories = {}  # there is nothing to choose
     return contents_of_target(inventories, name, target, request.history, context)
 
 
