@@ -338,6 +338,12 @@ def test_only_the_volumes_that_hold_something_new_are_needed(split: tuple[Platfo
             shutil.copy(aside / name, airgap.folder / f"disc{number}")
         discs = [f"disc{number}" for number in range(len(needed))]
         last = discs.pop()
+        with ours() as empty:
+            # What a wrong bundle.json says the site holds is asked for before anything is pushed.
+            known = ("--holds", "1.json", "--to", TARGET, "--via", empty.url)
+            refused = airgap.run("import", "platform-2", *discs, f"{last}/{needed[-1]}", *known, code=32)
+            assert f"in volumes which are not here: {', '.join(spare)}" in refused.errors[0]
+            assert empty.changed() == []
         refused = airgap.run("import", "platform-2", *discs, *base, code=32)
         assert needed[-1] in refused.errors[0]
         assert needed[0] not in refused.errors[0]
