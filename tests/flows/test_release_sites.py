@@ -40,8 +40,7 @@ class Sites:
         }
         for version, layers in content.items():
             platform.offer(dict(zip(NAMES, layers, strict=True)), version)
-            older = [old for old in content if old < version]
-            make_release(platform, version, NAMES, since=older[::-1], more=more)
+            make_release(platform, version, NAMES, more=more)
 
     def bring(self, site: Path, far: Far, folder: Path, *more: str, code: int | None = 0) -> tuple[int, str]:
         airgap = Airgap(site, site / "home")
