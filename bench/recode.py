@@ -97,7 +97,7 @@ def wheel_tar(folder: Path, name: str, version: str) -> Path:
                 zipfile.ZipFile(wheel) as archive,
                 tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as out,
             ):
-                for member in archive.infolist():
+                for member in (entry for entry in archive.infolist() if not entry.is_dir()):
                     entry = tarfile.TarInfo(f"usr/lib/python3/site-packages/{member.filename}")
                     entry.size, entry.mtime = member.file_size, 1_700_000_000 + len(version)
                     out.addfile(entry, io.BytesIO(archive.read(member)))
@@ -139,8 +139,8 @@ def docker() -> Iterator[Write]:
             tar = Path(work) / "layer.tar"
             tar.write_bytes(plain)
             name = f"{registry.address}/bench/layer:{digests.encoded(digests.of(plain))[:12]}"
-            daemon.docker("import", str(tar), name)
-            daemon.docker("push", name)
+            daemon.docker.run("import", tar, name)
+            daemon.docker.run("push", name)
             root = registry.store.resolve(name.partition("/")[2])
             manifest = json.loads(read(registry, root))
             (layer,) = manifest["layers"]
