@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airgap import limits
@@ -156,23 +156,27 @@ class Inventory(Record):
 
     def to_json(self) -> dict[str, Any]:
         """Return the document, without the key ``check``."""
-        return {
+        return {key: list(value) if isinstance(value, Iterator) else value for key, value in self._document()}
+
+    def _document(self) -> Iterator[tuple[str, Any]]:
+        """Iterate over the keys and values of the document; those of long lists are iterators over their entries."""
+        yield from {
             "format": FORMAT,
             "features": self.features,
             "name": self.name,
             "version": self.version,
             "tool": self.tool,
-            "images": [image.to_json() for image in self.images],
+            "images": (image.to_json() for image in self.images),
             "resources": [resource.to_json() for resource in self.resources],
             "referrers": dict(self.referrers),
             # Only where there are any: all other bundles keep the bytes that they had before this key.
             **({"referrerTags": dict(self.referrer_tags)} if self.referrer_tags else {}),
             "members": dict(self.members),
-            "blobs": [
+            "blobs": (
                 {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, "form": PLAIN}
                 for blob in self.blobs
-            ],
-            "requires": [required.to_json() for required in self.requires],
+            ),
+            "requires": (required.to_json() for required in self.requires),
             "bases": [base.to_json() for base in self.bases],
             "uses": {root: list(indexes) for root, indexes in self.uses.items()},
             # Only where there is something: all other bundles keep the bytes that they had before these keys.
@@ -180,12 +184,24 @@ class Inventory(Record):
             **({"absent": sorted(self.absent)} if self.absent else {}),
             **({"attached": [document.to_json() for document in self.attached]} if self.attached else {}),
             **({"skipped": [entry.to_json() for entry in self.skipped]} if self.skipped else {}),
-        }
+        }.items()
 
     def to_bytes(self) -> bytes:
         """Return the member's content, with the key ``check`` at its end."""
-        body = dump_json(self.to_json())[:-1]
-        return body + _CHECK + digests.of(body).encode() + b'"}'
+        body = bytearray()
+        for key, value in self._document():
+            body += b"," if body else b"{"
+            body += dump_json(key) + b":"
+            if isinstance(value, Iterator):
+                # Entry by entry: as one list, those of a large bundle take hundreds of megabytes.
+                body += b"["
+                for number, entry in enumerate(value):
+                    body += (b"," if number else b"") + dump_json(entry)
+                body += b"]"
+            else:
+                body += dump_json(value)
+        body += _CHECK + digests.of(memoryview(body)).encode() + b'"}'
+        return bytes(body)
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str) -> Inventory:
