@@ -20,6 +20,7 @@ COMMANDS = {
     "init": tr("Write a commented airgap.yaml for a folder."),
     "images": tr("List the images that resource files name, and where."),
     "export": tr("Pull the images and write one bundle."),
+    "release": tr("Make one folder with all that a version needs to cross."),
     "inspect": tr("Show the contents of a bundle, or an image at a registry."),
     "verify": tr("Check a bundle byte for byte."),
     "repair": tr("Make lost and damaged volumes again from parity."),
@@ -33,6 +34,7 @@ COMMANDS = {
     "history": tr("List what was imported, and check that list."),
     "rewrite": tr("Rewrite YAML so that its images point at a registry."),
     "inventory": tr("List what a registry has, for the next export."),
+    "prune": tr("Delete from a registry what no kept release needs."),
     "diff": tr("Show what changes from one bundle to the next."),
     "serve": tr("Serve a bundle or a layout folder as a registry."),
     "migrate": tr("Copy one registry into another, without a bundle."),
@@ -80,7 +82,7 @@ def _verbose_option() -> click.Option:
 #: Set by the completion scripts when they ask for completions.
 _COMPLETING = "_AIRGAP_COMPLETE"
 #: The metavars of parameters that take a path; other words of the shell cannot be completed.
-_FILES = {"PATH", "BUNDLE", "RECEIPT", "LAYOUT", "FILE", "PEM", "OLD", "NEW", "KEY", "PUB"}
+_FILES = {"RELEASE", "PATH", "BUNDLE", "RECEIPT", "LAYOUT", "FILE", "PEM", "OLD", "NEW", "KEY", "PUB"}
 _FOLDERS = {"DIR"}
 
 

@@ -533,6 +533,7 @@ EXCEPTIONS = {
     "airgap repair {}": "tests/flows/test_parity.py has the message and runs it",
     "airgap inspect {} names the files that are missing": "tests/flows/test_import_release.py runs it",
     "airgap images --why shows them": NO_COMMAND,
+    "airgap release {} {}": "the comment of a signature, which names the release",
     "airgap rewrite PATH --to {} --output DIR": PLACEHOLDER,
     "airgap hosts {} --for {} --pull-secret": "tests/prove/test_faults.py has it",
     "airgap hosts {} --for {}{} --root /": "configures this machine; tests/prove/test_faults.py has it",

@@ -43,6 +43,10 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("export", "--config"): ("export", "pod.yaml", "-o", "new.tar", "--config", "FILE"),
     ("export", "--sign"): ("export", "pod.yaml", "-o", "new.tar", "--sign", "FILE"),
     ("export", "--encrypt-to"): ("export", "pod.yaml", "-o", "new.tar", "--encrypt-to", "FILE"),
+    ("release", "--since"): ("release", "1", "--config", "project.yaml", "--since", "FILE"),
+    ("release", "--sign"): ("release", "1", "--config", "project.yaml", "--sign", "FILE"),
+    ("release", "--ca-file"): ("release", "1", "--config", "project.yaml", "--ca-file", "FILE"),
+    ("release", "--config"): ("release", "1", "--config", "FILE"),
     ("inspect", "BUNDLE"): ("inspect", "FILE"),
     ("inspect", "--identity"): ("inspect", "BUNDLE", "--identity", "FILE"),
     ("export", "--attach"): ("export", "pod.yaml", "-o", "new.tar", "--attach", "FILE"),
@@ -94,6 +98,12 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("rewrite", "--config"): ("rewrite", "pod.yaml", "--to", TO, "--config", "FILE"),
     ("inventory", "--ca-file"): ("inventory", TO, "-o", "held.json", "--ca-file", "FILE"),
     ("inventory", "--config"): ("inventory", TO, "-o", "held.json", "--config", "FILE"),
+    ("prune", "--keep"): ("prune", TO, "--keep", "FILE", "--dry-run"),
+    ("prune", "--receipt"): ("prune", TO, "--keep", "BUNDLE", "--receipt", "FILE", "--dry-run"),
+    ("prune", "--resources"): ("prune", TO, "--keep", "BUNDLE", "--resources", "FILE", "--dry-run"),
+    ("prune", "--identity"): ("prune", TO, "--keep", "BUNDLE", "--identity", "FILE", "--dry-run"),
+    ("prune", "--ca-file"): ("prune", TO, "--keep", "BUNDLE", "--dry-run", "--ca-file", "FILE"),
+    ("prune", "--config"): ("prune", TO, "--keep", "BUNDLE", "--dry-run", "--config", "FILE"),
     ("diff", "OLD"): ("diff", "FILE", "BUNDLE"),
     ("diff", "NEW"): ("diff", "BUNDLE", "FILE"),
     ("serve", "PATH"): ("serve", "FILE", "--listen", "127.0.0.1:0"),
@@ -114,11 +124,11 @@ DOSSIER = {"format": 1, "kind": "dossier", "bundle": {"root": f"sha256:{'0' * 64
 #: Options whose value is a file that the command writes, or no file of this machine at all.
 NO_READING = {"--output", "--receipt", "--csv", "--html", "--report", "--state", "--root", "--post-renderer"}
 #: The same of one command; others read the file of this option.
-WRITES = {("export", "--signature"), ("scan", "--files")}
+WRITES = {("export", "--signature"), ("release", "--lock"), ("scan", "--files")}
 #: Names of values that are files.
 METAVARS = {"FILE", "PEM", "PATH", "BUNDLE", "OLD", "NEW", "BUNDLE|RECEIPT"}
 METAVARS |= {"BUNDLE|RELEASE", "BUNDLE|RELEASE|LAYOUT"}
-METAVARS |= {"KEY", "PUB", "PUB|NAME", "RECIPIENT"}
+METAVARS |= {"RELEASE", "KEY", "PUB", "PUB|NAME", "RECIPIENT"}
 
 
 def options_with_files() -> set[tuple[str, str]]:
@@ -144,6 +154,7 @@ def test_every_argument_that_names_a_file_is_here() -> None:
 @pytest.mark.parametrize("which", READS, ids=" ".join)
 def test_a_missing_file(airgap: Airgap, bundle: Path, which: tuple[str, str]) -> None:
     airgap.write("pod.yaml", pod("127.0.0.1:1/a/x:1"))
+    airgap.write("project.yaml", "name: p\nresources: [pod.yaml]\n")
     airgap.write("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n")
     airgap.write("maker.key", SecretKey.generate().to_bytes(""))
     airgap.write("dossier.json", json.dumps(DOSSIER))

@@ -49,7 +49,7 @@ def command(old: str, new: str, as_json: bool, markdown: bool) -> None:
     old_document, new_document = read_document(document_in(old)), read_document(document_in(new))
     comparison = diff(old_document, new_document)
     if markdown:
-        from airgap.cli.formatting.release_notes import release_notes
+        from airgap.release.notes import release_notes
 
         for line in release_notes(comparison, _title(old_document), _title(new_document)).splitlines():
             say(line)
