@@ -37,7 +37,9 @@ def check_repository(
         return [refused("frozen")]
     warnings = []
     if not rest.has_user:
-        what = tr("no user is known for {url}, and Nexus takes uploads only from users who have the right", url=rest.url)
+        what = tr(
+            "no user is known for {url}, and Nexus takes uploads only from users who have the right", url=rest.url
+        )
         right = f"nx-repository-view-{repository.format}-{name}-edit"
         warnings.append(
             Finding(
