@@ -6,13 +6,11 @@ It contains no time and no folder names: the same content always gives the same 
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airgap import limits
 from airgap.bounded_json import TooLarge
 from airgap.bundle.artifacts import BundledArtifact, check_artifacts
 from airgap.bundle.attached import AttachedDocument, check_attached
@@ -32,6 +30,7 @@ from airgap.bundle.document_format import (
 )
 from airgap.bundle.document_parts import Memory, Part, read_parts
 from airgap.bundle.inventory_entries import BundledImage, BundledResource, SkippedName
+from airgap.bundle.inventory_hash import with_check
 from airgap.bundle.required_layers import (
     DIFFERENTIAL,
     BundleIdentity,
@@ -41,7 +40,7 @@ from airgap.bundle.required_layers import (
 )
 from airgap.errors import AirgapError, BundleError
 from airgap.i18n import tr
-from airgap.json_stream import JsonStream, Pread, pread_of
+from airgap.json_stream import JsonStream, pread_of
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import is_manifest_type
@@ -54,54 +53,6 @@ if TYPE_CHECKING:
 INVENTORY_MEMBER = "airgap/bundle.json"
 #: The folder of the resource files in the tar.
 RESOURCES_FOLDER = "airgap/resources/"
-#: The inventory's last key, the digest of all bytes before it. No other member contains a checksum of the inventory.
-_CHECK = b',"check":"'
-#: Bytes that are hashed at once.
-_PIECE = 1 << 20
-#: The bytes of this key to the end.
-_CHECK_LENGTH = len(_CHECK) + len("sha256:") + 64 + len(b'"}')
-
-
-class InventoryHash:
-    """Hashes the bytes of an inventory as they are read: :meth:`update` is called with each piece, in order."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-        self._end = b""
-        self._has_check = False
-
-    @classmethod
-    def of(cls, pread: Pread) -> InventoryHash:
-        """Hash what ``pread`` returns, as far as an inventory is read."""
-        hashed, offset = cls(), 0
-        while offset <= limits.value("document-bytes") and (content := pread(_PIECE, offset)):
-            hashed.update(content)
-            offset += len(content)
-        return hashed
-
-    def update(self, content: bytes) -> None:
-        """Add bytes."""
-        content = self._end + content
-        self._has_check = self._has_check or _CHECK in content
-        self._end = content[-_CHECK_LENGTH:]
-        self._hash.update(memoryview(content)[: len(content) - len(self._end)])
-
-    @property
-    def bundle_id(self) -> str:
-        """The sha256 of all bytes: the ID of the bundle."""
-        whole = self._hash.copy()
-        whole.update(self._end)
-        return whole.hexdigest()
-
-    @property
-    def is_whole(self) -> bool | None:
-        """Whether the key ``check`` matches the bytes; ``None`` where there is no such key.
-
-        This finds accidental damage. Only a signature protects against forgery.
-        """
-        if self._end == _CHECK + f"sha256:{self._hash.hexdigest()}".encode() + b'"}':
-            return True
-        return False if self._has_check else None
 
 
 class Inventory(Record):
@@ -222,8 +173,7 @@ class Inventory(Record):
                 body += b"]"
             else:
                 body += dump_json(value)
-        body += _CHECK + digests.of(memoryview(body)).encode() + b'"}'
-        return bytes(body)
+        return with_check(body)
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str) -> Inventory:
