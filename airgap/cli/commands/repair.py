@@ -11,8 +11,9 @@ from airgap.cli import options
 from airgap.cli.printing import say_json
 from airgap.cli.progress.display import open_display
 from airgap.durable.output import folder_for
+from airgap.errors import UsageError
 from airgap.events import Noted
-from airgap.flows.repair import repair
+from airgap.flows.repair import add_parity, repair
 from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.transfer import Context, Jobs
@@ -23,10 +24,20 @@ from airgap.transfer import Context, Jobs
 @click.option(
     "-o", "--output", metavar="DIR", help=tr("Write the restored volumes here instead of over the damaged ones.")
 )
+@click.option(
+    "--parity",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help=tr(
+        "Restore nothing: add N parity volumes to a whole bundle, such as one that machines made a volume each of."
+    ),
+)
 @options.dry_run
 @options.as_json
 @options.progress
-def command(volumes: tuple[str, ...], output: str | None, dry_run: bool, as_json: bool, progress: str) -> None:
+def command(
+    volumes: tuple[str, ...], output: str | None, parity: int | None, dry_run: bool, as_json: bool, progress: str
+) -> None:
     """Make lost and damaged volumes of a bundle again, from the other volumes and those that --parity added.
 
     Name any volume; the others are found beside it. Name several if they are in different folders. Needs no network.
@@ -35,11 +46,24 @@ def command(volumes: tuple[str, ...], output: str | None, dry_run: bool, as_json
 
     \b
     airgap repair bundle.tar.001
+    airgap repair bundle.tar.001 --parity 2
     airgap repair /media/dvd/bundle.tar.002 /srv/carried/bundle.tar.001 -o /srv/carried
     """
     paths = [Path(volume) for volume in volumes]
+    if parity is not None and output is not None:
+        raise UsageError(
+            tr("--parity adds volumes beside the others, and -o is for restored ones"), hint=tr("leave one of them out")
+        )
     with open_display(progress) as emit:
         context = Context(Jobs.of(None), emit)
+        if parity is not None:
+            made = add_parity(paths, parity, context, dry_run=dry_run)
+            if as_json:
+                say_json({"made": [str(path) for path in made], "dry_run": dry_run})
+                return
+            for path in made:
+                emit(Noted(tr("would write {path}", path=path) if dry_run else tr("wrote {path}", path=path)))
+            return
         if output is None:
             repaired = repair(paths, None, context, dry_run=dry_run)
         else:
