@@ -11,8 +11,11 @@ zip file. The language is chosen once, before the messages of other modules are 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ LANGUAGES = ("en", "ko")
 #: The catalogue in use; ``None`` is English.
 _catalogue: NullTranslations | None = None
 _language = "en"
+#: The catalogue of a thread that writes a text :func:`in_language`.
+_chosen = threading.local()
 
 
 def tr(message: str, /, **fields: object) -> str:
@@ -33,7 +38,8 @@ def tr(message: str, /, **fields: object) -> str:
 
     Without ``fields``, braces stand for themselves.
     """
-    text = _catalogue.gettext(message) if _catalogue else message
+    catalogue = getattr(_chosen, "catalogue", _catalogue)
+    text = catalogue.gettext(message) if catalogue else message
     return text.format_map(fields) if fields else text
 
 
@@ -45,7 +51,8 @@ def plural(one: str, many: str, number: int, /, **fields: object) -> str:
 def plural_form(one: str, many: str, number: int, /) -> str:
     """Return the form for ``number`` with its fields not filled in."""
     english = one if number == 1 else many
-    return _catalogue.ngettext(one, many, number) if _catalogue else english
+    catalogue = getattr(_chosen, "catalogue", _catalogue)
+    return catalogue.ngettext(one, many, number) if catalogue else english
 
 
 class Bilingual(NamedTuple):
@@ -60,6 +67,16 @@ def bilingual(message: str, /, **fields: object) -> Bilingual:
     catalogue = _korean()
     texts = (message, catalogue.gettext(message) if catalogue else message)
     return Bilingual(*(text.format_map(fields) if fields else text for text in texts))
+
+
+@contextlib.contextmanager
+def in_language(language: str) -> Iterator[None]:
+    """Have this thread's messages in ``language`` for the block: for documents whose language is not the user's."""
+    _chosen.catalogue = None if language == "en" else _load(language)
+    try:
+        yield
+    finally:
+        del _chosen.catalogue
 
 
 def requested_language() -> str:

@@ -21,7 +21,7 @@ from tools.messages.strays import strays
 ROOT = Path(__file__).resolve().parent.parent
 #: How the list of commands and the page of ``inspect`` begin.
 SHORT_HELP = "Show the contents of a bundle, or an image at a registry."
-HELP = "Show the contents of a bundle, or what"
+HELP = "Show the contents of a bundle, the files"
 PO = r"""
 msgid ""
 msgstr "Content-Type: text/plain; charset=utf-8\nPlural-Forms: nplurals=1; plural=0;\n"
@@ -165,6 +165,7 @@ def tree_with(folder: Path, text: str) -> Path:
         'return "is missing" if gone else ""',
         '@click.option("--x", help="What it does.")\ndef f(): pass',
         'click.echo("all is well")',
+        'note("stopped")',
     ],
 )
 def test_text_around_the_catalogue_is_found(tmp_path: Path, text: str) -> None:

@@ -32,7 +32,7 @@ def problems(entry: str) -> list[str]:
         ('#, fuzzy\nmsgid "a tag"\nmsgstr "태그"\n', "a fuzzy translation"),
         ('msgid "a tag"\nmsgstr "a tag"\n', "without a word of the language"),
         ('msgid "a tag"\nmsgstr "an etiquette"\n', "without a word of the language"),
-        ('msgid "{a} and {b}"\nmsgstr "{a}와 {c}"\n', "the fields differ"),
+        ('msgid "{a} and {b}"\nmsgstr "{a} 및 {c}"\n', "the fields differ"),
         ('msgid "{a} fails"\nmsgstr "{a}이(가) 실패했습니다"\n', "a particle in two forms"),
         ('msgid "{a} fails"\nmsgstr "{a}가 실패했습니다"\n', "a particle that does not fit every name: '{a}가'"),
         ('msgid "set {a}"\nmsgstr "`{a}`로 바꾸세요"\n', "a particle that does not fit every name"),

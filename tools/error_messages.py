@@ -16,6 +16,17 @@ from pathlib import Path
 from airgap import i18n
 from airgap.explain import PLACEHOLDERS, KnownMessage, fill_in, known_messages
 
+#: The Korean of what a message names beside programs. A sentence that is missing here ends the program.
+_SAID_BY = {
+    "every client": "모든 클라이언트",
+    "every program written in Go": "Go로 만든 모든 프로그램",
+    "Go servers": "Go로 만든 서버",
+    "Ingress controllers": "Ingress 컨트롤러",
+    "old clients": "오래된 클라이언트",
+    "proxies": "프록시",
+    "Nexus 3.78 to 3.80 behind a proxy": "프록시 뒤의 Nexus 3.78~3.80",
+}
+_ENGLISH = re.compile(r"\b(?:every|by|to|written|behind|old|controllers|servers|clients|proxies)\b")
 BEGIN, END = "<!-- made by tools/error_messages.py -->", "<!-- end -->"
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 #: For each page the language, and its words before the programs and before the guide.
@@ -29,7 +40,7 @@ def section(message: KnownMessage, said_by: str, guide: str) -> str:
     lines = [f'<a id="{message.id}"></a>', f"## {message.title}", ""]
     lines += [f"> `{phrase}`  " for phrase in message.phrases]
     lines[-1] = lines[-1].rstrip()
-    lines += ["", f"{said_by}: {message.seen}. {_shown(message.cause)}", ""]
+    lines += ["", f"{said_by}: {_seen(message.seen)}. {_shown(message.cause)}", ""]
     for step in message.steps:
         lines.append(f"- {_shown(step.say)}")
         if step.run:
@@ -37,6 +48,15 @@ def section(message: KnownMessage, said_by: str, guide: str) -> str:
     if message.guide:
         lines += ["", f"{guide}: [{message.guide.removeprefix('../')}]({message.guide})"]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
+
+
+def _seen(programs: str) -> str:
+    if i18n.language_in_use() == "en":
+        return programs
+    translated = ", ".join(_SAID_BY.get(program, program) for program in re.split("[,;] ", programs))
+    if _ENGLISH.search(translated):
+        raise SystemExit(f"tools/error_messages.py has no translation of: {programs}")
+    return translated
 
 
 def _shown(text: str) -> str:

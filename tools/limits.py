@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of limits in docs/security.md and docs/security.ko.md, and those of ``airgap serve`` in docs/serve.md.
+"""The tables of limits in docs/security.md and docs/serve.md, and in their Korean twins.
 
     python -m tools.limits           # write them
     python -m tools.limits --check   # end with 1 if a page says something else
@@ -17,11 +17,17 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-LANGUAGES = {"security.md": "en", "security.ko.md": "ko"}
+LANGUAGES = {"security.md": "en", "security.ko.md": "ko", "serve.md": "en", "serve.ko.md": "ko"}
 _HEADINGS = {
     "en": ("limit", "default", "bounds", "past it"),
     "ko": ("제한", "기본값", "대상", "넘으면"),
 }
+#: What follows a number in Korean. A unit that is missing here ends the program.
+_UNITS = {
+    "characters": "자", "connections": "개", "entries": "개", "failures": "번", "files": "개", "levels": "단계",
+    "lines": "줄", "packages": "개", "pages": "페이지", "requests": "개", "seconds": "초", "signatures": "개",
+    "steps": "단계", "times": "배", "tries": "번", "uploads": "개", "values": "개",
+}  # fmt: skip
 _MARKS = re.compile(r"(<!-- (\w+) limits, made by tools/limits\.py -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -49,7 +55,9 @@ def _amount(value: int, unit: str) -> str:
         for factor, name in ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB")):
             if value % factor == 0:
                 return f"{value // factor:,} {unit.replace('bytes', name)}"
-    return f"{value:,} {unit}"
+    from airgap import i18n
+
+    return f"{value:,}{_UNITS[unit]}" if i18n.language_in_use() == "ko" else f"{value:,} {unit}"
 
 
 def made(page: str, language: str) -> str:

@@ -29,6 +29,12 @@ HEADS = {
     "nexus.md": "| Command | Minimum | Basic | Tokens |",
     "nexus.ko.md": "| 명령 | 최솟값 | Basic | 토큰 |",
 }
+#: What the Korean page calls the rows that are no command alone.
+KOREAN = {
+    "import again": "import를 다시 실행",
+    "migrate, at the source": "migrate(원본)",
+    "migrate, at the target": "migrate(대상)",
+}
 HOSTED = Repository("docker-hosted", connector="http")
 
 
@@ -118,11 +124,12 @@ def counts(force_basic: bool, folder: Path) -> list[Count]:
     return found
 
 
-def table(head: str, basic: list[Count], tokens: list[Count]) -> str:
-    """Return the lines between the marks."""
-    rows = [head, "|-|-|-|-|"]
+def table(page: str, basic: list[Count], tokens: list[Count]) -> str:
+    """Return the lines between the marks of ``page``."""
+    rows = [HEADS[page], "|-|-|-|-|"]
+    words = KOREAN if page.endswith(".ko.md") else {}
     rows += [
-        f"| {one.command} | {one.minimum} | {one.requests} | {other.requests} |"
+        f"| {words.get(one.command, one.command)} | {one.minimum} | {one.requests} | {other.requests} |"
         for one, other in zip(basic, tokens, strict=True)
     ]
     return "\n".join(rows)
@@ -135,16 +142,16 @@ def main(arguments: list[str]) -> int:
         with tempfile.TemporaryDirectory() as folder:
             found.append(counts(force_basic, Path(folder)))
     differs = 0
-    for name, head in HEADS.items():
+    for name in HEADS:
         page = ROOT / "docs" / name
         text = page.read_text()
         before, _, rest = text.partition(BEGIN)
-        new = f"{before}{BEGIN}\n{table(head, *found)}\n{rest[rest.index(END) :]}"
+        new = f"{before}{BEGIN}\n{table(name, *found)}\n{rest[rest.index(END) :]}"
         if new != text:
             differs = 1
             if "--check" not in arguments:
                 page.write_text(new)
-    print(table(HEADS["nexus.md"], *found))
+    print(table("nexus.md", *found))
     return differs if "--check" in arguments else 0
 
 

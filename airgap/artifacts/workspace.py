@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airgap import limits
 from airgap.artifacts.web import WebServer
 from airgap.errors import ResourceError
 from airgap.i18n import tr
@@ -29,8 +30,8 @@ FETCHED = "files"
 #: Seconds that a resolver may take.
 _TIMEOUT = 3600.0
 _POLL_SECONDS = 0.2
-#: Bytes of a program's output that are kept.
-_MAX_OUTPUT = 64 * 1024 * 1024
+#: Bytes at the end of what a program prints that are looked at for its messages.
+_SHOWN_OUTPUT = 20_000
 _SECRET_IN_URL = re.compile(r"://[^/\s@]+@")
 
 
@@ -104,26 +105,31 @@ class Workspace(Record, frozen=False, eq=False):
                     tr("{program} cannot be run: {strerror}", program=command[0], strerror=error.strerror), where=where
                 ) from error
             try:
-                self._wait(process)
+                self._wait(process, os.path.basename(command[0]), (out, errors), where)
             except BaseException:
                 _kill(process)
                 raise
         if process.returncode:
-            raise _failure(command[0], process.returncode, errors.read_bytes(), out.read_bytes(), where)
-        with out.open("rb") as stdout_file:
-            return stdout_file.read(_MAX_OUTPUT)
+            raise _failure(command[0], process.returncode, _end_of(errors), _end_of(out), where)
+        return out.read_bytes()
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        waited = 0.0
-        while True:
+    def _wait(self, process: subprocess.Popen[bytes], program: str, outputs: Sequence[Path], where: str) -> None:
+        most, waited, running = limits.value("resolver-bytes"), 0.0, True
+        while running:
             try:
                 process.wait(_POLL_SECONDS)
-                return
+                running = False
             except subprocess.TimeoutExpired:
                 self.context.cancel.check()
                 waited += _POLL_SECONDS
                 if waited >= _TIMEOUT:
-                    raise ResourceError(tr("{program} was not done in an hour", program=process.args)) from None
+                    raise ResourceError(tr("{program} was not done in an hour", program=program), where=where) from None
+            if sum(path.stat().st_size for path in outputs) > most:
+                raise ResourceError(
+                    tr("{program} prints more than {most:,} bytes", program=program, most=most),
+                    where=where,
+                    hint=limits.hint("resolver-bytes"),
+                )
 
 
 def without_secrets(text: str) -> str:
@@ -153,6 +159,12 @@ def _failure(program: str, code: int, errors: bytes, output: bytes, where: str) 
     return error
 
 
+def _end_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _SHOWN_OUTPUT))
+        return file.read(_SHOWN_OUTPUT)
+
+
 def _lines(output: bytes) -> list[str]:
-    lines = without_secrets(output[-20_000:].decode(errors="replace")).splitlines()
+    lines = without_secrets(output.decode(errors="replace")).splitlines()
     return [line.strip() for line in lines if line.strip()]

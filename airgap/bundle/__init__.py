@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from airgap.bundle.journal import ExportJournal, journal_path
     from airgap.bundle.layout_builder import Extras, Resource, build_layout
     from airgap.bundle.lockfile import Lockfile
+    from airgap.bundle.opening import open_bundle
     from airgap.bundle.output_format import OutputFormat
     from airgap.bundle.program import Program
-    from airgap.bundle.reader import BundleReader, open_bundle
+    from airgap.bundle.reader import BundleReader
     from airgap.bundle.receipt import Receipt, ReceiptImage
     from airgap.bundle.required_layers import BundleIdentity, RequiredLayer
     from airgap.bundle.writer import BundleWriter
@@ -79,7 +80,7 @@ _MODULES = {
     "Resource": "layout_builder",
     "build_layout": "layout_builder",
     "journal_path": "journal",
-    "open_bundle": "reader",
+    "open_bundle": "opening",
     "read_base": "base",
     "read_document": "documents",
     "read_json_document": "documents",

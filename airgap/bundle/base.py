@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from airgap.bundle.documents import EXTRACT_HINT, read_document
 from airgap.bundle.inventory import Inventory
@@ -21,8 +22,8 @@ from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
 
 
-class BaseBlob(Record):
-    """A config or layer that the target should have.
+class BaseBlob(NamedTuple):
+    """A config or layer that the target should have. No Record: there are tens of thousands of them.
 
     ``size`` is ``None`` if the base does not tell it. ``repositories`` and ``origin`` are as in
     :class:`airgap.bundle.RequiredLayer`.
@@ -79,7 +80,7 @@ def read_base(path: str | os.PathLike[str]) -> Base:
         file.digest: BaseBlob(file.size, (), origins.get(file.digest, document.id))
         for file in (artifact.content for artifact in content.artifacts)
     }
-    return Base(document.path, document.id, _blobs_of_bundle(content, document.id), bundles, files)
+    return Base(document.path, document.id, blobs_of_bundle(content, document.id), bundles, files)
 
 
 def _blobs_of_receipt(receipt: Receipt) -> dict[str, BaseBlob]:
@@ -93,21 +94,22 @@ def _blobs_of_receipt(receipt: Receipt) -> dict[str, BaseBlob]:
     }
 
 
-def _blobs_of_bundle(inventory: Inventory, bundle_id: str) -> dict[str, BaseBlob]:
-    """The blobs of images: those that only artifacts use are in no registry."""
+def blobs_of_bundle(inventory: Inventory, bundle_id: str) -> dict[str, BaseBlob]:
+    """Return the configs and layers that a target has after the import of a bundle, by digest.
+
+    Those that only artifacts use are in no registry, and left out.
+    """
     only_artifacts = _blobs_of_artifacts_alone(inventory)
     repositories = _repositories_by_blob(inventory)
     all_repositories = tuple(sorted({image.reference.name for image in inventory.images}))
     blobs: dict[str, BaseBlob] = {}
-    for blob in inventory.blobs:
+    for index, blob in enumerate(inventory.blobs):
         if not is_manifest_type(blob.media_type) and blob.digest not in only_artifacts:
-            names = repositories.get(blob.digest)
-            blobs[blob.digest] = BaseBlob(blob.size, tuple(sorted(names)) if names else all_repositories, bundle_id)
-    for required in inventory.requires:
-        if required.digest in only_artifacts:
-            continue
-        names = {*required.repositories, *repositories.get(required.digest, ())}
-        blobs[required.digest] = BaseBlob(required.size, tuple(sorted(names)), required.origin)
+            blobs[blob.digest] = BaseBlob(blob.size, repositories[index] or all_repositories, bundle_id)
+    for index, required in enumerate(inventory.requires, len(inventory.blobs)):
+        if required.digest not in only_artifacts:
+            names = tuple(sorted({*required.repositories, *repositories[index]}))
+            blobs[required.digest] = BaseBlob(required.size, names, required.origin)
     return blobs
 
 
@@ -116,13 +118,16 @@ def _blobs_of_artifacts_alone(inventory: Inventory) -> set[str]:
         return set()
     roots = {artifact.descriptor.digest for artifact in inventory.artifacts}
     of_images = {index for root, indexes in inventory.uses.items() if root not in roots for index in indexes}
-    digests = [*(blob.digest for blob in inventory.blobs), *(required.digest for required in inventory.requires)]
+    digests = [*inventory.blobs.digests(), *(required.digest for required in inventory.requires)]
     of_artifacts = {index for root in roots for index in inventory.uses.get(root, ())}
     return {digests[index] for index in of_artifacts - of_images}
 
 
-def _repositories_by_blob(inventory: Inventory) -> dict[str, set[str]]:
-    """Map each blob's digest to the source repositories of the images that need it, directly or for a referrer."""
+def _repositories_by_blob(inventory: Inventory) -> list[tuple[str, ...]]:
+    """Return the source repositories of the images that need a blob, directly or for a referrer, sorted.
+
+    The list is in the order of ``blobs`` followed by ``requires``. Blobs of one image alone share one tuple.
+    """
     by_root: dict[str, set[str]] = {}
     for image in inventory.images:
         for digest in (image.descriptor.digest, *inventory.manifests_of(image.descriptor.digest)):
@@ -130,9 +135,15 @@ def _repositories_by_blob(inventory: Inventory) -> dict[str, set[str]]:
     # A referrer of a referrer comes after its subject.
     for referrer, subject in inventory.referrers.items():
         by_root.setdefault(referrer, set()).update(by_root.get(subject, ()))
-    blob_digests = [*(blob.digest for blob in inventory.blobs), *(required.digest for required in inventory.requires)]
-    by_blob: dict[str, set[str]] = {}
+    by_blob: list[tuple[str, ...] | set[str]] = [()] * (len(inventory.blobs) + len(inventory.requires))
     for root, indexes in inventory.uses.items():
+        names = tuple(sorted(by_root.get(root, ())))
         for index in indexes:
-            by_blob.setdefault(blob_digests[index], set()).update(by_root.get(root, ()))
-    return by_blob
+            held = by_blob[index]
+            if not held:
+                by_blob[index] = names
+            elif isinstance(held, set):
+                held.update(names)
+            elif held != names:
+                by_blob[index] = {*held, *names}
+    return [held if isinstance(held, tuple) else tuple(sorted(held)) for held in by_blob]

@@ -20,7 +20,7 @@ from airgap.bundle.folder.files import is_bundle_folder
 from airgap.bundle.inventory import Inventory, InventoryHash
 from airgap.bundle.lockfile import REPAIR_HINT, Lockfile, check_writable
 from airgap.bundle.media.volume_names import sibling_volumes, volumes_called
-from airgap.bundle.reader import open_bundle
+from airgap.bundle.opening import open_bundle
 from airgap.bundle.receipt import Receipt
 from airgap.durable import missing_file, read_hint
 from airgap.errors import AirgapError, BundleError, ContentError, OutputError, UnsupportedBundle, UsageError

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airgap.bundle.media import partial_path
-from airgap.bundle.reader import BundleReader, open_bundle
+from airgap.bundle.opening import open_bundle
+from airgap.bundle.reader import BundleReader
 from airgap.durable import sync_folder
 from airgap.errors import AirgapError, BundleError, ContentError, ContentMissing
 from airgap.i18n import tr

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from airgap import limits
 from airgap.bundle.folder.medium import FolderMedium
 from airgap.bundle.head import MAX_MEMBER, BundleHead, check_padding
-from airgap.bundle.media import AskForVolume, Medium, open_medium
+from airgap.bundle.media import Medium
 from airgap.bundle.media.file import FileMedium
 from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
 from airgap.bundle.tail import Tail
 from airgap.bundle.tar import COPY_AGAIN_HINT, END, Member
-from airgap.errors import AirgapError, BundleError, ContentMissing, DigestMismatch, NotFound, SignatureFailure
+from airgap.errors import BundleError, ContentMissing, DigestMismatch, NotFound, SignatureFailure
 from airgap.i18n import tr
 from airgap.oci import Descriptor
 from airgap.oci import manifest as manifests
@@ -30,18 +30,18 @@ from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import BUFFER_SIZE, fetch, read_verified
 
 if TYPE_CHECKING:
-    from airgap.bundle.media.sealed import Unseal
+    pass
 
-__all__ = ["MAX_MEMBER", "BundleReader", "open_bundle"]
+__all__ = ["MAX_MEMBER", "STANDARD_INPUT", "BundleReader"]
 
 #: The path of a bundle in standard input, for messages.
-_STANDARD_INPUT = Path(tr("standard input"))
+STANDARD_INPUT = Path(tr("standard input"))
 
 
 class BundleReader:
-    """An open bundle. Made by :func:`open_bundle`. A context manager: leaving it closes the files.
+    """An open bundle. Made by :func:`airgap.bundle.open_bundle`. A context manager: leaving it closes the files.
 
-    ``path`` is the file, ``inventory`` its inventory and ``id`` the bundle's ID.
+    ``path`` is the file, ``inventory`` its inventory, ``id`` its ID; ``missing_blobs`` are digests in missing volumes.
     """
 
     def __init__(self, path: Path, medium: Medium, head: BundleHead, names: Mapping[str, Descriptor]) -> None:
@@ -56,6 +56,9 @@ class BundleReader:
         self._places = head.places
         self._blobs_end = head.blobs_end
         self._tail: Tail | None = None
+        lacks = medium.lacks if isinstance(medium, VolumesMedium) and medium.partial else None
+        places = self._places.items() if lacks else ()
+        self.missing_blobs = {digest for digest, one in places if lacks and lacks(one.header_offset, one.end)}
 
     def close(self) -> None:
         """Close the files. Closing twice does nothing."""
@@ -88,7 +91,7 @@ class BundleReader:
     @property
     def is_standard_input(self) -> bool:
         """Whether the bundle is read from standard input, so that no path leads to it."""
-        return self.path == _STANDARD_INPUT
+        return self.path == STANDARD_INPUT
 
     @property
     def signatures_come_last(self) -> bool:
@@ -172,9 +175,9 @@ class BundleReader:
         return names
 
     def exists(self, descriptor: Descriptor) -> bool:
-        """Whether the inventory has a blob of this digest and size."""
+        """Whether the bundle has a blob of this digest and size, in a file that can be read."""
         place = self._places.get(descriptor.digest)
-        return place is not None and place.size == descriptor.size
+        return place is not None and place.size == descriptor.size and descriptor.digest not in self.missing_blobs
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         """Open a blob. Raises :class:`ContentMissing`, or :class:`BundleError` for a damaged tar header."""
@@ -293,7 +296,7 @@ class BundleReader:
             )
         return place
 
-    def _documents_end(self) -> int:
+    def documents_end(self) -> int:
         """Return the offset behind the manifests and configs, which are read in any order. Only layers follow."""
         manifest_blobs = [blob for blob in self.inventory.blobs if manifests.is_manifest_type(blob.media_type)]
         digests = {blob.digest for blob in manifest_blobs}
@@ -302,48 +305,3 @@ class BundleReader:
             if manifest.config is not None and manifest.config.digest in self._places:
                 digests.add(manifest.config.digest)
         return max((self._places[digest].end for digest in digests), default=0)
-
-
-def open_bundle(
-    path: str | os.PathLike[str],
-    *,
-    more: Sequence[str | os.PathLike[str]] = (),
-    ask: AskForVolume | None = None,
-    unseal: Unseal | None = None,
-) -> BundleReader:
-    """Open a bundle and check its head.
-
-    ``path`` is a file, any one of its volumes, a folder, or ``-`` for standard input. ``more`` are volumes in other
-    folders, and ``ask`` is called for volumes that are missing, ``unseal`` for the key of a sealed bundle. Raises
-    :class:`BundleError` for a damaged bundle and for other files.
-    """
-    shown_path = _STANDARD_INPUT if str(path) == "-" else Path(path)
-    try:
-        medium = _open_medium([Path(path), *map(Path, more)], ask, unseal)
-        try:
-            return _open_reader(shown_path, medium)
-        except BaseException:
-            medium.close()
-            raise
-    except AirgapError as error:
-        if str(shown_path) not in (error.where or ""):
-            error.where = f"{shown_path}: {error.where}" if error.where else str(shown_path)
-        raise
-
-
-def _open_medium(paths: Sequence[Path], ask: AskForVolume | None, unseal: Unseal | None) -> Medium:
-    if len(paths) == 1 and paths[0].is_dir():
-        return FolderMedium.open(paths[0])
-    return open_medium(paths, ask, unseal)
-
-
-def _open_reader(path: Path, medium: Medium) -> BundleReader:
-    head = BundleHead.read(medium, str(path))
-    medium.expect_size(head.blobs_end + len(END))
-    head.check_members()
-    reader = BundleReader(path, medium, head, head.read_index())
-    if not reader.signatures_come_last:
-        reader.signatures()
-    if isinstance(medium, PipeMedium):
-        medium.stop_keeping(reader._documents_end())
-    return reader

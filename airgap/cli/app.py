@@ -20,6 +20,7 @@ COMMANDS = {
     "init": tr("Write a commented airgap.yaml for a folder."),
     "images": tr("List the images that resource files name, and where."),
     "export": tr("Pull the images and write one bundle."),
+    "release": tr("Make one folder with all that a version needs to cross."),
     "inspect": tr("Show the contents of a bundle, or an image at a registry."),
     "verify": tr("Check a bundle byte for byte."),
     "repair": tr("Make lost and damaged volumes again from parity."),
@@ -80,7 +81,7 @@ def _verbose_option() -> click.Option:
 #: Set by the completion scripts when they ask for completions.
 _COMPLETING = "_AIRGAP_COMPLETE"
 #: The metavars of parameters that take a path; other words of the shell cannot be completed.
-_FILES = {"PATH", "BUNDLE", "RECEIPT", "LAYOUT", "FILE", "PEM", "OLD", "NEW", "KEY", "PUB"}
+_FILES = {"RELEASE", "PATH", "BUNDLE", "RECEIPT", "LAYOUT", "FILE", "PEM", "OLD", "NEW", "KEY", "PUB"}
 _FOLDERS = {"DIR"}
 
 

@@ -18,7 +18,7 @@ _PROGRAM = (
     r"openssl|oras|pip|podman|rm|skopeo|sudo|systemctl|tar|update-ca-certificates) [!-~])"
 )
 #: What is kept on one line: a word, or a command up to the first word that is not ASCII.
-_UNIT = re.compile(rf" *(?:(?:{_PROGRAM})[!-~]*(?: [!-~]+(?= |$))*|[^ ]+)")
+_UNIT = re.compile(rf" *(?:(?:\x1b\[[\d;]*m)*{_PROGRAM}[!-~\x1b]*(?: [!-~\x1b]+(?= |$))*|[^ ]+)")
 #: Columns of a table before its last one, which text is continued under.
 _TABLE = re.compile(r".*?\S {2,}(?=\S)")
 #: Columns before a continued line, beside the indentation of the first; an indentation that is deeper than the second
@@ -50,7 +50,7 @@ def terminal_columns(stream: TextIO) -> int:
 
 
 def folded(line: str, columns: int) -> str:
-    """Return ``line``, which may have colours, as lines of at most ``columns``, if a word or command is not longer.
+    """Return ``line``, which may have colours, as lines of at most ``columns``; a longer word or command is not broken.
 
     What goes on below is indented more than the line is, or stands under the last column of its table.
     """
@@ -63,7 +63,8 @@ def folded(line: str, columns: int) -> str:
         width = display_width(_COLOUR.sub("", unit))
         bare = unit.lstrip(" ")
         continued = len(hanging) + width - (len(unit) - len(bare))
-        if used + width > columns and current.strip() and continued <= columns:
+        is_command = " " in bare
+        if used + width > columns and current.strip(" $") and (is_command or continued <= columns):
             lines.append(current)
             current, used = hanging + bare, continued
         else:

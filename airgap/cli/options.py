@@ -10,14 +10,12 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from airgap.cli.error_reporter import ErrorReporter
-from airgap.cli.printing import note
-from airgap.cli.prompts import asked_credentials, confirm_prompt, password_prompt
+from airgap.cli.prompts import ask_for_volume, asked_credentials, confirm_prompt, password_prompt
 from airgap.errors import UsageError
 from airgap.i18n import tr
 from airgap.records import Record, replace
@@ -310,11 +308,12 @@ def read_stdin() -> bytes:
 
 
 def open_bundle(bundles: tuple[str, ...], password_stdin: bool, unseal: Unseal | None = None) -> BundleReader:
-    """Open the bundle in a file, in standard input (``-``) or in volumes. On a terminal, asks for a missing volume.
+    """Open the bundle in a file, in standard input (``-``), in volumes, or the full one of a release folder. On a
+    terminal, asks for a missing volume.
 
     ``unseal`` gets the key of a sealed bundle.
     """
-    from airgap.bundle import reader
+    from airgap.bundle import open_bundle as open_
 
     if "-" in bundles:
         if len(bundles) > 1:
@@ -328,20 +327,7 @@ def open_bundle(bundles: tuple[str, ...], password_stdin: bool, unseal: Unseal |
             raise UsageError(
                 tr("- reads standard input, and that is a terminal"), hint=tr("ssh … cat bundle.tar | airgap …")
             )
-    ask = _ask_for_volume if sys.stdin.isatty() else None
-    return reader.open_bundle(bundles[0], more=bundles[1:], ask=ask, unseal=unseal)
+    from airgap.cli.release_folder import bundle_in
 
-
-def _ask_for_volume(expected: Path) -> Path | None:
-    """Ask the user for a volume on another medium, and return its path; ``None`` if the user gives up."""
-    note(tr("{expected} is not there.", expected=expected))
-    answer = click.prompt(
-        tr("Put its medium in and press Enter, or say where it lies (q gives up)"),
-        default="",
-        show_default=False,
-        err=True,
-    ).strip()
-    if answer == "q":
-        return None
-    path = Path(answer) if answer else expected
-    return path / expected.name if path.is_dir() else path
+    path = bundle_in(bundles[0]) if len(bundles) == 1 else bundles[0]
+    return open_(path, more=bundles[1:], ask=ask_for_volume(), unseal=unseal)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks for users and passwords, or yes or no, on a terminal, in one place for all commands."""
+"""Asks for users and passwords, volumes, or yes or no, on a terminal, in one place for all commands."""
 
 from __future__ import annotations
 
 import select
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -105,3 +106,23 @@ def _confirm(question: str, is_stopped: Callable[[], bool]) -> bool:
             return True
         if not answer or answer.strip().lower() in ("n", "no"):
             return False
+
+
+def ask_for_volume() -> Callable[[Path], Path | None] | None:
+    """Return what asks the user for a volume on another medium; ``None`` where nobody can be asked."""
+    return _ask_for_volume if sys.stdin.isatty() else None
+
+
+def _ask_for_volume(expected: Path) -> Path | None:
+    """Ask the user for a volume on another medium, and return its path; ``None`` if the user gives up."""
+    note(tr("{expected} is not there.", expected=expected))
+    answer = click.prompt(
+        tr("Put its medium in and press Enter, or say where it lies (q gives up)"),
+        default="",
+        show_default=False,
+        err=True,
+    ).strip()
+    if answer == "q":
+        return None
+    path = Path(answer) if answer else expected
+    return path / expected.name if path.is_dir() else path

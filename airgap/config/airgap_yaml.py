@@ -25,13 +25,14 @@ from airgap.registry import RegistrySettings
 if TYPE_CHECKING:
     from airgap.artifacts.publish.addresses import ArtifactTarget
     from airgap.artifacts.settings import ArtifactEntry
+    from airgap.config.release_yaml import ReleaseSettings
     from airgap.targets import Mapping, TargetAddress
     from airgap.trust.image_rules import ImageRule
 
 FILE = "airgap.yaml"
 _KEYS = (
     *("name", "version", "notes", "resources", "images", "platforms", "target", "mapping", "registries", "rules"),
-    *("limits", "artifacts", "artifact_targets", "require", "verify_images", "purpose", "language"),
+    *("limits", "artifacts", "artifact_targets", "require", "verify_images", "purpose", "language", "release"),
 )
 
 
@@ -57,6 +58,7 @@ class ProjectSettings(Record, frozen=False):
     artifacts: list[ArtifactEntry] = field(default_factory=list)
     artifact_targets: list[ArtifactTarget] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
+    release: ReleaseSettings | None = None
 
     @property
     def bundle_name(self) -> str:
@@ -105,7 +107,7 @@ class ProjectReader(Record, frozen=False):
                 setattr(project, key, self._file_name(value))
             elif key == "target":
                 project.target = self.text(value)
-                self._parsed(value, _parse_target)
+                self.parsed(value, _parse_target)
             elif key == "purpose":
                 project.purpose = self.text(value)
             elif key == "notes":
@@ -113,15 +115,19 @@ class ProjectReader(Record, frozen=False):
             elif key == "resources":
                 project.resources = [self._path(item) for item in self.items(value)]
             elif key == "images":
-                project.images = [self._parsed(item, Reference.parse) for item in self.items(value)]
+                project.images = [self.parsed(item, Reference.parse) for item in self.items(value)]
             elif key == "platforms":
-                project.platforms = [self._parsed(item, Platform.parse) for item in self.items(value)]
+                project.platforms = [self.parsed(item, Platform.parse) for item in self.items(value)]
             elif key == "mapping":
                 self._read_mapping(value)
             elif key == "rules":
                 self._read_rules(value)
             elif key == "language":
                 self._check_language(value)
+            elif key == "release":
+                from airgap.config.release_yaml import read_release_settings
+
+                project.release = read_release_settings(self, value)
             elif key == "require":
                 self._read_require(value)
             elif key == "verify_images":
@@ -168,10 +174,10 @@ class ProjectReader(Record, frozen=False):
         for key, value in self.mapping(node, ("policy", "overrides")).items():
             if key == "policy":
                 self.project.policy = self.text(value)
-                self._parsed(value, _check_policy)
+                self.parsed(value, _check_policy)
                 continue
             for pattern, name in self.mapping(value, None).items():
-                self._parsed(name, partial(_check_override, pattern))
+                self.parsed(name, partial(_check_override, pattern))
                 self.project.overrides[pattern] = self.text(name)
 
     def _read_require(self, node: Any) -> None:
@@ -254,7 +260,7 @@ class ProjectReader(Record, frozen=False):
         text = self.text(node)
         return text if "://" in text else str(self.folder / text)
 
-    def _parsed(self, node: Any, parse: Callable[[str], Any]) -> Any:
+    def parsed(self, node: Any, parse: Callable[[str], Any]) -> Any:
         """The result of ``parse``, whose errors get the line of ``node``."""
         try:
             return parse(self.text(node))

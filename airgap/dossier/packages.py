@@ -8,12 +8,11 @@ A database is somebody else's: fields that are missing are empty, entries withou
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from airgap import limits
+from airgap import child_program, limits
 from airgap.dossier.facts import Package
 
 DPKG = ("var/lib/dpkg/status",)
@@ -106,15 +105,13 @@ def _rpm(files: Mapping[str, bytes]) -> list[Package] | None:
         command = [program, "--dbpath", folder, "--query", "--all", "--queryformat", _RPM_FORMAT]
         environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "LC_ALL": "C.UTF-8"}
         try:
-            done = subprocess.run(
+            done = child_program.run(
                 command,
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                timeout=limits.value("rpm-time"),
-                env=environment,
-                check=False,
+                most=limits.value("program-bytes"),
+                seconds=limits.value("rpm-time"),
+                environment=environment,
             )
-        except (OSError, subprocess.TimeoutExpired):
+        except (OSError, child_program.TooSlow, child_program.TooMuchOutput):
             return None
     if done.returncode != 0:
         return None

@@ -4,6 +4,7 @@ Artifacts go into their repositories in the same copy."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from airgap.flows.steps.sparse_indexes import check_sparse_indexes, may_have_spa
 from airgap.kube.rewrite.bundle_files import without_failed_images
 from airgap.kube.rewrite.file_set import RewrittenFile
 from airgap.kube.rewrite.output import write_rewritten
+from airgap.kube.rewrite.written import remove_files
 from airgap.records import Record, field
 from airgap.store.protocols import Store
 from airgap.targets import SupportsCapacity, SupportsTagPolicy, SupportsUploadProbe, Target
@@ -33,7 +35,8 @@ __all__ = ["ImportRequest", "ImportResult", "import_"]
 
 class ImportResult(Record, frozen=False):
     """``names`` are the images that were pushed, or would be; ``present`` counts those that the target had already;
-    ``files`` were written, and ``receipt``; ``failures`` are the images left out by ``keep_going``.
+    ``files`` were written, and ``receipt``; ``removed`` are names of files that another version had; ``failures`` are
+    the images left out by ``keep_going``.
     ``publication`` is what was done with artifacts."""
 
     names: list[str] = field(default_factory=list)
@@ -42,6 +45,7 @@ class ImportResult(Record, frozen=False):
     receipt: Path = Path()
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
     report: Report | None = None
+    removed: Sequence[str] = ()
     publication: Publication = field(default_factory=Publication)
 
 
@@ -69,7 +73,7 @@ def _import(
     publication = prepare(bundle, opener, context) if opener is not None and not request.shard else Publication()
     files = placement.files
     roots = roots_of(bundle, placement.assignments)
-    bundle_with_base = BundleWithBaseLayers(bundle) if bundle.inventory.requires else None
+    bundle_with_base = BundleWithBaseLayers(bundle) if bundle.inventory.requires or bundle.missing_blobs else None
     sources = {BUNDLE: bundle_with_base or bundle}
     planned = plan(roots, sources, context, workers=1)
     raise_all([error for _, error in planned.failures])
@@ -78,8 +82,9 @@ def _import(
     fixed_tag = target.fixed_tag if isinstance(target, SupportsTagPolicy) else lambda _: None
     sparse = bool(bundle.inventory.absent or request.overwrite) and may_have_sparse_indexes(target)
     missing, present, existing = missing_images(
-        planned, stores, context, overwrite=request.overwrite, fixed_tag=fixed_tag, sparse=sparse
-    )
+        planned, stores, context, overwrite=request.overwrite, fixed_tag=fixed_tag, sparse=sparse,
+        overwrite_hint=request.overwrite_hint,
+    )  # fmt: skip
     needed = planned.subset(missing)
     if bundle_with_base is not None:
         bundle_with_base.find_base_layers(needed, placement.mapping, target, context)
@@ -93,7 +98,7 @@ def _import(
     if missing and isinstance(target, SupportsUploadProbe):
         raise_or_warn(target.probe_upload(), context.emit)
     if request.shard:
-        omitted = {layer.digest for layer in bundle.inventory.requires}
+        omitted = set(bundle_with_base.required if bundle_with_base else ())
         needed, result.names, result.files = request.shard.select(needed, planned, omitted), [], []
     stores |= publication.add_to(needed, BUNDLE)
     order = bundle.inventory.blobs if bundle.ordered else None
@@ -114,6 +119,10 @@ def _import(
         receipt = receipt_of(bundle, placement.mapping, placement.assignments, planned, failed, artifacts)
         record.fill(placement.assignments, artifacts, failed)
         with images_are_pushed():
-            write_rewritten(request.output, [(file.name, file.after) for file in result.files], result.files)
+            contents = [(file.name, file.after) for file in result.files]
+            write_rewritten(request.output, contents, result.files, bundle=bundle.id)
+            if not failed:
+                remove_files(request.output, placement.stale)
+                result.removed = placement.stale
             output.write_files(placement.receipt.parent, [(placement.receipt.name, receipt)])
     return result

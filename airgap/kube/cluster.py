@@ -44,6 +44,8 @@ _OWN_GROUPS = frozenset(
 )  # fmt: skip
 #: A large cluster has some ten thousand objects; schemas of custom resources are nested deeply.
 _MAX_VALUES, _MAX_DEPTH = 16_777_216, 200
+#: What bounds the output of kubectl.
+_LIMIT = "cluster-bytes"
 _PULL_TYPES = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
 #: What messages call the list of the nodes' images.
 NODES = "nodes"
@@ -113,7 +115,7 @@ class _Kubectl:
         arguments = ["api-resources", "--verbs=list", "--output=name"]
         if self._scope.namespace:
             arguments.append("--namespaced=true")
-        output, error = try_program(self._program, [*arguments, *self._context], "cluster")
+        output, error = try_program(self._program, [*arguments, *self._context], "cluster", _LIMIT)
         if error is not None:
             if not output.strip():
                 raise error
@@ -137,7 +139,8 @@ class _Kubectl:
     def get(self, types: str, *options: str) -> list[dict[str, Any]]:
         """All objects of ``types``, by one request. Raises ResourceError."""
         scope = f"--namespace={self._scope.namespace}" if self._scope.namespace else "--all-namespaces"
-        output = run_program(self._program, ["get", types, scope, "--output=json", *options, *self._context], types)
+        arguments = ["get", types, scope, "--output=json", *options, *self._context]
+        output = run_program(self._program, arguments, types, _LIMIT)
         try:
             document = bounded_json.loads(output, values=_MAX_VALUES, depth=_MAX_DEPTH)
             items = document["items"] if document["kind"].endswith("List") else [document]

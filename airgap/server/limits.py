@@ -143,10 +143,3 @@ def parse_limits(settings: Iterable[str]) -> dict[str, int]:
         changes[name] = int(value)
     Limits(changes)
     return changes
-
-
-def table_rows() -> str:
-    """Return the rows of the table in ``docs/serve.md``."""
-    return "\n".join(
-        f"| `{limit.name}` | {limit.value:,} {limit.unit} | {limit.bounds} | {limit.past} |" for limit in TABLE
-    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layers that a differential bundle leaves out: finds them at the target before anything is pushed.
+"""The layers that are not in the bundle, or in no file at hand: finds them at the target before anything is pushed.
 
 The inventory's ``requires`` names each layer with ``registry/repository`` names where the base had it. A name below the
 target comes from a receipt and is used unchanged. Any other name is a source repository and is mapped with the mapping
@@ -9,7 +9,8 @@ the target must be given as base instead. The repositories that the image itself
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from airgap.bundle import BundleReader, RequiredLayer
 from airgap.errors import ContentMissing, NotFound, Rejected, Unauthorized, raise_all
@@ -25,14 +26,20 @@ from airgap.transfer.plan import BlobJob
 
 
 class BundleWithBaseLayers:
-    """A differential bundle together with the layers that the target has, as one source of a copy.
+    """A bundle together with the layers that it lacks and the target has, as one source of a copy.
+
+    They are what a differential bundle leaves out, and what lies in volumes that are not at hand.
 
     A layer of the target is downloaded only if the registry does not mount it.
     """
 
     def __init__(self, bundle: BundleReader) -> None:
         self.bundle = bundle
-        self.required = {required.digest: required for required in bundle.inventory.requires}
+        sizes = {blob.digest: blob.size for blob in bundle.inventory.blobs}
+        self.required = {
+            **{required.digest: required for required in bundle.inventory.requires},
+            **{digest: RequiredLayer(digest, sizes[digest]) for digest in bundle.missing_blobs},
+        }
         self._base_stores: dict[str, Store] = {}
 
     @property
@@ -78,7 +85,7 @@ class BundleWithBaseLayers:
 
         def find(job: BlobJob) -> str:
             repositories = candidates[job.descriptor.digest]
-            return next((name for name in repositories if _has(stores[name], job.descriptor)), "")
+            return next((name for name in repositories if has_blob(stores[name], job.descriptor)), "")
 
         results = parallel_map(required_jobs, find, workers=context.jobs.control, cancel=context.cancel)
         missing = []
@@ -89,7 +96,29 @@ class BundleWithBaseLayers:
                 self._base_stores[digest] = stores[repository]
             else:
                 missing.append(self.required[digest])
+        elsewhere = [layer for layer in missing if layer.digest in self.bundle.missing_blobs]
+        if elsewhere:
+            raise self._missing_volumes(elsewhere)
         self._raise_missing(missing, candidates, planned, mapping)
+
+    def _missing_volumes(self, layers: Sequence[RequiredLayer]) -> ContentMissing:
+        """The error for layers that neither the target has nor a file that is at hand."""
+        files = dict.fromkeys(
+            path
+            for layer in layers
+            for path in self.bundle.files_of(Descriptor("", layer.digest, layer.size))
+            if not os.path.exists(path)
+        )
+        return ContentMissing(
+            tr(
+                "the target lacks {layer_count} that are in volumes which are not here: {names}",
+                layer_count=counted(len(layers), "layer"),
+                names=", ".join(os.path.basename(path) for path in sorted(files)),
+            ),
+            where=str(self.bundle),
+            hint=tr("nothing was pushed; put them there, or name each of them where it lies"),
+            again=True,
+        )
 
     def _raise_missing(
         self,
@@ -147,11 +176,12 @@ def _candidate_repositories(job: BlobJob, required: RequiredLayer, mapping: Targ
     return list(dict.fromkeys((*job.targets, *mapped)))
 
 
-def _has(store: Store, descriptor: Descriptor) -> bool:
+def has_blob(store: Store, descriptor: Descriptor) -> bool:
+    """Whether a repository has a blob. One that this user cannot read has none."""
     try:
         return store.exists(descriptor)
     except (NotFound, Rejected, Unauthorized):
-        return False  # a repository that this user cannot read is of no use
+        return False
 
 
 def _labels_by_blob(planned: Plan) -> dict[str, list[str]]:

@@ -66,12 +66,13 @@ def missing_images(
     overwrite: bool,
     fixed_tag: Callable[[str], Finding | None] = lambda _: None,
     sparse: bool = False,
+    overwrite_hint: str = "",
 ) -> tuple[list[Image], int, ExistingContent]:
     """Return the images that the target lacks, how many it has, and which blobs it is known to have.
 
     ``fixed_tag`` gives the problem of a tag that the target lets nobody move. A ``sparse`` target may have an index
-    without its images. Raises :class:`TargetError` for tags that
-    have another digest, unless ``overwrite`` and they may be moved.
+    without its images. ``overwrite_hint`` says what moving tags means. Raises :class:`TargetError` for tags that have
+    another digest, unless ``overwrite`` and they may be moved.
     """
     tags = resolve_tags(planned, stores, context)
     lacking = _lacking_indexes(planned, tags, stores, context) if sparse else set()
@@ -110,9 +111,12 @@ def missing_images(
                         image_digest=image.digest,
                     ),
                     where=f"{stores[destination.repository]}:{destination.tag}",
-                    hint=tr("--overwrite moves the tag to the bundle's image"),
+                    hint=overwrite_hint or tr("--overwrite moves the tag to the bundle's image"),
                 )
             )
+        elif digest is not None and not image.root.companion:
+            place = f"{stores[destination.repository]}:{destination.tag}"
+            context.note(tr("{place} moves from {old} to {new}", place=place, old=digest, new=image.digest))
         missing.append(image)
     raise_all(errors)
     existing = find_existing_content(planned, missing, tags, stores, context, sparse=sparse)

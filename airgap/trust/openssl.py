@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from airgap import child_program, limits
+from airgap.child_program import Finished
 from airgap.errors import AirgapError
 from airgap.i18n import tr
 
@@ -49,19 +50,17 @@ class OpenSsl:
         version = re.match(rb"OpenSSL (\d+)\.", self.run("version").stdout)
         return ["-no-CApath", *(["-no-CAstore"] if version is not None and int(version[1]) >= 3 else [])]
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *arguments: str) -> Finished:
         """Run it without a terminal. Raises :class:`AirgapError` where it cannot be started or does not end."""
         try:
-            return subprocess.run(
+            return child_program.run(
                 [self._program, *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
+                most=limits.value("program-bytes"),
+                seconds=_TIMEOUT,
+                environment={**os.environ, "LC_ALL": "C.UTF-8"},
                 pass_fds=self._fds,
-                timeout=_TIMEOUT,
-                check=False,
-                env={**os.environ, "LC_ALL": "C.UTF-8"},
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except (OSError, child_program.TooSlow, child_program.TooMuchOutput) as error:
             raise AirgapError(tr("openssl cannot be run: {error}", error=error)) from error
 
     def _open(self, content: bytes) -> int:

@@ -10,15 +10,20 @@ from pathlib import Path
 import pytest
 
 from airgap import limits
+from airgap.artifacts.workspace import Workspace
 from airgap.config.airgap_yaml import load_project
 from airgap.dossier import packages
 from airgap.durable import Journal
 from airgap.errors import AirgapError
 from airgap.flows.steps.attached_documents import read_attached
+from airgap.kube.cluster import ClusterScope, _Kubectl
+from airgap.kube.render.programs import kustomize
 from airgap.kube.rewrite.log import read_log
 from airgap.nodes.files import new_file
 from airgap.prove.node_files import NodeFiles
 from airgap.prove.nodes.kubectl import Kubectl
+from airgap.registry import Registries
+from airgap.transfer import Context, Jobs
 
 TESTS = Path(__file__).resolve().parents[1]
 #: Reads something that is exactly at the limit; the number is the limit.
@@ -122,6 +127,22 @@ def kubectl_bytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Attempt:
     return 10, lambda: Kubectl().run("version")
 
 
+def cluster_bytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Attempt:
+    nothing = '{"kind":"List","items":[]}'
+    program(folder, "kubectl", f"printf '%s' '{nothing}'", monkeypatch)
+    return len(nothing), lambda: _Kubectl(ClusterScope()).get("pods")
+
+
+def program_bytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Attempt:
+    program(folder, "kubectl", "printf 0123456789", monkeypatch)
+    return 10, lambda: kustomize(str(folder))
+
+
+def resolver_bytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Attempt:
+    workspace = Workspace(folder, Registries(), Context(Jobs.of(1)), {})
+    return 10, lambda: workspace.run(["/bin/sh", "-c", "printf 01234; printf 56789 >&2"], where="x")
+
+
 def attached(folder: Path) -> list[str]:
     paths = [folder / name for name in ("a.json", "b.json")]
     for path in paths:
@@ -141,7 +162,8 @@ PAIRS: dict[str, Callable[[Path, pytest.MonkeyPatch], Attempt]] = {
     made.__name__.replace("_", "-"): made
     for made in (
         project_bytes, project_values, node_settings_bytes, journal_bytes, record_bytes, node_file_bytes,
-        node_folder_entries, kubectl_bytes, attached_bytes, attached_files,
+        node_folder_entries, kubectl_bytes, attached_bytes, attached_files, cluster_bytes, program_bytes,
+        resolver_bytes,
     )
 }  # fmt: skip
 #: Seconds within which another program has to do something: a test here runs one that sleeps.

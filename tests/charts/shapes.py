@@ -72,7 +72,7 @@ SHAPES = (
 def table(*, korean: bool) -> str:
     """The table of a page."""
     if korean:
-        head = "| 차트 | 형태 | 값 파일만 | post-renderer, helm 3 | post-renderer, helm 4 |"
+        head = "| 차트 | 형태 | values 파일만 | post-renderer, helm 3 | post-renderer, helm 4 |"
     else:
         head = "| chart | shape | values file alone | with the post-renderer, helm 3 | with the post-renderer, helm 4 |"
     rows = []

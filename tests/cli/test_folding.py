@@ -43,7 +43,11 @@ def test_a_line_is_folded_between_words(line: str, columns: int, lines: list[str
         ("airgap import b.tar --to http://10.100.0.102:32415/p", None),
         ("$ airgap import b.tar --to http://10.100.0.102:32415/p", None),
         ("  kubectl get service -A | grep -i nexus", None),
-        ("여기: curl -i http://10.100.0.102:32415/v2/ | head -20", None),
+        ("\x1b[1mairgap import b.tar --to http://10.100.0.102:32415/p\x1b[0m", None),
+        (
+            "여기: curl -i http://10.100.0.102:32415/v2/ | head -20",
+            ["여기:", "    curl -i http://10.100.0.102:32415/v2/ | head -20"],
+        ),
     ],
 )
 def test_a_command_is_not_broken(line: str, lines: list[str] | None) -> None:

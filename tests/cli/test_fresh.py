@@ -4,6 +4,7 @@ forks of one that has imported everything (tests/parts/forking.py)."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -52,6 +53,9 @@ def test_every_command_imports_what_it_needs(prepared: Airgap, nexus: Registry) 
     run("export", "cert-manager.yaml", "-o", "p.tar", "--volume-size", "1MiB", "--parity", "1", "--lock", "airgap.lock")
     (prepared.folder / "p.tar.001").unlink()
     run("repair", "p.tar.p001")
+    project = {**json.loads((prepared.folder / "airgap.yaml").read_bytes()), "resources": ["cert-manager.yaml"]}
+    prepared.write("release.yaml", json.dumps({**project, "name": "p"}))
+    run("release", "1", "--config", "release.yaml")
     run("trust", "add", "maker.pub", "--name", "maker")
     assert "_airgap_completion" in run("completion", "bash").text
     run("hosts", f"http://{to}", "--for", "containerd")

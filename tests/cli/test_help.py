@@ -29,7 +29,7 @@ VERBS = [
     "hosts",
     "doctor",
 ]
-VERBS += ["repair", "login", "logout", "state", "completion", "demo", "init"]
+VERBS += ["release", "repair", "login", "logout", "state", "completion", "demo", "init"]
 
 
 def command(name: str) -> click.Command:

@@ -290,6 +290,6 @@ def test_a_message_is_explained_in_the_chosen_language(request: pytest.FixtureRe
     (english,) = find_matches(said)
     request.getfixturevalue("korean")
     (korean,) = find_matches(said)
-    assert korean.message.title == "레지스트리가 이 사용자 또는 익명 접속을 거절함"
+    assert korean.message.title == "레지스트리가 이 사용자 또는 익명 접속을 거부함"
     assert korean.message.guide == "nodes.ko.md"
     assert [step.run for step in korean.steps] == [step.run for step in english.steps]

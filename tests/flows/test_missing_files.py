@@ -12,8 +12,10 @@ import pytest
 
 from airgap.cli.app import COMMANDS, cli
 from airgap.durable import read_hint
+from airgap.release import DOCUMENT_NAME
 from airgap.trust.secret_key import SecretKey
 from tests.cli.command import Airgap, Registry, pod
+from tests.release.test_document import RELEASE
 
 TO = "127.0.0.1:1/p"
 #: What each command is given, by the argument or option that names the missing file FILE.
@@ -41,6 +43,10 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("export", "--config"): ("export", "pod.yaml", "-o", "new.tar", "--config", "FILE"),
     ("export", "--sign"): ("export", "pod.yaml", "-o", "new.tar", "--sign", "FILE"),
     ("export", "--encrypt-to"): ("export", "pod.yaml", "-o", "new.tar", "--encrypt-to", "FILE"),
+    ("release", "--since"): ("release", "1", "--config", "project.yaml", "--since", "FILE"),
+    ("release", "--sign"): ("release", "1", "--config", "project.yaml", "--sign", "FILE"),
+    ("release", "--ca-file"): ("release", "1", "--config", "project.yaml", "--ca-file", "FILE"),
+    ("release", "--config"): ("release", "1", "--config", "FILE"),
     ("inspect", "BUNDLE"): ("inspect", "FILE"),
     ("inspect", "--identity"): ("inspect", "BUNDLE", "--identity", "FILE"),
     ("export", "--attach"): ("export", "pod.yaml", "-o", "new.tar", "--attach", "FILE"),
@@ -72,6 +78,7 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("trust", "KEY"): ("trust", "add", "FILE", "--name", "maker"),
     ("trust", "--trust-file"): ("trust", "list", "--trust-file", "FILE"),
     ("import", "BUNDLES"): ("import", "FILE", "--to", TO),
+    ("import", "--holds"): ("import", "platform-1", "--holds", "FILE", "--dry-run"),
     ("import", "--ca-file"): ("import", "BUNDLE", "--to", TO, "--ca-file", "FILE"),
     ("import", "--config"): ("import", "BUNDLE", "--to", TO, "--config", "FILE"),
     ("import", "--identity"): ("import", "BUNDLE", "--to", TO, "--identity", "FILE"),
@@ -111,10 +118,11 @@ DOSSIER = {"format": 1, "kind": "dossier", "bundle": {"root": f"sha256:{'0' * 64
 #: Options whose value is a file that the command writes, or no file of this machine at all.
 NO_READING = {"--output", "--receipt", "--csv", "--html", "--report", "--state", "--root", "--post-renderer"}
 #: The same of one command; others read the file of this option.
-WRITES = {("export", "--signature"), ("scan", "--files")}
+WRITES = {("export", "--signature"), ("release", "--lock"), ("scan", "--files")}
 #: Names of values that are files.
-METAVARS = {"FILE", "PEM", "PATH", "BUNDLE", "OLD", "NEW", "BUNDLE|RECEIPT", "BUNDLE|LAYOUT"}
-METAVARS |= {"KEY", "PUB", "PUB|NAME", "RECIPIENT"}
+METAVARS = {"FILE", "PEM", "PATH", "BUNDLE", "OLD", "NEW", "BUNDLE|RECEIPT"}
+METAVARS |= {"BUNDLE|RELEASE", "BUNDLE|RELEASE|LAYOUT"}
+METAVARS |= {"RELEASE", "KEY", "PUB", "PUB|NAME", "RECIPIENT"}
 
 
 def options_with_files() -> set[tuple[str, str]]:
@@ -140,10 +148,12 @@ def test_every_argument_that_names_a_file_is_here() -> None:
 @pytest.mark.parametrize("which", READS, ids=" ".join)
 def test_a_missing_file(airgap: Airgap, bundle: Path, which: tuple[str, str]) -> None:
     airgap.write("pod.yaml", pod("127.0.0.1:1/a/x:1"))
+    airgap.write("project.yaml", "name: p\nresources: [pod.yaml]\n")
     airgap.write("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n")
     airgap.write("maker.key", SecretKey.generate().to_bytes(""))
     airgap.write("dossier.json", json.dumps(DOSSIER))
     airgap.write("ca.pem", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
+    airgap.write(f"platform-1/{DOCUMENT_NAME}", RELEASE.to_bytes())
     file = "없는 폴더/absent.yaml"
     words = [{"FILE": file, "BUNDLE": str(bundle)}.get(word, word) for word in READS[which]]
     before = airgap.files()

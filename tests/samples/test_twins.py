@@ -207,7 +207,7 @@ KEYS = {
     "rules", "take", "ignore",
     "registries", "mirror", "plain_http", "endpoint", "ca_file", "insecure", "timeout",
     "artifacts", "artifact_targets", "require", "purpose",
-    "redirects", "realms", "limits", "language",
+    "redirects", "realms", "limits", "language", "release",
 }  # fmt: skip
 
 

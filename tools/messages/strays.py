@@ -24,6 +24,8 @@ _SHOWS = re.compile(
     r"|RealmMissing)|click\.(UsageError|BadParameter|ClickException|confirm|prompt)|Warned|Noted|Finding|Refusal|Rule"
     r"|NodeSetup|SettingChange|context\.(note|warn)|self\.context\.(note|warn)"
 )
+#: Calls that print: here a single word is a message too.
+_PRINTS = {"note", "say"}
 #: Calls whose text is for programs or for developers.
 _INTERNAL = re.compile(
     r"re\.\w+|_?log\w*\.\w+|Problem|digest_invalid|TypeError|AttributeError|RuntimeError|AssertionError|TypeVar|NewType"
@@ -98,6 +100,8 @@ def _is_shown(call: ast.Call, argument: ast.AST, text: str) -> bool:
         return False
     if name == "click.option":
         return keyword == "help"
+    if name in _PRINTS:
+        return True
     if _SHOWS.fullmatch(name):
         position = call.args.index(argument) if isinstance(argument, ast.expr) and argument in call.args else None
         if position in _NO_TEXT.get(name, ()):

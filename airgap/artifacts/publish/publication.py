@@ -150,7 +150,7 @@ def _compare(publication: FormatPublication, bundle: BundleReader, context: Cont
     """Note what is there already, and return an error for each file that cannot be put there."""
     found = publication.repository.find(publication.artifacts, context)
     errors: list[AirgapError] = []
-    held = {blob.digest for blob in bundle.inventory.blobs}
+    held = {blob.digest for blob in bundle.inventory.blobs} - set(bundle.missing_blobs)
     for artifact in publication.artifacts:
         digest = found.get(artifact)
         if digest == artifact.digest:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from airgap.bundle.media.base import Draft, Medium
 from airgap.bundle.media.file import FileDraft, FileMedium, open_regular_file, partial_path
-from airgap.bundle.media.volumes import AskForVolume, find_volumes
+from airgap.bundle.media.volumes import AskForVolume, VolumesMedium, find_volumes
 from airgap.bundle.media.zstd import MAGIC
 from airgap.errors import AirgapError
 from airgap.trust.age_header import MAGIC as AGE_MAGIC
@@ -22,7 +22,7 @@ from airgap.trust.age_header import MAGIC as AGE_MAGIC
 if TYPE_CHECKING:
     from airgap.bundle.media.sealed import Unseal
 
-__all__ = ["AskForVolume", "Draft", "FileDraft", "Medium", "open_medium", "partial_path"]
+__all__ = ["AskForVolume", "Draft", "FileDraft", "Medium", "open_listed", "open_medium", "partial_path"]
 
 STDIN = "-"
 
@@ -49,6 +49,18 @@ def open_medium(paths: Sequence[Path], ask: AskForVolume | None = None, unseal: 
         medium.close()
         raise
     return _open_sealed(medium, unseal)
+
+
+def open_listed(
+    paths: Sequence[Path], ask: AskForVolume | None, unseal: Unseal | None, *, partial: bool = False
+) -> Medium:
+    """Open the tar in exactly these files, its volumes in order if there are several; none of these may be a link.
+
+    ``partial`` is as for :class:`VolumesMedium`. Raises :class:`BundleError`.
+    """
+    if len(paths) == 1:
+        return open_medium(paths, ask, unseal)
+    return _open_sealed(VolumesMedium.open(paths, ask, named=(), partial=partial), unseal)
 
 
 def _open_sealed(medium: Medium, unseal: Unseal | None) -> Medium:

@@ -26,7 +26,7 @@ DEFAULT_PATTERN = "{name}.{number}"
 #: More volumes than any bundle has. Files with higher numbers are other files, such as one with a date in its name.
 MAX_VOLUMES = 100_000
 _PARITY = re.compile(r".+\.p\d{3}")
-_NUMBERED = re.compile(r"(?P<base>.+)\.(?P<number>\d{3,})")
+_NUMBERED = re.compile(r"(?P<base>.+)\.(?P<number>\d{3,})", re.ASCII)
 
 
 def parse_volume_size(text: str) -> int:
@@ -120,7 +120,7 @@ def sibling_volumes(path: Path) -> list[Path] | None:
         numbered = _NUMBERED.fullmatch(file.name)
         if numbered is not None and numbered["base"] == base and len(numbered["number"]) == width:
             numbers.append(int(numbered["number"]))
-    numbers = [number for number in numbers if number <= MAX_VOLUMES]
+    numbers = [number for number in numbers if 0 < number <= MAX_VOLUMES]
     return [path.with_name(f"{base}.{number:0{width}}") for number in range(1, max(numbers) + 1)]
 
 
@@ -133,14 +133,14 @@ def volumes_called(path: Path) -> list[Path] | None:
         return None
     listed = [name for name in read_checksums(checksums_path(path)) if not is_parity_name(name)]
     first = next((path.with_name(name) for name in listed if path.with_name(name).exists()), None)
-    if first is None:
-        numbered = [file for file in sorted(path.parent.iterdir()) if bundle_name(str(file)) == path.name]
-        first = next((file for file in numbered if file.name != path.name), None)
-    return sibling_volumes(first) if first is not None else None
+    if first is not None:
+        return sibling_volumes(first)
+    numbered = [file for file in sorted(path.parent.iterdir()) if bundle_name(str(file)) == path.name]
+    return next((volumes for file in numbered if (volumes := sibling_volumes(file)) is not None), None)
 
 
 def _is_volume_number(digits: str) -> bool:
-    return len(digits) <= len(str(MAX_VOLUMES)) and int(digits) <= MAX_VOLUMES
+    return len(digits) <= len(str(MAX_VOLUMES)) and 0 < int(digits) <= MAX_VOLUMES
 
 
 def _are_volumes(names: Sequence[str], bundle: str) -> bool:

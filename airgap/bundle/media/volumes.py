@@ -37,7 +37,7 @@ class VolumesMedium:
 
     All volumes but the last have the same size, ``volume_size`` in bytes. Without ``ask`` all of them must exist.
     With it, ``ask`` is called for a missing volume when it is read; before that all files are closed, so that the
-    medium in the drive can be taken out.
+    medium in the drive can be taken out. With ``partial`` only the first must exist, and the others are never read.
 
     ``named`` are the paths that the user has named, all of them by default. The others were found beside them, and may
     be no links: a stranger's medium could otherwise have a file of this machine served as part of a bundle.
@@ -55,17 +55,26 @@ class VolumesMedium:
         self._volume_size = 0
         #: The offset in the tar at which each volume begins.
         self._starts: list[int] = []
+        #: The numbers, from 0, of the volumes that are missing and are not asked for.
+        self._absent: frozenset[int] = frozenset()
 
     @classmethod
     def open(
-        cls, paths: Sequence[Path], ask: AskForVolume | None = None, named: Collection[Path] | None = None
+        cls,
+        paths: Sequence[Path],
+        ask: AskForVolume | None = None,
+        named: Collection[Path] | None = None,
+        *,
+        partial: bool = False,
     ) -> VolumesMedium:
         """Open the volumes ``paths``. Raises :class:`BundleError` where one is missing or has a wrong size."""
         medium = cls(paths, ask, named)
         missing = [path.name for path in paths if not path.exists()]
-        medium.ordered = bool(missing)
+        medium.ordered = bool(missing) and not partial
+        if partial:
+            medium._absent = frozenset(number for number, path in enumerate(paths) if path.name in missing)
         try:
-            if missing and ask is None:
+            if missing and ask is None and not partial:
                 raise _missing_volumes(missing, paths)
             medium._volume_size = medium._file(0)[1]
             medium._starts = [number * medium._volume_size for number in range(len(paths))]
@@ -101,6 +110,15 @@ class VolumesMedium:
         """Return the paths of the volumes that store these bytes."""
         first, last = self._volume_at(offset), self._volume_at(offset + max(length, 1) - 1)
         return [str(volume.path) for volume in self._volumes[first : last + 1]]
+
+    @property
+    def partial(self) -> bool:
+        """Whether volumes are missing that are not asked for."""
+        return bool(self._absent)
+
+    def lacks(self, offset: int, end: int) -> bool:
+        """Whether some of these bytes lie in a volume that is missing and is not asked for."""
+        return any(number in self._absent for number in range(self._volume_at(offset), self._volume_at(end - 1) + 1))
 
     def expect_size(self, total: int) -> None:
         """Add the volumes that a tar of ``total`` bytes must have besides the known ones.

@@ -13,6 +13,7 @@ from airgap.bundle.comparison import ByteCounts, Comparison
 from airgap.cli import options
 from airgap.cli.formatting.columns import display_width, left, right
 from airgap.cli.printing import Styled, say, say_json
+from airgap.cli.release_folder import document_in
 from airgap.flows.diff import diff
 from airgap.formatting import escaped, human
 from airgap.i18n import tr
@@ -35,8 +36,8 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
 def command(old: str, new: str, as_json: bool, markdown: bool) -> None:
     """Show which images and how many bytes NEW adds to OLD, removes from it, changes and keeps.
 
-    Each is a bundle, the bundle.json of one, a receipt, an inventory or a lock. Bytes are shown where both files have
-    them: a lock lists no layers, a receipt no sizes. The exit code is 0 even if they differ.
+    Each is a bundle, the bundle.json of one, a release folder, a receipt, an inventory or a lock. Bytes are shown where
+    both files have them: a lock lists no layers, a receipt no sizes. The exit code is 0 even if they differ.
 
     \b
     airgap diff platform-1.9.tar platform-1.10.tar
@@ -45,10 +46,10 @@ def command(old: str, new: str, as_json: bool, markdown: bool) -> None:
     """
     if as_json and markdown:
         raise click.UsageError(tr("--json and --markdown are two outputs"))
-    old_document, new_document = read_document(old), read_document(new)
+    old_document, new_document = read_document(document_in(old)), read_document(document_in(new))
     comparison = diff(old_document, new_document)
     if markdown:
-        from airgap.cli.formatting.release_notes import release_notes
+        from airgap.release.notes import release_notes
 
         for line in release_notes(comparison, _title(old_document), _title(new_document)).splitlines():
             say(line)
@@ -78,16 +79,20 @@ def _print_table(comparison: Comparison) -> None:
         cells = [left(name, widths[0]), left(digests, widths[1])]
         cells += [right(cell, columns) for cell, columns in zip(numbers, widths[2:], strict=True)]
         say(Styled(f"{sign} {'  '.join(cells)}".rstrip(), colour))
-    counts = ", ".join(f"{comparison.count(status)} {word}" for status, word in _WORDS.items())
+    counts = ", ".join(_counted(comparison.count(status), status) for status in _WORDS)
     for change, text in lines_of(comparison.artifacts):
         sign, colour = _SIGNS[change]
         say(Styled(f"{sign} {text}", colour))
     say(tr("images: {counts}", counts=counts))
     if comparison.artifacts:
-        counts = ", ".join(f"{number} {_WORDS[change]}" for change, number in counts_of(comparison.artifacts).items())
+        counts = ", ".join(_counted(number, change) for change, number in counts_of(comparison.artifacts).items())
         say(tr("artifacts: {counts}", counts=counts))
     added, removed, kept = (cell.strip("+-= ") or tr("unknown") for cell in _cells(comparison.bytes))
     say(tr("bytes: {added} added, {removed} removed, {kept} kept", added=added, removed=removed, kept=kept))
+
+
+def _counted(number: int, status: Status) -> str:
+    return tr("{number} {word}", number=number, word=_WORDS[status])
 
 
 def _digests(old: str, new: str) -> str:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ from airgap.cli.commands.import_artifacts import (
     print_client_commands,
     print_publication,
 )
+from airgap.cli.commands.import_release import release_in, show_choice
 from airgap.cli.error_reporter import current_reporter
 from airgap.cli.formatting.summary import finished_event
 from airgap.cli.progress.display import open_display
+from airgap.cli.prompts import ask_for_volume
+from airgap.cli.release_folder import bundle_in
 from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import TrustOptions, trust_options
 from airgap.config.airgap_yaml import load_project
@@ -34,6 +38,7 @@ from airgap.events import Noted, Sink
 from airgap.flows.admission import admit
 from airgap.flows.import_ import ImportRequest, ImportResult, import_
 from airgap.flows.import_artifacts import ArtifactImportRequest
+from airgap.flows.steps.release_import import choose_release
 from airgap.formatting import counted, quoted
 from airgap.i18n import tr
 from airgap.oci import Platform
@@ -44,7 +49,7 @@ from airgap.transfer.shard import Shard
 
 
 @click.command("import")
-@click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE...")
+@click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE|RELEASE...")
 @click.option(
     "--to", metavar="TARGET", help=tr("[http://|https://]HOST[:PORT][/PREFIX]. [default: target of airgap.yaml]")
 )
@@ -56,6 +61,12 @@ from airgap.transfer.shard import Shard
     "--receipt",
     metavar="FILE",
     help=tr("The receipt to write. [default: BUNDLE.receipt.json beside the output folder]"),
+)
+@click.option(
+    "--holds",
+    multiple=True,
+    metavar="FILE",
+    help=tr("Of a release: a receipt or an inventory says what the site holds; the target is not asked. Repeatable."),
 )
 @click.option("--overwrite", is_flag=True, help=tr("Replace tags that exist with another digest."))
 @click.option("--keep-going", is_flag=True, help=tr("Continue when an image fails, and end with exit code 3."))
@@ -95,6 +106,7 @@ def command(
     policy: str | None,
     output: str,
     receipt: str | None,
+    holds: tuple[str, ...],
     overwrite: bool,
     keep_going: bool,
     create_projects: bool,
@@ -122,15 +134,24 @@ def command(
     media. - reads a bundle from standard input. If a signature or an approval is required, all of the bundle is
     verified before anything is pushed.
 
+    Of a release folder, the cheapest files are imported that bring the target from what it has to this version, newer
+    or older. It replaces the files of another version in the output folder, unless somebody has changed them. Name
+    further folders or files if its media are in several places.
+
     \b
     airgap import bundle.tar --to http://10.100.0.102:32415/my-docker-image
     kubectl apply -f airgap-out/
+    airgap import my-platform-1.10/ --to http://10.100.0.102:32415/my-docker-image
     airgap import bundle.tar --only-artifacts --nexus http://10.100.0.102:8081
     """
     start = time.monotonic()
     project = load_project(config)
     approval_demand = approval.demand(project, trust)
     demand = trust.demand(project, required=require_signature, approved=bool(approval_demand.policy.authorities))
+    release = release_in(bundles, demand, approval_demand, holds, dry_run=dry_run)
+    if release is not None and to is None and holds and dry_run and not project.target:
+        show_choice(release, unsealer(identities) if identities else None, progress)
+        return
     if artifact_targets.choice.only:
         if to or policy or shard or overwrite or connection.via:
             raise UsageError(
@@ -140,6 +161,7 @@ def command(
         request_of_artifacts = ArtifactImportRequest(
             bundle_name(bundles[0]), Path(receipt) if receipt else None, keep_going, dry_run, force
         )
+        bundles = (bundle_in(bundles[0]), *bundles[1:])
         import_only_artifacts(
             bundles, request_of_artifacts, project, artifact_targets, nexus, connection, Jobs.of(jobs), progress,
             unsealer(identities), lambda bundle, context: admit(bundle, demand, context, approval_demand),
@@ -159,19 +181,26 @@ def command(
         project.rules,
         Shard.parse(shard) if shard is not None else None,
     )
-    with (
-        options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
-        open_display(progress) as emit,
-        open_registries(project, connection_options, emit, target=mapping.address) as registries,
-        nullcontext()
-        if dry_run
-        else keep_upload_journal(registries, mapping.address, bundle.id, request.shard, state, emit),
-    ):
+    with ExitStack() as stack:
+        if release is None:
+            bundle = stack.enter_context(options.open_bundle(bundles, connection.password_stdin, unsealer(identities)))
+        emit = stack.enter_context(open_display(progress))
+        registries = stack.enter_context(open_registries(project, connection_options, emit, target=mapping.address))
+        run = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
+        target_options: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
+        target = LazyTarget(mapping, lambda: target_for(registries, mapping, **target_options))
         try:
-            run = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
+            if release is not None:
+                chosen = choose_release(
+                    release, target, unsealer(identities) if identities else None, run, can_ask=sys.stdin.isatty()
+                )
+                bundle = stack.enter_context(chosen.open(unsealer(identities), ask_for_volume()))
+                request = chosen.complete(request)
+            if not dry_run:
+                stack.enter_context(
+                    keep_upload_journal(registries, mapping.address, bundle.id, request.shard, state, emit)
+                )
             history = history_of(admit(bundle, demand, run, approval_demand), emit)
-            target_options: dict[str, Any] = {"nexus": nexus, "create_projects": create_projects, "dry_run": dry_run}
-            target = LazyTarget(mapping, lambda: target_for(registries, mapping, **target_options))
             registry = mapping.address.registry
             opener = None if artifact_targets.choice.none else artifact_opener(
                 registries, artifact_targets.by_format(project), artifact_targets, nexus,
@@ -225,6 +254,8 @@ def _print_result(
         )
         command = current_reporter().command(without="--shard") or tr("the same command without --shard")
         emit(Noted(tr("next, when all shards are done: {same_command}", same_command=command)))
+    for name in imported.removed:
+        emit(Noted(tr("removed {path}: this version does not have it", path=request.output / name)))
     for file in imported.files:
         emit(
             Noted(

@@ -16,8 +16,10 @@ from airgap.bundle.omitted_layers import describe_requirements
 from airgap.bundle.program import program_members
 from airgap.bundle.signatures import find_signatures, inner_signatures
 from airgap.cli import options
+from airgap.cli.commands.inspect_release import print_release
 from airgap.cli.formatting.artifacts import artifact_lines
 from airgap.cli.printing import Styled, note, say, say_json
+from airgap.cli.release_folder import bundle_in
 from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import open_trust_file
 from airgap.durable import output
@@ -25,11 +27,12 @@ from airgap.errors import UsageError
 from airgap.flows.admission import describe as describe_signature
 from airgap.formatting import counted, human, quoted
 from airgap.i18n import tr
+from airgap.release.at_hand import release_folder
 from airgap.trust.policy import Checked, Policy, check
 
 
 @click.command("inspect")
-@click.argument("bundle", metavar="BUNDLE|IMAGE")
+@click.argument("bundle", metavar="BUNDLE|RELEASE|IMAGE")
 @options.as_json
 @click.option("--html", metavar="FILE", help=tr("Write the page of the dossier; reads all of the bundle."))
 @click.option("--csv", metavar="FILE", help=tr("Write the table of the dossier; reads all of the bundle."))
@@ -59,15 +62,17 @@ def command(
     insecure: tuple[str, ...],
     config: str | None,
 ) -> None:
-    """Show the contents of a bundle, or what a registry has of an image.
+    """Show the contents of a bundle, the files of a release, or what a registry has of an image.
 
     Only the head of a bundle is read; `airgap verify` reads all of it. Of a sealed bundle it shows for whom it is
-    sealed, and the contents with --identity. --html and --csv are those of `airgap dossier`.
+    sealed, and the contents with --identity. --html and --csv are those of `airgap dossier`. Of a release folder,
+    --html, --csv, --sbom and --attached are about its full bundle.
 
     \b
     airgap inspect bundle.tar
     airgap inspect bundle.tar --json | jq -r '.images[].reference'
     airgap inspect bundle.tar --html bundle.html --csv bundle.csv
+    airgap inspect my-platform-1.10/
     airgap inspect bundle.tar --attached trivy.json | jq .
     airgap inspect bundle.tar --sbom quay.io/jetstack/cert-manager-controller:v1.15.1
     airgap inspect quay.io/jetstack/cert-manager-controller:v1.15.1 --sbom
@@ -76,6 +81,11 @@ def command(
         raise click.UsageError(tr("--sbom goes with neither --html nor --csv"))
     if attached is not None and (sbom is not None or html or csv or as_json):
         raise click.UsageError(tr("--attached prints one document; it goes with no other output"))
+    if release_folder(bundle) is not None:
+        if not (html or csv or sbom is not None or attached is not None):
+            print_release(bundle, as_json=as_json)
+            return
+        bundle = bundle_in(bundle)
     from airgap.cli.commands.inspect_image import image_reference, inspect_image
 
     if (reference := image_reference(bundle)) is not None:

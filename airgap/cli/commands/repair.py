@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -10,10 +11,15 @@ import click
 from airgap.cli import options
 from airgap.cli.printing import say_json
 from airgap.cli.progress.display import open_display
+from airgap.cli.release_folder import volumes_with_parity
 from airgap.durable.output import folder_for
 from airgap.errors import UsageError
 from airgap.events import Noted
+<<<<<<< HEAD
 from airgap.flows.repair import add_parity, repair
+=======
+from airgap.flows.repair import Repaired, repair
+>>>>>>> main
 from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.transfer import Context, Jobs
@@ -40,7 +46,8 @@ def command(
 ) -> None:
     """Make lost and damaged volumes of a bundle again, from the other volumes and those that --parity added.
 
-    Name any volume; the others are found beside it. Name several if they are in different folders. Needs no network.
+    Name any volume; the others are found beside it. Name several if they are in different folders. Of a release
+    folder, each bundle with parity is repaired. Needs no network.
     What is restored is the first bytes again, compared by checksum. If too much is lost, the message says which volumes
     must be copied or made again.
 
@@ -49,6 +56,7 @@ def command(
     airgap repair bundle.tar.001 --parity 2
     airgap repair /media/dvd/bundle.tar.002 /srv/carried/bundle.tar.001 -o /srv/carried
     """
+<<<<<<< HEAD
     paths = [Path(volume) for volume in volumes]
     if parity is not None and output is not None:
         raise UsageError(
@@ -69,6 +77,13 @@ def command(
         else:
             with folder_for(Path(output)):
                 repaired = repair(paths, Path(output), context, dry_run=dry_run)
+=======
+    sets = volumes_with_parity(volumes[0]) if len(volumes) == 1 else None
+    with open_display(progress) as emit, folder_for(Path(output)) if output is not None else nullcontext():
+        context, folder = Context(Jobs.of(None), emit), Path(output) if output is not None else None
+        results = [repair(paths, folder, context, dry_run=dry_run) for paths in sets or [[*map(Path, volumes)]]]
+        repaired = Repaired([path for one in results for path in one.paths], sum(one.blocks for one in results))
+>>>>>>> main
         if as_json:
             names = [str(path) for path in repaired.paths]
             say_json({"restored": names, "blocks": repaired.blocks, "dry_run": dry_run})

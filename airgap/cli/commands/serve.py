@@ -11,6 +11,7 @@ from airgap.cli import options
 from airgap.cli.printing import note, say
 from airgap.cli.progress.display import open_display
 from airgap.cli.prompts import ask_password, can_ask
+from airgap.cli.release_folder import bundle_in
 from airgap.errors import UsageError
 from airgap.events import Event, Warned
 from airgap.flows.serve import collect_layout_garbage, create_server, parse_limits
@@ -20,7 +21,7 @@ from airgap.registry.settings import is_loopback
 
 
 @click.command("serve")
-@click.argument("path", metavar="BUNDLE|LAYOUT")
+@click.argument("path", metavar="BUNDLE|RELEASE|LAYOUT")
 @click.option(
     "--listen",
     metavar="HOST:PORT",
@@ -62,6 +63,8 @@ def command(
 ) -> None:
     """Serve a bundle as a read-only registry, without unpacking it, or a layout folder that also accepts pushes.
 
+    Of a release folder the full bundle is served.
+
     An image of a bundle has its full name (127.0.0.1:5000/quay.io/jetstack/x:v1) and its path alone
     (127.0.0.1:5000/jetstack/x:v1), so that the address also works as a mirror. Of a differential bundle, only complete
     images are served.
@@ -95,7 +98,7 @@ def command(
             )
         )
     server = create_server(
-        Path(path),
+        Path(bundle_in(path)),
         host,
         port,
         writable=writable,
@@ -114,7 +117,7 @@ def command(
                 show(noted)
         server.serve_forever()
     except KeyboardInterrupt:
-        note("stopped")
+        note(tr("stopped"))
     finally:
         server.stop()
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 
+from airgap import child_program, limits
 from airgap.errors import ResourceError
 from airgap.formatting import quoted
 from airgap.i18n import tr
@@ -24,6 +24,7 @@ CHART, KUSTOMIZATION = "chart", "kustomization"
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _TIMEOUT_SECONDS = 300
 _LONGEST_MESSAGE = 600
+_MOST_VERSION = 16 * 1024
 
 
 class Rendering(Record):
@@ -152,21 +153,21 @@ def _as_path(path: str) -> str:
     return path if path.startswith("oci://") else os.path.join(".", path)
 
 
-def run_program(program: str, arguments: Sequence[str], where: str) -> bytes:
-    """Return what a program prints. Raises ResourceError with its last message."""
-    output, error = try_program(program, arguments, where)
+def run_program(program: str, arguments: Sequence[str], where: str, limit: str = "program-bytes") -> bytes:
+    """Return what a program prints, up to ``limit``. Raises ResourceError with its last message."""
+    output, error = try_program(program, arguments, where, limit)
     if error is not None:
         raise error
     return output
 
 
-def try_program(program: str, arguments: Sequence[str], where: str) -> tuple[bytes, ResourceError | None]:
-    """Return what a program prints, and an error with its last message if it fails."""
+def try_program(
+    program: str, arguments: Sequence[str], where: str, limit: str = "program-bytes"
+) -> tuple[bytes, ResourceError | None]:
+    """Return what a program prints, up to ``limit``, and an error with its last message if it fails."""
     try:
-        completed = subprocess.run(
-            [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
+        completed = child_program.run([program, *arguments], most=limits.value(limit), seconds=_TIMEOUT_SECONDS)
+    except child_program.TooSlow:
         raise ResourceError(
             tr(
                 "{name_and_version} was not done after {timeout_seconds} seconds",
@@ -174,7 +175,13 @@ def try_program(program: str, arguments: Sequence[str], where: str) -> tuple[byt
                 timeout_seconds=_TIMEOUT_SECONDS,
             ),
             where=where,
-        ) from error
+        ) from None
+    except child_program.TooMuchOutput as error:
+        raise ResourceError(
+            tr("{program} prints more than {most:,} bytes", program=os.path.basename(program), most=error.most),
+            where=where,
+            hint=limits.hint(limit),
+        ) from None
     except OSError as error:
         raise ResourceError(
             tr("{program} cannot be run: {strerror}", program=program, strerror=error.strerror or error), where=where
@@ -211,10 +218,8 @@ def _name_and_version(program: str) -> str:
     name = os.path.basename(program)
     arguments = {"kubectl": ["version", "--client"], "helm": ["version", "--short"]}.get(name, ["version"])
     try:
-        completed = subprocess.run(
-            [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        completed = child_program.run([program, *arguments], most=_MOST_VERSION, seconds=20)
+    except (OSError, child_program.TooSlow, child_program.TooMuchOutput):
         return name
     version = re.search(rb"v[0-9]+\.[0-9]+\.[0-9]+", completed.stdout)
     return f"{name} {version[0].decode()}" if version else name

@@ -3,7 +3,8 @@
 
 The log has one JSON line for each edit: ``file`` (the path that the user gave), ``line``, ``offset``, ``before``,
 ``after``; ``name``, the file's path relative to the log's folder; ``sha256`` and ``sha256_before``, the digests of the
-file after and before the run; and ``first`` if the run created the file (``--output``) instead of editing it in place.
+file after and before the run; ``first`` if the run created the file (``--output``) instead of editing it in place; and
+``bundle``, the ID of the bundle that an import took the file from. An import records files without edits too.
 Logs of version 0.1.0 have neither ``sha256_before`` nor ``first``.
 
 The log is written before its files. After a crash the last runs in it may therefore not have changed their file. The
@@ -18,7 +19,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from airgap import bounded_json, limits
@@ -48,6 +49,8 @@ class LogEntry(Record):
     first: bool
     #: The line in the log, without its end.
     text: str
+    #: The ID of the bundle whose import wrote the file; empty for other runs.
+    bundle: str = ""
 
 
 _Run = list[LogEntry]
@@ -102,12 +105,15 @@ def _read_text(path: Path) -> str:
     return content.decode("utf-8", "surrogateescape")
 
 
-def record_run(log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None]], *, first: bool) -> None:
+def record_run(
+    log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None]], *, first: bool, bundle: str = ""
+) -> None:
     """Add a run to a log, before the files are written.
 
     Each file comes with its name and its present content, ``None`` if it does not exist. Only the earlier runs that
     lead to the present content stay. With ``first`` the run creates the files and does not build on earlier ones. A
-    second call after all files are written drops the runs that are no longer needed.
+    second call after all files are written drops the runs that are no longer needed. ``bundle`` is the ID of the one
+    that is imported.
     """
     logged_entries = read_log(log) if log.is_symlink() or log.exists() else []
     runs = _runs_by_name(logged_entries)
@@ -124,7 +130,7 @@ def record_run(log: Path, files: Sequence[tuple[str, RewrittenFile, bytes | None
             # that --revert refuses the file.
             kept_runs = [] if first else earlier
         lines += [entry.text for run in kept_runs for entry in run]
-        lines += _run_lines(name, file, first=first, mark_unchanged=bool(kept_runs))
+        lines += _run_lines(name, file, first=first, mark_unchanged=bool(kept_runs or bundle), bundle=bundle)
     _write_log(log, lines)
 
 
@@ -183,13 +189,14 @@ def first_contents(files: Sequence[ResourceFile], paths: Iterable[str]) -> list[
 
 def forget_reverted(reverted: Sequence[RevertedFile]) -> None:
     """Remove files that were reverted in place from their logs; delete empty logs."""
-    names_by_log: dict[Path, set[str]] = {}
-    for item in reverted:
-        for log, names in item.names.items():
-            names_by_log.setdefault(log, set()).update(names)
-    for log in names_by_log:
+    for log in dict.fromkeys(log for item in reverted for log in item.names):
         with locked_folder(log.parent):
-            _write_log(log, [entry.text for entry in read_log(log) if entry.name not in names_by_log[log]])
+            forget_files(log, {name for item in reverted for name in item.names.get(log, ())})
+
+
+def forget_files(log: Path, names: Collection[str]) -> None:
+    """Remove files from a log, whose folder is locked; delete the log if it is then empty."""
+    _write_log(log, [entry.text for entry in read_log(log) if entry.name not in names])
 
 
 def _parse_entry(line: str) -> LogEntry:
@@ -198,6 +205,7 @@ def _parse_entry(line: str) -> LogEntry:
     fields = json.loads(line)  # not by bytes: a file's name may be no UTF-8
     texts = [fields[key] for key in ("file", "before", "after", "name", "sha256")]
     texts.append(sha256_before := fields.get("sha256_before", ""))
+    texts.append(bundle := fields.get("bundle", ""))
     numbers = [fields[key] for key in ("line", "offset")]
     first = fields.get("first", False)
     if not all(type(text) is str for text in texts) or not all(type(number) is int for number in numbers):
@@ -207,10 +215,10 @@ def _parse_entry(line: str) -> LogEntry:
     edit = Edit(**{key: fields[key] for key in _KEYS})
     os.fsencode(fields["name"])
     (edit.before + edit.after).encode()
-    return LogEntry(fields["name"], fields["sha256"], edit, sha256_before, first, line)
+    return LogEntry(fields["name"], fields["sha256"], edit, sha256_before, first, line, bundle)
 
 
-def _run_lines(name: str, file: RewrittenFile, *, first: bool, mark_unchanged: bool) -> list[str]:
+def _run_lines(name: str, file: RewrittenFile, *, first: bool, mark_unchanged: bool, bundle: str) -> list[str]:
     """The lines of a run of one file. A run without edits has a line only if ``mark_unchanged``."""
     edits = file.edits
     if not edits and mark_unchanged:
@@ -218,6 +226,8 @@ def _run_lines(name: str, file: RewrittenFile, *, first: bool, mark_unchanged: b
     run: dict[str, object] = {"name": name, "sha256": _sha256(file.after), "sha256_before": _sha256(file.before)}
     if first:
         run["first"] = True
+    if bundle:
+        run["bundle"] = bundle
     return [json.dumps(as_dict(edit) | run, ensure_ascii=False) for edit in edits]
 
 

@@ -18,16 +18,21 @@ from airgap.kube.rewrite.file_set import RewrittenFile
 from airgap.kube.rewrite.log import REWRITE_LOG
 
 
-def write_rewritten(folder: Path, files: Sequence[tuple[str, bytes]], changed: Sequence[RewrittenFile]) -> None:
-    """Write ``files`` (name and content) into ``folder``, after the log of the edits of ``changed``."""
+def write_rewritten(
+    folder: Path, files: Sequence[tuple[str, bytes]], changed: Sequence[RewrittenFile], *, bundle: str = ""
+) -> None:
+    """Write ``files`` (name and content) into ``folder``, after the log of the edits of ``changed``.
+
+    ``bundle`` is the ID of the bundle that they come from.
+    """
     try:
         targets = [(inside(folder, name), content) for name, content in files]
         with locked_folder(folder) if changed else nullcontext():
-            _append_run(folder, changed)
+            _append_run(folder, changed, bundle)
             for path, content in targets:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 replace_file(path, content)
-            _append_run(folder, changed)
+            _append_run(folder, changed, bundle)
     except OSError as error:
         raise output_error(error, Path(error.filename or folder)) from error
 
@@ -77,10 +82,10 @@ def _replace_members(folder: Path, members: Mapping[Path, RewrittenFile], *, rec
             raise output_error(error, Path(file.path)) from error
 
 
-def _append_run(folder: Path, changed: Sequence[RewrittenFile]) -> None:
+def _append_run(folder: Path, changed: Sequence[RewrittenFile], bundle: str) -> None:
     if changed:
         files = [(file.name, file, _content_or_none(folder / file.name)) for file in changed]
-        log.record_run(folder / REWRITE_LOG, files, first=True)
+        log.record_run(folder / REWRITE_LOG, files, first=True, bundle=bundle)
 
 
 def _content_or_none(path: Path) -> bytes | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from airgap import limits
+from airgap import child_program, limits
 from airgap.errors import ContentError, ContentMissing, UsageError
 from airgap.i18n import tr
 from airgap.oci import Descriptor
@@ -92,11 +92,16 @@ class Containerd(LocalImages):
 
     def _run(self, *arguments: str) -> str:
         try:
-            completed = subprocess.run(
-                [*self._command, *arguments],
-                stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False,
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as error:
+            completed = child_program.run(
+                [*self._command, *arguments], most=limits.value("program-bytes"), seconds=_TIMEOUT_SECONDS
+            )
+        except child_program.TooMuchOutput as error:
+            raise UsageError(
+                tr("{program} prints more than {most:,} bytes", program="ctr", most=error.most),
+                where=self.label,
+                hint=limits.hint("program-bytes"),
+            ) from None
+        except (OSError, child_program.TooSlow) as error:
             raise UsageError(tr("ctr cannot be run: {error}", error=error), where=self.label) from error
         if completed.returncode:
             lines = completed.stderr.decode(errors="replace").strip().splitlines()

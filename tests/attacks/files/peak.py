@@ -37,9 +37,14 @@ class Measured:
 
 
 def measured(
-    airgap: Airgap, *arguments: str | Path, environment: Mapping[str, str] | None = None, stdin: bytes | None = None
+    airgap: Airgap,
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    most: int = MOST,
+    seconds: float = 60,
 ) -> Measured:
-    """Run the command in a process of its own; assert that it took less than :data:`MOST` and shows no traceback."""
+    """Run the command in a process of its own; assert that it took less than ``most`` and shows no traceback."""
     told = airgap.home / "status"
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, str(told), *map(str, arguments)],
@@ -48,7 +53,7 @@ def measured(
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
-        timeout=60,
+        timeout=seconds,
         check=False,
     )
     stderr = done.stderr.decode()
@@ -56,5 +61,5 @@ def measured(
     found = re.search(r"VmHWM:\s+(\d+) kB", told.read_text())
     assert found is not None
     result = Measured(done.returncode, done.stdout.decode(), stderr, int(found[1]) * 1024)
-    assert result.peak < MOST, f"{result.peak / 1024 / 1024:.0f} MiB: {stderr[:500]}"
+    assert result.peak < most, f"{result.peak / 1024 / 1024:.0f} MiB: {stderr[:500]}"
     return result

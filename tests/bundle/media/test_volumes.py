@@ -9,13 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from airgap.bundle.media.volume_names import parse_volume_size
+from airgap.bundle.media.volume_names import parse_volume_size, sibling_volumes, volumes_called
 from airgap.bundle.media.volumes import VolumesMedium, find_volumes
 from airgap.errors import BundleError
 
 
 def test_a_volume_for_fat32_is_its_largest_file() -> None:
     assert parse_volume_size("fat32") == parse_volume_size(" FAT32 ") == 0xFFFF_FFFF
+
+
+def test_volumes_are_numbered_from_one(tmp_path: Path) -> None:
+    """A file with the number 0, or with digits of another script, is another file."""
+    paths = [tmp_path / f"b.tar.{number:03}" for number in (1, 2)]
+    other = [tmp_path / "b.tar.000", tmp_path / "b.tar.\u0661\u0661\u0661"]
+    for path in (*paths[1:], *other):
+        path.write_bytes(b"x")
+    for path in paths:
+        assert sibling_volumes(path) == paths
+    assert volumes_called(tmp_path / "b.tar") == paths
+    paths[1].unlink()
+    assert [sibling_volumes(path) for path in other] == [None, None]
+    assert volumes_called(tmp_path / "b.tar") is None
 
 
 def test_refused_volumes_are_closed(tmp_path: Path) -> None:

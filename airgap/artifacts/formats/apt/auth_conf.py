@@ -7,11 +7,11 @@ Where they are is a setting of apt. Files that cannot be read are left out, as a
 from __future__ import annotations
 
 import shlex
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from airgap import child_program, limits
 from airgap.artifacts.web import address_or_none
 from airgap.records import Record
 from airgap.registry import Credential
@@ -59,11 +59,13 @@ class AptCredentials:
     def _files(self) -> list[Path]:
         command = ["apt-config", "shell", "FILE", "Dir::Etc::netrc/f", "FOLDER", "Dir::Etc::netrcparts/d"]
         try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=True, timeout=_SECONDS, env=dict(self._environment)
+            done = child_program.run(
+                command, most=limits.value("program-bytes"), seconds=_SECONDS, environment=self._environment
             )
-            values = dict(word.partition("=")[::2] for word in shlex.split(done.stdout))
-        except (OSError, subprocess.SubprocessError, ValueError):
+            values = dict(word.partition("=")[::2] for word in shlex.split(done.stdout.decode()))
+        except (OSError, child_program.TooSlow, child_program.TooMuchOutput, ValueError):
+            return []
+        if done.returncode:
             return []
         parts = Path(values.get("FOLDER") or "/nonexistent")
         try:

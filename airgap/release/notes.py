@@ -9,10 +9,16 @@ from airgap.bundle.artifact_comparison import ArtifactComparison, ComparedFile
 from airgap.bundle.comparison import Comparison, ImageComparison
 from airgap.formatting import counted, escaped, human
 from airgap.i18n import tr
+from airgap.release.packages import PackageChange
+from airgap.release.updates import same_images, tag_of, updated_images
+
+#: How many changed packages are shown.
+MOST_PACKAGES = 500
 
 
-def release_notes(comparison: Comparison, old: str, new: str) -> str:
-    """Return the document. ``old`` and ``new`` are the titles of the two bundles."""
+def release_notes(comparison: Comparison, old: str, new: str, packages: Sequence[PackageChange] = ()) -> str:
+    """Return the document. ``old`` and ``new`` are the titles of the two bundles, ``packages`` what changed inside of
+    images."""
     sections = [
         _moved_tags(comparison),
         _updates(comparison),
@@ -20,6 +26,7 @@ def release_notes(comparison: Comparison, old: str, new: str) -> str:
         _plain(tr("Images that are gone"), comparison, "removed"),
         _platforms(comparison),
         _artifacts(comparison),
+        _packages(packages),
     ]
     lines = [f"# {_text(new)}", "", _summary(comparison, old)]
     for section in sections:
@@ -51,15 +58,15 @@ def _moved_tags(comparison: Comparison) -> Iterator[str]:
 
 def _updates(comparison: Comparison) -> Iterator[str]:
     """Images of which one tag came and one went."""
-    pairs = _pairs(comparison)
+    pairs = updated_images(comparison)
     if pairs:
         yield from _heading(tr("Updates"))
-        rows = [(_code(name), _code(_tag(old)), _code(_tag(new)), _size(new)) for name, (old, new) in pairs.items()]
+        rows = [(_code(name), _code(tag_of(old)), _code(tag_of(new)), _size(new)) for name, (old, new) in pairs.items()]
         yield from _table((tr("image"), tr("old tag"), tr("new tag"), tr("added")), rows)
 
 
 def _plain(title: str, comparison: Comparison, status: str) -> Iterator[str]:
-    paired = {image.reference for pair in _pairs(comparison).values() for image in pair}
+    paired = {image.reference for pair in updated_images(comparison).values() for image in pair}
     images = [one for one in comparison.images if one.status == status and one.reference not in paired]
     if images:
         yield from _heading(title)
@@ -69,7 +76,7 @@ def _plain(title: str, comparison: Comparison, status: str) -> Iterator[str]:
 def _platforms(comparison: Comparison) -> Iterator[str]:
     """Images whose platforms changed, by what each document says of its own images."""
     rows = []
-    for name, (old, new) in {**_pairs(comparison), **_same(comparison)}.items():
+    for name, (old, new) in {**updated_images(comparison), **same_images(comparison)}.items():
         if old.old_platforms and new.new_platforms and old.old_platforms != new.new_platforms:
             rows.append((_code(name), ", ".join(old.old_platforms), ", ".join(new.new_platforms)))
     if rows:
@@ -85,6 +92,18 @@ def _artifacts(comparison: Comparison) -> Iterator[str]:
         yield from _table(headings, [_artifact_row(artifact) for artifact in changed])
 
 
+def _packages(changes: Sequence[PackageChange]) -> Iterator[str]:
+    if not changes:
+        return
+    yield from _heading(tr("Packages inside images"))
+    headings = (tr("image"), tr("package"), tr("before"), tr("now"))
+    rows = [tuple(map(_code, (one.image, one.package, one.old, one.new))) for one in changes[:MOST_PACKAGES]]
+    yield from _table(headings, rows)
+    if len(changes) > MOST_PACKAGES:
+        yield ""
+        yield tr("{count} more are not shown.", count=len(changes) - MOST_PACKAGES)
+
+
 def _artifact_row(artifact: ArtifactComparison) -> tuple[str, str, str, str]:
     same_version = bool(artifact.old and artifact.new and artifact.old.version == artifact.new.version)
     old, new = (_file(file, with_digest=same_version) for file in (artifact.old, artifact.new))
@@ -98,26 +117,6 @@ def _file(file: ComparedFile | None, *, with_digest: bool) -> str:
     if with_digest or not file.version:
         return " ".join(_code(part) for part in (file.version, digest) if part)
     return _code(file.version)
-
-
-def _pairs(comparison: Comparison) -> dict[str, tuple[ImageComparison, ImageComparison]]:
-    """The images by name of which exactly one tag was removed and one added."""
-    by_name: dict[str, tuple[list[ImageComparison], list[ImageComparison]]] = {}
-    for image in comparison.images:
-        if image.status in ("added", "removed"):
-            name = image.reference.partition("@")[0]
-            name = name[: -len(_tag(image)) - 1] if _tag(image) and "@" not in image.reference else name
-            by_name.setdefault(name, ([], []))[image.status == "added"].append(image)
-    return {name: (old[0], new[0]) for name, (old, new) in by_name.items() if len(old) == len(new) == 1}
-
-
-def _same(comparison: Comparison) -> dict[str, tuple[ImageComparison, ImageComparison]]:
-    return {one.reference: (one, one) for one in comparison.images if one.status in ("changed", "kept")}
-
-
-def _tag(image: ImageComparison) -> str:
-    name, at, digest = image.reference.partition("@")
-    return digest if at else name.rpartition("/")[2].rpartition(":")[2]
 
 
 def _size(image: ImageComparison) -> str:
