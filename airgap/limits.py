@@ -176,6 +176,7 @@ FILES: tuple[Limit, ...] = (
     Limit("archive-memory", 128 * _MIB, "bytes", tr("the window of a decompressor"), "44"),
     Limit("attached-bytes", 64 * _MIB, "bytes", tr("the documents that export --attach carries, together"), "2"),
     Limit("attached-files", 1000, "files", tr("how many these are"), "2"),
+    Limit("kept-files", 10_000, "files", tr("the files of a folder that prune --keep names"), "2"),
     Limit("scan-result-bytes", 8 * _MIB, "bytes", tr("scan.json, the result of a scan"), "40"),
     Limit("scan-result-values", 262_144, "values", tr("its JSON values"), "40"),
     Limit("scan-depth", 16, "levels", tr("archives in each other that a scan unpacks"), "44"),

@@ -34,6 +34,7 @@ COMMANDS = {
     "history": tr("List what was imported, and check that list."),
     "rewrite": tr("Rewrite YAML so that its images point at a registry."),
     "inventory": tr("List what a registry has, for the next export."),
+    "prune": tr("Delete from a registry what no kept release needs."),
     "diff": tr("Show what changes from one bundle to the next."),
     "serve": tr("Serve a bundle or a layout folder as a registry."),
     "migrate": tr("Copy one registry into another, without a bundle."),

@@ -63,6 +63,7 @@ ELSEWHERE = {
     "package-metadata-bytes": "test_packages_and_documents_within_limits",
     "package-database-bytes": "test_a_database_beyond_its_limit_is_not_read",
     "package-entries": "test_a_database_beyond_its_limit_is_not_read",
+    "kept-files": "test_a_folder_of_more_files_than_are_read",
     "attached-bytes": "test_what_cannot_be_attached",
     "attached-files": "test_so_many_files",
     "archive-entries": "test_extended_headers_have_limits",

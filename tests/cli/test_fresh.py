@@ -37,6 +37,7 @@ def test_every_command_imports_what_it_needs(prepared: Airgap, nexus: Registry) 
     assert len(nexus.names()) == 4
     run("verify", "b.tar", "--against", to)
     run("inventory", to, "-o", "held.json")
+    run("prune", to, "--keep", "b.tar", "--dry-run")
     run("diff", "b.tar", "b.tar.receipt.json")
     run("rewrite", "cert-manager.yaml", "--to", to, "--output", "out")
     run("rewrite", "out", "--revert", "--output", "back")

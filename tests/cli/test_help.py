@@ -23,6 +23,7 @@ VERBS = [
     "import",
     "rewrite",
     "inventory",
+    "prune",
     "diff",
     "serve",
     "migrate",
