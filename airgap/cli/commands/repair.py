@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,11 +16,7 @@ from airgap.cli.release_folder import volumes_with_parity
 from airgap.durable.output import folder_for
 from airgap.errors import UsageError
 from airgap.events import Noted
-<<<<<<< HEAD
-from airgap.flows.repair import add_parity, repair
-=======
-from airgap.flows.repair import Repaired, repair
->>>>>>> main
+from airgap.flows.repair import Repaired, add_parity, repair
 from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.transfer import Context, Jobs
@@ -56,34 +53,19 @@ def command(
     airgap repair bundle.tar.001 --parity 2
     airgap repair /media/dvd/bundle.tar.002 /srv/carried/bundle.tar.001 -o /srv/carried
     """
-<<<<<<< HEAD
-    paths = [Path(volume) for volume in volumes]
-    if parity is not None and output is not None:
-        raise UsageError(
-            tr("--parity adds volumes beside the others, and -o is for restored ones"), hint=tr("leave one of them out")
-        )
-    with open_display(progress) as emit:
-        context = Context(Jobs.of(None), emit)
-        if parity is not None:
-            made = add_parity(paths, parity, context, dry_run=dry_run)
-            if as_json:
-                say_json({"made": [str(path) for path in made], "dry_run": dry_run})
-                return
-            for path in made:
-                emit(Noted(tr("would write {path}", path=path) if dry_run else tr("wrote {path}", path=path)))
-            return
-        if output is None:
-            repaired = repair(paths, None, context, dry_run=dry_run)
-        else:
-            with folder_for(Path(output)):
-                repaired = repair(paths, Path(output), context, dry_run=dry_run)
-=======
+    if parity is not None:
+        if output is not None:
+            raise UsageError(
+                tr("--parity adds volumes beside the others, and -o is for restored ones"),
+                hint=tr("leave one of them out"),
+            )
+        _add_parity([*map(Path, volumes)], parity, dry_run=dry_run, as_json=as_json, progress=progress)
+        return
     sets = volumes_with_parity(volumes[0]) if len(volumes) == 1 else None
     with open_display(progress) as emit, folder_for(Path(output)) if output is not None else nullcontext():
         context, folder = Context(Jobs.of(None), emit), Path(output) if output is not None else None
         results = [repair(paths, folder, context, dry_run=dry_run) for paths in sets or [[*map(Path, volumes)]]]
         repaired = Repaired([path for one in results for path in one.paths], sum(one.blocks for one in results))
->>>>>>> main
         if as_json:
             names = [str(path) for path in repaired.paths]
             say_json({"restored": names, "blocks": repaired.blocks, "dry_run": dry_run})
@@ -95,3 +77,13 @@ def command(
             emit(Noted(text))
         if repaired.blocks:
             emit(Noted(tr("{blocks} of 64 KiB were lost or damaged", blocks=counted(repaired.blocks, "block"))))
+
+
+def _add_parity(paths: Sequence[Path], count: int, *, dry_run: bool, as_json: bool, progress: str) -> None:
+    with open_display(progress) as emit:
+        made = add_parity(paths, count, Context(Jobs.of(None), emit), dry_run=dry_run)
+        if as_json:
+            say_json({"made": [str(path) for path in made], "dry_run": dry_run})
+            return
+        for path in made:
+            emit(Noted(tr("would write {path}", path=path) if dry_run else tr("wrote {path}", path=path)))
