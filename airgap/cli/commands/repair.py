@@ -16,7 +16,8 @@ from airgap.cli.release_folder import volumes_with_parity
 from airgap.durable.output import folder_for
 from airgap.errors import UsageError
 from airgap.events import Noted
-from airgap.flows.repair import Repaired, add_parity, repair
+from airgap.flows.parity import add_parity
+from airgap.flows.repair import Repaired, repair
 from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.transfer import Context, Jobs
