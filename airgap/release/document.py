@@ -28,7 +28,8 @@ DOCUMENT_NAME = "release.json"
 _TOOL = "airgap 0.4.0"
 FULL, DIFFERENTIAL = "full", "differential"
 #: What a file is for. A later version may know more: other roles are kept as they are.
-BUNDLE, PARITY, CHECKSUMS, DOSSIER, NOTES, INSTALL = "bundle", "parity", "checksums", "dossier", "notes", "install"
+BUNDLE, PARITY, INVENTORY, CHECKSUMS = "bundle", "parity", "inventory", "checksums"
+DOSSIER, NOTES, INSTALL = "dossier", "notes", "install"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ROLE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 

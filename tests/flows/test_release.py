@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import random
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def test_the_folder_says_what_is_in_it(third: Project) -> None:
     assert {name: there[name] for name in there.keys() - unlisted} == listed
     assert [bundle.since.version for bundle in release.differentials if bundle.since] == ["1.9", "1.8"]
     roles = {file.role for file in release.files}
-    assert roles == {"bundle", "dossier", "notes", "install", "checksums"}
+    assert roles == {"bundle", "inventory", "dossier", "notes", "install", "checksums"}
     for bundle in release.bundles:
         with open_bundle(folder / bundle.files[0]) as opened:
             assert (opened.id, opened.inventory.version) == (bundle.id, "1.10")
@@ -119,34 +120,35 @@ def test_the_signature_covers_the_folder(third: Project) -> None:
         third.airgap.run("verify", folder / bundle.files[0], "--key", "maker.pub")
 
 
-def test_sites_at_any_version_are_brought_up(third: Project, tmp_path: Path) -> None:
-    """The commands of install.md, as they stand there."""
+def test_sites_at_any_version_are_brought_up_and_back(third: Project, tmp_path: Path) -> None:
+    """The commands of install.md as they stand there: each takes the file that the table names, and goes back."""
     guide = (third.folder / "platform-1.10/install.md").read_text()
-    commands = [line for line in guide.splitlines() if line.startswith("airgap import platform-1.10")]
-    assert len(commands) == 3
-    for version, command in zip(("1.9", "1.8", None), commands, strict=True):
+    commands = re.findall(r"^airgap (.*)", guide, re.MULTILINE)
+    verify, bring, by_hand, back = commands[0], commands[1], commands[2:5], commands[5]
+    third.airgap.run(*verify.split())
+    assert by_hand == [
+        f"import platform-1.10/{name}.tar --to {TARGET} --key maker.pub"
+        for name in ("platform-1.10-since-1.9", "platform-1.10-since-1.8", "platform-1.10")
+    ]
+    for version, file in (
+        ("1.9", "platform-1.10-since-1.9.tar"),
+        ("1.8", "platform-1.10-since-"),  # both serve it: the layer that 1.9 added is gone
+        ("", "platform-1.10.tar"),
+    ):
         with Registry() as site:
-            more = [
-                "--via",
-                site.url,
-                "--output",
-                tmp_path / f"out-{version}",
-                "--force",
-                "--receipt",
-                tmp_path / "r.json",
-            ]
+            out = tmp_path / f"out-{version}"
+            more = ["--via", site.url, "--output", out, "--receipt", tmp_path / f"{version}.json"]
             if version:
-                old = f"platform-{version}/platform-{version}.tar"
-                third.airgap.run("import", old, "--to", TARGET, *more)
-            at_folder = Airgap(third.folder / "platform-1.10", third.airgap.home)
-            shutil.copy(third.folder / "maker.pub", tmp_path / "maker.pub")
-            words = command.replace("maker.pub", str(tmp_path / "maker.pub")).split()[1:]
-            at_folder.run(*words, *more)
+                third.airgap.run("import", f"platform-{version}", "--to", TARGET, *more)
+            assert file in third.airgap.run(*bring.split(), *more).stderr
             assert site.digest("p/app:1.10") == third.registry.digest("x/app:1.10")
             assert site.digest("p/base:1") == third.registry.digest("x/base:1")
-    assert "airgap verify" in guide
-    assert "kubectl apply" in guide
-    assert "(8" not in guide
+            assert b"app:1.10" in (out / "deploy.yaml").read_bytes()
+            if version == "1.9":
+                site.requests()
+                third.airgap.run(*back.split(), *more)
+                assert b"app:1.9" in (out / "deploy.yaml").read_bytes()
+                assert [line for line in site.requests() if line.split()[0] in ("POST", "PATCH")] == []
 
 
 def test_the_same_bytes_in_another_folder(third: Project, tmp_path: Path, made: Project) -> None:
@@ -268,12 +270,23 @@ def test_the_settings_of_the_project(project: Project) -> None:
     assert (folder / "release.json.minisig").exists()
     assert (folder / "NOTES.txt").read_bytes() == b"What we changed.\n"
     assert "What we changed." in project.airgap.run("inspect", folder / release.full.files[0]).text
-    assert "airgap repair platform-3.tar.001" in (folder / "install.md").read_text()
+    assert "airgap repair platform-3/\n" in (folder / "install.md").read_text()
     # As install.md says: a lost volume is made again from parity.
     (folder / "platform-3.tar.002").unlink()
-    project.airgap.run("repair", "platform-3/platform-3.tar.001")
+    project.airgap.run("repair", "platform-3/")
     listed = {file.name: file.sha256 for file in release.files}
     assert files_of(folder)["platform-3.tar.002"] == listed["platform-3.tar.002"]
+    # Volumes that other machines have made from the lock are taken as they are.
+    lock, again = "releases/platform-3.lock", project.folder / "platform-3.partial"
+    shutil.rmtree(folder)
+    again.mkdir()
+    options = ["--volume-size", "1MiB", "--parity", "1", "--sign", "maker.key", "--lock", lock]
+    for number in ("1", "2"):
+        project.airgap.run("export", "-o", "platform-3.partial/platform-3.tar", *options, "--volume", number)
+    project.fetched_layers()
+    project.release()
+    assert project.fetched_layers() == []
+    assert {name: sha256 for name, sha256 in files_of(folder).items() if name in listed} == listed
     for name, why in (("parity", "0"), ("parity", "x"), ("volume_size", "1kB"), ("signs", "maker.key")):
         project.choose("3", release={name: why})
         assert "airgap.yaml:" in project.airgap.fails(2, "release").stderr
