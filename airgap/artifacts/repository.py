@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.web import WebServer
+from airgap.errors import AirgapError
 from airgap.store.protocols import Opener
 from airgap.targets.protocols import Finding
 from airgap.transfer import Context
@@ -50,6 +51,32 @@ class SupportsUploadCheck(Protocol):
 
     def find_uploaded(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
         """Return what :meth:`ArtifactRepository.find` returns; ask as the format's clients do where that is cheap."""
+
+
+class FileRemover(Protocol):
+    """Deletes files of a repository, which are named by their paths in it."""
+
+    def path_of(self, artifact: Artifact, url: str, /) -> str | None:
+        """Return the path of an artifact whose address was ``url`` when it was imported; ``None`` if that is not in
+        this repository."""
+
+    def find(self, paths: Collection[str], context: Context, /) -> Mapping[str, str]:
+        """Return the sha256 digests of those that are there."""
+
+    def remove(self, paths: Collection[str], context: Context, /) -> Mapping[str, AirgapError]:
+        """Remove files, and make the indexes anew where the server does not; return what failed. What is gone already
+        is no error. Raises the error of a server that deletes nothing for this user."""
+
+    def next_steps(self) -> list[str]:
+        """Return what gives the space back afterwards, one step in each text."""
+
+
+@runtime_checkable
+class SupportsRemoval(Protocol):
+    """A repository that files can be deleted from."""
+
+    def remover(self) -> FileRemover:
+        """Return what deletes."""
 
 
 class ServerRepository:

@@ -37,6 +37,16 @@ class ReceiptImage(Record):
     target: str
     digest: str
 
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> ReceiptImage:
+        """Parse an entry of ``images``. Raises KeyError, TypeError, or an :class:`airgap.errors.AirgapError`."""
+        source = entry["source"]
+        return cls(
+            str(Reference.parse(source)) if source is not None else "",
+            str(Reference.parse(entry["target"])),
+            digests.check(entry["digest"]),
+        )
+
 
 class ReceiptArtifact(NamedArtifact):
     """A file of another format at the far side. ``target`` is its address there, ``digest`` its sha256."""
@@ -53,6 +63,14 @@ class ReceiptArtifact(NamedArtifact):
             "size": self.size,
             "target": self.target,
         }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> ReceiptArtifact:
+        """Parse an entry of ``artifacts``. Raises what :meth:`ReceiptImage.from_json` raises."""
+        content = Descriptor.from_json({"mediaType": "", **entry})
+        name, version, file = (str(entry[key] or "") for key in ("name", "version", "file"))
+        place = str(entry["target"])
+        return cls(str(entry["format"] or ""), name, version, file, content.digest, content.size, place)
 
 
 class Receipt(Record):
@@ -154,11 +172,11 @@ def _parts(memory: Memory) -> Mapping[str, Part]:
         "format": Part("value", lambda value: value),
         "target": Part("value", _parse_target, located=True),
         "bundle": Part("value", parse_bundle_id),
-        "images": Part("list", _parse_image, cost=400, located=True, optional=False),
+        "images": Part("list", ReceiptImage.from_json, cost=400, located=True, optional=False),
         "blobs": Part("object", parse_repositories, 150, 0, dict, located=True, optional=False),
         "from": Part("object", parse_origin, 150, 0, dict),
         "bases": Part("list", BundleIdentity.from_json, cost=300),
-        "artifacts": Part("list", _parse_artifact, cost=800, located=True),
+        "artifacts": Part("list", ReceiptArtifact.from_json, cost=800, located=True),
     }
 
 
@@ -175,21 +193,6 @@ def _parse_target(value: Any) -> str:
     if reason := registry_problem(value.partition("/")[0]):
         raise BundleError(reason)
     return value
-
-
-def _parse_image(entry: Mapping[str, Any]) -> ReceiptImage:
-    source = entry["source"]
-    return ReceiptImage(
-        str(Reference.parse(source)) if source is not None else "",
-        str(Reference.parse(entry["target"])),
-        digests.check(entry["digest"]),
-    )
-
-
-def _parse_artifact(entry: Mapping[str, Any]) -> ReceiptArtifact:
-    content = Descriptor.from_json({"mediaType": "", **entry})
-    format_name, name, version, file = (str(entry[key] or "") for key in ("format", "name", "version", "file"))
-    return ReceiptArtifact(format_name, name, version, file, content.digest, content.size, str(entry["target"]))
 
 
 def _parse_repository(name: str) -> str:

@@ -105,6 +105,31 @@ def targets(function: F) -> F:
     return cast("F", with_one_argument)
 
 
+def places(function: F) -> F:
+    """Add the options of a command that looks at artifacts where they are; the command gets them as one argument
+    ``artifact_targets``."""
+
+    @click.option(
+        "--artifacts-to",
+        multiple=True,
+        metavar="FORMAT=URL",
+        help=tr(
+            "Where the artifacts of a format are: a repository's address, or file:///folder. Repeatable. [default: "
+            "artifact_targets of airgap.yaml, or where the receipts say]"
+        ),
+    )
+    @click.option("--only-artifacts", is_flag=True, help=tr("Look at artifacts and no images; TARGET is not needed."))
+    @click.option("--no-artifacts", is_flag=True, help=tr("Look at images alone."))
+    @functools.wraps(function)
+    def with_one_argument(
+        artifacts_to: tuple[str, ...], only_artifacts: bool, no_artifacts: bool, **others: Any
+    ) -> Any:
+        chosen = ArtifactTargets(_choice(only_artifacts, no_artifacts), artifacts_to, create=False)
+        return function(artifact_targets=chosen, **others)
+
+    return cast("F", with_one_argument)
+
+
 def require_entries(project: ProjectSettings, chosen: ArtifactChoice) -> Sequence[Any]:
     """Return the entries to export. Raises :class:`UsageError` if only artifacts are wanted and there are none."""
     if chosen.only and not project.artifacts:

@@ -30,6 +30,8 @@ from airgap.system import sync_file
 #: The file in the state folder.
 FILE = "history.jsonl"
 FORMAT = 1
+#: The value of ``action`` in a line about a prune; a line about an import has none.
+PRUNE = "prune"
 _HASH = b',"hash":"'
 _TAIL = 64 * 1024
 #: The longest line, and the most values in it, that are read back: an import of some ten thousand images.

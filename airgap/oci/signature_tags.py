@@ -11,6 +11,7 @@ import re
 from airgap.oci import digest as digests
 
 _SUFFIXES = ("sig", "att", "sbom")
+_REFERRER_TAG = re.compile(r"(sha256)-([0-9a-f]{64})(\..+)?")
 _TAG = re.compile(r"sha256-[0-9a-f]{64}\.(sig|att|sbom)")
 
 
@@ -24,3 +25,12 @@ def signature_tags(digest: str) -> tuple[str, ...]:
 def is_signature_tag(tag: str) -> bool:
     """Whether ``tag`` is one of :func:`signature_tags`."""
     return _TAG.fullmatch(tag) is not None
+
+
+def subject_digest(tag: str) -> str:
+    """Return the digest of the image that a referrer's tag such as ``sha256-HEX.sig`` belongs to; empty for other tags.
+
+    ``sha256-HEX`` alone lists the image's referrers (distribution-spec "Referrers Tag Schema").
+    """
+    match = _REFERRER_TAG.fullmatch(tag)
+    return f"{match[1]}:{match[2]}" if match else ""

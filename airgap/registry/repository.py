@@ -25,7 +25,7 @@ from airgap.registry.http.transport import Response
 from airgap.registry.pagination import parse_page, read_list
 from airgap.registry.upload_sessions import session_path
 from airgap.store.protocols import Opener, Reader
-from airgap.store.readers import BytesReader
+from airgap.store.readers import BytesReader, read_opened
 
 
 class _NoReferrersApi(Exception):
@@ -133,7 +133,9 @@ class Repository:
     def push(self, descriptor: Descriptor, opener: Opener) -> None:
         """Push a blob, or a manifest under its digest."""
         if manifests.is_manifest_type(descriptor.media_type):
-            self.push_manifest(descriptor, _read_manifest(descriptor, opener), descriptor.digest)
+            if descriptor.size > limits.value("manifest-bytes"):
+                raise ContentError(tr("a manifest of {size} bytes is not sent", size=descriptor.size))
+            self.push_manifest(descriptor, read_opened(descriptor, opener), descriptor.digest)
             return
         with self._lock:
             location = self._mount_sessions.pop(descriptor.digest, "")
@@ -185,6 +187,16 @@ class Repository:
         """Give a tag to a manifest that is here; raise :class:`ContentMissing` if it is not."""
         check_tag(name)
         self.push_manifest(descriptor, self._manifest_content(descriptor), name)
+
+    def delete(self, name: str) -> bool:
+        """Delete a manifest by its digest with all its tags, or a tag alone (end-9); return whether it was there.
+
+        A registry that does not delete, or that deletes no tags, answers 405 or 400: that is
+        :class:`airgap.errors.Rejected`.
+        """
+        scopes = (f"repository:{self.name}:delete,pull",)
+        response = self.client.request("DELETE", self._manifest_path(name), scopes=scopes, ok=(200, 202, 204, 404))
+        return response.status != 404
 
     def mount(self, descriptor: Descriptor, from_repository: str) -> bool:
         """Mount a blob from another repository of the registry (end-11); return whether it is here now.
@@ -320,7 +332,7 @@ class Repository:
 
     def _not_found(self, name: str) -> NotFound:
         is_digest = digests.is_digest(name)
-        return NotFound(
+        error = NotFound(
             tr(
                 "the registry has no {content}",
                 content=tr("manifest with this digest") if is_digest else tr("tag {name}", name=name),
@@ -328,21 +340,10 @@ class Repository:
             where=f"{self}{'@' if is_digest else ':'}{name}",
             hint=tr("check the spelling; asked at {public_url}", public_url=public_url(self.client.base_url)),
         )
+        error.status = 404
+        return error
 
 
 def _fallback_tag(digest: str) -> str:
     """Return the tag for the referrers of ``digest`` (distribution-spec "Referrers Tag Schema")."""
     return digest.replace(":", "-", 1)
-
-
-def _read_manifest(descriptor: Descriptor, opener: Opener) -> bytes:
-    if descriptor.size > limits.value("manifest-bytes"):
-        raise ContentError(tr("a manifest of {size} bytes is not sent", size=descriptor.size))
-    content, reader = bytearray(descriptor.size), opener(0)
-    view, filled = memoryview(content), 0
-    try:
-        while filled < len(content) and (count := reader.readinto(view[filled:])):
-            filled += count
-    finally:
-        reader.close()
-    return digests.verify(bytes(content[:filled]), descriptor.digest)

@@ -133,6 +133,18 @@ def fetch(source: Source, descriptor: Descriptor, *, limit: int) -> bytes:
         return _read_into_memory(source, descriptor)
 
 
+def read_opened(descriptor: Descriptor, opener: Opener) -> bytes:
+    """Read small content into memory and verify it. Raises :class:`DigestMismatch`."""
+    content, reader = bytearray(descriptor.size), opener(0)
+    view, filled = memoryview(content), 0
+    try:
+        while filled < len(content) and (count := reader.readinto(view[filled:])):
+            filled += count
+    finally:
+        reader.close()
+    return digests.verify(bytes(content[:filled]), descriptor.digest)
+
+
 def _read_into_memory(source: Source, descriptor: Descriptor) -> bytes:
     content = bytearray(descriptor.size)
     view, filled = memoryview(content), 0

@@ -9,6 +9,7 @@ from airgap.i18n import tr
 from airgap.oci import Reference
 from airgap.targets.mapping import Mapping
 from airgap.targets.protocols import Finding
+from airgap.targets.removal import RegistryRemover
 
 if TYPE_CHECKING:
     from airgap.registry import Registries, Repository
@@ -61,3 +62,7 @@ class PlainTarget:
             registry = self.mapping.address.registry
             self._repositories[repository] = self._registries.repository(registry, repository, push=not self._read_only)
         return self._repositories[repository]
+
+    def remover(self) -> RegistryRemover:
+        """Return what deletes images."""
+        return RegistryRemover(self.open, self.mapping.address.registry)

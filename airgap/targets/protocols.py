@@ -85,3 +85,39 @@ class SupportsUploadProbe(Protocol):
 
     def probe_upload(self) -> list[Finding]:
         """Begin an upload and cancel it. Call this only if uploads will follow."""
+
+
+class Remover(Protocol):
+    """Deletes images of a target. Repositories are named as in :meth:`Target.locate`'s references. Thread-safe.
+
+    ``cleans_up`` says that the product removes manifests by itself to which no tag leads; then only tags are removed.
+    """
+
+    cleans_up: bool
+
+    def check(self, repository: str, /) -> None:
+        """Find out whether the target deletes at all, without deleting anything.
+
+        Raises :class:`airgap.errors.NotReady` with the setting that allows it, and
+        :class:`airgap.errors.Unauthorized` for a user without the right.
+        """
+
+    def remove_tag(self, repository: str, tag: str, digest: str, /) -> None:
+        """Remove a tag that stands for ``digest``, and no other tag; what is gone already is no error.
+
+        Raises :class:`airgap.errors.Rejected` where tags cannot be deleted without their manifest.
+        """
+
+    def remove_manifest(self, repository: str, digest: str, /) -> None:
+        """Remove a manifest and all its tags; what is gone already is no error."""
+
+    def next_steps(self) -> list[str]:
+        """Return what gives the space back afterwards, one step in each text."""
+
+
+@runtime_checkable
+class SupportsRemoval(Protocol):
+    """A target that images can be deleted from."""
+
+    def remover(self) -> Remover:
+        """Return what deletes. Call this after the preflight."""

@@ -63,6 +63,7 @@ ELSEWHERE = {
     "package-metadata-bytes": "test_packages_and_documents_within_limits",
     "package-database-bytes": "test_a_database_beyond_its_limit_is_not_read",
     "package-entries": "test_a_database_beyond_its_limit_is_not_read",
+    "kept-files": "test_a_folder_of_more_files_than_are_read",
     "attached-bytes": "test_what_cannot_be_attached",
     "attached-files": "test_so_many_files",
     "archive-entries": "test_extended_headers_have_limits",
@@ -73,6 +74,8 @@ ELSEWHERE = {
     "scan-depth": "test_verdicts_are_kept_for_the_same_database",
     "scan-file-bytes": "test_large_files_are_not_given_to_a_command",
     "scan-time": "test_a_command_that_does_not_end",
+    "recoded-layer-bytes": "test_sizes_that_are_declared_have_limits",
+    "recoded-prefix-bytes": "test_sizes_that_are_declared_have_limits",
     "nodes-time": "test_a_node_on_which_the_check_does_not_run_is_not_ready",
 }
 

@@ -23,13 +23,14 @@ VERBS = [
     "import",
     "rewrite",
     "inventory",
+    "prune",
     "diff",
     "serve",
     "migrate",
     "hosts",
     "doctor",
 ]
-VERBS += ["release", "repair", "login", "logout", "state", "completion", "demo", "init"]
+VERBS += ["release", "repair", "expand", "login", "logout", "state", "completion", "demo", "init"]
 
 
 def command(name: str) -> click.Command:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from airgap.artifacts.artifact import Artifact
 from airgap.artifacts.format import Format
+from airgap.artifacts.publish.nexus_removal import NexusFileRemover
 from airgap.artifacts.publish.refusals import explained
 from airgap.artifacts.put import descriptor_of, find_by_path, put_file
 from airgap.artifacts.repository import ArtifactRepository
@@ -162,6 +163,10 @@ class NexusArtifacts:
     def url(self, artifact: Artifact) -> str:
         """Return the address of the file."""
         return self._files.url(f"/{self._publisher.path(artifact)}")
+
+    def remover(self) -> NexusFileRemover:
+        """Return what deletes files by the REST API."""
+        return NexusFileRemover(self._rest, self._settings, self._format, str(self._files))
 
     def _post(self, body: Body, artifact: Artifact) -> None:
         query = f"?repository={quote(self._settings.name, safe='')}"

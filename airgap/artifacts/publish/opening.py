@@ -44,10 +44,12 @@ class Opener(Record, frozen=False, eq=False):
     def open(self, format_name: str) -> ArtifactRepository:
         """Return the repository for a format. Raises :class:`TargetError` or :class:`NotReady` with the choice that
         the user has, and the errors of the connection."""
-        artifact_format = format_named(format_name)
         target = self.targets.get(format_name)
-        if target is None:
-            return self._by_nexus(artifact_format)
+        return self._by_nexus(format_named(format_name)) if target is None else self.open_at(target)
+
+    def open_at(self, target: ArtifactTarget) -> ArtifactRepository:
+        """Return the repository at an address. Raises what :meth:`open` raises."""
+        artifact_format = format_named(target.format)
         if target.folder is not None:
             return FolderRepository(artifact_format, target.folder, target.served)
         if target.url.startswith("oci://"):

@@ -12,6 +12,7 @@ import click
 from airgap.cli import options
 from airgap.cli.printing import Styled, note, say, say_json
 from airgap.config.state import state_folder
+from airgap.dossier.history import PRUNE
 from airgap.errors import UsageError
 from airgap.flows.history import read_history
 from airgap.formatting import counted
@@ -58,12 +59,14 @@ def command(verify: bool, contains: str | None, as_json: bool) -> None:
 
 
 def _say(document: Mapping[str, Any]) -> None:
+    if document.get("action") == PRUNE:
+        _say_prune(document)
+        return
     bundle = document["bundle"]
     title = " ".join(part for part in (bundle.get("name"), bundle.get("version")) if part) or bundle["file"]
     say(Styled(f"{document['number']}  {document['time']}  {document['user']}", bold=True))
     say(f"  {title}  {bundle['root']}")
-    outcomes = {"complete": tr("complete"), "incomplete": tr("incomplete"), "stopped": tr("stopped")}
-    outcome = outcomes.get(document["outcome"], document["outcome"])
+    outcome = _outcome(document)
     contents = [counted(len(document["images"]), "image")] if document["images"] else []
     contents += [counted(len(document["artifacts"]), "artifact")] if document["artifacts"] else []
     said = tr("to {target}: {outcome}", target=document["target"], outcome=outcome)
@@ -73,3 +76,18 @@ def _say(document: Mapping[str, Any]) -> None:
         say("  " + tr("approved by {signers}", signers=", ".join(signer["signer"] for signer in approval["signers"])))
     else:
         say("  " + tr("without an approval"))
+
+
+def _say_prune(document: Mapping[str, Any]) -> None:
+    """What was deleted: ``images`` and ``artifacts`` are those that are gone."""
+    say(Styled(f"{document['number']}  {document['time']}  {document['user']}", bold=True))
+    gone = [counted(len(document["images"]), "image")] if document["images"] else []
+    gone += [counted(len(document["artifacts"]), "artifact")] if document["artifacts"] else []
+    said = tr("deleted at {target}: {outcome}", target=document["target"], outcome=_outcome(document))
+    say("  " + ", ".join([said, *gone]))
+    say("  " + tr("kept: {names}", names=", ".join(document["kept"])))
+
+
+def _outcome(document: Mapping[str, Any]) -> str:
+    outcomes = {"complete": tr("complete"), "incomplete": tr("incomplete"), "stopped": tr("stopped")}
+    return outcomes.get(document["outcome"], str(document["outcome"]))

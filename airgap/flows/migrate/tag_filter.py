@@ -11,10 +11,9 @@ from airgap.errors import UsageError
 from airgap.flows.migrate.registry_view import Tag
 from airgap.i18n import tr
 from airgap.oci import dates
+from airgap.oci.signature_tags import subject_digest
 from airgap.records import Record
 
-#: Tags for referrers of an image: ``sha256-<hex>`` (distribution-spec) or with a suffix such as ``.sig`` (cosign).
-_REFERRER_TAG = re.compile(r"(sha256)-([0-9a-f]{64})(\..+)?")
 #: Reproducible builds write a date near the Unix epoch, which says nothing about the image's age.
 _EARLIEST_DATE = datetime(1981, 1, 1, tzinfo=timezone.utc)
 
@@ -120,16 +119,9 @@ class TagFilter(Record):
         return [*selected, *(tag for tag in tags if subject_digest(tag.name) in digests)], undated
 
 
-def subject_digest(tag: str) -> str:
-    """The digest of the image that a referrer's tag such as ``sha256-<hex>.sig`` belongs to; empty for other tags."""
-    match = _REFERRER_TAG.fullmatch(tag)
-    return f"{match[1]}:{match[2]}" if match else ""
-
-
 def is_referrers_tag(tag: str) -> bool:
     """Whether a tag lists an image's referrers (distribution-spec "Referrers Tag Schema")."""
-    match = _REFERRER_TAG.fullmatch(tag)
-    return match is not None and not match[3]
+    return bool(subject_digest(tag)) and "." not in tag
 
 
 def real_date(date: datetime | None) -> datetime | None:

@@ -94,7 +94,7 @@ class History(Record):
         inventory = bundle.inventory
         document = {
             "time": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "user": _user(),
+            "user": user_name(),
             "outcome": outcome,
             "target": target,
             "bundle": {
@@ -132,7 +132,7 @@ def _signer(signer: Checked) -> dict[str, Any]:
     return {"signer": signer.shown_signer, "comment": signer.comment or None, "verified": signer.verified}
 
 
-def _user() -> str:
+def user_name() -> str:
     """Return the name of the user; behind ``sudo`` that of whoever called it too."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name

@@ -36,11 +36,11 @@ class HarborProjects(Record):
 
     def status(self, project: str) -> int:
         """Return the status of asking for a project: 200 if it exists, 404 if the user sees no such project."""
-        return self._call("HEAD", f"{self.url}?{urlencode({'project_name': project})}").status
+        return self.call("HEAD", f"{self.url}?{urlencode({'project_name': project})}").status
 
     def create(self, project: str) -> None:
         """Create a private project; succeeds if it exists meanwhile. Raises :class:`NotReady` if this is refused."""
-        response = self._call("POST", self.url, document_for(project))
+        response = self.call("POST", self.url, document_for(project))
         if response.status in (201, 409):
             return
         hint = tr("ask an administrator of Harbor for the project")
@@ -64,7 +64,8 @@ class HarborProjects(Record):
         credential = client.credentials.find(client.registry)
         return credential.username if credential else ""
 
-    def _call(self, method: str, url: str, document: object = None) -> Response:
+    def call(self, method: str, url: str, document: object = None) -> Response:
+        """Send a request to the API, as the user of the registry, and return the answer."""
         client = self.probe.client
         credential = None if client.password_refused else client.credentials.find(client.registry)
         headers = {"Accept": "application/json"}

@@ -13,6 +13,7 @@ from airgap.oci import Reference
 from airgap.registry import Repository
 from airgap.targets.harbor.detection import is_harbor
 from airgap.targets.harbor.projects import HarborProjects
+from airgap.targets.harbor.removal import HarborRemover
 from airgap.targets.mapping import Mapping
 from airgap.targets.probe import Probe
 from airgap.targets.product import RunChecks, TargetRequest
@@ -115,6 +116,10 @@ class HarborTarget:
             self._ensure_project(project)
             self._repositories[repository] = Repository(self._probe.client, repository, push=True)
         return self._repositories[repository]
+
+    def remover(self) -> HarborRemover:
+        """Return what deletes images."""
+        return HarborRemover(self._projects, self.open, self.mapping.address.registry)
 
     def _ensure_project(self, project: str) -> str:
         """Check that a project exists, or create it; returns what happened, in words."""

@@ -105,12 +105,9 @@ class ComponentLister(Record, frozen=False, eq=False):
     def components(self) -> Iterator[Component]:
         """Yield every tag, in Nexus's order."""
         for item in self._items("components"):
-            image, tag = item.get("name"), item.get("version")
-            assets = item.get("assets")
-            asset = assets[0] if isinstance(assets, list) and assets and isinstance(assets[0], dict) else {}
-            if isinstance(image, str) and isinstance(tag, str) and image and tag:
-                modified = dates.parse(str(asset.get("lastModified") or ""))
-                yield Component(image, tag, _digest_of(asset), str(asset.get("contentType") or ""), modified)
+            component = read_component(item)
+            if component is not None:
+                yield component
 
     def manifests_by_digest(self) -> Iterator[tuple[str, str]]:
         """Yield image and digest of every manifest that is stored by its digest, with or without a tag."""
@@ -187,6 +184,17 @@ class ComponentLister(Record, frozen=False, eq=False):
             where=self.rest.url,
             hint=tr("--nexus-source is the address of Nexus's pages (often port 8081 or 8443), with its context path"),
         )
+
+
+def read_component(item: dict[str, Any]) -> Component | None:
+    """Return the tag that an item of the list stands for; ``None`` for an item without a name or a tag."""
+    image, tag = item.get("name"), item.get("version")
+    if not (isinstance(image, str) and isinstance(tag, str) and image and tag):
+        return None
+    assets = item.get("assets")
+    asset = assets[0] if isinstance(assets, list) and assets and isinstance(assets[0], dict) else {}
+    modified = dates.parse(str(asset.get("lastModified") or ""))
+    return Component(image, tag, _digest_of(asset), str(asset.get("contentType") or ""), modified)
 
 
 def _digest_of(asset: dict[str, Any]) -> str:

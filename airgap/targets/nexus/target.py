@@ -16,6 +16,7 @@ from airgap.targets.nexus.pages import routes_behind
 from airgap.targets.nexus.probe import NexusProbe
 from airgap.targets.nexus.realms import RealmMissing
 from airgap.targets.nexus.refusals import REFUSALS_BY_ID, explain
+from airgap.targets.nexus.removal import NexusRemover
 from airgap.targets.nexus.repository import NexusRepository, ServerBehavior
 from airgap.targets.nexus.routes import (
     probe_of_route,
@@ -195,3 +196,7 @@ class NexusTarget:
         if repository not in self._repositories:
             self._repositories[repository] = NexusRepository(self._probe.client, repository, self._behavior)
         return self._repositories[repository]
+
+    def remover(self) -> NexusRemover:
+        """Return what deletes tags."""
+        return NexusRemover(self._probe, self.open)

@@ -161,6 +161,7 @@ _PATHS: tuple[tuple[str, str, bool, Handler], ...] = (
     ("GET", "/components", False, rest_components.components),
     ("GET", "/components/", False, rest_components.component),
     ("DELETE", "/components/", False, rest_components.delete),
+    ("DELETE", "/assets/", False, rest_components.delete_asset),
     ("POST", "/components", False, rest_uploads.upload),
     ("GET", "/assets", False, rest_components.assets),
     ("GET", "/search", False, rest_components.search),

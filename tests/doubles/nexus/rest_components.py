@@ -82,22 +82,45 @@ def component(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer
         return refused
     base = base_of(request, scheme) + nexus.settings.context
     entries = _components(nexus, content, base)
-    (document,) = [entry for entry in entries if (entry["name"], entry["version"]) == (name, version)]
+    (document,) = [entry for entry in entries if (entry["name"], entry["version"] or "") == (name, version)]
     return answers.document(200, document)
 
 
 def delete(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
-    """One tag goes, the manifest stays until garbage is collected (36)."""
+    """One tag goes, the manifest stays until garbage is collected (36); of other formats all files of a component."""
     match = _by_id(nexus, request)
     if match is None:
         return answers.only_reason(404, "Not Found")
     content, name, version = match
-    refused = _may(nexus, user, "delete", content)
+    refused = _may_delete(nexus, user, content)
     if refused is not None:
         return refused
     with nexus.lock:
         content.tagged.pop((name, version), None)
+        for path in [path for path in content.files if _component_of(content, path) == (name, version)]:
+            del content.files[path]
     return Answer(204)
+
+
+def delete_asset(nexus: Nexus, request: Request, user: User, scheme: str) -> Answer:
+    """One file goes (Sonatype's "Assets API"); that a component without files goes too is inferred."""
+    parts = _id_parts(request)
+    content = nexus.contents.get(parts[0]) if len(parts) == 4 else None
+    if content is None or parts[1] not in content.files:
+        return answers.only_reason(404, "Not Found")
+    refused = _may_delete(nexus, user, content)
+    if refused is not None:
+        return refused
+    with nexus.lock:
+        del content.files[parts[1]]
+    return Answer(204)
+
+
+def _may_delete(nexus: Nexus, user: User, content: Content) -> Answer | None:
+    """DENY does not permit a deletion, the other policies do (41)."""
+    if content.settings.write_policy == "DENY":
+        return answers.only_reason(400, "Repository is read-only")
+    return _may(nexus, user, "delete", content)
 
 
 def _may(nexus: Nexus, user: User, action: str, content: Content) -> Answer | None:
@@ -123,14 +146,31 @@ def _id(content: Content, *parts: str) -> str:
     return base64.urlsafe_b64encode("\n".join([content.name, *parts]).encode()).decode().rstrip("=")
 
 
-def _by_id(nexus: Nexus, request: Request) -> tuple[Content, str, str] | None:
+def _id_parts(request: Request) -> list[str]:
     given = request.path.rpartition("/")[2]
     try:
-        name, image, tag = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode().split("\n")
+        return base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode().split("\n")
     except (binascii.Error, UnicodeDecodeError, ValueError):
+        return []
+
+
+def _by_id(nexus: Nexus, request: Request) -> tuple[Content, str, str] | None:
+    parts = _id_parts(request)
+    content = nexus.contents.get(parts[0]) if len(parts) == 3 else None
+    if content is None:
         return None
-    content = nexus.contents.get(name)
-    return (content, image, tag) if content is not None and (image, tag) in content.tagged else None
+    _, name, version = parts
+    known = (name, version) in content.tagged
+    known = known or any(_component_of(content, path) == (name, version) for path in content.files)
+    return (content, name, version) if known else None
+
+
+def _component_of(content: Content, path: str) -> tuple[str, str]:
+    """The name and version of the component that a file belongs to: of maven2 and pypi all files of a folder."""
+    if content.settings.format in ("maven2", "pypi") and path.count("/") >= 2:
+        folder, _, _ = path.rpartition("/")
+        return folder.rpartition("/")[0], folder.rpartition("/")[2]
+    return path, ""
 
 
 def _components(nexus: Nexus, content: Content, base: str) -> list[dict[str, Any]]:
@@ -142,11 +182,14 @@ def _components(nexus: Nexus, content: Content, base: str) -> list[dict[str, Any
         asset = _asset(content, base, path, manifest.content, manifest.media_type, manifest.modified)
         entry = {"id": _id(content, image, tag), "repository": content.name, "format": content.settings.format}
         components.append({**entry, "group": None, "name": image, "version": tag, "assets": [asset]})
+    files: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for path, data in content.files.items():
         asset = _asset(content, base, path, data, "application/octet-stream", 0.0)
-        entry = {"id": _id(content, path, ""), "repository": content.name, "format": content.settings.format}
-        group = "/" + path.rpartition("/")[0]
-        components.append({**entry, "group": group, "name": path, "version": None, "assets": [asset]})
+        files.setdefault(_component_of(content, path), []).append(asset)
+    for (name, version), assets in files.items():
+        entry = {"id": _id(content, name, version), "repository": content.name, "format": content.settings.format}
+        group = "/" + name.rpartition("/")[0]
+        components.append({**entry, "group": group, "name": name, "version": version or None, "assets": assets})
     return components
 
 
