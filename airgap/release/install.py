@@ -72,12 +72,14 @@ def _lines(name: str, version: str, bundles: Sequence[ReleaseBundle], far: FarSi
     yield from _section(tr("Import"))
     if far.overrides:
         yield from (tr("The airgap.yaml of the project must be in the working folder: it names the images."), "")
+    by_hand = _each(newest_first, lambda one: _import_command(folder + one.files[0], far, keys))
+    if not far.images:
+        yield from _block(by_hand)
+        return
     yield from _block([_import_command(folder, far, keys)])
     if differentials:
         yield from ("", tr("It finds out what the site has, and takes the smallest bundle that serves. By hand:"), "")
-        yield from _block(_each(newest_first, lambda one: _import_command(folder + one.files[0], far, keys)))
-    if not far.images:
-        return
+        yield from _block(by_hand)
     yield from _section(tr("Apply"))
     yield from _block(["kubectl apply -f airgap-out/"])
     if previous := next((one.since for one in differentials if one.since), None):

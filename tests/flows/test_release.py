@@ -62,6 +62,9 @@ def test_the_folder_says_what_is_in_it(third: Project) -> None:
     unlisted = {"release.json", "release.json.minisig"}
     assert {name: there[name] for name in there.keys() - unlisted} == listed
     assert [bundle.since.version for bundle in release.differentials if bundle.since] == ["1.9", "1.8"]
+    for bundle in release.bundles:
+        # A document that is the bundle.json says what is in a bundle whose volumes are elsewhere.
+        assert [file.role for file in release.files if file.sha256 == bundle.id] == ["inventory"]
     roles = {file.role for file in release.files}
     assert roles == {"bundle", "inventory", "dossier", "notes", "install", "checksums"}
     for bundle in release.bundles:

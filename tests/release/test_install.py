@@ -58,5 +58,5 @@ def test_a_first_release_without_keys_target_and_parity() -> None:
 def test_files_of_other_formats_alone() -> None:
     full = ReleaseBundle("a" * 64, 7, ("p-1.tar",))
     assert commands(FarSide(images=False, artifacts=True), full, name="p")[2:] == [
-        "airgap import p-1/ --only-artifacts --nexus http://NEXUS:8081"
+        "airgap import p-1/p-1.tar --only-artifacts --nexus http://NEXUS:8081"
     ]
