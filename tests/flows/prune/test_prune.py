@@ -4,16 +4,23 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
 import tarfile
 
 import pytest
 
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_MANIFEST
-from airgap.store.readers import bytes_opener
+from airgap.store.readers import bytes_opener, fetch
 from tests.cli.command import Registry
+from tests.doubles.front import front
+from tests.doubles.registry import Answer, Request
+from tests.doubles.registry.shelf import error
 from tests.flows.prune.releases import NAME, TARGET, Site, World, images_of, left_of, receipt
 from tests.parts.images import Layer
+from tests.parts.terminal import on_terminal
 
 #: What 1.8 was given under a tag that 1.9 has moved.
 MOVED = f"tool@{World().tags['1.8']['tool:latest'].digest}"
@@ -142,6 +149,136 @@ def test_a_script_is_not_asked(site: Site, far: Registry) -> None:
     said = site.airgap.fails(2, "prune", TARGET, "--via", site.far_url, "--keep", "1.10.tar", "--json")
     assert "--json goes with" in said.errors[0]
     assert far.requests() == []
+
+
+def answered(site: Site, answer: bytes) -> tuple[int, str]:
+    """The question on a terminal, and its answer."""
+    return on_terminal(
+        site.airgap.command("prune", TARGET, "--via", site.far_url, "--keep", "1.10.tar"),
+        140,
+        30,
+        environment=site.airgap.whole_environment(),
+        folder=site.airgap.folder,
+        answers=[answer],
+    )
+
+
+def test_it_asks_and_no_is_the_answer_by_default(site: Site, far: Registry) -> None:
+    before = far.names()
+    code, said = answered(site, b"\n")
+    assert code == 0
+    assert re.search(rf"Delete 6 images, 1 signature \([\d.]+ kB\) at {NAME}/p\?", said)
+    assert "nothing was deleted" in said
+    assert far.names() == before
+    code, said = answered(site, b"y\n")
+    assert code == 0
+    assert far.names() == NEW
+
+
+def test_what_changes_while_the_question_is_open_is_left(site: Site, far: Registry) -> None:
+    """Somebody gives an image that would go another tag, between the look and the deletion."""
+    world = site.world
+    shared = world.tags["1.8"]["db:1.8"]
+    asked: list[str] = []
+
+    def intercept(request: Request) -> Answer | None:
+        if request.method == "DELETE" and not asked:  # the first is the one that asks whether anything is deleted
+            asked.append(request.path)
+            far.fill(world.images, {"p/db:theirs": shared})
+        return None
+
+    with front(far.url, intercept=intercept) as before:
+        site.far_url = before.url
+        said = site.prune("--keep", "1.10.tar", "--yes", code=3)
+    assert "p/db:1.8" in said.errors[0]
+    assert "has changed while the question was open" in said.stderr
+    assert far.names() == sorted([*NEW, "p/db:1.8", "p/db:theirs"])
+    assert far.store.exists(shared)
+
+
+def test_one_failure_does_not_stop_the_others(site: Site, far: Registry) -> None:
+    """The index of app:1.9 cannot be deleted: what it leads to stays, and the next run goes on."""
+    refused = site.world.tags["1.9"]["app:1.9"].digest
+    broken = True
+
+    def intercept(request: Request) -> Answer | None:
+        stays = request.method == "DELETE" and request.path.endswith(refused) and broken
+        return error(409, "DENIED") if stays else None
+
+    with front(far.url, intercept=intercept) as before:
+        site.far_url = before.url
+        said = site.prune("--keep", "1.10.tar", "--yes", code=3)
+        assert said.errors == [f"not deleted: {NAME}/p/app:1.9"]
+        assert far.names() == sorted([*NEW, "p/app:1.9"])
+        for needed in site.world.images.needed(site.world.tags["1.9"]["app:1.9"]):
+            assert far.store.exists(needed)
+        broken = False
+        site.prune("--keep", "1.10.tar", "--yes")
+    assert far.names() == NEW
+
+
+def test_a_registry_that_deletes_nothing_says_so_before_it_asks(site: Site, far: Registry) -> None:
+    """tests/interop/test_prune.py has the real one."""
+    before = far.names()
+
+    def intercept(request: Request) -> Answer | None:
+        return error(405, "UNSUPPORTED") if request.method == "DELETE" else None
+
+    with front(far.url, intercept=intercept) as refusing:
+        command = ["prune", TARGET, "--via", refusing.url, "--keep", "1.10.tar", "--yes"]
+        said = site.airgap.run(*command, code=51)
+        assert "REGISTRY_STORAGE_DELETE_ENABLED=true" in said.stderr
+        assert len(refusing.seen("DELETE")) == 1
+    assert far.names() == before
+
+
+def test_a_stopped_run_is_in_the_history_and_the_next_one_goes_on(site: Site, far: Registry) -> None:
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def intercept(request: Request) -> Answer | None:
+        if request.method == "DELETE" and "/db/" in request.path and processes:
+            processes.pop().send_signal(signal.SIGINT)
+        return None
+
+    with front(far.url, intercept=intercept) as before:
+        site.far_url = before.url
+        process = site.airgap.started("prune", TARGET, "--via", before.url, "--keep", "1.10.tar", "--yes")
+        processes.append(process)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert b"stopped; what was deleted so far is in the history" in said
+        entry = site.airgap.run("history", "--json").json[-1]
+        assert entry["outcome"] == "stopped"
+        gone = {image["target"].removeprefix(f"{NAME}/") for image in entry["images"]}
+        assert gone
+        assert not gone & set(far.names())
+        site.prune("--keep", "1.10.tar", "--yes")
+    assert far.names() == NEW
+
+
+def test_referrers_that_no_tag_leads_to_go_with_their_image(site: Site, far: Registry) -> None:
+    far.refer("p/db:1.8")
+    far.refer("p/db:1.10")
+    (gone,) = [name for name in far.store.names() if _refers_to(far, name, "p/db:1.8")]
+    (kept,) = [name for name in far.store.names() if _refers_to(far, name, "p/db:1.10")]
+    site.prune("--keep", "1.10.tar", "--yes")
+    assert gone not in far.store.names()
+    assert kept in far.store.names()
+
+
+def _refers_to(far: Registry, name: str, image: str) -> bool:
+    content = fetch(far.store, far.store.resolve(name), limit=100_000)
+    return bool(json.loads(content).get("subject", {}).get("digest") == far.digest(image))
+
+
+def test_the_folder_of_a_release_keeps_it(site: Site) -> None:
+    with Registry() as quay:
+        site.world.fill_quay(quay, "1.10")
+        config = {"registries": {"quay.io": {"mirror": quay.url}}, "name": "platform", "resources": ["1.10.yaml"]}
+        site.airgap.write("airgap.yaml", json.dumps(config))
+        site.airgap.run("release", "1.10")
+    (site.airgap.folder / "airgap.yaml").unlink()
+    assert images_of(site.json("--keep", "platform-1.10", "--dry-run")) == OLD
 
 
 def test_the_history_says_what_was_deleted(site: Site) -> None:
