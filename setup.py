@@ -59,7 +59,8 @@ class Wheel(bdist_wheel):
     """Knows nothing of Python's ABI."""
 
     def finalize_options(self) -> None:
-        if "editable_wheel" not in self.distribution.command_obj and library() is not None:
+        # Other commands ask it for metadata alone.
+        if "bdist_wheel" in self.distribution.commands and library() is not None:
             self.distribution.has_ext_modules = lambda: True
         super().finalize_options()
 

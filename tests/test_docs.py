@@ -131,5 +131,5 @@ def test_versions_lists_the_features_that_there_are() -> None:
     from airgap.bundle.document_format import FEATURES
 
     page = section(ROOT / "docs/versions.md", "The bundle and the other files")
-    listed = dict(re.findall(r"^\| `([\w:-]+)` \|.*\| ([\d.]+) \|$", page, re.MULTILINE))
+    listed = dict(re.findall(r"^\| `([\w:/-]+)` \|.*\| ([\d.]+) \|$", page, re.MULTILINE))
     assert listed == dict(FEATURES)

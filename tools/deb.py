@@ -4,7 +4,8 @@
     python tools/deb.py
 
 The sources are copied aside with what the package holds besides them: manual pages, completion scripts, ``airgap.pyz``
-for ``export --with-self``, and a changelog with the version and its date. The same tree gives the same bytes.
+for ``export --with-self``, and a changelog with the version and its date. The same tree gives the same bytes. One
+package is for all architectures, so the compiled encoders of ``airgap/recode`` are not in it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def build(output: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="airgap-deb-") as scratch:
         version, released = release()
         source = Path(scratch) / f"airgap-oci-{version}"
-        unused = shutil.ignore_patterns("__pycache__", "*.pyc", "*.po", "*.pot")
+        unused = shutil.ignore_patterns("__pycache__", "*.pyc", "*.po", "*.pot", "*.so", "*.c", "*.h")
         for name in ("airgap", "debian"):
             shutil.copytree(ROOT / name, source / name, ignore=unused)
         for name in COPIED:

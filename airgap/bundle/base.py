@@ -18,6 +18,7 @@ from airgap.bundle.receipt import Receipt
 from airgap.bundle.required_layers import BundleIdentity
 from airgap.errors import BundleError, UsageError
 from airgap.i18n import tr
+from airgap.oci import Reference
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
 
@@ -34,12 +35,21 @@ class BaseBlob(NamedTuple):
     origin: str | None
 
 
+class BaseImage(Record):
+    """An image that the target should have. ``derived_from`` is as in :class:`airgap.bundle.BundledImage`."""
+
+    reference: Reference
+    digest: str
+    derived_from: str = ""
+
+
 class Base(Record):
     """What ``path`` says about the target.
 
     ``id`` is that of :class:`airgap.bundle.Document` and is written to the lockfile. ``blobs`` maps digests to blobs.
     ``artifacts`` maps the digests of files of other formats that the far side should have, in no registry.
-    ``bundles`` maps the IDs in their ``origin`` to what is known about these bundles.
+    ``bundles`` maps the IDs in their ``origin`` to what is known about these bundles. ``images`` are those whose source
+    is known; ``is_bundle`` tells whether ``path`` is a bundle, with their content.
     """
 
     path: str
@@ -47,6 +57,8 @@ class Base(Record):
     blobs: Mapping[str, BaseBlob] = field(repr=False)
     bundles: Mapping[str, BundleIdentity] = field(default_factory=dict, repr=False)
     artifacts: Mapping[str, BaseBlob] = field(default_factory=dict, repr=False)
+    images: tuple[BaseImage, ...] = ()
+    is_bundle: bool = False
 
 
 def read_base(path: str | os.PathLike[str]) -> Base:
@@ -66,7 +78,10 @@ def read_base(path: str | os.PathLike[str]) -> Base:
     if isinstance(content, Receipt):
         bundles = {bundle.id: bundle for bundle in content.bases}
         files = {file.digest: BaseBlob(file.size, (), content.bundle) for file in content.artifacts}
-        return Base(document.path, document.id, _blobs_of_receipt(content), bundles, files)
+        images = tuple(
+            BaseImage(Reference.parse(image.source), image.digest) for image in content.images if image.source
+        )
+        return Base(document.path, document.id, _blobs_of_receipt(content), bundles, files, images)
     if not document.exact:
         raise BundleError(
             tr("this is a bundle.json that another program has rewritten, so that it names no bundle"),
@@ -80,7 +95,9 @@ def read_base(path: str | os.PathLike[str]) -> Base:
         file.digest: BaseBlob(file.size, (), origins.get(file.digest, document.id))
         for file in (artifact.content for artifact in content.artifacts)
     }
-    return Base(document.path, document.id, blobs_of_bundle(content, document.id), bundles, files)
+    images = tuple(BaseImage(image.reference, image.descriptor.digest, image.derived_from) for image in content.images)
+    blobs = blobs_of_bundle(content, document.id)
+    return Base(document.path, document.id, blobs, bundles, files, images, document.kind == "bundle")
 
 
 def _blobs_of_receipt(receipt: Receipt) -> dict[str, BaseBlob]:

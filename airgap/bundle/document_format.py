@@ -24,11 +24,13 @@ _FORMAT_SINCE = "0.1.0"
 ARTIFACTS = "artifacts"
 #: The entry in ``features`` that makes versions refuse the bundle that would miss the images that an index lacks.
 SPARSE = "sparse"
+#: The entry in ``features`` that makes versions refuse the bundle that could not restore its layers.
+RECODE = "recode/1"
 #: The ``features`` that this version can read, each with the first version that reads it. A bundle with any other is
 #: refused.
-FEATURES: Mapping[str, str] = {DIFFERENTIAL: "0.1.0", ARTIFACTS: "0.3.0", SPARSE: "0.3.0"}
-#: The only value of a blob's ``form`` that this version can read: the bytes themselves.
-PLAIN = "plain"
+FEATURES: Mapping[str, str] = {DIFFERENTIAL: "0.1.0", ARTIFACTS: "0.3.0", SPARSE: "0.3.0", RECODE: "0.4.0"}
+#: The values of a blob's ``form`` that this version can read: the bytes themselves, and ``airgap.bundle.recoded``.
+PLAIN, RECODED = "plain", "recoded"
 
 
 def dump_json(document: Any) -> bytes:
@@ -52,7 +54,7 @@ def check_supported(document: Mapping[str, Any], where: str, forms: Iterable[str
     """
     is_other_format = document["format"] != FORMAT
     features = sorted(set(map(str, document.get("features") or ())) - FEATURES.keys())
-    unknown_forms = sorted(set(forms) - {PLAIN})
+    unknown_forms = sorted(set(forms) - {PLAIN, RECODED})
     if is_other_format or features or unknown_forms:
         needs = ", ".join(
             [tr("format {document}", document=document["format"])] if is_other_format else [*features, *unknown_forms]

@@ -42,7 +42,8 @@ class BundleHead:
         bundle_id: str,
     ) -> None:
         self.members = members
-        self.places = BlobPlaces(inventory.blobs, end)
+        self._stored = inventory.stored
+        self.places = BlobPlaces(self._stored, end)
         self.blobs_end = self.places.end
         self.inventory = inventory
         self.bundle_id = bundle_id
@@ -70,7 +71,7 @@ class BundleHead:
     def check_order(self) -> None:
         """Raise :class:`SignatureFailure` unless the members are in the order in which airgap writes them."""
         names = head_names(self.inventory)
-        expected = [member.name for member in place_head([(name, 0) for name in names], self.inventory.blobs)[0]]
+        expected = [member.name for member in place_head([(name, 0) for name in names], self._stored)[0]]
         for name, expected_name in zip(self.members, expected, strict=True):
             if name != expected_name:
                 raise SignatureFailure(
@@ -103,7 +104,7 @@ class BundleHead:
             raise BundleError(tr("the member {name} {problem}", name=name, problem=problem))
         folders = {f"{name[:end]}/" for name in present for end in range(len(name)) if name[end] == "/"}
         folders |= {_BLOBS_FOLDER, f"{_BLOBS_FOLDER}sha256/"}
-        folders |= {f"{_BLOBS_FOLDER}{algorithm}/" for algorithm in self.inventory.blobs.algorithms()}
+        folders |= {f"{_BLOBS_FOLDER}{algorithm}/" for algorithm in self._stored.algorithms()}
         for name in sorted(folders ^ (self.members.keys() - present)):
             raise BundleError(
                 tr(
@@ -121,7 +122,7 @@ class BundleHead:
         names: dict[str, Descriptor] = {}
         index = manifests.parse(self.member("index.json"), manifests.OCI_INDEX, where="index.json", kind="index")
         for entry in index.children:
-            if self.inventory.blobs.size_of(entry.digest) != entry.size:
+            if self._stored.size_of(entry.digest) != entry.size:
                 raise BundleError(tr("index.json names {digest}, which is not in the inventory", digest=entry.digest))
             if name := entry.annotations.get(CONTAINERD_NAME, ""):
                 if name in names:

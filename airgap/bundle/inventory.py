@@ -10,7 +10,7 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airgap import limits
 from airgap.bounded_json import TooLarge
@@ -21,6 +21,8 @@ from airgap.bundle.document_format import (
     ARTIFACTS,
     FORMAT,
     PLAIN,
+    RECODE,
+    RECODED,
     SPARSE,
     check_supported,
     dump_json,
@@ -44,6 +46,9 @@ from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record, field
+
+if TYPE_CHECKING:
+    from airgap.bundle.recoded import RecodedLayer
 
 #: The member's name in the tar.
 INVENTORY_MEMBER = "airgap/bundle.json"
@@ -109,7 +114,8 @@ class Inventory(Record):
     ``bases`` identifies the bundles that brought the required layers. ``tool`` is the oldest airgap that
     reads the bundle. ``skipped`` are the files that were not read for images. ``artifacts`` are the files of other
     formats, sorted. ``absent`` are the digests of manifests that indexes list and that the bundle does not have.
-    ``attached`` are the documents that ride along.
+    ``attached`` are the documents that ride along. ``recoded`` are the layers among ``blobs`` that lie in the tar in
+    another form, by digest.
     """
 
     images: tuple[BundledImage, ...]
@@ -128,6 +134,7 @@ class Inventory(Record):
     referrer_tags: Mapping[str, str] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     attached: tuple[AttachedDocument, ...] = ()
+    recoded: Mapping[str, RecodedLayer] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blobs", BlobList.of(self.blobs))
@@ -136,17 +143,29 @@ class Inventory(Record):
     @property
     def features(self) -> list[str]:
         """What a reader must know to read the bundle."""
-        present = {DIFFERENTIAL: self.requires, ARTIFACTS: self.artifacts, SPARSE: self.absent}
+        present = {DIFFERENTIAL: self.requires, ARTIFACTS: self.artifacts, SPARSE: self.absent, RECODE: self.recoded}
         return [feature for feature, content in present.items() if content]
 
     @property
     def incomplete(self) -> frozenset[str]:
-        """The digests of images, referrers and artifacts that need a layer which is not in the bundle."""
-        if not self.requires:
+        """The digests of images, referrers and artifacts that need a layer which the tar does not have as it is."""
+        if not self.requires and not self.recoded:
             return frozenset()
+        absent = {index for index, digest in enumerate(self.blobs.digests()) if digest in self.recoded}
         return frozenset(
-            root for root, indexes in self.uses.items() if any(index >= len(self.blobs) for index in indexes)
+            root
+            for root, indexes in self.uses.items()
+            if any(index >= len(self.blobs) or index in absent for index in indexes)
         )
+
+    @property
+    def stored(self) -> BlobList:
+        """The blobs as they lie in the tar: ``blobs``, but for recoded layers."""
+        if not self.recoded:
+            return self.blobs
+        from airgap.bundle.recoded import stored_blobs
+
+        return BlobList(stored_blobs(self.blobs, self.recoded))
 
     def manifests_of(self, root: str) -> list[str]:
         """Return the digests of the manifests that the image with the digest ``root`` consists of."""
@@ -169,7 +188,7 @@ class Inventory(Record):
             **({"referrerTags": dict(self.referrer_tags)} if self.referrer_tags else {}),
             "members": dict(self.members),
             "blobs": [
-                {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, "form": PLAIN}
+                {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, **self._form_of(blob)}
                 for blob in self.blobs
             ],
             "requires": [required.to_json() for required in self.requires],
@@ -181,6 +200,9 @@ class Inventory(Record):
             **({"attached": [document.to_json() for document in self.attached]} if self.attached else {}),
             **({"skipped": [entry.to_json() for entry in self.skipped]} if self.skipped else {}),
         }
+
+    def _form_of(self, blob: Descriptor) -> dict[str, Any]:
+        return self.recoded[blob.digest].to_json() if blob.digest in self.recoded else {"form": PLAIN}
 
     def to_bytes(self) -> bytes:
         """Return the member's content, with the key ``check`` at its end."""
@@ -201,8 +223,10 @@ class Inventory(Record):
         """
         memory = Memory()
         forms: set[str] = set()
+        recoded: dict[str, RecodedLayer] = {}
         try:
-            found = read_parts(stream, _parts(memory, forms), memory, lambda read: check_supported(read, where))
+            parts = _parts(memory, forms, recoded)
+            found = read_parts(stream, parts, memory, lambda read: check_supported(read, where))
             check_supported(found, where, forms)
             inventory = cls(
                 found["images"],
@@ -221,6 +245,7 @@ class Inventory(Record):
                 found.get("referrerTags", {}),
                 found.get("absent", frozenset()),
                 found.get("attached", ()),
+                recoded,
             )
             inventory._check_consistency()
             return inventory
@@ -272,25 +297,34 @@ class Inventory(Record):
         roots = [*(image.descriptor.digest for image in self.images), *self.referrers]
         roots += [artifact.descriptor.digest for artifact in self.artifacts]
         check_required_layers(blobs, self.requires, self.uses, roots)
+        if self.recoded:
+            from airgap.bundle.recoded import check_recoded
+
+            check_recoded(self.recoded, self.uses, roots)
 
 
 def check_inventory(content: bytes) -> None:
     """Raise :class:`TooLarge` for an inventory that :meth:`Inventory.read` would refuse as too large."""
     memory = Memory()
-    read_parts(JsonStream(pread_of(content)), _parts(memory, set()), memory, lambda _: None)
+    read_parts(JsonStream(pread_of(content)), _parts(memory, set(), {}), memory, lambda _: None)
 
 
 def _unreadable(error: Exception, where: str) -> BundleError:
     return BundleError(tr("its inventory airgap/bundle.json is unreadable ({error})", error=error), where=where)
 
 
-def _parts(memory: Memory, forms: set[str]) -> Mapping[str, Part]:
-    """How each key is read. The costs are what the entries of real bundles take. ``forms`` gets those of the blobs."""
+def _parts(memory: Memory, forms: set[str], recoded: dict[str, RecodedLayer]) -> Mapping[str, Part]:
+    """How each key is read. The costs are what the entries of real bundles take. ``forms`` gets those of the blobs,
+    ``recoded`` the layers among them that are recoded."""
 
     def parse_blob(entry: Mapping[str, Any]) -> Descriptor:
         blob = Descriptor.from_json(entry)
         memory.text(blob.media_type)
-        if (form := entry.get("form", PLAIN)) != PLAIN:
+        if (form := entry.get("form", PLAIN)) == RECODED:
+            from airgap.bundle.recoded import RecodedLayer
+
+            recoded[blob.digest] = RecodedLayer.from_json(entry, memory)
+        if form != PLAIN:
             forms.add(memory.text(str(form)))
         return blob
 

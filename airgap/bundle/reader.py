@@ -8,7 +8,7 @@ and sizes in the inventory. The tar header there must be exactly the expected on
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from airgap.bundle.media import Medium
 from airgap.bundle.media.file import FileMedium
 from airgap.bundle.media.stream import PipeMedium
 from airgap.bundle.media.volumes import VolumesMedium
+from airgap.bundle.served_names import served_names
 from airgap.bundle.tail import Tail
 from airgap.bundle.tar import COPY_AGAIN_HINT, END, Member
 from airgap.errors import BundleError, ContentMissing, DigestMismatch, NotFound, SignatureFailure
@@ -30,7 +31,7 @@ from airgap.store.protocols import Opener, Reader
 from airgap.store.readers import BUFFER_SIZE, fetch, read_verified
 
 if TYPE_CHECKING:
-    pass
+    from airgap.bundle.recoded import RecodedLayer
 
 __all__ = ["MAX_MEMBER", "STANDARD_INPUT", "BundleReader"]
 
@@ -42,7 +43,10 @@ class BundleReader:
     """An open bundle. Made by :func:`airgap.bundle.open_bundle`. A context manager: leaving it closes the files.
 
     ``path`` is the file, ``inventory`` its inventory, ``id`` its ID; ``missing_blobs`` are digests in missing volumes.
+    ``restore`` opens its recoded layers at an offset; without it they are refused.
     """
+
+    restore: Callable[[RecodedLayer, int], Reader] | None = None
 
     def __init__(self, path: Path, medium: Medium, head: BundleHead, names: Mapping[str, Descriptor]) -> None:
         self.path = path
@@ -130,7 +134,8 @@ class BundleReader:
 
     def files_of(self, descriptor: Descriptor) -> Sequence[str]:
         """Return the volumes that contain a blob, or the bundle's file."""
-        place = self._places[descriptor.digest]
+        recoded = self.inventory.recoded.get(descriptor.digest)
+        place = self._places[recoded.payload.digest if recoded else descriptor.digest]
         return self._medium.files_at(place.header_offset, place.end - place.header_offset)
 
     def drain(self) -> None:
@@ -153,34 +158,24 @@ class BundleReader:
         """
         if self._served_names is not None:
             return self._served_names
-        names = {
-            name: descriptor
-            for name, descriptor in self._names.items()
-            if "@" not in name or name.endswith(f"@{descriptor.digest}")
-        }
-        repositories: dict[str, set[str]] = {}
-        incomplete = self.inventory.incomplete
-        for image in self.inventory.images:
-            if image.descriptor.digest not in incomplete:
-                repositories.setdefault(image.descriptor.digest, set()).add(image.reference.name)
-                for child in self.inventory.manifests_of(image.descriptor.digest):
-                    repositories.setdefault(child, set()).add(image.reference.name)
-        for referrer, subject in self.inventory.referrers.items():
-            repositories[referrer] = repositories.get(subject, set()) if referrer not in incomplete else set()
-            for repository in sorted(repositories[referrer]):
-                names[f"{repository}@{referrer}"] = self.resolve(referrer)
-                if tag := self.inventory.referrer_tags.get(referrer):
-                    names[f"{repository}:{tag}"] = self.resolve(referrer)
-        self._served_names = names
-        return names
+        self._served_names = served_names(self.inventory, self._names)
+        return self._served_names
 
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether the bundle has a blob of this digest and size, in a file that can be read."""
+        if recoded := self.inventory.recoded.get(descriptor.digest):
+            return recoded.size == descriptor.size and recoded.payload.digest not in self.missing_blobs
         place = self._places.get(descriptor.digest)
         return place is not None and place.size == descriptor.size and descriptor.digest not in self.missing_blobs
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Reader:
         """Open a blob. Raises :class:`ContentMissing`, or :class:`BundleError` for a damaged tar header."""
+        if recoded := self.inventory.recoded.get(descriptor.digest):
+            if self.restore is None:
+                from airgap.bundle.expansion import recoded_error
+
+                raise recoded_error(self.path, self.inventory)
+            return self.restore(recoded, offset)
         place = self._checked_place(descriptor.digest)
         return self._medium.open_range(place.content_offset + offset, place.size - offset)
 
@@ -218,8 +213,10 @@ class BundleReader:
         """Read a blob and its padding and verify them.
 
         ``opener`` opens the blob instead of :meth:`open`, for callers that count the bytes. Raises
-        :class:`DigestMismatch` or :class:`BundleError`.
+        :class:`DigestMismatch` or :class:`BundleError`. Of a recoded layer its payload is read.
         """
+        if recoded := self.inventory.recoded.get(descriptor.digest):
+            descriptor, opener = recoded.payload, None
         place = self._checked_place(descriptor.digest)
         try:
             read_verified(descriptor, opener(0) if opener else self.open(descriptor), lambda piece, offset: None)

@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": tr("Show the contents of a bundle, or an image at a registry."),
     "verify": tr("Check a bundle byte for byte."),
     "repair": tr("Make lost and damaged volumes again from parity."),
+    "expand": tr("Make the plain bundle of a recoded one."),
     "scan": tr("Scan everything in a bundle for malware, file by file."),
     "import": tr("Push a bundle into a registry and rewrite its YAML."),
     "keygen": tr("Make a key to sign bundles with."),

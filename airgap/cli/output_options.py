@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of ``airgap export`` about the form of the bundle: a folder, volumes, parity."""
+"""The options of ``airgap export`` about the form of the bundle: a folder, volumes, parity, recoded layers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 from airgap.bundle import OutputFormat
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_size, parse_volume_size
 from airgap.errors import UsageError
+from airgap.flows.steps.export_recoding import recoded_name
 from airgap.formatting import quoted
 from airgap.i18n import tr
 from airgap.records import Record
@@ -33,6 +34,7 @@ class OutputOptions(Record):
     volume_names: str
     parity: int | None
     volume: int | None
+    recode: bool
 
     def output_format(self, output: str | None, project: ProjectSettings, sealer: Sealer | None) -> OutputFormat:
         """Return the checked form of a bundle at ``output``, or under the project's name.
@@ -41,6 +43,7 @@ class OutputOptions(Record):
         """
         is_folder = self.layout == "folder"
         name = project.bundle_name.removesuffix(".tar") if is_folder else project.bundle_name
+        name = recoded_name(name) if self.recode and name else name
         output_format = OutputFormat(
             Path(output or name),
             parse_volume_size(self.volume_size) if self.volume_size else 0,
@@ -67,9 +70,9 @@ def output_options(function: F) -> F:
     @functools.wraps(function)
     def with_one_argument(
         layout: str, max_file_size: str | None, volume_size: str | None, volume_names: str, parity: int | None,
-        volume: int | None, **others: Any,
+        volume: int | None, recode: bool, **others: Any,
     ) -> Any:  # fmt: skip
-        form = OutputOptions(layout, max_file_size, volume_size, volume_names, parity, volume)
+        form = OutputOptions(layout, max_file_size, volume_size, volume_names, parity, volume, recode)
         return function(form=form, **others)
 
     decorated = cast("F", with_one_argument)
@@ -106,4 +109,12 @@ _OPTIONS = (
         help=tr("Add N volumes, from which `airgap repair` makes any N lost or damaged ones again."),
     ),
     click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume, from --lock.")),
+    click.option(
+        "--recode",
+        is_flag=True,
+        help=tr(
+            "Make the bundle smaller: gzip layers cross as zstd of what is in them, and import makes the same gzip "
+            "bytes of it again. Takes longer; only airgap reads it; called .recoded.tar."
+        ),
+    ),
 )

@@ -4,6 +4,7 @@ A run that was stopped is resumed: tags stay at the digests of the first run, an
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from airgap.bundle import read_base
@@ -14,6 +15,7 @@ from airgap.flows.steps.bundle_contents import gather
 from airgap.flows.steps.carried_resources import carried_resources
 from airgap.flows.steps.export_artifacts import artifact_folder
 from airgap.flows.steps.export_inputs import check_output, check_places, read_export_lock, write_export_lock
+from airgap.flows.steps.export_recoding import recoding_folder, with_recoded_layers
 from airgap.flows.steps.export_request import Exported, ExportRequest
 from airgap.flows.steps.finished_bundle import is_finished
 from airgap.flows.steps.make_bundle import lay_out_bundle, write_bundle
@@ -31,13 +33,14 @@ def export(request: ExportRequest, found_images: FoundImages, registries: Regist
     with (
         BundleBuild.open(request.form, **how, emit=context.emit) as build,
         artifact_folder(request.form, request.artifacts, temporary=request.dry_run, restart=request.restart) as folder,
+        recoding_folder(request) as recoding,
     ):
-        return _export(request, found_images, registries, build, folder, context)
+        return _export(request, found_images, registries, build, folder, recoding, context)
 
 
 def _export(
     request: ExportRequest, found_images: FoundImages, registries: Registries, build: BundleBuild, folder: Path,
-    context: Context,
+    recoding: Path | None, context: Context,
 ) -> Exported:  # fmt: skip
     base = read_base(request.base) if request.base else None
     replace = request.force or build.resuming
@@ -48,9 +51,12 @@ def _export(
         None if request.only_artifacts else resources, refresh=request.refresh, sparse=request.sparse,
     ) or build.lockfile  # fmt: skip
     found_images.emit_messages(context.emit)
+    recode = partial(
+        with_recoded_layers, request=request, folder=recoding, base=base, registries=registries, context=context
+    )
     base_id = base.id if base else None
     contents = gather(request, found_images, resources, registries, locked, build, folder, base_id, context)
-    laid_out = lay_out_bundle(request, contents, base, context)
+    laid_out = lay_out_bundle(request, contents, base, context, recode)
     inventory, paths = laid_out.inventory, laid_out.paths
     result = Exported(
         laid_out.planned, len(inventory.images), len(inventory.blobs), contents.sizes, 0, paths, contents.failures,
@@ -69,4 +75,6 @@ def _export(
     add_parity(request.form, paths, context)
     result.bundle_size = request.form.size_on_disk(laid_out.layout, paths)
     write_export_lock(request.lock, contents.lockfile, refresh=request.refresh)
+    for line in laid_out.content.summary:
+        context.note(line)
     return result

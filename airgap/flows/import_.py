@@ -16,6 +16,7 @@ from airgap.errors import AirgapError, raise_all
 from airgap.flows.steps.after_push import images_are_pushed
 from airgap.flows.steps.placement import ImportRequest, check_and_place
 from airgap.flows.steps.recorded_import import NO_HISTORY, History
+from airgap.flows.steps.restored_layers import LayersToRestore, layers_to_restore
 from airgap.flows.steps.sparse_indexes import check_sparse_indexes, may_have_sparse_indexes
 from airgap.kube.rewrite.bundle_files import without_failed_images
 from airgap.kube.rewrite.file_set import RewrittenFile
@@ -61,13 +62,16 @@ def import_(
     Raises :class:`airgap.errors.TargetError` before anything is pushed, and what the transfer raises. A file is written
     only if every image that it names was already at the target, or was pushed and its tag read back.
     """
-    with nullcontext() if request.dry_run or request.shard else output.folder_for(request.output):
-        return _import(request, bundle, target, opener, context, history)
+    with (
+        nullcontext() if request.dry_run or request.shard else output.folder_for(request.output),
+        layers_to_restore(bundle, request.bases) as recoded,
+    ):
+        return _import(request, bundle, target, opener, recoded, context, history)
 
 
 def _import(
-    request: ImportRequest, bundle: BundleReader, target: Target, opener: Opener | None, context: Context,
-    history: History,
+    request: ImportRequest, bundle: BundleReader, target: Target, opener: Opener | None, recoded: LayersToRestore,
+    context: Context, history: History,
 ) -> ImportResult:  # fmt: skip
     placement = check_and_place(request, bundle, target, context)
     publication = prepare(bundle, opener, context) if opener is not None and not request.shard else Publication()
@@ -88,6 +92,7 @@ def _import(
     needed = planned.subset(missing)
     if bundle_with_base is not None:
         bundle_with_base.find_base_layers(needed, placement.mapping, target, context)
+    recoded.prepare(needed, placement.mapping, target, context)
     if isinstance(target, SupportsCapacity):
         raise_or_warn(target.check_capacity(count_new_tags(missing)), context.emit)
     check_sparse_indexes(planned, missing, stores, target, dry_run=request.dry_run)

@@ -77,6 +77,11 @@ def create_server(
             hint=tr("--writable serves a layout folder, made if missing"),
         )
     bundle = open_bundle(path)
+    if bundle.inventory.recoded:
+        bundle.close()
+        from airgap.bundle.expansion import recoded_error
+
+        raise recoded_error(path, bundle.inventory)
     _warn_of_incomplete_images(bundle, emit)
     naming = MirrorNaming(bundle.names())
     site = BundleSite(bundle, _title(bundle, path))

@@ -32,14 +32,13 @@ class VerifyResult(Record):
 
 
 def verify(bundle: BundleReader, context: Context, *, signed: bool = False) -> VerifyResult:
-    """Read and verify the whole bundle.
+    """Read and verify the whole bundle. ``signed`` is as for :meth:`BundleReader.check_end`.
 
-    ``signed`` is as for :meth:`BundleReader.check_end`. Raises :class:`DigestMismatch` for each damaged blob, with the
-    images that need it, :class:`BundleError` for other damage and :class:`ContentMissing` for incomplete images.
+    Raises :class:`DigestMismatch` for each damaged blob with its images, BundleError for other damage, ContentMissing.
     """
     bundle.check_head()
-    blobs, emit = bundle.inventory.blobs, context.emit
-    emit(Planned(len(bundle.inventory.images), 0, len(blobs), sum(blob.size for blob in blobs)))
+    blobs, emit = bundle.inventory.stored, context.emit
+    emit(Planned(len(bundle.inventory.images), 0, len(blobs), sum(blobs.sizes())))
 
     def check(blob: Descriptor) -> None:
         emit(BlobStarted(blob.digest, blob.size))
@@ -53,7 +52,9 @@ def verify(bundle: BundleReader, context: Context, *, signed: bool = False) -> V
     workers = 1 if bundle.ordered else min(context.jobs.transfers, 4)
     results = parallel_map(blobs, check, workers=workers, cancel=context.cancel, keep_going=True)
     bundle.check_end(signed=signed)
-    errors = {blob.digest: error for blob, error in zip(blobs, results, strict=True) if isinstance(error, AirgapError)}
+    layers = {layer.payload.digest: layer.digest for layer in bundle.inventory.recoded.values()}
+    checked = ((layers.get(blob.digest, blob.digest), error) for blob, error in zip(blobs, results, strict=True))
+    errors = {digest: error for digest, error in checked if isinstance(error, AirgapError)}
     _raise_damage(bundle, errors)
     _check_complete(bundle)
     return VerifyResult(len(blobs), sum(blob.size for blob in blobs), describe_requirements(bundle.inventory))

@@ -77,7 +77,7 @@ class BundleWithBaseLayers:
         """
         required_jobs = [job for digest, job in planned.blobs.items() if digest in self.required]
         candidates = {
-            job.descriptor.digest: _candidate_repositories(job, self.required[job.descriptor.digest], mapping)
+            job.descriptor.digest: candidate_repositories(job.targets, self.required[job.descriptor.digest], mapping)
             for job in required_jobs
         }
         names = dict.fromkeys(name for repositories in candidates.values() for name in repositories)
@@ -170,10 +170,11 @@ class BundleWithBaseLayers:
         raise_all(errors)
 
 
-def _candidate_repositories(job: BlobJob, required: RequiredLayer, mapping: TargetMapping) -> list[str]:
-    """Repositories of the target that may have a blob, in the order in which they are asked."""
+def candidate_repositories(targets: Sequence[str], required: RequiredLayer, mapping: TargetMapping) -> list[str]:
+    """Repositories of the target that may have a layer, in the order in which they are asked: first ``targets``, those
+    that the image is pushed to."""
     mapped = (mapping.locate(Reference.parse(name)).repository for name in required.repositories)
-    return list(dict.fromkeys((*job.targets, *mapped)))
+    return list(dict.fromkeys((*targets, *mapped)))
 
 
 def has_blob(store: Store, descriptor: Descriptor) -> bool:

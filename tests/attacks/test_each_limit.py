@@ -74,6 +74,8 @@ ELSEWHERE = {
     "scan-depth": "test_verdicts_are_kept_for_the_same_database",
     "scan-file-bytes": "test_large_files_are_not_given_to_a_command",
     "scan-time": "test_a_command_that_does_not_end",
+    "recoded-layer-bytes": "test_sizes_that_are_declared_have_limits",
+    "recoded-prefix-bytes": "test_sizes_that_are_declared_have_limits",
     "nodes-time": "test_a_node_on_which_the_check_does_not_run_is_not_ready",
 }
 

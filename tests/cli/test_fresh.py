@@ -54,6 +54,7 @@ def test_every_command_imports_what_it_needs(prepared: Airgap, nexus: Registry) 
     run("export", "cert-manager.yaml", "-o", "p.tar", "--volume-size", "1MiB", "--parity", "1", "--lock", "airgap.lock")
     (prepared.folder / "p.tar.001").unlink()
     run("repair", "p.tar.p001")
+    run("expand", "p.tar.001", "-o", "plain.tar", code=40)
     project = {**json.loads((prepared.folder / "airgap.yaml").read_bytes()), "resources": ["cert-manager.yaml"]}
     prepared.write("release.yaml", json.dumps({**project, "name": "p"}))
     run("release", "1", "--config", "release.yaml")

@@ -30,7 +30,7 @@ VERBS = [
     "hosts",
     "doctor",
 ]
-VERBS += ["release", "repair", "login", "logout", "state", "completion", "demo", "init"]
+VERBS += ["release", "repair", "expand", "login", "logout", "state", "completion", "demo", "init"]
 
 
 def command(name: str) -> click.Command:

@@ -119,7 +119,7 @@ def test_every_import_works_inside(portable: Built, tmp_path: Path) -> None:
                 wanted |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 wanted.add(node.module)
-    wanted -= {"typing_extensions"}  # read by type checkers alone
+    wanted -= {"typing_extensions", "tomli"}  # read by type checkers, and by Python 3.10
     (loader,) = (portable.folder / "lib").glob("ld-linux-*")
     arguments = loader_arguments(str(portable.folder), next((portable.folder / "bin").iterdir()).name)
     program = f"import sys; sys.path.insert(0, {str(portable.folder / 'app')!r})\n{IMPORT_ALL}"
@@ -128,6 +128,17 @@ def test_every_import_works_inside(portable: Built, tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, env={}, cwd=tmp_path,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
+
+
+def test_the_encoders_for_recoded_layers_are_inside(portable: Built) -> None:
+    need("gcc")
+    (loader,) = (portable.folder / "lib").glob("ld-linux-*")
+    (python,) = (portable.folder / "bin").glob("python3.*")
+    program = f"import sys; sys.path.insert(0, {str(portable.folder / 'app')!r}); import airgap.recode as r; "
+    program += "print(r.library_available(), r.why_unavailable()); r.self_test('go1.27/6/fma')"
+    command = [loader, *loader_arguments(str(portable.folder), python.name)[:-1], "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={})
+    assert (done.returncode, done.stdout) == (0, "True \n"), done.stderr
 
 
 def test_it_says_what_it_was_made_of(portable: Built) -> None:

@@ -39,16 +39,16 @@ DEPENDENCIES = {
     "python3-yaml": "yaml/",
     "python3-zstandard": "zstandard/",
 }
-#: What airgap never imports of the standard library: other programs, tests, databases, terminals, documentation.
+#: What airgap never imports of the standard library: other programs, tests, other databases, terminals, documentation.
 UNUSED = {
-    "__phello__", "_pyrepl", "curses", "dbm", "distutils", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "sqlite3",
+    "__phello__", "_pyrepl", "curses", "dbm", "distutils", "ensurepip", "idlelib", "lib2to3", "pydoc_data",
     "test", "tkinter", "turtledemo", "unittest", "venv", "wsgiref", "xmlrpc",
     "_aix_support.py", "_ios_support.py", "_android_support.py", "_apple_support.py", "_osx_support.py",
     "antigravity.py", "cProfile.py", "doctest.py", "pdb.py", "profile.py", "pstats.py", "pydoc.py", "this.py",
     "turtle.py",
 }  # fmt: skip
 UNUSED_MODULES = re.compile(
-    r"(_test\w*|_xx\w*|xx\w*|_ctypes_test|_curses\w*|_dbm|_gdbm|_lsprof|_sqlite3|_tkinter|_uuid|readline)\."
+    r"(_test\w*|_xx\w*|xx\w*|_ctypes_test|_curses\w*|_dbm|_gdbm|_lsprof|_tkinter|_uuid|readline)\."
 )
 #: Files of airgap that it does not read, and what is compiled anew for the folder's architecture.
 UNUSED_SUFFIXES = (".pyc", ".po", ".pot", ".so", ".c", ".h")

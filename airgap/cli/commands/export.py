@@ -27,6 +27,7 @@ from airgap.errors import Interrupted, UsageError
 from airgap.flows.export import ExportRequest, export
 from airgap.flows.images import FoundImages
 from airgap.flows.steps.attached_documents import read_attached
+from airgap.flows.steps.export_recoding import check_recoding
 from airgap.flows.steps.sign_export import Signing
 from airgap.flows.steps.verify_images import ImageDemand
 from airgap.formatting import quoted
@@ -234,6 +235,7 @@ def command(
             tr("a bundle is not for a terminal"), hint=tr("name a file with -o, or pipe it on: -o - | ssh …")
         )
     output_format = form.output_format(output, project, make_sealer(recipients, passphrase=passphrase))
+    check_recoding(output_format, recode=form.recode, dossier=bool(dossier.folder))
     beside = dossier.beside(project, base)
     beside.check(output_format)
     if refresh and not lock and not journal_path(output_format.run_path).exists():
@@ -297,6 +299,7 @@ def command(
             demand=ImageDemand(project.verify_images, verify_images),
             artifacts=artifacts,
             only_artifacts=artifact_choice.only,
+            recode=form.recode,
         )
         run = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
         try:

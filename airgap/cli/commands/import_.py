@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from airgap.bundle.media.volume_names import bundle_name
-from airgap.cli import artifact_options, options
+from airgap.cli import artifact_options, older_bundles, options
 from airgap.cli.approval_options import ApprovalOptions, approval_options
 from airgap.cli.commands.import_artifacts import (
     artifact_opener,
@@ -91,6 +91,7 @@ from airgap.transfer.shard import Shard
 @trust_options
 @approval_options
 @identity
+@older_bundles.option
 @options.force
 @options.dry_run
 @artifact_options.targets
@@ -116,6 +117,7 @@ def command(
     trust: TrustOptions,
     approval: ApprovalOptions,
     identities: tuple[str, ...],
+    bases: tuple[str, ...],
     force: bool,
     dry_run: bool,
     artifact_targets: artifact_options.ArtifactTargets,
@@ -184,6 +186,7 @@ def command(
     with ExitStack() as stack:
         if release is None:
             bundle = stack.enter_context(options.open_bundle(bundles, connection.password_stdin, unsealer(identities)))
+        older = stack.enter_context(older_bundles.open_all(bases, unsealer(identities)))
         emit = stack.enter_context(open_display(progress))
         registries = stack.enter_context(open_registries(project, connection_options, emit, target=mapping.address))
         run = Context(Jobs.of(jobs), emit, CancelToken(registries.abort))
@@ -206,7 +209,7 @@ def command(
                 registries, artifact_targets.by_format(project), artifact_targets, nexus,
                 connection_options.credential or registries.credential(registry), registry, dry_run=dry_run,
             )  # fmt: skip
-            imported = import_(request, bundle, target, run, opener, history)
+            imported = import_(replace(request, bases=older), bundle, target, run, opener, history)
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
                 tr("stopped; what the registry has taken is kept, no file was written"), again=True

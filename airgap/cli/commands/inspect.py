@@ -137,7 +137,7 @@ def command(
         say(tr("ID {id}", id=reader.id))
         for signature in _signatures(reader):
             say(describe_signature(signature))
-        for line in describe_requirements(inventory):
+        for line in [*describe_requirements(inventory), *_describe_recoded(reader)]:
             say(line)
         sizes = image_sizes(inventory)
         for image in inventory.images:
@@ -168,6 +168,26 @@ def command(
         say(", ".join(counts))
         if NOTES_MEMBER in inventory.members:
             say(reader.member(NOTES_MEMBER).decode("utf-8", "replace"), lines=True)
+
+
+def _describe_recoded(reader: BundleReader) -> list[str]:
+    """Return what recoded layers are restored from, and how the plain bundle is made; nothing for a plain bundle."""
+    recoded = reader.inventory.recoded.values()
+    if not recoded:
+        return []
+    from airgap.bundle.expansion import expand_command
+
+    older = {layer.prefix.layer.digest for layer in recoded if layer.prefix}
+    return [
+        tr(
+            "recoded: {layers} of {before} in {after}, restored from {older}; plain again by {command}",
+            layers=counted(len(recoded), "layer"),
+            before=human(sum(layer.size for layer in recoded)),
+            after=human(sum(layer.payload.size for layer in recoded)),
+            older=counted(len(older), "older layer"),
+            command=expand_command(reader.path, reader.inventory),
+        )
+    ]
 
 
 def _show_sealed(bundle: str, sealed: SealedBundle, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from airgap.cli import options
+from airgap.cli import older_bundles, options
 from airgap.cli.progress.display import open_display
 from airgap.cli.seal_options import identity, unsealer
 from airgap.cli.trust_options import TrustOptions, trust_options
@@ -18,6 +18,7 @@ from airgap.errors import BundleError, ContentError, ContentMissing, Failures, r
 from airgap.events import Noted
 from airgap.flows.admission import verify_signed
 from airgap.flows.repair import parity_state
+from airgap.flows.steps.restored_check import check_restored
 from airgap.flows.verify import verify_target
 from airgap.flows.verify_release import verify_release
 from airgap.formatting import counted, human, quoted
@@ -32,6 +33,7 @@ from airgap.transfer import CancelToken, Context, Jobs
 @click.option("--against", metavar="TARGET", help=tr("Also compare the target's tags with the bundle."))
 @trust_options
 @identity
+@older_bundles.option
 @options.mapping
 @options.target_options
 @options.config
@@ -42,6 +44,7 @@ def command(
     against: str | None,
     trust: TrustOptions,
     identities: tuple[str, ...],
+    bases: tuple[str, ...],
     policy: str | None,
     connection: options.TargetConnection,
     config: str | None,
@@ -71,7 +74,7 @@ def command(
     project = load_project(config)
     release = release_folder(bundles[0])
     if release is None:
-        _verify_bundle(bundles, against, trust, identities, policy, connection, project, jobs, progress)
+        _verify_bundle(bundles, against, trust, identities, bases, policy, connection, project, jobs, progress)
         return
     with open_display(progress) as emit:
         checked = verify_release(open_release(release, bundles[1:]), Context(Jobs.of(jobs), emit))
@@ -87,7 +90,16 @@ def command(
     for number, paths in enumerate(checked.complete):
         names = tuple(map(str, paths))
         _verify_bundle(
-            names, against if number == 0 else None, trust, identities, policy, connection, project, jobs, progress
+            names,
+            against if number == 0 else None,
+            trust,
+            identities,
+            bases,
+            policy,
+            connection,
+            project,
+            jobs,
+            progress,
         )
 
 
@@ -96,6 +108,7 @@ def _verify_bundle(
     against: str | None,
     trust: TrustOptions,
     identities: tuple[str, ...],
+    bases: tuple[str, ...],
     policy: str | None,
     connection: options.TargetConnection,
     project: ProjectSettings,
@@ -106,6 +119,7 @@ def _verify_bundle(
     try:
         with (
             options.open_bundle(bundles, connection.password_stdin, unsealer(identities)) as bundle,
+            older_bundles.open_all(bases, unsealer(identities)) as older,
             open_display(progress) as emit,
         ):
             demand = trust.demand(project)
@@ -122,6 +136,8 @@ def _verify_bundle(
             )
             if bundle.is_split:
                 _tell_of_parity(bundles, progress, verified=True)
+            for line in check_restored(bundle, older, Context(Jobs.of(jobs), emit)):
+                emit(Noted(f"{bundles[0]}: {line}"))
             for line in verified.requirements:
                 emit(Noted(f"{bundles[0]}: {line}"))
             if against:

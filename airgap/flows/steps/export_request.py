@@ -23,7 +23,7 @@ class ExportRequest(Record):
     """What to make. ``program`` is this program, to carry; ``named`` are the registries in airgap.yaml;
     ``base`` is a file that says what the target holds already; ``at_hand`` are places to take images from.
     ``artifacts`` are entries of airgap.yaml; with ``only_artifacts`` there is nothing else. ``lock_only`` is a dry run
-    that writes the lock. ``attached`` are documents by name and content."""
+    that writes the lock. ``attached`` are documents by name and content. ``recode`` recodes gzip layers."""
 
     form: OutputFormat
     platforms: Sequence[Platform] = ()
@@ -49,6 +49,7 @@ class ExportRequest(Record):
     demand: ImageDemand = ImageDemand()
     artifacts: Sequence[ArtifactEntry] = ()
     only_artifacts: bool = False
+    recode: bool = False
 
 
 class Exported(Record, frozen=False):

@@ -28,7 +28,8 @@ class ImportRequest(Record):
 
     Without ``receipt`` it goes beside ``output``, named after ``bundle_name``.
 
-    With a ``shard`` only its blobs are pushed: no manifest, no file, no receipt.
+    With a ``shard`` only its blobs are pushed: no manifest, no file, no receipt. ``bases`` are older bundles, for
+    layers that are restored from theirs.
 
     ``replace_version`` is for a release: files that an earlier import wrote and that nobody has changed are replaced,
     or removed if the release does not have them. ``overwrite_hint`` says what moving a tag means.
@@ -45,6 +46,7 @@ class ImportRequest(Record):
     shard: Shard | None = None
     replace_version: bool = False
     overwrite_hint: str = ""
+    bases: Sequence[BundleReader] = ()
 
 
 class Placement(Record):

@@ -6,6 +6,7 @@
 #define RECODE_BYTES_H
 
 #include <stdint.h>
+#include <string.h>
 
 static inline uint32_t load32(const uint8_t *p)
 {
@@ -19,8 +20,12 @@ static inline uint64_t load64(const uint8_t *p)
 
 static inline void store64(uint8_t *p, uint64_t value)
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(p, &value, sizeof value);
+#else
     for (int i = 0; i < 8; i++)
         p[i] = (uint8_t)(value >> 8 * i);
+#endif
 }
 
 static inline uint32_t load32_big_endian(const uint8_t *p)

@@ -107,28 +107,39 @@ void header_build(block_header *made, const huffman *literals, unsigned literal_
 typedef struct {
     uint64_t bits; /* not yet whole bytes */
     unsigned count;
-    uint32_t size, taken;
+    uint32_t size;
     bool overflow;
+} bit_state;
+
+typedef struct {
+    bit_state state;
+    uint32_t taken;
     uint8_t data[OUTPUT_SIZE];
 } output;
 
-/* Append the lowest `count` bits, at most 48, of `bits`. */
+/* Append the lowest `count` bits, at most 48, of `bits`. Loops keep the state in a variable of their own, since a store
+ * into `data` could change any other. */
+static inline void add_bits(bit_state *state, uint8_t *data, uint64_t bits, unsigned count)
+{
+    state->bits |= bits << state->count;
+    state->count += count;
+    if (state->size + 8 > OUTPUT_SIZE) {
+        state->overflow = true;
+        state->size = 0;
+    }
+    store64(data + state->size, state->bits);
+    state->size += state->count / 8;
+    state->bits >>= state->count & ~7u;
+    state->count &= 7;
+}
+
 static inline void put_bits(output *out, uint64_t bits, unsigned count)
 {
-    out->bits |= bits << out->count;
-    out->count += count;
-    if (out->size + 8 > OUTPUT_SIZE) {
-        out->overflow = true;
-        out->size = 0;
-    }
-    store64(out->data + out->size, out->bits);
-    out->size += out->count / 8;
-    out->bits >>= out->count & ~7u;
-    out->count &= 7;
+    add_bits(&out->state, out->data, bits, count);
 }
 
 /* Zero bits up to the next byte. */
-static inline void put_padding(output *out) { put_bits(out, 0, (8 - out->count) & 7); }
+static inline void put_padding(output *out) { put_bits(out, 0, (8 - out->state.count) & 7); }
 
 void put_bytes(output *out, const uint8_t *data, uint32_t size);
 void put_stored(output *out, const uint8_t *data, uint32_t size, bool is_final);

@@ -8,12 +8,12 @@
 
 void put_bytes(output *out, const uint8_t *data, uint32_t size)
 {
-    if (size > OUTPUT_SIZE - 8 - out->size) {
-        out->overflow = true;
+    if (size > OUTPUT_SIZE - 8 - out->state.size) {
+        out->state.overflow = true;
         return;
     }
-    memcpy(out->data + out->size, data, size);
-    out->size += size;
+    memcpy(out->data + out->state.size, data, size);
+    out->state.size += size;
 }
 
 void put_stored(output *out, const uint8_t *data, uint32_t size, bool is_final)
@@ -26,16 +26,19 @@ void put_stored(output *out, const uint8_t *data, uint32_t size, bool is_final)
 
 void put_literals(output *out, const uint8_t *data, uint32_t size, const huffman *literals)
 {
+    bit_state state = out->state;
     for (uint32_t i = 0; i < size; i++)
-        put_bits(out, literals->code[data[i]], literals->length[data[i]]);
+        add_bits(&state, out->data, literals->code[data[i]], literals->length[data[i]]);
+    out->state = state;
 }
 
 void put_tokens(output *out, const token *tokens, uint32_t count, const huffman *literals, const huffman *distances)
 {
+    bit_state state = out->state;
     for (uint32_t i = 0; i < count; i++) {
         token t = tokens[i];
         if (!is_match(t)) {
-            put_bits(out, literals->code[t], literals->length[t]);
+            add_bits(&state, out->data, literals->code[t], literals->length[t]);
             continue;
         }
         field length = length_field(token_length(t)), distance = distance_field(token_distance(t));
@@ -46,8 +49,9 @@ void put_tokens(output *out, const token *tokens, uint32_t count, const huffman 
         bits |= (uint64_t)distances->code[distance.symbol] << size;
         size += distances->length[distance.symbol];
         bits |= (uint64_t)distance.extra << size;
-        put_bits(out, bits, size + distance.extra_size);
+        add_bits(&state, out->data, bits, size + distance.extra_size);
     }
+    out->state = state;
 }
 
 void count_tokens(block_counts *counts, const token *tokens, uint32_t count)

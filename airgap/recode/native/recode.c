@@ -121,13 +121,13 @@ static size_t take_input(context *c, const uint8_t *input, size_t size)
 
 static size_t give_output(context *c, uint8_t *into, size_t capacity)
 {
-    size_t given = c->out.size - c->out.taken;
+    size_t given = c->out.state.size - c->out.taken;
     if (given > capacity)
         given = capacity;
     memcpy(into, c->out.data + c->out.taken, given);
     c->out.taken += (uint32_t)given;
-    if (c->out.taken == c->out.size)
-        c->out.taken = c->out.size = 0;
+    if (c->out.taken == c->out.state.size)
+        c->out.taken = c->out.state.size = 0;
     return given;
 }
 
@@ -164,10 +164,10 @@ int recode_write(context *c, const unsigned char *input, size_t size, unsigned c
     if (c->is_complete)
         return RECODE_USAGE;
     for (;;) {
-        if (c->out.overflow)
+        if (c->out.state.overflow)
             return RECODE_BROKEN;
         *produced += give_output(c, into + *produced, capacity - *produced);
-        if (c->out.size != 0)
+        if (c->out.state.size != 0)
             return RECODE_OK;
         if (c->codec->step(c))
             continue;
@@ -185,10 +185,10 @@ int recode_finish(context *c, unsigned char *into, size_t capacity, size_t *prod
     *produced = 0;
     c->is_complete = true;
     for (;;) {
-        if (c->out.overflow)
+        if (c->out.state.overflow)
             return RECODE_BROKEN;
         *produced += give_output(c, into + *produced, capacity - *produced);
-        if (c->out.size != 0)
+        if (c->out.state.size != 0)
             return RECODE_MORE;
         if (c->is_ended)
             return RECODE_OK;
