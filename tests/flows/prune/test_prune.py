@@ -217,6 +217,25 @@ def test_one_failure_does_not_stop_the_others(site: Site, far: Registry) -> None
     assert far.names() == NEW
 
 
+def test_a_registry_that_only_says_that_it_deletes(site: Site, far: Registry) -> None:
+    """It answers 202 and deletes nothing; what it deletes too much is noticed as well."""
+
+    def intercept(request: Request) -> Answer | None:
+        if request.method == "DELETE" and "/app/" in request.path:
+            return Answer(202)
+        if request.method == "DELETE" and "/db/" in request.path:
+            far.store.untag("p/db:1.10")
+        return None
+
+    with front(far.url, intercept=intercept) as before:
+        site.far_url = before.url
+        document = site.json("--keep", "1.10.tar", "--yes", code=3)
+    assert images_of(document) == ["alias:1", "db:1.8", "tool:latest", MOVED]
+    left = left_of(document)
+    assert left["app:1.8"] == left["app:1.9"] == "it was deleted, and is still there"
+    assert "was to stay" in left["db:1.10"]
+
+
 def test_a_registry_that_deletes_nothing_says_so_before_it_asks(site: Site, far: Registry) -> None:
     """tests/interop/test_prune.py has the real one."""
     before = far.names()
