@@ -317,6 +317,9 @@ def test_a_repository_with_a_tag_that_cannot_be_read_is_left(site: Site, far: Re
     broken = site.world.images.json({"schemaVersion": 2, "config": 7}, OCI_MANIFEST)
     far.store.push(broken, bytes_opener(site.world.images.content[broken.digest]))
     far.store.tag(broken, "p/app:broken")
+    planned = site.json("--keep", "1.10.tar", "--dry-run")
+    assert images_of(planned) == ["alias:1", "db:1.8", "tool:latest", MOVED]
+    assert sorted(left_of(planned)) == ["app:1.8", "app:1.9"]
     said = site.prune("--keep", "1.10.tar", "--yes", code=3)
     assert "app:1.8" in said.errors[0]
     assert "p/app:broken" not in said.errors[0]
@@ -358,6 +361,17 @@ def test_any_document_of_a_release_keeps_it(site: Site, keep: str) -> None:
         site.airgap.write("folder/scan.json", "{}")
         site.airgap.write("folder/readme.html", "<p>")
     assert images_of(site.json("--keep", keep, "--dry-run")) == OLD
+
+
+@pytest.mark.parametrize("keep", ["1.8.tar", "1.8.lock"])
+def test_a_kept_image_whose_tag_has_moved_stays_for_a_rollback(site: Site, keep: str) -> None:
+    """A lock has the digests before platforms were selected, so all that airgap brought under its names stays."""
+    images = {f"quay.io/team/{name}": root.to_json() for name, root in site.world.tags["1.8"].items()}
+    images["quay.io/team/tool:latest"] = {**images["quay.io/team/tool:latest"], "digest": f"sha256:{'2' * 64}"}
+    site.airgap.write(
+        "1.8.lock", json.dumps({"format": 1, "platforms": ["linux/amd64"], "images": images, "referrers": {}})
+    )
+    assert images_of(site.json("--keep", keep, "--keep", "1.10.tar", "--dry-run")) == ["app:1.9"]
 
 
 def test_an_inventory_keeps_everything_that_it_lists(site: Site) -> None:
