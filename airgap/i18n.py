@@ -16,18 +16,55 @@ import functools
 import os
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from gettext import NullTranslations
+from typing import Literal, NamedTuple
 
 _DOMAIN = "airgap"
 _VARIABLES = ("AIRGAP_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
 #: The languages that there are messages in.
 LANGUAGES = ("en", "ko")
+
+
+class _Catalogue:
+    """A compiled catalogue (GNU gettext manual, "The Format of GNU MO Files").
+
+    It is searched as it lies: the standard library reads all messages at once, which takes as long as a short command.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._order: Literal["little", "big"] = "little" if data[:4] == b"\xde\x12\x04\x95" else "big"
+        self._count, self._originals, self._translations = (self._number(at) for at in (8, 12, 16))
+        self._found: dict[str, str] = {}
+
+    def gettext(self, message: str) -> str:
+        """Return the translation of ``message``, of which there is one form for all numbers; itself without one."""
+        if message not in self._found:
+            self._found[message] = self._find(message.encode()) or message
+        return self._found[message]
+
+    def _find(self, key: bytes) -> str:
+        low, high = 0, self._count
+        while low < high:
+            middle = (low + high) // 2
+            if self._text(self._originals, middle) < key:
+                low = middle + 1
+            else:
+                high = middle
+        is_there = key and low < self._count and self._text(self._originals, low) == key
+        return self._text(self._translations, low).decode() if is_there else ""
+
+    def _text(self, table: int, index: int) -> bytes:
+        """A text of a table; the first of its forms."""
+        length, start = self._number(table + 8 * index), self._number(table + 8 * index + 4)
+        return self._data[start : start + length].partition(b"\0")[0]
+
+    def _number(self, at: int) -> int:
+        return int.from_bytes(self._data[at : at + 4], self._order)
+
+
 #: The catalogue in use; ``None`` is English.
-_catalogue: NullTranslations | None = None
+_catalogue: _Catalogue | None = None
 _language = "en"
 #: The catalogue of a thread that writes a text :func:`in_language`.
 _chosen = threading.local()
@@ -52,7 +89,8 @@ def plural_form(one: str, many: str, number: int, /) -> str:
     """Return the form for ``number`` with its fields not filled in."""
     english = one if number == 1 else many
     catalogue = getattr(_chosen, "catalogue", _catalogue)
-    return catalogue.ngettext(one, many, number) if catalogue else english
+    translated = catalogue.gettext(one) if catalogue else one
+    return translated if translated != one else english
 
 
 class Bilingual(NamedTuple):
@@ -72,7 +110,7 @@ def bilingual(message: str, /, **fields: object) -> Bilingual:
 @contextlib.contextmanager
 def in_language(language: str) -> Iterator[None]:
     """Have this thread's messages in ``language`` for the block: for documents whose language is not the user's."""
-    _chosen.catalogue = None if language == "en" else _load(language)
+    _chosen.catalogue = _korean() if language == "ko" else None
     try:
         yield
     finally:
@@ -103,22 +141,19 @@ def language_in_use() -> str:
 
 
 @functools.cache
-def _korean() -> NullTranslations | None:
+def _korean() -> _Catalogue | None:
     return _load("ko")
 
 
-def _load(language: str) -> NullTranslations | None:
+def _load(language: str) -> _Catalogue | None:
     if not (language.isascii() and language.isalpha()):
         return None
-    import gettext
-    import io
-    import pkgutil
-
+    path = os.path.join(os.path.dirname(__file__), "locale", language, "LC_MESSAGES", f"{_DOMAIN}.mo")
     try:
-        data = pkgutil.get_data("airgap", f"locale/{language}/LC_MESSAGES/{_DOMAIN}.mo")
+        # As pkgutil.get_data does, whose import would take longer than to read the file.
+        return _Catalogue(__loader__.get_data(path))  # type: ignore[name-defined] # of a file, or of a zip file
     except OSError:
         return None
-    return gettext.GNUTranslations(io.BytesIO(data)) if data else None
 
 
 use_language(requested_language())

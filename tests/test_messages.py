@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -100,6 +101,23 @@ def test_a_catalogue_in_a_zip_file_is_read(translated: Path, tmp_path: Path) -> 
         for path in (translated / "airgap").rglob("*"):
             zipped.write(path, path.relative_to(translated))
     assert run_python(COUNTED, archive, AIRGAP_LANG="ko") == "이미지 2개 | 1 tag"
+
+
+def test_every_message_is_found_as_the_standard_library_finds_it() -> None:
+    """The catalogue is searched where it lies, and not read as a whole."""
+    import gettext
+
+    whole = gettext.GNUTranslations(io.BytesIO((tool.LOCALE / "ko/LC_MESSAGES/airgap.mo").read_bytes()))
+    expected = {key if isinstance(key, str) else key[0]: text for key, text in whole._catalog.items() if key}  # type: ignore[attr-defined] # its only list
+    code = (
+        "import json, sys; from airgap.i18n import tr; print(json.dumps([tr(text) for text in json.load(sys.stdin)]))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "AIRGAP_LANG": "ko", "PYTHONPATH": str(ROOT)},
+        input=json.dumps([*expected, "no such message", ""]), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(found.stdout) == [*expected.values(), "no such message", ""]
 
 
 def test_help_is_translated(translated: Path) -> None:

@@ -56,22 +56,23 @@ def _lines(name: str, version: str, bundles: Sequence[ReleaseBundle], far: FarSi
         yield tr("Signed with {signers}. Get the public keys by another way than this folder.", signers=signers)
         yield ""
     check = ["sha256sum --ignore-missing -c SHA256SUMS"]
-    yield from _block(
-        [*check, *_each(newest_first, lambda one: " ".join(("airgap", "verify", quoted(one.files[0]), *keys)))]
-    )
+    yield from _block([*check, " ".join(("airgap", "verify", ".", *keys))])
     if full.parity:
         yield from _section(tr("Repair"))
         text = tr(
             "If volumes are lost or damaged, bring the parity volumes, such as {file}.", file=f"`{full.parity[0]}`"
         )
         yield from (text, "")
-        yield from _block(_each(newest_first, lambda one: f"airgap repair {quoted(one.files[0])}"))
+        yield from _block(["airgap repair ."])
     yield from _section(tr("Import"))
     if far.overrides:
         yield from (tr("The airgap.yaml of the project must be in this folder: it names the images."), "")
-    yield from _block(_each(newest_first, lambda one: _import_command(one.files[0], far, keys)))
     if not far.images:
+        yield from _block(_each(newest_first, lambda one: _import_command(one.files[0], far, keys)))
         return
+    yield from (tr("This asks the registry what it has, and takes the smallest bundle that brings it to {version}.",
+                   version=_text(version)), "")  # fmt: skip
+    yield from _block([_import_command(".", far, keys)])
     yield from _section(tr("Apply"))
     yield from _block(["kubectl apply -f airgap-out/"])
     if differentials:

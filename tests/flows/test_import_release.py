@@ -7,8 +7,10 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from itertools import chain, combinations
 from pathlib import Path
 
+import httpx
 import pytest
 
 from airgap.release import DOCUMENT_NAME
@@ -16,6 +18,7 @@ from tests.cli.command import Airgap, Registry, Result, pod
 from tests.flows.release_folders import make_release, volumes_of
 from tests.flows.releases import NAME, TARGET, Far, Platform, whole
 from tests.flows.test_differential import ours
+from tests.flows.test_serve import serving
 
 NAMES = ["team/web", "team/api"]
 
@@ -43,8 +46,7 @@ class Releases:
             resources = {"stable.yaml": pod("quay.io/team/web:stable"), "settings.yaml": settings}
             if version != "3":
                 resources["old.yaml"] = pod(f"quay.io/team/api:{version}")
-            older = [old for old in self.content if old < version]
-            make_release(self.platform, version, NAMES, since=older[::-1], resources=resources)
+            make_release(self.platform, version, NAMES, resources=resources)
 
     def folder(self, version: str) -> Path:
         return self.airgap.folder / f"platform-{version}"
@@ -93,11 +95,34 @@ def test_each_site_gets_the_cheapest_bundle(made: Releases, site: Far) -> None:
     assert "for a site with 1; the full bundle has" in said
     assert "would read platform-3/platform-3-since-1.tar (" in said or "/platform-3/platform-3-since-1.tar (" in said
     made.bring("2", site, "--overwrite")
-    site.requests()
     said = made.bring("3", site, "--overwrite").stderr
     assert "platform 3: platform-3-since-2.tar" in said
     made.check("3", site)
     made.airgap.run("verify", "platform-3", "--against", TARGET, "--via", site.url)
+
+
+def test_the_choice_is_the_cheapest_set_of_files_that_an_import_accepts(made: Releases, site: Far) -> None:
+    made.bring("1", site)
+    folder = made.folder("3")
+    names = sorted(path.name for path in folder.glob("*.tar"))
+    enough = {}
+    for chosen in chain.from_iterable(combinations(names, count) for count in (1, 2, 3)):
+        there = made.airgap.folder / "+".join(chosen)
+        there.mkdir()
+        for path in folder.iterdir():
+            if path.suffix != ".tar" or path.name in chosen:
+                (there / path.name).hardlink_to(path)
+        code = made.airgap.run(
+            "import", there, "--to", TARGET, "--via", site.url, "--overwrite", "--dry-run", code=None
+        ).code
+        assert code in (0, 32)
+        if code == 0:
+            enough[chosen] = sum((folder / name).stat().st_size for name in chosen)
+    assert ("platform-3-since-2.tar",) not in enough
+    cheapest = min(enough, key=lambda chosen: enough[chosen])
+    said = made.bring("3", site, "--overwrite").stderr
+    assert f"platform 3: {', '.join(cheapest)} (" in said
+    assert enough[cheapest] < (folder / "platform-3.tar").stat().st_size
 
 
 def test_rollback_moves_tags_back_and_sends_nothing(made: Releases, site: Far) -> None:
@@ -220,12 +245,12 @@ def test_a_receipt_that_is_wrong_pushes_nothing(made: Releases, site: Far) -> No
 def test_other_commands_take_the_folder(made: Releases, site: Far) -> None:
     airgap = made.airgap
     said = airgap.run("inspect", "platform-3").text
-    assert said.startswith("platform 3: 6 files, ")
+    assert said.startswith("platform 3: 26 files, ")
     assert "for a site with 2: " in said
     assert airgap.run("inspect", "platform-3", "--json").json["missing"] == []
     assert airgap.run("diff", "platform-2", "platform-3", "--json").json["bytes"]["added"] > 0
     said = airgap.run("verify", "platform-3").stderr
-    assert "platform-3: 6 files, " in said
+    assert "platform-3: 26 files, " in said
     assert said.count("all as they should be") == 3
 
     damaged = made.folder("3") / "platform-3-since-1.tar"
@@ -274,10 +299,9 @@ def split(airgap: Airgap, tmp_path: Path) -> Iterator[tuple[Platform, Path]]:
         old, new = platform.layer(2_400_000), platform.layer(700_000)
         platform.offer({"team/web": [old]}, "1")
         make_release(platform, "1", ["team/web"])
+        shutil.rmtree(airgap.folder / "releases")  # so that no differential bundle is made
         platform.offer({"team/web": [old, new]}, "2")
-        folder = make_release(
-            platform, "2", ["team/web"], more=("--volume-size", "1MiB", "--parity", "1"), inventories=True
-        )
+        folder = make_release(platform, "2", ["team/web"], more=("--volume-size", "1MiB", "--parity", "1"))
         yield platform, folder
 
 
@@ -312,6 +336,12 @@ def test_only_the_volumes_that_hold_something_new_are_needed(split: tuple[Platfo
             shutil.copy(aside / name, airgap.folder / f"disc{number}")
         discs = [f"disc{number}" for number in range(len(needed))]
         last = discs.pop()
+        with ours() as empty:
+            # What a wrong bundle.json says the site holds is asked for before anything is pushed.
+            known = ("--holds", "1.json", "--to", TARGET, "--via", empty.url)
+            refused = airgap.run("import", "platform-2", *discs, f"{last}/{needed[-1]}", *known, code=32)
+            assert f"in volumes which are not here: {', '.join(spare)}" in refused.errors[0]
+            assert empty.changed() == []
         refused = airgap.run("import", "platform-2", *discs, *base, code=32)
         assert needed[-1] in refused.errors[0]
         assert needed[0] not in refused.errors[0]
@@ -322,6 +352,7 @@ def test_only_the_volumes_that_hold_something_new_are_needed(split: tuple[Platfo
         whole(far, platform.images, "p/web", "2", root)
 
 
+@pytest.mark.long
 def test_parity_is_named_where_it_makes_a_missing_volume_again(split: tuple[Platform, Path]) -> None:
     platform, folder = split
     airgap = platform.airgap
@@ -340,3 +371,43 @@ def test_parity_is_named_where_it_makes_a_missing_volume_again(split: tuple[Plat
         lost.unlink()
         (folder / "platform-2.tar.001").unlink()
         assert "airgap repair" not in airgap.run("import", "platform-2", *base, "--overwrite", code=32).stderr
+
+
+def test_without_small_files_the_history_says_which_release_is_there(made: Releases, site: Far) -> None:
+    made.bring("2", site)
+    for path in made.folder("3").iterdir():
+        if path.name != DOCUMENT_NAME:
+            path.unlink()
+    refused = made.bring("3", site, "--overwrite", code=32)
+    assert "platform-3-since-2.tar (" in refused.errors[0]
+    made.airgap.home = made.airgap.folder / "another user"
+    made.airgap.home.mkdir()
+    refused = made.bring("3", site, "--overwrite", code=32)
+    assert "platform-3.tar (" in refused.errors[0]
+
+
+@pytest.mark.long
+def test_the_full_bundle_is_served(made: Releases, site: Far) -> None:
+    with serving(made.airgap, "platform-3") as (_, url), httpx.Client(base_url=url) as client:
+        root = made.platform.registry.store.resolve("team/web:3")
+        answer = client.get("/v2/quay.io/team/web/manifests/3", headers={"Accept": root.media_type})
+        assert hashlib.sha256(answer.content).hexdigest() == root.digest.partition(":")[2]
+        assert "platform 3" in client.get("/").text
+
+
+@pytest.mark.long
+def test_a_signature_that_is_demanded_needs_all_of_the_bundle(airgap: Airgap) -> None:
+    with Registry() as registry, ours() as far:
+        platform = Platform(airgap, registry)
+        platform.offer({"team/web": [platform.layer(2_400_000)]}, "1")
+        airgap.run("keygen", "-o", "maker", "--no-passphrase")
+        folder = make_release(
+            platform, "1", ["team/web"], more=("--volume-size", "1MiB", "--sign", str(airgap.folder / "maker.key"))
+        )
+        base = ("--to", TARGET, "--via", far.url)
+        signed = ("--require-signature", "--key", "maker.pub")
+        airgap.run("import", "platform-1", *base, *signed)
+        (folder / "platform-1.tar.002").unlink()
+        airgap.run("import", "platform-1", *base)
+        refused = airgap.run("import", "platform-1", *base, *signed, code=32)
+        assert "platform-1.tar.002 (" in refused.errors[0]

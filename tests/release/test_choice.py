@@ -36,7 +36,7 @@ class Made:
             self.ranges[blob.digest] = (offset, end)
             offset = end
         self.always.append(self.ranges[manifest.digest])
-        size = offset + 1024
+        size = offset + rng.choice([0, 512 * rng.randint(1, 30)]) + 1024  # signatures come before the end
         volume = rng.choice([size, rng.randint(2_000, 20_000)])
         identity = hashlib.sha256(str(number).encode()).hexdigest()
         sizes = [min(volume, size - start) for start in range(0, size, volume)]
@@ -82,7 +82,9 @@ def case(seed: int) -> tuple[list[Made], set[str], set[str]]:
         made = [Made(number, layers, one, rng) for number, one in enumerate(([], *left_out))]
         names = [file.name for one in made for file in one.files]
         if len(names) <= 10:
-            held = {layer.digest for layer in layers if rng.random() < 0.6}
+            # A manifest is read even if the site has it.
+            known = [*layers, *(one.inventory.blobs[0] for one in made)]
+            held = {blob.digest for blob in known if rng.random() < 0.6}
             return made, held, {name for name in names if rng.random() < 0.7}
 
 

@@ -160,10 +160,10 @@ def command(
                 tr("--only-artifacts takes no images"),
                 hint=tr("leave --to, --mapping, --shard, --overwrite and --via out"),
             )
+        bundles = (bundle_in(bundles[0]), *bundles[1:])
         request_of_artifacts = ArtifactImportRequest(
             bundle_name(bundles[0]), Path(receipt) if receipt else None, keep_going, dry_run, force
         )
-        bundles = (bundle_in(bundles[0]), *bundles[1:])
         import_only_artifacts(
             bundles, request_of_artifacts, project, artifact_targets, nexus, connection, Jobs.of(jobs), progress,
             unsealer(identities), lambda bundle, context: admit(bundle, demand, context, approval_demand),

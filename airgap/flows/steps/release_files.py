@@ -55,6 +55,9 @@ class WrittenRelease:
         files = dossier_output.files_of(dossier)
         for name, content in files:
             self._write(name, content, document.DOSSIER, entry.id)
+        inventory = planned.laid_out.inventory.to_bytes()
+        name = planned.request.form.path.name.removesuffix(".tar")
+        self._write(f"{name}.bundle.json", inventory, document.INVENTORY, entry.id)
         self._bundles.append(replace(entry, dossier=tuple(name for name, _ in files)))
 
     def add_notes(self, notes: ReleaseNotes | None, written: bytes | None) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from airgap.i18n import tr
 from airgap.records import Record, replace
 from airgap.release.at_hand import ReleaseAtHand
 from airgap.release.choice import Candidate
+from airgap.release.versions import version_key
 from airgap.targets import Target
 from airgap.targets.findings import raise_or_warn
 from airgap.transfer import Context
@@ -70,7 +70,7 @@ class ChosenFiles(Record):
         hint = ""
         if self.site.version and self.site.version != release.version:
             words = {"old": self.site.version, "new": release.version}
-            if _order(release.version) < _order(self.site.version):
+            if version_key(release.version) < version_key(self.site.version):
                 hint = tr("--overwrite moves the tag: this is a rollback from {old} to {new}", **words)
             else:
                 hint = tr("--overwrite moves the tag: this is an update from {old} to {new}", **words)
@@ -108,10 +108,6 @@ def _contents(
         return contents_of_documents(request.holds, name)
     raise_or_warn(target.preflight(), lambda _: None)  # the import itself warns
     inventories = {one.bundle.id: one.inventory for one in known if one.inventory is not None}
+    if len(known) == 1 and len(known[0].bundle.files) == 1:
+        inventories = {}  # there is nothing to choose
     return contents_of_target(inventories, name, target, request.history, context)
-
-
-def _order(version: str) -> list[tuple[int, int, str]]:
-    """A key that sorts versions by their numbers: 1.9 before 1.10."""
-    parts: Sequence[str] = re.findall(r"\d+|\D+", version)
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
