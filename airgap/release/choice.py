@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 
 from airgap.bundle.inventory import Inventory
 from airgap.bundle.media.volume_names import SIGNATURE_ROOM
+from airgap.bundle.required_layers import RequiredLayer
 from airgap.bundle.tar import END, BlobPlaces
 from airgap.oci.manifest import is_manifest_type
 from airgap.records import Record
@@ -78,6 +79,12 @@ def files_to_read(
             place = places[blob.digest]
             needed.append((earliest + place.header_offset, latest + place.end))
     return tuple(file for file, start in zip(files, _starts(files), strict=True) if _overlaps(start, file.size, needed))
+
+
+def required_layers(inventory: Inventory) -> list[RequiredLayer]:
+    """Return the layers that a bundle builds on: those that it leaves out, and those that recoded ones are made of."""
+    prefixes = (layer.prefix for layer in inventory.recoded.values())
+    return [*inventory.requires, *(prefix.layer for prefix in prefixes if prefix is not None)]
 
 
 def blobs_length(inventory: Inventory) -> int:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from airgap.release import DOCUMENT_NAME
-from tests.cli.command import Airgap, Registry, Result, pod
+from tests.cli.command import Airgap, Registry, Result, pod, settings
 from tests.flows.release_folders import make_release, volumes_of
 from tests.flows.releases import NAME, TARGET, Far, Platform, whole
 from tests.flows.test_differential import ours
@@ -42,8 +42,8 @@ class Releases:
         for version in self.content:
             root = registry.store.resolve(f"team/web:{version}")
             registry.fill(self.platform.images, {"team/web:stable": root})
-            settings = f"apiVersion: v1\nkind: ConfigMap\nv: {version}\n"
-            resources = {"stable.yaml": pod("quay.io/team/web:stable"), "settings.yaml": settings}
+            numbered = f"apiVersion: v1\nkind: ConfigMap\nv: {version}\n"
+            resources = {"stable.yaml": pod("quay.io/team/web:stable"), "settings.yaml": numbered}
             if version != "3":
                 resources["old.yaml"] = pod(f"quay.io/team/api:{version}")
             make_release(self.platform, version, NAMES, resources=resources)
@@ -252,6 +252,13 @@ def test_other_commands_take_the_folder(made: Releases, site: Far) -> None:
     said = airgap.run("verify", "platform-3").stderr
     assert "platform-3: 26 files, " in said
     assert said.count("all as they should be") == 3
+
+    airgap.write("web.yaml", pod("quay.io/team/web:3"))
+    assert f"{NAME}/p/web:3" in airgap.run("rewrite", "web.yaml", "--to", TARGET, "--from", "platform-3").text
+    assert "quay.io" in airgap.run("hosts", TARGET, "--for", "podman", "--from", "platform-3").text
+    airgap.write("airgap.yaml", settings({"quay.io": {"mirror": made.platform.registry.url}}))
+    words = ("export", "--image", "quay.io/team/web:3", "-o", "web.tar", "--base", "platform-3", "--dry-run")
+    assert "platform-3/platform-3.bundle.json: skipping 2 layers (" in airgap.run(*words).stderr
 
     damaged = made.folder("3") / "platform-3-since-1.tar"
     content = bytearray(damaged.read_bytes())

@@ -18,6 +18,7 @@ from airgap.cli.dossier_options import DossierOptions, dossier_options
 from airgap.cli.output_options import OutputOptions, output_options
 from airgap.cli.progress.display import open_display
 from airgap.cli.project_images import find_project_images
+from airgap.cli.release_folder import document_in
 from airgap.cli.seal_options import make_sealer
 from airgap.cli.trust_options import key_signers
 from airgap.config.airgap_yaml import load_project
@@ -236,6 +237,7 @@ def command(
         )
     output_format = form.output_format(output, project, make_sealer(recipients, passphrase=passphrase))
     check_recoding(output_format, recode=form.recode, dossier=bool(dossier.folder))
+    base = document_in(base) if base else None
     beside = dossier.beside(project, base)
     beside.check(output_format)
     if refresh and not lock and not journal_path(output_format.run_path).exists():

@@ -15,6 +15,7 @@ from airgap.cli.formatting.unified_diff import unified_diff
 from airgap.cli.printing import Styled, note, say
 from airgap.cli.progress.display import open_display
 from airgap.cli.prompts import password_prompt
+from airgap.cli.release_folder import bundle_in
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import target_credential, target_mapping
 from airgap.errors import UsageError
@@ -121,7 +122,7 @@ def command(
         endpoint = hosts.pull_endpoint(
             project, mapping.address, plain_http=plain_http, insecure=insecure, ca_file=ca_file or ""
         )
-        mirrors = hosts.mirrors_from_file(source, mapping, policy=policy) if source else []
+        mirrors = hosts.mirrors_from_file(bundle_in(source), mapping, policy=policy) if source else []
         setup = setup_for(runtime, endpoint, mirrors)
     with open_display("plain") as emit:
         for warning in setup.warnings:

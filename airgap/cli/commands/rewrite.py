@@ -15,6 +15,7 @@ from airgap.cli.commands.rewrite_destination import Destination, write_or_show
 from airgap.cli.commands.rewrite_rendered import is_chart, is_rendered, rewrite_rendered
 from airgap.cli.printing import note
 from airgap.cli.progress.display import open_display
+from airgap.cli.release_folder import bundle_in
 from airgap.config.airgap_yaml import load_project
 from airgap.config.connections import ConnectionOptions, helm_options, target_mapping
 from airgap.errors import Incomplete, UsageError, raise_all
@@ -187,7 +188,7 @@ def command(
             locate, origin = lookup_by_mapping(mapping, scanned, resources, project.rules), "bundle"
         else:
             assert source is not None  # without --from there is a mapping
-            locate, origin = lookup_by_file(source, project, to, policy, pin=pin, emit=emit)
+            locate, origin = lookup_by_file(bundle_in(source), project, to, policy, pin=pin, emit=emit)
         if found_images is None:
             folder = resources[0] if os.path.isdir(resources[0]) else ""
             unreached = unreached_files(folder, project.rules, OwnFiles(config or "").is_own) if folder else []

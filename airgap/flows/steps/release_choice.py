@@ -16,7 +16,7 @@ from airgap.i18n import tr
 from airgap.records import Record
 from airgap.release import ReleaseBundle
 from airgap.release.at_hand import ReleaseAtHand, inventory_file
-from airgap.release.choice import Candidate, Choice, blobs_length, choose, files_to_read
+from airgap.release.choice import Candidate, Choice, blobs_length, choose, files_to_read, required_layers
 from airgap.trust.age_header import MAGIC
 
 if TYPE_CHECKING:
@@ -98,8 +98,10 @@ def candidates_of(
         if inventory is None:
             lacking = int(since is not None and since.id not in site.bundles)
         else:
-            lacking = sum(layer.digest not in site.digests for layer in inventory.requires)
-            if not whole and len(files) > 1 and not _is_sealed(folder.paths.get(files[0].name)):
+            lacking = sum(layer.digest not in site.digests for layer in required_layers(inventory))
+            # A sealed or recoded bundle does not have its blobs at the places that their sizes give.
+            plain = not inventory.recoded and not _is_sealed(folder.paths.get(files[0].name))
+            if plain and not whole and len(files) > 1:
                 files = files_to_read(inventory, files, one.head_end, site.digests)
         candidates.append(Candidate(one.bundle, files, lacking))
     return candidates

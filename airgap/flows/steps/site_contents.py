@@ -14,6 +14,7 @@ from airgap.events import Warned
 from airgap.i18n import tr
 from airgap.oci import Descriptor, Reference
 from airgap.records import Record
+from airgap.release.choice import required_layers
 from airgap.store.protocols import Store
 from airgap.targets import Target
 from airgap.targets.base_layers import has_blob
@@ -62,7 +63,8 @@ def contents_of_target(
     recorded = contents_of_history(record, project, str(target.mapping.address), context)
     wanted: dict[str, BaseBlob] = {}
     for bundle_id, inventory in inventories.items():
-        for digest, blob in blobs_of_bundle(inventory, bundle_id).items():
+        others = {layer.digest: BaseBlob(layer.size, layer.repositories, None) for layer in required_layers(inventory)}
+        for digest, blob in {**others, **blobs_of_bundle(inventory, bundle_id)}.items():
             known = wanted.get(digest)
             repositories = dict.fromkeys((*(known.repositories if known else ()), *blob.repositories))
             wanted[digest] = BaseBlob(blob.size, tuple(repositories), blob.origin)
