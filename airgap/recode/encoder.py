@@ -11,7 +11,7 @@ from airgap.i18n import tr
 from airgap.recode.codecs import CODECS, UnknownCodec
 from airgap.recode.library import MORE, OK, CodecFailure, load
 
-#: Input that is copied at a time where it is not ``bytes``, and output that is taken at a time.
+#: Input and output of one call of the library: between two of them, the interpreter handles signals.
 _CHUNK = 1 << 18
 
 
@@ -50,11 +50,14 @@ class Encoder:
         """Take more of the content; return what of the gzip file follows from it, its header at first."""
         made: list[bytes] = []
         if isinstance(data, bytes):
-            self._write(data, made)
+            address = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+            assert address is not None
+            for position in range(0, max(len(data), 1), _CHUNK):
+                self._write(address + position, min(_CHUNK, len(data) - position), made)
         else:
             with memoryview(data).cast("B") as view:
-                for start in range(0, max(len(view), 1), _CHUNK):
-                    self._write(bytes(view[start : start + _CHUNK]), made)
+                starts = range(0, max(len(view), 1), _CHUNK)
+                made.extend(self.update(bytes(view[start : start + _CHUNK])) for start in starts)
         return b"".join(made)
 
     def finish(self) -> bytes:
@@ -73,22 +76,22 @@ class Encoder:
         self._context = None
         self._free()
 
-    def _write(self, data: bytes, made: list[bytes]) -> None:
-        start = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
-        assert start is not None
-        position, produced = 0, _CHUNK
-        while position < len(data) or produced == _CHUNK:
+    def _write(self, start: int, size: int, made: list[bytes]) -> None:
+        """Take the ``size`` bytes at the address ``start``."""
+        produced = _CHUNK
+        while size > 0 or produced == _CHUNK:
             code = self._library.recode_write(
                 self._open(),
-                start + position,
-                len(data) - position,
+                start,
+                size,
                 self._output,
                 _CHUNK,
                 ctypes.byref(self._consumed),
                 ctypes.byref(self._produced),
             )
             self._check(code)
-            position += self._consumed.value
+            start += self._consumed.value
+            size -= self._consumed.value
             produced = self._produced.value
             made.append(ctypes.string_at(self._output, produced))
 

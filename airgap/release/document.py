@@ -28,9 +28,8 @@ DOCUMENT_NAME = "release.json"
 _TOOL = "airgap 0.4.0"
 FULL, DIFFERENTIAL = "full", "differential"
 #: What a file is for. A later version may know more: other roles are kept as they are.
-BUNDLE, PARITY, CHECKSUMS, DOSSIER, NOTES, INSTALL = "bundle", "parity", "checksums", "dossier", "notes", "install"
-#: The ``bundle.json`` of a bundle: what it has and needs, without its volumes.
-INVENTORY = "inventory"
+BUNDLE, PARITY, INVENTORY, CHECKSUMS = "bundle", "parity", "inventory", "checksums"
+DOSSIER, NOTES, INSTALL = "dossier", "notes", "install"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ROLE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 

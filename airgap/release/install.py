@@ -12,6 +12,8 @@ from airgap.release.document import ReleaseBundle
 
 #: The file of each language.
 INSTALL_FILES = {"en": "install.md", "ko": "install.ko.md"}
+#: How a release is compared with its checksums; not all of its files may be there.
+_SUMS = ("sha256sum", "--ignore-missing", "-c", "SHA256SUMS)")
 
 
 class FarSide(Record):
@@ -42,9 +44,13 @@ def install_guides(name: str, version: str, bundles: Sequence[ReleaseBundle], fa
 def _lines(name: str, version: str, bundles: Sequence[ReleaseBundle], far: FarSide) -> Iterator[str]:
     full, *differentials = bundles
     newest_first = [*differentials, full]
+    folder = f"{name}-{version}/"
     keys = [word for file, _ in far.keys for word in ("--key", quoted(file))]
     yield f"# {_text(tr('Installing {name} {version}', name=name, version=version))}"
-    yield from ("", tr("Run the commands in this folder, on a machine that reaches the registry."))
+    text = tr(
+        "Run the commands in the folder above {folder}, on a machine that reaches the registry.", folder=f"`{folder}`"
+    )
+    yield from ("", text)
     yield from _section(tr("What to bring"))
     yield f"| {tr('the site has')} | {tr('bring')} | {tr('size')} |"
     yield "|-|-|-|"
@@ -55,34 +61,33 @@ def _lines(name: str, version: str, bundles: Sequence[ReleaseBundle], far: FarSi
         signers = ", ".join(f"`{file}` ({key})" for file, key in far.keys)
         yield tr("Signed with {signers}. Get the public keys by another way than this folder.", signers=signers)
         yield ""
-    check = ["sha256sum --ignore-missing -c SHA256SUMS"]
-    yield from _block([*check, " ".join(("airgap", "verify", ".", *keys))])
+    check = " ".join(("airgap", "verify", quoted(folder), *keys))
+    yield from _block([" ".join(("(cd", quoted(folder), "&&", *_SUMS)), check])
     if full.parity:
         yield from _section(tr("Repair"))
-        text = tr(
-            "If volumes are lost or damaged, bring the parity volumes, such as {file}.", file=f"`{full.parity[0]}`"
-        )
-        yield from (text, "")
-        yield from _block(["airgap repair ."])
+        file = f"`{full.parity[0]}`"
+        yield tr("If volumes are lost or damaged, bring the parity volumes, such as {file}.", file=file)
+        yield ""
+        yield from _block([f"airgap repair {quoted(folder)}"])
     yield from _section(tr("Import"))
     if far.overrides:
-        yield from (tr("The airgap.yaml of the project must be in this folder: it names the images."), "")
+        yield from (tr("The airgap.yaml of the project must be in the working folder: it names the images."), "")
+    by_hand = _each(newest_first, lambda one: _import_command(folder + one.files[0], far, keys))
     if not far.images:
-        yield from _block(_each(newest_first, lambda one: _import_command(one.files[0], far, keys)))
+        yield from _block(by_hand)
         return
-    yield from (tr("This asks the registry what it has, and takes the smallest bundle that brings it to {version}.",
-                   version=_text(version)), "")  # fmt: skip
-    yield from _block([_import_command(".", far, keys)])
+    yield from _block([_import_command(folder, far, keys)])
+    if differentials:
+        yield from ("", tr("It finds out what the site has, and takes the smallest bundle that serves. By hand:"), "")
+        yield from _block(by_hand)
     yield from _section(tr("Apply"))
     yield from _block(["kubectl apply -f airgap-out/"])
-    if differentials:
+    if previous := next((one.since for one in differentials if one.since), None):
         yield from _section(tr("Roll back"))
-        text = tr(
-            "Import the folder of the release that the site had. Tags move back; nothing is sent that is still there."
-        )
-        yield from (text, "")
-        previous = f"../{name}-{differentials[0].since.version if differentials[0].since else ''}"
-        yield from _block([f"{_import_command(previous, far, keys)} --overwrite", "kubectl apply -f airgap-out/"])
+        yield tr("Import the folder of the release that the site had. Nothing is sent that the registry still has.")
+        yield ""
+        older = _import_command(f"{name}-{previous.version}/", far, keys)
+        yield from _block([f"{older} --overwrite", "kubectl apply -f airgap-out/"])
 
 
 def _import_command(file: str, far: FarSide, keys: Sequence[str]) -> str:

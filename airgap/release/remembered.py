@@ -19,7 +19,8 @@ from airgap.records import Record
 from airgap.release.document import DOCUMENT_NAME, SiteRelease, read_release
 from airgap.release.versions import version_key
 
-_PACKAGES = ".packages.json"
+#: The ending of a file of package lists.
+PACKAGES_SUFFIX = ".packages.json"
 
 
 class PastRelease(Record):
@@ -56,7 +57,7 @@ class RememberedReleases(Record):
 
     def packages(self, version: str) -> Path:
         """The file of the package lists."""
-        return self._file(version, _PACKAGES)
+        return self._file(version, PACKAGES_SUFFIX)
 
     def before(self, version: str, count: int) -> list[PastRelease]:
         """Return the last ``count`` releases before ``version``, the newest first. Raises what reading them raises."""
@@ -101,7 +102,7 @@ class RememberedReleases(Record):
     def _versions(self) -> Iterator[str]:
         prefix = f"{self.name}-"
         for path in self.folder.glob("*.json"):
-            if path.name.startswith(prefix) and not path.name.endswith(_PACKAGES) and path.is_file():
+            if path.name.startswith(prefix) and not path.name.endswith(PACKAGES_SUFFIX) and path.is_file():
                 yield path.name.removeprefix(prefix).removesuffix(".json")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from airgap.release import Release, read_release
 from tests.cli.command import Airgap, Registry, Result, pod, settings
-from tests.parts.images import OCI_LAYER, Images, Layer
+from tests.parts.images import OCI_LAYER, Images, Layer, tar_of
 
 TARGET = "http://10.100.0.102:32415/p"
 
@@ -38,8 +38,11 @@ class Project:
         return self.airgap.folder
 
     def offer(self, version: str, *, size: int = 9_000) -> None:
-        """Make the registry have the application of a version."""
-        self.registry.fill(self.images, {f"x/app:{version}": self.images.image(layers=[self.base, self.layer(size)])})
+        """Make the registry have the application of a version, with a Debian package of that version."""
+        status = f"Package: app-lib\nVersion: {version}\n"
+        package = self.images.layer_of(tar_of({"var/lib/dpkg/status": status.encode()}))
+        image = self.images.image(layers=[self.base, self.layer(size), package])
+        self.registry.fill(self.images, {f"x/app:{version}": image})
 
     def choose(self, version: str, **more: object) -> None:
         """Write the project's files for a version."""

@@ -7,6 +7,7 @@ import gzip
 import mmap
 import random
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,18 @@ def test_what_is_over_takes_no_more() -> None:
     for use in (encoder.finish, lambda: encoder.update(b"more"), lambda: encoder.update(b"")):
         with pytest.raises(RuntimeError, match="closed"):
             use()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("codec", ["go1.8-1.26/6", "pgzip/kp-1.18.2+/5"])
+def test_streams_of_more_than_four_gigabytes(codec: str) -> None:
+    """Positions, lengths and the checksum go on behind 2 and 4 GiB: zlib checks both at the end of the stream."""
+    piece = mixture("large", 1 << 20) + bytes(63 << 20)
+    inflate, size = zlib.decompressobj(wbits=31), 0
+    with Encoder(codec) as encoder:
+        for _ in range(67):
+            size += len(inflate.decompress(encoder.update(piece)))
+        size += len(inflate.decompress(encoder.finish()))
+    assert size == 67 << 26 > 1 << 32
+    assert inflate.eof
+    assert inflate.unused_data == b""

@@ -14,11 +14,11 @@ SMALL = ReleaseBundle(
 )
 
 
-def commands(far: FarSide, *bundles: ReleaseBundle) -> list[str]:
+def commands(far: FarSide, *bundles: ReleaseBundle, name: str = "p p") -> list[str]:
     """The commands of the guide; both languages have the same."""
-    guides = install_guides("p", "1", bundles, far)
+    guides = install_guides(name, "1", bundles, far)
     found = {
-        name: re.findall(r"^(?:airgap|kubectl|sha256sum) .*", content.decode(), re.MULTILINE)
+        name: re.findall(r"^(?:airgap|kubectl|\(cd) .*", content.decode(), re.MULTILINE)
         for name, content in guides.items()
     }
     assert found["install.md"] == found["install.ko.md"]
@@ -29,12 +29,14 @@ def test_everything() -> None:
     far = FarSide("https://nexus.corp/k8s", "path", True, [("my maker.pub", "0123")], True, True)
     to = "--to https://nexus.corp/k8s --mapping path --nexus http://NEXUS:8081 --key 'my maker.pub'"
     assert commands(far, FULL, SMALL) == [
-        "sha256sum --ignore-missing -c SHA256SUMS",
-        "airgap verify . --key 'my maker.pub'",
-        "airgap repair .",
-        f"airgap import . {to}",
+        "(cd 'p p-1/' && sha256sum --ignore-missing -c SHA256SUMS)",
+        "airgap verify 'p p-1/' --key 'my maker.pub'",
+        "airgap repair 'p p-1/'",
+        f"airgap import 'p p-1/' {to}",
+        f"airgap import 'p p-1/p 1-since-0.tar.001' {to}",
+        f"airgap import 'p p-1/p 1.tar.001' {to}",
         "kubectl apply -f airgap-out/",
-        f"airgap import '../p-0|9' {to} --overwrite",
+        f"airgap import 'p p-0|9/' {to} --overwrite",
         "kubectl apply -f airgap-out/",
     ]
     text = install_guides("p", "1", [FULL, SMALL], far)["install.md"].decode()
@@ -45,16 +47,16 @@ def test_everything() -> None:
 
 def test_a_first_release_without_keys_target_and_parity() -> None:
     full = ReleaseBundle("a" * 64, 7, ("p-1.tar",))
-    assert commands(FarSide(), full) == [
-        "sha256sum --ignore-missing -c SHA256SUMS",
-        "airgap verify .",
-        "airgap import . --to HOST:PORT/PREFIX",
+    assert commands(FarSide(), full, name="p") == [
+        "(cd p-1/ && sha256sum --ignore-missing -c SHA256SUMS)",
+        "airgap verify p-1/",
+        "airgap import p-1/ --to HOST:PORT/PREFIX",
         "kubectl apply -f airgap-out/",
     ]
 
 
 def test_files_of_other_formats_alone() -> None:
     full = ReleaseBundle("a" * 64, 7, ("p-1.tar",))
-    assert commands(FarSide(images=False, artifacts=True), full)[2:] == [
-        "airgap import p-1.tar --only-artifacts --nexus http://NEXUS:8081"
+    assert commands(FarSide(images=False, artifacts=True), full, name="p")[2:] == [
+        "airgap import p-1/p-1.tar --only-artifacts --nexus http://NEXUS:8081"
     ]

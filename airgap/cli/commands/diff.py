@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +14,13 @@ from airgap.bundle.comparison import ByteCounts, Comparison
 from airgap.cli import options
 from airgap.cli.formatting.columns import display_width, left, right
 from airgap.cli.printing import Styled, say, say_json
-from airgap.cli.release_folder import document_in
+from airgap.cli.release_folder import bundle_in, document_in
 from airgap.flows.diff import diff
 from airgap.formatting import escaped, human
 from airgap.i18n import tr
+
+if TYPE_CHECKING:
+    from airgap.release.packages import PackageChange
 
 #: What happened to an image or a file, in a table.
 _WORDS: dict[Status, str] = {
@@ -33,7 +37,12 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
 @click.argument("new", metavar="NEW")
 @options.as_json
 @click.option("--markdown", is_flag=True, help=tr("Print release notes in Markdown, what may surprise first."))
-def command(old: str, new: str, as_json: bool, markdown: bool) -> None:
+@click.option(
+    "--packages",
+    is_flag=True,
+    help=tr("With --markdown: read the layers of bundles, and list the packages that changed inside images."),
+)
+def command(old: str, new: str, as_json: bool, markdown: bool, packages: bool) -> None:
     """Show which images and how many bytes NEW adds to OLD, removes from it, changes and keeps.
 
     Each is a bundle, the bundle.json of one, a release folder, a receipt, an inventory or a lock. Bytes are shown where
@@ -42,22 +51,35 @@ def command(old: str, new: str, as_json: bool, markdown: bool) -> None:
     \b
     airgap diff platform-1.9.tar platform-1.10.tar
     airgap diff held.json platform-1.10.tar --json | jq .bytes.added
-    airgap diff platform-1.9.tar platform-1.10.tar --markdown > notes.md
+    airgap diff platform-1.9.tar platform-1.10.tar --markdown --packages > notes.md
     """
     if as_json and markdown:
         raise click.UsageError(tr("--json and --markdown are two outputs"))
-    old_document, new_document = read_document(document_in(old)), read_document(document_in(new))
+    if packages and not markdown:
+        raise click.UsageError(tr("--packages goes with --markdown"))
+    # The bundle.json in the folder of a release leads to no layers.
+    find = bundle_in if packages else document_in
+    old_document, new_document = read_document(find(old)), read_document(find(new))
     comparison = diff(old_document, new_document)
     if markdown:
         from airgap.release.notes import release_notes
 
-        for line in release_notes(comparison, _title(old_document), _title(new_document)).splitlines():
+        changes = _changed_packages(old_document, new_document, comparison) if packages else []
+        for line in release_notes(comparison, _title(old_document), _title(new_document), changes).splitlines():
             say(line)
         return
     if as_json:
         say_json(comparison.to_json())
         return
     _print_table(comparison)
+
+
+def _changed_packages(old: Document, new: Document, comparison: Comparison) -> list[PackageChange]:
+    from airgap.flows.steps.package_lists import package_lists
+    from airgap.release.packages import changed_packages
+    from airgap.transfer import Context
+
+    return changed_packages(comparison, package_lists(old, Context()), package_lists(new, Context()))
 
 
 def _title(document: Document) -> str:

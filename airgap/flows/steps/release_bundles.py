@@ -20,6 +20,7 @@ from airgap.oci import digest as digests
 from airgap.records import Record, replace
 from airgap.release.document import ReleaseBundle
 from airgap.release.remembered import PastRelease
+from airgap.store.protocols import Source
 from airgap.transfer import Context, Report
 
 
@@ -42,6 +43,12 @@ class PlannedRelease(Record):
             (),
             self.since.site if self.since else None,
         )
+
+    def copied_from(self, source: Source) -> PlannedRelease:
+        """Return the same with all of its blobs in ``source``."""
+        content = self.laid_out.content
+        content = replace(content, sources=dict.fromkeys(content.sources, source))
+        return replace(self, laid_out=replace(self.laid_out, content=content))
 
 
 def lay_out_release(
@@ -70,23 +77,22 @@ def write_release(build: BundleBuild, planned: Sequence[PlannedRelease], context
     What an earlier run has finished is verified and kept. Returns the report of what was fetched.
     """
     full, *differentials = planned
-    report = _write(build, full, full.contents, context)
+    report = _write(build, full, context)
     if differentials:
         with open_bundle(full.laid_out.paths[0]) as source:
             for one in differentials:
-                contents = replace(one.contents, sources=dict.fromkeys(one.contents.sources, source))
                 export = one.request
                 how = {"refresh": export.refresh, "restart": export.restart, "dry_run": False}
                 with BundleBuild.open(export.form, **how, emit=context.emit) as own_build:
-                    _write(own_build, one, contents, context)
+                    _write(own_build, one.copied_from(source), context)
     return report
 
 
-def _write(build: BundleBuild, planned: PlannedRelease, contents: BundleContents, context: Context) -> Report | None:
+def _write(build: BundleBuild, planned: PlannedRelease, context: Context) -> Report | None:
     laid_out, form, report = planned.laid_out, planned.request.form, None
     files = (laid_out.signature_files, laid_out.paths)
     if not is_finished(form, laid_out.inventory, laid_out.layout, *files, context):
-        report = write_bundle(build, contents, laid_out, context)
+        report = write_bundle(build, planned.contents, laid_out, context)
     add_parity(form, laid_out.paths, context)
     return report
 

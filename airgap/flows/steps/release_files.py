@@ -51,13 +51,13 @@ class WrittenRelease:
             self.packages = packages_of(dossier.images)
         for file in dossier.bundle.files:
             self._files.append(ReleaseFile(file.name, file.size, file.sha256, document.BUNDLE, entry.id))
-        self._add_checksums(planned.request.form.path, dossier, entry)
+        path = planned.request.form.path
+        # With it, the far side can choose its files before any volume is there.
+        self._write(f"{path.stem}.bundle.json", planned.laid_out.inventory.to_bytes(), document.INVENTORY, entry.id)
+        self._add_checksums(path, dossier, entry)
         files = dossier_output.files_of(dossier)
         for name, content in files:
             self._write(name, content, document.DOSSIER, entry.id)
-        inventory = planned.laid_out.inventory.to_bytes()
-        name = planned.request.form.path.name.removesuffix(".tar")
-        self._write(f"{name}.bundle.json", inventory, document.INVENTORY, entry.id)
         self._bundles.append(replace(entry, dossier=tuple(name for name, _ in files)))
 
     def add_notes(self, notes: ReleaseNotes | None, written: bytes | None) -> None:
@@ -92,15 +92,16 @@ class WrittenRelease:
         return release, names
 
     def _add_checksums(self, path: Path, dossier: Dossier, entry: ReleaseBundle) -> None:
-        """The file of checksums that goes with a bundle; of volumes it is there already, with the parity volumes."""
+        """The file of checksums that goes with a bundle. Parity volumes are listed there already; data volumes are not
+        if other machines have made them."""
         sums = checksums_path(path)
-        if not self._request.export.form.volume_size:
-            _write(sums, format_checksums([(path.name, dossier.bundle.sha256)]))
-        listed = read_checksums(sums)
+        listed = read_checksums(sums) if entry.parity else {}
         for name in entry.parity:
             size = (self._folder / name).stat().st_size
             self._files.append(ReleaseFile(name, size, listed[name], document.PARITY, entry.id))
-        self._list(sums.name, sums.read_bytes(), document.CHECKSUMS, entry.id)
+        data = [(file.name, file.sha256) for file in dossier.bundle.files]
+        content = format_checksums([*data, *((name, listed[name]) for name in entry.parity)])
+        self._write(sums.name, content, document.CHECKSUMS, entry.id)
 
     def _signatures(self, content: bytes) -> list[tuple[str, bytes]]:
         made = [sign(content) for sign in self._request.signers]
