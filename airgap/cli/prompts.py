@@ -41,6 +41,25 @@ def password_prompt() -> AskPassword | None:
     return ask_password if can_ask() else None
 
 
+def use_own_input() -> None:
+    """Have click read visible answers by a function of ours.
+
+    ``input`` drops the KeyboardInterrupt of a Ctrl-C that arrives while it prints the question
+    (``builtin_input_impl`` of CPython clears errors of ``flush``), and then waits for an answer.
+    """
+    click.termui.visible_prompt_func = _read_answer
+
+
+def _read_answer(question: str) -> str:
+    """Raises :class:`EOFError` where there is no answer. Click has put standard error in place of ``sys.stdout``."""
+    sys.stdout.write(question)
+    sys.stdout.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.rstrip("\n")
+
+
 def ask_user() -> str:
     """Ask for the name of a user. Check :func:`can_ask` first."""
     return str(click.prompt(tr("Username"), err=True))

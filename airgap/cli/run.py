@@ -13,7 +13,7 @@ from airgap import limits
 from airgap.cli import click_words, printing, stopping
 from airgap.cli.app import cli
 from airgap.cli.error_reporter import ErrorReporter
-from airgap.cli.prompts import ask_for_missing
+from airgap.cli.prompts import ask_for_missing, use_own_input
 from airgap.errors import AirgapError, Failures, Interrupted, OutputError, Unauthorized
 from airgap.i18n import tr
 
@@ -30,6 +30,7 @@ def run(arguments: Sequence[str] | None) -> int:
     try:
         limits.use_environment(os.environ)
         click_words.use_language()
+        use_own_input()
         printing.prepare()
         code = _run_command(arguments, reporter)
         printing.flush()

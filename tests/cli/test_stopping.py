@@ -56,6 +56,26 @@ prompts.ask_user = ask
 prompts.can_ask = lambda *arguments: True
 main(sys.argv[1:])
 """
+#: Runs airgap on a terminal that sends a Ctrl-C at the very moment in which the question stands there.
+AT_ONCE = """\
+import io, os, signal, sys
+from airgap.cli import main, prompts
+
+class Terminal(io.TextIOWrapper):
+    last = ""
+    def write(self, text):
+        self.last = text or self.last
+        return super().write(text)
+    def flush(self):
+        super().flush()
+        if self.last.endswith(": "):
+            self.last = ""
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.stderr = Terminal(sys.stderr.buffer)
+prompts.can_ask = lambda *arguments: True
+main(sys.argv[1:])
+"""
 #: ``import`` asks for the target in the main thread; ``export`` asks registries in threads of its own.
 IN_MAIN_THREAD = ("inventory", "http://registry.test", "-o", "receipt.json")
 IN_WORKER = ("export", "--image", "quay.io/a/x:1", "-o", "b.tar")
@@ -142,11 +162,12 @@ def test_the_second_signal_ends_it_at_once(
     assert not TRACEBACK.search(errors.text), errors.text
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_just_before_the_main_thread_waits_is_not_lost(airgap: Airgap, number: signal.Signals) -> None:
+@contextlib.contextmanager
+def asking(airgap: Airgap, program: str) -> Iterator[subprocess.Popen[bytes]]:
+    """``airgap login``, which asks for a user. Nobody answers."""
     with ended(
         subprocess.Popen(
-            [sys.executable, "-c", WAITS, "login", "registry.test"],
+            [sys.executable, "-c", program, "login", "registry.test"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -154,9 +175,20 @@ def test_a_signal_just_before_the_main_thread_waits_is_not_lost(airgap: Airgap, 
             env=airgap.whole_environment(),
         )
     ) as process:
+        yield process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_just_before_the_main_thread_waits_is_not_lost(airgap: Airgap, number: signal.Signals) -> None:
+    with asking(airgap, WAITS) as process:
         said = Output(process.stdout)
         wait_until(lambda: said.has("waiting"))
         process.send_signal(number)
+        assert process.wait(SOON) == 130
+
+
+def test_a_signal_while_a_question_is_printed_is_not_lost(airgap: Airgap) -> None:
+    with asking(airgap, AT_ONCE) as process:
         assert process.wait(SOON) == 130
 
 
