@@ -40,7 +40,7 @@ NETWORK: tuple[Limit, ...] = (
     Limit("config-bytes", 4 * _MIB, "bytes", tr("the config of an image"), "30"),
     Limit(
         "config-values",
-        131_072,
+        65_536,
         "values",
         tr("the JSON values of a config"),
         tr("the image counts as one without a platform"),

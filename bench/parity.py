@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Throughput of making parity volumes and of restoring lost ones, and the memory that it takes.
 
-    python bench/parity.py [GIB] [FOLDER]
+    python bench/parity.py [GIB] [FOLDER] [COUNT...]
 
-GIB (1 by default) of random bytes as ten volumes in FOLDER, with 1, 2 and 3 parity volumes. Making reads all volumes;
-restoring is measured with as many data volumes lost as there are parity volumes. MB are of data volumes. Beside both
-stands ``sha256sum`` over the same volumes, which no reading of them can do without. Memory is the peak (VmHWM) of a
-process that does only this.
+GIB (1 by default) of random bytes as ten volumes in FOLDER, with COUNT parity volumes (1, 2 and 3 by default). Making
+reads all volumes; restoring is measured with as many data volumes lost as there are parity volumes. MB are of data
+volumes. Beside both stands ``sha256sum`` over the same volumes, which no reading of them can do without. In brackets is
+the same for a second of CPU, which other load on the machine changes less. Memory is the peak (VmHWM) of a process that
+does only this.
 """
 
 from __future__ import annotations
@@ -48,25 +49,40 @@ def work(folder: Path, count: int) -> None:
             with open(path, "rb") as file:
                 sums.append((path.name, file_sha256(file.fileno())))
         checksums_path(folder / "b.tar").write_bytes(format_checksums(sums))
-    started = time.monotonic()
+    started = times()
     subprocess.run(["sha256sum", *paths], stdout=subprocess.DEVNULL, check=True)
-    floor = time.monotonic() - started
-    started = time.monotonic()
+    floor = since(started)
+    started = times()
     parity = make_parity(folder / "b.tar", paths, count, lambda _: None)
-    made = time.monotonic() - started
+    made = since(started)
     for path in paths[:count]:
         path.unlink()
-    started = time.monotonic()
+    started = times()
     restored = repair([paths[-1]], None, Context()).paths
-    again = time.monotonic() - started
+    again = since(started)
     assert list(restored) == paths[:count]
     for path in parity:
         path.unlink()
     print(
-        f"{count} parity volumes: made at {size / made / 1e6:5.0f} MB/s, {count} lost ones restored at "
-        f"{size / again / 1e6:5.0f} MB/s; sha256sum {size / floor / 1e6:5.0f} MB/s; memory {peak():.0f} MiB",
+        f"{count} parity volumes: made at {rate(size, made)}, {count} lost ones restored at {rate(size, again)}; "
+        f"sha256sum {rate(size, floor)}; memory {peak():.0f} MiB",
         flush=True,
     )
+
+
+def times() -> tuple[float, float]:
+    """The clock, and the seconds of CPU that this process and those that it waited for have used."""
+    used = os.times()
+    return time.monotonic(), used.user + used.system + used.children_user + used.children_system
+
+
+def since(started: tuple[float, float]) -> tuple[float, float]:
+    now = times()
+    return now[0] - started[0], now[1] - started[1]
+
+
+def rate(size: int, seconds: tuple[float, float]) -> str:
+    return f"{size / seconds[0] / 1e6:.0f} MB/s ({size / seconds[1] / 1e6:.0f})"
 
 
 def main() -> None:
@@ -76,8 +92,8 @@ def main() -> None:
     size = int(float(sys.argv[1] if len(sys.argv) > 1 else 1) * (1 << 30))
     with tempfile.TemporaryDirectory(dir=sys.argv[2] if len(sys.argv) > 2 else None) as place:
         prepare(Path(place), size)
-        for count in (1, 2, 3):
-            subprocess.run([sys.executable, __file__, "--work", place, str(count)], check=True)
+        for count in sys.argv[3:] or ("1", "2", "3"):
+            subprocess.run([sys.executable, __file__, "--work", place, count], check=True)
 
 
 if __name__ == "__main__":

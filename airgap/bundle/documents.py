@@ -17,7 +17,8 @@ from typing import BinaryIO, Literal
 from airgap import limits
 from airgap.bounded_json import TooLarge
 from airgap.bundle.folder.files import is_bundle_folder
-from airgap.bundle.inventory import Inventory, InventoryHash
+from airgap.bundle.inventory import Inventory
+from airgap.bundle.inventory_hash import InventoryHash
 from airgap.bundle.lockfile import REPAIR_HINT, Lockfile, check_writable
 from airgap.bundle.media.volume_names import sibling_volumes, volumes_called
 from airgap.bundle.opening import open_bundle

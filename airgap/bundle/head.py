@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airgap.bundle.index_names import CONTAINERD_NAME, complete_descriptors_by_name
-from airgap.bundle.inventory import INVENTORY_MEMBER, Inventory, InventoryHash
+from airgap.bundle.inventory import INVENTORY_MEMBER, Inventory
+from airgap.bundle.inventory_hash import InventoryHash
 from airgap.bundle.media import Medium
 from airgap.bundle.media.zstd import MAGIC
 from airgap.bundle.tar import BLOCK, COPY_AGAIN_HINT, BlobPlaces, Member, padded_size, place_head, read_member

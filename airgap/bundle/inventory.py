@@ -6,13 +6,11 @@ It contains no time and no folder names: the same content always gives the same 
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airgap import limits
 from airgap.bounded_json import TooLarge
 from airgap.bundle.artifacts import BundledArtifact, check_artifacts
 from airgap.bundle.attached import AttachedDocument, check_attached
@@ -32,6 +30,7 @@ from airgap.bundle.document_format import (
 )
 from airgap.bundle.document_parts import Memory, Part, read_parts
 from airgap.bundle.inventory_entries import BundledImage, BundledResource, SkippedName
+from airgap.bundle.inventory_hash import with_check
 from airgap.bundle.required_layers import (
     DIFFERENTIAL,
     BundleIdentity,
@@ -41,7 +40,7 @@ from airgap.bundle.required_layers import (
 )
 from airgap.errors import AirgapError, BundleError
 from airgap.i18n import tr
-from airgap.json_stream import JsonStream, Pread, pread_of
+from airgap.json_stream import JsonStream, pread_of
 from airgap.oci import Descriptor
 from airgap.oci import digest as digests
 from airgap.oci.manifest import is_manifest_type
@@ -54,54 +53,6 @@ if TYPE_CHECKING:
 INVENTORY_MEMBER = "airgap/bundle.json"
 #: The folder of the resource files in the tar.
 RESOURCES_FOLDER = "airgap/resources/"
-#: The inventory's last key, the digest of all bytes before it. No other member contains a checksum of the inventory.
-_CHECK = b',"check":"'
-#: Bytes that are hashed at once.
-_PIECE = 1 << 20
-#: The bytes of this key to the end.
-_CHECK_LENGTH = len(_CHECK) + len("sha256:") + 64 + len(b'"}')
-
-
-class InventoryHash:
-    """Hashes the bytes of an inventory as they are read: :meth:`update` is called with each piece, in order."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-        self._end = b""
-        self._has_check = False
-
-    @classmethod
-    def of(cls, pread: Pread) -> InventoryHash:
-        """Hash what ``pread`` returns, as far as an inventory is read."""
-        hashed, offset = cls(), 0
-        while offset <= limits.value("document-bytes") and (content := pread(_PIECE, offset)):
-            hashed.update(content)
-            offset += len(content)
-        return hashed
-
-    def update(self, content: bytes) -> None:
-        """Add bytes."""
-        content = self._end + content
-        self._has_check = self._has_check or _CHECK in content
-        self._end = content[-_CHECK_LENGTH:]
-        self._hash.update(memoryview(content)[: len(content) - len(self._end)])
-
-    @property
-    def bundle_id(self) -> str:
-        """The sha256 of all bytes: the ID of the bundle."""
-        whole = self._hash.copy()
-        whole.update(self._end)
-        return whole.hexdigest()
-
-    @property
-    def is_whole(self) -> bool | None:
-        """Whether the key ``check`` matches the bytes; ``None`` where there is no such key.
-
-        This finds accidental damage. Only a signature protects against forgery.
-        """
-        if self._end == _CHECK + f"sha256:{self._hash.hexdigest()}".encode() + b'"}':
-            return True
-        return False if self._has_check else None
 
 
 class Inventory(Record):
@@ -175,23 +126,27 @@ class Inventory(Record):
 
     def to_json(self) -> dict[str, Any]:
         """Return the document, without the key ``check``."""
-        return {
+        return {key: list(value) if isinstance(value, Iterator) else value for key, value in self._document()}
+
+    def _document(self) -> Iterator[tuple[str, Any]]:
+        """Iterate over the keys and values of the document; those of long lists are iterators over their entries."""
+        yield from {
             "format": FORMAT,
             "features": self.features,
             "name": self.name,
             "version": self.version,
             "tool": self.tool,
-            "images": [image.to_json() for image in self.images],
+            "images": (image.to_json() for image in self.images),
             "resources": [resource.to_json() for resource in self.resources],
             "referrers": dict(self.referrers),
             # Only where there are any: all other bundles keep the bytes that they had before this key.
             **({"referrerTags": dict(self.referrer_tags)} if self.referrer_tags else {}),
             "members": dict(self.members),
-            "blobs": [
+            "blobs": (
                 {"digest": blob.digest, "size": blob.size, "mediaType": blob.media_type, **self._form_of(blob)}
                 for blob in self.blobs
-            ],
-            "requires": [required.to_json() for required in self.requires],
+            ),
+            "requires": (required.to_json() for required in self.requires),
             "bases": [base.to_json() for base in self.bases],
             "uses": {root: list(indexes) for root, indexes in self.uses.items()},
             # Only where there is something: all other bundles keep the bytes that they had before these keys.
@@ -199,15 +154,26 @@ class Inventory(Record):
             **({"absent": sorted(self.absent)} if self.absent else {}),
             **({"attached": [document.to_json() for document in self.attached]} if self.attached else {}),
             **({"skipped": [entry.to_json() for entry in self.skipped]} if self.skipped else {}),
-        }
+        }.items()
 
     def _form_of(self, blob: Descriptor) -> dict[str, Any]:
         return self.recoded[blob.digest].to_json() if blob.digest in self.recoded else {"form": PLAIN}
 
     def to_bytes(self) -> bytes:
         """Return the member's content, with the key ``check`` at its end."""
-        body = dump_json(self.to_json())[:-1]
-        return body + _CHECK + digests.of(body).encode() + b'"}'
+        body = bytearray()
+        for key, value in self._document():
+            body += b"," if body else b"{"
+            body += dump_json(key) + b":"
+            if isinstance(value, Iterator):
+                # Entry by entry: as one list, those of a large bundle take hundreds of megabytes.
+                body += b"["
+                for number, entry in enumerate(value):
+                    body += (b"," if number else b"") + dump_json(entry)
+                body += b"]"
+            else:
+                body += dump_json(value)
+        return with_check(body)
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str) -> Inventory:

@@ -31,8 +31,9 @@ _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 #: Half of the file's size. rich imports them only to render source code and Markdown, which airgap never does
 #: (tests/test_dist.py checks that).
 _EXCLUDED = {"pygments", "markdown-it-py"}
-#: Packages around compiled modules. Without py-minisign, airgap verifies signatures but makes none.
-_EXCLUDED |= {"py-minisign"}
+#: Packages around compiled modules. Without py-minisign, airgap verifies signatures but makes none; without
+#: backports.zstd it refuses recoded bundles.
+_EXCLUDED |= {"py-minisign", "backports-zstd"}
 #: Files of the package that the program does not read out of a zipapp: byte code, what translators edit, and the
 #: encoders of ``airgap/recode`` with their sources.
 _UNUSED_SUFFIXES = (".pyc", ".po", ".pot", ".so", ".c", ".h")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from airgap.artifacts.publish.folder import FolderRepository
 from airgap.artifacts.publish.opening import Opener
 from airgap.errors import AirgapError
 from airgap.i18n import tr
@@ -24,6 +25,9 @@ def examine_artifacts(formats: Iterable[str], opener: Opener) -> list[Finding]:
             continue
         if not any(finding.level == "problem" for finding in found):
             what = tr("{repository} takes {format} artifacts", repository=repository, format=name)
-            findings.append(Finding("ok", what, check=name))
+            # No server tells it without taking a file: Nexus asks for the privilege of the path that is written.
+            is_asked = isinstance(repository, FolderRepository)
+            hint = "" if is_asked else tr("whether this user may upload was not checked: only an upload tells")
+            findings.append(Finding("ok", what, hint, check=name))
         findings += [replace(finding, check=name) for finding in found]
     return findings

@@ -21,6 +21,13 @@ def test_repositories_are_checked_and_nothing_is_sent(airgap: Airgap) -> None:
         base = f"{server.url}/repository"
         said = airgap.run("doctor", "--artifacts-to", f"pypi={base}/wheels", environment=WORDS)
         assert f"{base}/wheels takes pypi artifacts" in said.text
+        assert "whether this user may upload was not checked" in said.text
+        assert "no user is known" not in said.text
+        said = airgap.run("doctor", "--artifacts-to", f"pypi={base}/wheels")
+        assert f"no user is known for {server.url}" in said.text
+        assert "nx-repository-view-pypi-wheels-edit" in said.text
+        said = airgap.run("doctor", "--artifacts-to", f"raw={airgap.folder.as_uri()}")
+        assert "whether this user" not in said.text
         command = ["doctor", "--json"]
         for target in (f"pypi={base}/wheels", f"raw={base}/files", f"helm={base}/all"):
             command += ["--artifacts-to", target]

@@ -19,6 +19,7 @@ from tests.flows.release_folders import make_release, volumes_of
 from tests.flows.releases import NAME, TARGET, Far, Platform, whole
 from tests.flows.test_differential import ours
 from tests.flows.test_serve import serving
+from tests.parts.terminal import on_terminal
 
 NAMES = ["team/web", "team/api"]
 
@@ -418,3 +419,24 @@ def test_a_signature_that_is_demanded_needs_all_of_the_bundle(airgap: Airgap) ->
         airgap.run("import", "platform-1", *base)
         refused = airgap.run("import", "platform-1", *base, *signed, code=32)
         assert "platform-1.tar.002 (" in refused.errors[0]
+
+
+@pytest.mark.long
+def test_a_terminal_asks_for_the_volume_of_the_next_medium(split: tuple[Platform, Path]) -> None:
+    platform, folder = split
+    airgap = platform.airgap
+    aside = airgap.folder / "disc two"
+    aside.mkdir()
+    shutil.move(folder / "platform-2.tar.002", aside)
+    with ours() as far:
+        command = airgap.command(
+            "import", "platform-2", "--to", TARGET, "--via", far.url, "--progress", "plain", "--jobs", "1"
+        )
+        for typed, code in ((b"q\n", 40), (b"disc two\n", 0)):
+            status, said = on_terminal(
+                command, 200, 40, environment=airgap.whole_environment(), folder=airgap.folder, answers=[typed]
+            )
+            assert "platform-2/platform-2.tar.002 is not there." in said
+            assert status == code, said
+        root = platform.registry.store.resolve("team/web:2")
+        whole(far, platform.images, "p/web", "2", root)

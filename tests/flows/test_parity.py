@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -175,9 +176,48 @@ def test_a_signature_is_covered(made: Airgap) -> None:
     made.run("verify", "b.tar.001", "--key", "k.pub")
 
 
+def test_a_sector_of_every_volume_at_different_places(made: Airgap) -> None:
+    before = volumes(made)
+    assert len(before) > 5
+    for stripe, name in enumerate(name for name in before if not name.endswith("sha256")):
+        content = bytearray(before[name])
+        place = (stripe + 1) * 65_536 + 512
+        content[place : place + 512] = bytes(512 - 1) + b"x"
+        (made.folder / name).write_bytes(content)
+    assert "parity restores b.tar.001, b.tar.002" in made.run("verify", "b.tar.001", code=None).stderr
+    made.run("repair", "b.tar.p002")
+    assert volumes(made) == before
+
+
+def test_parity_of_volumes_that_machines_made_one_by_one(airgap: Airgap, shelf: Airgap) -> None:
+    for name in ("airgap.yaml", "a.lock"):
+        shutil.copy(shelf.folder / name, airgap.folder)
+    count = len([name for name in volumes(shelf) if re.fullmatch(r"b\.tar\.\d{3}", name)])
+    for number in range(1, count):
+        airgap.run(*PARITY, "--volume", str(number))
+    assert f"b.tar.{count:03}" in airgap.fails(40, "repair", "b.tar.001", "--parity", "2").stderr
+    airgap.run(*PARITY, "--volume", str(count))
+    assert "would write b.tar.p001" in airgap.run("repair", "b.tar.001", "--parity", "2", "--dry-run").stderr
+    made = airgap.run("repair", "b.tar.001", "--parity", "2", "--json").json
+    assert made == {"made": ["b.tar.p001", "b.tar.p002"], "dry_run": False}
+    assert volumes(airgap) == volumes(shelf)
+    assert "has 2 parity volumes already" in airgap.fails(40, "repair", "b.tar.001", "--parity", "1").stderr
+
+
+def test_parity_of_a_damaged_volume_is_not_made(made: Airgap) -> None:
+    for name in ("b.tar.p001", "b.tar.p002", "b.tar.sha256"):
+        (made.folder / name).unlink()
+    content = bytearray((made.folder / "b.tar.002").read_bytes())
+    content[5000] ^= 1
+    (made.folder / "b.tar.002").write_bytes(content)
+    made.run("repair", "b.tar.001", "--parity", "1", code=31)
+    assert not (made.folder / "b.tar.p001").exists()
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
+        (("repair", "b.001", "--parity", "1", "-o", "out"), "-o is for restored ones"),
         (("export", "--image", "a", "-o", "b.tar", "--parity", "1"), "--parity adds volumes to a bundle in volumes"),
         (("repair", "gone.001"), "gone.001"),
         (("repair", "plain.tar"), "there are no parity volumes beside it"),

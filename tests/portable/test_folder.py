@@ -104,6 +104,7 @@ def test_every_import_works_inside(portable: Built, tmp_path: Path) -> None:
         "bcrypt",
         "cryptography.hazmat.primitives.ciphers.aead",
         "zstandard.backend_c",
+        "pyzstd",
         "lzma",
         "bz2",
         "ssl",

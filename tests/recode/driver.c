@@ -2,7 +2,7 @@
  *
  * The encoders under the sanitizers: reads jobs from standard input and writes what the encoders give. A job is a line
  * "CODEC SIZE SEED" and SIZE bytes of content; the answer is a line with the size, and the bytes. Content is given in
- * pieces, and output taken in pieces, whose sizes follow from SEED. Every buffer is exactly as long as it is said to be.
+ * pieces, and output taken in pieces, whose sizes follow from SEED. Every buffer is as long as it is said to be.
  */
 #include <stdio.h>
 #include <stdlib.h>

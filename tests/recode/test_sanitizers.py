@@ -20,7 +20,7 @@ from tools.native import SOURCES
 pytestmark = needs_library
 DRIVER = Path(__file__).with_name("driver.c")
 OPTIONS = (
-    *("-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-ffp-contract=off"),
+    *("-std=c11", "-Og", "-g", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-ffp-contract=off"),
     *("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"),
 )
 

@@ -34,6 +34,7 @@ DEPENDENCIES = {
     "python3-cryptography": "cryptography/",
     "python3-jaraco.functools": "jaraco/",
     "python3-more-itertools": "more_itertools/",
+    "python3-pyzstd": "pyzstd/",
     "python3-rich": "rich/",
     "python3-typing-extensions": "typing_extensions.py",
     "python3-yaml": "yaml/",

@@ -36,6 +36,16 @@ def check_repository(
     if rest.status("status/writable") == 503:
         return [refused("frozen")]
     warnings = []
+    if not rest.has_user:
+        what = tr(
+            "no user is known for {url}, and Nexus takes uploads only from users who have the right", url=rest.url
+        )
+        right = f"nx-repository-view-{repository.format}-{name}-edit"
+        warnings.append(
+            Finding(
+                "warning", what, tr("--username and --password-stdin give one; the privilege is {right}", right=right)
+            )
+        )
     if realm and rest.realms is not None and realm not in rest.realms:
         what = tr("the realm {realm} is not active: {format} clients cannot sign in", realm=realm, format=nexus_format)
         warnings.append(

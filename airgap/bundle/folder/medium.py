@@ -108,8 +108,8 @@ def _virtual_tar(files: FolderFiles) -> VirtualTar:
         if not is_head_name(name) or name.startswith(SIGNATURES_FOLDER):
             raise BundleError(tr("the member {name!r} has no place in a bundle", name=name), where=str(files.path))
     sizes = _sizes_of_head(files, names, inventory)
-    members, end = place_head([(name, sizes[name]) for name in names], inventory.blobs)
-    places = BlobPlaces(inventory.blobs, end)
+    members, end = place_head([(name, sizes[name]) for name in names], inventory.stored)
+    places = BlobPlaces(inventory.stored, end)
     signatures = {}
     for name in files.names_in(SIGNATURES_FOLDER.rstrip("/"), _MAX_SIGNATURES):
         check_name(f"{SIGNATURES_FOLDER}{name}")
@@ -139,7 +139,7 @@ def _sizes_of_head(files: FolderFiles, names: Sequence[str], inventory: Inventor
     errors: list[AirgapError] = []
     sizes: dict[str, int] = {}
     references: Mapping[str, str] | None = None
-    blobs = ((blob_name(blob.digest), blob) for blob in inventory.blobs)
+    blobs = ((blob_name(blob.digest), blob) for blob in inventory.stored)
     for name, blob in chain(((name, None) for name in names), blobs):
         try:
             size = files.size(name)

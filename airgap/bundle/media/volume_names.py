@@ -93,6 +93,14 @@ def bundle_name(path: str) -> str:
     return match["base"] if match else Path(path).name
 
 
+def bundle_path(volume: Path) -> Path:
+    """Return the path of the bundle that a volume belongs to: by the file of checksums that lists it, or its name."""
+    for checksums in sorted(volume.parent.glob("*.sha256")):
+        if volume.name in read_checksums(checksums):
+            return checksums.with_suffix("")
+    return volume.with_name(bundle_name(str(volume)))
+
+
 def sibling_volumes(path: Path) -> list[Path] | None:
     """Return all volumes of the bundle that ``path`` belongs to, in order; ``None`` if it is no volume.
 

@@ -34,14 +34,14 @@ from airgap.durable import publish, replace_file, write_at, writing
 def make_parity(path: Path, volumes: Sequence[Path], parity: int, observe: Callable[[int], None]) -> list[Path]:
     """Write ``parity`` parity volumes for the finished ``volumes`` of the bundle ``path``, and return their paths.
 
-    Those that an earlier run finished are kept. The checksums file gets their lines. ``observe`` is called with the
+    Those that an earlier run finished are kept. The checksums file lists all of them. ``observe`` is called with the
     bytes that were read, and may raise. Raises :class:`airgap.errors.OutputError` and :class:`BundleError`.
     """
     paths = parity_paths(path, parity)
     parity_set = _set_of(path, volumes, parity)
     if not all(_is_made(place, parity_set, number) for number, place in enumerate(paths)):
         _write(parity_set, volumes, paths, observe)
-    _add_checksums(path, volumes, paths)
+    _write_checksums(path, parity_set, paths)
     return paths
 
 
@@ -153,16 +153,14 @@ def write_record(parity_set: ParitySet, number: int, record: mmap.mmap, fd: int,
                 write_at(fd, memoryview(content), copy + page * PAGE)
 
 
-def _add_checksums(path: Path, volumes: Sequence[Path], paths: Sequence[Path]) -> None:
-    """List the parity volumes behind the data volumes, so that ``sha256sum -c`` checks all of them."""
-    target = checksums_path(path)
-    known = read_checksums(target)
-    lines = [(name, sha256) for name, sha256 in known.items() if name in {volume.name for volume in volumes}]
+def _write_checksums(path: Path, parity_set: ParitySet, paths: Sequence[Path]) -> None:
+    """List the data volumes and the parity volumes, so that ``sha256sum -c`` checks all of them."""
+    lines = [(member.name, member.sha256) for member in parity_set.data]
     for place in paths:
         fd, _ = open_regular_file(place)
         try:
             lines.append((place.name, file_sha256(fd)))
         finally:
             os.close(fd)
-    with writing(target):
-        replace_file(target, format_checksums(lines))
+    with writing(checksums_path(path)):
+        replace_file(checksums_path(path), format_checksums(lines))

@@ -83,7 +83,9 @@ class RestoringReader:
             yield held
 
     def _raw_pieces(self) -> Iterator[bytes]:
+        region = b""
         for number, segment in enumerate(self._layer.segments):
+            del region  # before the next one is read: it is the largest part of the memory
             region = self._prefix.region(segment.offset, REGION_SIZE) if self._prefix else b""
             try:
                 yield from decompress(self._frame(segment.size), self._layer.raw_size_of(number), region)

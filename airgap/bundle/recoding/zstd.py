@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """zstd frames that refer to a prefix, as ``zstd --patch-from`` makes them.
 
-The package ``zstandard`` cannot reference a prefix; ``compression.zstd`` of Python 3.14 can, and ``backports.zstd``
-before it. A frame has at most 32 MiB of raw data and refers to at most 96 MiB, so the memory does not grow with the
-layer. The same library makes the same frames of the same input; another version of it may make others.
+The package ``zstandard`` cannot reference a prefix; ``compression.zstd`` of Python 3.14 can, ``backports.zstd`` before
+it, and ``pyzstd``, which Debian has. A frame has at most 32 MiB of raw data and refers to at most 96 MiB, so the memory
+does not grow with the layer. The same zstd makes the same frames of the same input; another version may make others.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from airgap.bundle.recoded import REGION_SIZE, SEGMENT_SIZE
@@ -29,11 +29,46 @@ class BadFrame(Exception):
     """What should be one frame of a given size is not."""
 
 
-def load_zstd() -> Any:
-    """Return the module with the functions of ``compression.zstd``. Raises :class:`UnsupportedBundle`."""
-    for name in ("compression.zstd", "backports.zstd"):
+class Zstd:
+    """The functions of ``compression.zstd`` that are used here, of whichever module there is."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        self._is_pyzstd = module.__name__ == "pyzstd"
+        self.error: type[Exception] = module.ZstdError
+
+    def compress(self, raw: bytes | memoryview, level: int, prefix: bytes) -> bytes:
+        """Return one frame; with a ``prefix``, with long-distance matching in it."""
+        names = self._module.CParameter if self._is_pyzstd else self._module.CompressionParameter
+        level_name, window, long_distance = (
+            (names.compressionLevel, names.windowLog, names.enableLongDistanceMatching)
+            if self._is_pyzstd
+            else (names.compression_level, names.window_log, names.enable_long_distance_matching)
+        )
+        options: Mapping[Any, int] = {level_name: level}
+        if prefix:
+            options = {**options, window: _WINDOW_LOG, long_distance: 1}
+        more = {"level_or_option": options} if self._is_pyzstd else {"options": options}
+        return bytes(self._module.compress(raw, zstd_dict=self._prefix(prefix), **more))
+
+    def decompressor(self, prefix: bytes) -> Any:
+        """Return a decompressor of one frame."""
+        name = self._module.DParameter.windowLogMax if self._is_pyzstd else self._window_log_max()
+        more = {"option" if self._is_pyzstd else "options": {name: _WINDOW_LOG}}
+        return self._module.ZstdDecompressor(zstd_dict=self._prefix(prefix), **more)
+
+    def _window_log_max(self) -> Any:
+        return self._module.DecompressionParameter.window_log_max
+
+    def _prefix(self, prefix: bytes) -> Any:
+        return self._module.ZstdDict(prefix, is_raw=True).as_prefix if prefix else None
+
+
+def load_zstd() -> Zstd:
+    """Return zstd with prefixes. Raises :class:`UnsupportedBundle`."""
+    for name in ("compression.zstd", "backports.zstd", "pyzstd"):
         try:
-            return importlib.import_module(name)
+            return Zstd(importlib.import_module(name))
         except ImportError:
             continue
     raise UnsupportedBundle(
@@ -44,13 +79,7 @@ def load_zstd() -> Any:
 
 def compress(raw: bytes | memoryview, region: bytes) -> bytes:
     """Return ``raw`` as one frame, with ``region`` as its prefix unless that is empty."""
-    zstd = load_zstd()
-    options = {zstd.CompressionParameter.compression_level: LEVEL_WITH_PREFIX if region else LEVEL}
-    if not region:
-        return bytes(zstd.compress(raw, options=options))
-    options[zstd.CompressionParameter.enable_long_distance_matching] = 1
-    options[zstd.CompressionParameter.window_log] = _WINDOW_LOG
-    return bytes(zstd.compress(raw, options=options, zstd_dict=zstd.ZstdDict(region, is_raw=True).as_prefix))
+    return load_zstd().compress(raw, LEVEL_WITH_PREFIX if region else LEVEL, region)
 
 
 def decompress(read: Callable[[], bytes], size: int, region: bytes) -> Iterator[bytes]:
@@ -60,10 +89,7 @@ def decompress(read: Callable[[], bytes], size: int, region: bytes) -> Iterator[
     of this size, before more than ``size`` bytes were made.
     """
     zstd = load_zstd()
-    prefix = zstd.ZstdDict(region, is_raw=True).as_prefix if region else None
-    decompressor = zstd.ZstdDecompressor(
-        zstd_dict=prefix, options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
-    )
+    decompressor = zstd.decompressor(region)
     done = 0
     try:
         while not decompressor.eof:
@@ -76,7 +102,7 @@ def decompress(read: Callable[[], bytes], size: int, region: bytes) -> Iterator[
                 raise BadFrame(tr("a frame has more than the {size} bytes that it should have", size=size))
             if raw:
                 yield raw
-    except zstd.ZstdError as error:
+    except zstd.error as error:
         raise BadFrame(str(error)) from error
     if done != size or decompressor.unused_data or read():
         raise BadFrame(tr("a frame has {done} bytes instead of {size}, or something follows it", done=done, size=size))

@@ -11,6 +11,9 @@ from airgap.i18n import tr
 from airgap.release import ReleaseBundle
 from airgap.release.at_hand import ReleaseAtHand, open_release, release_folder
 
+#: What the files that belong to no bundle are called.
+_ROLES = {"checksums": tr("checksums"), "install": tr("to install"), "notes": tr("notes")}
+
 
 def print_release(argument: str, *, as_json: bool) -> None:
     """Print the release in the folder ``argument``; as JSON its document, with the names of ``missing`` files."""
@@ -32,7 +35,7 @@ def print_release(argument: str, *, as_json: bool) -> None:
     for file in release.files:
         if file.bundle is None:
             absent = "" if file.name in folder.paths else tr(", not here")
-            say(f"{file.role}: {file.name}, {human(file.size)}{absent}")
+            say(f"{_ROLES.get(file.role, file.role)}: {file.name}, {human(file.size)}{absent}")
 
 
 def _title(bundle: ReleaseBundle) -> str:

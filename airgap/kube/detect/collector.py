@@ -225,7 +225,9 @@ class SiteCollector:
             scalar = scalar_view.scalar
             begin, end = value_span = own_span or span or _stripped(value)
             start, stop = view.span(scalar_view, begin, end)
-            if _VISIBLE.search(value, 0, begin) is None and _VISIBLE.search(value, end) is None:
+            # Most texts of many lines begin with what can be seen.
+            is_first = not begin or (value[0].isspace() and _VISIBLE.search(value, 0, begin) is None)
+            if is_first and _VISIBLE.search(value, end) is None:
                 self._used_offsets.add(self._file_offset(view, token))  # nothing else is in the scalar
         file_span = file_start, file_stop = view.file_span(start, stop)
         self._used_offsets.add(file_start)

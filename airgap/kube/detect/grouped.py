@@ -19,6 +19,7 @@ from airgap.kube.detect.split_references import SplitReference, join
 _SECTION = re.compile(
     r"[ \t]*\[{1,2}[ \t]*([\w.\"'/:-](?:[\w.\"'/: -]{0,198}[\w.\"'/:-])?)[ \t]*\]{1,2}[ \t]*(?:[#;].*)?"
 )
+_NAME_ROLES = (keys.IMAGE, keys.REPOSITORY)
 #: Git has repositories and tags too, so a key, a section or a registry's address must say that it is an image.
 _SAYS_IMAGE = re.compile(r"image|img|docker|container", re.IGNORECASE)
 
@@ -28,9 +29,7 @@ def split_references(content: Sequence[Line]) -> Iterator[SplitReference]:
 
     ``start`` and ``end`` of the tokens are characters of the text.
     """
-    if not any(
-        line.setting is not None and _may_be_name(line.setting["key"], line.setting["value"]) for line in content
-    ):
+    if not _has_name(content):
         return
     for node in _section_nodes(content):
         for key, token in (node.tokens or {}).items():
@@ -43,8 +42,24 @@ def split_references(content: Sequence[Line]) -> Iterator[SplitReference]:
                 yield split_reference
 
 
+def _has_name(content: Sequence[Line]) -> bool:
+    """Whether a line of a text may have the name of an image that other lines complete."""
+    # A text may have thousands of lines, most with the same few keys.
+    known: dict[str, bool] = {}
+    for line in content:
+        if line.setting is None:
+            continue
+        key, value = line.setting.group("key", "value")
+        is_name = known.get(key)
+        if is_name is None:
+            is_name = known[key] = keys.classify(key).role in _NAME_ROLES
+        if is_name and not is_complete_reference(value):
+            return True
+    return False
+
+
 def _may_be_name(key: str, value: str) -> bool:
-    return keys.classify(key).role in (keys.IMAGE, keys.REPOSITORY) and not is_complete_reference(value)
+    return keys.classify(key).role in _NAME_ROLES and not is_complete_reference(value)
 
 
 def _section_nodes(content: Sequence[Line]) -> list[Node]:

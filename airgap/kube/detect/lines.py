@@ -29,6 +29,8 @@ SETTING = re.compile(
 _TEMPLATE_DEFAULT = re.compile(r"\bdefault\s+[\"'`](?P<value>[^\s\"'`]+)[\"'`]")
 _ALONE = re.compile(r"[ \t]*(?:-[ \t]+)?[\"']?(?P<value>[^\s\"',;]+)[\"']?[ \t]*(?:,[ \t]*)?")
 _LONGEST_LINE = 2_000
+#: Makes a named tuple of a text's many lines without the call of its constructor.
+_tuple = tuple.__new__
 
 
 class Line(NamedTuple):
@@ -53,10 +55,19 @@ def items(value: str) -> Iterator[tuple[int, int]]:
 
 def setting_references(content: Iterable[Line]) -> Iterator[tuple[int, int, Rule]]:
     """Yield the spans of references in the lines of a text, each with the rule that recognised it."""
+    names_image = keys.names_image
     for line in content:
-        if "/" not in line.text and not says_image(line.text):
+        offset, text, setting = line
+        if "/" not in text and not says_image(text):
             continue
-        offset = line.offset
+        # The usual line, without another generator: a reference that its key names, or that is complete.
+        if setting is not None and "{{" not in text:
+            key, value = setting.group("key", "value")
+            is_named = names_image(key)
+            if ("=" not in value) if is_named else is_complete_reference(value):
+                start = offset + setting.start("value")
+                yield start, start + len(value), rules.SETTING_LINE if is_named else rules.LINE
+                continue
         for begin, end, rule in _line_references(line):
             yield offset + begin, offset + end, rule
 
@@ -76,7 +87,7 @@ def content_lines(value: str) -> Iterator[Line]:
     for line in value.splitlines(keepends=True):
         text = line.rstrip()
         if text and len(text) <= _LONGEST_LINE and not text.lstrip(" \t").startswith(_COMMENTS):
-            yield Line(offset, text, match(text) if "=" in text or ":" in text else None)
+            yield _tuple(Line, (offset, text, match(text) if "=" in text or ":" in text else None))
         offset += len(line)
 
 

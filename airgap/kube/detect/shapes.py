@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from airgap.i18n import tr
 
@@ -52,7 +53,13 @@ _SOURCE_HOSTS = (
 
 def is_complete_reference(value: str) -> bool:
     """Return whether ``value`` is a reference with a registry's address, a path, and a tag or a digest."""
-    return len(value) <= LONGEST and _COMPLETE.fullmatch(value) is not None
+    return len(value) <= LONGEST and _is_complete(value)
+
+
+@lru_cache(maxsize=4096)
+def _is_complete(value: str) -> bool:
+    """Cached, because files name the same images again and again."""
+    return _COMPLETE.fullmatch(value) is not None
 
 
 def is_tagged_path(value: str) -> bool:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the parts of an encoder share: the window of input, the bits of output, the tokens of a block, Huffman codes, and
- * the context that holds them all.
+ * What the parts of an encoder share: the window of input, the bits of output, the tokens of a block, Huffman codes,
+ * and the context that holds them all.
  */
 #ifndef RECODE_CORE_H
 #define RECODE_CORE_H
@@ -13,9 +13,9 @@
 #include "recode.h"
 
 /* ---- Window ----
- * The input as far as it is still needed. A position is an offset into `data`; 0 means "none", so the input begins at 1.
- * When the window is full, it moves by a multiple of 32768 bytes, and with it each position that is kept somewhere; one
- * that falls out becomes 0. Thus no position grows with the length of the stream. */
+ * The input as far as it is still needed. A position is an offset into `data`; 0 means "none", so the input begins at
+ * 1. When the window is full, it moves by a multiple of 32768 bytes, and with it each position that is kept somewhere;
+ * one that falls out becomes 0. Thus no position grows with the length of the stream. */
 enum {
     WINDOW_FIRST = 1,
     WINDOW_SIZE = 1 << 19,
@@ -241,7 +241,7 @@ uint32_t kp_find_level5(context *, uint32_t from, uint32_t to);
 uint32_t go127_find_level6(context *, uint32_t from, uint32_t to);
 uint32_t go127_find_level1(context *, uint32_t from, uint32_t to);
 
-/* Block writers of Go up to 1.26, by their places in the original's order of preference. */
+/* Block writers of Go up to 1.26. `from` is 0 where the block is too long to be stored. */
 void go_write_best(context *, const token *tokens, uint32_t count, uint32_t from, uint32_t to);
 void go_write_dynamic(context *, const token *tokens, uint32_t count, uint32_t from, uint32_t to);
 void go_write_literals(context *, uint32_t from, uint32_t to);

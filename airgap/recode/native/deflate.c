@@ -8,7 +8,7 @@
 
 void put_bytes(output *out, const uint8_t *data, uint32_t size)
 {
-    if (size > OUTPUT_SIZE - 8 - out->state.size) {
+    if ((uint64_t)out->state.size + size + 8 > OUTPUT_SIZE) {
         out->state.overflow = true;
         return;
     }

@@ -16,8 +16,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* For each length from 1 to `rows`, how many of the `n` leaves, ascending by weight, get at least that length...
- * `taken[row]` is the number of leaves, from the lightest on, that row `row` (1 to `rows`) takes. */
+/* How many of the `n` leaves, ascending by weight, each row takes, from the lightest on: `taken[1]` to `taken[rows]`. The
+ * length of a leaf is the number of rows that take it. */
 static void package_merge(const uint32_t *weight, unsigned n, unsigned rows, unsigned *taken)
 {
     /* Only the first 2n − 2 items of a row can ever be taken. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How klauspost/compress, and Go from 1.27 on, write a sub-block. A dynamic block may stay open over several of them: then
- * its codes are used again where new ones would not be shorter, and its end is owed.
+ * How klauspost/compress, and Go from 1.27 on, write a sub-block. A dynamic block may stay open over several of them:
+ * then its codes are used again where new ones would not be shorter, and its end is owed.
  */
 #include <float.h>
 #include <math.h>

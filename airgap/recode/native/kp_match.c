@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The match finders over sub-blocks: klauspost/compress level 5, and levels 6 and 1 of Go from 1.27 on. Each leaves the
- * tokens of a sub-block in the context and returns how many matches they hold; which positions enter a table, and in which
- * order, is part of the format.
+ * tokens of a sub-block in the context and returns how many matches they hold. Which positions enter a table, and in
+ * which order, decides about the bytes of the stream.
  */
 #include "core.h"
 
@@ -23,7 +23,10 @@ static inline finder start(context *c, uint32_t from, uint32_t to)
     return (finder){c, c->data, from, to, to - MARGIN, from, 0};
 }
 
-static inline bool equal4(const finder *f, uint32_t a, uint32_t b) { return load32(f->data + a) == load32(f->data + b); }
+static inline bool equal4(const finder *f, uint32_t a, uint32_t b)
+{
+    return load32(f->data + a) == load32(f->data + b);
+}
 
 /* q is a position that p may be matched with. */
 static inline bool is_near(uint32_t q, uint32_t p) { return q != 0 && p - q < NEAR; }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The stream of klauspost/compress, and of Go from 1.27 on: sub-blocks of 65535 bytes. pgzip cuts the input into pieces of
- * 1 MiB, each a stream that begins with a dictionary, the 16 KiB before it, and ends with a marker.
+ * The stream of klauspost/compress, and of Go from 1.27 on: sub-blocks of 65535 bytes. pgzip cuts the input into pieces
+ * of 1 MiB, each a stream that begins with a dictionary, the 16 KiB before it, and ends with a marker.
  */
 #include <string.h>
 

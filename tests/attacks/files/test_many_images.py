@@ -42,7 +42,7 @@ def many(count: int) -> Content:
 
 
 @pytest.mark.parametrize(
-    "count", [100, pytest.param(5_000, marks=pytest.mark.long), pytest.param(10_000, marks=pytest.mark.long)]
+    "count", [20, pytest.param(5_000, marks=pytest.mark.long), pytest.param(10_000, marks=pytest.mark.long)]
 )
 def test_many_images(airgap: Airgap, count: int) -> None:
     content = many(count)
@@ -57,14 +57,15 @@ def test_many_images(airgap: Airgap, count: int) -> None:
         assert done.code == 0, done.stderr
         return done.stdout
 
-    run("verify", "one.tar")
-    assert len(json.loads(run("inspect", "one.tar", "--json"))["images"]) == count
     assert len(json.loads(run("diff", "bundle.json", "one.tar", "--json"))["images"]) == count
     with Registry() as registry:
         run("import", "one.tar", "--to", f"{registry.address}/p", "--dry-run")
         registry.fill(content.images, {name.partition("/")[2]: root for name, root in content.names.items()})
         mirror = json.dumps({"registries": {"registry.example.com": {"mirror": registry.url}}})
         airgap.write("airgap.yaml", mirror)
-        run("export", "images.txt", "-o", "whole.tar", "--dry-run")
+        if count > 1_000:
+            run("verify", "one.tar")
+            assert len(json.loads(run("inspect", "one.tar", "--json"))["images"]) == count
+            run("export", "images.txt", "-o", "whole.tar", "--dry-run")
         run("export", "images.txt", "-o", "two.tar", "--base", "bundle.json")
     assert len(read_document(airgap.folder / "two.tar").content.requires) == (BLOBS_OF_EACH - 2) * count  # type: ignore[union-attr]
