@@ -159,6 +159,7 @@ def test_sites_at_any_version_are_brought_up_and_back(third: Project, tmp_path: 
 def test_the_same_bytes_in_another_folder(third: Project, tmp_path: Path, made: Project) -> None:
     with made.copied(tmp_path / "work") as other:
         shutil.rmtree(other.folder / "platform-1.8")  # only releases/ is needed
+        other.airgap.fresh = True  # the language is chosen when the program starts
         other.airgap.run(
             "release", "--sign", "maker.key", "--jobs", "1", "-o", "media", environment={"AIRGAP_LANG": "ko"}
         )
