@@ -14,7 +14,7 @@ from pathlib import Path
 
 from airgap.bundle.folder.signing import add_to_folder
 from airgap.bundle.media.checksums import checksums_path, file_sha256, format_checksums, read_checksums, refresh_csv
-from airgap.bundle.media.volume_names import bundle_name
+from airgap.bundle.media.volume_names import SIGNATURE_ROOM, bundle_name
 from airgap.bundle.reader import BundleReader
 from airgap.bundle.signatures import sidecar_for
 from airgap.bundle.tail import tail_bytes
@@ -45,8 +45,10 @@ def _write_tail(bundle: BundleReader, tail: bytes) -> None:
     """Replace everything behind the blobs, in one or several volumes. The last one gets its new length."""
     files = [Path(file) for file in bundle.files]
     size, start = bundle.volume_size, bundle.blobs_end
-    is_split = bundle.is_split
-    if is_split and start + len(tail) > size * len(files):
+    is_split = bundle.is_split and len(files) > 1
+    # A single volume does not show how large it may be, but export left room in it.
+    room = size * len(files) - start if is_split else SIGNATURE_ROOM
+    if bundle.is_split and len(tail) > room:
         raise OutputError(
             tr("the last volume has no room for this signature"),
             where=str(files[-1]),

@@ -84,7 +84,10 @@ class TestWriting:
         }
         assert {row["name"]: row["sha256"] for row in rows} == sums(shelf / "b.sha256")
 
-    @pytest.mark.parametrize("form", [("-o", "t.tar"), ("-o", "t.tar", "--volume-size", "1MiB", "--parity", "1")])
+    @pytest.mark.parametrize(
+        "form",
+        [("-o", "t.tar"), *(("-o", "t.tar", "--volume-size", size, "--parity", "1") for size in ("1MiB", "1GB"))],
+    )
     def test_a_tar_and_volumes_have_the_table_too(self, carried: Airgap, form: tuple[str, ...]) -> None:
         carried.run("export", *WHAT, "--sha256", *form)
         rows = list(csv.DictReader((carried.folder / "t.tar.sha256.csv").read_text().splitlines()))

@@ -62,6 +62,7 @@ def test_with_deletion_everything_goes_and_its_garbage_collection_frees_the_rest
     assert size - left == planned["frees"]
 
 
+@pytest.mark.long  # tests/flows/prune has a short one
 def test_without_deletion_it_says_which_setting_allows_it(airgap: Airgap, tmp_path: Path) -> None:
     world = World()
     with docker_registry(tmp_path / "far", delete=False) as far:

@@ -73,9 +73,11 @@ class NexusFileRemover:
                     continue
                 for path in own:
                     delete_asset(self._rest, component.assets[path][0])
-            except (Interrupted, Unauthorized, Unavailable):
+            except (Interrupted, Unauthorized):
                 raise
             except AirgapError as error:
+                if isinstance(error, Unavailable) and not error.status:
+                    raise  # there is no answer, so there will be none for the others
                 failed.update(dict.fromkeys(own & going, error))
         return failed
 

@@ -125,5 +125,6 @@ def _name(target: Target, removal: Removal) -> str:
 
 def _raise_if_final(error: AirgapError) -> None:
     """Raise errors that every further deletion would have as well."""
-    if isinstance(error, (Interrupted, NotReady, Unauthorized, Unavailable)):
+    no_answer = isinstance(error, Unavailable) and not error.status
+    if no_answer or isinstance(error, (Interrupted, NotReady, Unauthorized)):
         raise error

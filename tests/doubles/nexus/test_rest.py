@@ -271,6 +271,24 @@ def test_45_realms() -> None:
         assert "DockerToken" in {entry["id"] for entry in available}
 
 
+def test_files_are_deleted_by_component_and_by_asset() -> None:
+    hosted = Repository("maven-hosted", format="maven2")
+    with nexus(Settings(repositories=(hosted,))) as double:
+        files = double.repository("maven-hosted").files
+        files.update({f"g/app/{version}/app.{kind}": b"x" for version in "12" for kind in ("jar", "pom")})
+        items = rest(double, "GET", "components?repository=maven-hosted").json()["items"]
+        assert [sorted(asset["path"] for asset in item["assets"]) for item in items] == [
+            [f"g/app/{version}/app.{kind}" for kind in ("jar", "pom")] for version in "12"
+        ]
+        assert rest(double, "DELETE", f"components/{items[0]['id']}", user=READER).status == 403
+        assert rest(double, "DELETE", f"components/{items[0]['id']}").status == 204
+        assert rest(double, "DELETE", f"components/{items[0]['id']}").status == 404
+        (asset,) = [asset for asset in items[1]["assets"] if asset["path"].endswith(".jar")]
+        assert rest(double, "DELETE", f"assets/{asset['id']}").status == 204
+        assert rest(double, "DELETE", f"assets/{asset['id']}").status == 404
+        assert sorted(files) == ["g/app/2/app.pom"]
+
+
 def test_45_quota_is_soft() -> None:
     with nexus(Settings(quota_violated=True)) as double:
         said = rest(double, "GET", "blobstores/default/quota-status").json()

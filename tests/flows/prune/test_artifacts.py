@@ -35,7 +35,14 @@ def entry(format_name: str, name: str, version: str, target: str, content: bytes
 
 def write_receipt(airgap: Airgap, name: str, *artifacts: Mapping[str, Any]) -> None:
     """The receipt of an import of artifacts alone."""
-    document = {"format": 1, "target": None, "bundle": "0" * 64, "images": [], "blobs": {}, "artifacts": artifacts}
+    document: dict[str, Any] = {
+        "format": 1,
+        "target": None,
+        "bundle": "0" * 64,
+        "images": [],
+        "blobs": {},
+        "artifacts": artifacts,
+    }
     airgap.write(f"{name}.receipt.json", json.dumps(document))
 
 

@@ -4,16 +4,23 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
 import tarfile
 
 import pytest
 
 from airgap.oci import digest as digests
 from airgap.oci.manifest import OCI_MANIFEST
-from airgap.store.readers import bytes_opener
+from airgap.store.readers import bytes_opener, fetch
 from tests.cli.command import Registry
+from tests.doubles.front import front
+from tests.doubles.registry import Answer, Request
+from tests.doubles.registry.shelf import error
 from tests.flows.prune.releases import NAME, TARGET, Site, World, images_of, left_of, receipt
 from tests.parts.images import Layer
+from tests.parts.terminal import on_terminal
 
 #: What 1.8 was given under a tag that 1.9 has moved.
 MOVED = f"tool@{World().tags['1.8']['tool:latest'].digest}"
@@ -144,6 +151,155 @@ def test_a_script_is_not_asked(site: Site, far: Registry) -> None:
     assert far.requests() == []
 
 
+def answered(site: Site, answer: bytes) -> tuple[int, str]:
+    """The question on a terminal, and its answer."""
+    return on_terminal(
+        site.airgap.command("prune", TARGET, "--via", site.far_url, "--keep", "1.10.tar"),
+        140,
+        30,
+        environment=site.airgap.whole_environment(),
+        folder=site.airgap.folder,
+        answers=[answer],
+    )
+
+
+def test_it_asks_and_no_is_the_answer_by_default(site: Site, far: Registry) -> None:
+    before = far.names()
+    code, said = answered(site, b"\n")
+    assert code == 0
+    assert re.search(rf"Delete 6 images, 1 signature \([\d.]+ kB\) at {NAME}/p\?", said)
+    assert "nothing was deleted" in said
+    assert far.names() == before
+    code, said = answered(site, b"y\n")
+    assert code == 0
+    assert far.names() == NEW
+
+
+def test_what_changes_while_the_question_is_open_is_left(site: Site, far: Registry) -> None:
+    """Somebody gives an image that would go another tag, between the look and the deletion."""
+    world = site.world
+    shared = world.tags["1.8"]["db:1.8"]
+    asked: list[str] = []
+
+    def intercept(request: Request) -> Answer | None:
+        if request.method == "DELETE" and not asked:  # the first is the one that asks whether anything is deleted
+            asked.append(request.path)
+            far.fill(world.images, {"p/db:theirs": shared})
+        return None
+
+    with front(far.url, intercept=intercept) as before:
+        site.far_url = before.url
+        said = site.prune("--keep", "1.10.tar", "--yes", code=3)
+    assert "p/db:1.8" in said.errors[0]
+    assert "has changed while the question was open" in said.stderr
+    assert far.names() == sorted([*NEW, "p/db:1.8", "p/db:theirs"])
+    assert far.store.exists(shared)
+
+
+def test_one_failure_does_not_stop_the_others(site: Site, far: Registry) -> None:
+    """The index of app:1.9 cannot be deleted: what it leads to stays, and the next run goes on."""
+    refused = site.world.tags["1.9"]["app:1.9"].digest
+    broken = True
+
+    def intercept(request: Request) -> Answer | None:
+        stays = request.method == "DELETE" and request.path.endswith(refused) and broken
+        return error(409, "DENIED") if stays else None
+
+    with front(far.url, intercept=intercept) as before:
+        site.far_url = before.url
+        said = site.prune("--keep", "1.10.tar", "--yes", code=3)
+        assert said.errors == [f"not deleted: {NAME}/p/app:1.9"]
+        assert far.names() == sorted([*NEW, "p/app:1.9"])
+        for needed in site.world.images.needed(site.world.tags["1.9"]["app:1.9"]):
+            assert far.store.exists(needed)
+        broken = False
+        site.prune("--keep", "1.10.tar", "--yes")
+    assert far.names() == NEW
+
+
+def test_a_registry_that_only_says_that_it_deletes(site: Site, far: Registry) -> None:
+    """It answers 202 and deletes nothing; what it deletes too much is noticed as well."""
+
+    def intercept(request: Request) -> Answer | None:
+        if request.method == "DELETE" and "/app/" in request.path:
+            return Answer(202)
+        if request.method == "DELETE" and "/db/" in request.path:
+            far.store.untag("p/db:1.10")
+        return None
+
+    with front(far.url, intercept=intercept) as before:
+        site.far_url = before.url
+        document = site.json("--keep", "1.10.tar", "--yes", code=3)
+    assert images_of(document) == ["alias:1", "db:1.8", "tool:latest", MOVED]
+    left = left_of(document)
+    assert left["app:1.8"] == left["app:1.9"] == "it was deleted, and is still there"
+    assert "was to stay" in left["db:1.10"]
+
+
+def test_a_registry_that_deletes_nothing_says_so_before_it_asks(site: Site, far: Registry) -> None:
+    """tests/interop/test_prune.py has the real one."""
+    before = far.names()
+
+    def intercept(request: Request) -> Answer | None:
+        return error(405, "UNSUPPORTED") if request.method == "DELETE" else None
+
+    with front(far.url, intercept=intercept) as refusing:
+        command = ["prune", TARGET, "--via", refusing.url, "--keep", "1.10.tar", "--yes"]
+        said = site.airgap.run(*command, code=51)
+        assert "REGISTRY_STORAGE_DELETE_ENABLED=true" in said.stderr
+        assert len(refusing.seen("DELETE")) == 1
+    assert far.names() == before
+
+
+def test_a_stopped_run_is_in_the_history_and_the_next_one_goes_on(site: Site, far: Registry) -> None:
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def intercept(request: Request) -> Answer | None:
+        if request.method == "DELETE" and "/db/" in request.path and processes:
+            processes.pop().send_signal(signal.SIGINT)
+        return None
+
+    with front(far.url, intercept=intercept) as before:
+        site.far_url = before.url
+        process = site.airgap.started("prune", TARGET, "--via", before.url, "--keep", "1.10.tar", "--yes")
+        processes.append(process)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert b"stopped; what was deleted so far is in the history" in said
+        entry = site.airgap.run("history", "--json").json[-1]
+        assert entry["outcome"] == "stopped"
+        gone = {image["target"].removeprefix(f"{NAME}/") for image in entry["images"]}
+        assert gone
+        assert not gone & set(far.names())
+        site.prune("--keep", "1.10.tar", "--yes")
+    assert far.names() == NEW
+
+
+def test_referrers_that_no_tag_leads_to_go_with_their_image(site: Site, far: Registry) -> None:
+    far.refer("p/db:1.8")
+    far.refer("p/db:1.10")
+    (gone,) = [name for name in far.store.names() if _refers_to(far, name, "p/db:1.8")]
+    (kept,) = [name for name in far.store.names() if _refers_to(far, name, "p/db:1.10")]
+    site.prune("--keep", "1.10.tar", "--yes")
+    assert gone not in far.store.names()
+    assert kept in far.store.names()
+
+
+def _refers_to(far: Registry, name: str, image: str) -> bool:
+    content = fetch(far.store, far.store.resolve(name), limit=100_000)
+    return bool(json.loads(content).get("subject", {}).get("digest") == far.digest(image))
+
+
+def test_the_folder_of_a_release_keeps_it(site: Site) -> None:
+    with Registry() as quay:
+        site.world.fill_quay(quay, "1.10")
+        config = {"registries": {"quay.io": {"mirror": quay.url}}, "name": "platform", "resources": ["1.10.yaml"]}
+        site.airgap.write("airgap.yaml", json.dumps(config))
+        site.airgap.run("release", "1.10")
+    (site.airgap.folder / "airgap.yaml").unlink()
+    assert images_of(site.json("--keep", "platform-1.10", "--dry-run")) == OLD
+
+
 def test_the_history_says_what_was_deleted(site: Site) -> None:
     site.prune("--keep", "1.10.tar", "--yes")
     entry = site.airgap.run("history", "--json").json[-1]
@@ -161,6 +317,9 @@ def test_a_repository_with_a_tag_that_cannot_be_read_is_left(site: Site, far: Re
     broken = site.world.images.json({"schemaVersion": 2, "config": 7}, OCI_MANIFEST)
     far.store.push(broken, bytes_opener(site.world.images.content[broken.digest]))
     far.store.tag(broken, "p/app:broken")
+    planned = site.json("--keep", "1.10.tar", "--dry-run")
+    assert images_of(planned) == ["alias:1", "db:1.8", "tool:latest", MOVED]
+    assert sorted(left_of(planned)) == ["app:1.8", "app:1.9"]
     said = site.prune("--keep", "1.10.tar", "--yes", code=3)
     assert "app:1.8" in said.errors[0]
     assert "p/app:broken" not in said.errors[0]
@@ -202,6 +361,17 @@ def test_any_document_of_a_release_keeps_it(site: Site, keep: str) -> None:
         site.airgap.write("folder/scan.json", "{}")
         site.airgap.write("folder/readme.html", "<p>")
     assert images_of(site.json("--keep", keep, "--dry-run")) == OLD
+
+
+@pytest.mark.parametrize("keep", ["1.8.tar", "1.8.lock"])
+def test_a_kept_image_whose_tag_has_moved_stays_for_a_rollback(site: Site, keep: str) -> None:
+    """A lock has the digests before platforms were selected, so all that airgap brought under its names stays."""
+    images = {f"quay.io/team/{name}": root.to_json() for name, root in site.world.tags["1.8"].items()}
+    images["quay.io/team/tool:latest"] = {**images["quay.io/team/tool:latest"], "digest": f"sha256:{'2' * 64}"}
+    site.airgap.write(
+        "1.8.lock", json.dumps({"format": 1, "platforms": ["linux/amd64"], "images": images, "referrers": {}})
+    )
+    assert images_of(site.json("--keep", keep, "--keep", "1.10.tar", "--dry-run")) == ["app:1.9"]
 
 
 def test_an_inventory_keeps_everything_that_it_lists(site: Site) -> None:
