@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from airgap.bundle import open_bundle, read_document
+from airgap.release import read_release
 from airgap.trust.minisign import PublicKey, Signature
 from tests.cli.command import Airgap, Registry
 from tests.flows.made_releases import TARGET, Project, files_of
@@ -158,6 +159,7 @@ def test_sites_at_any_version_are_brought_up_and_back(third: Project, tmp_path: 
 def test_the_same_bytes_in_another_folder(third: Project, tmp_path: Path, made: Project) -> None:
     with made.copied(tmp_path / "work") as other:
         shutil.rmtree(other.folder / "platform-1.8")  # only releases/ is needed
+        other.airgap.fresh = True  # the language is chosen when the program starts
         other.airgap.run(
             "release", "--sign", "maker.key", "--jobs", "1", "-o", "media", environment={"AIRGAP_LANG": "ko"}
         )
@@ -261,6 +263,20 @@ def test_a_release_that_shares_nothing_gets_no_smaller_bundle(project: Project) 
     assert said.stderr.count("a site needs the full bundle") == 2
     assert project.document("2.0").differentials == ()
     assert [line.split()[0] for line in said.text.splitlines()[1:]] == ["another,"]
+
+
+def test_files_of_other_formats(project: Project) -> None:
+    """A release may have nothing else; what the earlier one has is left out too."""
+    raw = [{"path": name, "directory": "manuals"} for name in ("same.txt", "new.txt")]
+    project.airgap.write("same.txt", "s" * 20_000)
+    for version in ("1.0", "1.1"):
+        project.airgap.write("new.txt", f"manual of {version}")
+        project.choose(version, name="manuals", resources=[], artifacts={"raw": raw})
+        project.release()
+    folder = project.folder / "manuals-1.1"
+    (bundle,) = read_release(folder).differentials
+    assert bundle.size < read_release(folder).full.size - 20_000
+    assert f"airgap import manuals-1.1/{bundle.files[0]} --only-artifacts" in (folder / "install.md").read_text()
 
 
 def test_the_settings_of_the_project(project: Project) -> None:

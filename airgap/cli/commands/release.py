@@ -20,6 +20,7 @@ from airgap.config.notes import read_notes
 from airgap.config.release_yaml import MOST_PARITY, ReleaseSettings
 from airgap.errors import Interrupted, UsageError
 from airgap.flows.dossier import DossierRequest
+from airgap.flows.images import FoundImages
 from airgap.flows.release import ReleaseRequest, release
 from airgap.flows.sign import key_signer
 from airgap.flows.steps.export_request import ExportRequest
@@ -156,15 +157,19 @@ def command(
         open_display(progress) as emit,
         open_registries(project, connection_options, emit) as registries,
     ):
-        found_images = find_project_images(
-            project.resources,
-            project,
-            connection_options,
-            Rendering(),
-            options.Walking(False, WalkOptions()),
-            project_file=config,
-            cluster=None,
-            download=registries.download,
+        found_images = (
+            find_project_images(
+                project.resources,
+                project,
+                connection_options,
+                Rendering(),
+                options.Walking(False, WalkOptions()),
+                project_file=config,
+                cluster=None,
+                download=registries.download,
+            )
+            if project.resources or project.images
+            else FoundImages(())
         )
         export = ExportRequest(
             form=form,
