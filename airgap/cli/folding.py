@@ -18,9 +18,9 @@ _PROGRAM = (
     r"openssl|oras|pip|podman|rm|skopeo|sudo|systemctl|tar|update-ca-certificates) [!-~])"
 )
 #: What is kept on one line: a word, or a command up to the first word that is not ASCII.
-_UNIT = re.compile(rf" *(?:(?:\x1b\[[\d;]*m)*{_PROGRAM}[!-~\x1b]*(?: [!-~\x1b]+(?= |$))*|[^ ]+)")
-#: Columns of a table before its last one, which text is continued under.
-_TABLE = re.compile(r".*?\S {2,}(?=\S)")
+_UNIT = re.compile(rf"(?<! ) *(?:(?:\x1b\[[\d;]*m)*{_PROGRAM}[!-~\x1b]*(?: [!-~\x1b]+(?= |$))*|[^ ]+)")
+#: Blanks between two columns of a table; the text of the last column is continued under its beginning.
+_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 #: Columns before a continued line, beside the indentation of the first; an indentation that is deeper than the second
 #: number is one of a table.
 _HANGING, _DEEP = 4, 8
@@ -76,7 +76,7 @@ def folded(line: str, columns: int) -> str:
 def _hanging(plain: str, columns: int) -> int:
     indent = len(plain) - len(plain.lstrip(" "))
     table = 0
-    for match in _TABLE.finditer(plain):
+    for match in _GAP.finditer(plain):
         if (end := display_width(plain[: match.end()])) > columns // 3:
             break
         table = end

@@ -257,6 +257,13 @@ def an_archive_as_a_resource(desk: Desk) -> None:
     assert IMAGE in desk.run(said.command(r"(airgap inspect .+)$")).text
 
 
+def a_layout_that_is_no_bundle(desk: Desk) -> None:
+    desk.run(f"mkdir '내 폴더' && tar -xf {shlex.quote(BUNDLE)} -C '내 폴더' && rm -r '내 폴더/airgap'")
+    said = desk.run("airgap inspect '내 폴더'", 40)
+    desk.run(said.command(r"^ +(airgap export --from .+) makes a bundle of it$"))
+    assert IMAGE in desk.run("airgap inspect bundle.tar").text
+
+
 def _write_chart(desk: Desk) -> None:
     desk.write(f"{CHART}/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n")
     desk.write(f"{CHART}/rendered", pod("quay.io/x/rendered:1"))
@@ -440,6 +447,7 @@ SCENARIOS: dict[str, tuple[Callable[[Desk], None], ...]] = {
     "nothing was pushed; {}export without --base": (a_layer_of_the_base_is_missing,),
     "check the spelling; this asks for all: airgap inventory": (nothing_is_below_the_prefix,),
     "an import writes the files that it carries": (a_bundle_as_a_resource,),
+    "airgap export --from {} -o bundle.tar makes a bundle of it": (a_layout_that_is_no_bundle,),
     "a chart's archive ends in .tgz": (an_archive_as_a_resource,),
     "helm template {} | airgap images -": (a_chart_among_rewritten_files,),
     "install helm, or where it is": (a_chart_without_helm,),

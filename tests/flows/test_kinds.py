@@ -123,13 +123,14 @@ def test_each_command_sees_the_same_kind(far: Far, command: str, file: str) -> N
 
 
 NO_BUNDLE = "this is no airgap bundle: it does not begin with oci-layout"
-NO_JSON = r"neither a bundle nor JSON \(.+\)"
 HALF = "this receipt is unreadable: "
 BROKEN = {
     **dict.fromkeys(("empty", "blank", "list", "text", "nested-list"), NO_BUNDLE),
     "object": "this JSON is neither a bundle.json, nor a receipt, nor a lock",
     "nested": r"neither a bundle nor JSON that is read here \(JSON more than 32 levels deep\)",
-    **dict.fromkeys(("cut+receipt", "cut+lock", "cut+bundle.json"), NO_JSON),
+    "cut+receipt": rf"{HALF}not JSON \(.+\)",
+    "cut+lock": r"this lock is unreadable \(not JSON \(.+\)\)",
+    "cut+bundle.json": "this bundle.json is not as its bundle has it",
     "no-target": f"{HALF}it has no 'target'",
     "no-bundle": f"{HALF}it has no 'bundle'",
     "no-blobs": f"{HALF}it has no 'blobs'",

@@ -20,6 +20,9 @@ _VERBATIM = "\b"
 #: What is kept on one line of a command: a word, of which a quoted text is a part, or an option with its value.
 _SHELL_WORD = re.compile(r"""(?:--?[\w-]+ (?=[^-\s]))?(?:"[^"]*"|'[^']*'|[^\s"'])+""")
 
+#: A word with the blanks before it, and such words that may also end behind a ``|``.
+_WORD, _PART = re.compile(r"(?<!\s)\s*\S+"), re.compile(r"\s*[^\s|]*\|?")
+
 
 class TerminalFormatter(click.HelpFormatter):
     """Wraps text between words by columns of the terminal, and commands so that they can be pasted."""
@@ -81,7 +84,7 @@ def wrapped(text: str, width: int, *, at_bars: bool = False) -> Iterator[str]:
     With ``at_bars`` a line may also end behind a ``|``.
     """
     line = ""
-    for word in re.findall(r"\s*[^\s|]*\|?" if at_bars else r"\s*\S+", text):
+    for word in (_PART if at_bars else _WORD).findall(text):
         if line and display_width(line + word) > width:
             yield line
             line = word.lstrip()
