@@ -192,7 +192,7 @@ class Repository:
         """Delete a manifest by its digest with all its tags, or a tag alone (end-9); return whether it was there.
 
         A registry that does not delete, or that deletes no tags, answers 405 or 400: that is
-        :class:`airgap.errors.Rejected`.
+        :class:`airgap.errors.Rejected`, or :class:`airgap.errors.DigestMismatch` where it calls the tag a digest.
         """
         scopes = (f"repository:{self.name}:delete,pull",)
         response = self.client.request("DELETE", self._manifest_path(name), scopes=scopes, ok=(200, 202, 204, 404))

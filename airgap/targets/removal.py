@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airgap.errors import NotReady, Rejected
+from airgap.errors import DigestMismatch, NotReady, Rejected
 from airgap.i18n import tr
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class RegistryRemover:
         """Delete a tag alone. Raises :class:`Rejected` where the registry does not do that."""
         try:
             self._open(repository).delete(tag)
-        except Rejected as error:
+        except (DigestMismatch, Rejected) as error:  # docker-registry calls the tag an invalid digest
             raise Rejected(
                 tr("another tag has the same manifest, and this registry does not delete a tag alone"),
                 where=error.where,
