@@ -51,9 +51,8 @@ def use_own_input() -> None:
 
 
 def _read_answer(question: str) -> str:
-    """Raises :class:`EOFError` where there is no answer. Click has put standard error in place of ``sys.stdout``."""
-    sys.stdout.write(question)
-    sys.stdout.flush()
+    """Ask on standard error. Raises :class:`EOFError` where there is no answer."""
+    note(question.rstrip(), end=" ")
     line = sys.stdin.readline()
     if not line:
         raise EOFError
