@@ -17,4 +17,4 @@ The rooms, in the order in which data passes them:
 docs/architecture.md shows which room may import which.
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
