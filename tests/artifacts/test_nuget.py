@@ -104,6 +104,24 @@ def test_another_file_in_nexus_is_refused_before_anything_is_sent(airgap: Airgap
         assert uploads(server) == 0
 
 
+def test_many_packages_take_few_requests(airgap: Airgap) -> None:
+    packages = {}
+    for number in range(150):
+        packages |= package(f"Demo.Many{number}", "1.0.0", value=str(number))
+    with source(packages) as feed:
+        index = f"{feed.url}/feed/v3/index.json"
+        entries = [{"package": name, "version": version, "source": index} for name, version in packages]
+        write_project(airgap, {"nuget": entries})
+        export(airgap)
+    with far_nexus("nuget") as server:
+        carry(airgap, "--nexus", server.url)
+        assert uploads(server) == 150
+        assert len(server.seen) <= 1.5 * 150
+        before = len(server.seen)
+        carry(airgap, "--nexus", server.url)
+        assert len(server.seen) - before <= 15
+
+
 def test_doctor_wants_the_realm_of_api_keys(airgap: Airgap) -> None:
     words = {"AIRGAP_USERNAME": "admin", "AIRGAP_PASSWORD": "admin-word"}
     for realms, expected in ((BASIC_REALMS, True), ((*BASIC_REALMS, "NuGetApiKey"), False)):

@@ -78,9 +78,15 @@ class NexusArtifacts:
         found: dict[Artifact, str] = {}
         is_worth_it = len(artifacts) >= _MIN_FOR_LIST or any(artifact.size > _MAX_FETCHED for artifact in artifacts)
         # What the list calls otherwise than clients do is not missing because it is not in the list.
-        if is_worth_it and self._read_list(by_path, found, context) and listed_path is None:
+        listed: list[str] = []
+        is_complete = is_worth_it and self._read_list(by_path, found, listed, context)
+        if is_complete and listed_path is None:
             return found
         unknown = [artifact for artifact in by_path.values() if artifact not in found]
+        if is_complete:
+            # Nexus may list a version as its package writes it. A name that is nowhere in the list has no version there.
+            text = "\n".join(listed).casefold()
+            unknown = [artifact for artifact in unknown if artifact.name.casefold() in text]
         return {**found, **self._find_by_path(unknown, context)}
 
     def find_uploaded(self, artifacts: Sequence[Artifact], context: Context) -> Mapping[Artifact, str]:
@@ -105,8 +111,11 @@ class NexusArtifacts:
             return self._native.find(artifacts, context) if artifacts else {}
         return find_by_path(self._files, artifacts, self._publisher.path, context)
 
-    def _read_list(self, by_path: Mapping[str, Artifact], found: dict[Artifact, str], context: Context) -> bool:
-        """Add what the list of assets says to ``found``; return whether it says everything about these paths."""
+    def _read_list(
+        self, by_path: Mapping[str, Artifact], found: dict[Artifact, str], listed: list[str], context: Context
+    ) -> bool:
+        """Add what the list of assets says to ``found``, and its other paths to ``listed``; return whether it says
+        everything about these paths."""
         pages_left, may_browse = max(_MIN_PAGES, len(by_path) // _FILES_A_PAGE), True
 
         def read_page(query: dict[str, str]) -> Any:
@@ -117,9 +126,11 @@ class NexusArtifacts:
 
         for items in read_pages(read_page, self._settings.name, what="assets"):
             context.cancel.check()
-            for path, digest in filter(None, map(_path_and_digest, items)):
-                if path in by_path:
+            for path, digest in map(_path_and_digest, items):
+                if digest and path in by_path:
                     found[by_path[path]] = digest
+                else:
+                    listed.append(path)
             pages_left -= 1
             if len(found) == len(by_path):
                 return True
@@ -204,11 +215,11 @@ class UploadSpec:
         self.multiple = multiple
 
 
-def _path_and_digest(item: Any) -> tuple[str, str] | None:
-    """The path and sha256 of an asset; ``None`` if the server does not give both."""
-    checksum = item.get("checksum") if isinstance(item, dict) else None
+def _path_and_digest(item: Any) -> tuple[str, str | None]:
+    """The path and sha256 of an asset; an empty path and ``None`` for what the server does not give."""
+    asset = item if isinstance(item, dict) else {}
+    checksum = asset.get("checksum")
     sha256 = checksum.get("sha256") if isinstance(checksum, dict) else None
     digest = f"sha256:{sha256}"
-    if not isinstance(sha256, str) or digests.problem(digest):
-        return None
-    return str(item.get("path")).lstrip("/"), digest
+    is_valid = isinstance(sha256, str) and not digests.problem(digest)
+    return str(asset.get("path", "")).lstrip("/"), digest if is_valid else None
