@@ -3,7 +3,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 4
+JOBS ?= 6
 PYTEST := $(BIN)/python -m pytest
 ENCODERS := airgap/recode/native/librecode.so
 

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.command import Airgap, Registry
 
 
-@pytest.mark.parametrize(("umask", "mode"), [(0o002, 0o664), (0o027, 0o640)])
+@pytest.mark.parametrize(("umask", "mode"), [pytest.param(0o002, 0o664, marks=pytest.mark.long), (0o027, 0o640)])
 def test_every_file(prepared: Airgap, nexus: Registry, umask: int, mode: int) -> None:
     def run(*arguments: str, stdin: bytes = b"") -> None:
         subprocess.run(
