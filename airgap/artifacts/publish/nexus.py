@@ -84,7 +84,7 @@ class NexusArtifacts:
             return found
         unknown = [artifact for artifact in by_path.values() if artifact not in found]
         if is_complete:
-            # Nexus may list a version as its package writes it. A name that is nowhere in the list has no version there.
+            # Nexus may list a version as its package writes it. A name that is nowhere in the list has none there.
             text = "\n".join(listed).casefold()
             unknown = [artifact for artifact in unknown if artifact.name.casefold() in text]
         return {**found, **self._find_by_path(unknown, context)}
