@@ -3,7 +3,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 6
+JOBS ?= 4
 PYTEST := $(BIN)/python -m pytest
 ENCODERS := airgap/recode/native/librecode.so
 

@@ -163,7 +163,7 @@ def different_states(operations: list[Operation]) -> list[dict[str, bytes]]:
     return list(found.values())
 
 
-@pytest.mark.parametrize("form", ["tar", pytest.param("volumes", marks=pytest.mark.long), "zstd"])
+@pytest.mark.parametrize("form", ["tar", *(pytest.param(form, marks=pytest.mark.long) for form in ("volumes", "zstd"))])
 def test_at_every_moment(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export, first, second = Export(form), tmp_path / "first", tmp_path / "second"
     first.mkdir()

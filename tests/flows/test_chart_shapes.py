@@ -73,13 +73,11 @@ def left_in(content: bytes) -> list[str]:
 
 
 def shapes_of_each_helm() -> list[object]:
-    """Every shape with helm 3; with helm 4 those that come out otherwise, and one that the post-renderer completes. The
-    others with helm 4 are long tests."""
-    otherwise = {shape.name for shape in SHAPES if shape.helm3 != shape.helm4} | {"spelled-out"}
+    """Every shape with helm 3, and one that the post-renderer completes with helm 4; others there are long tests."""
     return [
         pytest.param(
             major, shape, id=f"{HELMS[major]}-{shape.name}",
-            marks=() if major == 3 or shape.name in otherwise else pytest.mark.long,
+            marks=() if major == 3 or shape.name == "spelled-out" else pytest.mark.long,
         )
         for major in HELMS for shape in SHAPES
     ]  # fmt: skip

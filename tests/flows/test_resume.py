@@ -365,7 +365,9 @@ def _random_kills(airgap: Airgap, form: str, kills: int, seed: int) -> None:
         assert made.allowed == 0, "the last one was whole"
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "form", ["tar", *(pytest.param(form, marks=pytest.mark.long) for form in FORMS if form != "tar")]
+)
 def test_kills_at_random_moments(airgap: Airgap, form: str) -> None:
     _random_kills(airgap, form, 3, 5)
 

@@ -183,6 +183,7 @@ def test_garbage_is_collected_beside_a_running_server(airgap: Airgap, tmp_path: 
             assert http.get(client.path(f"blobs/{blob['digest']}")).status_code == 200
 
 
+@pytest.mark.long
 def test_pushes_beside_collections_lose_nothing(airgap: Airgap, tmp_path: Path) -> None:
     """Each image shares a layer with one that was just deleted, and whose blobs are as old as they can be."""
     layout = tmp_path / "layout"
