@@ -68,7 +68,7 @@ def test_lintian_finds_nothing(deb: Path) -> None:
 
 def everything(root: chroots.Root) -> set[str]:
     """All paths but those that apt and dpkg keep for themselves."""
-    own = ("var/cache/", "var/lib/apt/", "var/lib/dpkg/", "var/log/", "tmp", "work", "run/")
+    own = ("var/cache/", "var/lib/apt/", "var/lib/dpkg/", "var/log/", "tmp", "data", "run/")
     names = {str(path.relative_to(root.path)) for path in root.path.rglob("*")}
     return {name for name in names if not name.startswith(own)}
 
@@ -77,13 +77,13 @@ def everything(root: chroots.Root) -> set[str]:
 def test_it_is_installed_used_and_removed(deb: Path, tmp_path: Path) -> None:
     root = chroots.debian("trixie", tmp_path)
     shutil.copy("/etc/resolv.conf", root.path / "etc/resolv.conf")
-    (root.path / "work").mkdir(mode=0o777)
-    (root.path / "work").chmod(0o777)
-    shutil.copy(deb, root.path / "work/airgap.deb")
+    (root.path / "data").mkdir(mode=0o777)
+    (root.path / "data").chmod(0o777)
+    shutil.copy(deb, root.path / "data/airgap.deb")
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"}
 
     def run(*command: str, user: int = 0) -> str:
-        return root.run(*command, folder="/work", environment=environment, user=user).stdout
+        return root.run(*command, folder="/data", environment=environment, user=user).stdout
 
     # What it depends on comes first, so that what is left behind afterwards is its own.
     depends = ("python3", "python3-cheroot", "python3-click", "python3-rich", "python3-yaml", "python3-zstandard")

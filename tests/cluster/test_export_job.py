@@ -95,7 +95,7 @@ def test_four_pods_export_a_bundle(
     for line in LINES:
         if line.startswith("kubectl cp airgap.lock"):
             (cluster.folder / "airgap.yaml").write_text(settings({"quay.io": {"mirror": mirror}}))
-            cluster.shell("kubectl cp airgap.yaml airgap-files:/work/airgap.yaml")
+            cluster.shell("kubectl cp airgap.yaml airgap-files:/data/airgap.yaml")
         cluster.shell(line.replace("registry.example.com", provider.url).replace("4GB", "4MiB"))
 
     fetched = [request for request in internet.requests() if request.startswith("GET") and "/blobs/" in request]
@@ -104,5 +104,5 @@ def test_four_pods_export_a_bundle(
     for volume in whole:
         cluster.shell(f"cmp {volume} {volume.name}")
     assert (cluster.folder / "bundle.tar.sha256").read_bytes() == (airgap.folder / "bundle.tar.sha256").read_bytes()
-    left = cluster.shell("kubectl exec airgap-files -- ls -A /work").split()
+    left = cluster.shell("kubectl exec airgap-files -- ls -A /data").split()
     assert sorted(left) == ["airgap.lock", "airgap.yaml", *(volume.name for volume in whole), "deploy"]

@@ -58,7 +58,7 @@ def test_the_readme_goes_through_it_in_order(readme: str, heading: str) -> None:
     steps = [
         locking,
         "kubectl apply -f manifests/export-job.yaml",
-        "kubectl cp airgap.lock airgap-files:/work/",
+        "kubectl cp airgap.lock airgap-files:/data/",
         "kubectl patch job/airgap-export ",
         "kubectl wait --for=condition=complete ",
         "airgap verify bundle.tar.001",

@@ -27,14 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]
 NOBODY_KNOWS = 54321
 HERE = "/opt/airgap-portable"
 #: The working folder of commands in a root.
-WORK = "/work"
+WORK = "/data"
 DEMO_ENDS = "all files are kept in "
 
 
 def put(portable: Built, root: chroots.Root) -> None:
     shutil.copytree(portable.folder, root.path / HERE[1:])
-    (root.path / "work").mkdir(mode=0o777)
-    (root.path / "work").chmod(0o777)
+    (root.path / "data").mkdir(mode=0o777)
+    (root.path / "data").chmod(0o777)
 
 
 def started_by_the_loader(portable: Built) -> list[str]:
@@ -54,7 +54,7 @@ def test_the_demo_runs_in_an_empty_root(portable: Built, tmp_path: Path) -> None
     root = chroots.empty(tmp_path / "root")
     put(portable, root)
     program = started_by_the_loader(portable)
-    before = {path for path in root.path.rglob("*") if "work" not in path.parts}
+    before = {path for path in root.path.rglob("*") if "data" not in path.parts}
     said = root.run(*program, "demo", user=NOBODY_KNOWS, folder=WORK)
     assert DEMO_ENDS in said.stdout
     assert '+          image: "10.100.0.102:32415/my-docker-image/cert-manager-cainjector:v1.14.4"' in said.stdout
@@ -64,8 +64,8 @@ def test_the_demo_runs_in_an_empty_root(portable: Built, tmp_path: Path) -> None
         ["doctor", "--explain", "x509: certificate signed by unknown authority"],
     ):
         root.run(*program, *arguments, user=NOBODY_KNOWS, folder=f"{WORK}/airgap-demo")
-    assert not list((root.path / "work").glob("*~*"))
-    assert {path for path in root.path.rglob("*") if "work" not in path.parts} == before
+    assert not list((root.path / "data").glob("*~*"))
+    assert {path for path in root.path.rglob("*") if "data" not in path.parts} == before
 
 
 def test_the_launcher_needs_nothing_but_a_shell(portable: Built, tmp_path: Path) -> None:

@@ -89,10 +89,10 @@ def test_its_entrypoint_runs_with_its_layer_alone(archive: Path, tmp_path: Path)
     assert "\n  busybox-static " in versions
     assert "\n  ca-certificates " in versions
     assert "all files are kept in airgap-demo" in run("demo")
-    assert (root.path / "work/airgap-demo").stat().st_uid == user
+    assert (root.path / "data/airgap-demo").stat().st_uid == user
     # What kubectl cp and kubectl exec need.
     for command in (["sh", "-c", "airgap --version"], ["tar", "cf", "x.tar", "/etc/passwd"], ["sleep", "0"]):
-        root.run(*command, folder="/work", environment=environment, user=user)
+        root.run(*command, folder="/data", environment=environment, user=user)
     assert (root.path / "etc/ssl/certs/ca-certificates.crt").read_text().count("BEGIN CERTIFICATE") > 100
 
 

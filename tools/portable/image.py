@@ -41,7 +41,7 @@ TOOLS = ("cat", "ls", "sh", "sleep", "tar")
 EPOCH = 315532800
 _CREATED = "1980-01-01T00:00:00Z"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-_PASSWD = f"root:x:0:0:root:/root:/bin/sh\nairgap:x:{USER}:{USER}::/work:/bin/sh\n"
+_PASSWD = f"root:x:0:0:root:/root:/bin/sh\nairgap:x:{USER}:{USER}::/data:/bin/sh\n"
 _GROUP = f"root:x:0:\nairgap:x:{USER}:\n"
 _LABELS = {
     "org.opencontainers.image.title": "airgap",
@@ -71,8 +71,8 @@ def config(folder: Folder) -> dict[str, Any]:
     return {
         "User": f"{USER}:{USER}",
         "Entrypoint": [f"{HERE}/lib/{folder.loader().name}", *loader_arguments(HERE, folder.python)],
-        "WorkingDir": "/work",
-        "Env": [f"PATH={HERE}:/bin", "HOME=/work"],
+        "WorkingDir": "/data",
+        "Env": [f"PATH={HERE}:/bin", "HOME=/data"],
         "Labels": _LABELS,
     }
 
