@@ -103,7 +103,7 @@ def pack_layer(folder: Folder, packages: Iterable[DebianPackage]) -> bytes:
         for name in sorted(folders):
             archive.addfile(_member(name, tarfile.DIRTYPE, 0o755))
         archive.addfile(_member("tmp", tarfile.DIRTYPE, 0o1777))
-        archive.addfile(_member("work", tarfile.DIRTYPE, 0o755, owner=USER))
+        archive.addfile(_member("data", tarfile.DIRTYPE, 0o755, owner=USER))
         for name, (content, mode) in sorted(files.items()):
             member = _member(name, tarfile.REGTYPE, mode)
             member.size = len(content)
