@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of ``airgap export`` about the form of the bundle: a folder, volumes, parity, recoded layers."""
+"""The options of ``airgap export`` about the form of the bundle: a folder, volumes, parity, recoded layers; and those
+that ``airgap release`` has too."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import click
 
 from airgap.bundle import OutputFormat
 from airgap.bundle.media.volume_names import DEFAULT_PATTERN, check_pattern, parse_size, parse_volume_size
+from airgap.config.release_yaml import MOST_PARITY
 from airgap.errors import UsageError
 from airgap.flows.steps.export_recoding import recoded_name
 from airgap.formatting import quoted
@@ -25,8 +27,36 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+volume_size = click.option(
+    "--volume-size", metavar="SIZE", help=tr("Split into volumes of this size: 4.7GB, 25GiB, fat32.")
+)
+
+parity = click.option(
+    "--parity",
+    type=click.IntRange(1, MOST_PARITY),
+    metavar="N",
+    help=tr("Add N volumes, from which `airgap repair` makes any N lost or damaged ones again."),
+)
+
+platforms = click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    metavar="OS/ARCH",
+    help=tr("Carry only this platform, such as linux/amd64. Repeatable. [default: all]"),
+)
+
+refresh = click.option(
+    "--refresh",
+    is_flag=True,
+    help=tr("Resolve tags again, rewrite the lock, and reuse the blobs of an interrupted run."),
+)
+
+restart = click.option("--restart", is_flag=True, help=tr("Delete what an interrupted run left, and begin again."))
+
+
 class OutputOptions(Record):
-    """The options, as :func:`output_options` passes them. ``layout`` is ``tar`` or ``folder``."""
+    """The options, as :func:`bundle_form` passes them. ``layout`` is ``tar`` or ``folder``."""
 
     layout: str
     max_file_size: str | None
@@ -64,7 +94,7 @@ class OutputOptions(Record):
         return output_format
 
 
-def output_options(function: F) -> F:
+def bundle_form(function: F) -> F:
     """Add the options; the command gets them as one argument ``form``."""
 
     @functools.wraps(function)
@@ -94,7 +124,7 @@ _OPTIONS = (
         metavar="SIZE",
         help=tr("With --layout folder: refuse a layer that is larger, such as 2GB, before anything is pulled."),
     ),
-    click.option("--volume-size", metavar="SIZE", help=tr("Split into volumes of this size: 4.7GB, 25GiB, fat32.")),
+    volume_size,
     click.option(
         "--volume-names",
         metavar="PATTERN",
@@ -102,12 +132,7 @@ _OPTIONS = (
         show_default=True,
         help=tr("File names of the volumes."),
     ),
-    click.option(
-        "--parity",
-        type=click.IntRange(1, 100),
-        metavar="N",
-        help=tr("Add N volumes, from which `airgap repair` makes any N lost or damaged ones again."),
-    ),
+    parity,
     click.option("--volume", type=click.IntRange(1), metavar="N", help=tr("Write only this volume, from --lock.")),
     click.option(
         "--recode",

@@ -8,10 +8,9 @@ goes on with the layers that are not finished. The folder is removed when the bu
 from __future__ import annotations
 
 import os
-import shutil
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from airgap.bundle.document_parts import Memory
 from airgap.bundle.recoded import RecodedLayer
 from airgap.bundle.recoding.encode import Whole
 from airgap.durable import replace_file, writing
+from airgap.durable.resumable_folder import resumable_folder
 from airgap.errors import AirgapError, ContentError, ContentMissing, NotFound
 from airgap.i18n import tr
 from airgap.oci import Descriptor
@@ -32,21 +32,9 @@ from airgap.store.readers import FileRange, read_verified, translate_read_errors
 FOLDER_SUFFIX = ".recoding"
 
 
-@contextmanager
-def spool_folder(run_path: Path, *, restart: bool) -> Iterator[Path]:
-    """Give the folder for a bundle, kept if the block fails. ``restart`` removes what an earlier run left."""
-    folder = run_path.with_name(run_path.name + FOLDER_SUFFIX)
-    if restart:
-        shutil.rmtree(folder, ignore_errors=True)
-    with writing(folder):
-        folder.mkdir(exist_ok=True)
-    try:
-        yield folder
-    except BaseException:
-        if not any(folder.iterdir()):
-            folder.rmdir()
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
+def spool_folder(run_path: Path, *, restart: bool) -> AbstractContextManager[Path]:
+    """Give the folder for a bundle, as :func:`airgap.durable.resumable_folder.resumable_folder` does."""
+    return resumable_folder(run_path.with_name(run_path.name + FOLDER_SUFFIX), restart=restart)
 
 
 class Spool:

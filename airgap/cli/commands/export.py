@@ -11,11 +11,10 @@ import click
 
 from airgap.bundle import journal_path
 from airgap.bundle.program import program_to_carry
-from airgap.cli import artifact_options, options
+from airgap.cli import artifact_options, options, output_options
 from airgap.cli.commands.export_from import every_image, open_at_hand
 from airgap.cli.commands.export_result import print_result
 from airgap.cli.dossier_options import DossierOptions, dossier_options
-from airgap.cli.output_options import OutputOptions, output_options
 from airgap.cli.progress.display import open_display
 from airgap.cli.project_images import find_project_images
 from airgap.cli.release_folder import document_in
@@ -72,13 +71,7 @@ class _ExportCommand(click.Command):
         "Without other images, all of them. Repeatable."
     ),
 )
-@click.option(
-    "--platform",
-    "platforms",
-    multiple=True,
-    metavar="OS/ARCH",
-    help=tr("Carry only this platform, such as linux/amd64. Repeatable. [default: all]"),
-)
+@output_options.platforms
 @click.option(
     "--sparse",
     is_flag=True,
@@ -88,18 +81,14 @@ class _ExportCommand(click.Command):
     ),
 )
 @click.option("--lock", metavar="FILE", help=tr("Use the digests of this lock file; write it if it does not exist."))
-@click.option(
-    "--refresh",
-    is_flag=True,
-    help=tr("Resolve tags again, rewrite the lock, and reuse the blobs of an interrupted run."),
-)
+@output_options.refresh
 @click.option(
     "--lock-only",
     is_flag=True,
     help=tr("Resolve everything and write the lock, but no bundle. Machines can then make a --volume each."),
 )
-@output_options
-@click.option("--restart", is_flag=True, help=tr("Delete what an interrupted run left, and begin again."))
+@output_options.bundle_form
+@output_options.restart
 @click.option(
     "--base",
     metavar="FILE",
@@ -164,7 +153,7 @@ def command(
     lock: str | None,
     refresh: bool,
     lock_only: bool,
-    form: OutputOptions,
+    form: output_options.OutputOptions,
     restart: bool,
     base: str | None,
     no_resources: bool,

@@ -9,7 +9,7 @@ import click
 
 from airgap.bundle import OutputFormat
 from airgap.bundle.media.volume_names import parse_volume_size
-from airgap.cli import options
+from airgap.cli import options, output_options
 from airgap.cli.commands.release_result import print_result
 from airgap.cli.progress.display import open_display
 from airgap.cli.project_images import find_project_images
@@ -17,7 +17,7 @@ from airgap.cli.trust_options import read_secret_key
 from airgap.config.airgap_yaml import FILE, ProjectSettings, load_project
 from airgap.config.connections import open_registries
 from airgap.config.notes import read_notes
-from airgap.config.release_yaml import MOST_PARITY, ReleaseSettings
+from airgap.config.release_yaml import ReleaseSettings
 from airgap.errors import Interrupted, UsageError
 from airgap.flows.dossier import DossierRequest
 from airgap.flows.images import FoundImages
@@ -58,34 +58,19 @@ from airgap.transfer import CancelToken, Context, Jobs
         "or its full bundle. Repeatable. [default: the last three in releases/]"
     ),
 )
-@click.option("--volume-size", metavar="SIZE", help=tr("Split into volumes of this size: 4.7GB, 25GiB, fat32."))
-@click.option(
-    "--parity",
-    type=click.IntRange(1, MOST_PARITY),
-    metavar="N",
-    help=tr("Add N volumes, from which `airgap repair` makes any N lost or damaged ones again."),
-)
+@output_options.volume_size
+@output_options.parity
 @click.option(
     "--sign", "keys", multiple=True, metavar="KEY", help=tr("Sign bundles and release.json with this key. Repeatable.")
 )
-@click.option(
-    "--platform",
-    "platforms",
-    multiple=True,
-    metavar="OS/ARCH",
-    help=tr("Carry only this platform, such as linux/amd64. Repeatable. [default: all]"),
-)
+@output_options.platforms
 @click.option(
     "--lock",
     metavar="FILE",
     help=tr("Use the digests of this lock file; write it if it does not exist. [default: releases/NAME-VERSION.lock]"),
 )
-@click.option(
-    "--refresh",
-    is_flag=True,
-    help=tr("Resolve tags again, rewrite the lock, and reuse the blobs of an interrupted run."),
-)
-@click.option("--restart", is_flag=True, help=tr("Delete what an interrupted run left, and begin again."))
+@output_options.refresh
+@output_options.restart
 @click.option("--no-resources", is_flag=True, help=tr("Leave the resource files out of the bundles."))
 @click.option(
     "--media-rate",

@@ -13,6 +13,7 @@ from airgap.cli import options
 from airgap.cli.printing import say_json
 from airgap.cli.progress.display import open_display
 from airgap.cli.release_folder import volumes_with_parity
+from airgap.config.release_yaml import MOST_PARITY
 from airgap.durable.output import folder_for
 from airgap.errors import UsageError
 from airgap.events import Noted
@@ -30,7 +31,7 @@ from airgap.transfer import Context, Jobs
 )
 @click.option(
     "--parity",
-    type=click.IntRange(1, 100),
+    type=click.IntRange(1, MOST_PARITY),
     metavar="N",
     help=tr(
         "Restore nothing: add N parity volumes to a whole bundle, such as one that machines made a volume each of."

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from airgap.artifacts.workspace import FOLDER_SUFFIX, Workspace
 from airgap.bundle import Lockfile
 from airgap.bundle.artifacts import BundledArtifact
 from airgap.bundle.output_format import OutputFormat
-from airgap.durable import writing
+from airgap.durable.resumable_folder import resumable_folder
 from airgap.flows.steps.resolve import BUNDLE
 from airgap.registry import Registries
 from airgap.store.protocols import Source
@@ -40,18 +39,8 @@ def artifact_folder(
         with tempfile.TemporaryDirectory(prefix="airgap-") as name:
             yield Path(name)
         return
-    folder = form.run_path.with_name(form.run_path.name + FOLDER_SUFFIX)
-    if restart:
-        shutil.rmtree(folder, ignore_errors=True)
-    with writing(folder):
-        folder.mkdir(exist_ok=True)
-    try:
+    with resumable_folder(form.run_path.with_name(form.run_path.name + FOLDER_SUFFIX), restart=restart) as folder:
         yield folder
-    except BaseException:
-        if not any(path.is_file() for path in folder.rglob("*")):
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def collect_artifacts(
