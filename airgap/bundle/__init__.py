@@ -9,7 +9,8 @@
   ``background_sync`` and the ``leftovers`` of earlier runs;
 - ``base``, ``omitted_layers`` and ``required_layers`` are about differential bundles, ``comparison`` compares two
   documents; ``program`` is this program as a member of a bundle, made by ``zipapp`` or ``portable``;
-- ``parity`` makes lost and damaged volumes again.
+- ``parity`` makes lost and damaged volumes again;
+- ``recoding`` makes bundles smaller whose layers become the same gzip again, ``recoded`` has their words.
 
 No name, link or size in a bundle is used before it was checked. This room knows neither Kubernetes nor targets.
 """

@@ -2,8 +2,8 @@
 """What must survive a kill or a power cut: append-only journals and atomically replaced files.
 
 ``journal`` is the append-only file; ``files`` locks, syncs and replaces files; ``output`` checks places for output
-before work is done for them; ``reading`` says what a missing or unreadable file means. This room knows no bundle, no
-registry and no resource file.
+before work is done for them; ``resumable_folder`` keeps what is finished of one; ``reading`` says what a missing or
+unreadable file means. This room knows no bundle, no registry and no resource file.
 """
 
 from airgap.durable.files import (
