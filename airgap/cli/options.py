@@ -178,9 +178,13 @@ _walk_options = _combine(
 )
 
 
+context = click.option(
+    "--context", metavar="NAME", default="", help=tr("With --cluster: this context of the kubeconfig.")
+)
+
 cluster_options = _combine(
     click.option("--cluster", is_flag=True, help=tr("Read what a running cluster needs, by kubectl, instead of PATH.")),
-    click.option("--context", metavar="NAME", default="", help=tr("With --cluster: this context of the kubeconfig.")),
+    context,
 )
 
 

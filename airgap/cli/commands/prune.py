@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     metavar="PATH",
     help=tr("YAML in use: keep the images that it names, too. Repeatable."),
 )
-@options.cluster_options
+@click.option("--cluster", is_flag=True, help=tr("Keep the images that a running cluster needs, read by kubectl."))
+@options.context
 @click.option(
     "--receipt",
     "receipts",
