@@ -21,6 +21,7 @@ import pytest
 
 #: Which Debian package brings a program whose name differs from the package's.
 PACKAGES = {
+    "ar": "binutils",
     "clamd": "clamav-daemon",
     "containerd": "containerd",
     "ctr": "containerd",
@@ -32,6 +33,7 @@ PACKAGES = {
     "ip": "iproute2",
     "newuidmap": "uidmap",
     "nginx": "nginx-light",
+    "ssh-keygen": "openssh-client",
 }
 #: What a test may have to be allowed to do, and the shell script that tries it in an empty folder.
 PRIVILEGES = {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import http.client
 import json
@@ -31,6 +32,7 @@ from tests.parts.service import accepts
 pytestmark = pytest.mark.interop
 
 NAME = "docker.io/library/part:1"
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -231,6 +233,26 @@ def test_a_missing_program_is_a_skip_or_in_ci_a_failure(monkeypatch: pytest.Monk
     monkeypatch.setattr("os.geteuid", lambda: 0)
     with pytest.raises(pytest.fail.Exception, match="has the package a-package"):
         needs.need("none-such", package="a-package")
+
+
+#: What every Debian machine with git and Python has, and what comes with the machine's own Node.js or from npm.
+AT_HAND = {
+    "apt-get", "bash", "dpkg", "dpkg-deb", "git", "helm", "iconv", "node", "nohup", "npm", "nsenter", "setpriv",
+    "sha256sum", "tar", "timeout", "unshare",
+}  # fmt: skip
+NEEDS = ("need", "requires")
+
+
+def test_the_package_of_each_program_that_a_test_needs_is_installed_by_make_setup() -> None:
+    listed = (REPOSITORY / "tools" / "debian-packages.txt").read_text().splitlines()
+    needed: set[str] = set()
+    for path in (REPOSITORY / "tests").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", getattr(call.func, "attr", "")) in NEEDS:
+                given = [word.value for word in call.keywords if word.arg == "package"] or call.args
+                names = [str(value.value) for value in given if isinstance(value, ast.Constant)]
+                needed.update(needs.PACKAGES.get(name, name) for name in names)
+    assert needed - set(listed) - AT_HAND == {"none-such", "a-package"}  # the tests of need itself
 
 
 def test_a_program_too_old_is_a_skip(monkeypatch: pytest.MonkeyPatch) -> None:
