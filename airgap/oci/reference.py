@@ -9,7 +9,6 @@ repository with one component is under ``library/``.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from airgap.errors import InvalidReference
 from airgap.i18n import tr
@@ -80,7 +79,10 @@ class Reference(Record, order=True):
     @classmethod
     def parse_common(cls, text: str) -> Reference | None:
         """Parse the most common form quickly. ``None`` means another form, which may be valid or not."""
-        return _parse_common(text) if len(text) <= MAX_NAME else None
+        try:
+            return _common[text]
+        except KeyError:
+            return _parse_common(text)
 
     @property
     def name(self) -> str:
@@ -107,17 +109,26 @@ class Reference(Record, order=True):
         return f"{self.name}{tag}{digest}"
 
 
-@lru_cache(maxsize=4096)
+#: What :meth:`Reference.parse_common` made of the last texts: files name the same images again and again.
+_common: dict[str, Reference | None] = {}
+_MOST_KNOWN = 4096
+
+
 def _parse_common(text: str) -> Reference | None:
-    """The reference in the most common form. Cached, because files name the same images again and again."""
+    if len(text) > MAX_NAME:
+        return None
+    if len(_common) >= _MOST_KNOWN:
+        _common.clear()
     match = _COMMON_FORM.fullmatch(text)
     if match is None or match[1] in _HUB_NAMES:
+        _common[text] = None
         return None
     registry, repository, tag, digest = match.groups("")
     reference = object.__new__(Reference)  # much faster than the constructor, which Record's classes share
     reference.__dict__.update(
         registry=registry, repository=repository, tag=tag or ("" if digest else "latest"), digest=digest
     )
+    _common[text] = reference
     return reference
 
 

@@ -58,15 +58,18 @@ class SiteCollector:
         self.sites: dict[tuple[int, int], Site] = {}
         self.near_misses: dict[tuple[int, str], NearMiss] = {}
         self.errors: list[AirgapError] = []
-        #: The offsets in the file of scalars that are part of a site, and of the spans of sites.
-        self._used_offsets: set[int] = set()
+        #: The offsets in the file of scalars that hold nothing but a site.
+        self._whole_scalars: set[int] = set()
 
     def result(self) -> Scan:
         """Return everything in the order of the file. Raises the collected errors."""
         raise_all(self.errors)
         sites = [self.sites[span] for span in sorted(self.sites)]
         # An anchored value may be a near miss at its anchor and a site at an alias.
-        near_misses = [miss for (start, _), miss in self.near_misses.items() if start not in self._used_offsets]
+        near_misses: list[NearMiss] = []
+        if self.near_misses:
+            used = self._whole_scalars | {part.span[0] for site in sites for part in site.parts}
+            near_misses = [miss for (start, _), miss in self.near_misses.items() if start not in used]
         near_misses.sort(key=lambda miss: (miss.line, miss.column, miss.text))
         return Scan(tuple(sites), tuple(near_misses))
 
@@ -76,40 +79,42 @@ class SiteCollector:
         candidate: Candidate,
         rule: Rule,
         text: str,
+        common: Reference | None,
         parts: Sequence[SplitPart],
-        *,
-        span: tuple[int, int] | None = None,
-        sure: bool = True,
-        embedded: bool = False,
+        sure: bool,
+        embedded: bool,
     ) -> None:
         """Add a site, or a near miss or an error if ``text``, the whole reference, is not acceptable.
 
-        ``span`` is the place of ``text`` in the value of the only part. Without it each part is a whole value.
+        ``common`` is what :meth:`Reference.parse_common` made of ``text``.
         """
         token = parts[0].token
         # With a tag, port or digest it is not a picture, and with a slash it is not a number.
-        common = Reference.parse_common(text) if ":" in text and "/" in token.value else None
-        reference = common or self._parse_reference(document, candidate, token, rule, text, embedded)
+        reference = common if ":" in text and "/" in token.value else None
+        if reference is None:
+            reference = self._parse_reference(document, candidate, token, rule, text, embedded)
         if reference is None:
             return
         if self.custom.ignore and (reason := self.custom.ignore_reason(reference)):
             ignored = tr("ignored by airgap.yaml: {reason}", reason=reason)
             self.add_near_miss(document, candidate, token, ignored, text)
             return
-        site_parts = []
-        for part in parts:
-            site_part = self._site_part(document, candidate, part, span)
+        first = self._site_part(document, candidate, parts[0])
+        if first is None:
+            return
+        site_parts: tuple[SitePart, ...] = (first,)
+        for part in parts[1:]:
+            site_part = self._site_part(document, candidate, part)
             if site_part is None:
                 return
-            site_parts.append(site_part)
-        file_span = site_parts[0].span
+            site_parts += (site_part,)
+        root, file_span = self.root, first.span
         if file_span in self.sites:  # an alias of a site at its anchor
             return
-        root = self.root
         line, column = root.line_and_column(file_span[0] - root.bom_length)
         self.budget.keep(SITE * len(site_parts), root.last_where)
         fields = (
-            root.file, candidate.document, document.path(candidate), line, column, tuple(site_parts), reference,
+            root.file, candidate.document, document.path(candidate), line, column, site_parts, reference,
             "embedded" if embedded else rule.kind, rule.id, rule.confidence if sure else POSSIBLE,
         )  # fmt: skip
         self.sites[file_span] = _tuple(Site, fields)
@@ -154,7 +159,7 @@ class SiteCollector:
             self.sites.setdefault(key, site)
         self.near_misses.update(other.near_misses)
         self.errors += other.errors
-        self._used_offsets |= other._used_offsets
+        self._whole_scalars |= other._whole_scalars
 
     def add_near_miss(
         self,
@@ -188,11 +193,9 @@ class SiteCollector:
         self.budget.keep(MISS + len(problem), lambda: where)
         self.errors.append(ResourceError(problem, where=where, hint=hint))
 
-    def _site_part(
-        self, document: ScannedDocument, candidate: Candidate, part: SplitPart, span: tuple[int, int] | None
-    ) -> SitePart | None:
+    def _site_part(self, document: ScannedDocument, candidate: Candidate, part: SplitPart) -> SitePart | None:
         """The part with its spans; ``None``, with an error or a near miss, if they cannot be determined."""
-        role, token, own_span = part
+        role, token, span = part
         view = document.view
         if role == model.INSERT:
             return self._insertion_point(view, part)
@@ -203,7 +206,7 @@ class SiteCollector:
             and token.end - first == len(value)
             and source.body[first : token.end].decode("ascii") == value
         ):
-            begin, end = value_span = own_span or span or (0, len(value))
+            begin, end = value_span = span or (0, len(value))
             start, stop = first + begin, first + end
             bom_length, outer = source.bom_length, view.holder
             scalar = _tuple(
@@ -213,7 +216,6 @@ class SiteCollector:
             if outer is None:  # the document is the file
                 if begin or end != len(value):
                     value = value[begin:end]
-                self._used_offsets.add(start + bom_length)
                 file_span = start + bom_length, stop + bom_length
                 line = root.line_and_column(start)[0]
                 return _tuple(SitePart, (role, file_span, value_span, value, value, scalar, line, file_span))
@@ -223,22 +225,21 @@ class SiteCollector:
                 self._add_unmapped(document, candidate, token)
                 return None
             scalar = scalar_view.scalar
-            begin, end = value_span = own_span or span or _stripped(value)
+            begin, end = value_span = span or _stripped(value)
             start, stop = view.span(scalar_view, begin, end)
             # Most texts of many lines begin with what can be seen.
             is_first = not begin or (value[0].isspace() and _VISIBLE.search(value, 0, begin) is None)
             if is_first and _VISIBLE.search(value, end) is None:
-                self._used_offsets.add(self._file_offset(view, token))  # nothing else is in the scalar
-        file_span = file_start, file_stop = view.file_span(start, stop)
-        self._used_offsets.add(file_start)
+                self._whole_scalars.add(self._file_offset(view, token))
         if begin or end != len(value):
             value = value[begin:end]
-        document_span = file_span
-        if view.outer is not None:
-            document_span = (start + source.bom_length, stop + source.bom_length)
         bom_length = root.bom_length
-        text = root.body[file_start - bom_length : file_stop - bom_length].decode()
-        line = root.line_and_column(file_start - bom_length)[0]
+        file_span = document_span = start + source.bom_length, stop + source.bom_length
+        if view.outer is not None:
+            file_span = view.file_span(start, stop)
+            start, stop = file_span[0] - bom_length, file_span[1] - bom_length
+        text = root.body[start:stop].decode()
+        line = root.line_and_column(start)[0]
         return _tuple(SitePart, (role, file_span, value_span, text, value, scalar, line, document_span))
 
     def _add_unmapped(self, document: ScannedDocument, candidate: Candidate, token: ScalarToken) -> None:

@@ -57,6 +57,8 @@ class ScanContext(ABC):
         self._scanned: set[tuple[int, int]] = set()
         #: Of the current candidate: the offset of a token and the span of its value that was taken or listed.
         self._covered: list[tuple[int, int, int]] = []
+        #: Begins with the next candidate.
+        self.forget_covered = self._covered.clear
         self._last_path: tuple[Candidate | None, str] = (None, "")
 
     @abstractmethod
@@ -108,19 +110,20 @@ class ScanContext(ABC):
         self, candidate: Candidate, token: ScalarToken, rule: Rule, text: str, begin: int = 0, *, sure: bool = True
     ) -> None:
         """Add ``text``, which begins at ``begin`` of the token's value, as a whole reference."""
-        stripped = text.strip()
-        if len(stripped) != len(text):
+        reference = Reference.parse_common(text)
+        if reference is None:  # most are common, and hold neither blanks nor templates
+            stripped = text.strip()
             begin += len(text) - len(text.lstrip())
-        end = begin + len(stripped)
-        if "{{" in stripped and (default := next(lines.template_defaults(stripped), None)) is not None:
-            first, last = default
-            begin, end, stripped, rule = begin + first, begin + last, stripped[first:last], rules.TEMPLATE_DEFAULT
+            text = stripped
+            if "{{" in text and (default := next(lines.template_defaults(text), None)) is not None:
+                begin, text, rule = begin + default[0], text[slice(*default)], rules.TEMPLATE_DEFAULT
+        end = begin + len(text)
         self._covered.append((token.start, begin, end))
-        if rule.confidence != model.CERTAIN and (reason := not_an_image_reason(stripped)) is not None:
-            self.collector.add_near_miss(self, candidate, token, reason, stripped)
+        if rule.confidence != model.CERTAIN and (reason := not_an_image_reason(text)) is not None:
+            self.collector.add_near_miss(self, candidate, token, reason, text)
             return
-        parts = (_tuple(SplitPart, (model.WHOLE, token, None)),)
-        self.collector.add(self, candidate, rule, stripped, parts, span=(begin, end), sure=sure, embedded=self.embedded)
+        parts = (_tuple(SplitPart, (model.WHOLE, token, (begin, end))),)
+        self.collector.add(self, candidate, rule, text, reference, parts, sure, self.embedded)
 
     def add_listed(self, candidate: Candidate, token: ScalarToken, rule: Rule) -> None:
         """Add each reference of a list; an item may have a name and ``=`` before the reference."""
@@ -134,15 +137,8 @@ class ScanContext(ABC):
         """Add a reference that is joined of several values."""
         for part in reference.parts:
             self._covered.append((part.token.start, *(part.span or (0, len(part.token.value)))))
-        self.collector.add(
-            self,
-            candidate,
-            rule,
-            reference.text,
-            reference.parts,
-            sure=reference.sure,
-            embedded=self.embedded,
-        )
+        text, parts, sure = reference
+        self.collector.add(self, candidate, rule, text, Reference.parse_common(text), parts, sure, self.embedded)
 
     def add_joined(self, candidate: Candidate, token: ScalarToken, rule: Rule, joined: SplitReference | str) -> None:
         """Add a joined reference, or a near miss with the reason why there is none."""
@@ -174,18 +170,12 @@ class ScanContext(ABC):
         if "/" not in value or (self._covered and self._covered[-1] == (token.start, 0, len(value))):
             return
         covered = [(begin, end) for start, begin, end in self._covered if start == token.start]
-        if any(end - begin == len(value) for begin, end in covered):
-            return
         reason = ""
         for begin, end in _outside_comments(value, _uncovered(value, sorted(covered))):
             reason = reason or never_pulled_reason(self.paths.rule_path(candidate)) or _LEFT
             text = value[begin:end]
             why = not_an_image_reason(text) or reason
             self.collector.add_near_miss(self, candidate, token, why, text, (begin, end))
-
-    def forget_covered(self) -> None:
-        """Begin with the next candidate."""
-        self._covered.clear()
 
     def path(self, candidate: Candidate) -> str:
         """Return the candidate's path in the file. The last one is kept, because a text may hold many images."""

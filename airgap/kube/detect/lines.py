@@ -55,7 +55,8 @@ def items(value: str) -> Iterator[tuple[int, int]]:
 
 def setting_references(content: Iterable[Line]) -> Iterator[tuple[int, int, Rule]]:
     """Yield the spans of references in the lines of a text, each with the rule that recognised it."""
-    names_image = keys.names_image
+    # A text may have thousands of lines, most with the same few keys.
+    known: dict[str, bool] = {}
     for line in content:
         offset, text, setting = line
         if "/" not in text and not says_image(text):
@@ -63,7 +64,9 @@ def setting_references(content: Iterable[Line]) -> Iterator[tuple[int, int, Rule
         # The usual line, without another generator: a reference that its key names, or that is complete.
         if setting is not None and "{{" not in text:
             key, value = setting.group("key", "value")
-            is_named = names_image(key)
+            is_named = known.get(key)
+            if is_named is None:
+                is_named = known[key] = keys.names_image(key)
             if ("=" not in value) if is_named else is_complete_reference(value):
                 start = offset + setting.start("value")
                 yield start, start + len(value), rules.SETTING_LINE if is_named else rules.LINE

@@ -7,6 +7,8 @@ reference is an error with file:line.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from airgap.errors import ResourceError
 from airgap.i18n import tr
 from airgap.kube import model
@@ -56,41 +58,29 @@ class DocumentScanner(ListedValueScanner):
 
     def _scan_batch(self, batch: Batch) -> None:
         self.begin_object(batch.node)
+        scan_by_form, requests, forget_covered = _SCAN_BY_FORM, bool(self.custom.take), self.forget_covered
         for candidate in batch.candidates:
-            token = candidate.token
+            token, form = candidate.token, candidate.form
             if token is None:
                 self.scan_arguments(candidate)
             else:
-                self._scan_value(candidate, token)
-                if candidate.form != walker.REQUESTED:
+                if not (requests and self._scan_requested(candidate, token)) and form in scan_by_form:
+                    scan_by_form[form](self, candidate, token)
+                if form != walker.REQUESTED:
                     self.list_leftovers(candidate, token)
-            self.forget_covered()
+            forget_covered()
 
-    def _scan_value(self, candidate: Candidate, token: ScalarToken) -> None:
-        if self.custom.take:
-            reason = self.custom.take_reason(*self.object_identity(), self.paths.rule_path(candidate))
-            if reason:
-                self._scan_requested(candidate, token, reason)
-                return
-        if candidate.form == walker.VARIABLE:
-            self.scan_variable(candidate, token)
-        elif candidate.form == walker.DOCUMENT:
-            self.scan_document(candidate, token)
-        elif candidate.form == walker.ITEM:
-            self.scan_item(candidate, token)
-        elif candidate.form == walker.SHAPE:
-            self.scan_shape(candidate, token)
-        elif candidate.form == walker.FIELD:
-            self.scan_field(candidate, token)
-        # A key (walker.KEY) is never taken, only listed.
-
-    def _scan_requested(self, candidate: Candidate, token: ScalarToken, reason: str) -> None:
-        """Take the value for a rule of airgap.yaml; of an argument, what follows the option's name."""
+    def _scan_requested(self, candidate: Candidate, token: ScalarToken) -> bool:
+        """Return whether a rule of airgap.yaml takes the value; of an argument, what follows the option's name."""
+        reason = self.custom.take_reason(*self.object_identity(), self.paths.rule_path(candidate))
+        if not reason:
+            return False
         if candidate.node.items is not None:
             rule = Rule("airgap.yaml", "arg", model.LIKELY, "**", reason, shape=QUALIFIED)
             self.add_listed(candidate, token, rule)
         elif not self.scan_document(candidate, token):
             self.add(candidate, token, Rule("airgap.yaml", "crd", model.LIKELY, "**", reason), token.value)
+        return True
 
     def scan_document(self, candidate: Candidate, token: ScalarToken) -> bool:
         """Scan the value as a document or as settings; return whether it may be one of them."""
@@ -153,3 +143,13 @@ class DocumentScanner(ListedValueScanner):
                 if begin not in begins:
                     begins.add(begin)
                     self.add(candidate, token, rule, value[begin:end], begin)
+
+
+#: How a value is scanned. A key that holds a reference (``walker.KEY``) is never taken, only listed.
+_SCAN_BY_FORM: dict[int, Callable[[DocumentScanner, Candidate, ScalarToken], object]] = {
+    walker.FIELD: DocumentScanner.scan_field,
+    walker.VARIABLE: DocumentScanner.scan_variable,
+    walker.DOCUMENT: DocumentScanner.scan_document,
+    walker.ITEM: DocumentScanner.scan_item,
+    walker.SHAPE: DocumentScanner.scan_shape,
+}

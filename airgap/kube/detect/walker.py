@@ -62,9 +62,11 @@ def walk(
     batch, with an offset, the number of values that are kept, and the number of events since it was called last.
     """
     scalar, end_of, alias = ev.SCALAR, ev.END, ev.ALIAS
+    values = (scalar, alias)
     classify, cached, registry = keys.classify, keys.cached, keys.REGISTRY
     container_sign, container_keys = keys.CONTAINER_SIGN, keys.CONTAINER_KEYS
     all_requested = "*" in requested
+    new = tuple.__new__  # without the call of a named tuple's constructor
     node: Node | None = None
     pending: list[Candidate] = []
     anchors: dict[str, ScalarToken] = {}
@@ -78,13 +80,15 @@ def walk(
         if uncharged == _CHARGED:
             charge(start, kept + len(pending), uncharged)
             uncharged = 0
-        if event_type in (scalar, alias):
+        if event_type in values:
             token: ScalarToken | None = None
             if event_type == alias:
                 token = anchors.get(value)
                 value = token.value if token else ""
             elif anchor:
-                token = ScalarToken(value, start, end, style, node is not None and node.flow, tag is not None)
+                token = new(
+                    ScalarToken, (value, start, end, style, node is not None and node.flow, tag is not None, -1)
+                )
                 anchors[anchor] = token
                 kept += 1
                 if len(value) > LONGEST and not may_name_images(value):
@@ -97,8 +101,8 @@ def walk(
                     node.key_start = start
                     node.expects_key = False
                     if "/" in value and event_type == scalar and may_mention(value):
-                        key_token = ScalarToken(value, start, end, style, node.flow, tag is not None)
-                        pending.append(Candidate(document, node, value, key_token, KEY))
+                        key_token = new(ScalarToken, (value, start, end, style, node.flow, tag is not None, -1))
+                        pending.append(new(Candidate, (document, node, value, key_token, KEY)))
                     continue
                 node.expects_key = True
                 key = node.key
@@ -106,12 +110,16 @@ def walk(
                     continue
                 key_meaning = cached(key) or classify(key)
                 if requested and (all_requested or key in requested) and len(value) <= LONGEST:
-                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None, node.key_start)
-                    pending.append(Candidate(document, node, key, token, REQUESTED))
+                    token = token or new(
+                        ScalarToken, (value, start, end, style, node.flow, tag is not None, node.key_start)
+                    )
+                    pending.append(new(Candidate, (document, node, key, token, REQUESTED)))
                 if key_meaning is container_sign:
                     node.is_container = True
                 elif key_meaning.kept:
-                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None, node.key_start)
+                    token = token or new(
+                        ScalarToken, (value, start, end, style, node.flow, tag is not None, node.key_start)
+                    )
                     if node.tokens is None:
                         node.tokens = {}
                     node.tokens[key] = token
@@ -120,16 +128,16 @@ def walk(
                         node.has_prefix = True
                     if len(value) <= LONGEST:
                         if key_meaning.is_candidate:
-                            pending.append(Candidate(document, node, key, token))
+                            pending.append(new(Candidate, (document, node, key, token, FIELD)))
                             continue
                         if key == "value" or key == "default":
-                            pending.append(Candidate(document, node, key, token, VARIABLE))
+                            pending.append(new(Candidate, (document, node, key, token, VARIABLE)))
                             continue
                         if key == "name" and (node.parent_key == "from" or keys.names_image(_image_key_above(node))):
-                            pending.append(Candidate(document, node, key, token))
+                            pending.append(new(Candidate, (document, node, key, token, FIELD)))
                             continue
                     elif (key == "value" or key == "default") and not may_be_document(value):
-                        pending.append(Candidate(document, node, key, token, VARIABLE))  # a long list
+                        pending.append(new(Candidate, (document, node, key, token, VARIABLE)))  # a long list
                         continue
                     if key == "kind":
                         node.kind = value
@@ -139,41 +147,43 @@ def walk(
                     form = ITEM
                     if node.holds_images == 3:
                         form = DOCUMENT if may_be_document(value) else SHAPE
-                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
-                    pending.append(Candidate(document, node, key, token, form))
+                    token = token or new(ScalarToken, (value, start, end, style, node.flow, tag is not None, -1))
+                    pending.append(new(Candidate, (document, node, key, token, form)))
                     continue
             else:
                 node.index += 1
                 key = ""
                 if requested and (all_requested or f"{node.parent_key}[]" in requested) and len(value) <= LONGEST:
-                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
-                    pending.append(Candidate(document, node, node.index, token, REQUESTED))
+                    token = token or new(ScalarToken, (value, start, end, style, node.flow, tag is not None, -1))
+                    pending.append(new(Candidate, (document, node, node.index, token, REQUESTED)))
                 if node.items is not None:
                     kept += 1
-                    node.items.append(token or ScalarToken(value, start, end, style, node.flow, tag is not None))
+                    node.items.append(
+                        token or new(ScalarToken, (value, start, end, style, node.flow, tag is not None, -1))
+                    )
                     continue
                 if (
                     len(value) <= LONGEST
                     and (node.holds_images in (1, 2) or "=" in value)
                     and (":" in value or "/" in value)
                 ):
-                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
-                    pending.append(Candidate(document, node, node.index, token, ITEM))
+                    token = token or new(ScalarToken, (value, start, end, style, node.flow, tag is not None, -1))
+                    pending.append(new(Candidate, (document, node, node.index, token, ITEM)))
                     continue
             if len(value) >= SHORTEST and not (event_type == alias and token and token.start in irrelevant_anchors):
                 if ("\n" in value or value[0] in "{[ \t") and key not in _PROSE and may_be_document(value):
                     if hints_at_images(value):
-                        token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
-                        pending.append(Candidate(document, node, node.current_key(), token, DOCUMENT))
+                        token = token or new(ScalarToken, (value, start, end, style, node.flow, tag is not None, -1))
+                        pending.append(new(Candidate, (document, node, node.current_key(), token, DOCUMENT)))
                 elif "/" in value and key != "description" and (may_mention(value) or value.startswith(_ADDRESSES)):
-                    token = token or ScalarToken(value, start, end, style, node.flow, tag is not None)
-                    pending.append(Candidate(document, node, node.current_key(), token, SHAPE))
+                    token = token or new(ScalarToken, (value, start, end, style, node.flow, tag is not None, -1))
+                    pending.append(new(Candidate, (document, node, node.current_key(), token, SHAPE)))
         elif event_type == end_of:
             if node is None:
                 continue
             depth -= 1
             if node.items:
-                pending.append(Candidate(document, node, 0, None, ARGUMENTS))
+                pending.append(new(Candidate, (document, node, 0, None, ARGUMENTS)))
             if node.parent_key in _KEPT_MAPPINGS and node.parent is not None and node.mapping:
                 if node.parent.children is None:
                     node.parent.children = {}
