@@ -81,7 +81,7 @@ class RequestBody:
         except TimeoutError as error:
             raise ClientTooSlow("the body came too slowly") from error
         except OSError as error:
-            raise ClientDisconnected("the connection was lost") from error
+            raise ClientDisconnected(f"the connection was lost: {error}") from error
         if count == 0:
             raise ClientDisconnected("the client closed the connection")
         return count
@@ -107,7 +107,7 @@ class RequestBody:
         except TimeoutError as error:
             raise ClientTooSlow("the body came too slowly") from error
         except OSError as error:
-            raise ClientDisconnected("the connection was lost") from error
+            raise ClientDisconnected(f"the connection was lost: {error}") from error
         if not line.endswith(b"\r\n"):
             raise ClientDisconnected("a line of a chunked body does not end with CR and LF")
         return line

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Mapping, Sequence
 
-from airgap import limits
+from airgap import bounded_json, limits
 from airgap.errors import AirgapError, ContentError, NotFound
 from airgap.events import Noted, Sink, Warned
 from airgap.i18n import tr
@@ -237,9 +237,10 @@ class GraphReader(Record, frozen=False):
         config = manifest.config
         if config is None or not manifest.is_container_image:
             return None
-        if config.digest not in self.inline_blobs:
-            self.budget.add(config.digest, config.size)
-            self.inline_blobs[config.digest] = fetch(source, config, limit=limits.value("config-bytes"))
+        with bounded_json.one_at_a_time(config.size):  # many images at once may have the same large one
+            if config.digest not in self.inline_blobs:
+                self.budget.add(config.digest, config.size)
+                self.inline_blobs[config.digest] = fetch(source, config, limit=limits.value("config-bytes"))
         return manifests.config_platform(self.inline_blobs[config.digest])
 
     def _read_child(self, item: tuple[Root, Descriptor]) -> Manifest:

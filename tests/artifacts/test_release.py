@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +93,15 @@ def test_a_release(prepared: Airgap, quay: Registry) -> None:
     check_release(prepared, quay, ("raw", "helm", "maven"))
 
 
+def received(folder: Path) -> int:
+    """How many bytes of unfinished files lie in ``folder``, while a program writes, renames and removes them."""
+    size = 0
+    for file in folder.glob("*.part"):
+        with contextlib.suppress(FileNotFoundError):
+            size += file.stat().st_size
+    return size
+
+
 def check_release(airgap: Airgap, quay: Registry, formats: Sequence[str]) -> None:
     """Carry a release with artifacts of these formats and the next one, all the way."""
     counts = {name: COUNTS[name] for name in formats}
@@ -101,7 +112,7 @@ def check_release(airgap: Airgap, quay: Registry, formats: Sequence[str]) -> Non
         part = airgap.folder / "demo.tar.artifacts/files"
         process = airgap.started("export", "--volume-size", "1MiB", "--lock", "airgap.lock")
         try:
-            wait_until(lambda: sum(file.stat().st_size for file in part.glob("*.part")) >= 1_000_000, seconds=30)
+            wait_until(lambda: received(part) >= 1_000_000, seconds=30)
         finally:
             process.send_signal(signal.SIGKILL)
             process.communicate()

@@ -22,7 +22,7 @@ from airgap.bundle.recoding.codecs import encode, encoders
 from airgap.bundle.recoding.gunzip import gunzip
 from airgap.bundle.recoding.raw_file import RawFile
 from airgap.bundle.recoding.restore import RestoringReader, restore_failure
-from airgap.bundle.recoding.zstd import compress
+from airgap.bundle.recoding.zstd import compress, trial_size
 from airgap.bundle.required_layers import RequiredLayer
 from airgap.durable import writing
 from airgap.errors import BundleError, ContentError
@@ -157,9 +157,9 @@ def _most_alike(source: Path, raw_size: int, older: Sequence[OldLayer], check: C
             break
     sizes = {}
     for number, old in enumerate(older):
-        sizes[number] = len(compress(start, old.raw.region(old.region_offset(0, raw_size), REGION_SIZE)))
+        sizes[number] = trial_size(start, old.raw.region(old.region_offset(0, raw_size), REGION_SIZE))
     best = min(sizes, key=lambda number: sizes[number])
-    return older[best] if sizes[best] < len(compress(start, b"")) * _WORTHWHILE else None
+    return older[best] if sizes[best] < trial_size(start, b"") * _WORTHWHILE else None
 
 
 def _write_payload(
