@@ -36,7 +36,7 @@ from pathlib import Path
 from airgap import recode
 from airgap.bundle.recoded import RecodedLayer
 from airgap.bundle.recoding import encode
-from airgap.bundle.recoding.raw_file import RawFile, write_raw_file
+from airgap.bundle.recoding.raw_files import RawFile, RawFiles
 from airgap.bundle.recoding.restore import RestoringReader, restore_failure
 from airgap.bundle.required_layers import RequiredLayer
 from airgap.oci import Descriptor
@@ -179,25 +179,26 @@ def measure(folder: Path, writer: str) -> None:
     sizes = {"raw": 0, "gzip": 0, "alone": 0, "delta": 0}
     encoded = restored = 0.0
     pairs = fetch(folder)
-    for name, old, new in pairs:
-        gzip = folder / f"{name}.{writer}.gz"
-        layer = Descriptor(OCI_LAYER, file_digest(gzip), gzip.stat().st_size)
-        alone, _ = recoded(folder, layer, gzip, None)
-        raw = write_raw_file(folder / "old.raw", pieces(old))
-        found, seconds = recoded(folder, layer, gzip, encode.OldLayer(RequiredLayer(digests.of(b""), 1), raw))
-        row = {
-            "raw": new.stat().st_size,
-            "gzip": layer.size,
-            "alone": size_of(alone, layer),
-            "delta": size_of(found, layer),
-        }
-        what = f"whole: {found.why}" if isinstance(found, encode.Whole) else found.codec
-        back = 0.0
-        if isinstance(found, RecodedLayer):
-            exact, back = exact + 1, restore(folder, found, raw if found.prefix else None)
-        print_row(writer, name, row, seconds, back, what)
-        sizes = {key: sizes[key] + row[key] for key in sizes}
-        encoded, restored = encoded + seconds, restored + back
+    with RawFiles(folder) as tars:
+        for name, old, new in pairs:
+            gzip = folder / f"{name}.{writer}.gz"
+            layer = Descriptor(OCI_LAYER, file_digest(gzip), gzip.stat().st_size)
+            alone, _ = recoded(folder, layer, gzip, None)
+            raw = tars.add(pieces(old))
+            found, seconds = recoded(folder, layer, gzip, encode.OldLayer(RequiredLayer(digests.of(b""), 1), raw))
+            row = {
+                "raw": new.stat().st_size,
+                "gzip": layer.size,
+                "alone": size_of(alone, layer),
+                "delta": size_of(found, layer),
+            }
+            what = f"whole: {found.why}" if isinstance(found, encode.Whole) else found.codec
+            back = 0.0
+            if isinstance(found, RecodedLayer):
+                exact, back = exact + 1, restore(folder, found, raw if found.prefix else None)
+            print_row(writer, name, row, seconds, back, what)
+            sizes = {key: sizes[key] + row[key] for key in sizes}
+            encoded, restored = encoded + seconds, restored + back
     what = f"{exact} of {len(pairs)} exact; {peak() - before:.0f} MiB"
     print_row(writer, "all", sizes, encoded, restored, what)
 

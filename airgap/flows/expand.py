@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from airgap.bundle import BundleReader, BundleWriter, OutputFormat
 from airgap.bundle.recoded import prefixes_of
@@ -14,6 +12,7 @@ from airgap.bundle.recoding.bases import OlderBundles, missing_error, missing_la
 from airgap.bundle.recoding.codecs import check_codecs
 from airgap.bundle.recoding.layout import plain_layout
 from airgap.bundle.recoding.prefixes import LayerRestorer
+from airgap.bundle.recoding.raw_files import RawFiles
 from airgap.bundle.recoding.zstd import load_zstd
 from airgap.durable import output
 from airgap.errors import UsageError
@@ -70,8 +69,8 @@ def expand(
     )  # fmt: skip
     if dry_run:
         return expanded
-    with tempfile.TemporaryDirectory(prefix=".airgap-", dir=form.path.parent) as folder:
-        restorer = LayerRestorer(Path(folder), older.open)
+    with RawFiles(form.path.parent) as tars:
+        restorer = LayerRestorer(tars, older.open)
         bundle.restore = partial(restorer.open, bundle)
         older.use(restorer)
         plan = Plan()

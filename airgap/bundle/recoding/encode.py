@@ -20,7 +20,7 @@ from airgap.bundle.recoded import (
 )
 from airgap.bundle.recoding.codecs import encode, encoders
 from airgap.bundle.recoding.gunzip import gunzip
-from airgap.bundle.recoding.raw_file import RawFile
+from airgap.bundle.recoding.raw_files import RawFile
 from airgap.bundle.recoding.restore import RestoringReader, restore_failure
 from airgap.bundle.recoding.zstd import compress, trial_size
 from airgap.bundle.required_layers import RequiredLayer

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from airgap import limits
 from airgap.bundle.recoding.encode import OldLayer
 from airgap.bundle.recoding.gunzip import gunzip
 from airgap.bundle.recoding.pairing import Candidate
-from airgap.bundle.recoding.raw_file import write_raw_file
+from airgap.bundle.recoding.raw_files import RawFiles
 from airgap.errors import AirgapError, DigestMismatch, Interrupted, OutputError
 from airgap.i18n import tr
 from airgap.oci import digest as digests
@@ -22,10 +21,10 @@ OpenCandidate = Callable[[Candidate], Reader]
 
 
 class OlderTars:
-    """The tars in ``folder``. An older layer that ``open_layer`` cannot give is told to ``warn`` once. Thread-safe."""
+    """Puts older layers into ``tars``. One that ``open_layer`` cannot give is told to ``warn`` once. Thread-safe."""
 
-    def __init__(self, folder: Path, open_layer: OpenCandidate, warn: Callable[[str], None]) -> None:
-        self._folder = folder
+    def __init__(self, tars: RawFiles, open_layer: OpenCandidate, warn: Callable[[str], None]) -> None:
+        self._tars = tars
         self._open_layer = open_layer
         self._warn = warn
         self._layers: dict[str, OldLayer | None] = {}
@@ -54,12 +53,8 @@ class OlderTars:
     def _fetch(self, candidate: Candidate) -> OldLayer:
         layer = candidate.layer
         reader = _HashingReader(self._open_layer(candidate), layer.digest)
-        path = self._folder / f"{digests.encoded(layer.digest)}.tar"
         try:
-            raw = write_raw_file(path, gunzip(reader, limits.value("recoded-prefix-bytes")))
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+            raw = self._tars.add(gunzip(reader, limits.value("recoded-prefix-bytes")))
         finally:
             reader.close()
         return OldLayer(layer, raw)

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from airgap.bundle.expansion import expand_command
 from airgap.bundle.reader import BundleReader
 from airgap.bundle.recoded import Prefix, RecodedLayer
 from airgap.bundle.recoding.gunzip import gunzip
-from airgap.bundle.recoding.raw_file import RawFile, write_raw_file
+from airgap.bundle.recoding.raw_files import RawFile, RawFiles
 from airgap.bundle.recoding.restore import RestoringReader, restore_failure
 from airgap.bundle.required_layers import RequiredLayer
 from airgap.errors import BundleError, ContentError
@@ -26,11 +25,11 @@ OpenLayer = Callable[[RequiredLayer], Reader]
 class LayerRestorer:
     """Opens recoded layers; a :class:`BundleReader` restores its layers with it. Thread-safe.
 
-    ``folder`` gets the prefixes, which ``open_layer`` opens as gzip layers. An older layer may itself be recoded.
+    The prefixes, which ``open_layer`` opens as gzip layers, go into ``tars``. An older layer may itself be recoded.
     """
 
-    def __init__(self, folder: Path, open_layer: OpenLayer) -> None:
-        self._folder = folder
+    def __init__(self, tars: RawFiles, open_layer: OpenLayer) -> None:
+        self._tars = tars
         self._open_layer = open_layer
         self._files: dict[str, RawFile] = {}
         self._pending: set[str] = set()
@@ -67,9 +66,8 @@ class LayerRestorer:
 
     def _fetch(self, prefix: Prefix) -> RawFile:
         reader = self._open_layer(prefix.layer)
-        path = self._folder / f"{digests.encoded(prefix.digest)}.tar"
         try:
-            file = write_raw_file(path, gunzip(reader, prefix.size), digests.algorithm(prefix.digest))
+            file = self._tars.add(gunzip(reader, prefix.size), digests.algorithm(prefix.digest))
         except ContentError as error:
             error.what = tr("the older layer {digest}: {what}", digest=prefix.layer.digest, what=error.what)
             raise

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 
 from airgap.bundle.recoded import REGION_SIZE, RecodedLayer
 from airgap.bundle.recoding.codecs import encode
-from airgap.bundle.recoding.raw_file import RawFile
+from airgap.bundle.recoding.raw_files import RawFile
 from airgap.bundle.recoding.zstd import BadFrame, decompress
 from airgap.errors import AirgapError, BundleError
 from airgap.i18n import tr

@@ -12,6 +12,7 @@ from airgap.bundle.recoding.bases import OlderBundles
 from airgap.bundle.recoding.older_tars import OlderTars
 from airgap.bundle.recoding.pairing import Candidate, pair_layers
 from airgap.bundle.recoding.prefixes import LayerRestorer
+from airgap.bundle.recoding.raw_files import RawFiles
 from airgap.formatting import counted
 from airgap.i18n import tr
 from airgap.limits import value as limit
@@ -62,7 +63,8 @@ def older_layers(
                layers=counted(len(candidates), "layer"))
         )  # fmt: skip
         older = OlderBundles([bundle] if bundle else [])
-        older.use(LayerRestorer(folder, older.open))
+        tars = stack.enter_context(RawFiles(folder))
+        older.use(LayerRestorer(tars, older.open))
 
         def open_layer(candidate: Candidate) -> Reader:
             if older.lacking(candidate.layer) is None:
@@ -71,7 +73,7 @@ def older_layers(
             repository = registries.repository(reference.registry, reference.repository)
             return repository.open(Descriptor("", candidate.layer.digest, candidate.layer.size))
 
-        yield OlderLayers(candidates, OlderTars(folder, open_layer, context.warn))
+        yield OlderLayers(candidates, OlderTars(tars, open_layer, context.warn))
 
 
 def _old_images(

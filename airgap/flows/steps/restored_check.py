@@ -29,6 +29,7 @@ def check_restored(bundle: BundleReader, bases: Sequence[BundleReader], context:
     from airgap.bundle.recoding.bases import OlderBundles, missing_error
     from airgap.bundle.recoding.codecs import check_codecs
     from airgap.bundle.recoding.prefixes import LayerRestorer
+    from airgap.bundle.recoding.raw_files import RawFiles
     from airgap.bundle.recoding.zstd import load_zstd
 
     if bundle.is_standard_input:
@@ -48,8 +49,8 @@ def check_restored(bundle: BundleReader, bases: Sequence[BundleReader], context:
         return
     names = images_by_blob(bundle, {layer.digest for layer in checkable})
     blobs = {blob.digest: blob for blob in bundle.inventory.blobs}
-    with tempfile.TemporaryDirectory(prefix="airgap-") as folder:
-        restorer = LayerRestorer(Path(folder), older.open)
+    with RawFiles(Path(tempfile.gettempdir())) as tars:
+        restorer = LayerRestorer(tars, older.open)
         bundle.restore = partial(restorer.open, bundle)
         older.use(restorer)
         context.emit(Planned(len(bundle.inventory.images), 0, len(checkable), sum(layer.size for layer in checkable)))

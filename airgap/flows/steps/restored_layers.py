@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -20,12 +20,12 @@ from airgap.transfer import Context, Plan
 
 
 class LayersToRestore:
-    """The recoded layers of ``bundle``; ``folder`` gets the older tars, ``bases`` are older bundles at hand."""
+    """The recoded layers of ``bundle``; ``bases`` are older bundles at hand, ``stack`` closes what this opens."""
 
-    def __init__(self, bundle: BundleReader, bases: Sequence[BundleReader], folder: Path | None) -> None:
+    def __init__(self, bundle: BundleReader, bases: Sequence[BundleReader], stack: ExitStack) -> None:
         self._bundle = bundle
         self._bases = bases
-        self._folder = folder
+        self._stack = stack
 
     def prepare(self, needed: Plan, mapping: Mapping, target: Target, context: Context) -> None:
         """Make the bundle give the layers of ``needed`` as they were.
@@ -35,13 +35,14 @@ class LayersToRestore:
         """
         recoded = self._bundle.inventory.recoded
         layers = [recoded[digest] for digest in needed.blobs if digest in recoded]
-        if not layers or self._folder is None:
+        if not layers:
             return
         from airgap.bundle.expansion import expand_command
         from airgap.bundle.recoded import prefixes_of
         from airgap.bundle.recoding.bases import OlderBundles, missing_error, missing_layers
         from airgap.bundle.recoding.codecs import check_codecs
         from airgap.bundle.recoding.prefixes import LayerRestorer
+        from airgap.bundle.recoding.raw_files import RawFiles
         from airgap.bundle.recoding.zstd import load_zstd
         from airgap.targets.older_layers import LayersAtTarget
 
@@ -64,22 +65,20 @@ class LayersToRestore:
                 self._bundle, missing,
                 tr("nothing was pushed; import the bundle that has them first, or name it: {command}", command=command),
             )  # fmt: skip
+        tars = self._stack.enter_context(RawFiles(Path(tempfile.gettempdir())))
         restorer = LayerRestorer(
-            self._folder, lambda layer: at_target.open(layer) if at_target.holds(layer) else older.open(layer)
+            tars, lambda layer: at_target.open(layer) if at_target.holds(layer) else older.open(layer)
         )
         self._bundle.restore = partial(restorer.open, self._bundle)
         older.use(restorer)
         if size := sum(prefix.size for prefix in prefixes):
             context.note(
-                tr("restoring layers needs up to {size} of disk in {folder}", size=human(size), folder=self._folder)
+                tr("restoring layers needs up to {size} of disk in {folder}", size=human(size), folder=tars.folder)
             )
 
 
 @contextmanager
 def layers_to_restore(bundle: BundleReader, bases: Sequence[BundleReader]) -> Iterator[LayersToRestore]:
-    """Give the recoded layers of a bundle, with a temporary folder for what they are restored from."""
-    if not bundle.inventory.recoded:
-        yield LayersToRestore(bundle, bases, None)
-        return
-    with tempfile.TemporaryDirectory(prefix="airgap-") as folder:
-        yield LayersToRestore(bundle, bases, Path(folder))
+    """Give the recoded layers of a bundle; what they are restored from is on the disk until the block ends."""
+    with ExitStack() as stack:
+        yield LayersToRestore(bundle, bases, stack)

@@ -18,7 +18,7 @@ from airgap.bundle.recoded import SEGMENT_SIZE, RecodedLayer, Segment
 from airgap.bundle.recoding import codecs, encode, zstd
 from airgap.bundle.recoding.encode import INEXACT, NO_GZIP, SMALL_GAIN, UNKNOWN_ENCODER, OldLayer, Whole
 from airgap.bundle.recoding.gunzip import gunzip
-from airgap.bundle.recoding.raw_file import write_raw_file
+from airgap.bundle.recoding.raw_files import RawFiles
 from airgap.bundle.recoding.restore import RestoringReader, restore_failure
 from airgap.bundle.required_layers import RequiredLayer
 from airgap.errors import AirgapError, BundleError, ContentError, UnsupportedBundle
@@ -35,8 +35,9 @@ pytestmark = needs_encoders
 class Desk:
     """A folder in which layers are recoded."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tars: RawFiles) -> None:
         self.folder = folder
+        self.tars = tars
 
     def recode(self, gzip: bytes, older: tuple[OldLayer, ...] = ()) -> RecodedLayer | Whole:
         (self.folder / "layer.gz").write_bytes(gzip)
@@ -49,8 +50,8 @@ class Desk:
     def payload(self) -> Path:
         return self.folder / "layer.zst"
 
-    def old(self, plain: bytes, name: str = "old.tar") -> OldLayer:
-        raw = write_raw_file(self.folder / name, [plain])
+    def old(self, plain: bytes) -> OldLayer:
+        raw = self.tars.add([plain])
         return OldLayer(RequiredLayer(digests.of(plain + b"gz"), 7, ("quay.io/a/b",)), raw)
 
     def restore(
@@ -72,8 +73,9 @@ def drain(reader: RestoringReader, into: bytearray) -> bytes:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with RawFiles(tmp_path) as tars:
+        yield Desk(tmp_path, tars)
 
 
 @pytest.mark.parametrize("codec", ["go1.8-1.26/6", "go1.8-1.26/1", "go1.27/6", "go1.27/1", PGZIP])
@@ -94,7 +96,7 @@ def test_only_the_change_crosses(desk: Desk) -> None:
     before = content(1)
     gzip = gzip_by(GO, changed(before, 2))
     alone = desk.recode(gzip)
-    alike, other = desk.old(before), desk.old(content(9), "other.tar")
+    alike, other = desk.old(before), desk.old(content(9))
     layer = desk.recode(gzip, (other, alike))
     assert isinstance(alone, RecodedLayer)
     assert isinstance(layer, RecodedLayer)
