@@ -165,6 +165,6 @@ def _end_of(path: Path) -> bytes:
         return file.read(_SHOWN_OUTPUT)
 
 
-def _lines(output: bytes) -> list[str]:
-    lines = without_secrets(output.decode(errors="replace")).splitlines()
+def _lines(printed: bytes) -> list[str]:
+    lines = without_secrets(printed.decode(errors="replace")).splitlines()
     return [line.strip() for line in lines if line.strip()]

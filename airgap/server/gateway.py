@@ -27,6 +27,7 @@ from airgap.server.exchange import BlobStream, ClientDisconnected, ClientTooSlow
 from airgap.server.front import Front
 from airgap.server.limits import Limits
 from airgap.server.workers import WorkerPool
+from airgap.tls_socket import TlsSocket
 
 _log = logging.getLogger("airgap.server")
 
@@ -252,6 +253,7 @@ class HttpServer(wsgi.Server):
         if tls:
             self.ssl_adapter = _TlsAdapter(*tls)
             self.ssl_adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self.ssl_adapter.context.sslsocket_class = TlsSocket
 
     def prepare(self) -> None:
         """Listen as cheroot does, with the front of this package in place of cheroot's connection manager."""

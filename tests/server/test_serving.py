@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -207,6 +208,35 @@ def test_a_client_that_stalls_in_the_handshake_stops_nobody(authority: Authority
     server = Server(MemoryStore(), tls=(pair.certificate, pair.key))
     with server, connect(server), open_http(server, verify=context) as http:
         assert http.get("/v2/").status_code == 200
+
+
+def test_tls_uploads_beside_clients_that_hang_up(authority: Authority) -> None:
+    """An error of OpenSSL stays in its thread until somebody clears it; here it would end an upload that waits."""
+    pair = authority.good()
+    context = ssl.create_default_context(cafile=authority.ca)
+
+    def upload(client: Client, digest: str) -> ssl.SSLSocket:
+        """Ask to upload 10 bytes; the server waits for them, and is asked to say so first."""
+        sock = context.wrap_socket(connect(server), server_hostname="127.0.0.1")
+        target = urlsplit(client.begin()).path
+        headers = "Host: h\r\nConnection: close\r\nContent-Length: 10\r\nExpect: 100-continue"
+        sock.sendall(f"PUT {target}?digest={digest} HTTP/1.1\r\n{headers}\r\n\r\n".encode())
+        assert sock.recv(65536).startswith(b"HTTP/1.1 100 ")
+        return sock
+
+    with (
+        Server(MemoryStore(), writable=True, tls=(pair.certificate, pair.key)) as server,
+        open_http(server, verify=context) as http,
+    ):
+        client = Client(http)
+        for number in range(20):
+            content = f"{number:010}".encode()
+            with upload(client, digest_of(content)) as broken:
+                broken.sendall(b"12345")
+                broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            with upload(client, digest_of(content)) as whole:
+                whole.sendall(content)
+                assert whole.recv(65536).startswith(b"HTTP/1.1 201 ")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])

@@ -20,6 +20,7 @@ from airgap.registry.http.addresses import AddressRule, ForbiddenAddress
 from airgap.registry.http.errors import proxy_unreachable
 from airgap.registry.http.pace import PacedResponse
 from airgap.registry.http.proxy import Proxy
+from airgap.tls_socket import TlsSocket
 
 #: Seconds.
 CONNECT_TIMEOUT = 20.0
@@ -266,6 +267,7 @@ def create_tls_context(trust: Trust) -> ssl.SSLContext:
     else:
         context = ssl.create_default_context()
         _load_system_certificates(context)
+    context.sslsocket_class = TlsSocket
     if trust.extra:
         _load_pem(context, trust.extra)
     if trust.client:
