@@ -42,7 +42,8 @@ test-long: setup ## soak, many kills, large sizes
 mutants: setup ## change the source in 300 small ways, and list what no test notices: less than an hour
 	$(BIN)/python -m tools.mutants --jobs $(JOBS)
 
-fuzz: setup ## mutations of everything that is read from outside, for SECONDS (3600), with a bundle that the demo makes
+fuzz: setup ## random content for the encoders, then mutations of all that is read from outside, for SECONDS (3600) each
+	$(BIN)/python -m tests.recode $(or $(SECONDS),3600)
 	@folder=$$(mktemp -d) && cd $$folder && $(abspath $(BIN))/airgap demo > /dev/null && cd - > /dev/null && \
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),3600) $$(find $$folder -name '*.tar' | head -1); code=$$?; rm -r $$folder; exit $$code
 

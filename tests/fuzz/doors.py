@@ -22,6 +22,7 @@ from typing import Any
 
 import zstandard
 
+from airgap import recode
 from airgap.bundle import Inventory, Lockfile, open_bundle, read_document
 from airgap.dossier.budget import Budget
 from airgap.dossier.scanning.archives import START_BYTES, archive_kind, open_spool
@@ -38,6 +39,7 @@ from airgap.registry.download import BlobReader
 from airgap.registry.pagination import read_list
 from tests.cli.command import pod
 from tests.dossier.scanned import ar_of, cpio_of, rpm_of, zip_of
+from tests.fuzz import recoded
 from tests.parts.images import tar_of
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -256,4 +258,13 @@ def doors(bundle: bytes) -> dict[str, Door]:
         "scan result": Door(_scan_result, [_json(scanned)]),
         "tar": Door(_bundle, [bundle[:20_000]]),
         "zstd": Door(_bundle, [zstandard.ZstdCompressor(write_content_size=True).compress(bundle[:20_000])]),
+        **(_recoded_doors() if recode.library_available() else {}),
+    }
+
+
+def _recoded_doors() -> dict[str, Door]:
+    return {
+        "recoded inventory": Door(recoded.restore_as_said, [recoded.inventory()]),
+        "recoded payload": Door(recoded.restore_payload, recoded.payloads()),
+        "older layer": Door(recoded.unpack_older_layer, [recoded.made().gzip]),
     }

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airgap.bundle import Inventory
 from airgap.errors import AirgapError
 from tests.cli.fixtures import bundle as bundle
+from tests.fuzz import recoded
 from tests.fuzz.doors import Door, doors
+from tests.parts.recoding import needs_encoders
 
 NAMES = sorted(doors(b""))
 PIECES = (
@@ -67,3 +70,12 @@ def test_a_mutated_seed_ends_in_an_answer_or_an_error(name: str, bundle: Path) -
         attempt(door, mutated(seed, changes))
 
     run()
+
+
+@needs_encoders
+def test_the_seeds_of_recoded_bundles_are_restored() -> None:
+    recoded.restore_as_said(recoded.inventory())
+    for payload in recoded.payloads():
+        recoded.restore_payload(payload)
+    recoded.unpack_older_layer(recoded.made().gzip)
+    assert Inventory.from_bytes(recoded.inventory(), where="x").recoded
