@@ -21,14 +21,19 @@ from tests.parts.waiting import wait_until
 
 #: Runs airgap with a resolver that never answers: like that of the C library, it cannot be interrupted.
 STUCK = """\
-import ctypes, os, socket, sys
+import ctypes, os, socket, sys, threading, time
 
 library = ctypes.CDLL(None)
 mutex = ctypes.create_string_buffer(256)
 library.pthread_mutex_lock(mutex)
 
-def getaddrinfo(*arguments, **more):
+def say_when_it_waits():
+    while int.from_bytes(mutex[:4], sys.byteorder) != 2:  # glibc: locked, and somebody waits
+        time.sleep(0.001)
     os.write(1, b"resolving\\n")
+
+def getaddrinfo(*arguments, **more):
+    threading.Thread(target=say_when_it_waits, daemon=True).start()
     library.pthread_mutex_lock(mutex)
 
 socket.getaddrinfo = getaddrinfo

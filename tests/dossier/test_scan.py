@@ -14,15 +14,20 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from unittest.mock import ANY
 
 import pytest
 import zstandard
 
+from airgap.dossier.scanning.clamd import Clamd
+from airgap.dossier.scanning.command import Command
 from airgap.dossier.scanning.engine import EICAR
 from airgap.dossier.scanning.result import ScanResult
-from airgap.errors import BundleError
+from airgap.dossier.scanning.spool import Spool
+from airgap.dossier.scanning.unscannable import Unscannable
+from airgap.errors import BundleError, ScanFailure
 from tests.cli.command import Airgap
 from tests.dossier.scanned import (
     ar_of,
@@ -416,6 +421,21 @@ def test_attached_documents_are_scanned(prepared: Airgap, engine: Daemon) -> Non
     document = scan(prepared, "b.tar", "--clamd", engine.socket, code=44)
     places = {(entry["place"], entry["file"]) for entry in document["found"]}
     assert places == {("airgap/attached/0001.zip", ""), ("airgap/attached/0001.zip", "e")}
+
+
+def test_a_program_that_is_being_started_during_an_interrupt_is_ended() -> None:
+    engine = Command("sleep {}")
+    engine.abort()
+    with pytest.raises(Unscannable, match="ended with exit code -9"):
+        engine.scan(cast(Spool, SimpleNamespace(name="600")))
+
+
+def test_a_connection_that_is_being_opened_during_an_interrupt_is_ended() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        engine = Clamd(f"127.0.0.1:{silent.getsockname()[1]}")
+        engine.abort()
+        with pytest.raises(ScanFailure, match="clamd does not answer"):
+            engine.identify()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

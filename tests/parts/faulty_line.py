@@ -14,9 +14,11 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NoReturn
 
 from tests.parts.listener import Listener, reset_when_closed
+from tests.parts.waiting import wait_until
 
 #: How a connection breaks: with RST, with FIN, or by staying open in silence until the line is released.
 Ending = Literal["reset", "close", "stall"]
@@ -114,11 +116,11 @@ class FaultyLine:
     ``Authorization``, of each request, where there are faults.
     """
 
-    def __init__(self, upstream: str, faults: list[Fault], limit: int, ending: Ending) -> None:
+    def __init__(self, upstream: str, faults: list[Fault], limit: int, ending: Ending, *, is_read: bool) -> None:
         host, _, port = upstream.rpartition(":")
         self._upstream = host, int(port)
         self.faults = faults
-        self._limit, self._ending = limit, ending
+        self._limit, self._ending, self._is_read = limit, ending, is_read
         #: Stall once so many bytes have gone to the registry, over all connections.
         self.stall_after: int | None = None
         #: Set once a connection has stalled.
@@ -192,6 +194,8 @@ class FaultyLine:
         if allowed:
             sink.sendall(allowed)
         if len(allowed) < len(data):
+            if self._is_read and to_server:
+                wait_until(lambda: not _unread(sink))
             self._break(self._ending)
 
     def _break(self, ending: Ending) -> NoReturn:
@@ -314,6 +318,16 @@ class _Connection:
                     side.shutdown(socket.SHUT_RDWR)
 
 
+def _unread(sock: socket.socket) -> int:
+    """How many bytes lie in the receive buffer of the other side, a process of this machine (proc(5), net/tcp)."""
+    ports = [sock.getpeername()[1], sock.getsockname()[1]]
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _, queues, *_ = line.split()
+        if [int(address.partition(":")[2], 16) for address in (local, remote)] == ports:
+            return int(queues.partition(":")[2], 16)
+    return 0
+
+
 def _head(first: str, headers: list[tuple[str, str]]) -> bytes:
     return "\r\n".join([first, *(f"{name}: {value}" for name, value in headers), "", ""]).encode("latin-1")
 
@@ -332,10 +346,13 @@ def _drain(client: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def faulty_line(upstream: str, *faults: Fault, limit: int = 0, ending: Ending = RESET) -> Iterator[FaultyLine]:
+def faulty_line(
+    upstream: str, *faults: Fault, limit: int = 0, ending: Ending = RESET, is_read: bool = False
+) -> Iterator[FaultyLine]:
     """A line to the registry at ``host:port``. Each connection breaks after ``limit`` bytes, both ways together, in
-    the way of ``ending``; 0 is no limit."""
-    line = FaultyLine(upstream, list(faults), limit, ending)
+    the way of ``ending``; 0 is no limit. With ``is_read`` it breaks once the registry has read what was sent: a reset
+    destroys what it has not."""
+    line = FaultyLine(upstream, list(faults), limit, ending, is_read=is_read)
     line.start()
     try:
         yield line

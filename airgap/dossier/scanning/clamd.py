@@ -42,6 +42,7 @@ class Clamd:
         self._passes_files = self._tcp is None
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
+        self._aborted = False
         if self._tcp is None and "/" not in address:
             raise UsageError(
                 tr("this is neither the path of a socket nor HOST:PORT"),
@@ -81,8 +82,9 @@ class Clamd:
         raise Unscannable("engine", answer)
 
     def abort(self) -> None:
-        """Shut all connections down, so that who waits for an answer gets an error."""
+        """Shut all connections down, also later ones, so that who waits for an answer gets an error."""
         with self._lock:
+            self._aborted = True
             for connection in self._connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
@@ -110,6 +112,8 @@ class Clamd:
             with self._connect() as connection:
                 with self._lock:
                     self._connections.add(connection)
+                    if self._aborted:  # while this connection was being opened
+                        connection.shutdown(socket.SHUT_RDWR)
                 try:
                     connection.sendall(b"z" + name + b"\0")
                     yield connection

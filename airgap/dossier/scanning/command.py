@@ -54,14 +54,16 @@ class Command:
         self._line, self._words = line, words
         self._lock = threading.Lock()
         self._running: set[int] = set()
+        self._aborted = False
 
     def identify(self) -> EngineIdentity:
         """Return the command line as the name."""
         return EngineIdentity(escaped(self._line))
 
     def abort(self) -> None:
-        """Kill the programs that are running, with what they have started."""
+        """Kill the programs that are running or being started, with what they have started."""
         with self._lock:
+            self._aborted = True
             for group in self._running:
                 _kill(group)
 
@@ -89,6 +91,8 @@ class Command:
         with process:
             with self._lock:
                 self._running.add(process.pid)
+                if self._aborted:  # while the program was being started
+                    _kill(process.pid)
             try:
                 output = _read(process, time.monotonic() + seconds)
                 code = process.wait(seconds)
