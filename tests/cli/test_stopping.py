@@ -21,15 +21,15 @@ from tests.parts.waiting import wait_until
 
 #: Runs airgap with a resolver that never answers: like that of the C library, it cannot be interrupted.
 STUCK = """\
-import ctypes, os, socket, sys, threading, time
+import ctypes, os, socket, sys, threading
+from tests.parts.waiting import wait_until
 
 library = ctypes.CDLL(None)
 mutex = ctypes.create_string_buffer(256)
 library.pthread_mutex_lock(mutex)
 
 def say_when_it_waits():
-    while int.from_bytes(mutex[:4], sys.byteorder) != 2:  # glibc: locked, and somebody waits
-        time.sleep(0.001)
+    wait_until(lambda: int.from_bytes(mutex[:4], sys.byteorder) == 2)  # glibc: locked, and somebody waits
     os.write(1, b"resolving\\n")
 
 def getaddrinfo(*arguments, **more):
