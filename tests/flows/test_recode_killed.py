@@ -62,12 +62,13 @@ class Update:
         One that has ended has succeeded.
         """
         process = self.airgap.started(*arguments)
+        said = None
         try:
-            process.communicate(timeout=chooser.uniform(0.1, 1) * seconds)
+            said = process.communicate(timeout=chooser.uniform(0.1, 1) * seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-        assert process.returncode in (0, -9)
+        assert process.returncode in (0, -9), said
         return process.returncode != 0
 
 
