@@ -25,6 +25,15 @@ pytestmark = needs_encoders
 NAME = "team/app"
 #: The step that asks whether layers are recoded at all.
 STEP = "airgap.flows.steps.export_recoding"
+#: Runs airgap; it ends as if it had been killed once all layers are recoded.
+STOPS = """\
+import os, sys
+from airgap.cli import main
+from airgap.flows.steps import recode_layers
+
+recode_layers.describe = lambda *arguments: os._exit(9)
+main(sys.argv[1:])
+"""
 
 
 class World:
@@ -107,6 +116,25 @@ def test_what_a_recoded_bundle_says(desk: Airgap, world: World) -> None:
     said = desk.run("inspect", "2.recoded.tar").text
     assert "recoded: 2 layers of" in said
     assert "restored from 2 older layers; plain again by airgap expand 2.recoded.tar --base OLD -o 2.tar" in said
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_stopped_run_goes_on_whichever_layer_it_finished(desk: Airgap, missing: int) -> None:
+    expected = (desk.folder / "2.recoded.tar").read_bytes()
+    command = ("export", "2.yaml", "--recode", "--base", "1.tar", "-o", "again.recoded.tar")
+    stopped = [sys.executable, "-c", STOPS, *command]
+    done = subprocess.run(stopped, cwd=desk.folder, env=desk.whole_environment(), capture_output=True, check=False)
+    assert done.returncode == 9, done.stderr.decode()
+    finished = sorted((desk.folder / "again.recoded.tar.recoding").glob("*.json"))
+    assert len(finished) == 3  # one of them says that its layer crosses whole
+    by_size = sorted(
+        (file for file in finished if "layer" in json.loads(file.read_text())),
+        key=lambda file: json.loads(file.read_text())["layer"]["size"],
+    )
+    by_size[missing].unlink()
+    desk.run(*command)
+    assert (desk.folder / "again.recoded.tar").read_bytes() == expected
+    assert not list(desk.folder.glob("again.recoded.tar.*"))
 
 
 def test_other_programs_see_an_artifact(desk: Airgap) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from airgap.bundle import Base
+from airgap.bundle import Base, Inventory
 from airgap.bundle.recoded import RecodedLayer, artifact_contents
 from airgap.bundle.recoding.codecs import encoders
 from airgap.bundle.recoding.encode import OldLayer, Whole, recode
@@ -67,9 +67,8 @@ def recode_layers(
     inventory, layout = content.inventory, content.layout
     if recoded:
         inventory, layout = recoded_layout(inventory, layout, recoded, base.bundles if base else {})
-    return LaidOutContent(
-        _from_spool(plan, results), {**content.sources, _SPOOL: spool}, inventory, layout, summary
-    )  # fmt: skip
+    plan = _from_spool(plan, results, inventory)
+    return LaidOutContent(plan, {**content.sources, _SPOOL: spool}, inventory, layout, summary)
 
 
 def _recode_all(
@@ -107,9 +106,8 @@ def _recode_all(
     return results
 
 
-def _from_spool(plan: Plan, results: Mapping[str, RecodedLayer | Whole]) -> Plan:
+def _from_spool(plan: Plan, results: Mapping[str, RecodedLayer | Whole], inventory: Inventory) -> Plan:
     """Return the plan of the bundle's blobs: payloads in place of layers, and what is in the folder from there."""
-    recoded = {digest: result for digest, result in results.items() if isinstance(result, RecodedLayer)}
     blobs: dict[str, BlobJob] = {}
     for digest, job in plan.blobs.items():
         result = results.get(digest)
@@ -120,5 +118,5 @@ def _from_spool(plan: Plan, results: Mapping[str, RecodedLayer | Whole]) -> Plan
         new.sources.add([_SPOOL])
         new.targets.add(job.targets)
         blobs[new.descriptor.digest] = new
-    contents = artifact_contents(recoded) if recoded else {}
+    contents = artifact_contents(inventory.recoded) if inventory.recoded else {}  # in the order of its blobs
     return replace(plan, blobs=blobs, inline_blobs={**plan.inline_blobs, **contents})
