@@ -106,7 +106,7 @@ def test_npm_and_helm_read_what_was_merged(airgap: Airgap, tmp_path: Path) -> No
     with files_over_http(repository("1.10.0")) as charts:
         airgap.run("hosts", charts.url, "--for", "helm", "--root", "machine")
         home = tmp_path / "helm"
-        list_of_root = airgap.folder / "machine/root/.config/helm/repositories.yaml"
+        (list_of_root,) = (airgap.folder / "machine").rglob("helm/repositories.yaml")
         run_helm(home, "repo", "update", "--repository-config", list_of_root)
         run_helm(home, "pull", "airgap/shop", "--repository-config", list_of_root)
         assert (home / "shop-1.10.0.tgz").exists()

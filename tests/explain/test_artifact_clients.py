@@ -49,7 +49,7 @@ SAID = [
     ("HTTPError: 400 Bad Request from http://h/repository/p/", "artifact-published"),
     ("HTTPError: 405 Method Not Allowed from http://h/repository/pypi-group/", "artifact-upload"),
     ("upload to this repository is not supported", "artifact-upload"),
-    ("Error: no cached repo found. (try 'helm repo update'): open /root/.cache/helm/repository/airgap-index.yaml: no "
+    ("Error: no cached repo found. (try 'helm repo update'): open /home/u/.cache/helm/repository/airgap-index.yaml: no "
      "such file or directory", "helm-index-unread"),
     ("Error: 405: could not properly parse response JSON: <!DOCTYPE html>", "method"),
 ]  # fmt: skip

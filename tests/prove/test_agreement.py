@@ -161,7 +161,7 @@ def by_docker(place: Place) -> Iterator[Callable[[Setup], tuple[bool, bool]]]:
 def _compare_docker(place: Place, daemon: Dockerd, setup: Setup) -> tuple[bool, bool]:
     registry = setup.image.partition("/")[0]
     key = registry if "." in registry and registry != "docker.io" else "https://index.docker.io/v1/"
-    place.lay(setup, {"/root/.docker/config.json": setups.auth_file(key, setup.login)})
+    place.lay(setup, {os.path.expanduser("~root/.docker/config.json"): setups.auth_file(key, setup.login)})
     said = place.says_ready(setup, "docker", workload(setup.image))
     configuration = json.loads(setup.files.get("/etc/docker/daemon.json", "{}"))
     settings = {"insecure-registries": [], "registry-mirrors": [], **configuration, "features": {}}

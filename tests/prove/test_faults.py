@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -231,7 +232,7 @@ def test_crio_keeps_the_login_of_an_image_from_its_mirrors(plain: Node) -> None:
     assert plain.kinds(yaml) == []
     assert plain.kinds(yaml, "--as", "crio") == ["mirror-login"]
     plain.lay(
-        "/root/.config/containers/auth.json",
+        os.path.expanduser("~root/.config/containers/auth.json"),
         f'{{"auths": {{"{address}": {{"username": "puller", "password": "pw"}}}}}}',
     )
     assert plain.kinds(yaml, "--as", "crio") == []
