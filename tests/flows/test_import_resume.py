@@ -282,7 +282,7 @@ def test_a_layer_gets_through_a_line_that_breaks(
 def test_a_line_that_breaks_into_our_own_server(airgap: Airgap, tmp_path_factory: pytest.TempPathFactory) -> None:
     """It keeps what arrived: nothing is sent twice, and no chunk is needed."""
     cargo = cargo_of(tmp_path_factory.mktemp("own"), {"x:1": [12 * MB]})
-    with Registry() as nexus, faulty_line(nexus.address, limit=3 * MB, is_read=True) as line:
+    with Registry() as nexus, faulty_line(nexus.address, limit=3 * MB, once_read=True) as line:
         airgap.run("import", cargo.bundle, "--to", f"{line.url}/p")
         assert_whole(cargo, nexus)
         assert line.resets >= 3

@@ -116,11 +116,11 @@ class FaultyLine:
     ``Authorization``, of each request, where there are faults.
     """
 
-    def __init__(self, upstream: str, faults: list[Fault], limit: int, ending: Ending, *, is_read: bool) -> None:
+    def __init__(self, upstream: str, faults: list[Fault], limit: int, ending: Ending, *, once_read: bool) -> None:
         host, _, port = upstream.rpartition(":")
         self._upstream = host, int(port)
         self.faults = faults
-        self._limit, self._ending, self._is_read = limit, ending, is_read
+        self._limit, self._ending, self._once_read = limit, ending, once_read
         #: Stall once so many bytes have gone to the registry, over all connections.
         self.stall_after: int | None = None
         #: Set once a connection has stalled.
@@ -194,7 +194,7 @@ class FaultyLine:
         if allowed:
             sink.sendall(allowed)
         if len(allowed) < len(data):
-            if self._is_read and to_server:
+            if self._once_read and to_server:
                 wait_until(lambda: not _unread(sink))
             self._break(self._ending)
 
@@ -347,12 +347,12 @@ def _drain(client: socket.socket) -> None:
 
 @contextlib.contextmanager
 def faulty_line(
-    upstream: str, *faults: Fault, limit: int = 0, ending: Ending = RESET, is_read: bool = False
+    upstream: str, *faults: Fault, limit: int = 0, ending: Ending = RESET, once_read: bool = False
 ) -> Iterator[FaultyLine]:
     """A line to the registry at ``host:port``. Each connection breaks after ``limit`` bytes, both ways together, in
-    the way of ``ending``; 0 is no limit. With ``is_read`` it breaks once the registry has read what was sent: a reset
+    the way of ``ending``; 0 is no limit. With ``once_read`` it breaks once the registry has read what was sent: a reset
     destroys what it has not."""
-    line = FaultyLine(upstream, list(faults), limit, ending, is_read=is_read)
+    line = FaultyLine(upstream, list(faults), limit, ending, once_read=once_read)
     line.start()
     try:
         yield line
